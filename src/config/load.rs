@@ -1,0 +1,206 @@
+//! Reading the configuration from its sources.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use crate::config::Config;
+use crate::job::problem::Problem;
+
+/// What begins the name of every variable that is read.
+const PREFIX: &str = "LONGSHORE_";
+
+/// Variables with the prefix that are the command line's own.
+const NOT_CONFIG: [&str; 3] = ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG"];
+
+/// What the command line sets; it wins over every other source.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--database`.
+    pub database: Option<PathBuf>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is not TOML, or a field of it has the wrong form.
+    #[error("in {}: {error}", path.display())]
+    BadFile {
+        /// Which file.
+        path: PathBuf,
+        /// What, with the line.
+        error: toml::de::Error,
+    },
+    /// A variable names no field or has the wrong form.
+    #[error("in the environment variables, at {name}: {why}")]
+    BadVariable {
+        /// Which variable.
+        name: String,
+        /// What.
+        why: String,
+    },
+    /// Values that may not be, all of them.
+    #[error("the configuration has {} problem(s):\n{}", .0.len(), list(.0))]
+    Invalid(Vec<Problem>),
+}
+
+fn list(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            let place = problem.pointer.trim_start_matches('/').replace('/', ".");
+            format!("  {place}: {}", problem.detail)
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// Reads the configuration: `file` if given, then `variables`, then `overrides`; checks it whole.
+///
+/// A variable's name is a path with `__` between its steps (`LONGSHORE_LANES__ASYNC=64`); its value
+/// is read as TOML, and as text where it is none.
+///
+/// # Errors
+/// The first source that cannot be read, or else every value that may not be.
+pub fn load(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigError> {
+    let mut table = match file {
+        Some(path) => read_file(path)?,
+        None => Table::new(),
+    };
+    for (name, value) in variables {
+        if name.starts_with(PREFIX) && !NOT_CONFIG.contains(&name.as_str()) {
+            set_variable(&mut table, &name, &value)?;
+        }
+    }
+    if let Some(listen) = overrides.listen {
+        table.insert("listen".into(), Value::String(listen.to_string()));
+    }
+    let mut config = decode(table)?;
+    if let Some(database) = &overrides.database {
+        config.database.clone_from(database);
+    }
+    let problems = config.problems();
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
+}
+
+fn read_file(path: &Path) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
+    let bad = |error| ConfigError::BadFile { path: path.into(), error };
+    // Once as what it must become, for then an error shows its line; once as what others overlay.
+    toml::from_str::<Config>(&text).map_err(bad)?;
+    toml::from_str::<Table>(&text).map_err(bad)
+}
+
+fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
+    let path = name[PREFIX.len()..].to_ascii_lowercase();
+    let mut steps: Vec<&str> = path.split("__").collect();
+    let Some(last) = steps.pop() else { return Ok(()) };
+    let mut place = table;
+    for step in steps {
+        let inner = place.entry(step).or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(inner) = inner else {
+            let why = format!("{step} is a value and has no fields");
+            return Err(ConfigError::BadVariable { name: name.into(), why });
+        };
+        place = inner;
+    }
+    place.insert(last.into(), value_of(text));
+    Ok(())
+}
+
+/// A variable's text as TOML, or as a string where it is none.
+fn value_of(text: &str) -> Value {
+    let table = format!("value = {text}").parse::<Table>().ok();
+    let value = table.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    value.unwrap_or_else(|| Value::String(text.into()))
+}
+
+fn decode(table: Table) -> Result<Config, ConfigError> {
+    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+        let path = error.path().to_string();
+        let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
+        ConfigError::BadVariable { name, why: error.inner().message().to_owned() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Span;
+
+    fn load_with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let owned = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        load(None, owned, &Overrides::default())
+    }
+
+    fn load_file(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let variables = [("LONGSHORE_LANES__THREAD".to_string(), "3".to_string())];
+        let listen = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
+        load(Some(file.path()), variables, &Overrides { listen, database: None })
+    }
+
+    #[test]
+    fn the_later_source_wins() {
+        let text = "listen = '127.0.0.1:8'\nlanes = { async = 7, thread = 2 }\n[queues.mail]\nmax_running = 5\n\
+                    [commands.hello]\nargv = ['echo']\nenv = { LANG = 'C' }";
+        let config = load_file(text).unwrap();
+        assert_eq!((config.lanes.async_, config.lanes.thread), (7, 3));
+        assert_eq!(config.listen.port(), 9);
+        assert_eq!(config.queues["mail"].max_running, Some(5));
+        assert_eq!(config.commands["hello"].env["LANG"], "C");
+    }
+
+    #[test]
+    fn variables_are_toml_or_text() {
+        let config = load_with(&[
+            ("LONGSHORE_LEASE", "10m"),
+            ("LONGSHORE_LANES__ASYNC", "64"),
+            ("LONGSHORE_PROVIDERS__LOCAL__BASE_URL", "http://127.0.0.1:1/v1"),
+            ("LONGSHORE_PROVIDERS__LOCAL__MAX_RUNNING", "4"),
+            ("LONGSHORE_URL", "http://127.0.0.1:7373"),
+            ("PATH", "/bin"),
+        ])
+        .unwrap();
+        assert_eq!(config.lease, Span::from_secs(600));
+        assert_eq!(config.lanes.async_, 64);
+        assert_eq!(config.providers["local"].max_running, Some(4));
+    }
+
+    #[test]
+    fn errors_name_the_line_or_the_variable() {
+        let error = load_file("listen = '127.0.0.1:8'\nleese = '5m'").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("leese"), "{error}");
+        let error = load_with(&[("LONGSHORE_LANES__ASYNC", "many")]).unwrap_err().to_string();
+        assert!(error.contains("LONGSHORE_LANES__ASYNC"), "{error}");
+        let error = load_with(&[("LONGSHORE_LEESE", "5m")]).unwrap_err().to_string();
+        assert!(error.contains("unknown field `leese`"), "{error}");
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let error = load_file("lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0")
+            .unwrap_err()
+            .to_string();
+        for place in ["3 problem(s)", "lease:", "lanes.async:", "queues.mail.max_running:"] {
+            assert!(error.contains(place), "{place} is missing in {error}");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Who runs next: idle workers shared between the queues that have work.
+//!
+//! The roster knows how many workers of each lane are idle, and of each queue its limits, how much
+//! of it runs and whether it may have queued jobs. From that it makes lease orders. It holds no
+//! jobs: what is not leased costs it nothing, however much waits in the table.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use crate::job::lane::Lane;
+use crate::job::queue::{QueueLoad, QueueName, QueueSettings, Rate};
+use crate::job::time::Timestamp;
+
+/// A wish for leases: up to `limit` jobs of one queue in one lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// From which queue.
+    pub queue: QueueName,
+    /// For which pool.
+    pub lane: Lane,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// The starts of a queue within its rate's period.
+#[derive(Debug, Default)]
+struct Starts(VecDeque<(Timestamp, u32)>);
+
+impl Starts {
+    /// How many starts lie within the period that ends at `now`.
+    fn within(&self, rate: Rate, now: Timestamp) -> u32 {
+        let since = now.minus(rate.period.duration());
+        self.0.iter().rev().take_while(|(at, _)| *at > since).map(|(_, count)| count).sum()
+    }
+
+    /// Adds starts and forgets those that no longer count.
+    fn add(&mut self, count: u32, rate: Rate, now: Timestamp) {
+        let since = now.minus(rate.period.duration());
+        while self.0.front().is_some_and(|(at, _)| *at <= since) {
+            self.0.pop_front();
+        }
+        match self.0.back_mut() {
+            Some((at, counted)) if *at == now => *counted += count,
+            _ => self.0.push_back((now, count)),
+        }
+    }
+
+    /// When the oldest start that counts at `now` stops counting.
+    fn frees_at(&self, rate: Rate, now: Timestamp) -> Option<Timestamp> {
+        let since = now.minus(rate.period.duration());
+        let oldest = self.0.iter().find(|(at, _)| *at > since)?;
+        Some(oldest.0.plus(rate.period.duration()))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    settings: QueueSettings,
+    running: [u32; Lane::COUNT],
+    is_ready: [bool; Lane::COUNT],
+    starts: Starts,
+}
+
+impl Entry {
+    fn running_in_all(&self) -> u32 {
+        self.running.iter().sum()
+    }
+
+    /// How many more jobs of this queue may start at `now`.
+    fn allowance(&self, now: Timestamp) -> u32 {
+        if self.settings.paused {
+            return 0;
+        }
+        let by_running = match self.settings.max_running {
+            Some(max) => max.saturating_sub(self.running_in_all()),
+            None => u32::MAX,
+        };
+        by_running.min(self.allowance_by_rate(now))
+    }
+
+    fn allowance_by_rate(&self, now: Timestamp) -> u32 {
+        match self.settings.rate {
+            Some(rate) => rate.limit.saturating_sub(self.starts.within(rate, now)),
+            None => u32::MAX,
+        }
+    }
+}
+
+/// Who runs next. See the module's page.
+#[derive(Debug)]
+pub struct Roster {
+    idle: [u32; Lane::COUNT],
+    queues: HashMap<QueueName, Entry>,
+    /// The queues that may have queued jobs, by lane, those served last at the end.
+    turns: [VecDeque<QueueName>; Lane::COUNT],
+    is_draining: bool,
+}
+
+impl Roster {
+    /// A roster of `workers` idle workers by lane, with the queues as they stand in the table.
+    pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>) -> Self {
+        let mut roster = Self {
+            idle: workers,
+            queues: HashMap::new(),
+            turns: Default::default(),
+            is_draining: false,
+        };
+        for queue in queues {
+            roster.configure(&queue.name, queue.settings);
+            roster.entry(&queue.name).running[Lane::Remote.index()] = queue.remote_running;
+            for lane in queue.ready {
+                roster.mark_ready(&queue.name, lane);
+            }
+        }
+        roster
+    }
+
+    fn entry(&mut self, queue: &QueueName) -> &mut Entry {
+        // Not `entry()`, which would want the name cloned each time.
+        if !self.queues.contains_key(queue) {
+            self.queues.insert(queue.clone(), Entry::default());
+        }
+        self.queues.entry(queue.clone()).or_default()
+    }
+
+    /// Notes a queue's limits.
+    pub fn configure(&mut self, queue: &QueueName, settings: QueueSettings) {
+        self.entry(queue).settings = settings;
+    }
+
+    /// Notes that a queue may have queued jobs in a lane.
+    pub fn mark_ready(&mut self, queue: &QueueName, lane: Lane) {
+        let entry = self.entry(queue);
+        if !std::mem::replace(&mut entry.is_ready[lane.index()], true) {
+            self.turns[lane.index()].push_back(queue.clone());
+        }
+    }
+
+    /// Notes that a job of this queue no longer runs, and its worker is idle.
+    pub fn freed(&mut self, queue: &QueueName, lane: Lane) {
+        self.idle[lane.index()] += 1;
+        let running = &mut self.entry(queue).running[lane.index()];
+        *running = running.saturating_sub(1);
+    }
+
+    /// Takes a [`Roster::freed`] back.
+    pub fn occupied(&mut self, queue: &QueueName, lane: Lane) {
+        self.idle[lane.index()] = self.idle[lane.index()].saturating_sub(1);
+        self.entry(queue).running[lane.index()] += 1;
+    }
+
+    /// Stops leasing for good.
+    pub fn drain(&mut self) {
+        self.is_draining = true;
+    }
+
+    /// The leases to ask for at `now`.
+    ///
+    /// Each idle worker goes to the ready queue that runs least in its lane, so that a backlog in
+    /// one never starves another; among equals, to the one served longest ago.
+    pub fn plan(&self, now: Timestamp) -> Vec<Order> {
+        let mut orders = Vec::new();
+        if self.is_draining {
+            return orders;
+        }
+        let mut promised: HashMap<&QueueName, u32> = HashMap::new();
+        for lane in Lane::LOCAL {
+            if self.idle[lane.index()] > 0 && !self.turns[lane.index()].is_empty() {
+                self.plan_lane(lane, now, &mut promised, &mut orders);
+            }
+        }
+        orders
+    }
+
+    fn plan_lane<'a>(
+        &'a self,
+        lane: Lane,
+        now: Timestamp,
+        promised: &mut HashMap<&'a QueueName, u32>,
+        orders: &mut Vec<Order>,
+    ) {
+        struct Candidate<'a> {
+            queue: &'a QueueName,
+            allowance: u32,
+            granted: u32,
+        }
+        let mut candidates = Vec::new();
+        let mut next = BinaryHeap::new();
+        for queue in &self.turns[lane.index()] {
+            let Some(entry) = self.queues.get(queue) else { continue };
+            let taken = promised.get(queue).copied().unwrap_or(0);
+            let allowance = entry.allowance(now).saturating_sub(taken);
+            if allowance > 0 {
+                next.push(Reverse((entry.running[lane.index()], candidates.len())));
+                candidates.push(Candidate { queue, allowance, granted: 0 });
+            }
+        }
+        let mut idle = self.idle[lane.index()];
+        if let [only] = candidates.as_mut_slice() {
+            only.granted = idle.min(only.allowance);
+            idle = 0;
+        }
+        while idle > 0 {
+            let Some(Reverse((running, place))) = next.pop() else { break };
+            let candidate = &mut candidates[place];
+            candidate.granted += 1;
+            idle -= 1;
+            if candidate.granted < candidate.allowance {
+                next.push(Reverse((running + 1, place)));
+            }
+        }
+        for Candidate { queue, granted, .. } in candidates {
+            if granted > 0 {
+                *promised.entry(queue).or_default() += granted;
+                orders.push(Order { queue: queue.clone(), lane, limit: granted });
+            }
+        }
+    }
+
+    /// Notes what an order brought: `started` jobs now run. Fewer than asked means that the queue
+    /// is empty in that lane.
+    pub fn leased(&mut self, order: &Order, started: u32, now: Timestamp) {
+        let lane = order.lane.index();
+        self.idle[lane] = self.idle[lane].saturating_sub(started);
+        let entry = self.entry(&order.queue);
+        entry.running[lane] += started;
+        if let (Some(rate), true) = (entry.settings.rate, started > 0) {
+            entry.starts.add(started, rate, now);
+        }
+        let is_empty = started < order.limit;
+        if is_empty {
+            entry.is_ready[lane] = false;
+        }
+        if let Some(place) = self.turns[lane].iter().position(|queue| *queue == order.queue)
+            && let Some(queue) = self.turns[lane].remove(place)
+            && !is_empty
+        {
+            self.turns[lane].push_back(queue);
+        }
+    }
+
+    /// When to plan again though nothing else happens: when the first rate limit that holds back a
+    /// ready queue allows another start.
+    pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.is_draining {
+            return None;
+        }
+        let held_back = |queue: &QueueName| {
+            let entry = self.queues.get(queue)?;
+            let rate = entry.settings.rate?;
+            let held = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
+            if held { entry.starts.frees_at(rate, now) } else { None }
+        };
+        self.turns.iter().flatten().filter_map(held_back).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::time::Span;
+
+    fn name(text: &str) -> QueueName {
+        text.parse().unwrap()
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn roster(idle: u32, ready: &[&str]) -> Roster {
+        let mut roster = Roster::new([idle, 0, 0, 0], Vec::new());
+        for queue in ready {
+            roster.mark_ready(&name(queue), Lane::Async);
+        }
+        roster
+    }
+
+    fn limits(orders: &[Order]) -> Vec<(&str, u32)> {
+        orders.iter().map(|order| (order.queue.as_str(), order.limit)).collect()
+    }
+
+    #[test]
+    fn idle_workers_are_shared_evenly() {
+        assert_eq!(limits(&roster(8, &["a", "b"]).plan(at(0))), [("a", 4), ("b", 4)]);
+        assert_eq!(limits(&roster(3, &["a", "b"]).plan(at(0))), [("a", 2), ("b", 1)]);
+        assert_eq!(limits(&roster(8, &["a"]).plan(at(0))), [("a", 8)]);
+        assert_eq!(limits(&roster(0, &["a"]).plan(at(0))), []);
+    }
+
+    #[test]
+    fn a_freed_worker_goes_to_the_queue_that_runs_least() {
+        let mut roster = roster(4, &["a"]);
+        for order in roster.plan(at(0)) {
+            roster.leased(&order, order.limit, at(0));
+        }
+        roster.mark_ready(&name("b"), Lane::Async);
+        for _ in 0..2 {
+            roster.freed(&name("a"), Lane::Async);
+            let orders = roster.plan(at(0));
+            assert_eq!(limits(&orders), [("b", 1)]);
+            roster.leased(&orders[0], 1, at(0));
+        }
+    }
+
+    #[test]
+    fn a_queue_that_gave_less_than_asked_is_left_alone_until_it_is_ready_again() {
+        let mut roster = roster(4, &["a"]);
+        let orders = roster.plan(at(0));
+        roster.leased(&orders[0], 1, at(0));
+        assert_eq!(roster.plan(at(0)), []);
+        roster.mark_ready(&name("a"), Lane::Async);
+        assert_eq!(limits(&roster.plan(at(0))), [("a", 3)]);
+    }
+
+    #[test]
+    fn max_running_holds_over_all_lanes() {
+        let mut roster = Roster::new([4, 4, 0, 0], Vec::new());
+        let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
+        roster.configure(&name("a"), settings);
+        roster.mark_ready(&name("a"), Lane::Async);
+        roster.mark_ready(&name("a"), Lane::Thread);
+        assert_eq!(limits(&roster.plan(at(0))), [("a", 4), ("a", 1)]);
+    }
+
+    #[test]
+    fn a_paused_queue_and_a_draining_roster_lease_nothing() {
+        let mut roster = roster(4, &["a"]);
+        roster.configure(&name("a"), QueueSettings { paused: true, ..QueueSettings::default() });
+        assert_eq!(roster.plan(at(0)), []);
+        roster.configure(&name("a"), QueueSettings::default());
+        roster.drain();
+        assert_eq!(roster.plan(at(0)), []);
+    }
+
+    #[test]
+    fn a_rate_holds_in_every_window_and_wakes_the_roster() {
+        let mut roster = roster(100, &["a"]);
+        let rate = Some(Rate { limit: 3, period: Span::from_secs(1) });
+        roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
+        let mut starts = Vec::new();
+        let mut now = at(0);
+        while starts.len() < 30 {
+            for order in roster.plan(now) {
+                // One at a time, so that the window fills unevenly.
+                roster.leased(&Order { limit: 1, ..order }, 1, now);
+                starts.push(now.millis());
+            }
+            now = roster.wake_at(now).unwrap_or(now.plus(std::time::Duration::from_millis(70)));
+        }
+        for window in starts.windows(4) {
+            assert!(window[3] - window[0] >= 1_000, "four starts within a second: {window:?}");
+        }
+        assert!(starts[29] <= 10_000, "slower than the rate allows: {starts:?}");
+    }
+
+    #[test]
+    fn a_release_of_the_undo_leaves_things_as_they_were() {
+        let mut roster = roster(1, &["a"]);
+        let orders = roster.plan(at(0));
+        roster.leased(&orders[0], 1, at(0));
+        roster.freed(&name("a"), Lane::Async);
+        roster.occupied(&name("a"), Lane::Async);
+        assert_eq!(roster.plan(at(0)), []);
+    }
+}

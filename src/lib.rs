@@ -1,0 +1,5 @@
+//! Longshore: a durable background-job server.
+
+pub mod clock;
+pub mod config;
+pub mod job;
