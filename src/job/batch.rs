@@ -18,7 +18,7 @@ pub struct Batch {
     pub name: Option<String>,
     /// How many jobs it holds.
     pub total: i64,
-    /// Its jobs by state; they add up to `total`, but for final jobs that were deleted since.
+    /// Its jobs by state; they add up to `total`. A final job that is deleted still counts.
     pub counts: StateCounts,
     /// When it was submitted.
     pub created_at: Timestamp,

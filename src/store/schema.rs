@@ -1,0 +1,142 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    batches (id) {
+        id -> Integer,
+        name -> Nullable<Text>,
+        total -> Integer,
+        scheduled -> Integer,
+        queued -> Integer,
+        running -> Integer,
+        retrying -> Integer,
+        completed -> Integer,
+        failed -> Integer,
+        cancelled -> Integer,
+        created_at -> Integer,
+        finished_at -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    failures (job_id, lease_token) {
+        job_id -> Integer,
+        lease_token -> Integer,
+        attempt -> Integer,
+        failed_at -> Integer,
+        code -> Text,
+        message -> Text,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    job_tags (tag, job_id) {
+        tag -> Text,
+        job_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    jobs (id) {
+        id -> Integer,
+        state -> Integer,
+        lane -> Integer,
+        queue_id -> Integer,
+        priority -> Integer,
+        attempt -> Integer,
+        max_attempts -> Integer,
+        lease_token -> Integer,
+        lease_expires_at -> Nullable<Integer>,
+        created_at -> Integer,
+        run_at -> Integer,
+        started_at -> Nullable<Integer>,
+        finished_at -> Nullable<Integer>,
+        expires_at -> Nullable<Integer>,
+        at_most_once -> Integer,
+        cancel_requested -> Integer,
+        timeout_ms -> Integer,
+        backoff_initial_ms -> Integer,
+        backoff_factor -> Float,
+        backoff_max_ms -> Integer,
+        backoff_jitter -> Float,
+        batch_id -> Nullable<Integer>,
+        progress_percent -> Nullable<Float>,
+        progress_message -> Nullable<Text>,
+        error_code -> Nullable<Text>,
+        error_message -> Nullable<Text>,
+        tags -> Nullable<Text>,
+        kind -> Text,
+        payload -> Text,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    queue_counts (queue_id, state) {
+        queue_id -> Integer,
+        state -> Integer,
+        jobs -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    queues (id) {
+        id -> Integer,
+        name -> Text,
+        paused -> Integer,
+        max_running -> Nullable<Integer>,
+        rate_limit -> Nullable<Integer>,
+        rate_period_ms -> Nullable<Integer>,
+        created_at -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    results (job_id) {
+        job_id -> Integer,
+        truncated -> Integer,
+        result -> Text,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    submissions (idempotency_key) {
+        idempotency_key -> Text,
+        fingerprint -> Binary,
+        first_job_id -> Integer,
+        jobs -> Integer,
+        batch_id -> Nullable<Integer>,
+        created_at -> Integer,
+    }
+}
+
+diesel::joinable!(failures -> jobs (job_id));
+diesel::joinable!(jobs -> batches (batch_id));
+diesel::joinable!(jobs -> queues (queue_id));
+diesel::joinable!(queue_counts -> queues (queue_id));
+diesel::joinable!(results -> jobs (job_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    batches,
+    failures,
+    job_tags,
+    jobs,
+    queue_counts,
+    queues,
+    results,
+    submissions,
+);

@@ -1,0 +1,105 @@
+//! Batches: made with their jobs, read by id.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use super::group::{Group, Stop};
+use super::statement::statement;
+use super::transaction::Failure;
+use crate::job::batch::Batch;
+use crate::job::queue::StateCounts;
+use crate::job::{BatchId, NewJob, Timestamp};
+use crate::store::schema::batches;
+use crate::store::sql_types::{Integer, Nullable, Text};
+use crate::store::{NewBatch, StoreError};
+
+statement! {
+    InsertBatch<'a> -> Integer =
+    "INSERT INTO batches (name, total, scheduled, queued, created_at)
+     VALUES (" [name: Nullable<Text> as Option<&'a str>] ", " [total: Integer as i64]
+    ", " [scheduled: Integer as i64] ", " [queued: Integer as i64]
+    ", " [created_at: Integer as i64] ") RETURNING id"
+}
+
+impl Group<'_> {
+    pub(super) fn insert_batch(
+        &mut self,
+        batch: &NewBatch,
+        jobs: &[NewJob],
+    ) -> Result<Batch, Stop> {
+        let mut counts = StateCounts::default();
+        for job in jobs {
+            *counts.of(job.state()) += 1;
+        }
+        let StateCounts { scheduled, queued, .. } = counts;
+        let total = counts.live();
+        let id: i64 = InsertBatch {
+            name: batch.name.as_deref(),
+            total,
+            scheduled,
+            queued,
+            created_at: self.now.millis(),
+        }
+        .get_result(self.connection)?;
+        Ok(Batch {
+            id: BatchId(id),
+            name: batch.name.clone(),
+            total,
+            counts: StateCounts { scheduled, queued, ..StateCounts::default() },
+            created_at: self.now,
+            finished_at: None,
+        })
+    }
+
+    pub(super) fn batch_exists(&mut self, id: BatchId) -> Result<bool, Stop> {
+        let exists = diesel::dsl::exists(batches::table.find(id.0));
+        Ok(diesel::select(exists).get_result(self.connection)?)
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = batches)]
+struct BatchRow {
+    id: i64,
+    name: Option<String>,
+    total: i64,
+    scheduled: i64,
+    queued: i64,
+    running: i64,
+    retrying: i64,
+    completed: i64,
+    failed: i64,
+    cancelled: i64,
+    created_at: i64,
+    finished_at: Option<i64>,
+}
+
+impl From<BatchRow> for Batch {
+    fn from(row: BatchRow) -> Self {
+        Self {
+            id: BatchId(row.id),
+            name: row.name,
+            total: row.total,
+            counts: StateCounts {
+                scheduled: row.scheduled,
+                queued: row.queued,
+                running: row.running,
+                retrying: row.retrying,
+                completed: row.completed,
+                failed: row.failed,
+                cancelled: row.cancelled,
+            },
+            created_at: Timestamp::from_millis(row.created_at),
+            finished_at: row.finished_at.map(Timestamp::from_millis),
+        }
+    }
+}
+
+/// One batch as it stands.
+pub(super) fn find(
+    connection: &mut SqliteConnection,
+    id: BatchId,
+) -> Result<Option<Batch>, StoreError> {
+    let row = batches::table.find(id.0).select(BatchRow::as_select()).first(connection).optional();
+    Ok(row.map_err(Failure::from)?.map(Batch::from))
+}

@@ -1,0 +1,103 @@
+//! Joint counts, kept in the transactions that move the jobs.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::group::Group;
+use super::statement::statement;
+use super::transaction::Failure;
+use crate::job::queue::{QueueName, StateCounts};
+use crate::job::{BatchId, State};
+use crate::store::sql_types::{Bool, Integer};
+
+statement! {
+    AddToQueueCount =
+    "UPDATE queue_counts SET jobs = jobs + " [delta: Integer as i64]
+    " WHERE queue_id = " [queue_id: Integer as i64] " AND state = " [state: Integer as i64]
+}
+
+statement! {
+    /// A batch ends with its last live job, and is open again when one of its jobs is retried.
+    AddToBatch -> Bool =
+    "UPDATE batches SET scheduled = scheduled + " [scheduled: Integer as i64]
+    ", queued = queued + " [queued: Integer as i64]
+    ", running = running + " [running: Integer as i64]
+    ", retrying = retrying + " [retrying: Integer as i64]
+    ", completed = completed + " [completed: Integer as i64]
+    ", failed = failed + " [failed: Integer as i64]
+    ", cancelled = cancelled + " [cancelled: Integer as i64]
+    ", finished_at = CASE
+         WHEN scheduled + queued + running + retrying + " [live: Integer as i64] " = 0
+         THEN coalesce(finished_at, " [now: Integer as i64]
+    ") END
+       WHERE id = " [id: Integer as i64] " RETURNING finished_at IS NOT NULL"
+}
+
+impl Group<'_> {
+    /// Adds up the moves by queue and state.
+    pub(super) fn count_queues(&mut self) -> Result<(), Failure> {
+        let mut counts: HashMap<&QueueName, StateCounts> = HashMap::new();
+        for change in self.changes() {
+            let counts = counts.entry(&change.queue).or_default();
+            if let Some(from) = change.from {
+                *counts.of(from) -= 1;
+            }
+            if let Some(to) = change.to {
+                *counts.of(to) += 1;
+            }
+        }
+        let mut updates = Vec::new();
+        for (queue, mut counts) in counts {
+            let Some(queue_id) = self.queue_ids.id(queue) else { continue };
+            for state in State::ALL {
+                let delta = *counts.of(state);
+                if delta != 0 {
+                    updates.push(AddToQueueCount { delta, queue_id, state: state.code() });
+                }
+            }
+        }
+        for update in updates {
+            update.execute(self.connection)?;
+        }
+        Ok(())
+    }
+
+    /// Adds up the moves by batch, and tells which batches ended.
+    ///
+    /// New jobs were counted when their batch was made, and removed ones still count.
+    pub(super) fn count_batches(&mut self) -> Result<Vec<BatchId>, Failure> {
+        let mut counts: HashMap<BatchId, StateCounts> = HashMap::new();
+        for change in self.changes() {
+            if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
+                let counts = counts.entry(batch).or_default();
+                *counts.of(from) -= 1;
+                *counts.of(to) += 1;
+            }
+        }
+        let mut ended = Vec::new();
+        for (batch, counts) in counts {
+            let has_ended = self.add_to_batch(batch, &counts)?;
+            if has_ended && counts.live() < 0 {
+                ended.push(batch);
+            }
+        }
+        Ok(ended)
+    }
+
+    fn add_to_batch(&mut self, batch: BatchId, counts: &StateCounts) -> Result<bool, Failure> {
+        let update = AddToBatch {
+            scheduled: counts.scheduled,
+            queued: counts.queued,
+            running: counts.running,
+            retrying: counts.retrying,
+            completed: counts.completed,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+            live: counts.live(),
+            now: self.now.millis(),
+            id: batch.0,
+        };
+        Ok(update.get_result(self.connection)?)
+    }
+}

@@ -1,0 +1,240 @@
+//! Finishing: the outcome of an attempt decides where its job goes.
+
+use diesel::prelude::*;
+
+use super::group::{Applied, Group, Place, PlaceRow, Stop};
+use super::statement::statement;
+use crate::job::lease::Lease;
+use crate::job::outcome::{Held, JobResult, Outcome, Settlement, settle};
+use crate::job::retry::Backoff;
+use crate::job::{JobError, Span, State};
+use crate::store::schema::{failures, jobs, results};
+use crate::store::sql_types::{Integer, Nullable, Text};
+use crate::store::{Answer, Finish, Finished, Refusal};
+
+statement! {
+    /// The frequent end: one guarded UPDATE.
+    CompleteJob -> (Integer, Integer, Integer, Nullable<Integer>) =
+    "UPDATE jobs
+     SET state = 4, finished_at = " [now: Integer as i64]
+    ", lease_expires_at = NULL, cancel_requested = 0, error_code = NULL, error_message = NULL
+     WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
+    " AND state = 2 RETURNING id, queue_id, lane, batch_id"
+}
+
+statement! {
+    InsertResult<'a> =
+    "INSERT INTO results (job_id, truncated, result)
+     VALUES (" [job: Integer as i64] ", " [truncated: Integer as i64]
+    ", " [result: Text as &'a str] ")"
+}
+
+statement! {
+    /// Every other end, after the rules have decided.
+    SettleJob<'a> =
+    "UPDATE jobs
+     SET state = " [state: Integer as i64] ", attempt = " [attempt: Integer as i64]
+    ", run_at = coalesce(" [run_at: Nullable<Integer> as Option<i64>] ", run_at)
+     , finished_at = " [finished_at: Nullable<Integer> as Option<i64>]
+    ", lease_expires_at = NULL, cancel_requested = 0
+     , error_code = " [error_code: Nullable<Text> as Option<&'a str>]
+    ", error_message = " [error_message: Nullable<Text> as Option<&'a str>]
+    " WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
+    " AND state = 2"
+}
+
+statement! {
+    InsertFailure<'a> =
+    "INSERT INTO failures (job_id, lease_token, attempt, failed_at, code, message)
+     VALUES (" [job: Integer as i64] ", " [token: Integer as i64]
+    ", " [attempt: Integer as i64] ", " [failed_at: Integer as i64]
+    ", " [code: Text as &'a str] ", " [message: Text as &'a str] ")"
+}
+
+/// What of a running job decides its settlement.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+struct HeldRow {
+    id: i64,
+    queue_id: i64,
+    lane: i64,
+    batch_id: Option<i64>,
+    attempt: i64,
+    max_attempts: i64,
+    at_most_once: i64,
+    cancel_requested: i64,
+    backoff_initial_ms: i64,
+    backoff_factor: f64,
+    backoff_max_ms: i64,
+    backoff_jitter: f64,
+}
+
+impl HeldRow {
+    fn held(&self) -> Held {
+        Held {
+            job: crate::job::JobId(self.id),
+            attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
+            max_attempts: u32::try_from(self.max_attempts).unwrap_or(u32::MAX),
+            at_most_once: self.at_most_once != 0,
+            cancel_requested: self.cancel_requested != 0,
+            backoff: Backoff {
+                initial: Span::from_millis(self.backoff_initial_ms),
+                factor: self.backoff_factor,
+                max: Span::from_millis(self.backoff_max_ms),
+                jitter: self.backoff_jitter,
+            },
+        }
+    }
+
+    fn place(&self) -> PlaceRow {
+        (self.id, self.queue_id, self.lane, self.batch_id)
+    }
+}
+
+impl Group<'_> {
+    pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
+        let accepted = match &finish.outcome {
+            Outcome::Completed(result) => self.complete(finish.lease, result)?,
+            outcome => self.settle(finish.lease, outcome)?,
+        };
+        match accepted {
+            Some(state) => Ok(Answer::Finished(Finished::Accepted(state))),
+            None => self.refuse_or_repeat(finish),
+        }
+    }
+
+    fn complete(&mut self, lease: Lease, result: &JobResult) -> Result<Option<State>, Stop> {
+        let update = CompleteJob { now: self.now.millis(), job: lease.job.0, token: lease.token.0 };
+        let row: Option<PlaceRow> = update.get_result(self.connection).optional()?;
+        let Some(row) = row else { return Ok(None) };
+        let truncated = result.truncated.into();
+        InsertResult { job: lease.job.0, truncated, result: result.json.as_str() }
+            .execute(self.connection)?;
+        let place = self.place(row)?;
+        self.moved(place, Some(State::Running), Some(State::Completed));
+        Ok(Some(State::Completed))
+    }
+
+    /// Applies the rules to a running job; none where the lease no longer holds.
+    pub(super) fn settle(
+        &mut self,
+        lease: Lease,
+        outcome: &Outcome,
+    ) -> Result<Option<State>, Stop> {
+        let row: Option<HeldRow> = jobs::table
+            .find(lease.job.0)
+            .filter(jobs::lease_token.eq(lease.token.0))
+            .filter(jobs::state.eq(State::Running.code()))
+            .select(HeldRow::as_select())
+            .first(self.connection)
+            .optional()?;
+        let Some(row) = row else { return Ok(None) };
+        let held = row.held();
+        let settlement = settle(&held, outcome, self.now);
+        let place = self.place(row.place())?;
+        if settlement.is_failure {
+            self.insert_failure(lease, held.attempt, outcome, &settlement)?;
+        }
+        self.update_settled(lease, &settlement)?;
+        self.note_settled(place, &settlement);
+        Ok(Some(settlement.state))
+    }
+
+    fn update_settled(&mut self, lease: Lease, settlement: &Settlement) -> Result<(), Stop> {
+        let finished_at = settlement.state.is_final().then_some(self.now.millis());
+        SettleJob {
+            state: settlement.state.code(),
+            attempt: settlement.attempt.into(),
+            run_at: settlement.run_at.map(|at| at.millis()),
+            finished_at,
+            error_code: settlement.error.as_ref().map(|error| error.code.as_str()),
+            error_message: settlement.error.as_ref().map(|error| error.message.as_str()),
+            job: lease.job.0,
+            token: lease.token.0,
+        }
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    fn note_settled(&mut self, place: Place, settlement: &Settlement) {
+        let from = Some(State::Running);
+        match (settlement.state, settlement.run_at) {
+            (State::Retrying, Some(run_at)) => {
+                self.moved_until(place, from, State::Retrying, run_at);
+            }
+            (state, _) => self.moved(place, from, Some(state)),
+        }
+    }
+
+    fn insert_failure(
+        &mut self,
+        lease: Lease,
+        attempt: u32,
+        outcome: &Outcome,
+        settlement: &Settlement,
+    ) -> Result<(), Stop> {
+        let Some(error) = own_error(outcome).or(settlement.error.as_ref()) else { return Ok(()) };
+        InsertFailure {
+            job: lease.job.0,
+            token: lease.token.0,
+            attempt: attempt.into(),
+            failed_at: self.now.millis(),
+            code: &error.code,
+            message: &error.message,
+        }
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// A worker that repeats its finish, having lost the answer, is told that it is done.
+    fn refuse_or_repeat(&mut self, finish: &Finish) -> Applied {
+        let lease = finish.lease;
+        let row: Option<(i64, i64)> = jobs::table
+            .find(lease.job.0)
+            .select((jobs::lease_token, jobs::state))
+            .first(self.connection)
+            .optional()?;
+        let Some((token, state)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
+        if token == lease.token.0
+            && state != State::Running.code()
+            && self.is_repeat(finish, state)?
+        {
+            return Ok(Answer::Finished(Finished::Repeated));
+        }
+        Err(Refusal::StaleLease.into())
+    }
+
+    fn is_repeat(&mut self, finish: &Finish, state: i64) -> Result<bool, Stop> {
+        let lease = finish.lease;
+        match &finish.outcome {
+            Outcome::Completed(result) => {
+                let stored: Option<String> = results::table
+                    .find(lease.job.0)
+                    .select(results::result)
+                    .first(self.connection)
+                    .optional()?;
+                let is_completed = state == State::Completed.code();
+                Ok(is_completed && stored.as_deref() == Some(result.json.as_str()))
+            }
+            Outcome::Failed { error, .. } | Outcome::Lost(error) => {
+                let stored: Option<(String, String)> = failures::table
+                    .find((lease.job.0, lease.token.0))
+                    .select((failures::code, failures::message))
+                    .first(self.connection)
+                    .optional()?;
+                Ok(stored == Some((error.code.clone(), error.message.clone())))
+            }
+            Outcome::Released => Ok(state == State::Queued.code()),
+            Outcome::Cancelled => Ok(state == State::Cancelled.code()),
+        }
+    }
+}
+
+/// The error that the attempt itself ended with, which the history keeps even where the job's own
+/// error says something else, such as that it was cancelled meanwhile.
+fn own_error(outcome: &Outcome) -> Option<&JobError> {
+    match outcome {
+        Outcome::Failed { error, .. } => Some(error),
+        _ => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! One transaction's worth of writes: what they share while it is open.
+
+use diesel::connection::SimpleConnection;
+use diesel::result::Error;
+use diesel::sqlite::SqliteConnection;
+
+use super::QueueRules;
+use super::queue::QueueIds;
+use super::transaction::Failure;
+use crate::job::queue::{QueueName, QueueSettings};
+use crate::job::{BatchId, JobId, Lane, State, Timestamp};
+use crate::store::{Answer, Change, Committed, Refusal, StoreError, Write, lane_of};
+
+/// Why a write ends early.
+pub(super) enum Stop {
+    /// The rules refuse it. It has changed nothing: operations check before they write.
+    Refused(Refusal),
+    /// The database failed it.
+    Failed(Failure),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What applying one write gives.
+pub(super) type Applied = Result<Answer, Stop>;
+
+/// The open transaction.
+pub(super) struct Group<'a> {
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) rules: &'a QueueRules,
+    pub(super) queue_ids: &'a mut QueueIds,
+    pub(super) now: Timestamp,
+    changes: Vec<Change>,
+    configured: Vec<(QueueName, QueueSettings)>,
+}
+
+/// Where a job stands among queues, lanes and batches: what a [`Change`] tells of it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) job: JobId,
+    pub(super) queue: QueueName,
+    pub(super) lane: Lane,
+    pub(super) batch: Option<BatchId>,
+}
+
+/// The columns that make a [`Place`].
+pub(super) type PlaceRow = (i64, i64, i64, Option<i64>);
+
+impl<'a> Group<'a> {
+    pub(super) fn new(
+        connection: &'a mut SqliteConnection,
+        rules: &'a QueueRules,
+        queue_ids: &'a mut QueueIds,
+        now: Timestamp,
+    ) -> Self {
+        Self { connection, rules, queue_ids, now, changes: Vec::new(), configured: Vec::new() }
+    }
+
+    /// Applies one write. Where the database fails it, the transaction is to be given up.
+    pub(super) fn apply(&mut self, write: &Write) -> Applied {
+        match write {
+            Write::Submit(submit) => self.submit(submit),
+            Write::Lease(request) => self.lease(request),
+            Write::Finish(finish) => self.finish(finish),
+            Write::Renew(renew) => self.renew(renew),
+            Write::Report(lease, progress) => self.report(*lease, progress),
+            Write::Cancel(job) => self.cancel(*job),
+            Write::CancelBatch(batch) => self.cancel_batch(*batch),
+            Write::Retry(job) => self.retry(*job),
+            Write::Delete(job) => self.delete(*job),
+            Write::Stage { limit } => self.stage(*limit),
+            Write::Expire { limit } => self.expire(*limit),
+            Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
+            Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
+            Write::Configure { queue, change } => self.configure(queue, change),
+        }
+    }
+
+    /// Applies one write behind a savepoint: what it did is undone where a constraint refuses it.
+    pub(super) fn apply_alone(&mut self, write: &Write) -> Applied {
+        let changed = self.changes.len();
+        let configured = self.configured.len();
+        self.connection.batch_execute("SAVEPOINT one_write")?;
+        let applied = self.apply(write);
+        if let Err(Stop::Failed(Failure::Write(error))) = &applied {
+            let refusal = Refusal::Rejected(error.to_string());
+            self.connection.batch_execute("ROLLBACK TO one_write; RELEASE one_write")?;
+            self.changes.truncate(changed);
+            for (queue, _) in self.configured.drain(configured..) {
+                self.queue_ids.remove(&queue);
+            }
+            return Err(refusal.into());
+        }
+        self.connection.batch_execute("RELEASE one_write")?;
+        applied
+    }
+
+    /// Brings the counts up to date and gives everything out. COMMIT follows.
+    pub(super) fn close(
+        mut self,
+        answers: Vec<Result<Answer, Refusal>>,
+    ) -> Result<Committed, Failure> {
+        self.count_queues()?;
+        let ended_batches = self.count_batches()?;
+        let Self { changes, configured, .. } = self;
+        Ok(Committed { answers, changes, ended_batches, configured })
+    }
+
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Notes that a job moved. Counts and everybody who listens live by these notes.
+    pub(super) fn moved(&mut self, place: Place, from: Option<State>, to: Option<State>) {
+        self.push(place, from, to, None);
+    }
+
+    /// Notes that a job moved to where it waits for `due_at`.
+    pub(super) fn moved_until(
+        &mut self,
+        place: Place,
+        from: Option<State>,
+        to: State,
+        due_at: Timestamp,
+    ) {
+        self.push(place, from, Some(to), Some(due_at));
+    }
+
+    fn push(
+        &mut self,
+        place: Place,
+        from: Option<State>,
+        to: Option<State>,
+        due_at: Option<Timestamp>,
+    ) {
+        let Place { job, queue, lane, batch } = place;
+        self.changes.push(Change { job, queue, lane, batch, from, to, due_at });
+    }
+
+    pub(super) fn note_configured(&mut self, queue: QueueName, settings: QueueSettings) {
+        self.configured.push((queue, settings));
+    }
+
+    /// The place of a row: id, queue, lane, batch.
+    pub(super) fn place(&self, row: PlaceRow) -> Result<Place, StoreError> {
+        let (job, queue, lane, batch) = row;
+        Ok(Place {
+            job: JobId(job),
+            queue: self.queue_ids.name(queue)?,
+            lane: lane_of(lane)?,
+            batch: batch.map(BatchId),
+        })
+    }
+}

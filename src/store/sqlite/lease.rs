@@ -1,0 +1,72 @@
+//! Leasing: the right to run queued jobs goes to somebody.
+
+use diesel::prelude::*;
+
+use super::group::{Applied, Group, Place};
+use super::statement::statement;
+use crate::job::lease::{Lease, LeaseToken, LeasedJob};
+use crate::job::{BatchId, JobId, Json, Span, State};
+use crate::store::sql_types::{Integer, Nullable, Text};
+use crate::store::{Answer, LeaseRequest};
+
+statement! {
+    /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
+    /// cost does not depend on what else stands in the table.
+    LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text) =
+    "UPDATE jobs
+     SET state = 2, attempt = attempt + 1, lease_token = lease_token + 1,
+         started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
+    " WHERE state = 1 AND id IN (
+         SELECT id FROM jobs
+         WHERE state = 1 AND lane = " [lane: Integer as i64] " AND queue_id = " [queue_id: Integer as i64]
+    "    ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
+    ") RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload"
+}
+
+/// The columns that LeaseJobs gives.
+type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String);
+
+/// How many expired jobs a lease clears away before it looks.
+const EXPIRE_AT_ONCE: u32 = 1_000;
+
+impl Group<'_> {
+    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
+        // What expired before it started must not start. One seek where there is none.
+        while self.expire_some(EXPIRE_AT_ONCE)? >= EXPIRE_AT_ONCE as usize {}
+        let order = &request.order;
+        let Some(queue_id) = self.queue_ids.id(&order.queue) else {
+            return Ok(Answer::Leased(Vec::new()));
+        };
+        let lease_expires_at = self.now.plus(request.lease.duration());
+        let mut rows: Vec<LeasedRow> = LeaseJobs {
+            now: self.now.millis(),
+            lease_expires_at: lease_expires_at.millis(),
+            lane: order.lane.code(),
+            queue_id,
+            limit: order.limit.into(),
+        }
+        .load(self.connection)?;
+        // RETURNING has no order.
+        rows.sort_unstable_by_key(|row| (-row.0, row.1));
+        let mut leased = Vec::with_capacity(rows.len());
+        for (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload) in rows {
+            let batch = batch.map(BatchId);
+            let place =
+                Place { job: JobId(id), queue: order.queue.clone(), lane: order.lane, batch };
+            self.moved(place, Some(State::Queued), Some(State::Running));
+            leased.push(LeasedJob {
+                lease: Lease { job: JobId(id), token: LeaseToken(token) },
+                lease_expires_at,
+                kind,
+                queue: order.queue.clone(),
+                lane: order.lane,
+                attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+                max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+                timeout: Span::from_millis(timeout_ms),
+                batch,
+                payload: Json::trusted(payload),
+            });
+        }
+        Ok(Answer::Leased(leased))
+    }
+}

@@ -1,0 +1,137 @@
+//! Lists of jobs: newest first, by any of the filters, a page at a time.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use super::read::JobRow;
+use super::transaction::Failure;
+use crate::job::{JobId, Json, State};
+use crate::store::schema::{job_tags, jobs, queues, results};
+use crate::store::sql_types::Bool;
+use crate::store::{JobFilter, JobPage};
+
+/// How many ids one query covers where no index leads to the matches.
+const WINDOW: i64 = 50_000;
+
+/// How many such queries a page may take before it comes back short, with a cursor to go on from.
+const MAX_WINDOWS: usize = 10;
+
+type Row = (JobRow, String, Option<String>, Option<String>, Option<i64>);
+
+/// One page of a list.
+///
+/// A filter that matches few of many rows, and has no index, would walk the whole table. So the
+/// walk goes by windows of ids and stops after some; the page may then be short, or empty, and
+/// still name a next one.
+pub(super) fn page(
+    connection: &mut SqliteConnection,
+    filter: &JobFilter,
+) -> Result<JobPage, Failure> {
+    let limit = filter.limit as usize;
+    let Some(newest) = newest_id(connection, filter)? else { return Ok(JobPage::default()) };
+    let mut page = JobPage::default();
+    let mut before = newest + 1;
+    for _ in 0..MAX_WINDOWS {
+        let from = if is_indexed(filter) { 1 } else { (before - WINDOW).max(1) };
+        let wanted = limit - page.jobs.len();
+        let rows = window(connection, filter, from, before, wanted)?;
+        let is_full = rows.len() == wanted;
+        for row in rows {
+            page.jobs.push(job_of(row)?);
+        }
+        if is_full {
+            page.next = page.jobs.last().map(|job| job.id).filter(|last| last.0 > 1);
+            return Ok(page);
+        }
+        if from == 1 {
+            return Ok(page);
+        }
+        before = from;
+    }
+    page.next = Some(JobId(before));
+    Ok(page)
+}
+
+/// Where the list begins: below the cursor, or at the newest row.
+fn newest_id(
+    connection: &mut SqliteConnection,
+    filter: &JobFilter,
+) -> Result<Option<i64>, Failure> {
+    if let Some(before) = filter.before {
+        return Ok(Some(before.0.saturating_sub(1)));
+    }
+    Ok(jobs::table.select(diesel::dsl::max(jobs::id)).first(connection)?)
+}
+
+/// Whether an index leads to the matches in the order of their ids.
+fn is_indexed(filter: &JobFilter) -> bool {
+    filter.batch.is_some()
+        || filter.tag.is_some()
+        || matches!(filter.state, Some(State::Failed | State::Cancelled))
+            && filter.queue.is_none()
+            && filter.kind.is_none()
+}
+
+fn window(
+    connection: &mut SqliteConnection,
+    filter: &JobFilter,
+    from: i64,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Row>, Failure> {
+    let mut query = jobs::table
+        .inner_join(queues::table)
+        .left_join(results::table)
+        .filter(jobs::id.ge(from))
+        .filter(jobs::id.lt(before))
+        .order(jobs::id.desc())
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .into_boxed();
+    if let Some(state) = filter.state {
+        // The number itself and not a bound value: else no partial index is considered.
+        query = query.filter(sql::<Bool>(&format!("jobs.state = {}", state.code())));
+    }
+    if let Some(queue) = &filter.queue {
+        query = query.filter(queues::name.eq(queue.as_str()));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(jobs::kind.eq(kind));
+    }
+    if let Some(batch) = filter.batch {
+        query = query.filter(jobs::batch_id.eq(batch.0));
+    }
+    if let Some(tag) = &filter.tag {
+        let tagged = job_tags::table.filter(job_tags::tag.eq(tag)).select(job_tags::job_id);
+        query = query.filter(jobs::id.eq_any(tagged));
+    }
+    let core = (JobRow::as_select(), queues::name);
+    let rows = match (filter.with_payload, filter.with_result) {
+        (false, false) => {
+            let rows: Vec<(JobRow, String)> = query.select(core).load(connection)?;
+            rows.into_iter().map(|(row, queue)| (row, queue, None, None, None)).collect()
+        }
+        (with_payload, with_result) => {
+            let (payload, result) = (jobs::payload.nullable(), results::result.nullable());
+            let rows: Vec<Row> = query
+                .select((core.0, core.1, payload, result, results::truncated.nullable()))
+                .load(connection)?;
+            let keep = |mut row: Row| {
+                row.2 = row.2.filter(|_| with_payload);
+                row.3 = row.3.filter(|_| with_result);
+                row.4 = row.4.filter(|_| with_result);
+                row
+            };
+            rows.into_iter().map(keep).collect()
+        }
+    };
+    Ok(rows)
+}
+
+fn job_of((row, queue, payload, result, truncated): Row) -> Result<crate::job::Job, Failure> {
+    let mut job = row.into_job(&queue)?;
+    job.payload = payload.map(Json::trusted);
+    job.result = result.map(Json::trusted);
+    job.result_truncated = truncated == Some(1);
+    Ok(job)
+}

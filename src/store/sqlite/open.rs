@@ -1,0 +1,120 @@
+//! Opening the database: the lock, the version, the settings of a connection, the tables.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::store::{BUSY_TIMEOUT, OpenError};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// The first SQLite whose WAL mode does not lose pages when a log is reset beside a checkpoint.
+pub const MIN_SQLITE: &str = "3.51.3";
+
+/// Pages in the log at which the writer moves them into the database file by itself: 16 MiB.
+const AUTOCHECKPOINT_PAGES: u32 = 4_000;
+
+/// To what size the log is cut back after it was larger.
+const LOG_SIZE_LIMIT: u32 = 64 << 20;
+
+/// How much of the database a connection keeps in memory, in KiB.
+const WRITE_CACHE_KIB: u32 = 64 << 10;
+const READ_CACHE_KIB: u32 = 8 << 10;
+
+/// The lock that keeps a second server from the same database, for as long as it lives.
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// Names the database in an error.
+pub(super) fn failed(path: &Path, why: &dyn fmt::Display) -> OpenError {
+    OpenError::Failed { path: path.display().to_string(), why: why.to_string() }
+}
+
+pub(super) fn for_writing(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
+    let lock = lock(path)?;
+    let mut connection = connect(path, WRITE_CACHE_KIB)?;
+    check_version(path, &mut connection)?;
+    let set_up = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        connection.batch_execute("PRAGMA journal_mode = WAL")?;
+        connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"))?;
+        connection.batch_execute(&format!("PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}"))?;
+        connection.run_pending_migrations(MIGRATIONS)?;
+        connection.batch_execute("PRAGMA foreign_keys = ON")?;
+        Ok(())
+    };
+    let mut set_up = set_up;
+    set_up().map_err(|error| failed(path, &error))?;
+    Ok((connection, lock))
+}
+
+pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = connect(path, READ_CACHE_KIB)?;
+    // Nothing here writes rows; a checkpoint moves pages only.
+    connection.batch_execute("PRAGMA query_only = ON").map_err(|error| failed(path, &error))?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
+    let text = path.to_str().ok_or_else(|| OpenError::BadPath(path.into()))?;
+    let mut connection = SqliteConnection::establish(text).map_err(|error| failed(path, &error))?;
+    let settings = [
+        // First, so that what follows waits for others as well.
+        format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()),
+        "PRAGMA synchronous = FULL".into(),
+        "PRAGMA temp_store = MEMORY".into(),
+        format!("PRAGMA cache_size = -{cache_kib}"),
+    ];
+    for setting in settings {
+        connection.batch_execute(&setting).map_err(|error| failed(path, &error))?;
+    }
+    Ok(connection)
+}
+
+fn check_version(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let found: String =
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("sqlite_version()"))
+            .get_result(connection)
+            .map_err(|error| failed(path, &error))?;
+    if is_older(&found, MIN_SQLITE) {
+        return Err(OpenError::OldSqlite { found, needed: MIN_SQLITE });
+    }
+    Ok(())
+}
+
+fn is_older(found: &str, needed: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u32> {
+        version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+    };
+    numbers(found) < numbers(needed)
+}
+
+fn lock(path: &Path) -> Result<Lock, OpenError> {
+    let name = path.display().to_string();
+    let lock_path = PathBuf::from(format!("{name}.lock"));
+    let options = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+    let file = options.map_err(|error| OpenError::Lock { path: name.clone(), error })?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: name }),
+        Err(TryLockError::Error(error)) => Err(OpenError::Lock { path: name, error }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(is_older("3.51.2", MIN_SQLITE));
+        assert!(is_older("3.9.0", MIN_SQLITE));
+        assert!(!is_older("3.51.3", MIN_SQLITE));
+        assert!(!is_older("3.100.0", MIN_SQLITE));
+    }
+}

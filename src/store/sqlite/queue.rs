@@ -1,0 +1,196 @@
+//! Queues: made on their first use, changed, read at the start.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use super::group::{Applied, Group, Stop};
+use super::statement::statement;
+use super::transaction::Failure;
+use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings, Rate};
+use crate::job::{Lane, Span, State};
+use crate::store::schema::{jobs, queues};
+use crate::store::sql_types::{Integer, Nullable, Text};
+use crate::store::{Answer, Refusal, StoreError};
+
+statement! {
+    InsertQueue<'a> -> Integer =
+    "INSERT INTO queues (name, paused, max_running, rate_limit, rate_period_ms, created_at)
+     VALUES (" [name: Text as &'a str]
+    ", " [paused: Integer as i64]
+    ", " [max_running: Nullable<Integer> as Option<i64>]
+    ", " [rate_limit: Nullable<Integer> as Option<i64>]
+    ", " [rate_period_ms: Nullable<Integer> as Option<i64>]
+    ", " [created_at: Integer as i64]
+    ") RETURNING id"
+}
+
+statement! {
+    InsertCount =
+    "INSERT INTO queue_counts (queue_id, state, jobs)
+     VALUES (" [queue_id: Integer as i64] ", " [state: Integer as i64] ", 0)"
+}
+
+statement! {
+    UpdateQueue =
+    "UPDATE queues
+     SET paused = " [paused: Integer as i64]
+    ", max_running = " [max_running: Nullable<Integer> as Option<i64>]
+    ", rate_limit = " [rate_limit: Nullable<Integer> as Option<i64>]
+    ", rate_period_ms = " [rate_period_ms: Nullable<Integer> as Option<i64>]
+    " WHERE id = " [id: Integer as i64]
+}
+
+/// The ids of all queues, both ways. Queues are never removed, so what is here stays true.
+#[derive(Debug, Default)]
+pub(super) struct QueueIds {
+    ids: HashMap<QueueName, i64>,
+    names: HashMap<i64, QueueName>,
+}
+
+impl QueueIds {
+    /// Reads them from the table.
+    pub(super) fn read(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
+        let rows: Vec<(String, i64)> = queues::table
+            .select((queues::name, queues::id))
+            .load(connection)
+            .map_err(Failure::from)?;
+        let mut all = Self::default();
+        for (name, id) in rows {
+            all.insert(name_of(&name)?, id);
+        }
+        Ok(all)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub(super) fn id(&self, name: &QueueName) -> Option<i64> {
+        self.ids.get(name).copied()
+    }
+
+    /// The name of a queue, which is known since some row refers to it.
+    pub(super) fn name(&self, id: i64) -> Result<QueueName, StoreError> {
+        self.names.get(&id).cloned().ok_or_else(|| crate::store::corrupt("queue", id))
+    }
+
+    fn insert(&mut self, name: QueueName, id: i64) {
+        self.names.insert(id, name.clone());
+        self.ids.insert(name, id);
+    }
+
+    pub(super) fn remove(&mut self, name: &QueueName) {
+        if let Some(id) = self.ids.remove(name) {
+            self.names.remove(&id);
+        }
+    }
+}
+
+/// The columns that make [`QueueSettings`].
+pub(super) type SettingsRow = (i64, Option<i64>, Option<i64>, Option<i64>);
+
+pub(super) fn settings_of(row: SettingsRow) -> QueueSettings {
+    let (paused, max_running, rate_limit, rate_period_ms) = row;
+    let rate = rate_limit.zip(rate_period_ms).map(|(limit, period_ms)| Rate {
+        limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        period: Span::from_millis(period_ms),
+    });
+    let max_running = max_running.map(|max| u32::try_from(max).unwrap_or(u32::MAX));
+    QueueSettings { paused: paused != 0, max_running, rate }
+}
+
+fn row_of(settings: &QueueSettings) -> SettingsRow {
+    (
+        settings.paused.into(),
+        settings.max_running.map(Into::into),
+        settings.rate.map(|rate| rate.limit.into()),
+        settings.rate.map(|rate| rate.period.millis()),
+    )
+}
+
+impl Group<'_> {
+    /// The id of a queue; makes the queue if it is new.
+    pub(super) fn queue_id(&mut self, name: &QueueName) -> Result<i64, Stop> {
+        if let Some(id) = self.queue_ids.id(name) {
+            return Ok(id);
+        }
+        if self.queue_ids.len() >= self.rules.max_queues {
+            return Err(Refusal::TooManyQueues(self.rules.max_queues).into());
+        }
+        let settings = self.rules.listed.get(name).copied().unwrap_or(self.rules.others);
+        let (paused, max_running, rate_limit, rate_period_ms) = row_of(&settings);
+        let created_at = self.now.millis();
+        let id: i64 = InsertQueue {
+            name: name.as_str(),
+            paused,
+            max_running,
+            rate_limit,
+            rate_period_ms,
+            created_at,
+        }
+        .get_result(self.connection)?;
+        for state in State::ALL {
+            InsertCount { queue_id: id, state: state.code() }.execute(self.connection)?;
+        }
+        self.queue_ids.insert(name.clone(), id);
+        self.note_configured(name.clone(), settings);
+        Ok(id)
+    }
+
+    pub(super) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> Applied {
+        let id = self.queue_id(name)?;
+        let before: SettingsRow = queues::table
+            .find(id)
+            .select((
+                queues::paused,
+                queues::max_running,
+                queues::rate_limit,
+                queues::rate_period_ms,
+            ))
+            .first(self.connection)?;
+        let settings = change.apply(settings_of(before));
+        let (paused, max_running, rate_limit, rate_period_ms) = row_of(&settings);
+        UpdateQueue { paused, max_running, rate_limit, rate_period_ms, id }
+            .execute(self.connection)?;
+        self.note_configured(name.clone(), settings);
+        Ok(Answer::Configured(settings))
+    }
+}
+
+pub(super) fn name_of(text: &str) -> Result<QueueName, StoreError> {
+    text.parse().map_err(|error| StoreError::Corrupt(format!("queue {text:?}: {error}")))
+}
+
+/// The queues as the roster needs them at the start.
+pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>, StoreError> {
+    let rows: Vec<(i64, String, SettingsRow)> = queues::table
+        .select((
+            queues::id,
+            queues::name,
+            (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
+        ))
+        .load(connection)
+        .map_err(Failure::from)?;
+    let running: Vec<(i64, i64)> = jobs::table
+        .filter(jobs::state.eq(State::Running.code()))
+        .filter(jobs::lane.eq(Lane::Remote.code()))
+        .group_by(jobs::queue_id)
+        .select((jobs::queue_id, diesel::dsl::count_star()))
+        .load(connection)
+        .map_err(Failure::from)?;
+    let running: HashMap<i64, i64> = running.into_iter().collect();
+    rows.into_iter()
+        .map(|(id, name, settings)| {
+            let remote = running.get(&id).copied().unwrap_or(0);
+            Ok(QueueLoad {
+                name: name_of(&name)?,
+                settings: settings_of(settings),
+                remote_running: u32::try_from(remote).unwrap_or(u32::MAX),
+                // Looking is one cheap lease that finds nothing.
+                ready: Lane::ALL.to_vec(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,293 @@
+//! Reading: one job, one batch, the queues; and what the Keeper looks up.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use super::delete::tags_of;
+use super::queue::{SettingsRow, name_of, settings_of};
+use super::statement::statement;
+use super::transaction::Failure;
+use super::{batch, list, open};
+use crate::config::Config;
+use crate::job::batch::Batch;
+use crate::job::queue::{Queue, QueueName, StateCounts};
+use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
+use crate::job::{Lane, Span, Timestamp};
+use crate::store::schema::{failures, jobs, queue_counts, queues, results};
+use crate::store::sql_types::{Integer, Nullable};
+use crate::store::{
+    Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of, state_of,
+};
+
+/// A read connection. See [`ReadStore`].
+pub struct SqliteReads {
+    connection: SqliteConnection,
+}
+
+impl SqliteReads {
+    /// Opens the database, which [`super::SqliteWrites`] has prepared, for reading.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn open(config: &Config) -> Result<Self, OpenError> {
+        Ok(Self { connection: open::for_reading(&config.database)? })
+    }
+}
+
+/// A job's row but for its payload.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub(super) struct JobRow {
+    id: i64,
+    state: i64,
+    lane: i64,
+    priority: i64,
+    attempt: i64,
+    max_attempts: i64,
+    created_at: i64,
+    run_at: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    expires_at: Option<i64>,
+    at_most_once: i64,
+    cancel_requested: i64,
+    timeout_ms: i64,
+    batch_id: Option<i64>,
+    progress_percent: Option<f64>,
+    progress_message: Option<String>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    tags: Option<String>,
+    kind: String,
+}
+
+impl JobRow {
+    /// The job without payload, result and failures.
+    pub(super) fn into_job(self, queue: &str) -> Result<Job, StoreError> {
+        let error = self.error_code.zip(self.error_message);
+        let message = self.progress_message;
+        Ok(Job {
+            id: JobId(self.id),
+            kind: self.kind,
+            queue: name_of(queue)?,
+            lane: lane_of(self.lane)?,
+            state: state_of(self.state)?,
+            priority: i8::try_from(self.priority).unwrap_or(0),
+            attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
+            max_attempts: u32::try_from(self.max_attempts).unwrap_or(u32::MAX),
+            created_at: Timestamp::from_millis(self.created_at),
+            run_at: Timestamp::from_millis(self.run_at),
+            started_at: self.started_at.map(Timestamp::from_millis),
+            finished_at: self.finished_at.map(Timestamp::from_millis),
+            expires_at: self.expires_at.map(Timestamp::from_millis),
+            timeout: Span::from_millis(self.timeout_ms),
+            at_most_once: self.at_most_once != 0,
+            cancel_requested: self.cancel_requested != 0,
+            payload: None,
+            result: None,
+            result_truncated: false,
+            error: error.map(|(code, message)| JobError { code, message }),
+            failures: None,
+            progress: self.progress_percent.map(|percent| Progress { percent, message }),
+            tags: tags_of(self.tags.as_deref()),
+            batch: self.batch_id.map(BatchId),
+        })
+    }
+}
+
+/// A job with everything but its history.
+type WholeRow = (JobRow, String, String, Option<String>, Option<i64>);
+
+statement! {
+    /// The first queued job below a priority: one step of the walk that finds the oldest.
+    FirstBelow -> (Integer, Integer) =
+    "SELECT priority, run_at FROM jobs
+     WHERE state = 1 AND lane = " [lane: Integer as i64] " AND queue_id = " [queue_id: Integer as i64]
+    " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
+}
+
+statement! {
+    /// The end of a stretch of rows, and the jobs in it that are old enough to go.
+    OldInStretch -> Integer =
+    "SELECT id FROM jobs
+     WHERE id > " [after: Integer as i64] " AND id <= " [until: Integer as i64]
+    " AND finished_at < " [finished_before: Integer as i64]
+}
+
+statement! {
+    LastId -> Nullable<Integer> = "SELECT max(id) FROM jobs"
+}
+
+statement! {
+    FirstIdAfter -> Nullable<Integer> =
+    "SELECT min(id) FROM jobs WHERE id > " [after: Integer as i64]
+}
+
+statement! {
+    CheckpointLog -> (Integer, Integer, Integer) = "PRAGMA wal_checkpoint(PASSIVE)"
+}
+
+/// How many ids one look for old jobs covers.
+const PRUNE_STRETCH: i64 = 2_000;
+
+impl ReadStore for SqliteReads {
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.find_job(id).map_err(unreadable)
+    }
+
+    fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError> {
+        list::page(&mut self.connection, filter).map_err(unreadable)
+    }
+
+    fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        batch::find(&mut self.connection, id)
+    }
+
+    fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
+        self.find_queues(None, now).map_err(unreadable)
+    }
+
+    fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
+        Ok(self.find_queues(Some(name), now).map_err(unreadable)?.pop())
+    }
+
+    fn prunable(
+        &mut self,
+        after: JobId,
+        finished_before: Timestamp,
+    ) -> Result<Prunable, StoreError> {
+        self.find_prunable(after, finished_before).map_err(unreadable)
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
+        let row: (i64, i64, i64) =
+            CheckpointLog {}.get_result(&mut self.connection).map_err(Failure::from)?;
+        Ok(Checkpoint { log_pages: row.1, moved_pages: row.2 })
+    }
+}
+
+fn unreadable(failure: Failure) -> StoreError {
+    match StoreError::from(failure) {
+        StoreError::Unknown(why) => StoreError::Unreadable(why),
+        other => other,
+    }
+}
+
+impl SqliteReads {
+    fn find_job(&mut self, id: JobId) -> Result<Option<Job>, Failure> {
+        let row: Option<WholeRow> = jobs::table
+            .inner_join(queues::table)
+            .left_join(results::table)
+            .filter(jobs::id.eq(id.0))
+            .select((
+                JobRow::as_select(),
+                queues::name,
+                jobs::payload,
+                results::result.nullable(),
+                results::truncated.nullable(),
+            ))
+            .first(&mut self.connection)
+            .optional()?;
+        let Some((row, queue, payload, result, truncated)) = row else { return Ok(None) };
+        let mut job = row.into_job(&queue)?;
+        job.payload = Some(Json::trusted(payload));
+        job.result = result.map(Json::trusted);
+        job.result_truncated = truncated == Some(1);
+        // A first attempt that has not failed has no history.
+        let has_history = job.attempt > 1 || job.error.is_some();
+        job.failures = Some(if has_history { self.find_failures(id)? } else { Vec::new() });
+        Ok(Some(job))
+    }
+
+    fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, Failure> {
+        let rows: Vec<(i64, i64, String, String)> = failures::table
+            .filter(failures::job_id.eq(id.0))
+            .order(failures::lease_token)
+            .select((failures::attempt, failures::failed_at, failures::code, failures::message))
+            .load(&mut self.connection)?;
+        let failures = rows.into_iter().map(|(attempt, at, code, message)| JobFailure {
+            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            at: Timestamp::from_millis(at),
+            error: JobError { code, message },
+        });
+        Ok(failures.collect())
+    }
+
+    fn find_queues(
+        &mut self,
+        name: Option<&QueueName>,
+        now: Timestamp,
+    ) -> Result<Vec<Queue>, Failure> {
+        let mut query = queues::table
+            .select((
+                queues::id,
+                queues::name,
+                (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
+            ))
+            .order(queues::name)
+            .into_boxed();
+        if let Some(name) = name {
+            query = query.filter(queues::name.eq(name.as_str()));
+        }
+        let rows: Vec<(i64, String, SettingsRow)> = query.load(&mut self.connection)?;
+        rows.into_iter().map(|row| self.queue_of(row, now)).collect()
+    }
+
+    fn queue_of(
+        &mut self,
+        (id, name, settings): (i64, String, SettingsRow),
+        now: Timestamp,
+    ) -> Result<Queue, Failure> {
+        let rows: Vec<(i64, i64)> = queue_counts::table
+            .filter(queue_counts::queue_id.eq(id))
+            .select((queue_counts::state, queue_counts::jobs))
+            .load(&mut self.connection)?;
+        let mut counts = StateCounts::default();
+        for (state, jobs) in rows {
+            *counts.of(state_of(state)?) = jobs;
+        }
+        let oldest_queued_at = if counts.queued > 0 { self.oldest_queued(id)? } else { None };
+        Ok(Queue {
+            name: name_of(&name)?,
+            settings: settings_of(settings),
+            jobs: counts,
+            oldest_queued_at,
+            oldest_queued_age: oldest_queued_at.map(|at| Span::new(now.since(at))),
+        })
+    }
+
+    /// Within one lane and priority the first by id is the oldest; there are few of both, so a
+    /// walk over them reads a few rows however long the queue is.
+    fn oldest_queued(&mut self, queue_id: i64) -> Result<Option<Timestamp>, Failure> {
+        let mut oldest: Option<i64> = None;
+        for lane in Lane::ALL {
+            let mut priority = i64::MAX;
+            loop {
+                let step = FirstBelow { lane: lane.code(), queue_id, priority };
+                let row: Option<(i64, i64)> = step.get_result(&mut self.connection).optional()?;
+                let Some((found, run_at)) = row else { break };
+                priority = found;
+                oldest = Some(oldest.map_or(run_at, |before| before.min(run_at)));
+            }
+        }
+        Ok(oldest.map(Timestamp::from_millis))
+    }
+
+    fn find_prunable(
+        &mut self,
+        after: JobId,
+        finished_before: Timestamp,
+    ) -> Result<Prunable, Failure> {
+        // Ids have gaps where jobs were removed: begin at the first that is there.
+        let first: Option<i64> =
+            FirstIdAfter { after: after.0 }.get_result(&mut self.connection)?;
+        let Some(first) = first else { return Ok(Prunable::default()) };
+        let until = first + PRUNE_STRETCH;
+        let query =
+            OldInStretch { after: first - 1, until, finished_before: finished_before.millis() };
+        let found: Vec<i64> = query.load(&mut self.connection)?;
+        let last: Option<i64> = LastId {}.get_result(&mut self.connection)?;
+        let next = last.filter(|last| *last > until).map(|_| JobId(until));
+        Ok(Prunable { jobs: found.into_iter().map(JobId).collect(), next })
+    }
+}

@@ -1,0 +1,53 @@
+//! Rescuing: jobs whose worker is gone come back.
+
+use diesel::prelude::*;
+
+use super::group::{Applied, Group};
+use super::statement::statement;
+use crate::job::lease::{Lease, LeaseToken};
+use crate::job::outcome::Outcome;
+use crate::job::{JobError, JobId, Timestamp};
+use crate::store::sql_types::{Integer, Nullable};
+use crate::store::{Answer, Moved, RescueScope};
+
+statement! {
+    ExpiredLeases -> (Integer, Integer) =
+    "SELECT id, lease_token FROM jobs
+     WHERE state = 2 AND lease_expires_at <= " [now: Integer as i64]
+    " ORDER BY lease_expires_at LIMIT " [limit: Integer as i64]
+}
+
+statement! {
+    /// `lease_expires_at > 0` holds for all and makes SQLite use the index on running jobs.
+    DeadLeases -> (Integer, Integer) =
+    "SELECT id, lease_token FROM jobs
+     WHERE state = 2 AND lease_expires_at > 0 AND lane != 3 LIMIT " [limit: Integer as i64]
+}
+
+statement! {
+    NextLeaseEnd -> Nullable<Integer> =
+    "SELECT min(lease_expires_at) FROM jobs WHERE state = 2"
+}
+
+impl Group<'_> {
+    pub(super) fn rescue(&mut self, scope: RescueScope, limit: u32) -> Applied {
+        let limit = limit.into();
+        let (leases, why): (Vec<(i64, i64)>, _) = match scope {
+            RescueScope::Expired => {
+                let query = ExpiredLeases { now: self.now.millis(), limit };
+                (query.load(self.connection)?, "its worker let the lease run out")
+            }
+            RescueScope::Dead => {
+                let query = DeadLeases { limit };
+                (query.load(self.connection)?, "the server ended while it ran")
+            }
+        };
+        let count = leases.len();
+        let lost = Outcome::Lost(JobError::new("lost", why));
+        for (job, token) in leases {
+            self.settle(Lease { job: JobId(job), token: LeaseToken(token) }, &lost)?;
+        }
+        let next_at: Option<i64> = NextLeaseEnd {}.get_result(self.connection)?;
+        Ok(Answer::Moved(Moved { count, next_at: next_at.map(Timestamp::from_millis) }))
+    }
+}

@@ -1,0 +1,78 @@
+//! A transaction, and what its errors mean.
+
+use diesel::connection::SimpleConnection;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sqlite::SqliteConnection;
+
+use crate::store::StoreError;
+
+/// Why a transaction came to nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// One of its statements was refused by a constraint. The transaction is rolled back.
+    Write(Error),
+    /// The store itself failed.
+    Store(StoreError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::DatabaseError(kind, _) if is_constraint(kind) => Self::Write(error),
+            _ => Self::Store(meaning(&error)),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Write(error) => meaning(&error),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+fn is_constraint(kind: &DatabaseErrorKind) -> bool {
+    use DatabaseErrorKind::{
+        CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
+    };
+    matches!(kind, CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
+}
+
+/// What SQLite's message means. Diesel does not hand its code on, and the texts of
+/// `sqlite3_errstr` are fixed.
+fn meaning(error: &Error) -> StoreError {
+    let text = error.to_string();
+    if text.contains("database or disk is full") {
+        StoreError::Full(text)
+    } else {
+        StoreError::Unknown(text)
+    }
+}
+
+/// Runs `work` between BEGIN IMMEDIATE and COMMIT, and undoes it where it fails.
+///
+/// Not Diesel's own transaction: where the disk is full SQLite rolls back by itself, and Diesel's
+/// manager takes the ROLLBACK that then fails for the error, and the connection for broken.
+pub(super) fn immediate<T>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    connection.batch_execute("BEGIN IMMEDIATE")?;
+    let done = match work(connection) {
+        Ok(value) => connection.batch_execute("COMMIT").map(|()| value).map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    if done.is_err() {
+        // Fails where SQLite has rolled back already, which is as good.
+        let _ = connection.batch_execute("ROLLBACK");
+    }
+    done
+}
