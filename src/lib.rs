@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod executor;
 pub mod job;
 pub mod store;

@@ -1,0 +1,13 @@
+//! The executors against real servers and real child processes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and gives away what it made on the spot"
+)]
+
+mod handlers;
+mod kit;
+mod registry;
+mod waiting;
