@@ -34,6 +34,7 @@ use crate::job::{Json, Lane};
 
 pub use context::{Context, Control, StopReason};
 pub use handler::{Handler, HandlerError};
+pub(crate) use panic::outcome as panic_outcome;
 pub use registry::{Registry, RegistryError};
 
 /// Runs the jobs of one kind.

@@ -5,7 +5,7 @@ use std::any::Any;
 use crate::job::outcome::Outcome;
 
 /// The outcome of an attempt that panicked with `payload`.
-pub(super) fn outcome(payload: &(dyn Any + Send)) -> Outcome {
+pub(crate) fn outcome(payload: &(dyn Any + Send)) -> Outcome {
     Outcome::retryable("panic", format!("the handler panicked: {}", message(payload)))
 }
 

@@ -123,6 +123,11 @@ impl Roster {
         self.queues.entry(queue.clone()).or_default()
     }
 
+    /// Whether this queue's limits are known.
+    pub fn knows(&self, queue: &QueueName) -> bool {
+        self.queues.contains_key(queue)
+    }
+
     /// Notes a queue's limits.
     pub fn configure(&mut self, queue: &QueueName, settings: QueueSettings) {
         self.entry(queue).settings = settings;
@@ -147,6 +152,12 @@ impl Roster {
     pub fn occupied(&mut self, queue: &QueueName, lane: Lane) {
         self.idle[lane.index()] = self.idle[lane.index()].saturating_sub(1);
         self.entry(queue).running[lane.index()] += 1;
+    }
+
+    /// Notes that the number of a queue's jobs with remote workers changed.
+    pub fn remote_moved(&mut self, queue: &QueueName, delta: i32) {
+        let running = &mut self.entry(queue).running[Lane::Remote.index()];
+        *running = running.saturating_add_signed(delta);
     }
 
     /// Stops leasing for good.

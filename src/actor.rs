@@ -1,0 +1,44 @@
+//! The actors: who owns what, and who tells whom.
+//!
+//! ```text
+//!  Handle (bounded)                   workers: async, thread and process lanes
+//!    | Commit     | Get.., List..       ^ Run, Stop        | Commit(Finish)
+//!    v            v                     |                  v
+//!  Writer       Reader x 2          Dispatcher <---- Dispatch ---- Writer
+//!    |  one transaction a group         ^ KeepLeases
+//!    |---- Announce --> Announcer     Keeper: stage, expire, rescue, renew, prune, checkpoint
+//! ```
+//!
+//! The Writer closes each group of writes with the leases that the roster orders, so that a finish
+//! and the lease that follows it, or a submission and its start, share one transaction. What was
+//! leased goes to the Dispatcher, which knows the workers by name.
+//!
+//! Rules are plain methods; a handler only passes on. Of actix itself little is used, for it is only
+//! passively maintained: addresses, mailboxes, timers.
+
+pub(crate) mod announcer;
+pub(crate) mod blocking;
+pub(crate) mod dispatcher;
+pub(crate) mod keeper;
+pub(crate) mod message;
+pub(crate) mod reader;
+pub(crate) mod vital;
+pub(crate) mod worker;
+pub(crate) mod writer;
+
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Handler, Message};
+
+/// A mailbox that refuses nothing: what may be under way is bounded where it enters.
+pub(crate) const MAILBOX_CAPACITY: usize = 1 << 24;
+
+/// Sends to an actor of this process; false where it is gone, which the caller must mind.
+pub(crate) fn tell<A, M>(address: &Addr<A>, message: M) -> bool
+where
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    address.try_send(message).is_ok()
+}

@@ -1,0 +1,169 @@
+//! Hands leased jobs to idle workers, and knows who runs what.
+
+use std::collections::HashMap;
+
+use actix::{Actor, Addr, Context, Handler};
+use tokio::sync::oneshot;
+
+use crate::actor::message::{
+    Commit, Dispatch, KeepLeases, Reply, Run, Stop, StopAll, TellWhenIdle,
+};
+use crate::actor::vital::{Fatal, Vital};
+use crate::actor::worker::Worker;
+use crate::actor::writer::Writer;
+use crate::actor::{MAILBOX_CAPACITY, tell};
+use crate::clock::Clock;
+use crate::executor::StopReason;
+use crate::job::lease::{Lease, LeasedJob};
+use crate::job::{JobId, Lane, Span, Timestamp};
+use crate::store::{Renew, RescueScope, Write};
+
+/// How many jobs one transaction rescues.
+const RESCUE_AT_ONCE: u32 = 1_000;
+
+struct Running {
+    lease: Lease,
+    lane: Lane,
+    worker: Addr<Worker>,
+}
+
+/// The Dispatcher. The roster orders only as many leases as workers are idle, so each finds one.
+pub(crate) struct Dispatcher {
+    writer: Addr<Writer>,
+    idle: [Vec<Addr<Worker>>; Lane::COUNT],
+    running: HashMap<JobId, Running>,
+    lease: Span,
+    clock: Clock,
+    renewed_at: Timestamp,
+    tell_when_idle: Vec<oneshot::Sender<()>>,
+    fatal: Fatal,
+    _vital: Vital,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        writer: Addr<Writer>,
+        workers: [Vec<Addr<Worker>>; Lane::COUNT],
+        lease: Span,
+        clock: Clock,
+        fatal: &Fatal,
+    ) -> Self {
+        Self {
+            writer,
+            idle: workers,
+            running: HashMap::new(),
+            lease,
+            renewed_at: clock.now(),
+            clock,
+            tell_when_idle: Vec::new(),
+            fatal: fatal.clone(),
+            _vital: Vital::new("dispatcher", fatal),
+        }
+    }
+
+    fn ended(&mut self, job: JobId) {
+        if let Some(running) = self.running.remove(&job) {
+            self.idle[running.lane.index()].push(running.worker);
+        }
+    }
+
+    fn start(&mut self, job: LeasedJob) {
+        let Some(worker) = self.idle[job.lane.index()].pop() else {
+            // The lease stays; it is rescued when it has run out.
+            tracing::error!(job = %job.lease.job, lane = %job.lane, "no worker is idle for a leased job");
+            return;
+        };
+        let running = Running { lease: job.lease, lane: job.lane, worker: worker.clone() };
+        self.running.insert(job.lease.job, running);
+        if !tell(&worker, Run(job)) {
+            self.fatal.raise("a worker died");
+        }
+    }
+
+    fn stop(&self, running: &Running, reason: StopReason) {
+        if !tell(&running.worker, Stop { lease: running.lease, reason }) {
+            self.fatal.raise("a worker died");
+        }
+    }
+
+    fn dispatch(&mut self, dispatch: Dispatch) {
+        for job in dispatch.ended {
+            self.ended(job);
+        }
+        for job in dispatch.leased {
+            self.start(job);
+        }
+        for job in dispatch.cancelled {
+            if let Some(running) = self.running.get(&job) {
+                self.stop(running, StopReason::Cancelled);
+            }
+        }
+        if self.running.is_empty() {
+            for tell in self.tell_when_idle.drain(..) {
+                let _ = tell.send(());
+            }
+        }
+    }
+
+    /// Extends the leases of all that runs when a third of them is over, and has those that ran
+    /// out taken back. In this order, so that a pause of the whole process loses no running job.
+    fn keep_leases(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.renewed_at) >= self.lease.duration() / 3 {
+            self.renewed_at = now;
+            let leases = self.running.values().map(|running| running.lease).collect();
+            self.write(Write::Renew(Renew { leases, lease: self.lease }));
+        }
+        let scope = RescueScope::Expired;
+        self.write(Write::Rescue { scope, limit: RESCUE_AT_ONCE });
+    }
+
+    fn write(&self, write: Write) {
+        if !tell(&self.writer, Commit { write, reply: Reply::Nobody }) {
+            self.fatal.raise("the writer is gone");
+        }
+    }
+}
+
+impl Actor for Dispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+    }
+}
+
+impl Handler<Dispatch> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, dispatch: Dispatch, _: &mut Self::Context) {
+        self.dispatch(dispatch);
+    }
+}
+
+impl Handler<KeepLeases> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: KeepLeases, _: &mut Self::Context) {
+        self.keep_leases();
+    }
+}
+
+impl Handler<TellWhenIdle> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, TellWhenIdle(tell): TellWhenIdle, _: &mut Self::Context) {
+        self.tell_when_idle.push(tell);
+        self.dispatch(Dispatch::default());
+    }
+}
+
+impl Handler<StopAll> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: StopAll, _: &mut Self::Context) {
+        for running in self.running.values() {
+            self.stop(running, StopReason::Shutdown);
+        }
+    }
+}

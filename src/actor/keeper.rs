@@ -1,0 +1,167 @@
+//! What time brings: one actor with all periodic work, each piece idempotent.
+
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
+use tokio::sync::oneshot;
+
+use crate::actor::announcer::Announcer;
+use crate::actor::dispatcher::Dispatcher;
+use crate::actor::message::{
+    CheckpointLog, Commit, DueAt, FindPrunable, KeepLeases, Reply, Sweep, Written,
+};
+use crate::actor::reader::Reader;
+use crate::actor::tell;
+use crate::actor::vital::{Fatal, Vital};
+use crate::actor::writer::Writer;
+use crate::clock::Clock;
+use crate::job::{JobId, Span, Timestamp};
+use crate::store::{Answer, Moved, Write};
+
+/// How often expired jobs and leases are looked for. One seek each where there are none.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the log is moved into the database file, between the Writer's own times.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
+/// How often those who no longer wait are forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// The pause between two stretches of the table while old jobs are found, and at its end.
+const PRUNE_PAUSE: Duration = Duration::from_millis(100);
+const PRUNE_REST: Duration = Duration::from_secs(30);
+/// How many jobs one transaction moves.
+const MOVE_AT_ONCE: u32 = 1_000;
+/// The longest pause between two stagings, for what a clock cannot foresee.
+const STAGE_REST: Duration = Duration::from_secs(60);
+
+/// The Keeper.
+pub(crate) struct Keeper {
+    writer: Addr<Writer>,
+    reader: Addr<Reader>,
+    dispatcher: Addr<Dispatcher>,
+    announcer: Addr<Announcer>,
+    clock: Clock,
+    retention: Span,
+    stage_timer: Option<(Timestamp, SpawnHandle)>,
+    _vital: Vital,
+}
+
+/// Whom the Keeper talks to.
+pub(crate) struct Peers {
+    pub(crate) writer: Addr<Writer>,
+    pub(crate) reader: Addr<Reader>,
+    pub(crate) dispatcher: Addr<Dispatcher>,
+    pub(crate) announcer: Addr<Announcer>,
+}
+
+impl Keeper {
+    pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, fatal: &Fatal) -> Self {
+        let Peers { writer, reader, dispatcher, announcer } = peers;
+        Self {
+            writer,
+            reader,
+            dispatcher,
+            announcer,
+            clock,
+            retention,
+            stage_timer: None,
+            _vital: Vital::new("keeper", fatal),
+        }
+    }
+
+    /// Asks the Writer and gives its answer; none where the server ends.
+    fn ask(&self, write: Write) -> impl Future<Output = Option<Written>> + use<> {
+        let (tell_back, answer) = oneshot::channel();
+        let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
+        tell(&self.writer, Commit { write, reply });
+        async move { answer.await.ok() }
+    }
+
+    /// Stages what is due, and sets the timer for what is due next.
+    fn stage(&mut self, ctx: &mut Context<Self>) {
+        self.stage_timer = None;
+        let staged = self.ask(Write::Stage { limit: MOVE_AT_ONCE });
+        ctx.spawn(staged.into_actor(self).map(|answer, keeper, ctx| {
+            let rest = keeper.clock.now().plus(STAGE_REST);
+            let next_at = match answer {
+                Some(Ok(Answer::Moved(Moved { next_at, .. }))) => next_at.unwrap_or(rest),
+                // A full disk, most likely. Once more in a while.
+                _ => keeper.clock.now().plus(LOOK_INTERVAL),
+            };
+            keeper.stage_at(next_at.min(rest), ctx);
+        }));
+    }
+
+    /// Sets the timer, unless it is set to an earlier time.
+    fn stage_at(&mut self, at: Timestamp, ctx: &mut Context<Self>) {
+        if let Some((set, handle)) = self.stage_timer {
+            if set <= at {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let pause = at.since(self.clock.now());
+        let handle = ctx.run_later(pause, Self::stage);
+        self.stage_timer = Some((at, handle));
+    }
+
+    fn look(&self) {
+        let write = Write::Expire { limit: MOVE_AT_ONCE };
+        tell(&self.writer, Commit { write, reply: Reply::Nobody });
+        tell(&self.dispatcher, KeepLeases);
+    }
+
+    fn prune(&self, after: JobId, ctx: &mut Context<Self>) {
+        let finished_before = self.clock.now().minus(self.retention.duration());
+        let found = self.reader.send(FindPrunable { after, finished_before });
+        ctx.spawn(found.into_actor(self).map(move |found, keeper, ctx| {
+            let Ok(Ok(found)) = found else {
+                ctx.run_later(PRUNE_REST, move |keeper, ctx| keeper.prune(after, ctx));
+                return;
+            };
+            if !found.jobs.is_empty() {
+                let write = Write::Prune { jobs: found.jobs, finished_before };
+                tell(&keeper.writer, Commit { write, reply: Reply::Nobody });
+            }
+            let (next, pause) = match found.next {
+                Some(next) => (next, PRUNE_PAUSE),
+                None => (JobId(0), PRUNE_REST),
+            };
+            ctx.run_later(pause, move |keeper, ctx| keeper.prune(next, ctx));
+        }));
+    }
+
+    fn checkpoint(&self, ctx: &mut Context<Self>) {
+        let moved = self.reader.send(CheckpointLog);
+        ctx.spawn(moved.into_actor(self).map(|moved, _, _| match moved {
+            Ok(Ok(moved)) => tracing::debug!(
+                log_pages = moved.log_pages,
+                moved_pages = moved.moved_pages,
+                "moved the log into the database file"
+            ),
+            Ok(Err(error)) => tracing::warn!(%error, "the log could not be moved"),
+            // The server ends.
+            Err(_) => {}
+        }));
+    }
+}
+
+impl Actor for Keeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.stage(ctx);
+        self.prune(JobId(0), ctx);
+        ctx.run_interval(LOOK_INTERVAL, |keeper, _| keeper.look());
+        ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
+        ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
+            tell(&keeper.announcer, Sweep);
+        });
+    }
+}
+
+impl Handler<DueAt> for Keeper {
+    type Result = ();
+
+    fn handle(&mut self, DueAt(at): DueAt, ctx: &mut Self::Context) {
+        self.stage_at(at, ctx);
+    }
+}

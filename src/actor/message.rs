@@ -1,0 +1,179 @@
+//! Every message between actors, with its answer.
+
+use actix::{Addr, Message};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::actor::announcer::Announcer;
+use crate::actor::dispatcher::Dispatcher;
+use crate::actor::keeper::Keeper;
+use crate::executor::StopReason;
+use crate::job::batch::Batch;
+use crate::job::lease::{Lease, LeasedJob};
+use crate::job::queue::{Queue, QueueName};
+use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
+use crate::store::{Answer, Checkpoint, JobFilter, JobPage, Prunable, Refusal, StoreError, Write};
+
+/// Why a write was not done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The disk is full. Nothing was written.
+    #[error("the disk is full; nothing was written")]
+    Full,
+    /// Whether it was written is not known; the server is about to end.
+    #[error("whether it was written is not known; the server restarts")]
+    Unknown,
+}
+
+/// What a write gave.
+pub(crate) type Written = Result<Answer, WriteError>;
+
+/// To the Writer: do this in the next transaction.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Commit {
+    pub(crate) write: Write,
+    pub(crate) reply: Reply,
+}
+
+/// Who is told what a write gave, after it is on disk.
+pub(crate) enum Reply {
+    /// One who waits for it. The permits bound what is under way and come free with the answer.
+    Caller { tell: oneshot::Sender<Written>, permits: Vec<OwnedSemaphorePermit> },
+    /// The worker that finished a job of this queue and lane: it is idle from then on.
+    Worker { job: JobId, queue: QueueName, lane: Lane },
+    /// Nobody.
+    Nobody,
+}
+
+/// To the Writer: the others are there, leasing may begin.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Begin {
+    pub(crate) dispatcher: Addr<Dispatcher>,
+    pub(crate) announcer: Addr<Announcer>,
+    pub(crate) keeper: Addr<Keeper>,
+}
+
+/// The Writer to itself: commit what has come so far.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Flush;
+
+/// To the Writer: lease nothing any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain;
+
+/// Writer to Dispatcher: what a transaction means for the workers.
+#[derive(Default, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Dispatch {
+    /// Their workers are idle.
+    pub(crate) ended: Vec<JobId>,
+    /// To be handed to workers.
+    pub(crate) leased: Vec<LeasedJob>,
+    /// To be stopped, for they are cancelled.
+    pub(crate) cancelled: Vec<JobId>,
+}
+
+/// Keeper to Dispatcher: have the leases of what runs renewed, and those of nobody taken back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct KeepLeases;
+
+/// Server to Dispatcher: tell when nothing runs any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TellWhenIdle(pub(crate) oneshot::Sender<()>);
+
+/// Server to Dispatcher: stop whatever runs, the server goes down.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct StopAll;
+
+/// Dispatcher to Worker: run this job.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Run(pub(crate) LeasedJob);
+
+/// Dispatcher to Worker: stop that attempt, if it still runs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stop {
+    pub(crate) lease: Lease,
+    pub(crate) reason: StopReason,
+}
+
+/// Writer to Keeper: a job waits until then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct DueAt(pub(crate) Timestamp);
+
+/// Writer to Announcer: these have ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Announce {
+    pub(crate) jobs: Vec<JobId>,
+    pub(crate) batches: Vec<BatchId>,
+}
+
+/// To the Announcer: tell when this ends.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Watch {
+    pub(crate) subject: Subject,
+    pub(crate) tell: oneshot::Sender<()>,
+}
+
+/// What can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    Job(JobId),
+    Batch(BatchId),
+}
+
+/// Keeper to Announcer: forget those who no longer wait.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Sweep;
+
+/// To a Reader: one job.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Job>, StoreError>")]
+pub(crate) struct GetJob(pub(crate) JobId);
+
+/// To a Reader: jobs, newest first.
+#[derive(Message)]
+#[rtype(result = "Result<JobPage, StoreError>")]
+pub(crate) struct ListJobs(pub(crate) JobFilter);
+
+/// To a Reader: one batch.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Batch>, StoreError>")]
+pub(crate) struct GetBatch(pub(crate) BatchId);
+
+/// To a Reader: every queue.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Queue>, StoreError>")]
+pub(crate) struct ListQueues;
+
+/// To a Reader: one queue.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Queue>, StoreError>")]
+pub(crate) struct GetQueue(pub(crate) QueueName);
+
+/// To a Reader: jobs that may be pruned, from a place on.
+#[derive(Message)]
+#[rtype(result = "Result<Prunable, StoreError>")]
+pub(crate) struct FindPrunable {
+    pub(crate) after: JobId,
+    pub(crate) finished_before: Timestamp,
+}
+
+/// To a Reader: move the log into the database file.
+#[derive(Message)]
+#[rtype(result = "Result<Checkpoint, StoreError>")]
+pub(crate) struct CheckpointLog;

@@ -1,0 +1,94 @@
+//! Reads what is committed, on a connection and a thread of its own.
+//!
+//! There are two: one for single rows, one for lists, so that a long list delays no status. Not
+//! `SyncArbiter`s, which take a detour over the system's own thread.
+
+use actix::{Actor, Context, Handler};
+
+use crate::actor::MAILBOX_CAPACITY;
+use crate::actor::message::{
+    CheckpointLog, FindPrunable, GetBatch, GetJob, GetQueue, ListJobs, ListQueues,
+};
+use crate::actor::vital::Vital;
+use crate::clock::Clock;
+use crate::job::Job;
+use crate::job::batch::Batch;
+use crate::job::queue::Queue;
+use crate::store::{Checkpoint, JobPage, Prunable, ReadStore, StoreError};
+
+/// One read connection.
+pub(crate) struct Reader {
+    store: Box<dyn ReadStore>,
+    clock: Clock,
+    _vital: Vital,
+}
+
+impl Reader {
+    pub(crate) fn new(store: Box<dyn ReadStore>, clock: Clock, vital: Vital) -> Self {
+        Self { store, clock, _vital: vital }
+    }
+}
+
+impl Actor for Reader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+    }
+}
+
+impl Handler<GetJob> for Reader {
+    type Result = Result<Option<Job>, StoreError>;
+
+    fn handle(&mut self, GetJob(id): GetJob, _: &mut Self::Context) -> Self::Result {
+        self.store.job(id)
+    }
+}
+
+impl Handler<ListJobs> for Reader {
+    type Result = Result<JobPage, StoreError>;
+
+    fn handle(&mut self, ListJobs(filter): ListJobs, _: &mut Self::Context) -> Self::Result {
+        self.store.jobs(&filter)
+    }
+}
+
+impl Handler<GetBatch> for Reader {
+    type Result = Result<Option<Batch>, StoreError>;
+
+    fn handle(&mut self, GetBatch(id): GetBatch, _: &mut Self::Context) -> Self::Result {
+        self.store.batch(id)
+    }
+}
+
+impl Handler<ListQueues> for Reader {
+    type Result = Result<Vec<Queue>, StoreError>;
+
+    fn handle(&mut self, _: ListQueues, _: &mut Self::Context) -> Self::Result {
+        self.store.queues(self.clock.now())
+    }
+}
+
+impl Handler<GetQueue> for Reader {
+    type Result = Result<Option<Queue>, StoreError>;
+
+    fn handle(&mut self, GetQueue(name): GetQueue, _: &mut Self::Context) -> Self::Result {
+        self.store.queue(&name, self.clock.now())
+    }
+}
+
+impl Handler<FindPrunable> for Reader {
+    type Result = Result<Prunable, StoreError>;
+
+    fn handle(&mut self, find: FindPrunable, _: &mut Self::Context) -> Self::Result {
+        self.store.prunable(find.after, find.finished_before)
+    }
+}
+
+impl Handler<CheckpointLog> for Reader {
+    type Result = Result<Checkpoint, StoreError>;
+
+    fn handle(&mut self, _: CheckpointLog, _: &mut Self::Context) -> Self::Result {
+        self.store.checkpoint()
+    }
+}

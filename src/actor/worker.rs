@@ -1,0 +1,140 @@
+//! Runs one job at a time: decode, run, turn what happens into an outcome, report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use futures_util::FutureExt;
+
+use crate::actor::blocking::Blocking;
+use crate::actor::message::{Commit, Reply, Run, Stop};
+use crate::actor::vital::Fatal;
+use crate::actor::writer::Writer;
+use crate::actor::{MAILBOX_CAPACITY, tell};
+use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
+use crate::job::lease::{Lease, LeasedJob};
+use crate::job::outcome::Outcome;
+use crate::store::{Finish, Write};
+
+/// The shortest time between two reports of progress.
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A worker of any local lane. Many share a thread.
+pub(crate) struct Worker {
+    registry: Arc<Registry>,
+    writer: Addr<Writer>,
+    /// The thread for blocking handlers, if this is a worker of that lane.
+    blocking: Option<Blocking>,
+    current: Option<(Lease, Control)>,
+    fatal: Fatal,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        writer: Addr<Writer>,
+        blocking: Option<Blocking>,
+        fatal: Fatal,
+    ) -> Self {
+        Self { registry, writer, blocking, current: None, fatal }
+    }
+
+    fn run(&mut self, job: LeasedJob, ctx: &mut Context<Self>) {
+        let Some(executor) = self.registry.executor(&job.kind) else {
+            let message = format!("this server runs no jobs of kind {}", job.kind);
+            let outcome = Outcome::retryable("unknown_kind", message);
+            return self.report(&job, outcome);
+        };
+        let (context, control) = self.registry.begin(&job);
+        self.current = Some((job.lease, control.clone()));
+        let writer = self.writer.clone();
+        let blocking = self.blocking.clone();
+        let lease = job.lease;
+        let payload = job.payload.clone();
+        let attempt = async move {
+            let attempt = async {
+                match blocking {
+                    Some(thread) => thread.run(executor, payload, context).await,
+                    None => run_caught(executor, payload, context).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                outcome = attempt => outcome,
+                never = report_progress(lease, &control, &writer) => match never {},
+            }
+        };
+        ctx.spawn(attempt.into_actor(self).map(move |outcome, worker, _| {
+            worker.current = None;
+            worker.report(&job, outcome);
+        }));
+    }
+
+    fn report(&self, job: &LeasedJob, outcome: Outcome) {
+        let write = Write::Finish(Finish { lease: job.lease, outcome });
+        let reply = Reply::Worker { job: job.lease.job, queue: job.queue.clone(), lane: job.lane };
+        if !tell(&self.writer, Commit { write, reply }) {
+            self.fatal.raise("the writer is gone");
+        }
+    }
+
+    fn stop(&self, stop: &Stop) {
+        if let Some((lease, control)) = &self.current
+            && *lease == stop.lease
+        {
+            control.stop(stop.reason);
+        }
+    }
+}
+
+/// Runs an attempt; a panic of ours fails that attempt and nothing else.
+async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobContext) -> Outcome {
+    let attempt = std::panic::AssertUnwindSafe(executor.run(payload, context));
+    match attempt.catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => panic_outcome(&*panic),
+    }
+}
+
+enum Never {}
+
+/// Writes down what the attempt says of its progress, not too often.
+async fn report_progress(lease: Lease, control: &Control, writer: &Addr<Writer>) -> Never {
+    let mut progress = control.progress();
+    loop {
+        if progress.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let latest = progress.borrow_and_update().clone();
+        if let Some(latest) = latest {
+            let write = Write::Report(lease, latest);
+            // Where the Writer is gone the server ends anyway.
+            tell(writer, Commit { write, reply: Reply::Nobody });
+        }
+        tokio::time::sleep(REPORT_INTERVAL).await;
+    }
+}
+
+impl Actor for Worker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+    }
+}
+
+impl Handler<Run> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Run(job): Run, ctx: &mut Self::Context) {
+        self.run(job, ctx);
+    }
+}
+
+impl Handler<Stop> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, stop: Stop, _: &mut Self::Context) {
+        self.stop(&stop);
+    }
+}

@@ -1,0 +1,320 @@
+//! The only one that writes: commits in groups, and leases in the same transactions.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
+
+use crate::actor::message::{
+    Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Reply, WriteError, Written,
+};
+use crate::actor::vital::{Fatal, Vital};
+use crate::actor::{MAILBOX_CAPACITY, tell};
+use crate::clock::Clock;
+use crate::job::queue::QueueName;
+use crate::job::roster::{Order, Roster};
+use crate::job::{Lane, Span, State, Timestamp};
+use crate::store::{Answer, Change, Committed, LeaseRequest, StoreError, Write, WriteStore};
+
+/// How long the Writer waits on a full disk before it tries again what must not be lost.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
+
+/// The Writer. What arrives while one transaction runs goes into the next, all of it.
+pub(crate) struct Writer {
+    store: Box<dyn WriteStore>,
+    roster: Roster,
+    clock: Clock,
+    lease: Span,
+    pending: Vec<Commit>,
+    is_flush_due: bool,
+    /// The end: whether the last transaction was written is not known.
+    has_failed: bool,
+    peers: Option<Begin>,
+    /// How many wait for the Announcer; where nobody does, nothing is announced.
+    waiting: Arc<AtomicUsize>,
+    wake: Option<(Timestamp, SpawnHandle)>,
+    fatal: Fatal,
+    _vital: Vital,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        store: Box<dyn WriteStore>,
+        roster: Roster,
+        clock: Clock,
+        lease: Span,
+        waiting: Arc<AtomicUsize>,
+        fatal: &Fatal,
+    ) -> Self {
+        Self {
+            store,
+            roster,
+            clock,
+            lease,
+            pending: Vec::new(),
+            is_flush_due: false,
+            has_failed: false,
+            peers: None,
+            waiting,
+            wake: None,
+            fatal: fatal.clone(),
+            _vital: Vital::new("writer", fatal),
+        }
+    }
+
+    /// Sends the actor itself a message, which lands behind all that waits in the mailbox.
+    fn flush_soon(&mut self, ctx: &mut Context<Self>) {
+        if !mem::replace(&mut self.is_flush_due, true) && !tell(&ctx.address(), Flush) {
+            self.fatal.raise("the writer's mailbox is closed");
+        }
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let (mut writes, replies) = self.take_pending();
+        self.note_before(&writes, &replies);
+        let orders = if self.peers.is_some() { self.roster.plan(now) } else { Vec::new() };
+        if writes.is_empty() && orders.is_empty() {
+            return self.wake_for_rates(now, ctx);
+        }
+        let lease = self.lease;
+        let leases = orders.iter().map(|order| LeaseRequest { order: order.clone(), lease });
+        writes.extend(leases.map(Write::Lease));
+        match self.store.commit(&writes, now) {
+            Ok(committed) => {
+                self.deliver(committed, replies, &orders, now);
+                if !self.roster.plan(now).is_empty() {
+                    self.flush_soon(ctx);
+                }
+                self.wake_for_rates(now, ctx);
+            }
+            Err(StoreError::Full(why)) => self.keep_for_later(writes, replies, &why, ctx),
+            Err(error) => self.give_up(replies, &error),
+        }
+    }
+
+    fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
+        let pending = mem::take(&mut self.pending);
+        pending.into_iter().map(|commit| (commit.write, commit.reply)).unzip()
+    }
+
+    /// Tells the roster what the group is about to bring, so that leases can close the group:
+    /// workers that are done, and jobs that are new. Of a new queue the limits are not known yet;
+    /// its jobs are leased in the group that follows.
+    fn note_before(&mut self, writes: &[Write], replies: &[Reply]) {
+        for reply in replies {
+            if let Reply::Worker { queue, lane, .. } = reply {
+                self.roster.freed(queue, *lane);
+            }
+        }
+        for write in writes {
+            let Write::Submit(submit) = write else { continue };
+            let mut last: Option<(&QueueName, Lane)> = None;
+            for job in submit.jobs.iter().filter(|job| !job.is_scheduled) {
+                let place = (&job.queue, job.lane);
+                if last != Some(place) && self.roster.knows(&job.queue) {
+                    self.roster.mark_ready(&job.queue, job.lane);
+                }
+                last = Some(place);
+            }
+        }
+    }
+
+    /// Tells everybody what the group gave. It is on disk.
+    fn deliver(
+        &mut self,
+        committed: Committed,
+        replies: Vec<Reply>,
+        orders: &[Order],
+        now: Timestamp,
+    ) {
+        let Committed { answers, changes, ended_batches, configured } = committed;
+        for (queue, settings) in configured {
+            self.roster.configure(&queue, settings);
+        }
+        self.note_changes(&changes);
+        let mut dispatch = Dispatch::default();
+        let mut answers = answers.into_iter();
+        for (reply, answer) in replies.into_iter().zip(&mut answers) {
+            if let Ok(Answer::Cancelled { running, .. }) = &answer {
+                dispatch.cancelled.extend(running);
+            }
+            answer_one(reply, answer.map_err(WriteError::from), &mut dispatch);
+        }
+        for (order, answer) in orders.iter().zip(answers) {
+            let Ok(Answer::Leased(mut jobs)) = answer else { continue };
+            self.roster.leased(order, u32::try_from(jobs.len()).unwrap_or(u32::MAX), now);
+            dispatch.leased.append(&mut jobs);
+        }
+        self.tell_peers(dispatch, &changes, ended_batches);
+    }
+
+    fn note_changes(&mut self, changes: &[Change]) {
+        let mut last: Option<(&QueueName, Lane)> = None;
+        for change in changes {
+            if change.lane == Lane::Remote {
+                let delta = |state: Option<State>| i32::from(state == Some(State::Running));
+                self.roster.remote_moved(&change.queue, delta(change.to) - delta(change.from));
+            }
+            if change.to == Some(State::Queued) {
+                let place = (&change.queue, change.lane);
+                if last != Some(place) {
+                    self.roster.mark_ready(&change.queue, change.lane);
+                }
+                last = Some(place);
+            }
+        }
+    }
+
+    fn tell_peers(
+        &mut self,
+        dispatch: Dispatch,
+        changes: &[Change],
+        batches: Vec<crate::job::BatchId>,
+    ) {
+        let Some(peers) = &self.peers else { return };
+        let is_news = !dispatch.ended.is_empty()
+            || !dispatch.leased.is_empty()
+            || !dispatch.cancelled.is_empty();
+        let mut is_told = !is_news || tell(&peers.dispatcher, dispatch);
+        if let Some(due_at) = changes.iter().filter_map(|change| change.due_at).min() {
+            is_told &= tell(&peers.keeper, DueAt(due_at));
+        }
+        // Whoever begins to wait after this look reads the table afterwards, and sees the end there.
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
+            let jobs: Vec<_> = changes.iter().filter(is_end).map(|change| change.job).collect();
+            if !jobs.is_empty() {
+                is_told &= tell(&peers.announcer, Announce { jobs, batches });
+            }
+        }
+        if !is_told {
+            self.fatal.raise("a core actor is gone");
+        }
+    }
+
+    /// On a full disk: callers are told; outcomes are kept, for they exist nowhere else.
+    fn keep_for_later(
+        &mut self,
+        writes: Vec<Write>,
+        replies: Vec<Reply>,
+        why: &str,
+        ctx: &mut Context<Self>,
+    ) {
+        tracing::error!(why, "the disk is full: submissions are refused until there is room");
+        for (write, reply) in writes.into_iter().zip(replies) {
+            match reply {
+                Reply::Caller { tell, .. } => drop(tell.send(Err(WriteError::Full))),
+                Reply::Worker { ref queue, lane, .. } => {
+                    self.roster.occupied(queue, lane);
+                    self.pending.push(Commit { write, reply });
+                }
+                Reply::Nobody => {}
+            }
+        }
+        if !self.pending.is_empty() {
+            ctx.run_later(RETRY_WHEN_FULL, Self::flush_soon);
+        }
+    }
+
+    fn give_up(&mut self, replies: Vec<Reply>, error: &StoreError) {
+        self.has_failed = true;
+        replies.into_iter().for_each(refuse);
+        self.fatal.raise(&error.to_string());
+    }
+
+    /// A rate limit frees by time alone: look again when it does.
+    fn wake_for_rates(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
+        let Some(wake_at) = self.roster.wake_at(now) else { return };
+        if let Some((set, handle)) = self.wake {
+            if set <= wake_at && set > now {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        // One millisecond more, for the clock is cut to whole ones.
+        let pause = wake_at.since(now) + Duration::from_millis(1);
+        let handle = ctx.run_later(pause, |writer, ctx| {
+            writer.wake = None;
+            writer.flush_soon(ctx);
+        });
+        self.wake = Some((wake_at, handle));
+    }
+}
+
+fn answer_one(reply: Reply, answer: Written, dispatch: &mut Dispatch) {
+    match reply {
+        Reply::Caller { tell, permits } => {
+            drop(permits);
+            // The caller may have gone away; what it asked for is done all the same.
+            let _ = tell.send(answer);
+        }
+        Reply::Worker { job, .. } => {
+            if let Err(error) = answer {
+                tracing::warn!(%job, %error, "the outcome of an attempt was not taken");
+            }
+            dispatch.ended.push(job);
+        }
+        Reply::Nobody => {
+            if let Err(error) = answer {
+                tracing::debug!(%error, "a write was refused");
+            }
+        }
+    }
+}
+
+fn refuse(reply: Reply) {
+    if let Reply::Caller { tell, .. } = reply {
+        let _ = tell.send(Err(WriteError::Unknown));
+    }
+}
+
+impl Actor for Writer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+    }
+}
+
+impl Handler<Commit> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, commit: Commit, ctx: &mut Self::Context) {
+        if self.has_failed {
+            return refuse(commit.reply);
+        }
+        self.pending.push(commit);
+        self.flush_soon(ctx);
+    }
+}
+
+impl Handler<Flush> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        self.is_flush_due = false;
+        if !self.has_failed {
+            self.flush(ctx);
+        }
+    }
+}
+
+impl Handler<Begin> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, begin: Begin, ctx: &mut Self::Context) {
+        self.peers = Some(begin);
+        self.flush_soon(ctx);
+    }
+}
+
+impl Handler<Drain> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.roster.drain();
+    }
+}

@@ -1,0 +1,115 @@
+//! Builds the server and joins its parts; the library's API.
+//!
+//! ```no_run
+//! use longshore::config::Config;
+//! use longshore::job::Submission;
+//! use longshore::server::Server;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // Inside an actix system, as `#[actix_web::main]` makes one.
+//! let server = Server::builder(Config::default()).start()?;
+//! let handle = server.handle();
+//! let submission = Submission::new("echo", &serde_json::json!({"hello": "world"}))?;
+//! let job = handle.submit(submission).await?;
+//! let job = handle.wait(job.id, std::time::Duration::from_secs(30)).await?;
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod error;
+mod handle;
+mod join;
+mod submit;
+
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use tokio::sync::oneshot;
+
+pub use builder::{Builder, StartError};
+pub use error::Error;
+pub use handle::{Handle, Keyed, MAX_WAIT};
+
+use crate::actor::dispatcher::Dispatcher;
+use crate::actor::message::{Drain, StopAll, TellWhenIdle};
+use crate::actor::tell;
+use crate::actor::vital::Fatal;
+use crate::actor::writer::Writer;
+use crate::config::Config;
+
+/// How long stopped attempts have to report that they ended.
+const STOP_GRACE: Duration = Duration::from_secs(8);
+
+/// A running server: its actors, their threads, the open database.
+pub struct Server {
+    handle: Handle,
+    writer: actix::Addr<Writer>,
+    dispatcher: actix::Addr<Dispatcher>,
+    arbiters: Vec<Arbiter>,
+    fatal: Fatal,
+    shutdown_grace: Duration,
+}
+
+impl Server {
+    /// Begins to build a server.
+    pub fn builder(config: Config) -> Builder {
+        Builder::new(config)
+    }
+
+    /// The door to the server, for front ends and the application.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits until the server cannot go on, and tells why. The process should end then; a restart
+    /// recovers everything.
+    pub async fn failed(&self) -> String {
+        self.fatal.raised().await
+    }
+
+    /// Stops leasing, gives running jobs `shutdown_grace`, then gives the rest back.
+    ///
+    /// What is given back does not burn an attempt; a job with `at_most_once` ends as failed with
+    /// the code `outcome_unknown`. The handle still answers reads and submissions; [`Server::stop`]
+    /// ends it.
+    pub async fn drain(&self) {
+        self.handle.begin_drain();
+        tell(&self.writer, Drain);
+        if self.is_idle_within(self.shutdown_grace).await {
+            return;
+        }
+        tracing::info!("the grace is over: what still runs is stopped and goes back");
+        tell(&self.dispatcher, StopAll);
+        if !self.is_idle_within(STOP_GRACE).await {
+            tracing::warn!("some attempts did not stop; the next start rescues their jobs");
+        }
+    }
+
+    async fn is_idle_within(&self, grace: Duration) -> bool {
+        let (tell_back, idle) = oneshot::channel();
+        tell(&self.dispatcher, TellWhenIdle(tell_back));
+        matches!(tokio::time::timeout(grace, idle).await, Ok(Ok(())))
+    }
+
+    /// Ends the actors and closes the database.
+    pub fn stop(self) {
+        self.handle.close();
+        self.fatal.expect_stop();
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        for arbiter in self.arbiters {
+            if arbiter.join().is_err() {
+                tracing::warn!("a thread of the server ended in a panic");
+            }
+        }
+    }
+
+    /// Drains and stops.
+    pub async fn shutdown(self) {
+        self.drain().await;
+        self.stop();
+    }
+}

@@ -1,0 +1,130 @@
+//! Putting a server together: its handlers, its clock, its store.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::executor::{Context, Handler, HandlerError, Registry, RegistryError};
+use crate::job::roster::Roster;
+use crate::server::Server;
+use crate::server::join::{Parts, join};
+use crate::store::sqlite::{SqliteReads, SqliteWrites};
+use crate::store::{Answer, OpenError, RescueScope, StoreError, Write, WriteStore};
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database cannot be brought up to date.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A kind cannot be registered.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// There is no actix system on this thread.
+    #[error("a server is started inside an actix system, as #[actix_web::main] makes one")]
+    NoSystem,
+}
+
+/// How many jobs of a dead process one transaction takes back.
+const RESCUE_AT_ONCE: u32 = 1_000;
+
+/// A server that is being put together.
+pub struct Builder {
+    config: Config,
+    clock: Clock,
+    handlers: Vec<(String, Handler)>,
+}
+
+impl Builder {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config, clock: Clock::system(), handlers: Vec::new() }
+    }
+
+    /// Runs jobs of `kind` by an async function: its payload in, its result out.
+    #[must_use]
+    pub fn handler<P, R, F, Fut>(mut self, kind: &str, function: F) -> Self
+    where
+        P: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        F: Fn(Context, P) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, HandlerError>> + 'static,
+    {
+        self.handlers.push((kind.to_owned(), Handler::new(function)));
+        self
+    }
+
+    /// Runs jobs of `kind` by a blocking function, on a thread of the `thread` lane.
+    #[must_use]
+    pub fn blocking_handler<P, R, F>(mut self, kind: &str, function: F) -> Self
+    where
+        P: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        F: Fn(Context, P) -> Result<R, HandlerError> + Send + Sync + 'static,
+    {
+        self.handlers.push((kind.to_owned(), Handler::blocking(function)));
+        self
+    }
+
+    /// Takes the time from `clock`, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Opens the database, takes back what a dead process left running, starts the actors.
+    ///
+    /// # Errors
+    /// Where the database cannot be opened, a kind cannot be registered, or there is no actix
+    /// system.
+    pub fn start(self) -> Result<Server, StartError> {
+        if actix::System::try_current().is_none() {
+            return Err(StartError::NoSystem);
+        }
+        let Self { config, clock, handlers } = self;
+        let mut registry = Registry::new(&config)?;
+        for (kind, handler) in handlers {
+            registry.add_handler(&kind, handler)?;
+        }
+        let mut store = SqliteWrites::open(&config)?;
+        rescue_dead(&mut store, &clock)?;
+        let roster = Roster::new(config.lanes.workers(), store.queue_loads()?);
+        let parts = Parts {
+            writes: Box::new(store),
+            points: Box::new(SqliteReads::open(&config)?),
+            lists: Box::new(SqliteReads::open(&config)?),
+            roster,
+            registry: Arc::new(registry),
+            config: Arc::new(config),
+            clock,
+        };
+        Ok(join(parts))
+    }
+}
+
+/// Takes back what a process that died held. Nothing runs yet, so whatever runs is of the dead.
+fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
+    let mut rescued = 0;
+    loop {
+        let write = Write::Rescue { scope: RescueScope::Dead, limit: RESCUE_AT_ONCE };
+        let committed = store.commit(&[write], clock.now())?;
+        let Some(Ok(Answer::Moved(moved))) = committed.answers.into_iter().next() else { break };
+        rescued += moved.count;
+        if moved.count == 0 {
+            break;
+        }
+    }
+    if rescued > 0 {
+        tracing::warn!(
+            jobs = rescued,
+            "took back the jobs that a process left running when it died"
+        );
+    }
+    Ok(())
+}

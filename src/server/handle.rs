@@ -1,0 +1,334 @@
+//! The one door to the server: bounded, typed, and the same for HTTP, pages and applications.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Message};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use crate::actor::announcer::Announcer;
+use crate::actor::message::{
+    Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply, Subject, Watch,
+};
+use crate::actor::reader::Reader;
+use crate::actor::tell;
+use crate::actor::writer::Writer;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::executor::Registry;
+use crate::job::batch::Batch;
+use crate::job::problem::Problem;
+use crate::job::queue::{Queue, QueueChange, QueueName};
+use crate::job::{BatchId, Job, JobId};
+use crate::server::error::Error;
+use crate::store::{Answer, JobFilter, JobPage, StoreError, Write};
+
+/// The longest time that one call waits for an end: the limit of `?wait=`.
+pub const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// The unit in which submissions are weighed, in bytes: a semaphore counts in 32 bits.
+const WEIGHT_UNIT: usize = 1024;
+
+/// Where requests go.
+pub(super) struct Door {
+    pub(super) writer: Addr<Writer>,
+    pub(super) points: Addr<Reader>,
+    pub(super) lists: Addr<Reader>,
+    pub(super) announcer: Addr<Announcer>,
+    pub(super) waiting: Arc<AtomicUsize>,
+}
+
+/// What may be under way at once.
+struct Bounds {
+    writes: Arc<Semaphore>,
+    write_weight: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
+}
+
+/// How far down the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    Draining,
+    Stopped,
+}
+
+struct Inner {
+    door: Door,
+    bounds: Bounds,
+    registry: Arc<Registry>,
+    config: Arc<Config>,
+    clock: Clock,
+    phase: watch::Sender<Phase>,
+}
+
+/// The door to a running server. Clones are the same door.
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+/// Jobs, and whether they come from an earlier submission with the same idempotency key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Keyed<T> {
+    /// What was submitted, now or then.
+    pub value: T,
+    /// Whether it was then.
+    pub is_repeat: bool,
+}
+
+impl Handle {
+    pub(super) fn new(
+        door: Door,
+        registry: Arc<Registry>,
+        config: Arc<Config>,
+        clock: Clock,
+    ) -> Self {
+        let limits = &config.limits;
+        let bounds = Bounds {
+            writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
+            write_weight: Arc::new(Semaphore::new(
+                limits.max_write_bytes_in_flight.div_ceil(WEIGHT_UNIT),
+            )),
+            reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            waits: Arc::new(Semaphore::new(limits.max_waits)),
+        };
+        let phase = watch::Sender::new(Phase::Serving);
+        Self(Arc::new(Inner { door, bounds, registry, config, clock, phase }))
+    }
+
+    /// The configuration that is in force.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The kinds that this server runs, sorted.
+    pub fn kinds(&self) -> Vec<String> {
+        self.0.registry.kinds()
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Whether the server leases jobs; not while it drains.
+    pub fn is_ready(&self) -> bool {
+        *self.0.phase.borrow() == Phase::Serving
+    }
+
+    pub(super) fn begin_drain(&self) {
+        self.enter(Phase::Draining);
+    }
+
+    pub(super) fn close(&self) {
+        self.enter(Phase::Stopped);
+    }
+
+    fn enter(&self, next: Phase) {
+        self.0.phase.send_if_modified(|phase| {
+            let is_later = *phase < next;
+            *phase = next.max(*phase);
+            is_later
+        });
+    }
+
+    /// One job whole: payload, result, failures.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is none.
+    pub async fn job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(&self.0.door.points, GetJob(id)).await?.ok_or_else(|| Error::no_job(id))
+    }
+
+    /// Jobs, newest first.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
+        self.read(&self.0.door.lists, ListJobs(filter)).await
+    }
+
+    /// One batch.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is none.
+    pub async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
+        self.read(&self.0.door.points, GetBatch(id)).await?.ok_or_else(|| Error::no_batch(id))
+    }
+
+    /// Every queue, by name.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
+        self.read(&self.0.door.lists, ListQueues).await
+    }
+
+    /// One queue; none where no job has named it and nobody has configured it.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn queue(&self, name: QueueName) -> Result<Option<Queue>, Error> {
+        self.read(&self.0.door.lists, GetQueue(name)).await
+    }
+
+    /// Changes a queue's limits, in force at once and kept across restarts; makes the queue if it
+    /// is new.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a limit may not be.
+    pub async fn configure(&self, name: QueueName, change: QueueChange) -> Result<Queue, Error> {
+        if let Some((place, why)) = change.apply(Default::default()).problem() {
+            return Err(Error::Invalid(vec![Problem::new(place, why)]));
+        }
+        self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
+        self.queue(name).await?.ok_or(Error::Unreadable)
+    }
+
+    /// Calls off a job: at once if it does not run, else its worker is told to stop.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such job, or it ended otherwise before.
+    pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
+        self.write(Write::Cancel(id), 0).await?;
+        self.job(id).await
+    }
+
+    /// Calls off every job of a batch.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such batch.
+    pub async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
+        self.write(Write::CancelBatch(id), 0).await?;
+        self.batch(id).await
+    }
+
+    /// Queues a final job once more, or one that waits for its next attempt.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such job, or its state does not allow it.
+    pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
+        self.write(Write::Retry(id), 0).await?;
+        self.job(id).await
+    }
+
+    /// Removes a final job.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such job, or it is not final.
+    pub async fn delete(&self, id: JobId) -> Result<(), Error> {
+        self.write(Write::Delete(id), 0).await.map(drop)
+    }
+
+    /// Waits until a job is final, at most `span` (and [`MAX_WAIT`]); gives it as it then stands.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such job; [`Error::Overloaded`] where as many wait as may.
+    pub async fn wait(&self, id: JobId, span: Duration) -> Result<Job, Error> {
+        let ended = self.watch(Subject::Job(id))?;
+        let job = self.job(id).await?;
+        if job.state.is_final() {
+            return Ok(job);
+        }
+        self.until(ended, span).await;
+        self.job(id).await
+    }
+
+    /// Waits until all jobs of a batch are final, at most `span` (and [`MAX_WAIT`]).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where there is no such batch; [`Error::Overloaded`] where as many wait as
+    /// may.
+    pub async fn wait_batch(&self, id: BatchId, span: Duration) -> Result<Batch, Error> {
+        let ended = self.watch(Subject::Batch(id))?;
+        let batch = self.batch(id).await?;
+        if batch.finished_at.is_some() {
+            return Ok(batch);
+        }
+        self.until(ended, span).await;
+        self.batch(id).await
+    }
+
+    /// A place among those who wait. Taken before the table is read, so that no end falls between.
+    fn watch(&self, subject: Subject) -> Result<Waiting, Error> {
+        let Inner { door, bounds, .. } = &*self.0;
+        let permit = try_acquire(&bounds.waits, 1)?;
+        door.waiting.fetch_add(1, Ordering::SeqCst);
+        let (tell_back, ended) = oneshot::channel();
+        let waiting = Waiting { ended, counted: Arc::clone(&door.waiting), _permit: permit };
+        if tell(&door.announcer, Watch { subject, tell: tell_back }) {
+            Ok(waiting)
+        } else {
+            Err(Error::Stopped)
+        }
+    }
+
+    async fn until(&self, mut waiting: Waiting, span: Duration) {
+        let mut phase = self.0.phase.subscribe();
+        tokio::select! {
+            _ = &mut waiting.ended => {}
+            () = tokio::time::sleep(span.min(MAX_WAIT)) => {}
+            // A server that goes down lets nobody wait in vain.
+            _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
+        }
+    }
+
+    /// Hands a write to the Writer and waits until it is on disk. `bytes` is what it weighs.
+    pub(super) async fn write(&self, write: Write, bytes: usize) -> Result<Answer, Error> {
+        let bounds = &self.0.bounds;
+        let mut permits = vec![try_acquire(&bounds.writes, 1)?];
+        if bytes >= WEIGHT_UNIT {
+            permits.push(try_acquire(&bounds.write_weight, bytes / WEIGHT_UNIT)?);
+        }
+        let (tell_back, answer) = oneshot::channel();
+        let reply = Reply::Caller { tell: tell_back, permits };
+        if !tell(&self.0.door.writer, Commit { write, reply }) {
+            return Err(Error::Stopped);
+        }
+        match answer.await {
+            Ok(answer) => answer.map_err(Error::from),
+            // The Writer went away with the write in its hands.
+            Err(_) => Err(Error::Unknown),
+        }
+    }
+
+    async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
+    where
+        M: Message<Result = Result<T, StoreError>> + Send + 'static,
+        T: Send + 'static,
+        Reader: actix::Handler<M>,
+        <Reader as Actor>::Context: ToEnvelope<Reader, M>,
+    {
+        let _permit = try_acquire(&self.0.bounds.reads, 1)?;
+        match reader.send(query).await {
+            Ok(found) => Ok(found?),
+            Err(_) => Err(Error::Stopped),
+        }
+    }
+}
+
+fn try_acquire(bound: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePermit, Error> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    match Arc::clone(bound).try_acquire_many_owned(count) {
+        Ok(permit) => Ok(permit),
+        Err(_) => Err(Error::Overloaded),
+    }
+}
+
+/// A place among those who wait, given up when dropped.
+struct Waiting {
+    ended: oneshot::Receiver<()>,
+    counted: Arc<AtomicUsize>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.counted.fetch_sub(1, Ordering::SeqCst);
+    }
+}

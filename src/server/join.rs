@@ -1,0 +1,130 @@
+//! Starting the actors, each on the thread it needs, in the order in which they need each other.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use actix::{Actor, Addr};
+use actix_rt::Arbiter;
+
+use crate::actor::announcer::Announcer;
+use crate::actor::blocking::Blocking;
+use crate::actor::dispatcher::Dispatcher;
+use crate::actor::keeper::{Keeper, Peers};
+use crate::actor::message::Begin;
+use crate::actor::reader::Reader;
+use crate::actor::tell;
+use crate::actor::vital::{Fatal, Vital};
+use crate::actor::worker::Worker;
+use crate::actor::writer::Writer;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::executor::Registry;
+use crate::job::Lane;
+use crate::job::roster::Roster;
+use crate::server::Server;
+use crate::server::handle::{Door, Handle};
+use crate::store::{ReadStore, WriteStore};
+
+/// What the actors are made of.
+pub(super) struct Parts {
+    pub(super) writes: Box<dyn WriteStore>,
+    pub(super) points: Box<dyn ReadStore>,
+    pub(super) lists: Box<dyn ReadStore>,
+    pub(super) roster: Roster,
+    pub(super) registry: Arc<Registry>,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Clock,
+}
+
+/// Starts the actors and joins them to a server.
+pub(super) fn join(parts: Parts) -> Server {
+    let Parts { writes, points, lists, roster, registry, config, clock } = parts;
+    let fatal = Fatal::new();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let mut threads = Threads::default();
+
+    let (lease, now, alarm, waiters) =
+        (config.lease, clock.clone(), fatal.clone(), Arc::clone(&waiting));
+    let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
+        Writer::new(writes, roster, now, lease, waiters, &alarm)
+    });
+    let points = start_reader(&mut threads, points, &clock, &fatal);
+    let lists = start_reader(&mut threads, lists, &clock, &fatal);
+    let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
+
+    let control = threads.another();
+    let (to, now, alarm) = (writer.clone(), clock.clone(), fatal.clone());
+    let dispatcher = Dispatcher::start_in_arbiter(&control, move |_| {
+        Dispatcher::new(to, workers, lease, now, &alarm)
+    });
+    let vital = Vital::new("announcer", &fatal);
+    let announcer = Announcer::start_in_arbiter(&control, move |_| Announcer::new(vital));
+    let peers = Peers {
+        writer: writer.clone(),
+        reader: lists.clone(),
+        dispatcher: dispatcher.clone(),
+        announcer: announcer.clone(),
+    };
+    let (now, alarm, retention) = (clock.clone(), fatal.clone(), config.retention);
+    let keeper =
+        Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, now, retention, &alarm));
+    let begin = Begin { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
+    if !tell(&writer, begin) {
+        fatal.raise("the writer died before it began");
+    }
+
+    let shutdown_grace = config.shutdown_grace.duration();
+    let door = Door { writer: writer.clone(), points, lists, announcer, waiting };
+    let handle = Handle::new(door, registry, config, clock);
+    Server { handle, writer, dispatcher, arbiters: threads.0, fatal, shutdown_grace }
+}
+
+/// The threads of the server, in the order of their start.
+#[derive(Default)]
+struct Threads(Vec<Arbiter>);
+
+impl Threads {
+    fn another(&mut self) -> actix_rt::ArbiterHandle {
+        let arbiter = Arbiter::new();
+        let handle = arbiter.handle();
+        self.0.push(arbiter);
+        handle
+    }
+}
+
+fn start_reader(
+    threads: &mut Threads,
+    store: Box<dyn ReadStore>,
+    clock: &Clock,
+    fatal: &Fatal,
+) -> Addr<Reader> {
+    let (clock, vital) = (clock.clone(), Vital::new("reader", fatal));
+    Reader::start_in_arbiter(&threads.another(), move |_| Reader::new(store, clock, vital))
+}
+
+/// Workers of all local lanes, spread over as many threads as there are cores.
+fn start_workers(
+    threads: &mut Threads,
+    config: &Config,
+    registry: &Arc<Registry>,
+    writer: &Addr<Writer>,
+    fatal: &Fatal,
+) -> [Vec<Addr<Worker>>; Lane::COUNT] {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let io: Vec<_> = (0..cores).map(|_| threads.another()).collect();
+    let abandoned = Arc::new(AtomicUsize::new(0));
+    let mut workers: [Vec<Addr<Worker>>; Lane::COUNT] = Default::default();
+    for lane in Lane::LOCAL {
+        for number in 0..config.lanes.workers()[lane.index()] {
+            let (registry, writer, fatal) = (Arc::clone(registry), writer.clone(), fatal.clone());
+            let abandoned = Arc::clone(&abandoned);
+            let thread = &io[number as usize % io.len()];
+            let worker = Worker::start_in_arbiter(thread, move |_| {
+                let blocking = (lane == Lane::Thread).then(|| Blocking::start(abandoned));
+                Worker::new(registry, writer, blocking, fatal)
+            });
+            workers[lane.index()].push(worker);
+        }
+    }
+    workers
+}
