@@ -1,0 +1,54 @@
+//! `/v1/batches`.
+
+use actix_web::web::{self, Data, Payload};
+use actix_web::{HttpRequest, Resource};
+use serde::Deserialize;
+
+use crate::http::answer::{Answered, accepted, ok, resource};
+use crate::http::query::{self, WaitQuery};
+use crate::http::{body, key, prefer};
+use crate::job::{BatchId, Submission};
+use crate::server::Handle;
+
+pub(super) fn all() -> Resource {
+    resource("/batches", "POST").route(web::post().to(submit))
+}
+
+pub(super) fn one() -> Resource {
+    resource("/batches/{id}", "GET").route(web::get().to(status))
+}
+
+pub(super) fn cancel() -> Resource {
+    resource("/batches/{id}/cancel", "POST").route(web::post().to(cancel_batch))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewBatch {
+    #[serde(default)]
+    name: Option<String>,
+    jobs: Vec<Submission>,
+}
+
+async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
+    body::require_json(&request)?;
+    let body = body::read(payload, handle.config().limits.max_body_bytes).await?;
+    let key = key::of(&request, &body)?;
+    let NewBatch { name, jobs } = body::parse(&body)?;
+    let batch = handle.submit_batch(name, jobs, key).await?.value;
+    Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
+}
+
+async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    let id: BatchId = query::id(&request)?;
+    let wait = query::parse::<WaitQuery>(&request)?.wait;
+    let batch = match prefer::wait(&request, wait.as_deref())? {
+        Some(span) => handle.wait_batch(id, span).await?,
+        None => handle.batch(id).await?,
+    };
+    Ok(ok(&batch))
+}
+
+async fn cancel_batch(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    Ok(ok(&handle.cancel_batch(query::id(&request)?).await?))
+}

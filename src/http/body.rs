@@ -1,0 +1,108 @@
+//! Request bodies: held to a size, a time and a media type, then read as JSON.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, Payload};
+use actix_web::{HttpMessage, HttpRequest};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::http::problem::Rejection;
+use crate::job::Submission;
+use crate::job::problem::{Problem, parse_json};
+
+/// How long a client may take for the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// In what form a body comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    /// A JSON value a line.
+    Lines,
+}
+
+/// Reads a body whole.
+pub(super) async fn read(payload: Payload, max_bytes: usize) -> Result<Bytes, Rejection> {
+    let body = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(max_bytes));
+    match body.await {
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Err(error))) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
+        Ok(Err(_)) => {
+            let detail = format!("the body is larger than {max_bytes} bytes");
+            Err(Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail))
+        }
+        Err(_) => {
+            let detail = format!("the body took longer than {} s", BODY_TIMEOUT.as_secs());
+            Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail))
+        }
+    }
+}
+
+/// In what form the body comes, by its media type.
+pub(super) fn form(request: &HttpRequest) -> Result<Form, Rejection> {
+    let unsupported =
+        |detail: String| Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail);
+    let encoding = request.headers().get(CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("compressed bodies are not taken".into()));
+    }
+    match request.content_type() {
+        "application/json" => Ok(Form::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        other => {
+            let has_one = request.headers().contains_key(CONTENT_TYPE);
+            let given = if has_one { other } else { "none" };
+            Err(unsupported(format!("the content-type is {given}; it should be application/json")))
+        }
+    }
+}
+
+/// Requires a JSON body.
+pub(super) fn require_json(request: &HttpRequest) -> Result<(), Rejection> {
+    match form(request)? {
+        Form::Json => Ok(()),
+        Form::Lines => {
+            let detail = "lines are taken by POST /v1/jobs only; this takes application/json";
+            Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail))
+        }
+    }
+}
+
+/// Reads JSON: what is no JSON is 400, what has the wrong shape 422.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+    parse_json(body).map_err(|problem| Rejection::invalid(status_of(body), vec![problem]))
+}
+
+fn status_of(body: &[u8]) -> StatusCode {
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Err(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Reads a submission a line; blank lines are passed over. Gives the lines' numbers as well.
+pub(super) fn parse_lines(body: &[u8]) -> Result<(Vec<Submission>, Vec<usize>), Rejection> {
+    let mut submissions = Vec::new();
+    let mut numbers = Vec::new();
+    for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match parse_json(line) {
+            Ok(submission) => submissions.push(submission),
+            Err(problem) => {
+                let problem = problem.under(&format!("/{}", submissions.len()));
+                return Err(Rejection::invalid(status_of(line), vec![at_line(problem, index + 1)]));
+            }
+        }
+        numbers.push(index + 1);
+    }
+    Ok((submissions, numbers))
+}
+
+/// Names the line beside the pointer.
+pub(super) fn at_line(problem: Problem, number: usize) -> Problem {
+    Problem { detail: format!("in line {number}: {}", problem.detail), ..problem }
+}

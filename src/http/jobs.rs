@@ -1,0 +1,125 @@
+//! `/v1/jobs`.
+
+use actix_web::web::{self, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, Resource};
+use serde::Serialize;
+
+use crate::http::answer::{Answered, accepted, ok, resource};
+use crate::http::body::{self, Form};
+use crate::http::query::{self, ListQuery, WaitQuery};
+use crate::http::{key, prefer};
+use crate::job::{Job, JobId, Submission};
+use crate::server::{Error, Handle, Keyed};
+use crate::store::IdempotencyKey;
+
+pub(super) fn all() -> Resource {
+    resource("/jobs", "GET, POST").route(web::get().to(list)).route(web::post().to(submit))
+}
+
+pub(super) fn one() -> Resource {
+    resource("/jobs/{id}", "GET, DELETE")
+        .route(web::get().to(status))
+        .route(web::delete().to(delete))
+}
+
+pub(super) fn cancel() -> Resource {
+    resource("/jobs/{id}/cancel", "POST").route(web::post().to(cancel_job))
+}
+
+pub(super) fn retry() -> Resource {
+    resource("/jobs/{id}/retry", "POST").route(web::post().to(retry_job))
+}
+
+#[derive(Serialize)]
+struct Jobs {
+    jobs: Vec<Job>,
+}
+
+#[derive(Serialize)]
+struct Page {
+    jobs: Vec<Job>,
+    next_cursor: Option<String>,
+}
+
+async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
+    let form = body::form(&request)?;
+    let body = body::read(payload, handle.config().limits.max_body_bytes).await?;
+    let key = key::of(&request, &body)?;
+    match form {
+        Form::Lines => submit_lines(&handle, &body, key).await,
+        Form::Json if body.trim_ascii_start().first() == Some(&b'[') => {
+            let submissions = body::parse(&body)?;
+            many(handle.submit_many(submissions, key).await?)
+        }
+        Form::Json => submit_one(&request, &handle, body::parse(&body)?, key).await,
+    }
+}
+
+async fn submit_one(
+    request: &HttpRequest,
+    handle: &Handle,
+    submission: Submission,
+    key: Option<IdempotencyKey>,
+) -> Answered {
+    let wait = prefer::wait(request, None)?;
+    let mut job = handle.submit_keyed(submission, key).await?.value;
+    if let Some(span) = wait {
+        job = handle.wait(job.id, span).await?;
+        if job.state.is_final() {
+            let applied = ("preference-applied", format!("wait={}", span.as_secs()));
+            return Ok(HttpResponse::Ok().insert_header(applied).json(&job));
+        }
+    }
+    Ok(accepted(Some(format!("/v1/jobs/{}", job.id)), &job))
+}
+
+async fn submit_lines(handle: &Handle, body: &[u8], key: Option<IdempotencyKey>) -> Answered {
+    let (submissions, lines) = body::parse_lines(body)?;
+    match handle.submit_many(submissions, key).await {
+        Err(Error::Invalid(problems)) => {
+            let named = problems.into_iter().map(|problem| {
+                let index = problem.pointer.split('/').nth(1).and_then(|step| step.parse().ok());
+                match index.and_then(|index: usize| lines.get(index)) {
+                    Some(number) => body::at_line(problem, *number),
+                    None => problem,
+                }
+            });
+            Err(Error::Invalid(named.collect()).into())
+        }
+        submitted => many(submitted?),
+    }
+}
+
+fn many(submitted: Keyed<Vec<Job>>) -> Answered {
+    Ok(accepted(None, &Jobs { jobs: submitted.value }))
+}
+
+async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    let filter = query::parse::<ListQuery>(&request)?.filter()?;
+    let page = handle.jobs(filter).await?;
+    let next_cursor = page.next.map(|id| id.to_string());
+    Ok(ok(&Page { jobs: page.jobs, next_cursor }))
+}
+
+async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    let id: JobId = query::id(&request)?;
+    let wait = query::parse::<WaitQuery>(&request)?.wait;
+    let job = match prefer::wait(&request, wait.as_deref())? {
+        Some(span) => handle.wait(id, span).await?,
+        None => handle.job(id).await?,
+    };
+    Ok(ok(&job))
+}
+
+async fn cancel_job(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    Ok(ok(&handle.cancel(query::id(&request)?).await?))
+}
+
+async fn retry_job(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    Ok(ok(&handle.retry(query::id(&request)?).await?))
+}
+
+async fn delete(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    handle.delete(query::id(&request)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,75 @@
+//! `Prefer: wait=N` (RFC 7240) and `?wait=`: how long a client wants to be kept.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+
+use crate::http::problem::Rejection;
+use crate::job::Span;
+use crate::server::MAX_WAIT;
+
+/// How long the client wants to wait: by the query, else by the header.
+pub(super) fn wait(
+    request: &HttpRequest,
+    query: Option<&str>,
+) -> Result<Option<Duration>, Rejection> {
+    match query {
+        Some(text) => from_query(text).map(Some),
+        None => Ok(from_header(request)),
+    }
+}
+
+/// `30s`, or a bare number of seconds.
+fn from_query(text: &str) -> Result<Duration, Rejection> {
+    let span = match text.parse::<u64>() {
+        Ok(secs) => Span::new(Duration::from_secs(secs)),
+        Err(_) => text.parse().map_err(|error| Rejection::bad_parameter("wait", error))?,
+    };
+    if span.duration() > MAX_WAIT {
+        let why = format!("is at most {}s", MAX_WAIT.as_secs());
+        return Err(Rejection::bad_parameter("wait", why));
+    }
+    Ok(span.duration())
+}
+
+/// A preference that cannot be read or met in full is met as far as may be, as the RFC has it.
+fn from_header(request: &HttpRequest) -> Option<Duration> {
+    let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+    let mut preferences = values.flat_map(|value| value.split(','));
+    let secs = preferences.find_map(|preference| {
+        let (name, value) = preference.split(';').next()?.split_once('=')?;
+        if !name.trim().eq_ignore_ascii_case("wait") {
+            return None;
+        }
+        value.trim().trim_matches('"').parse().ok()
+    })?;
+    Some(Duration::from_secs(secs).min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn header(value: &str) -> Option<Duration> {
+        let request = TestRequest::default().insert_header(("prefer", value)).to_http_request();
+        wait(&request, None).unwrap()
+    }
+
+    #[test]
+    fn the_header_is_read_among_others() {
+        assert_eq!(header("wait=5"), Some(Duration::from_secs(5)));
+        assert_eq!(header("respond-async, Wait=\"7\""), Some(Duration::from_secs(7)));
+        assert_eq!(header("wait=100000"), Some(MAX_WAIT));
+        assert_eq!(header("wait=soon"), None);
+    }
+
+    #[test]
+    fn the_query_takes_spans_and_seconds() {
+        let request = TestRequest::default().to_http_request();
+        assert_eq!(wait(&request, Some("500ms")).unwrap(), Some(Duration::from_millis(500)));
+        assert_eq!(wait(&request, Some("5")).unwrap(), Some(Duration::from_secs(5)));
+        assert!(wait(&request, Some("2m")).is_err());
+        assert!(wait(&request, Some("x")).is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! `/v1/queues`.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, Payload};
+use actix_web::{HttpRequest, Resource};
+use serde::Serialize;
+
+use crate::http::answer::{Answered, ok, resource};
+use crate::http::body;
+use crate::http::problem::Rejection;
+use crate::job::QueueName;
+use crate::job::queue::{Queue, QueueChange};
+use crate::server::Handle;
+
+pub(super) fn all() -> Resource {
+    resource("/queues", "GET").route(web::get().to(list))
+}
+
+pub(super) fn one() -> Resource {
+    resource("/queues/{name}", "GET, PATCH")
+        .route(web::get().to(status))
+        .route(web::patch().to(change))
+}
+
+#[derive(Serialize)]
+struct Queues {
+    queues: Vec<Queue>,
+}
+
+async fn list(handle: Data<Handle>) -> Answered {
+    Ok(ok(&Queues { queues: handle.queues().await? }))
+}
+
+async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    let name = name(&request)?;
+    match handle.queue(name.clone()).await? {
+        Some(queue) => Ok(ok(&queue)),
+        None => {
+            let detail =
+                format!("no job has named a queue {name} yet, and nobody has configured it");
+            Err(Rejection::new(StatusCode::NOT_FOUND, "not-found", detail))
+        }
+    }
+}
+
+async fn change(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
+    let name = name(&request)?;
+    body::require_json(&request)?;
+    let body = body::read(payload, handle.config().limits.max_body_bytes).await?;
+    let change: QueueChange = body::parse(&body)?;
+    Ok(ok(&handle.configure(name, change).await?))
+}
+
+fn name(request: &HttpRequest) -> Result<QueueName, Rejection> {
+    let text = request.match_info().get("name").unwrap_or_default();
+    text.parse().map_err(|error| Rejection::bad_parameter("name", error))
+}
