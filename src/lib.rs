@@ -1,5 +1,6 @@
 //! Longshore: a durable background-job server.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod job;
