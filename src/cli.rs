@@ -2,12 +2,26 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod cancel;
+pub mod client;
 mod descriptors;
 pub mod error;
+mod list;
 pub mod mock_llm;
 pub mod output;
+mod pause;
+mod queues;
 pub mod refusal;
+mod resume;
+mod retry;
+mod show;
 mod signal;
+mod status;
+mod submit;
+mod table;
+mod target;
+mod verdicts;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -26,6 +40,24 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Submit a job, or many
+    Submit(submit::SubmitArgs),
+    /// Show a job as it stands
+    Status(status::StatusArgs),
+    /// Wait until a job has ended and print its result
+    Wait(wait::WaitArgs),
+    /// List jobs, newest first
+    List(list::ListArgs),
+    /// Cancel jobs
+    Cancel(cancel::CancelArgs),
+    /// Run jobs again that have ended
+    Retry(retry::RetryArgs),
+    /// Show the queues, their jobs and their limits
+    Queues(queues::QueuesArgs),
+    /// Start no more jobs of a queue
+    Pause(pause::PauseArgs),
+    /// Start jobs of a paused queue again
+    Resume(resume::ResumeArgs),
     /// Run an OpenAI-style model server for trying, tests and measuring
     MockLlm(mock_llm::MockArgs),
 }
@@ -33,20 +65,28 @@ enum Command {
 /// Runs a command and tells how it ended.
 pub fn run(cli: Cli) -> ExitCode {
     descriptors::raise_limit();
-    let mut output = Output::new(false);
-    match actix_web::rt::System::new().block_on(dispatch(cli, &mut output)) {
+    match actix_web::rt::System::new().block_on(dispatch(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::OutputClosed) {
-                output.note(format_args!("error: {error}"));
+            if !matches!(error, CliError::OutputClosed | CliError::Told(_)) {
+                Output::new(false).note(format_args!("error: {error}"));
             }
             ExitCode::from(&error)
         }
     }
 }
 
-async fn dispatch(cli: Cli, output: &mut Output) -> Result<(), CliError> {
-    match cli.command {
-        Command::MockLlm(args) => mock_llm::run(args, output).await,
+async fn dispatch(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Submit(args) => submit::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Wait(args) => wait::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Cancel(args) => cancel::run(args).await,
+        Command::Retry(args) => retry::run(args).await,
+        Command::Queues(args) => queues::run(args).await,
+        Command::Pause(args) => pause::run(args).await,
+        Command::Resume(args) => resume::run(args).await,
+        Command::MockLlm(args) => mock_llm::run(args).await,
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::cli::refusal::Refusal;
+use crate::cli::show;
 use crate::config::ConfigError;
 use crate::job::{JobError, JobId, State};
 
@@ -75,6 +76,9 @@ pub enum CliError {
     /// The server ended badly; its log says why.
     #[error("{0}")]
     Server(String),
+    /// An error that is printed already.
+    #[error("{0}")]
+    Told(Box<CliError>),
     /// Who reads the output has closed it, as `head` does; no reason to complain.
     #[error("the output was closed")]
     OutputClosed,
@@ -82,7 +86,7 @@ pub enum CliError {
 
 fn tell_failure(job: JobId, state: State, error: Option<&JobError>) -> String {
     match error {
-        Some(error) => format!("job {job} {state}: {} ({})", error.message, error.code),
+        Some(error) => format!("job {job} {state}: {}", show::error(error, usize::MAX)),
         None => format!("job {job} {state}"),
     }
 }
@@ -106,6 +110,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
+            Self::Told(error) => error.exit_code(),
             Self::BadAnswer { .. } | Self::Io { .. } | Self::Server(_) => 1,
             Self::Usage(_) | Self::Config(_) => 2,
             Self::Unreachable { .. } => 3,

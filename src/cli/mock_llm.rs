@@ -162,16 +162,14 @@ pub async fn start(options: Options) -> io::Result<MockLlm> {
 }
 
 /// Runs the model server until it is told to stop.
-///
-/// # Errors
-/// Where the port cannot be listened on.
-pub async fn run(args: MockArgs, output: &mut Output) -> Result<(), CliError> {
+pub(super) async fn run(args: MockArgs) -> Result<(), CliError> {
     let options = Options {
         port: args.port,
         delay: args.delay.duration(),
         faults: args.faults,
         workers: usize::from(args.workers),
     };
+    let output = Output::new(false);
     let signal = signal::stop().map_err(CliError::io("cannot listen for signals"))?;
     let mock = start(options).await.map_err(CliError::io("cannot start the model server"))?;
     output.line(format_args!("listening on {}", mock.base_url()))?;

@@ -1,8 +1,15 @@
 //! What the server says when it refuses a request.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::cli::show;
+use crate::job::outcome::cut;
+
+/// How much is shown of an answer that is no problem details, in bytes.
+const MAX_FOREIGN_LEN: usize = 500;
 
 /// Problem details (RFC 9457), with the list of `errors` that Longshore adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +25,9 @@ pub struct Refusal {
     /// Each thing that is wrong, with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<RefusedField>,
+    /// How long to wait before asking again, where the server said so.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
 }
 
 /// One thing that is wrong.
@@ -35,7 +45,7 @@ impl Refusal {
     /// as it came.
     pub fn read(status: u16, body: &[u8]) -> Self {
         let refusal = serde_json::from_slice::<Self>(body).unwrap_or_else(|_| Self {
-            detail: Some(String::from_utf8_lossy(body).trim().to_owned()),
+            detail: Some(cut(String::from_utf8_lossy(body).trim().to_owned(), MAX_FOREIGN_LEN)),
             ..Self::default()
         });
         Self { status, ..refusal }
@@ -48,11 +58,11 @@ impl fmt::Display for Refusal {
         // The title says what the detail says, less exactly.
         let said = self.detail.as_deref().unwrap_or(&self.title);
         if !said.is_empty() {
-            write!(f, ": {said}")?;
+            write!(f, ": {}", show::plain(said))?;
         }
         for field in &self.errors {
             let place = if field.pointer.is_empty() { "(whole)" } else { &field.pointer };
-            write!(f, "\n  {place}: {}", field.detail)?;
+            write!(f, "\n  {place}: {}", show::plain(&field.detail))?;
         }
         Ok(())
     }
