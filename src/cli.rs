@@ -14,6 +14,7 @@ mod queues;
 pub mod refusal;
 mod resume;
 mod retry;
+pub mod serve;
 mod show;
 mod signal;
 mod status;
@@ -40,6 +41,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
     /// Submit a job, or many
     Submit(submit::SubmitArgs),
     /// Show a job as it stands
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
+        Command::Serve(args) => serve::run(args).await,
         Command::Submit(args) => submit::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Wait(args) => wait::run(args).await,

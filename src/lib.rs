@@ -4,3 +4,4 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod job;
+pub mod telemetry;

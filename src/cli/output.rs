@@ -39,12 +39,16 @@ impl Colour {
     }
 }
 
+/// Whether to write in colour: only to a terminal, and not where `NO_COLOR` is set (no-color.org).
+pub fn takes_colour(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && stream.is_terminal()
+}
+
 impl Output {
-    /// The process's own outputs; colours only on a terminal, and not where `NO_COLOR` is set
-    /// (no-color.org).
+    /// The process's own outputs.
     pub fn new(json: bool) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { json, colour: !json && !refused && io::stdout().is_terminal() }
+        Self { json, colour: !json && takes_colour(&io::stdout()) }
     }
 
     /// Prints a line of the result.
