@@ -1,9 +1,8 @@
 //! The command line: one file a command.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
-
 mod cancel;
 pub mod client;
+mod demo;
 mod descriptors;
 pub mod error;
 mod list;
@@ -61,6 +60,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Start jobs of a paused queue again
     Resume(resume::ResumeArgs),
+    /// See it at work in half a minute: ten questions to a model, one by one and then as jobs
+    Demo(demo::DemoArgs),
     /// Run an OpenAI-style model server for trying, tests and measuring
     MockLlm(mock_llm::MockArgs),
 }
@@ -91,6 +92,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::MockLlm(args) => mock_llm::run(args).await,
     }
 }

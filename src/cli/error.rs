@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::cli::refusal::Refusal;
+use crate::cli::serve::ServeError;
 use crate::cli::show;
 use crate::config::ConfigError;
 use crate::job::{JobError, JobId, State};
@@ -74,8 +75,8 @@ pub enum CliError {
         error: io::Error,
     },
     /// The server ended badly; its log says why.
-    #[error("{0}")]
-    Server(String),
+    #[error(transparent)]
+    Server(#[from] ServeError),
     /// An error that is printed already.
     #[error("{0}")]
     Told(Box<CliError>),

@@ -19,7 +19,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::signal;
+use crate::cli::signal::StopSignals;
 use crate::clock::Clock;
 use crate::job::Span;
 use fault::FaultRule;
@@ -170,10 +170,11 @@ pub(super) async fn run(args: MockArgs) -> Result<(), CliError> {
         workers: usize::from(args.workers),
     };
     let output = Output::new(false);
-    let signal = signal::stop().map_err(CliError::io("cannot listen for signals"))?;
+    let signals = StopSignals::listen();
+    let mut signals = signals.map_err(CliError::io("cannot listen for signals"))?;
     let mock = start(options).await.map_err(CliError::io("cannot start the model server"))?;
     output.line(format_args!("listening on {}", mock.base_url()))?;
-    signal.await;
+    signals.next().await;
     let stats = mock.stats();
     output.note(format_args!("{} calls, at most {} at once", stats.requests, stats.peak_running));
     mock.stop().await;

@@ -74,7 +74,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     args.log.start()?;
     let overrides = Overrides { listen: args.listen, database: args.database };
     let config = config::load(args.config.as_deref(), variables(), &overrides)?;
-    run_server(config).await.map_err(|error| CliError::Server(error.to_string()))
+    Ok(run_server(config).await?)
 }
 
 /// The environment; a name or value that is not UTF-8 is read as well as it can be, so that a
@@ -84,7 +84,28 @@ pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
-/// Starts the server and holds on until it has drained.
+/// A server that runs in this process.
+#[derive(Debug)]
+pub struct RunningServer {
+    addr: SocketAddr,
+}
+
+impl RunningServer {
+    /// Where it listens.
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Drains and ends it.
+    pub(super) async fn stop(self) {}
+}
+
+/// Starts the server in this process and leaves signals alone.
+pub(super) async fn start_server(_config: Config) -> Result<RunningServer, ServeError> {
+    Err(ServeError::NotJoined)
+}
+
+/// Starts the server and holds on until a signal came and it has drained.
 async fn run_server(_config: Config) -> Result<(), ServeError> {
     Err(ServeError::NotJoined)
 }

@@ -1,21 +1,27 @@
 //! The signals that end a long command.
 
 use std::io;
+use std::pin::pin;
 
-use futures_util::future::{self, Either};
-use tokio::signal::unix::{SignalKind, signal};
+use futures_util::future;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ends at the first SIGINT or SIGTERM. It listens from the call on, not from the first poll.
-///
-/// # Errors
-/// Where the signals cannot be listened for.
-pub(super) fn stop() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        let first = future::select(Box::pin(interrupt.recv()), Box::pin(terminate.recv())).await;
-        match first {
-            Either::Left(_) | Either::Right(_) => {}
-        }
-    })
+/// SIGINT and SIGTERM, which no longer end the process by themselves once this listens.
+#[derive(Debug)]
+pub(super) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Begins to listen.
+    pub(super) fn listen() -> io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next of them.
+    pub(super) async fn next(&mut self) {
+        future::select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await;
+    }
 }

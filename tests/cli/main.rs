@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "serve", "submit", "status", "wait", "list", "cancel", "retry", "queues", "pause", "resume",
-    "mock-llm",
+    "demo", "mock-llm",
 ];
 
 fn longshore(args: &[&str]) -> Command {
