@@ -87,7 +87,7 @@ async fn calls_at_once_are_counted_with_the_time_at_each_level() {
     assert_eq!(stats.by_status[&200], 50);
     assert!(stats.running_ms[&50] > 0.0);
     let sum: f64 = stats.running_ms.values().sum();
-    assert!((sum - stats.span_ms).abs() < 0.001);
+    assert!((sum - stats.span_ms).abs() < 0.1);
     mock.stop().await;
 }
 

@@ -95,7 +95,7 @@ impl Default for Options {
     }
 }
 
-/// A model server that runs in this process, on threads of its own.
+/// A model server that runs in this process, on threads of its own, until it is told to stop.
 #[derive(Debug)]
 pub struct MockLlm {
     addr: SocketAddr,

@@ -33,7 +33,7 @@ pub(super) struct SubmitArgs {
     #[arg(value_name = "KIND", required_unless_present = "ndjson")]
     kind: Option<String>,
     /// Its input: JSON, @FILE, or - for stdin; null if left out
-    #[arg(value_name = "PAYLOAD", allow_hyphen_values = true)]
+    #[arg(value_name = "PAYLOAD", allow_negative_numbers = true)]
     payload: Option<String>,
     /// Submit many: a file, or - for stdin, with one submission a line; all or none are taken
     #[arg(
@@ -46,12 +46,18 @@ pub(super) struct SubmitArgs {
     #[arg(long, value_name = "SPAN", num_args = 0..=1, require_equals = true)]
     wait: Option<Option<Span>>,
     /// Submitting again with the same key gives the first job
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
     idempotency_key: Option<String>,
     #[command(flatten)]
     options: JobOptions,
     #[command(flatten)]
     target: Target,
+}
+
+/// A key is sent in a header, which takes no more than this.
+fn parse_key(text: &str) -> Result<String, &'static str> {
+    let fits = !text.is_empty() && text.bytes().all(|letter| (b' '..=b'~').contains(&letter));
+    if fits { Ok(text.into()) } else { Err("a key is made of printable ASCII letters") }
 }
 
 /// How the job is to be run.

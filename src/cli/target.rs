@@ -25,14 +25,19 @@ pub(super) struct Target {
 }
 
 fn parse_url(text: &str) -> Result<String, &'static str> {
-    let is_server = |uri: &Uri| {
-        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        is_http && uri.host().is_some() && uri.query().is_none()
-    };
     match text.parse() {
         Ok(uri) if is_server(&uri) => Ok(text.into()),
         _ => Err("not a server's URL; write it like http://127.0.0.1:7373"),
     }
+}
+
+fn is_server(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else { return false };
+    // A port that is no number below 65536 is left out of `port`, and would become 80.
+    let has_good_port =
+        authority.port().is_some() || authority.as_str().ends_with(authority.host());
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    is_http && has_good_port && uri.query().is_none()
 }
 
 impl Target {
@@ -51,7 +56,15 @@ mod tests {
         for good in ["http://127.0.0.1:7373", "https://jobs.example/base/"] {
             assert!(parse_url(good).is_ok(), "{good}");
         }
-        for bad in ["", "127.0.0.1:7373", "localhost", "ftp://a", "http://a?b=c", "http://"] {
+        for bad in [
+            "",
+            "127.0.0.1:7373",
+            "localhost",
+            "ftp://a",
+            "http://a?b=c",
+            "http://",
+            "http://a:99999",
+        ] {
             assert!(parse_url(bad).is_err(), "{bad}");
         }
     }

@@ -63,11 +63,13 @@ fn the_exit_codes_and_variables_are_told() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 12] = [
+    let wrong: [&[&str]; 14] = [
         &[],
         &["frobnicate"],
         &["submit"],
         &["submit", "echo", "not json"],
+        &["submit", "echo", "--wiat"],
+        &["submit", "echo", "--idempotency-key", ""],
         &["submit", "echo", "--delay", "soon"],
         &["submit", "echo", "--delay", "1s", "--run-at", "2030-01-01T00:00:00Z"],
         &["submit", "--ndjson", "-", "--queue", "mail"],

@@ -84,7 +84,7 @@ impl Counts {
         if self.stats.running > 0 {
             self.change_to(self.stats.running, now);
         }
-        let millis = |spent: &Duration| spent.as_secs_f64() * 1_000.0;
+        let millis = |spent: &Duration| spent.as_micros() as f64 / 1_000.0;
         let spent = self.spent.iter().enumerate().filter(|(_, spent)| !spent.is_zero());
         Stats {
             span_ms: self.spent.iter().map(millis).sum(),
