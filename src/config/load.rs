@@ -12,7 +12,8 @@ use crate::job::problem::Problem;
 const PREFIX: &str = "LONGSHORE_";
 
 /// Variables with the prefix that are the command line's own.
-const NOT_CONFIG: [&str; 3] = ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG"];
+const NOT_CONFIG: [&str; 4] =
+    ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG", "LONGSHORE_LOG_FORMAT"];
 
 /// What the command line sets; it wins over every other source.
 #[derive(Debug, Clone, Default)]

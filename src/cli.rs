@@ -1,0 +1,98 @@
+//! The command line: one file a command.
+
+mod cancel;
+pub mod client;
+mod demo;
+mod descriptors;
+pub mod error;
+mod list;
+pub mod mock_llm;
+pub mod output;
+mod pause;
+mod queues;
+pub mod refusal;
+mod resume;
+mod retry;
+pub mod serve;
+mod show;
+mod signal;
+mod status;
+mod submit;
+mod table;
+mod target;
+mod verdicts;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::{CliError, EXIT_CODES};
+use output::Output;
+
+/// A durable background-job server for web applications that call slow things
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Submit a job, or many
+    Submit(submit::SubmitArgs),
+    /// Show a job as it stands
+    Status(status::StatusArgs),
+    /// Wait until a job has ended and print its result
+    Wait(wait::WaitArgs),
+    /// List jobs, newest first
+    List(list::ListArgs),
+    /// Cancel jobs
+    Cancel(cancel::CancelArgs),
+    /// Run jobs again that have ended
+    Retry(retry::RetryArgs),
+    /// Show the queues, their jobs and their limits
+    Queues(queues::QueuesArgs),
+    /// Start no more jobs of a queue
+    Pause(pause::PauseArgs),
+    /// Start jobs of a paused queue again
+    Resume(resume::ResumeArgs),
+    /// See it at work in half a minute: ten questions to a model, one by one and then as jobs
+    Demo(demo::DemoArgs),
+    /// Run an OpenAI-style model server for trying, tests and measuring
+    MockLlm(mock_llm::MockArgs),
+}
+
+/// Runs a command and tells how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    descriptors::raise_limit();
+    match actix_web::rt::System::new().block_on(dispatch(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !matches!(error, CliError::OutputClosed | CliError::Told(_)) {
+                Output::new(false).note(format_args!("error: {error}"));
+            }
+            ExitCode::from(&error)
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Submit(args) => submit::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Wait(args) => wait::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Cancel(args) => cancel::run(args).await,
+        Command::Retry(args) => retry::run(args).await,
+        Command::Queues(args) => queues::run(args).await,
+        Command::Pause(args) => pause::run(args).await,
+        Command::Resume(args) => resume::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::MockLlm(args) => mock_llm::run(args).await,
+    }
+}

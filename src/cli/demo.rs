@@ -1,0 +1,173 @@
+//! `longshore demo`: the half-minute start.
+//!
+//! It runs a server and a model server in this process, asks ten questions first one after another
+//! and then all at once as jobs, and tells how long each took.
+
+mod model;
+mod progress;
+mod questions;
+mod report;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::future::{self, Either};
+use tempfile::TempDir;
+
+use crate::cli::client::{Client, JobFilter};
+use crate::cli::error::CliError;
+use crate::cli::output::{Output, takes_colour};
+use crate::cli::serve::{start_server, variables};
+use crate::cli::signal::StopSignals;
+use crate::config::{self, Config, ConfigError, Overrides};
+use crate::job::batch::Batch;
+use crate::job::{BatchId, Job, Span};
+use crate::telemetry::{self, LogFormat};
+use model::Model;
+use progress::Progress;
+use questions::{PROVIDER, QUESTIONS, submission};
+
+/// How often the live line asks how far the batch is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+const HELP: &str = "\
+Without --provider-url it asks a model server of its own, which takes a second for each answer.
+Then it goes on serving until Ctrl-C.
+
+Examples:
+  longshore demo
+  longshore demo --once
+  longshore demo --provider-url https://api.openai.com/v1 --model gpt-4o-mini \\
+    --api-key-env OPENAI_API_KEY";
+
+/// How to show what Longshore does.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = HELP)]
+pub(super) struct DemoArgs {
+    /// A real model server, up to and without /chat/completions
+    #[arg(long, value_name = "URL", requires = "model")]
+    provider_url: Option<String>,
+    /// The model to ask
+    #[arg(long, value_name = "NAME", default_value = "mock")]
+    model: String,
+    /// The environment variable that holds the key of the model server
+    #[arg(long, value_name = "NAME", requires = "provider_url")]
+    api_key_env: Option<String>,
+    /// How long the demonstration's own model server takes for an answer
+    #[arg(long, value_name = "SPAN", default_value = "1s", conflicts_with = "provider_url")]
+    delay: Span,
+    /// End after the report instead of serving on
+    #[arg(long)]
+    once: bool,
+    /// The database file; a new one in a temporary directory if left out
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:7373, or a free port where that is taken]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// What is logged, on stderr
+    #[arg(long, env = "LONGSHORE_LOG", value_name = "FILTER", default_value = "warn")]
+    log: String,
+}
+
+/// Shows what Longshore does.
+pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
+    telemetry::start(&args.log, LogFormat::Text, takes_colour(&std::io::stderr()))
+        .map_err(|error| CliError::Usage(format!("--log: {error}")))?;
+    let signals = StopSignals::listen();
+    let mut signals = signals.map_err(CliError::io("cannot listen for signals"))?;
+    let directory = tempfile::tempdir().map_err(CliError::io("cannot make a directory"))?;
+    let model = Model::open(&args).await?;
+    let config = configure(&args, &model, &directory)?;
+    let database = config.database.clone();
+    let server = start_server(config).await?;
+    let url = format!("http://{}", server.addr());
+    let shown = async {
+        let output = Output::new(false);
+        show(&output, &Client::new(&url), &model).await?;
+        if !args.once {
+            let is_fleeting = args.database.is_none();
+            report::print_farewell(&output, &url, &model.name, &database, is_fleeting)?;
+            future::pending::<()>().await;
+        }
+        Ok(())
+    };
+    let result = match future::select(pin!(shown), pin!(signals.next())).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Ok(()),
+    };
+    // Draining may take a while; a second signal ends that too.
+    future::select(pin!(server.stop()), pin!(signals.next())).await;
+    model.stop().await;
+    result
+}
+
+/// The configuration of the environment, with the model server as the only addition.
+fn configure(args: &DemoArgs, model: &Model, directory: &TempDir) -> Result<Config, CliError> {
+    let database = args.database.clone().unwrap_or_else(|| directory.path().join("longshore.db"));
+    let overrides = Overrides { listen: args.listen, database: Some(database) };
+    let mut config = config::load(None, variables(), &overrides)?;
+    if args.listen.is_none() && TcpListener::bind(config.listen).is_err() {
+        config.listen.set_port(0);
+    }
+    config.providers.insert(PROVIDER.into(), model.provider.clone());
+    let problems = config.problems();
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems).into()) }
+}
+
+/// Asks all questions both ways and tells the answers and times.
+async fn show(output: &Output, client: &Client, model: &Model) -> Result<(), CliError> {
+    let one_by_one = ask_one_by_one(output, model).await?;
+    let (at_once, jobs) = ask_at_once(output, client, model).await?;
+    report::print_answers(output, &jobs)?;
+    report::print_times(output, one_by_one, at_once)?;
+    report::first_failure(jobs)
+}
+
+async fn ask_one_by_one(output: &Output, model: &Model) -> Result<Duration, CliError> {
+    let progress = Progress::begin(*output, "one after another", QUESTIONS.len());
+    for (index, question) in QUESTIONS.into_iter().enumerate() {
+        model.ask(question).await?;
+        progress.set(index + 1);
+    }
+    Ok(progress.end())
+}
+
+async fn ask_at_once(
+    output: &Output,
+    client: &Client,
+    model: &Model,
+) -> Result<(Duration, Vec<Job>), CliError> {
+    let jobs: Result<Vec<_>, _> =
+        QUESTIONS.into_iter().map(|question| submission(&model.name, question)).collect();
+    let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
+    let progress = Progress::begin(*output, "all at once", QUESTIONS.len());
+    let batch = client.submit_batch("ten questions", &jobs).await?.value;
+    watch(client, batch.id, &progress).await?;
+    let took = progress.end();
+    let filter = JobFilter {
+        batch: Some(batch.id),
+        limit: QUESTIONS.len() as u64,
+        include: Some("payload,result"),
+        ..JobFilter::default()
+    };
+    let mut jobs = client.list::<Job>(&filter).await?.jobs;
+    jobs.sort_by_key(|job| job.id);
+    Ok((took, jobs))
+}
+
+/// Waits until the batch has ended, and moves the live line meanwhile.
+async fn watch(client: &Client, id: BatchId, progress: &Progress) -> Result<Batch, CliError> {
+    let mut ended = pin!(client.wait_for_batch(id, None));
+    loop {
+        let look = pin!(actix_web::rt::time::sleep(LOOK_EVERY));
+        let batch = match future::select(ended.as_mut(), look).await {
+            Either::Left((reply, _)) => return Ok(reply?.value),
+            Either::Right(_) => client.batch(id).await?.value,
+        };
+        progress.set(usize::try_from(batch.total - batch.counts.live()).unwrap_or(0));
+    }
+}

@@ -1,0 +1,129 @@
+//! Why a command ends badly, and the exit code that tells it.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::cli::refusal::Refusal;
+use crate::cli::serve::ServeError;
+use crate::cli::show;
+use crate::config::ConfigError;
+use crate::job::{JobError, JobId, State};
+
+/// The exit codes, as `--help` tells them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something unexpected, such as a file that cannot be read
+  2  wrong usage or configuration
+  3  the server cannot be reached
+  4  the server refused the request; its reasons are printed
+  5  the job failed or was cancelled (wait, submit --wait)
+  6  the job was still running when the wait ended (wait, submit --wait)";
+
+/// Why a command ends badly.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The options do not fit together or a value cannot be read; see `--help`.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration cannot be used; mend what it names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No server answers there; start it, or set `--url`.
+    #[error("cannot reach the server at {url}: {why}")]
+    Unreachable {
+        /// Where it was looked for.
+        url: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The server said no, and why.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The job ended without a result.
+    #[error("{}", tell_failure(*.job, *.state, .error.as_ref()))]
+    JobFailed {
+        /// Which job.
+        job: JobId,
+        /// `failed` or `cancelled`.
+        state: State,
+        /// Why.
+        error: Option<JobError>,
+    },
+    /// The wait ended first; wait again.
+    #[error("job {job} is still {state}")]
+    StillRunning {
+        /// Which job.
+        job: JobId,
+        /// Where it stood last.
+        state: State,
+    },
+    /// What came from the server was no answer of Longshore's; is it another server?
+    #[error("cannot understand the answer of {url}: {why}")]
+    BadAnswer {
+        /// Where it came from.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file, a socket or a signal could not be used.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// The server ended badly; its log says why.
+    #[error(transparent)]
+    Server(#[from] ServeError),
+    /// An error that is printed already.
+    #[error("{0}")]
+    Told(Box<CliError>),
+    /// Who reads the output has closed it, as `head` does; no reason to complain.
+    #[error("the output was closed")]
+    OutputClosed,
+}
+
+fn tell_failure(job: JobId, state: State, error: Option<&JobError>) -> String {
+    match error {
+        Some(error) => format!("job {job} {state}: {}", show::error(error, usize::MAX)),
+        None => format!("job {job} {state}"),
+    }
+}
+
+impl CliError {
+    /// Wraps an error of the system with what was tried.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |error| Self::Io { what, error }
+    }
+
+    /// Wraps an error of writing to stdout.
+    pub fn output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::Io { what: "cannot write the output".into(), error },
+        }
+    }
+
+    /// The code with which the process ends.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::Told(error) => error.exit_code(),
+            Self::BadAnswer { .. } | Self::Io { .. } | Self::Server(_) => 1,
+            Self::Usage(_) | Self::Config(_) => 2,
+            Self::Unreachable { .. } => 3,
+            Self::Refused(_) => 4,
+            Self::JobFailed { .. } => 5,
+            Self::StillRunning { .. } => 6,
+        }
+    }
+}
+
+impl From<&CliError> for ExitCode {
+    fn from(error: &CliError) -> Self {
+        Self::from(error.exit_code())
+    }
+}

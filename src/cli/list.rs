@@ -1,0 +1,113 @@
+//! `longshore list`: jobs, newest first.
+
+use clap::Args;
+use serde::de::DeserializeOwned;
+
+use crate::cli::client::{Client, JobFilter};
+use crate::cli::error::CliError;
+use crate::cli::show;
+use crate::cli::table::{Cell, Table};
+use crate::cli::target::Target;
+use crate::clock::Clock;
+use crate::job::{BatchId, Job, Json, QueueName, State, Timestamp};
+
+/// The most jobs that the server gives at once.
+const PAGE: u64 = 200;
+/// The longest error shown in a line.
+const MAX_ERROR_CHARS: usize = 60;
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Newest first. With --json, one job a line, as the server sends it.
+
+Examples:
+  longshore list
+  longshore list --state failed --queue mail
+  longshore list --batch 3 --all --json | jq -r .id
+  longshore list --state failed --all --json | jq .id | xargs longshore retry")]
+pub(super) struct ListArgs {
+    /// Only those in this state: scheduled, queued, running, retrying, completed, failed, cancelled
+    #[arg(long, value_name = "STATE")]
+    state: Option<State>,
+    /// Only those of this queue
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<QueueName>,
+    /// Only those of this kind
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only those with this tag
+    #[arg(long, value_name = "WORD")]
+    tag: Option<String>,
+    /// Only those of this batch
+    #[arg(long, value_name = "ID")]
+    batch: Option<BatchId>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// All of them, however many there are
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Lists jobs.
+pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
+    let (client, output) = args.target.open();
+    let most = if args.all { u64::MAX } else { args.limit };
+    let filter = JobFilter {
+        state: args.state.map(State::as_str),
+        queue: args.queue,
+        kind: args.kind,
+        tag: args.tag,
+        batch: args.batch,
+        ..JobFilter::default()
+    };
+    if output.json {
+        return each_page(&client, filter, most, |jobs: Vec<Json>| {
+            jobs.iter().try_for_each(|job| output.json(job))
+        })
+        .await;
+    }
+    let now = Clock::system().now();
+    let mut table = Table::new(["ID", "STATE", "KIND", "QUEUE", "ATTEMPT", "AGE", "ERROR"]);
+    each_page(&client, filter, most, |jobs: Vec<Job>| {
+        table.print(&output, jobs.iter().map(|job| row(job, now)).collect())
+    })
+    .await
+}
+
+/// Follows the pages until `most` jobs were seen or there are no more.
+async fn each_page<T: DeserializeOwned>(
+    client: &Client,
+    mut filter: JobFilter,
+    most: u64,
+    mut show: impl FnMut(Vec<T>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let mut left = most;
+    while left > 0 {
+        filter.limit = left.min(PAGE);
+        let page = client.list::<T>(&filter).await?;
+        left = left.saturating_sub(page.jobs.len() as u64);
+        show(page.jobs)?;
+        match page.next_cursor {
+            Some(cursor) => filter.cursor = Some(cursor),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+fn row(job: &Job, now: Timestamp) -> [Cell; 7] {
+    let error = job.error.as_ref().map(|error| show::error(error, MAX_ERROR_CHARS));
+    [
+        Cell::number(&job.id),
+        Cell::text(&job.state).in_colour(show::colour(job.state)),
+        Cell::text(&job.kind),
+        Cell::text(&job.queue),
+        Cell::number(&format_args!("{}/{}", job.attempt, job.max_attempts)),
+        Cell::number(&show::age(now.since(job.created_at))),
+        Cell::text(error.as_deref().unwrap_or_default()),
+    ]
+}

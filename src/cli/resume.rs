@@ -1,0 +1,26 @@
+//! `longshore resume`: start jobs of a paused queue again.
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::cli::pause::set_paused;
+use crate::cli::target::Target;
+use crate::job::QueueName;
+
+/// Which queue to resume.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  longshore resume mail")]
+pub(super) struct ResumeArgs {
+    /// The queue
+    #[arg(value_name = "QUEUE")]
+    queue: QueueName,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Resumes a queue.
+pub(super) async fn run(args: ResumeArgs) -> Result<(), CliError> {
+    set_paused(&args.target, &args.queue, false).await
+}

@@ -1,0 +1,40 @@
+//! `longshore retry`: run jobs again that have ended.
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::cli::show;
+use crate::cli::target::Target;
+use crate::cli::verdicts::Verdicts;
+use crate::job::{Job, JobId};
+
+/// Which jobs to run again.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+A job that has not ended is refused, and the others are run again all the same.
+
+Examples:
+  longshore retry 17
+  longshore list --state failed --all --json | jq .id | xargs longshore retry")]
+pub(super) struct RetryArgs {
+    /// The ids of the jobs
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<JobId>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Runs jobs again, one after another.
+pub(super) async fn run(args: RetryArgs) -> Result<(), CliError> {
+    let (client, output) = args.target.open();
+    let mut verdicts = Verdicts::default();
+    for id in args.ids {
+        verdicts.take(&output, id, client.retry(id).await, tell)?;
+    }
+    verdicts.end()
+}
+
+fn tell(output: &Output, job: &Job) -> Result<(), CliError> {
+    output.line(format_args!("{}\t{}", job.id, show::state(output, job.state)))
+}

@@ -1,0 +1,74 @@
+//! How values are shown to people.
+
+use std::time::Duration;
+
+use crate::cli::output::{Colour, Output};
+use crate::job::{JobError, State};
+
+/// What stands in place of a value that is not there.
+pub(super) const NONE: &str = "-";
+
+/// A span in its largest unit, as in `42s`, `7m`, `3h`, `12d`.
+pub(super) fn age(span: Duration) -> String {
+    match span.as_secs() {
+        secs @ 0..60 => format!("{secs}s"),
+        secs @ 60..3_600 => format!("{}m", secs / 60),
+        secs @ 3_600..86_400 => format!("{}h", secs / 3_600),
+        secs => format!("{}d", secs / 86_400),
+    }
+}
+
+/// A span with the digits that matter, as in `35ms`, `1.24s`, `75.3s`.
+pub(super) fn took(span: Duration) -> String {
+    match span.as_secs_f64() {
+        secs if secs < 1.0 => format!("{}ms", span.as_millis()),
+        secs if secs < 60.0 => format!("{secs:.2}s"),
+        secs => format!("{secs:.1}s"),
+    }
+}
+
+/// A text of foreign origin on one line, without what would steer a terminal.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// An error on one line, at most `max_chars` long.
+pub(super) fn error(error: &JobError, max_chars: usize) -> String {
+    let text = plain(&format!("{}: {}", error.code, error.message));
+    if text.chars().count() <= max_chars {
+        return text;
+    }
+    text.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The colour of a state.
+pub(super) fn colour(state: State) -> Colour {
+    match state {
+        State::Completed => Colour::Green,
+        State::Failed => Colour::Red,
+        State::Running | State::Retrying => Colour::Yellow,
+        State::Scheduled | State::Queued | State::Cancelled => Colour::Dim,
+    }
+}
+
+/// A state in its colour.
+pub(super) fn state(output: &Output, state: State) -> String {
+    output.paint(colour(state), state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_largest_unit() {
+        let ages = [59, 61, 7_200, 90_000].map(|secs| age(Duration::from_secs(secs)));
+        assert_eq!(ages, ["59s", "1m", "2h", "1d"]);
+    }
+
+    #[test]
+    fn an_error_stays_on_its_line() {
+        let told = error(&JobError::new("exit", "first\nsecond \x1b[31mred"), 22);
+        assert_eq!(told, "exit: first second  […");
+    }
+}

@@ -1,0 +1,221 @@
+//! `longshore submit`: hand in one job, or many.
+
+use std::io::Read;
+
+use clap::Args;
+
+use crate::cli::client::Client;
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::cli::target::Target;
+use crate::cli::{show, wait};
+use crate::job::{Job, Json, Span, Submission, Timestamp};
+
+const HELP: &str = "\
+Prints id, state and URL of each job. With --wait it prints the result as JSON on stdout instead;
+a failure goes to stderr, and the exit code tells it (5 failed or cancelled, 6 still running).
+
+Examples:
+  longshore submit echo '{\"hello\": \"world\"}' --wait
+  longshore submit http '{\"url\": \"http://127.0.0.1:8000/hook\", \"method\": \"POST\"}' --queue mail
+  longshore submit chat @question.json --max-attempts 3 --tag nightly --wait=2m
+  echo '{\"duration\": \"1s\"}' | longshore submit sleep - --delay 10m
+  longshore submit command '{\"name\": \"backup\"}' --at-most-once --idempotency-key backup-2030-01-31
+  longshore submit --ndjson jobs.ndjson
+
+A line of --ndjson is a whole submission: {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}";
+
+/// What to submit.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = HELP)]
+pub(super) struct SubmitArgs {
+    /// Which executor or handler runs it: http, chat, command, sleep, echo, or one of your own
+    #[arg(value_name = "KIND", required_unless_present = "ndjson")]
+    kind: Option<String>,
+    /// Its input: JSON, @FILE, or - for stdin; null if left out
+    #[arg(value_name = "PAYLOAD", allow_negative_numbers = true)]
+    payload: Option<String>,
+    /// Submit many: a file, or - for stdin, with one submission a line; all or none are taken
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["kind", "payload", "JobOptions", "idempotency_key"]
+    )]
+    ndjson: Option<String>,
+    /// Hold on until the job ends, at most so long if a time is given
+    #[arg(long, value_name = "SPAN", num_args = 0..=1, require_equals = true)]
+    wait: Option<Option<Span>>,
+    /// Submitting again with the same key gives the first job
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    options: JobOptions,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// A key is sent in a header, which takes no more than this.
+fn parse_key(text: &str) -> Result<String, &'static str> {
+    let fits = !text.is_empty() && text.bytes().all(|letter| (b' '..=b'~').contains(&letter));
+    if fits { Ok(text.into()) } else { Err("a key is made of printable ASCII letters") }
+}
+
+/// How the job is to be run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Job")]
+struct JobOptions {
+    /// Its queue [default: default]
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+    /// -100 to 100; higher runs first [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    priority: Option<i64>,
+    /// Begin it so much later, such as 10m
+    #[arg(long, value_name = "SPAN", conflicts_with = "run_at")]
+    delay: Option<Span>,
+    /// Begin it then, such as 2030-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    run_at: Option<Timestamp>,
+    /// Call it off if it has not started by then
+    #[arg(long, value_name = "TIME")]
+    expires_at: Option<Timestamp>,
+    /// How long an attempt may take [default: as the server has it]
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+    /// How many attempts it may have [default: as the server has it]
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<u32>,
+    /// Never run it twice, even where nobody knows whether it ran
+    #[arg(long)]
+    at_most_once: bool,
+    /// A word to find it by; may be given up to ten times
+    #[arg(long = "tag", value_name = "WORD")]
+    tags: Vec<String>,
+}
+
+/// Submits what is asked for, and waits for it where that is asked for too.
+pub(super) async fn run(args: SubmitArgs) -> Result<(), CliError> {
+    let (client, output) = args.target.open();
+    let jobs = match &args.ndjson {
+        Some(source) => submit_lines(&client, &output, source, args.wait.is_some()).await?,
+        None => vec![submit_one(&client, &output, &args).await?],
+    };
+    let Some(timeout) = args.wait else { return Ok(()) };
+    let mut failed = Ok(());
+    for job in jobs {
+        match wait::wait_and_print(&client, &output, job.id, timeout).await {
+            Err(error @ (CliError::JobFailed { .. } | CliError::StillRunning { .. })) => {
+                // The last is told where the command ends.
+                if let Err(earlier) = std::mem::replace(&mut failed, Err(error)) {
+                    output.note(format_args!("error: {earlier}"));
+                }
+            }
+            other => other?,
+        }
+    }
+    failed
+}
+
+async fn submit_one(client: &Client, output: &Output, args: &SubmitArgs) -> Result<Job, CliError> {
+    let submission = submission(args)?;
+    let reply = client.submit(&submission, args.idempotency_key.as_deref()).await?;
+    match (output.json, args.wait.is_some()) {
+        (true, false) => output.json(&reply.json)?,
+        (true, true) => {}
+        (false, is_waiting) => tell(client, output, &reply.value, is_waiting)?,
+    }
+    Ok(reply.value)
+}
+
+async fn submit_lines(
+    client: &Client,
+    output: &Output,
+    source: &str,
+    is_waiting: bool,
+) -> Result<Vec<Job>, CliError> {
+    let reply = client.submit_lines(read_source(source)?).await?;
+    match (output.json, is_waiting) {
+        (true, false) => output.json(&reply.json)?,
+        (true, true) => {}
+        (false, _) => {
+            let mut jobs = reply.value.jobs.iter();
+            jobs.try_for_each(|job| tell(client, output, job, is_waiting))?;
+        }
+    }
+    Ok(reply.value.jobs)
+}
+
+/// Tells where a new job is; beside its result, which has stdout for itself, on stderr.
+fn tell(client: &Client, output: &Output, job: &Job, is_waiting: bool) -> Result<(), CliError> {
+    let url = client.job_url(job.id);
+    if is_waiting {
+        output.note(format_args!("{}\t{}\t{url}", job.id, job.state));
+        return Ok(());
+    }
+    output.line(format_args!("{}\t{}\t{url}", job.id, show::state(output, job.state)))
+}
+
+fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
+    let options = args.options.clone();
+    Ok(Submission {
+        kind: args.kind.clone().unwrap_or_default(),
+        payload: args.payload.as_deref().map_or(Ok(Json::null()), payload)?,
+        queue: options.queue,
+        priority: options.priority,
+        run_at: options.run_at,
+        delay: options.delay,
+        timeout: options.timeout,
+        max_attempts: options.max_attempts,
+        at_most_once: options.at_most_once,
+        expires_at: options.expires_at,
+        tags: options.tags,
+        ..Submission::default()
+    })
+}
+
+/// Reads a payload argument: JSON, `@file`, or `-` for stdin.
+fn payload(argument: &str) -> Result<Json, CliError> {
+    let text = match argument.strip_prefix('@') {
+        Some(path) => text_of(read_source(path)?)?,
+        None if argument == "-" => text_of(read_source(argument)?)?,
+        None => argument.to_owned(),
+    };
+    Json::checked(text.trim()).map_err(|problem| {
+        let hint = "write a text in double quotes, or name a file with @";
+        CliError::Usage(format!("the payload is not JSON: {problem} ({hint})"))
+    })
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String, CliError> {
+    String::from_utf8(bytes)
+        .map_err(|error| CliError::Usage(format!("the payload is not UTF-8: {error}")))
+}
+
+/// Reads a whole file, or stdin where its name is `-`.
+fn read_source(name: &str) -> Result<Vec<u8>, CliError> {
+    if name == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(CliError::io("cannot read stdin"))?;
+        return Ok(bytes);
+    }
+    std::fs::read(name).map_err(CliError::io(format!("cannot read {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_json_or_a_file_with_json() {
+        assert_eq!(payload("{\"a\": 1}").unwrap().as_str(), "{\"a\": 1}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[1, 2]\n").unwrap();
+        let argument = format!("@{}", file.path().display());
+        assert_eq!(payload(&argument).unwrap().as_str(), "[1, 2]");
+        let error = payload("hello").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("in double quotes"), "{error}");
+        assert_eq!(payload("@/no/such/file").unwrap_err().exit_code(), 1);
+    }
+}

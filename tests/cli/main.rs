@@ -1,0 +1,152 @@
+//! The command line as a person or a script meets it, where no server is needed.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+const COMMANDS: [&str; 12] = [
+    "serve", "submit", "status", "wait", "list", "cancel", "retry", "queues", "pause", "resume",
+    "demo", "mock-llm",
+];
+
+fn longshore(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with("LONGSHORE_")) {
+        command.env_remove(name);
+    }
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    longshore(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A URL on which nothing listens.
+fn dead_url() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    let help = run(&["--help"]);
+    for command in COMMANDS {
+        assert!(stdout(&help).contains(command), "{command} is not in the list");
+        let help = run(&[command, "--help"]);
+        assert_eq!(help.status.code(), Some(0), "{command}");
+        let text = stdout(&help);
+        assert!(text.contains("Examples:\n  longshore "), "{command} has no examples: {text}");
+    }
+}
+
+#[test]
+fn the_exit_codes_and_variables_are_told() {
+    let help = stdout(&run(&["--help"]));
+    for code in ["0  done", "3  the server cannot be reached", "5  the job failed"] {
+        assert!(help.contains(code), "{code} is missing in {help}");
+    }
+    assert!(stdout(&run(&["status", "--help"])).contains("LONGSHORE_URL"));
+    assert!(stdout(&run(&["serve", "--help"])).contains("LONGSHORE_CONFIG"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let wrong: [&[&str]; 14] = [
+        &[],
+        &["frobnicate"],
+        &["submit"],
+        &["submit", "echo", "not json"],
+        &["submit", "echo", "--wiat"],
+        &["submit", "echo", "--idempotency-key", ""],
+        &["submit", "echo", "--delay", "soon"],
+        &["submit", "echo", "--delay", "1s", "--run-at", "2030-01-01T00:00:00Z"],
+        &["submit", "--ndjson", "-", "--queue", "mail"],
+        &["status", "seventeen"],
+        &["status", "1", "--url", "localhost"],
+        &["list", "--state", "lost"],
+        &["cancel"],
+        &["mock-llm", "--fault", "429:2"],
+    ];
+    for args in wrong {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_ends_with_3() {
+    let url = dead_url();
+    let commands: [&[&str]; 9] = [
+        &["submit", "echo", "1", "--wait"],
+        &["status", "1"],
+        &["wait", "1"],
+        &["list"],
+        &["cancel", "1"],
+        &["retry", "1"],
+        &["queues"],
+        &["pause", "mail"],
+        &["resume", "mail"],
+    ];
+    for args in commands {
+        let output = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{args:?}");
+        assert!(stderr(&output).contains(&url), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_ends_with_1() {
+    let output = run(&["submit", "echo", "@/no/such/file"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot read /no/such/file"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_bad_configuration_tells_every_problem_and_ends_with_2() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0").unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = run(&["serve", "--config", path, "--listen", "192.0.2.1:80"]);
+    assert_eq!(output.status.code(), Some(2));
+    for place in ["listen:", "lease:", "lanes.async:", "queues.mail.max_running:"] {
+        assert!(stderr(&output).contains(place), "{place} is missing in {}", stderr(&output));
+    }
+    let output = longshore(&["serve"]).env("LONGSHORE_LEESE", "5m").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("unknown field `leese`"), "{}", stderr(&output));
+    let output = run(&["serve", "--log", "longshore=loud"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_model_server_runs_until_it_is_told_to_stop() {
+    let mut child = longshore(&["mock-llm", "--port", "0", "--delay", "10ms"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let base_url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    let question = r#"{"model": "mock", "messages": [{"role": "user", "content": "A joke?"}]}"#;
+    let status = actix_web::rt::System::new().block_on(async {
+        let post = awc::Client::builder().finish().post(format!("{base_url}/chat/completions"));
+        post.send_body(question).await.unwrap().status()
+    });
+    assert_eq!(status.as_u16(), 200);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
