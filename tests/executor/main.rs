@@ -8,6 +8,9 @@
 )]
 
 mod handlers;
+mod http_calls;
+mod http_faults;
 mod kit;
 mod registry;
+mod server;
 mod waiting;
