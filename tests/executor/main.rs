@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and gives away what it made on the spot"
 )]
 
+mod chat;
 mod handlers;
 mod http_calls;
 mod http_faults;
