@@ -179,7 +179,7 @@ impl Control {
 }
 
 /// Sleeps until `deadline`, for ever where there is none.
-async fn sleep_until(deadline: Option<Instant>) {
+pub(super) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,

@@ -8,6 +8,8 @@
 )]
 
 mod chat;
+mod command;
+mod command_group;
 mod handlers;
 mod http_calls;
 mod http_faults;
