@@ -19,7 +19,9 @@ pub mod http;
 pub mod outbound;
 pub mod registry;
 
+mod encoded;
 mod panic;
+mod secrets;
 mod sleep;
 
 use std::future::Future;
@@ -30,6 +32,7 @@ use crate::executor::command::Command;
 use crate::executor::handler::{AsyncCall, BlockingCall};
 use crate::executor::http::Http;
 use crate::job::outcome::{JobResult, Outcome};
+use crate::job::problem::Problem;
 use crate::job::{Json, Lane};
 
 pub use context::{Context, Control, StopReason};
@@ -102,12 +105,18 @@ impl Executor {
 
 /// Runs `work` under the deadline, which begins now. If the stop comes first, `work` is dropped.
 async fn until_stopped(context: &Context, work: impl Future<Output = Outcome>) -> Outcome {
-    context.start_clock();
+    context.start_clock(context.timeout());
     tokio::select! {
         biased;
         outcome = work => outcome,
         reason = context.stopped() => reason.outcome(context.timeout()),
     }
+}
+
+/// The outcome of a payload that cannot be run, such as one whose command is no longer configured.
+fn bad_payload(problems: &[Problem]) -> Outcome {
+    let texts: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    Outcome::fatal("bad_payload", texts.join("; "))
 }
 
 /// The one place where results are held to their bound.

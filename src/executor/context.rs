@@ -113,11 +113,11 @@ impl Context {
         deadline.unwrap_or_else(|| Instant::now() + self.0.timeout)
     }
 
-    /// Starts the clock, if it stands.
-    pub(crate) fn start_clock(&self) {
+    /// Starts the clock, if it stands: from now on the attempt may take `timeout`.
+    pub(crate) fn start_clock(&self, timeout: Duration) {
         self.0.signal.send_if_modified(|signal| {
             let stood = signal.deadline.is_none();
-            signal.deadline.get_or_insert_with(|| Instant::now() + self.0.timeout);
+            signal.deadline.get_or_insert_with(|| Instant::now() + timeout);
             stood
         });
     }
@@ -179,7 +179,7 @@ impl Control {
 }
 
 /// Sleeps until `deadline`, for ever where there is none.
-async fn sleep_until(deadline: Option<Instant>) {
+pub(super) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,

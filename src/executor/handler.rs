@@ -96,7 +96,7 @@ pub(super) fn run_blocking(call: &BlockingCall, payload: Json, context: &Context
     if let Some(reason) = context.stop_reason() {
         return reason.outcome(context.timeout());
     }
-    context.start_clock();
+    context.start_clock(context.timeout());
     match catch_unwind(AssertUnwindSafe(|| call(context.clone(), payload))) {
         Ok(Err(error)) => match context.stop_reason() {
             // What a handler says on its way out of a stop is not why it failed.

@@ -7,7 +7,13 @@
     reason = "a test fails by panicking, and gives away what it made on the spot"
 )]
 
+mod chat;
+mod command;
+mod command_group;
 mod handlers;
+mod http_calls;
+mod http_faults;
 mod kit;
 mod registry;
+mod server;
 mod waiting;

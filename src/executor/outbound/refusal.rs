@@ -1,0 +1,70 @@
+//! What a status other than 2xx means for an attempt.
+
+use awc::http::StatusCode;
+use awc::http::header::{HeaderMap, LOCATION};
+
+use crate::clock::Clock;
+use crate::executor::encoded::Body;
+use crate::executor::outbound::retry_after::retry_in;
+use crate::executor::secrets::Secrets;
+use crate::job::outcome::{JobError, Outcome, cut};
+
+/// The code of a failure by status.
+const HTTP_STATUS: &str = "http_status";
+/// How much of an answer goes into a message, in bytes.
+const MAX_EXCERPT_LEN: usize = 400;
+
+/// The outcome of an attempt that was answered with `status`.
+pub(super) fn outcome(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &Body,
+    secrets: &Secrets,
+) -> Outcome {
+    let retryable = is_retryable(status);
+    Outcome::Failed {
+        error: JobError::new(HTTP_STATUS, message(status, headers, body, secrets)),
+        retryable,
+        retry_in: retry_in(headers, Clock::system().now()).filter(|_| retryable),
+    }
+}
+
+/// Whether a later attempt may be answered otherwise.
+fn is_retryable(status: StatusCode) -> bool {
+    let passing = [
+        StatusCode::REQUEST_TIMEOUT,
+        // Too Early (RFC 8470), which has no name there.
+        StatusCode::from_u16(425).unwrap_or(StatusCode::REQUEST_TIMEOUT),
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    status.is_server_error() || passing.contains(&status)
+}
+
+fn message(status: StatusCode, headers: &HeaderMap, body: &Body, secrets: &Secrets) -> String {
+    let mut message = format!("the server answered {}", said(status));
+    if let Some(location) = headers.get(LOCATION).filter(|_| status.is_redirection()) {
+        let location = excerpt(location.as_bytes(), secrets);
+        message.push_str(&format!(" and points to {location}; redirects are not followed"));
+    }
+    let beginning = excerpt(&body.bytes, secrets);
+    if !beginning.is_empty() {
+        message.push_str(": ");
+        message.push_str(&beginning);
+    }
+    message
+}
+
+fn said(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+/// The beginning of what the server said, on one line and without our secrets.
+fn excerpt(bytes: &[u8], secrets: &Secrets) -> String {
+    let text = secrets.hide(&String::from_utf8_lossy(bytes));
+    let is_break = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<&str> = text.split(is_break).filter(|word| !word.is_empty()).collect();
+    cut(words.join(" "), MAX_EXCERPT_LEN)
+}

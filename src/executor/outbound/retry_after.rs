@@ -1,0 +1,86 @@
+//! When a server says to come back.
+
+use std::time::Duration;
+
+use awc::http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+
+use crate::job::time::{Span, Timestamp};
+
+/// As model servers say it more finely than in seconds.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+/// The pause that the headers ask for: `retry-after-ms`, or else `Retry-After` in seconds or as a
+/// date (RFC 9110, section 10.2.3).
+pub(super) fn retry_in(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
+    in_millis(headers).or_else(|| in_seconds(headers)).or_else(|| until_date(headers, now))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn in_millis(headers: &HeaderMap) -> Option<Span> {
+    seconds(text(headers, &RETRY_AFTER_MS)?.parse::<f64>().ok()? / 1e3)
+}
+
+fn in_seconds(headers: &HeaderMap) -> Option<Span> {
+    seconds(text(headers, &RETRY_AFTER)?.parse().ok()?)
+}
+
+fn seconds(seconds: f64) -> Option<Span> {
+    let duration = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(Span::new(duration.min(Span::MAX)))
+}
+
+/// The time until a date, by the server's own clock where it tells it.
+fn until_date(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
+    let date = |name| httpdate::parse_http_date(text(headers, name)?).ok().map(Timestamp::from);
+    let pause = date(&RETRY_AFTER)?.since(date(&DATE).unwrap_or(now));
+    Some(Span::new(pause.min(Span::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(headers: &[(&'static str, &'static str)]) -> Option<u128> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        // 1994-11-06T08:49:00Z
+        let now = Timestamp::from_millis(784_111_740_000);
+        retry_in(&map, now).map(|span| span.duration().as_millis())
+    }
+
+    #[test]
+    fn seconds_and_dates_are_understood() {
+        assert_eq!(pause(&[("retry-after", "120")]), Some(120_000));
+        assert_eq!(pause(&[("retry-after", "0.5")]), Some(500));
+        assert_eq!(pause(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")]), Some(37_000));
+        assert_eq!(pause(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(0));
+    }
+
+    #[test]
+    fn a_date_is_read_by_the_servers_own_clock() {
+        let headers = [
+            ("date", "Sun, 06 Nov 1994 08:49:30 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ];
+        assert_eq!(pause(&headers), Some(7_000));
+    }
+
+    #[test]
+    fn milliseconds_win_over_seconds() {
+        assert_eq!(pause(&[("retry-after-ms", "1500"), ("retry-after", "2")]), Some(1_500));
+        assert_eq!(pause(&[("retry-after-ms", "soon"), ("retry-after", "2")]), Some(2_000));
+    }
+
+    #[test]
+    fn what_is_no_time_is_passed_over() {
+        for text in ["", "soon", "-1", "NaN", "inf"] {
+            assert_eq!(pause(&[("retry-after", text)]), None, "{text}");
+        }
+        assert_eq!(pause(&[("retry-after", "1e18")]), Some(Span::MAX.as_millis()));
+    }
+}

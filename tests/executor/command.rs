@@ -1,0 +1,190 @@
+//! `command` with real programs: what they see and what becomes of their output.
+
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use longshore::config::{CommandConfig, Config};
+use longshore::executor::Registry;
+use longshore::job::Span;
+use longshore::job::outcome::Outcome;
+use serde_json::{Value, json};
+
+use crate::kit::*;
+
+/// A command with these first arguments and nothing else.
+pub(crate) fn command(argv: &[&str]) -> CommandConfig {
+    CommandConfig {
+        argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
+        cwd: None,
+        env: Default::default(),
+        env_from: Vec::new(),
+        timeout: None,
+    }
+}
+
+/// A script for /bin/sh; the job's arguments are `$1` and so on.
+pub(crate) fn script(text: &str) -> CommandConfig {
+    command(&["/bin/sh", "-c", text, "script"])
+}
+
+/// A registry whose only command is called `run`.
+pub(crate) fn running(command: CommandConfig) -> Registry {
+    running_within(command, 1 << 20)
+}
+
+fn running_within(command: CommandConfig, max_result_bytes: usize) -> Registry {
+    let mut config = Config::default();
+    config.commands.insert("run".into(), command);
+    config.limits.max_result_bytes = max_result_bytes;
+    registry_of(&config)
+}
+
+async fn outcome_of(command: CommandConfig) -> Outcome {
+    run(&running(command), "command", json!({"name": "run"})).await
+}
+
+async fn result_of(command: CommandConfig) -> Value {
+    completed(outcome_of(command).await)
+}
+
+#[actix_web::test]
+async fn what_a_program_writes_is_its_result() {
+    assert_eq!(result_of(script(r#"echo '{"a": [1.50]}'"#)).await, json!({"a": [1.50]}));
+    assert_eq!(result_of(script("echo plain text")).await, "plain text\n");
+    assert_eq!(result_of(script(r"printf '\377\000'")).await, json!({"base64": "/wA="}));
+    assert_eq!(result_of(command(&["true"])).await, Value::Null);
+}
+
+#[actix_web::test]
+async fn arguments_reach_the_program_letter_by_letter() {
+    let registry = running(script(r#"printf '%s|' "$@""#));
+    let payload = json!({"name": "run", "args": ["$HOME; echo", "", "a b", "'*'"]});
+    assert_eq!(completed(run(&registry, "command", payload).await), "$HOME; echo||a b|'*'|");
+}
+
+#[actix_web::test]
+async fn a_string_is_fed_as_it_is_and_other_json_as_its_text() {
+    let registry = running(command(&["cat"]));
+    for (stdin, expected) in [
+        (json!("a\n\"b\""), json!("a\n\"b\"")),
+        (json!({"a": [1]}), json!({"a": [1]})),
+        (Value::Null, Value::Null),
+    ] {
+        let payload = json!({"name": "run", "stdin": stdin});
+        assert_eq!(completed(run(&registry, "command", payload).await), expected);
+    }
+    let long = "x".repeat(500_000);
+    let payload = json!({"name": "run", "stdin": long});
+    assert_eq!(completed(run(&registry, "command", payload).await), long);
+}
+
+#[actix_web::test]
+async fn a_program_need_not_read_what_it_is_fed() {
+    let registry = running(script("echo fine"));
+    let payload = json!({"name": "run", "stdin": "x".repeat(500_000)});
+    assert_eq!(completed(run(&registry, "command", payload).await), "fine\n");
+}
+
+#[actix_web::test]
+async fn the_environment_holds_what_is_listed_and_nothing_else() {
+    assert_eq!(result_of(command(&["/usr/bin/env"])).await, Value::Null);
+    let mut listed = command(&["/usr/bin/env"]);
+    listed.env.insert("COLOUR".into(), "green".into());
+    listed.env_from.push("CARGO_PKG_NAME".into());
+    let result = result_of(listed).await;
+    let mut lines: Vec<&str> = result.as_str().unwrap().lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["CARGO_PKG_NAME=longshore", "COLOUR=green"]);
+}
+
+#[actix_web::test]
+async fn a_program_runs_where_it_is_configured_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().canonicalize().unwrap();
+    let there = CommandConfig { cwd: Some(path.clone()), ..command(&["/bin/pwd"]) };
+    assert_eq!(result_of(there).await, format!("{}\n", path.display()));
+}
+
+#[actix_web::test]
+async fn a_program_inherits_no_descriptor() {
+    let file = tempfile::tempfile().unwrap();
+    // As if a shell or a supervisor had handed it to this process.
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+    let result = result_of(script("ls /proc/$$/fd; true")).await;
+    assert_eq!(result, "0\n1\n2\n", "{} is open here", file.as_raw_fd());
+}
+
+#[actix_web::test]
+async fn a_long_output_is_cut_and_flagged_and_the_program_goes_on() {
+    let marker = tempfile::tempdir().unwrap();
+    let path = marker.path().join("done");
+    let registry = running_within(script(r#"yes | head -c 3000000; echo x > "$1""#), 1_000);
+    let payload = json!({"name": "run", "args": [path]});
+    let result = whole(run(&registry, "command", payload).await);
+    assert!(result.truncated);
+    assert!(result.json.as_str().len() <= 1_000 && result.json.as_str().starts_with(r#""y\ny\n"#));
+    assert!(path.exists());
+}
+
+#[actix_web::test]
+async fn another_status_is_tried_again_and_says_the_end_of_what_went_wrong() {
+    let noisy = script("yes noise | head -c 300000 >&2; echo the cause >&2; exit 3");
+    let error = retryable(outcome_of(noisy).await);
+    assert_eq!(error.code, "exit_status");
+    assert!(error.message.starts_with("the program exited with status 3: "), "{}", error.message);
+    assert!(error.message.ends_with("noise\nthe cause"), "{}", error.message);
+    let error = retryable(outcome_of(script("kill -9 $$")).await);
+    assert_eq!(error.message, "the program was ended by signal 9");
+}
+
+#[actix_web::test]
+async fn a_program_that_cannot_be_started_fails_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file: PathBuf = directory.path().join("data");
+    std::fs::write(&file, "no program").unwrap();
+    for program in ["/nowhere/at/all", file.to_str().unwrap(), "no-such-program"] {
+        assert_eq!(fatal(outcome_of(command(&[program])).await).code, "spawn", "{program}");
+    }
+}
+
+#[actix_web::test]
+async fn what_the_environment_holds_is_in_no_message() {
+    let mut leaky = script("env >&2; exit 1");
+    leaky.env.insert("API_KEY".into(), "s3cr3t-value".into());
+    leaky.env_from.push("CARGO_MANIFEST_DIR".into());
+    let error = retryable(outcome_of(leaky).await);
+    assert!(error.message.contains("API_KEY=(secret)"), "{}", error.message);
+    assert!(!error.message.contains("s3cr3t"), "{}", error.message);
+    assert!(!error.message.contains(env!("CARGO_MANIFEST_DIR")), "{}", error.message);
+}
+
+#[actix_web::test]
+async fn what_is_wrong_with_a_payload_is_told_at_submission() {
+    let registry = running(command(&["true"]));
+    let wrong = [
+        (json!(null), vec![""]),
+        (json!({}), vec![""]),
+        (json!({"name": "run", "x": 1}), vec!["/x"]),
+        (json!({"name": "other"}), vec!["/name"]),
+        (json!({"name": "run", "args": "x"}), vec!["/args"]),
+        (json!({"name": "run", "args": ["a", 1]}), vec!["/args/1"]),
+        (json!({"name": "run", "args": ["a", "b\u{0}"]}), vec!["/args/1"]),
+        (json!({"name": "run", "args": ["a"], "stdin": {"a": 1}}), vec![]),
+    ];
+    for (payload, expected) in wrong {
+        assert_eq!(places(&registry, "command", &payload), expected, "{payload}");
+    }
+    let other = json!({"name": "other"});
+    let problems = registry.check("command", &longshore::job::Json::of(&other).unwrap());
+    assert_eq!(problems[0].detail, "there is no command \"other\"; known are run");
+    assert_eq!(fatal(run(&registry, "command", other).await).code, "bad_payload");
+}
+
+#[actix_web::test]
+async fn the_commands_own_time_limit_shortens_the_jobs() {
+    let timeout = Some(Span::from_millis(50));
+    let brief = CommandConfig { timeout, ..command(&["sleep", "1000"]) };
+    let error = retryable(outcome_of(brief).await);
+    assert_eq!(error.code, "timeout");
+    assert!(error.message.contains("50ms"), "{}", error.message);
+}

@@ -1,0 +1,166 @@
+//! `command` with real programs: how they and their children end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use longshore::executor::StopReason;
+use longshore::job::outcome::Outcome;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::command::{command, running, script};
+use crate::kit::*;
+
+/// Waits until the script has written this many process ids into its file.
+async fn pids(path: &Path, count: usize) -> Vec<i32> {
+    let written = async {
+        loop {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<i32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            if text.ends_with('\n') && lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(written).await
+}
+
+/// Whether a process runs. One that ended and that nobody has asked after does not.
+fn is_alive(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
+async fn gone(pids: &[i32]) {
+    let all_gone = async {
+        while pids.iter().any(|&pid| is_alive(pid)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), all_gone).await.expect("a process is left");
+}
+
+fn file() -> (TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pids");
+    (directory, path)
+}
+
+/// A leader and a child, both deaf to SIGTERM, which write their process ids into `$1`.
+const DEAF: &str = r#"
+    trap "" TERM
+    sleep 1000 &
+    echo $! >> "$1"
+    echo $$ >> "$1"
+    while :; do sleep 1000; done"#;
+
+#[actix_web::test]
+async fn a_cancelled_program_is_gone_with_its_deaf_children() {
+    let (_directory, path) = file();
+    let registry = running(script(DEAF));
+    let payload = json!({"name": "run", "args": [path]});
+    let (attempt, control) = start(&registry, "command", payload);
+    let pids = pids(&path, 2).await;
+    assert!(pids.iter().all(|&pid| is_alive(pid)));
+    control.stop(StopReason::Cancelled);
+    assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
+    gone(&pids).await;
+}
+
+#[actix_web::test]
+async fn a_program_past_its_deadline_is_gone_with_its_children() {
+    let (_directory, path) = file();
+    let registry = running(script(DEAF));
+    let payload = json!({"name": "run", "args": [path]});
+    let time = Duration::from_millis(500);
+    let error = retryable(run_within(&registry, "command", payload, time).await);
+    assert_eq!(error.code, "timeout");
+    gone(&pids(&path, 2).await).await;
+}
+
+#[actix_web::test]
+async fn a_program_may_tidy_up_when_it_is_asked_to_end() {
+    let (_directory, path) = file();
+    let tidy =
+        r#"trap 'echo 1 >> "$1"; exit 0' TERM; echo $$ >> "$1"; while :; do sleep 0.01; done"#;
+    let registry = running(script(tidy));
+    let (attempt, control) = start(&registry, "command", json!({"name": "run", "args": [path]}));
+    pids(&path, 1).await;
+    control.stop(StopReason::Shutdown);
+    assert_eq!(soon(attempt).await.unwrap(), Outcome::Released);
+    assert_eq!(pids(&path, 2).await[1], 1);
+}
+
+#[actix_web::test]
+async fn what_a_program_leaves_behind_is_ended_and_holds_nothing_up() {
+    let (_directory, path) = file();
+    let leaving = r#"sleep 1000 & echo $! >> "$1"; echo done"#;
+    let registry = running(script(leaving));
+    let payload = json!({"name": "run", "args": [path]});
+    assert_eq!(completed(run(&registry, "command", payload).await), "done\n");
+    gone(&pids(&path, 1).await).await;
+}
+
+#[actix_web::test]
+async fn a_process_that_left_the_group_holds_nothing_up() {
+    let (_directory, path) = file();
+    let escaping = r#"setsid sh -c 'echo $$ >> "$0"; exec sleep 1000' "$1" & sleep 0.2; echo done"#;
+    let registry = running(script(escaping));
+    let payload = json!({"name": "run", "args": [path]});
+    assert_eq!(completed(run(&registry, "command", payload).await), "done\n");
+    let escaped = pids(&path, 1).await[0];
+    assert!(is_alive(escaped));
+    kill_process(Pid::from_raw(escaped).unwrap(), Signal::KILL).unwrap();
+}
+
+#[actix_web::test]
+async fn a_program_that_closed_its_output_is_still_awaited() {
+    let registry = running(script("exec >&- 2>&-; sleep 0.05; exit 4"));
+    let error = retryable(run(&registry, "command", json!({"name": "run"})).await);
+    assert_eq!(error.message, "the program exited with status 4");
+}
+
+#[actix_web::test]
+async fn a_dropped_attempt_takes_its_whole_group_along() {
+    let (_directory, path) = file();
+    let registry = running(script(DEAF));
+    let (attempt, _control) = start(&registry, "command", json!({"name": "run", "args": [path]}));
+    let pids = pids(&path, 2).await;
+    attempt.abort();
+    gone(&pids).await;
+}
+
+#[actix_web::test]
+async fn a_program_that_is_fed_more_than_it_reads_can_be_stopped() {
+    let registry = running(command(&["sleep", "1000"]));
+    let payload = json!({"name": "run", "stdin": "x".repeat(500_000)});
+    let (attempt, control) = start(&registry, "command", payload);
+    tokio::task::yield_now().await;
+    control.stop(StopReason::Cancelled);
+    assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
+}
+
+#[actix_web::test]
+async fn many_programs_run_on_several_threads_at_once() {
+    let registry = std::sync::Arc::new(running(script("cat; echo end")));
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let registry = std::sync::Arc::clone(&registry);
+            std::thread::spawn(move || {
+                actix_rt::System::new().block_on(async {
+                    let payload = json!({"name": "run", "stdin": "text "});
+                    let attempts = (0..8).map(|_| run(&registry, "command", payload.clone()));
+                    for outcome in futures_util::future::join_all(attempts).await {
+                        assert_eq!(completed(outcome), "text end\n");
+                    }
+                });
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}

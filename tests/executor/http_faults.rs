@@ -1,0 +1,248 @@
+//! `http`: what goes wrong between us and the other server.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use longshore::executor::StopReason;
+use longshore::job::outcome::Outcome;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::kit::*;
+use crate::server::*;
+
+async fn outcome_of(answer: Vec<u8>) -> Outcome {
+    let (url, _seen) = answering(answer).await;
+    run(&registry(), "http", json!({"url": url})).await
+}
+
+/// The outcome of a call to a server that does as `serve` says.
+async fn outcome_with<Fut>(serve: impl Fn(Connection) -> Fut + 'static, time: Duration) -> Outcome
+where
+    Fut: Future<Output = ()> + 'static,
+{
+    let url = listen(serve).await;
+    run_within(&registry(), "http", json!({"url": url}), time).await
+}
+
+#[actix_web::test]
+async fn a_passing_trouble_is_tried_again_and_a_lasting_one_not() {
+    for status in ["408 X", "425 X", "429 X", "500 X", "502 X", "503 X", "504 X", "599 X"] {
+        let error = retryable(outcome_of(answer(status, "", "busy\r\n  now")).await);
+        assert_eq!(error.code, "http_status");
+        assert!(error.message.contains(&status[..3]), "{}", error.message);
+        assert!(error.message.ends_with(": busy now"), "{}", error.message);
+    }
+    for status in ["300 X", "304 X", "400 X", "401 X", "403 X", "404 X", "409 X", "422 X"] {
+        assert_eq!(fatal(outcome_of(answer(status, "", "")).await).code, "http_status");
+    }
+}
+
+#[actix_web::test]
+async fn the_server_says_when_to_come_back() {
+    let busy = |header: &str| outcome_of(answer("429 Too Many Requests", header, ""));
+    assert_eq!(retry_in(&busy("retry-after: 7\r\n").await), Some(Duration::from_secs(7)));
+    assert_eq!(retry_in(&busy("retry-after-ms: 250\r\n").await), Some(Duration::from_millis(250)));
+    assert_eq!(retry_in(&busy("").await), None);
+    let soon = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(4_000_000_000));
+    let pause = retry_in(&busy(&format!("retry-after: {soon}\r\n")).await).unwrap();
+    assert!(pause > Duration::from_secs(24 * 3600), "{pause:?}");
+    let refused = outcome_of(answer("400 Bad Request", "retry-after: 7\r\n", "")).await;
+    assert_eq!(retry_in(&refused), None);
+}
+
+#[actix_web::test]
+async fn a_redirect_is_not_followed_and_the_message_says_where_it_pointed() {
+    let headers = "location: http://127.0.0.1:1/elsewhere\r\n";
+    let error = fatal(outcome_of(answer("302 Found", headers, "")).await);
+    assert!(error.message.contains("http://127.0.0.1:1/elsewhere"), "{}", error.message);
+}
+
+#[actix_web::test]
+async fn a_server_that_hangs_up_or_is_not_there_is_tried_again() {
+    let hung_up = outcome_with(
+        |mut connection| async move {
+            connection.request().await;
+        },
+        LONG,
+    );
+    let error = retryable(hung_up.await);
+    assert_eq!(error.code, "connection");
+    assert!(error.message.contains("before it answered"), "{}", error.message);
+
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/?key=in-the-url");
+    let error = retryable(run(&registry(), "http", json!({"url": url})).await);
+    assert_eq!(error.code, "connection");
+    assert!(error.message.contains("refused"), "{}", error.message);
+    assert!(!error.message.contains("in-the-url"), "{}", error.message);
+}
+
+#[actix_web::test]
+async fn an_answer_that_is_not_http_or_too_long_a_head_is_tried_again() {
+    assert_eq!(retryable(outcome_of(b"hello\r\n\r\n".to_vec()).await).code, "connection");
+    let headers = "x: y\r\n".repeat(5_000);
+    assert_eq!(retryable(outcome_of(answer("200 OK", &headers, "")).await).code, "connection");
+}
+
+#[actix_web::test]
+async fn an_answer_that_breaks_off_is_no_result() {
+    for head in ["content-length: 10\r\n\r\n12345", "transfer-encoding: chunked\r\n\r\na\r\n12345"]
+    {
+        let broken_off = outcome_with(
+            move |mut connection| async move {
+                connection.request().await;
+                connection.send(format!("HTTP/1.1 200 OK\r\n{head}")).await;
+            },
+            LONG,
+        );
+        let error = retryable(broken_off.await);
+        assert_eq!(error.code, "connection", "{head}");
+        assert!(error.message.contains("broke off"), "{}", error.message);
+    }
+}
+
+#[actix_web::test]
+async fn one_deadline_covers_head_and_body() {
+    let time = Duration::from_millis(100);
+    let slow_head = |mut connection: Connection| async move { connection.closed().await };
+    assert_eq!(retryable(outcome_with(slow_head, time).await).code, "timeout");
+    let slow_body = |mut connection: Connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+        // A byte now and then, so that no single wait is long.
+        while connection.send("x").await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(retryable(outcome_with(slow_body, time).await).code, "timeout");
+}
+
+#[actix_web::test]
+async fn an_answer_that_comes_byte_by_byte_is_whole() {
+    let by_bytes = |mut connection: Connection| async move {
+        connection.request().await;
+        for byte in json_answer(r#"{"a": 1}"#) {
+            connection.send([byte]).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(completed(outcome_with(by_bytes, LONG).await)["body"], json!({"a": 1}));
+}
+
+#[actix_web::test]
+async fn a_refusal_counts_though_its_body_never_ends() {
+    let endless = |mut connection: Connection| async move {
+        connection.request().await;
+        connection.send("HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        while connection.send("1\r\nx\r\n").await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(retryable(outcome_with(endless, LONG).await).code, "http_status");
+}
+
+/// Runs a call, stops it once `serve` says that it is there, and waits for the server to see the
+/// connection end.
+async fn stop_a_call(head: &'static str, reason: StopReason) -> Outcome {
+    let (there, mut is_there) = mpsc::unbounded_channel();
+    let (gone, is_gone) = oneshot::channel();
+    let gone = RefCell::new(Some(gone));
+    let url = listen(move |mut connection| {
+        let (there, gone) = (there.clone(), gone.borrow_mut().take());
+        async move {
+            connection.request().await;
+            connection.send(head).await;
+            there.send(()).unwrap();
+            connection.closed().await;
+            gone.unwrap().send(()).unwrap();
+        }
+    })
+    .await;
+    let (attempt, control) = start(&registry(), "http", json!({"url": url}));
+    soon(is_there.recv()).await.unwrap();
+    control.stop(reason);
+    let outcome = soon(attempt).await.unwrap();
+    soon(is_gone).await.unwrap();
+    outcome
+}
+
+#[actix_web::test]
+async fn stopping_a_call_closes_its_connection() {
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345";
+    assert_eq!(stop_a_call("", StopReason::Cancelled).await, Outcome::Cancelled);
+    assert_eq!(stop_a_call(half, StopReason::Cancelled).await, Outcome::Cancelled);
+    assert_eq!(stop_a_call(half, StopReason::Shutdown).await, Outcome::Released);
+}
+
+#[actix_web::test]
+async fn a_connection_is_used_again() {
+    let (url, mut seen) = answering(answer("200 OK", "", "")).await;
+    let registry = registry();
+    for _ in 0..3 {
+        completed(run(&registry, "http", json!({"url": url})).await);
+        assert_eq!(soon(seen.recv()).await.unwrap().0, 0);
+    }
+}
+
+#[actix_web::test]
+async fn a_connection_that_the_server_closed_meanwhile_is_no_failure() {
+    let (closed, mut has_closed) = mpsc::unbounded_channel();
+    let url = listen(move |mut connection| {
+        let closed = closed.clone();
+        async move {
+            connection.request().await;
+            // It looks as if the connection stayed, and does not.
+            connection.send(answer("200 OK", "", "")).await;
+            drop(connection);
+            closed.send(()).unwrap();
+        }
+    })
+    .await;
+    let registry = registry();
+    for _ in 0..20 {
+        completed(run(&registry, "http", json!({"url": url, "body": 1})).await);
+        soon(has_closed.recv()).await.unwrap();
+        // The end of the connection is noticed as the thread next looks for events.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[actix_web::test]
+async fn hundreds_of_calls_run_at_once_on_one_thread() {
+    const CALLS: usize = 500;
+    let (there, mut is_there) = mpsc::unbounded_channel();
+    let (go, may_go) = tokio::sync::watch::channel(false);
+    let url = listen(move |mut connection| {
+        let (there, mut may_go) = (there.clone(), may_go.clone());
+        async move {
+            connection.request().await;
+            there.send(()).unwrap();
+            may_go.wait_for(|go| *go).await.unwrap();
+            connection.send(answer("200 OK", "", "")).await;
+        }
+    })
+    .await;
+    let registry = registry();
+    let attempts: Vec<_> =
+        (0..CALLS).map(|_| start(&registry, "http", json!({"url": url}))).collect();
+    for _ in 0..CALLS {
+        soon(is_there.recv()).await.unwrap();
+    }
+    go.send_replace(true);
+    for (attempt, _control) in attempts {
+        completed(soon(attempt).await.unwrap());
+    }
+}
+
+#[actix_web::test]
+async fn a_key_that_the_server_repeats_is_not_in_the_message() {
+    let said = "bad key s3cr3t-k3y, cookie crumbs-of-c00kie";
+    let (url, _seen) = answering(answer("401 Unauthorized", "", said)).await;
+    let headers = json!({"Authorization": "Bearer s3cr3t-k3y", "cookie": "a=crumbs-of-c00kie"});
+    let error = fatal(run(&registry(), "http", json!({"url": url, "headers": headers})).await);
+    assert!(error.message.contains("bad key"), "{}", error.message);
+    for secret in ["s3cr3t", "crumbs"] {
+        assert!(!error.message.contains(secret), "{}", error.message);
+    }
+}
