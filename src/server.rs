@@ -23,6 +23,7 @@ mod handle;
 mod join;
 mod submit;
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
@@ -41,6 +42,9 @@ use crate::config::Config;
 
 /// How long stopped attempts have to report that they ended.
 const STOP_GRACE: Duration = Duration::from_secs(8);
+
+/// How long the threads of the server have to end.
+const THREADS_GRACE: Duration = Duration::from_secs(3);
 
 /// A running server: its actors, their threads, the open database.
 pub struct Server {
@@ -93,17 +97,29 @@ impl Server {
         matches!(tokio::time::timeout(grace, idle).await, Ok(Ok(())))
     }
 
-    /// Ends the actors and closes the database.
+    /// Lets nobody wait for an end any longer: every wait is answered as things stand.
+    pub fn release_waiters(&self) {
+        self.handle.close();
+    }
+
+    /// Ends the actors and closes the database. Running attempts are dropped, which closes their
+    /// connections and kills their processes; the next start takes their jobs back.
     pub fn stop(self) {
         self.handle.close();
         self.fatal.expect_stop();
-        for arbiter in &self.arbiters {
-            arbiter.stop();
-        }
-        for arbiter in self.arbiters {
-            if arbiter.join().is_err() {
-                tracing::warn!("a thread of the server ended in a panic");
+        let (tell_back, ended) = mpsc::channel();
+        // On a thread of its own, for a handler that blocks its thread would hold this one too.
+        std::thread::spawn(move || {
+            for arbiter in &self.arbiters {
+                arbiter.stop();
             }
+            let panicked = self.arbiters.into_iter().filter_map(|thread| thread.join().err());
+            let _ = tell_back.send(panicked.count());
+        });
+        match ended.recv_timeout(THREADS_GRACE) {
+            Ok(0) => {}
+            Ok(panicked) => tracing::warn!(panicked, "threads of the server ended in a panic"),
+            Err(_) => tracing::warn!("some threads of the server do not end and are left"),
         }
     }
 

@@ -61,7 +61,7 @@ impl Blocking {
 
     /// Runs a handler on the thread, and leaves the thread where it does not stop when told to.
     pub(crate) async fn run(self, executor: Executor, payload: Json, context: Context) -> Outcome {
-        context.start_clock();
+        context.start_clock(context.timeout());
         let call = Call { executor, payload, context: context.clone() };
         let answer = self.thread.borrow().send(call);
         let mut answer = Box::pin(answer);

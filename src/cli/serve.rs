@@ -1,5 +1,7 @@
 //! `longshore serve`: the server.
 
+mod running;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +10,11 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::takes_colour;
-use crate::config::{self, Config, Overrides};
+use crate::config::{self, Overrides};
 use crate::telemetry::{self, LogFormat};
+use running::run_server;
+pub(super) use running::start_server;
+pub use running::{RunningServer, ServeError};
 
 const HELP: &str = "\
 Configuration comes from the file, then from variables, then from these options; the later wins. A
@@ -61,14 +66,6 @@ impl LogArgs {
     }
 }
 
-/// Why the server ends badly.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The server is not part of this build.
-    #[error("this build has no server yet; it is joined later")]
-    NotJoined,
-}
-
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     args.log.start()?;
@@ -82,30 +79,4 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
 pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
-}
-
-/// A server that runs in this process.
-#[derive(Debug)]
-pub struct RunningServer {
-    addr: SocketAddr,
-}
-
-impl RunningServer {
-    /// Where it listens.
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Drains and ends it.
-    pub(super) async fn stop(self) {}
-}
-
-/// Starts the server in this process and leaves signals alone.
-pub(super) async fn start_server(_config: Config) -> Result<RunningServer, ServeError> {
-    Err(ServeError::NotJoined)
-}
-
-/// Starts the server and holds on until a signal came and it has drained.
-async fn run_server(_config: Config) -> Result<(), ServeError> {
-    Err(ServeError::NotJoined)
 }

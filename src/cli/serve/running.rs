@@ -1,0 +1,111 @@
+//! A server with its HTTP front end, from start to end.
+
+use std::net::SocketAddr;
+
+use actix_web::dev::ServerHandle;
+
+use crate::cli::output::Output;
+use crate::cli::signal::StopSignals;
+use crate::config::Config;
+use crate::http;
+use crate::server::{Server, StartError};
+
+/// Why the server ends badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It did not start; mend what it names.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Nothing can listen there; is another server running?
+    #[error("cannot listen on {listen}: {error}")]
+    Listen {
+        /// Where.
+        listen: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// Signals cannot be caught.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+    /// It could not go on. What was accepted is on disk, and a restart recovers it.
+    #[error("the server could not go on: {0}")]
+    Failed(String),
+}
+
+/// A server that runs in this process.
+pub struct RunningServer {
+    addr: SocketAddr,
+    http: ServerHandle,
+    server: Server,
+}
+
+impl RunningServer {
+    /// Where it listens.
+    pub(in crate::cli) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Drains and ends it.
+    pub(in crate::cli) async fn stop(self) {
+        self.server.drain().await;
+        self.end().await;
+    }
+
+    /// Ends it without waiting for running jobs. Requests under way are answered.
+    async fn end(self) {
+        self.server.release_waiters();
+        self.http.stop(true).await;
+        self.server.stop();
+    }
+}
+
+/// Starts the server in this process and leaves signals alone.
+pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer, ServeError> {
+    let listen = config.listen;
+    let server = Server::builder(config).start()?;
+    let (front, addr) = match http::start(server.handle(), listen, |_| {}) {
+        Ok(started) => started,
+        Err(error) => {
+            server.stop();
+            return Err(ServeError::Listen { listen, error });
+        }
+    };
+    let http = front.handle();
+    actix_web::rt::spawn(front);
+    Ok(RunningServer { addr, http, server })
+}
+
+/// Starts the server and holds on until a signal came and it has drained.
+pub(super) async fn run_server(config: Config) -> Result<(), ServeError> {
+    // Before anything starts, so that a signal during the start drains as well.
+    let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
+    let database = config.database.display().to_string();
+    let running = start_server(config).await?;
+    tracing::info!(addr = %running.addr, database, "serving");
+    // Who reads stdout may have gone away; the server does not depend on it.
+    let _ = Output::new(false).line(format_args!("listening on http://{}", running.addr));
+    tokio::select! {
+        () = signals.next() => {}
+        why = running.server.failed() => {
+            running.end().await;
+            return Err(ServeError::Failed(why));
+        }
+    }
+    tracing::info!("draining: no job is started any more, running ones may end");
+    let is_drained = tokio::select! {
+        () = running.server.drain() => true,
+        () = signals.next() => false,
+        why = running.server.failed() => {
+            running.end().await;
+            return Err(ServeError::Failed(why));
+        }
+    };
+    if is_drained {
+        running.end().await;
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!("a second signal: ending at once; the next start takes back what ran");
+        running.server.stop();
+    }
+    Ok(())
+}
