@@ -73,7 +73,8 @@ impl Executor {
 
     /// Runs one attempt to its outcome.
     ///
-    /// The future is not `Send`. Dropping it closes the connection or kills the process group.
+    /// The future is not `Send`, and needs a thread of an actix system. Dropping it closes the
+    /// connection or kills the process group. A stopped command takes up to 2 s more to end.
     pub async fn run(&self, payload: Json, context: Context) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let outcome = match self {

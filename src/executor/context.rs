@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::job::lease::LeasedJob;
-use crate::job::outcome::Outcome;
+use crate::job::outcome::{JobError, Outcome, cut};
 use crate::job::{JobId, Progress, Span};
 
 /// Why an attempt is to stop.
@@ -149,10 +149,12 @@ impl Context {
         }
     }
 
-    /// Tells how far the attempt is, from 0 to 100. Never blocks; only the latest is kept.
+    /// Tells how far the attempt is, from 0 to 100. Never blocks; only the latest is kept, and a long
+    /// message is cut.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
-        let message = Some(message.into()).filter(|message| !message.is_empty());
+        let message = cut(message.into(), JobError::MAX_MESSAGE_LEN);
+        let message = Some(message).filter(|message| !message.is_empty());
         self.0.progress.send_replace(Some(Progress { percent, message }));
     }
 }

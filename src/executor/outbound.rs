@@ -7,10 +7,10 @@
 //! - No time limit of awc's: it covers the response head only. The attempt's deadline covers all.
 //! - HTTP/1.1 only: awc uses an HTTP/2 connection for one call at a time, and as it drops one it
 //!   sends a request of its own to the server.
-//! - A connection is used again only within [`KEEP_ALIVE`] of its last call. Servers close idle ones
+//! - A connection is used again only within a second after its last call. Servers close idle ones
 //!   after 2 s (gunicorn), 5 s (Node, uvicorn, actix-web) or later; a request sent just then fails
 //!   though nobody did anything wrong, and it cannot be repeated unseen, for it may have arrived.
-//! - A client lives for [`CLIENT_LIFE`] and then makes room for a new one, which closes its idle
+//! - A client lives for 15 s and then makes room for a new one, which closes its idle
 //!   connections: awc itself closes none of a host that is not called again.
 
 mod answer;
@@ -83,6 +83,7 @@ pub struct Outbound {
     number: u64,
     connect_timeout: Duration,
     max_connections: usize,
+    client_life: Duration,
     tls: Arc<ClientConfig>,
 }
 
@@ -95,6 +96,7 @@ impl Outbound {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             connect_timeout: config.connect_timeout.duration(),
             max_connections: config.max_connections,
+            client_life: CLIENT_LIFE,
             tls: Arc::new(tls(config)?),
         })
     }
@@ -105,9 +107,9 @@ impl Outbound {
         known.unwrap_or_else(|| {
             let client = self.build();
             CLIENTS.with_borrow_mut(|clients| clients.insert(self.number, client.clone()));
-            let number = self.number;
+            let (number, life) = (self.number, self.client_life);
             actix_rt::spawn(async move {
-                tokio::time::sleep(CLIENT_LIFE).await;
+                tokio::time::sleep(life).await;
                 CLIENTS.with_borrow_mut(|clients| clients.remove(&number));
             });
             client
@@ -169,4 +171,37 @@ fn trust(path: &PathBuf, roots: &mut RootCertStore) -> Result<(), OutboundError>
         is_empty = false;
     }
     if is_empty { Err(OutboundError::Empty { path: path.clone() }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use awc::http::Method;
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_call_that_outlives_its_client_is_whole() {
+        let life = Duration::from_millis(20);
+        let outbound = Outbound::new(&OutboundConfig::default()).unwrap();
+        let outbound = Outbound { client_life: life, ..outbound };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        actix_rt::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap();
+            while CLIENTS.with_borrow(|clients| !clients.is_empty()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let answer =
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            // The connection stays open, as the client expects.
+            std::future::pending::<()>().await;
+        });
+        let call = Call { method: Method::GET, uri, headers: Vec::new(), body: Bytes::new() };
+        let answer = outbound.call(call, 100).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        assert_eq!(answer.body.bytes, b"x");
+    }
 }

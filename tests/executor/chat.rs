@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use crate::kit::*;
 use crate::server::*;
 
-/// A variable that is set in every run of the tests and holds more than a few letters.
-const KEY_ENV: &str = "CARGO_MANIFEST_DIR";
+/// A variable that is set wherever tests run, and holds more than a few letters.
+const KEY_ENV: &str = "PATH";
 
 fn key() -> String {
     std::env::var(KEY_ENV).unwrap()

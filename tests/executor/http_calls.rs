@@ -61,6 +61,16 @@ async fn a_chunked_answer_is_put_together() {
 }
 
 #[actix_web::test]
+async fn an_answer_to_head_has_a_length_and_no_body() {
+    let (url, _seen) = answering("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+    let result = completed(run(&registry(), "http", json!({"url": url, "method": "HEAD"})).await);
+    assert_eq!(
+        (&result["headers"]["content-length"], &result["body"]),
+        (&json!("5"), &Value::Null)
+    );
+}
+
+#[actix_web::test]
 async fn an_old_answer_ends_with_its_connection() {
     let url = listen(|mut connection| async move {
         connection.request().await;

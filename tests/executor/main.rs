@@ -16,4 +16,5 @@ mod http_faults;
 mod kit;
 mod registry;
 mod server;
+mod tls;
 mod waiting;

@@ -45,7 +45,10 @@ impl Outbound {
         let server = server_of(&call.uri);
         let secrets = Secrets::of_headers(&call.headers);
         let may_have_body = call.method != Method::HEAD;
-        let mut request = self.client().request(call.method, call.uri);
+        // Held to the end: the last to let go of a client drops its idle connections, which must
+        // not be taken for that of this call.
+        let client = self.client();
+        let mut request = client.request(call.method, call.uri);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));
         }
