@@ -49,7 +49,8 @@ impl Group<'_> {
         let mut count = 0;
         for state in [State::Retrying, State::Scheduled] {
             let now = self.now.millis();
-            let update = StageDue { state: state.code(), now, limit: limit.into() };
+            let limit = i64::from(limit) - count as i64;
+            let update = StageDue { state: state.code(), now, limit };
             let rows: Vec<PlaceRow> = update.load(self.connection)?;
             count += rows.len();
             self.all_moved(rows, state, State::Queued)?;
@@ -70,7 +71,7 @@ impl Group<'_> {
         let mut count = 0;
         for state in [State::Queued, State::Scheduled] {
             let now = self.now.millis();
-            let limit = limit.into();
+            let limit = i64::from(limit) - count as i64;
             let update = ExpireDue { finished_at: now, state: state.code(), now, limit };
             let rows: Vec<PlaceRow> = update.load(self.connection)?;
             count += rows.len();
