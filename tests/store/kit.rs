@@ -2,6 +2,7 @@
 
 mod soundness;
 pub(crate) mod sqlite;
+pub(crate) mod statements;
 
 use std::time::Duration;
 

@@ -19,6 +19,8 @@ mod lease;
 mod list;
 mod open;
 mod outcome;
+mod plans;
+mod prepared;
 mod prune;
 mod renew;
 mod rescue;

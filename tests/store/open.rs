@@ -1,40 +1,16 @@
 //! Opening: one at a time, tables brought up to date, and tables that refuse what may not be.
 
-use std::sync::Arc;
-
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
 use longshore::job::{JobId, State};
 use longshore::store::OpenError;
 
 use crate::kit::sqlite::{Sqlite, run};
-use crate::kit::{Backend, Store, Tables, completed, job};
-
-/// A database that two stores may try to open.
-struct Shared(Arc<Sqlite>);
-
-impl Backend for Shared {
-    fn open(&self, config: &Config) -> Result<Box<dyn longshore::store::WriteStore>, OpenError> {
-        self.0.open(config)
-    }
-
-    fn reads(&self) -> Box<dyn longshore::store::ReadStore> {
-        self.0.reads()
-    }
-
-    fn tables(&self) -> Tables {
-        self.0.tables()
-    }
-}
-
-fn shared() -> (Store, Arc<Sqlite>) {
-    let database = Arc::new(Sqlite::fresh());
-    (Store::on(Shared(database.clone()), Config::default()), database)
-}
+use crate::kit::{Backend, Store, completed, job};
 
 #[test]
 fn a_database_is_opened_by_one_at_a_time() {
-    let (store, database) = shared();
+    let (store, database) = Store::on_sqlite();
     let second = database.open(&Config::default()).err();
     assert!(matches!(second, Some(OpenError::InUse { .. })), "{second:?}");
     drop(store);
@@ -83,7 +59,7 @@ fn the_log_can_be_moved_into_the_database_file() {
 
 #[test]
 fn the_database_is_durable_and_holds_its_references() {
-    let (mut store, database) = shared();
+    let (mut store, database) = Store::on_sqlite();
     store.submit(job());
     let connection = &mut database.raw();
     assert!(run(connection, "DELETE FROM queues").is_err(), "jobs refer to their queue");
@@ -101,7 +77,7 @@ fn assert_refused(connection: &mut SqliteConnection, changes: &[&str]) {
 
 #[test]
 fn the_tables_refuse_jobs_that_may_not_be() {
-    let (mut store, database) = shared();
+    let (mut store, database) = Store::on_sqlite();
     store.submit(job());
     let connection = &mut database.raw();
     assert_refused(
@@ -140,7 +116,7 @@ fn the_tables_refuse_jobs_that_may_not_be() {
 
 #[test]
 fn the_tables_refuse_queues_batches_and_keys_that_may_not_be() {
-    let (mut store, database) = shared();
+    let (mut store, database) = Store::on_sqlite();
     store.submit(job());
     let connection = &mut database.raw();
     run(connection, "BEGIN").unwrap();

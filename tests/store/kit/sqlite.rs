@@ -1,6 +1,7 @@
 //! The SQLite backend as the suite sees it: a directory with a database file.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -12,7 +13,7 @@ use longshore::store::sqlite::{SqliteReads, SqliteWrites};
 use longshore::store::{OpenError, ReadStore, WriteStore};
 use tempfile::TempDir;
 
-use super::{Backend, BatchCells, JobCells, Tables};
+use super::{Backend, BatchCells, JobCells, Store, Tables};
 
 pub(crate) struct Sqlite {
     directory: TempDir,
@@ -43,6 +44,28 @@ impl Sqlite {
 /// Runs SQL that gives nothing.
 pub(crate) fn run(connection: &mut SqliteConnection, sql: &str) -> QueryResult<()> {
     diesel::connection::SimpleConnection::batch_execute(connection, sql)
+}
+
+impl Store {
+    /// An empty store, and its database for the test to look into.
+    pub(crate) fn on_sqlite() -> (Self, Arc<Sqlite>) {
+        let database = Arc::new(Sqlite::fresh());
+        (Self::on(database.clone(), Config::default()), database)
+    }
+}
+
+impl Backend for Arc<Sqlite> {
+    fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError> {
+        (**self).open(config)
+    }
+
+    fn reads(&self) -> Box<dyn ReadStore> {
+        (**self).reads()
+    }
+
+    fn tables(&self) -> Tables {
+        (**self).tables()
+    }
 }
 
 impl Backend for Sqlite {
