@@ -1,6 +1,6 @@
 //! Joint counts, kept in the transactions that move the jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
@@ -9,6 +9,7 @@ use super::statement::statement;
 use super::transaction::Failure;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::{BatchId, State};
+use crate::store::Change;
 use crate::store::sql_types::{Bool, Integer};
 
 statement! {
@@ -32,6 +33,14 @@ statement! {
          THEN coalesce(finished_at, " [now: Integer as i64]
     ") END
        WHERE id = " [id: Integer as i64] " RETURNING finished_at IS NOT NULL"
+}
+
+statement! {
+    /// A batch goes with its last job.
+    DeleteEmptyBatch =
+    "DELETE FROM batches
+     WHERE id = " [batch: Integer as i64] " AND finished_at IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
 }
 
 impl Group<'_> {
@@ -83,6 +92,17 @@ impl Group<'_> {
             }
         }
         Ok(ended)
+    }
+
+    /// Removes the batches whose last job was removed. Only now, for their ends are counted by now.
+    pub(super) fn remove_empty_batches(&mut self) -> Result<(), Failure> {
+        let is_removal = |change: &&Change| change.to.is_none();
+        let batches: HashSet<BatchId> =
+            self.changes().iter().filter(is_removal).filter_map(|change| change.batch).collect();
+        for batch in batches {
+            DeleteEmptyBatch { batch: batch.0 }.execute(self.connection)?;
+        }
+        Ok(())
     }
 
     fn add_to_batch(&mut self, batch: BatchId, counts: &StateCounts) -> Result<bool, Failure> {

@@ -22,14 +22,6 @@ statement! {
 }
 
 statement! {
-    /// A batch goes with its last job.
-    DeleteEmptyBatch =
-    "DELETE FROM batches
-     WHERE id = " [batch: Integer as i64] " AND finished_at IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
-}
-
-statement! {
     /// An idempotency key goes with the last of its jobs.
     DeleteEmptySubmission =
     "DELETE FROM submissions
@@ -68,9 +60,6 @@ impl Group<'_> {
         let Some((row, state, tags)) = row else { return Ok(false) };
         for tag in tags_of(tags.as_deref()) {
             DeleteTag { tag: &tag, job: job.0 }.execute(self.connection)?;
-        }
-        if let Some(batch) = row.3 {
-            DeleteEmptyBatch { batch }.execute(self.connection)?;
         }
         DeleteEmptySubmission { job: job.0 }.execute(self.connection)?;
         let state: State = state_of(state)?;

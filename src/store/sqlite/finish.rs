@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::group::{Applied, Group, Place, PlaceRow, Stop};
 use super::statement::statement;
 use crate::job::lease::Lease;
-use crate::job::outcome::{Held, JobResult, Outcome, Settlement, settle};
+use crate::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
 use crate::job::retry::Backoff;
 use crate::job::{JobError, Span, State};
 use crate::store::schema::{failures, jobs, results};
@@ -124,7 +124,8 @@ impl Group<'_> {
         let row: Option<HeldRow> = jobs::table
             .find(lease.job.0)
             .filter(jobs::lease_token.eq(lease.token.0))
-            .filter(jobs::state.eq(State::Running.code()))
+            // It runs. Not `state = ?`, which SQLite would prepare anew at every run.
+            .filter(jobs::lease_expires_at.is_not_null())
             .select(HeldRow::as_select())
             .first(self.connection)
             .optional()?;
@@ -196,6 +197,7 @@ impl Group<'_> {
             .optional()?;
         let Some((token, state)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
         if token == lease.token.0
+            && token > 0
             && state != State::Running.code()
             && self.is_repeat(finish, state)?
         {
@@ -206,6 +208,7 @@ impl Group<'_> {
 
     fn is_repeat(&mut self, finish: &Finish, state: i64) -> Result<bool, Stop> {
         let lease = finish.lease;
+        let failure = self.find_failure(lease)?;
         match &finish.outcome {
             Outcome::Completed(result) => {
                 let stored: Option<String> = results::table
@@ -217,16 +220,25 @@ impl Group<'_> {
                 Ok(is_completed && stored.as_deref() == Some(result.json.as_str()))
             }
             Outcome::Failed { error, .. } | Outcome::Lost(error) => {
-                let stored: Option<(String, String)> = failures::table
-                    .find((lease.job.0, lease.token.0))
-                    .select((failures::code, failures::message))
-                    .first(self.connection)
-                    .optional()?;
-                Ok(stored == Some((error.code.clone(), error.message.clone())))
+                Ok(failure.as_ref() == Some(error))
             }
-            Outcome::Released => Ok(state == State::Queued.code()),
-            Outcome::Cancelled => Ok(state == State::Cancelled.code()),
+            // Where it may not run twice, or was to stop, the release ended the job.
+            Outcome::Released => Ok(match failure {
+                Some(error) => error.code == OUTCOME_UNKNOWN,
+                None => [State::Queued.code(), State::Cancelled.code()].contains(&state),
+            }),
+            Outcome::Cancelled => Ok(failure.is_none() && state == State::Cancelled.code()),
         }
+    }
+
+    /// How the attempt under a lease failed, if it did.
+    fn find_failure(&mut self, lease: Lease) -> Result<Option<JobError>, Stop> {
+        let row: Option<(String, String)> = failures::table
+            .find((lease.job.0, lease.token.0))
+            .select((failures::code, failures::message))
+            .first(self.connection)
+            .optional()?;
+        Ok(row.map(|(code, message)| JobError { code, message }))
     }
 }
 

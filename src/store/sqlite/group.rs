@@ -118,6 +118,7 @@ impl<'a> Group<'a> {
     ) -> Result<Committed, Failure> {
         self.count_queues()?;
         let ended_batches = self.count_batches()?;
+        self.remove_empty_batches()?;
         let Self { changes, configured, .. } = self;
         Ok(Committed { answers, changes, ended_batches, configured })
     }

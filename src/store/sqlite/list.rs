@@ -53,15 +53,14 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// Where the list begins: below the cursor, or at the newest row.
+/// Where the list begins: below the cursor, at the newest row at most.
 fn newest_id(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
 ) -> Result<Option<i64>, Failure> {
-    if let Some(before) = filter.before {
-        return Ok(Some(before.0.saturating_sub(1)));
-    }
-    Ok(jobs::table.select(diesel::dsl::max(jobs::id)).first(connection)?)
+    let newest: Option<i64> = jobs::table.select(diesel::dsl::max(jobs::id)).first(connection)?;
+    let before = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
+    Ok(newest.map(|newest| newest.min(before)).filter(|newest| *newest > 0))
 }
 
 /// Whether an index leads to the matches in the order of their ids.

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
-use crate::job::{Lane, Span, Timestamp};
+use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, queue_counts, queues, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
@@ -193,8 +193,10 @@ impl SqliteReads {
         job.payload = Some(Json::trusted(payload));
         job.result = result.map(Json::trusted);
         job.result_truncated = truncated == Some(1);
-        // A first attempt that has not failed has no history.
-        let has_history = job.attempt > 1 || job.error.is_some();
+        // A first attempt that runs, or that ended well, has no history. The error does not tell:
+        // a retry and a release take it away.
+        let is_first_try = matches!(job.state, State::Running | State::Completed);
+        let has_history = job.attempt > 1 || job.attempt == 1 && !is_first_try;
         job.failures = Some(if has_history { self.find_failures(id)? } else { Vec::new() });
         Ok(Some(job))
     }

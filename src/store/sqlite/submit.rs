@@ -1,5 +1,7 @@
 //! Submitting: new jobs, all or none.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::group::{Applied, Group, Place, Stop};
@@ -53,10 +55,8 @@ impl Group<'_> {
         {
             return Ok(Answer::Submitted(earlier));
         }
-        // Queues first: a refusal must leave nothing behind.
-        for job in submit.jobs.iter() {
-            self.queue_id(&job.queue)?;
-        }
+        // First, for a refusal must leave nothing behind.
+        self.check_room_for_queues(&submit.jobs)?;
         let batch = match &submit.batch {
             Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
             None => None,
@@ -74,6 +74,16 @@ impl Group<'_> {
         let count = submit.jobs.len();
         let at = self.now;
         Ok(Answer::Submitted(Submitted { first, count, batch, at, is_repeat: false }))
+    }
+
+    fn check_room_for_queues(&self, jobs: &[NewJob]) -> Result<(), Refusal> {
+        let names = jobs.iter().map(|job| &job.queue);
+        let new: BTreeSet<_> = names.filter(|name| self.queue_ids.id(name).is_none()).collect();
+        let most = self.rules.max_queues;
+        if !new.is_empty() && self.queue_ids.len() + new.len() > most {
+            return Err(Refusal::TooManyQueues(most));
+        }
+        Ok(())
     }
 
     fn insert_job(&mut self, job: &NewJob, batch: Option<BatchId>) -> Result<JobId, Stop> {

@@ -1,0 +1,172 @@
+//! Batches: joint counts and one end.
+
+use longshore::job::batch::Batch;
+use longshore::job::outcome::Outcome;
+use longshore::job::queue::StateCounts;
+use longshore::job::{BatchId, JobId, NewJob, State};
+use longshore::store::{Committed, NewBatch, Refusal, RescueScope, Submit, Write};
+
+use crate::kit::{Store, completed, failed, finish, impossible_job, job, submitted};
+
+fn submit_batch(jobs: Vec<NewJob>) -> Write {
+    let batch = Some(NewBatch { name: Some("nightly".into()) });
+    Write::Submit(Submit { jobs: jobs.into(), key: None, batch })
+}
+
+fn batch(store: &mut Store, id: i64) -> Batch {
+    store.reads.batch(BatchId(id)).unwrap().unwrap()
+}
+
+/// A store with a batch of two jobs, both running.
+fn running_pair() -> (Store, [longshore::job::lease::Lease; 2]) {
+    let mut store = Store::fresh();
+    store.write(submit_batch(vec![job(), job()])).unwrap();
+    let leased = store.lease(2);
+    (store, [leased[0].lease, leased[1].lease])
+}
+
+#[test]
+fn a_batch_counts_its_jobs_from_the_start() {
+    let mut store = Store::fresh();
+    let run_at = store.after(5);
+    let scheduled = NewJob { run_at, is_scheduled: true, ..job() };
+    let answer = submitted(store.write(submit_batch(vec![job(), scheduled, job()])));
+    let told = answer.batch.unwrap();
+    assert_eq!((told.id, told.total), (BatchId(1), 3));
+    assert_eq!(told.name.as_deref(), Some("nightly"));
+    assert_eq!(told.counts, StateCounts { queued: 2, scheduled: 1, ..Default::default() });
+    assert_eq!((told.created_at, told.finished_at), (store.now, None));
+    assert_eq!(batch(&mut store, 1), told);
+    assert_eq!(store.job(JobId(2)).batch, Some(BatchId(1)));
+    assert_eq!(store.reads.batch(BatchId(2)).unwrap(), None);
+}
+
+#[test]
+fn counts_follow_the_jobs() {
+    let (mut store, [first, second]) = running_pair();
+    assert_eq!(batch(&mut store, 1).counts, StateCounts { running: 2, ..Default::default() });
+    store.finish(first, failed()).unwrap();
+    store.finish(second, Outcome::Released).unwrap();
+    let expected = StateCounts { retrying: 1, queued: 1, ..Default::default() };
+    assert_eq!(batch(&mut store, 1).counts, expected);
+    store.pass(1);
+    store.shift(Write::Stage { limit: 10 });
+    assert_eq!(batch(&mut store, 1).counts, StateCounts { queued: 2, ..Default::default() });
+}
+
+#[test]
+fn a_batch_ends_with_its_last_job() {
+    let (mut store, [first, second]) = running_pair();
+    let committed = store.commit(&[finish(first, completed("1"))]);
+    assert_eq!(committed.ended_batches, []);
+    assert_eq!(batch(&mut store, 1).finished_at, None);
+    store.pass(7);
+    let committed = store.commit(&[finish(second, Outcome::fatal("broken", "it broke"))]);
+    assert_eq!(committed.ended_batches, [BatchId(1)]);
+    let ended = batch(&mut store, 1);
+    assert_eq!(ended.counts, StateCounts { completed: 1, failed: 1, ..Default::default() });
+    assert_eq!(ended.finished_at, Some(store.now));
+}
+
+#[test]
+fn a_batch_whose_jobs_end_in_one_group_ends_once() {
+    let (mut store, leases) = running_pair();
+    let committed = store.commit(&leases.map(|lease| finish(lease, completed("1"))));
+    assert_eq!(committed.ended_batches, [BatchId(1)]);
+}
+
+#[test]
+fn a_batch_may_begin_and_end_in_one_group() {
+    let mut store = Store::fresh();
+    let committed = store.commit(&[submit_batch(vec![job()]), Write::CancelBatch(BatchId(1))]);
+    assert_eq!(committed.ended_batches, [BatchId(1)]);
+    assert_eq!(batch(&mut store, 1).counts.cancelled, 1);
+}
+
+#[test]
+fn a_retry_opens_a_batch_again_and_its_end_is_told_again() {
+    let (mut store, leases) = running_pair();
+    store.commit(&leases.map(|lease| finish(lease, completed("1"))));
+    let committed = store.commit(&[Write::Retry(JobId(1))]);
+    assert_eq!(committed.ended_batches, []);
+    let open = batch(&mut store, 1);
+    assert_eq!((open.finished_at, open.counts.queued, open.counts.completed), (None, 1, 1));
+    store.pass(5);
+    let lease = store.lease_next().lease;
+    let committed = store.commit(&[finish(lease, completed("2"))]);
+    assert_eq!(committed.ended_batches, [BatchId(1)]);
+    assert_eq!(batch(&mut store, 1).finished_at, Some(store.now));
+}
+
+#[test]
+fn the_end_of_a_batch_does_not_move_when_a_job_is_retried_and_cancelled_at_once() {
+    let (mut store, leases) = running_pair();
+    store.commit(&leases.map(|lease| finish(lease, completed("1"))));
+    store.pass(5);
+    let group: [Write; 2] = [Write::Retry(JobId(1)), Write::Cancel(JobId(1))];
+    let Committed { ended_batches, .. } = store.commit(&group);
+    assert_eq!(ended_batches, []);
+    let ended = batch(&mut store, 1);
+    assert_eq!((ended.counts.completed, ended.counts.cancelled), (1, 1));
+    assert!(ended.finished_at.is_some());
+}
+
+#[test]
+fn expiry_and_rescue_count_as_well() {
+    let mut store = Store::fresh();
+    let expires_at = Some(store.after(1));
+    let doomed = NewJob { max_attempts: 1, priority: 1, ..job() };
+    store.write(submit_batch(vec![NewJob { expires_at, ..job() }, doomed])).unwrap();
+    store.lease_next();
+    store.pass(60);
+    let rescue = Write::Rescue { scope: RescueScope::Expired, limit: 10 };
+    let committed = store.commit(&[Write::Expire { limit: 10 }, rescue]);
+    assert_eq!(committed.ended_batches, [BatchId(1)]);
+    let expected = StateCounts { cancelled: 1, failed: 1, ..Default::default() };
+    assert_eq!(batch(&mut store, 1).counts, expected);
+}
+
+#[test]
+fn a_removed_job_still_counts_until_the_batch_goes_with_its_last() {
+    let (mut store, leases) = running_pair();
+    store.commit(&leases.map(|lease| finish(lease, completed("1"))));
+    store.remove(Write::Delete(JobId(1)));
+    let rest = batch(&mut store, 1);
+    assert_eq!((rest.total, rest.counts.completed), (2, 2));
+    store.remove(Write::Delete(JobId(2)));
+    assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
+}
+
+#[test]
+fn a_batch_goes_with_its_jobs_where_they_end_and_are_removed_in_one_group() {
+    let (mut store, [first, second]) = running_pair();
+    let removals = [1, 2].map(|id| Write::Delete(JobId(id)));
+    let ends = [finish(first, completed("1")), finish(second, completed("2"))];
+    let committed = store.commit(&[ends, removals].concat());
+    assert!(committed.answers.iter().all(Result::is_ok), "{committed:?}");
+    assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
+}
+
+#[test]
+fn a_job_may_be_retried_cancelled_and_removed_with_its_batch_in_one_group() {
+    let mut store = Store::fresh();
+    store.write(submit_batch(vec![job()])).unwrap();
+    let lease = store.lease_next().lease;
+    store.finish(lease, completed("1")).unwrap();
+    let id = lease.job;
+    let committed = store.commit(&[Write::Retry(id), Write::Cancel(id), Write::Delete(id)]);
+    assert!(committed.answers.iter().all(Result::is_ok), "{committed:?}");
+    assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
+}
+
+#[test]
+fn a_batch_of_nothing_or_of_a_bad_job_is_refused_whole() {
+    let mut store = Store::fresh();
+    for jobs in [Vec::new(), vec![job(), impossible_job()]] {
+        let refused = store.write(submit_batch(jobs));
+        assert!(matches!(refused, Err(Refusal::Rejected(_))), "{refused:?}");
+    }
+    assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
+    store.write(submit_batch(vec![job()])).unwrap();
+    assert_eq!(store.state(JobId(1)), State::Queued);
+}

@@ -1,0 +1,75 @@
+//! Counts of queues, and since when their oldest job waits.
+
+use longshore::job::queue::StateCounts;
+use longshore::job::{Lane, NewJob, Span, State};
+use longshore::store::Write;
+
+use crate::kit::{Store, job, job_in_queue, queue};
+
+fn counts(store: &mut Store, name: &str) -> StateCounts {
+    store.reads.queue(&queue(name), store.now).unwrap().unwrap().jobs
+}
+
+#[test]
+fn a_queue_counts_its_jobs_in_every_state() {
+    let mut store = Store::fresh();
+    for state in State::ALL {
+        store.job_in(state);
+    }
+    let each = StateCounts {
+        scheduled: 1,
+        queued: 1,
+        running: 1,
+        retrying: 1,
+        completed: 1,
+        failed: 1,
+        cancelled: 1,
+    };
+    assert_eq!(counts(&mut store, "default"), each);
+    store.submit(job_in_queue("mail"));
+    assert_eq!(counts(&mut store, "default"), each);
+    assert_eq!(counts(&mut store, "mail"), StateCounts { queued: 1, ..Default::default() });
+}
+
+#[test]
+fn removed_jobs_no_longer_count() {
+    let mut store = Store::fresh();
+    let id = store.job_in(State::Completed);
+    store.remove(Write::Delete(id));
+    assert_eq!(counts(&mut store, "default"), StateCounts::default());
+}
+
+#[test]
+fn queues_are_listed_by_name() {
+    let mut store = Store::fresh();
+    store.submit_all(["b", "a", "c"].map(job_in_queue).to_vec());
+    let queues = store.reads.queues(store.now).unwrap();
+    let names: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_queue_tells_since_when_its_oldest_job_waits() {
+    let mut store = Store::fresh();
+    let now = store.now;
+    store.submit(NewJob { priority: -5, lane: Lane::Thread, ..job() });
+    store.pass(10);
+    let run_at = store.now;
+    store.submit_all(vec![
+        NewJob { run_at, ..job() },
+        NewJob { run_at, priority: 9, ..job() },
+        NewJob { run_at, lane: Lane::Remote, ..job() },
+    ]);
+    store.pass(5);
+    let found = store.reads.queue(&queue("default"), store.now).unwrap().unwrap();
+    assert_eq!(found.oldest_queued_at, Some(now));
+    assert_eq!(found.oldest_queued_age, Some(Span::from_secs(15)));
+}
+
+#[test]
+fn a_queue_in_which_nothing_is_queued_has_no_oldest_job() {
+    let mut store = Store::fresh();
+    store.job_in(State::Running);
+    let found = store.reads.queue(&queue("default"), store.now).unwrap().unwrap();
+    assert_eq!((found.oldest_queued_at, found.oldest_queued_age), (None, None));
+}

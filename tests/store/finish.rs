@@ -1,0 +1,166 @@
+//! Finishing: who may, and what repetitions and late ones get.
+
+use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::outcome::Outcome;
+use longshore::job::{Job, JobError, JobId, NewJob, State};
+use longshore::store::{Finished, Refusal, RescueScope, Write};
+
+use crate::kit::{Store, completed, failed, finish, job};
+
+fn outcomes() -> [Outcome; 5] {
+    let fatal = Outcome::fatal("broken", "it broke");
+    [completed("1"), failed(), fatal, Outcome::Released, Outcome::Cancelled]
+}
+
+#[test]
+fn a_late_worker_cannot_finish_a_job_that_was_leased_again() {
+    for outcome in outcomes() {
+        let mut store = Store::fresh();
+        let late = store.running(job());
+        store.pass(61);
+        store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+        let holder = store.lease_next().lease;
+        let before = store.job(late.job);
+        assert_eq!(store.finish(late, outcome.clone()), Err(Refusal::StaleLease));
+        assert_eq!(store.job(late.job), before);
+        store.finish(holder, completed("\"the holder's\"")).unwrap();
+        let before = store.job(late.job);
+        assert_eq!(store.finish(late, outcome), Err(Refusal::StaleLease));
+        assert_eq!(store.job(late.job), before);
+    }
+}
+
+#[test]
+fn a_worker_whose_lease_was_taken_cannot_finish_even_before_another_holds_it() {
+    for outcome in outcomes() {
+        let mut store = Store::fresh();
+        let late = store.running(job());
+        store.pass(61);
+        store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+        assert_eq!(store.finish(late, outcome), Err(Refusal::StaleLease));
+        assert_eq!(store.job(late.job).attempt, 1);
+    }
+}
+
+#[test]
+fn a_lease_that_ran_out_holds_until_it_is_taken() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    store.pass(3600);
+    let finished = store.finish(lease, completed("1"));
+    assert_eq!(finished, Ok(Finished::Accepted(State::Completed)));
+}
+
+/// Finishes, finishes the same way again, and compares what is there before and after.
+fn finish_twice(new: NewJob, outcome: &Outcome, cancel: bool) -> (Finished, Job) {
+    let mut store = Store::fresh();
+    let lease = store.running(new);
+    if cancel {
+        store.write(Write::Cancel(lease.job)).unwrap();
+    }
+    let first = store.finish(lease, outcome.clone()).unwrap();
+    let before = store.job(lease.job);
+    store.pass(1);
+    let again = finish(lease, outcome.clone());
+    let committed = store.commit(&[again.clone(), again]);
+    for answer in committed.answers {
+        let answer = format!("{:?}", answer.unwrap());
+        assert_eq!(answer, "Finished(Repeated)", "{outcome:?}, cancelled: {cancel}");
+    }
+    assert_eq!(committed.changes, []);
+    assert_eq!(store.job(lease.job), before);
+    (first, before)
+}
+
+#[test]
+fn the_same_finish_again_is_known_and_changes_nothing() {
+    for outcome in outcomes() {
+        finish_twice(job(), &outcome, false);
+    }
+}
+
+#[test]
+fn the_same_finish_again_is_known_where_the_job_was_to_stop() {
+    for outcome in outcomes() {
+        finish_twice(job(), &outcome, true);
+    }
+}
+
+#[test]
+fn the_same_finish_again_is_known_where_the_job_may_not_run_twice() {
+    for outcome in outcomes() {
+        finish_twice(NewJob { at_most_once: true, ..job() }, &outcome, false);
+    }
+}
+
+#[test]
+fn a_finish_in_one_group_with_its_repetition_is_taken_once() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    let committed = store.commit(&[finish(lease, completed("1")), finish(lease, completed("1"))]);
+    assert_eq!(committed.changes.len(), 1);
+    let last = format!("{:?}", committed.answers[1]);
+    assert_eq!(last, "Ok(Finished(Repeated))");
+}
+
+#[test]
+fn another_outcome_under_the_same_lease_is_refused() {
+    for (place, first) in outcomes().into_iter().enumerate() {
+        for (other_place, other) in outcomes().into_iter().enumerate() {
+            let mut store = Store::fresh();
+            let lease = store.running(job());
+            store.finish(lease, first.clone()).unwrap();
+            let before = store.job(lease.job);
+            // A release of a cancelled job asks for what is so: it is taken for a repetition.
+            let is_fulfilled = first == Outcome::Cancelled && other == Outcome::Released;
+            if place != other_place && !is_fulfilled {
+                let refused = store.finish(lease, other.clone());
+                assert_eq!(refused, Err(Refusal::StaleLease), "{first:?}, then {other:?}");
+            }
+            assert_eq!(store.job(lease.job), before);
+        }
+    }
+}
+
+#[test]
+fn another_result_or_error_under_the_same_lease_is_refused() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    store.finish(lease, completed("1")).unwrap();
+    assert_eq!(store.finish(lease, completed("2")), Err(Refusal::StaleLease));
+    let lease = store.running(job());
+    store.finish(lease, failed()).unwrap();
+    let other = Outcome::retryable("timeout", "too slow by far");
+    assert_eq!(store.finish(lease, other), Err(Refusal::StaleLease));
+}
+
+#[test]
+fn a_token_that_was_never_given_out_finishes_nothing() {
+    let mut store = Store::fresh();
+    let id = store.submit(job());
+    let made_up = |token| Lease { job: id, token: LeaseToken(token) };
+    for outcome in outcomes() {
+        assert_eq!(store.finish(made_up(0), outcome), Err(Refusal::StaleLease));
+    }
+    store.lease_next();
+    for token in [-1, 0, 2, i64::MAX] {
+        assert_eq!(store.finish(made_up(token), completed("1")), Err(Refusal::StaleLease));
+    }
+    assert_eq!(store.state(id), State::Running);
+}
+
+#[test]
+fn a_job_that_is_not_there_cannot_be_finished() {
+    let mut store = Store::fresh();
+    let lease = Lease { job: JobId(7), token: LeaseToken(1) };
+    for outcome in outcomes() {
+        assert_eq!(store.finish(lease, outcome), Err(Refusal::NoJob(JobId(7))));
+    }
+}
+
+#[test]
+fn a_worker_may_say_itself_that_an_attempt_was_lost() {
+    let lost = Outcome::Lost(JobError::new("lost", "its child was killed"));
+    let (first, _) = finish_twice(job(), &lost, false);
+    assert_eq!(first, Finished::Accepted(State::Queued));
+}

@@ -1,0 +1,140 @@
+//! Idempotency keys: submitting twice makes one job.
+
+use longshore::job::{JobId, NewJob, State};
+use longshore::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
+
+use crate::kit::{Store, completed, impossible_job, job, submit, submitted};
+
+fn keyed(jobs: Vec<NewJob>, fingerprint: u8, batch: Option<NewBatch>) -> Write {
+    let key = IdempotencyKey { key: "k".into(), fingerprint: [fingerprint; 32] };
+    Write::Submit(Submit { jobs: jobs.into(), key: Some(key), batch })
+}
+
+fn once(store: &mut Store) -> Submitted {
+    submitted(store.write(keyed(vec![job()], 1, None)))
+}
+
+fn remove_by_ending(store: &mut Store) {
+    let lease = store.lease_next().lease;
+    store.finish(lease, completed("1")).unwrap();
+    assert_eq!(store.remove(Write::Delete(lease.job)), 1);
+}
+
+#[test]
+fn the_same_key_and_body_give_the_first_job_again() {
+    let mut store = Store::fresh();
+    let first = once(&mut store);
+    let first_at = store.now;
+    assert!(!first.is_repeat);
+    store.pass(5);
+    store.reopen();
+    let committed = store.commit(&[keyed(vec![job()], 1, None)]);
+    assert_eq!(committed.changes, []);
+    let again = submitted(committed.answers.into_iter().next().unwrap());
+    assert!(again.is_repeat);
+    assert_eq!((again.first, again.count, again.at), (first.first, 1, first_at));
+    assert!(!store.is_there(JobId(2)));
+}
+
+#[test]
+fn the_same_key_twice_in_one_group_makes_one_job() {
+    let mut store = Store::fresh();
+    let answers = store.commit(&[keyed(vec![job()], 1, None), keyed(vec![job()], 1, None)]).answers;
+    let [first, second] = answers.try_into().unwrap();
+    let (first, second) = (submitted(first), submitted(second));
+    assert_eq!((first.is_repeat, second.is_repeat), (false, true));
+    assert_eq!(first.first, second.first);
+    assert!(!store.is_there(JobId(2)));
+}
+
+#[test]
+fn the_same_key_with_another_body_is_refused() {
+    let mut store = Store::fresh();
+    once(&mut store);
+    let refused = store.write(keyed(vec![job(), job()], 2, None)).unwrap_err();
+    assert_eq!(refused, Refusal::KeyReused);
+    assert!(!store.is_there(JobId(2)));
+}
+
+#[test]
+fn the_same_key_with_another_body_in_one_group_is_refused_alone() {
+    let mut store = Store::fresh();
+    let group = [keyed(vec![job()], 1, None), keyed(vec![job()], 2, None), submit(vec![job()])];
+    let [first, second, third] = store.commit(&group).answers.try_into().unwrap();
+    assert!(first.is_ok() && third.is_ok());
+    assert_eq!(second.unwrap_err(), Refusal::KeyReused);
+}
+
+#[test]
+fn a_key_holds_whatever_became_of_its_job() {
+    let mut store = Store::fresh();
+    let first = once(&mut store).first;
+    let lease = store.lease_next().lease;
+    store.finish(lease, completed("1")).unwrap();
+    let again = once(&mut store);
+    assert!(again.is_repeat);
+    assert_eq!(again.first, first);
+    assert_eq!(store.state(first), State::Completed);
+}
+
+#[test]
+fn a_key_goes_with_its_last_job() {
+    let mut store = Store::fresh();
+    let two = || keyed(vec![job(), job()], 1, None);
+    store.write(two()).unwrap();
+    remove_by_ending(&mut store);
+    let again = submitted(store.write(two()));
+    assert_eq!((again.is_repeat, again.first, again.count), (true, JobId(1), 2));
+    remove_by_ending(&mut store);
+    let anew = submitted(store.write(keyed(vec![job()], 2, None)));
+    assert_eq!((anew.is_repeat, anew.first), (false, JobId(3)));
+}
+
+#[test]
+fn a_key_goes_with_its_job_and_comes_again_in_one_group() {
+    let mut store = Store::fresh();
+    let first = once(&mut store).first;
+    store.cancel(Write::Cancel(first));
+    let group = [Write::Delete(first), keyed(vec![job()], 2, None)];
+    let answer = store.commit(&group).answers.remove(1);
+    let anew = submitted(answer);
+    assert_eq!((anew.is_repeat, anew.first), (false, JobId(2)));
+    assert!(submitted(store.write(keyed(vec![job()], 2, None))).is_repeat);
+}
+
+#[test]
+fn removing_other_jobs_leaves_a_key_alone() {
+    let mut store = Store::fresh();
+    let before = store.job_in(State::Cancelled);
+    let first = once(&mut store).first;
+    let after = store.job_in(State::Cancelled);
+    let young = store.now.plus(std::time::Duration::from_secs(1));
+    let prune = Write::Prune { jobs: vec![before, after], finished_before: young };
+    assert_eq!(store.remove(prune), 2);
+    let again = once(&mut store);
+    assert_eq!((again.is_repeat, again.first), (true, first));
+}
+
+#[test]
+fn a_repeated_batch_is_told_as_it_stands_now() {
+    let mut store = Store::fresh();
+    let batch = || Some(NewBatch { name: Some("nightly".into()) });
+    let jobs = || vec![job(), job(), job()];
+    let first = submitted(store.write(keyed(jobs(), 1, batch()))).batch.unwrap();
+    let lease = store.lease_next().lease;
+    store.finish(lease, completed("1")).unwrap();
+    let again = submitted(store.write(keyed(jobs(), 1, batch())));
+    assert_eq!((again.is_repeat, again.first, again.count), (true, JobId(1), 3));
+    let batch = again.batch.unwrap();
+    assert_eq!((batch.id, batch.counts.completed, batch.counts.queued), (first.id, 1, 2));
+}
+
+#[test]
+fn the_key_of_a_rejected_submission_is_free() {
+    let mut store = Store::fresh();
+    let group = [keyed(vec![job(), impossible_job()], 1, None), keyed(vec![job()], 2, None)];
+    let [bad, good] = store.commit(&group).answers.try_into().unwrap();
+    assert!(matches!(bad, Err(Refusal::Rejected(_))), "{bad:?}");
+    let Ok(Answer::Submitted(good)) = good else { panic!("{good:?}") };
+    assert!(!good.is_repeat);
+}

@@ -1,0 +1,313 @@
+//! A store under test: a fresh database, its time, and short words for what tests do with it.
+
+mod soundness;
+pub(crate) mod sqlite;
+pub(crate) mod statements;
+
+use std::time::Duration;
+
+use longshore::config::Config;
+use longshore::job::lease::{Lease, LeasedJob};
+use longshore::job::outcome::{JobResult, Outcome};
+use longshore::job::retry::Backoff;
+use longshore::job::roster::Order;
+use longshore::job::{Job, JobId, Json, Lane, NewJob, QueueName, Span, State, Timestamp};
+use longshore::store::{
+    Answer, Committed, Finish, Finished, LeaseRequest, Moved, OpenError, ReadStore, Refusal,
+    Submit, Submitted, Write, WriteStore,
+};
+
+/// What a store has to bring to be held to this suite.
+pub(crate) trait Backend {
+    /// Opens the database for writing, and makes it if it is not there.
+    fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError>;
+
+    /// A read connection.
+    fn reads(&self) -> Box<dyn ReadStore>;
+
+    /// Everything in the tables that has to agree, read without the store.
+    fn tables(&self) -> Tables;
+}
+
+/// The rows that [`Store::assert_sound`] compares.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// What the database itself finds wrong: broken pages, rows that refer to nothing.
+    pub(crate) damage: Vec<String>,
+    pub(crate) jobs: Vec<JobCells>,
+    /// Queue, state, jobs.
+    pub(crate) queue_counts: Vec<(QueueName, State, i64)>,
+    pub(crate) batches: Vec<BatchCells>,
+    /// Tag, job.
+    pub(crate) tags: Vec<(String, i64)>,
+    /// Jobs that have a result.
+    pub(crate) results: Vec<i64>,
+    /// First job, jobs.
+    pub(crate) submissions: Vec<(i64, i64)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct JobCells {
+    pub(crate) id: i64,
+    pub(crate) queue: QueueName,
+    pub(crate) state: State,
+    pub(crate) batch: Option<i64>,
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BatchCells {
+    pub(crate) id: i64,
+    pub(crate) total: i64,
+    pub(crate) counts: longshore::job::queue::StateCounts,
+    pub(crate) finished_at: Option<i64>,
+}
+
+/// A store with a clock that tests move.
+pub(crate) struct Store {
+    backend: Box<dyn Backend>,
+    config: Config,
+    writes: Option<Box<dyn WriteStore>>,
+    pub(crate) reads: Box<dyn ReadStore>,
+    pub(crate) now: Timestamp,
+}
+
+/// When tests begin.
+pub(crate) const START: i64 = 1_000_000;
+
+/// How long leases last that do not say otherwise.
+pub(crate) const LEASE: Span = Span::from_secs(60);
+
+impl Store {
+    /// An empty store, configured as by default.
+    pub(crate) fn fresh() -> Self {
+        Self::configured(Config::default())
+    }
+
+    /// An empty store. This line chooses the backend.
+    pub(crate) fn configured(config: Config) -> Self {
+        Self::on(sqlite::Sqlite::fresh(), config)
+    }
+
+    pub(crate) fn on(backend: impl Backend + 'static, config: Config) -> Self {
+        let writes = Some(backend.open(&config).unwrap());
+        let reads = backend.reads();
+        let now = Timestamp::from_millis(START);
+        Self { backend: Box::new(backend), config, writes, reads, now }
+    }
+
+    /// Ends the process, as far as the store can tell, and starts it again.
+    pub(crate) fn reopen(&mut self) {
+        self.writes = None;
+        self.reads = self.backend.reads();
+        self.writes = Some(self.backend.open(&self.config).unwrap());
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
+    pub(crate) fn config(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    pub(crate) fn writes(&mut self) -> &mut dyn WriteStore {
+        &mut **self.writes.as_mut().unwrap()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, secs: u64) {
+        self.now = self.now.plus(Duration::from_secs(secs));
+    }
+
+    /// The time in so many seconds.
+    pub(crate) fn after(&self, secs: u64) -> Timestamp {
+        self.now.plus(Duration::from_secs(secs))
+    }
+
+    /// Commits a group.
+    pub(crate) fn commit(&mut self, writes: &[Write]) -> Committed {
+        let now = self.now;
+        let committed = self.writes().commit(writes, now).unwrap();
+        assert_eq!(committed.answers.len(), writes.len(), "one answer a write");
+        committed
+    }
+
+    /// Commits one write.
+    pub(crate) fn write(&mut self, write: Write) -> Result<Answer, Refusal> {
+        self.commit(&[write]).answers.remove(0)
+    }
+
+    pub(crate) fn submit_all(&mut self, jobs: Vec<NewJob>) -> Submitted {
+        submitted(self.write(submit(jobs)))
+    }
+
+    pub(crate) fn submit(&mut self, job: NewJob) -> JobId {
+        self.submit_all(vec![job]).first
+    }
+
+    /// Leases up to `limit` jobs of the default queue and the async lane.
+    pub(crate) fn lease(&mut self, limit: u32) -> Vec<LeasedJob> {
+        leased(self.write(lease("default", Lane::Async, limit)))
+    }
+
+    /// Leases the one job that is to run next.
+    pub(crate) fn lease_next(&mut self) -> LeasedJob {
+        self.lease(1).pop().expect("a job to lease")
+    }
+
+    /// Submits a job and leases it.
+    pub(crate) fn running(&mut self, job: NewJob) -> Lease {
+        let id = self.submit(job);
+        let lease = self.lease_next().lease;
+        assert_eq!(lease.job, id, "another job was in front");
+        lease
+    }
+
+    /// Brings a fresh job into a state.
+    pub(crate) fn job_in(&mut self, state: State) -> JobId {
+        if state == State::Scheduled {
+            let run_at = self.after(3600);
+            return self.submit(NewJob { run_at, is_scheduled: true, ..job() });
+        }
+        if state == State::Queued {
+            return self.submit(job());
+        }
+        let lease = self.running(NewJob { priority: 100, ..job() });
+        match state {
+            State::Retrying => self.finish(lease, failed()).unwrap(),
+            State::Completed => self.finish(lease, completed("1")).unwrap(),
+            State::Failed => self.finish(lease, Outcome::fatal("broken", "it broke")).unwrap(),
+            State::Cancelled => self.finish(lease, Outcome::Cancelled).unwrap(),
+            _ => return lease.job,
+        };
+        assert_eq!(self.state(lease.job), state);
+        lease.job
+    }
+
+    pub(crate) fn finish(&mut self, lease: Lease, outcome: Outcome) -> Result<Finished, Refusal> {
+        match self.write(finish(lease, outcome))? {
+            Answer::Finished(finished) => Ok(finished),
+            other => panic!("not an answer to a finish: {other:?}"),
+        }
+    }
+
+    /// A stage, an expiry or a rescue.
+    pub(crate) fn shift(&mut self, write: Write) -> Moved {
+        match self.write(write) {
+            Ok(Answer::Moved(moved)) => moved,
+            other => panic!("nothing moved: {other:?}"),
+        }
+    }
+
+    /// A deletion or a prune: how many jobs it removed.
+    pub(crate) fn remove(&mut self, write: Write) -> usize {
+        match self.write(write) {
+            Ok(Answer::Removed(count)) => count,
+            other => panic!("nothing removed: {other:?}"),
+        }
+    }
+
+    /// A cancel: how many jobs ended, and which are to stop.
+    pub(crate) fn cancel(&mut self, write: Write) -> (usize, Vec<JobId>) {
+        match self.write(write) {
+            Ok(Answer::Cancelled { ended, mut running }) => {
+                running.sort_unstable();
+                (ended, running)
+            }
+            other => panic!("nothing cancelled: {other:?}"),
+        }
+    }
+
+    pub(crate) fn job(&mut self, id: JobId) -> Job {
+        self.reads.job(id).unwrap().expect("the job is there")
+    }
+
+    pub(crate) fn state(&mut self, id: JobId) -> State {
+        self.job(id).state
+    }
+
+    pub(crate) fn is_there(&mut self, id: JobId) -> bool {
+        self.reads.job(id).unwrap().is_some()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_sound();
+        }
+    }
+}
+
+/// A job with nothing special to it. Its backoff has no spread.
+pub(crate) fn job() -> NewJob {
+    NewJob {
+        kind: "echo".into(),
+        lane: Lane::Async,
+        queue: QueueName::default(),
+        priority: 0,
+        run_at: Timestamp::from_millis(START),
+        is_scheduled: false,
+        timeout: Span::from_secs(30),
+        max_attempts: 3,
+        backoff: Backoff { jitter: 0.0, ..Backoff::default() },
+        at_most_once: false,
+        expires_at: None,
+        tags: Vec::new(),
+        payload: Json::null(),
+    }
+}
+
+/// A job that passes no check: the database has to refuse it.
+pub(crate) fn impossible_job() -> NewJob {
+    NewJob { timeout: Span::from_millis(0), ..job() }
+}
+
+pub(crate) fn job_in_queue(name: &str) -> NewJob {
+    NewJob { queue: queue(name), ..job() }
+}
+
+pub(crate) fn queue(name: &str) -> QueueName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn submit(jobs: Vec<NewJob>) -> Write {
+    Write::Submit(Submit { jobs: jobs.into(), key: None, batch: None })
+}
+
+pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
+    let order = Order { queue: queue(name), lane, limit };
+    Write::Lease(LeaseRequest { order, lease: LEASE })
+}
+
+pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {
+    Write::Finish(Finish { lease, outcome })
+}
+
+pub(crate) fn completed(json: &str) -> Outcome {
+    Outcome::Completed(JobResult::whole(Json::trusted(json)))
+}
+
+pub(crate) fn failed() -> Outcome {
+    Outcome::retryable("timeout", "too slow")
+}
+
+pub(crate) fn submitted(answer: Result<Answer, Refusal>) -> Submitted {
+    match answer {
+        Ok(Answer::Submitted(submitted)) => submitted,
+        other => panic!("nothing submitted: {other:?}"),
+    }
+}
+
+pub(crate) fn leased(answer: Result<Answer, Refusal>) -> Vec<LeasedJob> {
+    match answer {
+        Ok(Answer::Leased(jobs)) => jobs,
+        other => panic!("nothing leased: {other:?}"),
+    }
+}
+
+/// The ids of leased jobs.
+pub(crate) fn ids(jobs: &[LeasedJob]) -> Vec<JobId> {
+    jobs.iter().map(|job| job.lease.job).collect()
+}

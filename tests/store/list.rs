@@ -1,0 +1,195 @@
+//! Lists: newest first, by any filter, a page at a time.
+
+use longshore::job::{BatchId, Job, JobId, Json, NewJob, State};
+use longshore::store::{JobFilter, NewBatch, Submit, Write};
+
+use crate::kit::{Store, completed, job, queue};
+
+fn all() -> JobFilter {
+    JobFilter { limit: 200, ..JobFilter::default() }
+}
+
+/// Follows the cursors to the end: the ids, and how many pages that took.
+fn walk(store: &mut Store, filter: &JobFilter) -> (Vec<i64>, usize) {
+    let mut found = Vec::new();
+    let mut filter = filter.clone();
+    for pages in 1.. {
+        let page = store.reads.jobs(&filter).unwrap();
+        assert!(page.jobs.len() <= filter.limit as usize);
+        found.extend(page.jobs.iter().map(|job| job.id.0));
+        match page.next {
+            Some(next) if filter.before.is_none_or(|before| next < before) => {
+                filter.before = Some(next);
+            }
+            Some(next) => panic!("the cursor {next} does not go on from {filter:?}"),
+            None => return (found, pages),
+        }
+    }
+    unreachable!("ids are finite")
+}
+
+fn ids(store: &mut Store, filter: &JobFilter) -> Vec<i64> {
+    walk(store, filter).0
+}
+
+/// Three hundred jobs: each third in queue `mail`, each fifth of kind `http`, each seventh tagged
+/// `seven`, the first hundred in a batch, of those some ended.
+fn mixed_store() -> Store {
+    let mut store = Store::fresh();
+    let jobs: Vec<NewJob> = (1..=300).map(mixed_job).collect();
+    let batch = Some(NewBatch { name: None });
+    let first = jobs[..100].to_vec().into();
+    store.write(Write::Submit(Submit { jobs: first, key: None, batch })).unwrap();
+    store.submit_all(jobs[100..].to_vec());
+    for id in (1..=100).filter(|id| id % 2 == 0) {
+        store.cancel(Write::Cancel(JobId(id)));
+    }
+    store
+}
+
+fn mixed_job(id: i64) -> NewJob {
+    NewJob {
+        queue: if id % 3 == 0 { queue("mail") } else { queue("default") },
+        kind: if id % 5 == 0 { "http".into() } else { "echo".into() },
+        tags: if id % 7 == 0 { vec!["seven".into(), "odd".into()] } else { Vec::new() },
+        ..job()
+    }
+}
+
+fn expected(matches: impl Fn(i64) -> bool) -> Vec<i64> {
+    (1..=300).rev().filter(|id| matches(*id)).collect()
+}
+
+fn is_cancelled(id: i64) -> bool {
+    id <= 100 && id % 2 == 0
+}
+
+#[test]
+fn a_list_begins_with_the_newest_and_follows_its_cursor_to_the_end() {
+    let mut store = mixed_store();
+    assert_eq!(ids(&mut store, &all()), expected(|_| true));
+    let (found, pages) = walk(&mut store, &JobFilter { limit: 7, ..all() });
+    assert_eq!(found, expected(|_| true));
+    assert_eq!(pages, 43);
+}
+
+#[test]
+fn each_filter_alone_finds_its_jobs() {
+    let mut store = mixed_store();
+    let found = ids(&mut store, &JobFilter { queue: Some(queue("mail")), ..all() });
+    assert_eq!(found, expected(|id| id % 3 == 0));
+    let found = ids(&mut store, &JobFilter { kind: Some("http".into()), ..all() });
+    assert_eq!(found, expected(|id| id % 5 == 0));
+    let found = ids(&mut store, &JobFilter { tag: Some("seven".into()), ..all() });
+    assert_eq!(found, expected(|id| id % 7 == 0));
+    let found = ids(&mut store, &JobFilter { batch: Some(BatchId(1)), ..all() });
+    assert_eq!(found, expected(|id| id <= 100));
+    let found = ids(&mut store, &JobFilter { state: Some(State::Cancelled), ..all() });
+    assert_eq!(found, expected(is_cancelled));
+    let found = ids(&mut store, &JobFilter { state: Some(State::Queued), ..all() });
+    assert_eq!(found, expected(|id| !is_cancelled(id)));
+}
+
+/// Every way to set some of five filters, on pages of every size.
+#[test]
+fn filters_together_find_what_each_of_them_finds() {
+    let mut store = mixed_store();
+    for bits in 0..32 {
+        let has = |bit: u32| bits & (1 << bit) != 0;
+        for limit in [1, 4, 200] {
+            let filter = JobFilter {
+                state: has(0).then_some(State::Cancelled),
+                queue: has(1).then(|| queue("mail")),
+                kind: has(2).then(|| "http".into()),
+                tag: has(3).then(|| "seven".into()),
+                batch: has(4).then_some(BatchId(1)),
+                limit,
+                ..JobFilter::default()
+            };
+            let expected = expected(|id| {
+                (!has(0) || is_cancelled(id))
+                    && (!has(1) || id % 3 == 0)
+                    && (!has(2) || id % 5 == 0)
+                    && (!has(3) || id % 7 == 0)
+                    && (!has(4) || id <= 100)
+            });
+            assert_eq!(ids(&mut store, &filter), expected, "{filter:?}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_nothing_matches_gives_an_empty_end() {
+    let mut store = mixed_store();
+    let nothing = [
+        JobFilter { queue: Some(queue("none")), ..all() },
+        JobFilter { tag: Some("none".into()), ..all() },
+        JobFilter { batch: Some(BatchId(9)), ..all() },
+        JobFilter { state: Some(State::Running), ..all() },
+        JobFilter { before: Some(JobId(1)), ..all() },
+        JobFilter { before: Some(JobId(-5)), ..all() },
+        JobFilter { before: Some(JobId(i64::MIN)), ..all() },
+    ];
+    for filter in nothing {
+        assert_eq!(walk(&mut store, &filter), (Vec::new(), 1), "{filter:?}");
+    }
+    let mut empty = Store::fresh();
+    assert_eq!(walk(&mut empty, &all()), (Vec::new(), 1));
+}
+
+#[test]
+fn a_cursor_above_the_newest_job_begins_with_the_newest() {
+    let mut store = mixed_store();
+    for before in [301, 1_000_000_000, i64::MAX] {
+        let page = store.reads.jobs(&JobFilter { before: Some(JobId(before)), ..all() }).unwrap();
+        assert_eq!(page.jobs.first().map(|job| job.id), Some(JobId(300)), "before {before}");
+    }
+}
+
+#[test]
+fn jobs_submitted_meanwhile_do_not_disturb_a_walk() {
+    let mut store = mixed_store();
+    let first = store.reads.jobs(&JobFilter { limit: 10, ..all() }).unwrap();
+    store.submit(job());
+    let filter = JobFilter { before: first.next, ..all() };
+    assert_eq!(ids(&mut store, &filter), expected(|id| id <= 290));
+}
+
+fn finished_job(store: &mut Store) -> JobId {
+    let new = NewJob { payload: Json::trusted("[1]"), tags: vec!["t".into()], ..job() };
+    let lease = store.running(new);
+    store.finish(lease, completed("[2]")).unwrap();
+    lease.job
+}
+
+fn only(store: &mut Store, filter: &JobFilter) -> Job {
+    store.reads.jobs(filter).unwrap().jobs.pop().unwrap()
+}
+
+#[test]
+fn payloads_and_results_are_left_out_unless_asked_for() {
+    let mut store = Store::fresh();
+    let id = finished_job(&mut store);
+    let whole = store.job(id);
+    for (with_payload, with_result) in [(false, false), (true, false), (false, true), (true, true)]
+    {
+        let expected = Job {
+            payload: whole.payload.clone().filter(|_| with_payload),
+            result: whole.result.clone().filter(|_| with_result),
+            failures: None,
+            ..whole.clone()
+        };
+        let filter = JobFilter { with_payload, with_result, ..all() };
+        assert_eq!(only(&mut store, &filter), expected);
+    }
+}
+
+#[test]
+fn a_rare_match_in_a_long_table_is_found_by_following_the_cursor() {
+    let mut store = Store::fresh();
+    let rare = store.submit(NewJob { kind: "rare".into(), queue: queue("rare"), ..job() });
+    // More than one page looks through, whatever the store's windows.
+    store.submit_all(vec![job(); 5_000]);
+    let sparse = JobFilter { kind: Some("rare".into()), ..all() };
+    assert_eq!(ids(&mut store, &sparse), [rare.0]);
+}

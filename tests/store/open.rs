@@ -1,0 +1,149 @@
+//! Opening: one at a time, tables brought up to date, and tables that refuse what may not be.
+
+use diesel::sqlite::SqliteConnection;
+use longshore::config::Config;
+use longshore::job::{JobId, State};
+use longshore::store::OpenError;
+
+use crate::kit::sqlite::{Sqlite, run};
+use crate::kit::{Backend, Store, completed, job};
+
+#[test]
+fn a_database_is_opened_by_one_at_a_time() {
+    let (store, database) = Store::on_sqlite();
+    let second = database.open(&Config::default()).err();
+    assert!(matches!(second, Some(OpenError::InUse { .. })), "{second:?}");
+    drop(store);
+    assert!(database.open(&Config::default()).is_ok());
+}
+
+#[test]
+fn a_database_that_cannot_be_made_is_told_with_its_path() {
+    let database = Sqlite::fresh();
+    std::fs::create_dir(database.path()).unwrap();
+    let error = database.open(&Config::default()).err().unwrap();
+    let path = database.path().display().to_string();
+    assert!(error.to_string().contains(&path), "{error}");
+    let nowhere = Config { database: "/nowhere/at/all.db".into(), ..Config::default() };
+    let error = longshore::store::sqlite::SqliteWrites::open(&nowhere).err().unwrap();
+    assert!(matches!(error, OpenError::Lock { .. }), "{error}");
+}
+
+#[test]
+fn everything_is_there_after_opening_again() {
+    let mut store = Store::fresh();
+    let ids = State::ALL.map(|state| store.job_in(state));
+    let before = ids.map(|id| store.job(id));
+    store.reopen();
+    assert_eq!(ids.map(|id| store.job(id)), before);
+    let next = store.lease_next().lease;
+    store.finish(next, completed("1")).unwrap();
+}
+
+#[test]
+fn what_is_committed_is_seen_by_reads_that_began_before() {
+    let mut store = Store::fresh();
+    assert!(!store.is_there(JobId(1)));
+    let id = store.submit(job());
+    assert!(store.is_there(id));
+}
+
+#[test]
+fn the_log_can_be_moved_into_the_database_file() {
+    let mut store = Store::fresh();
+    store.submit(job());
+    let checkpoint = store.reads.checkpoint().unwrap();
+    assert!(checkpoint.log_pages > 0);
+    assert_eq!(checkpoint.moved_pages, checkpoint.log_pages);
+}
+
+#[test]
+fn the_database_is_durable_and_holds_its_references() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let connection = &mut database.raw();
+    assert!(run(connection, "DELETE FROM queues").is_err(), "jobs refer to their queue");
+    assert!(run(connection, "UPDATE jobs SET batch_id = 9").is_err(), "there is no batch 9");
+    let log = database.path().with_extension("db-wal");
+    assert!(log.exists(), "the write-ahead log lies beside the database");
+}
+
+fn assert_refused(connection: &mut SqliteConnection, changes: &[&str]) {
+    for change in changes {
+        let changed = run(connection, &format!("UPDATE {change}"));
+        assert!(changed.is_err(), "the tables allow: UPDATE {change}");
+    }
+}
+
+#[test]
+fn the_tables_refuse_jobs_that_may_not_be() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let connection = &mut database.raw();
+    assert_refused(
+        connection,
+        &[
+            "jobs SET state = 7",
+            "jobs SET state = 'queued'",
+            "jobs SET lane = 4",
+            "jobs SET priority = 101",
+            "jobs SET attempt = -1",
+            "jobs SET attempt = 4",
+            "jobs SET max_attempts = 0",
+            "jobs SET lease_token = -1",
+            "jobs SET at_most_once = 2",
+            "jobs SET timeout_ms = 0",
+            "jobs SET backoff_factor = 0.5",
+            "jobs SET backoff_max_ms = 0",
+            "jobs SET backoff_jitter = 1.5",
+            "jobs SET progress_percent = 100.5",
+            "jobs SET created_at = 'now'",
+            "jobs SET kind = NULL",
+            // Running without a lease, a lease without running.
+            "jobs SET state = 2, lease_token = 1",
+            "jobs SET lease_expires_at = 5",
+            // Final without an end, an end without being final.
+            "jobs SET state = 6",
+            "jobs SET finished_at = 5",
+            // Asked to stop though it does not run; ended well though it never ran.
+            "jobs SET cancel_requested = 1",
+            "jobs SET state = 4, finished_at = 5",
+            // Half an error.
+            "jobs SET error_code = 'lost'",
+        ],
+    );
+}
+
+#[test]
+fn the_tables_refuse_queues_batches_and_keys_that_may_not_be() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let connection = &mut database.raw();
+    run(connection, "BEGIN").unwrap();
+    let filled = "INSERT INTO batches (total, queued, created_at) VALUES (1, 1, 0);
+        INSERT INTO results VALUES (1, 0, '1');
+        INSERT INTO failures VALUES (1, 1, 1, 0, 'a', 'b');
+        INSERT INTO submissions VALUES ('k', zeroblob(32), 1, 1, NULL, 0)";
+    run(connection, filled).unwrap();
+    assert_refused(
+        connection,
+        &[
+            "queues SET name = ''",
+            "queues SET paused = 2",
+            "queues SET max_running = 0",
+            "queues SET rate_limit = 5",
+            "queues SET rate_limit = 0, rate_period_ms = 5",
+            "queue_counts SET jobs = -1 WHERE state = 1",
+            "queue_counts SET state = 7 WHERE state = 1",
+            "batches SET queued = -1",
+            "batches SET finished_at = 5",
+            "batches SET queued = 0",
+            "results SET truncated = 2",
+            "results SET job_id = 9",
+            "failures SET attempt = 0",
+            "submissions SET fingerprint = zeroblob(31)",
+            "submissions SET jobs = 0",
+        ],
+    );
+    run(connection, "ROLLBACK").unwrap();
+}

@@ -1,0 +1,125 @@
+//! How SQLite finds the rows of the statements that run all the time.
+//!
+//! Their cost must not grow with what else stands in the table, so each has to go through its
+//! partial index, in its order: no scan, no sorting. That has to hold in an empty table, where
+//! SQLite guesses, and in a full one after ANALYZE, where it knows.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::sqlite::SqliteConnection;
+use longshore::job::{Lane, NewJob, State};
+use longshore::store::{RescueScope, Write};
+
+use crate::kit::sqlite::run;
+use crate::kit::statements::Statements;
+use crate::kit::{Store, completed, failed, finish, ids, job, job_in_queue, lease, leased, submit};
+
+/// What a write runs on the table of jobs to find its rows, and the index for it.
+fn lookups() -> [(Write, &'static str, usize); 5] {
+    let rescue = |scope| Write::Rescue { scope, limit: 10 };
+    [
+        (lease("default", Lane::Async, 10), "jobs_queued", 1),
+        // What is due, and the time of the next.
+        (Write::Stage { limit: 10 }, "jobs_due", 2),
+        (Write::Expire { limit: 10 }, "jobs_expiring", 2),
+        (rescue(RescueScope::Expired), "jobs_leased", 2),
+        (rescue(RescueScope::Dead), "jobs_leased", 2),
+    ]
+}
+
+/// The statements of a write that look for jobs by what the index is for.
+fn statements_of(write: Write, index: &str) -> Vec<String> {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    store.submit(job());
+    statements.forget();
+    store.write(write).unwrap();
+    let word = match index {
+        "jobs_queued" => "lane = ",
+        "jobs_due" => "run_at",
+        "jobs_expiring" => "expires_at IS NOT NULL",
+        "jobs_leased" => "lease_expires_at",
+        _ => unreachable!("no write is known to use {index}"),
+    };
+    let mut found = statements.run();
+    found.retain(|sql| sql.contains("jobs") && sql.contains(word));
+    found
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let explain = format!("EXPLAIN QUERY PLAN {sql}");
+    let steps: Vec<Step> = diesel::sql_query(explain).load(connection).unwrap();
+    steps.into_iter().map(|step| step.detail).collect()
+}
+
+/// Going through an index from one end shows as a scan of it; that of a partial index is fine
+/// where only its first row is wanted.
+fn is_whole_scan(step: &str, sql: &str) -> bool {
+    let is_first_of_index = sql.starts_with("SELECT min(") && step.contains("COVERING INDEX");
+    step.starts_with("SCAN") && !is_first_of_index
+}
+
+fn assert_plan(connection: &mut SqliteConnection, sql: &str, index: &str) {
+    let plan = plan(connection, sql);
+    let shown = format!("{sql}\n{plan:#?}");
+    assert!(plan.iter().any(|step| step.contains(&format!("INDEX {index}"))), "{index}: {shown}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "sorts: {shown}");
+    assert!(!plan.iter().any(|step| is_whole_scan(step, sql)), "scans: {shown}");
+}
+
+fn assert_plans(connection: &mut SqliteConnection) {
+    for (write, index, count) in lookups() {
+        let statements = statements_of(write.clone(), index);
+        assert_eq!(statements.len(), count, "{write:?} runs {statements:#?}");
+        for sql in statements {
+            assert_plan(connection, &sql, index);
+        }
+    }
+}
+
+#[test]
+fn each_lookup_goes_through_its_index_where_the_table_is_empty() {
+    let (_store, database) = Store::on_sqlite();
+    assert_plans(&mut database.raw());
+}
+
+/// Fourteen thousand jobs in every state, queue and lane; most have ended.
+fn fill(store: &mut Store) {
+    for name in ["default", "mail", "reports"] {
+        for lane in Lane::ALL {
+            let plain = NewJob { lane, ..job_in_queue(name) };
+            store.submit_all(vec![plain.clone(); 1_100]);
+            let jobs = leased(store.write(lease(name, lane, 1_050)));
+            assert_eq!(ids(&jobs).len(), 1_050);
+            let ends = jobs.iter().take(1_000).enumerate().map(|(place, job)| {
+                finish(job.lease, if place % 20 == 0 { failed() } else { completed("1") })
+            });
+            store.commit(&ends.collect::<Vec<_>>());
+            let expires_at = Some(store.after(5_000));
+            let run_at = store.after(4_000);
+            let late = NewJob { run_at, is_scheduled: true, expires_at, ..plain };
+            store.commit(&[submit(vec![late; 50])]);
+        }
+    }
+}
+
+#[test]
+fn each_lookup_goes_through_its_index_in_a_full_table() {
+    let (mut store, database) = Store::on_sqlite();
+    fill(&mut store);
+    let jobs = store.backend().tables().jobs;
+    for state in [State::Scheduled, State::Queued, State::Running, State::Retrying] {
+        assert!(jobs.iter().any(|job| job.state == state), "none is {state}");
+    }
+    let mut connection = database.raw();
+    assert_plans(&mut connection);
+    run(&mut connection, "ANALYZE").unwrap();
+    // Statistics are read when a connection opens.
+    assert_plans(&mut database.raw());
+}

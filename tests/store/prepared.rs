@@ -1,0 +1,91 @@
+//! Statements are prepared once a connection, however often they run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use longshore::job::{Lane, NewJob};
+use longshore::store::{RescueScope, Write};
+
+use crate::kit::statements::Statements;
+use crate::kit::{Store, completed, failed, finish, ids, job, lease, leased, submit};
+
+/// Submits, leases and finishes one job in each way, in groups of their own.
+fn live_once(store: &mut Store) {
+    store.submit_all(vec![NewJob { tags: vec!["a".into()], ..job() }, job()]);
+    let jobs = leased(store.write(lease("default", Lane::Async, 2)));
+    assert_eq!(ids(&jobs).len(), 2);
+    store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
+    store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
+}
+
+#[test]
+fn each_statement_of_a_jobs_life_is_prepared_once() {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    for _ in 0..20 {
+        live_once(&mut store);
+    }
+    let mut prepared: BTreeMap<String, usize> = BTreeMap::new();
+    for sql in statements.prepared() {
+        *prepared.entry(sql).or_default() += 1;
+    }
+    for beginning in ["INSERT INTO jobs", "UPDATE jobs", "INSERT INTO results"] {
+        let is_there = prepared.keys().any(|sql| sql.starts_with(beginning));
+        assert!(is_there, "nothing prepared begins with {beginning}: {prepared:#?}");
+    }
+    let again: Vec<_> = prepared.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(again.is_empty(), "prepared more than once: {again:#?}");
+}
+
+/// What is not kept is prepared at every run without a word; so nothing else may run.
+#[test]
+fn nothing_runs_that_is_not_kept_prepared() {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    live_once(&mut store);
+    let kept: BTreeSet<String> = statements.prepared().into_iter().collect();
+    statements.forget();
+    live_once(&mut store);
+    store.commit(&[submit(vec![job()]), lease("default", Lane::Async, 1)]);
+    let ran: BTreeSet<String> = statements.run().into_iter().collect();
+    let loose: Vec<&String> = ran.difference(&kept).collect();
+    assert_eq!(loose, ["BEGIN IMMEDIATE", "COMMIT"]);
+}
+
+#[test]
+fn the_keepers_statements_are_prepared_once_as_well() {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    store.submit(job());
+    let keep = [
+        Write::Stage { limit: 10 },
+        Write::Expire { limit: 10 },
+        Write::Rescue { scope: RescueScope::Expired, limit: 10 },
+    ];
+    store.commit(&keep);
+    statements.forget();
+    for _ in 0..3 {
+        store.commit(&keep);
+    }
+    assert_eq!(statements.prepared(), Vec::<String>::new());
+}
+
+/// SQLite looks at a bound value that it compares with the condition of a partial index, and so
+/// prepares the statement anew, by itself, each time a value is bound. Diesel does not see that.
+#[test]
+fn no_frequent_statement_compares_a_state_with_a_bound_value() {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    live_once(&mut store);
+    store.commit(&[
+        Write::Stage { limit: 10 },
+        Write::Expire { limit: 10 },
+        Write::Rescue { scope: RescueScope::Expired, limit: 10 },
+        Write::Rescue { scope: RescueScope::Dead, limit: 10 },
+    ]);
+    store.writes().queue_loads().unwrap();
+    let on_jobs = |sql: &&String| sql.contains("jobs") && !sql.contains("queue_counts");
+    for sql in statements.run().iter().filter(on_jobs) {
+        let conditions = sql.split_once("WHERE").map_or("", |parts| parts.1).replace('`', "");
+        assert!(!conditions.contains("state = ?"), "{sql}");
+    }
+}

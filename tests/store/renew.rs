@@ -1,0 +1,87 @@
+//! Renewing leases, and reporting progress under them.
+
+use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::{JobId, NewJob, Progress, Span, State};
+use longshore::store::{Answer, Refusal, Renew, Renewed, RescueScope, Write};
+
+use crate::kit::{LEASE, Store, completed, job};
+
+fn renew(store: &mut Store, leases: &[Lease], lease: Span) -> Renewed {
+    match store.write(Write::Renew(Renew { leases: leases.to_vec(), lease })) {
+        Ok(Answer::Renewed(renewed)) => renewed,
+        other => panic!("nothing renewed: {other:?}"),
+    }
+}
+
+#[test]
+fn a_renewed_lease_holds_from_now_on() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    store.pass(50);
+    let expires_at = store.now.plus(LEASE.duration());
+    assert_eq!(renew(&mut store, &[lease], LEASE).held, [(lease, expires_at)]);
+    store.pass(59);
+    let rescued = store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+    assert_eq!((rescued.count, rescued.next_at), (0, Some(expires_at)));
+}
+
+#[test]
+fn renewing_never_shortens_a_lease() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    let expires_at = store.now.plus(LEASE.duration());
+    let renewed = renew(&mut store, &[lease], Span::from_secs(1));
+    assert_eq!(renewed.held, [(lease, expires_at)]);
+}
+
+#[test]
+fn a_lease_that_was_taken_or_has_ended_is_not_renewed() {
+    let mut store = Store::fresh();
+    let taken = store.running(job());
+    store.pass(61);
+    store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+    let holder = store.lease_next().lease;
+    let ended = store.running(job());
+    store.finish(ended, completed("1")).unwrap();
+    let nobodys = Lease { job: JobId(99), token: LeaseToken(1) };
+    let renewed = renew(&mut store, &[taken, ended, nobodys, holder], LEASE);
+    assert_eq!(renewed.held.iter().map(|held| held.0).collect::<Vec<_>>(), [holder]);
+    assert_eq!(renewed.cancelled, []);
+}
+
+#[test]
+fn renewing_tells_which_jobs_are_to_stop() {
+    let mut store = Store::fresh();
+    let [going, stopping] = [job(), job()].map(|new| store.running(new));
+    store.write(Write::Cancel(stopping.job)).unwrap();
+    let renewed = renew(&mut store, &[going, stopping], LEASE);
+    assert_eq!(renewed.held.len(), 2);
+    assert_eq!(renewed.cancelled, [stopping.job]);
+}
+
+fn report(lease: Lease, percent: f64) -> Write {
+    Write::Report(lease, Progress { percent, message: Some("half way".into()) })
+}
+
+#[test]
+fn progress_is_shown_while_the_lease_holds() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    store.write(report(lease, 50.0)).unwrap();
+    let shown = store.job(lease.job).progress.unwrap();
+    assert_eq!((shown.percent, shown.message.as_deref()), (50.0, Some("half way")));
+    store.finish(lease, completed("1")).unwrap();
+    assert_eq!(store.write(report(lease, 60.0)).unwrap_err(), Refusal::StaleLease);
+}
+
+#[test]
+fn progress_out_of_range_is_rejected_alone() {
+    let mut store = Store::fresh();
+    let [first, second] = [job(), NewJob { priority: 1, ..job() }].map(|new| store.running(new));
+    let committed = store.commit(&[report(first, 101.0), report(second, 100.0)]);
+    let [bad, good] = committed.answers.try_into().unwrap();
+    assert!(matches!(bad, Err(Refusal::Rejected(_))), "{bad:?}");
+    assert!(good.is_ok());
+    assert_eq!(store.job(first.job).progress, None);
+    assert_eq!(store.state(first.job), State::Running);
+}

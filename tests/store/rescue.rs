@@ -1,0 +1,116 @@
+//! Rescuing jobs whose worker is gone.
+
+use longshore::job::lease::Lease;
+use longshore::job::{Lane, NewJob, State};
+use longshore::store::{Moved, RescueScope, Write};
+
+use crate::kit::{LEASE, Store, job, lease, leased};
+
+fn rescue(store: &mut Store, scope: RescueScope, limit: u32) -> Moved {
+    store.shift(Write::Rescue { scope, limit })
+}
+
+fn running_in(store: &mut Store, lane: Lane) -> Lease {
+    store.submit(NewJob { lane, ..job() });
+    leased(store.write(lease("default", lane, 1))).remove(0).lease
+}
+
+#[test]
+fn a_job_comes_back_when_its_lease_runs_out_and_not_before() {
+    let mut store = Store::fresh();
+    let held = store.running(job());
+    let expires_at = store.now.plus(LEASE.duration());
+    store.pass(59);
+    let moved = rescue(&mut store, RescueScope::Expired, 10);
+    assert_eq!((moved.count, moved.next_at), (0, Some(expires_at)));
+    store.pass(1);
+    let moved = rescue(&mut store, RescueScope::Expired, 10);
+    assert_eq!((moved.count, moved.next_at), (1, None));
+    let job = store.job(held.job);
+    assert_eq!((job.state, job.attempt), (State::Queued, 1));
+    assert_eq!(job.failures.unwrap()[0].error.code, "lost");
+    let next = store.lease_next();
+    assert_eq!((next.attempt, next.lease.token.0), (2, 2));
+}
+
+#[test]
+fn leases_of_every_lane_run_out() {
+    let mut store = Store::fresh();
+    for lane in Lane::ALL {
+        running_in(&mut store, lane);
+    }
+    store.pass(60);
+    assert_eq!(rescue(&mut store, RescueScope::Expired, 10).count, 4);
+}
+
+#[test]
+fn after_a_crash_the_jobs_of_local_lanes_come_back_without_waiting() {
+    let mut store = Store::fresh();
+    let held = Lane::ALL.map(|lane| running_in(&mut store, lane));
+    store.reopen();
+    let moved = rescue(&mut store, RescueScope::Dead, 10);
+    assert_eq!(moved.count, 3);
+    assert_eq!(moved.next_at, Some(store.now.plus(LEASE.duration())));
+    let states = held.map(|lease| store.state(lease.job));
+    assert_eq!(states, [State::Queued, State::Queued, State::Queued, State::Running]);
+}
+
+#[test]
+fn no_more_are_rescued_at_once_than_the_limit() {
+    for scope in [RescueScope::Expired, RescueScope::Dead] {
+        let mut store = Store::fresh();
+        store.submit_all(vec![job(); 5]);
+        store.lease(5);
+        store.pass(60);
+        let counts = [2, 2, 2].map(|limit| rescue(&mut store, scope, limit).count);
+        assert_eq!(counts, [2, 2, 1]);
+    }
+}
+
+#[test]
+fn those_whose_lease_ran_out_first_are_rescued_first() {
+    let mut store = Store::fresh();
+    let first = store.running(job());
+    store.pass(1);
+    let second = store.running(job());
+    store.pass(60);
+    rescue(&mut store, RescueScope::Expired, 1);
+    assert_eq!(store.state(first.job), State::Queued);
+    assert_eq!(store.state(second.job), State::Running);
+}
+
+#[test]
+fn a_job_that_takes_its_worker_along_each_time_ends_as_failed() {
+    let mut store = Store::fresh();
+    let id = store.submit(NewJob { max_attempts: 3, ..job() });
+    for _ in 0..3 {
+        assert_eq!(store.lease_next().lease.job, id);
+        store.reopen();
+        rescue(&mut store, RescueScope::Dead, 10);
+    }
+    let job = store.job(id);
+    assert_eq!((job.state, job.attempt), (State::Failed, 3));
+    assert_eq!(job.error.unwrap().code, "lost");
+    assert_eq!(job.failures.unwrap().len(), 3);
+}
+
+#[test]
+fn a_job_that_may_run_once_is_not_run_again_after_a_crash() {
+    let mut store = Store::fresh();
+    let held = store.running(NewJob { at_most_once: true, ..job() });
+    store.reopen();
+    assert_eq!(rescue(&mut store, RescueScope::Dead, 10).count, 1);
+    let job = store.job(held.job);
+    assert_eq!(job.state, State::Failed);
+    assert_eq!(job.error.unwrap().code, "outcome_unknown");
+}
+
+#[test]
+fn a_job_that_was_to_stop_is_cancelled_when_it_is_rescued() {
+    let mut store = Store::fresh();
+    let held = store.running(job());
+    store.cancel(Write::Cancel(held.job));
+    store.reopen();
+    rescue(&mut store, RescueScope::Dead, 10);
+    assert_eq!(store.state(held.job), State::Cancelled);
+}
