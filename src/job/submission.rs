@@ -290,6 +290,11 @@ impl NewJob {
         if self.is_scheduled { State::Scheduled } else { State::Queued }
     }
 
+    /// When it may begin, if it is inserted at `now`.
+    pub fn due_at(&self, now: Timestamp) -> Timestamp {
+        if self.is_scheduled { self.run_at } else { now }
+    }
+
     /// The job as it stands right after its insertion as `id` at `now`.
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
@@ -302,7 +307,7 @@ impl NewJob {
             attempt: 0,
             max_attempts: self.max_attempts,
             created_at: now,
-            run_at: self.run_at,
+            run_at: self.due_at(now),
             started_at: None,
             finished_at: None,
             expires_at: self.expires_at,

@@ -97,7 +97,7 @@ impl Group<'_> {
             priority: job.priority.into(),
             max_attempts: job.max_attempts.into(),
             created_at: self.now.millis(),
-            run_at: job.run_at.millis(),
+            run_at: job.due_at(self.now).millis(),
             expires_at: job.expires_at.map(|at| at.millis()),
             at_most_once: job.at_most_once.into(),
             timeout_ms: job.timeout.millis(),
