@@ -17,6 +17,7 @@ mod idempotency;
 mod kit;
 mod lease;
 mod list;
+mod model;
 mod open;
 mod outcome;
 mod plans;

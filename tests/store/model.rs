@@ -1,0 +1,163 @@
+//! Any sequence of operations: the store beside a model in memory, compared after every group.
+//!
+//! More cases: `PROPTEST_CASES=2000 cargo test --test store model`.
+
+mod operation;
+mod table;
+mod table_time;
+mod table_worker;
+
+use std::time::Duration;
+
+use longshore::config::Config;
+use longshore::job::queue::Queue;
+use longshore::job::{BatchId, Job, JobError, JobId};
+use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
+use proptest::prelude::*;
+
+use crate::kit::Store;
+use operation::{Step, steps};
+use table::{MAX_QUEUES, Model};
+
+/// How many cases where `PROPTEST_CASES` does not say.
+const CASES: u32 = 64;
+const STEPS: usize = 40;
+
+fn config() -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
+        ProptestConfig::default().cases
+    } else {
+        CASES
+    };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_sequence_of_operations_leaves_what_the_model_says(steps in steps(STEPS)) {
+        Pair::fresh().walk(&steps);
+    }
+}
+
+/// The store and its model.
+struct Pair {
+    store: Store,
+    model: Model,
+}
+
+impl Pair {
+    fn fresh() -> Self {
+        let mut config = Config::default();
+        config.limits.max_queues = MAX_QUEUES;
+        let store = Store::configured(config);
+        let model = Model::new(store.now);
+        Self { store, model }
+    }
+
+    fn walk(mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Group { after_ms, operations } => {
+                    self.pass(*after_ms);
+                    self.model.begin();
+                    let writes: Vec<(Write, Result<Answer, Refusal>)> = operations
+                        .iter()
+                        .map(|operation| {
+                            let write = operation.write(&self.model);
+                            let expected = self.model.apply(&write);
+                            (write, expected)
+                        })
+                        .collect();
+                    self.compare_group(writes);
+                }
+                Step::Crash { after_ms } => {
+                    self.pass(*after_ms);
+                    self.store.reopen();
+                    self.model.begin();
+                    let write = Write::Rescue { scope: RescueScope::Dead, limit: 1_000 };
+                    let expected = self.model.apply(&write);
+                    self.compare_group(vec![(write, expected)]);
+                }
+            }
+        }
+        self.compare_all();
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.store.now = self.store.now.plus(Duration::from_millis(millis));
+        self.model.now = self.store.now;
+    }
+
+    /// Answers, moves and ended batches of one group, and the jobs that it moved.
+    fn compare_group(&mut self, writes: Vec<(Write, Result<Answer, Refusal>)>) {
+        let (writes, expected): (Vec<Write>, Vec<_>) = writes.into_iter().unzip();
+        let committed = self.store.commit(&writes);
+        for ((write, answer), expected) in writes.iter().zip(committed.answers).zip(expected) {
+            assert_eq!(plain_answer(answer), plain_answer(expected), "the answer to {write:?}");
+        }
+        let ended = self.model.close();
+        let mut told_ended = committed.ended_batches;
+        told_ended.sort_unstable();
+        assert_eq!(told_ended, ended, "ended batches after {writes:#?}");
+        let moves = sorted(&self.model.moves);
+        assert_eq!(sorted(&committed.changes), moves, "changes after {writes:#?}");
+        for id in moves.iter().map(|change| change.job) {
+            self.compare_job(id, &writes);
+        }
+    }
+
+    fn compare_job(&mut self, id: JobId, writes: &[Write]) {
+        let found = self.store.reads.job(id).unwrap().map(plain_job);
+        let expected = self.model.job(id).map(plain_job);
+        assert_eq!(found, expected, "job {id} after {writes:#?}");
+    }
+
+    fn compare_all(mut self) {
+        for id in (1..self.model.next_job).map(JobId) {
+            self.compare_job(id, &[]);
+        }
+        let filter = JobFilter { limit: 10_000, ..JobFilter::default() };
+        let listed = self.store.reads.jobs(&filter).unwrap().jobs;
+        let listed: Vec<JobId> = listed.iter().rev().map(|job| job.id).collect();
+        assert_eq!(listed, self.model.job_ids());
+        for id in (1..self.model.next_batch).map(BatchId) {
+            assert_eq!(self.store.reads.batch(id).unwrap(), self.model.batch(id), "batch {id}");
+        }
+        let queues = self.store.reads.queues(self.store.now).unwrap();
+        let queues: Vec<Queue> = queues.into_iter().map(plain_queue).collect();
+        assert_eq!(queues, self.model.queues());
+    }
+}
+
+/// Moves by job; those of one job in their order. Which job of a group moves first is free.
+fn sorted(changes: &[Change]) -> Vec<Change> {
+    let mut changes = changes.to_vec();
+    changes.sort_by_key(|change| change.job);
+    changes
+}
+
+/// An answer without the words that only people read.
+fn plain_answer(mut answer: Result<Answer, Refusal>) -> String {
+    match &mut answer {
+        Ok(Answer::Cancelled { running, .. }) => running.sort_unstable(),
+        Err(Refusal::Conflict { why, .. } | Refusal::Rejected(why)) => why.clear(),
+        _ => {}
+    }
+    format!("{answer:?}")
+}
+
+fn plain_job(mut job: Job) -> Job {
+    let plain = |error: JobError| JobError { message: String::new(), ..error };
+    job.error = job.error.map(plain);
+    for failure in job.failures.iter_mut().flatten() {
+        failure.error.message.clear();
+    }
+    job
+}
+
+/// Since when the oldest waits is told roughly only.
+fn plain_queue(queue: Queue) -> Queue {
+    Queue { oldest_queued_at: None, oldest_queued_age: None, ..queue }
+}

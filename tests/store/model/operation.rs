@@ -1,0 +1,237 @@
+//! What may be done, before it is known which jobs there are.
+
+use std::time::Duration;
+
+use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::outcome::{JobResult, Outcome};
+use longshore::job::queue::QueueChange;
+use longshore::job::roster::Order;
+use longshore::job::{BatchId, JobError, JobId, Json, Lane, NewJob, Progress, QueueName, Span};
+use longshore::store::{
+    Finish, IdempotencyKey, LeaseRequest, NewBatch, Renew, RescueScope, Submit, Write,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::table::Model;
+use crate::kit::job;
+
+/// One queue more than there may be.
+const QUEUES: [&str; 4] = ["default", "mail", "reports", "one-too-many"];
+const LANES: [Lane; 3] = [Lane::Async, Lane::Thread, Lane::Remote];
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Some operations at once, some time after the last.
+    Group { after_ms: u64, operations: Vec<Operation> },
+    /// The process dies, and another opens the database.
+    Crash { after_ms: u64 },
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Operation {
+    Submit { jobs: Vec<Draft>, key: Option<(u8, u8)>, is_batch: bool },
+    Lease { queue: &'static str, lane: Lane, limit: u32, secs: u64 },
+    Finish { lease: Recent, outcome: Outcome },
+    Renew { leases: Vec<Recent>, secs: u64 },
+    Report { lease: Recent, percent: u8 },
+    Cancel(Index),
+    CancelBatch(Index),
+    Retry(Index),
+    Delete(Index),
+    Stage { limit: u32 },
+    Expire { limit: u32 },
+    Rescue { limit: u32 },
+    Prune { jobs: Vec<Index>, secs: u64 },
+    Configure { queue: &'static str, paused: bool, max_running: Option<u32> },
+}
+
+/// One of the leases given out, more likely a late one: 0 is the last.
+type Recent = usize;
+
+/// What differs between jobs.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    queue: &'static str,
+    lane: Lane,
+    priority: i8,
+    delay_secs: u64,
+    expires_after_secs: Option<u64>,
+    max_attempts: u32,
+    at_most_once: bool,
+    tags: Vec<String>,
+    is_impossible: bool,
+}
+
+pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
+    let after_ms = prop_oneof![3 => 0..3_000_u64, 1 => 0..40_000_u64];
+    let group = (after_ms, vec(operation(), 1..8))
+        .prop_map(|(after_ms, operations)| Step::Group { after_ms, operations });
+    let crash = (0..3_000_u64).prop_map(|after_ms| Step::Crash { after_ms });
+    vec(prop_oneof![20 => group, 1 => crash], 1..count)
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let secs = || prop_oneof![Just(1_u64), Just(10), Just(60)];
+    let limit = || prop_oneof![3 => Just(100_u32), 1 => 0..4_u32];
+    prop_oneof![
+        6 => submit(),
+        8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs())
+            .prop_map(|(queue, lane, limit, secs)| Operation::Lease { queue, lane, limit, secs }),
+        12 => (recent(), outcome())
+            .prop_map(|(lease, outcome)| Operation::Finish { lease, outcome }),
+        2 => (vec(recent(), 0..4), secs())
+            .prop_map(|(leases, secs)| Operation::Renew { leases, secs }),
+        1 => (recent(), 0..120_u8)
+            .prop_map(|(lease, percent)| Operation::Report { lease, percent }),
+        3 => any::<Index>().prop_map(Operation::Cancel),
+        1 => any::<Index>().prop_map(Operation::CancelBatch),
+        3 => any::<Index>().prop_map(Operation::Retry),
+        3 => any::<Index>().prop_map(Operation::Delete),
+        2 => limit().prop_map(|limit| Operation::Stage { limit }),
+        1 => limit().prop_map(|limit| Operation::Expire { limit }),
+        1 => limit().prop_map(|limit| Operation::Rescue { limit }),
+        1 => (vec(any::<Index>(), 0..4), 0..5_u64)
+            .prop_map(|(jobs, secs)| Operation::Prune { jobs, secs }),
+        1 => (select(&QUEUES[..]), any::<bool>(), option::of(0..3_u32)).prop_map(
+            |(queue, paused, max_running)| Operation::Configure { queue, paused, max_running }
+        ),
+    ]
+}
+
+fn submit() -> impl Strategy<Value = Operation> {
+    let key = option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]));
+    (vec(draft(), 0..5), key, proptest::bool::weighted(0.3))
+        .prop_map(|(jobs, key, is_batch)| Operation::Submit { jobs, key, is_batch })
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let queue = prop_oneof![
+        8 => Just(QUEUES[0]), 3 => Just(QUEUES[1]), 2 => Just(QUEUES[2]), 1 => Just(QUEUES[3])
+    ];
+    let lane = prop_oneof![5 => Just(LANES[0]), 1 => Just(LANES[1]), 1 => Just(LANES[2])];
+    let tags = select(vec![vec![], vec!["a".to_string()], vec!["a".into(), "b".into()]]);
+    let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
+    let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
+    let limits = (1..4_u32, proptest::bool::weighted(0.15), proptest::bool::weighted(0.03));
+    (queue, lane, -2..3_i8, timing, limits, tags).prop_map(
+        |(queue, lane, priority, timing, limits, tags)| Draft {
+            queue,
+            lane,
+            priority,
+            delay_secs: timing.0,
+            expires_after_secs: timing.1,
+            max_attempts: limits.0,
+            at_most_once: limits.1,
+            is_impossible: limits.2,
+            tags,
+        },
+    )
+}
+
+fn recent() -> impl Strategy<Value = Recent> {
+    prop_oneof![6 => 0..4_usize, 1 => 0..100_usize]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let result = (0..2_u8, proptest::bool::weighted(0.1)).prop_map(|(value, truncated)| {
+        Outcome::Completed(JobResult { json: Json::trusted(value.to_string()), truncated })
+    });
+    let failure = (0..2_u8, any::<bool>(), option::weighted(0.3, 0..20_u64)).prop_map(
+        |(code, retryable, secs)| Outcome::Failed {
+            error: JobError::new(format!("code-{code}"), "it failed"),
+            retryable,
+            retry_in: secs.map(Span::from_secs),
+        },
+    );
+    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::Cancelled)]
+}
+
+fn queue_name(name: &str) -> QueueName {
+    name.parse().unwrap()
+}
+
+impl Operation {
+    /// The write that this is, with what the model knows of.
+    pub(super) fn write(&self, model: &Model) -> Write {
+        match self {
+            Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
+                jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
+                key: key.map(|(key, fingerprint)| IdempotencyKey {
+                    key: format!("key-{key}"),
+                    fingerprint: [fingerprint; 32],
+                }),
+                batch: is_batch.then_some(NewBatch { name: None }),
+            }),
+            Self::Lease { queue, lane, limit, secs } => Write::Lease(LeaseRequest {
+                order: Order { queue: queue_name(queue), lane: *lane, limit: *limit },
+                lease: Span::from_secs(*secs),
+            }),
+            Self::Finish { lease, outcome } => {
+                Write::Finish(Finish { lease: lease_of(model, *lease), outcome: outcome.clone() })
+            }
+            Self::Renew { leases, secs } => Write::Renew(Renew {
+                leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
+                lease: Span::from_secs(*secs),
+            }),
+            Self::Report { lease, percent } => Write::Report(
+                lease_of(model, *lease),
+                Progress { percent: f64::from(*percent), message: None },
+            ),
+            Self::Cancel(job) => Write::Cancel(job_of(model, job)),
+            Self::CancelBatch(batch) => {
+                // One more than there are.
+                Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
+            }
+            Self::Retry(job) => Write::Retry(job_of(model, job)),
+            Self::Delete(job) => Write::Delete(job_of(model, job)),
+            Self::Stage { limit } => Write::Stage { limit: *limit },
+            Self::Expire { limit } => Write::Expire { limit: *limit },
+            Self::Rescue { limit } => Write::Rescue { scope: RescueScope::Expired, limit: *limit },
+            Self::Prune { jobs, secs } => Write::Prune {
+                jobs: jobs.iter().map(|job| job_of(model, job)).collect(),
+                finished_before: model.now.minus(Duration::from_secs(*secs)),
+            },
+            Self::Configure { queue, paused, max_running } => Write::Configure {
+                queue: queue_name(queue),
+                change: QueueChange {
+                    paused: Some(*paused),
+                    max_running: max_running.map(Some),
+                    rate: None,
+                },
+            },
+        }
+    }
+}
+
+fn job_of(model: &Model, job: &Index) -> JobId {
+    // One more than there are.
+    JobId(1 + job.index(model.next_job as usize) as i64)
+}
+
+fn lease_of(model: &Model, recent: Recent) -> Lease {
+    let nobodys = Lease { job: JobId(1), token: LeaseToken(0) };
+    let count = model.leases.len();
+    if count == 0 { nobodys } else { model.leases[count - 1 - recent % count] }
+}
+
+impl Draft {
+    fn new_job(&self, model: &Model) -> NewJob {
+        let after = |secs| model.now.plus(Duration::from_secs(secs));
+        NewJob {
+            queue: queue_name(self.queue),
+            lane: self.lane,
+            priority: self.priority,
+            run_at: after(self.delay_secs),
+            is_scheduled: self.delay_secs > 0,
+            expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
+            max_attempts: self.max_attempts,
+            at_most_once: self.at_most_once,
+            tags: self.tags.clone(),
+            timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
+            ..job()
+        }
+    }
+}

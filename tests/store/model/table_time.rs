@@ -1,0 +1,79 @@
+//! What time brings to the jobs of the model.
+
+use longshore::job::outcome::Outcome;
+use longshore::job::{Job, JobError, JobId, Lane, State, Timestamp};
+use longshore::store::{Answer, Moved, RescueScope};
+
+use super::table::{Applied, Model};
+
+fn is_timed(job: &Job) -> bool {
+    matches!(job.state, State::Scheduled | State::Retrying)
+}
+
+/// When a job expires, if it still can.
+fn expiry(job: &Job) -> Option<Timestamp> {
+    let can = matches!(job.state, State::Scheduled | State::Queued) && job.started_at.is_none();
+    job.expires_at.filter(|_| can)
+}
+
+/// Of times and jobs, the first that are due.
+fn due(mut times: Vec<(Timestamp, JobId)>, now: Timestamp, limit: usize) -> Vec<JobId> {
+    times.retain(|(at, _)| *at <= now);
+    times.sort_unstable();
+    times.truncate(limit);
+    times.into_iter().map(|(_, id)| id).collect()
+}
+
+impl Model {
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.rows.values().map(|row| &row.job)
+    }
+
+    pub(super) fn stage(&mut self, limit: usize) -> Applied {
+        let times = self.jobs().filter(|job| is_timed(job)).map(|job| (job.run_at, job.id));
+        let due = due(times.collect(), self.now, limit);
+        for id in &due {
+            let finished_by = self.rows[id].finished_by.clone();
+            self.shift(*id, State::Queued);
+            // A failed attempt is known by its token even when the next is due.
+            self.rows.get_mut(id).unwrap().finished_by = finished_by;
+        }
+        let next_at = self.jobs().filter(|job| is_timed(job)).map(|job| job.run_at).min();
+        Ok(Answer::Moved(Moved { count: due.len(), next_at }))
+    }
+
+    pub(super) fn expire(&mut self, limit: usize) -> Applied {
+        let count = self.expire_due(limit);
+        let next_at = self.jobs().filter_map(expiry).min();
+        Ok(Answer::Moved(Moved { count, next_at }))
+    }
+
+    pub(super) fn expire_due(&mut self, limit: usize) -> usize {
+        let times = self.jobs().filter_map(|job| Some((expiry(job)?, job.id)));
+        let due = due(times.collect(), self.now, limit);
+        for id in &due {
+            self.call_off(*id, "expired");
+        }
+        due.len()
+    }
+
+    pub(super) fn rescue(&mut self, scope: RescueScope, limit: usize) -> Applied {
+        let running = self.rows.values().filter_map(|row| Some((row.lease_expires_at?, row)));
+        let ids = match scope {
+            RescueScope::Expired => {
+                due(running.map(|(at, row)| (at, row.job.id)).collect(), self.now, limit)
+            }
+            RescueScope::Dead => running
+                .filter(|(_, row)| row.job.lane != Lane::Remote)
+                .map(|(_, row)| row.job.id)
+                .collect(),
+        };
+        let lost = Outcome::Lost(JobError::new("lost", ""));
+        for id in &ids {
+            self.settle(*id, &lost);
+            self.rows.get_mut(id).unwrap().finished_by = None;
+        }
+        let next_at = self.rows.values().filter_map(|row| row.lease_expires_at).min();
+        Ok(Answer::Moved(Moved { count: ids.len(), next_at }))
+    }
+}

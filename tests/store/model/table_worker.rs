@@ -1,0 +1,211 @@
+//! What workers and clients do with single jobs of the model.
+
+use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
+use longshore::job::outcome::{Held, OUTCOME_UNKNOWN, Outcome, settle};
+use longshore::job::{BatchId, Failure, JobError, JobId, Progress, State};
+use longshore::store::{Answer, Finished, LeaseRequest, Refusal, Renew, Renewed};
+
+use super::table::{Applied, Model, Row};
+
+fn error(code: &str) -> Option<JobError> {
+    Some(JobError::new(code, ""))
+}
+
+impl Row {
+    fn holds(&self, lease: Lease) -> bool {
+        self.job.state == State::Running && self.token == lease.token.0
+    }
+
+    fn held(&self) -> Held {
+        Held {
+            job: self.job.id,
+            attempt: self.job.attempt,
+            max_attempts: self.job.max_attempts,
+            at_most_once: self.job.at_most_once,
+            cancel_requested: self.job.cancel_requested,
+            backoff: self.backoff,
+        }
+    }
+
+    /// Whether a finish under the latest token asks for what is so already.
+    fn repeats(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Completed(result) => self.job.result.as_ref() == Some(&result.json),
+            Outcome::Failed { error, .. } | Outcome::Lost(error) => {
+                self.failure.as_ref() == Some(error)
+            }
+            Outcome::Released => match &self.failure {
+                Some(error) => error.code == OUTCOME_UNKNOWN,
+                None => matches!(self.job.state, State::Queued | State::Cancelled),
+            },
+            Outcome::Cancelled => self.failure.is_none() && self.job.state == State::Cancelled,
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
+        self.expire_due(usize::MAX);
+        let order = &request.order;
+        let mut waiting: Vec<(i16, JobId)> = self
+            .rows
+            .values()
+            .map(|row| &row.job)
+            .filter(|job| job.state == State::Queued)
+            .filter(|job| job.queue == order.queue && job.lane == order.lane)
+            .map(|job| (-i16::from(job.priority), job.id))
+            .collect();
+        waiting.sort_unstable();
+        waiting.truncate(order.limit as usize);
+        let lease_expires_at = self.now.plus(request.lease.duration());
+        let mut leased = Vec::new();
+        for (_, id) in waiting {
+            self.shift(id, State::Running);
+            let row = self.rows.get_mut(&id).unwrap();
+            row.token += 1;
+            row.failure = None;
+            row.lease_expires_at = Some(lease_expires_at);
+            row.job.attempt += 1;
+            row.job.started_at = Some(self.now);
+            let lease = Lease { job: id, token: LeaseToken(row.token) };
+            self.leases.push(lease);
+            let job = &row.job;
+            leased.push(LeasedJob {
+                lease,
+                lease_expires_at,
+                kind: job.kind.clone(),
+                queue: job.queue.clone(),
+                lane: job.lane,
+                attempt: job.attempt,
+                max_attempts: job.max_attempts,
+                timeout: job.timeout,
+                batch: job.batch,
+                payload: job.payload.clone().unwrap(),
+            });
+        }
+        Ok(Answer::Leased(leased))
+    }
+
+    pub(super) fn finish(&mut self, lease: Lease, outcome: &Outcome) -> Applied {
+        let row = self.find(lease.job)?;
+        if row.holds(lease) {
+            let state = self.settle(lease.job, outcome);
+            return Ok(Answer::Finished(Finished::Accepted(state)));
+        }
+        let is_latest = row.token == lease.token.0 && row.token > 0;
+        let is_repeat = is_latest && row.job.state != State::Running && row.repeats(outcome);
+        // The promise behind it: a worker that lost the answer and asks again is told.
+        assert!(is_repeat || !is_latest || row.finished_by.as_ref() != Some(outcome));
+        if is_repeat { Ok(Answer::Finished(Finished::Repeated)) } else { Err(Refusal::StaleLease) }
+    }
+
+    /// Ends an attempt.
+    pub(super) fn settle(&mut self, id: JobId, outcome: &Outcome) -> State {
+        let now = self.now;
+        let row = self.rows.get_mut(&id).unwrap();
+        let settlement = settle(&row.held(), outcome, now);
+        if settlement.is_failure {
+            let own = match outcome {
+                Outcome::Failed { error, .. } => Some(error),
+                _ => settlement.error.as_ref(),
+            };
+            let error = own.unwrap().clone();
+            let failure = Failure { attempt: row.job.attempt, at: now, error: error.clone() };
+            row.job.failures.as_mut().unwrap().push(failure);
+            row.failure = Some(error);
+        }
+        row.job.attempt = settlement.attempt;
+        row.job.run_at = settlement.run_at.unwrap_or(row.job.run_at);
+        row.job.error = settlement.error;
+        if let Outcome::Completed(result) = outcome {
+            row.job.result = Some(result.json.clone());
+            row.job.result_truncated = result.truncated;
+        }
+        self.shift(id, settlement.state);
+        self.rows.get_mut(&id).unwrap().finished_by = Some(outcome.clone());
+        settlement.state
+    }
+
+    pub(super) fn renew(&mut self, renew: &Renew) -> Applied {
+        let until = self.now.plus(renew.lease.duration());
+        let mut renewed = Renewed::default();
+        for lease in &renew.leases {
+            let Some(row) = self.rows.get_mut(&lease.job).filter(|row| row.holds(*lease)) else {
+                continue;
+            };
+            let expires_at = row.lease_expires_at.unwrap().max(until);
+            row.lease_expires_at = Some(expires_at);
+            renewed.held.push((*lease, expires_at));
+            if row.job.cancel_requested {
+                renewed.cancelled.push(lease.job);
+            }
+        }
+        Ok(Answer::Renewed(renewed))
+    }
+
+    pub(super) fn report(&mut self, lease: Lease, progress: &Progress) -> Applied {
+        let row = self.rows.get_mut(&lease.job).filter(|row| row.holds(lease));
+        let row = row.ok_or(Refusal::StaleLease)?;
+        if progress.percent > 100.0 {
+            return Err(Refusal::Rejected(String::new()));
+        }
+        row.job.progress = Some(progress.clone());
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn cancel(&mut self, id: JobId) -> Applied {
+        let state = self.find(id)?.job.state;
+        if matches!(state, State::Completed | State::Failed) {
+            return Err(Refusal::Conflict { job: id, state, why: String::new() });
+        }
+        Ok(self.cancel_all(vec![id]))
+    }
+
+    pub(super) fn cancel_batch(&mut self, id: BatchId) -> Applied {
+        let jobs = self.batch_jobs(id)?;
+        Ok(self.cancel_all(jobs))
+    }
+
+    fn cancel_all(&mut self, jobs: Vec<JobId>) -> Answer {
+        let mut ended = 0;
+        let mut running = Vec::new();
+        for id in jobs {
+            match self.rows[&id].job.state {
+                State::Running => {
+                    self.rows.get_mut(&id).unwrap().job.cancel_requested = true;
+                    running.push(id);
+                }
+                State::Scheduled | State::Queued | State::Retrying => {
+                    self.call_off(id, "cancelled");
+                    ended += 1;
+                }
+                State::Completed | State::Failed | State::Cancelled => {}
+            }
+        }
+        Answer::Cancelled { ended, running }
+    }
+
+    pub(super) fn call_off(&mut self, id: JobId, code: &str) {
+        self.rows.get_mut(&id).unwrap().job.error = error(code);
+        self.shift(id, State::Cancelled);
+    }
+
+    pub(super) fn retry(&mut self, id: JobId) -> Applied {
+        let job = &self.find(id)?.job;
+        let state = job.state;
+        let is_early = matches!(state, State::Scheduled | State::Queued | State::Running);
+        if is_early || job.at_most_once && job.attempt > 0 {
+            return Err(Refusal::Conflict { job: id, state, why: String::new() });
+        }
+        self.shift(id, State::Queued);
+        let job = &mut self.rows.get_mut(&id).unwrap().job;
+        job.run_at = self.now;
+        job.expires_at = None;
+        job.max_attempts = job.max_attempts.max(job.attempt + 1);
+        job.error = None;
+        job.progress = None;
+        job.result = None;
+        job.result_truncated = false;
+        Ok(Answer::Done)
+    }
+}
