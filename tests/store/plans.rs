@@ -19,9 +19,9 @@ fn lookups() -> [(Write, &'static str, usize); 5] {
     let rescue = |scope| Write::Rescue { scope, limit: 10 };
     [
         (lease("default", Lane::Async, 10), "jobs_queued", 1),
-        // Two states each, and the time of the next.
-        (Write::Stage { limit: 10 }, "jobs_due", 3),
-        (Write::Expire { limit: 10 }, "jobs_expiring", 3),
+        // What is due, and the time of the next.
+        (Write::Stage { limit: 10 }, "jobs_due", 2),
+        (Write::Expire { limit: 10 }, "jobs_expiring", 2),
         (rescue(RescueScope::Expired), "jobs_leased", 2),
         (rescue(RescueScope::Dead), "jobs_leased", 2),
     ]

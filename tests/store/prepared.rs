@@ -68,3 +68,24 @@ fn the_keepers_statements_are_prepared_once_as_well() {
     }
     assert_eq!(statements.prepared(), Vec::<String>::new());
 }
+
+/// SQLite looks at a bound value that it compares with the condition of a partial index, and so
+/// prepares the statement anew, by itself, each time a value is bound. Diesel does not see that.
+#[test]
+fn no_frequent_statement_compares_a_state_with_a_bound_value() {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    live_once(&mut store);
+    store.commit(&[
+        Write::Stage { limit: 10 },
+        Write::Expire { limit: 10 },
+        Write::Rescue { scope: RescueScope::Expired, limit: 10 },
+        Write::Rescue { scope: RescueScope::Dead, limit: 10 },
+    ]);
+    store.writes().queue_loads().unwrap();
+    let on_jobs = |sql: &&String| sql.contains("jobs") && !sql.contains("queue_counts");
+    for sql in statements.run().iter().filter(on_jobs) {
+        let conditions = sql.split_once("WHERE").map_or("", |parts| parts.1).replace('`', "");
+        assert!(!conditions.contains("state = ?"), "{sql}");
+    }
+}

@@ -124,7 +124,8 @@ impl Group<'_> {
         let row: Option<HeldRow> = jobs::table
             .find(lease.job.0)
             .filter(jobs::lease_token.eq(lease.token.0))
-            .filter(jobs::state.eq(State::Running.code()))
+            // It runs. Not `state = ?`, which SQLite would prepare anew at every run.
+            .filter(jobs::lease_expires_at.is_not_null())
             .select(HeldRow::as_select())
             .first(self.connection)
             .optional()?;

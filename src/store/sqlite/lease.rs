@@ -32,7 +32,7 @@ const EXPIRE_AT_ONCE: u32 = 1_000;
 impl Group<'_> {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
         // What expired before it started must not start. One seek where there is none.
-        while self.expire_some(EXPIRE_AT_ONCE)? >= EXPIRE_AT_ONCE as usize {}
+        while self.expire_some(EXPIRE_AT_ONCE)? == EXPIRE_AT_ONCE as usize {}
         let order = &request.order;
         let Some(queue_id) = self.queue_ids.id(&order.queue) else {
             return Ok(Answer::Leased(Vec::new()));

@@ -10,7 +10,7 @@ use super::statement::statement;
 use super::transaction::Failure;
 use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings, Rate};
 use crate::job::{Lane, Span, State};
-use crate::store::schema::{jobs, queues};
+use crate::store::schema::queues;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, Refusal, StoreError};
 
@@ -40,6 +40,13 @@ statement! {
     ", rate_limit = " [rate_limit: Nullable<Integer> as Option<i64>]
     ", rate_period_ms = " [rate_period_ms: Nullable<Integer> as Option<i64>]
     " WHERE id = " [id: Integer as i64]
+}
+
+statement! {
+    /// `lease_expires_at > 0` holds for all and makes SQLite use the index on running jobs.
+    RemoteRunning -> (Integer, Integer) =
+    "SELECT queue_id, count(*) FROM jobs
+     WHERE state = 2 AND lease_expires_at > 0 AND lane = 3 GROUP BY queue_id"
 }
 
 /// The ids of all queues, both ways. Queues are never removed, so what is here stays true.
@@ -173,13 +180,7 @@ pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>,
         ))
         .load(connection)
         .map_err(Failure::from)?;
-    let running: Vec<(i64, i64)> = jobs::table
-        .filter(jobs::state.eq(State::Running.code()))
-        .filter(jobs::lane.eq(Lane::Remote.code()))
-        .group_by(jobs::queue_id)
-        .select((jobs::queue_id, diesel::dsl::count_star()))
-        .load(connection)
-        .map_err(Failure::from)?;
+    let running: Vec<(i64, i64)> = RemoteRunning {}.load(connection).map_err(Failure::from)?;
     let running: HashMap<i64, i64> = running.into_iter().collect();
     rows.into_iter()
         .map(|(id, name, settings)| {

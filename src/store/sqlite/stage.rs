@@ -6,17 +6,18 @@ use super::group::{Applied, Group, PlaceRow, Stop};
 use super::statement::statement;
 use crate::job::{State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable};
-use crate::store::{Answer, Moved};
+use crate::store::{Answer, Moved, state_of};
 
 statement! {
-    /// `state IN (0, 3)` is the condition of the index `jobs_due`, to the letter.
-    StageDue -> (Integer, Integer, Integer, Nullable<Integer>) =
+    /// `state IN (0, 3)` is the condition of the index `jobs_due`, to the letter. A state that is
+    /// bound would have SQLite look at it, and prepare the statement anew, at every run.
+    StageDue -> ((Integer, Integer, Integer, Nullable<Integer>), Integer) =
     "UPDATE jobs SET state = 1
      WHERE state IN (0, 3) AND id IN (
          SELECT id FROM jobs
-         WHERE state IN (0, 3) AND state = " [state: Integer as i64] " AND run_at <= " [now: Integer as i64]
+         WHERE state IN (0, 3) AND run_at <= " [now: Integer as i64]
     "    ORDER BY run_at LIMIT " [limit: Integer as i64]
-    ") RETURNING id, queue_id, lane, batch_id"
+    ") RETURNING id, queue_id, lane, batch_id, lease_token"
 }
 
 statement! {
@@ -25,17 +26,21 @@ statement! {
 }
 
 statement! {
-    /// The condition is that of the index `jobs_expiring`, to the letter.
-    ExpireDue -> (Integer, Integer, Integer, Nullable<Integer>) =
+    /// The condition is that of the index `jobs_expiring`, to the letter. Every lease looks here,
+    /// and mostly finds nothing.
+    ExpiringJobs -> ((Integer, Integer, Integer, Nullable<Integer>), Integer) =
+    "SELECT id, queue_id, lane, batch_id, state FROM jobs
+     WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1)
+         AND expires_at <= " [now: Integer as i64]
+    " ORDER BY expires_at LIMIT " [limit: Integer as i64]
+}
+
+statement! {
+    ExpireJob =
     "UPDATE jobs
-     SET state = 6, finished_at = " [finished_at: Integer as i64]
+     SET state = 6, finished_at = " [now: Integer as i64]
     ", error_code = 'expired', error_message = 'it had not started by its expires_at'
-     WHERE state IN (0, 1) AND id IN (
-         SELECT id FROM jobs
-         WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1)
-             AND state = " [state: Integer as i64] " AND expires_at <= " [now: Integer as i64]
-    "    ORDER BY expires_at LIMIT " [limit: Integer as i64]
-    ") RETURNING id, queue_id, lane, batch_id"
+     WHERE id = " [job: Integer as i64]
 }
 
 statement! {
@@ -46,14 +51,14 @@ statement! {
 
 impl Group<'_> {
     pub(super) fn stage(&mut self, limit: u32) -> Applied {
-        let mut count = 0;
-        for state in [State::Retrying, State::Scheduled] {
-            let now = self.now.millis();
-            let limit = i64::from(limit) - count as i64;
-            let update = StageDue { state: state.code(), now, limit };
-            let rows: Vec<PlaceRow> = update.load(self.connection)?;
-            count += rows.len();
-            self.all_moved(rows, state, State::Queued)?;
+        let update = StageDue { now: self.now.millis(), limit: limit.into() };
+        let rows: Vec<(PlaceRow, i64)> = update.load(self.connection)?;
+        let count = rows.len();
+        for (row, token) in rows {
+            // Only a lease raises the token, and what has been leased waits for another attempt.
+            let from = if token == 0 { State::Scheduled } else { State::Retrying };
+            let place = self.place(row)?;
+            self.moved(place, Some(from), Some(State::Queued));
         }
         let next_at: Option<i64> = NextDue {}.get_result(self.connection)?;
         let next_at = next_at.map(Timestamp::from_millis);
@@ -68,23 +73,15 @@ impl Group<'_> {
     }
 
     pub(super) fn expire_some(&mut self, limit: u32) -> Result<usize, Stop> {
-        let mut count = 0;
-        for state in [State::Queued, State::Scheduled] {
-            let now = self.now.millis();
-            let limit = i64::from(limit) - count as i64;
-            let update = ExpireDue { finished_at: now, state: state.code(), now, limit };
-            let rows: Vec<PlaceRow> = update.load(self.connection)?;
-            count += rows.len();
-            self.all_moved(rows, state, State::Cancelled)?;
+        let now = self.now.millis();
+        let query = ExpiringJobs { now, limit: limit.into() };
+        let rows: Vec<(PlaceRow, i64)> = query.load(self.connection)?;
+        let count = rows.len();
+        for (row, state) in rows {
+            ExpireJob { now, job: row.0 }.execute(self.connection)?;
+            let place = self.place(row)?;
+            self.moved(place, Some(state_of(state)?), Some(State::Cancelled));
         }
         Ok(count)
-    }
-
-    fn all_moved(&mut self, rows: Vec<PlaceRow>, from: State, to: State) -> Result<(), Stop> {
-        for row in rows {
-            let place = self.place(row)?;
-            self.moved(place, Some(from), Some(to));
-        }
-        Ok(())
     }
 }
