@@ -3,6 +3,7 @@
 use longshore::job::{BatchId, Job, JobId, Json, NewJob, State};
 use longshore::store::{JobFilter, NewBatch, Submit, Write};
 
+use crate::kit::sqlite::run;
 use crate::kit::{Store, completed, job, queue};
 
 fn all() -> JobFilter {
@@ -184,12 +185,32 @@ fn payloads_and_results_are_left_out_unless_asked_for() {
     }
 }
 
+/// A store with one rare job far below others. The ids between them are of jobs that are gone, for
+/// it is ids that the store's windows are made of.
+fn sparse_store() -> Store {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(NewJob { kind: "rare".into(), tags: vec!["rare".into()], ..job() });
+    let jump = "UPDATE sqlite_sequence SET seq = 1200000 WHERE name = 'jobs'";
+    run(&mut database.raw(), jump).unwrap();
+    store.submit_all(vec![job(); 300]);
+    store
+}
+
 #[test]
-fn a_rare_match_in_a_long_table_is_found_by_following_the_cursor() {
-    let mut store = Store::fresh();
-    let rare = store.submit(NewJob { kind: "rare".into(), queue: queue("rare"), ..job() });
-    // More than one page looks through, whatever the store's windows.
-    store.submit_all(vec![job(); 5_000]);
-    let sparse = JobFilter { kind: Some("rare".into()), ..all() };
-    assert_eq!(ids(&mut store, &sparse), [rare.0]);
+fn a_rare_match_far_below_is_found_over_pages_that_come_back_short() {
+    let mut store = sparse_store();
+    let rare = JobFilter { kind: Some("rare".into()), ..all() };
+    let (found, pages) = walk(&mut store, &rare);
+    assert_eq!(found, [1]);
+    assert!(pages > 2, "each page looks through a bounded part of the table");
+    let (found, pages) = walk(&mut store, &JobFilter { tag: Some("rare".into()), ..rare });
+    assert_eq!((found, pages), (vec![1], 1));
+}
+
+#[test]
+fn a_page_may_be_filled_from_both_sides_of_a_gap() {
+    let mut store = sparse_store();
+    let (found, _) = walk(&mut store, &JobFilter { limit: 299, ..all() });
+    let newest_first: Vec<i64> = (1_200_001..=1_200_300).rev().chain([1]).collect();
+    assert_eq!(found, newest_first);
 }
