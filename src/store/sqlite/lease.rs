@@ -15,6 +15,7 @@ statement! {
     LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text) =
     "UPDATE jobs
      SET state = 2, attempt = attempt + 1, lease_token = lease_token + 1,
+         progress_percent = NULL, progress_message = NULL,
          started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
     " WHERE state = 1 AND id IN (
          SELECT id FROM jobs

@@ -1,0 +1,55 @@
+//! How fast Longshore is, each figure as a ratio to a reference measured in the same run.
+//!
+//! `cargo bench --bench throughput` runs all; `-- --only submit,drain` picks. Everything is durable
+//! (`synchronous=FULL`) and on real files in the directory given by `TMPDIR`; the load generator
+//! runs in the same process and shares its cores.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a program that measures: it prints, and a measure that cannot be taken ends it"
+)]
+
+mod chat;
+mod disk;
+mod drain;
+mod latency;
+mod load;
+mod neighbours;
+mod report;
+mod server;
+mod submit;
+
+use report::Figure;
+
+type Measure = fn() -> Vec<Figure>;
+
+const MEASURES: [(&str, Measure); 7] = [
+    ("submit", submit::run),
+    ("drain", drain::run),
+    ("latency", latency::run),
+    ("slots", chat::slots),
+    ("chat", chat::run),
+    ("neighbours", neighbours::run),
+    ("status", neighbours::status),
+];
+
+fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
+    let is_wanted = |name: &str| match &only {
+        Some(only) => only.split(',').any(|wanted| wanted == name),
+        None => true,
+    };
+    let mut figures = Vec::new();
+    for (name, measure) in MEASURES {
+        if is_wanted(name) {
+            figures.extend(measure());
+        }
+    }
+    assert!(!figures.is_empty(), "--only takes {:?}", MEASURES.map(|(name, _)| name));
+    report::print_table(&figures);
+}

@@ -1,0 +1,100 @@
+//! What one load does to another.
+
+use std::time::{Duration, Instant};
+
+use longshore::config::Config;
+use longshore::job::Submission;
+use longshore::job::queue::QueueChange;
+
+use crate::load::{Connection, get, post};
+use crate::report::{Figure, Goal, quantile};
+use crate::{chat, drain, server};
+
+const BACKLOG: usize = 200_000;
+
+/// A backlog of 200,000 jobs is being worked off; how late does the first job of another queue
+/// start?
+pub fn run() -> Vec<Figure> {
+    let started = server::in_system(first_of_another_queue());
+    let what = "the first job of a queue, beside 200,000 waiting in another";
+    let goal = Some(Goal::AtMost(1.0));
+    vec![Figure::new("neighbours", what, (started * 1e3, "ms"), (20.0, "what it may take"), goal)]
+}
+
+async fn first_of_another_queue() -> f64 {
+    let directory = server::directory();
+    let config = Config { database: directory.path().join("bench.db"), ..Config::default() };
+    drain::fill(&config, "backlog", BACKLOG);
+    let running = server::start_in(directory, config);
+    let resume = QueueChange { paused: Some(false), ..QueueChange::default() };
+    let backlog = "backlog".parse().expect("a name");
+    running.handle().configure(backlog, resume).await.expect("it is resumed");
+    let mut connection = Connection::open(running.addr).await;
+    let mut worst: f64 = 0.0;
+    // Each time the first job of a queue that is new.
+    for number in 0..20_u64 {
+        let body = format!(r#"{{"kind":"stamp","queue":"q{number}","payload":{number}}}"#);
+        let began = Instant::now();
+        let (status, _) = connection.call(&post("/v1/jobs", "application/json", &body)).await;
+        assert_eq!(status, 202);
+        let started = loop {
+            let stamps = running.stamps.lock().expect("no panic").clone();
+            match stamps.iter().find(|(stamped, _)| *stamped == number) {
+                Some((_, at)) => break at.duration_since(began).as_secs_f64(),
+                None => actix_web::rt::time::sleep(Duration::from_millis(1)).await,
+            }
+        };
+        worst = worst.max(started);
+    }
+    let left = running.handle().queue("backlog".parse().expect("a name")).await;
+    let left = left.expect("it is read").expect("it is there").jobs.queued;
+    eprintln!("neighbours: {left} of the backlog were still waiting at the end");
+    assert!(left > 0, "the backlog was gone before the end");
+    running.server.stop();
+    worst
+}
+
+/// A blocking handler, a command and a thousand model calls run; how fast is a status?
+pub fn status() -> Vec<Figure> {
+    let mut samples = server::in_system(status_beside_load());
+    let p99 = quantile(&mut samples, 0.99) * 1e3;
+    let what = "GET /v1/jobs/{id} beside a blocking handler, a command and 1,000 model calls: p99";
+    let goal = Some(Goal::AtMost(1.0));
+    vec![Figure::new("status", what, (p99, "ms"), (20.0, "what it may take"), goal)]
+}
+
+async fn status_beside_load() -> Vec<f64> {
+    let (model, running) = chat::start(Duration::from_secs(1), 1_000).await;
+    let handle = running.handle();
+    let spin = Submission::new("spin", &()).expect("JSON");
+    let spinning = handle.submit(spin).await.expect("submitted");
+    let slow = Submission::new("command", &serde_json::json!({"name": "slow"})).expect("JSON");
+    let slow = handle.submit(slow).await.expect("submitted");
+    let calls = handle.submit_batch(None, vec![chat::question(); 5_000], None).await;
+    let calls = calls.expect("submitted").value;
+    let mut connection = Connection::open(running.addr).await;
+    let mut samples = Vec::new();
+    let mut id = 1;
+    while handle.batch(calls.id).await.expect("it is read").finished_at.is_none() {
+        for _ in 0..50 {
+            id = id % 5_000 + 1;
+            let began = Instant::now();
+            let (status, _) = connection.call(&get(&format!("/v1/jobs/{id}"))).await;
+            samples.push(began.elapsed().as_secs_f64());
+            assert_eq!(status, 200);
+            actix_web::rt::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    for beside in [spinning.id, slow.id] {
+        let job = handle.cancel(beside).await.expect("it is cancelled");
+        assert!(job.started_at.is_some(), "it did not run beside the calls");
+    }
+    eprintln!(
+        "status: {} samples, the model's peak was {}",
+        samples.len(),
+        model.stats().peak_running
+    );
+    running.server.stop();
+    model.stop().await;
+    samples
+}

@@ -1,0 +1,93 @@
+//! A server of the benchmark's own, in this process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, rt};
+use longshore::config::Config;
+use longshore::executor::{Context, HandlerError};
+use longshore::server::{Handle, Server};
+use tempfile::TempDir;
+
+/// When each job of kind `stamp` was started: the payload is its number.
+pub type Stamps = Arc<std::sync::Mutex<Vec<(u64, Instant)>>>;
+
+/// A running server with its HTTP front end.
+pub struct Running {
+    pub server: Server,
+    pub addr: SocketAddr,
+    pub stamps: Stamps,
+    _directory: TempDir,
+}
+
+impl Running {
+    pub fn handle(&self) -> Handle {
+        self.server.handle()
+    }
+}
+
+/// Where databases are made: the disk that is measured.
+pub fn directory() -> TempDir {
+    tempfile::tempdir_in(std::env::temp_dir()).expect("a directory")
+}
+
+/// Starts a server on a new database.
+pub fn start(config: Config) -> Running {
+    start_in(directory(), config)
+}
+
+/// Starts a server on the database in `directory`.
+pub fn start_in(directory: TempDir, config: Config) -> Running {
+    let config = Config { database: directory.path().join("bench.db"), ..config };
+    let stamps = Stamps::default();
+    let noted = Arc::clone(&stamps);
+    let server = Server::builder(config)
+        .handler("stamp", move |_: Context, number: u64| {
+            noted.lock().expect("no panic").push((number, Instant::now()));
+            async { Ok::<_, HandlerError>(()) }
+        })
+        .blocking_handler("spin", |context: Context, (): ()| {
+            let mut sum = 0_u64;
+            while !context.is_stopped() {
+                sum = (0..10_000).fold(sum, |sum, number| std::hint::black_box(sum ^ number));
+            }
+            Ok::<_, HandlerError>(sum)
+        })
+        .start()
+        .expect("the server starts");
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (front, addr) =
+        longshore::http::start(server.handle(), listen, empty_handlers).expect("it listens");
+    rt::spawn(front);
+    Running { server, addr, stamps, _directory: directory }
+}
+
+/// What submissions are compared with: the same server, answering without storing.
+fn empty_handlers(config: &mut ServiceConfig) {
+    config.route("/empty", web::post().to(empty)).route("/parse", web::post().to(parse));
+}
+
+/// Reads the body and answers an empty JSON object.
+async fn empty(_: web::Bytes) -> HttpResponse {
+    HttpResponse::Accepted().json(serde_json::json!({}))
+}
+
+/// Reads and parses the body as a submission, and answers.
+async fn parse(body: web::Bytes) -> HttpResponse {
+    match serde_json::from_slice::<longshore::job::Submission>(&body) {
+        Ok(_) => HttpResponse::Accepted().json(serde_json::json!({})),
+        Err(_) => HttpResponse::BadRequest().finish(),
+    }
+}
+
+/// Runs `work` inside an actix system.
+pub fn in_system<T>(work: impl Future<Output = T>) -> T {
+    rt::System::new().block_on(work)
+}
+
+/// Runs something that blocks beside the system.
+pub async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    rt::task::spawn_blocking(work).await.expect("it does not panic")
+}
