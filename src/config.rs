@@ -18,7 +18,7 @@ pub use limits::{Lanes, Limits};
 pub use load::{ConfigError, Overrides, load};
 
 use crate::job::problem::{Problem, escape};
-use crate::job::queue::{QueueName, QueueSettings, is_name};
+use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};
 use crate::job::submission::JobDefaults;
 use crate::job::time::Span;
 
@@ -116,9 +116,13 @@ impl Config {
         problems
     }
 
-    /// The settings with which a queue begins.
-    pub fn initial_settings(&self, queue: &QueueName) -> QueueSettings {
-        self.queues.get(queue).copied().unwrap_or(self.queue_defaults)
+    /// With which settings queues begin, and how many there may be.
+    pub fn queue_rules(&self) -> QueueRules {
+        QueueRules {
+            listed: self.queues.clone(),
+            others: self.queue_defaults,
+            max_queues: self.limits.max_queues,
+        }
     }
 }
 

@@ -101,8 +101,7 @@ impl Writer {
     }
 
     /// Tells the roster what the group is about to bring, so that leases can close the group:
-    /// workers that are done, and jobs that are new. Of a new queue the limits are not known yet;
-    /// its jobs are leased in the group that follows.
+    /// workers that are done, and jobs that are new.
     fn note_before(&mut self, writes: &[Write], replies: &[Reply]) {
         for reply in replies {
             if let Reply::Worker { queue, lane, .. } = reply {
@@ -114,7 +113,7 @@ impl Writer {
             let mut last: Option<(&QueueName, Lane)> = None;
             for job in submit.jobs.iter().filter(|job| !job.is_scheduled) {
                 let place = (&job.queue, job.lane);
-                if last != Some(place) && self.roster.knows(&job.queue) {
+                if last != Some(place) && self.roster.admits(&job.queue) {
                     self.roster.mark_ready(&job.queue, job.lane);
                 }
                 last = Some(place);

@@ -1,6 +1,7 @@
 //! A named line of jobs, with its own limits.
 
 use std::borrow::{Borrow, Cow};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -134,6 +135,24 @@ impl QueueSettings {
         }
         let (place, why) = self.rate?.problem()?;
         Some((format!("/rate{place}"), why))
+    }
+}
+
+/// With which settings queues begin, and how many there may be.
+#[derive(Debug, Clone, Default)]
+pub struct QueueRules {
+    /// Those of queues that the configuration names.
+    pub listed: BTreeMap<QueueName, QueueSettings>,
+    /// Those of all others.
+    pub others: QueueSettings,
+    /// How many queues there may be.
+    pub max_queues: usize,
+}
+
+impl QueueRules {
+    /// The settings with which a queue begins.
+    pub fn initial(&self, queue: &QueueName) -> QueueSettings {
+        self.listed.get(queue).copied().unwrap_or(self.others)
     }
 }
 

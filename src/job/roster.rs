@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use crate::job::lane::Lane;
-use crate::job::queue::{QueueLoad, QueueName, QueueSettings, Rate};
+use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings, Rate};
 use crate::job::time::Timestamp;
 
 /// A wish for leases: up to `limit` jobs of one queue in one lane.
@@ -93,16 +93,18 @@ pub struct Roster {
     queues: HashMap<QueueName, Entry>,
     /// The queues that may have queued jobs, by lane, those served last at the end.
     turns: [VecDeque<QueueName>; Lane::COUNT],
+    rules: QueueRules,
     is_draining: bool,
 }
 
 impl Roster {
     /// A roster of `workers` idle workers by lane, with the queues as they stand in the table.
-    pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>) -> Self {
+    pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>, rules: QueueRules) -> Self {
         let mut roster = Self {
             idle: workers,
             queues: HashMap::new(),
             turns: Default::default(),
+            rules,
             is_draining: false,
         };
         for queue in queues {
@@ -118,14 +120,15 @@ impl Roster {
     fn entry(&mut self, queue: &QueueName) -> &mut Entry {
         // Not `entry()`, which would want the name cloned each time.
         if !self.queues.contains_key(queue) {
-            self.queues.insert(queue.clone(), Entry::default());
+            let settings = self.rules.initial(queue);
+            self.queues.insert(queue.clone(), Entry { settings, ..Entry::default() });
         }
         self.queues.entry(queue.clone()).or_default()
     }
 
-    /// Whether this queue's limits are known.
-    pub fn knows(&self, queue: &QueueName) -> bool {
-        self.queues.contains_key(queue)
+    /// Whether this queue is known, or may be made.
+    pub fn admits(&self, queue: &QueueName) -> bool {
+        self.queues.contains_key(queue) || self.queues.len() < self.rules.max_queues
     }
 
     /// Notes a queue's limits.
@@ -280,7 +283,7 @@ mod tests {
     }
 
     fn roster(idle: u32, ready: &[&str]) -> Roster {
-        let mut roster = Roster::new([idle, 0, 0, 0], Vec::new());
+        let mut roster = Roster::new([idle, 0, 0, 0], Vec::new(), QueueRules::default());
         for queue in ready {
             roster.mark_ready(&name(queue), Lane::Async);
         }
@@ -326,7 +329,7 @@ mod tests {
 
     #[test]
     fn max_running_holds_over_all_lanes() {
-        let mut roster = Roster::new([4, 4, 0, 0], Vec::new());
+        let mut roster = Roster::new([4, 4, 0, 0], Vec::new(), QueueRules::default());
         let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
         roster.configure(&name("a"), settings);
         roster.mark_ready(&name("a"), Lane::Async);

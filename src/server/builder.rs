@@ -94,7 +94,8 @@ impl Builder {
         }
         let mut store = SqliteWrites::open(&config)?;
         rescue_dead(&mut store, &clock)?;
-        let roster = Roster::new(config.lanes.workers(), store.queue_loads()?);
+        let roster =
+            Roster::new(config.lanes.workers(), store.queue_loads()?, config.queue_rules());
         let parts = Parts {
             writes: Box::new(store),
             points: Box::new(SqliteReads::open(&config)?),

@@ -23,21 +23,13 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::config::Config;
 use crate::job::Timestamp;
-use crate::job::queue::{QueueLoad, QueueName, QueueSettings};
+use crate::job::queue::{QueueLoad, QueueRules};
 use crate::store::{Committed, StoreError, Write, WriteStore};
 use group::Group;
 use open::Lock;
 pub use open::MIN_SQLITE;
 use queue::QueueIds;
 pub use read::SqliteReads;
-
-/// With which settings queues begin, and how many there may be.
-#[derive(Debug, Clone, Default)]
-struct QueueRules {
-    listed: std::collections::BTreeMap<QueueName, QueueSettings>,
-    others: QueueSettings,
-    max_queues: usize,
-}
 
 /// The write connection. See [`WriteStore`].
 pub struct SqliteWrites {
@@ -99,11 +91,7 @@ impl SqliteWrites {
         let (mut connection, lock) = open::for_writing(&config.database)?;
         let queue_ids = QueueIds::read(&mut connection)
             .map_err(|error| open::failed(&config.database, &error))?;
-        let queue_rules = QueueRules {
-            listed: config.queues.clone(),
-            others: config.queue_defaults,
-            max_queues: config.limits.max_queues,
-        };
+        let queue_rules = config.queue_rules();
         Ok(Self { connection, queue_rules, queue_ids, _lock: lock })
     }
 }

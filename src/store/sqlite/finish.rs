@@ -13,13 +13,22 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, Finish, Finished, Refusal};
 
 statement! {
-    /// The frequent end: one guarded UPDATE.
-    CompleteJob -> (Integer, Integer, Integer, Nullable<Integer>) =
+    /// Whether a lease holds, and where its job stands. A look-up and a plain UPDATE cost less
+    /// than an UPDATE with RETURNING, for which SQLite makes a table in memory each time.
+    HeldPlace -> (Integer, Integer, Integer, Nullable<Integer>) =
+    "SELECT id, queue_id, lane, batch_id FROM jobs
+     WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
+    " AND state = 2"
+}
+
+statement! {
+    /// The frequent end, which needs no rules.
+    CompleteJob =
     "UPDATE jobs
      SET state = 4, finished_at = " [now: Integer as i64]
     ", lease_expires_at = NULL, cancel_requested = 0, error_code = NULL, error_message = NULL
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2 RETURNING id, queue_id, lane, batch_id"
+    " AND state = 2"
 }
 
 statement! {
@@ -104,9 +113,11 @@ impl Group<'_> {
     }
 
     fn complete(&mut self, lease: Lease, result: &JobResult) -> Result<Option<State>, Stop> {
-        let update = CompleteJob { now: self.now.millis(), job: lease.job.0, token: lease.token.0 };
-        let row: Option<PlaceRow> = update.get_result(self.connection).optional()?;
+        let (job, token) = (lease.job.0, lease.token.0);
+        let row: Option<PlaceRow> =
+            HeldPlace { job, token }.get_result(self.connection).optional()?;
         let Some(row) = row else { return Ok(None) };
+        CompleteJob { now: self.now.millis(), job, token }.execute(self.connection)?;
         let truncated = result.truncated.into();
         InsertResult { job: lease.job.0, truncated, result: result.json.as_str() }
             .execute(self.connection)?;

@@ -4,10 +4,9 @@ use diesel::connection::SimpleConnection;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
-use super::QueueRules;
 use super::queue::QueueIds;
 use super::transaction::Failure;
-use crate::job::queue::{QueueName, QueueSettings};
+use crate::job::queue::{QueueName, QueueRules, QueueSettings};
 use crate::job::{BatchId, JobId, Lane, State, Timestamp};
 use crate::store::{Answer, Change, Committed, Refusal, StoreError, Write, lane_of};
 

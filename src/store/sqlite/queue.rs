@@ -126,7 +126,7 @@ impl Group<'_> {
         if self.queue_ids.len() >= self.rules.max_queues {
             return Err(Refusal::TooManyQueues(self.rules.max_queues).into());
         }
-        let settings = self.rules.listed.get(name).copied().unwrap_or(self.rules.others);
+        let settings = self.rules.initial(name);
         let (paused, max_running, rate_limit, rate_period_ms) = row_of(&settings);
         let created_at = self.now.millis();
         let id: i64 = InsertQueue {
