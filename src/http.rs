@@ -79,6 +79,8 @@ pub fn start(
     .backlog(BACKLOG)
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_TIMEOUT)
+    // A client that has gone away no longer waits.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(STOP_GRACE_SECS)
     .disable_signals()
     .listen(listener)?

@@ -114,9 +114,9 @@ pub struct Job {
     /// Its input; left out of lists unless asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Json>,
-    /// What it gave; left out of lists unless asked for.
-    #[serde(default)]
-    pub result: Option<Json>,
+    /// What it gave, `null` while it has not; left out of lists unless asked for.
+    #[serde(default, deserialize_with = "queue::named", skip_serializing_if = "Option::is_none")]
+    pub result: Option<Option<Json>>,
     /// Whether the result was cut to `max_result_bytes`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub result_truncated: bool,
@@ -131,4 +131,11 @@ pub struct Job {
     pub tags: Vec<String>,
     /// Its batch, if it is in one.
     pub batch: Option<BatchId>,
+}
+
+impl Job {
+    /// Its result, if it has one and it was not left out.
+    pub fn given(&self) -> Option<&Json> {
+        self.result.as_ref()?.as_ref()
+    }
 }

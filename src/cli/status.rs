@@ -96,7 +96,7 @@ fn said_of_the_end(job: &Job) -> Vec<Line> {
     if let Some(payload) = &job.payload {
         lines.push(("payload", show::plain(payload.as_str())));
     }
-    if let Some(result) = &job.result {
+    if let Some(result) = job.given() {
         let cut = if job.result_truncated { " (cut)" } else { "" };
         lines.push(("result", format!("{}{cut}", show::plain(result.as_str()))));
     }

@@ -47,7 +47,7 @@ pub(super) async fn wait_and_print(
         output.json(&reply.json)?;
     } else if reply.value.state == State::Completed {
         let null = Json::null();
-        output.json(reply.value.result.as_ref().unwrap_or(&null))?;
+        output.json(reply.value.given().unwrap_or(&null))?;
         if reply.value.result_truncated {
             output.note(format_args!("the result of job {id} is too large and was cut"));
         }

@@ -172,7 +172,7 @@ pub struct QueueChange {
 }
 
 /// Tells a field that is `null` from one that is not there.
-fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(super) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
@@ -239,7 +239,7 @@ pub struct Queue {
     pub settings: QueueSettings,
     /// Its jobs by state.
     pub jobs: StateCounts,
-    /// Since when the queued job that was due first waits.
+    /// Since when the oldest of the jobs that are next in line, by lane and priority, waits.
     pub oldest_queued_at: Option<Timestamp>,
     /// How long that is.
     pub oldest_queued_age: Option<Span>,

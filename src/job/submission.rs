@@ -315,7 +315,7 @@ impl NewJob {
             at_most_once: self.at_most_once,
             cancel_requested: false,
             payload: Some(self.payload.clone()),
-            result: None,
+            result: Some(None),
             result_truncated: false,
             error: None,
             failures: Some(Vec::new()),

@@ -15,7 +15,7 @@ fn a_job_that_ended_or_waits_for_its_next_attempt_is_queued_at_once() {
         store.write(Write::Retry(id)).unwrap();
         let job = store.job(id);
         assert_eq!((job.state, job.run_at), (State::Queued, store.now));
-        assert_eq!((job.finished_at, job.error, job.result), (None, None, None));
+        assert_eq!((job.finished_at, job.error, job.result), (None, None, Some(None)));
         assert_eq!(store.lease_next().attempt, 2);
     }
 }
@@ -104,7 +104,7 @@ fn a_retry_starts_with_no_progress_and_keeps_the_history() {
     assert_eq!(job.progress, None);
     assert_eq!(job.failures.unwrap().len(), 1);
     store.finish(second, completed("2")).unwrap();
-    assert_eq!(store.job(lease.job).result.unwrap().as_str(), "2");
+    assert_eq!(store.job(lease.job).given().unwrap().as_str(), "2");
 }
 
 #[test]

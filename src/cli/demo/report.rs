@@ -15,8 +15,8 @@ use crate::job::{Job, Json, State};
 pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliError> {
     output.line("")?;
     for job in jobs {
-        let read = |json: &Option<Json>| json.as_ref().and_then(|json| json.read::<Value>().ok());
-        let (payload, result) = (read(&job.payload), read(&job.result));
+        let read = |json: Option<&Json>| json.and_then(|json| json.read::<Value>().ok());
+        let (payload, result) = (read(job.payload.as_ref()), read(job.given()));
         let question = payload.as_ref().map(question_of).unwrap_or_default();
         output.line(format_args!("{}", output.paint(Colour::Dim, show::plain(question))))?;
         let answer = match (result.as_ref().and_then(answer_of), &job.error) {

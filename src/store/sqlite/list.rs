@@ -6,7 +6,7 @@ use diesel::sqlite::SqliteConnection;
 
 use super::read::JobRow;
 use super::transaction::Failure;
-use crate::job::{JobId, Json, State};
+use crate::job::{Job, JobId, Json, State};
 use crate::store::schema::{job_tags, jobs, queues, results};
 use crate::store::sql_types::Bool;
 use crate::store::{JobFilter, JobPage};
@@ -35,13 +35,14 @@ pub(super) fn page(
     for _ in 0..MAX_WINDOWS {
         let from = if is_indexed(filter) { 1 } else { (before - WINDOW).max(1) };
         let wanted = limit - page.jobs.len();
-        let rows = window(connection, filter, from, before, wanted)?;
-        let is_full = rows.len() == wanted;
-        for row in rows {
-            page.jobs.push(job_of(row)?);
+        // One more than is wanted tells whether there is a next page.
+        let rows = window(connection, filter, from, before, wanted + 1)?;
+        let has_more = rows.len() > wanted;
+        for row in rows.into_iter().take(wanted) {
+            page.jobs.push(job_of(row, filter)?);
         }
-        if is_full {
-            page.next = page.jobs.last().map(|job| job.id).filter(|last| last.0 > 1);
+        if has_more {
+            page.next = page.jobs.last().map(|job| job.id);
             return Ok(page);
         }
         if from == 1 {
@@ -110,27 +111,25 @@ fn window(
             let rows: Vec<(JobRow, String)> = query.select(core).load(connection)?;
             rows.into_iter().map(|(row, queue)| (row, queue, None, None, None)).collect()
         }
-        (with_payload, with_result) => {
+        _ => {
             let (payload, result) = (jobs::payload.nullable(), results::result.nullable());
-            let rows: Vec<Row> = query
+            query
                 .select((core.0, core.1, payload, result, results::truncated.nullable()))
-                .load(connection)?;
-            let keep = |mut row: Row| {
-                row.2 = row.2.filter(|_| with_payload);
-                row.3 = row.3.filter(|_| with_result);
-                row.4 = row.4.filter(|_| with_result);
-                row
-            };
-            rows.into_iter().map(keep).collect()
+                .load(connection)?
         }
     };
     Ok(rows)
 }
 
-fn job_of((row, queue, payload, result, truncated): Row) -> Result<crate::job::Job, Failure> {
+fn job_of(row: Row, filter: &JobFilter) -> Result<Job, Failure> {
+    let (row, queue, payload, result, truncated) = row;
     let mut job = row.into_job(&queue)?;
-    job.payload = payload.map(Json::trusted);
-    job.result = result.map(Json::trusted);
-    job.result_truncated = truncated == Some(1);
+    if filter.with_payload {
+        job.payload = payload.map(Json::trusted);
+    }
+    if filter.with_result {
+        job.result = Some(result.map(Json::trusted));
+        job.result_truncated = truncated == Some(1);
+    }
     Ok(job)
 }

@@ -191,7 +191,7 @@ impl SqliteReads {
         let Some((row, queue, payload, result, truncated)) = row else { return Ok(None) };
         let mut job = row.into_job(&queue)?;
         job.payload = Some(Json::trusted(payload));
-        job.result = result.map(Json::trusted);
+        job.result = Some(result.map(Json::trusted));
         job.result_truncated = truncated == Some(1);
         // A first attempt that runs, or that ended well, has no history. The error does not tell:
         // a retry and a release take it away.

@@ -12,7 +12,8 @@ use crate::store::sql_types::{Binary, Float, Integer, Nullable, Text};
 use crate::store::{Answer, IdempotencyKey, Refusal, Submit, Submitted};
 
 statement! {
-    InsertJob<'a> -> Integer =
+    /// Without RETURNING, for which SQLite makes a table in memory each time.
+    InsertJob<'a> =
     "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
          expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,
          backoff_max_ms, backoff_jitter, batch_id, tags, kind, payload)
@@ -25,8 +26,11 @@ statement! {
     ", " [backoff_max_ms: Integer as i64] ", " [backoff_jitter: Float as f64]
     ", " [batch_id: Nullable<Integer> as Option<i64>]
     ", " [tags: Nullable<Text> as Option<&'a str>]
-    ", " [kind: Text as &'a str] ", " [payload: Text as &'a str]
-    ") RETURNING id"
+    ", " [kind: Text as &'a str] ", " [payload: Text as &'a str] ")"
+}
+
+statement! {
+    LastInsertId -> Integer = "SELECT last_insert_rowid()"
 }
 
 statement! {
@@ -90,7 +94,7 @@ impl Group<'_> {
         let queue_id = self.queue_id(&job.queue)?;
         let tags = tags_text(&job.tags);
         let state = job.state();
-        let id: i64 = InsertJob {
+        InsertJob {
             state: state.code(),
             lane: job.lane.code(),
             queue_id,
@@ -110,7 +114,8 @@ impl Group<'_> {
             kind: &job.kind,
             payload: job.payload.as_str(),
         }
-        .get_result(self.connection)?;
+        .execute(self.connection)?;
+        let id: i64 = LastInsertId {}.get_result(self.connection)?;
         for tag in &job.tags {
             InsertTag { tag, job_id: id }.execute(self.connection)?;
         }

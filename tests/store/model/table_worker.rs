@@ -30,7 +30,7 @@ impl Row {
     /// Whether a finish under the latest token asks for what is so already.
     fn repeats(&self, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::Completed(result) => self.job.result.as_ref() == Some(&result.json),
+            Outcome::Completed(result) => self.job.given() == Some(&result.json),
             Outcome::Failed { error, .. } | Outcome::Lost(error) => {
                 self.failure.as_ref() == Some(error)
             }
@@ -118,7 +118,7 @@ impl Model {
         row.job.run_at = settlement.run_at.unwrap_or(row.job.run_at);
         row.job.error = settlement.error;
         if let Outcome::Completed(result) = outcome {
-            row.job.result = Some(result.json.clone());
+            row.job.result = Some(Some(result.json.clone()));
             row.job.result_truncated = result.truncated;
         }
         self.shift(id, settlement.state);
@@ -204,7 +204,7 @@ impl Model {
         job.max_attempts = job.max_attempts.max(job.attempt + 1);
         job.error = None;
         job.progress = None;
-        job.result = None;
+        job.result = Some(None);
         job.result_truncated = false;
         Ok(Answer::Done)
     }
