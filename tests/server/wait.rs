@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::kit::{Server, Setup, echo, sleep, with};
+use crate::kit::{Connection, Server, Setup, echo, eventually, sleep, with};
 
 #[test]
 fn a_submission_that_prefers_to_wait_is_answered_with_the_end() {
@@ -27,18 +27,21 @@ fn a_submission_whose_wait_ends_first_is_accepted() {
 fn an_accepted_job_is_never_answered_with_an_error_for_want_of_a_place_to_wait() {
     let server = Setup::new().config("limits.max_waits = 1").start();
     let held = server.submit(&sleep("1h"));
-    let mut waiting = server.connect();
-    let path = format!("GET /v1/jobs/{held}?wait=60s HTTP/1.1\r\nhost: {}\r\n\r\n", server.addr());
-    waiting.send(path).unwrap();
-    // Refused once the only place is taken.
-    crate::kit::eventually("the place is taken", || {
+    let (path, addr) = (format!("/v1/jobs/{held}?wait=60s"), server.addr());
+    let waiting = std::thread::spawn(move || {
+        eventually("the place is free", || {
+            let answer = Connection::open(addr).unwrap().request("GET", &path, &[], b"").unwrap();
+            (answer.status != 503).then_some(answer)
+        })
+    });
+    eventually("the place is taken", || {
         let refused = server.get(&format!("/v1/jobs/{held}?wait=0s"));
         (refused.status == 503).then(|| assert!(refused.header("retry-after").is_some()))
     });
     let answer = server.post_with("/v1/jobs", &[("prefer", "wait=5")], &echo(1));
     let id = answer.expect(202)["id"].as_i64().unwrap();
     server.act(&format!("/v1/jobs/{held}/cancel")).expect(200);
-    assert_eq!(waiting.answer().unwrap().expect(200)["state"], "cancelled");
+    assert_eq!(waiting.join().unwrap().expect(200)["state"], "cancelled");
     assert_eq!(server.finished(id)["state"], "completed");
 }
 
