@@ -89,9 +89,11 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
 }
 
 fn status_of(body: &[u8]) -> StatusCode {
-    match serde_json::from_slice::<IgnoredAny>(body) {
-        Ok(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Err(_) => StatusCode::BAD_REQUEST,
+    // As text, for what is passed over in bytes may be no UTF-8.
+    let text = std::str::from_utf8(body).ok();
+    match text.map(serde_json::from_str::<IgnoredAny>) {
+        Some(Ok(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 
