@@ -8,6 +8,7 @@
 
 mod batches;
 mod cancel;
+mod crash;
 mod health;
 mod idempotency;
 mod kit;
