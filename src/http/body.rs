@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -23,21 +23,34 @@ pub(super) enum Form {
     Lines,
 }
 
-/// Reads a body whole.
-pub(super) async fn read(payload: Payload, max_bytes: usize) -> Result<Bytes, Rejection> {
+/// Reads a body whole. One whose head says that it is too large is not read at all.
+pub(super) async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    max_bytes: usize,
+) -> Result<Bytes, Rejection> {
+    let too_large = || {
+        let detail = format!("the body is larger than {max_bytes} bytes");
+        Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    };
+    if told_length(request).is_some_and(|length| length > max_bytes as u64) {
+        return Err(too_large());
+    }
     let body = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(max_bytes));
     match body.await {
         Ok(Ok(Ok(bytes))) => Ok(bytes),
         Ok(Ok(Err(error))) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
-        Ok(Err(_)) => {
-            let detail = format!("the body is larger than {max_bytes} bytes");
-            Err(Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail))
-        }
+        Ok(Err(_)) => Err(too_large()),
         Err(_) => {
             let detail = format!("the body took longer than {} s", BODY_TIMEOUT.as_secs());
             Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail))
         }
     }
+}
+
+/// How long the body is, if the head tells.
+fn told_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// In what form the body comes, by its media type.
@@ -76,9 +89,11 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
 }
 
 fn status_of(body: &[u8]) -> StatusCode {
-    match serde_json::from_slice::<IgnoredAny>(body) {
-        Ok(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Err(_) => StatusCode::BAD_REQUEST,
+    // As text, for what is passed over in bytes may be no UTF-8.
+    let text = std::str::from_utf8(body).ok();
+    match text.map(serde_json::from_str::<IgnoredAny>) {
+        Some(Ok(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -43,7 +43,7 @@ struct Page {
 
 async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
     let form = body::form(&request)?;
-    let body = body::read(payload, handle.config().limits.max_body_bytes).await?;
+    let body = body::read(&request, payload, handle.config().limits.max_body_bytes).await?;
     let key = key::of(&request, &body)?;
     match form {
         Form::Lines => submit_lines(&handle, &body, key).await,
@@ -64,7 +64,8 @@ async fn submit_one(
     let wait = prefer::wait(request, None)?;
     let mut job = handle.submit_keyed(submission, key).await?.value;
     if let Some(span) = wait {
-        job = handle.wait(job.id, span).await?;
+        // The job is accepted, so that not even a wait that is refused makes this an error.
+        job = handle.wait(job.id, span).await.unwrap_or(job);
         if job.state.is_final() {
             let applied = ("preference-applied", format!("wait={}", span.as_secs()));
             return Ok(HttpResponse::Ok().insert_header(applied).json(&job));

@@ -1,0 +1,71 @@
+//! Batches.
+
+use serde_json::json;
+
+use crate::kit::{Server, echo, pointers, sleep, with};
+
+#[test]
+fn a_batch_counts_its_jobs_and_ends_with_the_last_of_them() {
+    let server = Server::start();
+    let delayed = with(echo(2), &json!({"delay": "300ms"}));
+    let answer =
+        server.post("/v1/batches", &json!({"name": "night ü", "jobs": [echo(1), delayed]}));
+    let batch = answer.expect(202);
+    assert_eq!(answer.header("location"), Some("/v1/batches/1"));
+    assert_eq!((&batch["name"], &batch["total"]), (&json!("night ü"), &json!(2)));
+    assert_eq!(batch["counts"]["scheduled"], 1);
+    assert_eq!(batch["finished_at"], json!(null));
+    let batch = server.get("/v1/batches/1?wait=30s").expect(200);
+    assert_eq!(batch["counts"]["completed"], 2, "{batch}");
+    assert!(batch["finished_at"].is_string());
+    assert_eq!(server.job(1)["batch"], 1);
+    // A final job that is deleted still counts.
+    assert_eq!(server.delete("/v1/jobs/1").status, 204);
+    assert_eq!(server.get("/v1/batches/1").expect(200)["counts"]["completed"], 2);
+}
+
+#[test]
+fn a_batch_is_cancelled_whole() {
+    let server = Server::start();
+    let delayed = with(echo(2), &json!({"delay": "1h"}));
+    server.post("/v1/batches", &json!({"jobs": [echo(1), delayed, sleep("1h")]})).expect(202);
+    server.finished(1);
+    server.reaches(3, "running");
+    let batch = server.act("/v1/batches/1/cancel").expect(200);
+    assert_eq!(batch["counts"]["cancelled"].as_i64().unwrap().max(1), 1, "{batch}");
+    let batch = server.get("/v1/batches/1?wait=30s").expect(200);
+    assert_eq!(batch["counts"]["cancelled"], 2);
+    assert_eq!(batch["counts"]["completed"], 1);
+    assert!(batch["finished_at"].is_string());
+    let again = server.act("/v1/batches/1/cancel").expect(200);
+    assert_eq!(again["counts"], batch["counts"]);
+}
+
+#[test]
+fn a_batch_that_ends_by_a_retry_is_open_again() {
+    let server = Server::start();
+    server.post("/v1/batches", &json!({"jobs": [echo(1)]})).expect(202);
+    server.get("/v1/batches/1?wait=30s").expect(200);
+    server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
+    server.act("/v1/jobs/1/retry").expect(200);
+    let batch = server.get("/v1/batches/1").expect(200);
+    assert_eq!((&batch["finished_at"], &batch["counts"]["queued"]), (&json!(null), &json!(1)));
+}
+
+#[test]
+fn a_bad_batch_is_refused_whole_with_its_place() {
+    let server = Server::start();
+    let jobs = json!([echo(1), {"kind": "echo", "priority": 101}]);
+    let answer = server.post("/v1/batches", &json!({"jobs": jobs}));
+    answer.problem(422);
+    assert_eq!(pointers(&answer), ["/jobs/1/priority"]);
+    let answer =
+        server.post("/v1/batches", &json!({"name": "x".repeat(10_000), "jobs": [echo(1)]}));
+    answer.problem(422);
+    assert_eq!(pointers(&answer), ["/name"]);
+    server.post("/v1/batches", &json!({"jobs": []})).problem(422);
+    server.post("/v1/batches", &json!([echo(1)])).problem(422);
+    server.get("/v1/batches/1").problem(404);
+    server.act("/v1/batches/1/cancel").problem(404);
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], json!([]));
+}

@@ -1,0 +1,106 @@
+//! Cancelling.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::kit::target::Target;
+use crate::kit::{LONG, Server, Setup, echo, eventually, sleep, with};
+
+fn cancel(server: &Server, id: i64) -> serde_json::Value {
+    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200)
+}
+
+#[test]
+fn a_job_that_waits_is_cancelled_at_once() {
+    let server = Server::start();
+    let id = server.submit(&with(echo(1), &json!({"delay": "1h"})));
+    let job = cancel(&server, id);
+    assert_eq!(job["state"], "cancelled");
+    assert_eq!(job["error"]["code"], "cancelled");
+    assert!(job["finished_at"].is_string());
+    assert_eq!(job["started_at"], json!(null));
+    // Once more asks for what is so already.
+    assert_eq!(cancel(&server, id), job);
+}
+
+#[test]
+fn a_job_that_has_ended_is_not_cancelled() {
+    let server = Server::start();
+    let id = server.run(&echo(1))["id"].as_i64().unwrap();
+    let answer = server.act(&format!("/v1/jobs/{id}/cancel"));
+    assert!(answer.problem(409).contains("completed"), "{answer:?}");
+    server.act("/v1/jobs/99/cancel").problem(404);
+    server.act("/v1/jobs/x/cancel").problem(404);
+}
+
+#[test]
+fn a_sleeping_job_stops_at_once() {
+    let server = Server::start();
+    let id = server.submit(&sleep("1h"));
+    server.reaches(id, "running");
+    let began = Instant::now();
+    cancel(&server, id);
+    let job = server.finished(id);
+    assert_eq!(job["state"], "cancelled");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn cancelling_a_call_closes_its_connection() {
+    let server = Server::start();
+    let (tell, told) = mpsc::channel();
+    let target = Target::start(move |caller, _| {
+        tell.send("called").unwrap();
+        caller.closed();
+        tell.send("closed").unwrap();
+    });
+    let id = server.submit(&json!({"kind": "http", "payload": {"url": target.url("/")}}));
+    assert_eq!(told.recv_timeout(LONG), Ok("called"));
+    cancel(&server, id);
+    assert_eq!(told.recv_timeout(LONG), Ok("closed"));
+    assert_eq!(server.finished(id)["state"], "cancelled");
+}
+
+#[test]
+fn cancelling_a_command_ends_its_process_group() {
+    let script =
+        "trap '' TERM; sleep 1000 & echo $$ $! > pids.new; mv pids.new pids; wait; sleep 1000";
+    let setup = Setup::new();
+    let directory = setup.directory().display().to_string();
+    let config = format!(
+        "[commands.stubborn]\nargv = ['/bin/sh', '-c', \"{script}\"]\ncwd = '{directory}'\nenv = {{ PATH = '/usr/bin:/bin' }}"
+    );
+    let server = setup.config(config).start();
+    let id = server.submit(&json!({"kind": "command", "payload": {"name": "stubborn"}}));
+    let pids = server.directory().join("pids");
+    let text = eventually("the command runs", || std::fs::read_to_string(&pids).ok());
+    let pids: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    assert_eq!(pids.len(), 2);
+    cancel(&server, id);
+    assert_eq!(server.finished(id)["state"], "cancelled");
+    for pid in pids {
+        eventually("the process is gone", || is_gone(&pid).then_some(()));
+    }
+}
+
+/// A process that nobody has reaped yet is gone as well.
+fn is_gone(pid: &str) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')),
+        Err(_) => true,
+    }
+}
+
+#[test]
+fn a_job_between_two_attempts_is_cancelled_at_once() {
+    let server = Server::start();
+    let target = Target::start(|caller, _| caller.answer("500 Internal", "", ""));
+    let call = json!({"kind": "http", "payload": {"url": target.url("/")}});
+    let id = server.submit(&with(call, &json!({"backoff": {"initial": "1h"}})));
+    server.reaches(id, "retrying");
+    let job = cancel(&server, id);
+    assert_eq!(job["state"], "cancelled");
+    assert_eq!(job["failures"].as_array().unwrap().len(), 1);
+}

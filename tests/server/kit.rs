@@ -1,0 +1,52 @@
+//! What the tests share: the real server process, a client of plain sockets, servers to call.
+
+pub(crate) mod http;
+pub(crate) mod model;
+pub(crate) mod process;
+pub(crate) mod target;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use http::{Connection, Response};
+pub(crate) use process::{Server, Setup};
+use serde_json::{Value, json};
+
+/// A time that nothing here takes; past it a test fails.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// Looks again and again until there is something to see.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    while began.elapsed() < LONG {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("in {} s this did not come about: {what}", LONG.as_secs());
+}
+
+/// A job that sleeps.
+pub(crate) fn sleep(duration: &str) -> Value {
+    json!({"kind": "sleep", "payload": {"duration": duration}})
+}
+
+/// A job that gives its payload back.
+pub(crate) fn echo(payload: impl Into<Value>) -> Value {
+    json!({"kind": "echo", "payload": payload.into()})
+}
+
+/// The same job with more fields, or other values of those it has.
+pub(crate) fn with(mut job: Value, fields: &Value) -> Value {
+    for (name, value) in fields.as_object().unwrap() {
+        job[name] = value.clone();
+    }
+    job
+}
+
+/// The places that an answer names as wrong.
+pub(crate) fn pointers(response: &Response) -> Vec<String> {
+    let errors = response.json()["errors"].clone();
+    let errors = errors.as_array().cloned().unwrap_or_default();
+    errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+}

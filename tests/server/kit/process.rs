@@ -1,0 +1,284 @@
+//! The real server process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::kit::{Connection, LONG, Response, eventually};
+
+/// The program with nothing of the environment's configuration.
+pub(crate) fn longshore(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with("LONGSHORE_")) {
+        command.env_remove(name);
+    }
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// How a server is to be started.
+pub(crate) struct Setup {
+    directory: Arc<TempDir>,
+    database: PathBuf,
+    config: String,
+    env: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let database = directory.path().join("longshore.db");
+        Self { directory, database, config: String::new(), env: Vec::new() }
+    }
+
+    /// With this configuration, in TOML.
+    pub(crate) fn config(mut self, toml: impl Into<String>) -> Self {
+        self.config = toml.into();
+        self
+    }
+
+    /// With this variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// With its database elsewhere.
+    pub(crate) fn database(mut self, path: impl Into<PathBuf>) -> Self {
+        self.database = path.into();
+        self
+    }
+
+    /// A directory that goes with the server.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The command that starts the server.
+    pub(crate) fn command(&self) -> Command {
+        let config = self.directory.path().join("longshore.toml");
+        std::fs::write(&config, &self.config).unwrap();
+        let mut command = longshore(&["serve", "--listen", "127.0.0.1:0"]);
+        command.arg("--config").arg(config).arg("--database").arg(&self.database);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) fn start(self) -> Server {
+        let log = Arc::new(Mutex::new(String::new()));
+        let (child, addr) = spawn(&self, &log);
+        Server { setup: self, child, addr, log }
+    }
+
+    /// Runs it to its end, which comes at once because it cannot start.
+    pub(crate) fn fail(&self) -> Output {
+        self.command().output().unwrap()
+    }
+}
+
+fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
+    let mut command = setup.command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let kept = Arc::clone(log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+    });
+    let mut stdout = BufReader::new(stdout);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let Some(addr) = line.trim().strip_prefix("listening on http://") else {
+        let status = child.wait().unwrap();
+        panic!("the server did not start, {status}: {line}{}", log.lock().unwrap());
+    };
+    let addr = addr.parse().unwrap();
+    std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
+    (child, addr)
+}
+
+/// A server process. It is killed when this is dropped; where the test fails, its log is printed.
+pub(crate) struct Server {
+    setup: Setup,
+    child: Child,
+    addr: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// A server as it is without any configuration.
+    pub(crate) fn start() -> Self {
+        Setup::new().start()
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn database(&self) -> &Path {
+        &self.setup.database
+    }
+
+    /// A directory that goes with the server.
+    pub(crate) fn directory(&self) -> &Path {
+        self.setup.directory.path()
+    }
+
+    /// What it has logged so far, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Ends it as a power cut of the process would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Tells it to drain.
+    pub(crate) fn terminate(&self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        eventually("the server ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Starts it again on the same database, at another address.
+    pub(crate) fn start_again(&mut self) {
+        (self.child, self.addr) = spawn(&self.setup, &self.log);
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.addr).unwrap()
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        self.connect().request(method, path, headers, body).unwrap()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Response {
+        self.request("DELETE", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Response {
+        self.post_with(path, &[], body)
+    }
+
+    pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Response {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.request("POST", path, &headers, body.to_string().as_bytes())
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Response {
+        let headers = [("content-type", "application/json")];
+        self.request("PATCH", path, &headers, body.to_string().as_bytes())
+    }
+
+    /// Does a thing to something: `POST` without a body.
+    pub(crate) fn act(&self, path: &str) -> Response {
+        self.request("POST", path, &[], b"")
+    }
+
+    /// Submits a job and gives its id.
+    pub(crate) fn submit(&self, job: &Value) -> i64 {
+        self.post("/v1/jobs", job).expect(202)["id"].as_i64().unwrap()
+    }
+
+    /// A job as it stands.
+    pub(crate) fn job(&self, id: i64) -> Value {
+        self.get(&format!("/v1/jobs/{id}")).expect(200)
+    }
+
+    /// A job once it is final.
+    pub(crate) fn finished(&self, id: i64) -> Value {
+        let began = Instant::now();
+        while began.elapsed() < 2 * LONG {
+            let job = self.get(&format!("/v1/jobs/{id}?wait=30s")).expect(200);
+            if is_final(&job) {
+                return job;
+            }
+        }
+        panic!("job {id} does not end: {}", self.job(id));
+    }
+
+    /// A job once it is in this state.
+    pub(crate) fn reaches(&self, id: i64, state: &str) -> Value {
+        eventually(&format!("job {id} is {state}"), || {
+            let job = self.job(id);
+            (job["state"] == state).then_some(job)
+        })
+    }
+
+    /// Submits a job and gives it once it is final.
+    pub(crate) fn run(&self, job: &Value) -> Value {
+        self.finished(self.submit(job))
+    }
+
+    /// A queue as it stands.
+    pub(crate) fn queue(&self, name: &str) -> Value {
+        self.get(&format!("/v1/queues/{name}")).expect(200)
+    }
+
+    /// Checks that the server is well: it answers, and its process has not died meanwhile.
+    pub(crate) fn is_well(&mut self) {
+        assert_eq!(self.get("/healthz").status, 200);
+        assert_eq!(self.child.try_wait().unwrap(), None);
+    }
+}
+
+/// Whether a job has ended.
+pub(crate) fn is_final(job: &Value) -> bool {
+    matches!(job["state"].as_str(), Some("completed" | "failed" | "cancelled"))
+}
+
+/// A span of job JSON's times, from RFC 3339.
+pub(crate) fn between(from: &Value, to: &Value) -> Duration {
+    let time = |value: &Value| -> longshore::job::Timestamp {
+        value.as_str().unwrap_or_else(|| panic!("no time: {value}")).parse().unwrap()
+    };
+    time(to).since(time(from))
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails where it has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the server\n{}--- end of the log", self.log());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Servers that `http` jobs call.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name);
+        values.next().map(|(_, value)| value.as_str())
+    }
+}
+
+/// A connection of a job.
+pub(crate) struct Caller {
+    stream: BufReader<TcpStream>,
+}
+
+impl Caller {
+    /// The next request; none where the connection was closed instead.
+    fn request(&mut self) -> Option<Request> {
+        let line = self.line()?;
+        let mut words = line.split(' ').map(str::to_owned);
+        let (method, path) = (words.next()?, words.next()?);
+        let mut request = Request { method, path, headers: Vec::new(), body: Vec::new() };
+        while let Some((name, value)) = self.line()?.split_once(':') {
+            request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let length = request.header("content-length").map_or(0, |text| text.parse().unwrap());
+        request.body = vec![0; length];
+        self.stream.read_exact(&mut request.body).ok()?;
+        Some(request)
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line) {
+            Ok(1..) => Some(line.trim_end().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Answers a request; a caller that has gone away is let go.
+    pub(crate) fn answer(&mut self, status: &str, headers: &str, body: &str) {
+        let length = body.len();
+        let text = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
+        let _ = self.stream.get_mut().write_all(text.as_bytes());
+    }
+
+    /// Waits until the caller closes the connection.
+    pub(crate) fn closed(&mut self) {
+        let mut rest = [0; 1024];
+        while self.stream.read(&mut rest).is_ok_and(|count| count > 0) {}
+    }
+}
+
+/// A server that does with every request as a test wants, for as long as the test runs.
+pub(crate) struct Target {
+    addr: SocketAddr,
+}
+
+impl Target {
+    pub(crate) fn start(serve: impl Fn(&mut Caller, Request) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let serve = Arc::new(serve);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let serve = Arc::clone(&serve);
+                std::thread::spawn(move || {
+                    let mut caller = Caller { stream: BufReader::new(stream) };
+                    while let Some(request) = caller.request() {
+                        serve(&mut caller, request);
+                    }
+                });
+            }
+        });
+        Self { addr }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+}

@@ -1,0 +1,218 @@
+//! Input that is refused before any effect, each with a problem that names the place.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Response, Server, echo, pointers, with};
+
+fn post(server: &Server, body: &[u8]) -> Response {
+    server.request("POST", "/v1/jobs", &[("content-type", "application/json")], body)
+}
+
+fn has_no_jobs(server: &Server) {
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], json!([]));
+}
+
+#[test]
+fn every_wrong_field_of_a_job_is_named() {
+    let server = Server::start();
+    let cases: [(Value, &[&str]); 12] = [
+        (json!({"prioritty": 1}), &["/prioritty"]),
+        (json!({"kind": "frobnicate"}), &["/kind"]),
+        (json!({"kind": 5}), &["/kind"]),
+        (json!({"queue": "Not A Name"}), &["/queue"]),
+        (json!({"queue": "x".repeat(10_000)}), &["/queue"]),
+        (json!({"priority": 101}), &["/priority"]),
+        (json!({"timeout": "0s", "max_attempts": 0}), &["/timeout", "/max_attempts"]),
+        (json!({"delay": "1s", "run_at": "2035-01-01T00:00:00Z"}), &["/delay"]),
+        (json!({"backoff": {"factor": 0.5}}), &["/backoff/factor"]),
+        (json!({"expires_at": "2001-01-01T00:00:00Z"}), &["/expires_at"]),
+        (json!({"tags": ["a", "a\u{0}b", "x".repeat(10_000)]}), &["/tags/1", "/tags/2"]),
+        (json!({"run_at": "tomorrow"}), &["/run_at"]),
+    ];
+    for (fields, places) in cases {
+        let answer = server.post("/v1/jobs", &with(echo(1), &fields));
+        answer.problem(422);
+        assert_eq!(pointers(&answer), places, "{fields}");
+    }
+    has_no_jobs(&server);
+}
+
+#[test]
+fn payloads_are_checked_by_the_rules_of_their_kind() {
+    let server = Server::start();
+    let cases = [
+        (json!({"kind": "sleep"}), "/payload"),
+        (json!({"kind": "sleep", "payload": {"duration": "soon"}}), "/payload/duration"),
+        (json!({"kind": "http", "payload": {"url": "ftp://a"}}), "/payload/url"),
+        (
+            json!({"kind": "http", "payload": {"url": "http://a", "headers": {"Host": "b"}}}),
+            "/payload/headers/Host",
+        ),
+        (json!({"kind": "command", "payload": {"name": "rm"}}), "/payload/name"),
+        (json!({"kind": "chat", "payload": {"messages": []}}), "/payload/provider"),
+    ];
+    for (job, place) in cases {
+        let answer = server.post("/v1/jobs", &job);
+        answer.problem(422);
+        assert_eq!(pointers(&answer)[0], place, "{job}");
+    }
+    has_no_jobs(&server);
+}
+
+#[test]
+fn what_is_no_json_is_400() {
+    let server = Server::start();
+    let no_json: [&[u8]; 9] = [
+        b"",
+        b"{",
+        b"nope",
+        b"{\"kind\": \"echo\"} x",
+        b"{'kind': 'echo'}",
+        b"\xff\xfe",
+        b"\0",
+        b"{\"kind\": \"echo\", \"payload\": \"\xff\"}",
+        b"{\"kind\": \"echo\", \"payload\": \"a\nb\"}",
+    ];
+    for body in no_json {
+        post(&server, body).problem(400);
+    }
+    for body in ["7", "null", "\"echo\"", "{}", "[7]"] {
+        post(&server, body.as_bytes()).problem(422);
+    }
+    has_no_jobs(&server);
+}
+
+#[test]
+fn json_that_no_reader_could_hold_is_refused_where_it_stands() {
+    let mut server = Server::start();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let payloads = [
+        (deep.clone(), "/payload"),
+        (r#"{"a": ["\ud800"]}"#.into(), "/payload/a/0"),
+        (r#"{"a": 1e999}"#.into(), "/payload/a"),
+    ];
+    for (payload, place) in payloads {
+        let answer =
+            post(&server, format!("{{\"kind\": \"echo\", \"payload\": {payload}}}").as_bytes());
+        answer.problem(422);
+        assert!(pointers(&answer)[0].starts_with(place), "{:?}", pointers(&answer));
+    }
+    for body in [deep.clone(), "[".repeat(100_000), format!("{{\"kind\": {deep}}}")] {
+        let status = post(&server, body.as_bytes()).status;
+        assert!(matches!(status, 400 | 422), "{status}");
+    }
+    let keys: Vec<String> = (0..100_000).map(|number| format!("\"k{number}\": 1")).collect();
+    let answer = post(&server, format!("{{{}}}", keys.join(",")).as_bytes());
+    answer.problem(422);
+    server.is_well();
+    has_no_jobs(&server);
+}
+
+#[test]
+fn text_with_nul_is_kept_where_it_is_data_and_refused_where_it_is_a_name() {
+    let server = Server::start();
+    let job = server.run(&echo("a\u{0}b"));
+    assert_eq!(job["result"], "a\u{0}b");
+    for fields in
+        [json!({"queue": "a\u{0}"}), json!({"kind": "echo\u{0}"}), json!({"tags": ["\u{0}"]})]
+    {
+        server.post("/v1/jobs", &with(echo(1), &fields)).problem(422);
+    }
+    let batch = server.post("/v1/batches", &json!({"name": "a\u{0}b", "jobs": [echo(1)]}));
+    let id = batch.expect(202)["id"].clone();
+    assert_eq!(server.get(&format!("/v1/batches/{id}")).expect(200)["name"], "a\u{0}b");
+    for path in ["/v1/jobs?tag=%00", "/v1/jobs?kind=%00"] {
+        assert_eq!(server.get(path).expect(200)["jobs"], json!([]));
+    }
+    server.get("/v1/jobs?queue=%00").problem(400);
+}
+
+#[test]
+fn only_json_is_taken_and_nothing_compressed() {
+    let server = Server::start();
+    let body = echo(1).to_string();
+    let refused = [
+        vec![],
+        vec![("content-type", "text/plain")],
+        vec![("content-type", "application/x-www-form-urlencoded")],
+        vec![("content-type", "application/json"), ("content-encoding", "gzip")],
+        vec![("content-type", "application/json"), ("content-encoding", "br")],
+    ];
+    for headers in refused {
+        for path in ["/v1/jobs", "/v1/batches"] {
+            server.request("POST", path, &headers, body.as_bytes()).problem(415);
+        }
+        server.request("PATCH", "/v1/queues/a", &headers, b"{}").problem(415);
+    }
+    let lines = [("content-type", "application/x-ndjson")];
+    server.request("POST", "/v1/batches", &lines, body.as_bytes()).problem(415);
+    has_no_jobs(&server);
+}
+
+#[test]
+fn a_wrong_method_is_told_which_ones_there_are() {
+    let server = Server::start();
+    let cases = [
+        ("DELETE", "/v1/jobs", "GET, POST"),
+        ("POST", "/v1/jobs/1", "GET, DELETE"),
+        ("GET", "/v1/jobs/1/cancel", "POST"),
+        ("GET", "/v1/jobs/1/retry", "POST"),
+        ("GET", "/v1/batches", "POST"),
+        ("DELETE", "/v1/batches/1", "GET"),
+        ("POST", "/v1/queues", "GET"),
+        ("PUT", "/v1/queues/a", "GET, PATCH"),
+        ("POST", "/healthz", "GET"),
+        ("BREW", "/readyz", "GET"),
+    ];
+    for (method, path, allow) in cases {
+        let answer = server.request(method, path, &[], b"");
+        answer.problem(405);
+        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_404() {
+    let server = Server::start();
+    let nowhere = [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/job",
+        "/v1/jobs/",
+        "/v1/jobs/1",
+        "/v1/jobs/x",
+        "/v1/jobs/99999999999999999999",
+        "/v1/jobs/-1",
+        "/v1/jobs/1/events",
+        "/v2/jobs",
+        "/%00",
+        "//",
+    ];
+    for path in nowhere {
+        server.get(path).problem(404);
+    }
+    let long = format!("/v1/jobs/{}", "9".repeat(10_000));
+    server.get(&long).problem(404);
+}
+
+#[test]
+fn pages_of_other_sites_are_refused_before_any_effect() {
+    let server = Server::start();
+    let own = server.url();
+    let foreign = [
+        ("origin", "https://evil.example"),
+        ("origin", "http://127.0.0.1:1"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ];
+    for header in foreign {
+        server.post_with("/v1/jobs", &[header], &echo(1)).problem(403);
+        server.request("GET", "/v1/jobs", &[header], b"").problem(403);
+    }
+    has_no_jobs(&server);
+    let same = [("origin", &*own), ("sec-fetch-site", "same-origin")];
+    server.post_with("/v1/jobs", &same, &echo(1)).expect(202);
+    server.post_with("/v1/jobs", &[("sec-fetch-site", "none")], &echo(1)).expect(202);
+}

@@ -1,0 +1,104 @@
+//! Requests as they should not stand on the wire.
+
+use std::time::{Duration, Instant};
+
+use crate::kit::{Connection, Server, echo};
+
+/// Sends these bytes and gives all that comes back until the server closes.
+fn exchange(server: &Server, text: &str) -> String {
+    let mut connection = server.connect();
+    connection.send(text.replace("HOST", &server.addr().to_string())).unwrap();
+    String::from_utf8_lossy(&connection.read_to_end()).into_owned()
+}
+
+#[test]
+fn a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed() {
+    let mut server = Server::start();
+    let body = echo(1).to_string();
+    let length = body.len();
+    let head = "POST /v1/jobs HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\n";
+    let doubtful = [
+        format!(
+            "content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+        ),
+        format!(
+            "transfer-encoding: chunked\r\ncontent-length: {length}\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+        ),
+        format!("content-length: {length}\r\ncontent-length: 5\r\n\r\n{body}"),
+        format!("content-length: {length}\r\ncontent-length: {length}\r\n\r\n{body}"),
+        format!("content-length: {length}, {length}\r\n\r\n{body}"),
+        format!("content-length: +{length}\r\n\r\n{body}"),
+        format!("content-length: -1\r\n\r\n{body}"),
+        format!("transfer-encoding: gzip, chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"),
+        format!("transfer-encoding: chunked, chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"),
+    ];
+    for rest in doubtful {
+        let answer = exchange(&server, &format!("{head}{rest}"));
+        assert!(answer.starts_with("HTTP/1.1 400"), "{rest}: {answer}");
+    }
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], serde_json::json!([]));
+    server.is_well();
+}
+
+#[test]
+fn odd_chunks_make_no_job() {
+    let server = Server::start();
+    let head = "POST /v1/jobs HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let odd =
+        ["x\r\n{}\r\n0\r\n\r\n", "-1\r\n", "fffffffffffffffff\r\n{}", "2\r\n{}}}\r\n0\r\n\r\n"];
+    for rest in odd {
+        let answer = exchange(&server, &format!("{head}{rest}"));
+        assert!(answer.starts_with("HTTP/1.1 400"), "{rest}: {answer}");
+    }
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], serde_json::json!([]));
+}
+
+#[test]
+fn a_body_in_chunks_is_read() {
+    let server = Server::start();
+    let head = "POST /v1/jobs HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let answer =
+        exchange(&server, &format!("{head}8\r\n{{\"kind\":\r\n7\r\n\"echo\"}}\r\n0\r\n\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+}
+
+#[test]
+fn what_is_no_request_is_refused() {
+    let mut server = Server::start();
+    let header =
+        format!("GET /healthz HTTP/1.1\r\nhost: HOST\r\nx: {}\r\n\r\n", "y".repeat(200_000));
+    for text in ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", &header] {
+        let answer = exchange(&server, text);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+    server.is_well();
+}
+
+#[test]
+fn a_head_that_dribbles_in_is_cut_off() {
+    let server = Server::start();
+    let began = Instant::now();
+    let mut slow: Vec<Connection> = (0..20).map(|_| server.connect()).collect();
+    for connection in &mut slow {
+        connection.send("GET /healthz HTTP/1.1\r\nhost: x\r\n").unwrap();
+    }
+    // Others are served meanwhile.
+    assert_eq!(server.get("/healthz").status, 200);
+    for connection in &mut slow {
+        let answer = String::from_utf8_lossy(&connection.read_to_end()).into_owned();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[test]
+fn requests_on_one_connection_are_answered_in_their_order() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    let host = server.addr();
+    let texts = ["/healthz", "/nowhere", "/readyz"];
+    let texts = texts.map(|path| format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+    connection.send(texts.concat()).unwrap();
+    let statuses: Vec<u16> = (0..3).map(|_| connection.answer().unwrap().status).collect();
+    assert_eq!(statuses, [200, 404, 200]);
+}
