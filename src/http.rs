@@ -19,6 +19,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer};
+use tokio::net::TcpSocket;
 
 use crate::server::Handle;
 
@@ -55,19 +56,33 @@ pub fn routes(config: &mut ServiceConfig) {
         .default_service(web::to(problem::no_such_place));
 }
 
-/// Starts the HTTP server on `listen` and tells where it listens; port 0 takes a free one.
+/// Listens on an address; port 0 takes a free one. Connections wait until [`start`] takes them.
+///
+/// # Errors
+/// Where the address cannot be listened on.
+pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As the standard library does it, which has no way to say how many may wait.
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// Starts the HTTP server on `listener` and tells where it listens.
 ///
 /// `extend` may add routes of the application's own. The server runs until it is stopped by its
 /// handle; it takes no signals.
 ///
 /// # Errors
-/// Where the address cannot be listened on.
+/// Where the listener cannot be used.
 pub fn start(
     handle: Handle,
-    listen: SocketAddr,
+    listener: TcpListener,
     extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
-    let listener = TcpListener::bind(listen)?;
     let listen = listener.local_addr()?;
     let server = HttpServer::new(move || {
         App::new()
@@ -76,7 +91,6 @@ pub fn start(
             .configure(extend.clone())
             .configure(routes)
     })
-    .backlog(BACKLOG)
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_TIMEOUT)
     // A client that has gone away no longer waits.

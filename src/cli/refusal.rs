@@ -62,7 +62,11 @@ impl fmt::Display for Refusal {
         }
         for field in &self.errors {
             let place = if field.pointer.is_empty() { "(whole)" } else { &field.pointer };
-            write!(f, "\n  {place}: {}", show::plain(&field.detail))?;
+            let told = format!("{place}: {}", field.detail);
+            // Of a single error the detail says it all.
+            if said != told && said != field.detail {
+                write!(f, "\n  {}", show::plain(&told))?;
+            }
         }
         Ok(())
     }
@@ -81,6 +85,14 @@ mod tests {
         let expected = "the server refused the request with status 422: 2 fields are wrong\n  \
                         /queue: not a name\n  (whole): x";
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_single_reason_is_told_once() {
+        let body = br#"{"detail": "/queue: not a name",
+            "errors": [{"pointer": "/queue", "detail": "not a name"}]}"#;
+        let told = Refusal::read(422, body).to_string();
+        assert_eq!(told, "the server refused the request with status 422: /queue: not a name");
     }
 
     #[test]

@@ -137,12 +137,24 @@ impl Handle {
             let why = format!("is larger than {most} bytes");
             return Err(vec![Problem::new("/payload", why)]);
         }
-        let job = submission.check(lane, &self.config().jobs, now)?;
-        let problems = self.registry().check(&job.kind, &job.payload);
-        if problems.is_empty() {
-            return Ok(job);
+        let of_payload = self.check_payload(&submission);
+        match submission.check(lane, &self.config().jobs, now) {
+            Ok(job) if of_payload.is_empty() => Ok(job),
+            Ok(_) => Err(of_payload),
+            Err(mut problems) => {
+                // What is no JSON at all is told once.
+                if !problems.iter().any(|problem| problem.pointer.starts_with("/payload")) {
+                    problems.extend(of_payload);
+                }
+                Err(problems)
+            }
         }
-        Err(problems.into_iter().map(|problem| problem.under("/payload")).collect())
+    }
+
+    /// What the kind itself has to say of its payload.
+    fn check_payload(&self, submission: &Submission) -> Vec<Problem> {
+        let problems = self.registry().check(&submission.kind, &submission.payload);
+        problems.into_iter().map(|problem| problem.under("/payload")).collect()
     }
 }
 

@@ -132,6 +132,18 @@ fn a_bad_configuration_tells_every_problem_and_ends_with_2() {
 }
 
 #[test]
+fn a_server_that_cannot_listen_touches_no_database() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.db");
+    let output = run(&["serve", "--listen", &listen, "--database", database.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&format!("cannot listen on {listen}")), "{output:?}");
+    assert!(!database.exists());
+}
+
+#[test]
 fn the_model_server_runs_until_it_is_told_to_stop() {
     let mut child = longshore(&["mock-llm", "--port", "0", "--delay", "10ms"])
         .stdout(Stdio::piped())

@@ -62,12 +62,15 @@ impl RunningServer {
 /// Starts the server in this process and leaves signals alone.
 pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer, ServeError> {
     let listen = config.listen;
+    let unheard = |error| ServeError::Listen { listen, error };
+    // First, so that a server that cannot listen has not begun to run jobs.
+    let listener = http::bind(listen).map_err(unheard)?;
     let server = Server::builder(config).start()?;
-    let (front, addr) = match http::start(server.handle(), listen, |_| {}) {
+    let (front, addr) = match http::start(server.handle(), listener, |_| {}) {
         Ok(started) => started,
         Err(error) => {
             server.stop();
-            return Err(ServeError::Listen { listen, error });
+            return Err(unheard(error));
         }
     };
     let http = front.handle();

@@ -1,0 +1,45 @@
+//! The examples do what they say. They are the programs that `cargo test` builds beside the tests.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where cargo has put an example: beside the directory of the test binaries.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let program = profile.join("examples").join(name);
+    assert!(program.exists(), "{} is not built: run cargo build --examples", program.display());
+    program
+}
+
+/// What an example prints, line by line.
+fn lines_of(name: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(example(name)).current_dir(&directory).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let is_empty = std::fs::read_dir(&directory).unwrap().next().is_none();
+    assert!(is_empty, "the example leaves files behind");
+    stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn an_application_runs_its_own_jobs_in_process() {
+    let lines = lines_of("embedded");
+    let expected = [
+        "job 1 is queued",
+        "job 1 is completed: Hello world in attempt 2",
+        "  attempt 1 had failed: invalid digit found in string",
+        "batch 1: 3 of 3 completed",
+        "job 5 is running: ",
+        "job 5 is cancelled",
+        "stopped",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line:?} is not {expected:?}");
+    }
+}

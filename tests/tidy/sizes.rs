@@ -1,0 +1,75 @@
+//! A file fits in the head, and so does a function.
+
+use crate::assert_none;
+use crate::source::{Source, Token, sources, tokens};
+
+const MAX_FILE_LINES: usize = 400;
+const MAX_FUNCTION_LINES: usize = 70;
+
+fn too_long(source: &Source) -> Vec<String> {
+    let mut faults = Vec::new();
+    let lines = source.text.lines().count();
+    if lines > MAX_FILE_LINES {
+        faults.push(format!("{} has {lines} lines", source.path));
+    }
+    let tokens = tokens(&source.text);
+    for (at, _) in tokens.iter().enumerate().filter(|(_, token)| token.text == "fn") {
+        let Some((name, lines)) = function(&tokens[at..]) else { continue };
+        if lines > MAX_FUNCTION_LINES {
+            let line = tokens[at].line;
+            faults.push(format!("{}:{line}: {name} has {lines} lines", source.path));
+        }
+    }
+    faults
+}
+
+/// The name of the function that begins here and how many lines it has; none where there is no
+/// body, as in a trait.
+fn function(tokens: &[Token]) -> Option<(&str, usize)> {
+    let name = tokens.get(1).filter(|token| token.is_word())?;
+    let (mut nesting, mut depth) = (0, 0);
+    for token in tokens {
+        match token.text.as_str() {
+            "(" | "[" => nesting += 1,
+            ")" | "]" => nesting -= 1,
+            ";" if nesting == 0 && depth == 0 => return None,
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => continue,
+        }
+        if token.text == "}" && depth == 0 {
+            return Some((&name.text, token.line - tokens[0].line + 1));
+        }
+    }
+    None
+}
+
+#[test]
+fn no_file_and_no_function_is_too_long() {
+    let sources = sources(&["src", "tests", "benches", "examples"], "rs");
+    assert_none(&sources.iter().flat_map(too_long).collect::<Vec<_>>());
+}
+
+mod samples {
+    use super::*;
+
+    fn faults(text: String) -> usize {
+        too_long(&Source { path: "src/a.rs".into(), text }).len()
+    }
+
+    #[test]
+    fn a_long_file_is_seen() {
+        assert_eq!(faults("//\n".repeat(400)), 0);
+        assert_eq!(faults("//\n".repeat(401)), 1);
+    }
+
+    #[test]
+    fn a_long_function_is_seen_whatever_its_strings_hold() {
+        let function =
+            |lines| format!("fn a() {{\n{}\"}}\";\n}}\nfn b() {{}}\n", "x;\n".repeat(lines));
+        assert_eq!(faults(function(67)), 0);
+        assert_eq!(faults(function(68)), 1);
+        let without_body = format!("trait A {{ fn a(b: [u8; 4]); {} }}", "\n".repeat(80));
+        assert_eq!(faults(without_body), 0);
+    }
+}
