@@ -129,7 +129,7 @@ async fn cancel_while_it_runs(handle: &Handle) -> Result<(), Box<dyn Error>> {
 
 /// The result of a completed job, as the type that its handler gave.
 fn result_of<T: serde::de::DeserializeOwned>(job: &Job) -> Result<T, Box<dyn Error>> {
-    match (&job.state, &job.result) {
+    match (&job.state, job.given()) {
         (State::Completed, Some(result)) => {
             Ok(result.read().map_err(|problem| problem.to_string())?)
         }
