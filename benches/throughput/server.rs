@@ -58,8 +58,9 @@ pub fn start_in(directory: TempDir, config: Config) -> Running {
         .start()
         .expect("the server starts");
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = longshore::http::bind(listen).expect("it listens");
     let (front, addr) =
-        longshore::http::start(server.handle(), listen, empty_handlers).expect("it listens");
+        longshore::http::start(server.handle(), listener, empty_handlers).expect("it serves");
     rt::spawn(front);
     Running { server, addr, stamps, _directory: directory }
 }
