@@ -27,6 +27,7 @@ pub(crate) mod worker;
 pub(crate) mod writer;
 
 use actix::dev::ToEnvelope;
+use actix::prelude::SendError;
 use actix::{Actor, Addr, Handler, Message};
 
 /// A mailbox that refuses nothing: what may be under way is bounded where it enters.
@@ -40,5 +41,14 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    address.try_send(message).is_ok()
+    match address.try_send(message) {
+        Ok(()) => true,
+        Err(SendError::Closed(_)) => false,
+        Err(SendError::Full(message)) => {
+            // An actor that has not begun yet still has the mailbox of 16 that all begin with.
+            #[allow(clippy::disallowed_methods, reason = "the mailbox is open, only full")]
+            address.do_send(message);
+            true
+        }
+    }
 }

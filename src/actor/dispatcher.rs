@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::actor::message::{
     Commit, Dispatch, KeepLeases, Reply, Run, Stop, StopAll, TellWhenIdle,
 };
-use crate::actor::vital::{Fatal, Vital};
+use crate::actor::vital::Vital;
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
 use crate::actor::{MAILBOX_CAPACITY, tell};
@@ -36,8 +36,7 @@ pub(crate) struct Dispatcher {
     clock: Clock,
     renewed_at: Timestamp,
     tell_when_idle: Vec<oneshot::Sender<()>>,
-    fatal: Fatal,
-    _vital: Vital,
+    vital: Vital,
 }
 
 impl Dispatcher {
@@ -46,7 +45,7 @@ impl Dispatcher {
         workers: [Vec<Addr<Worker>>; Lane::COUNT],
         lease: Span,
         clock: Clock,
-        fatal: &Fatal,
+        vital: Vital,
     ) -> Self {
         Self {
             writer,
@@ -56,8 +55,7 @@ impl Dispatcher {
             renewed_at: clock.now(),
             clock,
             tell_when_idle: Vec::new(),
-            fatal: fatal.clone(),
-            _vital: Vital::new("dispatcher", fatal),
+            vital,
         }
     }
 
@@ -76,13 +74,13 @@ impl Dispatcher {
         let running = Running { lease: job.lease, lane: job.lane, worker: worker.clone() };
         self.running.insert(job.lease.job, running);
         if !tell(&worker, Run(job)) {
-            self.fatal.raise("a worker died");
+            self.vital.raise("a worker died");
         }
     }
 
     fn stop(&self, running: &Running, reason: StopReason) {
         if !tell(&running.worker, Stop { lease: running.lease, reason }) {
-            self.fatal.raise("a worker died");
+            self.vital.raise("a worker died");
         }
     }
 
@@ -120,7 +118,7 @@ impl Dispatcher {
 
     fn write(&self, write: Write) {
         if !tell(&self.writer, Commit { write, reply: Reply::Nobody }) {
-            self.fatal.raise("the writer is gone");
+            self.vital.raise("the writer is gone");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::actor::message::{
 };
 use crate::actor::reader::Reader;
 use crate::actor::tell;
-use crate::actor::vital::{Fatal, Vital};
+use crate::actor::vital::Vital;
 use crate::actor::writer::Writer;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
@@ -53,7 +53,7 @@ pub(crate) struct Peers {
 }
 
 impl Keeper {
-    pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, fatal: &Fatal) -> Self {
+    pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
         let Peers { writer, reader, dispatcher, announcer } = peers;
         Self {
             writer,
@@ -63,7 +63,7 @@ impl Keeper {
             clock,
             retention,
             stage_timer: None,
-            _vital: Vital::new("keeper", fatal),
+            _vital: vital,
         }
     }
 

@@ -53,6 +53,11 @@ impl Vital {
     pub(crate) fn new(name: &'static str, fatal: &Fatal) -> Self {
         Self { name, fatal: fatal.clone() }
     }
+
+    /// Ends the server for a reason that the actor has seen.
+    pub(crate) fn raise(&self, why: &str) {
+        self.fatal.raise(why);
+    }
 }
 
 impl Drop for Vital {

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use crate::actor::blocking::Blocking;
 use crate::actor::message::{Commit, Reply, Run, Stop};
-use crate::actor::vital::Fatal;
+use crate::actor::vital::Vital;
 use crate::actor::writer::Writer;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
@@ -26,7 +26,7 @@ pub(crate) struct Worker {
     /// The thread for blocking handlers, if this is a worker of that lane.
     blocking: Option<Blocking>,
     current: Option<(Lease, Control)>,
-    fatal: Fatal,
+    vital: Vital,
 }
 
 impl Worker {
@@ -34,9 +34,9 @@ impl Worker {
         registry: Arc<Registry>,
         writer: Addr<Writer>,
         blocking: Option<Blocking>,
-        fatal: Fatal,
+        vital: Vital,
     ) -> Self {
-        Self { registry, writer, blocking, current: None, fatal }
+        Self { registry, writer, blocking, current: None, vital }
     }
 
     fn run(&mut self, job: LeasedJob, ctx: &mut Context<Self>) {
@@ -74,7 +74,7 @@ impl Worker {
         let write = Write::Finish(Finish { lease: job.lease, outcome });
         let reply = Reply::Worker { job: job.lease.job, queue: job.queue.clone(), lane: job.lane };
         if !tell(&self.writer, Commit { write, reply }) {
-            self.fatal.raise("the writer is gone");
+            self.vital.raise("the writer is gone");
         }
     }
 

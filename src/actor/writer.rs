@@ -10,7 +10,7 @@ use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 use crate::actor::message::{
     Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Reply, WriteError, Written,
 };
-use crate::actor::vital::{Fatal, Vital};
+use crate::actor::vital::Vital;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
 use crate::job::queue::QueueName;
@@ -35,8 +35,7 @@ pub(crate) struct Writer {
     /// How many wait for the Announcer; where nobody does, nothing is announced.
     waiting: Arc<AtomicUsize>,
     wake: Option<(Timestamp, SpawnHandle)>,
-    fatal: Fatal,
-    _vital: Vital,
+    vital: Vital,
 }
 
 impl Writer {
@@ -46,7 +45,7 @@ impl Writer {
         clock: Clock,
         lease: Span,
         waiting: Arc<AtomicUsize>,
-        fatal: &Fatal,
+        vital: Vital,
     ) -> Self {
         Self {
             store,
@@ -59,15 +58,14 @@ impl Writer {
             peers: None,
             waiting,
             wake: None,
-            fatal: fatal.clone(),
-            _vital: Vital::new("writer", fatal),
+            vital,
         }
     }
 
     /// Sends the actor itself a message, which lands behind all that waits in the mailbox.
     fn flush_soon(&mut self, ctx: &mut Context<Self>) {
         if !mem::replace(&mut self.is_flush_due, true) && !tell(&ctx.address(), Flush) {
-            self.fatal.raise("the writer's mailbox is closed");
+            self.vital.raise("the writer's mailbox is closed");
         }
     }
 
@@ -190,7 +188,7 @@ impl Writer {
             }
         }
         if !is_told {
-            self.fatal.raise("a core actor is gone");
+            self.vital.raise("a core actor is gone");
         }
     }
 
@@ -221,7 +219,7 @@ impl Writer {
     fn give_up(&mut self, replies: Vec<Reply>, error: &StoreError) {
         self.has_failed = true;
         replies.into_iter().for_each(refuse);
-        self.fatal.raise(&error.to_string());
+        self.vital.raise(&error.to_string());
     }
 
     /// A rate limit frees by time alone: look again when it does.

@@ -43,19 +43,19 @@ pub(super) fn join(parts: Parts) -> Server {
     let waiting = Arc::new(AtomicUsize::new(0));
     let mut threads = Threads::default();
 
-    let (lease, now, alarm, waiters) =
-        (config.lease, clock.clone(), fatal.clone(), Arc::clone(&waiting));
+    let (lease, now, waiters) = (config.lease, clock.clone(), Arc::clone(&waiting));
+    let vital = Vital::new("writer", &fatal);
     let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
-        Writer::new(writes, roster, now, lease, waiters, &alarm)
+        Writer::new(writes, roster, now, lease, waiters, vital)
     });
     let points = start_reader(&mut threads, points, &clock, &fatal);
     let lists = start_reader(&mut threads, lists, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
 
     let control = threads.another();
-    let (to, now, alarm) = (writer.clone(), clock.clone(), fatal.clone());
+    let (to, now, vital) = (writer.clone(), clock.clone(), Vital::new("dispatcher", &fatal));
     let dispatcher = Dispatcher::start_in_arbiter(&control, move |_| {
-        Dispatcher::new(to, workers, lease, now, &alarm)
+        Dispatcher::new(to, workers, lease, now, vital)
     });
     let vital = Vital::new("announcer", &fatal);
     let announcer = Announcer::start_in_arbiter(&control, move |_| Announcer::new(vital));
@@ -65,9 +65,10 @@ pub(super) fn join(parts: Parts) -> Server {
         dispatcher: dispatcher.clone(),
         announcer: announcer.clone(),
     };
-    let (now, alarm, retention) = (clock.clone(), fatal.clone(), config.retention);
+    let (now, retention) = (clock.clone(), config.retention);
+    let vital = Vital::new("keeper", &fatal);
     let keeper =
-        Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, now, retention, &alarm));
+        Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, now, retention, vital));
     let begin = Begin { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
     if !tell(&writer, begin) {
         fatal.raise("the writer died before it began");
@@ -116,12 +117,13 @@ fn start_workers(
     let mut workers: [Vec<Addr<Worker>>; Lane::COUNT] = Default::default();
     for lane in Lane::LOCAL {
         for number in 0..config.lanes.workers()[lane.index()] {
-            let (registry, writer, fatal) = (Arc::clone(registry), writer.clone(), fatal.clone());
+            let (registry, writer) = (Arc::clone(registry), writer.clone());
+            let vital = Vital::new("worker", fatal);
             let abandoned = Arc::clone(&abandoned);
             let thread = &io[number as usize % io.len()];
             let worker = Worker::start_in_arbiter(thread, move |_| {
                 let blocking = (lane == Lane::Thread).then(|| Blocking::start(abandoned));
-                Worker::new(registry, writer, blocking, fatal)
+                Worker::new(registry, writer, blocking, vital)
             });
             workers[lane.index()].push(worker);
         }
