@@ -80,21 +80,28 @@ impl Server {
     /// ends it.
     pub async fn drain(&self) {
         self.handle.begin_drain();
-        tell(&self.writer, Drain);
-        if self.is_idle_within(self.shutdown_grace).await {
+        let (tell_back, drained) = oneshot::channel();
+        tell(&self.writer, Drain(tell_back));
+        let ended = async {
+            // The Writer first: once it has answered, the Dispatcher knows of its last leases.
+            let _ = drained.await;
+            self.idle().await;
+        };
+        if tokio::time::timeout(self.shutdown_grace, ended).await.is_ok() {
             return;
         }
         tracing::info!("the grace is over: what still runs is stopped and goes back");
         tell(&self.dispatcher, StopAll);
-        if !self.is_idle_within(STOP_GRACE).await {
+        if tokio::time::timeout(STOP_GRACE, self.idle()).await.is_err() {
             tracing::warn!("some attempts did not stop; the next start rescues their jobs");
         }
     }
 
-    async fn is_idle_within(&self, grace: Duration) -> bool {
+    /// Waits until nothing runs. Where an actor is gone nothing runs either, and the alarm tells.
+    async fn idle(&self) {
         let (tell_back, idle) = oneshot::channel();
         tell(&self.dispatcher, TellWhenIdle(tell_back));
-        matches!(tokio::time::timeout(grace, idle).await, Ok(Ok(())))
+        let _ = idle.await;
     }
 
     /// Lets nobody wait for an end any longer: every wait is answered as things stand.

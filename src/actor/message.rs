@@ -62,10 +62,10 @@ pub(crate) struct Begin {
 #[rtype(result = "()")]
 pub(crate) struct Flush;
 
-/// To the Writer: lease nothing any more.
+/// To the Writer: lease nothing any more, and tell when that is so.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Drain;
+pub(crate) struct Drain(pub(crate) oneshot::Sender<()>);
 
 /// Writer to Dispatcher: what a transaction means for the workers.
 #[derive(Default, Message)]

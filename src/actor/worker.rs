@@ -101,6 +101,8 @@ enum Never {}
 /// Writes down what the attempt says of its progress, not too often.
 async fn report_progress(lease: Lease, control: &Control, writer: &Addr<Writer>) -> Never {
     let mut progress = control.progress();
+    // What the attempt told before this began to listen is news as well.
+    progress.mark_changed();
     loop {
         if progress.changed().await.is_err() {
             std::future::pending::<()>().await;

@@ -311,7 +311,9 @@ impl Handler<Begin> for Writer {
 impl Handler<Drain> for Writer {
     type Result = ();
 
-    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+    fn handle(&mut self, Drain(tell): Drain, _: &mut Self::Context) {
         self.roster.drain();
+        // Who drains may have been told to end at once meanwhile.
+        let _ = tell.send(());
     }
 }

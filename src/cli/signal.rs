@@ -25,3 +25,10 @@ impl StopSignals {
         future::select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await;
     }
 }
+
+/// Makes a write past the limit on file sizes an error, as on a full disk, and no longer the end of
+/// the process.
+pub(super) fn survive_file_size_limit() -> io::Result<()> {
+    // The handler stays though nobody listens to it.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}

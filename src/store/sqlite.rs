@@ -14,10 +14,13 @@ mod read;
 mod renew;
 mod rescue;
 mod retry;
+mod size_limit;
 mod stage;
 mod statement;
 mod submit;
 mod transaction;
+
+use std::path::PathBuf;
 
 use diesel::sqlite::SqliteConnection;
 
@@ -36,18 +39,20 @@ pub struct SqliteWrites {
     connection: SqliteConnection,
     queue_rules: QueueRules,
     queue_ids: QueueIds,
+    database: PathBuf,
     _lock: Lock,
 }
 
 impl WriteStore for SqliteWrites {
     fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError> {
-        match self.try_commit(writes, now, |group, write| group.apply(write)) {
+        let committed = match self.try_commit(writes, now, |group, write| group.apply(write)) {
             // One write hit a constraint. Again, each behind a savepoint, so that it fails alone.
-            Err(transaction::Failure::Write(_)) => self
-                .try_commit(writes, now, |group, write| group.apply_alone(write))
-                .map_err(Into::into),
-            result => result.map_err(Into::into),
-        }
+            Err(transaction::Failure::Write(_)) => {
+                self.try_commit(writes, now, |group, write| group.apply_alone(write))
+            }
+            result => result,
+        };
+        committed.map_err(|failure| size_limit::read_as_full(failure.into(), &self.database))
     }
 
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError> {
@@ -92,6 +97,7 @@ impl SqliteWrites {
         let queue_ids = QueueIds::read(&mut connection)
             .map_err(|error| open::failed(&config.database, &error))?;
         let queue_rules = config.queue_rules();
-        Ok(Self { connection, queue_rules, queue_ids, _lock: lock })
+        let database = config.database.clone();
+        Ok(Self { connection, queue_rules, queue_ids, database, _lock: lock })
     }
 }

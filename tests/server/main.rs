@@ -8,15 +8,24 @@
 
 mod batches;
 mod cancel;
+mod chat;
+mod cli;
 mod crash;
+mod disk;
+mod drain;
+mod embedded;
+mod fsync;
 mod health;
 mod idempotency;
+mod kinds;
 mod kit;
 mod list;
 mod many;
 mod queues;
 mod refused;
+mod restart;
 mod retry;
 mod submit;
+mod timing;
 mod wait;
 mod wire;

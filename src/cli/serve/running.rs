@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use actix_web::dev::ServerHandle;
 
 use crate::cli::output::Output;
-use crate::cli::signal::StopSignals;
+use crate::cli::signal::{StopSignals, survive_file_size_limit};
 use crate::config::Config;
 use crate::http;
 use crate::server::{Server, StartError};
@@ -82,6 +82,7 @@ pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer
 pub(super) async fn run_server(config: Config) -> Result<(), ServeError> {
     // Before anything starts, so that a signal during the start drains as well.
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
+    survive_file_size_limit().map_err(ServeError::Signals)?;
     let database = config.database.display().to_string();
     let running = start_server(config).await?;
     tracing::info!(addr = %running.addr, database, "serving");

@@ -75,7 +75,7 @@ impl Setup {
     /// Starts it and waits until it listens.
     pub(crate) fn start(self) -> Server {
         let log = Arc::new(Mutex::new(String::new()));
-        let (child, addr) = spawn(&self, &log);
+        let (child, addr) = spawn(&self, &log).unwrap_or_else(|why| panic!("{why}"));
         Server { setup: self, child, addr, log }
     }
 
@@ -85,12 +85,13 @@ impl Setup {
     }
 }
 
-fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
+/// Starts a server and reads where it listens, or why it does not.
+fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> Result<(Child, SocketAddr), String> {
     let mut command = setup.command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let kept = Arc::clone(log);
-    std::thread::spawn(move || {
+    let logging = std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             let mut kept = kept.lock().unwrap();
             kept.push_str(&line);
@@ -102,11 +103,13 @@ fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
     stdout.read_line(&mut line).unwrap();
     let Some(addr) = line.trim().strip_prefix("listening on http://") else {
         let status = child.wait().unwrap();
-        panic!("the server did not start, {status}: {line}{}", log.lock().unwrap());
+        // All of it is there once the other end is closed.
+        let _ = logging.join();
+        return Err(format!("the server did not start, {status}: {line}{}", log.lock().unwrap()));
     };
     let addr = addr.parse().unwrap();
     std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
-    (child, addr)
+    Ok((child, addr))
 }
 
 /// A server process. It is killed when this is dropped; where the test fails, its log is printed.
@@ -167,7 +170,13 @@ impl Server {
 
     /// Starts it again on the same database, at another address.
     pub(crate) fn start_again(&mut self) {
-        (self.child, self.addr) = spawn(&self.setup, &self.log);
+        self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Starts it again, or tells why it does not start.
+    pub(crate) fn try_start_again(&mut self) -> Result<(), String> {
+        (self.child, self.addr) = spawn(&self.setup, &self.log)?;
+        Ok(())
     }
 
     pub(crate) fn connect(&self) -> Connection {

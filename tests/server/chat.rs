@@ -1,0 +1,88 @@
+//! Jobs of the kind `chat` against a model server.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::kit::model::Model;
+use crate::kit::process::between;
+use crate::kit::{Setup, with};
+
+fn chat(question: &str, mock: &Value) -> Value {
+    let messages = json!([{"role": "user", "content": question}]);
+    json!({"kind": "chat", "payload": {"model": "mock", "messages": messages, "mock": mock}})
+}
+
+#[test]
+fn a_question_is_answered() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("one")).start();
+    let job = server.run(&chat("What's the capital of France?", &json!(null)));
+    assert_eq!((&job["state"], &job["lane"]), (&json!("completed"), &json!("async")), "{job}");
+    let answer = &job["result"]["choices"][0]["message"]["content"];
+    assert_eq!(answer, "The capital of France is Paris.");
+    assert!(job["result"]["usage"]["total_tokens"].is_u64());
+}
+
+#[test]
+fn a_busy_model_is_asked_again_when_it_said_so() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("one")).start();
+    let mock = json!({"fault": "429", "times": 2, "key": "a", "retry_after": "1"});
+    let slow = json!({"backoff": {"initial": "1h"}});
+    let job = server.run(&with(chat("A joke?", &mock), &slow));
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(3)), "{job}");
+    let failures = job["failures"].as_array().unwrap();
+    let attempts: Vec<&Value> = failures.iter().map(|failure| &failure["attempt"]).collect();
+    assert_eq!(attempts, [1, 2]);
+    let pause = between(&failures[1]["at"], &job["started_at"]);
+    assert!(pause >= Duration::from_secs(1), "{pause:?}");
+    let stats = model.stats();
+    assert_eq!((stats.by_status[&429], stats.by_status[&200]), (2, 1));
+}
+
+#[test]
+fn a_wrong_question_fails_at_once_and_a_broken_answer_is_tried_again() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("one")).start();
+    let job = server.run(&chat("?", &json!({"fault": "400"})));
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)), "{job}");
+    let fast = json!({"backoff": {"initial": "10ms"}});
+    for fault in ["hangup", "cut", "500"] {
+        let mock = json!({"fault": fault, "times": 1, "key": fault});
+        let job = server.run(&with(chat("?", &mock), &fast));
+        assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
+    }
+}
+
+#[test]
+fn a_provider_is_named_where_there_are_several() {
+    let (one, two) = (Model::start(Duration::ZERO), Model::start(Duration::ZERO));
+    let config = [one.provider("one"), two.provider("two")].concat();
+    let server = Setup::new().config(config).start();
+    let mut job = chat("?", &json!(null));
+    let refused = server.post("/v1/jobs", &job);
+    refused.problem(422);
+    assert_eq!(crate::kit::pointers(&refused), ["/payload/provider"]);
+    job["payload"]["provider"] = "two".into();
+    assert_eq!(server.run(&job)["state"], "completed");
+    assert_eq!((one.stats().requests, two.stats().requests), (0, 1));
+}
+
+#[test]
+fn a_model_never_sees_more_calls_at_once_than_its_queue_may_run() {
+    let model = Model::start(Duration::from_millis(50));
+    let config = format!("{}[queues.default]\nmax_running = 5", model.provider("one"));
+    let server = Setup::new().config(config).start();
+    let jobs: Vec<Value> = (0..100).map(|_| chat("A joke?", &json!(null))).collect();
+    let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202);
+    let path = format!("/v1/batches/{}?wait=60s", batch["id"]);
+    assert_eq!(server.get(&path).expect(200)["counts"]["completed"], 100);
+    let stats = model.stats();
+    assert_eq!((stats.peak_running, stats.by_status[&200]), (5, 100));
+    let at_five = stats.running_ms.get(&5).copied().unwrap_or(0.0);
+    eprintln!(
+        "max_running = 5: peak {}, {at_five:.0} of {:.0} ms at 5",
+        stats.peak_running, stats.span_ms
+    );
+}

@@ -1,0 +1,160 @@
+//! The command line against a server that runs.
+
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::kit::model::Model;
+use crate::kit::process::longshore;
+use crate::kit::{Server, Setup, sleep};
+
+/// Runs a command against `server`.
+fn run(server: &Server, args: &[&str]) -> Output {
+    longshore(args).env("LONGSHORE_URL", server.url()).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn ends_with(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}{}", stdout(output), stderr(output));
+}
+
+#[test]
+fn a_submission_that_waits_prints_the_result_alone() {
+    let server = Server::start();
+    let output = run(&server, &["submit", "echo", r#"{"hello": "world"}"#, "--wait"]);
+    ends_with(&output, 0);
+    let result: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(result, json!({"hello": "world"}));
+    let output = run(&server, &["submit", "echo", "1", "--wait", "--json"]);
+    let job: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!(1)));
+}
+
+#[test]
+fn exit_codes_tell_a_refusal_a_failure_and_a_wait_that_is_over() {
+    let server = Server::start();
+    let refused = run(&server, &["submit", "frobnicate"]);
+    ends_with(&refused, 4);
+    assert!(stderr(&refused).contains("/kind"), "{}", stderr(&refused));
+    let dead = r#"{"url": "http://127.0.0.1:1/"}"#;
+    let failed = run(&server, &["submit", "http", dead, "--max-attempts", "1", "--wait"]);
+    ends_with(&failed, 5);
+    assert!(failed.stdout.is_empty());
+    assert!(stderr(&failed).contains("failed"), "{}", stderr(&failed));
+    let long = r#"{"duration": "1h"}"#;
+    ends_with(&run(&server, &["submit", "sleep", long, "--wait=200ms"]), 6);
+    ends_with(&run(&server, &["wait", "2", "--timeout", "0s"]), 6);
+    ends_with(&run(&server, &["cancel", "2"]), 0);
+    ends_with(&run(&server, &["wait", "2"]), 5);
+    ends_with(&run(&server, &["status", "99"]), 4);
+    ends_with(&run(&server, &["cancel", "1"]), 4);
+}
+
+#[test]
+fn jobs_are_listed_shown_cancelled_and_run_again() {
+    let server = Server::start();
+    let output = run(&server, &["submit", "echo", "7", "--delay", "1h", "--tag", "red"]);
+    ends_with(&output, 0);
+    assert!(stdout(&output).starts_with(&format!("1\tscheduled\t{}/v1/jobs/1", server.url())));
+    server.submit(&sleep("0s"));
+    let listed = run(&server, &["list", "--tag", "red", "--json"]);
+    ends_with(&listed, 0);
+    let text = stdout(&listed);
+    assert!(text.contains(r#""id":1"#) && !text.contains(r#""id":2"#), "{text}");
+    let text = stdout(&run(&server, &["list", "--state", "scheduled"]));
+    assert!(text.contains("echo") && !text.contains("sleep"), "{text}");
+    let text = stdout(&run(&server, &["status", "1"]));
+    assert!(text.contains("scheduled") && text.contains("red"), "{text}");
+    ends_with(&run(&server, &["cancel", "1"]), 0);
+    assert_eq!(server.job(1)["state"], "cancelled");
+    ends_with(&run(&server, &["retry", "1"]), 0);
+    let output = run(&server, &["wait", "1"]);
+    ends_with(&output, 0);
+    assert_eq!(stdout(&output).trim(), "7");
+}
+
+#[test]
+fn lines_are_submitted_all_or_none() {
+    let server = Server::start();
+    let file = server.directory().join("jobs.ndjson");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "{\"kind\": \"echo\", \"payload\": 1}\n{\"kind\": \"nope\"}\n").unwrap();
+    let output = run(&server, &["submit", "--ndjson", path]);
+    ends_with(&output, 4);
+    assert!(stderr(&output).contains("line 2"), "{}", stderr(&output));
+    std::fs::write(
+        &file,
+        "{\"kind\": \"echo\", \"payload\": 1}\n{\"kind\": \"echo\", \"payload\": 2}\n",
+    )
+    .unwrap();
+    let output = run(&server, &["submit", "--ndjson", path, "--wait"]);
+    ends_with(&output, 0);
+    assert_eq!(stdout(&output), "1\n2\n");
+}
+
+#[test]
+fn queues_are_shown_paused_and_resumed() {
+    let server = Server::start();
+    ends_with(&run(&server, &["pause", "mail"]), 0);
+    ends_with(&run(&server, &["submit", "echo", "1", "--queue", "mail"]), 0);
+    let text = stdout(&run(&server, &["queues"]));
+    assert!(text.contains("mail") && text.contains("yes"), "{text}");
+    let queues: Value =
+        serde_json::from_str(&stdout(&run(&server, &["queues", "--json"]))).unwrap();
+    assert_eq!(queues["queues"][0]["jobs"]["queued"], 1);
+    ends_with(&run(&server, &["resume", "mail"]), 0);
+    assert_eq!(server.finished(1)["state"], "completed");
+}
+
+#[test]
+fn a_wait_whose_server_goes_away_says_so() {
+    let mut server = Server::start();
+    let id = server.submit(&sleep("1h"));
+    let url = server.url();
+    let waiting = std::thread::spawn(move || {
+        longshore(&["wait", &id.to_string()]).env("LONGSHORE_URL", url).output().unwrap()
+    });
+    server.reaches(id, "running");
+    std::thread::sleep(Duration::from_millis(200));
+    server.kill();
+    ends_with(&waiting.join().unwrap(), 3);
+}
+
+#[test]
+fn the_demonstration_asks_ten_questions_both_ways_and_ends() {
+    let output = longshore(&["demo", "--once", "--delay", "100ms", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    ends_with(&output, 0);
+    let text = stdout(&output);
+    for word in ["capital of France", "Paris", "one after another", "all at once", "times as fast"]
+    {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+    // With a model server of the user's own.
+    let model = Model::start(Duration::ZERO);
+    let config = model.provider("x");
+    let url = config.split('\'').nth(1).unwrap();
+    let args =
+        ["demo", "--once", "--provider-url", url, "--model", "mock", "--listen", "127.0.0.1:0"];
+    ends_with(&longshore(&args).output().unwrap(), 0);
+    assert_eq!(model.stats().requests, 20);
+}
+
+#[test]
+fn a_configuration_comes_from_file_then_variables_then_options() {
+    let config = "listen = '127.0.0.1:1'\nlanes.async = 3\n[queues.mail]\nmax_running = 4";
+    let server =
+        Setup::new().config(config).env("LONGSHORE_QUEUES__MAIL__MAX_RUNNING", "9").start();
+    assert_ne!(server.addr().port(), 1);
+    server.submit(&crate::kit::with(sleep("0s"), &json!({"queue": "mail"})));
+    assert_eq!(server.queue("mail")["max_running"], 9);
+}

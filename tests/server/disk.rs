@@ -1,0 +1,160 @@
+//! Disks that are full, and readers that hold the log.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use serde_json::json;
+
+use crate::kit::{Server, Setup, echo, eventually, sleep, with};
+
+/// A small disk in memory, unmounted when it is dropped.
+struct SmallDisk {
+    directory: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    /// Mounts one, where that is allowed. Where it must be it is an error that it is not.
+    fn mount(size: &str) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let size = format!("size={size}");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(directory.path())
+            .output();
+        match mount {
+            Ok(output) if output.status.success() => Some(Self { directory }),
+            failed => {
+                assert!(std::env::var_os("CI").is_none(), "cannot mount a small disk: {failed:?}");
+                eprintln!("SKIPPED: cannot mount a small disk, which takes root: {failed:?}");
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, for the server may still be on its way out.
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+    }
+}
+
+/// Submits large jobs until one is refused; gives the ids of those that were accepted.
+fn fill(server: &Server) -> Vec<i64> {
+    let large = echo("x".repeat(200_000));
+    let mut ids = Vec::new();
+    for _ in 0..1_000 {
+        let answer = server.post("/v1/jobs", &with(large.clone(), &json!({"delay": "1h"})));
+        if answer.status != 202 {
+            let detail = answer.problem(507);
+            assert!(detail.contains("disk is full"), "{detail}");
+            assert!(answer.header("retry-after").is_some(), "{answer:?}");
+            return ids;
+        }
+        ids.push(answer.json()["id"].as_i64().unwrap());
+    }
+    panic!("the disk does not fill up");
+}
+
+/// Waits until the server takes jobs again, and tells how long that took.
+fn until_accepting(server: &Server) -> Duration {
+    let began = Instant::now();
+    eventually("jobs are taken again", || {
+        (server.post("/v1/jobs", &echo(1)).status == 202).then_some(())
+    });
+    began.elapsed()
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_server_goes_on_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount("16m") else { return };
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
+    let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
+    let running = server.submit(&sleep("2s"));
+    server.reaches(running, "running");
+    let accepted = fill(&server);
+    // Reading goes on, and what ends meanwhile is not forgotten.
+    assert_eq!(server.get("/readyz").status, 200);
+    for id in &accepted {
+        assert_eq!(server.job(*id)["state"], "scheduled");
+    }
+    assert_eq!(server.post("/v1/jobs", &echo("x".repeat(200_000))).status, 507);
+    assert!(server.log().contains("the disk is full"));
+    std::thread::sleep(Duration::from_secs(2));
+    std::fs::remove_file(&filler).unwrap();
+    let took = until_accepting(&server);
+    let job = server.finished(running);
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
+    server.kill();
+    server.start_again();
+    for id in &accepted {
+        assert_eq!(server.job(*id)["state"], "scheduled");
+    }
+    eprintln!("D5: {} accepted, 0 lost, jobs taken again after {took:?}", accepted.len());
+}
+
+#[test]
+fn a_server_starts_on_a_disk_that_is_still_full() {
+    let Some(disk) = SmallDisk::mount("4m") else { return };
+    let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
+    let accepted = fill(&server);
+    server.kill();
+    let restarted = server.try_start_again();
+    match restarted {
+        Ok(()) => assert_eq!(server.job(accepted[0])["state"], "scheduled"),
+        Err(why) => assert!(why.contains("full"), "{why}"),
+    }
+}
+
+#[test]
+fn a_limit_on_file_sizes_is_no_death() {
+    let mut server = Server::start();
+    server.run(&echo(1));
+    let log: PathBuf = format!("{}-wal", server.database().display()).into();
+    let limit = std::fs::metadata(log).unwrap().len() + (1 << 20);
+    let pid = server.pid().as_raw_nonzero().to_string();
+    let set = |limit: &str| {
+        let status =
+            Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}:")]).status();
+        assert!(status.unwrap().success());
+    };
+    set(&limit.to_string());
+    let accepted = fill(&server);
+    server.is_well();
+    set("unlimited");
+    until_accepting(&server);
+    for id in &accepted {
+        assert_eq!(server.job(*id)["state"], "scheduled");
+    }
+}
+
+#[test]
+fn a_reader_that_holds_its_snapshot_lets_the_server_go_on() {
+    let mut server = Server::start();
+    server.run(&echo(1));
+    let mut reader = SqliteConnection::establish(server.database().to_str().unwrap()).unwrap();
+    reader.batch_execute("BEGIN; SELECT count(*) FROM jobs").unwrap();
+    let large = with(echo("x".repeat(1 << 20)), &json!({"delay": "1h"}));
+    for _ in 0..40 {
+        server.submit(&large);
+    }
+    let log: PathBuf = format!("{}-wal", server.database().display()).into();
+    let size = || std::fs::metadata(&log).unwrap().len() >> 20;
+    let grown = size();
+    assert!(grown >= 30, "the log could be moved though a reader holds it: {grown} MiB");
+    reader.batch_execute("COMMIT").unwrap();
+    for _ in 0..40 {
+        server.submit(&large);
+    }
+    eprintln!("D7: the log grew to {grown} MiB under a reader, and is {} MiB after it", size());
+    assert!(size() <= grown + 20, "the log goes on growing: {} MiB", size());
+    server.is_well();
+}

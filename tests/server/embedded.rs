@@ -1,0 +1,192 @@
+//! The server inside an application, with the application's own handlers.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use longshore::config::Config;
+use longshore::executor::{Context, HandlerError};
+use longshore::job::{Job, State, Submission};
+use longshore::server::{Builder, Handle, Server};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::kit::{Connection, LONG};
+
+#[derive(Deserialize, Serialize)]
+struct Sum {
+    numbers: Vec<i64>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
+struct Total {
+    total: i64,
+}
+
+fn builder(directory: &TempDir) -> Builder {
+    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
+    config.lanes.thread = 1;
+    Server::builder(config)
+}
+
+async fn sum(_: Context, sum: Sum) -> Result<Total, HandlerError> {
+    match sum.numbers.as_slice() {
+        [] => Err(HandlerError::fatal("nothing to add up").code("empty")),
+        numbers => Ok(Total { total: numbers.iter().sum() }),
+    }
+}
+
+fn once(kind: &str, payload: &Value) -> Submission {
+    let submission = Submission::new(kind, payload).unwrap();
+    Submission { max_attempts: Some(1), ..submission }
+}
+
+async fn run(handle: &Handle, submission: Submission) -> Job {
+    let job = handle.submit(submission).await.unwrap();
+    let job = handle.wait(job.id, LONG).await.unwrap();
+    assert!(job.state.is_final(), "{job:?}");
+    job
+}
+
+fn code(job: &Job) -> &str {
+    &job.error.as_ref().unwrap().code
+}
+
+#[actix_web::test]
+async fn handlers_take_and_give_the_applications_own_types() {
+    let directory = tempfile::tempdir().unwrap();
+    let blocking = |_: Context, sum: Sum| -> Result<Total, HandlerError> {
+        Ok(Total { total: sum.numbers.iter().product() })
+    };
+    let server = builder(&directory)
+        .handler("sum", sum)
+        .blocking_handler("product", blocking)
+        .start()
+        .unwrap();
+    let handle = server.handle();
+    for (kind, lane, total) in [("sum", "async", 9), ("product", "thread", 24)] {
+        let job = run(&handle, once(kind, &json!({"numbers": [2, 3, 4]}))).await;
+        assert_eq!((job.state, job.lane.as_str()), (State::Completed, lane));
+        assert_eq!(job.result.unwrap().read::<Total>().unwrap(), Total { total });
+        let job = run(&handle, once(kind, &json!({"numbers": "two"}))).await;
+        assert_eq!((job.state, code(&job)), (State::Failed, "bad_payload"));
+    }
+    let job = run(&handle, once("sum", &json!({"numbers": []}))).await;
+    assert_eq!((job.state, code(&job)), (State::Failed, "empty"));
+    server.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_panic_fails_its_attempt_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    async fn panics(_: Context, text: String) -> Result<(), HandlerError> {
+        panic!("async {text}")
+    }
+    let blocking =
+        |_: Context, text: String| -> Result<(), HandlerError> { panic!("blocking {text}") };
+    let server = builder(&directory)
+        .handler("async", panics)
+        .blocking_handler("blocking", blocking)
+        .handler("sum", sum)
+        .start()
+        .unwrap();
+    let handle = server.handle();
+    // Oftener than there are threads.
+    for kind in ["async", "blocking", "async", "blocking", "blocking"] {
+        let job = run(&handle, once(kind, &json!("oh"))).await;
+        assert_eq!((job.state, code(&job)), (State::Failed, "panic"), "{job:?}");
+        assert!(job.error.unwrap().message.contains(&format!("{kind} oh")));
+    }
+    let job = run(&handle, once("sum", &json!({"numbers": [1]}))).await;
+    assert_eq!(job.state, State::Completed);
+    server.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane() {
+    let directory = tempfile::tempdir().unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let stubborn = move |_: Context, (): ()| -> Result<(), HandlerError> {
+        // An error says that the test has ended.
+        let _ = released.lock().unwrap().recv();
+        Ok(())
+    };
+    let quick = |_: Context, number: i64| -> Result<i64, HandlerError> { Ok(number + 1) };
+    let server = builder(&directory)
+        .blocking_handler("stubborn", stubborn)
+        .blocking_handler("quick", quick)
+        .start()
+        .unwrap();
+    let handle = server.handle();
+    let timeout = Some("200ms".parse().unwrap());
+    let job = run(&handle, Submission { timeout, ..once("stubborn", &json!(null)) }).await;
+    assert_eq!((job.state, code(&job)), (State::Failed, "timeout"));
+    let job = run(&handle, once("quick", &json!(1))).await;
+    assert_eq!(job.result.unwrap().as_str(), "2");
+    drop(release);
+    server.shutdown().await;
+}
+
+#[actix_web::test]
+async fn progress_is_seen_by_who_asks_over_http() {
+    let directory = tempfile::tempdir().unwrap();
+    let (release, released) = watch::channel(false);
+    let slow = move |context: Context, (): ()| {
+        let mut released = released.clone();
+        async move {
+            context.progress(40.0, "halfway there");
+            released.wait_for(|is_released| *is_released).await?;
+            Ok::<_, HandlerError>("done")
+        }
+    };
+    let server = builder(&directory).handler("slow", slow).start().unwrap();
+    let handle = server.handle();
+    let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let (front, addr) = longshore::http::start(handle.clone(), loopback, |_| {}).unwrap();
+    let front_handle = front.handle();
+    actix_web::rt::spawn(front);
+    let job = handle.submit(once("slow", &json!(null))).await.unwrap();
+    let path = format!("/v1/jobs/{}", job.id);
+    let look = move || {
+        let answer = Connection::open(addr).unwrap().request("GET", &path, &[], b"").unwrap();
+        answer.expect(200)["progress"].clone()
+    };
+    let mut progress = Value::Null;
+    for _ in 0..1_000 {
+        progress = tokio::task::spawn_blocking(look.clone()).await.unwrap();
+        if !progress.is_null() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(progress, json!({"percent": 40.0, "message": "halfway there"}));
+    release.send(true).unwrap();
+    let job = handle.wait(job.id, LONG).await.unwrap();
+    assert_eq!((job.state, job.result.unwrap().as_str()), (State::Completed, "\"done\""));
+    front_handle.stop(true).await;
+    server.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_shutdown_gives_back_what_a_handler_does_not_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let never = |context: Context, (): ()| async move {
+        context.stopped().await;
+        std::future::pending::<Result<(), HandlerError>>().await
+    };
+    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
+    config.shutdown_grace = "100ms".parse().unwrap();
+    let server = Server::builder(config).handler("never", never).start().unwrap();
+    let handle = server.handle();
+    let job = handle.submit(once("never", &json!(null))).await.unwrap();
+    while handle.job(job.id).await.unwrap().state != State::Running {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.drain().await;
+    let job = handle.job(job.id).await.unwrap();
+    assert_eq!((job.state, job.attempt), (State::Queued, 0));
+    server.stop();
+    assert!(handle.submit(once("never", &json!(null))).await.is_err());
+}

@@ -1,0 +1,150 @@
+//! Every kind that is built in, from its submission to its end.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+
+use serde_json::{Value, json};
+
+use crate::kit::process::between;
+use crate::kit::target::Target;
+use crate::kit::{LONG, Server, Setup, sleep, with};
+
+fn http(url: &str) -> Value {
+    json!({"kind": "http", "payload": {"url": url}})
+}
+
+#[test]
+fn a_call_gives_status_headers_and_body_and_says_where_it_comes_from() {
+    let server = Server::start();
+    let (tell, told) = mpsc::channel();
+    let target = Target::start(move |caller, request| {
+        tell.send(request).unwrap();
+        caller.answer(
+            "201 Created",
+            "content-type: application/json\r\nx-a: b\r\n",
+            "{\"ok\":true}",
+        );
+    });
+    let payload = json!({"url": target.url("/hook?a=b"), "method": "PUT", "headers": {"X-Own": "1"}, "body": {"n": 1}});
+    let job = server.run(&json!({"kind": "http", "payload": payload}));
+    assert_eq!((&job["state"], &job["lane"]), (&json!("completed"), &json!("async")), "{job}");
+    assert_eq!(job["result"]["status"], 201);
+    assert_eq!(job["result"]["headers"]["x-a"], "b");
+    assert_eq!(job["result"]["body"], json!({"ok": true}));
+    let request = told.recv_timeout(LONG).unwrap();
+    assert_eq!((&*request.method, &*request.path), ("PUT", "/hook?a=b"));
+    assert_eq!(request.body, b"{\"n\":1}");
+    assert_eq!(request.header("x-own"), Some("1"));
+    assert_eq!(request.header("longshore-job"), Some("1"));
+    assert_eq!(request.header("longshore-attempt"), Some("1"));
+}
+
+#[test]
+fn a_call_that_is_put_off_comes_again_when_it_was_told_to() {
+    let server = Server::start();
+    let calls = AtomicU32::new(0);
+    let target = Target::start(move |caller, _| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => caller.answer("429 Too Many Requests", "retry-after: 1\r\n", ""),
+        _ => caller.answer("200 OK", "", "done"),
+    });
+    let job = with(http(&target.url("/")), &json!({"backoff": {"initial": "1h"}}));
+    let job = server.run(&job);
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
+    let failures = job["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1);
+    assert_eq!((&failures[0]["attempt"], &failures[0]["code"]), (&json!(1), &json!("http_status")));
+    let pause = between(&failures[0]["at"], &job["started_at"]);
+    assert!(pause.as_millis() >= 1_000, "{pause:?}");
+}
+
+#[test]
+fn a_call_that_always_fails_ends_after_its_attempts_with_its_history() {
+    let server = Server::start();
+    let fast = json!({"max_attempts": 3, "backoff": {"initial": "10ms", "max": "20ms"}});
+    let job = server.run(&with(http("http://127.0.0.1:1/"), &fast));
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(3)), "{job}");
+    assert_eq!(job["failures"].as_array().unwrap().len(), 3);
+    assert_eq!(job["error"]["code"], job["failures"][2]["code"]);
+}
+
+#[test]
+fn a_failed_job_that_may_run_only_once_is_never_tried_again() {
+    let server = Server::start();
+    let (tell, told) = mpsc::channel();
+    let target = Target::start(move |caller, _| {
+        tell.send(()).unwrap();
+        caller.answer("503 Busy", "retry-after: 0\r\n", "");
+    });
+    let job = with(http(&target.url("/")), &json!({"at_most_once": true, "max_attempts": 9}));
+    let job = server.run(&job);
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)));
+    server.act("/v1/jobs/1/retry").problem(409);
+    // Another call, to be sure that time has passed.
+    server.run(&with(sleep("300ms"), &json!({})));
+    assert_eq!((told.try_recv(), told.try_recv()), (Ok(()), Err(mpsc::TryRecvError::Empty)));
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_stopped_and_its_connection_closed() {
+    let server = Server::start();
+    let (tell, told) = mpsc::channel();
+    let target = Target::start(move |caller, _| {
+        caller.closed();
+        tell.send(()).unwrap();
+    });
+    let short = json!({"timeout": "200ms", "max_attempts": 1});
+    let job = server.run(&with(http(&target.url("/")), &short));
+    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("timeout")));
+    told.recv_timeout(LONG).unwrap();
+    let job = server.run(&with(sleep("1h"), &short));
+    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("timeout")));
+}
+
+/// A server with commands that a shell runs.
+fn with_commands(commands: &[(&str, &str)]) -> Server {
+    let mut config = String::new();
+    for (name, script) in commands {
+        config.push_str(&format!("[commands.{name}]\nargv = ['/bin/sh', '-c', '''{script}''', 'sh']\nenv = {{ PATH = '/usr/bin:/bin', GIVEN = 'a' }}\n"));
+    }
+    Setup::new().env("NOT_GIVEN", "b").config(config).start()
+}
+
+#[test]
+fn a_command_gives_its_output_and_sees_only_what_it_is_given() {
+    let script = r#"printf '{"args": "%s", "stdin": "%s", "given": "%s", "not": "%s"}' "$*" "$(cat)" "$GIVEN" "$NOT_GIVEN""#;
+    let server =
+        with_commands(&[("show", script), ("text", "echo hello"), ("bytes", r"printf '\377\0'")]);
+    let run = |payload: Value| server.run(&json!({"kind": "command", "payload": payload}));
+    let job = run(json!({"name": "show", "args": ["$HOME", ";ls"], "stdin": "in"}));
+    assert_eq!((&job["state"], &job["lane"]), (&json!("completed"), &json!("process")), "{job}");
+    assert_eq!(job["result"], json!({"args": "$HOME ;ls", "stdin": "in", "given": "a", "not": ""}));
+    assert_eq!(run(json!({"name": "text"}))["result"], "hello\n");
+    assert_eq!(run(json!({"name": "bytes"}))["result"], json!({"base64": "/wA="}));
+}
+
+#[test]
+fn a_command_that_fails_tells_what_it_said() {
+    let server =
+        with_commands(&[("fail", r"printf 'a\0b went wrong' >&2; exit 7"), ("kill", "kill -9 $$")]);
+    let once =
+        |name: &str| json!({"kind": "command", "payload": {"name": name}, "max_attempts": 1});
+    let job = server.run(&once("fail"));
+    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("exit_status")));
+    let message = job["error"]["message"].as_str().unwrap();
+    assert!(message.contains("status 7") && message.contains("went wrong"), "{message}");
+    assert_eq!(job["failures"][0]["message"], message);
+    let job = server.run(&once("kill"));
+    assert!(job["error"]["message"].as_str().unwrap().contains("signal 9"), "{job}");
+}
+
+#[test]
+fn a_result_over_the_limit_is_cut_and_flagged() {
+    let server = Setup::new().config("limits.max_result_bytes = 1000").start();
+    let job = server.run(&crate::kit::echo("ü".repeat(1_000)));
+    assert_eq!(
+        (&job["state"], &job["result_truncated"]),
+        (&json!("completed"), &json!(true)),
+        "{job}"
+    );
+    assert!(job["result"].as_str().unwrap().len() <= 1_000);
+}
