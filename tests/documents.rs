@@ -88,3 +88,37 @@ fn the_jobs_in_the_readme_can_be_read() {
         assert!(submission.is_ok(), "{job}\n{}", submission.unwrap_err());
     }
 }
+
+/// The tests that a page names: words of at least three parts in backticks, in the last column.
+fn named_tests(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let columns = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
+    let words = columns.flat_map(|column| column.split('`').skip(1).step_by(2));
+    words.filter(|word| word.matches('_').count() >= 2 && !word.contains('.')).collect()
+}
+
+fn rust_of(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&rust_of(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    text
+}
+
+#[test]
+fn the_tests_that_prove_the_invariants_are_there() {
+    let page = fs::read_to_string(file("docs/ARCHITECTURE.md")).unwrap();
+    let page = page.split("## Invariants").nth(1).unwrap();
+    let page = page.split("\n## ").next().unwrap();
+    let names = named_tests(page);
+    assert!(names.len() > 20, "{names:?}");
+    let code = rust_of(&file("src")) + &rust_of(&file("tests"));
+    for name in names {
+        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}
