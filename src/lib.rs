@@ -31,3 +31,8 @@ pub mod server;
 pub mod http;
 
 pub mod cli;
+
+/// Has the Rust of the README compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

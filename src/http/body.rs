@@ -117,7 +117,25 @@ pub(super) fn parse_lines(body: &[u8]) -> Result<(Vec<Submission>, Vec<usize>), 
     Ok((submissions, numbers))
 }
 
-/// Names the line beside the pointer.
+/// Names the line beside the pointer, instead of what the reader of that line alone took for one.
 pub(super) fn at_line(problem: Problem, number: usize) -> Problem {
-    Problem { detail: format!("in line {number}: {}", problem.detail), ..problem }
+    let detail = problem.detail.as_str();
+    let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
+    let column = if column.is_empty() { String::new() } else { format!(", column {column}") };
+    Problem { detail: format!("in line {number}{column}: {what}"), ..problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_named_by_its_own_line() {
+        let rejection = parse_lines(b"{\"kind\": \"echo\"}\n\n{\"kind\": 1}\n").unwrap_err();
+        assert!(
+            rejection.to_string().starts_with("/1/kind: in line 3, column 10: "),
+            "{rejection}"
+        );
+        assert!(!rejection.to_string().contains("line 1"), "{rejection}");
+    }
 }
