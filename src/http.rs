@@ -92,6 +92,7 @@ pub fn start(
             .configure(routes)
     })
     .keep_alive(KEEP_ALIVE)
+    .tcp_nodelay(true)
     .client_request_timeout(HEAD_TIMEOUT)
     // A client that has gone away no longer waits.
     .h1_allow_half_closed(false)

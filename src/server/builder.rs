@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::{Context, Handler, HandlerError, Registry, RegistryError};
+use crate::job::queue::{QueueChange, QueueName};
 use crate::job::roster::Roster;
 use crate::server::Server;
 use crate::server::join::{Parts, join};
@@ -94,6 +95,7 @@ impl Builder {
         }
         let mut store = SqliteWrites::open(&config)?;
         rescue_dead(&mut store, &clock)?;
+        make_listed_queues(&mut store, &config, &clock)?;
         let roster =
             Roster::new(config.lanes.workers(), store.queue_loads()?, config.queue_rules());
         let parts = Parts {
@@ -107,6 +109,21 @@ impl Builder {
         };
         Ok(join(parts))
     }
+}
+
+/// Makes the queues that the configuration lists, so that they are seen before their first job.
+fn make_listed_queues(
+    store: &mut dyn WriteStore,
+    config: &Config,
+    clock: &Clock,
+) -> Result<(), StoreError> {
+    let change = QueueChange::default();
+    let make = |queue: &QueueName| Write::Configure { queue: queue.clone(), change };
+    let writes: Vec<Write> = config.queues.keys().map(make).collect();
+    if !writes.is_empty() {
+        store.commit(&writes, clock.now())?;
+    }
+    Ok(())
 }
 
 /// Takes back what a process that died held. Nothing runs yet, so whatever runs is of the dead.

@@ -68,7 +68,7 @@ async fn handlers_take_and_give_the_applications_own_types() {
     for (kind, lane, total) in [("sum", "async", 9), ("product", "thread", 24)] {
         let job = run(&handle, once(kind, &json!({"numbers": [2, 3, 4]}))).await;
         assert_eq!((job.state, job.lane.as_str()), (State::Completed, lane));
-        assert_eq!(job.result.unwrap().read::<Total>().unwrap(), Total { total });
+        assert_eq!(job.given().unwrap().read::<Total>().unwrap(), Total { total });
         let job = run(&handle, once(kind, &json!({"numbers": "two"}))).await;
         assert_eq!((job.state, code(&job)), (State::Failed, "bad_payload"));
     }
@@ -124,7 +124,7 @@ async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane()
     let job = run(&handle, Submission { timeout, ..once("stubborn", &json!(null)) }).await;
     assert_eq!((job.state, code(&job)), (State::Failed, "timeout"));
     let job = run(&handle, once("quick", &json!(1))).await;
-    assert_eq!(job.result.unwrap().as_str(), "2");
+    assert_eq!(job.given().unwrap().as_str(), "2");
     drop(release);
     server.shutdown().await;
 }
@@ -144,7 +144,9 @@ async fn progress_is_seen_by_who_asks_over_http() {
     let server = builder(&directory).handler("slow", slow).start().unwrap();
     let handle = server.handle();
     let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let (front, addr) = longshore::http::start(handle.clone(), loopback, |_| {}).unwrap();
+    let (front, addr) =
+        longshore::http::start(handle.clone(), longshore::http::bind(loopback).unwrap(), |_| {})
+            .unwrap();
     let front_handle = front.handle();
     actix_web::rt::spawn(front);
     let job = handle.submit(once("slow", &json!(null))).await.unwrap();
@@ -164,7 +166,7 @@ async fn progress_is_seen_by_who_asks_over_http() {
     assert_eq!(progress, json!({"percent": 40.0, "message": "halfway there"}));
     release.send(true).unwrap();
     let job = handle.wait(job.id, LONG).await.unwrap();
-    assert_eq!((job.state, job.result.unwrap().as_str()), (State::Completed, "\"done\""));
+    assert_eq!((job.state, job.given().unwrap().as_str()), (State::Completed, "\"done\""));
     front_handle.stop(true).await;
     server.shutdown().await;
 }

@@ -94,8 +94,10 @@ fn is_older(found: &str, needed: &str) -> bool {
     numbers(found) < numbers(needed)
 }
 
+/// Locks the file beside the database. By its real path, so that a link to it meets the same lock.
 fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let name = path.display().to_string();
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let name = real.display().to_string();
     let lock_path = PathBuf::from(format!("{name}.lock"));
     let options = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
     let file = options.map_err(|error| OpenError::Lock { path: name.clone(), error })?;
