@@ -67,7 +67,18 @@ pub fn start(
     listen: SocketAddr,
     extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
-    let listener = TcpListener::bind(listen)?;
+    start_on(handle, TcpListener::bind(listen)?, extend)
+}
+
+/// As [`start`], on a socket that listens already.
+///
+/// # Errors
+/// Where the socket cannot be used.
+pub fn start_on(
+    handle: Handle,
+    listener: TcpListener,
+    extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
+) -> std::io::Result<(Server, SocketAddr)> {
     let listen = listener.local_addr()?;
     let server = HttpServer::new(move || {
         App::new()

@@ -1,6 +1,6 @@
 //! A server with its HTTP front end, from start to end.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use actix_web::dev::ServerHandle;
 
@@ -62,8 +62,11 @@ impl RunningServer {
 /// Starts the server in this process and leaves signals alone.
 pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer, ServeError> {
     let listen = config.listen;
+    // First, for a started server begins jobs, and would drop them where it cannot listen.
+    let listener =
+        TcpListener::bind(listen).map_err(|error| ServeError::Listen { listen, error })?;
     let server = Server::builder(config).start()?;
-    let (front, addr) = match http::start(server.handle(), listen, |_| {}) {
+    let (front, addr) = match http::start_on(server.handle(), listener, |_| {}) {
         Ok(started) => started,
         Err(error) => {
             server.stop();
