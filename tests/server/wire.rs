@@ -80,7 +80,7 @@ fn a_head_that_dribbles_in_is_cut_off() {
     let began = Instant::now();
     let mut slow: Vec<Connection> = (0..20).map(|_| server.connect()).collect();
     for connection in &mut slow {
-        connection.send("GET /healthz HTTP/1.1\r\nhost: x\r\n").unwrap();
+        connection.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n").unwrap();
     }
     // Others are served meanwhile.
     assert_eq!(server.get("/healthz").status, 200);
@@ -112,7 +112,7 @@ fn the_body_of_a_refused_request_is_never_taken_for_a_request() {
     );
     let head = |kind: &str| {
         let length = inner.len();
-        format!("POST {kind}\r\nhost: x\r\ncontent-length: {length}\r\n\r\n")
+        format!("POST {kind}\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
     };
     let refused = [
         head("/v1/jobs HTTP/1.1\r\ncontent-type: text/plain"),
@@ -127,7 +127,8 @@ fn the_body_of_a_refused_request_is_never_taken_for_a_request() {
         assert!(connection.answer().unwrap().status >= 400);
         // The body comes only after its request was refused. The server may have closed by then.
         let _ = connection.send(&inner);
-        let _ = connection.send("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let _ = connection
+            .send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let rest = String::from_utf8_lossy(&connection.read_to_end()).into_owned();
         assert!(!rest.contains("HTTP/1.1 202"), "{head}: {rest}");
     }
