@@ -28,6 +28,9 @@ use crate::job::time::Span;
 pub struct Config {
     /// Where the HTTP server listens.
     pub listen: SocketAddr,
+    /// The names, in small letters, by which the server may be called besides `localhost` and its
+    /// addresses, as where a proxy before it hands on the name that it was called by.
+    pub hosts: Vec<String>,
     /// The database file; it is made if it is not there.
     pub database: PathBuf,
     /// How long a lease lasts unless it is renewed.
@@ -59,6 +62,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7373)),
+            hosts: Vec::new(),
             database: "longshore.db".into(),
             lease: Span::from_secs(300),
             shutdown_grace: Span::from_secs(25),
@@ -86,6 +90,12 @@ impl Config {
             let why =
                 "is not a loopback address; without keys the server listens on this machine only";
             problems.push(Problem::new("/listen", why));
+        }
+        for (index, host) in self.hosts.iter().enumerate() {
+            if host.is_empty() || *host != host.to_ascii_lowercase() || host.contains([':', '/']) {
+                let why = "is a name in small letters, without scheme and port";
+                problems.push(Problem::new(format!("/hosts/{index}"), why));
+            }
         }
         if self.lease < MIN_LEASE || self.lease > Span::from_secs(24 * 3600) {
             problems.push(Problem::new("/lease", "lies between 5s and 24h"));

@@ -1,5 +1,7 @@
 //! Keeps pages of other sites from using a server on the user's own machine.
 
+use std::net::IpAddr;
+
 use actix_web::Error;
 use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
@@ -7,12 +9,15 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 
 use crate::http::problem::Rejection;
+use crate::server::Handle;
 
 /// Refuses what a browser sends for a page of another site.
 ///
-/// Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`); other clients do not.
+/// Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`); other clients do not. A
+/// page whose own name was made to lead here looks like one of ours, but for that name (`Host`).
 pub(super) async fn same_site<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -23,7 +28,31 @@ pub(super) async fn same_site<B: MessageBody + 'static>(
         let response = rejection.error_response();
         return Ok(request.into_response(response).map_into_right_body());
     }
+    let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
+    if let Some(name) = foreign_name(request.headers(), names.map_or(&[], Vec::as_slice)) {
+        let detail =
+            format!("this server does not go by the name {name:?}; see hosts in its configuration");
+        let rejection = Rejection::new(StatusCode::FORBIDDEN, "foreign-host", detail);
+        let response = rejection.error_response();
+        return Ok(request.into_response(response).map_into_right_body());
+    }
     Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// The name by which the server is called, where it is neither an address, nor of this machine, nor
+/// one of `names`.
+fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
+    let host = headers.get(HOST)?;
+    let host = String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase();
+    let without_port = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|letter| letter.is_ascii_digit()) => name,
+        _ => &host,
+    };
+    let name = without_port.trim_start_matches('[').trim_end_matches(']');
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    let is_known =
+        is_local || name.parse::<IpAddr>().is_ok() || names.iter().any(|known| known == name);
+    (!is_known).then(|| name.to_owned())
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {
@@ -38,4 +67,25 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     let origin = text(origin);
     let origin_host = origin.as_deref().and_then(|origin| origin.split_once("://"));
     origin_host.map(|(_, host)| host) != host.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    #[test]
+    fn addresses_and_names_of_this_machine_are_its_own() {
+        let foreign = |host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            foreign_name(&headers, &["jobs.example".to_owned()])
+        };
+        for own in ["127.0.0.1:7373", "[::1]:80", "localhost", "a.localhost:1", "Jobs.Example:80"] {
+            assert_eq!(foreign(own), None, "{own}");
+        }
+        for other in ["evil.example:7373", "127.0.0.1.evil.example", "localhost.evil.example", ""] {
+            assert!(foreign(other).is_some(), "{other}");
+        }
+    }
 }

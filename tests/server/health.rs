@@ -1,9 +1,12 @@
 //! Starting, and being there.
 
 use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::json;
 
 use crate::kit::process::longshore;
-use crate::kit::{Server, Setup};
+use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -62,4 +65,48 @@ fn a_database_that_cannot_be_opened_is_told() {
     assert!(text(&output.stderr).contains("not a database"), "{}", text(&output.stderr));
     let untouched = std::fs::read(&garbage).unwrap();
     assert!(untouched.starts_with(b"this is no database"));
+}
+
+#[test]
+fn a_database_has_one_server_by_whatever_name_it_goes() {
+    let mut server = Server::start();
+    let link = server.directory().join("link.db");
+    std::os::unix::fs::symlink(server.database(), &link).unwrap();
+    let output = Setup::new().database(&link).fail();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("another process serves"), "{}", text(&output.stderr));
+    server.is_well();
+}
+
+#[test]
+fn a_server_that_cannot_listen_begins_no_job() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let mut server = Setup::new().config("shutdown_grace = '0s'").start();
+    let job = with(sleep("1h"), &json!({"at_most_once": true, "delay": "300ms"}));
+    let id = server.submit(&job);
+    server.terminate();
+    server.ended();
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..5 {
+        let mut command = longshore(&["serve", "--listen", &addr, "--database"]);
+        let output = command.arg(server.database()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    }
+    server.start_again();
+    assert_eq!(server.reaches(id, "running")["attempt"], 1);
+}
+
+#[test]
+fn old_jobs_are_removed_after_their_time() {
+    let mut server = Setup::new().config("retention = '1s'").start();
+    let old = server.run(&echo(1))["id"].as_i64().unwrap();
+    let live = server.submit(&with(echo(2), &json!({"delay": "1h"})));
+    server.kill();
+    std::thread::sleep(Duration::from_millis(1_100));
+    server.start_again();
+    eventually("the old job is gone", || {
+        (server.get(&format!("/v1/jobs/{old}")).status == 404).then_some(())
+    });
+    assert_eq!(server.job(live)["state"], "scheduled");
 }

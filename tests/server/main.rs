@@ -20,6 +20,7 @@ mod idempotency;
 mod kinds;
 mod kit;
 mod list;
+mod load;
 mod many;
 mod queues;
 mod refused;

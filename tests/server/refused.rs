@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Response, Server, echo, pointers, with};
+use crate::kit::{Response, Server, Setup, echo, pointers, with};
 
 fn post(server: &Server, body: &[u8]) -> Response {
     server.request("POST", "/v1/jobs", &[("content-type", "application/json")], body)
@@ -215,4 +215,21 @@ fn pages_of_other_sites_are_refused_before_any_effect() {
     let same = [("origin", &*own), ("sec-fetch-site", "same-origin")];
     server.post_with("/v1/jobs", &same, &echo(1)).expect(202);
     server.post_with("/v1/jobs", &[("sec-fetch-site", "none")], &echo(1)).expect(202);
+}
+
+#[test]
+fn a_page_whose_name_was_made_to_lead_here_is_refused() {
+    let server = Setup::new().config("hosts = ['jobs.example']").start();
+    let ask = |host: &str| {
+        let mut connection = server.connect();
+        let origin = format!("origin: http://{host}\r\nsec-fetch-site: same-origin\r\n");
+        let head = "content-type: application/json\r\ncontent-length: 15\r\n\r\n";
+        let request = format!("POST /v1/jobs HTTP/1.1\r\nhost: {host}\r\n{origin}{head}");
+        connection.send(request + "{\"kind\":\"echo\"}").unwrap();
+        connection.answer().unwrap()
+    };
+    ask(&format!("evil.example:{}", server.addr().port())).problem(403);
+    has_no_jobs(&server);
+    ask(&format!("localhost:{}", server.addr().port())).expect(202);
+    ask("jobs.example").expect(202);
 }

@@ -1,5 +1,6 @@
 //! After a kill everything goes on.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -101,4 +102,21 @@ fn what_waits_for_its_time_is_begun_after_a_restart() {
     eventually("the next attempt", || {
         (server.job(retrying)["failures"].as_array().unwrap().len() == 2).then_some(())
     });
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
+    for round in 0..3 {
+        let setup = Setup::new();
+        // Over the making of the tables, and over what lies before and behind it.
+        for pause in 0..12 {
+            let mut child =
+                setup.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(3 * pause + round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let server = setup.start();
+        assert_eq!(server.run(&echo(round))["result"], round);
+    }
 }

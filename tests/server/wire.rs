@@ -80,7 +80,7 @@ fn a_head_that_dribbles_in_is_cut_off() {
     let began = Instant::now();
     let mut slow: Vec<Connection> = (0..20).map(|_| server.connect()).collect();
     for connection in &mut slow {
-        connection.send("GET /healthz HTTP/1.1\r\nhost: x\r\n").unwrap();
+        connection.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n").unwrap();
     }
     // Others are served meanwhile.
     assert_eq!(server.get("/healthz").status, 200);
@@ -101,4 +101,50 @@ fn requests_on_one_connection_are_answered_in_their_order() {
     connection.send(texts.concat()).unwrap();
     let statuses: Vec<u16> = (0..3).map(|_| connection.answer().unwrap().status).collect();
     assert_eq!(statuses, [200, 404, 200]);
+}
+
+#[test]
+fn the_body_of_a_refused_request_is_never_taken_for_a_request() {
+    let server = Server::start();
+    let inner = format!(
+        "POST /v1/jobs HTTP/1.1\r\nhost: {0}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{{\"kind\":\"echo\"}}",
+        server.addr()
+    );
+    let head = |kind: &str| {
+        let length = inner.len();
+        format!("POST {kind}\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let refused = [
+        head("/v1/jobs HTTP/1.1\r\ncontent-type: text/plain"),
+        head("/v1/jobs HTTP/1.1\r\ncontent-type: application/json\r\norigin: http://evil.example"),
+        head("/nowhere HTTP/1.1"),
+        head("/healthz HTTP/1.1"),
+        head("/v1/jobs/1/cancel HTTP/1.1"),
+    ];
+    for head in refused {
+        let mut connection = server.connect();
+        connection.send(&head).unwrap();
+        assert!(connection.answer().unwrap().status >= 400);
+        // The body comes only after its request was refused. The server may have closed by then.
+        let _ = connection.send(&inner);
+        let _ = connection
+            .send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let rest = String::from_utf8_lossy(&connection.read_to_end()).into_owned();
+        assert!(!rest.contains("HTTP/1.1 202"), "{head}: {rest}");
+    }
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], serde_json::json!([]));
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_to_go_on() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    let head = format!(
+        "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n",
+        server.addr()
+    );
+    connection.send(head).unwrap();
+    assert_eq!(connection.answer().unwrap().status, 100);
+    connection.send("{\"kind\":\"echo\"}").unwrap();
+    assert_eq!(connection.answer().unwrap().status, 202);
 }

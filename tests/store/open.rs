@@ -26,7 +26,8 @@ fn a_database_that_cannot_be_made_is_told_with_its_path() {
     assert!(error.to_string().contains(&path), "{error}");
     let nowhere = Config { database: "/nowhere/at/all.db".into(), ..Config::default() };
     let error = longshore::store::sqlite::SqliteWrites::open(&nowhere).err().unwrap();
-    assert!(matches!(error, OpenError::Lock { .. }), "{error}");
+    assert!(matches!(error, OpenError::Failed { .. }), "{error}");
+    assert!(error.to_string().contains("/nowhere/at/all.db: No such file"), "{error}");
 }
 
 #[test]

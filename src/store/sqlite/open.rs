@@ -94,10 +94,12 @@ fn is_older(found: &str, needed: &str) -> bool {
     numbers(found) < numbers(needed)
 }
 
-/// Locks the file beside the database. By its real path, so that a link to it meets the same lock.
+/// Takes the lock, whose name follows from the file itself: a link to it is the same database.
 fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let name = real.display().to_string();
+    let unusable = |error: std::io::Error| failed(path, &error);
+    // An empty file is a new database to SQLite.
+    OpenOptions::new().create(true).append(true).open(path).map_err(unusable)?;
+    let name = std::fs::canonicalize(path).map_err(unusable)?.display().to_string();
     let lock_path = PathBuf::from(format!("{name}.lock"));
     let options = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
     let file = options.map_err(|error| OpenError::Lock { path: name.clone(), error })?;

@@ -81,7 +81,15 @@ impl Setup {
 
     /// Runs it to its end, which comes at once because it cannot start.
     pub(crate) fn fail(&self) -> Output {
-        self.command().output().unwrap()
+        let mut command = self.command();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() && began.elapsed() < LONG {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // One that serves after all has ended neither well nor by itself.
+        let _ = child.kill();
+        child.wait_with_output().unwrap()
     }
 }
 

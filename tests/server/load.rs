@@ -1,0 +1,128 @@
+//! More than the server takes at once.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::kit::{Connection, Server, Setup, echo, sleep};
+
+/// Idle connections, as many as the limit on open files leaves room for in this process.
+const IDLE: usize = 800;
+
+#[test]
+fn more_submissions_than_may_be_under_way_are_put_off_and_none_is_lost() {
+    let server = Setup::new().config("limits.max_writes_in_flight = 2").start();
+    let addr = server.addr();
+    let ready = Arc::new(Barrier::new(32));
+    let clients: Vec<_> = (0..32)
+        .map(|_| {
+            let ready = Arc::clone(&ready);
+            std::thread::spawn(move || {
+                let mut connection = Connection::open(addr).unwrap();
+                ready.wait();
+                let headers = [("content-type", "application/json")];
+                let (mut accepted, mut refused) = (Vec::new(), 0);
+                for _ in 0..30 {
+                    let body = echo(1).to_string();
+                    let answer = connection.request("POST", "/v1/jobs", &headers, body.as_bytes());
+                    let answer = answer.unwrap();
+                    if answer.status == 202 {
+                        accepted.push(answer.json()["id"].as_i64().unwrap());
+                    } else {
+                        answer.problem(503);
+                        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+                        refused += 1;
+                    }
+                }
+                (accepted, refused)
+            })
+        })
+        .collect();
+    let (mut ids, mut refused) = (BTreeSet::new(), 0);
+    for client in clients {
+        let (accepted, put_off) = client.join().unwrap();
+        ids.extend(accepted);
+        refused += put_off;
+    }
+    assert!(refused > 0, "nothing was put off: nothing was shown");
+    for id in &ids {
+        assert_eq!(server.finished(*id)["state"], "completed");
+    }
+    let all = server.queue("default")["jobs"]["completed"].as_u64();
+    assert_eq!(all, Some(ids.len() as u64), "what was refused is not there");
+    eprintln!("A5: {} accepted, {refused} put off, 0 lost", ids.len());
+}
+
+#[test]
+fn idle_connections_and_slow_bodies_do_not_hold_up_others() {
+    let server = Server::start();
+    let mut idle: Vec<Connection> = (0..IDLE).map(|_| server.connect()).collect();
+    let head = format!(
+        "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n",
+        server.addr()
+    );
+    for connection in idle.iter_mut().step_by(2) {
+        connection.send(&head).unwrap();
+        connection.send("{").unwrap();
+    }
+    let began = Instant::now();
+    for _ in 0..20 {
+        server.run(&echo(1));
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    eprintln!("A1: 20 jobs beside {IDLE} idle and slow connections took {:?}", began.elapsed());
+    idle[0].send("\"kind\":\"echo\"}").unwrap();
+    assert_eq!(idle[0].answer().unwrap().status, 202);
+}
+
+#[test]
+fn a_job_that_is_cancelled_while_it_ends_has_one_outcome() {
+    let server = Server::start();
+    server.patch("/v1/queues/default", &json!({"max_running": 10})).expect(200);
+    let jobs: Vec<_> = (0..300).map(|number| sleep(&format!("{}ms", number % 40))).collect();
+    let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202);
+    let addr = server.addr();
+    let clients: Vec<_> = (0..4)
+        .map(|number| {
+            std::thread::spawn(move || {
+                let mut connection = Connection::open(addr).unwrap();
+                let cancel = |place: usize| {
+                    // Each begins elsewhere, among those that wait, run and have ended.
+                    let id = (place + number * 75) % 300 + 1;
+                    let path = format!("/v1/jobs/{id}/cancel");
+                    let answer = connection.request("POST", &path, &[], b"").unwrap();
+                    assert!(matches!(answer.status, 200 | 409), "{answer:?}");
+                    (id, answer.status)
+                };
+                (0..300).map(cancel).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let statuses: Vec<(usize, u16)> =
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    let path = format!("/v1/batches/{}?wait=30s", batch["id"]);
+    let batch = server.get(&path).expect(200);
+    let (mut completed, mut cancelled) = (0, 0);
+    for id in 1..=300_u16 {
+        let job = server.job(id.into());
+        let was_refused = statuses.contains(&(id.into(), 409));
+        match job["state"].as_str() {
+            Some("completed") => completed += 1,
+            Some("cancelled") => {
+                cancelled += 1;
+                assert!(!was_refused, "it was final before: {job}");
+                assert_eq!(job["result"], json!(null), "{job}");
+            }
+            _ => panic!("{job}"),
+        }
+        assert_eq!(job["cancel_requested"], false, "{job}");
+    }
+    assert_eq!(
+        (&batch["counts"]["completed"], &batch["counts"]["cancelled"]),
+        (&json!(completed), &json!(cancelled))
+    );
+    assert!(completed > 0 && cancelled > 0, "{completed} and {cancelled}: nothing was shown");
+    eprintln!("L9: 300 races, {completed} completed, {cancelled} cancelled");
+}
