@@ -1,6 +1,7 @@
 //! Renewing leases, and reporting progress under them.
 
 use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::outcome::Outcome;
 use longshore::job::{JobId, NewJob, Progress, Span, State};
 use longshore::store::{Answer, Refusal, Renew, Renewed, RescueScope, Write};
 
@@ -72,6 +73,17 @@ fn progress_is_shown_while_the_lease_holds() {
     assert_eq!((shown.percent, shown.message.as_deref()), (50.0, Some("half way")));
     store.finish(lease, completed("1")).unwrap();
     assert_eq!(store.write(report(lease, 60.0)).unwrap_err(), Refusal::StaleLease);
+}
+
+#[test]
+fn an_attempt_begins_with_no_progress() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    let half = Progress { percent: 50.0, message: None };
+    store.write(Write::Report(lease, half)).unwrap();
+    store.finish(lease, Outcome::Released).unwrap();
+    store.lease_next();
+    assert_eq!(store.job(lease.job).progress, None);
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl Model {
             row.lease_expires_at = Some(lease_expires_at);
             row.job.attempt += 1;
             row.job.started_at = Some(self.now);
+            row.job.progress = None;
             let lease = Lease { job: id, token: LeaseToken(row.token) };
             self.leases.push(lease);
             let job = &row.job;
