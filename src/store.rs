@@ -28,6 +28,10 @@ pub enum StoreError {
     /// again once there is room.
     #[error("the disk is full: {0}")]
     Full(String),
+    /// Another process holds the database for longer than is waited. Nothing was written; it may be
+    /// tried again.
+    #[error("another process holds the database: {0}")]
+    Busy(String),
     /// Whether the group was written is not known. The process has to end: a restart finds out.
     #[error("the database failed, and whether the last transaction was written is not known: {0}")]
     Unknown(String),
@@ -84,7 +88,7 @@ pub trait WriteStore: Send {
     /// A write that is refused leaves the others of its group unharmed.
     ///
     /// # Errors
-    /// [`StoreError::Full`] where nothing was written and [`StoreError::Unknown`] where that is not
+    /// [`StoreError::Full`] and [`StoreError::Busy`] where nothing was written and [`StoreError::Unknown`] where that is not
     /// known; the answers are lost in both.
     fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError>;
 

@@ -22,6 +22,9 @@ pub enum WriteError {
     /// The disk is full. Nothing was written.
     #[error("the disk is full; nothing was written")]
     Full,
+    /// Another process holds the database. Nothing was written.
+    #[error("another process holds the database; nothing was written")]
+    Busy,
     /// Whether it was written is not known; the server is about to end.
     #[error("whether it was written is not known; the server restarts")]
     Unknown,

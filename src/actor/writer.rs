@@ -18,8 +18,9 @@ use crate::job::roster::{Order, Roster};
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::{Answer, Change, Committed, LeaseRequest, StoreError, Write, WriteStore};
 
-/// How long the Writer waits on a full disk before it tries again what must not be lost.
-const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
+/// How long the Writer waits where nothing can be written before it tries again what must not be
+/// lost.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The Writer. What arrives while one transaction runs goes into the next, all of it.
 pub(crate) struct Writer {
@@ -88,7 +89,12 @@ impl Writer {
                 }
                 self.wake_for_rates(now, ctx);
             }
-            Err(StoreError::Full(why)) => self.keep_for_later(writes, replies, &why, ctx),
+            Err(error @ StoreError::Full(_)) => {
+                self.keep_for_later(writes, replies, (&error, WriteError::Full), ctx);
+            }
+            Err(error @ StoreError::Busy(_)) => {
+                self.keep_for_later(writes, replies, (&error, WriteError::Busy), ctx);
+            }
             Err(error) => self.give_up(replies, &error),
         }
     }
@@ -192,18 +198,19 @@ impl Writer {
         }
     }
 
-    /// On a full disk: callers are told; outcomes are kept, for they exist nowhere else.
+    /// Where nothing could be written: callers are told; outcomes are kept, for they exist nowhere
+    /// else.
     fn keep_for_later(
         &mut self,
         writes: Vec<Write>,
         replies: Vec<Reply>,
-        why: &str,
+        (error, told): (&StoreError, WriteError),
         ctx: &mut Context<Self>,
     ) {
-        tracing::error!(why, "the disk is full: submissions are refused until there is room");
+        tracing::error!(%error, "nothing can be written: submissions are refused until that passes");
         for (write, reply) in writes.into_iter().zip(replies) {
             match reply {
-                Reply::Caller { tell, .. } => drop(tell.send(Err(WriteError::Full))),
+                Reply::Caller { tell, .. } => drop(tell.send(Err(told.clone()))),
                 Reply::Worker { ref queue, lane, .. } => {
                     self.roster.occupied(queue, lane);
                     self.pending.push(Commit { write, reply });
@@ -212,7 +219,7 @@ impl Writer {
             }
         }
         if !self.pending.is_empty() {
-            ctx.run_later(RETRY_WHEN_FULL, Self::flush_soon);
+            ctx.run_later(RETRY_PAUSE, Self::flush_soon);
         }
     }
 

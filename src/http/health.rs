@@ -8,11 +8,11 @@ use crate::http::answer::{Answered, ok, resource};
 use crate::server::Handle;
 
 pub(super) fn healthz() -> Resource {
-    resource("/healthz", "GET").route(web::get().to(alive))
+    resource("/healthz", "GET, HEAD").route(web::get().to(alive)).route(web::head().to(alive))
 }
 
 pub(super) fn readyz() -> Resource {
-    resource("/readyz", "GET").route(web::get().to(ready))
+    resource("/readyz", "GET, HEAD").route(web::get().to(ready)).route(web::head().to(ready))
 }
 
 /// The process lives.

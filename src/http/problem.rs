@@ -89,6 +89,8 @@ impl From<Error> for Rejection {
             Error::Refused(refusal) => refusal.into(),
             Error::Overloaded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
                 .retry_after(RETRY_OVERLOAD_SECS),
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "database-busy", detail)
+                .retry_after(RETRY_FULL_SECS),
             Error::StorageFull => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", detail)
                     .retry_after(RETRY_FULL_SECS)

@@ -20,6 +20,9 @@ pub enum Error {
     /// The disk is full. Nothing was done; try again when there is room.
     #[error("the disk is full; nothing was stored")]
     StorageFull,
+    /// Another process holds the database. Nothing was done; try again shortly.
+    #[error("another process holds the database; nothing was stored")]
+    Busy,
     /// Whether it was done is not known: the database failed, and the server ends.
     #[error("whether it was stored is not known: the database failed")]
     Unknown,
@@ -52,6 +55,7 @@ impl From<WriteError> for Error {
         match error {
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Full => Self::StorageFull,
+            WriteError::Busy => Self::Busy,
             WriteError::Unknown => Self::Unknown,
         }
     }

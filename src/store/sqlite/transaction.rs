@@ -57,6 +57,16 @@ fn meaning(error: &Error) -> StoreError {
     }
 }
 
+/// A transaction that did not begin wrote nothing, whatever kept it from it.
+fn not_begun(error: Error) -> Failure {
+    let text = error.to_string();
+    if text.contains("database is locked") {
+        Failure::Store(StoreError::Busy(text))
+    } else {
+        error.into()
+    }
+}
+
 /// Runs `work` between BEGIN IMMEDIATE and COMMIT, and undoes it where it fails.
 ///
 /// Not Diesel's own transaction: where the disk is full SQLite rolls back by itself, and Diesel's
@@ -65,7 +75,7 @@ pub(super) fn immediate<T>(
     connection: &mut SqliteConnection,
     work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    connection.batch_execute("BEGIN IMMEDIATE")?;
+    connection.batch_execute("BEGIN IMMEDIATE").map_err(not_begun)?;
     let done = match work(connection) {
         Ok(value) => connection.batch_execute("COMMIT").map(|()| value).map_err(Failure::from),
         Err(failure) => Err(failure),
