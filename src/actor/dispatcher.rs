@@ -15,14 +15,13 @@ use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
-use crate::job::{JobId, Lane, Span, Timestamp};
+use crate::job::{Lane, Span, Timestamp};
 use crate::store::{Renew, RescueScope, Write};
 
 /// How many jobs one transaction rescues.
 const RESCUE_AT_ONCE: u32 = 1_000;
 
 struct Running {
-    lease: Lease,
     lane: Lane,
     worker: Addr<Worker>,
 }
@@ -31,7 +30,9 @@ struct Running {
 pub(crate) struct Dispatcher {
     writer: Addr<Writer>,
     idle: [Vec<Addr<Worker>>; Lane::COUNT],
-    running: HashMap<JobId, Running>,
+    /// By lease and not by job: an attempt that lost its lease still holds its worker while the next
+    /// one runs.
+    running: HashMap<Lease, Running>,
     lease: Span,
     clock: Clock,
     renewed_at: Timestamp,
@@ -59,41 +60,39 @@ impl Dispatcher {
         }
     }
 
-    fn ended(&mut self, job: JobId) {
-        if let Some(running) = self.running.remove(&job) {
+    fn ended(&mut self, lease: Lease) {
+        if let Some(running) = self.running.remove(&lease) {
             self.idle[running.lane.index()].push(running.worker);
         }
     }
 
     fn start(&mut self, job: LeasedJob) {
         let Some(worker) = self.idle[job.lane.index()].pop() else {
-            // The lease stays; it is rescued when it has run out.
-            tracing::error!(job = %job.lease.job, lane = %job.lane, "no worker is idle for a leased job");
-            return;
+            return self.vital.raise("a job was leased for which no worker is idle");
         };
-        let running = Running { lease: job.lease, lane: job.lane, worker: worker.clone() };
-        self.running.insert(job.lease.job, running);
+        let running = Running { lane: job.lane, worker: worker.clone() };
+        self.running.insert(job.lease, running);
         if !tell(&worker, Run(job)) {
             self.vital.raise("a worker died");
         }
     }
 
-    fn stop(&self, running: &Running, reason: StopReason) {
-        if !tell(&running.worker, Stop { lease: running.lease, reason }) {
+    fn stop(&self, lease: Lease, running: &Running, reason: StopReason) {
+        if !tell(&running.worker, Stop { lease, reason }) {
             self.vital.raise("a worker died");
         }
     }
 
     fn dispatch(&mut self, dispatch: Dispatch) {
-        for job in dispatch.ended {
-            self.ended(job);
+        for lease in dispatch.ended {
+            self.ended(lease);
         }
         for job in dispatch.leased {
             self.start(job);
         }
         for job in dispatch.cancelled {
-            if let Some(running) = self.running.get(&job) {
-                self.stop(running, StopReason::Cancelled);
+            for (lease, running) in self.running.iter().filter(|(lease, _)| lease.job == job) {
+                self.stop(*lease, running, StopReason::Cancelled);
             }
         }
         if self.running.is_empty() {
@@ -103,16 +102,17 @@ impl Dispatcher {
         }
     }
 
-    /// Extends the leases of all that runs when a third of them is over, and has those that ran
-    /// out taken back. In this order, so that a pause of the whole process loses no running job.
+    /// Extends the leases of all that runs when a third of them is over, and has those that have run
+    /// out by now taken back. In this order, and by the time of this look: so a pause of the whole
+    /// process, or a disk that is full for long, loses no running job.
     fn keep_leases(&mut self) {
         let now = self.clock.now();
         if now.since(self.renewed_at) >= self.lease.duration() / 3 {
             self.renewed_at = now;
-            let leases = self.running.values().map(|running| running.lease).collect();
+            let leases = self.running.keys().copied().collect();
             self.write(Write::Renew(Renew { leases, lease: self.lease }));
         }
-        let scope = RescueScope::Expired;
+        let scope = RescueScope::Expired { by: now };
         self.write(Write::Rescue { scope, limit: RESCUE_AT_ONCE });
     }
 
@@ -160,8 +160,8 @@ impl Handler<StopAll> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, _: StopAll, _: &mut Self::Context) {
-        for running in self.running.values() {
-            self.stop(running, StopReason::Shutdown);
+        for (lease, running) in &self.running {
+            self.stop(*lease, running, StopReason::Shutdown);
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) enum Reply {
     /// One who waits for it. The permits bound what is under way and come free with the answer.
     Caller { tell: oneshot::Sender<Written>, permits: Vec<OwnedSemaphorePermit> },
     /// The worker that finished a job of this queue and lane: it is idle from then on.
-    Worker { job: JobId, queue: QueueName, lane: Lane },
+    Worker { lease: Lease, queue: QueueName, lane: Lane },
     /// Nobody.
     Nobody,
 }
@@ -75,7 +75,7 @@ pub(crate) struct Drain(pub(crate) oneshot::Sender<()>);
 #[rtype(result = "()")]
 pub(crate) struct Dispatch {
     /// Their workers are idle.
-    pub(crate) ended: Vec<JobId>,
+    pub(crate) ended: Vec<Lease>,
     /// To be handed to workers.
     pub(crate) leased: Vec<LeasedJob>,
     /// To be stopped, for they are cancelled.

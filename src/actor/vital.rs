@@ -19,6 +19,9 @@ impl Fatal {
 
     /// Ends the server for this reason; the first one stays.
     pub(crate) fn raise(&self, why: &str) {
+        if self.is_stopping.load(Ordering::SeqCst) {
+            return;
+        }
         self.why.send_if_modified(|told| {
             let is_first = told.is_none();
             if is_first {
@@ -62,8 +65,6 @@ impl Vital {
 
 impl Drop for Vital {
     fn drop(&mut self) {
-        if !self.fatal.is_stopping.load(Ordering::SeqCst) {
-            self.fatal.raise(&format!("the {} died", self.name));
-        }
+        self.fatal.raise(&format!("the {} died", self.name));
     }
 }

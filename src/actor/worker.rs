@@ -1,6 +1,7 @@
 //! Runs one job at a time: decode, run, turn what happens into an outcome, report.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
@@ -12,6 +13,7 @@ use crate::actor::vital::Vital;
 use crate::actor::writer::Writer;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
+use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::store::{Finish, Write};
@@ -23,8 +25,11 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Worker {
     registry: Arc<Registry>,
     writer: Addr<Writer>,
-    /// The thread for blocking handlers, if this is a worker of that lane.
+    /// Its thread for blocking handlers, from the first one on. By the handler and not by the lane
+    /// of the job, which may have been submitted when the handler was of the other sort.
     blocking: Option<Blocking>,
+    /// How many threads all workers together have left behind.
+    abandoned: Arc<AtomicUsize>,
     current: Option<(Lease, Control)>,
     vital: Vital,
 }
@@ -33,10 +38,10 @@ impl Worker {
     pub(crate) fn new(
         registry: Arc<Registry>,
         writer: Addr<Writer>,
-        blocking: Option<Blocking>,
+        abandoned: Arc<AtomicUsize>,
         vital: Vital,
     ) -> Self {
-        Self { registry, writer, blocking, current: None, vital }
+        Self { registry, writer, blocking: None, abandoned, current: None, vital }
     }
 
     fn run(&mut self, job: LeasedJob, ctx: &mut Context<Self>) {
@@ -48,7 +53,7 @@ impl Worker {
         let (context, control) = self.registry.begin(&job);
         self.current = Some((job.lease, control.clone()));
         let writer = self.writer.clone();
-        let blocking = self.blocking.clone();
+        let blocking = (executor.lane() == Lane::Thread).then(|| self.thread());
         let lease = job.lease;
         let payload = job.payload.clone();
         let attempt = async move {
@@ -70,9 +75,14 @@ impl Worker {
         }));
     }
 
+    fn thread(&mut self) -> Blocking {
+        let start = || Blocking::start(Arc::clone(&self.abandoned));
+        self.blocking.get_or_insert_with(start).clone()
+    }
+
     fn report(&self, job: &LeasedJob, outcome: Outcome) {
         let write = Write::Finish(Finish { lease: job.lease, outcome });
-        let reply = Reply::Worker { job: job.lease.job, queue: job.queue.clone(), lane: job.lane };
+        let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
         if !tell(&self.writer, Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }

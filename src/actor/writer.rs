@@ -36,6 +36,8 @@ pub(crate) struct Writer {
     /// How many wait for the Announcer; where nobody does, nothing is announced.
     waiting: Arc<AtomicUsize>,
     wake: Option<(Timestamp, SpawnHandle)>,
+    /// The next try, while nothing can be written.
+    retry: Option<SpawnHandle>,
     vital: Vital,
 }
 
@@ -59,6 +61,7 @@ impl Writer {
             peers: None,
             waiting,
             wake: None,
+            retry: None,
             vital,
         }
     }
@@ -147,7 +150,11 @@ impl Writer {
             answer_one(reply, answer.map_err(WriteError::from), &mut dispatch);
         }
         for (order, answer) in orders.iter().zip(answers) {
-            let Ok(Answer::Leased(mut jobs)) = answer else { continue };
+            let mut jobs = match answer {
+                Ok(Answer::Leased(jobs)) => jobs,
+                // Refused, for whatever reason: not asked again until the queue is ready anew.
+                _ => Vec::new(),
+            };
             self.roster.leased(order, u32::try_from(jobs.len()).unwrap_or(u32::MAX), now);
             dispatch.leased.append(&mut jobs);
         }
@@ -198,8 +205,10 @@ impl Writer {
         }
     }
 
-    /// Where nothing could be written: callers are told; outcomes are kept, for they exist nowhere
-    /// else.
+    /// Where nothing could be written: callers are told. What exists nowhere else is kept: outcomes,
+    /// and renewals, without which the leases of running jobs would run out.
+    ///
+    /// Submissions take most room. Without them the rest may pass, so it is tried again at once.
     fn keep_for_later(
         &mut self,
         writes: Vec<Write>,
@@ -207,19 +216,31 @@ impl Writer {
         (error, told): (&StoreError, WriteError),
         ctx: &mut Context<Self>,
     ) {
-        tracing::error!(%error, "nothing can be written: submissions are refused until that passes");
+        if self.retry.is_none() {
+            tracing::error!(%error, "nothing can be written: submissions are refused until that passes");
+        }
+        let has_submissions = writes.iter().any(|write| matches!(write, Write::Submit(_)));
         for (write, reply) in writes.into_iter().zip(replies) {
+            let is_dear = has_submissions && !matches!(write, Write::Submit(_));
             match reply {
-                Reply::Caller { tell, .. } => drop(tell.send(Err(told.clone()))),
                 Reply::Worker { ref queue, lane, .. } => {
                     self.roster.occupied(queue, lane);
                     self.pending.push(Commit { write, reply });
                 }
+                _ if is_dear || matches!(write, Write::Renew(_)) => {
+                    self.pending.push(Commit { write, reply });
+                }
+                Reply::Caller { tell, .. } => drop(tell.send(Err(told.clone()))),
                 Reply::Nobody => {}
             }
         }
-        if !self.pending.is_empty() {
-            ctx.run_later(RETRY_PAUSE, Self::flush_soon);
+        if has_submissions && !self.pending.is_empty() {
+            self.flush_soon(ctx);
+        } else if self.retry.is_none() && !self.pending.is_empty() {
+            self.retry = Some(ctx.run_later(RETRY_PAUSE, |writer, ctx| {
+                writer.retry = None;
+                writer.flush_soon(ctx);
+            }));
         }
     }
 
@@ -255,11 +276,11 @@ fn answer_one(reply: Reply, answer: Written, dispatch: &mut Dispatch) {
             // The caller may have gone away; what it asked for is done all the same.
             let _ = tell.send(answer);
         }
-        Reply::Worker { job, .. } => {
+        Reply::Worker { lease, .. } => {
             if let Err(error) = answer {
-                tracing::warn!(%job, %error, "the outcome of an attempt was not taken");
+                tracing::warn!(job = %lease.job, %error, "the outcome of an attempt was not taken");
             }
-            dispatch.ended.push(job);
+            dispatch.ended.push(lease);
         }
         Reply::Nobody => {
             if let Err(error) = answer {

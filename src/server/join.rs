@@ -7,7 +7,6 @@ use actix::{Actor, Addr};
 use actix_rt::Arbiter;
 
 use crate::actor::announcer::Announcer;
-use crate::actor::blocking::Blocking;
 use crate::actor::dispatcher::Dispatcher;
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::message::Begin;
@@ -122,8 +121,7 @@ fn start_workers(
             let abandoned = Arc::clone(&abandoned);
             let thread = &io[number as usize % io.len()];
             let worker = Worker::start_in_arbiter(thread, move |_| {
-                let blocking = (lane == Lane::Thread).then(|| Blocking::start(abandoned));
-                Worker::new(registry, writer, blocking, vital)
+                Worker::new(registry, writer, abandoned, vital)
             });
             workers[lane.index()].push(worker);
         }

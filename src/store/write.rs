@@ -121,9 +121,20 @@ pub struct Renew {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RescueScope {
     /// Those whose lease has run out.
-    Expired,
+    Expired {
+        /// By when: the time at which the rescue was decided. It may be written later, and leases
+        /// that were renewed late must not suffer from that.
+        by: Timestamp,
+    },
     /// Those of local lanes, whose process has died. Only right before any worker starts.
     Dead,
+}
+
+impl RescueScope {
+    /// Those whose lease has run out by the time of the transaction.
+    pub fn expired_now() -> Self {
+        Self::Expired { by: Timestamp::from_millis(i64::MAX) }
+    }
 }
 
 /// What a write gave.

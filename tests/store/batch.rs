@@ -119,7 +119,7 @@ fn expiry_and_rescue_count_as_well() {
     store.write(submit_batch(vec![NewJob { expires_at, ..job() }, doomed])).unwrap();
     store.lease_next();
     store.pass(60);
-    let rescue = Write::Rescue { scope: RescueScope::Expired, limit: 10 };
+    let rescue = Write::Rescue { scope: RescueScope::expired_now(), limit: 10 };
     let committed = store.commit(&[Write::Expire { limit: 10 }, rescue]);
     assert_eq!(committed.ended_batches, [BatchId(1)]);
     let expected = StateCounts { cancelled: 1, failed: 1, ..Default::default() };

@@ -18,7 +18,7 @@ fn a_late_worker_cannot_finish_a_job_that_was_leased_again() {
         let mut store = Store::fresh();
         let late = store.running(job());
         store.pass(61);
-        store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+        store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
         let holder = store.lease_next().lease;
         let before = store.job(late.job);
         assert_eq!(store.finish(late, outcome.clone()), Err(Refusal::StaleLease));
@@ -36,7 +36,7 @@ fn a_worker_whose_lease_was_taken_cannot_finish_even_before_another_holds_it() {
         let mut store = Store::fresh();
         let late = store.running(job());
         store.pass(61);
-        store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+        store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
         assert_eq!(store.finish(late, outcome), Err(Refusal::StaleLease));
         assert_eq!(store.job(late.job).attempt, 1);
     }

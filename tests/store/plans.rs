@@ -22,7 +22,7 @@ fn lookups() -> [(Write, &'static str, usize); 5] {
         // What is due, and the time of the next.
         (Write::Stage { limit: 10 }, "jobs_due", 2),
         (Write::Expire { limit: 10 }, "jobs_expiring", 2),
-        (rescue(RescueScope::Expired), "jobs_leased", 2),
+        (rescue(RescueScope::expired_now()), "jobs_leased", 2),
         (rescue(RescueScope::Dead), "jobs_leased", 2),
     ]
 }

@@ -59,7 +59,7 @@ fn the_keepers_statements_are_prepared_once_as_well() {
     let keep = [
         Write::Stage { limit: 10 },
         Write::Expire { limit: 10 },
-        Write::Rescue { scope: RescueScope::Expired, limit: 10 },
+        Write::Rescue { scope: RescueScope::expired_now(), limit: 10 },
     ];
     store.commit(&keep);
     statements.forget();
@@ -79,7 +79,7 @@ fn no_frequent_statement_compares_a_state_with_a_bound_value() {
     store.commit(&[
         Write::Stage { limit: 10 },
         Write::Expire { limit: 10 },
-        Write::Rescue { scope: RescueScope::Expired, limit: 10 },
+        Write::Rescue { scope: RescueScope::expired_now(), limit: 10 },
         Write::Rescue { scope: RescueScope::Dead, limit: 10 },
     ]);
     store.writes().queue_loads().unwrap();

@@ -22,7 +22,7 @@ fn a_renewed_lease_holds_from_now_on() {
     let expires_at = store.now.plus(LEASE.duration());
     assert_eq!(renew(&mut store, &[lease], LEASE).held, [(lease, expires_at)]);
     store.pass(59);
-    let rescued = store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+    let rescued = store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     assert_eq!((rescued.count, rescued.next_at), (0, Some(expires_at)));
 }
 
@@ -40,7 +40,7 @@ fn a_lease_that_was_taken_or_has_ended_is_not_renewed() {
     let mut store = Store::fresh();
     let taken = store.running(job());
     store.pass(61);
-    store.shift(Write::Rescue { scope: RescueScope::Expired, limit: 10 });
+    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     let holder = store.lease_next().lease;
     let ended = store.running(job());
     store.finish(ended, completed("1")).unwrap();

@@ -21,10 +21,10 @@ fn a_job_comes_back_when_its_lease_runs_out_and_not_before() {
     let held = store.running(job());
     let expires_at = store.now.plus(LEASE.duration());
     store.pass(59);
-    let moved = rescue(&mut store, RescueScope::Expired, 10);
+    let moved = rescue(&mut store, RescueScope::expired_now(), 10);
     assert_eq!((moved.count, moved.next_at), (0, Some(expires_at)));
     store.pass(1);
-    let moved = rescue(&mut store, RescueScope::Expired, 10);
+    let moved = rescue(&mut store, RescueScope::expired_now(), 10);
     assert_eq!((moved.count, moved.next_at), (1, None));
     let job = store.job(held.job);
     assert_eq!((job.state, job.attempt), (State::Queued, 1));
@@ -40,7 +40,7 @@ fn leases_of_every_lane_run_out() {
         running_in(&mut store, lane);
     }
     store.pass(60);
-    assert_eq!(rescue(&mut store, RescueScope::Expired, 10).count, 4);
+    assert_eq!(rescue(&mut store, RescueScope::expired_now(), 10).count, 4);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn after_a_crash_the_jobs_of_local_lanes_come_back_without_waiting() {
 
 #[test]
 fn no_more_are_rescued_at_once_than_the_limit() {
-    for scope in [RescueScope::Expired, RescueScope::Dead] {
+    for scope in [RescueScope::expired_now(), RescueScope::Dead] {
         let mut store = Store::fresh();
         store.submit_all(vec![job(); 5]);
         store.lease(5);
@@ -74,7 +74,7 @@ fn those_whose_lease_ran_out_first_are_rescued_first() {
     store.pass(1);
     let second = store.running(job());
     store.pass(60);
-    rescue(&mut store, RescueScope::Expired, 1);
+    rescue(&mut store, RescueScope::expired_now(), 1);
     assert_eq!(store.state(first.job), State::Queued);
     assert_eq!(store.state(second.job), State::Running);
 }

@@ -106,6 +106,10 @@ impl<'a> Group<'a> {
             }
             return Err(refusal.into());
         }
+        if let Err(Stop::Failed(_)) = applied {
+            // The whole transaction is given up, and SQLite may have undone it already.
+            return applied;
+        }
         self.connection.batch_execute("RELEASE one_write")?;
         applied
     }

@@ -13,7 +13,7 @@ use crate::store::{Answer, Moved, RescueScope};
 statement! {
     ExpiredLeases -> (Integer, Integer) =
     "SELECT id, lease_token FROM jobs
-     WHERE state = 2 AND lease_expires_at <= " [now: Integer as i64]
+     WHERE state = 2 AND lease_expires_at <= " [by: Integer as i64]
     " ORDER BY lease_expires_at LIMIT " [limit: Integer as i64]
 }
 
@@ -33,8 +33,8 @@ impl Group<'_> {
     pub(super) fn rescue(&mut self, scope: RescueScope, limit: u32) -> Applied {
         let limit = limit.into();
         let (leases, why): (Vec<(i64, i64)>, _) = match scope {
-            RescueScope::Expired => {
-                let query = ExpiredLeases { now: self.now.millis(), limit };
+            RescueScope::Expired { by } => {
+                let query = ExpiredLeases { by: by.min(self.now).millis(), limit };
                 (query.load(self.connection)?, "its worker let the lease run out")
             }
             RescueScope::Dead => {

@@ -189,7 +189,9 @@ impl Operation {
             Self::Delete(job) => Write::Delete(job_of(model, job)),
             Self::Stage { limit } => Write::Stage { limit: *limit },
             Self::Expire { limit } => Write::Expire { limit: *limit },
-            Self::Rescue { limit } => Write::Rescue { scope: RescueScope::Expired, limit: *limit },
+            Self::Rescue { limit } => {
+                Write::Rescue { scope: RescueScope::expired_now(), limit: *limit }
+            }
             Self::Prune { jobs, secs } => Write::Prune {
                 jobs: jobs.iter().map(|job| job_of(model, job)).collect(),
                 finished_before: model.now.minus(Duration::from_secs(*secs)),

@@ -60,7 +60,7 @@ impl Model {
     pub(super) fn rescue(&mut self, scope: RescueScope, limit: usize) -> Applied {
         let running = self.rows.values().filter_map(|row| Some((row.lease_expires_at?, row)));
         let ids = match scope {
-            RescueScope::Expired => {
+            RescueScope::Expired { .. } => {
                 due(running.map(|(at, row)| (at, row.job.id)).collect(), self.now, limit)
             }
             RescueScope::Dead => running
