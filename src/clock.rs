@@ -40,6 +40,15 @@ impl Clock {
         }
     }
 
+    /// How far the wall clock is from this one, either way.
+    pub fn parted_from_wall(&self) -> Duration {
+        let Source::Running { .. } = &self.0 else { return Duration::ZERO };
+        #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
+        let wall = Timestamp::from(SystemTime::now());
+        let now = self.now();
+        now.since(wall).max(wall.since(now))
+    }
+
     /// Moves a manual clock on; a running one moves by itself.
     pub fn advance(&self, span: Duration) {
         if let Source::Manual(millis) = &self.0 {

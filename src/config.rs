@@ -91,6 +91,15 @@ impl Config {
                 "is not a loopback address; without keys the server listens on this machine only";
             problems.push(Problem::new("/listen", why));
         }
+        let name = self.database.to_string_lossy();
+        if name.is_empty() || name.starts_with(':') || name.starts_with("file:") {
+            let why = "names a file; a database in memory would lose every job";
+            problems.push(Problem::new("/database", why));
+        }
+        if self.queues.len() > self.limits.max_queues {
+            let why = format!("lists more than max_queues, which is {}", self.limits.max_queues);
+            problems.push(Problem::new("/queues", why));
+        }
         for (index, host) in self.hosts.iter().enumerate() {
             if host.is_empty() || *host != host.to_ascii_lowercase() || host.contains([':', '/']) {
                 let why = "is a name in small letters, without scheme and port";
@@ -154,6 +163,14 @@ mod tests {
     #[test]
     fn the_defaults_are_sound() {
         assert_eq!(Config::default().problems(), []);
+    }
+
+    #[test]
+    fn a_database_that_is_no_file_is_refused() {
+        for name in ["", ":memory:", "file:a.db?mode=memory"] {
+            let config = Config { database: name.into(), ..Config::default() };
+            assert_eq!(config.problems()[0].pointer, "/database", "{name:?}");
+        }
     }
 
     #[test]

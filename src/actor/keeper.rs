@@ -16,7 +16,7 @@ use crate::actor::vital::Vital;
 use crate::actor::writer::Writer;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
-use crate::store::{Answer, Moved, Write};
+use crate::store::{Answer, Moved, Prunable, Write};
 
 /// How often expired jobs and leases are looked for. One seek each where there are none.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,6 +27,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// The pause between two stretches of the table while old jobs are found, and at its end.
 const PRUNE_PAUSE: Duration = Duration::from_millis(100);
 const PRUNE_REST: Duration = Duration::from_secs(30);
+/// By how much the wall clock may part from the server's own before the operator is told.
+const MAX_PARTED: Duration = Duration::from_secs(5);
 /// How many jobs one transaction moves.
 const MOVE_AT_ONCE: u32 = 1_000;
 /// The longest pause between two stagings, for what a clock cannot foresee.
@@ -41,6 +43,8 @@ pub(crate) struct Keeper {
     clock: Clock,
     retention: Span,
     stage_timer: Option<(Timestamp, SpawnHandle)>,
+    /// By how much the wall clock had parted when that was told last.
+    parted: Option<Duration>,
     _vital: Vital,
 }
 
@@ -63,6 +67,7 @@ impl Keeper {
             clock,
             retention,
             stage_timer: None,
+            parted: None,
             _vital: vital,
         }
     }
@@ -103,10 +108,21 @@ impl Keeper {
         self.stage_timer = Some((at, handle));
     }
 
-    fn look(&self) {
-        let write = Write::Expire { limit: MOVE_AT_ONCE };
-        tell(&self.writer, Commit { write, reply: Reply::Nobody });
+    fn look(&self, ctx: &mut Context<Self>) {
+        self.expire(ctx);
         tell(&self.dispatcher, KeepLeases);
+    }
+
+    /// Calls off what has expired, portion by portion.
+    fn expire(&self, ctx: &mut Context<Self>) {
+        let expired = self.ask(Write::Expire { limit: MOVE_AT_ONCE });
+        ctx.spawn(expired.into_actor(self).map(|answer, keeper, ctx| {
+            if let Some(Ok(Answer::Moved(moved))) = answer
+                && moved.count >= MOVE_AT_ONCE as usize
+            {
+                keeper.expire(ctx);
+            }
+        }));
     }
 
     fn prune(&self, after: JobId, ctx: &mut Context<Self>) {
@@ -117,16 +133,37 @@ impl Keeper {
                 ctx.run_later(PRUNE_REST, move |keeper, ctx| keeper.prune(after, ctx));
                 return;
             };
-            if !found.jobs.is_empty() {
-                let write = Write::Prune { jobs: found.jobs, finished_before };
-                tell(&keeper.writer, Commit { write, reply: Reply::Nobody });
+            keeper.remove(found, finished_before, ctx);
+        }));
+    }
+
+    /// Removes a stretch's old jobs, and goes on to the next when that is done.
+    fn remove(&self, found: Prunable, finished_before: Timestamp, ctx: &mut Context<Self>) {
+        let (next, pause) = match found.next {
+            Some(next) => (next, PRUNE_PAUSE),
+            None => (JobId(0), PRUNE_REST),
+        };
+        let removed = (!found.jobs.is_empty())
+            .then(|| self.ask(Write::Prune { jobs: found.jobs, finished_before }));
+        let removed = async {
+            if let Some(removed) = removed {
+                removed.await;
             }
-            let (next, pause) = match found.next {
-                Some(next) => (next, PRUNE_PAUSE),
-                None => (JobId(0), PRUNE_REST),
-            };
+        };
+        ctx.spawn(removed.into_actor(self).map(move |(), _, ctx| {
             ctx.run_later(pause, move |keeper, ctx| keeper.prune(next, ctx));
         }));
+    }
+
+    /// Leases must not move with a wall clock that is set, so the server's own goes on evenly. The
+    /// operator should know when the two have parted, for `run_at` is meant by the wall.
+    fn look_at_wall_clock(&mut self) {
+        let parted = self.clock.parted_from_wall();
+        if parted > MAX_PARTED && self.parted.is_none_or(|told| parted > told * 2) {
+            let by = Span::new(parted);
+            tracing::warn!(%by, "the wall clock was set; schedules follow it after a restart");
+            self.parted = Some(parted);
+        }
     }
 
     fn checkpoint(&self, ctx: &mut Context<Self>) {
@@ -150,10 +187,11 @@ impl Actor for Keeper {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.stage(ctx);
         self.prune(JobId(0), ctx);
-        ctx.run_interval(LOOK_INTERVAL, |keeper, _| keeper.look());
+        ctx.run_interval(LOOK_INTERVAL, |keeper, ctx| keeper.look(ctx));
         ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
         ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
             tell(&keeper.announcer, Sweep);
+            keeper.look_at_wall_clock();
         });
     }
 }

@@ -32,7 +32,7 @@ struct NewBatch {
 
 async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
     body::require_json(&request)?;
-    let body = body::read(&request, payload, handle.config().limits.max_body_bytes).await?;
+    let body = body::read(&request, payload, &handle).await?;
     let key = key::of(&request, &body)?;
     let NewBatch { name, jobs } = body::parse(&body)?;
     let batch = handle.submit_batch(name, jobs, key).await?.value;

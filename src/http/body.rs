@@ -1,5 +1,6 @@
 //! Request bodies: held to a size, a time and a media type, then read as JSON.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -7,10 +8,12 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::http::problem::Rejection;
 use crate::job::Submission;
 use crate::job::problem::{Problem, parse_json};
+use crate::server::Handle;
 
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -23,12 +26,31 @@ pub(super) enum Form {
     Lines,
 }
 
+/// From which length on a body is weighed before it is read.
+const LIGHT_BYTES: usize = 64 << 10;
+
+/// A body that was read whole.
+pub(super) struct Body {
+    bytes: Bytes,
+    /// What many large bodies may weigh together is bounded, from before they are read.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Reads a body whole. One whose head says that it is too large is not read at all.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
-    max_bytes: usize,
-) -> Result<Bytes, Rejection> {
+    handle: &Handle,
+) -> Result<Body, Rejection> {
+    let max_bytes = handle.config().limits.max_body_bytes;
     let too_large = || {
         let detail = format!("the body is larger than {max_bytes} bytes");
         Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
@@ -36,9 +58,12 @@ pub(super) async fn read(
     if told_length(request).is_some_and(|length| length > max_bytes as u64) {
         return Err(too_large());
     }
+    // One that does not say how long it is may be as long as any.
+    let length = told_length(request).map_or(max_bytes, |length| length as usize);
+    let permit = if length > LIGHT_BYTES { Some(handle.weigh(length)?) } else { None };
     let body = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(max_bytes));
     match body.await {
-        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Ok(bytes))) => Ok(Body { bytes, _permit: permit }),
         Ok(Ok(Err(error))) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
         Ok(Err(_)) => Err(too_large()),
         Err(_) => {

@@ -43,7 +43,7 @@ struct Page {
 
 async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
     let form = body::form(&request)?;
-    let body = body::read(&request, payload, handle.config().limits.max_body_bytes).await?;
+    let body = body::read(&request, payload, &handle).await?;
     let key = key::of(&request, &body)?;
     match form {
         Form::Lines => submit_lines(&handle, &body, key).await,

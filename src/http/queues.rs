@@ -46,7 +46,7 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
 async fn change(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
     let name = name(&request)?;
     body::require_json(&request)?;
-    let body = body::read(&request, payload, handle.config().limits.max_body_bytes).await?;
+    let body = body::read(&request, payload, &handle).await?;
     let change: QueueChange = body::parse(&body)?;
     Ok(ok(&handle.configure(name, change).await?))
 }

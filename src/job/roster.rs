@@ -24,31 +24,36 @@ pub struct Order {
 
 /// The starts of a queue within its rate's period.
 #[derive(Debug, Default)]
-struct Starts(VecDeque<(Timestamp, u32)>);
+struct Starts {
+    by_time: VecDeque<(Timestamp, u32)>,
+    total: u32,
+}
 
 impl Starts {
     /// How many starts lie within the period that ends at `now`.
     fn within(&self, rate: Rate, now: Timestamp) -> u32 {
         let since = now.minus(rate.period.duration());
-        self.0.iter().rev().take_while(|(at, _)| *at > since).map(|(_, count)| count).sum()
+        let over = self.by_time.iter().take_while(|(at, _)| *at <= since).map(|(_, count)| count);
+        self.total - over.sum::<u32>()
     }
 
     /// Adds starts and forgets those that no longer count.
     fn add(&mut self, count: u32, rate: Rate, now: Timestamp) {
         let since = now.minus(rate.period.duration());
-        while self.0.front().is_some_and(|(at, _)| *at <= since) {
-            self.0.pop_front();
+        while let Some((_, over)) = self.by_time.pop_front_if(|(at, _)| *at <= since) {
+            self.total -= over;
         }
-        match self.0.back_mut() {
+        self.total += count;
+        match self.by_time.back_mut() {
             Some((at, counted)) if *at == now => *counted += count,
-            _ => self.0.push_back((now, count)),
+            _ => self.by_time.push_back((now, count)),
         }
     }
 
     /// When the oldest start that counts at `now` stops counting.
     fn frees_at(&self, rate: Rate, now: Timestamp) -> Option<Timestamp> {
         let since = now.minus(rate.period.duration());
-        let oldest = self.0.iter().find(|(at, _)| *at > since)?;
+        let oldest = self.by_time.iter().find(|(at, _)| *at > since)?;
         Some(oldest.0.plus(rate.period.duration()))
     }
 }
@@ -118,12 +123,9 @@ impl Roster {
     }
 
     fn entry(&mut self, queue: &QueueName) -> &mut Entry {
-        // Not `entry()`, which would want the name cloned each time.
-        if !self.queues.contains_key(queue) {
-            let settings = self.rules.initial(queue);
-            self.queues.insert(queue.clone(), Entry { settings, ..Entry::default() });
-        }
-        self.queues.entry(queue.clone()).or_default()
+        let settings = || self.rules.initial(queue);
+        let new = || Entry { settings: settings(), ..Entry::default() };
+        self.queues.entry(queue.clone()).or_insert_with(new)
     }
 
     /// Whether this queue is known, or may be made.
@@ -265,7 +267,8 @@ impl Roster {
             let held = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
             if held { entry.starts.frees_at(rate, now) } else { None }
         };
-        self.turns.iter().flatten().filter_map(held_back).min()
+        let local = Lane::LOCAL.into_iter().flat_map(|lane| &self.turns[lane.index()]);
+        local.filter_map(held_back).min()
     }
 }
 

@@ -58,7 +58,8 @@ pub struct Submission {
     /// Whether it must never run twice.
     #[serde(default, skip_serializing_if = "is_false")]
     pub at_most_once: bool,
-    /// When it is called off if it has not started.
+    /// When it is called off if it has not started. A time that is over is taken as well, for a
+    /// submission may be repeated late: the job is called off at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Words to find it by.
@@ -207,10 +208,6 @@ impl Submission {
         let max_attempts = self.max_attempts.unwrap_or(defaults.max_attempts);
         let backoff = self.backoff.unwrap_or_default().apply(defaults.backoff);
         check_limits(timeout, max_attempts, &backoff, &mut problems);
-        if self.expires_at.is_some_and(|at| at <= run_at.max(now)) {
-            let why = "lies in the past, or before the job may begin: it could never run";
-            problems.push(Problem::new("/expires_at", why));
-        }
         check_tags(&self.tags, &mut problems);
         if let Err(problem) = Json::checked(self.payload.as_str()) {
             problems.push(problem.under("/payload"));
@@ -364,7 +361,6 @@ mod tests {
             "/timeout",
             "/max_attempts",
             "/backoff/factor",
-            "/expires_at",
             "/tags/1",
             "/tags/2",
             "/payload/x",

@@ -44,7 +44,9 @@ pub(super) struct Door {
 struct Bounds {
     writes: Arc<Semaphore>,
     write_weight: Arc<Semaphore>,
-    reads: Arc<Semaphore>,
+    /// Of single rows and of lists apart, so that many lists keep nobody from a status.
+    points: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
     waits: Arc<Semaphore>,
 }
 
@@ -91,7 +93,8 @@ impl Handle {
             write_weight: Arc::new(Semaphore::new(
                 limits.max_write_bytes_in_flight.div_ceil(WEIGHT_UNIT),
             )),
-            reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            points: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            lists: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: Arc::new(Semaphore::new(limits.max_waits)),
         };
         let phase = watch::Sender::new(Phase::Serving);
@@ -142,7 +145,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is none.
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
-        self.read(&self.0.door.points, GetJob(id)).await?.ok_or_else(|| Error::no_job(id))
+        let _permit = self.point_permit()?;
+        self.look_at_job(id).await
     }
 
     /// Jobs, newest first.
@@ -150,6 +154,7 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
+        let _permit = self.list_permit()?;
         self.read(&self.0.door.lists, ListJobs(filter)).await
     }
 
@@ -158,7 +163,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is none.
     pub async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
-        self.read(&self.0.door.points, GetBatch(id)).await?.ok_or_else(|| Error::no_batch(id))
+        let _permit = self.point_permit()?;
+        self.look_at_batch(id).await
     }
 
     /// Every queue, by name.
@@ -166,6 +172,7 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
+        let _permit = self.list_permit()?;
         self.read(&self.0.door.lists, ListQueues).await
     }
 
@@ -174,6 +181,7 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn queue(&self, name: QueueName) -> Result<Option<Queue>, Error> {
+        let _permit = self.list_permit()?;
         self.read(&self.0.door.lists, GetQueue(name)).await
     }
 
@@ -186,8 +194,10 @@ impl Handle {
         if let Some((place, why)) = change.apply(Default::default()).problem() {
             return Err(Error::Invalid(vec![Problem::new(place, why)]));
         }
+        // The permit for the look afterwards comes first: who is refused has changed nothing.
+        let _permit = self.list_permit()?;
         self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
-        self.queue(name).await?.ok_or(Error::Unreadable)
+        self.read(&self.0.door.lists, GetQueue(name)).await?.ok_or(Error::Unreadable)
     }
 
     /// Calls off a job: at once if it does not run, else its worker is told to stop.
@@ -195,8 +205,9 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such job, or it ended otherwise before.
     pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
+        let _permit = self.point_permit()?;
         self.write(Write::Cancel(id), 0).await?;
-        self.job(id).await
+        self.look_at_job(id).await
     }
 
     /// Calls off every job of a batch.
@@ -204,8 +215,9 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such batch.
     pub async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
+        let _permit = self.point_permit()?;
         self.write(Write::CancelBatch(id), 0).await?;
-        self.batch(id).await
+        self.look_at_batch(id).await
     }
 
     /// Queues a final job once more, or one that waits for its next attempt.
@@ -213,8 +225,9 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such job, or its state does not allow it.
     pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
+        let _permit = self.point_permit()?;
         self.write(Write::Retry(id), 0).await?;
-        self.job(id).await
+        self.look_at_job(id).await
     }
 
     /// Removes a final job.
@@ -231,12 +244,13 @@ impl Handle {
     /// [`Error::Refused`] where there is no such job; [`Error::Overloaded`] where as many wait as may.
     pub async fn wait(&self, id: JobId, span: Duration) -> Result<Job, Error> {
         let ended = self.watch(Subject::Job(id))?;
-        let job = self.job(id).await?;
+        // A place among those who wait is a permit to look as well: all may end at once.
+        let job = self.look_at_job(id).await?;
         if job.state.is_final() {
             return Ok(job);
         }
-        self.until(ended, span).await;
-        self.job(id).await
+        let _waiting = self.until(ended, span).await;
+        self.look_at_job(id).await
     }
 
     /// Waits until all jobs of a batch are final, at most `span` (and [`MAX_WAIT`]).
@@ -246,12 +260,12 @@ impl Handle {
     /// may.
     pub async fn wait_batch(&self, id: BatchId, span: Duration) -> Result<Batch, Error> {
         let ended = self.watch(Subject::Batch(id))?;
-        let batch = self.batch(id).await?;
+        let batch = self.look_at_batch(id).await?;
         if batch.finished_at.is_some() {
             return Ok(batch);
         }
-        self.until(ended, span).await;
-        self.batch(id).await
+        let _waiting = self.until(ended, span).await;
+        self.look_at_batch(id).await
     }
 
     /// A place among those who wait. Taken before the table is read, so that no end falls between.
@@ -268,7 +282,7 @@ impl Handle {
         }
     }
 
-    async fn until(&self, mut waiting: Waiting, span: Duration) {
+    async fn until(&self, mut waiting: Waiting, span: Duration) -> Waiting {
         let mut phase = self.0.phase.subscribe();
         tokio::select! {
             _ = &mut waiting.ended => {}
@@ -276,6 +290,25 @@ impl Handle {
             // A server that goes down lets nobody wait in vain.
             _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
         }
+        waiting
+    }
+
+    fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.points, 1)
+    }
+
+    fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.lists, 1)
+    }
+
+    /// Whoever calls this holds a permit.
+    pub(super) async fn look_at_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(&self.0.door.points, GetJob(id)).await?.ok_or_else(|| Error::no_job(id))
+    }
+
+    /// Whoever calls this holds a permit.
+    async fn look_at_batch(&self, id: BatchId) -> Result<Batch, Error> {
+        self.read(&self.0.door.points, GetBatch(id)).await?.ok_or_else(|| Error::no_batch(id))
     }
 
     /// Hands a write to the Writer and waits until it is on disk. `bytes` is what it weighs.
@@ -283,7 +316,7 @@ impl Handle {
         let bounds = &self.0.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
         if bytes >= WEIGHT_UNIT {
-            permits.push(try_acquire(&bounds.write_weight, bytes / WEIGHT_UNIT)?);
+            permits.push(self.weigh(bytes)?);
         }
         let (tell_back, answer) = oneshot::channel();
         let reply = Reply::Caller { tell: tell_back, permits };
@@ -297,6 +330,13 @@ impl Handle {
         }
     }
 
+    /// A permit for so many bytes of requests. What is heavier than all that may be under way goes
+    /// alone.
+    pub(crate) fn weigh(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
+        let most = self.0.config.limits.max_write_bytes_in_flight / WEIGHT_UNIT;
+        try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, most.max(1)))
+    }
+
     async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
     where
         M: Message<Result = Result<T, StoreError>> + Send + 'static,
@@ -304,7 +344,6 @@ impl Handle {
         Reader: actix::Handler<M>,
         <Reader as Actor>::Context: ToEnvelope<Reader, M>,
     {
-        let _permit = try_acquire(&self.0.bounds.reads, 1)?;
         match reader.send(query).await {
             Ok(found) => Ok(found?),
             Err(_) => Err(Error::Stopped),

@@ -7,7 +7,7 @@ use crate::job::problem::Problem;
 use crate::job::{Job, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, Keyed};
-use crate::store::{Answer, IdempotencyKey, NewBatch, Submit, Submitted, Write};
+use crate::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
 
 /// What a job weighs beside its payload, roughly, in bytes.
 const JOB_WEIGHT: usize = 256;
@@ -35,7 +35,7 @@ impl Handle {
             Arc::new([self.check(submission, now).map_err(Error::Invalid)?]);
         let submitted = self.store(Arc::clone(&jobs), key, None).await?;
         let value = match submitted.is_repeat {
-            true => self.job(submitted.first).await?,
+            true => self.look_at_job(submitted.first).await?,
             false => jobs[0].inserted(submitted.first, submitted.at),
         };
         Ok(Keyed { value, is_repeat: submitted.is_repeat })
@@ -55,8 +55,12 @@ impl Handle {
         let mut value = Vec::with_capacity(submitted.count);
         for (id, job) in submitted.ids().zip(jobs.iter()) {
             match submitted.is_repeat {
-                // One that was deleted since is left out.
-                true => value.extend(self.job(id).await.ok()),
+                true => match self.look_at_job(id).await {
+                    Ok(job) => value.push(job),
+                    // One that was deleted since is left out.
+                    Err(Error::Refused(Refusal::NoJob(_))) => {}
+                    Err(error) => return Err(error),
+                },
                 false => value.push(job.inserted(id, submitted.at)),
             }
         }

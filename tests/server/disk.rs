@@ -158,3 +158,25 @@ fn a_reader_that_holds_its_snapshot_lets_the_server_go_on() {
     assert!(size() <= grown + 20, "the log goes on growing: {} MiB", size());
     server.is_well();
 }
+
+#[test]
+fn what_runs_while_the_disk_is_full_for_longer_than_its_lease_is_not_taken_back() {
+    let Some(disk) = SmallDisk::mount("16m") else { return };
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
+    let setup = Setup::new().config("lease = '5s'").database(disk.path().join("longshore.db"));
+    let mut server = setup.start();
+    let once = server.submit(&with(sleep("12s"), &json!({"at_most_once": true})));
+    let usual = server.submit(&sleep("12s"));
+    server.reaches(usual, "running");
+    fill(&server);
+    // Longer than the lease.
+    std::thread::sleep(Duration::from_secs(7));
+    std::fs::remove_file(&filler).unwrap();
+    until_accepting(&server);
+    for id in [once, usual] {
+        let job = server.finished(id);
+        assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
+    }
+    server.is_well();
+}

@@ -192,3 +192,26 @@ async fn a_shutdown_gives_back_what_a_handler_does_not_end() {
     server.stop();
     assert!(handle.submit(once("never", &json!(null))).await.is_err());
 }
+
+#[actix_web::test]
+async fn a_job_runs_though_its_handler_became_one_of_the_other_sort() {
+    let directory = tempfile::tempdir().unwrap();
+    let waits = |kind: &str| {
+        let submission = Submission::new(kind, &json!(null)).unwrap();
+        Submission { delay: Some("300ms".parse().unwrap()), ..submission }
+    };
+    let blocking = |_: Context, (): ()| Ok::<_, HandlerError>("blocking");
+    let quick = |_: Context, (): ()| async { Ok::<_, HandlerError>("async") };
+    let before = builder(&directory).blocking_handler("a", blocking).handler("b", quick);
+    let before = before.start().unwrap();
+    let a = before.handle().submit(waits("a")).await.unwrap().id;
+    let b = before.handle().submit(waits("b")).await.unwrap().id;
+    before.shutdown().await;
+    let after = builder(&directory).handler("a", quick).blocking_handler("b", blocking);
+    let after = after.start().unwrap();
+    for (id, given) in [(a, json!("async")), (b, json!("blocking"))] {
+        let job = after.handle().wait(id, LONG).await.unwrap();
+        assert_eq!(job.given().unwrap().read::<Value>().unwrap(), given, "{job:?}");
+    }
+    after.shutdown().await;
+}

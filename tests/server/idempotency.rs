@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::kit::{Connection, LONG, Server, echo, sleep};
+use crate::kit::{Connection, LONG, Server, echo, sleep, with};
 
 fn submit(server: &Server, key: &str, job: &Value) -> crate::kit::Response {
     server.post_with("/v1/jobs", &[("idempotency-key", key)], job)
@@ -126,4 +126,16 @@ fn fifty_at_once_with_one_key_make_one_job_though_the_server_is_killed_meanwhile
     let jobs = server.get("/v1/jobs").expect(200);
     assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1, "{jobs}");
     assert_eq!(server.finished(*ids.first().unwrap())["state"], "completed");
+}
+
+#[test]
+fn a_submission_repeated_after_its_own_expiry_gives_the_first_job() {
+    let server = Server::start();
+    let soon = longshore::clock::Clock::system().now().plus(std::time::Duration::from_millis(400));
+    let job = with(echo(1), &json!({"expires_at": soon}));
+    let key = [("idempotency-key", "late")];
+    let first = server.post_with("/v1/jobs", &key, &job).expect(202);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let again = server.post_with("/v1/jobs", &key, &job).expect(202);
+    assert_eq!(again["id"], first["id"]);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::kit::{Connection, Server, Setup, echo, sleep};
+use crate::kit::{Connection, Server, Setup, echo, eventually, sleep};
 
 /// Idle connections, as many as the limit on open files leaves room for in this process.
 const IDLE: usize = 800;
@@ -125,4 +125,29 @@ fn a_job_that_is_cancelled_while_it_ends_has_one_outcome() {
     );
     assert!(completed > 0 && cancelled > 0, "{completed} and {cancelled}: nothing was shown");
     eprintln!("L9: 300 races, {completed} completed, {cancelled} cancelled");
+}
+
+#[test]
+fn large_bodies_are_bounded_together_before_they_are_read() {
+    let limits = "limits = { max_body_bytes = 1048576, max_write_bytes_in_flight = 2097152 }";
+    let server = Setup::new().config(limits).start();
+    let head = "POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 1000000\r\n\r\n{";
+    let mut unfinished: Vec<Connection> = (0..2).map(|_| server.connect()).collect();
+    for connection in &mut unfinished {
+        connection.send(head).unwrap();
+    }
+    let refused = eventually("the bound is reached", || {
+        let mut third = server.connect();
+        third.send(head).unwrap();
+        third.answer().ok().filter(|answer| answer.status == 503)
+    });
+    assert!(refused.header("retry-after").is_some());
+    // Small ones pass all the while, and large ones as soon as the others are gone.
+    server.submit(&echo(1));
+    drop(unfinished);
+    eventually("large bodies are taken again", || {
+        let answer = server.post("/v1/jobs", &echo("x".repeat(900_000)));
+        (answer.status == 202).then_some(())
+    });
 }

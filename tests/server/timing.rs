@@ -91,3 +91,11 @@ fn a_backlog_in_one_queue_does_not_starve_another() {
         assert!(left > 2_000, "{left} are left: the other queue had to wait for the backlog");
     }
 }
+
+#[test]
+fn a_job_whose_time_is_over_is_called_off_at_once() {
+    let server = Server::start();
+    let job = server.run(&with(echo(1), &json!({"expires_at": "2001-01-01T00:00:00Z"})));
+    assert_eq!(job["state"], "cancelled");
+    assert_eq!((&job["error"]["code"], &job["attempt"]), (&json!("expired"), &json!(0)));
+}

@@ -97,3 +97,20 @@ fn many_wait_for_one_job_and_all_are_told() {
         assert_eq!(connection.answer().unwrap().expect(200)["state"], "completed");
     }
 }
+
+#[test]
+fn all_who_wait_are_answered_when_they_end_together() {
+    let server = Setup::new().config("limits.max_reads_in_flight = 2").start();
+    let held = server.submit(&sleep("1h"));
+    let mut waiting: Vec<Connection> = (0..100).map(|_| server.connect()).collect();
+    for connection in &mut waiting {
+        let request = format!("GET /v1/jobs/{held}?wait=60s HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        connection.send(request).unwrap();
+    }
+    // Long enough for most to have begun to wait; those that come late see the end at once.
+    std::thread::sleep(Duration::from_millis(300));
+    server.act(&format!("/v1/jobs/{held}/cancel")).expect(200);
+    for connection in &mut waiting {
+        assert_eq!(connection.answer().unwrap().expect(200)["state"], "cancelled");
+    }
+}

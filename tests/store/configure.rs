@@ -111,7 +111,8 @@ fn the_store_obeys_orders_for_a_paused_queue() {
 fn at_the_start_the_roster_is_told_of_every_queue_and_its_remote_jobs() {
     let mut store = Store::configured(config());
     let remote = longshore::job::NewJob { lane: Lane::Remote, ..job_in_queue("mail") };
-    store.submit_all(vec![job(), remote.clone(), remote.clone(), remote]);
+    let blocking = longshore::job::NewJob { lane: Lane::Thread, ..job_in_queue("mail") };
+    store.submit_all(vec![job(), remote.clone(), remote.clone(), remote, blocking]);
     store.write(lease("mail", Lane::Remote, 2)).unwrap();
     store.write(lease("default", Lane::Async, 1)).unwrap();
     store.reopen();
@@ -119,7 +120,8 @@ fn at_the_start_the_roster_is_told_of_every_queue_and_its_remote_jobs() {
     loads.sort_by(|a, b| a.name.cmp(&b.name));
     let [default, mail] = loads.try_into().unwrap();
     assert_eq!((default.name, default.remote_running), (queue("default"), 0));
+    assert_eq!(default.ready, [], "its only job runs");
     assert_eq!((mail.name, mail.remote_running), (queue("mail"), 2));
     assert!(mail.settings.paused);
-    assert_eq!(mail.ready, Lane::ALL);
+    assert_eq!(mail.ready, [Lane::Thread], "what waits for remote workers is not for the roster");
 }

@@ -214,3 +214,24 @@ fn a_page_may_be_filled_from_both_sides_of_a_gap() {
     let newest_first: Vec<i64> = (1_200_001..=1_200_300).rev().chain([1]).collect();
     assert_eq!(found, newest_first);
 }
+
+#[test]
+fn a_page_of_large_payloads_ends_early_and_goes_on_by_its_cursor() {
+    let mut store = Store::fresh();
+    let large = NewJob { payload: Json::trusted(format!("\"{}\"", "x".repeat(1 << 20))), ..job() };
+    let submitted = store.submit_all(vec![large; 20]);
+    let mut filter = JobFilter { with_payload: true, limit: 200, ..all() };
+    let mut seen = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = store.reads.jobs(&filter).unwrap();
+        assert!(page.jobs.len() < 20, "a page of 20 MiB");
+        seen.extend(page.jobs.iter().map(|job| job.id));
+        pages += 1;
+        let Some(next) = page.next else { break };
+        filter.before = Some(next);
+    }
+    seen.reverse();
+    assert_eq!(seen, submitted.ids().collect::<Vec<_>>());
+    assert!(pages > 1);
+}

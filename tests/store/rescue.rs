@@ -114,3 +114,13 @@ fn a_job_that_was_to_stop_is_cancelled_when_it_is_rescued() {
     rescue(&mut store, RescueScope::Dead, 10);
     assert_eq!(store.state(held.job), State::Cancelled);
 }
+
+#[test]
+fn a_rescue_that_is_written_late_takes_nothing_that_held_when_it_was_decided() {
+    let mut store = Store::fresh();
+    let held = store.running(job());
+    let by = store.now;
+    store.pass(600);
+    assert_eq!(rescue(&mut store, RescueScope::Expired { by }, 10).count, 0);
+    assert_eq!(store.state(held.job), State::Running);
+}

@@ -20,7 +20,8 @@ statement! {
     " WHERE state = 1 AND id IN (
          SELECT id FROM jobs
          WHERE state = 1 AND lane = " [lane: Integer as i64] " AND queue_id = " [queue_id: Integer as i64]
-    "    ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
+    "        AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
+    ")   ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
     ") RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload"
 }
 
@@ -32,8 +33,9 @@ const EXPIRE_AT_ONCE: u32 = 1_000;
 
 impl Group<'_> {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
-        // What expired before it started must not start. One seek where there is none.
-        while self.expire_some(EXPIRE_AT_ONCE)? == EXPIRE_AT_ONCE as usize {}
+        // What expired before it started must not start: it is passed over, and some of it cleared
+        // away, that the next lease need not pass it over again. One seek where there is none.
+        self.expire_some(EXPIRE_AT_ONCE)?;
         let order = &request.order;
         let Some(queue_id) = self.queue_ids.id(&order.queue) else {
             return Ok(Answer::Leased(Vec::new()));
@@ -44,6 +46,7 @@ impl Group<'_> {
             lease_expires_at: lease_expires_at.millis(),
             lane: order.lane.code(),
             queue_id,
+            at: self.now.millis(),
             limit: order.limit.into(),
         }
         .load(self.connection)?;

@@ -17,6 +17,9 @@ const WINDOW: i64 = 50_000;
 /// How many such queries a page may take before it comes back short, with a cursor to go on from.
 const MAX_WINDOWS: usize = 10;
 
+/// At how many bytes of payloads and results a page ends, with a cursor to go on from.
+const MAX_PAGE_BYTES: usize = 8 << 20;
+
 type Row = (JobRow, String, Option<String>, Option<String>, Option<i64>);
 
 /// One page of a list.
@@ -32,26 +35,45 @@ pub(super) fn page(
     let Some(newest) = newest_id(connection, filter)? else { return Ok(JobPage::default()) };
     let mut page = JobPage::default();
     let mut before = newest + 1;
-    for _ in 0..MAX_WINDOWS {
+    let mut windows = 0;
+    let mut bytes = 0;
+    while windows < MAX_WINDOWS {
         let from = if is_indexed(filter) { 1 } else { (before - WINDOW).max(1) };
-        let wanted = limit - page.jobs.len();
-        // One more than is wanted tells whether there is a next page.
+        let wanted = (limit - page.jobs.len()).min(portion(filter));
+        // One more than is wanted tells whether there are more.
         let rows = window(connection, filter, from, before, wanted + 1)?;
         let has_more = rows.len() > wanted;
         for row in rows.into_iter().take(wanted) {
+            bytes += weight(&row);
             page.jobs.push(job_of(row, filter)?);
         }
         if has_more {
             page.next = page.jobs.last().map(|job| job.id);
-            return Ok(page);
+            if page.jobs.len() >= limit || bytes >= MAX_PAGE_BYTES {
+                return Ok(page);
+            }
+            before = page.next.map_or(from, |last| last.0);
+            continue;
         }
         if from == 1 {
+            page.next = None;
             return Ok(page);
         }
         before = from;
+        windows += 1;
     }
     page.next = Some(JobId(before));
     Ok(page)
+}
+
+/// How many rows are fetched at once: few, where each may be megabytes.
+fn portion(filter: &JobFilter) -> usize {
+    if filter.with_payload || filter.with_result { 8 } else { usize::MAX - 1 }
+}
+
+/// What a row weighs in memory, roughly.
+fn weight((_, _, payload, result, _): &Row) -> usize {
+    payload.as_ref().map_or(0, String::len) + result.as_ref().map_or(0, String::len)
 }
 
 /// Where the list begins: below the cursor, at the newest row at most.

@@ -9,6 +9,8 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::statement::statement;
+use crate::store::sql_types::Text;
 use crate::store::{BUSY_TIMEOUT, OpenError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -40,17 +42,27 @@ pub(super) fn for_writing(path: &Path) -> Result<(SqliteConnection, Lock), OpenE
     let lock = lock(path)?;
     let mut connection = connect(path, WRITE_CACHE_KIB)?;
     check_version(path, &mut connection)?;
-    let set_up = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        connection.batch_execute("PRAGMA journal_mode = WAL")?;
-        connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"))?;
-        connection.batch_execute(&format!("PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}"))?;
-        connection.run_pending_migrations(MIGRATIONS)?;
-        connection.batch_execute("PRAGMA foreign_keys = ON")?;
-        Ok(())
-    };
-    let mut set_up = set_up;
-    set_up().map_err(|error| failed(path, &error))?;
+    prepare(&mut connection).map_err(|error| failed(path, &*error))?;
     Ok((connection, lock))
+}
+
+/// Sets up the write connection and brings the tables up to date.
+fn prepare(
+    connection: &mut SqliteConnection,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mode: String = JournalMode {}.get_result(connection)?;
+    if mode != "wal" {
+        return Err(format!("it takes journal mode {mode} only, and WAL is needed").into());
+    }
+    connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"))?;
+    connection.batch_execute(&format!("PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}"))?;
+    connection.run_pending_migrations(MIGRATIONS)?;
+    connection.batch_execute("PRAGMA foreign_keys = ON")?;
+    Ok(())
+}
+
+statement! {
+    JournalMode -> Text = "PRAGMA journal_mode = WAL"
 }
 
 pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {

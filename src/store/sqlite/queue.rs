@@ -49,6 +49,12 @@ statement! {
      WHERE state = 2 AND lease_expires_at > 0 AND lane = 3 GROUP BY queue_id"
 }
 
+statement! {
+    AnyQueued -> Integer =
+    "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 1 AND lane = " [lane: Integer as i64]
+    " AND queue_id = " [queue_id: Integer as i64] ")"
+}
+
 /// The ids of all queues, both ways. Queues are never removed, so what is here stays true.
 #[derive(Debug, Default)]
 pub(super) struct QueueIds {
@@ -182,16 +188,27 @@ pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>,
         .map_err(Failure::from)?;
     let running: Vec<(i64, i64)> = RemoteRunning {}.load(connection).map_err(Failure::from)?;
     let running: HashMap<i64, i64> = running.into_iter().collect();
-    rows.into_iter()
-        .map(|(id, name, settings)| {
-            let remote = running.get(&id).copied().unwrap_or(0);
-            Ok(QueueLoad {
-                name: name_of(&name)?,
-                settings: settings_of(settings),
-                remote_running: u32::try_from(remote).unwrap_or(u32::MAX),
-                // Looking is one cheap lease that finds nothing.
-                ready: Lane::ALL.to_vec(),
-            })
-        })
-        .collect()
+    let mut loads = Vec::with_capacity(rows.len());
+    for (id, name, settings) in rows {
+        let remote = running.get(&id).copied().unwrap_or(0);
+        loads.push(QueueLoad {
+            name: name_of(&name)?,
+            settings: settings_of(settings),
+            remote_running: u32::try_from(remote).unwrap_or(u32::MAX),
+            ready: ready_lanes(connection, id).map_err(Failure::from)?,
+        });
+    }
+    Ok(loads)
+}
+
+/// The local lanes in which a queue has queued jobs: one seek each.
+fn ready_lanes(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<Lane>> {
+    let mut ready = Vec::new();
+    for lane in Lane::LOCAL {
+        let look = AnyQueued { lane: lane.code(), queue_id };
+        if look.get_result::<i64>(connection)? != 0 {
+            ready.push(lane);
+        }
+    }
+    Ok(ready)
 }

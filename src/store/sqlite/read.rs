@@ -119,8 +119,8 @@ statement! {
 }
 
 statement! {
-    FirstIdAfter -> Nullable<Integer> =
-    "SELECT min(id) FROM jobs WHERE id > " [after: Integer as i64]
+    FirstAfter -> (Integer, Integer) =
+    "SELECT id, created_at FROM jobs WHERE id > " [after: Integer as i64] " ORDER BY id LIMIT 1"
 }
 
 statement! {
@@ -140,7 +140,7 @@ impl ReadStore for SqliteReads {
     }
 
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
-        batch::find(&mut self.connection, id)
+        batch::find(&mut self.connection, id).map_err(|error| unreadable(error.into()))
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
@@ -281,9 +281,13 @@ impl SqliteReads {
         finished_before: Timestamp,
     ) -> Result<Prunable, Failure> {
         // Ids have gaps where jobs were removed: begin at the first that is there.
-        let first: Option<i64> =
-            FirstIdAfter { after: after.0 }.get_result(&mut self.connection)?;
-        let Some(first) = first else { return Ok(Prunable::default()) };
+        let first: Option<(i64, i64)> =
+            FirstAfter { after: after.0 }.get_result(&mut self.connection).optional()?;
+        let Some((first, created_at)) = first else { return Ok(Prunable::default()) };
+        if created_at >= finished_before.millis() {
+            // Jobs end after they are made, and those behind were made later still.
+            return Ok(Prunable::default());
+        }
         let until = first + PRUNE_STRETCH;
         let query =
             OldInStretch { after: first - 1, until, finished_before: finished_before.millis() };
