@@ -53,7 +53,7 @@ fn parse_head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
 /// A request with a JSON body.
 pub fn post(path: &str, content_type: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {content_type}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -62,7 +62,7 @@ pub fn post(path: &str, content_type: &str, body: &str) -> Vec<u8> {
 
 /// A request without a body.
 pub fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 /// Sends `request` over `connections` for `span`, on a thread of its own; calls a second.
