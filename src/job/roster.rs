@@ -11,6 +11,10 @@ use crate::job::lane::Lane;
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings, Rate};
 use crate::job::time::Timestamp;
 
+/// How many leases of a lane are ordered at once. What is left over is ordered in the transaction that
+/// follows: a short one lets others in sooner, and workers run while the next is written.
+const MAX_AT_ONCE: u32 = 256;
+
 /// A wish for leases: up to `limit` jobs of one queue in one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -211,7 +215,7 @@ impl Roster {
                 candidates.push(Candidate { queue, allowance, granted: 0 });
             }
         }
-        let mut idle = self.idle[lane.index()];
+        let mut idle = self.idle[lane.index()].min(MAX_AT_ONCE);
         if let [only] = candidates.as_mut_slice() {
             only.granted = idle.min(only.allowance);
             idle = 0;
