@@ -69,7 +69,12 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// What is logged, on stderr
-    #[arg(long, env = "LONGSHORE_LOG", value_name = "FILTER", default_value = "warn")]
+    #[arg(
+        long,
+        env = "LONGSHORE_LOG",
+        value_name = "FILTER",
+        default_value = "warn,actix_http=off"
+    )]
     log: String,
 }
 
