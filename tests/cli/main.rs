@@ -132,6 +132,47 @@ fn a_bad_configuration_tells_every_problem_and_ends_with_2() {
 }
 
 #[test]
+fn a_provider_that_cannot_be_called_is_a_bad_configuration() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = "[providers.a]\nbase_url = 'http://'\napi_key_env = 'EMPTY_KEY'\n\
+                [providers.b]\nbase_url = 'http://a b'\napi_key_env = 'BROKEN_KEY'\n\
+                [providers.c]\nbase_url = 'http://c'\napi_key_env = 'FOREIGN_KEY'\n";
+    file.write_all(text.as_bytes()).unwrap();
+    let foreign = std::os::unix::ffi::OsStringExt::from_vec(b"sk-\xff".to_vec());
+    let keys: [(&str, std::ffi::OsString); 3] =
+        [("EMPTY_KEY", "".into()), ("BROKEN_KEY", "sk-a\n".into()), ("FOREIGN_KEY", foreign)];
+    let output = longshore(&["serve", "--config", file.path().to_str().unwrap()])
+        .envs(keys)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    for part in [
+        "5 problem(s)",
+        "providers.a.base_url: names no host",
+        "EMPTY_KEY, which is empty",
+        "providers.b.base_url: holds a space",
+        "BROKEN_KEY, which holds a line break",
+        "FOREIGN_KEY, which is not UTF-8",
+    ] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+    assert!(!told.contains("sk-"), "{told}");
+}
+
+#[test]
+fn certificates_that_are_not_there_are_a_bad_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = longshore(&["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .env("LONGSHORE_OUTBOUND__CA_FILE", "/no/such/file.pem")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("/no/such/file.pem"), "{output:?}");
+}
+
+#[test]
 fn a_server_that_cannot_listen_touches_no_database() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
