@@ -5,6 +5,7 @@ pub mod client;
 mod demo;
 mod descriptors;
 pub mod error;
+mod id;
 mod list;
 pub mod mock_llm;
 pub mod output;
@@ -52,7 +53,7 @@ enum Command {
     List(list::ListArgs),
     /// Cancel jobs
     Cancel(cancel::CancelArgs),
-    /// Run jobs again that have ended
+    /// Run jobs again that have ended or wait for their next attempt
     Retry(retry::RetryArgs),
     /// Show the queues, their jobs and their limits
     Queues(queues::QueuesArgs),

@@ -1,5 +1,7 @@
 //! Which server a command speaks to, and in what form it prints.
 
+use std::net::SocketAddr;
+
 use actix_web::http::Uri;
 use clap::Args;
 
@@ -29,6 +31,12 @@ fn parse_url(text: &str) -> Result<String, &'static str> {
         Ok(uri) if is_server(&uri) => Ok(text.into()),
         _ => Err("not a server's URL; write it like http://127.0.0.1:7373"),
     }
+}
+
+/// Where a server is to listen.
+pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_error| "not an address with a port; write it like 127.0.0.1:7373 or [::1]:7373")
 }
 
 fn is_server(uri: &Uri) -> bool {

@@ -108,6 +108,42 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
 }
 
 #[test]
+fn another_server_is_told_from_longshore() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\ncontent-type: text/plain\r\n\r\nno\n";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    for args in [&["list"][..], &["cancel", "1", "2"]] {
+        let output = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(stderr(&output).contains("this is not a Longshore server"), "{output:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_says_what_is_wanted() {
+    let wrong: [(&[&str], &str); 5] = [
+        (&["status", "abc"], "an id is a number"),
+        (&["retry", "1", "x"], "an id is a number"),
+        (&["list", "--batch", "x"], "an id is a number"),
+        (&["serve", "--listen", "localhost:7373"], "write it like 127.0.0.1:7373"),
+        (&["submit", "echo", "--wait", "5s"], "write --wait=5s"),
+    ];
+    for (args, wanted) in wrong {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(wanted), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_ends_with_1() {
     let output = run(&["submit", "echo", "@/no/such/file"]);
     assert_eq!(output.status.code(), Some(1));
