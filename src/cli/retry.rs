@@ -13,8 +13,8 @@ use crate::job::{Job, JobId};
 /// Which jobs to run again.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-A job that waits for its next attempt is run at once. One that was not begun yet, or that runs, is
-refused, and the others are run again all the same.
+A job that waits for its next attempt is run at once. One that was not begun yet, that runs, or
+that has run and may not run twice (at_most_once) is refused; the others are run again all the same.
 
 Examples:
   longshore retry 17
