@@ -40,10 +40,8 @@ impl Parameters {
         for (name, value) in pairs.into_inner() {
             if !known.contains(&name.as_str()) {
                 read.complain(&name, unknown(known));
-            } else if read.values.contains_key(&name) {
+            } else if read.values.insert(name.clone(), value).is_some() {
                 read.complain(&name, "stands twice");
-            } else {
-                read.values.insert(name, value);
             }
         }
         read.whole()

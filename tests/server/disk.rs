@@ -127,7 +127,7 @@ fn a_limit_on_file_sizes_is_no_death() {
     let unlimited = getrlimit(Resource::Fsize);
     let pid = server.pid();
     let set = |limit| prlimit(Some(pid), Resource::Fsize, limit).unwrap();
-    set(Rlimit { current: Some(limit), ..unlimited.clone() });
+    set(Rlimit { current: Some(limit), ..unlimited });
     let accepted = fill(&server);
     server.is_well();
     set(unlimited);
