@@ -50,12 +50,12 @@ pub(super) struct ListArgs {
     #[arg(long, conflicts_with = "limit")]
     all: bool,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Lists jobs.
 pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let most = if args.all { u64::MAX } else { args.limit };
     let filter = JobFilter {
         state: args.state.map(State::as_str),

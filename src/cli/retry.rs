@@ -24,12 +24,12 @@ pub(super) struct RetryArgs {
     #[arg(value_name = "ID", value_parser = parse_id::<JobId>, required = true)]
     ids: Vec<JobId>,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Runs jobs again, one after another.
 pub(super) async fn run(args: RetryArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let mut verdicts = Verdicts::default();
     for id in args.ids {
         verdicts.take(&output, id, client.retry(id).await, tell)?;

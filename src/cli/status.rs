@@ -21,12 +21,12 @@ pub(super) struct StatusArgs {
     #[arg(value_name = "ID", value_parser = parse_id::<JobId>)]
     id: JobId,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Shows a job.
 pub(super) async fn run(args: StatusArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let reply = client.job(args.id).await?;
     if output.json {
         return output.json(&reply.json);

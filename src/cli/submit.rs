@@ -51,7 +51,7 @@ pub(super) struct SubmitArgs {
     #[command(flatten)]
     options: JobOptions,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// A key is sent in a header, which takes no more than this.
@@ -95,7 +95,7 @@ struct JobOptions {
 
 /// Submits what is asked for, and waits for it where that is asked for too.
 pub(super) async fn run(args: SubmitArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let jobs = match &args.ndjson {
         Some(source) => submit_lines(&client, &output, source, args.wait.is_some()).await?,
         None => vec![submit_one(&client, &output, &args).await?],

@@ -27,12 +27,12 @@ pub(super) struct WaitArgs {
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Waits for a job and prints its result.
 pub(super) async fn run(args: WaitArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     wait_and_print(&client, &output, args.id, args.timeout).await
 }
 

@@ -63,7 +63,7 @@ fn the_exit_codes_and_variables_are_told() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 14] = [
+    let wrong: [&[&str]; 16] = [
         &[],
         &["frobnicate"],
         &["submit"],
@@ -75,6 +75,8 @@ fn wrong_usage_ends_with_2() {
         &["submit", "--ndjson", "-", "--queue", "mail"],
         &["status", "seventeen"],
         &["status", "1", "--url", "localhost"],
+        &["--url", "http://127.0.0.1:7373", "serve"],
+        &["--json"],
         &["list", "--state", "lost"],
         &["cancel"],
         &["mock-llm", "--fault", "429:2"],
@@ -101,9 +103,13 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
         &["resume", "mail"],
     ];
     for args in commands {
-        let output = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{args:?}");
-        assert!(stderr(&output).contains(&url), "{args:?}: {}", stderr(&output));
+        let by_variable = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
+        let before = run(&[&["--url", &url, "--json"], args].concat());
+        let behind = run(&[args, &["--json", "--url", &url]].concat());
+        for output in [by_variable, before, behind] {
+            assert_eq!(output.status.code(), Some(3), "{args:?}");
+            assert!(stderr(&output).contains(&url), "{args:?}: {}", stderr(&output));
+        }
     }
 }
 
