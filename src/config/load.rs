@@ -36,7 +36,7 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// The file is not TOML, or a field of it has the wrong form.
-    #[error("in {}: {error}", path.display())]
+    #[error("in {}: {}", path.display(), with_form(error.to_string().trim_end()))]
     BadFile {
         /// Which file.
         path: PathBuf,
@@ -54,6 +54,13 @@ pub enum ConfigError {
     /// Values that may not be, all of them.
     #[error("the configuration has {} problem(s):\n{}", .0.len(), list(.0))]
     Invalid(Vec<Problem>),
+}
+
+/// What the standard library says of an address, with the form that it wants.
+fn with_form(why: &str) -> String {
+    let is_of_address = why.ends_with("invalid socket address syntax");
+    let form = if is_of_address { "; write it like 127.0.0.1:7373" } else { "" };
+    format!("{why}{form}")
 }
 
 fn list(problems: &[Problem]) -> String {
@@ -160,8 +167,7 @@ fn decode(table: Table) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
         let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
-        let form = if path == "listen" { "; write it like 127.0.0.1:7373" } else { "" };
-        ConfigError::BadVariable { name, why: format!("{}{form}", error.inner().message()) }
+        ConfigError::BadVariable { name, why: with_form(error.inner().message()) }
     })
 }
 
@@ -231,8 +237,13 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("leese"), "{error}");
         let error = load_with(&[("LONGSHORE_LANES__ASYNC", "many")]).unwrap_err().to_string();
         assert!(error.contains("LONGSHORE_LANES__ASYNC"), "{error}");
-        let error = load_with(&[("LONGSHORE_LISTEN", "localhost:80")]).unwrap_err().to_string();
-        assert!(error.contains("write it like 127.0.0.1:7373"), "{error}");
+        for error in [
+            load_with(&[("LONGSHORE_LISTEN", "localhost:80")]).unwrap_err(),
+            load_file("listen = 'localhost:80'").unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.ends_with("write it like 127.0.0.1:7373"), "{error}");
+        }
         let error = load_with(&[("LONGSHORE_LEESE", "5m")]).unwrap_err().to_string();
         assert!(error.contains("unknown field `leese`"), "{error}");
     }
