@@ -5,6 +5,7 @@ pub mod client;
 mod demo;
 mod descriptors;
 pub mod error;
+mod id;
 mod list;
 pub mod mock_llm;
 pub mod output;
@@ -29,11 +30,14 @@ use clap::{Parser, Subcommand};
 
 use error::{CliError, EXIT_CODES};
 use output::Output;
+use target::Target;
 
 /// A durable background-job server for web applications that call slow things
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     command: Command,
 }
@@ -52,7 +56,7 @@ enum Command {
     List(list::ListArgs),
     /// Cancel jobs
     Cancel(cancel::CancelArgs),
-    /// Run jobs again that have ended
+    /// Run jobs again that have ended or wait for their next attempt
     Retry(retry::RetryArgs),
     /// Show the queues, their jobs and their limits
     Queues(queues::QueuesArgs),
@@ -69,7 +73,7 @@ enum Command {
 /// Runs a command and tells how it ended.
 pub fn run(cli: Cli) -> ExitCode {
     descriptors::raise_limit();
-    match actix_web::rt::System::new().block_on(dispatch(cli.command)) {
+    match actix_web::rt::System::new().block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, CliError::OutputClosed | CliError::Told(_)) {
@@ -80,7 +84,34 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command) -> Result<(), CliError> {
+impl Command {
+    /// Which server it asks and how it prints; none where it asks no server.
+    fn target(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Submit(args) => Some(&mut args.target),
+            Self::Status(args) => Some(&mut args.target),
+            Self::Wait(args) => Some(&mut args.target),
+            Self::List(args) => Some(&mut args.target),
+            Self::Cancel(args) => Some(&mut args.target),
+            Self::Retry(args) => Some(&mut args.target),
+            Self::Queues(args) => Some(&mut args.target),
+            Self::Pause(args) => Some(&mut args.target),
+            Self::Resume(args) => Some(&mut args.target),
+            Self::Serve(_) | Self::Demo(_) | Self::MockLlm(_) => None,
+        }
+    }
+}
+
+async fn dispatch(Cli { target, mut command }: Cli) -> Result<(), CliError> {
+    match command.target() {
+        Some(own) => own.add(target),
+        None if target.is_empty() => {}
+        None => {
+            return Err(CliError::Usage(
+                "--url and --json are for commands that ask a server".into(),
+            ));
+        }
+    }
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Submit(args) => submit::run(args).await,

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless the operator says otherwise: what matters, and of the libraries only
-/// warnings.
-pub const DEFAULT_FILTER: &str = "warn,longshore=info";
+/// warnings. What clients send that is no HTTP is an error to `actix_http` and none of ours.
+pub const DEFAULT_FILTER: &str = "warn,longshore=info,actix_http=off";
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,11 +43,13 @@ pub struct NotAFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// Begins to log to stderr. A process that logs already goes on as it did.
 ///
-/// `filter` holds directives such as `info` or `warn,longshore=debug`.
+/// `filter` holds directives such as `info` or `warn,longshore=debug`; an empty one, as of a
+/// variable that is set to nothing, is the default.
 ///
 /// # Errors
 /// Where `filter` cannot be read.
 pub fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), NotAFilter> {
+    let filter = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
     let filter = EnvFilter::builder().parse(filter)?;
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour);

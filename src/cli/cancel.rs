@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::error::CliError;
+use crate::cli::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::show;
 use crate::cli::target::Target;
@@ -17,18 +18,18 @@ processes are ended. A job that has ended is refused, and the others are cancell
 
 Examples:
   longshore cancel 17
-  longshore list --queue mail --state queued --all --json | jq .id | xargs longshore cancel")]
+  longshore list --queue mail --state queued --all --json | jq .id | xargs -r longshore cancel")]
 pub(super) struct CancelArgs {
     /// The ids of the jobs
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", value_parser = parse_id::<JobId>, required = true)]
     ids: Vec<JobId>,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Cancels jobs one after another.
 pub(super) async fn run(args: CancelArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let mut verdicts = Verdicts::default();
     for id in args.ids {
         verdicts.take(&output, id, client.cancel(id).await, tell)?;

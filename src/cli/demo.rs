@@ -4,6 +4,7 @@
 //! and then all at once as jobs, and tells how long each took.
 
 mod model;
+mod program;
 mod progress;
 mod questions;
 mod report;
@@ -22,6 +23,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Output, takes_colour};
 use crate::cli::serve::{start_server, variables};
 use crate::cli::signal::StopSignals;
+use crate::cli::target::parse_listen;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
@@ -66,10 +68,15 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
     /// Where to listen [default: 127.0.0.1:7373, or a free port where that is taken]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
     /// What is logged, on stderr
-    #[arg(long, env = "LONGSHORE_LOG", value_name = "FILTER", default_value = "warn")]
+    #[arg(
+        long,
+        env = "LONGSHORE_LOG",
+        value_name = "FILTER",
+        default_value = "warn,actix_http=off"
+    )]
     log: String,
 }
 
@@ -95,9 +102,14 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
         }
         Ok(())
     };
-    let result = match future::select(pin!(shown), pin!(signals.next())).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => Ok(()),
+    let result = tokio::select! {
+        result = shown => result,
+        () = signals.next() => Ok(()),
+        error = server.failed() => {
+            server.end().await;
+            model.stop().await;
+            return Err(error.into());
+        }
     };
     // Draining may take a while; a second signal ends that too.
     future::select(pin!(server.stop()), pin!(signals.next())).await;

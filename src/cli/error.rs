@@ -8,6 +8,7 @@ use crate::cli::serve::ServeError;
 use crate::cli::show;
 use crate::config::ConfigError;
 use crate::job::{JobError, JobId, State};
+use crate::server::StartError;
 
 /// The exit codes, as `--help` tells them.
 pub const EXIT_CODES: &str = "\
@@ -112,8 +113,10 @@ impl CliError {
         match self {
             Self::OutputClosed => 0,
             Self::Told(error) => error.exit_code(),
-            Self::BadAnswer { .. } | Self::Io { .. } | Self::Server(_) => 1,
             Self::Usage(_) | Self::Config(_) => 2,
+            // What is configured cannot be used, as a file of certificates that is not there.
+            Self::Server(ServeError::Start(StartError::Registry(_))) => 2,
+            Self::BadAnswer { .. } | Self::Io { .. } | Self::Server(_) => 1,
             Self::Unreachable { .. } => 3,
             Self::Refused(_) => 4,
             Self::JobFailed { .. } => 5,

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::client::{Client, JobFilter};
 use crate::cli::error::CliError;
+use crate::cli::id::parse_id;
 use crate::cli::show;
 use crate::cli::table::{Cell, Table};
 use crate::cli::target::Target;
@@ -25,7 +26,7 @@ Examples:
   longshore list
   longshore list --state failed --queue mail
   longshore list --batch 3 --all --json | jq -r .id
-  longshore list --state failed --all --json | jq .id | xargs longshore retry")]
+  longshore list --state failed --all --json | jq .id | xargs -r longshore retry")]
 pub(super) struct ListArgs {
     /// Only those in this state: scheduled, queued, running, retrying, completed, failed, cancelled
     #[arg(long, value_name = "STATE")]
@@ -40,7 +41,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "WORD")]
     tag: Option<String>,
     /// Only those of this batch
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_id::<BatchId>)]
     batch: Option<BatchId>,
     /// How many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
@@ -49,12 +50,12 @@ pub(super) struct ListArgs {
     #[arg(long, conflicts_with = "limit")]
     all: bool,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Lists jobs.
 pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let most = if args.all { u64::MAX } else { args.limit };
     let filter = JobFilter {
         state: args.state.map(State::as_str),

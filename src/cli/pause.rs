@@ -20,7 +20,7 @@ pub(super) struct PauseArgs {
     #[arg(value_name = "QUEUE")]
     queue: QueueName,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Pauses a queue.
@@ -34,7 +34,7 @@ pub(super) async fn set_paused(
     queue: &QueueName,
     paused: bool,
 ) -> Result<(), CliError> {
-    let (client, output) = target.open();
+    let (client, output) = target.open()?;
     let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
     let reply = client.change_queue(queue, &change).await?;
     if output.json {

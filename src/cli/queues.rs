@@ -20,7 +20,7 @@ Examples:
   longshore queues --json | jq '.queues[] | select(.paused) | .name'")]
 pub(super) struct QueuesArgs {
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 const COLUMNS: [&str; 10] = [
@@ -38,7 +38,7 @@ const COLUMNS: [&str; 10] = [
 
 /// Shows the queues.
 pub(super) async fn run(args: QueuesArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let reply = client.queues().await?;
     if output.json {
         return output.json(&reply.json);

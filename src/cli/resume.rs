@@ -17,7 +17,7 @@ pub(super) struct ResumeArgs {
     #[arg(value_name = "QUEUE")]
     queue: QueueName,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Resumes a queue.

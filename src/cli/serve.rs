@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::takes_colour;
+use crate::cli::target::parse_listen;
 use crate::config::{self, Overrides};
 use crate::telemetry::{self, LogFormat};
 use running::run_server;
@@ -40,7 +41,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
     /// Where to listen, on this machine only [env: LONGSHORE_LISTEN] [default: 127.0.0.1:7373]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
     #[command(flatten)]
     log: LogArgs,

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::error::CliError;
+use crate::cli::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::show;
 use crate::cli::target::Target;
@@ -17,15 +18,15 @@ Examples:
   longshore status 17 --json | jq .result")]
 pub(super) struct StatusArgs {
     /// The id of the job
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = parse_id::<JobId>)]
     id: JobId,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Shows a job.
 pub(super) async fn run(args: StatusArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let reply = client.job(args.id).await?;
     if output.json {
         return output.json(&reply.json);

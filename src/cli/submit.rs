@@ -51,7 +51,7 @@ pub(super) struct SubmitArgs {
     #[command(flatten)]
     options: JobOptions,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// A key is sent in a header, which takes no more than this.
@@ -95,7 +95,7 @@ struct JobOptions {
 
 /// Submits what is asked for, and waits for it where that is asked for too.
 pub(super) async fn run(args: SubmitArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     let jobs = match &args.ndjson {
         Some(source) => submit_lines(&client, &output, source, args.wait.is_some()).await?,
         None => vec![submit_one(&client, &output, &args).await?],
@@ -159,7 +159,9 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
     let options = args.options.clone();
     Ok(Submission {
         kind: args.kind.clone().unwrap_or_default(),
-        payload: args.payload.as_deref().map_or(Ok(Json::null()), payload)?,
+        payload: args.payload.as_deref().map_or(Ok(Json::null()), |text| {
+            payload(text).map_err(|error| with_hint(error, text, args.wait))
+        })?,
         queue: options.queue,
         priority: options.priority,
         run_at: options.run_at,
@@ -184,6 +186,16 @@ fn payload(argument: &str) -> Result<Json, CliError> {
         let hint = "write a text in double quotes, or name a file with @";
         CliError::Usage(format!("the payload is not JSON: {problem} ({hint})"))
     })
+}
+
+/// A span as the payload was mostly meant for `--wait`, which takes one only behind `=`.
+fn with_hint(error: CliError, payload: &str, wait: Option<Option<Span>>) -> CliError {
+    match error {
+        CliError::Usage(why) if wait == Some(None) && payload.parse::<Span>().is_ok() => {
+            CliError::Usage(format!("{why}; to wait so long, write --wait={payload}"))
+        }
+        error => error,
+    }
 }
 
 fn text_of(bytes: Vec<u8>) -> Result<String, CliError> {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
+use crate::cli::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
 use crate::job::{Job, JobId, Json, Span, State};
@@ -20,18 +21,18 @@ Examples:
   longshore wait 17 --timeout 0s || echo not yet")]
 pub(super) struct WaitArgs {
     /// The id of the job
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = parse_id::<JobId>)]
     id: JobId,
     /// How long to wait at most, such as 30s or 5m; without end if left out
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 /// Waits for a job and prints its result.
 pub(super) async fn run(args: WaitArgs) -> Result<(), CliError> {
-    let (client, output) = args.target.open();
+    let (client, output) = args.target.open()?;
     wait_and_print(&client, &output, args.id, args.timeout).await
 }
 

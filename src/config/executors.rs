@@ -1,6 +1,7 @@
 //! What jobs may reach: model servers, programs, other servers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -85,13 +86,13 @@ impl ProviderConfig {
     /// What is wrong with these values.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if !self.base_url.starts_with("http://") && !self.base_url.starts_with("https://") {
-            problems.push(Problem::new("/base_url", "begins with http:// or https://"));
+        if let Err(why) = check_base_url(&self.base_url) {
+            problems.push(Problem::new("/base_url", why));
         }
         if let Some(name) = &self.api_key_env
-            && std::env::var_os(name).is_none()
+            && let Err(why) = check_key(std::env::var_os(name).as_deref())
         {
-            let why = format!("names the environment variable {name}, which is not set");
+            let why = format!("names the environment variable {name}, which {why}");
             problems.push(Problem::new("/api_key_env", why));
         }
         if self.max_running == Some(0) {
@@ -107,6 +108,44 @@ impl ProviderConfig {
     pub fn api_key(&self) -> Option<Secret> {
         std::env::var(self.api_key_env.as_ref()?).ok().map(Secret::new)
     }
+}
+
+/// Checks what the address of a model server begins with, for paths are set behind it.
+fn check_base_url(url: &str) -> Result<(), &'static str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(rest) = rest else { return Err("begins with http:// or https://") };
+    if !rest.bytes().all(|letter| letter.is_ascii_graphic()) {
+        return Err("holds a space or another letter that no URL has; write it percent-encoded");
+    }
+    if rest.contains(['?', '#']) {
+        return Err("ends with its path; a query cannot stand before /chat/completions");
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("holds a user or password; name a key with api_key_env");
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if host.is_empty() {
+        return Err("names no host");
+    }
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    if port.is_none_or(is_port) { Ok(()) } else { Err("names a port that is not one") }
+}
+
+/// Checks that a key can be sent: a bearer token is one word of ASCII (RFC 6750).
+fn check_key(key: Option<&OsStr>) -> Result<(), &'static str> {
+    let Some(key) = key else { return Err("is not set") };
+    let Some(key) = key.to_str() else { return Err("is not UTF-8") };
+    if key.is_empty() {
+        return Err("is empty");
+    }
+    if !key.bytes().all(|letter| letter.is_ascii_graphic()) {
+        return Err("holds a line break, a space or another letter that no key has");
+    }
+    Ok(())
 }
 
 /// A program that `command` jobs may run.
@@ -159,5 +198,50 @@ impl CommandConfig {
             problems.push(Problem::new("/timeout", format!("lies between 1ms and {MAX_TIMEOUT}")));
         }
         problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn a_base_url_leads_to_a_host() {
+        for good in ["http://a", "https://a.example:8443/v1/", "http://[::1]:80", "http://[::1]/v1"]
+        {
+            assert_eq!(check_base_url(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "ftp://a",
+            "http://",
+            "http:///v1",
+            "http://a b",
+            "http://a\n",
+            "http://ä",
+            "http://:80",
+            "http://a:",
+            "http://a:0",
+            "http://a:99999",
+            "http://a:b",
+            "http://user@a",
+            "http://a/v1?x=1",
+        ] {
+            assert!(check_base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_word() {
+        assert_eq!(check_key(Some(OsStr::new("sk-a/b+c=="))), Ok(()));
+        assert_eq!(check_key(None), Err("is not set"));
+        assert_eq!(check_key(Some(OsStr::new(""))), Err("is empty"));
+        assert_eq!(check_key(Some(OsStr::from_bytes(b"\xff"))), Err("is not UTF-8"));
+        for bad in ["sk\n", "s k", "ä", "\0"] {
+            assert!(check_key(Some(OsStr::new(bad))).is_err(), "{bad:?}");
+        }
     }
 }

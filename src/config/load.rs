@@ -36,7 +36,7 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// The file is not TOML, or a field of it has the wrong form.
-    #[error("in {}: {error}", path.display())]
+    #[error("in {}: {}", path.display(), with_form(error.to_string().trim_end()))]
     BadFile {
         /// Which file.
         path: PathBuf,
@@ -56,6 +56,13 @@ pub enum ConfigError {
     Invalid(Vec<Problem>),
 }
 
+/// What the standard library says of an address, with the form that it wants.
+fn with_form(why: &str) -> String {
+    let is_of_address = why.ends_with("invalid socket address syntax");
+    let form = if is_of_address { "; write it like 127.0.0.1:7373" } else { "" };
+    format!("{why}{form}")
+}
+
 fn list(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems
         .iter()
@@ -70,7 +77,8 @@ fn list(problems: &[Problem]) -> String {
 /// Reads the configuration: `file` if given, then `variables`, then `overrides`; checks it whole.
 ///
 /// A variable's name is a path with `__` between its steps (`LONGSHORE_LANES__ASYNC=64`); its value
-/// is read as TOML, and as text where it is none.
+/// is read as TOML, and as text where it is none. Capitals mean small letters, but for the name of
+/// a program's own variable: `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` is `TOKEN` to the program.
 ///
 /// # Errors
 /// The first source that cannot be read, or else every value that may not be.
@@ -109,20 +117,35 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
 }
 
 fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
-    let path = name[PREFIX.len()..].to_ascii_lowercase();
-    let mut steps: Vec<&str> = path.split("__").collect();
-    let Some(last) = steps.pop() else { return Ok(()) };
+    let (path, value) = match of_a_program(&name[PREFIX.len()..]) {
+        Some((path, own)) => ([path, vec![own.to_owned()]].concat(), text_of(text)),
+        None => (steps(&name[PREFIX.len()..]), value_of(text)),
+    };
+    let Some((last, steps)) = path.split_last() else { return Ok(()) };
     let mut place = table;
     for step in steps {
-        let inner = place.entry(step).or_insert_with(|| Value::Table(Table::new()));
+        let inner = place.entry(step.as_str()).or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(inner) = inner else {
             let why = format!("{step} is a value and has no fields");
             return Err(ConfigError::BadVariable { name: name.into(), why });
         };
         place = inner;
     }
-    place.insert(last.into(), value_of(text));
+    place.insert(last.clone(), value);
     Ok(())
+}
+
+fn steps(path: &str) -> Vec<String> {
+    path.to_ascii_lowercase().split("__").map(str::to_owned).collect()
+}
+
+/// The path to a program's environment and the name of the variable that it sees, which is its own
+/// to the letter; none where this is no such path.
+fn of_a_program(path: &str) -> Option<(Vec<String>, &str)> {
+    let mut parts = path.splitn(4, "__");
+    let steps = steps(&[parts.next()?, parts.next()?, parts.next()?].join("__"));
+    let own = parts.next()?;
+    (steps[0] == "commands" && steps[2] == "env").then_some((steps, own))
 }
 
 /// A variable's text as TOML, or as a string where it is none.
@@ -132,11 +155,19 @@ fn value_of(text: &str) -> Value {
     value.unwrap_or_else(|| Value::String(text.into()))
 }
 
+/// A variable's text as a string, whatever it looks like. One in quotes is read as TOML.
+fn text_of(text: &str) -> Value {
+    match value_of(text) {
+        Value::String(text) => Value::String(text),
+        _ => Value::String(text.into()),
+    }
+}
+
 fn decode(table: Table) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
         let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
-        ConfigError::BadVariable { name, why: error.inner().message().to_owned() }
+        ConfigError::BadVariable { name, why: with_form(error.inner().message()) }
     })
 }
 
@@ -186,11 +217,33 @@ mod tests {
     }
 
     #[test]
+    fn the_variables_of_a_program_keep_their_names_and_are_text() {
+        let config = load_with(&[
+            ("LONGSHORE_COMMANDS__E__ARGV", "['/usr/bin/env']"),
+            ("LONGSHORE_COMMANDS__E__ENV__TOKEN", "x"),
+            ("LONGSHORE_COMMANDS__E__ENV__Two__Parts", "8080"),
+            ("LONGSHORE_COMMANDS__E__ENV__QUOTED", "'a b'"),
+        ])
+        .unwrap();
+        let seen = [("QUOTED", "a b"), ("TOKEN", "x"), ("Two__Parts", "8080")];
+        let env: Vec<(&str, &str)> =
+            config.commands["e"].env.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(env, seen);
+    }
+
+    #[test]
     fn errors_name_the_line_or_the_variable() {
         let error = load_file("listen = '127.0.0.1:8'\nleese = '5m'").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("leese"), "{error}");
         let error = load_with(&[("LONGSHORE_LANES__ASYNC", "many")]).unwrap_err().to_string();
         assert!(error.contains("LONGSHORE_LANES__ASYNC"), "{error}");
+        for error in [
+            load_with(&[("LONGSHORE_LISTEN", "localhost:80")]).unwrap_err(),
+            load_file("listen = 'localhost:80'").unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.ends_with("write it like 127.0.0.1:7373"), "{error}");
+        }
         let error = load_with(&[("LONGSHORE_LEESE", "5m")]).unwrap_err().to_string();
         assert!(error.contains("unknown field `leese`"), "{error}");
     }

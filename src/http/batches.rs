@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, Resource};
 use serde::Deserialize;
 
 use crate::http::answer::{Answered, accepted, ok, resource};
-use crate::http::query::{self, WaitQuery};
+use crate::http::query::{self, NoQuery};
 use crate::http::{body, key, prefer};
 use crate::job::{BatchId, Submission};
 use crate::server::Handle;
@@ -30,7 +30,12 @@ struct NewBatch {
     jobs: Vec<Submission>,
 }
 
-async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
+async fn submit(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> Answered {
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let key = key::of(&request, &body)?;
@@ -41,14 +46,13 @@ async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) ->
 
 async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
     let id: BatchId = query::id(&request)?;
-    let wait = query::parse::<WaitQuery>(&request)?.wait;
-    let batch = match prefer::wait(&request, wait.as_deref())? {
+    let batch = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait_batch(id, span).await?,
         None => handle.batch(id).await?,
     };
     Ok(ok(&batch))
 }
 
-async fn cancel_batch(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn cancel_batch(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
     Ok(ok(&handle.cancel_batch(query::id(&request)?).await?))
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, Resource};
 use serde_json::json;
 
 use crate::http::answer::{Answered, ok, resource};
+use crate::http::query::NoQuery;
 use crate::server::Handle;
 
 pub(super) fn healthz() -> Resource {
@@ -16,12 +17,12 @@ pub(super) fn readyz() -> Resource {
 }
 
 /// The process lives.
-async fn alive() -> Answered {
+async fn alive(_: NoQuery) -> Answered {
     Ok(ok(&json!({"status": "ok"})))
 }
 
 /// The server leases jobs. While it drains it does not, and requests had better go elsewhere.
-async fn ready(handle: Data<Handle>) -> HttpResponse {
+async fn ready(_: NoQuery, handle: Data<Handle>) -> HttpResponse {
     if handle.is_ready() {
         HttpResponse::Ok().json(json!({"status": "ready"}))
     } else {

@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use crate::http::answer::{Answered, accepted, ok, resource};
 use crate::http::body::{self, Form};
-use crate::http::query::{self, ListQuery, WaitQuery};
-use crate::http::{key, prefer};
+use crate::http::key;
+use crate::http::prefer::{self, Wait};
+use crate::http::problem::Rejection;
+use crate::http::query::{self, NoQuery};
 use crate::job::{Job, JobId, Submission};
 use crate::server::{Error, Handle, Keyed};
 use crate::store::IdempotencyKey;
@@ -43,32 +45,49 @@ struct Page {
 
 async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
     let form = body::form(&request)?;
+    let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let key = key::of(&request, &body)?;
     match form {
-        Form::Lines => submit_lines(&handle, &body, key).await,
+        Form::Lines => {
+            no_wait_for_many(wait)?;
+            submit_lines(&handle, &body, key).await
+        }
         Form::Json if body.trim_ascii_start().first() == Some(&b'[') => {
+            no_wait_for_many(wait)?;
             let submissions = body::parse(&body)?;
             many(handle.submit_many(submissions, key).await?)
         }
-        Form::Json => submit_one(&request, &handle, body::parse(&body)?, key).await,
+        Form::Json => submit_one(&handle, body::parse(&body)?, key, wait).await,
+    }
+}
+
+fn no_wait_for_many(wait: Wait) -> Result<(), Rejection> {
+    match wait {
+        Wait::Asked(_) => {
+            let why = "is for one job; submit many as a batch, and wait for that";
+            Err(Rejection::bad_parameter("wait", why))
+        }
+        Wait::No | Wait::Preferred(_) => Ok(()),
     }
 }
 
 async fn submit_one(
-    request: &HttpRequest,
     handle: &Handle,
     submission: Submission,
     key: Option<IdempotencyKey>,
+    wait: Wait,
 ) -> Answered {
-    let wait = prefer::wait(request, None)?;
     let mut job = handle.submit_keyed(submission, key).await?.value;
-    if let Some(span) = wait {
+    if let Some(span) = wait.span() {
         // The job is accepted, so that not even a wait that is refused makes this an error.
         job = handle.wait(job.id, span).await.unwrap_or(job);
         if job.state.is_final() {
-            let applied = ("preference-applied", format!("wait={}", span.as_secs()));
-            return Ok(HttpResponse::Ok().insert_header(applied).json(&job));
+            let mut response = HttpResponse::Ok();
+            if let Wait::Preferred(span) = wait {
+                response.insert_header(("preference-applied", format!("wait={}", span.as_secs())));
+            }
+            return Ok(response.json(&job));
         }
     }
     Ok(accepted(Some(format!("/v1/jobs/{}", job.id)), &job))
@@ -96,31 +115,29 @@ fn many(submitted: Keyed<Vec<Job>>) -> Answered {
 }
 
 async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    let filter = query::parse::<ListQuery>(&request)?.filter()?;
-    let page = handle.jobs(filter).await?;
+    let page = handle.jobs(query::filter(&request)?).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(ok(&Page { jobs: page.jobs, next_cursor }))
 }
 
 async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
     let id: JobId = query::id(&request)?;
-    let wait = query::parse::<WaitQuery>(&request)?.wait;
-    let job = match prefer::wait(&request, wait.as_deref())? {
+    let job = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait(id, span).await?,
         None => handle.job(id).await?,
     };
     Ok(ok(&job))
 }
 
-async fn cancel_job(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn cancel_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
     Ok(ok(&handle.cancel(query::id(&request)?).await?))
 }
 
-async fn retry_job(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn retry_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
     Ok(ok(&handle.retry(query::id(&request)?).await?))
 }
 
-async fn delete(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn delete(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
     handle.delete(query::id(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

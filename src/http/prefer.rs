@@ -5,17 +5,36 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 
 use crate::http::problem::Rejection;
+use crate::http::query::Parameters;
 use crate::job::Span;
 use crate::server::MAX_WAIT;
 
+/// How long the client wants to wait for an end, and how it said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Not at all.
+    No,
+    /// By the header, which may be passed over.
+    Preferred(Duration),
+    /// By the query, which may not.
+    Asked(Duration),
+}
+
+impl Wait {
+    /// How long, if at all.
+    pub(super) fn span(self) -> Option<Duration> {
+        match self {
+            Self::No => None,
+            Self::Preferred(span) | Self::Asked(span) => Some(span),
+        }
+    }
+}
+
 /// How long the client wants to wait: by the query, else by the header.
-pub(super) fn wait(
-    request: &HttpRequest,
-    query: Option<&str>,
-) -> Result<Option<Duration>, Rejection> {
-    match query {
-        Some(text) => from_query(text).map(Some),
-        None => Ok(from_header(request)),
+pub(super) fn wait(request: &HttpRequest) -> Result<Wait, Rejection> {
+    match Parameters::read(request, &["wait"])?.take("wait") {
+        Some(text) => from_query(&text).map(Wait::Asked),
+        None => Ok(from_header(request).map_or(Wait::No, Wait::Preferred)),
     }
 }
 
@@ -53,7 +72,7 @@ mod tests {
 
     fn header(value: &str) -> Option<Duration> {
         let request = TestRequest::default().insert_header(("prefer", value)).to_http_request();
-        wait(&request, None).unwrap()
+        wait(&request).unwrap().span()
     }
 
     #[test]
@@ -66,10 +85,13 @@ mod tests {
 
     #[test]
     fn the_query_takes_spans_and_seconds() {
-        let request = TestRequest::default().to_http_request();
-        assert_eq!(wait(&request, Some("500ms")).unwrap(), Some(Duration::from_millis(500)));
-        assert_eq!(wait(&request, Some("5")).unwrap(), Some(Duration::from_secs(5)));
-        assert!(wait(&request, Some("2m")).is_err());
-        assert!(wait(&request, Some("x")).is_err());
+        let query = |value: &str| {
+            let uri = format!("/?wait={value}");
+            wait(&TestRequest::with_uri(&uri).insert_header(("prefer", "wait=9")).to_http_request())
+        };
+        assert_eq!(query("500ms").unwrap(), Wait::Asked(Duration::from_millis(500)));
+        assert_eq!(query("5").unwrap(), Wait::Asked(Duration::from_secs(5)));
+        assert!(query("2m").is_err());
+        assert!(query("x").is_err());
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::http::answer::{Answered, ok, resource};
 use crate::http::body;
 use crate::http::problem::Rejection;
+use crate::http::query::NoQuery;
 use crate::job::QueueName;
 use crate::job::queue::{Queue, QueueChange};
 use crate::server::Handle;
@@ -27,11 +28,11 @@ struct Queues {
     queues: Vec<Queue>,
 }
 
-async fn list(handle: Data<Handle>) -> Answered {
+async fn list(_: NoQuery, handle: Data<Handle>) -> Answered {
     Ok(ok(&Queues { queues: handle.queues().await? }))
 }
 
-async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn status(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
     let name = name(&request)?;
     match handle.queue(name.clone()).await? {
         Some(queue) => Ok(ok(&queue)),
@@ -43,7 +44,12 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
     }
 }
 
-async fn change(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
+async fn change(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> Answered {
     let name = name(&request)?;
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;

@@ -63,7 +63,7 @@ fn the_exit_codes_and_variables_are_told() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 14] = [
+    let wrong: [&[&str]; 16] = [
         &[],
         &["frobnicate"],
         &["submit"],
@@ -75,6 +75,8 @@ fn wrong_usage_ends_with_2() {
         &["submit", "--ndjson", "-", "--queue", "mail"],
         &["status", "seventeen"],
         &["status", "1", "--url", "localhost"],
+        &["--url", "http://127.0.0.1:7373", "serve"],
+        &["--json"],
         &["list", "--state", "lost"],
         &["cancel"],
         &["mock-llm", "--fault", "429:2"],
@@ -101,9 +103,49 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
         &["resume", "mail"],
     ];
     for args in commands {
+        let by_variable = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
+        let before = run(&[&["--url", &url, "--json"], args].concat());
+        let behind = run(&[args, &["--json", "--url", &url]].concat());
+        for output in [by_variable, before, behind] {
+            assert_eq!(output.status.code(), Some(3), "{args:?}");
+            assert!(stderr(&output).contains(&url), "{args:?}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn another_server_is_told_from_longshore() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\ncontent-type: text/plain\r\n\r\nno\n";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    for args in [&["list"][..], &["cancel", "1", "2"]] {
         let output = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{args:?}");
-        assert!(stderr(&output).contains(&url), "{args:?}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(stderr(&output).contains("this is not a Longshore server"), "{output:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_says_what_is_wanted() {
+    let wrong: [(&[&str], &str); 5] = [
+        (&["status", "abc"], "an id is a number"),
+        (&["retry", "1", "x"], "an id is a number"),
+        (&["list", "--batch", "x"], "an id is a number"),
+        (&["serve", "--listen", "localhost:7373"], "write it like 127.0.0.1:7373"),
+        (&["submit", "echo", "--wait", "5s"], "write --wait=5s"),
+    ];
+    for (args, wanted) in wrong {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(wanted), "{args:?}: {}", stderr(&output));
     }
 }
 
@@ -129,6 +171,47 @@ fn a_bad_configuration_tells_every_problem_and_ends_with_2() {
     assert!(stderr(&output).contains("unknown field `leese`"), "{}", stderr(&output));
     let output = run(&["serve", "--log", "longshore=loud"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_provider_that_cannot_be_called_is_a_bad_configuration() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = "[providers.a]\nbase_url = 'http://'\napi_key_env = 'EMPTY_KEY'\n\
+                [providers.b]\nbase_url = 'http://a b'\napi_key_env = 'BROKEN_KEY'\n\
+                [providers.c]\nbase_url = 'http://c'\napi_key_env = 'FOREIGN_KEY'\n";
+    file.write_all(text.as_bytes()).unwrap();
+    let foreign = std::os::unix::ffi::OsStringExt::from_vec(b"sk-\xff".to_vec());
+    let keys: [(&str, std::ffi::OsString); 3] =
+        [("EMPTY_KEY", "".into()), ("BROKEN_KEY", "sk-a\n".into()), ("FOREIGN_KEY", foreign)];
+    let output = longshore(&["serve", "--config", file.path().to_str().unwrap()])
+        .envs(keys)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    for part in [
+        "5 problem(s)",
+        "providers.a.base_url: names no host",
+        "EMPTY_KEY, which is empty",
+        "providers.b.base_url: holds a space",
+        "BROKEN_KEY, which holds a line break",
+        "FOREIGN_KEY, which is not UTF-8",
+    ] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+    assert!(!told.contains("sk-"), "{told}");
+}
+
+#[test]
+fn certificates_that_are_not_there_are_a_bad_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = longshore(&["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .env("LONGSHORE_OUTBOUND__CA_FILE", "/no/such/file.pem")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("/no/such/file.pem"), "{output:?}");
 }
 
 #[test]

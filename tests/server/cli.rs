@@ -150,6 +150,19 @@ fn the_demonstration_asks_ten_questions_both_ways_and_ends() {
 }
 
 #[test]
+fn the_start_tells_what_jobs_may_use_and_no_secret() {
+    let config = "[providers.local]\nbase_url = 'http://127.0.0.1:1'\napi_key_env = 'LOCAL_KEY'\n\
+                  [commands.hello]\nargv = ['echo']\nenv = { WORD = 'sesame' }";
+    let server = Setup::new().config(config).env("LOCAL_KEY", "sk-sesame").start();
+    crate::kit::eventually("it is told", || server.log().contains("jobs may use").then_some(()));
+    let log = server.log();
+    for name in ["chat, command, echo, http, sleep", "\"local\"", "\"hello\""] {
+        assert!(log.contains(name), "{name} is missing in {log}");
+    }
+    assert!(!log.contains("sesame"), "{log}");
+}
+
+#[test]
 fn a_configuration_comes_from_file_then_variables_then_options() {
     let config = "listen = '127.0.0.1:1'\nlanes.async = 3\n[queues.mail]\nmax_running = 4";
     let server =

@@ -1,15 +1,19 @@
 //! A disk whose flush fails (D4): nothing is promised, the server ends and says why.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Pid;
 use serde_json::json;
 
-use crate::kit::{Connection, Server, echo, eventually};
+use crate::kit::process::longshore;
+use crate::kit::{Connection, Server, echo, eventually, skip};
 
-/// Makes every flush of a running server fail, where that can be done.
-fn break_flushes(server: &Server) -> Option<Child> {
-    let pid = server.pid().as_raw_nonzero().to_string();
-    let output = server.directory().join("trace");
+/// Makes every flush of a process fail, where that can be done.
+fn break_flushes(pid: Pid, directory: &Path) -> Option<Child> {
+    let pid = pid.as_raw_nonzero().to_string();
+    let output = directory.join("trace");
     let strace = Command::new("strace")
         .args(["-f", "-p", &pid, "-e", "trace=fdatasync,fsync"])
         .args(["-e", "inject=fdatasync,fsync:error=EIO", "-o"])
@@ -21,24 +25,18 @@ fn break_flushes(server: &Server) -> Option<Child> {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         (!status.contains("TracerPid:\t0\n")).then_some(true)
     };
-    match strace {
-        Ok(mut child) => {
-            let ended = |child: &mut Child| child.try_wait().unwrap().map(|_| false);
-            let is_traced = eventually("the tracer is there", || is_traced().or(ended(&mut child)));
-            (is_traced || is_skipped("it ended at once")).then_some(child)
-        }
-        Err(error) => {
-            is_skipped(&error.to_string());
-            None
-        }
-    }
-}
-
-/// False, unless this must not be left out.
-fn is_skipped(why: &str) -> bool {
-    assert!(std::env::var_os("CI").is_none(), "strace is needed: {why}");
-    eprintln!("SKIPPED: flushes cannot be made to fail without strace: {why}");
-    false
+    let is_traced = strace.map(|mut child| {
+        let ended = |child: &mut Child| child.try_wait().unwrap().map(|_| false);
+        let is_traced = eventually("the tracer is there", || is_traced().or(ended(&mut child)));
+        is_traced.then_some(child)
+    });
+    let why = match is_traced {
+        Ok(Some(child)) => return Some(child),
+        Ok(None) => "it may not trace the server".into(),
+        Err(error) => error.to_string(),
+    };
+    skip(&format!("flushes cannot be made to fail without strace: {why}"));
+    None
 }
 
 #[test]
@@ -46,7 +44,7 @@ fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
     let mut server = Server::start();
     let kept = server.submit(&echo(1));
     server.finished(kept);
-    let Some(mut strace) = break_flushes(&server) else { return };
+    let Some(mut strace) = break_flushes(server.pid(), server.directory()) else { return };
     let headers = [("content-type", "application/json")];
     let body = echo(2).to_string();
     let answer = Connection::open(server.addr()).and_then(|mut connection| {
@@ -66,4 +64,30 @@ fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
     let jobs = server.get("/v1/jobs").expect(200);
     assert!(jobs["jobs"].as_array().unwrap().len() <= 2, "{jobs}");
     assert_eq!(server.run(&echo(3))["result"], json!(3));
+}
+
+#[test]
+fn a_demonstration_whose_server_fails_while_it_serves_ends_with_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut demo = longshore(&["demo", "--delay", "1ms", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let serving = lines.find(|line| line.starts_with("Longshore goes on")).unwrap();
+    let addr = serving.split("http://").nth(1).unwrap().split(' ').next().unwrap();
+    let listed = lines.find(|line| line.contains(" list --url ")).unwrap();
+    assert!(listed.contains(env!("CARGO_BIN_EXE_longshore")), "{listed}");
+    let Some(mut strace) = break_flushes(Pid::from_child(&demo), directory.path()) else {
+        demo.kill().unwrap();
+        demo.wait().unwrap();
+        return;
+    };
+    let mut connection = Connection::open(addr.parse().unwrap()).unwrap();
+    let headers = [("content-type", "application/json")];
+    let _ = connection.request("POST", "/v1/jobs", &headers, echo(1).to_string().as_bytes());
+    let status = eventually("the demonstration ends", || demo.try_wait().unwrap());
+    assert_eq!(status.code(), Some(1));
+    strace.wait().unwrap();
 }

@@ -149,6 +149,57 @@ fn only_json_is_taken_and_nothing_compressed() {
 }
 
 #[test]
+fn a_parameter_that_is_not_known_is_refused_before_any_effect() {
+    let server = Server::start();
+    let id = server.submit(&with(echo(1), &json!({"delay": "1h"})));
+    let routes = [
+        ("GET", "/v1/jobs"),
+        ("POST", "/v1/jobs"),
+        ("GET", "/v1/jobs/1"),
+        ("DELETE", "/v1/jobs/1"),
+        ("POST", "/v1/jobs/1/cancel"),
+        ("POST", "/v1/jobs/1/retry"),
+        ("POST", "/v1/batches"),
+        ("GET", "/v1/batches/1"),
+        ("POST", "/v1/batches/1/cancel"),
+        ("GET", "/v1/queues"),
+        ("GET", "/v1/queues/default"),
+        ("PATCH", "/v1/queues/default"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+    ];
+    let headers = [("content-type", "application/json")];
+    for (method, path) in routes {
+        let body: &[u8] = if method == "PATCH" { br#"{"paused": true}"# } else { b"{}" };
+        let answer = server.request(method, &format!("{path}?foo=5&b%2Fc"), &headers, body);
+        answer.problem(400);
+        assert_eq!(pointers(&answer), ["/foo", "/b~1c"], "{method} {path}");
+    }
+    assert_eq!(server.job(id)["state"], "scheduled");
+    assert_eq!(server.queue("default")["paused"], false);
+}
+
+#[test]
+fn a_parameter_that_cannot_be_read_is_named_with_what_is_wanted() {
+    let server = Server::start();
+    let query = "limit=abc&cursor=x&batch=x&state=lost&queue=Q&include=failures";
+    let answer = server.get(&format!("/v1/jobs?{query}"));
+    answer.problem(400);
+    let places = ["/limit", "/state", "/queue", "/batch", "/cursor", "/include"];
+    assert_eq!(pointers(&answer), places);
+    for (query, told) in [
+        ("limit=201", "/limit: is a number from 1 to 200"),
+        ("cursor=x", "/cursor: is the next_cursor of another page"),
+        ("batch=x", "/batch: is the id of a batch, a number"),
+        ("limit=1&limit=2", "/limit: stands twice"),
+        ("stat=queued", "/stat: is not known here; there is state, queue"),
+    ] {
+        let detail = server.get(&format!("/v1/jobs?{query}")).problem(400);
+        assert!(detail.starts_with(told), "{query}: {detail}");
+    }
+}
+
+#[test]
 fn a_wrong_method_is_told_which_ones_there_are() {
     let server = Server::start();
     let cases = [

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::kit::{Connection, Server, Setup, echo, eventually, sleep, with};
+use crate::kit::{Connection, Server, Setup, echo, eventually, pointers, sleep, with};
 
 #[test]
 fn a_submission_that_prefers_to_wait_is_answered_with_the_end() {
@@ -13,6 +13,25 @@ fn a_submission_that_prefers_to_wait_is_answered_with_the_end() {
     let job = answer.expect(200);
     assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("x")));
     assert_eq!(answer.header("preference-applied"), Some("wait=20"));
+}
+
+#[test]
+fn a_submission_may_ask_for_the_end_in_its_query() {
+    let server = Server::start();
+    let job = server.post("/v1/jobs?wait=20s", &echo("x")).expect(200);
+    assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("x")));
+    let answer = server.post("/v1/jobs?wait=0", &sleep("1h"));
+    assert_eq!(answer.expect(202)["finished_at"], json!(null));
+    for path in ["/v1/jobs?wait=61", "/v1/jobs?wait=soon", "/v1/batches?wait=5"] {
+        let answer = server.post(path, &json!({"jobs": [echo(1)]}));
+        answer.problem(400);
+        assert_eq!(pointers(&answer), ["/wait"], "{path}");
+    }
+    // Of many jobs there is no one end; the header is a wish, and may be passed over.
+    let many = json!([echo(1), echo(2)]);
+    server.post("/v1/jobs?wait=5", &many).problem(400);
+    server.post_with("/v1/jobs", &[("prefer", "wait=5")], &many).expect(202);
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"].as_array().unwrap().len(), 4);
 }
 
 #[test]

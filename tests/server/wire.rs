@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kit::{Connection, Server, echo};
+use crate::kit::{Connection, Server, Setup, echo};
 
 /// Sends these bytes and gives all that comes back until the server closes.
 fn exchange(server: &Server, text: &str) -> String {
@@ -38,6 +38,18 @@ fn a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed() {
     }
     assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], serde_json::json!([]));
     server.is_well();
+}
+
+#[test]
+fn what_is_no_http_is_no_error_of_the_operator() {
+    // Set to nothing, it stands for the default.
+    let mut server = Setup::new().env("LONGSHORE_LOG", "").start();
+    for noise in ["\u{16}\u{3}\u{1}", "GET / HTTP/9.9\r\n\r\n", "nonsense\r\n\r\n"] {
+        exchange(&server, noise);
+    }
+    server.is_well();
+    let log = server.log();
+    assert!(log.contains("serving") && !log.contains("ERROR"), "{log}");
 }
 
 #[test]

@@ -23,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest answer read: a job with the largest payload and result that can be configured.
 const MAX_ANSWER_BYTES: usize = 640 << 20;
+/// How Longshore tells of an error (RFC 9457).
+const PROBLEM_TYPE: &str = "application/problem+json";
 /// The pause before a waiting request that ended early is made again.
 const EARLY_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause before a request that was refused for overload is made again.
@@ -146,7 +148,15 @@ impl Transport {
         let sent = request.timeout(timeout).send_body(body).await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
         let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+        let is_problem = header(&response, CONTENT_TYPE.as_str())
+            .is_some_and(|media_type| media_type.starts_with(PROBLEM_TYPE));
         let body = self.read_body(response).await?;
+        // A proxy that finds no server behind it says so in its own way, and is asked again later.
+        if status >= 400 && !is_problem && !matches!(status, 502..=504) {
+            let why =
+                format!("status {status} without problem details; this is not a Longshore server");
+            return Err(self.bad_answer(why));
+        }
         if status >= 400 {
             return Err(CliError::Refused(Refusal { retry_after, ..Refusal::read(status, &body) }));
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::program;
 use super::questions::{QUESTIONS, answer_of, question_of};
 use crate::cli::error::CliError;
 use crate::cli::output::{Colour, Output};
@@ -65,10 +66,11 @@ Try in another terminal:
     {{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Tell me a joke\"}}]}}}}'
   curl -s '{url}/v1/jobs/1?wait=30s'
   curl -s {url}/v1/queues
-  longshore list --url {url}
+  {} list --url {url}
 
 Ctrl-C ends it.",
-        database.display()
+        database.display(),
+        program::name()
     ))
 }
 

@@ -45,14 +45,30 @@ impl RunningServer {
         self.addr
     }
 
+    /// Waits until it cannot go on, and tells why.
+    pub(in crate::cli) async fn failed(&self) -> ServeError {
+        ServeError::Failed(self.server.failed().await)
+    }
+
     /// Drains and ends it.
     pub(in crate::cli) async fn stop(self) {
         self.server.drain().await;
         self.end().await;
     }
 
+    /// Logs the names that jobs may use.
+    fn tell_what_it_knows(&self) {
+        let handle = self.server.handle();
+        let names =
+            |names: Vec<&str>| if names.is_empty() { "none".into() } else { names.join(", ") };
+        let kinds = handle.kinds().join(", ");
+        let providers = names(handle.config().providers.keys().map(String::as_str).collect());
+        let commands = names(handle.config().commands.keys().map(String::as_str).collect());
+        tracing::info!(kinds, providers, commands, "jobs may use");
+    }
+
     /// Ends it without waiting for running jobs. Requests under way are answered.
-    async fn end(self) {
+    pub(in crate::cli) async fn end(self) {
         self.server.release_waiters();
         self.http.stop(true).await;
         self.server.stop();
@@ -86,22 +102,23 @@ pub(super) async fn run_server(config: Config) -> Result<(), ServeError> {
     let database = config.database.display().to_string();
     let running = start_server(config).await?;
     tracing::info!(addr = %running.addr, database, "serving");
+    running.tell_what_it_knows();
     // Who reads stdout may have gone away; the server does not depend on it.
     let _ = Output::new(false).line(format_args!("listening on http://{}", running.addr));
     tokio::select! {
         () = signals.next() => {}
-        why = running.server.failed() => {
+        error = running.failed() => {
             running.end().await;
-            return Err(ServeError::Failed(why));
+            return Err(error);
         }
     }
     tracing::info!("draining: no job is started any more, running ones may end");
     let is_drained = tokio::select! {
         () = running.server.drain() => true,
         () = signals.next() => false,
-        why = running.server.failed() => {
+        error = running.failed() => {
             running.end().await;
-            return Err(ServeError::Failed(why));
+            return Err(error);
         }
     };
     if is_drained {
