@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use longshore::config::{Config, ProviderConfig};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -256,5 +257,49 @@ async fn a_head_that_breaks_off_is_tried_again() {
         let (url, _seen) = odd_server(closing(at_once(head))).await;
         let call = json!({"url": format!("{url}/odd")});
         assert_eq!(retryable(run(&registry(), "http", call).await).code, "connection");
+    }
+}
+
+#[actix_web::test]
+async fn a_model_server_may_send_hints_and_end_with_the_connection_but_must_say_something() {
+    let answers = [
+        (closing(at_once("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"a\": 1}")), true),
+        (closing(at_once("HTTP/1.1 200 OK\r\n\r\n{\"a\": 1}")), true),
+        (
+            at_once(&format!("{HINTS}HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{{\"a\": 1}}")),
+            true,
+        ),
+        (closing(at_once("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")), false),
+        (closing(at_once("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"a\":")), false),
+        (at_once("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull"), false),
+        (at_once("HTTP/1.1 204 No Content\r\n\r\n"), false),
+    ];
+    for (answer, is_whole) in answers {
+        let url = listen(move |mut connection| {
+            let answer = answer.clone();
+            async move {
+                connection.request().await;
+                send(&mut connection, &answer).await;
+                if !answer.closes {
+                    connection.closed().await;
+                }
+            }
+        })
+        .await;
+        let provider = ProviderConfig {
+            base_url: url,
+            api_key_env: None,
+            max_running: None,
+            requests_per_minute: None,
+        };
+        let providers = [("model".to_owned(), provider)].into();
+        let registry = registry_of(&Config { providers, ..Config::default() });
+        let question = json!({"messages": [{"role": "user", "content": "x"}]});
+        let outcome = run(&registry, "chat", question).await;
+        if is_whole {
+            assert_eq!(completed(outcome), json!({"a": 1}));
+        } else {
+            assert_eq!(retryable(outcome).code, "bad_answer");
+        }
     }
 }
