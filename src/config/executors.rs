@@ -37,7 +37,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutboundConfig {
-    /// How long a connection may take to be made.
+    /// How long a connection may take to be made, with TLS where it is used.
     pub connect_timeout: Span,
     /// How many connections each of the lane's threads may hold.
     pub max_connections: usize,

@@ -79,13 +79,19 @@ impl Chat {
     }
 }
 
-/// The outcome of an answer: it is JSON, or the beginning of what may have been.
+/// The outcome of an answer: it is JSON that says something, or the beginning of what may have been.
 fn outcome(body: &Body, max_bytes: usize) -> Outcome {
+    if body.bytes.is_empty() {
+        return Outcome::retryable("bad_answer", "the answer has no body");
+    }
     if body.is_cut {
         let json = encode(body, false, max_bytes).json;
         return Outcome::Completed(JobResult { json, truncated: true });
     }
     match body.text().map(|text| Json::checked(text.trim())) {
+        Some(Ok(json)) if json == Json::null() => {
+            Outcome::retryable("bad_answer", "the answer is null")
+        }
         Some(Ok(json)) => Outcome::Completed(JobResult::whole(json)),
         Some(Err(problem)) => {
             Outcome::retryable("bad_answer", format!("the answer is not JSON: {problem}"))

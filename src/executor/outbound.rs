@@ -15,8 +15,12 @@
 
 mod answer;
 mod call;
+mod exchange;
+mod head;
 mod refusal;
+mod rest;
 mod retry_after;
+mod socket;
 mod stream;
 
 use std::cell::RefCell;
@@ -26,7 +30,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use awc::{Client, Connector};
+use awc::http::uri::Scheme;
+use awc::http::{Method, Uri};
+use awc::{Client, ClientRequest, Connector};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
@@ -40,6 +46,8 @@ pub(super) use call::Call;
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// How long a client, and with it its idle connections, is kept.
 const CLIENT_LIFE: Duration = Duration::from_secs(15);
+/// Where `https` is served unless a URL says otherwise.
+const HTTPS_PORT: u16 = 443;
 /// What calls say of who makes them.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
 
@@ -74,8 +82,8 @@ pub enum OutboundError {
 }
 
 thread_local! {
-    /// The clients of this thread, by the number of their [`Outbound`].
-    static CLIENTS: RefCell<HashMap<u64, Client>> = RefCell::default();
+    /// The clients of this thread, by the number of their [`Outbound`] and whether they use TLS.
+    static CLIENTS: RefCell<HashMap<(u64, bool), Client>> = RefCell::default();
 }
 
 /// Makes calls to other servers; shared by all threads.
@@ -101,27 +109,38 @@ impl Outbound {
         })
     }
 
+    /// A request to an absolute URL.
+    ///
+    /// Our connections bring TLS with them, and so awc is told of `http` only.
+    fn request(&self, method: Method, uri: Uri) -> ClientRequest {
+        if uri.scheme() == Some(&Scheme::HTTPS) {
+            self.client(true).request(method, without_tls(uri))
+        } else {
+            self.client(false).request(method, uri)
+        }
+    }
+
     /// The client of this thread.
-    fn client(&self) -> Client {
-        let known = CLIENTS.with_borrow(|clients| clients.get(&self.number).cloned());
+    fn client(&self, has_tls: bool) -> Client {
+        let key = (self.number, has_tls);
+        let known = CLIENTS.with_borrow(|clients| clients.get(&key).cloned());
         known.unwrap_or_else(|| {
-            let client = self.build();
-            CLIENTS.with_borrow_mut(|clients| clients.insert(self.number, client.clone()));
-            let (number, life) = (self.number, self.client_life);
+            let client = self.build(has_tls);
+            CLIENTS.with_borrow_mut(|clients| clients.insert(key, client.clone()));
+            let life = self.client_life;
             actix_rt::spawn(async move {
                 tokio::time::sleep(life).await;
-                CLIENTS.with_borrow_mut(|clients| clients.remove(&number));
+                CLIENTS.with_borrow_mut(|clients| clients.remove(&key));
             });
             client
         })
     }
 
-    fn build(&self) -> Client {
+    fn build(&self, has_tls: bool) -> Client {
+        let tls = has_tls.then(|| Arc::clone(&self.tls));
         let connector = Connector::new()
-            .connector(stream::connector())
-            .rustls_0_23(Arc::clone(&self.tls))
+            .connector(stream::connector(tls))
             .timeout(self.connect_timeout)
-            .handshake_timeout(self.connect_timeout)
             .limit(self.max_connections)
             .conn_keep_alive(KEEP_ALIVE)
             .conn_lifetime(CLIENT_LIFE);
@@ -135,6 +154,16 @@ impl Outbound {
             .add_default_header(("accept-encoding", "identity"))
             .finish()
     }
+}
+
+/// The same URL with `http` for `https`, and the port spelled out that goes with the latter.
+fn without_tls(uri: Uri) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    if let Some(authority) = parts.authority.take_if(|authority| authority.port().is_none()) {
+        parts.authority = format!("{authority}:{HTTPS_PORT}").parse().ok();
+    }
+    Uri::from_parts(parts).unwrap_or(uri)
 }
 
 /// Chooses ring for the whole process unless something is chosen: awc panics without.
@@ -180,6 +209,18 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    #[test]
+    fn a_url_without_tls_names_the_same_server() {
+        let urls = [
+            ("https://host/a?b", "http://host:443/a?b"),
+            ("https://host:8443/", "http://host:8443/"),
+            ("https://[::1]", "http://[::1]:443/"),
+        ];
+        for (with, without) in urls {
+            assert_eq!(without_tls(with.parse().unwrap()).to_string(), without);
+        }
+    }
 
     #[actix_web::test]
     async fn a_call_that_outlives_its_client_is_whole() {

@@ -13,6 +13,7 @@ mod command_group;
 mod handlers;
 mod http_calls;
 mod http_faults;
+mod http_framing;
 mod kit;
 mod registry;
 mod server;

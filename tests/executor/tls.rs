@@ -91,6 +91,18 @@ async fn a_chunked_answer_that_breaks_off_politely_is_no_result() {
     assert_eq!(completed(outcome)["body"], json!(12345));
 }
 
+#[actix_web::test]
+async fn over_tls_too_an_interim_head_is_not_the_answer_and_a_body_may_end_with_the_connection() {
+    let config = trusting(Some(file("ca.pem")));
+    let hints = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    let framed = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n[1]";
+    let unframed = "HTTP/1.1 200 OK\r\n\r\n[1]";
+    for answer in [format!("{hints}{framed}"), unframed.into(), format!("{hints}{unframed}")] {
+        let result = completed(outcome_of(answer, &config).await);
+        assert_eq!((&result["status"], &result["body"]), (&json!(200), &json!([1])));
+    }
+}
+
 #[test]
 fn certificates_that_cannot_be_used_are_told_at_the_start() {
     for name in ["no-such-file.pem", "server.key"] {

@@ -16,12 +16,13 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Where a library may be used. Those that are not listed may be used anywhere above `job`.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 16] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("libsqlite3_sys", &["store"]),
     ("awc", &["executor", "cli"]),
     ("actix_tls", &["executor"]),
+    ("httparse", &["executor"]),
     ("rustls", &["executor", "main"]),
     ("webpki_roots", &["executor"]),
     ("close_fds", &["executor"]),

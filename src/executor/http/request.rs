@@ -32,6 +32,10 @@ const NOT_THE_JOBS: [&str; 13] = [
     "via",
 ];
 
+/// The methods that are meant however they are written.
+const STANDARD_METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
 /// What begins the names of the headers in which we tell of the job.
 const OWN_PREFIX: &str = "longshore-";
 
@@ -135,9 +139,11 @@ pub(in crate::executor) fn check_uri(text: &str) -> Result<Uri, String> {
     Ok(uri)
 }
 
+/// Methods are told apart by their case, and servers know these in capitals only.
 fn method(text: Option<&str>, default: Method, problems: &mut Vec<Problem>) -> Method {
     let Some(text) = text else { return default };
-    match Method::from_bytes(text.as_bytes()) {
+    let standard = STANDARD_METHODS.into_iter().find(|method| text.eq_ignore_ascii_case(method));
+    match Method::from_bytes(standard.unwrap_or(text).as_bytes()) {
         Ok(Method::CONNECT) => {
             problems.push(Problem::new("/method", "CONNECT makes a tunnel, not a call"));
             default

@@ -1,14 +1,16 @@
 //! One call to another server, from its request to its answer or its failure.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
-use awc::error::{ConnectError, SendRequestError};
+use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::header::{HeaderName, HeaderValue};
 use awc::http::{Method, Uri};
 use bytes::Bytes;
 
 use crate::executor::encoded::Body;
-use crate::executor::outbound::answer::{self, Answer, Broken};
+use crate::executor::outbound::answer::{self, Answer};
 use crate::executor::outbound::{Outbound, refusal};
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
@@ -44,11 +46,7 @@ impl Outbound {
     ) -> Result<Answer, Outcome> {
         let server = server_of(&call.uri);
         let secrets = Secrets::of_headers(&call.headers);
-        let may_have_body = call.method != Method::HEAD;
-        // Held to the end: the last to let go of a client drops its idle connections, which must
-        // not be taken for that of this call.
-        let client = self.client();
-        let mut request = client.request(call.method, call.uri);
+        let mut request = self.request(call.method, call.uri);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));
         }
@@ -56,11 +54,11 @@ impl Outbound {
         let response = sent.await.map_err(|error| unsent(&error, &server, self.connect_timeout))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_success() {
-            let body = answer::read(response, max_bytes, may_have_body).await;
+            let body = answer::read(response, max_bytes).await;
             let body = body.map_err(|error| broken(&error, &server))?;
             return Ok(Answer { status, headers, body });
         }
-        let reading = answer::read(response, MAX_REFUSAL_BYTES, may_have_body);
+        let reading = answer::read(response, MAX_REFUSAL_BYTES);
         let body = match tokio::time::timeout(REFUSAL_PATIENCE, reading).await {
             Ok(Ok(body)) => body,
             // The status is known, and that is what decides.
@@ -97,15 +95,29 @@ fn unsent(error: &SendRequestError, server: &str, connect_timeout: Duration) -> 
         }
         SendRequestError::Connect(error) => format!("cannot connect to {server}: {error}"),
         SendRequestError::Send(error) => format!("the connection to {server} broke: {error}"),
-        SendRequestError::Response(error) => {
-            format!("{server} answered with what is not HTTP: {error}")
-        }
+        SendRequestError::Response(error) => match error.source().and_then(|e| e.downcast_ref()) {
+            Some(error) => unanswered(error, server),
+            None => format!("{server} answered with what is not HTTP: {error}"),
+        },
         other => format!("the call to {server} failed: {other}"),
     };
     Outcome::retryable(CONNECTION, message)
 }
 
+/// What is to be said where the head of an answer did not come as it should.
+fn unanswered(error: &io::Error, server: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData => format!("{server} answered with what is not HTTP: {error}"),
+        _ => format!("the answer of {server} broke off: {error}"),
+    }
+}
+
 /// The outcome of a call whose answer broke off.
-fn broken(error: &Broken, server: &str) -> Outcome {
+fn broken(error: &PayloadError, server: &str) -> Outcome {
+    let error: &dyn std::fmt::Display = match error {
+        // Whatever is the matter with a connection is wrapped in this.
+        PayloadError::Incomplete(Some(error)) => error,
+        other => other,
+    };
     Outcome::retryable(CONNECTION, format!("the answer of {server} broke off: {error}"))
 }
