@@ -9,6 +9,7 @@ pub mod problem;
 pub mod queue;
 pub mod retry;
 pub mod roster;
+mod starts;
 pub mod state;
 pub mod submission;
 pub mod time;

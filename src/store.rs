@@ -198,6 +198,9 @@ pub struct Checkpoint {
     pub moved_pages: i64,
 }
 
+/// How many jobs one transaction moves where time or a death moves many.
+pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
+
 /// How long a connection waits for another to let go of the database file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

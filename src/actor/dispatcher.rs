@@ -16,10 +16,7 @@ use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
-use crate::store::{Renew, RescueScope, Write};
-
-/// How many jobs one transaction rescues.
-const RESCUE_AT_ONCE: u32 = 1_000;
+use crate::store::{MOVE_AT_ONCE, Renew, RescueScope, Write};
 
 struct Running {
     lane: Lane,
@@ -113,7 +110,7 @@ impl Dispatcher {
             self.write(Write::Renew(Renew { leases, lease: self.lease }));
         }
         let scope = RescueScope::Expired { by: now };
-        self.write(Write::Rescue { scope, limit: RESCUE_AT_ONCE });
+        self.write(Write::Rescue { scope, limit: MOVE_AT_ONCE });
     }
 
     fn write(&self, write: Write) {

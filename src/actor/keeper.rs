@@ -16,7 +16,7 @@ use crate::actor::vital::Vital;
 use crate::actor::writer::Writer;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
-use crate::store::{Answer, Moved, Prunable, Write};
+use crate::store::{Answer, MOVE_AT_ONCE, Moved, Prunable, Write};
 
 /// How often expired jobs and leases are looked for. One seek each where there are none.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,8 +29,6 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(100);
 const PRUNE_REST: Duration = Duration::from_secs(30);
 /// By how much the wall clock may part from the server's own before the operator is told.
 const MAX_PARTED: Duration = Duration::from_secs(5);
-/// How many jobs one transaction moves.
-const MOVE_AT_ONCE: u32 = 1_000;
 /// The longest pause between two stagings, for what a clock cannot foresee.
 const STAGE_REST: Duration = Duration::from_secs(60);
 

@@ -13,7 +13,6 @@ use crate::actor::message::{
 use crate::actor::vital::Vital;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
-use crate::job::queue::QueueName;
 use crate::job::roster::{Order, Roster};
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::{Answer, Change, Committed, LeaseRequest, StoreError, Write, WriteStore};
@@ -92,13 +91,10 @@ impl Writer {
                 }
                 self.wake_for_rates(now, ctx);
             }
-            Err(error @ StoreError::Full(_)) => {
-                self.keep_for_later(writes, replies, (&error, WriteError::Full), ctx);
-            }
-            Err(error @ StoreError::Busy(_)) => {
-                self.keep_for_later(writes, replies, (&error, WriteError::Busy), ctx);
-            }
-            Err(error) => self.give_up(replies, &error),
+            Err(error) => match nothing_written(&error) {
+                Some(told) => self.keep_for_later(writes, replies, (&error, told), ctx),
+                None => self.give_up(replies, &error),
+            },
         }
     }
 
@@ -117,14 +113,8 @@ impl Writer {
         }
         for write in writes {
             let Write::Submit(submit) = write else { continue };
-            let mut last: Option<(&QueueName, Lane)> = None;
-            for job in submit.jobs.iter().filter(|job| !job.is_scheduled) {
-                let place = (&job.queue, job.lane);
-                if last != Some(place) && self.roster.admits(&job.queue) {
-                    self.roster.mark_ready(&job.queue, job.lane);
-                }
-                last = Some(place);
-            }
+            let fresh = submit.jobs.iter().filter(|job| !job.is_scheduled);
+            self.roster.mark_all_ready(fresh.map(|job| (&job.queue, job.lane)));
         }
     }
 
@@ -162,20 +152,12 @@ impl Writer {
     }
 
     fn note_changes(&mut self, changes: &[Change]) {
-        let mut last: Option<(&QueueName, Lane)> = None;
-        for change in changes {
-            if change.lane == Lane::Remote {
-                let delta = |state: Option<State>| i32::from(state == Some(State::Running));
-                self.roster.remote_moved(&change.queue, delta(change.to) - delta(change.from));
-            }
-            if change.to == Some(State::Queued) {
-                let place = (&change.queue, change.lane);
-                if last != Some(place) {
-                    self.roster.mark_ready(&change.queue, change.lane);
-                }
-                last = Some(place);
-            }
+        for change in changes.iter().filter(|change| change.lane == Lane::Remote) {
+            let delta = |state: Option<State>| i32::from(state == Some(State::Running));
+            self.roster.remote_moved(&change.queue, delta(change.to) - delta(change.from));
         }
+        let queued = changes.iter().filter(|change| change.to == Some(State::Queued));
+        self.roster.mark_all_ready(queued.map(|change| (&change.queue, change.lane)));
     }
 
     fn tell_peers(
@@ -266,6 +248,15 @@ impl Writer {
             writer.flush_soon(ctx);
         });
         self.wake = Some((wake_at, handle));
+    }
+}
+
+/// What callers are told of an error that left nothing written; none where that is not known.
+fn nothing_written(error: &StoreError) -> Option<WriteError> {
+    match error {
+        StoreError::Full(_) => Some(WriteError::Full),
+        StoreError::Busy(_) => Some(WriteError::Busy),
+        StoreError::Unknown(_) | StoreError::Unreadable(_) | StoreError::Corrupt(_) => None,
     }
 }
 

@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use crate::job::lane::Lane;
-use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings, Rate};
+use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
+use crate::job::starts::Starts;
 use crate::job::time::Timestamp;
 
 /// How many leases of a lane are ordered at once. What is left over is ordered in the transaction that
@@ -24,42 +25,6 @@ pub struct Order {
     pub lane: Lane,
     /// How many at most.
     pub limit: u32,
-}
-
-/// The starts of a queue within its rate's period.
-#[derive(Debug, Default)]
-struct Starts {
-    by_time: VecDeque<(Timestamp, u32)>,
-    total: u32,
-}
-
-impl Starts {
-    /// How many starts lie within the period that ends at `now`.
-    fn within(&self, rate: Rate, now: Timestamp) -> u32 {
-        let since = now.minus(rate.period.duration());
-        let over = self.by_time.iter().take_while(|(at, _)| *at <= since).map(|(_, count)| count);
-        self.total - over.sum::<u32>()
-    }
-
-    /// Adds starts and forgets those that no longer count.
-    fn add(&mut self, count: u32, rate: Rate, now: Timestamp) {
-        let since = now.minus(rate.period.duration());
-        while let Some((_, over)) = self.by_time.pop_front_if(|(at, _)| *at <= since) {
-            self.total -= over;
-        }
-        self.total += count;
-        match self.by_time.back_mut() {
-            Some((at, counted)) if *at == now => *counted += count,
-            _ => self.by_time.push_back((now, count)),
-        }
-    }
-
-    /// When the oldest start that counts at `now` stops counting.
-    fn frees_at(&self, rate: Rate, now: Timestamp) -> Option<Timestamp> {
-        let since = now.minus(rate.period.duration());
-        let oldest = self.by_time.iter().find(|(at, _)| *at > since)?;
-        Some(oldest.0.plus(rate.period.duration()))
-    }
 }
 
 #[derive(Debug, Default)]
@@ -132,21 +97,32 @@ impl Roster {
         self.queues.entry(queue.clone()).or_insert_with(new)
     }
 
-    /// Whether this queue is known, or may be made.
-    pub fn admits(&self, queue: &QueueName) -> bool {
-        self.queues.contains_key(queue) || self.queues.len() < self.rules.max_queues
-    }
-
     /// Notes a queue's limits.
     pub fn configure(&mut self, queue: &QueueName, settings: QueueSettings) {
         self.entry(queue).settings = settings;
     }
 
     /// Notes that a queue may have queued jobs in a lane.
+    ///
+    /// A queue that is new though there are as many as may be is passed over: the store refuses it.
     pub fn mark_ready(&mut self, queue: &QueueName, lane: Lane) {
+        if !self.queues.contains_key(queue) && self.queues.len() >= self.rules.max_queues {
+            return;
+        }
         let entry = self.entry(queue);
         if !std::mem::replace(&mut entry.is_ready[lane.index()], true) {
             self.turns[lane.index()].push_back(queue.clone());
+        }
+    }
+
+    /// Notes the same of many jobs' places; runs of one place cost one look.
+    pub fn mark_all_ready<'a>(&mut self, places: impl Iterator<Item = (&'a QueueName, Lane)>) {
+        let mut last = None;
+        for place in places {
+            if last != Some(place) {
+                self.mark_ready(place.0, place.1);
+            }
+            last = Some(place);
         }
     }
 
@@ -279,6 +255,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::queue::Rate;
     use crate::job::time::Span;
 
     fn name(text: &str) -> QueueName {
@@ -289,8 +266,12 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
+    fn rules() -> QueueRules {
+        QueueRules { max_queues: 10, ..QueueRules::default() }
+    }
+
     fn roster(idle: u32, ready: &[&str]) -> Roster {
-        let mut roster = Roster::new([idle, 0, 0, 0], Vec::new(), QueueRules::default());
+        let mut roster = Roster::new([idle, 0, 0, 0], Vec::new(), rules());
         for queue in ready {
             roster.mark_ready(&name(queue), Lane::Async);
         }
@@ -336,7 +317,7 @@ mod tests {
 
     #[test]
     fn max_running_holds_over_all_lanes() {
-        let mut roster = Roster::new([4, 4, 0, 0], Vec::new(), QueueRules::default());
+        let mut roster = Roster::new([4, 4, 0, 0], Vec::new(), rules());
         let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
         roster.configure(&name("a"), settings);
         roster.mark_ready(&name("a"), Lane::Async);

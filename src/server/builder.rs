@@ -13,7 +13,7 @@ use crate::job::roster::Roster;
 use crate::server::Server;
 use crate::server::join::{Parts, join};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
-use crate::store::{Answer, OpenError, RescueScope, StoreError, Write, WriteStore};
+use crate::store::{Answer, MOVE_AT_ONCE, OpenError, RescueScope, StoreError, Write, WriteStore};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +31,6 @@ pub enum StartError {
     #[error("a server is started inside an actix system, as #[actix_web::main] makes one")]
     NoSystem,
 }
-
-/// How many jobs of a dead process one transaction takes back.
-const RESCUE_AT_ONCE: u32 = 1_000;
 
 /// A server that is being put together.
 pub struct Builder {
@@ -130,7 +127,7 @@ fn make_listed_queues(
 fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
     let mut rescued = 0;
     loop {
-        let write = Write::Rescue { scope: RescueScope::Dead, limit: RESCUE_AT_ONCE };
+        let write = Write::Rescue { scope: RescueScope::Dead, limit: MOVE_AT_ONCE };
         let committed = store.commit(&[write], clock.now())?;
         let Some(Ok(Answer::Moved(moved))) = committed.answers.into_iter().next() else { break };
         rescued += moved.count;

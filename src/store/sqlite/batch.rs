@@ -45,7 +45,7 @@ impl Group<'_> {
             id: BatchId(id),
             name: batch.name.clone(),
             total,
-            counts: StateCounts { scheduled, queued, ..StateCounts::default() },
+            counts,
             created_at: self.now,
             finished_at: None,
         })

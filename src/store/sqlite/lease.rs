@@ -7,7 +7,7 @@ use super::statement::statement;
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::{BatchId, JobId, Json, Span, State};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, LeaseRequest};
+use crate::store::{Answer, LeaseRequest, MOVE_AT_ONCE};
 
 statement! {
     /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
@@ -28,14 +28,11 @@ statement! {
 /// The columns that LeaseJobs gives.
 type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String);
 
-/// How many expired jobs a lease clears away before it looks.
-const EXPIRE_AT_ONCE: u32 = 1_000;
-
 impl Group<'_> {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
         // What expired before it started must not start: it is passed over, and some of it cleared
         // away, that the next lease need not pass it over again. One seek where there is none.
-        self.expire_some(EXPIRE_AT_ONCE)?;
+        self.expire_some(MOVE_AT_ONCE)?;
         let order = &request.order;
         let Some(queue_id) = self.queue_ids.id(&order.queue) else {
             return Ok(Answer::Leased(Vec::new()));
