@@ -18,6 +18,7 @@ mod fsync;
 mod health;
 mod idempotency;
 mod kinds;
+#[path = "../kit/mod.rs"]
 mod kit;
 mod list;
 mod load;
