@@ -1,6 +1,5 @@
 //! Clients that go on submitting and asking, and write down what they were told.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::Random;
@@ -179,21 +178,6 @@ impl Client {
                 std::thread::sleep(Duration::from_millis(5));
                 None
             }
-        }
-    }
-}
-
-/// Every job that the server has, by id.
-pub(super) fn all_jobs(server: &Server) -> BTreeMap<i64, Value> {
-    let (mut jobs, mut cursor) = (BTreeMap::new(), String::new());
-    loop {
-        let page = server.get(&format!("/v1/jobs?limit=200{cursor}")).expect(200);
-        for job in page["jobs"].as_array().unwrap() {
-            jobs.insert(job["id"].as_i64().unwrap(), job.clone());
-        }
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return jobs,
         }
     }
 }

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 
 use crate::kit::{Server, Setup};
+use crate::row::Row;
 use clients::{Accepted, Load};
 use effects::Effects;
 
-/// How often the server is killed.
-const KILLS: u32 = 20;
 /// How long it serves between two kills, in milliseconds.
 const LIFE_MS: std::ops::Range<u64> = 150..900;
 /// How long it may take until it answers again, whatever else this machine does.
@@ -33,13 +32,15 @@ impl Random {
 
 #[test]
 fn nothing_that_was_accepted_is_lost_though_the_server_is_killed_twenty_times() {
+    let what = "SIGKILL at a random moment under load";
+    let Some(mut row) = Row::begin("D1", what, (20, 1_000, "kills")) else { return };
     let seed = u64::from(std::process::id()) ^ 0x10_75_40_7E;
     let mut random = Random(seed);
     let effects = Effects::start();
     let mut server = Setup::new().config("lanes.async = 64").start();
     let load = Load::start(&server, &effects);
     let mut longest = Duration::ZERO;
-    for _ in 0..KILLS {
+    for _ in 0..row.times {
         let life = LIFE_MS.start + random.below(LIFE_MS.end - LIFE_MS.start);
         std::thread::sleep(Duration::from_millis(life));
         server.kill();
@@ -52,15 +53,15 @@ fn nothing_that_was_accepted_is_lost_though_the_server_is_killed_twenty_times() 
     let accepted = load.end();
     drain(&server);
     let found = compare(&server, &accepted, &effects);
-    let recovery_ms = longest.as_millis();
-    eprintln!(
-        "D1: seed {seed}, {KILLS} kills, {} accepted, {} unknown, 0 lost, {found}, longest recovery {recovery_ms} ms",
-        accepted.jobs.len(),
-        accepted.unknown
-    );
+    eprintln!("D1: seed {seed}, {found}");
+    row.count("acknowledged", accepted.jobs.len());
+    row.count("unknown", accepted.unknown);
+    row.count("lost", 0);
+    row.time("longest recovery", longest);
     assert!(longest < LONGEST_RECOVERY, "{longest:?}");
     server.kill();
     assert_eq!(damage(server.database()), ["ok"]);
+    row.held();
 }
 
 /// Waits until no job is live.
@@ -78,7 +79,7 @@ fn drain(server: &Server) {
 
 /// Holds what the clients wrote down against what the server has; tells the counts.
 fn compare(server: &Server, accepted: &Accepted, effects: &Effects) -> String {
-    let jobs = clients::all_jobs(server);
+    let jobs = server.all_jobs();
     let (mut interrupted, mut unknown) = (0, 0);
     for (id, job) in &jobs {
         let state = job["state"].as_str().unwrap();
