@@ -17,13 +17,17 @@ mod disk;
 mod drain;
 mod flush;
 mod handler;
+mod history;
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod load;
 mod poison;
 mod program;
+mod random;
 mod repeat;
 mod row;
 mod second;
+mod siege;
 mod size;
 mod startup;

@@ -240,11 +240,11 @@ impl Server {
         self.get(&format!("/v1/jobs/{id}")).expect(200)
     }
 
-    /// Every job that it has, by id.
+    /// Every job that it has with its result, by id.
     pub(crate) fn all_jobs(&self) -> BTreeMap<i64, Value> {
         let (mut jobs, mut cursor) = (BTreeMap::new(), String::new());
         loop {
-            let page = self.get(&format!("/v1/jobs?limit=200{cursor}")).expect(200);
+            let page = self.get(&format!("/v1/jobs?include=result&limit=200{cursor}")).expect(200);
             for job in page["jobs"].as_array().unwrap() {
                 jobs.insert(job["id"].as_i64().unwrap(), job.clone());
             }
