@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::kit::process::between;
@@ -167,4 +168,22 @@ fn a_rate_holds_for_remote_workers() {
     let second = server.job(late[0]["id"].as_i64().unwrap());
     let pause = between(&first["started_at"], &second["started_at"]);
     assert!(pause >= Duration::from_secs(1), "{pause:?}");
+}
+
+#[test]
+fn a_renewal_that_came_while_the_server_stood_still_holds_the_lease() {
+    let server = Server::start();
+    server.submit(&remote(1));
+    let mine = lease(&server, 1, &json!({"lease": "1s"})).remove(0);
+    let mut connection = server.connect();
+    kill_process(server.pid(), Signal::STOP).unwrap();
+    let body = json!({"lease_token": mine["lease_token"], "lease": "1m"}).to_string();
+    let head =
+        "POST /v1/leases/1/renew HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
+    connection.send(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).unwrap();
+    // The lease is long over when the server goes on.
+    std::thread::sleep(Duration::from_secs(5));
+    kill_process(server.pid(), Signal::CONT).unwrap();
+    assert_eq!(connection.answer().unwrap().status, 200);
+    assert_eq!(act(&server, &mine, "complete", &json!({})).expect(200)["state"], "completed");
 }
