@@ -181,9 +181,9 @@ fn a_renewal_that_came_while_the_server_stood_still_holds_the_lease() {
     let head =
         "POST /v1/leases/1/renew HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
     connection.send(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).unwrap();
-    // The lease is long over when the server goes on.
-    std::thread::sleep(Duration::from_secs(5));
+    // The lease is long over when the server goes on; the time for the head of a request is not.
+    std::thread::sleep(Duration::from_secs(4));
     kill_process(server.pid(), Signal::CONT).unwrap();
-    assert_eq!(connection.answer().unwrap().status, 200);
+    connection.answer().unwrap().expect(200);
     assert_eq!(act(&server, &mine, "complete", &json!({})).expect(200)["state"], "completed");
 }
