@@ -1,8 +1,9 @@
 //! Hands leased jobs to idle workers, and knows who runs what.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::oneshot;
 
 use crate::actor::message::{
@@ -16,7 +17,14 @@ use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
-use crate::store::{MOVE_AT_ONCE, Renew, RescueScope, Write};
+use crate::store::{Answer, MOVE_AT_ONCE, Renew, RescueScope, Write};
+
+/// Who wanted to renew a lease while the server was down, or stood still, has so long to do it after.
+const GRACE: Duration = Duration::from_secs(2);
+/// The same after nothing could be written; callers were told to try again in five seconds.
+const GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
+/// A look comes once a second. After a longer pause than this the server stood still.
+const STOOD_STILL: Duration = Duration::from_secs(3);
 
 struct Running {
     lane: Lane,
@@ -33,6 +41,10 @@ pub(crate) struct Dispatcher {
     lease: Span,
     clock: Clock,
     renewed_at: Timestamp,
+    looked_at: Timestamp,
+    /// No lease is taken back before: its holder could not reach the server, or not be told that it
+    /// holds on.
+    rescue_from: Timestamp,
     tell_when_idle: Vec<oneshot::Sender<()>>,
     vital: Vital,
 }
@@ -51,6 +63,8 @@ impl Dispatcher {
             running: HashMap::new(),
             lease,
             renewed_at: clock.now(),
+            looked_at: clock.now(),
+            rescue_from: clock.now().plus(GRACE),
             clock,
             tell_when_idle: Vec::new(),
             vital,
@@ -102,19 +116,42 @@ impl Dispatcher {
     /// Extends the leases of all that runs when a third of them is over, and has those that have run
     /// out by now taken back. In this order, and by the time of this look: so a pause of the whole
     /// process, or a disk that is full for long, loses no running job.
-    fn keep_leases(&mut self) {
+    fn keep_leases(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         if now.since(self.renewed_at) >= self.lease.duration() / 3 {
             self.renewed_at = now;
             let leases = self.running.keys().copied().collect();
-            self.write(Write::Renew(Renew { leases, lease: self.lease }));
+            let renew = Renew { leases, lease: self.lease, progress: None };
+            self.commit(Write::Renew(renew), Reply::Nobody);
         }
-        let scope = RescueScope::Expired { by: now };
-        self.write(Write::Rescue { scope, limit: MOVE_AT_ONCE });
+        if now.since(self.looked_at) > STOOD_STILL {
+            self.rescue_from = self.rescue_from.max(now.plus(GRACE));
+        }
+        self.looked_at = now;
+        if now >= self.rescue_from {
+            self.rescue(now, ctx);
+        }
     }
 
-    fn write(&self, write: Write) {
-        if !tell(&self.writer, Commit { write, reply: Reply::Nobody }) {
+    /// Has the leases taken back that had run out `by` then, portion by portion.
+    fn rescue(&self, by: Timestamp, ctx: &mut Context<Self>) {
+        let scope = RescueScope::Expired { by };
+        let (tell_back, answer) = oneshot::channel();
+        let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
+        self.commit(Write::Rescue { scope, limit: MOVE_AT_ONCE }, reply);
+        ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| match answer {
+            Ok(Ok(Answer::Moved(moved))) if moved.count >= MOVE_AT_ONCE as usize => {
+                dispatcher.rescue(by, ctx);
+            }
+            Ok(Err(_)) => {
+                dispatcher.rescue_from = dispatcher.clock.now().plus(GRACE_AFTER_REFUSALS);
+            }
+            _ => {}
+        }));
+    }
+
+    fn commit(&self, write: Write, reply: Reply) {
+        if !tell(&self.writer, Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }
     }
@@ -139,8 +176,8 @@ impl Handler<Dispatch> for Dispatcher {
 impl Handler<KeepLeases> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, _: KeepLeases, _: &mut Self::Context) {
-        self.keep_leases();
+    fn handle(&mut self, _: KeepLeases, ctx: &mut Self::Context) {
+        self.keep_leases(ctx);
     }
 }
 

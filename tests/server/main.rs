@@ -10,15 +10,15 @@ mod batches;
 mod cancel;
 mod chat;
 mod cli;
-mod crash;
-mod disk;
 mod drain;
 mod embedded;
-mod fsync;
 mod health;
 mod idempotency;
 mod kinds;
+#[path = "../kit/mod.rs"]
 mod kit;
+mod lease_waiting;
+mod leases;
 mod list;
 mod load;
 mod many;
