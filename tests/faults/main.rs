@@ -22,6 +22,7 @@ mod history;
 mod kit;
 
 mod load;
+mod model;
 mod poison;
 mod program;
 mod random;

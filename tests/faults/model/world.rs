@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use longshore::job::State;
 use stateright::{Model, Property};
 
-use crate::action::{Action, Message};
-use crate::bounds::Bounds;
-use crate::promise::Promise;
-use crate::row::{Finish, Grant, Report, Row, Taken};
-use crate::server::Server;
-use crate::tally::Tally;
-use crate::variant::Variant;
+use super::action::{Action, Message};
+use super::bounds::Bounds;
+use super::promise::Promise;
+use super::row::{Finish, Grant, Report, Row, Taken};
+use super::server::Server;
+use super::tally::Tally;
+use super::variant::Variant;
 
 /// A moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct World {
-    pub(crate) server: Server,
+pub(super) struct World {
+    pub(super) server: Server,
     /// What each worker runs. One that takes no step for long is one that is paused.
     hands: Vec<Option<Grant>>,
     network: BTreeSet<Message>,
@@ -25,32 +25,34 @@ pub(crate) struct World {
     /// How many leases of each job were ever given, and the highest token.
     serials: Vec<u8>,
     highest: Vec<i64>,
+    /// The leases that their workers began with.
+    begun: BTreeSet<(usize, u8)>,
     /// Finishes that somebody was told are done.
     answered: BTreeSet<(usize, u8, Report)>,
-    pub(crate) broken: BTreeSet<Promise>,
+    pub(super) broken: BTreeSet<Promise>,
 }
 
 /// A model to check: a world and its server.
 #[derive(Clone)]
-pub(crate) struct Scene {
-    pub(crate) bounds: Bounds,
-    pub(crate) variant: Variant,
+pub(super) struct Scene {
+    pub(super) bounds: Bounds,
+    pub(super) variant: Variant,
     promises: Vec<Promise>,
     tally: Tally,
 }
 
 impl Scene {
-    pub(crate) fn new(bounds: Bounds, variant: Variant) -> Self {
+    pub(super) fn new(bounds: Bounds, variant: Variant) -> Self {
         Self { bounds, variant, promises: Promise::ALL.to_vec(), tally: Tally::default() }
     }
 
     /// With a look at one promise only.
-    pub(crate) fn holding(self, promise: Promise) -> Self {
+    pub(super) fn holding(self, promise: Promise) -> Self {
         Self { promises: vec![promise], ..self }
     }
 
     /// Counting what happens there.
-    pub(crate) fn tallied(self, tally: &Tally) -> Self {
+    pub(super) fn tallied(self, tally: &Tally) -> Self {
         Self { tally: tally.clone(), ..self }
     }
 
@@ -84,7 +86,7 @@ impl Scene {
             Taken::Repeated => {
                 self.tally.count("repeated");
                 // A release wishes for no more than that the lease is not held.
-                let is_claim = finish.report != Report::Release;
+                let is_claim = !matches!(finish.report, Report::Release | Report::NotBegun);
                 if is_claim && !before.accepted.contains(&said) {
                     world.broken.insert(Promise::RepeatedWasAccepted);
                 }
@@ -116,8 +118,10 @@ impl Scene {
             if is.ends > 1 {
                 broken.push(Promise::LifeEndsOnce);
             }
-            if is.at_most_once && is.leases > 1 {
-                broken.push(Promise::OnceIsLeasedOnce);
+            // Older copies know nothing of what has begun since.
+            let leases = world.begun.iter().filter(|(known, _)| *known == job).count();
+            if is.at_most_once && leases > 1 && world.restores == 0 {
+                broken.push(Promise::OnceIsBegunOnce);
             }
             let is_right = match (is.result, is.ended_by) {
                 (None, by) => !matches!(by, Some(Report::Complete(_))),
@@ -146,7 +150,11 @@ impl Scene {
     fn arrive(&self, world: &mut World, message: Message) {
         match message {
             Message::Granted(grant) => {
-                world.hands[usize::from(grant.worker)].get_or_insert(grant);
+                let hand = &mut world.hands[usize::from(grant.worker)];
+                if hand.is_none() {
+                    *hand = Some(grant);
+                    world.begun.insert((grant.job, grant.serial));
+                }
             }
             Message::Finish(finish) => self.finish(world, &finish),
             Message::Renew(grant) => self.renew(world, &grant),
@@ -175,6 +183,11 @@ impl Scene {
             }
             Action::Lose(message) => {
                 world.network.remove(&message);
+            }
+            Action::GiveBack(grant) => {
+                world.network.remove(&Message::Granted(grant));
+                let report = Report::NotBegun;
+                world.network.insert(Message::Finish(Finish { grant, report }));
             }
             Action::RunOut { job } => world.server.run_out(job),
             Action::Rescue { job } => world.server.rescue(job, false, variant),
@@ -211,6 +224,7 @@ impl Model for Scene {
             restores: 0,
             serials: vec![0; jobs],
             highest: vec![0; jobs],
+            begun: BTreeSet::new(),
             answered: BTreeSet::new(),
             broken: BTreeSet::new(),
         }]
@@ -229,6 +243,11 @@ impl Model for Scene {
             actions.push(Action::Arrive(*message));
             actions.push(Action::ArriveTwice(*message));
             actions.push(Action::Lose(*message));
+            if let Message::Granted(grant) = *message
+                && !world.begun.contains(&(grant.job, grant.serial))
+            {
+                actions.push(Action::GiveBack(grant));
+            }
         }
         for job in 0..self.bounds.jobs.len() {
             if has_room && world.serials[job] < self.bounds.leases {

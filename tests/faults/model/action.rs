@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::row::{Finish, Grant, Report};
+use super::row::{Finish, Grant, Report};
 
 /// What is under way between workers and server. It may arrive at any time later, in any order, any
 /// number of times or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Message {
+pub(super) enum Message {
     Granted(Grant),
     Finish(Finish),
     Renew(Grant),
@@ -15,7 +15,7 @@ pub(crate) enum Message {
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(super) enum Action {
     /// A worker's wish for a job reaches the server.
     Lease {
         worker: u8,
@@ -41,6 +41,8 @@ pub(crate) enum Action {
     ArriveTwice(Message),
     /// A message gets lost.
     Lose(Message),
+    /// A lease finds nobody who waits for it any more, and is given back.
+    GiveBack(Grant),
     /// The time of a lease is over.
     RunOut {
         job: usize,
@@ -72,7 +74,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Lease { .. } => "lease",
             Self::End { .. } => "end",
@@ -83,6 +85,7 @@ impl Action {
             Self::Arrive(Message::Renew(_)) => "renew",
             Self::ArriveTwice(_) => "arrive twice",
             Self::Lose(_) => "lose",
+            Self::GiveBack(_) => "give back",
             Self::RunOut { .. } => "run out",
             Self::Rescue { .. } => "rescue",
             Self::TimeOut { .. } => "time out",
@@ -105,6 +108,7 @@ impl fmt::Display for Action {
             Self::Arrive(message) => write!(f, "{message} arrives"),
             Self::ArriveTwice(message) => write!(f, "{message} arrives a first time"),
             Self::Lose(message) => write!(f, "{message} is lost"),
+            Self::GiveBack(grant) => write!(f, "{grant} finds nobody"),
             Self::End { worker, report } => write!(f, "worker {worker} sends {report:?}"),
             Self::AskForTime { worker } => write!(f, "worker {worker} asks for time"),
             Self::Die { worker } => write!(f, "worker {worker} dies"),

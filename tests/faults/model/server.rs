@@ -3,15 +3,15 @@
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobError, State};
 
-use crate::row::{Finish, Grant, Report, Row, Taken};
-use crate::variant::Variant;
+use super::row::{Finish, Grant, Report, Row, Taken};
+use super::variant::Variant;
 
 /// By how much a new epoch raises the tokens: more than there are leases.
 const EPOCH: i64 = 100;
 
 /// The server and its disk. It runs while it has a memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Server {
+pub(super) struct Server {
     disk: Vec<Row>,
     memory: Option<Vec<Row>>,
     /// Tokens are above this one.
@@ -19,24 +19,24 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(rows: Vec<Row>) -> Self {
+    pub(super) fn new(rows: Vec<Row>) -> Self {
         Self { memory: Some(rows.clone()), disk: rows, floor: 0 }
     }
 
-    pub(crate) fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.memory.is_some()
     }
 
     /// The jobs as whoever asks would see them.
-    pub(crate) fn rows(&self) -> &[Row] {
+    pub(super) fn rows(&self) -> &[Row] {
         self.memory.as_ref().unwrap_or(&self.disk)
     }
 
-    pub(crate) fn crash(&mut self) {
+    pub(super) fn crash(&mut self) {
         self.memory = None;
     }
 
-    pub(crate) fn start(&mut self, variant: Variant) {
+    pub(super) fn start(&mut self, variant: Variant) {
         if self.is_up() {
             return;
         }
@@ -52,13 +52,13 @@ impl Server {
         }
     }
 
-    pub(crate) fn copy(&self) -> Vec<Row> {
+    pub(super) fn copy(&self) -> Vec<Row> {
         self.disk.clone()
     }
 
     /// Starts with an older copy: with tokens above all that were ever given, and without the leases
     /// that the copy has, whose holders may have gone on since.
-    pub(crate) fn restore(&mut self, copy: Vec<Row>, variant: Variant) {
+    pub(super) fn restore(&mut self, copy: Vec<Row>, variant: Variant) {
         self.disk = copy;
         self.memory = Some(self.disk.clone());
         if variant == Variant::RestoresWithoutNewEpoch {
@@ -84,7 +84,7 @@ impl Server {
     }
 
     /// Leases a job that is queued to whoever asks.
-    pub(crate) fn lease(
+    pub(super) fn lease(
         &mut self,
         job: usize,
         worker: u8,
@@ -95,7 +95,7 @@ impl Server {
         let lease = |row: &mut Row| {
             let last = row.accepted.last();
             let is_finished = last.is_some_and(|(last, report)| {
-                last + 1 == serial && !matches!(report, Report::Release)
+                last + 1 == serial && !matches!(report, Report::Release | Report::NotBegun)
             });
             row.attempt += 1;
             row.token = match variant {
@@ -103,7 +103,6 @@ impl Server {
                 Variant::RaisesTokensAfterFinishesOnly if !is_finished => row.token.max(1),
                 _ => row.token.max(floor) + 1,
             };
-            row.leases += 1;
             row.enter(State::Running);
             row.holder = Some(serial);
             row.token
@@ -121,7 +120,7 @@ impl Server {
         token.map(|token| Grant { worker, job, token, serial })
     }
 
-    pub(crate) fn finish(&mut self, finish: &Finish, variant: Variant) -> Option<Taken> {
+    pub(super) fn finish(&mut self, finish: &Finish, variant: Variant) -> Option<Taken> {
         let take = |row: &mut Row| {
             if let (Variant::StoresResultsFirst, Report::Complete(value)) = (variant, finish.report)
             {
@@ -146,7 +145,7 @@ impl Server {
         }
     }
 
-    pub(crate) fn renew(&mut self, grant: &Grant, variant: Variant) -> Option<bool> {
+    pub(super) fn renew(&mut self, grant: &Grant, variant: Variant) -> Option<bool> {
         let holds = |row: &Row| variant == Variant::RenewsForAnybody || row.token == grant.token;
         self.write(grant.job, |row| {
             let renews = row.state == State::Running && holds(row);
@@ -156,7 +155,7 @@ impl Server {
     }
 
     /// Time passes, for the server that runs and for one that does not.
-    pub(crate) fn run_out(&mut self, job: usize) {
+    pub(super) fn run_out(&mut self, job: usize) {
         for rows in self.memory.iter_mut().chain([&mut self.disk]) {
             rows[job].is_over |= rows[job].state == State::Running;
         }
@@ -164,7 +163,7 @@ impl Server {
 
     /// Takes back a job whose lease has run out: its worker is gone, or the attempt has had all the
     /// time that it may have.
-    pub(crate) fn rescue(&mut self, job: usize, is_timeout: bool, variant: Variant) {
+    pub(super) fn rescue(&mut self, job: usize, is_timeout: bool, variant: Variant) {
         let row = &self.rows()[job];
         if !row.is_over || !row.is_watched {
             return;
@@ -178,7 +177,7 @@ impl Server {
         self.write(job, |row| row.at_most_once = at_most_once);
     }
 
-    pub(crate) fn take_back(&mut self, job: usize, outcome: &Outcome) {
+    pub(super) fn take_back(&mut self, job: usize, outcome: &Outcome) {
         self.write(job, |row| {
             if row.state == State::Running {
                 row.settle(outcome);
@@ -187,7 +186,7 @@ impl Server {
     }
 
     /// Queues a job whose next attempt is due.
-    pub(crate) fn stage(&mut self, job: usize) {
+    pub(super) fn stage(&mut self, job: usize) {
         self.write(job, |row| {
             if row.state == State::Retrying {
                 row.enter(State::Queued);
@@ -195,7 +194,7 @@ impl Server {
         });
     }
 
-    pub(crate) fn cancel(&mut self, job: usize) {
+    pub(super) fn cancel(&mut self, job: usize) {
         self.write(job, |row| match row.state {
             State::Scheduled | State::Queued | State::Retrying => row.enter(State::Cancelled),
             State::Running => row.cancel_requested = true,
@@ -204,7 +203,7 @@ impl Server {
     }
 
     /// Retries a job by hand.
-    pub(crate) fn retry(&mut self, job: usize, variant: Variant) {
+    pub(super) fn retry(&mut self, job: usize, variant: Variant) {
         self.write(job, |row| {
             let waits = matches!(row.state, State::Scheduled | State::Queued | State::Running);
             if waits || row.at_most_once && row.attempt > 0 {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// Every step and every answer that must have come about.
-const EVENTS: [&str; 28] = [
+const EVENTS: [&str; 29] = [
     "lease",
     "begin",
     "end",
     "arrive twice",
     "lose",
+    "give back",
     "ask for time",
     "die",
     "finish",
@@ -39,18 +40,18 @@ const EVENTS: [&str; 28] = [
 
 /// Counts by event.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+pub(super) struct Tally(Arc<Mutex<BTreeMap<&'static str, u64>>>);
 
 impl Tally {
-    pub(crate) fn count(&self, event: &'static str) {
+    pub(super) fn count(&self, event: &'static str) {
         *self.0.lock().unwrap().entry(event).or_default() += 1;
     }
 
-    pub(crate) fn kinds(&self) -> usize {
+    pub(super) fn kinds(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 
-    pub(crate) fn demand_everything(&self) {
+    pub(super) fn demand_everything(&self) {
         let counts = self.0.lock().unwrap();
         let missing: Vec<_> = EVENTS.iter().filter(|event| !counts.contains_key(*event)).collect();
         assert!(missing.is_empty(), "never happened: {missing:?}");

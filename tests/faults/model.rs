@@ -3,17 +3,10 @@
 //!
 //! `row` and `server` have the rules, and ask `job::outcome::settle` what an outcome means, as the
 //! store does; `action` has what may happen and `world` what comes of it; `promise` has what must
-//! hold; `variant` has servers with one rule left out, each of which has to be found out. More of
-//! everything: `LEASE_MODEL=long cargo test --release --test lease_model -- --nocapture`.
+//! hold; `variant` has servers with one rule left out, each of which has to be found out.
 //!
 //! What is left out: queues, priorities, batches and the order of jobs, which the tokens do not know
 //! of; and times, for a lease may run out at any moment here.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it has measured"
-)]
 
 mod action;
 mod bounds;
@@ -26,23 +19,21 @@ mod world;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
+use crate::row::Row;
 use bounds::Bounds;
 use promise::Promise;
 use variant::Variant;
 use world::Scene;
 
-/// The worlds that are gone through: a job that may be tried again, and one that may not.
-fn scenes() -> Vec<Scene> {
-    let is_long = std::env::var_os("LEASE_MODEL").is_some_and(|size| size == "long");
-    let bounds = if is_long { Bounds::long() } else { Bounds::short() };
-    bounds.into_iter().map(|bounds| Scene::new(bounds, Variant::Sound)).collect()
-}
-
 #[test]
 fn no_order_of_events_breaks_a_promise_and_every_broken_rule_is_found_out() {
+    let what = "every order of events of a model of the protocol";
+    let Some(mut report) = Row::begin("L11", what, (2, 3, "leases a job")) else { return };
+    let leases = u8::try_from(report.times).unwrap();
     let (mut states, mut deepest) = (0, 0);
     let tally = tally::Tally::default();
-    for scene in scenes() {
+    for bounds in Bounds::of(leases) {
+        let scene = Scene::new(bounds, Variant::Sound);
         let checker = scene.tallied(&tally).checker().spawn_bfs().join();
         for promise in Promise::ALL {
             checker.assert_no_discovery(promise.name());
@@ -53,12 +44,12 @@ fn no_order_of_events_breaks_a_promise_and_every_broken_rule_is_found_out() {
     }
     tally.demand_everything();
     let caught = Variant::BROKEN.into_iter().filter(|variant| is_caught(*variant)).count();
-    eprintln!(
-        "L11: {states} states, {deepest} steps deep, {} kinds of events, {caught} of {} broken variants caught",
-        tally.kinds(),
-        Variant::BROKEN.len(),
-    );
+    report.count("states", states);
+    report.count("steps deep", deepest);
+    report.count("kinds of events", tally.kinds());
+    report.count("broken variants caught", format!("{caught} of {}", Variant::BROKEN.len()));
     assert_eq!(caught, Variant::BROKEN.len());
+    report.held();
 }
 
 /// Whether a server with a rule left out breaks the promises that the rule is there for. Tells how,

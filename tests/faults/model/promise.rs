@@ -2,12 +2,12 @@
 
 use stateright::Property;
 
-use crate::server::Server;
-use crate::world::{Scene, World};
+use super::server::Server;
+use super::world::{Scene, World};
 
 /// A promise. All but the last are noted as broken by the step that breaks them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Promise {
+pub(super) enum Promise {
     LeaseEndsOnce,
     LifeEndsOnce,
     OnlyTheHolderFinishes,
@@ -15,7 +15,7 @@ pub(crate) enum Promise {
     ResultIsOfTheAcceptedFinish,
     FinalStays,
     TokensRise,
-    OnceIsLeasedOnce,
+    OnceIsBegunOnce,
     LeaseHoldsUntilItRunsOut,
     AnsweredIsKept,
     RepeatedWasAccepted,
@@ -23,7 +23,7 @@ pub(crate) enum Promise {
 }
 
 impl Promise {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::LeaseEndsOnce,
         Self::LifeEndsOnce,
         Self::OnlyTheHolderFinishes,
@@ -31,14 +31,14 @@ impl Promise {
         Self::ResultIsOfTheAcceptedFinish,
         Self::FinalStays,
         Self::TokensRise,
-        Self::OnceIsLeasedOnce,
+        Self::OnceIsBegunOnce,
         Self::LeaseHoldsUntilItRunsOut,
         Self::AnsweredIsKept,
         Self::RepeatedWasAccepted,
         Self::CanEnd,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::LeaseEndsOnce => "a lease is finished once at most",
             Self::LifeEndsOnce => "a job ends once, until it is retried by hand",
@@ -47,7 +47,7 @@ impl Promise {
             Self::ResultIsOfTheAcceptedFinish => "the result is that of the accepted finish",
             Self::FinalStays => "a final state changes by a retry by hand only",
             Self::TokensRise => "tokens rise with every lease of a job",
-            Self::OnceIsLeasedOnce => "a job that may run once is leased once",
+            Self::OnceIsBegunOnce => "a job that may run once is begun once",
             Self::LeaseHoldsUntilItRunsOut => "no lease is taken back before it has run out",
             Self::AnsweredIsKept => "a finish that was answered as done stays done",
             Self::RepeatedWasAccepted => {
@@ -58,7 +58,7 @@ impl Promise {
     }
 
     /// For the checker, which takes functions without surroundings.
-    pub(crate) fn property(self) -> Property<Scene> {
+    pub(super) fn property(self) -> Property<Scene> {
         macro_rules! kept {
             ($($promise:ident),*) => {
                 match self {
@@ -79,7 +79,7 @@ impl Promise {
             ResultIsOfTheAcceptedFinish,
             FinalStays,
             TokensRise,
-            OnceIsLeasedOnce,
+            OnceIsBegunOnce,
             LeaseHoldsUntilItRunsOut,
             AnsweredIsKept,
             RepeatedWasAccepted

@@ -1,10 +1,10 @@
 //! Servers with one rule left out or wrong.
 
-use crate::promise::Promise;
+use super::promise::Promise;
 
 /// A server: the sound one, or one with a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Variant {
+pub(super) enum Variant {
     Sound,
     /// It looks at the id of the job and not at the token.
     ComparesJobsOnly,
@@ -39,7 +39,7 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    pub(crate) const BROKEN: [Self; 15] = [
+    pub(super) const BROKEN: [Self; 15] = [
         Self::ComparesJobsOnly,
         Self::ComparesAttempts,
         Self::RaisesTokensAfterFinishesOnly,
@@ -58,7 +58,7 @@ impl Variant {
     ];
 
     /// The promises that do not hold with this one and are looked at. Others may break as well.
-    pub(crate) fn breaks(self) -> &'static [Promise] {
+    pub(super) fn breaks(self) -> &'static [Promise] {
         match self {
             Self::Sound => &[],
             Self::ComparesJobsOnly
@@ -76,7 +76,7 @@ impl Variant {
             Self::RescuesByClocksOfWorkers | Self::TakesLeasesBackAtStart => {
                 &[Promise::LeaseHoldsUntilItRunsOut]
             }
-            Self::RescuesWhatMayRunOnce => &[Promise::OnceIsLeasedOnce],
+            Self::RescuesWhatMayRunOnce => &[Promise::OnceIsBegunOnce],
             Self::RenewsForAnybody => &[Promise::OnlyTheHolderRenews],
             Self::StoresResultsFirst => &[Promise::ResultIsOfTheAcceptedFinish],
         }

@@ -7,18 +7,22 @@ use longshore::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, settle}
 use longshore::job::retry::Backoff;
 use longshore::job::{JobId, Json, State, Timestamp};
 
-use crate::variant::Variant;
+use super::variant::Variant;
 
 /// What a worker reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Report {
+pub(super) enum Report {
     Complete(u8),
-    Fail { retryable: bool },
+    Fail {
+        retryable: bool,
+    },
     Release,
+    /// It was given back before its worker had begun.
+    NotBegun,
 }
 
 impl Report {
-    pub(crate) fn outcome(self) -> Outcome {
+    pub(super) fn outcome(self) -> Outcome {
         match self {
             Self::Complete(value) => {
                 Outcome::Completed(JobResult::whole(Json::trusted(value.to_string())))
@@ -26,6 +30,7 @@ impl Report {
             Self::Fail { retryable: true } => Outcome::retryable("failed", "once more"),
             Self::Fail { retryable: false } => Outcome::fatal("refused", "never"),
             Self::Release => Outcome::Released,
+            Self::NotBegun => Outcome::NotBegun,
         }
     }
 
@@ -40,11 +45,11 @@ impl Report {
 /// A lease as its worker was told of it. `serial` counts all leases that the job ever had and is
 /// known to the model only: it tells whose lease is meant, whatever the server has for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Grant {
-    pub(crate) worker: u8,
-    pub(crate) job: usize,
-    pub(crate) token: i64,
-    pub(crate) serial: u8,
+pub(super) struct Grant {
+    pub(super) worker: u8,
+    pub(super) job: usize,
+    pub(super) token: i64,
+    pub(super) serial: u8,
 }
 
 impl fmt::Display for Grant {
@@ -55,21 +60,21 @@ impl fmt::Display for Grant {
 }
 
 impl Grant {
-    pub(crate) fn completed(self) -> Finish {
+    pub(super) fn completed(self) -> Finish {
         Finish { grant: self, report: Report::Complete(0) }
     }
 }
 
 /// A finish on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Finish {
-    pub(crate) grant: Grant,
-    pub(crate) report: Report,
+pub(super) struct Finish {
+    pub(super) grant: Grant,
+    pub(super) report: Report,
 }
 
 /// What a finish is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(super) enum Taken {
     Accepted,
     Repeated,
     Stale,
@@ -77,34 +82,32 @@ pub(crate) enum Taken {
 
 /// A job as it is stored. What stands below `failures` is known to the model only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Row {
-    pub(crate) state: State,
-    pub(crate) token: i64,
-    pub(crate) attempt: u32,
-    pub(crate) max_attempts: u32,
-    pub(crate) at_most_once: bool,
-    pub(crate) cancel_requested: bool,
+pub(super) struct Row {
+    pub(super) state: State,
+    pub(super) token: i64,
+    pub(super) attempt: u32,
+    pub(super) max_attempts: u32,
+    pub(super) at_most_once: bool,
+    pub(super) cancel_requested: bool,
     /// Whether the time of its lease is over. A renewal gives it more.
-    pub(crate) is_over: bool,
+    pub(super) is_over: bool,
     /// Whether the server knows that the lease can run out.
-    pub(crate) is_watched: bool,
-    pub(crate) result: Option<u8>,
+    pub(super) is_watched: bool,
+    pub(super) result: Option<u8>,
     /// Codes by token.
     failures: BTreeMap<i64, String>,
     /// Whose lease holds.
-    pub(crate) holder: Option<u8>,
+    pub(super) holder: Option<u8>,
     /// Which finishes were accepted, of which lease, and which was the first to end its life.
-    pub(crate) accepted: Vec<(u8, Report)>,
-    pub(crate) ended_by: Option<Report>,
-    /// How many leases it had.
-    pub(crate) leases: u8,
+    pub(super) accepted: Vec<(u8, Report)>,
+    pub(super) ended_by: Option<Report>,
     /// How often it was retried by hand, and how often it ended since.
-    pub(crate) life: u8,
-    pub(crate) ends: u8,
+    pub(super) life: u8,
+    pub(super) ends: u8,
 }
 
 impl Row {
-    pub(crate) fn new(max_attempts: u32, at_most_once: bool) -> Self {
+    pub(super) fn new(max_attempts: u32, at_most_once: bool) -> Self {
         Self {
             state: State::Queued,
             token: 0,
@@ -119,7 +122,6 @@ impl Row {
             holder: None,
             accepted: Vec::new(),
             ended_by: None,
-            leases: 0,
             life: 0,
             ends: 0,
         }
@@ -137,7 +139,7 @@ impl Row {
     }
 
     /// What the rules of the project say that an outcome means.
-    pub(crate) fn settle(&mut self, outcome: &Outcome) {
+    pub(super) fn settle(&mut self, outcome: &Outcome) {
         let settlement = settle(&self.held(), outcome, Timestamp::from_millis(0));
         if settlement.is_failure {
             let own = match outcome {
@@ -153,7 +155,7 @@ impl Row {
         self.enter(settlement.state);
     }
 
-    pub(crate) fn enter(&mut self, state: State) {
+    pub(super) fn enter(&mut self, state: State) {
         self.state = state;
         self.cancel_requested = false;
         self.is_over = false;
@@ -162,14 +164,14 @@ impl Row {
         self.ends += u8::from(state.is_final());
     }
 
-    pub(crate) fn may_finish(&self, grant: &Grant, variant: Variant) -> bool {
+    pub(super) fn may_finish(&self, grant: &Grant, variant: Variant) -> bool {
         let has_token = variant == Variant::ComparesJobsOnly || self.token == grant.token;
         let runs = variant == Variant::FinishesWhatDoesNotRun || self.state == State::Running;
         has_token && runs
     }
 
     /// The store's look at what ended the latest lease.
-    pub(crate) fn is_repeat(&self, finish: &Finish, variant: Variant) -> bool {
+    pub(super) fn is_repeat(&self, finish: &Finish, variant: Variant) -> bool {
         let token = finish.grant.token;
         if token != self.token || token == 0 || self.state == State::Running {
             return false;
@@ -185,6 +187,9 @@ impl Row {
                 Some(code) => code == OUTCOME_UNKNOWN,
                 None => matches!(self.state, State::Queued | State::Cancelled),
             },
+            Report::NotBegun => {
+                failure.is_none() && matches!(self.state, State::Queued | State::Cancelled)
+            }
         }
     }
 }
