@@ -270,3 +270,14 @@ fn workers_of_this_server_and_remote_ones_share_the_limits_of_a_queue() {
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
     assert_eq!(lease(&server, 10, &json!({})).len(), 2);
 }
+
+#[test]
+fn large_payloads_come_in_portions() {
+    let server = Server::start();
+    let large = remote("x".repeat(3 << 20));
+    for _ in 0..5 {
+        server.submit(&large);
+    }
+    let counts = [5, 5, 5].map(|limit| lease(&server, limit, &json!({})).len());
+    assert_eq!(counts, [3, 2, 0]);
+}
