@@ -12,6 +12,7 @@
 )]
 
 mod cancel;
+mod clock;
 mod crash;
 mod disk;
 mod drain;
@@ -21,6 +22,7 @@ mod history;
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod lease_calls;
 mod load;
 mod model;
 mod poison;

@@ -40,7 +40,7 @@ impl Bounds {
     /// Those of every test run: small ones first, in which most of what is broken is found.
     pub(super) fn short() -> Vec<Self> {
         let fail = Report::Fail { retryable: true };
-        let reports = vec![Report::Complete(0), fail, Report::Release, Report::Complete(1)];
+        let reports = [Report::Complete(0), fail, Report::Release, Report::Complete(1)];
         let few = |count| reports.iter().take(count).copied().collect();
         let copied = Self {
             jobs: vec![(2, false)],
