@@ -20,6 +20,7 @@ mod stage;
 mod statement;
 mod submit;
 mod transaction;
+mod turn_back;
 
 use std::path::PathBuf;
 
