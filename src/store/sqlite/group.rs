@@ -44,6 +44,8 @@ pub(super) struct Group<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) rules: &'a QueueRules,
     pub(super) queue_ids: &'a mut QueueIds,
+    /// The smallest token of this epoch.
+    pub(super) token_floor: i64,
     pub(super) now: Timestamp,
     changes: Vec<Change>,
     configured: Vec<(QueueName, QueueSettings)>,
@@ -66,9 +68,11 @@ impl<'a> Group<'a> {
         connection: &'a mut SqliteConnection,
         rules: &'a QueueRules,
         queue_ids: &'a mut QueueIds,
+        token_floor: i64,
         now: Timestamp,
     ) -> Self {
-        Self { connection, rules, queue_ids, now, changes: Vec::new(), configured: Vec::new() }
+        let (changes, configured) = (Vec::new(), Vec::new());
+        Self { connection, rules, queue_ids, token_floor, now, changes, configured }
     }
 
     /// Applies one write. Where the database fails it, the transaction is to be given up.
