@@ -22,6 +22,7 @@ mod stage;
 mod statement;
 mod submit;
 mod transaction;
+pub mod verify;
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@ mod cancel;
 mod configure;
 mod counts;
 mod delete;
+mod epoch;
 mod expire;
 mod finish;
 mod idempotency;
@@ -26,6 +27,6 @@ mod prune;
 mod renew;
 mod rescue;
 mod retry;
-
 mod stage;
 mod submit;
+mod verify;
