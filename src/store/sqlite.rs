@@ -10,6 +10,7 @@ mod finish;
 mod foreign_log;
 mod group;
 mod lease;
+mod lease_remote;
 mod list;
 mod open;
 mod queue;

@@ -1,25 +1,24 @@
 //! The command line as a person or a script meets it, where no server is needed.
 
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and the kit says what it leaves out"
+)]
+
+#[path = "../kit/mod.rs"]
+mod kit;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
+
+use kit::process::longshore;
 
 const COMMANDS: [&str; 12] = [
     "serve", "submit", "status", "wait", "list", "cancel", "retry", "queues", "pause", "resume",
     "demo", "mock-llm",
 ];
-
-fn longshore(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
-    let inherited = std::env::vars_os().map(|(name, _)| name);
-    for name in inherited.filter(|name| name.to_string_lossy().starts_with("LONGSHORE_")) {
-        command.env_remove(name);
-    }
-    command.args(args).stdin(Stdio::null());
-    command
-}
 
 fn run(args: &[&str]) -> Output {
     longshore(args).output().unwrap()

@@ -1,7 +1,6 @@
 //! The first SIGTERM: nothing begins any more, what runs may end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -157,55 +156,4 @@ fn an_idle_server_ends_at_once() {
     server.terminate();
     assert_eq!(server.ended().code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-}
-
-/// Submits short jobs until told to stop; gives the ids of those that were accepted.
-fn submit_until(over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
-    let mut ids = Vec::new();
-    let headers = [("content-type", "application/json")];
-    let body = sleep("5ms").to_string();
-    while !over.load(Ordering::SeqCst) {
-        let Ok(mut connection) = Connection::open(addr) else { continue };
-        while let Ok(answer) = connection.request("POST", "/v1/jobs", &headers, body.as_bytes()) {
-            match answer.status {
-                202 => ids.push(answer.json()["id"].as_i64().unwrap()),
-                503 => assert!(answer.header("retry-after").is_some(), "{answer:?}"),
-                _ => panic!("{answer:?}"),
-            }
-            if over.load(Ordering::SeqCst) || answer.header("connection") == Some("close") {
-                break;
-            }
-        }
-    }
-    ids
-}
-
-#[test]
-fn restarts_under_load_burn_no_attempt() {
-    let mut server = Server::start();
-    let mut ids = Vec::new();
-    for _ in 0..8 {
-        let over = Arc::new(AtomicBool::new(false));
-        let clients: Vec<_> = (0..3)
-            .map(|_| {
-                let (over, addr) = (Arc::clone(&over), server.addr());
-                std::thread::spawn(move || submit_until(&over, addr))
-            })
-            .collect();
-        std::thread::sleep(Duration::from_millis(150));
-        server.terminate();
-        assert_eq!(server.ended().code(), Some(0));
-        over.store(true, Ordering::SeqCst);
-        ids.extend(clients.into_iter().flat_map(|client| client.join().unwrap()));
-        server.start_again();
-    }
-    let mut burned = 0;
-    for id in &ids {
-        let job = server.finished(*id);
-        assert_eq!(job["state"], "completed", "{job}");
-        burned += i32::from(job["attempt"] != 1);
-    }
-    eprintln!("L7: 8 restarts, {} accepted, {burned} attempts burned", ids.len());
-    assert_eq!(burned, 0);
-    assert!(!server.log().contains("took back the jobs"), "a drained server left jobs running");
 }

@@ -1,6 +1,5 @@
 //! The server inside an application, with the application's own handlers.
 
-use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use longshore::config::Config;
@@ -74,58 +73,6 @@ async fn handlers_take_and_give_the_applications_own_types() {
     }
     let job = run(&handle, once("sum", &json!({"numbers": []}))).await;
     assert_eq!((job.state, code(&job)), (State::Failed, "empty"));
-    server.shutdown().await;
-}
-
-#[actix_web::test]
-async fn a_panic_fails_its_attempt_and_nothing_else() {
-    let directory = tempfile::tempdir().unwrap();
-    async fn panics(_: Context, text: String) -> Result<(), HandlerError> {
-        panic!("async {text}")
-    }
-    let blocking =
-        |_: Context, text: String| -> Result<(), HandlerError> { panic!("blocking {text}") };
-    let server = builder(&directory)
-        .handler("async", panics)
-        .blocking_handler("blocking", blocking)
-        .handler("sum", sum)
-        .start()
-        .unwrap();
-    let handle = server.handle();
-    // Oftener than there are threads.
-    for kind in ["async", "blocking", "async", "blocking", "blocking"] {
-        let job = run(&handle, once(kind, &json!("oh"))).await;
-        assert_eq!((job.state, code(&job)), (State::Failed, "panic"), "{job:?}");
-        assert!(job.error.unwrap().message.contains(&format!("{kind} oh")));
-    }
-    let job = run(&handle, once("sum", &json!({"numbers": [1]}))).await;
-    assert_eq!(job.state, State::Completed);
-    server.shutdown().await;
-}
-
-#[actix_web::test]
-async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane() {
-    let directory = tempfile::tempdir().unwrap();
-    let (release, released) = mpsc::channel::<()>();
-    let released = Arc::new(Mutex::new(released));
-    let stubborn = move |_: Context, (): ()| -> Result<(), HandlerError> {
-        // An error says that the test has ended.
-        let _ = released.lock().unwrap().recv();
-        Ok(())
-    };
-    let quick = |_: Context, number: i64| -> Result<i64, HandlerError> { Ok(number + 1) };
-    let server = builder(&directory)
-        .blocking_handler("stubborn", stubborn)
-        .blocking_handler("quick", quick)
-        .start()
-        .unwrap();
-    let handle = server.handle();
-    let timeout = Some("200ms".parse().unwrap());
-    let job = run(&handle, Submission { timeout, ..once("stubborn", &json!(null)) }).await;
-    assert_eq!((job.state, code(&job)), (State::Failed, "timeout"));
-    let job = run(&handle, once("quick", &json!(1))).await;
-    assert_eq!(job.given().unwrap().as_str(), "2");
-    drop(release);
     server.shutdown().await;
 }
 

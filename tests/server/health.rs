@@ -21,21 +21,6 @@ fn a_server_that_serves_is_alive_and_ready() {
 }
 
 #[test]
-fn a_second_server_on_one_database_is_refused_clearly() {
-    let mut server = Server::start();
-    let output = Setup::new().database(server.database()).fail();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stdout.is_empty());
-    let path = server.database().display().to_string();
-    let error = text(&output.stderr);
-    assert!(error.contains("another process serves") && error.contains(&path), "{error}");
-    server.is_well();
-    // And once the first has ended, however it did, the second may.
-    server.kill();
-    server.start_again();
-}
-
-#[test]
 fn a_port_that_is_taken_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
@@ -65,17 +50,6 @@ fn a_database_that_cannot_be_opened_is_told() {
     assert!(text(&output.stderr).contains("not a database"), "{}", text(&output.stderr));
     let untouched = std::fs::read(&garbage).unwrap();
     assert!(untouched.starts_with(b"this is no database"));
-}
-
-#[test]
-fn a_database_has_one_server_by_whatever_name_it_goes() {
-    let mut server = Server::start();
-    let link = server.directory().join("link.db");
-    std::os::unix::fs::symlink(server.database(), &link).unwrap();
-    let output = Setup::new().database(&link).fail();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("another process serves"), "{}", text(&output.stderr));
-    server.is_well();
 }
 
 #[test]

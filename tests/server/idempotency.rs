@@ -1,13 +1,8 @@
 //! `Idempotency-Key`: submitting twice makes one job.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Barrier, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
-use crate::kit::{Connection, LONG, Server, echo, sleep, with};
+use crate::kit::{Server, echo, with};
 
 fn submit(server: &Server, key: &str, job: &Value) -> crate::kit::Response {
     server.post_with("/v1/jobs", &[("idempotency-key", key)], job)
@@ -73,59 +68,6 @@ fn a_key_is_remembered_over_a_restart() {
     server.start_again();
     assert_eq!(submit(&server, "k", &echo(1)).expect(202)["id"], first["id"]);
     submit(&server, "k", &echo(2)).problem(422);
-}
-
-/// Submits with one key again and again until it is answered, wherever the server then is.
-fn until_answered(addr: &Mutex<std::net::SocketAddr>, body: &str) -> i64 {
-    let began = Instant::now();
-    let headers = [("content-type", "application/json"), ("idempotency-key", "one")];
-    while began.elapsed() < LONG {
-        let addr = *addr.lock().unwrap();
-        let answer = Connection::open(addr).and_then(|mut connection| {
-            connection.request("POST", "/v1/jobs", &headers, body.as_bytes())
-        });
-        match answer {
-            Ok(answer) if answer.status == 202 => return answer.json()["id"].as_i64().unwrap(),
-            Ok(answer) => assert_eq!(answer.status, 503, "{answer:?}"),
-            Err(_) => {}
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    panic!("the submission was never answered");
-}
-
-#[test]
-fn fifty_at_once_with_one_key_make_one_job_though_the_server_is_killed_meanwhile() {
-    let mut server = Server::start();
-    let addr = Arc::new(Mutex::new(server.addr()));
-    let ready = Arc::new(Barrier::new(51));
-    let body = sleep("10ms").to_string();
-    let clients: Vec<_> = (0..50)
-        .map(|number| {
-            let (addr, ready, body) = (Arc::clone(&addr), Arc::clone(&ready), body.clone());
-            thread::spawn(move || {
-                ready.wait();
-                // Every fifth goes on after the kill, so that there is always one who asks then.
-                let mut ids = vec![until_answered(&addr, &body)];
-                for _ in 0..number % 5 {
-                    thread::sleep(Duration::from_millis(20));
-                    ids.push(until_answered(&addr, &body));
-                }
-                ids
-            })
-        })
-        .collect();
-    ready.wait();
-    thread::sleep(Duration::from_millis(8));
-    server.kill();
-    server.start_again();
-    *addr.lock().unwrap() = server.addr();
-    let ids: BTreeSet<i64> =
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
-    assert_eq!(ids.len(), 1, "{ids:?}");
-    let jobs = server.get("/v1/jobs").expect(200);
-    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1, "{jobs}");
-    assert_eq!(server.finished(*ids.first().unwrap())["state"], "completed");
 }
 
 #[test]

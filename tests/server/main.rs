@@ -10,14 +10,12 @@ mod batches;
 mod cancel;
 mod chat;
 mod cli;
-mod crash;
-mod disk;
 mod drain;
 mod embedded;
-mod fsync;
 mod health;
 mod idempotency;
 mod kinds;
+#[path = "../kit/mod.rs"]
 mod kit;
 mod list;
 mod load;

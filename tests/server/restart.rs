@@ -1,6 +1,5 @@
 //! After a kill everything goes on.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -55,23 +54,6 @@ fn a_job_that_may_run_only_once_ends_as_unknown_where_it_was_interrupted() {
 }
 
 #[test]
-fn a_job_that_kills_the_server_each_time_fails_after_its_attempts() {
-    let mut server = Server::start();
-    let poison = server.submit(&with(sleep("1h"), &json!({"max_attempts": 3})));
-    let other = server.submit(&with(echo(1), &json!({"delay": "2s"})));
-    for attempt in 1..=3 {
-        assert_eq!(server.reaches(poison, "running")["attempt"], attempt);
-        server.kill();
-        server.start_again();
-    }
-    let job = server.job(poison);
-    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("lost")), "{job}");
-    assert_eq!(job["attempt"], 3);
-    assert_eq!(job["failures"].as_array().unwrap().len(), 3);
-    assert_eq!(server.finished(other)["state"], "completed");
-}
-
-#[test]
 fn a_cancellation_is_kept_though_the_server_is_killed_before_the_job_stops() {
     let script = "trap '' TERM; echo 1 > begun; sleep 5";
     let setup = Setup::new();
@@ -102,21 +84,4 @@ fn what_waits_for_its_time_is_begun_after_a_restart() {
     eventually("the next attempt", || {
         (server.job(retrying)["failures"].as_array().unwrap().len() == 2).then_some(())
     });
-}
-
-#[test]
-fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
-    for round in 0..3 {
-        let setup = Setup::new();
-        // Over the making of the tables, and over what lies before and behind it.
-        for pause in 0..12 {
-            let mut child =
-                setup.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(3 * pause + round));
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-        let server = setup.start();
-        assert_eq!(server.run(&echo(round))["result"], round);
-    }
 }

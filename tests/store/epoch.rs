@@ -29,12 +29,13 @@ fn running_in(store: &mut Store, lane: Lane) -> Lease {
     leased(store.write(lease("default", lane, 1))).remove(0).lease
 }
 
-fn outcomes() -> [Outcome; 6] {
+fn outcomes() -> [Outcome; 7] {
     [
         completed("1"),
         failed(),
         Outcome::fatal("broken", "it broke"),
         Outcome::Released,
+        Outcome::NotBegun,
         Outcome::Cancelled,
         Outcome::Lost(JobError::new("lost", "the server ended while it ran")),
     ]
@@ -49,7 +50,7 @@ fn assert_refused(store: &mut Store, lease: Lease) {
     }
     let report = Write::Report(lease, Progress { percent: 50.0, message: None });
     assert!(matches!(store.write(report), Err(Refusal::StaleLease)));
-    let renew = Write::Renew(Renew { leases: vec![lease], lease: LEASE });
+    let renew = Write::Renew(Renew { leases: vec![lease], lease: LEASE, progress: None });
     match store.write(renew) {
         Ok(Answer::Renewed(renewed)) => assert_eq!(renewed.held, []),
         other => panic!("{other:?}"),

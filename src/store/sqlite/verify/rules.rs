@@ -45,6 +45,10 @@ pub(super) const RULES: &[Rule] = &[
     of_table("queue counts", "queue_counts", "the counts of queues are as recounted", QUEUE_COUNTS),
     of_table("batches", "batches", "the counts and ends of batches are as recounted", BATCHES),
     of_table("keys", "submissions", "idempotency keys lead to jobs of one submission", KEYS),
+    Rule {
+        needs: Some("20261122120000"),
+        ..of_table("workers", "remote_leases", "only jobs of remote workers name one", WORKERS)
+    },
     of_table("ids", "sqlite_sequence", "no id will be given twice", IDS),
     Rule {
         needs: Some("20261122130000"),
@@ -86,6 +90,8 @@ const LEASES: &str = "
         WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started and was not leased'
         WHEN attempt NOT BETWEEN 0 AND max_attempts
             THEN 'is at attempt ' || attempt || ' of ' || max_attempts
+        WHEN state = 2 AND lane = 3 AND lease_expires_at > started_at + timeout_ms
+            THEN 'is leased for longer than its attempt may take'
         WHEN attempt > lease_token
             THEN 'is at attempt ' || attempt || ' with the token ' || lease_token
         END AS fault FROM jobs NOT INDEXED)
@@ -238,6 +244,14 @@ const KEYS: &str = "
                 AND other.idempotency_key != submissions.idempotency_key)
             THEN 'shares them with another key'
         END AS fault FROM submissions)
+    WHERE fault IS NOT NULL";
+
+const WORKERS: &str = "
+    SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
+        WHEN lane != 3 THEN 'names a worker and is in lane ' || lane
+        WHEN lease_token = 0 THEN 'names a worker and was never leased'
+        WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'names a worker of no possible length'
+        END AS fault FROM remote_leases JOIN jobs ON jobs.id = job_id)
     WHERE fault IS NOT NULL";
 
 const IDS: &str = "

@@ -1,5 +1,6 @@
 //! The real server process.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -237,6 +238,21 @@ impl Server {
     /// A job as it stands.
     pub(crate) fn job(&self, id: i64) -> Value {
         self.get(&format!("/v1/jobs/{id}")).expect(200)
+    }
+
+    /// Every job that it has with its result, by id.
+    pub(crate) fn all_jobs(&self) -> BTreeMap<i64, Value> {
+        let (mut jobs, mut cursor) = (BTreeMap::new(), String::new());
+        loop {
+            let page = self.get(&format!("/v1/jobs?include=result&limit=200{cursor}")).expect(200);
+            for job in page["jobs"].as_array().unwrap() {
+                jobs.insert(job["id"].as_i64().unwrap(), job.clone());
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return jobs,
+            }
+        }
     }
 
     /// A job once it is final.

@@ -1,4 +1,7 @@
-//! What the tests share: the real server process, a client of plain sockets, servers to call.
+//! What the tests of the real process share: the process, a client of plain sockets, servers to
+//! call. Each target that starts it takes this in with `#[path]`.
+
+#![allow(dead_code, unused_imports, reason = "each target uses a part of it")]
 
 pub(crate) mod http;
 pub(crate) mod model;

@@ -8,10 +8,11 @@ use rustix::process::Pid;
 use serde_json::json;
 
 use crate::kit::process::longshore;
-use crate::kit::{Connection, Server, echo, eventually, skip};
+use crate::kit::{Connection, Server, echo, eventually};
+use crate::row::Row;
 
-/// Makes every flush of a process fail, where that can be done.
-fn break_flushes(pid: Pid, directory: &Path) -> Option<Child> {
+/// Makes every flush of a process fail, or tells why it cannot.
+fn break_flushes(pid: Pid, directory: &Path) -> Result<Child, String> {
     let pid = pid.as_raw_nonzero().to_string();
     let output = directory.join("trace");
     let strace = Command::new("strace")
@@ -31,20 +32,32 @@ fn break_flushes(pid: Pid, directory: &Path) -> Option<Child> {
         is_traced.then_some(child)
     });
     let why = match is_traced {
-        Ok(Some(child)) => return Some(child),
+        Ok(Some(child)) => return Ok(child),
         Ok(None) => "it may not trace the server".into(),
         Err(error) => error.to_string(),
     };
-    skip(&format!("flushes cannot be made to fail without strace: {why}"));
-    None
+    Err(format!("flushes cannot be made to fail without strace: {why}"))
 }
 
 #[test]
 fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
+    let Some(mut row) = Row::begin("D4", "each flush fails with EIO", (1, 100, "runs")) else {
+        return;
+    };
+    for _ in 0..row.times {
+        if let Err(why) = breaks_off_without_a_false_promise() {
+            return row.skip(&why);
+        }
+    }
+    row.count("false acknowledgements", 0);
+    row.held();
+}
+
+fn breaks_off_without_a_false_promise() -> Result<(), String> {
     let mut server = Server::start();
     let kept = server.submit(&echo(1));
     server.finished(kept);
-    let Some(mut strace) = break_flushes(server.pid(), server.directory()) else { return };
+    let mut strace = break_flushes(server.pid(), server.directory())?;
     let headers = [("content-type", "application/json")];
     let body = echo(2).to_string();
     let answer = Connection::open(server.addr()).and_then(|mut connection| {
@@ -64,10 +77,22 @@ fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
     let jobs = server.get("/v1/jobs").expect(200);
     assert!(jobs["jobs"].as_array().unwrap().len() <= 2, "{jobs}");
     assert_eq!(server.run(&echo(3))["result"], json!(3));
+    Ok(())
 }
 
 #[test]
 fn a_demonstration_whose_server_fails_while_it_serves_ends_with_an_error() {
+    let what = "each flush fails under a demonstration";
+    let Some(row) = Row::begin("D4", what, (1, 10, "runs")) else { return };
+    for _ in 0..row.times {
+        if let Err(why) = demonstration_ends_with_an_error() {
+            return row.skip(&why);
+        }
+    }
+    row.held();
+}
+
+fn demonstration_ends_with_an_error() -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let mut demo = longshore(&["demo", "--delay", "1ms", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -79,15 +104,16 @@ fn a_demonstration_whose_server_fails_while_it_serves_ends_with_an_error() {
     let addr = serving.split("http://").nth(1).unwrap().split(' ').next().unwrap();
     let listed = lines.find(|line| line.contains(" list --url ")).unwrap();
     assert!(listed.contains(env!("CARGO_BIN_EXE_longshore")), "{listed}");
-    let Some(mut strace) = break_flushes(Pid::from_child(&demo), directory.path()) else {
+    let traced = break_flushes(Pid::from_child(&demo), directory.path());
+    let mut strace = traced.inspect_err(|_| {
         demo.kill().unwrap();
         demo.wait().unwrap();
-        return;
-    };
+    })?;
     let mut connection = Connection::open(addr.parse().unwrap()).unwrap();
     let headers = [("content-type", "application/json")];
     let _ = connection.request("POST", "/v1/jobs", &headers, echo(1).to_string().as_bytes());
     let status = eventually("the demonstration ends", || demo.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
     strace.wait().unwrap();
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Disks that are full, and readers that hold the log.
+//! Disks that are full (D5, D6), and readers that hold the log (D7).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,8 @@ use diesel::prelude::*;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
-use crate::kit::{Server, Setup, echo, eventually, skip, sleep, with};
+use crate::kit::{Server, Setup, echo, eventually, sleep, with};
+use crate::row::Row;
 
 /// A small disk in memory, unmounted when it is dropped.
 struct SmallDisk {
@@ -17,8 +18,8 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one, where that is allowed. Where it must be it is an error that it is not.
-    fn mount(size: &str) -> Option<Self> {
+    /// Mounts one, or tells why it cannot.
+    fn mount(size: &str) -> Result<Self, String> {
         let directory = tempfile::tempdir().unwrap();
         let size = format!("size={size}");
         let mount = Command::new("mount")
@@ -26,14 +27,13 @@ impl SmallDisk {
             .arg(directory.path())
             .output();
         match mount {
-            Ok(output) if output.status.success() => Some(Self { directory }),
+            Ok(output) if output.status.success() => Ok(Self { directory }),
             failed => {
                 let why = failed.map_or_else(
                     |error| error.to_string(),
                     |output| String::from_utf8_lossy(&output.stderr).trim().replace('\n', " "),
                 );
-                skip(&format!("a small disk cannot be mounted, which takes root: {why}"));
-                None
+                Err(format!("a small disk cannot be mounted, which takes root: {why}"))
             }
         }
     }
@@ -78,7 +78,24 @@ fn until_accepting(server: &Server) -> Duration {
 
 #[test]
 fn a_full_disk_is_told_and_the_server_goes_on_when_there_is_room() {
-    let Some(disk) = SmallDisk::mount("16m") else { return };
+    let Some(mut row) = Row::begin("D5", "a full disk, then room again", (1, 20, "disks")) else {
+        return;
+    };
+    let (mut accepted, mut longest) = (0, Duration::ZERO);
+    for _ in 0..row.times {
+        match fills_up_and_goes_on() {
+            Ok((count, took)) => (accepted, longest) = (accepted + count, longest.max(took)),
+            Err(why) => return row.skip(&why),
+        }
+    }
+    row.count("acknowledged", accepted);
+    row.count("lost", 0);
+    row.time("longest recovery", longest);
+    row.held();
+}
+
+fn fills_up_and_goes_on() -> Result<(usize, Duration), String> {
+    let disk = SmallDisk::mount("16m")?;
     let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
     let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
@@ -102,12 +119,22 @@ fn a_full_disk_is_told_and_the_server_goes_on_when_there_is_room() {
     for id in &accepted {
         assert_eq!(server.job(*id)["state"], "scheduled");
     }
-    eprintln!("D5: {} accepted, 0 lost, jobs taken again after {took:?}", accepted.len());
+    Ok((accepted.len(), took))
 }
 
 #[test]
 fn a_server_starts_on_a_disk_that_is_still_full() {
-    let Some(disk) = SmallDisk::mount("4m") else { return };
+    let Some(row) = Row::begin("D5", "a start on a full disk", (1, 20, "starts")) else { return };
+    for _ in 0..row.times {
+        if let Err(why) = starts_on_a_full_disk() {
+            return row.skip(&why);
+        }
+    }
+    row.held();
+}
+
+fn starts_on_a_full_disk() -> Result<(), String> {
+    let disk = SmallDisk::mount("4m")?;
     let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
     let accepted = fill(&server);
     server.kill();
@@ -116,10 +143,21 @@ fn a_server_starts_on_a_disk_that_is_still_full() {
         Ok(()) => assert_eq!(server.job(accepted[0])["state"], "scheduled"),
         Err(why) => assert!(why.contains("full"), "{why}"),
     }
+    Ok(())
 }
 
 #[test]
 fn a_limit_on_file_sizes_is_no_death() {
+    let Some(mut row) = Row::begin("D6", "a limit on file sizes", (1, 20, "servers")) else {
+        return;
+    };
+    let accepted: usize = (0..row.times).map(|_| meets_the_limit_and_goes_on()).sum();
+    row.count("acknowledged", accepted);
+    row.count("lost", 0);
+    row.held();
+}
+
+fn meets_the_limit_and_goes_on() -> usize {
     let mut server = Server::start();
     server.run(&echo(1));
     let log: PathBuf = format!("{}-wal", server.database().display()).into();
@@ -135,10 +173,20 @@ fn a_limit_on_file_sizes_is_no_death() {
     for id in &accepted {
         assert_eq!(server.job(*id)["state"], "scheduled");
     }
+    accepted.len()
 }
 
 #[test]
 fn a_reader_that_holds_its_snapshot_lets_the_server_go_on() {
+    let Some(mut row) = Row::begin("D7", "a reader holds its snapshot", (1, 20, "readers")) else {
+        return;
+    };
+    let largest = (0..row.times).map(|_| goes_on_beside_a_reader()).max();
+    row.count("largest log", format!("{} MiB", largest.unwrap()));
+    row.held();
+}
+
+fn goes_on_beside_a_reader() -> u64 {
     let mut server = Server::start();
     server.run(&echo(1));
     let mut reader = SqliteConnection::establish(server.database().to_str().unwrap()).unwrap();
@@ -155,14 +203,25 @@ fn a_reader_that_holds_its_snapshot_lets_the_server_go_on() {
     for _ in 0..40 {
         server.submit(&large);
     }
-    eprintln!("D7: the log grew to {grown} MiB under a reader, and is {} MiB after it", size());
     assert!(size() <= grown + 20, "the log goes on growing: {} MiB", size());
     server.is_well();
+    grown
 }
 
 #[test]
 fn what_runs_while_the_disk_is_full_for_longer_than_its_lease_is_not_taken_back() {
-    let Some(disk) = SmallDisk::mount("16m") else { return };
+    let what = "a full disk for longer than a lease";
+    let Some(row) = Row::begin("D5", what, (1, 5, "disks")) else { return };
+    for _ in 0..row.times {
+        if let Err(why) = keeps_its_leases_on_a_full_disk() {
+            return row.skip(&why);
+        }
+    }
+    row.held();
+}
+
+fn keeps_its_leases_on_a_full_disk() -> Result<(), String> {
+    let disk = SmallDisk::mount("16m")?;
     let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
     let setup = Setup::new().config("lease = '5s'").database(disk.path().join("longshore.db"));
@@ -180,4 +239,5 @@ fn what_runs_while_the_disk_is_full_for_longer_than_its_lease_is_not_taken_back(
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
     }
     server.is_well();
+    Ok(())
 }

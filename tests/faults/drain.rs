@@ -1,0 +1,63 @@
+//! The server is told to end again and again under load (L7): no attempt is burned.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::kit::{Connection, Server, sleep};
+use crate::row::Row;
+
+/// Submits short jobs until told to stop; gives the ids of those that were accepted.
+fn submit_until(over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
+    let mut ids = Vec::new();
+    let headers = [("content-type", "application/json")];
+    let body = sleep("5ms").to_string();
+    while !over.load(Ordering::SeqCst) {
+        let Ok(mut connection) = Connection::open(addr) else { continue };
+        while let Ok(answer) = connection.request("POST", "/v1/jobs", &headers, body.as_bytes()) {
+            match answer.status {
+                202 => ids.push(answer.json()["id"].as_i64().unwrap()),
+                503 => assert!(answer.header("retry-after").is_some(), "{answer:?}"),
+                _ => panic!("{answer:?}"),
+            }
+            if over.load(Ordering::SeqCst) || answer.header("connection") == Some("close") {
+                break;
+            }
+        }
+    }
+    ids
+}
+
+#[test]
+fn restarts_under_load_burn_no_attempt() {
+    let what = "SIGTERM under load, again and again";
+    let Some(mut row) = Row::begin("L7", what, (8, 200, "restarts")) else { return };
+    let mut server = Server::start();
+    let mut ids = Vec::new();
+    for _ in 0..row.times {
+        let over = Arc::new(AtomicBool::new(false));
+        let clients: Vec<_> = (0..3)
+            .map(|_| {
+                let (over, addr) = (Arc::clone(&over), server.addr());
+                std::thread::spawn(move || submit_until(&over, addr))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(150));
+        server.terminate();
+        assert_eq!(server.ended().code(), Some(0));
+        over.store(true, Ordering::SeqCst);
+        ids.extend(clients.into_iter().flat_map(|client| client.join().unwrap()));
+        server.start_again();
+    }
+    let mut burned = 0;
+    for id in &ids {
+        let job = server.finished(*id);
+        assert_eq!(job["state"], "completed", "{job}");
+        burned += i32::from(job["attempt"] != 1);
+    }
+    row.count("acknowledged", ids.len());
+    row.count("attempts burned", burned);
+    assert_eq!(burned, 0);
+    assert!(!server.log().contains("took back the jobs"), "a drained server left jobs running");
+    row.held();
+}

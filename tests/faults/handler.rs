@@ -1,0 +1,99 @@
+//! Handlers that panic or never return (L5): that attempt fails, others flow on.
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use longshore::config::Config;
+use longshore::executor::{Context, HandlerError};
+use longshore::job::{Job, State, Submission};
+use longshore::server::{Builder, Handle, Server};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::kit::LONG;
+use crate::row::Row;
+
+fn builder(directory: &TempDir) -> Builder {
+    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
+    config.lanes.thread = 1;
+    Server::builder(config)
+}
+
+async fn sum(_: Context, numbers: Vec<i64>) -> Result<i64, HandlerError> {
+    Ok(numbers.iter().sum())
+}
+
+fn once(kind: &str, payload: &Value) -> Submission {
+    let submission = Submission::new(kind, payload).unwrap();
+    Submission { max_attempts: Some(1), ..submission }
+}
+
+async fn run(handle: &Handle, submission: Submission) -> Job {
+    let job = handle.submit(submission).await.unwrap();
+    let job = handle.wait(job.id, LONG).await.unwrap();
+    assert!(job.state.is_final(), "{job:?}");
+    job
+}
+
+fn code(job: &Job) -> &str {
+    &job.error.as_ref().unwrap().code
+}
+
+#[actix_web::test]
+async fn a_panic_fails_its_attempt_and_nothing_else() {
+    let Some(mut row) = Row::begin("L5", "handlers that panic", (5, 500, "panics")) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    async fn panics(_: Context, text: String) -> Result<(), HandlerError> {
+        panic!("async {text}")
+    }
+    let blocking =
+        |_: Context, text: String| -> Result<(), HandlerError> { panic!("blocking {text}") };
+    let server = builder(&directory)
+        .handler("async", panics)
+        .blocking_handler("blocking", blocking)
+        .handler("sum", sum)
+        .start()
+        .unwrap();
+    let handle = server.handle();
+    // Oftener than there are threads.
+    let kinds = ["async", "blocking", "async", "blocking", "blocking"].into_iter().cycle();
+    for kind in kinds.take(row.times.max(5) as usize) {
+        let job = run(&handle, once(kind, &json!("oh"))).await;
+        assert_eq!((job.state, code(&job)), (State::Failed, "panic"), "{job:?}");
+        assert!(job.error.unwrap().message.contains(&format!("{kind} oh")));
+    }
+    let job = run(&handle, once("sum", &json!([1]))).await;
+    assert_eq!(job.state, State::Completed);
+    server.shutdown().await;
+    row.count("others that failed", 0);
+    row.held();
+}
+
+#[actix_web::test]
+async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane() {
+    let Some(row) = Row::begin("L5", "a handler that never returns", (1, 1, "handlers")) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let stubborn = move |_: Context, (): ()| -> Result<(), HandlerError> {
+        // An error says that the test has ended.
+        let _ = released.lock().unwrap().recv();
+        Ok(())
+    };
+    let quick = |_: Context, number: i64| -> Result<i64, HandlerError> { Ok(number + 1) };
+    let server = builder(&directory)
+        .blocking_handler("stubborn", stubborn)
+        .blocking_handler("quick", quick)
+        .start()
+        .unwrap();
+    let handle = server.handle();
+    let timeout = Some("200ms".parse().unwrap());
+    let job = run(&handle, Submission { timeout, ..once("stubborn", &json!(null)) }).await;
+    assert_eq!((job.state, code(&job)), (State::Failed, "timeout"));
+    let job = run(&handle, once("quick", &json!(1))).await;
+    assert_eq!(job.given().unwrap().as_str(), "2");
+    drop(release);
+    server.shutdown().await;
+    row.held();
+}

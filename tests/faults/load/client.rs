@@ -1,0 +1,152 @@
+//! A client that goes on submitting, asking and cancelling, and writes down what it was told.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Shared;
+use crate::history::{Event, Submit, hash};
+use crate::kit::{Connection, Response, echo, sleep, with};
+use crate::random::Random;
+
+pub(super) struct Client {
+    pub(super) number: u64,
+    pub(super) shared: Arc<Shared>,
+    /// Where effects are had.
+    pub(super) effects: String,
+    pub(super) random: Random,
+    connection: Option<Connection>,
+    /// The jobs that it was told of.
+    ids: Vec<i64>,
+}
+
+/// What is to be submitted.
+struct Order {
+    body: String,
+    submit: Submit,
+}
+
+impl Client {
+    pub(super) fn new(number: u64, shared: Arc<Shared>, effects: String) -> Self {
+        let random = Random::new(number);
+        Self { number, shared, effects, random, connection: None, ids: Vec::new() }
+    }
+
+    pub(super) fn work(mut self) {
+        let mut round = 0;
+        while !self.shared.is_over() {
+            round += 1;
+            match self.random.below(16) {
+                0 | 1 => self.read(),
+                2 => self.cancel(),
+                draw => self.submit(&format!("{}-{round}", self.number), draw),
+            }
+            let pause = self.random.below(2 * self.shared.pause_ms + 1);
+            std::thread::sleep(Duration::from_millis(pause));
+        }
+    }
+
+    fn order(&mut self, tag: &str, draw: u64) -> Order {
+        let call = json!({"kind": "http", "payload": {"url": format!("{}{tag}", self.effects)}});
+        let (job, result) = match draw {
+            3 => (sleep("20ms"), None),
+            4 => (with(sleep("200ms"), &json!({"delay": "100ms"})), None),
+            5..=9 => (call, None),
+            _ => (echo(tag), Some(hash(&Value::from(tag)))),
+        };
+        let at_most_once = matches!(draw, 6..=8);
+        let fields = json!({"tags": [tag], "at_most_once": at_most_once, "max_attempts": 100});
+        let key = (self.random.below(2) == 0).then(|| tag.to_owned());
+        let has_effect = job["kind"] == "http";
+        let submit = Submit { call: 0, tag: tag.into(), key, at_most_once, has_effect, result };
+        Order { body: with(job, &fields).to_string(), submit }
+    }
+
+    /// Submits a job. With a key it is submitted until it is answered; without one the answer may
+    /// stay unknown, and the tag is not used again.
+    fn submit(&mut self, tag: &str, draw: u64) {
+        let Order { body, submit } = self.order(tag, draw);
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(submit.key.as_deref().map(|key| ("idempotency-key", key)));
+        while !self.shared.is_over() {
+            let sent = |call| Event::Submit(Submit { call, ..submit.clone() });
+            let answer = self.request("POST", "/v1/jobs", &headers, &body, sent, |call, body| {
+                Event::Submitted { call, job: body["id"].as_i64().unwrap() }
+            });
+            match &answer {
+                Some(Ok(answer)) if answer.status == 202 => {
+                    self.ids.push(answer.json()["id"].as_i64().unwrap());
+                    return;
+                }
+                Some(Ok(answer)) => assert!(answer.status >= 500, "{answer:?}"),
+                Some(Err(_)) | None => {}
+            }
+            // What was never sent is sent again.
+            if submit.key.is_none() && answer.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Asks for a job that was accepted.
+    fn read(&mut self) {
+        let Some(job) = self.any_job() else { return };
+        let sent = |call| Event::Read { call, job };
+        self.request("GET", &format!("/v1/jobs/{job}"), &[], "", sent, |call, body| Event::Seen {
+            call,
+            state: body["state"].as_str().unwrap().into(),
+        });
+    }
+
+    fn cancel(&mut self) {
+        let Some(job) = self.any_job() else { return };
+        let (path, sent) = (format!("/v1/jobs/{job}/cancel"), |call| Event::Cancel { call, job });
+        self.request("POST", &path, &[], "", sent, |call, body| Event::Cancelled {
+            call,
+            state: body["state"].as_str().unwrap().into(),
+        });
+    }
+
+    fn any_job(&mut self) -> Option<i64> {
+        let count = self.ids.len().max(1) as u64;
+        // Rather one of the latest: the others have ended.
+        let back = self.random.below(count.min(50)) as usize;
+        self.ids.iter().rev().nth(back).copied()
+    }
+
+    /// A request on the kept connection, written down before and after. None where there is no
+    /// connection, and so nothing was sent.
+    fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        sent: impl FnOnce(u64) -> Event,
+        accepted: impl FnOnce(u64, &Value) -> Event,
+    ) -> Option<io::Result<Response>> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => match Connection::open(self.shared.addr()) {
+                Ok(connection) => connection,
+                Err(_) => {
+                    std::thread::sleep(Duration::from_millis(5));
+                    return None;
+                }
+            },
+        };
+        let recorder = &self.shared.recorder;
+        let call = recorder.call();
+        recorder.record(&sent(call));
+        let answer = connection.request(method, path, headers, body.as_bytes());
+        recorder.answer(call, &answer, |body| accepted(call, body));
+        if let Ok(answer) = &answer
+            && answer.header("connection") != Some("close")
+        {
+            self.connection = Some(connection);
+        }
+        Some(answer)
+    }
+}
