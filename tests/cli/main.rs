@@ -15,9 +15,9 @@ use std::process::{Output, Stdio};
 
 use kit::process::longshore;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "serve", "submit", "status", "wait", "list", "cancel", "retry", "queues", "pause", "resume",
-    "demo", "mock-llm",
+    "backup", "verify", "demo", "mock-llm",
 ];
 
 fn run(args: &[&str]) -> Output {
