@@ -80,8 +80,8 @@ impl Builder {
     /// Says that the database is a copy, made by other means than `longshore backup`, whose copies
     /// tell it themselves. The leases of the original are then no longer taken.
     #[must_use]
-    pub fn restored(mut self, is_restored: bool) -> Self {
-        self.is_restored = is_restored;
+    pub fn restored(mut self) -> Self {
+        self.is_restored = true;
         self
     }
 

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use longshore::config::Config;
 use longshore::job::outcome::Outcome;
 use longshore::job::{Lane, NewJob, State};
+use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::backup::back_up;
 use longshore::store::sqlite::verify::{Report, verify};
 use longshore::store::{IdempotencyKey, NewBatch, OpenError, Submit, Write};
@@ -183,6 +185,11 @@ fn a_log_of_another_database_is_not_read_into_a_copy() {
     assert!(matches!(&error, OpenError::ForeignLog { log: found, .. } if *found == log), "{error}");
     fs::write(&log, []).unwrap();
     assert!(sample.verify().is_sound);
+    let opened = Config { database: sample.path.clone(), ..Config::default() };
+    fs::write(&log, [1; 5000]).unwrap();
+    assert!(matches!(SqliteWrites::open(&opened), Err(OpenError::ForeignLog { .. })));
+    fs::remove_file(&log).unwrap();
+    SqliteWrites::open(&opened).unwrap();
 }
 
 #[test]

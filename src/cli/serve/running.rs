@@ -85,7 +85,9 @@ async fn start(config: Config, is_restored: bool) -> Result<RunningServer, Serve
     let unheard = |error| ServeError::Listen { listen, error };
     // First, so that a server that cannot listen has not begun to run jobs.
     let listener = http::bind(listen).map_err(unheard)?;
-    let server = Server::builder(config).restored(is_restored).start()?;
+    let builder = Server::builder(config);
+    let builder = if is_restored { builder.restored() } else { builder };
+    let server = builder.start()?;
     let (front, addr) = match http::start(server.handle(), listener, |_| {}) {
         Ok(started) => started,
         Err(error) => {

@@ -15,7 +15,9 @@ const READ_VERSION_AT: usize = 19;
 pub(super) fn beside(database: &Path) -> std::io::Result<Option<PathBuf>> {
     let mut header = [0; READ_VERSION_AT + 1];
     match File::open(database)?.read_exact(&mut header) {
-        Ok(()) if header[READ_VERSION_AT] == 1 => Ok(leftover(database)),
+        Ok(()) if header[READ_VERSION_AT] == 1 => {
+            Ok(Some(with_suffix(database, "-wal")).filter(is_filled))
+        }
         // Too short for a header: an empty file, whose log SQLite itself removes.
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(error),
         _ => Ok(None),
@@ -24,8 +26,16 @@ pub(super) fn beside(database: &Path) -> std::io::Result<Option<PathBuf>> {
 
 /// What lies beside a file and would be taken for its log or journal.
 pub(super) fn leftover(database: &Path) -> Option<PathBuf> {
-    let mut named = ["-wal", "-journal"].into_iter().map(|suffix| with_suffix(database, suffix));
-    named.find(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0))
+    ["-wal", "-journal"].map(|suffix| with_suffix(database, suffix)).into_iter().find(is_filled)
+}
+
+/// Whether a change of the mode was interrupted, which only who may write can undo.
+pub(super) fn has_journal(database: &Path) -> bool {
+    is_filled(&with_suffix(database, "-journal"))
+}
+
+fn is_filled(path: &PathBuf) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
 /// The name of a file that belongs to a database.

@@ -85,7 +85,8 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {
 /// Opens a database, be it served or not, and changes nothing: neither its rows nor its tables,
 /// nor the mode that it is in.
 pub(super) fn read_only(path: &Path) -> Result<SqliteConnection, OpenError> {
-    let mut connection = open_in_mode(path, "ro")?;
+    let mode = if foreign_log::has_journal(path) { "rw" } else { "ro" };
+    let mut connection = open_in_mode(path, mode)?;
     refuse_foreign_log(path)?;
     // Where it is no database, or another holds it for long, it fails here and not half way.
     let tables: QueryResult<i64> = FindJobs {}.get_result(&mut connection);

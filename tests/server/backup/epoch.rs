@@ -130,7 +130,8 @@ fn a_server_that_is_killed_while_it_begins_an_epoch_goes_on_with_it() {
     let setup = Setup::new().database(back_up(&original, "copy.db"));
     let mut taken_back = Vec::new();
     for round in 0..10 {
-        let mut child = setup.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            setup.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(20 + 25 * round));
         child.kill().unwrap();
         child.wait().unwrap();
