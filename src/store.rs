@@ -233,6 +233,9 @@ pub struct Checkpoint {
 /// How many jobs one transaction moves where time or a death moves many.
 pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
 
+/// At how many bytes of payloads a lease of a remote worker ends, though it may be short of jobs then.
+pub const MAX_LEASED_BYTES: usize = 8 << 20;
+
 /// How long a connection waits for another to let go of the database file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -18,6 +18,8 @@ mod idempotency;
 mod kinds;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod lease_waiting;
+mod leases;
 mod list;
 mod load;
 mod many;

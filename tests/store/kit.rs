@@ -79,10 +79,6 @@ impl Store {
         Self { backend, config, writes, reads, now: self.now }
     }
 
-    pub(crate) fn backend(&self) -> &dyn Backend {
-        &*self.backend
-    }
-
     pub(crate) fn config(&mut self) -> &mut Config {
         &mut self.config
     }
