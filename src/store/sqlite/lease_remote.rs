@@ -75,7 +75,10 @@ impl Group<'_> {
         }
         let found = self.first_in_line(order, queue_id)?;
         if found.is_empty() {
-            self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            // Who asks for none finds none, and that says nothing.
+            if order.limit > 0 {
+                self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            }
             return Ok(Answer::Leased(Vec::new()));
         }
         let jobs = list(&found);
