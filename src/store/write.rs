@@ -132,8 +132,9 @@ pub enum RescueScope {
         /// that were renewed late must not suffer from that.
         by: Timestamp,
     },
-    /// Those of local lanes, whose process has died. Only right before any worker starts. Turns
-    /// back as well what the process has put off by a clock that has been set back since.
+    /// Those of local lanes, whose process has died, and all of an earlier epoch. Only right before
+    /// any worker starts. Turns back as well what the process put off by a clock that was set back
+    /// since.
     Dead,
 }
 

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it has measured"
 )]
 
+mod backup;
 mod batches;
 mod cancel;
 mod chat;

@@ -35,7 +35,8 @@ statement! {
     /// No lease reaches beyond the time that its attempt may take.
     LeaseThese<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text), Integer) =
     "UPDATE jobs
-     SET state = 2, attempt = attempt + 1, lease_token = lease_token + 1,
+     SET state = 2, attempt = attempt + 1,
+         lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
@@ -74,11 +75,15 @@ impl Group<'_> {
         }
         let found = self.first_in_line(order, queue_id)?;
         if found.is_empty() {
-            self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            // Who asks for none finds none, and that says nothing.
+            if order.limit > 0 {
+                self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            }
             return Ok(Answer::Leased(Vec::new()));
         }
         let jobs = list(&found);
         let rows: Vec<(LeasedRow, i64)> = LeaseThese {
+            token_floor: self.token_floor,
             now: self.now.millis(),
             lease_expires_at: self.now.plus(request.lease.duration()).millis(),
             from: self.now.millis(),
