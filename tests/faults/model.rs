@@ -1,9 +1,10 @@
 //! The lease protocol itself (L11): every order in which a server, its workers, the network between
 //! them and the faults of all three can act, and whether a promise breaks in any of them.
 //!
-//! `row` and `server` have the rules, and ask `job::outcome::settle` what an outcome means, as the
-//! store does; `action` has what may happen and `world` what comes of it; `promise` has what must
-//! hold; `variant` has servers with one rule left out, each of which has to be found out.
+//! `row` and `server` have the rules, and ask `job::outcome::settle` what an outcome means and
+//! `job::epoch` for the tokens of a copy, as the store does; `action` has what may happen and `world`
+//! what comes of it; `promise` has what must hold; `variant` has servers with one rule left out, each
+//! of which has to be found out.
 //!
 //! What is left out: queues, priorities, batches and the order of jobs, which the tokens do not know
 //! of; and times, for a lease may run out at any moment here.

@@ -171,9 +171,9 @@ impl Row {
     }
 
     /// The store's look at what ended the latest lease.
-    pub(super) fn is_repeat(&self, finish: &Finish, variant: Variant) -> bool {
+    pub(super) fn is_repeat(&self, finish: &Finish, floor: i64, variant: Variant) -> bool {
         let token = finish.grant.token;
-        if token != self.token || token == 0 || self.state == State::Running {
+        if token != self.token || token < floor.max(1) || self.state == State::Running {
             return false;
         }
         if variant == Variant::KnowsRepeatsByTokenOnly {

@@ -1,26 +1,28 @@
 //! The server of the model: a table on disk, what it has in memory, and what it does with them.
 
+use longshore::job::epoch::Epoch;
 use longshore::job::outcome::Outcome;
-use longshore::job::{JobError, State};
+use longshore::job::{JobError, State, Timestamp};
 
 use super::row::{Finish, Grant, Report, Row, Taken};
 use super::variant::Variant;
 
-/// By how much a new epoch raises the tokens: more than there are leases.
-const EPOCH: i64 = 100;
+/// When a copy is made, and when it is restored.
+const COPIED_AT_MS: i64 = 1;
+const RESTORED_AT_MS: i64 = 2;
 
 /// The server and its disk. It runs while it has a memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Server {
     disk: Vec<Row>,
     memory: Option<Vec<Row>>,
-    /// Tokens are above this one.
-    floor: i64,
+    /// The smallest token of this epoch.
+    token_floor: i64,
 }
 
 impl Server {
     pub(super) fn new(rows: Vec<Row>) -> Self {
-        Self { memory: Some(rows.clone()), disk: rows, floor: 0 }
+        Self { memory: Some(rows.clone()), disk: rows, token_floor: 0 }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -64,7 +66,12 @@ impl Server {
         if variant == Variant::RestoresWithoutNewEpoch {
             return;
         }
-        self.floor += EPOCH;
+        let before = Epoch {
+            token_floor: self.token_floor,
+            copied_at: Some(Timestamp::from_millis(COPIED_AT_MS)),
+        };
+        let largest = self.disk.iter().map(|row| row.token).max().unwrap_or(0);
+        self.token_floor = before.next(largest, Timestamp::from_millis(RESTORED_AT_MS)).token_floor;
         for job in 0..self.disk.len() {
             self.take_back(job, &lost());
         }
@@ -91,7 +98,7 @@ impl Server {
         serial: u8,
         variant: Variant,
     ) -> Option<Grant> {
-        let floor = self.floor;
+        let floor = self.token_floor;
         let lease = |row: &mut Row| {
             let last = row.accepted.last();
             let is_finished = last.is_some_and(|(last, report)| {
@@ -101,7 +108,7 @@ impl Server {
             row.token = match variant {
                 Variant::ComparesAttempts => row.attempt.into(),
                 Variant::RaisesTokensAfterFinishesOnly if !is_finished => row.token.max(1),
-                _ => row.token.max(floor) + 1,
+                _ => (row.token + 1).max(floor),
             };
             row.enter(State::Running);
             row.holder = Some(serial);
@@ -121,6 +128,7 @@ impl Server {
     }
 
     pub(super) fn finish(&mut self, finish: &Finish, variant: Variant) -> Option<Taken> {
+        let floor = self.token_floor;
         let take = |row: &mut Row| {
             if let (Variant::StoresResultsFirst, Report::Complete(value)) = (variant, finish.report)
             {
@@ -133,7 +141,7 @@ impl Server {
                     row.ended_by.get_or_insert(finish.report);
                 }
                 Taken::Accepted
-            } else if row.is_repeat(finish, variant) {
+            } else if row.is_repeat(finish, floor, variant) {
                 Taken::Repeated
             } else {
                 Taken::Stale
