@@ -23,10 +23,13 @@ mod history;
 mod kit;
 
 mod lease_calls;
+mod lease_late;
+mod lease_pause;
 mod load;
 mod model;
 mod poison;
 mod program;
+mod proxy;
 mod random;
 mod repeat;
 mod row;
@@ -34,3 +37,4 @@ mod second;
 mod siege;
 mod size;
 mod startup;
+mod worker;
