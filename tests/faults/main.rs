@@ -25,6 +25,7 @@ mod kit;
 mod lease_calls;
 mod lease_late;
 mod lease_pause;
+mod lease_race;
 mod load;
 mod model;
 mod poison;

@@ -56,7 +56,7 @@ impl Proxy {
         answer.ok()
     }
 
-    fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.0.addr()
     }
 }
