@@ -1,8 +1,7 @@
 //! A disk whose flush fails (D4): nothing is promised, the server ends and says why.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::Pid;
 use serde_json::json;
@@ -10,34 +9,7 @@ use serde_json::json;
 use crate::kit::process::longshore;
 use crate::kit::{Connection, Server, echo, eventually};
 use crate::row::Row;
-
-/// Makes every flush of a process fail, or tells why it cannot.
-fn break_flushes(pid: Pid, directory: &Path) -> Result<Child, String> {
-    let pid = pid.as_raw_nonzero().to_string();
-    let output = directory.join("trace");
-    let strace = Command::new("strace")
-        .args(["-f", "-p", &pid, "-e", "trace=fdatasync,fsync"])
-        .args(["-e", "inject=fdatasync,fsync:error=EIO", "-o"])
-        .arg(output)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let is_traced = || {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        (!status.contains("TracerPid:\t0\n")).then_some(true)
-    };
-    let is_traced = strace.map(|mut child| {
-        let ended = |child: &mut Child| child.try_wait().unwrap().map(|_| false);
-        let is_traced = eventually("the tracer is there", || is_traced().or(ended(&mut child)));
-        is_traced.then_some(child)
-    });
-    let why = match is_traced {
-        Ok(Some(child)) => return Ok(child),
-        Ok(None) => "it may not trace the server".into(),
-        Err(error) => error.to_string(),
-    };
-    Err(format!("flushes cannot be made to fail without strace: {why}"))
-}
+use crate::tracer::Tracer;
 
 #[test]
 fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
@@ -57,7 +29,7 @@ fn breaks_off_without_a_false_promise() -> Result<(), String> {
     let mut server = Server::start();
     let kept = server.submit(&echo(1));
     server.finished(kept);
-    let mut strace = break_flushes(server.pid(), server.directory())?;
+    let tracer = Tracer::flushes(server.pid(), server.directory(), "error=EIO")?;
     let headers = [("content-type", "application/json")];
     let body = echo(2).to_string();
     let answer = Connection::open(server.addr()).and_then(|mut connection| {
@@ -69,7 +41,7 @@ fn breaks_off_without_a_false_promise() -> Result<(), String> {
         assert_eq!(answer.json()["type"], "urn:longshore:problem:outcome-unknown");
     }
     assert_eq!(server.ended().code(), Some(1));
-    strace.wait().unwrap();
+    tracer.ended();
     let log = server.log();
     assert!(log.contains("cannot go on") && log.contains("disk I/O error"), "{log}");
     server.start_again();
@@ -104,8 +76,8 @@ fn demonstration_ends_with_an_error() -> Result<(), String> {
     let addr = serving.split("http://").nth(1).unwrap().split(' ').next().unwrap();
     let listed = lines.find(|line| line.contains(" list --url ")).unwrap();
     assert!(listed.contains(env!("CARGO_BIN_EXE_longshore")), "{listed}");
-    let traced = break_flushes(Pid::from_child(&demo), directory.path());
-    let mut strace = traced.inspect_err(|_| {
+    let tracer = Tracer::flushes(Pid::from_child(&demo), directory.path(), "error=EIO");
+    let tracer = tracer.inspect_err(|_| {
         demo.kill().unwrap();
         demo.wait().unwrap();
     })?;
@@ -114,6 +86,6 @@ fn demonstration_ends_with_an_error() -> Result<(), String> {
     let _ = connection.request("POST", "/v1/jobs", &headers, echo(1).to_string().as_bytes());
     let status = eventually("the demonstration ends", || demo.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
-    strace.wait().unwrap();
+    tracer.ended();
     Ok(())
 }

@@ -30,8 +30,8 @@ pub(crate) struct Figures {
     longest: Duration,
 }
 
-/// Breaks the server `times` times with `blow`, which also starts it again, and tells what clients
-/// saw.
+/// Breaks the server `times` times with `blow`, starts it again each time and looks at its
+/// database, and tells what clients saw.
 pub(crate) fn besiege(
     server: &mut Server,
     times: u32,
@@ -45,12 +45,16 @@ pub(crate) fn besiege(
         load.fault("blow");
         let began = Instant::now();
         blow(server);
+        server.start_again();
         load.moved(server.addr());
         assert_eq!(server.get("/readyz").status, 200);
         figures.longest = figures.longest.max(began.elapsed());
+        assert_eq!(damage(server.database()), [""; 0]);
     }
     let seen = load.end(server);
     figures.add(&seen);
+    server.kill();
+    assert_eq!(damage(server.database()), [""; 0]);
     seen
 }
 
@@ -81,7 +85,7 @@ pub(crate) fn violations(seen: &Seen) -> Vec<Violation> {
 }
 
 /// What SQLite finds wrong with a database.
-pub(crate) fn damage(database: &Path) -> Vec<String> {
+fn damage(database: &Path) -> Vec<String> {
     let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
     let check = "SELECT integrity_check FROM pragma_integrity_check";
     let found: Vec<String> =
