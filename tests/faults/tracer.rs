@@ -16,8 +16,27 @@ impl Tracer {
     /// Makes every `fdatasync` and `fsync` of a process end as `how` says, such as `error=EIO`; or
     /// tells why it cannot. `directory` is for what is traced.
     pub(crate) fn flushes(pid: Pid, directory: &Path, how: &str) -> Result<Self, String> {
+        Self::attach(pid, directory, how, &mut Command::new("strace"))
+    }
+
+    /// The same for the flushes of one file.
+    pub(crate) fn flushes_of(
+        file: &Path,
+        pid: Pid,
+        directory: &Path,
+        how: &str,
+    ) -> Result<Self, String> {
+        Self::attach(pid, directory, how, Command::new("strace").arg("-P").arg(file))
+    }
+
+    fn attach(
+        pid: Pid,
+        directory: &Path,
+        how: &str,
+        command: &mut Command,
+    ) -> Result<Self, String> {
         let pid = pid.as_raw_nonzero().to_string();
-        let strace = Command::new("strace")
+        let strace = command
             .args(["-f", "-p", &pid, "-e", "trace=fdatasync,fsync"])
             .args(["-e", &format!("inject=fdatasync,fsync:{how}"), "-o"])
             .arg(directory.join("trace"))
