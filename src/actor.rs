@@ -18,10 +18,12 @@
 
 pub(crate) mod announcer;
 pub(crate) mod blocking;
+pub(crate) mod callers;
 pub(crate) mod dispatcher;
 pub(crate) mod keeper;
 pub(crate) mod message;
 pub(crate) mod reader;
+mod reply;
 pub(crate) mod vital;
 pub(crate) mod worker;
 pub(crate) mod writer;

@@ -41,6 +41,8 @@ pub struct Config {
     pub retention: Span,
     /// How many workers each lane has.
     pub lanes: Lanes,
+    /// Kinds that only remote workers run.
+    pub remote_kinds: Vec<String>,
     /// The bounds of requests, queues and results.
     pub limits: Limits,
     /// What holds for a job that does not say otherwise.
@@ -68,6 +70,7 @@ impl Default for Config {
             shutdown_grace: Span::from_secs(25),
             retention: Span::from_secs(7 * 24 * 3600),
             lanes: Lanes::default(),
+            remote_kinds: Vec::new(),
             limits: Limits::default(),
             jobs: JobDefaults::default(),
             queue_defaults: QueueSettings::default(),
@@ -104,6 +107,12 @@ impl Config {
             if host.is_empty() || *host != host.to_ascii_lowercase() || host.contains([':', '/']) {
                 let why = "is a name in small letters, without scheme and port";
                 problems.push(Problem::new(format!("/hosts/{index}"), why));
+            }
+        }
+        for (index, kind) in self.remote_kinds.iter().enumerate() {
+            if !is_name(kind) {
+                let why = crate::job::queue::NotAName;
+                problems.push(Problem::new(format!("/remote_kinds/{index}"), why));
             }
         }
         if self.lease < MIN_LEASE || self.lease > Span::from_secs(24 * 3600) {

@@ -7,6 +7,8 @@ mod guard;
 mod health;
 mod jobs;
 mod key;
+mod leases;
+mod many;
 mod prefer;
 mod problem;
 mod query;
@@ -50,6 +52,9 @@ pub fn routes(config: &mut ServiceConfig) {
                 .service(batches::all())
                 .service(batches::one())
                 .service(batches::cancel())
+                .service(leases::all())
+                .service(leases::many())
+                .service(leases::one())
                 .service(queues::all())
                 .service(queues::one()),
         )

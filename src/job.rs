@@ -7,6 +7,7 @@ pub mod outcome;
 pub mod payload;
 pub mod problem;
 pub mod queue;
+pub mod remote;
 pub mod retry;
 pub mod roster;
 mod starts;
@@ -101,6 +102,12 @@ pub struct Job {
     pub run_at: Timestamp,
     /// When its latest attempt began.
     pub started_at: Option<Timestamp>,
+    /// When its lease runs out unless it is renewed, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_expires_at: Option<Timestamp>,
+    /// What the remote worker calls itself that holds its lease, or held the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// When it became final.
     pub finished_at: Option<Timestamp>,
     /// When it is called off if it has not started.
@@ -132,6 +139,14 @@ pub struct Job {
     pub tags: Vec<String>,
     /// Its batch, if it is in one.
     pub batch: Option<BatchId>,
+}
+
+impl Progress {
+    /// Progress with its text cut to what the database takes; one that is empty is none.
+    pub fn new(percent: f64, message: impl Into<String>) -> Self {
+        let message = outcome::cut(message.into(), JobError::MAX_MESSAGE_LEN);
+        Self { percent, message: Some(message).filter(|message| !message.is_empty()) }
+    }
 }
 
 impl Job {

@@ -21,7 +21,9 @@ mod builder;
 mod error;
 mod handle;
 mod join;
+mod lease;
 mod submit;
+mod wait;
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -32,6 +34,7 @@ use tokio::sync::oneshot;
 pub use builder::{Builder, StartError};
 pub use error::Error;
 pub use handle::{Handle, Keyed, MAX_WAIT};
+pub use lease::Acted;
 
 use crate::actor::dispatcher::Dispatcher;
 use crate::actor::message::{Drain, StopAll, TellWhenIdle};

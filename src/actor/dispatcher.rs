@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::oneshot;
 
 use crate::actor::message::{
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
-use crate::store::{MOVE_AT_ONCE, Renew, RescueScope, Write};
+use crate::store::{Answer, MOVE_AT_ONCE, Renew, RescueScope, Write};
 
 struct Running {
     lane: Lane,
@@ -102,19 +102,34 @@ impl Dispatcher {
     /// Extends the leases of all that runs when a third of them is over, and has those that have run
     /// out by now taken back. In this order, and by the time of this look: so a pause of the whole
     /// process, or a disk that is full for long, loses no running job.
-    fn keep_leases(&mut self) {
+    fn keep_leases(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         if now.since(self.renewed_at) >= self.lease.duration() / 3 {
             self.renewed_at = now;
             let leases = self.running.keys().copied().collect();
-            self.write(Write::Renew(Renew { leases, lease: self.lease }));
+            let renew = Renew { leases, lease: self.lease, progress: None };
+            self.commit(Write::Renew(renew), Reply::Nobody);
         }
-        let scope = RescueScope::Expired { by: now };
-        self.write(Write::Rescue { scope, limit: MOVE_AT_ONCE });
+        self.rescue(now, ctx);
     }
 
-    fn write(&self, write: Write) {
-        if !tell(&self.writer, Commit { write, reply: Reply::Nobody }) {
+    /// Has the leases taken back that had run out `by` then, portion by portion.
+    fn rescue(&self, by: Timestamp, ctx: &mut Context<Self>) {
+        let scope = RescueScope::Expired { by };
+        let (tell_back, answer) = oneshot::channel();
+        let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
+        self.commit(Write::Rescue { scope, limit: MOVE_AT_ONCE }, reply);
+        ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| {
+            if let Ok(Ok(Answer::Moved(moved))) = answer
+                && moved.count >= MOVE_AT_ONCE as usize
+            {
+                dispatcher.rescue(by, ctx);
+            }
+        }));
+    }
+
+    fn commit(&self, write: Write, reply: Reply) {
+        if !tell(&self.writer, Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }
     }
@@ -139,8 +154,8 @@ impl Handler<Dispatch> for Dispatcher {
 impl Handler<KeepLeases> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, _: KeepLeases, _: &mut Self::Context) {
-        self.keep_leases();
+    fn handle(&mut self, _: KeepLeases, ctx: &mut Self::Context) {
+        self.keep_leases(ctx);
     }
 }
 

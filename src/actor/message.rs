@@ -10,7 +10,8 @@ use crate::executor::StopReason;
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{Queue, QueueName};
-use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
+use crate::job::roster::{Poll, PollId};
+use crate::job::{BatchId, Job, JobId, Lane, Span, Timestamp};
 use crate::store::{Answer, Checkpoint, JobFilter, JobPage, Prunable, Refusal, StoreError, Write};
 
 /// Why a write was not done.
@@ -59,6 +60,28 @@ pub(crate) struct Begin {
     pub(crate) announcer: Addr<Announcer>,
     pub(crate) keeper: Addr<Keeper>,
 }
+
+/// To the Writer: a remote worker waits for jobs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Join {
+    pub(crate) poll: Poll,
+    /// Whether it waits until there is something; else it is told at once that there is nothing.
+    pub(crate) is_patient: bool,
+    /// How long its leases last.
+    pub(crate) lease: Span,
+    /// What it calls itself.
+    pub(crate) worker: Option<String>,
+    pub(crate) tell: oneshot::Sender<Polled>,
+}
+
+/// What a remote worker got: nothing where there was nothing.
+pub(crate) type Polled = Result<Vec<LeasedJob>, WriteError>;
+
+/// To the Writer: a remote worker no longer waits.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave(pub(crate) PollId);
 
 /// The Writer to itself: commit what has come so far.
 #[derive(Message)]

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
+use crate::actor::callers::Callers;
 use crate::actor::message::{
-    Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Reply, WriteError, Written,
+    Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
 };
 use crate::actor::vital::Vital;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
-use crate::job::roster::{Order, Roster};
+use crate::job::roster::{Order, PollId, Roster};
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::{Answer, Change, Committed, LeaseRequest, StoreError, Write, WriteStore};
 
@@ -28,6 +29,7 @@ pub(crate) struct Writer {
     clock: Clock,
     lease: Span,
     pending: Vec<Commit>,
+    callers: Callers,
     is_flush_due: bool,
     /// The end: whether the last transaction was written is not known.
     has_failed: bool,
@@ -55,6 +57,7 @@ impl Writer {
             clock,
             lease,
             pending: Vec::new(),
+            callers: Callers::default(),
             is_flush_due: false,
             has_failed: false,
             peers: None,
@@ -78,24 +81,29 @@ impl Writer {
         self.note_before(&writes, &replies);
         let orders = if self.peers.is_some() { self.roster.plan(now) } else { Vec::new() };
         if writes.is_empty() && orders.is_empty() {
+            self.send_away(now);
             return self.wake_for_rates(now, ctx);
         }
-        let lease = self.lease;
-        let leases = orders.iter().map(|order| LeaseRequest { order: order.clone(), lease });
-        writes.extend(leases.map(Write::Lease));
+        writes.extend(orders.iter().map(|order| Write::Lease(self.request(order))));
         match self.store.commit(&writes, now) {
             Ok(committed) => {
                 self.deliver(committed, replies, &orders, now);
-                if !self.roster.plan(now).is_empty() {
+                self.send_away(now);
+                if !self.pending.is_empty() || !self.roster.plan(now).is_empty() {
                     self.flush_soon(ctx);
                 }
                 self.wake_for_rates(now, ctx);
             }
-            Err(error) => match nothing_written(&error) {
+            Err(error) => match WriteError::where_nothing_was_written(&error) {
                 Some(told) => self.keep_for_later(writes, replies, (&error, told), ctx),
                 None => self.give_up(replies, &error),
             },
         }
+    }
+
+    fn request(&self, order: &Order) -> LeaseRequest {
+        let own = || LeaseRequest { order: order.clone(), lease: self.lease, worker: None };
+        self.callers.request(order).unwrap_or_else(own)
     }
 
     fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
@@ -137,7 +145,7 @@ impl Writer {
             if let Ok(Answer::Cancelled { running, .. }) = &answer {
                 dispatch.cancelled.extend(running);
             }
-            answer_one(reply, answer.map_err(WriteError::from), &mut dispatch);
+            reply.answer(answer.map_err(WriteError::from), &mut dispatch);
         }
         for (order, answer) in orders.iter().zip(answers) {
             let mut jobs = match answer {
@@ -146,9 +154,34 @@ impl Writer {
                 _ => Vec::new(),
             };
             self.roster.leased(order, u32::try_from(jobs.len()).unwrap_or(u32::MAX), now);
-            dispatch.leased.append(&mut jobs);
+            match order.poll {
+                Some(poll) => self.callers.bring(poll, jobs),
+                None => dispatch.leased.append(&mut jobs),
+            }
         }
+        self.hand_over();
         self.tell_peers(dispatch, &changes, ended_batches);
+    }
+
+    /// Gives remote workers what was leased for them. What finds nobody any more goes back.
+    fn hand_over(&mut self) {
+        let (served, orphans) = self.callers.hand_over();
+        self.part_from(&served);
+        let back = orphans.map(|write| Commit { write, reply: Reply::Nobody });
+        self.pending.extend(back);
+    }
+
+    /// Tells remote workers that do not want to wait that there is nothing.
+    fn send_away(&mut self, now: Timestamp) {
+        let roster = &self.roster;
+        let gone = self.callers.send_away(|poll| !roster.may_serve(poll, now));
+        self.part_from(&gone);
+    }
+
+    fn part_from(&mut self, gone: &[PollId]) {
+        for poll in gone {
+            self.roster.leave(*poll);
+        }
     }
 
     fn note_changes(&mut self, changes: &[Change]) {
@@ -201,6 +234,8 @@ impl Writer {
         if self.retry.is_none() {
             tracing::error!(%error, "nothing can be written: submissions are refused until that passes");
         }
+        let gone = self.callers.tell_all(&Err(told.clone()));
+        self.part_from(&gone);
         let has_submissions = writes.iter().any(|write| matches!(write, Write::Submit(_)));
         for (write, reply) in writes.into_iter().zip(replies) {
             let is_dear = has_submissions && !matches!(write, Write::Submit(_));
@@ -228,7 +263,8 @@ impl Writer {
 
     fn give_up(&mut self, replies: Vec<Reply>, error: &StoreError) {
         self.has_failed = true;
-        replies.into_iter().for_each(refuse);
+        replies.into_iter().for_each(Reply::refuse);
+        self.callers.tell_all(&Err(WriteError::Unknown));
         self.vital.raise(&error.to_string());
     }
 
@@ -251,42 +287,6 @@ impl Writer {
     }
 }
 
-/// What callers are told of an error that left nothing written; none where that is not known.
-fn nothing_written(error: &StoreError) -> Option<WriteError> {
-    match error {
-        StoreError::Full(_) => Some(WriteError::Full),
-        StoreError::Busy(_) => Some(WriteError::Busy),
-        StoreError::Unknown(_) | StoreError::Unreadable(_) | StoreError::Corrupt(_) => None,
-    }
-}
-
-fn answer_one(reply: Reply, answer: Written, dispatch: &mut Dispatch) {
-    match reply {
-        Reply::Caller { tell, permits } => {
-            drop(permits);
-            // The caller may have gone away; what it asked for is done all the same.
-            let _ = tell.send(answer);
-        }
-        Reply::Worker { lease, .. } => {
-            if let Err(error) = answer {
-                tracing::warn!(job = %lease.job, %error, "the outcome of an attempt was not taken");
-            }
-            dispatch.ended.push(lease);
-        }
-        Reply::Nobody => {
-            if let Err(error) = answer {
-                tracing::debug!(%error, "a write was refused");
-            }
-        }
-    }
-}
-
-fn refuse(reply: Reply) {
-    if let Reply::Caller { tell, .. } = reply {
-        let _ = tell.send(Err(WriteError::Unknown));
-    }
-}
-
 impl Actor for Writer {
     type Context = Context<Self>;
 
@@ -300,7 +300,7 @@ impl Handler<Commit> for Writer {
 
     fn handle(&mut self, commit: Commit, ctx: &mut Self::Context) {
         if self.has_failed {
-            return refuse(commit.reply);
+            return commit.reply.refuse();
         }
         self.pending.push(commit);
         self.flush_soon(ctx);
@@ -332,7 +332,33 @@ impl Handler<Drain> for Writer {
 
     fn handle(&mut self, Drain(tell): Drain, _: &mut Self::Context) {
         self.roster.drain();
+        self.callers.tell_all(&Ok(Vec::new()));
         // Who drains may have been told to end at once meanwhile.
         let _ = tell.send(());
+    }
+}
+
+impl Handler<Join> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
+        let poll = self.callers.join(join);
+        self.roster.join(poll);
+        if self.has_failed {
+            self.callers.tell_all(&Err(WriteError::Unknown));
+        } else if self.roster.is_draining() {
+            self.callers.tell_all(&Ok(Vec::new()));
+        } else {
+            self.flush_soon(ctx);
+        }
+    }
+}
+
+impl Handler<Leave> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, Leave(poll): Leave, _: &mut Self::Context) {
+        self.callers.leave(poll);
+        self.roster.leave(poll);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::job::lease::LeasedJob;
-use crate::job::outcome::{JobError, Outcome, cut};
+use crate::job::outcome::Outcome;
 use crate::job::{JobId, Progress, Span};
 
 /// Why an attempt is to stop.
@@ -26,10 +26,7 @@ impl StopReason {
         match self {
             Self::Cancelled => Outcome::Cancelled,
             Self::Shutdown => Outcome::Released,
-            Self::Timeout => {
-                let message = format!("the attempt took longer than {}", Span::new(timeout));
-                Outcome::retryable("timeout", message)
-            }
+            Self::Timeout => Outcome::timed_out(Span::new(timeout)),
         }
     }
 }
@@ -153,9 +150,7 @@ impl Context {
     /// message is cut.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
-        let message = cut(message.into(), JobError::MAX_MESSAGE_LEN);
-        let message = Some(message).filter(|message| !message.is_empty());
-        self.0.progress.send_replace(Some(Progress { percent, message }));
+        self.0.progress.send_replace(Some(Progress::new(percent, message)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every kind that this server runs.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -43,6 +43,8 @@ pub enum RegistryError {
 /// Every kind that this server runs.
 pub struct Registry {
     kinds: BTreeMap<String, Executor>,
+    /// Kinds that only remote workers run.
+    remote: BTreeSet<String>,
     max_result_bytes: usize,
 }
 
@@ -59,8 +61,13 @@ impl Registry {
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
         ];
-        let kinds = executors.into_iter().map(|(kind, executor)| (kind.to_owned(), executor));
-        Ok(Self { kinds: kinds.collect(), max_result_bytes: config.limits.max_result_bytes })
+        let kinds: BTreeMap<_, _> =
+            executors.map(|(kind, executor)| (kind.into(), executor)).into();
+        let remote: BTreeSet<String> = config.remote_kinds.iter().cloned().collect();
+        if let Some(kind) = remote.iter().find(|kind| kinds.contains_key(*kind)) {
+            return Err(RegistryError::Taken { kind: kind.clone() });
+        }
+        Ok(Self { kinds, remote, max_result_bytes: config.limits.max_result_bytes })
     }
 
     /// Adds a kind that `handler` runs.
@@ -76,6 +83,9 @@ impl Registry {
         if !is_name(&kind) {
             return Err(RegistryError::BadName { kind });
         }
+        if self.remote.contains(&kind) {
+            return Err(RegistryError::Taken { kind });
+        }
         match self.kinds.entry(kind) {
             Entry::Occupied(entry) => Err(RegistryError::Taken { kind: entry.key().clone() }),
             Entry::Vacant(entry) => {
@@ -88,14 +98,45 @@ impl Registry {
         }
     }
 
-    /// The pool that runs a kind; none where the kind is not known.
-    pub fn lane_of(&self, kind: &str) -> Option<Lane> {
-        self.kinds.get(kind).map(Executor::lane)
+    /// The pool that runs jobs of `kind`, where `asked` is what the submission says of it.
+    ///
+    /// # Errors
+    /// Where the kind is not known, or runs in another lane.
+    pub fn lane_of(&self, kind: &str, asked: Option<Lane>) -> Result<Lane, Problem> {
+        if asked == Some(Lane::Remote) {
+            let problem = || Problem::new("/kind", NotAName);
+            return if is_name(kind) { Ok(Lane::Remote) } else { Err(problem()) };
+        }
+        let own = match self.kinds.get(kind) {
+            Some(executor) => executor.lane(),
+            None if self.remote.contains(kind) => Lane::Remote,
+            None => return Err(self.unknown_kind()),
+        };
+        match asked {
+            Some(asked) if asked != own => {
+                let why = format!(
+                    "jobs of kind {kind} run in the lane {own}; say that, remote, or nothing"
+                );
+                Err(Problem::new("/lane", why))
+            }
+            _ => Ok(own),
+        }
     }
 
-    /// The names of all kinds, sorted.
+    fn unknown_kind(&self) -> Problem {
+        let known = self.kinds().join(", ");
+        let why = format!(
+            "no kind that is run here; there is {known}; \
+             one that only workers of your own run needs \"lane\": \"remote\""
+        );
+        Problem::new("/kind", why)
+    }
+
+    /// The names of all kinds, sorted: those that run here and those for remote workers.
     pub fn kinds(&self) -> Vec<String> {
-        self.kinds.keys().cloned().collect()
+        let mut kinds: Vec<String> = self.kinds.keys().chain(&self.remote).cloned().collect();
+        kinds.sort_unstable();
+        kinds
     }
 
     /// What is wrong with a payload of `kind`, each with its place inside the payload.

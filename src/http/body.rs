@@ -11,8 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::http::problem::Rejection;
-use crate::job::Submission;
-use crate::job::problem::{Problem, parse_json};
+use crate::job::problem::parse_json;
 use crate::server::Handle;
 
 /// How long a client may take for the body of a request.
@@ -102,7 +101,7 @@ pub(super) fn require_json(request: &HttpRequest) -> Result<(), Rejection> {
     match form(request)? {
         Form::Json => Ok(()),
         Form::Lines => {
-            let detail = "lines are taken by POST /v1/jobs only; this takes application/json";
+            let detail = "lines are not taken here; this takes application/json";
             Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail))
         }
     }
@@ -113,54 +112,11 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     parse_json(body).map_err(|problem| Rejection::invalid(status_of(body), vec![problem]))
 }
 
-fn status_of(body: &[u8]) -> StatusCode {
+pub(super) fn status_of(body: &[u8]) -> StatusCode {
     // As text, for what is passed over in bytes may be no UTF-8.
     let text = std::str::from_utf8(body).ok();
     match text.map(serde_json::from_str::<IgnoredAny>) {
         Some(Ok(_)) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
-    }
-}
-
-/// Reads a submission a line; blank lines are passed over. Gives the lines' numbers as well.
-pub(super) fn parse_lines(body: &[u8]) -> Result<(Vec<Submission>, Vec<usize>), Rejection> {
-    let mut submissions = Vec::new();
-    let mut numbers = Vec::new();
-    for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        match parse_json(line) {
-            Ok(submission) => submissions.push(submission),
-            Err(problem) => {
-                let problem = problem.under(&format!("/{}", submissions.len()));
-                return Err(Rejection::invalid(status_of(line), vec![at_line(problem, index + 1)]));
-            }
-        }
-        numbers.push(index + 1);
-    }
-    Ok((submissions, numbers))
-}
-
-/// Names the line beside the pointer, instead of what the reader of that line alone took for one.
-pub(super) fn at_line(problem: Problem, number: usize) -> Problem {
-    let detail = problem.detail.as_str();
-    let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
-    let column = if column.is_empty() { String::new() } else { format!(", column {column}") };
-    Problem { detail: format!("in line {number}{column}: {what}"), ..problem }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_problem_is_named_by_its_own_line() {
-        let rejection = parse_lines(b"{\"kind\": \"echo\"}\n\n{\"kind\": 1}\n").unwrap_err();
-        assert!(
-            rejection.to_string().starts_with("/1/kind: in line 3, column 10: "),
-            "{rejection}"
-        );
-        assert!(!rejection.to_string().contains("line 1"), "{rejection}");
     }
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::http::answer::{Answered, accepted, ok, resource};
 use crate::http::body::{self, Form};
 use crate::http::key;
+use crate::http::many::Many;
 use crate::http::prefer::{self, Wait};
 use crate::http::problem::Rejection;
 use crate::http::query::{self, NoQuery};
 use crate::job::{Job, JobId, Submission};
-use crate::server::{Error, Handle, Keyed};
+use crate::server::{Error, Handle};
 use crate::store::IdempotencyKey;
 
 pub(super) fn all() -> Resource {
@@ -48,18 +49,11 @@ async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) ->
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let key = key::of(&request, &body)?;
-    match form {
-        Form::Lines => {
-            no_wait_for_many(wait)?;
-            submit_lines(&handle, &body, key).await
-        }
-        Form::Json if body.trim_ascii_start().first() == Some(&b'[') => {
-            no_wait_for_many(wait)?;
-            let submissions = body::parse(&body)?;
-            many(handle.submit_many(submissions, key).await?)
-        }
-        Form::Json => submit_one(&handle, body::parse(&body)?, key, wait).await,
+    if form == Form::Json && body.trim_ascii_start().first() != Some(&b'[') {
+        return submit_one(&handle, body::parse(&body)?, key, wait).await;
     }
+    no_wait_for_many(wait)?;
+    submit_many(&handle, Many::read(form, &body)?, key).await
 }
 
 fn no_wait_for_many(wait: Wait) -> Result<(), Rejection> {
@@ -93,25 +87,15 @@ async fn submit_one(
     Ok(accepted(Some(format!("/v1/jobs/{}", job.id)), &job))
 }
 
-async fn submit_lines(handle: &Handle, body: &[u8], key: Option<IdempotencyKey>) -> Answered {
-    let (submissions, lines) = body::parse_lines(body)?;
-    match handle.submit_many(submissions, key).await {
-        Err(Error::Invalid(problems)) => {
-            let named = problems.into_iter().map(|problem| {
-                let index = problem.pointer.split('/').nth(1).and_then(|step| step.parse().ok());
-                match index.and_then(|index: usize| lines.get(index)) {
-                    Some(number) => body::at_line(problem, *number),
-                    None => problem,
-                }
-            });
-            Err(Error::Invalid(named.collect()).into())
-        }
-        submitted => many(submitted?),
+async fn submit_many(
+    handle: &Handle,
+    Many { values, lines }: Many<Submission>,
+    key: Option<IdempotencyKey>,
+) -> Answered {
+    match handle.submit_many(values, key).await {
+        Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.named(problems)).into()),
+        submitted => Ok(accepted(None, &Jobs { jobs: submitted?.value })),
     }
-}
-
-fn many(submitted: Keyed<Vec<Job>>) -> Answered {
-    Ok(accepted(None, &Jobs { jobs: submitted.value }))
 }
 
 async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {

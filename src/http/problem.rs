@@ -38,7 +38,24 @@ struct Details<'a> {
     errors: &'a [Problem],
 }
 
+/// Why one thing among many was refused.
+#[derive(Serialize)]
+pub(super) struct Refused {
+    #[serde(rename = "type")]
+    kind: String,
+    detail: String,
+}
+
 impl Rejection {
+    /// The status and the reason, for an answer that tells of many things.
+    pub(super) fn refused(self) -> (u16, Refused) {
+        (self.status.as_u16(), Refused { kind: self.urn(), detail: self.detail })
+    }
+
+    fn urn(&self) -> String {
+        format!("urn:longshore:problem:{}", self.kind)
+    }
+
     pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string();
         Self { status, kind, detail, errors: Vec::new(), retry_after_secs: None, allow: None }
@@ -95,6 +112,8 @@ impl From<Error> for Rejection {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", detail)
                     .retry_after(RETRY_FULL_SECS)
             }
+            Error::Draining => Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", detail)
+                .retry_after(RETRY_OVERLOAD_SECS),
             Error::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopped", detail)
                 .retry_after(RETRY_OVERLOAD_SECS),
             Error::Unknown => {
@@ -118,7 +137,7 @@ impl ResponseError for Rejection {
 
     fn error_response(&self) -> HttpResponse {
         let details = Details {
-            kind: format!("urn:longshore:problem:{}", self.kind),
+            kind: self.urn(),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,

@@ -32,6 +32,8 @@ pub struct LeasedJob {
     pub lease: Lease,
     /// When the lease runs out unless it is renewed.
     pub lease_expires_at: Timestamp,
+    /// When the attempt began.
+    pub started_at: Timestamp,
     /// Which executor or handler runs it.
     pub kind: String,
     /// Its queue.

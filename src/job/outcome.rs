@@ -95,6 +95,8 @@ pub enum Outcome {
     },
     /// It was given back unfinished, as at a shutdown; the attempt does not count.
     Released,
+    /// It was given back before anything of it was done; the attempt does not count.
+    NotBegun,
     /// It was stopped because the job was cancelled.
     Cancelled,
     /// Nobody knows: its lease ran out or its process died. The attempt counts.
@@ -105,6 +107,11 @@ impl Outcome {
     /// A failure that another attempt may mend.
     pub fn retryable(code: &str, message: impl fmt::Display) -> Self {
         Self::Failed { error: JobError::new(code, message), retryable: true, retry_in: None }
+    }
+
+    /// An attempt that took longer than it may.
+    pub fn timed_out(timeout: Span) -> Self {
+        Self::retryable("timeout", format!("the attempt took longer than {timeout}"))
     }
 
     /// A failure that no further attempt would mend.
@@ -184,8 +191,10 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
             let error = JobError::new(OUTCOME_UNKNOWN, message);
             Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
         }
-        Outcome::Released | Outcome::Lost(_) if held.cancel_requested => cancelled(),
-        Outcome::Released => Settlement {
+        Outcome::Released | Outcome::NotBegun | Outcome::Lost(_) if held.cancel_requested => {
+            cancelled()
+        }
+        Outcome::Released | Outcome::NotBegun => Settlement {
             attempt: held.attempt.saturating_sub(1),
             run_at: Some(now),
             ..settled(State::Queued, None)

@@ -1,20 +1,28 @@
 //! Who runs next: idle workers shared between the queues that have work.
 //!
-//! The roster knows how many workers of each lane are idle, and of each queue its limits, how much
-//! of it runs and whether it may have queued jobs. From that it makes lease orders. It holds no
-//! jobs: what is not leased costs it nothing, however much waits in the table.
+//! The roster knows how many workers of each lane are idle, which remote workers wait, and of each
+//! queue its limits, how much of it runs and whether it may have queued jobs. From that it makes
+//! lease orders. It holds no jobs: what is not leased costs it nothing, however much waits in the
+//! table.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+mod plan;
+mod polls;
+mod turns;
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::job::lane::Lane;
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::starts::Starts;
 use crate::job::time::Timestamp;
+use plan::Plan;
+use polls::Polls;
+pub use polls::{Filter, Poll, PollId};
+use turns::Turns;
 
-/// How many leases of a lane are ordered at once. What is left over is ordered in the transaction that
-/// follows: a short one lets others in sooner, and workers run while the next is written.
-const MAX_AT_ONCE: u32 = 256;
+/// The most jobs that one remote worker may ask for, and that are ordered for all of them at once.
+pub const MAX_POLLED: u32 = 1_000;
 
 /// A wish for leases: up to `limit` jobs of one queue in one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +31,18 @@ pub struct Order {
     pub queue: QueueName,
     /// For which pool.
     pub lane: Lane,
+    /// Only of these kinds, each once; all if none. Of the remote lane only.
+    pub kinds: Option<Arc<[String]>>,
     /// How many at most.
     pub limit: u32,
+    /// For which remote worker; none for those of this process.
+    pub poll: Option<PollId>,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
     settings: QueueSettings,
     running: [u32; Lane::COUNT],
-    is_ready: [bool; Lane::COUNT],
     starts: Starts,
 }
 
@@ -65,8 +76,9 @@ impl Entry {
 pub struct Roster {
     idle: [u32; Lane::COUNT],
     queues: HashMap<QueueName, Entry>,
-    /// The queues that may have queued jobs, by lane, those served last at the end.
-    turns: [VecDeque<QueueName>; Lane::COUNT],
+    /// The queues that may have queued jobs, by lane.
+    turns: [Turns; Lane::COUNT],
+    polls: Polls,
     rules: QueueRules,
     is_draining: bool,
 }
@@ -78,6 +90,7 @@ impl Roster {
             idle: workers,
             queues: HashMap::new(),
             turns: Default::default(),
+            polls: Polls::default(),
             rules,
             is_draining: false,
         };
@@ -109,9 +122,10 @@ impl Roster {
         if !self.queues.contains_key(queue) && self.queues.len() >= self.rules.max_queues {
             return;
         }
-        let entry = self.entry(queue);
-        if !std::mem::replace(&mut entry.is_ready[lane.index()], true) {
-            self.turns[lane.index()].push_back(queue.clone());
+        self.entry(queue);
+        self.turns[lane.index()].add(queue);
+        if lane == Lane::Remote {
+            self.polls.mark_ready(queue);
         }
     }
 
@@ -145,9 +159,34 @@ impl Roster {
         *running = running.saturating_add_signed(delta);
     }
 
+    /// Adds a remote worker to those who wait.
+    pub fn join(&mut self, poll: Poll) {
+        self.polls.join(poll, self.turns[Lane::Remote.index()].iter());
+    }
+
+    /// Takes a remote worker away, who was served or has gone.
+    pub fn leave(&mut self, poll: PollId) {
+        self.polls.leave(poll);
+    }
+
+    /// Whether there may be something for a remote worker that waits.
+    pub fn may_serve(&self, poll: PollId, now: Timestamp) -> bool {
+        let Some(pool) = self.polls.pool_of(poll) else { return false };
+        !self.is_draining && pool.turns.iter().any(|queue| self.allowance(queue, now) > 0)
+    }
+
+    fn allowance(&self, queue: &QueueName, now: Timestamp) -> u32 {
+        self.queues.get(queue).map_or(0, |entry| entry.allowance(now))
+    }
+
     /// Stops leasing for good.
     pub fn drain(&mut self) {
         self.is_draining = true;
+    }
+
+    /// Whether it leases nothing any more.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining
     }
 
     /// The leases to ask for at `now`.
@@ -155,84 +194,26 @@ impl Roster {
     /// Each idle worker goes to the ready queue that runs least in its lane, so that a backlog in
     /// one never starves another; among equals, to the one served longest ago.
     pub fn plan(&self, now: Timestamp) -> Vec<Order> {
-        let mut orders = Vec::new();
-        if self.is_draining {
-            return orders;
-        }
-        let mut promised: HashMap<&QueueName, u32> = HashMap::new();
-        for lane in Lane::LOCAL {
-            if self.idle[lane.index()] > 0 && !self.turns[lane.index()].is_empty() {
-                self.plan_lane(lane, now, &mut promised, &mut orders);
-            }
-        }
-        orders
-    }
-
-    fn plan_lane<'a>(
-        &'a self,
-        lane: Lane,
-        now: Timestamp,
-        promised: &mut HashMap<&'a QueueName, u32>,
-        orders: &mut Vec<Order>,
-    ) {
-        struct Candidate<'a> {
-            queue: &'a QueueName,
-            allowance: u32,
-            granted: u32,
-        }
-        let mut candidates = Vec::new();
-        let mut next = BinaryHeap::new();
-        for queue in &self.turns[lane.index()] {
-            let Some(entry) = self.queues.get(queue) else { continue };
-            let taken = promised.get(queue).copied().unwrap_or(0);
-            let allowance = entry.allowance(now).saturating_sub(taken);
-            if allowance > 0 {
-                next.push(Reverse((entry.running[lane.index()], candidates.len())));
-                candidates.push(Candidate { queue, allowance, granted: 0 });
-            }
-        }
-        let mut idle = self.idle[lane.index()].min(MAX_AT_ONCE);
-        if let [only] = candidates.as_mut_slice() {
-            only.granted = idle.min(only.allowance);
-            idle = 0;
-        }
-        while idle > 0 {
-            let Some(Reverse((running, place))) = next.pop() else { break };
-            let candidate = &mut candidates[place];
-            candidate.granted += 1;
-            idle -= 1;
-            if candidate.granted < candidate.allowance {
-                next.push(Reverse((running + 1, place)));
-            }
-        }
-        for Candidate { queue, granted, .. } in candidates {
-            if granted > 0 {
-                *promised.entry(queue).or_default() += granted;
-                orders.push(Order { queue: queue.clone(), lane, limit: granted });
-            }
-        }
+        if self.is_draining { Vec::new() } else { Plan::of(self, now) }
     }
 
     /// Notes what an order brought: `started` jobs now run. Fewer than asked means that the queue
-    /// is empty in that lane.
+    /// is empty in that lane, or has nothing of those kinds.
     pub fn leased(&mut self, order: &Order, started: u32, now: Timestamp) {
         let lane = order.lane.index();
-        self.idle[lane] = self.idle[lane].saturating_sub(started);
+        let is_empty = started < order.limit;
         let entry = self.entry(&order.queue);
-        entry.running[lane] += started;
         if let (Some(rate), true) = (entry.settings.rate, started > 0) {
             entry.starts.add(started, rate, now);
         }
-        let is_empty = started < order.limit;
-        if is_empty {
-            entry.is_ready[lane] = false;
+        if let Some(poll) = order.poll {
+            // How many run with remote workers is told by the jobs that moved.
+            self.polls.served(poll, &order.queue, is_empty);
+        } else {
+            entry.running[lane] += started;
+            self.idle[lane] = self.idle[lane].saturating_sub(started);
         }
-        if let Some(place) = self.turns[lane].iter().position(|queue| *queue == order.queue)
-            && let Some(queue) = self.turns[lane].remove(place)
-            && !is_empty
-        {
-            self.turns[lane].push_back(queue);
-        }
+        self.turns[lane].served(&order.queue, is_empty && order.kinds.is_none());
     }
 
     /// When to plan again though nothing else happens: when the first rate limit that holds back a
@@ -247,8 +228,10 @@ impl Roster {
             let held = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
             if held { entry.starts.frees_at(rate, now) } else { None }
         };
-        let local = Lane::LOCAL.into_iter().flat_map(|lane| &self.turns[lane.index()]);
-        local.filter_map(held_back).min()
+        let local = Lane::LOCAL.into_iter().flat_map(|lane| self.turns[lane.index()].iter());
+        let pools = self.polls.in_order();
+        let remote = pools.iter().flat_map(|(_, pool)| pool.turns.iter());
+        local.chain(remote).filter_map(held_back).min()
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Submission {
     /// Its input; `null` if left out.
     #[serde(default = "Json::null")]
     pub payload: Json,
+    /// The pool that runs it: `remote` for workers of the user's own; else that of its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// Its queue, `default` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -306,6 +309,8 @@ impl NewJob {
             created_at: now,
             run_at: self.due_at(now),
             started_at: None,
+            lease_expires_at: None,
+            worker: None,
             finished_at: None,
             expires_at: self.expires_at,
             timeout: self.timeout,

@@ -29,6 +29,9 @@ pub enum Error {
     /// The database could not be read.
     #[error("the database could not be read")]
     Unreadable,
+    /// The server is about to stop and leases nothing any more; try again when it is back.
+    #[error("the server is about to stop and leases no jobs")]
+    Draining,
     /// The server has been stopped.
     #[error("the server has been stopped")]
     Stopped,

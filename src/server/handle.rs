@@ -1,7 +1,7 @@
 //! The one door to the server: bounded, typed, and the same for HTTP, pages and applications.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
@@ -9,9 +9,7 @@ use actix::{Actor, Addr, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actor::announcer::Announcer;
-use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply, Subject, Watch,
-};
+use crate::actor::message::{Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply};
 use crate::actor::reader::Reader;
 use crate::actor::tell;
 use crate::actor::writer::Writer;
@@ -238,59 +236,23 @@ impl Handle {
         self.write(Write::Delete(id), 0).await.map(drop)
     }
 
-    /// Waits until a job is final, at most `span` (and [`MAX_WAIT`]); gives it as it then stands.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] where there is no such job; [`Error::Overloaded`] where as many wait as may.
-    pub async fn wait(&self, id: JobId, span: Duration) -> Result<Job, Error> {
-        let ended = self.watch(Subject::Job(id))?;
-        // A place among those who wait is a permit to look as well: all may end at once.
-        let job = self.look_at_job(id).await?;
-        if job.state.is_final() {
-            return Ok(job);
-        }
-        let _waiting = self.until(ended, span).await;
-        self.look_at_job(id).await
+    /// A permit to be among those who wait.
+    pub(super) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.waits, 1)
     }
 
-    /// Waits until all jobs of a batch are final, at most `span` (and [`MAX_WAIT`]).
-    ///
-    /// # Errors
-    /// [`Error::Refused`] where there is no such batch; [`Error::Overloaded`] where as many wait as
-    /// may.
-    pub async fn wait_batch(&self, id: BatchId, span: Duration) -> Result<Batch, Error> {
-        let ended = self.watch(Subject::Batch(id))?;
-        let batch = self.look_at_batch(id).await?;
-        if batch.finished_at.is_some() {
-            return Ok(batch);
-        }
-        let _waiting = self.until(ended, span).await;
-        self.look_at_batch(id).await
-    }
-
-    /// A place among those who wait. Taken before the table is read, so that no end falls between.
-    fn watch(&self, subject: Subject) -> Result<Waiting, Error> {
-        let Inner { door, bounds, .. } = &*self.0;
-        let permit = try_acquire(&bounds.waits, 1)?;
-        door.waiting.fetch_add(1, Ordering::SeqCst);
-        let (tell_back, ended) = oneshot::channel();
-        let waiting = Waiting { ended, counted: Arc::clone(&door.waiting), _permit: permit };
-        if tell(&door.announcer, Watch { subject, tell: tell_back }) {
-            Ok(waiting)
-        } else {
-            Err(Error::Stopped)
-        }
-    }
-
-    async fn until(&self, mut waiting: Waiting, span: Duration) -> Waiting {
+    /// Ends when the server has been stopped: nobody is to wait in vain.
+    pub(super) async fn stopped(&self) {
         let mut phase = self.0.phase.subscribe();
-        tokio::select! {
-            _ = &mut waiting.ended => {}
-            () = tokio::time::sleep(span.min(MAX_WAIT)) => {}
-            // A server that goes down lets nobody wait in vain.
-            _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
-        }
-        waiting
+        let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
+    }
+
+    pub(super) fn writer(&self) -> &Addr<Writer> {
+        &self.0.door.writer
+    }
+
+    pub(super) fn door(&self) -> &Door {
+        &self.0.door
     }
 
     fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -307,7 +269,7 @@ impl Handle {
     }
 
     /// Whoever calls this holds a permit.
-    async fn look_at_batch(&self, id: BatchId) -> Result<Batch, Error> {
+    pub(super) async fn look_at_batch(&self, id: BatchId) -> Result<Batch, Error> {
         self.read(&self.0.door.points, GetBatch(id)).await?.ok_or_else(|| Error::no_batch(id))
     }
 
@@ -356,18 +318,5 @@ fn try_acquire(bound: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePer
     match Arc::clone(bound).try_acquire_many_owned(count) {
         Ok(permit) => Ok(permit),
         Err(_) => Err(Error::Overloaded),
-    }
-}
-
-/// A place among those who wait, given up when dropped.
-struct Waiting {
-    ended: oneshot::Receiver<()>,
-    counted: Arc<AtomicUsize>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.counted.fetch_sub(1, Ordering::SeqCst);
     }
 }

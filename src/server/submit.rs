@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::job::batch::{Batch, MAX_NAME_LEN};
 use crate::job::problem::Problem;
-use crate::job::{Job, NewJob, Submission, Timestamp};
+use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, Keyed};
 use crate::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
@@ -112,36 +112,25 @@ impl Handle {
             return Err(Error::Invalid(vec![Problem::new(prefix, why)]));
         }
         let now = self.clock().now();
-        let mut jobs = Vec::with_capacity(submissions.len());
-        let mut problems = Vec::new();
-        for (index, submission) in submissions.into_iter().enumerate() {
-            match self.check(submission, now) {
-                Ok(job) => jobs.push(job),
-                Err(found) => {
-                    let place = format!("{prefix}/{index}");
-                    problems.extend(found.into_iter().map(|problem| problem.under(&place)));
-                }
-            }
-            if problems.len() >= MAX_PROBLEMS {
-                break;
-            }
-        }
-        if problems.is_empty() { Ok(jobs.into()) } else { Err(Error::Invalid(problems)) }
+        Ok(check_each(submissions, prefix, |submission| self.check(submission, now))?.into())
     }
 
     /// Checks a submission: its kind, its payload by the kind's own rules, everything else.
     fn check(&self, submission: Submission, now: Timestamp) -> Result<NewJob, Vec<Problem>> {
-        let Some(lane) = self.registry().lane_of(&submission.kind) else {
-            let known = self.kinds().join(", ");
-            let why = format!("no kind that this server runs; it runs {known}");
-            return Err(vec![Problem::new("/kind", why)]);
-        };
+        let lane = self
+            .registry()
+            .lane_of(&submission.kind, submission.lane)
+            .map_err(|problem| vec![problem])?;
         let most = self.config().limits.max_payload_bytes;
         if submission.payload.as_str().len() > most {
             let why = format!("is larger than {most} bytes");
             return Err(vec![Problem::new("/payload", why)]);
         }
-        let of_payload = self.check_payload(&submission);
+        let of_payload = match lane {
+            // Only its worker knows what it takes.
+            Lane::Remote => Vec::new(),
+            _ => self.check_payload(&submission),
+        };
         match submission.check(lane, &self.config().jobs, now) {
             Ok(job) if of_payload.is_empty() => Ok(job),
             Ok(_) => Err(of_payload),
@@ -164,3 +153,27 @@ impl Handle {
 
 /// How many problems of one request are told.
 const MAX_PROBLEMS: usize = 100;
+
+/// Checks each of many inputs. Problems are told of all of them, their pointers under `prefix` and
+/// the number of the input.
+pub(super) fn check_each<T, C>(
+    inputs: Vec<T>,
+    prefix: &str,
+    check: impl Fn(T) -> Result<C, Vec<Problem>>,
+) -> Result<Vec<C>, Error> {
+    let mut checked = Vec::with_capacity(inputs.len());
+    let mut problems = Vec::new();
+    for (index, input) in inputs.into_iter().enumerate() {
+        match check(input) {
+            Ok(input) => checked.push(input),
+            Err(found) => {
+                let place = format!("{prefix}/{index}");
+                problems.extend(found.into_iter().map(|problem| problem.under(&place)));
+            }
+        }
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
+    }
+    if problems.is_empty() { Ok(checked) } else { Err(Error::Invalid(problems)) }
+}

@@ -104,6 +104,15 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    remote_leases (job_id) {
+        job_id -> Integer,
+        worker -> Text,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     results (job_id) {
         job_id -> Integer,
         truncated -> Integer,
@@ -128,6 +137,7 @@ diesel::joinable!(failures -> jobs (job_id));
 diesel::joinable!(jobs -> batches (batch_id));
 diesel::joinable!(jobs -> queues (queue_id));
 diesel::joinable!(queue_counts -> queues (queue_id));
+diesel::joinable!(remote_leases -> jobs (job_id));
 diesel::joinable!(results -> jobs (job_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -137,6 +147,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     queue_counts,
     queues,
+    remote_leases,
     results,
     submissions,
 );

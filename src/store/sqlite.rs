@@ -7,6 +7,7 @@ mod delete;
 mod finish;
 mod group;
 mod lease;
+mod lease_remote;
 mod list;
 mod open;
 mod queue;

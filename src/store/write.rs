@@ -54,6 +54,8 @@ pub enum Write {
         /// Only those that ended before this.
         finished_before: Timestamp,
     },
+    /// Several writes, each taken or refused by itself, with one answer for all.
+    Each(Vec<Write>),
     /// Changes a queue's settings; makes the queue if it is new.
     Configure {
         /// Which queue.
@@ -95,8 +97,10 @@ pub struct NewBatch {
 pub struct LeaseRequest {
     /// How many of which queue and lane.
     pub order: Order,
-    /// How long the leases last.
+    /// How long the leases last; with remote workers no longer than an attempt may take.
     pub lease: Span,
+    /// What the remote worker calls itself.
+    pub worker: Option<String>,
 }
 
 /// The outcome of an attempt.
@@ -113,8 +117,10 @@ pub struct Finish {
 pub struct Renew {
     /// Which.
     pub leases: Vec<Lease>,
-    /// How long they last from now.
+    /// How long they last from now; with remote workers no longer than an attempt may take.
     pub lease: Span,
+    /// How far the attempts are, where that is told as well.
+    pub progress: Option<Progress>,
 }
 
 /// Whose jobs a rescue takes back.
@@ -160,6 +166,8 @@ pub enum Answer {
     Moved(Moved),
     /// To [`Write::Delete`] and [`Write::Prune`]: how many jobs were removed.
     Removed(usize),
+    /// To [`Write::Each`], in the order of the writes.
+    Each(Vec<Result<Answer, Refusal>>),
     /// To [`Write::Configure`]: the settings from now on.
     Configured(QueueSettings),
     /// To [`Write::Retry`] and [`Write::Report`].

@@ -276,9 +276,16 @@ pub(crate) fn submit(jobs: Vec<NewJob>) -> Write {
     Write::Submit(Submit { jobs: jobs.into(), key: None, batch: None })
 }
 
+/// A lease of the remote lane, of some kinds only.
+pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
+    let kinds = Some(kinds.iter().map(|kind| kind.to_string()).collect());
+    let order = Order { queue: queue("default"), lane: Lane::Remote, kinds, limit: 10, poll: None };
+    Write::Lease(LeaseRequest { order, lease: LEASE, worker: Some("ann".into()) })
+}
+
 pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
-    let order = Order { queue: queue(name), lane, limit };
-    Write::Lease(LeaseRequest { order, lease: LEASE })
+    let order = Order { queue: queue(name), lane, kinds: None, limit, poll: None };
+    Write::Lease(LeaseRequest { order, lease: LEASE, worker: None })
 }
 
 pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {

@@ -23,6 +23,7 @@ mod outcome;
 mod plans;
 mod prepared;
 mod prune;
+mod remote;
 mod renew;
 mod rescue;
 mod retry;

@@ -12,13 +12,17 @@ use longshore::store::{RescueScope, Write};
 
 use crate::kit::sqlite::run;
 use crate::kit::statements::Statements;
-use crate::kit::{Store, completed, failed, finish, ids, job, job_in_queue, lease, leased, submit};
+use crate::kit::{
+    Store, completed, failed, finish, ids, job, job_in_queue, lease, lease_kinds, leased, submit,
+};
 
 /// What a write runs on the table of jobs to find its rows, and the index for it.
-fn lookups() -> [(Write, &'static str, usize); 5] {
+fn lookups() -> [(Write, &'static str, usize); 7] {
     let rescue = |scope| Write::Rescue { scope, limit: 10 };
     [
         (lease("default", Lane::Async, 10), "jobs_queued", 1),
+        (lease("default", Lane::Remote, 10), "jobs_queued", 1),
+        (lease_kinds(&["echo"]), "jobs_queued_remote", 1),
         // What is due, and the time of the next.
         (Write::Stage { limit: 10 }, "jobs_due", 2),
         (Write::Expire { limit: 10 }, "jobs_expiring", 2),
@@ -36,6 +40,7 @@ fn statements_of(write: Write, index: &str) -> Vec<String> {
     store.write(write).unwrap();
     let word = match index {
         "jobs_queued" => "lane = ",
+        "jobs_queued_remote" => "kind = ",
         "jobs_due" => "run_at",
         "jobs_expiring" => "expires_at IS NOT NULL",
         "jobs_leased" => "lease_expires_at",
@@ -71,6 +76,19 @@ fn assert_plan(connection: &mut SqliteConnection, sql: &str, index: &str) {
     assert!(plan.iter().any(|step| step.contains(&format!("INDEX {index}"))), "{index}: {shown}");
     assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "sorts: {shown}");
     assert!(!plan.iter().any(|step| is_whole_scan(step, sql)), "scans: {shown}");
+}
+
+/// The jobs themselves are found by their ids.
+#[test]
+fn a_remote_lease_goes_by_the_ids_it_has_found() {
+    let statements = Statements::record();
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(NewJob { lane: Lane::Remote, ..job() });
+    statements.forget();
+    store.write(lease("default", Lane::Remote, 10)).unwrap();
+    let update = statements.run().into_iter().find(|sql| sql.starts_with("UPDATE jobs")).unwrap();
+    let plan = plan(&mut database.raw(), &update);
+    assert!(plan.iter().any(|step| step.contains("INTEGER PRIMARY KEY")), "{plan:#?}");
 }
 
 fn assert_plans(connection: &mut SqliteConnection) {

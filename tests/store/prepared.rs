@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::job::{Lane, NewJob};
-use longshore::store::{RescueScope, Write};
+use longshore::job::{Lane, NewJob, Progress};
+use longshore::store::{Renew, RescueScope, Write};
 
 use crate::kit::statements::Statements;
-use crate::kit::{Store, completed, failed, finish, ids, job, lease, leased, submit};
+use crate::kit::{
+    LEASE, Store, completed, failed, finish, ids, job, lease, lease_kinds, leased, submit,
+};
 
 /// Submits, leases and finishes one job in each way, in groups of their own.
 fn live_once(store: &mut Store) {
@@ -15,6 +17,22 @@ fn live_once(store: &mut Store) {
     assert_eq!(ids(&jobs).len(), 2);
     store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
+    live_remotely(store);
+}
+
+/// The same with remote workers, one of which takes some kinds only and has a name.
+fn live_remotely(store: &mut Store) {
+    let remote = NewJob { lane: Lane::Remote, ..job() };
+    for take in [lease("default", Lane::Remote, 10), lease_kinds(&["echo", "other"])] {
+        store.submit_all(vec![remote.clone(); 2]);
+        let jobs = leased(store.write(take));
+        let leases: Vec<_> = jobs.iter().map(|job| job.lease).collect();
+        let renew = Renew { leases, lease: LEASE, progress: Some(Progress::new(1.0, "")) };
+        store.write(Write::Renew(renew)).unwrap();
+        let ends = vec![finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())];
+        store.write(Write::Each(ends)).unwrap();
+        store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use longshore::store::{Answer, Refusal, Renew, Renewed, RescueScope, Write};
 use crate::kit::{LEASE, Store, completed, job};
 
 fn renew(store: &mut Store, leases: &[Lease], lease: Span) -> Renewed {
-    match store.write(Write::Renew(Renew { leases: leases.to_vec(), lease })) {
+    match store.write(Write::Renew(Renew { leases: leases.to_vec(), lease, progress: None })) {
         Ok(Answer::Renewed(renewed)) => renewed,
         other => panic!("nothing renewed: {other:?}"),
     }

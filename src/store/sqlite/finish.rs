@@ -238,6 +238,8 @@ impl Group<'_> {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => [State::Queued.code(), State::Cancelled.code()].contains(&state),
             }),
+            Outcome::NotBegun => Ok(failure.is_none()
+                && [State::Queued.code(), State::Cancelled.code()].contains(&state)),
             Outcome::Cancelled => Ok(failure.is_none() && state == State::Cancelled.code()),
         }
     }

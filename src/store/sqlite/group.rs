@@ -4,6 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
+use super::lease_remote::Spot;
 use super::queue::QueueIds;
 use super::transaction::Failure;
 use crate::job::queue::{QueueName, QueueRules, QueueSettings};
@@ -45,6 +46,8 @@ pub(super) struct Group<'a> {
     pub(super) rules: &'a QueueRules,
     pub(super) queue_ids: &'a mut QueueIds,
     pub(super) now: Timestamp,
+    /// Where remote workers have found nothing, until a job is queued.
+    pub(super) empty: Vec<Spot>,
     changes: Vec<Change>,
     configured: Vec<(QueueName, QueueSettings)>,
 }
@@ -68,7 +71,15 @@ impl<'a> Group<'a> {
         queue_ids: &'a mut QueueIds,
         now: Timestamp,
     ) -> Self {
-        Self { connection, rules, queue_ids, now, changes: Vec::new(), configured: Vec::new() }
+        Self {
+            connection,
+            rules,
+            queue_ids,
+            now,
+            empty: Vec::new(),
+            changes: Vec::new(),
+            configured: Vec::new(),
+        }
     }
 
     /// Applies one write. Where the database fails it, the transaction is to be given up.
@@ -87,12 +98,28 @@ impl<'a> Group<'a> {
             Write::Expire { limit } => self.expire(*limit),
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
+            Write::Each(writes) => self.each(writes, Self::apply),
             Write::Configure { queue, change } => self.configure(queue, change),
         }
     }
 
+    fn each(&mut self, writes: &[Write], apply: fn(&mut Self, &Write) -> Applied) -> Applied {
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            answers.push(match apply(self, write) {
+                Ok(answer) => Ok(answer),
+                Err(Stop::Refused(refusal)) => Err(refusal),
+                Err(failed) => return Err(failed),
+            });
+        }
+        Ok(Answer::Each(answers))
+    }
+
     /// Applies one write behind a savepoint: what it did is undone where a constraint refuses it.
     pub(super) fn apply_alone(&mut self, write: &Write) -> Applied {
+        if let Write::Each(writes) = write {
+            return self.each(writes, Self::apply_alone);
+        }
         let changed = self.changes.len();
         let configured = self.configured.len();
         self.connection.batch_execute("SAVEPOINT one_write")?;
@@ -153,6 +180,9 @@ impl<'a> Group<'a> {
         to: Option<State>,
         due_at: Option<Timestamp>,
     ) {
+        if to == Some(State::Queued) {
+            self.empty.clear();
+        }
         let Place { job, queue, lane, batch } = place;
         self.changes.push(Change { job, queue, lane, batch, from, to, due_at });
     }

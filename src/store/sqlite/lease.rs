@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use super::group::{Applied, Group, Place};
 use super::statement::statement;
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
-use crate::job::{BatchId, JobId, Json, Span, State};
+use crate::job::roster::Order;
+use crate::job::{BatchId, JobId, Json, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, LeaseRequest, MOVE_AT_ONCE};
 
@@ -25,8 +26,8 @@ statement! {
     ") RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload"
 }
 
-/// The columns that LeaseJobs gives.
-type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String);
+/// The columns that a lease gives.
+pub(super) type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String);
 
 impl Group<'_> {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
@@ -37,8 +38,11 @@ impl Group<'_> {
         let Some(queue_id) = self.queue_ids.id(&order.queue) else {
             return Ok(Answer::Leased(Vec::new()));
         };
+        if order.lane == Lane::Remote {
+            return self.lease_remote(request, queue_id);
+        }
         let lease_expires_at = self.now.plus(request.lease.duration());
-        let mut rows: Vec<LeasedRow> = LeaseJobs {
+        let rows: Vec<LeasedRow> = LeaseJobs {
             now: self.now.millis(),
             lease_expires_at: lease_expires_at.millis(),
             lane: order.lane.code(),
@@ -47,17 +51,30 @@ impl Group<'_> {
             limit: order.limit.into(),
         }
         .load(self.connection)?;
+        let lease_expires_at = lease_expires_at.millis();
+        let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
+        Ok(Answer::Leased(self.leased(order, rows)))
+    }
+
+    /// The jobs of rows that were just leased, with the ends of their leases.
+    pub(super) fn leased(
+        &mut self,
+        order: &Order,
+        mut rows: Vec<(LeasedRow, i64)>,
+    ) -> Vec<LeasedJob> {
         // RETURNING has no order.
-        rows.sort_unstable_by_key(|row| (-row.0, row.1));
+        rows.sort_unstable_by_key(|(row, _)| (-row.0, row.1));
         let mut leased = Vec::with_capacity(rows.len());
-        for (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload) in rows {
+        for (row, lease_expires_at) in rows {
+            let (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload) = row;
             let batch = batch.map(BatchId);
             let place =
                 Place { job: JobId(id), queue: order.queue.clone(), lane: order.lane, batch };
             self.moved(place, Some(State::Queued), Some(State::Running));
             leased.push(LeasedJob {
                 lease: Lease { job: JobId(id), token: LeaseToken(token) },
-                lease_expires_at,
+                lease_expires_at: Timestamp::from_millis(lease_expires_at),
+                started_at: self.now,
                 kind,
                 queue: order.queue.clone(),
                 lane: order.lane,
@@ -68,6 +85,6 @@ impl Group<'_> {
                 payload: Json::trusted(payload),
             });
         }
-        Ok(Answer::Leased(leased))
+        leased
     }
 }

@@ -7,7 +7,7 @@ use diesel::sqlite::SqliteConnection;
 use super::read::JobRow;
 use super::transaction::Failure;
 use crate::job::{Job, JobId, Json, State};
-use crate::store::schema::{job_tags, jobs, queues, results};
+use crate::store::schema::{job_tags, jobs, queues, remote_leases, results};
 use crate::store::sql_types::Bool;
 use crate::store::{JobFilter, JobPage};
 
@@ -20,7 +20,7 @@ const MAX_WINDOWS: usize = 10;
 /// At how many bytes of payloads and results a page ends, with a cursor to go on from.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
-type Row = (JobRow, String, Option<String>, Option<String>, Option<i64>);
+type Row = (JobRow, String, Option<String>, Option<String>, Option<String>, Option<i64>);
 
 /// One page of a list.
 ///
@@ -72,7 +72,7 @@ fn portion(filter: &JobFilter) -> usize {
 }
 
 /// What a row weighs in memory, roughly.
-fn weight((_, _, payload, result, _): &Row) -> usize {
+fn weight((_, _, _, payload, result, _): &Row) -> usize {
     payload.as_ref().map_or(0, String::len) + result.as_ref().map_or(0, String::len)
 }
 
@@ -105,6 +105,7 @@ fn window(
     let mut query = jobs::table
         .inner_join(queues::table)
         .left_join(results::table)
+        .left_join(remote_leases::table)
         .filter(jobs::id.ge(from))
         .filter(jobs::id.lt(before))
         .order(jobs::id.desc())
@@ -127,16 +128,19 @@ fn window(
         let tagged = job_tags::table.filter(job_tags::tag.eq(tag)).select(job_tags::job_id);
         query = query.filter(jobs::id.eq_any(tagged));
     }
-    let core = (JobRow::as_select(), queues::name);
+    let core = (JobRow::as_select(), queues::name, remote_leases::worker.nullable());
     let rows = match (filter.with_payload, filter.with_result) {
         (false, false) => {
-            let rows: Vec<(JobRow, String)> = query.select(core).load(connection)?;
-            rows.into_iter().map(|(row, queue)| (row, queue, None, None, None)).collect()
+            let rows: Vec<(JobRow, String, Option<String>)> =
+                query.select(core).load(connection)?;
+            rows.into_iter()
+                .map(|(row, queue, worker)| (row, queue, worker, None, None, None))
+                .collect()
         }
         _ => {
             let (payload, result) = (jobs::payload.nullable(), results::result.nullable());
             query
-                .select((core.0, core.1, payload, result, results::truncated.nullable()))
+                .select((core.0, core.1, core.2, payload, result, results::truncated.nullable()))
                 .load(connection)?
         }
     };
@@ -144,8 +148,9 @@ fn window(
 }
 
 fn job_of(row: Row, filter: &JobFilter) -> Result<Job, Failure> {
-    let (row, queue, payload, result, truncated) = row;
+    let (row, queue, worker, payload, result, truncated) = row;
     let mut job = row.into_job(&queue)?;
+    job.worker = worker;
     if filter.with_payload {
         job.payload = payload.map(Json::trusted);
     }

@@ -201,10 +201,10 @@ pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>,
     Ok(loads)
 }
 
-/// The local lanes in which a queue has queued jobs: one seek each.
+/// The lanes in which a queue has queued jobs: one seek each.
 fn ready_lanes(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<Lane>> {
     let mut ready = Vec::new();
-    for lane in Lane::LOCAL {
+    for lane in Lane::ALL {
         let look = AnyQueued { lane: lane.code(), queue_id };
         if look.get_result::<i64>(connection)? != 0 {
             ready.push(lane);

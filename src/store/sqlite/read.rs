@@ -13,7 +13,7 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
 use crate::job::{Lane, Span, State, Timestamp};
-use crate::store::schema::{failures, jobs, queue_counts, queues, results};
+use crate::store::schema::{failures, jobs, queue_counts, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
     Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of, state_of,
@@ -47,6 +47,7 @@ pub(super) struct JobRow {
     created_at: i64,
     run_at: i64,
     started_at: Option<i64>,
+    lease_expires_at: Option<i64>,
     finished_at: Option<i64>,
     expires_at: Option<i64>,
     at_most_once: i64,
@@ -78,6 +79,8 @@ impl JobRow {
             created_at: Timestamp::from_millis(self.created_at),
             run_at: Timestamp::from_millis(self.run_at),
             started_at: self.started_at.map(Timestamp::from_millis),
+            lease_expires_at: self.lease_expires_at.map(Timestamp::from_millis),
+            worker: None,
             finished_at: self.finished_at.map(Timestamp::from_millis),
             expires_at: self.expires_at.map(Timestamp::from_millis),
             timeout: Span::from_millis(self.timeout_ms),
@@ -96,7 +99,7 @@ impl JobRow {
 }
 
 /// A job with everything but its history.
-type WholeRow = (JobRow, String, String, Option<String>, Option<i64>);
+type WholeRow = (JobRow, String, String, Option<String>, Option<i64>, Option<String>);
 
 statement! {
     /// The first queued job below a priority: one step of the walk that finds the oldest.
@@ -178,6 +181,7 @@ impl SqliteReads {
         let row: Option<WholeRow> = jobs::table
             .inner_join(queues::table)
             .left_join(results::table)
+            .left_join(remote_leases::table)
             .filter(jobs::id.eq(id.0))
             .select((
                 JobRow::as_select(),
@@ -185,11 +189,13 @@ impl SqliteReads {
                 jobs::payload,
                 results::result.nullable(),
                 results::truncated.nullable(),
+                remote_leases::worker.nullable(),
             ))
             .first(&mut self.connection)
             .optional()?;
-        let Some((row, queue, payload, result, truncated)) = row else { return Ok(None) };
+        let Some((row, queue, payload, result, truncated, worker)) = row else { return Ok(None) };
         let mut job = row.into_job(&queue)?;
+        job.worker = worker;
         job.payload = Some(Json::trusted(payload));
         job.result = Some(result.map(Json::trusted));
         job.result_truncated = truncated == Some(1);

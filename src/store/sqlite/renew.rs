@@ -10,11 +10,13 @@ use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::{Answer, Refusal, Renew, Renewed};
 
 statement! {
-    /// Never shortens.
+    /// Never shortens, and with remote workers never beyond the time that the attempt may take: in
+    /// the other lanes its executor sees to that.
     RenewLease -> (Integer, Integer) =
     "UPDATE jobs
-     SET lease_expires_at = max(lease_expires_at, " [lease_expires_at: Integer as i64]
-    ") WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
+     SET lease_expires_at = max(lease_expires_at,
+         min(" [lease_expires_at: Integer as i64]
+    ", CASE lane WHEN 3 THEN started_at + timeout_ms ELSE 9223372036854775807 END)) WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
     " AND state = 2 RETURNING lease_expires_at, cancel_requested"
 }
 
@@ -38,6 +40,9 @@ impl Group<'_> {
             renewed.held.push((*lease, Timestamp::from_millis(expires_at)));
             if cancel_requested != 0 {
                 renewed.cancelled.push(JobId(lease.job.0));
+            }
+            if let Some(progress) = &renew.progress {
+                self.report(*lease, progress)?;
             }
         }
         Ok(Answer::Renewed(renewed))

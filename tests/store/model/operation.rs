@@ -20,6 +20,7 @@ use crate::kit::job;
 
 /// One queue more than there may be.
 const QUEUES: [&str; 4] = ["default", "mail", "reports", "one-too-many"];
+const KINDS: [&str; 3] = ["echo", "resize", "shrink"];
 const LANES: [Lane; 3] = [Lane::Async, Lane::Thread, Lane::Remote];
 
 #[derive(Debug, Clone)]
@@ -32,20 +33,59 @@ pub(super) enum Step {
 
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
-    Submit { jobs: Vec<Draft>, key: Option<(u8, u8)>, is_batch: bool },
-    Lease { queue: &'static str, lane: Lane, limit: u32, secs: u64 },
-    Finish { lease: Recent, outcome: Outcome },
-    Renew { leases: Vec<Recent>, secs: u64 },
-    Report { lease: Recent, percent: u8 },
+    Submit {
+        jobs: Vec<Draft>,
+        key: Option<(u8, u8)>,
+        is_batch: bool,
+    },
+    Lease {
+        queue: &'static str,
+        lane: Lane,
+        limit: u32,
+        secs: u64,
+    },
+    LeaseRemote {
+        queue: &'static str,
+        kinds: Option<Vec<String>>,
+        limit: u32,
+        worker: Option<String>,
+    },
+    FinishMany(Vec<(Recent, Outcome)>),
+    Finish {
+        lease: Recent,
+        outcome: Outcome,
+    },
+    Renew {
+        leases: Vec<Recent>,
+        secs: u64,
+        percent: Option<u8>,
+    },
+    Report {
+        lease: Recent,
+        percent: u8,
+    },
     Cancel(Index),
     CancelBatch(Index),
     Retry(Index),
     Delete(Index),
-    Stage { limit: u32 },
-    Expire { limit: u32 },
-    Rescue { limit: u32 },
-    Prune { jobs: Vec<Index>, secs: u64 },
-    Configure { queue: &'static str, paused: bool, max_running: Option<u32> },
+    Stage {
+        limit: u32,
+    },
+    Expire {
+        limit: u32,
+    },
+    Rescue {
+        limit: u32,
+    },
+    Prune {
+        jobs: Vec<Index>,
+        secs: u64,
+    },
+    Configure {
+        queue: &'static str,
+        paused: bool,
+        max_running: Option<u32>,
+    },
 }
 
 /// One of the leases given out, more likely a late one: 0 is the last.
@@ -56,6 +96,7 @@ type Recent = usize;
 pub(super) struct Draft {
     queue: &'static str,
     lane: Lane,
+    kind: &'static str,
     priority: i8,
     delay_secs: u64,
     expires_after_secs: Option<u64>,
@@ -82,8 +123,10 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(queue, lane, limit, secs)| Operation::Lease { queue, lane, limit, secs }),
         12 => (recent(), outcome())
             .prop_map(|(lease, outcome)| Operation::Finish { lease, outcome }),
-        2 => (vec(recent(), 0..4), secs())
-            .prop_map(|(leases, secs)| Operation::Renew { leases, secs }),
+        2 => vec((recent(), outcome()), 0..4).prop_map(Operation::FinishMany),
+        4 => lease_remote(),
+        2 => (vec(recent(), 0..4), secs(), option::weighted(0.3, 0..=100_u8))
+            .prop_map(|(leases, secs, percent)| Operation::Renew { leases, secs, percent }),
         1 => (recent(), 0..120_u8)
             .prop_map(|(lease, percent)| Operation::Report { lease, percent }),
         3 => any::<Index>().prop_map(Operation::Cancel),
@@ -101,6 +144,15 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+fn lease_remote() -> impl Strategy<Value = Operation> {
+    let kinds = option::weighted(0.6, proptest::sample::subsequence(&KINDS[..], 1..=KINDS.len()));
+    let worker = option::weighted(0.7, select(vec!["ann", "bob"]));
+    (select(&QUEUES[..]), kinds, 0..6_u32, worker).prop_map(|(queue, kinds, limit, worker)| {
+        let kinds = kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect());
+        Operation::LeaseRemote { queue, kinds, limit, worker: worker.map(str::to_owned) }
+    })
+}
+
 fn submit() -> impl Strategy<Value = Operation> {
     let key = option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]));
     (vec(draft(), 0..5), key, proptest::bool::weighted(0.3))
@@ -111,7 +163,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     let queue = prop_oneof![
         8 => Just(QUEUES[0]), 3 => Just(QUEUES[1]), 2 => Just(QUEUES[2]), 1 => Just(QUEUES[3])
     ];
-    let lane = prop_oneof![5 => Just(LANES[0]), 1 => Just(LANES[1]), 1 => Just(LANES[2])];
+    let lane = prop_oneof![5 => Just(LANES[0]), 1 => Just(LANES[1]), 3 => Just(LANES[2])];
+    let lane = (lane, select(&KINDS[..]));
     let tags = select(vec![vec![], vec!["a".to_string()], vec!["a".into(), "b".into()]]);
     let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
     let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
@@ -119,7 +172,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     (queue, lane, -2..3_i8, timing, limits, tags).prop_map(
         |(queue, lane, priority, timing, limits, tags)| Draft {
             queue,
-            lane,
+            lane: lane.0,
+            kind: lane.1,
             priority,
             delay_secs: timing.0,
             expires_after_secs: timing.1,
@@ -146,7 +200,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             retry_in: secs.map(Span::from_secs),
         },
     );
-    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::Cancelled)]
+    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotBegun), 1 => Just(Outcome::Cancelled)]
 }
 
 fn queue_name(name: &str) -> QueueName {
@@ -166,15 +220,44 @@ impl Operation {
                 batch: is_batch.then_some(NewBatch { name: None }),
             }),
             Self::Lease { queue, lane, limit, secs } => Write::Lease(LeaseRequest {
-                order: Order { queue: queue_name(queue), lane: *lane, limit: *limit },
+                order: Order {
+                    queue: queue_name(queue),
+                    lane: *lane,
+                    kinds: None,
+                    limit: *limit,
+                    poll: None,
+                },
                 lease: Span::from_secs(*secs),
+                worker: None,
             }),
+            Self::LeaseRemote { queue, kinds, limit, worker } => Write::Lease(LeaseRequest {
+                order: Order {
+                    queue: queue_name(queue),
+                    lane: Lane::Remote,
+                    kinds: kinds.clone().map(Into::into),
+                    limit: *limit,
+                    poll: None,
+                },
+                lease: Span::from_secs(40),
+                worker: worker.clone(),
+            }),
+            Self::FinishMany(finishes) => {
+                let finish = |(lease, outcome): &(Recent, Outcome)| {
+                    Write::Finish(Finish {
+                        lease: lease_of(model, *lease),
+                        outcome: outcome.clone(),
+                    })
+                };
+                Write::Each(finishes.iter().map(finish).collect())
+            }
             Self::Finish { lease, outcome } => {
                 Write::Finish(Finish { lease: lease_of(model, *lease), outcome: outcome.clone() })
             }
-            Self::Renew { leases, secs } => Write::Renew(Renew {
+            Self::Renew { leases, secs, percent } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
                 lease: Span::from_secs(*secs),
+                progress: percent
+                    .map(|percent| Progress { percent: f64::from(percent), message: None }),
             }),
             Self::Report { lease, percent } => Write::Report(
                 lease_of(model, *lease),
@@ -225,6 +308,7 @@ impl Draft {
         NewJob {
             queue: queue_name(self.queue),
             lane: self.lane,
+            kind: self.kind.into(),
             priority: self.priority,
             run_at: after(self.delay_secs),
             is_scheduled: self.delay_secs > 0,

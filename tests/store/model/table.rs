@@ -97,6 +97,9 @@ impl Model {
             Write::Expire { limit } => self.expire(*limit as usize),
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit as usize),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
+            Write::Each(writes) => {
+                Ok(Answer::Each(writes.iter().map(|write| self.apply(write)).collect()))
+            }
             Write::Configure { queue, change } => self.configure(queue, change),
         }
     }
@@ -119,7 +122,9 @@ impl Model {
     }
 
     pub(super) fn job(&self, id: JobId) -> Option<Job> {
-        self.rows.get(&id).map(|row| row.job.clone())
+        self.rows
+            .get(&id)
+            .map(|row| Job { lease_expires_at: row.lease_expires_at, ..row.job.clone() })
     }
 
     pub(super) fn job_ids(&self) -> Vec<JobId> {

@@ -70,7 +70,14 @@ impl Model {
         };
         let lost = Outcome::Lost(JobError::new("lost", ""));
         for id in &ids {
-            self.settle(*id, &lost);
+            let row = &self.rows[id];
+            let job = &row.job;
+            // The lease ended with the attempt's own time.
+            let is_late = job.lane == Lane::Remote
+                && matches!(scope, RescueScope::Expired { .. })
+                && row.lease_expires_at >= job.started_at.map(|at| at.plus(job.timeout.duration()));
+            let late = Outcome::timed_out(job.timeout);
+            self.settle(*id, if is_late { &late } else { &lost });
             self.rows.get_mut(id).unwrap().finished_by = None;
         }
         let next_at = self.rows.values().filter_map(|row| row.lease_expires_at).min();

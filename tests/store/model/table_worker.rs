@@ -2,7 +2,7 @@
 
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{Held, OUTCOME_UNKNOWN, Outcome, settle};
-use longshore::job::{BatchId, Failure, JobError, JobId, Progress, State};
+use longshore::job::{BatchId, Failure, JobError, JobId, Lane, Progress, State};
 use longshore::store::{Answer, Finished, LeaseRequest, Refusal, Renew, Renewed};
 
 use super::table::{Applied, Model, Row};
@@ -38,6 +38,9 @@ impl Row {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => matches!(self.job.state, State::Queued | State::Cancelled),
             },
+            Outcome::NotBegun => {
+                self.failure.is_none() && matches!(self.job.state, State::Queued | State::Cancelled)
+            }
             Outcome::Cancelled => self.failure.is_none() && self.job.state == State::Cancelled,
         }
     }
@@ -53,17 +56,22 @@ impl Model {
             .map(|row| &row.job)
             .filter(|job| job.state == State::Queued)
             .filter(|job| job.queue == order.queue && job.lane == order.lane)
+            .filter(|job| order.kinds.as_ref().is_none_or(|kinds| kinds.contains(&job.kind)))
             .map(|job| (-i16::from(job.priority), job.id))
             .collect();
         waiting.sort_unstable();
         waiting.truncate(order.limit as usize);
-        let lease_expires_at = self.now.plus(request.lease.duration());
         let mut leased = Vec::new();
         for (_, id) in waiting {
             self.shift(id, State::Running);
             let row = self.rows.get_mut(&id).unwrap();
             row.token += 1;
             row.failure = None;
+            let mut lease_expires_at = self.now.plus(request.lease.duration());
+            if row.job.lane == Lane::Remote {
+                lease_expires_at = lease_expires_at.min(self.now.plus(row.job.timeout.duration()));
+                row.job.worker.clone_from(&request.worker);
+            }
             row.lease_expires_at = Some(lease_expires_at);
             row.job.attempt += 1;
             row.job.started_at = Some(self.now);
@@ -74,6 +82,7 @@ impl Model {
             leased.push(LeasedJob {
                 lease,
                 lease_expires_at,
+                started_at: self.now,
                 kind: job.kind.clone(),
                 queue: job.queue.clone(),
                 lane: job.lane,
@@ -134,7 +143,14 @@ impl Model {
             let Some(row) = self.rows.get_mut(&lease.job).filter(|row| row.holds(*lease)) else {
                 continue;
             };
-            let expires_at = row.lease_expires_at.unwrap().max(until);
+            let most = match (row.job.lane, row.job.started_at) {
+                (Lane::Remote, Some(at)) => until.min(at.plus(row.job.timeout.duration())),
+                _ => until,
+            };
+            let expires_at = row.lease_expires_at.unwrap().max(most);
+            if let Some(progress) = &renew.progress {
+                row.job.progress = Some(progress.clone());
+            }
             row.lease_expires_at = Some(expires_at);
             renewed.held.push((*lease, expires_at));
             if row.job.cancel_requested {

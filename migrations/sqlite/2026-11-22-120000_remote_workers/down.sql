@@ -1,0 +1,2 @@
+DROP TABLE remote_leases;
+DROP INDEX jobs_queued_remote;

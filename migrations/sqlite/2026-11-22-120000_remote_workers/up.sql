@@ -1,0 +1,10 @@
+-- Workers over HTTP may take jobs of some kinds only. What they pass over must not cost them.
+CREATE INDEX jobs_queued_remote ON jobs (queue_id, kind, priority DESC, id)
+    WHERE state = 1 AND lane = 3;
+
+-- Who holds or held the last lease of a job, where that was a worker that gave its name. Apart from
+-- jobs, for a column behind the payload would be read by way of the whole payload.
+CREATE TABLE remote_leases (
+    job_id INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    worker TEXT    NOT NULL CHECK (length(worker) BETWEEN 1 AND 128)
+) STRICT;

@@ -1,0 +1,86 @@
+//! Many things in one body: a JSON array, or a JSON value a line.
+
+use serde::de::DeserializeOwned;
+
+use crate::http::body::{Form, parse, status_of};
+use crate::http::problem::Rejection;
+use crate::job::problem::{Problem, parse_json};
+
+/// What a body holds, in its order.
+#[derive(Debug)]
+pub(super) struct Many<T> {
+    pub(super) values: Vec<T>,
+    pub(super) lines: Lines,
+}
+
+/// In which line each value stands, from 1; nothing where they stand in an array.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Vec<usize>);
+
+impl<T: DeserializeOwned> Many<T> {
+    /// Reads a body in either form. Blank lines are passed over.
+    pub(super) fn read(form: Form, body: &[u8]) -> Result<Self, Rejection> {
+        match form {
+            Form::Json => Ok(Self { values: parse(body)?, lines: Lines::default() }),
+            Form::Lines => Self::read_lines(body),
+        }
+    }
+
+    fn read_lines(body: &[u8]) -> Result<Self, Rejection> {
+        let mut read = Self { values: Vec::new(), lines: Lines::default() };
+        for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match parse_json(line) {
+                Ok(value) => read.values.push(value),
+                Err(problem) => {
+                    let problem = problem.under(&format!("/{}", read.values.len()));
+                    let problem = at_line(problem, index + 1);
+                    return Err(Rejection::invalid(status_of(line), vec![problem]));
+                }
+            }
+            read.lines.0.push(index + 1);
+        }
+        Ok(read)
+    }
+}
+
+impl Lines {
+    /// The problems with the line of each named, where there are lines.
+    pub(super) fn named(&self, problems: Vec<Problem>) -> Vec<Problem> {
+        let name = |problem: Problem| {
+            let index = problem.pointer.split('/').nth(1).and_then(|step| step.parse().ok());
+            match index.and_then(|index: usize| self.0.get(index)) {
+                Some(number) => at_line(problem, *number),
+                None => problem,
+            }
+        };
+        problems.into_iter().map(name).collect()
+    }
+}
+
+/// Names the line beside the pointer, instead of what the reader of that line alone took for one.
+fn at_line(problem: Problem, number: usize) -> Problem {
+    let detail = problem.detail.as_str();
+    let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
+    let column = if column.is_empty() { String::new() } else { format!(", column {column}") };
+    Problem { detail: format!("in line {number}{column}: {what}"), ..problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Submission;
+
+    #[test]
+    fn a_problem_is_named_by_its_own_line() {
+        let body = b"{\"kind\": \"echo\"}\n\n{\"kind\": 1}\n";
+        let rejection = Many::<Submission>::read(Form::Lines, body).unwrap_err();
+        assert!(
+            rejection.to_string().starts_with("/1/kind: in line 3, column 10: "),
+            "{rejection}"
+        );
+        assert!(!rejection.to_string().contains("line 1"), "{rejection}");
+    }
+}

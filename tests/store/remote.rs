@@ -1,0 +1,172 @@
+//! Remote workers: leases of some kinds only, and attempts that nobody here watches over.
+
+use longshore::job::lease::{Lease, LeasedJob};
+use longshore::job::outcome::Outcome;
+use longshore::job::roster::Order;
+use longshore::job::{JobId, Lane, NewJob, Progress, Span, State};
+use longshore::store::{
+    Answer, Finished, JobFilter, LeaseRequest, Refusal, Renew, RescueScope, Write,
+};
+
+use crate::kit::{LEASE, Store, completed, finish, ids, job, leased, queue, submit};
+
+/// A job that takes its time, so that leases run out before it does.
+fn remote(kind: &str) -> NewJob {
+    NewJob { lane: Lane::Remote, kind: kind.into(), timeout: Span::from_secs(600), ..job() }
+}
+
+fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {
+    let kinds = kinds.map(|kinds| kinds.iter().map(|kind| kind.to_string()).collect());
+    let order = Order { queue: queue("default"), lane: Lane::Remote, kinds, limit, poll: None };
+    Write::Lease(LeaseRequest { order, lease: LEASE, worker: worker.map(str::to_owned) })
+}
+
+impl Store {
+    fn lease_kinds(&mut self, kinds: &[&str], limit: u32) -> Vec<LeasedJob> {
+        leased(self.write(request(Some(kinds), limit, None)))
+    }
+
+    fn running_remote(&mut self, job: NewJob, worker: Option<&str>) -> Lease {
+        self.submit(job);
+        leased(self.write(request(None, 1, worker))).remove(0).lease
+    }
+}
+
+#[test]
+fn a_worker_gets_only_the_kinds_that_it_takes() {
+    let mut store = Store::fresh();
+    store.submit_all(["a", "b", "c", "a", "b"].map(remote).to_vec());
+    assert_eq!(ids(&store.lease_kinds(&["b"], 10)), [JobId(2), JobId(5)]);
+    assert_eq!(ids(&store.lease_kinds(&["b", "d"], 10)), []);
+    assert_eq!(ids(&leased(store.write(request(None, 10, None)))), [1, 3, 4].map(JobId));
+}
+
+#[test]
+fn of_several_kinds_the_first_in_line_go_first() {
+    let mut store = Store::fresh();
+    let with = |kind, priority| NewJob { priority, ..remote(kind) };
+    store.submit_all(vec![with("a", 0), with("b", 0), with("a", 5), with("b", 9), with("c", 99)]);
+    assert_eq!(ids(&store.lease_kinds(&["a", "b"], 3)), [4, 3, 1].map(JobId));
+    assert_eq!(ids(&store.lease_kinds(&["a", "b"], 3)), [2].map(JobId));
+}
+
+#[test]
+fn what_one_found_empty_is_looked_at_again_once_there_is_a_job() {
+    let mut store = Store::fresh();
+    let look = request(Some(&["a"]), 2, None);
+    let group = [look.clone(), look.clone(), submit(vec![remote("a")]), look.clone(), look];
+    let committed = store.commit(&group);
+    let found: Vec<usize> =
+        [0, 1, 3, 4].map(|place| leased(committed.answers[place].clone()).len()).to_vec();
+    assert_eq!(found, [0, 0, 1, 0]);
+}
+
+#[test]
+fn who_holds_a_job_is_told_with_it() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(remote("a"), Some("ann"));
+    let shown = store.job(lease.job);
+    assert_eq!(shown.worker.as_deref(), Some("ann"));
+    assert_eq!(shown.lease_expires_at, Some(store.after(60)));
+    let listed = store.reads.jobs(&JobFilter { limit: 1, ..JobFilter::default() }).unwrap();
+    assert_eq!(listed.jobs[0].worker.as_deref(), Some("ann"));
+    store.finish(lease, Outcome::Released).unwrap();
+    assert_eq!(store.job(lease.job).worker.as_deref(), Some("ann"), "it held the last lease");
+    let next = leased(store.write(request(None, 1, None))).remove(0).lease;
+    assert_eq!(store.job(lease.job).worker, None, "the next one gave no name");
+    store.finish(next, completed("1")).unwrap();
+    assert_eq!(store.job(lease.job).lease_expires_at, None);
+}
+
+#[test]
+fn a_lease_never_reaches_beyond_the_time_of_its_attempt() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(NewJob { timeout: Span::from_secs(90), ..remote("a") }, None);
+    let renew = Write::Renew(Renew { leases: vec![lease], lease: LEASE, progress: None });
+    let end = store.after(90);
+    for secs in [0, 29, 30] {
+        store.pass(secs);
+        store.write(renew.clone()).unwrap();
+    }
+    assert_eq!(store.job(lease.job).lease_expires_at, Some(end));
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_fails_by_its_timeout() {
+    let mut store = Store::fresh();
+    let job = NewJob { timeout: Span::from_secs(30), ..remote("a") };
+    let lease = store.running_remote(job, None);
+    store.pass(30);
+    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    let shown = store.job(lease.job);
+    assert_eq!(shown.state, State::Retrying, "with a pause, as any other failure");
+    assert_eq!(shown.error.unwrap().code, "timeout");
+    let late = store.finish(lease, completed("1")).unwrap_err();
+    assert_eq!(late, Refusal::StaleLease);
+}
+
+#[test]
+fn a_lease_that_ran_out_before_is_lost_and_comes_back_at_once() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(remote("a"), None);
+    store.pass(60);
+    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    let shown = store.job(lease.job);
+    assert_eq!((shown.state, shown.error.unwrap().code.as_str()), (State::Queued, "lost"));
+}
+
+#[test]
+fn progress_goes_with_a_renewal() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(remote("a"), None);
+    let progress = Some(Progress::new(40.0, "reading"));
+    let renew = Renew { leases: vec![lease], lease: LEASE, progress: progress.clone() };
+    store.write(Write::Renew(renew)).unwrap();
+    assert_eq!(store.job(lease.job).progress, progress);
+}
+
+#[test]
+fn what_was_not_begun_may_run_though_it_may_run_only_once() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(NewJob { at_most_once: true, ..remote("a") }, None);
+    assert_eq!(store.finish(lease, Outcome::NotBegun).unwrap(), Finished::Accepted(State::Queued));
+    assert_eq!(store.finish(lease, Outcome::NotBegun).unwrap(), Finished::Repeated);
+    assert_eq!(store.job(lease.job).attempt, 0);
+    let next = leased(store.write(request(None, 1, None))).remove(0);
+    assert_eq!((next.attempt, next.lease.token.0), (1, 2));
+}
+
+#[test]
+fn each_of_many_is_taken_or_refused_by_itself() {
+    let mut store = Store::fresh();
+    let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
+    store.finish(first, completed("1")).unwrap();
+    let many = vec![
+        finish(first, completed("1")),
+        finish(first, completed("2")),
+        finish(second, completed("3")),
+        Write::Report(second, Progress::new(50.0, "")),
+    ];
+    let Ok(Answer::Each(answers)) = store.write(Write::Each(many)) else { panic!("no answers") };
+    let told: Vec<String> = answers.iter().map(|answer| format!("{answer:?}")).collect();
+    let expected = [
+        "Ok(Finished(Repeated))",
+        "Err(StaleLease)",
+        "Ok(Finished(Accepted(Completed)))",
+        "Err(StaleLease)",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn one_of_many_that_the_database_rejects_leaves_the_others_unharmed() {
+    let mut store = Store::fresh();
+    let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
+    let impossible = Write::Report(first, Progress { percent: 101.0, message: None });
+    let many = vec![finish(second, completed("3")), impossible, finish(first, completed("1"))];
+    let Ok(Answer::Each(answers)) = store.write(Write::Each(many)) else { panic!("no answers") };
+    assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
+    assert!(matches!(answers[1], Err(Refusal::Rejected(_))), "{answers:?}");
+    assert_eq!(store.state(first.job), State::Completed);
+    assert_eq!(store.state(second.job), State::Completed);
+}
