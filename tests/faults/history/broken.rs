@@ -1,6 +1,8 @@
 //! The checker can fail: a real history, broken in each way that it knows, is caught as that and
 //! as nothing else.
 
+mod lease;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
