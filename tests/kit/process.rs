@@ -167,6 +167,16 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Stops it where it stands, until it is killed or told to go on.
+    pub(crate) fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+    }
+
+    /// Has it go on from where it was stopped.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
     /// Tells it to drain.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
