@@ -2,14 +2,21 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::Pid;
 use serde_json::json;
 
 use crate::kit::process::longshore;
-use crate::kit::{Connection, Server, echo, eventually};
+use crate::kit::{Connection, Server, Setup, echo, eventually};
+use crate::load::{Load, Seen};
+use crate::random::Random;
 use crate::row::Row;
+use crate::siege::{Figures, violations};
 use crate::tracer::Tracer;
+
+/// How long a server is watched whose flush fails once.
+const LIFE: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
@@ -50,6 +57,61 @@ fn breaks_off_without_a_false_promise() -> Result<(), String> {
     assert!(jobs["jobs"].as_array().unwrap().len() <= 2, "{jobs}");
     assert_eq!(server.run(&echo(3))["result"], json!(3));
     Ok(())
+}
+
+#[test]
+fn what_was_accepted_outlives_flushes_that_fail_under_load() {
+    let what = "flushes fail under load, one or all from one on";
+    let Some(mut row) = Row::begin("D4", what, (4, 200, "runs")) else { return };
+    let (mut random, seed) = Random::of_this_run();
+    eprintln!("D4: seed {seed}");
+    let (mut figures, mut ended) = (Figures::default(), 0);
+    for run in 0..row.times {
+        let first = 1 + random.below(40);
+        let fails = if run % 2 == 0 { Fails::Once(first) } else { Fails::From(first) };
+        match flushes_fail_under_load(&fails) {
+            Ok((seen, has_ended)) => {
+                assert_eq!(violations(&seen), []);
+                figures.add(&seen);
+                ended += u32::from(has_ended);
+            }
+            Err(why) => return row.skip(&why),
+        }
+    }
+    row.count("servers that ended", ended);
+    figures.tell(&mut row);
+    row.held();
+}
+
+/// Which flushes fail, counted from 1 for each thread.
+enum Fails {
+    Once(u64),
+    From(u64),
+}
+
+/// What clients saw of a server whose flushes fail, and whether it ended by itself. A flush that
+/// fails while the log is moved harms nothing, so that one that fails once may be survived.
+fn flushes_fail_under_load(fails: &Fails) -> Result<(Seen, bool), String> {
+    let mut server = Setup::new().config("lanes.async = 64").start();
+    let load = Load::start(&server, 2);
+    let how = match fails {
+        Fails::Once(first) => format!("error=EIO:when={first}"),
+        Fails::From(first) => format!("error=EIO:when={first}+"),
+    };
+    let traced = Tracer::flushes(server.pid(), server.directory(), &how)?;
+    load.fault(&how);
+    let status = match fails {
+        Fails::Once(_) => server.ends_within(LIFE),
+        Fails::From(_) => Some(server.ended()),
+    };
+    assert!(status.is_none_or(|status| status.code() == Some(1)), "{status:?}");
+    if status.is_none() {
+        server.kill();
+    }
+    traced.ended();
+    server.start_again();
+    load.moved(server.addr());
+    Ok((load.end(&server), status.is_some()))
 }
 
 #[test]

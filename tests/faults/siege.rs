@@ -69,7 +69,7 @@ pub(crate) fn besiege(
 }
 
 impl Figures {
-    fn add(&mut self, seen: &Seen) {
+    pub(crate) fn add(&mut self, seen: &Seen) {
         let count = |is: fn(&Event) -> bool| seen.history.iter().filter(|event| is(event)).count();
         self.acknowledged += count(|event| matches!(event, Event::Submitted { .. }));
         self.unknown += count(|event| matches!(event, Event::Unknown { .. }));
@@ -87,7 +87,9 @@ impl Figures {
         row.count("run again", self.interrupted);
         row.count("late finishes refused", self.refused);
         row.count("lost", 0);
-        row.time("longest recovery", self.longest);
+        if self.longest > Duration::ZERO {
+            row.time("longest recovery", self.longest);
+        }
     }
 }
 

@@ -187,6 +187,18 @@ impl Server {
         eventually("the server ends", || self.child.try_wait().unwrap())
     }
 
+    /// How it has ended, if it does so within a while.
+    pub(crate) fn ends_within(&mut self, span: Duration) -> Option<ExitStatus> {
+        let began = Instant::now();
+        while began.elapsed() < span {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
     /// Starts it again on the same database, at another address.
     pub(crate) fn start_again(&mut self) {
         self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
