@@ -1,7 +1,9 @@
 //! The command line: one file a command.
 
+mod backup;
 mod cancel;
 pub mod client;
+mod database;
 mod demo;
 mod descriptors;
 pub mod error;
@@ -22,6 +24,7 @@ mod submit;
 mod table;
 mod target;
 mod verdicts;
+mod verify;
 mod wait;
 
 use std::process::ExitCode;
@@ -64,6 +67,10 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Start jobs of a paused queue again
     Resume(resume::ResumeArgs),
+    /// Copy the database, while it is served or not
+    Backup(backup::BackupArgs),
+    /// Check whether a database is sound
+    Verify(verify::VerifyArgs),
     /// See it at work in half a minute: ten questions to a model, one by one and then as jobs
     Demo(demo::DemoArgs),
     /// Run an OpenAI-style model server for trying, tests and measuring
@@ -98,11 +105,24 @@ impl Command {
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
             Self::Serve(_) | Self::Demo(_) | Self::MockLlm(_) => None,
+            Self::Backup(_) | Self::Verify(_) => None,
+        }
+    }
+
+    /// How it prints, where it asks no server and prints for programs all the same.
+    fn json(&mut self) -> Option<&mut bool> {
+        match self {
+            Self::Backup(args) => Some(&mut args.json),
+            Self::Verify(args) => Some(&mut args.json),
+            _ => None,
         }
     }
 }
 
-async fn dispatch(Cli { target, mut command }: Cli) -> Result<(), CliError> {
+async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> {
+    if let Some(json) = command.json() {
+        *json |= target.take_json();
+    }
     match command.target() {
         Some(own) => own.add(target),
         None if target.is_empty() => {}
@@ -123,6 +143,8 @@ async fn dispatch(Cli { target, mut command }: Cli) -> Result<(), CliError> {
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Backup(args) => backup::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
         Command::MockLlm(args) => mock_llm::run(args).await,
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
 pub use limits::{Lanes, Limits};
-pub use load::{ConfigError, Overrides, load};
+pub use load::{ConfigError, Overrides, load, load_database};
 
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};

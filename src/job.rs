@@ -1,6 +1,7 @@
 //! The job and its rules. Pure: no clock, no input or output; time is an argument.
 
 pub mod batch;
+pub mod epoch;
 pub mod lane;
 pub mod lease;
 pub mod outcome;

@@ -68,6 +68,17 @@ pub enum OpenError {
         /// What would do.
         needed: &'static str,
     },
+    /// A log lies beside the database that is not its own: SQLite would write it into it.
+    #[error(
+        "{} is the log of another database file than {}, which was put in its place: move it away",
+        log.display(), path.display()
+    )]
+    ForeignLog {
+        /// Which database.
+        path: std::path::PathBuf,
+        /// The log.
+        log: std::path::PathBuf,
+    },
     /// The path is not one that SQLite takes.
     #[error("the database path {0:?} is not UTF-8")]
     BadPath(std::path::PathBuf),
@@ -91,6 +102,18 @@ pub trait WriteStore: Send {
     /// [`StoreError::Full`] and [`StoreError::Busy`] where nothing was written and [`StoreError::Unknown`] where that is not
     /// known; the answers are lost in both.
     fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError>;
+
+    /// Begins a new epoch where the database is a copy that was never served, or `is_restored` says
+    /// that it is one: no token that was given before is taken from then on. Only right before any
+    /// worker starts; a [`RescueScope::Dead`] has to follow, and takes back what ran in the copy.
+    ///
+    /// # Errors
+    /// As [`WriteStore::commit`].
+    fn begin_epoch(
+        &mut self,
+        is_restored: bool,
+        now: Timestamp,
+    ) -> Result<Option<NewEpoch>, StoreError>;
 
     /// The queues as they stand, for the roster to begin with.
     ///
@@ -148,6 +171,15 @@ pub trait ReadStore: Send {
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError>;
 }
 
+/// An epoch that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewEpoch {
+    /// The smallest token that its leases get.
+    pub token_floor: i64,
+    /// When the copy was made; none where that is not known.
+    pub copied_at: Option<Timestamp>,
+}
+
 /// Which jobs to list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobFilter {
@@ -200,6 +232,9 @@ pub struct Checkpoint {
 
 /// How many jobs one transaction moves where time or a death moves many.
 pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
+
+/// At how many bytes of payloads a lease of a remote worker ends, though it may be short of jobs then.
+pub const MAX_LEASED_BYTES: usize = 8 << 20;
 
 /// How long a connection waits for another to let go of the database file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! Hands leased jobs to idle workers, and knows who runs what.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::oneshot;
@@ -18,6 +19,13 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
 use crate::store::{Answer, MOVE_AT_ONCE, Renew, RescueScope, Write};
 
+/// Who wanted to renew a lease while the server was down, or stood still, has so long to do it after.
+const GRACE: Duration = Duration::from_secs(2);
+/// The same after nothing could be written; callers were told to try again in five seconds.
+const GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
+/// A look comes once a second. After a longer pause than this the server stood still.
+const STOOD_STILL: Duration = Duration::from_secs(3);
+
 struct Running {
     lane: Lane,
     worker: Addr<Worker>,
@@ -33,6 +41,10 @@ pub(crate) struct Dispatcher {
     lease: Span,
     clock: Clock,
     renewed_at: Timestamp,
+    looked_at: Timestamp,
+    /// No lease is taken back before: its holder could not reach the server, or not be told that it
+    /// holds on.
+    rescue_from: Timestamp,
     tell_when_idle: Vec<oneshot::Sender<()>>,
     vital: Vital,
 }
@@ -51,6 +63,8 @@ impl Dispatcher {
             running: HashMap::new(),
             lease,
             renewed_at: clock.now(),
+            looked_at: clock.now(),
+            rescue_from: clock.now().plus(GRACE),
             clock,
             tell_when_idle: Vec::new(),
             vital,
@@ -110,7 +124,13 @@ impl Dispatcher {
             let renew = Renew { leases, lease: self.lease, progress: None };
             self.commit(Write::Renew(renew), Reply::Nobody);
         }
-        self.rescue(now, ctx);
+        if now.since(self.looked_at) > STOOD_STILL {
+            self.rescue_from = self.rescue_from.max(now.plus(GRACE));
+        }
+        self.looked_at = now;
+        if now >= self.rescue_from {
+            self.rescue(now, ctx);
+        }
     }
 
     /// Has the leases taken back that had run out `by` then, portion by portion.
@@ -119,12 +139,14 @@ impl Dispatcher {
         let (tell_back, answer) = oneshot::channel();
         let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
         self.commit(Write::Rescue { scope, limit: MOVE_AT_ONCE }, reply);
-        ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| {
-            if let Ok(Ok(Answer::Moved(moved))) = answer
-                && moved.count >= MOVE_AT_ONCE as usize
-            {
+        ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| match answer {
+            Ok(Ok(Answer::Moved(moved))) if moved.count >= MOVE_AT_ONCE as usize => {
                 dispatcher.rescue(by, ctx);
             }
+            Ok(Err(_)) => {
+                dispatcher.rescue_from = dispatcher.clock.now().plus(GRACE_AFTER_REFUSALS);
+            }
+            _ => {}
         }));
     }
 

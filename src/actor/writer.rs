@@ -16,7 +16,9 @@ use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
 use crate::job::roster::{Order, PollId, Roster};
 use crate::job::{Lane, Span, State, Timestamp};
-use crate::store::{Answer, Change, Committed, LeaseRequest, StoreError, Write, WriteStore};
+use crate::store::{
+    Answer, Change, Committed, LeaseRequest, MAX_LEASED_BYTES, StoreError, Write, WriteStore,
+};
 
 /// How long the Writer waits where nothing can be written before it tries again what must not be
 /// lost.
@@ -155,7 +157,14 @@ impl Writer {
             };
             self.roster.leased(order, u32::try_from(jobs.len()).unwrap_or(u32::MAX), now);
             match order.poll {
-                Some(poll) => self.callers.bring(poll, jobs),
+                Some(poll) => {
+                    let bytes: usize = jobs.iter().map(|job| job.payload.as_str().len()).sum();
+                    if bytes >= MAX_LEASED_BYTES {
+                        // It was cut for its size: there may be more.
+                        self.roster.mark_ready(&order.queue, order.lane);
+                    }
+                    self.callers.bring(poll, jobs);
+                }
                 None => dispatch.leased.append(&mut jobs),
             }
         }

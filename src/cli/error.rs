@@ -9,13 +9,15 @@ use crate::cli::show;
 use crate::config::ConfigError;
 use crate::job::{JobError, JobId, State};
 use crate::server::StartError;
+use crate::store::OpenError;
+use crate::store::sqlite::backup::BackupError;
 
 /// The exit codes, as `--help` tells them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  something unexpected, such as a file that cannot be read
-  2  wrong usage or configuration
+  1  something unexpected, such as a file that cannot be read; a database that is not sound (verify)
+  2  wrong usage or configuration; a database that cannot be read (verify)
   3  the server cannot be reached
   4  the server refused the request; its reasons are printed
   5  the job failed or was cancelled (wait, submit --wait)
@@ -78,6 +80,20 @@ pub enum CliError {
     /// The server ended badly; its log says why.
     #[error(transparent)]
     Server(#[from] ServeError),
+    /// The database was not copied; mend what it names.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The database holds what may not be; what was found is printed.
+    #[error("{database} is not sound: {faulty} of the checks found faults")]
+    Unsound {
+        /// Which.
+        database: String,
+        /// How many checks.
+        faulty: usize,
+    },
+    /// The file cannot be read as a database of Longshore's.
+    #[error(transparent)]
+    Unusable(OpenError),
     /// An error that is printed already.
     #[error("{0}")]
     Told(Box<CliError>),
@@ -113,10 +129,12 @@ impl CliError {
         match self {
             Self::OutputClosed => 0,
             Self::Told(error) => error.exit_code(),
-            Self::Usage(_) | Self::Config(_) => 2,
+            Self::Usage(_) | Self::Config(_) | Self::Unusable(_) => 2,
+            Self::Backup(error) if error.is_misuse() => 2,
             // What is configured cannot be used, as a file of certificates that is not there.
             Self::Server(ServeError::Start(StartError::Registry(_))) => 2,
             Self::BadAnswer { .. } | Self::Io { .. } | Self::Server(_) => 1,
+            Self::Backup(_) | Self::Unsound { .. } => 1,
             Self::Unreachable { .. } => 3,
             Self::Refused(_) => 4,
             Self::JobFailed { .. } => 5,

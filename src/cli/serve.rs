@@ -43,6 +43,10 @@ pub(super) struct ServeArgs {
     /// Where to listen, on this machine only [env: LONGSHORE_LISTEN] [default: 127.0.0.1:7373]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
+    /// The database is a copy that was made otherwise than by 'longshore backup': take no lease
+    /// from before. Once, at the first start
+    #[arg(long)]
+    restored: bool,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -72,7 +76,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), CliError> {
     args.log.start()?;
     let overrides = Overrides { listen: args.listen, database: args.database };
     let config = config::load(args.config.as_deref(), variables(), &overrides)?;
-    Ok(run_server(config).await?)
+    Ok(run_server(config, args.restored).await?)
 }
 
 /// The environment; a name or value that is not UTF-8 is read as well as it can be, so that a

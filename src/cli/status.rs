@@ -73,6 +73,12 @@ fn said_of_times(job: &Job) -> Vec<Line> {
     if let Some(started_at) = job.started_at {
         lines.push(("started", started_at.to_string()));
     }
+    if let Some(worker) = &job.worker {
+        lines.push(("worker", show::plain(worker)));
+    }
+    if let Some(lease_expires_at) = job.lease_expires_at {
+        lines.push(("leased", format!("until {lease_expires_at}")));
+    }
     if let Some(finished_at) = job.finished_at {
         let took = job.started_at.map(|started_at| finished_at.since(started_at));
         let took = took.map(|took| format!(" (took {})", show::took(took))).unwrap_or_default();

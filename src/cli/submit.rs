@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
 use crate::cli::{show, wait};
-use crate::job::{Job, Json, Span, Submission, Timestamp};
+use crate::job::{Job, Json, Lane, Span, Submission, Timestamp};
 
 const HELP: &str = "\
 Prints id, state and URL of each job. With --wait it prints the result as JSON on stdout instead;
@@ -67,6 +67,9 @@ struct JobOptions {
     /// Its queue [default: default]
     #[arg(long, value_name = "QUEUE")]
     queue: Option<String>,
+    /// remote has a worker of your own run it, of whatever kind [default: that of its kind]
+    #[arg(long, value_name = "LANE")]
+    lane: Option<Lane>,
     /// -100 to 100; higher runs first [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i64>,
@@ -163,6 +166,7 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
             payload(text).map_err(|error| with_hint(error, text, args.wait))
         })?,
         queue: options.queue,
+        lane: options.lane,
         priority: options.priority,
         run_at: options.run_at,
         delay: options.delay,

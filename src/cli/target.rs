@@ -54,6 +54,11 @@ impl Target {
         self.url.is_none() && !self.json
     }
 
+    /// Whether JSON was asked for, for a command that sees to that by itself.
+    pub(super) fn take_json(&mut self) -> bool {
+        std::mem::take(&mut self.json)
+    }
+
     /// Adds what stood before the command; what stands behind it wins.
     pub(super) fn add(&mut self, before: Self) {
         self.url = self.url.take().or(before.url);

@@ -87,15 +87,7 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigError> {
-    let mut table = match file {
-        Some(path) => read_file(path)?,
-        None => Table::new(),
-    };
-    for (name, value) in variables {
-        if name.starts_with(PREFIX) && !NOT_CONFIG.contains(&name.as_str()) {
-            set_variable(&mut table, &name, &value)?;
-        }
-    }
+    let mut table = read(file, variables)?;
     if let Some(listen) = overrides.listen {
         table.insert("listen".into(), Value::String(listen.to_string()));
     }
@@ -105,6 +97,38 @@ pub fn load(
     }
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
+}
+
+/// Which database the configuration names. The rest of it has to be readable and need not be right:
+/// a copy can be made where the keys of the server are not at hand.
+///
+/// # Errors
+/// The first source that cannot be read, or a database that may not be.
+pub fn load_database(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<PathBuf, ConfigError> {
+    let config = decode(read(file, variables)?)?;
+    let mut problems = config.problems();
+    problems.retain(|problem| problem.pointer == "/database");
+    if problems.is_empty() { Ok(config.database) } else { Err(ConfigError::Invalid(problems)) }
+}
+
+/// The file, and the variables laid over it.
+fn read(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Table, ConfigError> {
+    let mut table = match file {
+        Some(path) => read_file(path)?,
+        None => Table::new(),
+    };
+    for (name, value) in variables {
+        if name.starts_with(PREFIX) && !NOT_CONFIG.contains(&name.as_str()) {
+            set_variable(&mut table, &name, &value)?;
+        }
+    }
+    Ok(table)
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {

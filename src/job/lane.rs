@@ -1,6 +1,7 @@
 //! Which pool of workers runs a job.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,19 @@ impl Lane {
             Self::Process => "process",
             Self::Remote => "remote",
         }
+    }
+}
+
+/// A text that names no lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a lane: async, thread, process or remote")]
+pub struct NotALane;
+
+impl FromStr for Lane {
+    type Err = NotALane;
+
+    fn from_str(text: &str) -> Result<Self, NotALane> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == text).ok_or(NotALane)
     }
 }
 

@@ -37,11 +37,12 @@ pub struct Builder {
     config: Config,
     clock: Clock,
     handlers: Vec<(String, Handler)>,
+    is_restored: bool,
 }
 
 impl Builder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, clock: Clock::system(), handlers: Vec::new() }
+        Self { config, clock: Clock::system(), handlers: Vec::new(), is_restored: false }
     }
 
     /// Runs jobs of `kind` by an async function: its payload in, its result out.
@@ -76,6 +77,14 @@ impl Builder {
         self
     }
 
+    /// Says that the database is a copy, made by other means than `longshore backup`, whose copies
+    /// tell it themselves. The leases of the original are then no longer taken.
+    #[must_use]
+    pub fn restored(mut self) -> Self {
+        self.is_restored = true;
+        self
+    }
+
     /// Opens the database, takes back what a dead process left running, starts the actors.
     ///
     /// # Errors
@@ -85,12 +94,13 @@ impl Builder {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoSystem);
         }
-        let Self { config, clock, handlers } = self;
+        let Self { config, clock, handlers, is_restored } = self;
         let mut registry = Registry::new(&config)?;
         for (kind, handler) in handlers {
             registry.add_handler(&kind, handler)?;
         }
         let mut store = SqliteWrites::open(&config)?;
+        begin_epoch(&mut store, is_restored, &clock)?;
         rescue_dead(&mut store, &clock)?;
         make_listed_queues(&mut store, &config, &clock)?;
         let roster =
@@ -119,6 +129,24 @@ fn make_listed_queues(
     let writes: Vec<Write> = config.queues.keys().map(make).collect();
     if !writes.is_empty() {
         store.commit(&writes, clock.now())?;
+    }
+    Ok(())
+}
+
+/// Tells the database from the one that it was copied from, before anything else is done to it.
+fn begin_epoch(
+    store: &mut dyn WriteStore,
+    is_restored: bool,
+    clock: &Clock,
+) -> Result<(), StoreError> {
+    if let Some(epoch) = store.begin_epoch(is_restored, clock.now())? {
+        let copied_at = epoch.copied_at.map(|at| at.to_string());
+        let token_floor = epoch.token_floor;
+        tracing::warn!(
+            copied_at,
+            token_floor,
+            "the database is a copy: a new epoch begins, and no lease from before holds"
+        );
     }
     Ok(())
 }

@@ -22,6 +22,17 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    epoch (id) {
+        id -> Integer,
+        token_floor -> Integer,
+        began_at -> Nullable<Integer>,
+        copied_at -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     failures (job_id, lease_token) {
         job_id -> Integer,
         lease_token -> Integer,
@@ -142,6 +153,7 @@ diesel::joinable!(results -> jobs (job_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     batches,
+    epoch,
     failures,
     job_tags,
     jobs,

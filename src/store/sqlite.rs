@@ -1,10 +1,13 @@
 //! The SQLite backend: one file an operation.
 
+pub mod backup;
 mod batch;
 mod cancel;
 mod counts;
 mod delete;
+mod epoch;
 mod finish;
+mod foreign_log;
 mod group;
 mod lease;
 mod lease_remote;
@@ -20,6 +23,7 @@ mod stage;
 mod statement;
 mod submit;
 mod transaction;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -28,7 +32,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::config::Config;
 use crate::job::Timestamp;
 use crate::job::queue::{QueueLoad, QueueRules};
-use crate::store::{Committed, StoreError, Write, WriteStore};
+use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
 use group::Group;
 use open::Lock;
 pub use open::MIN_SQLITE;
@@ -40,6 +44,7 @@ pub struct SqliteWrites {
     connection: SqliteConnection,
     queue_rules: QueueRules,
     queue_ids: QueueIds,
+    token_floor: i64,
     database: PathBuf,
     _lock: Lock,
 }
@@ -56,6 +61,18 @@ impl WriteStore for SqliteWrites {
         committed.map_err(|failure| size_limit::read_as_full(failure.into(), &self.database))
     }
 
+    fn begin_epoch(
+        &mut self,
+        is_restored: bool,
+        now: Timestamp,
+    ) -> Result<Option<NewEpoch>, StoreError> {
+        let begun = epoch::begin(&mut self.connection, is_restored, now)
+            .map_err(|failure| size_limit::read_as_full(failure.into(), &self.database))?;
+        let Some((before, next)) = begun else { return Ok(None) };
+        self.token_floor = next.token_floor;
+        Ok(Some(NewEpoch { token_floor: next.token_floor, copied_at: before.copied_at }))
+    }
+
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError> {
         queue::loads(&mut self.connection)
     }
@@ -69,9 +86,9 @@ impl SqliteWrites {
         apply: fn(&mut Group<'_>, &Write) -> group::Applied,
     ) -> Result<Committed, transaction::Failure> {
         let known_queues = self.queue_ids.len();
-        let Self { connection, queue_rules, queue_ids, .. } = self;
+        let Self { connection, queue_rules, queue_ids, token_floor, .. } = self;
         let result = transaction::immediate(connection, |connection| {
-            let mut group = Group::new(connection, queue_rules, queue_ids, now);
+            let mut group = Group::new(connection, queue_rules, queue_ids, *token_floor, now);
             let mut answers = Vec::with_capacity(writes.len());
             for write in writes {
                 answers.push(match apply(&mut group, write) {
@@ -97,8 +114,11 @@ impl SqliteWrites {
         let (mut connection, lock) = open::for_writing(&config.database)?;
         let queue_ids = QueueIds::read(&mut connection)
             .map_err(|error| open::failed(&config.database, &error))?;
+        let token_floor = epoch::read(&mut connection)
+            .map_err(|failure| open::failed(&config.database, &StoreError::from(failure)))?
+            .token_floor;
         let queue_rules = config.queue_rules();
         let database = config.database.clone();
-        Ok(Self { connection, queue_rules, queue_ids, database, _lock: lock })
+        Ok(Self { connection, queue_rules, queue_ids, token_floor, database, _lock: lock })
     }
 }

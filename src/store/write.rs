@@ -132,7 +132,8 @@ pub enum RescueScope {
         /// that were renewed late must not suffer from that.
         by: Timestamp,
     },
-    /// Those of local lanes, whose process has died. Only right before any worker starts.
+    /// Those of local lanes, whose process has died, and all of an earlier epoch. Only right before
+    /// any worker starts.
     Dead,
 }
 

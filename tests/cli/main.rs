@@ -15,9 +15,9 @@ use std::process::{Output, Stdio};
 
 use kit::process::longshore;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "serve", "submit", "status", "wait", "list", "cancel", "retry", "queues", "pause", "resume",
-    "demo", "mock-llm",
+    "backup", "verify", "demo", "mock-llm",
 ];
 
 fn run(args: &[&str]) -> Output {
@@ -62,7 +62,7 @@ fn the_exit_codes_and_variables_are_told() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 16] = [
+    let wrong: [&[&str]; 18] = [
         &[],
         &["frobnicate"],
         &["submit"],
@@ -78,6 +78,8 @@ fn wrong_usage_ends_with_2() {
         &["--json"],
         &["list", "--state", "lost"],
         &["cancel"],
+        &["backup"],
+        &["verify", "a.db", "--database", "b.db"],
         &["mock-llm", "--fault", "429:2"],
     ];
     for args in wrong {

@@ -31,6 +31,7 @@ pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJo
     LeasedJob {
         lease: Lease { job: JobId(7), token: LeaseToken(1) },
         lease_expires_at: Timestamp::from_millis(0),
+        started_at: Timestamp::from_millis(0),
         kind: kind.into(),
         queue: "default".parse().unwrap(),
         lane: Lane::Async,

@@ -13,10 +13,11 @@ fn nothing() -> Handler {
 fn every_built_in_kind_has_its_lane() {
     let registry = registry();
     assert_eq!(registry.kinds(), ["chat", "command", "echo", "http", "sleep"]);
-    let lanes = ["http", "chat", "command", "sleep", "echo"].map(|kind| registry.lane_of(kind));
+    let lanes =
+        ["http", "chat", "command", "sleep", "echo"].map(|kind| registry.lane_of(kind, None));
     let expected = [Lane::Async, Lane::Async, Lane::Process, Lane::Async, Lane::Async];
-    assert_eq!(lanes, expected.map(Some));
-    assert_eq!(registry.lane_of("fax"), None);
+    assert_eq!(lanes, expected.map(Ok));
+    assert_eq!(registry.lane_of("fax", None).unwrap_err().pointer, "/kind");
     assert!(registry.executor("fax").is_none());
     assert_eq!(registry.check("fax", &Json::null()), []);
 }
@@ -26,8 +27,8 @@ fn a_handler_takes_the_lane_of_its_form() {
     let mut registry = registry();
     registry.add_handler("resize", nothing()).unwrap();
     registry.add_handler("hash", Handler::blocking(|_, (): ()| Ok(()))).unwrap();
-    assert_eq!(registry.lane_of("resize"), Some(Lane::Async));
-    assert_eq!(registry.lane_of("hash"), Some(Lane::Thread));
+    assert_eq!(registry.lane_of("resize", None), Ok(Lane::Async));
+    assert_eq!(registry.lane_of("hash", None), Ok(Lane::Thread));
     assert_eq!(registry.kinds().len(), 7);
 }
 

@@ -31,13 +31,14 @@ pub(crate) struct Setup {
     database: PathBuf,
     config: String,
     env: Vec<(String, String)>,
+    options: Vec<String>,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let database = directory.path().join("longshore.db");
-        Self { directory, database, config: String::new(), env: Vec::new() }
+        Self { directory, database, config: String::new(), env: Vec::new(), options: Vec::new() }
     }
 
     /// With this configuration, in TOML.
@@ -49,6 +50,12 @@ impl Setup {
     /// With this variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// With this option of `serve`.
+    pub(crate) fn option(mut self, option: &str) -> Self {
+        self.options.push(option.into());
         self
     }
 
@@ -69,6 +76,7 @@ impl Setup {
         std::fs::write(&config, &self.config).unwrap();
         let mut command = longshore(&["serve", "--listen", "127.0.0.1:0"]);
         command.arg("--config").arg(config).arg("--database").arg(&self.database);
+        command.args(&self.options);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it has measured"
 )]
 
+mod backup;
 mod batches;
 mod cancel;
 mod chat;
@@ -17,6 +18,8 @@ mod idempotency;
 mod kinds;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod lease_waiting;
+mod leases;
 mod list;
 mod load;
 mod many;

@@ -1,6 +1,5 @@
 //! A store under test: a fresh database, its time, and short words for what tests do with it.
 
-mod soundness;
 pub(crate) mod sqlite;
 pub(crate) mod statements;
 
@@ -25,42 +24,11 @@ pub(crate) trait Backend {
     /// A read connection.
     fn reads(&self) -> Box<dyn ReadStore>;
 
-    /// Everything in the tables that has to agree, read without the store.
-    fn tables(&self) -> Tables;
-}
+    /// What is wrong with the database, as `longshore verify` has it.
+    fn faults(&self) -> Vec<String>;
 
-/// The rows that [`Store::assert_sound`] compares.
-#[derive(Debug, Default)]
-pub(crate) struct Tables {
-    /// What the database itself finds wrong: broken pages, rows that refer to nothing.
-    pub(crate) damage: Vec<String>,
-    pub(crate) jobs: Vec<JobCells>,
-    /// Queue, state, jobs.
-    pub(crate) queue_counts: Vec<(QueueName, State, i64)>,
-    pub(crate) batches: Vec<BatchCells>,
-    /// Tag, job.
-    pub(crate) tags: Vec<(String, i64)>,
-    /// Jobs that have a result.
-    pub(crate) results: Vec<i64>,
-    /// First job, jobs.
-    pub(crate) submissions: Vec<(i64, i64)>,
-}
-
-#[derive(Debug)]
-pub(crate) struct JobCells {
-    pub(crate) id: i64,
-    pub(crate) queue: QueueName,
-    pub(crate) state: State,
-    pub(crate) batch: Option<i64>,
-    pub(crate) tags: Vec<String>,
-}
-
-#[derive(Debug)]
-pub(crate) struct BatchCells {
-    pub(crate) id: i64,
-    pub(crate) total: i64,
-    pub(crate) counts: longshore::job::queue::StateCounts,
-    pub(crate) finished_at: Option<i64>,
+    /// A copy as `longshore backup` makes it, in a place of its own.
+    fn backup(&self, now: Timestamp) -> Box<dyn Backend>;
 }
 
 /// A store with a clock that tests move.
@@ -103,8 +71,12 @@ impl Store {
         self.writes = Some(self.backend.open(&self.config).unwrap());
     }
 
-    pub(crate) fn backend(&self) -> &dyn Backend {
-        &*self.backend
+    /// A copy of it, opened by a process of its own. The original goes on.
+    pub(crate) fn backed_up(&self) -> Self {
+        let backend = self.backend.backup(self.now);
+        let writes = Some(backend.open(&self.config).unwrap());
+        let (reads, config) = (backend.reads(), self.config.clone());
+        Self { backend, config, writes, reads, now: self.now }
     }
 
     pub(crate) fn config(&mut self) -> &mut Config {
@@ -235,7 +207,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.assert_sound();
+            assert_eq!(self.backend.faults(), [""; 0], "the database is not sound");
         }
     }
 }

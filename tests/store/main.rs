@@ -11,6 +11,7 @@ mod cancel;
 mod configure;
 mod counts;
 mod delete;
+mod epoch;
 mod expire;
 mod finish;
 mod idempotency;
@@ -27,6 +28,6 @@ mod remote;
 mod renew;
 mod rescue;
 mod retry;
-
 mod stage;
 mod submit;
+mod verify;

@@ -77,11 +77,17 @@ impl RunningServer {
 
 /// Starts the server in this process and leaves signals alone.
 pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer, ServeError> {
+    start(config, false).await
+}
+
+async fn start(config: Config, is_restored: bool) -> Result<RunningServer, ServeError> {
     let listen = config.listen;
     let unheard = |error| ServeError::Listen { listen, error };
     // First, so that a server that cannot listen has not begun to run jobs.
     let listener = http::bind(listen).map_err(unheard)?;
-    let server = Server::builder(config).start()?;
+    let builder = Server::builder(config);
+    let builder = if is_restored { builder.restored() } else { builder };
+    let server = builder.start()?;
     let (front, addr) = match http::start(server.handle(), listener, |_| {}) {
         Ok(started) => started,
         Err(error) => {
@@ -95,12 +101,12 @@ pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer
 }
 
 /// Starts the server and holds on until a signal came and it has drained.
-pub(super) async fn run_server(config: Config) -> Result<(), ServeError> {
+pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), ServeError> {
     // Before anything starts, so that a signal during the start drains as well.
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     survive_file_size_limit().map_err(ServeError::Signals)?;
     let database = config.database.display().to_string();
-    let running = start_server(config).await?;
+    let running = start(config, is_restored).await?;
     tracing::info!(addr = %running.addr, database, "serving");
     running.tell_what_it_knows();
     // Who reads stdout may have gone away; the server does not depend on it.

@@ -208,7 +208,8 @@ impl Group<'_> {
             .optional()?;
         let Some((token, state)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
         if token == lease.token.0
-            && token > 0
+            // What the worker of another epoch says is not compared: it is refused.
+            && token >= self.token_floor.max(1)
             && state != State::Running.code()
             && self.is_repeat(finish, state)?
         {

@@ -45,6 +45,8 @@ pub(super) struct Group<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) rules: &'a QueueRules,
     pub(super) queue_ids: &'a mut QueueIds,
+    /// The smallest token of this epoch.
+    pub(super) token_floor: i64,
     pub(super) now: Timestamp,
     /// Where remote workers have found nothing, until a job is queued.
     pub(super) empty: Vec<Spot>,
@@ -69,12 +71,14 @@ impl<'a> Group<'a> {
         connection: &'a mut SqliteConnection,
         rules: &'a QueueRules,
         queue_ids: &'a mut QueueIds,
+        token_floor: i64,
         now: Timestamp,
     ) -> Self {
         Self {
             connection,
             rules,
             queue_ids,
+            token_floor,
             now,
             empty: Vec::new(),
             changes: Vec::new(),

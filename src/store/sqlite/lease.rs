@@ -15,7 +15,7 @@ statement! {
     /// cost does not depend on what else stands in the table.
     LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text) =
     "UPDATE jobs
-     SET state = 2, attempt = attempt + 1, lease_token = lease_token + 1,
+     SET state = 2, attempt = attempt + 1, lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL,
          started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
     " WHERE state = 1 AND id IN (
@@ -43,6 +43,7 @@ impl Group<'_> {
         }
         let lease_expires_at = self.now.plus(request.lease.duration());
         let rows: Vec<LeasedRow> = LeaseJobs {
+            token_floor: self.token_floor,
             now: self.now.millis(),
             lease_expires_at: lease_expires_at.millis(),
             lane: order.lane.code(),

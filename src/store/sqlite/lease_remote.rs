@@ -10,12 +10,12 @@ use super::statement::statement;
 use crate::job::QueueName;
 use crate::job::roster::Order;
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, LeaseRequest};
+use crate::store::{Answer, LeaseRequest, MAX_LEASED_BYTES};
 
 statement! {
     /// The first in line of a queue, by way of `jobs_queued`.
-    FirstRemote -> (Integer, Integer) =
-    "SELECT priority, id FROM jobs
+    FirstRemote -> (Integer, Integer, Integer) =
+    "SELECT priority, id, octet_length(payload) FROM jobs
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ") ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
@@ -23,8 +23,8 @@ statement! {
 
 statement! {
     /// The first in line of a queue and a kind. SQLite would rather pass over all other kinds.
-    FirstOfKind<'a> -> (Integer, Integer) =
-    "SELECT priority, id FROM jobs INDEXED BY jobs_queued_remote
+    FirstOfKind<'a> -> (Integer, Integer, Integer) =
+    "SELECT priority, id, octet_length(payload) FROM jobs INDEXED BY jobs_queued_remote
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND kind = " [kind: Text as &'a str]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
@@ -35,7 +35,8 @@ statement! {
     /// No lease reaches beyond the time that its attempt may take.
     LeaseThese<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text), Integer) =
     "UPDATE jobs
-     SET state = 2, attempt = attempt + 1, lease_token = lease_token + 1,
+     SET state = 2, attempt = attempt + 1,
+         lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
@@ -73,14 +74,16 @@ impl Group<'_> {
             return Ok(Answer::Leased(Vec::new()));
         }
         let found = self.first_in_line(order, queue_id)?;
-        if found.len() < order.limit as usize {
-            self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
-        }
         if found.is_empty() {
+            // Who asks for none finds none, and that says nothing.
+            if order.limit > 0 {
+                self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            }
             return Ok(Answer::Leased(Vec::new()));
         }
         let jobs = list(&found);
         let rows: Vec<(LeasedRow, i64)> = LeaseThese {
+            token_floor: self.token_floor,
             now: self.now.millis(),
             lease_expires_at: self.now.plus(request.lease.duration()).millis(),
             from: self.now.millis(),
@@ -95,24 +98,30 @@ impl Group<'_> {
     }
 
     /// The ids of the jobs to lease. Of several kinds the first of each are looked up, and the first
-    /// of those taken.
+    /// of those taken, until their payloads are as large as one lease may be.
     fn first_in_line(&mut self, order: &Order, queue_id: i64) -> Result<Vec<i64>, Stop> {
         let (at, limit) = (self.now.millis(), i64::from(order.limit));
-        let mut found: Vec<(i64, i64)> = match &order.kinds {
+        let mut found: Vec<(i64, i64, i64)> = match &order.kinds {
             None => FirstRemote { queue_id, at, limit }.load(self.connection)?,
             Some(kinds) => {
                 let mut found = Vec::new();
                 for kind in kinds.iter() {
-                    let of_kind: Vec<(i64, i64)> =
+                    let of_kind: Vec<(i64, i64, i64)> =
                         FirstOfKind { queue_id, kind, at, limit }.load(self.connection)?;
                     found.extend(of_kind);
                 }
                 found
             }
         };
-        found.sort_unstable_by_key(|(priority, id)| (-priority, *id));
+        found.sort_unstable_by_key(|(priority, id, _)| (-priority, *id));
         found.truncate(order.limit as usize);
-        Ok(found.into_iter().map(|(_, id)| id).collect())
+        let mut bytes = 0;
+        let fits = |(_, _, size): &(i64, i64, i64)| {
+            let is_room = bytes < MAX_LEASED_BYTES;
+            bytes += usize::try_from(*size).unwrap_or(0);
+            is_room
+        };
+        Ok(found.into_iter().take_while(fits).map(|(_, id, _)| id).collect())
     }
 }
 

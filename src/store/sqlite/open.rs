@@ -9,11 +9,12 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::foreign_log;
 use super::statement::statement;
-use crate::store::sql_types::Text;
+use crate::store::sql_types::{Integer, Text};
 use crate::store::{BUSY_TIMEOUT, OpenError};
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// The first SQLite whose WAL mode does not lose pages when a log is reset beside a checkpoint.
 pub const MIN_SQLITE: &str = "3.51.3";
@@ -40,10 +41,19 @@ pub(super) fn failed(path: &Path, why: &dyn fmt::Display) -> OpenError {
 
 pub(super) fn for_writing(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
     let lock = lock(path)?;
+    refuse_foreign_log(path)?;
     let mut connection = connect(path, WRITE_CACHE_KIB)?;
     check_version(path, &mut connection)?;
     prepare(&mut connection).map_err(|error| failed(path, &*error))?;
     Ok((connection, lock))
+}
+
+fn refuse_foreign_log(path: &Path) -> Result<(), OpenError> {
+    match foreign_log::beside(path) {
+        Ok(None) => Ok(()),
+        Ok(Some(log)) => Err(OpenError::ForeignLog { path: path.into(), log }),
+        Err(error) => Err(failed(path, &error)),
+    }
 }
 
 /// Sets up the write connection and brings the tables up to date.
@@ -72,9 +82,50 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
+/// Opens a database, be it served or not, and changes nothing: neither its rows nor its tables,
+/// nor the mode that it is in.
+pub(super) fn read_only(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mode = if foreign_log::has_journal(path) { "rw" } else { "ro" };
+    let mut connection = open_in_mode(path, mode)?;
+    refuse_foreign_log(path)?;
+    // Where it is no database, or another holds it for long, it fails here and not half way.
+    let tables: QueryResult<i64> = FindJobs {}.get_result(&mut connection);
+    match tables.map_err(|error| failed(path, &error))? {
+        0 => Err(failed(path, &"it holds no jobs of longshore")),
+        _ => Ok(connection),
+    }
+}
+
+statement! {
+    FindJobs -> Integer = "SELECT count(*) FROM sqlite_schema WHERE name = 'jobs'"
+}
+
+/// Opens a database for writing, and leaves its tables and its mode as they are.
+pub(super) fn as_it_is(path: &Path) -> Result<SqliteConnection, OpenError> {
+    open_in_mode(path, "rw")
+}
+
+/// Opens a file that is there.
+fn open_in_mode(path: &Path, mode: &str) -> Result<SqliteConnection, OpenError> {
+    // SQLite says of each fault that it cannot open the file.
+    std::fs::File::open(path).map_err(|error| failed(path, &error))?;
+    let absolute = std::path::absolute(path).map_err(|error| failed(path, &error))?;
+    let text = absolute.to_str().ok_or_else(|| OpenError::BadPath(path.into()))?;
+    connect_to(path, &format!("file:{}?mode={mode}", escaped(text)), READ_CACHE_KIB)
+}
+
+/// A path as a URI has it, as far as SQLite reads one.
+fn escaped(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
 fn connect(path: &Path, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
     let text = path.to_str().ok_or_else(|| OpenError::BadPath(path.into()))?;
-    let mut connection = SqliteConnection::establish(text).map_err(|error| failed(path, &error))?;
+    connect_to(path, text, cache_kib)
+}
+
+fn connect_to(path: &Path, url: &str, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
+    let mut connection = SqliteConnection::establish(url).map_err(|error| failed(path, &error))?;
     let settings = [
         // First, so that what follows waits for others as well.
         format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()),

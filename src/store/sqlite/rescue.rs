@@ -24,7 +24,9 @@ statement! {
     /// `lease_expires_at > 0` holds for all and makes SQLite use the index on running jobs.
     DeadLeases -> (Integer, Integer, Nullable<Integer>) =
     "SELECT id, lease_token, NULL FROM jobs
-     WHERE state = 2 AND lease_expires_at > 0 AND lane != 3 LIMIT " [limit: Integer as i64]
+     WHERE state = 2 AND lease_expires_at > 0
+         AND (lane != 3 OR lease_token < " [token_floor: Integer as i64]
+    ")   LIMIT " [limit: Integer as i64]
 }
 
 statement! {
@@ -41,7 +43,7 @@ impl Group<'_> {
                 (query.load(self.connection)?, "its worker let the lease run out")
             }
             RescueScope::Dead => {
-                let query = DeadLeases { limit };
+                let query = DeadLeases { token_floor: self.token_floor, limit };
                 (query.load(self.connection)?, "the server ended while it ran")
             }
         };

@@ -219,40 +219,18 @@ impl Operation {
                 }),
                 batch: is_batch.then_some(NewBatch { name: None }),
             }),
-            Self::Lease { queue, lane, limit, secs } => Write::Lease(LeaseRequest {
-                order: Order {
-                    queue: queue_name(queue),
-                    lane: *lane,
-                    kinds: None,
-                    limit: *limit,
-                    poll: None,
-                },
-                lease: Span::from_secs(*secs),
-                worker: None,
-            }),
-            Self::LeaseRemote { queue, kinds, limit, worker } => Write::Lease(LeaseRequest {
-                order: Order {
-                    queue: queue_name(queue),
-                    lane: Lane::Remote,
-                    kinds: kinds.clone().map(Into::into),
-                    limit: *limit,
-                    poll: None,
-                },
-                lease: Span::from_secs(40),
-                worker: worker.clone(),
-            }),
+            Self::Lease { queue, lane, limit, secs } => {
+                lease_of_queue(queue, *lane, None, *limit, (*secs, None))
+            }
+            Self::LeaseRemote { queue, kinds, limit, worker } => {
+                let kinds = kinds.as_deref();
+                lease_of_queue(queue, Lane::Remote, kinds, *limit, (40, worker.clone()))
+            }
             Self::FinishMany(finishes) => {
-                let finish = |(lease, outcome): &(Recent, Outcome)| {
-                    Write::Finish(Finish {
-                        lease: lease_of(model, *lease),
-                        outcome: outcome.clone(),
-                    })
-                };
+                let finish = |(lease, outcome): &(Recent, Outcome)| finish(model, *lease, outcome);
                 Write::Each(finishes.iter().map(finish).collect())
             }
-            Self::Finish { lease, outcome } => {
-                Write::Finish(Finish { lease: lease_of(model, *lease), outcome: outcome.clone() })
-            }
+            Self::Finish { lease, outcome } => finish(model, *lease, outcome),
             Self::Renew { leases, secs, percent } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
                 lease: Span::from_secs(*secs),
@@ -289,6 +267,22 @@ impl Operation {
             },
         }
     }
+}
+
+fn lease_of_queue(
+    name: &str,
+    lane: Lane,
+    kinds: Option<&[String]>,
+    limit: u32,
+    (secs, worker): (u64, Option<String>),
+) -> Write {
+    let kinds = kinds.map(Into::into);
+    let order = Order { queue: queue_name(name), lane, kinds, limit, poll: None };
+    Write::Lease(LeaseRequest { order, lease: Span::from_secs(secs), worker })
+}
+
+fn finish(model: &Model, lease: Recent, outcome: &Outcome) -> Write {
+    Write::Finish(Finish { lease: lease_of(model, lease), outcome: outcome.clone() })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {

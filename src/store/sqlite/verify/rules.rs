@@ -1,0 +1,274 @@
+//! What holds of the tables after every transaction, as queries for what breaks it.
+//!
+//! Every CHECK of the tables is here again. A connection that only reads leaves them out of its
+//! `integrity_check`, and any other says that one is broken and not in which row.
+
+/// One thing that holds.
+pub(super) struct Rule {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What holds.
+    pub(super) holds: &'static str,
+    /// The table that it looks at row by row.
+    pub(super) table: Option<&'static str>,
+    /// The migration without which it cannot be looked at.
+    pub(super) needs: Option<&'static str>,
+    /// Gives a row with the column `words` for each fault.
+    pub(super) faults: &'static str,
+}
+
+const fn of_table(
+    name: &'static str,
+    table: &'static str,
+    holds: &'static str,
+    faults: &'static str,
+) -> Rule {
+    Rule { name, holds, table: Some(table), needs: None, faults }
+}
+
+const fn of_pages(name: &'static str, holds: &'static str, faults: &'static str) -> Rule {
+    Rule { name, holds, table: None, needs: None, faults }
+}
+
+/// All of them, in the order in which they are told.
+pub(super) const RULES: &[Rule] = &[
+    of_pages("integrity", "SQLite finds no damage", INTEGRITY),
+    of_pages("references", "every reference leads to a row", REFERENCES),
+    of_table("states", "jobs", "each job stands in one possible state", STATES),
+    of_table("leases", "jobs", "leases, tokens and attempts agree", LEASES),
+    of_table("settings", "jobs", "what jobs ask for is in bounds", SETTINGS),
+    of_table("payloads", "jobs", "payloads are JSON", PAYLOADS),
+    of_table("results", "results", "completed jobs, and only they, have a result", RESULTS),
+    of_table("failures", "failures", "failures are of attempts that jobs have had", FAILURES),
+    of_table("tags", "job_tags", "the tags to find jobs by are those that they show", TAGS),
+    of_table("queues", "queues", "queues have a name and possible settings", QUEUES),
+    of_table("queue counts", "queue_counts", "the counts of queues are as recounted", QUEUE_COUNTS),
+    of_table("batches", "batches", "the counts and ends of batches are as recounted", BATCHES),
+    of_table("keys", "submissions", "idempotency keys lead to jobs of one submission", KEYS),
+    Rule {
+        needs: Some("20261122120000"),
+        ..of_table("workers", "remote_leases", "only jobs of remote workers name one", WORKERS)
+    },
+    of_table("ids", "sqlite_sequence", "no id will be given twice", IDS),
+    Rule {
+        needs: Some("20261122130000"),
+        ..of_table("epoch", "epoch", "there is one epoch, with possible tokens", EPOCH)
+    },
+];
+
+const INTEGRITY: &str = "
+    SELECT integrity_check AS words FROM pragma_integrity_check WHERE integrity_check != 'ok'";
+
+const REFERENCES: &str = "
+    SELECT \"table\" || coalesce(' row ' || rowid, '') || ' refers to no row of ' || parent AS words
+    FROM pragma_foreign_key_check";
+
+const STATES: &str = "
+    SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN state NOT BETWEEN 0 AND 6 THEN 'is in state ' || state
+        WHEN lane NOT BETWEEN 0 AND 3 THEN 'is in lane ' || lane
+        WHEN state < 4 AND finished_at IS NOT NULL THEN 'has a time of its end and has not ended'
+        WHEN state >= 4 AND finished_at IS NULL THEN 'has ended without a time'
+        WHEN cancel_requested NOT IN (0, 1) THEN 'has cancel_requested ' || cancel_requested
+        WHEN cancel_requested = 1 AND state != 2 THEN 'is to stop and does not run'
+        WHEN (error_code IS NULL) != (error_message IS NULL) THEN 'has half an error'
+        WHEN state IN (3, 5, 6) AND error_code IS NULL THEN 'ended badly without an error'
+        WHEN state = 4 AND error_code IS NOT NULL THEN 'is completed and has an error'
+        END AS fault FROM jobs NOT INDEXED)
+    WHERE fault IS NOT NULL";
+
+/// Each lease raises the token, and at most one attempt belongs to it.
+const LEASES: &str = "
+    SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN lease_token NOT BETWEEN 0 AND 9007199254740991 THEN 'has the token ' || lease_token
+        WHEN state = 2 AND lease_expires_at IS NULL THEN 'runs without a lease'
+        WHEN state != 2 AND lease_expires_at IS NOT NULL THEN 'has a lease and does not run'
+        WHEN state NOT IN (0, 1, 6) AND lease_token = 0 THEN 'has run without a token'
+        WHEN state = 0 AND lease_token > 0 THEN 'is scheduled and has been leased'
+        WHEN state = 2 AND attempt = 0 THEN 'runs no attempt'
+        WHEN lease_token > 0 AND started_at IS NULL THEN 'was leased and has not started'
+        WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started and was not leased'
+        WHEN attempt NOT BETWEEN 0 AND max_attempts
+            THEN 'is at attempt ' || attempt || ' of ' || max_attempts
+        WHEN state = 2 AND lane = 3 AND lease_expires_at > started_at + timeout_ms
+            THEN 'is leased for longer than its attempt may take'
+        WHEN attempt > lease_token
+            THEN 'is at attempt ' || attempt || ' with the token ' || lease_token
+        END AS fault FROM jobs NOT INDEXED)
+    WHERE fault IS NOT NULL";
+
+const SETTINGS: &str = "
+    SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN priority NOT BETWEEN -100 AND 100 THEN 'has priority ' || priority
+        WHEN max_attempts <= 0 THEN 'has max_attempts ' || max_attempts
+        WHEN at_most_once NOT IN (0, 1) THEN 'has at_most_once ' || at_most_once
+        WHEN timeout_ms <= 0 THEN 'has timeout_ms ' || timeout_ms
+        WHEN backoff_initial_ms < 0 OR backoff_max_ms < backoff_initial_ms
+            THEN 'has a backoff from ' || backoff_initial_ms || ' to ' || backoff_max_ms || ' ms'
+        WHEN backoff_factor < 1 THEN 'has backoff_factor ' || backoff_factor
+        WHEN backoff_jitter NOT BETWEEN 0 AND 1 THEN 'has backoff_jitter ' || backoff_jitter
+        WHEN progress_percent NOT BETWEEN 0 AND 100 THEN 'has progress_percent ' || progress_percent
+        WHEN kind = '' THEN 'has no kind'
+        END AS fault FROM jobs NOT INDEXED)
+    WHERE fault IS NOT NULL";
+
+const PAYLOADS: &str = "
+    SELECT 'the payload of job ' || id || ' is no JSON' AS words
+    FROM jobs NOT INDEXED WHERE NOT json_valid(payload)";
+
+const RESULTS: &str = "
+    SELECT 'job ' || id || ' is completed and has no result' AS words FROM jobs NOT INDEXED
+    WHERE state = 4 AND NOT EXISTS (SELECT 1 FROM results WHERE job_id = jobs.id)
+    UNION ALL
+    SELECT 'job ' || job_id || ' has a result and is not completed' FROM results
+    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND state = 4)
+    UNION ALL
+    SELECT 'the result of job ' || job_id || ' is no JSON' FROM results
+    WHERE NOT json_valid(result)
+    UNION ALL
+    SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
+    WHERE truncated NOT IN (0, 1)";
+
+/// The attempts of a job's failures rise with their tokens, and what runs or has completed has not
+/// failed under its last lease; what failed has.
+const FAILURES: &str = "
+    SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
+        WHEN failures.lease_token NOT BETWEEN 1 AND jobs.lease_token
+            THEN 'failed under the token ' || failures.lease_token || ', its last is '
+                || jobs.lease_token
+        WHEN failures.attempt NOT BETWEEN 1 AND jobs.attempt
+            THEN 'failed in attempt ' || failures.attempt || ', its last is ' || jobs.attempt
+        WHEN failures.lease_token = jobs.lease_token AND state IN (2, 4)
+            THEN 'failed under the lease that it still has, or ended well under'
+        WHEN failures.attempt <= lag(failures.attempt)
+            OVER (PARTITION BY job_id ORDER BY failures.lease_token)
+            THEN 'failed twice in attempt ' || failures.attempt
+        END AS fault FROM failures JOIN jobs ON jobs.id = job_id)
+    WHERE fault IS NOT NULL
+    UNION ALL
+    SELECT 'job ' || id || ' failed last and has no failure of that' FROM jobs NOT INDEXED
+    WHERE state IN (3, 5) AND NOT EXISTS (
+        SELECT 1 FROM failures WHERE job_id = jobs.id AND lease_token = jobs.lease_token)";
+
+const TAGS: &str = "
+    WITH shown AS (
+        SELECT id, CASE WHEN json_valid(tags) THEN tags ELSE '[]' END AS list
+        FROM jobs NOT INDEXED WHERE tags IS NOT NULL)
+    SELECT 'the tags of job ' || id || ' are no list' AS words FROM jobs NOT INDEXED
+    WHERE tags IS NOT NULL
+        AND CASE WHEN json_valid(tags) THEN json_type(tags) != 'array' ELSE TRUE END
+    UNION ALL
+    SELECT 'job ' || shown.id || ' is not found by its tag ' || value FROM shown, json_each(list)
+    WHERE NOT EXISTS (SELECT 1 FROM job_tags WHERE tag = value AND job_id = shown.id)
+    UNION ALL
+    SELECT 'job ' || job_id || ' is found by the tag ' || tag || ', which it does not have'
+    FROM job_tags
+    WHERE NOT EXISTS (
+        SELECT 1 FROM jobs, json_each(CASE WHEN json_valid(tags) THEN tags ELSE '[]' END)
+        WHERE jobs.id = job_tags.job_id AND value = job_tags.tag)";
+
+const QUEUES: &str = "
+    SELECT 'queue ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN length(name) NOT BETWEEN 1 AND 64 OR name GLOB '*[^a-z0-9._-]*'
+            OR name GLOB '[._-]*' THEN 'is called ' || name
+        WHEN paused NOT IN (0, 1) THEN 'has paused ' || paused
+        WHEN max_running <= 0 THEN 'has max_running ' || max_running
+        WHEN (rate_limit IS NULL) != (rate_period_ms IS NULL) THEN 'has half a rate'
+        WHEN rate_limit <= 0 OR rate_period_ms <= 0
+            THEN 'has the rate ' || rate_limit || ' in ' || rate_period_ms || ' ms'
+        END AS fault FROM queues)
+    WHERE fault IS NOT NULL";
+
+const QUEUE_COUNTS: &str = "
+    WITH states (state, word) AS (VALUES (0, 'scheduled'), (1, 'queued'), (2, 'running'),
+            (3, 'retrying'), (4, 'completed'), (5, 'failed'), (6, 'cancelled')),
+        counted AS (
+            SELECT queue_id, state, count(*) AS jobs FROM jobs NOT INDEXED GROUP BY 1, 2)
+    SELECT 'queue ' || name || ' counts ' || coalesce(kept.jobs, 'no') || ' ' || word
+        || ' jobs and has ' || coalesce(counted.jobs, 0) AS words
+    FROM queues CROSS JOIN states
+        LEFT JOIN queue_counts AS kept ON kept.queue_id = queues.id AND kept.state = states.state
+        LEFT JOIN counted ON counted.queue_id = queues.id AND counted.state = states.state
+    WHERE kept.jobs IS NOT coalesce(counted.jobs, 0)
+    UNION ALL
+    SELECT 'queue ' || queue_id || ' counts jobs in state ' || state FROM queue_counts
+    WHERE state NOT BETWEEN 0 AND 6";
+
+/// A final job that was removed still counts; everything else is as recounted.
+const BATCHES: &str = "
+    WITH counted AS (
+        SELECT batch_id, sum(state = 0) AS scheduled, sum(state = 1) AS queued,
+            sum(state = 2) AS running, sum(state = 3) AS retrying, sum(state = 4) AS completed,
+            sum(state = 5) AS failed, sum(state = 6) AS cancelled
+        FROM jobs NOT INDEXED WHERE batch_id IS NOT NULL GROUP BY batch_id)
+    SELECT 'batch ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN batch_id IS NULL THEN 'has no jobs'
+        WHEN kept.scheduled != counted.scheduled
+            THEN 'counts ' || kept.scheduled || ' scheduled jobs and has ' || counted.scheduled
+        WHEN kept.queued != counted.queued
+            THEN 'counts ' || kept.queued || ' queued jobs and has ' || counted.queued
+        WHEN kept.running != counted.running
+            THEN 'counts ' || kept.running || ' running jobs and has ' || counted.running
+        WHEN kept.retrying != counted.retrying
+            THEN 'counts ' || kept.retrying || ' retrying jobs and has ' || counted.retrying
+        WHEN kept.completed < counted.completed
+            THEN 'counts ' || kept.completed || ' completed jobs and has ' || counted.completed
+        WHEN kept.failed < counted.failed
+            THEN 'counts ' || kept.failed || ' failed jobs and has ' || counted.failed
+        WHEN kept.cancelled < counted.cancelled
+            THEN 'counts ' || kept.cancelled || ' cancelled jobs and has ' || counted.cancelled
+        WHEN total != kept.scheduled + kept.queued + kept.running + kept.retrying
+            + kept.completed + kept.failed + kept.cancelled THEN 'does not add up to ' || total
+        WHEN finished_at IS NULL
+            AND kept.scheduled + kept.queued + kept.running + kept.retrying = 0
+            THEN 'has ended without a time'
+        WHEN finished_at IS NOT NULL
+            AND kept.scheduled + kept.queued + kept.running + kept.retrying > 0
+            THEN 'has a time of its end and has not ended'
+        END AS fault FROM batches AS kept LEFT JOIN counted ON batch_id = id)
+    WHERE fault IS NOT NULL";
+
+const KEYS: &str = "
+    SELECT 'the key of jobs from ' || first_job_id || ' on ' || fault AS words FROM (
+        SELECT first_job_id, CASE
+        WHEN jobs <= 0 THEN 'has ' || jobs || ' jobs'
+        WHEN length(fingerprint) != 32 THEN 'has no whole fingerprint'
+        WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
+            AND id < first_job_id + submissions.jobs) THEN 'outlives them'
+        WHEN EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
+            AND id < first_job_id + submissions.jobs AND batch_id IS NOT submissions.batch_id)
+            THEN 'names another batch than they do'
+        WHEN EXISTS (SELECT 1 FROM submissions AS other
+            WHERE other.first_job_id >= submissions.first_job_id
+                AND other.first_job_id < submissions.first_job_id + submissions.jobs
+                AND other.idempotency_key != submissions.idempotency_key)
+            THEN 'shares them with another key'
+        END AS fault FROM submissions)
+    WHERE fault IS NOT NULL";
+
+const WORKERS: &str = "
+    SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
+        WHEN lane != 3 THEN 'names a worker and is in lane ' || lane
+        WHEN lease_token = 0 THEN 'names a worker and was never leased'
+        WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'names a worker of no possible length'
+        END AS fault FROM remote_leases JOIN jobs ON jobs.id = job_id)
+    WHERE fault IS NOT NULL";
+
+const IDS: &str = "
+    SELECT 'a job has the id ' || max(id) || ', which is yet to be given' AS words FROM jobs
+    HAVING max(id) > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'jobs'), 0)
+    UNION ALL
+    SELECT 'a batch has the id ' || max(id) || ', which is yet to be given' FROM batches
+    HAVING max(id) > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'batches'), 0)
+    UNION ALL
+    SELECT 'a key leads to job ' || max(first_job_id + jobs - 1) || ', which is yet to be given'
+    FROM submissions HAVING max(first_job_id + jobs - 1)
+        > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'jobs'), 0)";
+
+const EPOCH: &str = "
+    SELECT 'there are ' || count(*) || ' epochs' AS words FROM epoch HAVING count(*) != 1
+    UNION ALL
+    SELECT 'the epoch has the id ' || id FROM epoch WHERE id != 1
+    UNION ALL
+    SELECT 'the epoch begins with the token ' || token_floor FROM epoch
+    WHERE token_floor NOT BETWEEN 0 AND 4503599627370496";

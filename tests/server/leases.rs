@@ -1,0 +1,283 @@
+//! `/v1/leases`: what a worker of somebody's own may do with a job.
+
+use serde_json::{Value, json};
+
+use crate::kit::process::between;
+use crate::kit::{Server, Setup, echo, pointers, sleep, with};
+
+/// A job for workers of somebody's own.
+pub(crate) fn remote(payload: impl Into<Value>) -> Value {
+    with(echo(payload), &json!({"kind": "resize", "lane": "remote"}))
+}
+
+/// Leases up to so many jobs that are there, with more fields of the call.
+pub(crate) fn lease(server: &Server, limit: u32, fields: &Value) -> Vec<Value> {
+    let call = with(json!({"limit": limit}), fields);
+    server.post("/v1/leases", &call).expect(200)["jobs"].as_array().unwrap().clone()
+}
+
+/// Submits a job and leases it.
+pub(crate) fn running(server: &Server, job: &Value) -> Value {
+    let id = server.submit(job);
+    let leased = lease(server, 1, &json!({}));
+    assert_eq!(leased[0]["id"], id, "another job was in front");
+    leased[0].clone()
+}
+
+/// Does a thing to a lease.
+pub(crate) fn act(
+    server: &Server,
+    leased: &Value,
+    verb: &str,
+    fields: &Value,
+) -> crate::kit::Response {
+    let body = with(json!({"lease_token": leased["lease_token"]}), fields);
+    server.post(&format!("/v1/leases/{}/{verb}", leased["id"]), &body)
+}
+
+#[test]
+fn a_worker_is_told_all_that_it_needs() {
+    let server = Server::start();
+    let job = with(remote(json!({"width": 7})), &json!({"timeout": "90s", "max_attempts": 3}));
+    let batch = server.post("/v1/batches", &json!({"jobs": [job]})).expect(202)["id"].clone();
+    let leased = lease(&server, 10, &json!({"lease": "30s", "worker": "ann"}));
+    let [leased] = leased.as_slice() else { panic!("{leased:?}") };
+    assert_eq!((&leased["id"], &leased["lease_token"]), (&json!(1), &json!(1)));
+    assert_eq!((&leased["kind"], &leased["queue"]), (&json!("resize"), &json!("default")));
+    assert_eq!((&leased["attempt"], &leased["max_attempts"]), (&json!(1), &json!(3)));
+    assert_eq!((&leased["payload"], &leased["batch"]), (&json!({"width": 7}), &batch));
+    let shown = server.job(1);
+    assert_eq!((&shown["state"], &shown["worker"]), (&json!("running"), &json!("ann")));
+    assert_eq!(shown["lease_expires_at"], leased["lease_expires_at"]);
+    let span = |end: &str| between(&shown["started_at"], &leased[end]).as_secs();
+    assert_eq!((span("lease_expires_at"), span("deadline_at")), (30, 90));
+}
+
+#[test]
+fn a_job_is_completed_once_and_the_same_finish_again_is_fine() {
+    let server = Server::start();
+    let leased = running(&server, &remote(1));
+    let result = json!({"result": {"width": 7}});
+    let answer = act(&server, &leased, "complete", &result).expect(200);
+    assert_eq!(answer, json!({"id": 1, "lease_token": 1, "state": "completed"}));
+    let again = act(&server, &leased, "complete", &result).expect(200);
+    assert_eq!(again, json!({"id": 1, "lease_token": 1, "repeated": true}));
+    act(&server, &leased, "complete", &json!({"result": 8})).problem(409);
+    act(&server, &leased, "fail", &json!({"error": {"code": "x"}})).problem(409);
+    act(&server, &leased, "renew", &json!({})).problem(409);
+    assert_eq!(server.job(1)["result"], json!({"width": 7}));
+}
+
+#[test]
+fn a_failure_is_tried_again_as_the_worker_says() {
+    let server = Server::start();
+    let error = json!({"error": {"code": "no_memory", "message": "it is full"}});
+    let leased = running(&server, &remote(1));
+    let again = with(error.clone(), &json!({"retry_in": "1h"}));
+    assert_eq!(act(&server, &leased, "fail", &again).expect(200)["state"], "retrying");
+    let shown = server.job(1);
+    assert_eq!(shown["error"], error["error"]);
+    assert_eq!(between(&shown["failures"][0]["at"], &shown["run_at"]).as_secs(), 3_600);
+    server.act("/v1/jobs/1/retry").expect(200);
+    let leased = lease(&server, 1, &json!({})).remove(0);
+    assert_eq!((&leased["attempt"], &leased["lease_token"]), (&json!(2), &json!(2)));
+    let never = with(error, &json!({"retryable": false}));
+    assert_eq!(act(&server, &leased, "fail", &never).expect(200)["state"], "failed");
+    assert_eq!(server.job(1)["failures"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_release_gives_the_attempt_back() {
+    let server = Server::start();
+    let leased = running(&server, &remote(1));
+    assert_eq!(act(&server, &leased, "release", &json!({})).expect(200)["state"], "queued");
+    let next = lease(&server, 1, &json!({})).remove(0);
+    assert_eq!((&next["attempt"], &next["lease_token"]), (&json!(1), &json!(2)));
+    act(&server, &leased, "complete", &json!({"result": 1})).problem(409);
+    act(&server, &leased, "release", &json!({})).problem(409);
+    assert_eq!(server.job(1)["state"], "running");
+}
+
+#[test]
+fn what_may_run_once_runs_again_only_where_it_was_not_begun() {
+    let server = Server::start();
+    let once = with(remote(1), &json!({"at_most_once": true}));
+    let leased = running(&server, &once);
+    let untouched = act(&server, &leased, "release", &json!({"begun": false})).expect(200);
+    assert_eq!(untouched["state"], "queued");
+    let leased = lease(&server, 1, &json!({})).remove(0);
+    assert_eq!(act(&server, &leased, "release", &json!({})).expect(200)["state"], "failed");
+    assert_eq!(server.job(1)["error"]["code"], "outcome_unknown");
+}
+
+#[test]
+fn a_renewal_holds_the_lease_reports_progress_and_tells_of_a_cancel() {
+    let server = Server::start();
+    let leased = running(&server, &with(remote(1), &json!({"timeout": "1h"})));
+    let fields = json!({"lease": "30m", "progress": {"percent": 30, "message": "reading"}});
+    let renewed = act(&server, &leased, "renew", &fields).expect(200);
+    assert_eq!(renewed["cancel"], false);
+    let shorter = act(&server, &leased, "renew", &json!({"lease": "1s"})).expect(200);
+    assert_eq!(shorter["lease_expires_at"], renewed["lease_expires_at"]);
+    assert_eq!(server.job(1)["progress"], json!({"percent": 30.0, "message": "reading"}));
+    assert_eq!(server.act("/v1/jobs/1/cancel").expect(200)["cancel_requested"], true);
+    assert_eq!(act(&server, &leased, "renew", &json!({})).expect(200)["cancel"], true);
+    assert_eq!(act(&server, &leased, "release", &json!({})).expect(200)["state"], "cancelled");
+}
+
+#[test]
+fn many_are_finished_in_one_request_with_an_answer_each() {
+    let server = Server::start();
+    server.post("/v1/jobs", &json!([remote(1), remote(2), remote(3), remote(4)])).expect(202);
+    lease(&server, 4, &json!({}));
+    let many = json!([
+        {"id": 1, "lease_token": 1, "action": "complete", "result": [1]},
+        {"id": 2, "lease_token": 1, "action": "fail", "error": {"code": "x"}, "retryable": false},
+        {"id": 3, "lease_token": 0, "action": "release"},
+        {"id": 4, "lease_token": 1, "action": "renew", "lease": "1s"},
+        {"id": 9, "lease_token": 1, "action": "complete"},
+        {"id": 1, "lease_token": 1, "action": "complete", "result": [1]},
+    ]);
+    let answers = server.post("/v1/leases/finish", &many).expect(200)["answers"].clone();
+    let told: Vec<(&Value, &Value)> = answers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|answer| (&answer["id"], &answer["status"]))
+        .collect();
+    let expected = [(1, 200), (2, 200), (3, 409), (4, 200), (9, 404), (1, 200)];
+    assert_eq!(json!(told), json!(expected));
+    assert_eq!(
+        (&answers[0]["state"], &answers[5]["repeated"]),
+        (&json!("completed"), &json!(true))
+    );
+    assert_eq!(answers[2]["type"], "urn:longshore:problem:stale-lease");
+    assert_eq!(answers[3]["cancel"], false);
+    assert_eq!(server.job(1)["result"], json!([1]));
+}
+
+#[test]
+fn many_may_come_a_line_each_and_are_refused_together() {
+    let server = Server::start();
+    running(&server, &remote(1));
+    let lines = |text: &str| {
+        let headers = [("content-type", "application/x-ndjson")];
+        server.request("POST", "/v1/leases/finish", &headers, text.as_bytes())
+    };
+    let good = r#"{"id": 1, "lease_token": 1, "action": "complete", "result": 5}"#;
+    let refused = lines(&format!("{good}\n\n{{\"id\": 2, \"action\": \"fail\"}}\n"));
+    assert!(refused.problem(422).contains("2 things"), "{refused:?}");
+    assert_eq!(pointers(&refused), ["/1/lease_token", "/1/error"]);
+    assert!(refused.json()["errors"][0]["detail"].as_str().unwrap().contains("in line 3"));
+    assert_eq!(server.job(1)["state"], "running", "nothing was done");
+    assert_eq!(lines(good).expect(200)["answers"][0]["state"], "completed");
+    assert_eq!(pointers(&lines("")), [""]);
+    assert_eq!(lines("{").status, 400);
+}
+
+#[test]
+fn every_wrong_field_is_named() {
+    let server = Server::start();
+    let leased = running(&server, &remote(1));
+    let wrong = json!({"queues": ["A"], "kinds": [], "limit": 0, "lease": "0s", "wait": "2m", "worker": "a\nb"});
+    let refused = server.post("/v1/leases", &wrong);
+    refused.problem(422);
+    assert_eq!(pointers(&refused), ["/limit", "/lease", "/wait", "/worker", "/queues/0", "/kinds"]);
+    assert_eq!(pointers(&server.post("/v1/leases", &json!({"waits": "1s"}))), ["/waits"]);
+    assert_eq!(
+        pointers(&act(&server, &leased, "fail", &json!({"result": 1}))),
+        ["/result", "/error"]
+    );
+    assert_eq!(pointers(&act(&server, &leased, "complete", &json!({"id": 1}))), ["/id"]);
+    let no_token = server.post("/v1/leases/1/complete", &json!({"result": 1}));
+    assert_eq!(pointers(&no_token), ["/lease_token"]);
+    server.post("/v1/leases/1/ack", &json!({})).problem(404);
+    server.post("/v1/leases/x/renew", &json!({})).problem(404);
+    server.post("/v1/leases/9/complete", &json!({"lease_token": 1})).problem(404);
+    server.get("/v1/leases").problem(405);
+    server.act("/v1/leases").problem(415);
+    assert_eq!(server.job(1)["state"], "running");
+}
+
+#[test]
+fn a_job_is_for_remote_workers_by_its_lane_or_by_its_kind() {
+    let server = Setup::new().config("remote_kinds = ['resize']").start();
+    let known = server.post("/v1/jobs", &json!({"kind": "resize"})).expect(202);
+    assert_eq!(known["lane"], "remote");
+    let by_lane = |kind: &str, lane: &str| {
+        server.post("/v1/jobs", &json!({"kind": kind, "lane": lane, "payload": 1}))
+    };
+    assert_eq!(by_lane("shrink", "remote").expect(202)["lane"], "remote");
+    // It takes what the kind of this server would refuse.
+    assert_eq!(by_lane("http", "remote").expect(202)["lane"], "remote");
+    assert_eq!(by_lane("echo", "async").expect(202)["lane"], "async");
+    assert_eq!(pointers(&by_lane("echo", "thread")), ["/lane"]);
+    assert_eq!(pointers(&by_lane("resize", "async")), ["/lane"]);
+    assert_eq!(pointers(&by_lane("Shrink", "remote")), ["/kind"]);
+    let unknown = server.post("/v1/jobs", &json!({"kind": "resise"}));
+    assert_eq!(pointers(&unknown), ["/kind"]);
+    assert!(unknown.problem(422).contains("http, resize, sleep"), "{unknown:?}");
+}
+
+#[test]
+fn a_kind_of_this_server_is_none_of_remote_workers() {
+    let taken = Setup::new().config("remote_kinds = ['echo']").fail();
+    assert!(!taken.status.success());
+    let said = String::from_utf8_lossy(&taken.stderr).into_owned();
+    assert!(said.contains("the kind echo is taken"), "{said}");
+}
+
+#[test]
+fn leases_outlive_the_server() {
+    let mut server = Server::start();
+    let leased = running(&server, &remote(1));
+    server.kill();
+    server.start_again();
+    assert_eq!(server.job(1)["state"], "running");
+    assert!(lease(&server, 1, &json!({})).is_empty());
+    act(&server, &leased, "renew", &json!({})).expect(200);
+    assert_eq!(act(&server, &leased, "complete", &json!({})).expect(200)["state"], "completed");
+}
+
+#[test]
+fn a_worker_that_stays_away_loses_its_job() {
+    let server = Server::start();
+    server.submit(&with(remote(1), &json!({"timeout": "1h"})));
+    let first = lease(&server, 1, &json!({"lease": "1s", "worker": "ann"})).remove(0);
+    let second = lease(&server, 1, &json!({"wait": "60s", "worker": "bob"})).remove(0);
+    assert_eq!((&second["attempt"], &second["lease_token"]), (&json!(2), &json!(2)));
+    act(&server, &first, "complete", &json!({"result": 1})).problem(409);
+    act(&server, &first, "renew", &json!({})).problem(409);
+    act(&server, &second, "complete", &json!({"result": 2})).expect(200);
+    let job = server.job(1);
+    assert_eq!((&job["result"], &job["worker"]), (&json!(2), &json!("bob")));
+    assert_eq!(job["failures"][0]["code"], "lost");
+}
+
+#[test]
+fn workers_of_this_server_and_remote_ones_share_the_limits_of_a_queue() {
+    let server = Server::start();
+    server.patch("/v1/queues/default", &json!({"max_running": 2})).expect(200);
+    let here = server.submit(&sleep("60s"));
+    server.reaches(here, "running");
+    for payload in 0..3 {
+        server.submit(&remote(payload));
+    }
+    assert_eq!(lease(&server, 10, &json!({})).len(), 1);
+    assert_eq!(lease(&server, 10, &json!({})).len(), 0);
+    server.patch("/v1/queues/default", &json!({"max_running": null, "paused": true})).expect(200);
+    assert_eq!(lease(&server, 10, &json!({})).len(), 0);
+    server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
+    assert_eq!(lease(&server, 10, &json!({})).len(), 2);
+}
+
+#[test]
+fn large_payloads_come_in_portions() {
+    let server = Server::start();
+    let large = remote("x".repeat(3 << 20));
+    for _ in 0..5 {
+        server.submit(&large);
+    }
+    let counts = [5, 5, 5].map(|limit| lease(&server, limit, &json!({})).len());
+    assert_eq!(counts, [3, 2, 0]);
+}
