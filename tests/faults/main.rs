@@ -21,8 +21,10 @@ mod history;
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod image;
 mod load;
 mod poison;
+mod power;
 mod program;
 mod random;
 mod repeat;
@@ -31,3 +33,4 @@ mod second;
 mod siege;
 mod size;
 mod startup;
+mod tracer;
