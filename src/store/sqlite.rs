@@ -23,6 +23,7 @@ mod stage;
 mod statement;
 mod submit;
 mod transaction;
+mod turn_back;
 pub mod verify;
 
 use std::path::PathBuf;

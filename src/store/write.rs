@@ -155,7 +155,8 @@ pub enum RescueScope {
         by: Timestamp,
     },
     /// Those of local lanes, whose process has died, and all of an earlier epoch. Only right before
-    /// any worker starts.
+    /// any worker starts. Turns back as well what the process put off by a clock that was set back
+    /// since.
     Dead,
 }
 

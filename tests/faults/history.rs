@@ -103,6 +103,11 @@ impl Recorder {
         Self { file: Arc::new(file), path: Arc::new(path.to_owned()), calls: Arc::default() }
     }
 
+    /// Where the history is, for other processes that write to it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The number of a request that is about to be sent.
     pub(crate) fn call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::SeqCst)

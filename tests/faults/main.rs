@@ -12,20 +12,26 @@
 )]
 
 mod cancel;
+mod clock;
 mod crash;
 mod disk;
 mod drain;
 mod flush;
 mod handler;
 mod history;
+mod image;
 #[path = "../kit/mod.rs"]
 mod kit;
-
-mod image;
+mod lease_calls;
+mod lease_late;
+mod lease_pause;
+mod lease_race;
 mod load;
+mod model;
 mod poison;
 mod power;
 mod program;
+mod proxy;
 mod random;
 mod repeat;
 mod row;
@@ -34,3 +40,4 @@ mod siege;
 mod size;
 mod startup;
 mod tracer;
+mod worker;

@@ -1,7 +1,7 @@
 //! Servers that `http` jobs call.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 /// A request as it came.
@@ -57,6 +57,12 @@ impl Caller {
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
+    /// Ends the connection without an answer.
+    pub(crate) fn cut(&mut self) {
+        // The caller may have done so already.
+        let _ = self.stream.get_ref().shutdown(Shutdown::Both);
+    }
+
     /// Waits until the caller closes the connection.
     pub(crate) fn closed(&mut self) {
         let mut rest = [0; 1024];
@@ -86,6 +92,10 @@ impl Target {
             }
         });
         Self { addr }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -1,6 +1,9 @@
 //! Rescuing jobs whose worker is gone.
 
+use std::time::Duration;
+
 use longshore::job::lease::Lease;
+use longshore::job::outcome::Outcome;
 use longshore::job::{Lane, NewJob, State};
 use longshore::store::{Moved, RescueScope, Write};
 
@@ -124,4 +127,37 @@ fn a_rescue_that_is_written_late_takes_nothing_that_held_when_it_was_decided() {
     store.pass(600);
     assert_eq!(rescue(&mut store, RescueScope::Expired { by }, 10).count, 0);
     assert_eq!(store.state(held.job), State::Running);
+}
+
+#[test]
+fn a_clock_that_was_set_back_before_a_start_holds_up_no_lease_and_no_retry() {
+    let mut store = Store::fresh();
+    let held = running_in(&mut store, Lane::Remote);
+    let failing = store.running(job());
+    store.finish(failing, Outcome::retryable("failed", "once more")).unwrap();
+    let span = store.job(held.job).lease_expires_at.unwrap().since(store.now);
+    let pause = store.job(failing.job).run_at.since(store.now);
+    let scheduled = store.submit(NewJob { run_at: store.now.plus(LEASE.duration()), ..job() });
+    let scheduled_at = store.job(scheduled).run_at;
+    store.reopen();
+    store.now = store.now.minus(Duration::from_secs(24 * 3600));
+    rescue(&mut store, RescueScope::Dead, 10);
+    let (job, leased) = (store.job(failing.job), store.job(held.job));
+    assert_eq!((job.state, job.run_at), (State::Retrying, store.now.plus(pause)));
+    assert_eq!((leased.state, leased.started_at), (State::Running, Some(store.now)));
+    assert_eq!(leased.lease_expires_at, Some(store.now.plus(span)));
+    // Its time was given by the wall.
+    assert_eq!(store.job(scheduled).run_at, scheduled_at);
+}
+
+#[test]
+fn a_clock_that_goes_on_before_a_start_moves_no_time() {
+    let mut store = Store::fresh();
+    let held = running_in(&mut store, Lane::Remote);
+    let failing = store.running(job());
+    store.finish(failing, Outcome::retryable("failed", "once more")).unwrap();
+    let before = (store.job(held.job), store.job(failing.job));
+    store.reopen();
+    rescue(&mut store, RescueScope::Dead, 10);
+    assert_eq!((store.job(held.job), store.job(failing.job)), before);
 }

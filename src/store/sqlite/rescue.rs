@@ -43,6 +43,7 @@ impl Group<'_> {
                 (query.load(self.connection)?, "its worker let the lease run out")
             }
             RescueScope::Dead => {
+                self.turn_times_back()?;
                 let query = DeadLeases { token_floor: self.token_floor, limit };
                 (query.load(self.connection)?, "the server ended while it ran")
             }

@@ -1,0 +1,128 @@
+//! Finishes that come late or twice: a worker that was paused past its lease (L1), and one that lost
+//! the answer (L3).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::history::check::check;
+use crate::history::violation::Operation;
+use crate::history::{Event, Recorder};
+use crate::kit::{Response, Server, eventually};
+use crate::lease_calls::{act, lease_one, remote};
+use crate::proxy::{Fate, Proxy};
+use crate::row::Row;
+use crate::worker::process::{Worker, python};
+use crate::worker::{all_end, count, history, submit};
+
+/// Whether a worker has begun with a job.
+fn has_begun(recorder: &Recorder, id: i64) -> Option<()> {
+    let events = recorder.events();
+    events.iter().any(|event| matches!(event, Event::Start { job, .. } if *job == id)).then_some(())
+}
+
+/// How many finishes of a job were refused.
+fn refused(recorder: &Recorder, id: i64) -> usize {
+    let events = recorder.events();
+    let calls: Vec<u64> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Finish { call, job, .. } if *job == id => Some(*call),
+            _ => None,
+        })
+        .collect();
+    count(
+        &events,
+        |event| matches!(event, Event::Refused { call, status: 409 } if calls.contains(call)),
+    )
+}
+
+/// Completes a job through a proxy; none where the answer got lost.
+fn finish(proxy: &Proxy, leased: &Value, token: &Value, result: &Value) -> Option<Response> {
+    let path = format!("/v1/leases/{}/complete", leased["id"]);
+    proxy.post(&path, &json!({"lease_token": token, "result": result}))
+}
+
+#[test]
+fn a_worker_that_was_paused_past_its_lease_finishes_in_vain() {
+    let what = "a worker is paused past its lease, and another finishes";
+    let Some(mut row) = Row::begin("L1", what, (5, 100, "pauses")) else { return };
+    if !python() {
+        return row.skip("there is no python3");
+    }
+    let server = Server::start();
+    let (_directory, recorder) = history();
+    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Fate::Delivered);
+    let mut worker = Worker::start(&proxy.url(), &recorder, 1, &["--threads", "1"]);
+    for number in 0..row.times {
+        let id = submit(&server, &recorder, number, 0.2);
+        eventually("the worker begins", || has_begun(&recorder, id));
+        worker.pause();
+        let call = json!({"lease": "60s", "wait": "30s", "worker": "second"});
+        let next = proxy.post("/v1/leases", &call).unwrap().expect(200)["jobs"][0].clone();
+        assert_eq!((&next["id"], &next["lease_token"]), (&json!(id), &json!(2)));
+        let square = json!(u64::from(number).pow(2));
+        finish(&proxy, &next, &next["lease_token"], &square).unwrap().expect(200);
+        let before = server.job(id);
+        worker.resume();
+        eventually("its finish is refused", || (refused(&recorder, id) > 0).then_some(()));
+        let after = server.job(id);
+        assert_eq!(before, after);
+        assert_eq!((&after["result"], &after["attempt"]), (&json!(square), &json!(2)), "{after}");
+    }
+    let table = all_end(&server);
+    worker.stop();
+    let demanded = [Operation::Submit, Operation::Lease, Operation::Start, Operation::Finish];
+    assert_eq!(check(&recorder.events(), &table, &demanded), []);
+    row.count("late finishes refused", row.times);
+    row.count("late finishes accepted", 0);
+    row.held();
+}
+
+#[test]
+fn a_finish_whose_answer_was_lost_counts_once_however_often_it_is_repeated() {
+    let what = "the answer to a finish is lost, and the finish repeated";
+    let Some(mut row) = Row::begin("L3", what, (20, 2_000, "answers")) else { return };
+    let mut server = Server::start();
+    let (_directory, recorder) = history();
+    let is_lossy = Arc::new(AtomicBool::new(false));
+    let start = |server: &Server| {
+        let is_lossy = Arc::clone(&is_lossy);
+        Proxy::start(server.addr(), recorder.clone(), move |_, _| {
+            if is_lossy.load(Ordering::SeqCst) { Fate::Lost } else { Fate::Delivered }
+        })
+    };
+    let mut proxy = start(&server);
+    let mut restarts = 0;
+    for number in 0..row.times {
+        let id = server.submit(&remote(number));
+        let old = lease_one(&server, &json!({}));
+        act(&server, &old, "release", &json!({})).expect(200);
+        let leased = lease_one(&server, &json!({}));
+        let token = &leased["lease_token"];
+        is_lossy.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            assert!(finish(&proxy, &leased, token, &json!("a")).is_none());
+        }
+        is_lossy.store(false, Ordering::SeqCst);
+        if number % 10 == 9 {
+            // What was finished is known after a restart as well.
+            server.kill();
+            server.start_again();
+            proxy = start(&server);
+            restarts += 1;
+        }
+        let known = finish(&proxy, &leased, token, &json!("a")).unwrap().expect(200);
+        assert_eq!(known["repeated"], true, "{known}");
+        finish(&proxy, &leased, token, &json!("b")).unwrap().problem(409);
+        finish(&proxy, &leased, &old["lease_token"], &json!("a")).unwrap().problem(409);
+        let job = server.job(id);
+        assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("a")));
+    }
+    row.count("repeated and known", row.times);
+    row.count("other results refused", row.times);
+    row.count("older tokens refused", row.times);
+    row.count("restarts between", restarts);
+    row.held();
+}

@@ -1,0 +1,77 @@
+//! The server is paused for three leases (L2): no job ends twice, and none runs more than once
+//! again.
+
+use std::time::Duration;
+
+use rustix::process::{Signal, kill_process};
+use serde_json::json;
+
+use crate::history::check::check;
+use crate::history::violation::Operation;
+use crate::history::{Event, Submit};
+use crate::kit::{Setup, eventually, sleep, with};
+use crate::proxy::{Fate, Proxy};
+use crate::random::Random;
+use crate::row::Row;
+use crate::worker::process::{Worker, python};
+use crate::worker::{all_end, count, history, submit};
+
+/// The shortest lease of the server's own jobs.
+const LEASE_SECS: u32 = 5;
+/// How many jobs of each kind run at a pause.
+const JOBS: u32 = 40;
+
+#[test]
+fn a_server_that_is_paused_for_three_leases_runs_no_job_twice_again() {
+    let what = "the server is paused for three leases";
+    let Some(mut row) = Row::begin("L2", what, (1, 20, "pauses")) else { return };
+    if !python() {
+        return row.skip("there is no python3");
+    }
+    let server = Setup::new().config(format!("lease = '{LEASE_SECS}s'")).start();
+    let (_directory, recorder) = history();
+    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Fate::Delivered);
+    let form = ["--threads", &JOBS.to_string()];
+    let mut worker = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &form);
+    let (mut random, seed) = Random::of_this_run();
+    for pause in 0..row.times {
+        for number in 0..JOBS {
+            let number = pause * JOBS + number;
+            // Some end before the pause, some in it, some after it.
+            submit(&server, &recorder, number, random.within(&(500..18_000)) as f64 / 1_000.0);
+            let call = recorder.call();
+            let tag = format!("here-{number}");
+            recorder.record(&Event::Submit(Submit { call, tag: tag.clone(), ..Submit::default() }));
+            let duration = format!("{}ms", random.within(&(500..18_000)));
+            let answer =
+                Ok(server.post("/v1/jobs", &with(sleep(&duration), &json!({"tags": [tag]}))));
+            recorder.answer(call, &answer, |job| Event::Submitted {
+                call,
+                job: job["id"].as_i64().unwrap(),
+            });
+        }
+        eventually("all run", || (server.queue("default")["jobs"]["queued"] == 0).then_some(()));
+        recorder.record(&Event::Fault { what: "pause".into() });
+        kill_process(server.pid(), Signal::STOP).unwrap();
+        std::thread::sleep(Duration::from_secs(3 * u64::from(LEASE_SECS)));
+        kill_process(server.pid(), Signal::CONT).unwrap();
+        all_end(&server);
+    }
+    let table = all_end(&server);
+    worker.stop();
+    let demanded = [Operation::Submit, Operation::Lease, Operation::Finish, Operation::Effect];
+    let events = recorder.events();
+    assert_eq!(check(&events, &table, &demanded), []);
+    assert!(table.values().all(|job| job.state == "completed" && job.attempt <= 2));
+    let again = table.values().filter(|job| job.attempt > 1).count();
+    row.count("seed", seed);
+    row.count("jobs", table.len());
+    row.count("run again", again);
+    row.count("run again twice", 0);
+    row.count(
+        "late finishes refused",
+        count(&events, |event| matches!(event, Event::Refused { .. })),
+    );
+    row.count("finished twice", 0);
+    row.held();
+}

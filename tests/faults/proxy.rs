@@ -1,0 +1,116 @@
+//! Stands between remote workers and the server: writes down what is said, and keeps answers back.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use crate::history::{Event, Held, Recorder, hash};
+use crate::kit::target::{Caller, Request, Target};
+use crate::kit::{Connection, Response};
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Delivered,
+    /// The server has done what it was asked for, and the connection ends.
+    Lost,
+}
+
+/// A proxy that runs as long as the test.
+pub(crate) struct Proxy(Target);
+
+impl Proxy {
+    /// Passes requests on to `server`, and asks `fate` what is to become of each answer.
+    pub(crate) fn start(
+        server: SocketAddr,
+        recorder: Recorder,
+        fate: impl Fn(&Request, &Response) -> Fate + Send + Sync + 'static,
+    ) -> Self {
+        Self(Target::start(move |caller, request| {
+            let call = recorder.call();
+            let is_recorded = before(&recorder, call, &request);
+            let answer = forward(server, &request);
+            let fate = answer.as_ref().map_or(Fate::Lost, |answer| fate(&request, answer));
+            if is_recorded && fate == Fate::Delivered {
+                recorder.answer(call, &answer, |answer| accepted(call, &request, answer));
+            } else if is_recorded {
+                recorder.record(&Event::Unknown { call, why: "the answer was lost".into() });
+            }
+            match answer {
+                Ok(answer) if fate == Fate::Delivered => deliver(caller, &answer),
+                _ => caller.cut(),
+            }
+        }))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url("")
+    }
+
+    /// Sends a request through it; none where the answer got lost.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Option<Response> {
+        let headers = [("content-type", "application/json")];
+        let answer = Connection::open(self.addr()).and_then(|mut connection| {
+            connection.request("POST", path, &headers, body.to_string().as_bytes())
+        });
+        answer.ok()
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.0.addr()
+    }
+}
+
+fn forward(server: SocketAddr, request: &Request) -> std::io::Result<Response> {
+    let headers: Vec<(&str, &str)> =
+        request.header("content-type").map(|value| ("content-type", value)).into_iter().collect();
+    Connection::open(server)?.request(&request.method, &request.path, &headers, &request.body)
+}
+
+fn deliver(caller: &mut Caller, answer: &Response) {
+    let names = ["content-type", "retry-after"];
+    let lines =
+        names.iter().filter_map(|name| Some(format!("{name}: {}\r\n", answer.header(name)?)));
+    let body = String::from_utf8_lossy(&answer.body);
+    caller.answer(&format!("{} As It Came", answer.status), &lines.collect::<String>(), &body);
+}
+
+fn json(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).unwrap_or_default()
+}
+
+/// The job and the action of a finish; none for other requests. Many in one are renewals here.
+fn finish(request: &Request) -> Option<(i64, &str)> {
+    let (job, action) = request.path.strip_prefix("/v1/leases/")?.split_once('/')?;
+    let job = job.parse().ok()?;
+    matches!(action, "complete" | "fail" | "release").then_some((job, action))
+}
+
+/// Writes down what is asked for, if it belongs to the history.
+fn before(recorder: &Recorder, call: u64, request: &Request) -> bool {
+    let body = json(request);
+    let event = if request.path == "/v1/leases" {
+        let worker = body["worker"].as_str().unwrap_or_default().to_owned();
+        Event::Lease { call, worker }
+    } else if let Some((job, action)) = finish(request) {
+        let result = (action == "complete").then(|| hash(&body["result"]));
+        let token = body["lease_token"].as_i64().unwrap();
+        Event::Finish { call, job, token, action: action.to_owned(), result }
+    } else {
+        return false;
+    };
+    recorder.record(&event);
+    true
+}
+
+/// What an answer that is a 2xx says.
+fn accepted(call: u64, request: &Request, answer: &Value) -> Event {
+    if request.path != "/v1/leases" {
+        return Event::Finished { call, is_repeated: answer["repeated"] == true };
+    }
+    let lease = |job: &Value| Held {
+        job: job["id"].as_i64().unwrap(),
+        token: job["lease_token"].as_i64().unwrap(),
+    };
+    Event::Leased { call, leases: answer["jobs"].as_array().unwrap().iter().map(lease).collect() }
+}

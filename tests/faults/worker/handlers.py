@@ -1,0 +1,34 @@
+"""Kinds for the tests of examples/worker.py, which write down what they do in the history."""
+import json, os, time
+
+from worker import kind, main
+
+
+def record(event, lease, **fields):
+    told = {"event": event, "job": lease.job["id"], "token": lease.job["lease_token"], **fields}
+    # One write, so that lines of several processes do not mix.
+    file = os.open(os.environ["HISTORY"], os.O_WRONLY | os.O_APPEND)
+    os.write(file, (json.dumps(told) + "\n").encode())
+    os.close(file)
+
+
+@kind("square")
+def square(payload, lease):
+    record("start", lease, worker=str(os.getpid()))
+    time.sleep(payload["seconds"])
+    record("effect", lease, attempt=None)
+    return payload["number"] ** 2
+
+
+@kind("fussy")
+def fussy(payload, lease):
+    if payload["number"] < 0:
+        raise ValueError("negative")
+    if lease.job["attempt"] == 1:
+        raise OSError("once more")
+    lease.progress(50, "half")
+    return payload["number"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+//! A worker in Python, as a process that can be broken.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use crate::history::Recorder;
+use crate::kit::eventually;
+
+/// Whether there is a Python.
+pub(crate) fn python() -> bool {
+    let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// A worker and what it has started. It is killed when this is dropped.
+pub(crate) struct Worker {
+    child: Child,
+    directory: TempDir,
+}
+
+impl Worker {
+    /// Starts `examples/worker.py` with the kinds of the tests.
+    pub(crate) fn start(url: &str, recorder: &Recorder, lease_secs: u32, form: &[&str]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let directory = tempfile::tempdir().unwrap();
+        let log = File::create(directory.path().join("log")).unwrap();
+        let child = Command::new("python3")
+            .arg(root.join("tests/faults/worker/handlers.py"))
+            .args(["--url", url, "--lease", &lease_secs.to_string()])
+            .args(form)
+            .env("PYTHONPATH", root.join("examples"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("HISTORY", recorder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            // Its processes with it.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Self { child, directory }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process_group(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
+    /// Tells it to end, and checks that it does so well.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let status = eventually("the worker ends", || self.child.try_wait().unwrap());
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Fails where all have ended.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of a worker\n{}--- end of the log", self.log());
+        }
+    }
+}
