@@ -10,6 +10,7 @@ use crate::history::Event;
 use crate::history::check::check;
 use crate::history::violation::{Operation, Violation};
 use crate::kit::Server;
+use crate::kit::process::longshore;
 use crate::load::{Load, Seen};
 use crate::random::Random;
 use crate::row::Row;
@@ -64,7 +65,7 @@ pub(crate) fn besiege(
     let seen = load.end(server);
     figures.add(&seen);
     server.kill();
-    assert_eq!(damage(server.database()), [""; 0]);
+    is_sound(server.database());
     seen
 }
 
@@ -110,6 +111,13 @@ fn late_finishes(history: &[Event]) -> usize {
 /// Everything in which the server broke a promise.
 pub(crate) fn violations(seen: &Seen) -> Vec<Violation> {
     check(&seen.history, &seen.table, &DEMANDED)
+}
+
+/// Checks with `longshore verify` that a database is whole, and that its tables agree.
+pub(crate) fn is_sound(database: &Path) {
+    let output = longshore(&["verify"]).arg(database).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// What SQLite finds wrong with a database.

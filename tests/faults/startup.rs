@@ -13,6 +13,7 @@ use crate::history::{Event, Recorder, Submit, check::check, table};
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 use crate::random::Random;
 use crate::row::Row;
+use crate::siege::is_sound;
 
 /// How often each database is killed at its start.
 const KILLS: u32 = 12;
@@ -80,7 +81,10 @@ fn a_server_that_is_killed_while_it_migrates_is_never_half_migrated() {
             }
             before += 1;
         }
-        all_complete(&setup.start());
+        let mut server = setup.start();
+        all_complete(&server);
+        server.kill();
+        is_sound(server.database());
     }
     row.count("kills", before + after);
     row.count("before the migration", before);
@@ -160,6 +164,8 @@ fn killed_while_it_recovers(random: &mut Random) {
     });
     let demanded = [Operation::Submit, Operation::Cancel, Operation::Fault];
     assert_eq!(check(&recorder.events(), &table::of(&server), &demanded), []);
+    server.kill();
+    is_sound(&database);
 }
 
 /// Submits a job that does not end by itself; every fourth may run once only.
