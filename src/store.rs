@@ -17,8 +17,8 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueLoad, QueueName};
 use crate::job::{BatchId, Job, JobId, Lane, State, Timestamp};
 pub use write::{
-    Answer, Change, Committed, Finish, Finished, IdempotencyKey, LeaseRequest, Moved, NewBatch,
-    Refusal, Renew, Renewed, RescueScope, Submit, Submitted, Write,
+    Answer, Change, Committed, Finish, Finished, Holder, IdempotencyKey, LeaseRequest, Leased,
+    Moved, NewBatch, Refusal, Renew, Renewed, RescueScope, Submit, Submitted, Write,
 };
 
 /// Why a store could not do its work at all.
@@ -233,8 +233,9 @@ pub struct Checkpoint {
 /// How many jobs one transaction moves where time or a death moves many.
 pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
 
-/// At how many bytes of payloads a lease of a remote worker ends, though it may be short of jobs then.
-pub const MAX_LEASED_BYTES: usize = 8 << 20;
+/// At how many bytes of payloads the leases of remote workers end in one transaction, though they may
+/// be short of jobs then.
+pub(crate) const MAX_LEASED_BYTES: usize = 8 << 20;
 
 /// How long a connection waits for another to let go of the database file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use crate::job::Span;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::roster::{Order, Poll, PollId};
-use crate::store::{Finish, LeaseRequest, Write};
+use crate::store::{Finish, Holder, LeaseRequest, Write};
 
 struct Caller {
     lease: Span,
@@ -105,6 +105,7 @@ impl Callers {
 
 /// Gives leases back: nobody has begun to work under them.
 pub(crate) fn release(leases: impl Iterator<Item = Lease>) -> Write {
-    let release = |lease| Write::Finish(Finish { lease, outcome: Outcome::NotBegun });
+    let release =
+        |lease| Write::Finish(Finish { lease, outcome: Outcome::NotBegun, holder: Holder::Remote });
     Write::Each(leases.map(release).collect())
 }

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
-use crate::store::{Answer, MOVE_AT_ONCE, Renew, RescueScope, Write};
+use crate::store::{Answer, Holder, MOVE_AT_ONCE, Renew, RescueScope, Write};
 
 /// Who wanted to renew a lease while the server was down, or stood still, has so long to do it after.
 const GRACE: Duration = Duration::from_secs(2);
@@ -121,7 +121,8 @@ impl Dispatcher {
         if now.since(self.renewed_at) >= self.lease.duration() / 3 {
             self.renewed_at = now;
             let leases = self.running.keys().copied().collect();
-            let renew = Renew { leases, lease: self.lease, progress: None };
+            let renew =
+                Renew { leases, lease: Some(self.lease), holder: Holder::Local, progress: None };
             self.commit(Write::Renew(renew), Reply::Nobody);
         }
         if now.since(self.looked_at) > STOOD_STILL {

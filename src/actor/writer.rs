@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::job::roster::{Order, PollId, Roster};
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::{
-    Answer, Change, Committed, LeaseRequest, MAX_LEASED_BYTES, StoreError, Write, WriteStore,
+    Answer, Change, Committed, LeaseRequest, Leased, StoreError, Write, WriteStore,
 };
 
 /// How long the Writer waits where nothing can be written before it tries again what must not be
@@ -124,7 +124,10 @@ impl Writer {
         for write in writes {
             let Write::Submit(submit) = write else { continue };
             let fresh = submit.jobs.iter().filter(|job| !job.is_scheduled);
-            self.roster.mark_all_ready(fresh.map(|job| (&job.queue, job.lane)));
+            self.roster.mark_all_ready(fresh.map(|job| {
+                let kind = (job.lane == Lane::Remote).then_some(job.kind.as_str());
+                (&job.queue, job.lane, kind)
+            }));
         }
     }
 
@@ -150,21 +153,15 @@ impl Writer {
             reply.answer(answer.map_err(WriteError::from), &mut dispatch);
         }
         for (order, answer) in orders.iter().zip(answers) {
-            let mut jobs = match answer {
-                Ok(Answer::Leased(jobs)) => jobs,
+            let Leased { mut jobs, is_empty } = match answer {
+                Ok(Answer::Leased(leased)) => leased,
                 // Refused, for whatever reason: not asked again until the queue is ready anew.
-                _ => Vec::new(),
+                _ => Leased { jobs: Vec::new(), is_empty: true },
             };
-            self.roster.leased(order, u32::try_from(jobs.len()).unwrap_or(u32::MAX), now);
+            let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+            self.roster.leased(order, started, is_empty, now);
             match order.poll {
-                Some(poll) => {
-                    let bytes: usize = jobs.iter().map(|job| job.payload.as_str().len()).sum();
-                    if bytes >= MAX_LEASED_BYTES {
-                        // It was cut for its size: there may be more.
-                        self.roster.mark_ready(&order.queue, order.lane);
-                    }
-                    self.callers.bring(poll, jobs);
-                }
+                Some(poll) => self.callers.bring(poll, jobs),
                 None => dispatch.leased.append(&mut jobs),
             }
         }
@@ -198,8 +195,14 @@ impl Writer {
             let delta = |state: Option<State>| i32::from(state == Some(State::Running));
             self.roster.remote_moved(&change.queue, delta(change.to) - delta(change.from));
         }
-        let queued = changes.iter().filter(|change| change.to == Some(State::Queued));
-        self.roster.mark_all_ready(queued.map(|change| (&change.queue, change.lane)));
+        // What is new and for remote workers was noted before.
+        let queued = changes.iter().filter(|change| {
+            let is_told = change.lane != Lane::Remote || change.remote_kind.is_some();
+            change.to == Some(State::Queued) && is_told
+        });
+        self.roster.mark_all_ready(
+            queued.map(|change| (&change.queue, change.lane, change.remote_kind.as_deref())),
+        );
     }
 
     fn tell_peers(
@@ -230,7 +233,7 @@ impl Writer {
     }
 
     /// Where nothing could be written: callers are told. What exists nowhere else is kept: outcomes,
-    /// and renewals, without which the leases of running jobs would run out.
+    /// jobs that remote workers never got, and renewals, without which the leases of running jobs would run out.
     ///
     /// Submissions take most room. Without them the rest may pass, so it is tried again at once.
     fn keep_for_later(
@@ -253,7 +256,8 @@ impl Writer {
                     self.roster.occupied(queue, lane);
                     self.pending.push(Commit { write, reply });
                 }
-                _ if is_dear || matches!(write, Write::Renew(_)) => {
+                _ if is_dear => self.pending.push(Commit { write, reply }),
+                Reply::Nobody if exists_nowhere_else(&write) => {
                     self.pending.push(Commit { write, reply });
                 }
                 Reply::Caller { tell, .. } => drop(tell.send(Err(told.clone()))),
@@ -294,6 +298,11 @@ impl Writer {
         });
         self.wake = Some((wake_at, handle));
     }
+}
+
+/// Whether nobody would ask for this again.
+fn exists_nowhere_else(write: &Write) -> bool {
+    matches!(write, Write::Renew(_) | Write::Each(_) | Write::Finish(_))
 }
 
 impl Actor for Writer {

@@ -104,8 +104,9 @@ impl Limits {
             .filter(|(_, value, most)| !(1..=*most).contains(value))
             .map(|(place, _, most)| Problem::new(place, format!("lies between 1 and {most}")))
             .collect();
-        if self.max_write_bytes_in_flight < self.max_body_bytes {
-            let why = "is at least max_body_bytes, or the largest request could never be taken";
+        if self.max_write_bytes_in_flight < 2 * self.max_body_bytes {
+            let why =
+                "is at least twice max_body_bytes, or the largest request could never be taken";
             problems.push(Problem::new("/max_write_bytes_in_flight", why));
         }
         problems

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
-use crate::job::{JobId, Progress, Span};
+use crate::job::{JobError, JobId, Progress, Span};
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,11 @@ impl StopReason {
         match self {
             Self::Cancelled => Outcome::Cancelled,
             Self::Shutdown => Outcome::Released,
-            Self::Timeout => Outcome::timed_out(Span::new(timeout)),
+            Self::Timeout => Outcome::Failed {
+                error: JobError::timed_out(Span::new(timeout)),
+                retryable: true,
+                retry_in: None,
+            },
         }
     }
 }

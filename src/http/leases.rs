@@ -78,6 +78,8 @@ struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    result_truncated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     repeated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_expires_at: Option<Timestamp>,
@@ -99,6 +101,7 @@ impl Answer {
             lease_token: lease.token,
             status: None,
             state: None,
+            result_truncated: None,
             repeated: None,
             lease_expires_at: None,
             cancel: None,
@@ -109,7 +112,10 @@ impl Answer {
     fn of(lease: Lease, acted: Acted) -> Self {
         let bare = Self::bare(lease);
         match acted {
-            Acted::Finished(state) => Self { state: Some(state), ..bare },
+            Acted::Finished { state, result_truncated } => {
+                let result_truncated = result_truncated.then_some(true);
+                Self { state: Some(state), result_truncated, ..bare }
+            }
             Acted::Repeated => Self { repeated: Some(true), ..bare },
             Acted::Renewed { lease_expires_at, cancel } => {
                 let lease_expires_at = Some(lease_expires_at);

@@ -33,6 +33,13 @@ impl JobError {
     }
 }
 
+impl JobError {
+    /// What is said of an attempt that took longer than it may.
+    pub fn timed_out(timeout: Span) -> Self {
+        Self::new("timeout", format!("the attempt took longer than {timeout}"))
+    }
+}
+
 /// Cuts a text to at most `max_len` bytes, between two characters.
 pub fn cut(mut text: String, max_len: usize) -> String {
     text.truncate(text.floor_char_boundary(max_len));
@@ -109,11 +116,6 @@ impl Outcome {
         Self::Failed { error: JobError::new(code, message), retryable: true, retry_in: None }
     }
 
-    /// An attempt that took longer than it may.
-    pub fn timed_out(timeout: Span) -> Self {
-        Self::retryable("timeout", format!("the attempt took longer than {timeout}"))
-    }
-
     /// A failure that no further attempt would mend.
     pub fn fatal(code: &str, message: impl fmt::Display) -> Self {
         Self::Failed { error: JobError::new(code, message), retryable: false, retry_in: None }
@@ -150,6 +152,8 @@ pub struct Settlement {
     pub error: Option<JobError>,
     /// Whether the attempt goes into the history as failed.
     pub is_failure: bool,
+    /// Whether the job has never begun, though it was leased.
+    pub is_unstarted: bool,
 }
 
 /// The code of a job whose outcome nobody knows and which may not run again.
@@ -163,6 +167,7 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
         run_at: None,
         error,
         is_failure: false,
+        is_unstarted: false,
     };
     let cancelled =
         || settled(State::Cancelled, Some(JobError::new("cancelled", "cancelled while running")));
@@ -197,6 +202,7 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
         Outcome::Released | Outcome::NotBegun => Settlement {
             attempt: held.attempt.saturating_sub(1),
             run_at: Some(now),
+            is_unstarted: *outcome == Outcome::NotBegun && held.attempt <= 1,
             ..settled(State::Queued, None)
         },
         Outcome::Lost(error) => {

@@ -254,8 +254,10 @@ pub struct QueueLoad {
     pub settings: QueueSettings,
     /// How many of its jobs run in the remote lane, whose workers outlive a restart.
     pub remote_running: u32,
-    /// The lanes in which it may have queued jobs.
+    /// The lanes of this process in which it may have queued jobs.
     pub ready: Vec<Lane>,
+    /// The kinds of which it may have queued jobs in the remote lane.
+    pub remote_kinds: Vec<String>,
 }
 
 #[cfg(test)]

@@ -375,7 +375,7 @@ mod tests {
         let text = r#"{"error": {"code": ""}, "retryable": false, "retry_in": "25h"}"#;
         assert_eq!(places(check(Verb::Fail, text)), ["/retry_in", "/retry_in", "/error/code"]);
         assert_eq!(places(check(Verb::Fail, "{}")), ["/error"]);
-        let text = r#"{"lease": "2d", "progress": {"percent": 101}}"#;
+        let text = r#"{"lease": "25h", "progress": {"percent": 101}}"#;
         assert_eq!(places(check(Verb::Renew, text)), ["/lease", "/progress/percent"]);
     }
 

@@ -17,8 +17,8 @@ use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::starts::Starts;
 use crate::job::time::Timestamp;
 use plan::Plan;
-use polls::Polls;
 pub use polls::{Filter, Poll, PollId};
+use polls::{Polls, Source};
 use turns::Turns;
 
 /// The most jobs that one remote worker may ask for, and that are ordered for all of them at once.
@@ -79,6 +79,8 @@ pub struct Roster {
     /// The queues that may have queued jobs, by lane.
     turns: [Turns; Lane::COUNT],
     polls: Polls,
+    /// Whether remote workers come first where both sorts want what a queue may start.
+    is_remote_first: bool,
     rules: QueueRules,
     is_draining: bool,
 }
@@ -91,6 +93,7 @@ impl Roster {
             queues: HashMap::new(),
             turns: Default::default(),
             polls: Polls::default(),
+            is_remote_first: false,
             rules,
             is_draining: false,
         };
@@ -99,6 +102,9 @@ impl Roster {
             roster.entry(&queue.name).running[Lane::Remote.index()] = queue.remote_running;
             for lane in queue.ready {
                 roster.mark_ready(&queue.name, lane);
+            }
+            for kind in queue.remote_kinds {
+                roster.mark_remote_ready(&queue.name, &kind);
             }
         }
         roster
@@ -115,26 +121,43 @@ impl Roster {
         self.entry(queue).settings = settings;
     }
 
-    /// Notes that a queue may have queued jobs in a lane.
+    /// Notes that a queue may have queued jobs in a lane of this process.
     ///
     /// A queue that is new though there are as many as may be is passed over: the store refuses it.
     pub fn mark_ready(&mut self, queue: &QueueName, lane: Lane) {
-        if !self.queues.contains_key(queue) && self.queues.len() >= self.rules.max_queues {
-            return;
-        }
-        self.entry(queue);
-        self.turns[lane.index()].add(queue);
-        if lane == Lane::Remote {
-            self.polls.mark_ready(queue);
+        if self.make_known(queue) {
+            self.turns[lane.index()].add(queue);
         }
     }
 
-    /// Notes the same of many jobs' places; runs of one place cost one look.
-    pub fn mark_all_ready<'a>(&mut self, places: impl Iterator<Item = (&'a QueueName, Lane)>) {
+    /// Notes that a queue may have queued jobs of a kind for remote workers.
+    pub fn mark_remote_ready(&mut self, queue: &QueueName, kind: &str) {
+        if self.make_known(queue) {
+            self.polls.mark_ready(queue, kind);
+        }
+    }
+
+    fn make_known(&mut self, queue: &QueueName) -> bool {
+        if !self.queues.contains_key(queue) && self.queues.len() >= self.rules.max_queues {
+            return false;
+        }
+        self.entry(queue);
+        true
+    }
+
+    /// Notes the same of many jobs' queues, lanes and, in the remote lane, kinds; runs of the same
+    /// cost one look.
+    pub fn mark_all_ready<'a>(
+        &mut self,
+        places: impl Iterator<Item = (&'a QueueName, Lane, Option<&'a str>)>,
+    ) {
         let mut last = None;
-        for place in places {
+        for place @ (queue, lane, kind) in places {
             if last != Some(place) {
-                self.mark_ready(place.0, place.1);
+                match kind {
+                    Some(kind) => self.mark_remote_ready(queue, kind),
+                    None => self.mark_ready(queue, lane),
+                }
             }
             last = Some(place);
         }
@@ -161,7 +184,7 @@ impl Roster {
 
     /// Adds a remote worker to those who wait.
     pub fn join(&mut self, poll: Poll) {
-        self.polls.join(poll, self.turns[Lane::Remote.index()].iter());
+        self.polls.join(poll);
     }
 
     /// Takes a remote worker away, who was served or has gone.
@@ -171,8 +194,9 @@ impl Roster {
 
     /// Whether there may be something for a remote worker that waits.
     pub fn may_serve(&self, poll: PollId, now: Timestamp) -> bool {
-        let Some(pool) = self.polls.pool_of(poll) else { return false };
-        !self.is_draining && pool.turns.iter().any(|queue| self.allowance(queue, now) > 0)
+        let Some(filter) = self.polls.filter_of(poll) else { return false };
+        let sources = self.polls.sources(filter);
+        !self.is_draining && sources.iter().any(|source| self.allowance(source.queue, now) > 0)
     }
 
     fn allowance(&self, queue: &QueueName, now: Timestamp) -> u32 {
@@ -197,23 +221,25 @@ impl Roster {
         if self.is_draining { Vec::new() } else { Plan::of(self, now) }
     }
 
-    /// Notes what an order brought: `started` jobs now run. Fewer than asked means that the queue
-    /// is empty in that lane, or has nothing of those kinds.
-    pub fn leased(&mut self, order: &Order, started: u32, now: Timestamp) {
+    /// Notes what an order brought: `started` jobs now run, and whether the queue has no more for it.
+    pub fn leased(&mut self, order: &Order, started: u32, is_empty: bool, now: Timestamp) {
         let lane = order.lane.index();
-        let is_empty = started < order.limit;
         let entry = self.entry(&order.queue);
         if let (Some(rate), true) = (entry.settings.rate, started > 0) {
             entry.starts.add(started, rate, now);
         }
+        if started > 0 {
+            self.is_remote_first = order.poll.is_none();
+        }
         if let Some(poll) = order.poll {
             // How many run with remote workers is told by the jobs that moved.
-            self.polls.served(poll, &order.queue, is_empty);
+            let source = Source { queue: &order.queue, kinds: order.kinds.clone() };
+            self.polls.served(poll, &source, is_empty);
         } else {
-            entry.running[lane] += started;
+            self.entry(&order.queue).running[lane] += started;
             self.idle[lane] = self.idle[lane].saturating_sub(started);
+            self.turns[lane].served(&order.queue, is_empty);
         }
-        self.turns[lane].served(&order.queue, is_empty && order.kinds.is_none());
     }
 
     /// When to plan again though nothing else happens: when the first rate limit that holds back a
@@ -229,8 +255,7 @@ impl Roster {
             if held { entry.starts.frees_at(rate, now) } else { None }
         };
         let local = Lane::LOCAL.into_iter().flat_map(|lane| self.turns[lane.index()].iter());
-        let pools = self.polls.in_order();
-        let remote = pools.iter().flat_map(|(_, pool)| pool.turns.iter());
+        let remote = self.polls.waited_for();
         local.chain(remote).filter_map(held_back).min()
     }
 }
@@ -277,14 +302,14 @@ mod tests {
     fn a_freed_worker_goes_to_the_queue_that_runs_least() {
         let mut roster = roster(4, &["a"]);
         for order in roster.plan(at(0)) {
-            roster.leased(&order, order.limit, at(0));
+            roster.leased(&order, order.limit, false, at(0));
         }
         roster.mark_ready(&name("b"), Lane::Async);
         for _ in 0..2 {
             roster.freed(&name("a"), Lane::Async);
             let orders = roster.plan(at(0));
             assert_eq!(limits(&orders), [("b", 1)]);
-            roster.leased(&orders[0], 1, at(0));
+            roster.leased(&orders[0], 1, false, at(0));
         }
     }
 
@@ -292,7 +317,7 @@ mod tests {
     fn a_queue_that_gave_less_than_asked_is_left_alone_until_it_is_ready_again() {
         let mut roster = roster(4, &["a"]);
         let orders = roster.plan(at(0));
-        roster.leased(&orders[0], 1, at(0));
+        roster.leased(&orders[0], 1, true, at(0));
         assert_eq!(roster.plan(at(0)), []);
         roster.mark_ready(&name("a"), Lane::Async);
         assert_eq!(limits(&roster.plan(at(0))), [("a", 3)]);
@@ -328,7 +353,7 @@ mod tests {
         while starts.len() < 30 {
             for order in roster.plan(now) {
                 // One at a time, so that the window fills unevenly.
-                roster.leased(&Order { limit: 1, ..order }, 1, now);
+                roster.leased(&Order { limit: 1, ..order }, 1, false, now);
                 starts.push(now.millis());
             }
             now = roster.wake_at(now).unwrap_or(now.plus(std::time::Duration::from_millis(70)));
@@ -343,7 +368,7 @@ mod tests {
     fn a_release_of_the_undo_leaves_things_as_they_were() {
         let mut roster = roster(1, &["a"]);
         let orders = roster.plan(at(0));
-        roster.leased(&orders[0], 1, at(0));
+        roster.leased(&orders[0], 1, false, at(0));
         roster.freed(&name("a"), Lane::Async);
         roster.occupied(&name("a"), Lane::Async);
         assert_eq!(roster.plan(at(0)), []);

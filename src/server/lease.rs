@@ -18,7 +18,7 @@ use crate::job::{JobId, State, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::server::submit::check_each;
-use crate::store::{Answer, Finish, Finished, Refusal, Renew, Write};
+use crate::store::{Answer, Finish, Finished, Holder, Refusal, Renew, Write};
 
 /// Numbers those who wait. They rise, so that who came first is served first.
 static NEXT_POLL: AtomicU64 = AtomicU64::new(1);
@@ -33,8 +33,13 @@ pub enum Acted {
         /// Whether the job is to stop.
         cancel: bool,
     },
-    /// The job moved on to this state.
-    Finished(State),
+    /// The job moved on.
+    Finished {
+        /// Where it stands now.
+        state: State,
+        /// Whether its result was cut to `max_result_bytes`.
+        result_truncated: bool,
+    },
     /// It is the same finish as before; nothing changed.
     Repeated,
 }
@@ -84,9 +89,9 @@ impl Handle {
     pub async fn act(&self, job: JobId, verb: Verb, told: Told) -> Result<(Lease, Acted), Error> {
         let most = self.config().limits.max_result_bytes;
         let (lease, action) = told.of_one(job, verb, most).map_err(Error::Invalid)?;
-        let bytes = weight(&action);
-        let answer = self.write(self.write_of(lease, action), bytes).await?;
-        Ok((lease, acted(answer).map_err(Error::Refused)?))
+        let (bytes, is_cut) = (weight(&action), is_cut(&action));
+        let answer = self.write(write_of(lease, action), bytes).await?;
+        Ok((lease, acted(answer, is_cut).map_err(Error::Refused)?))
     }
 
     /// Does many such actions in one transaction, each taken or refused by itself, in their order.
@@ -100,12 +105,16 @@ impl Handle {
     ) -> Result<Vec<(Lease, Result<Acted, Refusal>)>, Error> {
         let actions = self.check_actions(told)?;
         let bytes = actions.iter().map(|(_, action)| weight(action)).sum();
-        let leases: Vec<Lease> = actions.iter().map(|(lease, _)| *lease).collect();
-        let writes = actions.into_iter().map(|(lease, action)| self.write_of(lease, action));
+        let leases: Vec<(Lease, bool)> =
+            actions.iter().map(|(lease, action)| (*lease, is_cut(action))).collect();
+        let writes = actions.into_iter().map(|(lease, action)| write_of(lease, action));
         match self.write(Write::Each(writes.collect()), bytes).await? {
             Answer::Each(answers) => {
-                let acted = answers.into_iter().map(|answer| acted(answer?));
-                Ok(leases.into_iter().zip(acted).collect())
+                let both = leases.into_iter().zip(answers);
+                let acted = |((lease, is_cut), answer): (_, Result<Answer, Refusal>)| {
+                    (lease, answer.and_then(|answer| acted(answer, is_cut)))
+                };
+                Ok(both.map(acted).collect())
             }
             _ => Err(Error::Unknown),
         }
@@ -120,16 +129,15 @@ impl Handle {
         }
         check_each(told, "", |told| told.of_many(limits.max_result_bytes))
     }
+}
 
-    fn write_of(&self, lease: Lease, action: Action) -> Write {
-        match action {
-            Action::Renew { lease: span, progress } => Write::Renew(Renew {
-                leases: vec![lease],
-                lease: span.unwrap_or(self.config().lease),
-                progress,
-            }),
-            Action::Finish(outcome) => Write::Finish(Finish { lease, outcome }),
+fn write_of(lease: Lease, action: Action) -> Write {
+    let holder = Holder::Remote;
+    match action {
+        Action::Renew { lease: span, progress } => {
+            Write::Renew(Renew { leases: vec![lease], lease: span, holder, progress })
         }
+        Action::Finish(outcome) => Write::Finish(Finish { lease, outcome, holder }),
     }
 }
 
@@ -140,9 +148,15 @@ fn weight(action: &Action) -> usize {
     }
 }
 
-fn acted(answer: Answer) -> Result<Acted, Refusal> {
+fn is_cut(action: &Action) -> bool {
+    matches!(action, Action::Finish(Outcome::Completed(result)) if result.truncated)
+}
+
+fn acted(answer: Answer, result_truncated: bool) -> Result<Acted, Refusal> {
     match answer {
-        Answer::Finished(Finished::Accepted(state)) => Ok(Acted::Finished(state)),
+        Answer::Finished(Finished::Accepted(state)) => {
+            Ok(Acted::Finished { state, result_truncated })
+        }
         Answer::Finished(Finished::Repeated) => Ok(Acted::Repeated),
         Answer::Renewed(renewed) => {
             let (_, lease_expires_at) = *renewed.held.first().ok_or(Refusal::StaleLease)?;

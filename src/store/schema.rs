@@ -117,7 +117,8 @@ diesel::table! {
 
     remote_leases (job_id) {
         job_id -> Integer,
-        worker -> Text,
+        lease_ms -> Integer,
+        worker -> Nullable<Text>,
     }
 }
 

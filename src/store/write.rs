@@ -7,7 +7,7 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName, QueueSettings};
 use crate::job::roster::Order;
-use crate::job::{BatchId, JobId, NewJob, Progress, Span, State, Timestamp};
+use crate::job::{BatchId, JobId, Lane, NewJob, Progress, Span, State, Timestamp};
 
 /// One change to the table. A group of them is one transaction.
 #[derive(Debug, Clone)]
@@ -110,6 +110,25 @@ pub struct Finish {
     pub lease: Lease,
     /// What it gave.
     pub outcome: Outcome,
+    /// Who tells it.
+    pub holder: Holder,
+}
+
+/// Who holds a lease. Neither sort ends what the other holds: the tokens of two jobs may be equal,
+/// and a remote worker may name a wrong job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A worker of this process.
+    Local,
+    /// A remote worker.
+    Remote,
+}
+
+impl Holder {
+    /// Whether jobs of this lane are its own.
+    pub fn holds(self, lane: Lane) -> bool {
+        (self == Self::Remote) == (lane == Lane::Remote)
+    }
 }
 
 /// Leases to extend. Extending never shortens.
@@ -117,8 +136,11 @@ pub struct Finish {
 pub struct Renew {
     /// Which.
     pub leases: Vec<Lease>,
-    /// How long they last from now; with remote workers no longer than an attempt may take.
-    pub lease: Span,
+    /// How long they last from now, as at first if none; with remote workers no longer than an
+    /// attempt may take.
+    pub lease: Option<Span>,
+    /// Who asks for it.
+    pub holder: Holder,
     /// How far the attempts are, where that is told as well.
     pub progress: Option<Progress>,
 }
@@ -150,8 +172,8 @@ impl RescueScope {
 pub enum Answer {
     /// To [`Write::Submit`].
     Submitted(Submitted),
-    /// To [`Write::Lease`]: the leased jobs, those to run first at the front.
-    Leased(Vec<LeasedJob>),
+    /// To [`Write::Lease`].
+    Leased(Leased),
     /// To [`Write::Finish`].
     Finished(Finished),
     /// To [`Write::Renew`].
@@ -174,6 +196,16 @@ pub enum Answer {
     Configured(QueueSettings),
     /// To [`Write::Retry`] and [`Write::Report`].
     Done,
+}
+
+/// What a lease gave.
+#[derive(Debug, Clone, Default)]
+pub struct Leased {
+    /// The jobs, those to run first at the front.
+    pub jobs: Vec<LeasedJob>,
+    /// Whether there is nothing more to lease there. Fewer jobs than were asked for do not tell, for
+    /// large payloads come in portions.
+    pub is_empty: bool,
 }
 
 /// What a submission gave.
@@ -269,7 +301,9 @@ pub struct Change {
     /// Its queue.
     pub queue: QueueName,
     /// Its lane.
-    pub lane: crate::job::Lane,
+    pub lane: Lane,
+    /// Its kind, where it comes back to the remote lane, whose workers may take some kinds only.
+    pub remote_kind: Option<Arc<str>>,
     /// Its batch, if it is in one.
     pub batch: Option<BatchId>,
     /// From where; none if it is new.

@@ -2,6 +2,8 @@
 
 mod client;
 mod effects;
+mod wire;
+mod worker;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +14,17 @@ use crate::history::table::{self, Table};
 use crate::history::{Event, Recorder};
 use crate::kit::{Server, eventually};
 use client::Client;
+use worker::Worker;
 
 const CLIENTS: u64 = 8;
+const WORKERS: u64 = 6;
 
 /// What the clients share.
 struct Shared {
     addr: Mutex<SocketAddr>,
     is_over: AtomicBool,
+    /// No job is left for the workers.
+    is_drained: AtomicBool,
     recorder: Recorder,
     /// How long a client pauses between two requests, on average.
     pause_ms: u64,
@@ -32,12 +38,17 @@ impl Shared {
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
     }
+
+    fn is_drained(&self) -> bool {
+        self.is_drained.load(Ordering::SeqCst)
+    }
 }
 
-/// The clients at work.
+/// The clients and remote workers at work.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
     /// Where the history is; it goes with this.
     _directory: tempfile::TempDir,
 }
@@ -56,12 +67,19 @@ impl Load {
         let directory = tempfile::tempdir().unwrap();
         let recorder = Recorder::create(&directory.path().join("history.ndjson"));
         let effects = effects::start(recorder.clone()).url("/");
-        let (addr, is_over) = (Mutex::new(server.addr()), AtomicBool::new(false));
-        let shared = Arc::new(Shared { addr, is_over, recorder, pause_ms });
+        let shared = Arc::new(Shared {
+            addr: Mutex::new(server.addr()),
+            is_over: AtomicBool::new(false),
+            is_drained: AtomicBool::new(false),
+            recorder,
+            pause_ms,
+        });
         let client = |number| Client::new(number, Arc::clone(&shared), effects.clone());
-        let clients =
-            (0..CLIENTS).map(client).map(|client| std::thread::spawn(move || client.work()));
-        Self { clients: clients.collect(), shared, _directory: directory }
+        let clients = (0..CLIENTS).map(client).map(|it| std::thread::spawn(move || it.work()));
+        let worker = |number| Worker::new(number, Arc::clone(&shared));
+        let workers = (0..WORKERS).map(worker).map(|it| std::thread::spawn(move || it.work()));
+        let (clients, workers) = (clients.collect(), workers.collect());
+        Self { clients, workers, shared, _directory: directory }
     }
 
     /// Writes down that something was broken.
@@ -81,6 +99,10 @@ impl Load {
             client.join().unwrap();
         }
         drain(server);
+        self.shared.is_drained.store(true, Ordering::SeqCst);
+        for worker in self.workers {
+            worker.join().unwrap();
+        }
         Seen { history: self.shared.recorder.events(), table: table::of(server) }
     }
 }

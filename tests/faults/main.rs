@@ -19,9 +19,9 @@ mod drain;
 mod flush;
 mod handler;
 mod history;
+mod image;
 #[path = "../kit/mod.rs"]
 mod kit;
-
 mod lease_calls;
 mod lease_late;
 mod lease_pause;
@@ -29,6 +29,7 @@ mod lease_race;
 mod load;
 mod model;
 mod poison;
+mod power;
 mod program;
 mod proxy;
 mod random;
@@ -38,4 +39,5 @@ mod second;
 mod siege;
 mod size;
 mod startup;
+mod tracer;
 mod worker;

@@ -175,6 +175,16 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Stops it where it stands, until it is killed or told to go on.
+    pub(crate) fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+    }
+
+    /// Has it go on from where it was stopped.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
     /// Tells it to drain.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -183,6 +193,18 @@ impl Server {
     /// Waits until it has ended.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         eventually("the server ends", || self.child.try_wait().unwrap())
+    }
+
+    /// How it has ended, if it does so within a while.
+    pub(crate) fn ends_within(&mut self, span: Duration) -> Option<ExitStatus> {
+        let began = Instant::now();
+        while began.elapsed() < span {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
     }
 
     /// Starts it again on the same database, at another address.

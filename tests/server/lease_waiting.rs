@@ -24,6 +24,24 @@ fn waiting(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)> {
     heard
 }
 
+/// The same of a server where only one may wait, once it does.
+fn held(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)> {
+    let mut heard = waiting(server, fields);
+    eventually("it waits, and a second one is refused", || {
+        // It may have come just while a second one was looked after.
+        if heard.try_recv().is_ok_and(|(status, _)| status == 503) {
+            heard = waiting(server, fields);
+        }
+        let second = server.post("/v1/leases", &json!({"kinds": ["none"]}));
+        if second.status == 200 {
+            return None;
+        }
+        second.problem(503);
+        Some(())
+    });
+    heard
+}
+
 fn jobs(heard: &mpsc::Receiver<(u16, Value)>) -> Vec<Value> {
     let (status, body) = heard.recv_timeout(LONG).unwrap();
     assert_eq!(status, 200, "{body}");
@@ -32,8 +50,8 @@ fn jobs(heard: &mpsc::Receiver<(u16, Value)>) -> Vec<Value> {
 
 #[test]
 fn who_waits_is_answered_when_there_is_a_job() {
-    let server = Server::start();
-    let heard = waiting(&server, &json!({"limit": 10}));
+    let server = Setup::new().config("limits.max_waits = 1").start();
+    let heard = held(&server, &json!({"limit": 10}));
     let id = server.submit(&remote(1));
     let jobs = jobs(&heard);
     assert_eq!((jobs.len(), &jobs[0]["id"]), (1, &json!(id)));
@@ -110,7 +128,7 @@ fn who_went_away_while_waiting_takes_no_job_along() {
 #[test]
 fn a_drain_sends_those_who_wait_away_and_takes_what_is_finished() {
     let mut server = Server::start();
-    let slow = server.submit(&sleep("2s"));
+    let slow = server.submit(&sleep("5s"));
     server.reaches(slow, "running");
     server.submit(&remote(1));
     let mine = lease(&server, 1, &json!({})).remove(0);
@@ -120,14 +138,15 @@ fn a_drain_sends_those_who_wait_away_and_takes_what_is_finished() {
     assert_eq!(jobs(&heard).len(), 1);
     let heard = waiting(&server, &json!({}));
     server.terminate();
-    eventually("the server drains", || (server.get("/readyz").status == 503).then_some(()));
+    // While the slow job runs: it may have come before or after the drain began.
+    let (status, _) = heard.recv_timeout(LONG).unwrap();
+    assert!(matches!(status, 200 | 503), "{status}");
+    assert_eq!(server.job(slow)["state"], "running");
+    assert_eq!(server.get("/readyz").status, 503);
     let refused = server.post("/v1/leases", &json!({"wait": "60s"}));
     refused.problem(503);
     assert!(refused.header("retry-after").is_some());
     assert_eq!(act(&server, &mine, "complete", &json!({"result": 1})).status, 200);
-    // It may have come before or after the drain began.
-    let (status, _) = heard.recv_timeout(LONG).unwrap();
-    assert!(matches!(status, 200 | 503), "{status}");
     assert!(server.ended().success());
     server.start_again();
     assert_eq!(server.job(2)["state"], "completed");
@@ -137,19 +156,8 @@ fn a_drain_sends_those_who_wait_away_and_takes_what_is_finished() {
 #[test]
 fn no_more_wait_than_may() {
     let server = Setup::new().config("limits.max_waits = 1").start();
-    let mut heard = waiting(&server, &json!({}));
-    eventually("a second one is refused", || {
-        // The first may have come just while a second one was looked after.
-        if heard.try_recv().is_ok_and(|(status, _)| status == 503) {
-            heard = waiting(&server, &json!({}));
-        }
-        let second = server.post("/v1/leases", &json!({}));
-        if second.status == 200 {
-            return None;
-        }
-        second.problem(503);
-        Some(())
-    });
+    let heard = held(&server, &json!({}));
+    assert!(server.post("/v1/leases", &json!({})).header("retry-after").is_some());
     server.submit(&remote(1));
     assert_eq!(jobs(&heard).len(), 1);
 }
@@ -186,4 +194,17 @@ fn a_renewal_that_came_while_the_server_stood_still_holds_the_lease() {
     kill_process(server.pid(), Signal::CONT).unwrap();
     connection.answer().unwrap().expect(200);
     assert_eq!(act(&server, &mine, "complete", &json!({})).expect(200)["state"], "completed");
+}
+
+#[test]
+fn who_waits_in_vain_holds_nobody_up() {
+    let server = Server::start();
+    let idle = json!({"kinds": ["never"], "limit": 1_000});
+    let _vain: Vec<_> = (0..50).map(|_| waiting(&server, &idle)).collect();
+    for payload in 0..50 {
+        server.submit(&remote(payload));
+        let mine = lease(&server, 1, &json!({"kinds": ["resize"]}));
+        assert_eq!(mine.len(), 1);
+        act(&server, &mine[0], "complete", &json!({})).expect(200);
+    }
 }

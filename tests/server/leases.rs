@@ -281,3 +281,43 @@ fn large_payloads_come_in_portions() {
     let counts = [5, 5, 5].map(|limit| lease(&server, limit, &json!({})).len());
     assert_eq!(counts, [3, 2, 0]);
 }
+
+#[test]
+fn a_remote_worker_ends_nothing_that_this_server_runs() {
+    let server = Server::start();
+    let here = server.submit(&with(sleep("60s"), &json!({"at_most_once": true})));
+    server.reaches(here, "running");
+    let taken = json!({"id": here, "lease_token": 1});
+    for (verb, fields) in [
+        ("complete", json!({})),
+        ("fail", json!({"error": {"code": "x"}})),
+        ("release", json!({"begun": false})),
+        ("renew", json!({})),
+    ] {
+        act(&server, &taken, verb, &fields).problem(409);
+    }
+    assert_eq!(server.job(here)["state"], "running");
+}
+
+#[test]
+fn a_worker_is_told_that_its_result_was_cut() {
+    let server = Setup::new().config("limits.max_result_bytes = 10").start();
+    let leased = running(&server, &remote(1));
+    let answer = act(&server, &leased, "complete", &json!({"result": "01234567890"})).expect(200);
+    assert_eq!(
+        (&answer["state"], &answer["result_truncated"]),
+        (&json!("completed"), &json!(true))
+    );
+    assert_eq!(server.job(1)["result_truncated"], true);
+}
+
+#[test]
+fn a_renewal_without_a_length_lasts_as_long_as_the_lease() {
+    let server = Server::start();
+    server.submit(&with(remote(1), &json!({"timeout": "1h"})));
+    let leased = lease(&server, 1, &json!({"lease": "40s"})).remove(0);
+    let renewed = act(&server, &leased, "renew", &json!({})).expect(200);
+    let longer = between(&leased["lease_expires_at"], &renewed["lease_expires_at"]);
+    assert!(longer.as_secs() < 40, "{longer:?}");
+    act(&server, &json!({"id": 9, "lease_token": 1}), "renew", &json!({})).problem(404);
+}

@@ -123,5 +123,6 @@ fn at_the_start_the_roster_is_told_of_every_queue_and_its_remote_jobs() {
     assert_eq!(default.ready, [], "its only job runs");
     assert_eq!((mail.name, mail.remote_running), (queue("mail"), 2));
     assert!(mail.settings.paused);
-    assert_eq!(mail.ready, [Lane::Thread, Lane::Remote]);
+    assert_eq!(mail.ready, [Lane::Thread]);
+    assert_eq!(mail.remote_kinds, ["echo"]);
 }

@@ -3,9 +3,9 @@
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobError, JobId, Lane, NewJob, Progress, State};
-use longshore::store::{Answer, NewBatch, Refusal, Renew, RescueScope, Submit, Write};
+use longshore::store::{Answer, NewBatch, Refusal, RescueScope, Submit, Write};
 
-use crate::kit::{LEASE, Store, completed, failed, ids, job, lease, leased, submit};
+use crate::kit::{self, LEASE, Store, completed, failed, ids, job, lease, leased, submit};
 
 fn begin(store: &mut Store, is_restored: bool) -> bool {
     let now = store.now;
@@ -45,15 +45,16 @@ fn outcomes() -> [Outcome; 7] {
 fn assert_refused(store: &mut Store, lease: Lease) {
     let before = store.job(lease.job);
     for outcome in outcomes() {
-        let finished = store.finish(lease, outcome.clone());
+        let finished = store.finish_as_holder(lease, outcome.clone());
         assert_eq!(finished, Err(Refusal::StaleLease), "{outcome:?}");
     }
     let report = Write::Report(lease, Progress { percent: 50.0, message: None });
     assert!(matches!(store.write(report), Err(Refusal::StaleLease)));
-    let renew = Write::Renew(Renew { leases: vec![lease], lease: LEASE, progress: None });
-    match store.write(renew) {
-        Ok(Answer::Renewed(renewed)) => assert_eq!(renewed.held, []),
-        other => panic!("{other:?}"),
+    for renew in [kit::renew(&[lease], LEASE), kit::renew_remote(&[lease])] {
+        match store.write(Write::Renew(renew)) {
+            Ok(Answer::Renewed(renewed)) => assert_eq!(renewed.held, []),
+            refused => assert!(matches!(refused, Err(Refusal::StaleLease)), "{refused:?}"),
+        }
     }
     assert_eq!(store.job(lease.job), before);
 }
@@ -113,7 +114,7 @@ fn a_worker_from_before_can_do_nothing_in_a_copy() {
         assert!(again.token > before.token);
         // While another runs it, and when that has ended.
         assert_refused(&mut copy, before);
-        copy.finish(again, completed("2")).unwrap();
+        copy.finish_as_holder(again, completed("2")).unwrap();
         assert_refused(&mut copy, before);
     }
 }
@@ -193,7 +194,7 @@ fn remote_leases_of_the_epoch_survive_a_restart() {
     let own = leased(copy.write(lease("default", Lane::Remote, 1))).remove(0).lease;
     copy.reopen();
     assert_eq!(rescue_dead(&mut copy, 10), 0);
-    copy.finish(own, completed("1")).unwrap();
+    copy.finish_remote(own, completed("1")).unwrap();
 }
 
 #[test]

@@ -12,8 +12,8 @@ use longshore::job::retry::Backoff;
 use longshore::job::roster::Order;
 use longshore::job::{Job, JobId, Json, Lane, NewJob, QueueName, Span, State, Timestamp};
 use longshore::store::{
-    Answer, Committed, Finish, Finished, LeaseRequest, Moved, OpenError, ReadStore, Refusal,
-    Submit, Submitted, Write, WriteStore,
+    Answer, Committed, Finish, Finished, Holder, LeaseRequest, Moved, OpenError, ReadStore,
+    Refusal, Renew, Submit, Submitted, Write, WriteStore,
 };
 
 /// What a store has to bring to be held to this suite.
@@ -157,8 +157,33 @@ impl Store {
         lease.job
     }
 
+    /// What a worker of this process reports.
     pub(crate) fn finish(&mut self, lease: Lease, outcome: Outcome) -> Result<Finished, Refusal> {
-        match self.write(finish(lease, outcome))? {
+        self.finished(finish(lease, outcome))
+    }
+
+    /// What a remote worker reports.
+    pub(crate) fn finish_remote(
+        &mut self,
+        lease: Lease,
+        outcome: Outcome,
+    ) -> Result<Finished, Refusal> {
+        self.finished(finish_remote(lease, outcome))
+    }
+
+    /// What the holder of a lease reports, whichever sort of worker that is.
+    pub(crate) fn finish_as_holder(
+        &mut self,
+        lease: Lease,
+        outcome: Outcome,
+    ) -> Result<Finished, Refusal> {
+        let is_remote = self.job(lease.job).lane == Lane::Remote;
+        let finish = if is_remote { finish_remote } else { finish };
+        self.finished(finish(lease, outcome))
+    }
+
+    fn finished(&mut self, write: Write) -> Result<Finished, Refusal> {
+        match self.write(write)? {
             Answer::Finished(finished) => Ok(finished),
             other => panic!("not an answer to a finish: {other:?}"),
         }
@@ -260,8 +285,25 @@ pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
     Write::Lease(LeaseRequest { order, lease: LEASE, worker: None })
 }
 
+/// What a worker of this process reports.
 pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {
-    Write::Finish(Finish { lease, outcome })
+    Write::Finish(Finish { lease, outcome, holder: Holder::Local })
+}
+
+/// What a remote worker reports.
+pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
+    Write::Finish(Finish { lease, outcome, holder: Holder::Remote })
+}
+
+/// A renewal by a worker of this process.
+pub(crate) fn renew(leases: &[Lease], lease: Span) -> Renew {
+    let leases = leases.to_vec();
+    Renew { leases, lease: Some(lease), holder: Holder::Local, progress: None }
+}
+
+/// A renewal by a remote worker, for as long as it asked at first.
+pub(crate) fn renew_remote(leases: &[Lease]) -> Renew {
+    Renew { leases: leases.to_vec(), lease: None, holder: Holder::Remote, progress: None }
 }
 
 pub(crate) fn completed(json: &str) -> Outcome {
@@ -281,7 +323,7 @@ pub(crate) fn submitted(answer: Result<Answer, Refusal>) -> Submitted {
 
 pub(crate) fn leased(answer: Result<Answer, Refusal>) -> Vec<LeasedJob> {
     match answer {
-        Ok(Answer::Leased(jobs)) => jobs,
+        Ok(Answer::Leased(leased)) => leased.jobs,
         other => panic!("nothing leased: {other:?}"),
     }
 }

@@ -7,7 +7,8 @@ use longshore::store::{Renew, RescueScope, Write};
 
 use crate::kit::statements::Statements;
 use crate::kit::{
-    LEASE, Store, completed, failed, finish, ids, job, lease, lease_kinds, leased, submit,
+    Store, completed, failed, finish, finish_remote, ids, job, lease, lease_kinds, leased,
+    renew_remote, submit,
 };
 
 /// Submits, leases and finishes one job in each way, in groups of their own.
@@ -27,9 +28,10 @@ fn live_remotely(store: &mut Store) {
         store.submit_all(vec![remote.clone(); 2]);
         let jobs = leased(store.write(take));
         let leases: Vec<_> = jobs.iter().map(|job| job.lease).collect();
-        let renew = Renew { leases, lease: LEASE, progress: Some(Progress::new(1.0, "")) };
+        let renew = Renew { progress: Some(Progress::new(1.0, "")), ..renew_remote(&leases) };
         store.write(Write::Renew(renew)).unwrap();
-        let ends = vec![finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())];
+        let ends = [completed("1"), failed()];
+        let ends = jobs.iter().zip(ends).map(|(job, end)| finish_remote(job.lease, end)).collect();
         store.write(Write::Each(ends)).unwrap();
         store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
     }

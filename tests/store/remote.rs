@@ -3,12 +3,14 @@
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::Outcome;
 use longshore::job::roster::Order;
-use longshore::job::{JobId, Lane, NewJob, Progress, Span, State};
+use longshore::job::{JobId, Json, Lane, NewJob, Progress, Span, State};
 use longshore::store::{
     Answer, Finished, JobFilter, LeaseRequest, Refusal, Renew, RescueScope, Write,
 };
 
-use crate::kit::{LEASE, Store, completed, finish, ids, job, leased, queue, submit};
+use crate::kit::{
+    LEASE, Store, completed, finish_remote, ids, job, leased, queue, renew_remote, submit,
+};
 
 /// A job that takes its time, so that leases run out before it does.
 fn remote(kind: &str) -> NewJob {
@@ -70,11 +72,11 @@ fn who_holds_a_job_is_told_with_it() {
     assert_eq!(shown.lease_expires_at, Some(store.after(60)));
     let listed = store.reads.jobs(&JobFilter { limit: 1, ..JobFilter::default() }).unwrap();
     assert_eq!(listed.jobs[0].worker.as_deref(), Some("ann"));
-    store.finish(lease, Outcome::Released).unwrap();
+    store.finish_remote(lease, Outcome::Released).unwrap();
     assert_eq!(store.job(lease.job).worker.as_deref(), Some("ann"), "it held the last lease");
     let next = leased(store.write(request(None, 1, None))).remove(0).lease;
     assert_eq!(store.job(lease.job).worker, None, "the next one gave no name");
-    store.finish(next, completed("1")).unwrap();
+    store.finish_remote(next, completed("1")).unwrap();
     assert_eq!(store.job(lease.job).lease_expires_at, None);
 }
 
@@ -82,7 +84,7 @@ fn who_holds_a_job_is_told_with_it() {
 fn a_lease_never_reaches_beyond_the_time_of_its_attempt() {
     let mut store = Store::fresh();
     let lease = store.running_remote(NewJob { timeout: Span::from_secs(90), ..remote("a") }, None);
-    let renew = Write::Renew(Renew { leases: vec![lease], lease: LEASE, progress: None });
+    let renew = Write::Renew(renew_remote(&[lease]));
     let end = store.after(90);
     for secs in [0, 29, 30] {
         store.pass(secs);
@@ -92,17 +94,117 @@ fn a_lease_never_reaches_beyond_the_time_of_its_attempt() {
 }
 
 #[test]
-fn an_attempt_that_takes_too_long_fails_by_its_timeout() {
+fn an_attempt_that_takes_too_long_comes_back_as_timed_out() {
     let mut store = Store::fresh();
     let job = NewJob { timeout: Span::from_secs(30), ..remote("a") };
     let lease = store.running_remote(job, None);
     store.pass(30);
     store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     let shown = store.job(lease.job);
-    assert_eq!(shown.state, State::Retrying, "with a pause, as any other failure");
+    assert_eq!(shown.state, State::Queued, "at once, for its worker may just be dead");
     assert_eq!(shown.error.unwrap().code, "timeout");
-    let late = store.finish(lease, completed("1")).unwrap_err();
+    let late = store.finish_remote(lease, completed("1")).unwrap_err();
     assert_eq!(late, Refusal::StaleLease);
+}
+
+#[test]
+fn nobody_knows_what_became_of_an_attempt_that_took_too_long() {
+    let mut store = Store::fresh();
+    let once = NewJob { timeout: Span::from_secs(30), at_most_once: true, ..remote("a") };
+    let lease = store.running_remote(once, None);
+    store.pass(30);
+    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    let shown = store.job(lease.job);
+    assert_eq!(
+        (shown.state, shown.error.unwrap().code.as_str()),
+        (State::Failed, "outcome_unknown")
+    );
+}
+
+#[test]
+fn a_renewal_lasts_as_long_as_the_lease_was_asked_for() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(remote("a"), None);
+    store.pass(20);
+    store.write(Write::Renew(renew_remote(&[lease]))).unwrap();
+    assert_eq!(store.job(lease.job).lease_expires_at, Some(store.now.plus(LEASE.duration())));
+}
+
+#[test]
+fn a_remote_worker_and_one_of_this_process_end_nothing_of_each_other() {
+    let mut store = Store::fresh();
+    let local = store.running(NewJob { at_most_once: true, ..job() });
+    let far = store.running_remote(remote("a"), None);
+    for outcome in [completed("1"), Outcome::fatal("x", ""), Outcome::NotBegun, Outcome::Released] {
+        let refused = store.finish_remote(local, outcome.clone()).unwrap_err();
+        assert_eq!(refused, Refusal::StaleLease, "{outcome:?}");
+        let refused = store.finish(far, outcome.clone()).unwrap_err();
+        assert_eq!(refused, Refusal::StaleLease, "{outcome:?}");
+    }
+    assert_eq!(store.write(Write::Renew(renew_remote(&[local]))).unwrap_err(), Refusal::StaleLease);
+    assert_eq!([store.state(local.job), store.state(far.job)], [State::Running; 2]);
+    // Nor do they hear of each other's ends.
+    store.finish(local, completed("1")).unwrap();
+    assert_eq!(store.finish_remote(local, completed("1")).unwrap_err(), Refusal::StaleLease);
+}
+
+#[test]
+fn a_renewal_of_one_lease_says_why_it_does_not_hold() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(remote("a"), None);
+    store.finish_remote(lease, completed("1")).unwrap();
+    let refused =
+        |store: &mut Store, lease| store.write(Write::Renew(renew_remote(&[lease]))).unwrap_err();
+    assert_eq!(refused(&mut store, lease), Refusal::StaleLease);
+    let nobodys = Lease { job: JobId(9), ..lease };
+    assert_eq!(refused(&mut store, nobodys), Refusal::NoJob(JobId(9)));
+}
+
+#[test]
+fn a_job_that_has_not_begun_can_still_expire() {
+    let mut store = Store::fresh();
+    let expires_at = Some(store.after(10));
+    let lease = store.running_remote(NewJob { expires_at, ..remote("a") }, None);
+    store.finish_remote(lease, Outcome::NotBegun).unwrap();
+    assert_eq!(store.job(lease.job).started_at, None);
+    store.pass(10);
+    assert_eq!(leased(store.write(request(None, 1, None))), []);
+    assert_eq!(store.state(lease.job), State::Cancelled);
+}
+
+#[test]
+fn many_kinds_come_in_their_order_however_many_are_looked_at() {
+    let mut store = Store::fresh();
+    let kinds: Vec<String> = (0..40).map(|number| format!("kind-{number}")).collect();
+    let all: Vec<&str> = kinds.iter().map(String::as_str).collect();
+    // The first kind stands in front with more jobs than are looked at of one at once.
+    let mut jobs: Vec<NewJob> = vec![NewJob { priority: 1, ..remote("kind-0") }; 60];
+    jobs.extend(kinds.iter().map(|kind| remote(kind)));
+    store.submit_all(jobs);
+    let mut found = Vec::new();
+    loop {
+        let next = ids(&store.lease_kinds(&all, 50));
+        if next.is_empty() {
+            break;
+        }
+        found.extend(next);
+    }
+    assert_eq!(found, (1..=100).map(JobId).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_lease_says_whether_there_is_more() {
+    let mut store = Store::fresh();
+    let is_empty = |store: &mut Store, limit| match store.write(request(Some(&["a"]), limit, None))
+    {
+        Ok(Answer::Leased(leased)) => (leased.jobs.len(), leased.is_empty),
+        other => panic!("{other:?}"),
+    };
+    let large = Json::of(&"x".repeat(3 << 20)).unwrap();
+    store.submit_all(vec![NewJob { payload: large, ..remote("a") }; 5]);
+    assert_eq!(is_empty(&mut store, 9), (3, false), "cut for their size");
+    assert_eq!(is_empty(&mut store, 1), (1, false));
+    assert_eq!(is_empty(&mut store, 2), (1, true));
 }
 
 #[test]
@@ -120,7 +222,7 @@ fn progress_goes_with_a_renewal() {
     let mut store = Store::fresh();
     let lease = store.running_remote(remote("a"), None);
     let progress = Some(Progress::new(40.0, "reading"));
-    let renew = Renew { leases: vec![lease], lease: LEASE, progress: progress.clone() };
+    let renew = Renew { progress: progress.clone(), ..renew_remote(&[lease]) };
     store.write(Write::Renew(renew)).unwrap();
     assert_eq!(store.job(lease.job).progress, progress);
 }
@@ -129,8 +231,11 @@ fn progress_goes_with_a_renewal() {
 fn what_was_not_begun_may_run_though_it_may_run_only_once() {
     let mut store = Store::fresh();
     let lease = store.running_remote(NewJob { at_most_once: true, ..remote("a") }, None);
-    assert_eq!(store.finish(lease, Outcome::NotBegun).unwrap(), Finished::Accepted(State::Queued));
-    assert_eq!(store.finish(lease, Outcome::NotBegun).unwrap(), Finished::Repeated);
+    assert_eq!(
+        store.finish_remote(lease, Outcome::NotBegun).unwrap(),
+        Finished::Accepted(State::Queued)
+    );
+    assert_eq!(store.finish_remote(lease, Outcome::NotBegun).unwrap(), Finished::Repeated);
     assert_eq!(store.job(lease.job).attempt, 0);
     let next = leased(store.write(request(None, 1, None))).remove(0);
     assert_eq!((next.attempt, next.lease.token.0), (1, 2));
@@ -140,11 +245,11 @@ fn what_was_not_begun_may_run_though_it_may_run_only_once() {
 fn each_of_many_is_taken_or_refused_by_itself() {
     let mut store = Store::fresh();
     let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
-    store.finish(first, completed("1")).unwrap();
+    store.finish_remote(first, completed("1")).unwrap();
     let many = vec![
-        finish(first, completed("1")),
-        finish(first, completed("2")),
-        finish(second, completed("3")),
+        finish_remote(first, completed("1")),
+        finish_remote(first, completed("2")),
+        finish_remote(second, completed("3")),
         Write::Report(second, Progress::new(50.0, "")),
     ];
     let Ok(Answer::Each(answers)) = store.write(Write::Each(many)) else { panic!("no answers") };
@@ -163,7 +268,11 @@ fn one_of_many_that_the_database_rejects_leaves_the_others_unharmed() {
     let mut store = Store::fresh();
     let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
     let impossible = Write::Report(first, Progress { percent: 101.0, message: None });
-    let many = vec![finish(second, completed("3")), impossible, finish(first, completed("1"))];
+    let many = vec![
+        finish_remote(second, completed("3")),
+        impossible,
+        finish_remote(first, completed("1")),
+    ];
     let Ok(Answer::Each(answers)) = store.write(Write::Each(many)) else { panic!("no answers") };
     assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
     assert!(matches!(answers[1], Err(Refusal::Rejected(_))), "{answers:?}");

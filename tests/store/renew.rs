@@ -3,12 +3,12 @@
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobId, NewJob, Progress, Span, State};
-use longshore::store::{Answer, Refusal, Renew, Renewed, RescueScope, Write};
+use longshore::store::{Answer, Refusal, Renewed, RescueScope, Write};
 
-use crate::kit::{LEASE, Store, completed, job};
+use crate::kit::{self, LEASE, Store, completed, job};
 
 fn renew(store: &mut Store, leases: &[Lease], lease: Span) -> Renewed {
-    match store.write(Write::Renew(Renew { leases: leases.to_vec(), lease, progress: None })) {
+    match store.write(Write::Renew(kit::renew(leases, lease))) {
         Ok(Answer::Renewed(renewed)) => renewed,
         other => panic!("nothing renewed: {other:?}"),
     }

@@ -2,9 +2,10 @@
 CREATE INDEX jobs_queued_remote ON jobs (queue_id, kind, priority DESC, id)
     WHERE state = 1 AND lane = 3;
 
--- Who holds or held the last lease of a job, where that was a worker that gave its name. Apart from
--- jobs, for a column behind the payload would be read by way of the whole payload.
+-- Who holds or held the last lease of a job in the remote lane, and for how long it was asked. Apart
+-- from jobs, for a column behind the payload would be read by way of the whole payload.
 CREATE TABLE remote_leases (
-    job_id INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    worker TEXT    NOT NULL CHECK (length(worker) BETWEEN 1 AND 128)
+    job_id   INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    lease_ms INTEGER NOT NULL CHECK (lease_ms > 0),
+    worker   TEXT    CHECK (length(worker) BETWEEN 1 AND 128)
 ) STRICT;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::turns::{Candidate, Shares, Turns};
+use super::turns::{Candidate, Shares};
 use super::{MAX_POLLED, Order, Roster};
 use crate::job::lane::Lane;
 use crate::job::queue::QueueName;
@@ -22,11 +22,17 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// The orders at `now`: of this process's workers first, then of the remote ones that wait.
+    /// The orders at `now`: of this process's workers and of the remote ones that wait, those first
+    /// that came last the time before.
     pub(super) fn of(roster: &'a Roster, now: Timestamp) -> Vec<Order> {
         let mut plan = Self { roster, now, promised: HashMap::new(), orders: Vec::new() };
-        plan.serve_lanes();
-        plan.serve_polls();
+        if roster.is_remote_first {
+            plan.serve_polls();
+            plan.serve_lanes();
+        } else {
+            plan.serve_lanes();
+            plan.serve_polls();
+        }
         plan.orders
     }
 
@@ -36,7 +42,7 @@ impl<'a> Plan<'a> {
             if idle == 0 {
                 continue;
             }
-            let mut shares = self.shares(lane, &self.roster.turns[lane.index()]);
+            let mut shares = self.shares(lane, self.roster.turns[lane.index()].iter());
             for (queue, limit) in shares.grant(idle) {
                 self.order(Order { queue: queue.clone(), lane, kinds: None, limit, poll: None });
             }
@@ -45,19 +51,21 @@ impl<'a> Plan<'a> {
 
     fn serve_polls(&mut self) {
         let mut left = MAX_POLLED;
-        for (filter, pool) in self.roster.polls.in_order() {
-            let mut shares = self.shares(Lane::Remote, &pool.turns);
+        for (filter, pool) in self.roster.polls.in_turn() {
+            let sources = self.roster.polls.sources(filter);
+            let kinds: HashMap<&QueueName, _> =
+                sources.iter().map(|source| (source.queue, &source.kinds)).collect();
+            let mut shares = self.shares(Lane::Remote, sources.iter().map(|source| source.queue));
             for (poll, wanted) in &pool.waiting {
-                if shares.is_over() {
+                if shares.is_over() || *wanted > left {
                     break;
                 }
-                let Some(rest) = left.checked_sub(*wanted) else { return };
-                left = rest;
+                left -= wanted;
                 for (queue, limit) in shares.grant(*wanted) {
                     self.order(Order {
                         queue: queue.clone(),
                         lane: Lane::Remote,
-                        kinds: filter.kinds.clone(),
+                        kinds: kinds.get(queue).and_then(|kinds| (*kinds).clone()),
                         limit,
                         poll: Some(*poll),
                     });
@@ -66,8 +74,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn shares(&self, lane: Lane, turns: &'a Turns) -> Shares<'a> {
-        Shares::new(turns.iter().map(|queue| {
+    fn shares(&self, lane: Lane, queues: impl Iterator<Item = &'a QueueName>) -> Shares<'a> {
+        Shares::new(queues.map(|queue| {
             let running =
                 self.roster.queues.get(queue).map_or(0, |entry| entry.running[lane.index()]);
             let promised = self.promised.get(queue).copied().unwrap_or(0);

@@ -52,27 +52,34 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Arc<[T]> {
 pub(super) struct Pool {
     /// With how many jobs each takes at most; their ids rise, so the first waits longest.
     pub(super) waiting: BTreeMap<PollId, u32>,
-    /// The queues that may have something for them.
-    pub(super) turns: Turns,
+    /// When it had its turn last, as a number that rises with every turn.
+    turn: u64,
 }
 
-/// All remote workers that wait.
+/// A queue that may have something for a pool, and of which of its kinds; none means all.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    pub(super) queue: &'a QueueName,
+    pub(super) kinds: Option<Arc<[String]>>,
+}
+
+/// All remote workers that wait, and where there may be jobs for them.
 #[derive(Debug, Default)]
 pub(super) struct Polls {
     pools: HashMap<Filter, Pool>,
     filters: HashMap<PollId, Filter>,
+    turns_given: u64,
+    /// The queues that may have queued jobs for remote workers.
+    ready: Turns,
+    /// The same by kind. Kinds that have none are not there.
+    ready_by_kind: HashMap<String, Turns>,
 }
 
 impl Polls {
-    /// Adds one to those who wait. `ready` are the queues that may have jobs of any kind.
-    pub(super) fn join<'a>(&mut self, poll: Poll, ready: impl Iterator<Item = &'a QueueName>) {
+    /// Adds one to those who wait.
+    pub(super) fn join(&mut self, poll: Poll) {
         let Poll { id, filter, limit } = poll;
-        let pool = self.pools.entry(filter.clone()).or_insert_with(|| {
-            let mut pool = Pool::default();
-            ready.filter(|queue| filter.takes_from(queue)).for_each(|queue| pool.turns.add(queue));
-            pool
-        });
-        pool.waiting.insert(id, limit);
+        self.pools.entry(filter.clone()).or_default().waiting.insert(id, limit);
         self.filters.insert(id, filter);
     }
 
@@ -86,33 +93,86 @@ impl Polls {
         }
     }
 
-    /// Notes that a queue may have jobs for remote workers.
-    pub(super) fn mark_ready(&mut self, queue: &QueueName) {
-        for (filter, pool) in &mut self.pools {
-            if filter.takes_from(queue) {
-                pool.turns.add(queue);
-            }
+    /// Notes that a queue may have jobs of a kind for remote workers.
+    pub(super) fn mark_ready(&mut self, queue: &QueueName, kind: &str) {
+        self.ready.add(queue);
+        match self.ready_by_kind.get_mut(kind) {
+            Some(turns) => turns.add(queue),
+            None => self.ready_by_kind.entry(kind.to_owned()).or_default().add(queue),
         }
     }
 
-    /// Notes that a queue has given to a poll, and whether that was less than asked.
-    pub(super) fn served(&mut self, id: PollId, queue: &QueueName, is_empty: bool) {
+    /// Notes that a queue has given to a poll, and whether it has no more of those kinds.
+    pub(super) fn served(&mut self, id: PollId, source: &Source<'_>, is_empty: bool) {
+        self.turns_given += 1;
         if let Some(filter) = self.filters.get(&id)
             && let Some(pool) = self.pools.get_mut(filter)
         {
-            pool.turns.served(queue, is_empty);
+            pool.turn = self.turns_given;
+        }
+        match &source.kinds {
+            Some(kinds) => {
+                for kind in kinds.iter() {
+                    if let Some(turns) = self.ready_by_kind.get_mut(kind) {
+                        turns.served(source.queue, is_empty);
+                    }
+                }
+            }
+            None => {
+                self.ready.served(source.queue, is_empty);
+                if is_empty {
+                    let all = self.ready_by_kind.values_mut();
+                    all.for_each(|turns| turns.served(source.queue, true));
+                }
+            }
+        }
+        if is_empty {
+            self.ready_by_kind.retain(|_, turns| !turns.is_empty());
         }
     }
 
-    pub(super) fn pool_of(&self, id: PollId) -> Option<&Pool> {
-        self.pools.get(self.filters.get(&id)?)
+    pub(super) fn filter_of(&self, id: PollId) -> Option<&Filter> {
+        self.filters.get(&id)
     }
 
-    /// Those who wait for the same together, whoever waits longest first.
-    pub(super) fn in_order(&self) -> Vec<(&Filter, &Pool)> {
+    /// The queues that may have something for one of those who wait.
+    pub(super) fn waited_for(&self) -> impl Iterator<Item = &QueueName> {
+        let is_waited_for =
+            |queue: &&QueueName| self.pools.keys().any(|filter| filter.takes_from(queue));
+        self.ready.iter().filter(is_waited_for)
+    }
+
+    /// Those who wait for the same together, whoever had no turn for longest first, and among those
+    /// who had none whoever waits longest.
+    pub(super) fn in_turn(&self) -> Vec<(&Filter, &Pool)> {
         let mut pools: Vec<_> = self.pools.iter().collect();
-        pools.sort_unstable_by_key(|(_, pool)| pool.waiting.keys().next().copied());
+        pools.sort_unstable_by_key(|(_, pool)| (pool.turn, pool.waiting.keys().next().copied()));
         pools
+    }
+
+    /// Where there may be something for those with this filter, in turn.
+    pub(super) fn sources(&self, filter: &Filter) -> Vec<Source<'_>> {
+        let Some(kinds) = &filter.kinds else {
+            let queues = self.ready.iter().filter(|queue| filter.takes_from(queue));
+            return queues.map(|queue| Source { queue, kinds: None }).collect();
+        };
+        let mut order: Vec<&QueueName> = Vec::new();
+        let mut found: HashMap<&QueueName, Vec<String>> = HashMap::new();
+        for kind in kinds.iter() {
+            let turns = self.ready_by_kind.get(kind).into_iter().flat_map(Turns::iter);
+            for queue in turns.filter(|queue| filter.takes_from(queue)) {
+                let of_queue = found.entry(queue).or_insert_with(|| {
+                    order.push(queue);
+                    Vec::new()
+                });
+                of_queue.push(kind.clone());
+            }
+        }
+        let source = |queue| {
+            let kinds = found.remove(queue).unwrap_or_default();
+            Source { queue, kinds: Some(kinds.into()) }
+        };
+        order.into_iter().map(source).collect()
     }
 }
 
@@ -144,7 +204,7 @@ mod tests {
         let rules = QueueRules { max_queues: 10, ..QueueRules::default() };
         let mut roster = Roster::new([0; Lane::COUNT], Vec::new(), rules);
         for queue in ready {
-            roster.mark_ready(&name(queue), Lane::Remote);
+            roster.mark_remote_ready(&name(queue), "x");
         }
         polls.iter().cloned().for_each(|poll| roster.join(poll));
         roster
@@ -165,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_poll_is_shared_between_the_queues_that_it_takes() {
-        let polls = [poll(1, &["a", "b"], &[], 5), poll(2, &["c"], &["x"], 1)];
+        let polls = [poll(1, &["a", "b"], &[], 5), poll(2, &["c"], &["w", "x"], 1)];
         let roster = roster(&["a", "b", "c", "d"], &polls);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 3), (1, "b", 2), (2, "c", 1)]);
@@ -176,15 +236,46 @@ mod tests {
     fn nobody_is_served_from_a_queue_that_has_nothing_until_it_is_ready_again() {
         let mut roster = roster(&["a"], &[poll(1, &[], &["x"], 5)]);
         let orders = roster.plan(now());
-        roster.leased(&orders[0], 0, now());
+        roster.leased(&orders[0], 0, true, now());
         assert!(!roster.may_serve(PollId(1), now()));
         assert_eq!(roster.plan(now()), []);
         // There may be other kinds, which others take.
-        roster.join(poll(2, &[], &["y"], 1));
+        roster.join(poll(2, &[], &[], 1));
         assert_eq!(shares(&roster.plan(now())), [(2, "a", 1)]);
         roster.leave(PollId(2));
-        roster.mark_ready(&name("a"), Lane::Remote);
+        roster.mark_remote_ready(&name("a"), "x");
         assert_eq!(shares(&roster.plan(now())), [(1, "a", 5)]);
+    }
+
+    #[test]
+    fn who_takes_everything_finds_it_empty_for_all() {
+        let mut roster = roster(&["a", "b"], &[poll(1, &["a"], &[], 1), poll(2, &[], &["x"], 1)]);
+        let orders = roster.plan(now());
+        assert_eq!(shares(&orders), [(1, "a", 1), (2, "a", 1)]);
+        roster.leased(&orders[0], 0, true, now());
+        assert_eq!(shares(&roster.plan(now())), [(2, "b", 1)]);
+    }
+
+    #[test]
+    fn jobs_of_one_kind_are_no_news_for_who_takes_another() {
+        let mut roster = roster(&[], &[poll(1, &[], &["y"], 1_000), poll(2, &[], &["x"], 3)]);
+        for _ in 0..3 {
+            roster.mark_remote_ready(&name("a"), "x");
+            let orders = roster.plan(now());
+            assert_eq!(shares(&orders), [(2, "a", 3)]);
+            roster.leased(&orders[0], 0, true, now());
+        }
+    }
+
+    #[test]
+    fn who_asks_for_much_holds_nobody_up() {
+        let all = ["a"];
+        let mut roster = roster(&all, &[poll(1, &[], &["x"], 1_000), poll(2, &[], &[], 1)]);
+        let orders = roster.plan(now());
+        assert_eq!(shares(&orders), [(1, "a", 1_000)]);
+        roster.leased(&orders[0], 1_000, false, now());
+        // It waits on, as it would with others like it.
+        assert_eq!(shares(&roster.plan(now()))[0], (2, "a", 1));
     }
 
     #[test]
@@ -205,10 +296,18 @@ mod tests {
         roster.configure(&name("a"), settings);
         roster.remote_moved(&name("a"), 1);
         roster.mark_ready(&name("a"), Lane::Async);
-        roster.mark_ready(&name("a"), Lane::Remote);
+        roster.mark_remote_ready(&name("a"), "x");
         roster.join(poll(1, &[], &[], 10));
-        let limits: Vec<u32> = roster.plan(now()).iter().map(|order| order.limit).collect();
+        let orders = roster.plan(now());
+        let limits: Vec<u32> = orders.iter().map(|order| order.limit).collect();
         assert_eq!(limits, [2, 2], "one runs, two of the async lane, two more");
+        assert_eq!(orders[0].lane, Lane::Async);
+        // Those that came last go first the next time, or a backlog of the one would starve the other.
+        roster.leased(&orders[0], 1, false, now());
+        let orders = roster.plan(now());
+        let limits: Vec<(Lane, u32)> =
+            orders.iter().map(|order| (order.lane, order.limit)).collect();
+        assert_eq!(limits, [(Lane::Remote, 3)]);
     }
 
     #[test]
@@ -218,7 +317,7 @@ mod tests {
         roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 3)]);
-        roster.leased(&orders[0], 3, now());
+        roster.leased(&orders[0], 3, false, now());
         assert_eq!(roster.plan(now()), []);
         assert_eq!(roster.wake_at(now()), Some(Timestamp::from_millis(1_000)));
     }

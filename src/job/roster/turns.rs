@@ -22,6 +22,9 @@ impl Turns {
 
     /// Puts a queue that was served at the end, or out where it has no more.
     pub(super) fn served(&mut self, queue: &QueueName, is_empty: bool) {
+        if !self.has(queue) {
+            return;
+        }
         let Some(place) = self.order.iter().position(|other| other == queue) else { return };
         let Some(queue) = self.order.remove(place) else { return };
         if is_empty {
@@ -29,6 +32,14 @@ impl Turns {
         } else {
             self.order.push_back(queue);
         }
+    }
+
+    pub(super) fn has(&self, queue: &QueueName) -> bool {
+        self.members.contains(queue)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &QueueName> {

@@ -10,7 +10,7 @@ use crate::job::retry::Backoff;
 use crate::job::{JobError, Span, State};
 use crate::store::schema::{failures, jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, Finish, Finished, Refusal};
+use crate::store::{Answer, Finish, Finished, Holder, Refusal, lane_of};
 
 statement! {
     /// Whether a lease holds, and where its job stands. A look-up and a plain UPDATE cost less
@@ -45,7 +45,8 @@ statement! {
      SET state = " [state: Integer as i64] ", attempt = " [attempt: Integer as i64]
     ", run_at = coalesce(" [run_at: Nullable<Integer> as Option<i64>] ", run_at)
      , finished_at = " [finished_at: Nullable<Integer> as Option<i64>]
-    ", lease_expires_at = NULL, cancel_requested = 0
+    ", started_at = CASE WHEN " [is_unstarted: Integer as i64]
+    " THEN NULL ELSE started_at END, lease_expires_at = NULL, cancel_requested = 0
      , error_code = " [error_code: Nullable<Text> as Option<&'a str>]
     ", error_message = " [error_message: Nullable<Text> as Option<&'a str>]
     " WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
@@ -103,8 +104,8 @@ impl HeldRow {
 impl Group<'_> {
     pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
         let accepted = match &finish.outcome {
-            Outcome::Completed(result) => self.complete(finish.lease, result)?,
-            outcome => self.settle(finish.lease, outcome)?,
+            Outcome::Completed(result) => self.complete(finish, result)?,
+            outcome => self.settle(finish.lease, outcome, Some(finish.holder))?,
         };
         match accepted {
             Some(state) => Ok(Answer::Finished(Finished::Accepted(state))),
@@ -112,25 +113,29 @@ impl Group<'_> {
         }
     }
 
-    fn complete(&mut self, lease: Lease, result: &JobResult) -> Result<Option<State>, Stop> {
-        let (job, token) = (lease.job.0, lease.token.0);
+    fn complete(&mut self, finish: &Finish, result: &JobResult) -> Result<Option<State>, Stop> {
+        let (job, token) = (finish.lease.job.0, finish.lease.token.0);
         let row: Option<PlaceRow> =
             HeldPlace { job, token }.get_result(self.connection).optional()?;
         let Some(row) = row else { return Ok(None) };
+        let place = self.place(row)?;
+        if !finish.holder.holds(place.lane) {
+            return Ok(None);
+        }
         CompleteJob { now: self.now.millis(), job, token }.execute(self.connection)?;
         let truncated = result.truncated.into();
-        InsertResult { job: lease.job.0, truncated, result: result.json.as_str() }
-            .execute(self.connection)?;
-        let place = self.place(row)?;
+        InsertResult { job, truncated, result: result.json.as_str() }.execute(self.connection)?;
         self.moved(place, Some(State::Running), Some(State::Completed));
         Ok(Some(State::Completed))
     }
 
-    /// Applies the rules to a running job; none where the lease no longer holds.
+    /// Applies the rules to a running job; none where the lease no longer holds, or is not the
+    /// holder's.
     pub(super) fn settle(
         &mut self,
         lease: Lease,
         outcome: &Outcome,
+        holder: Option<Holder>,
     ) -> Result<Option<State>, Stop> {
         let row: Option<HeldRow> = jobs::table
             .find(lease.job.0)
@@ -144,6 +149,9 @@ impl Group<'_> {
         let held = row.held();
         let settlement = settle(&held, outcome, self.now);
         let place = self.place(row.place())?;
+        if holder.is_some_and(|holder| !holder.holds(place.lane)) {
+            return Ok(None);
+        }
         if settlement.is_failure {
             self.insert_failure(lease, held.attempt, outcome, &settlement)?;
         }
@@ -159,6 +167,7 @@ impl Group<'_> {
             attempt: settlement.attempt.into(),
             run_at: settlement.run_at.map(|at| at.millis()),
             finished_at,
+            is_unstarted: settlement.is_unstarted.into(),
             error_code: settlement.error.as_ref().map(|error| error.code.as_str()),
             error_message: settlement.error.as_ref().map(|error| error.message.as_str()),
             job: lease.job.0,
@@ -201,15 +210,16 @@ impl Group<'_> {
     /// A worker that repeats its finish, having lost the answer, is told that it is done.
     fn refuse_or_repeat(&mut self, finish: &Finish) -> Applied {
         let lease = finish.lease;
-        let row: Option<(i64, i64)> = jobs::table
+        let row: Option<(i64, i64, i64)> = jobs::table
             .find(lease.job.0)
-            .select((jobs::lease_token, jobs::state))
+            .select((jobs::lease_token, jobs::state, jobs::lane))
             .first(self.connection)
             .optional()?;
-        let Some((token, state)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
+        let Some((token, state, lane)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
         if token == lease.token.0
             // What the worker of another epoch says is not compared: it is refused.
             && token >= self.token_floor.max(1)
+            && finish.holder.holds(lane_of(lane)?)
             && state != State::Running.code()
             && self.is_repeat(finish, state)?
         {

@@ -1,15 +1,22 @@
 //! One transaction's worth of writes: what they share while it is open.
 
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
 use super::lease_remote::Spot;
 use super::queue::QueueIds;
+use super::statement::statement;
 use super::transaction::Failure;
 use crate::job::queue::{QueueName, QueueRules, QueueSettings};
 use crate::job::{BatchId, JobId, Lane, State, Timestamp};
+use crate::store::sql_types::{Integer, Text};
 use crate::store::{Answer, Change, Committed, Refusal, StoreError, Write, lane_of};
+
+statement! {
+    KindOf -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
+}
 
 /// Why a write ends early.
 pub(super) enum Stop {
@@ -50,6 +57,10 @@ pub(super) struct Group<'a> {
     pub(super) now: Timestamp,
     /// Where remote workers have found nothing, until a job is queued.
     pub(super) empty: Vec<Spot>,
+    /// How many bytes of payloads went to remote workers.
+    pub(super) leased_bytes: usize,
+    /// Whether what has expired was cleared away, as far as is done at once.
+    pub(super) has_expired_some: bool,
     changes: Vec<Change>,
     configured: Vec<(QueueName, QueueSettings)>,
 }
@@ -81,6 +92,8 @@ impl<'a> Group<'a> {
             token_floor,
             now,
             empty: Vec::new(),
+            leased_bytes: 0,
+            has_expired_some: false,
             changes: Vec::new(),
             configured: Vec::new(),
         }
@@ -153,8 +166,24 @@ impl<'a> Group<'a> {
         self.count_queues()?;
         let ended_batches = self.count_batches()?;
         self.remove_empty_batches()?;
+        self.name_remote_kinds()?;
         let Self { changes, configured, .. } = self;
         Ok(Committed { answers, changes, ended_batches, configured })
+    }
+
+    /// Looks up the kinds of the jobs that come back to the remote lane. Those of new jobs are known
+    /// to whoever submitted them.
+    fn name_remote_kinds(&mut self) -> Result<(), Failure> {
+        let comes_back = |change: &&mut Change| {
+            let is_queued = change.from.is_some() && change.to == Some(State::Queued);
+            change.lane == Lane::Remote && is_queued
+        };
+        for change in self.changes.iter_mut().filter(comes_back) {
+            let look = KindOf { job: change.job.0 };
+            let kind: Option<String> = look.get_result(self.connection).optional()?;
+            change.remote_kind = kind.map(Into::into);
+        }
+        Ok(())
     }
 
     pub(super) fn changes(&self) -> &[Change] {
@@ -186,9 +215,10 @@ impl<'a> Group<'a> {
     ) {
         if to == Some(State::Queued) {
             self.empty.clear();
+            self.has_expired_some = false;
         }
         let Place { job, queue, lane, batch } = place;
-        self.changes.push(Change { job, queue, lane, batch, from, to, due_at });
+        self.changes.push(Change { job, queue, lane, remote_kind: None, batch, from, to, due_at });
     }
 
     pub(super) fn note_configured(&mut self, queue: QueueName, settings: QueueSettings) {

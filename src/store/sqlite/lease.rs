@@ -8,7 +8,7 @@ use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::roster::Order;
 use crate::job::{BatchId, JobId, Json, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, LeaseRequest, MOVE_AT_ONCE};
+use crate::store::{Answer, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {
     /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
@@ -31,13 +31,17 @@ pub(super) type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, 
 
 impl Group<'_> {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
+        let order = &request.order;
+        let nothing = |is_empty| Answer::Leased(Leased { jobs: Vec::new(), is_empty });
+        if order.limit == 0 {
+            return Ok(nothing(false));
+        }
         // What expired before it started must not start: it is passed over, and some of it cleared
         // away, that the next lease need not pass it over again. One seek where there is none.
-        self.expire_some(MOVE_AT_ONCE)?;
-        let order = &request.order;
-        let Some(queue_id) = self.queue_ids.id(&order.queue) else {
-            return Ok(Answer::Leased(Vec::new()));
-        };
+        if !std::mem::replace(&mut self.has_expired_some, true) {
+            self.expire_some(MOVE_AT_ONCE)?;
+        }
+        let Some(queue_id) = self.queue_ids.id(&order.queue) else { return Ok(nothing(true)) };
         if order.lane == Lane::Remote {
             return self.lease_remote(request, queue_id);
         }
@@ -54,7 +58,9 @@ impl Group<'_> {
         .load(self.connection)?;
         let lease_expires_at = lease_expires_at.millis();
         let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
-        Ok(Answer::Leased(self.leased(order, rows)))
+        let jobs = self.leased(order, rows);
+        let is_empty = jobs.len() < order.limit as usize;
+        Ok(Answer::Leased(Leased { jobs, is_empty }))
     }
 
     /// The jobs of rows that were just leased, with the ends of their leases.

@@ -10,7 +10,7 @@ use super::statement::statement;
 use crate::job::QueueName;
 use crate::job::roster::Order;
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, LeaseRequest, MAX_LEASED_BYTES};
+use crate::store::{Answer, LeaseRequest, Leased, MAX_LEASED_BYTES};
 
 statement! {
     /// The first in line of a queue, by way of `jobs_queued`.
@@ -44,15 +44,14 @@ statement! {
 }
 
 statement! {
-    NameWorker<'a> =
-    "INSERT OR REPLACE INTO remote_leases (job_id, worker)
-     SELECT value, " [worker: Text as &'a str] " FROM json_each(" [jobs: Text as &'a str] ")"
+    NoteHolder<'a> =
+    "INSERT OR REPLACE INTO remote_leases (job_id, lease_ms, worker)
+     SELECT value, " [lease_ms: Integer as i64] ", " [worker: Nullable<Text> as Option<&'a str>]
+    " FROM json_each(" [jobs: Text as &'a str] ")"
 }
 
-statement! {
-    ForgetWorkers<'a> =
-    "DELETE FROM remote_leases WHERE job_id IN (SELECT value FROM json_each(" [jobs: Text as &'a str] "))"
-}
+/// How many jobs of a kind are looked at, beyond a fair part, where several are asked for.
+const LOOK_AHEAD: i64 = 16;
 
 /// What a remote worker takes from: a queue, and all kinds or some.
 #[derive(Debug)]
@@ -67,21 +66,29 @@ impl Spot {
     }
 }
 
+/// The first in line: what a lease takes.
+struct Line {
+    /// Priority, id, bytes of payload.
+    jobs: Vec<(i64, i64, i64)>,
+    /// Whether these are all.
+    is_whole: bool,
+}
+
 impl Group<'_> {
     pub(super) fn lease_remote(&mut self, request: &LeaseRequest, queue_id: i64) -> Applied {
         let order = &request.order;
         if self.empty.iter().any(|spot| spot.is_that_of(order)) {
-            return Ok(Answer::Leased(Vec::new()));
+            return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: true }));
         }
-        let found = self.first_in_line(order, queue_id)?;
-        if found.is_empty() {
-            // Who asks for none finds none, and that says nothing.
-            if order.limit > 0 {
-                self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
-            }
-            return Ok(Answer::Leased(Vec::new()));
+        let line = self.line(order, queue_id)?;
+        let (ids, is_empty) = self.take_from(&line, order);
+        if is_empty {
+            self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
         }
-        let jobs = list(&found);
+        if ids.is_empty() {
+            return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty }));
+        }
+        let jobs = list(&ids);
         let rows: Vec<(LeasedRow, i64)> = LeaseThese {
             token_floor: self.token_floor,
             now: self.now.millis(),
@@ -90,39 +97,61 @@ impl Group<'_> {
             jobs: &jobs,
         }
         .load(self.connection)?;
-        match &request.worker {
-            Some(worker) => NameWorker { worker, jobs: &jobs }.execute(self.connection)?,
-            None => ForgetWorkers { jobs: &jobs }.execute(self.connection)?,
-        };
-        Ok(Answer::Leased(self.leased(order, rows)))
+        let (lease_ms, worker) = (request.lease.millis(), request.worker.as_deref());
+        NoteHolder { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
+        Ok(Answer::Leased(Leased { jobs: self.leased(order, rows), is_empty }))
     }
 
-    /// The ids of the jobs to lease. Of several kinds the first of each are looked up, and the first
-    /// of those taken, until their payloads are as large as one lease may be.
-    fn first_in_line(&mut self, order: &Order, queue_id: i64) -> Result<Vec<i64>, Stop> {
+    /// The first in line, at least as many as are asked for, or fewer where that cannot be told
+    /// without a look at many more.
+    fn line(&mut self, order: &Order, queue_id: i64) -> Result<Line, Stop> {
         let (at, limit) = (self.now.millis(), i64::from(order.limit));
-        let mut found: Vec<(i64, i64, i64)> = match &order.kinds {
-            None => FirstRemote { queue_id, at, limit }.load(self.connection)?,
-            Some(kinds) => {
-                let mut found = Vec::new();
-                for kind in kinds.iter() {
-                    let of_kind: Vec<(i64, i64, i64)> =
-                        FirstOfKind { queue_id, kind, at, limit }.load(self.connection)?;
-                    found.extend(of_kind);
-                }
-                found
+        let Some(kinds) = &order.kinds else {
+            let jobs: Vec<_> = FirstRemote { queue_id, at, limit }.load(self.connection)?;
+            return Ok(Line { is_whole: (jobs.len() as i64) < limit, jobs });
+        };
+        // Of several kinds the first of each. Nothing is known of what stands behind the last that
+        // was looked at of a kind, so the line ends with the foremost of those.
+        let part = limit.min(limit / kinds.len().max(1) as i64 + LOOK_AHEAD);
+        let mut jobs: Vec<(i64, i64, i64)> = Vec::new();
+        let mut end = None;
+        for kind in kinds.iter() {
+            let found: Vec<(i64, i64, i64)> =
+                FirstOfKind { queue_id, kind, at, limit: part }.load(self.connection)?;
+            if let Some(last) = found.last()
+                && found.len() as i64 >= part
+            {
+                let last = place(last);
+                end = Some(end.map_or(last, |end: (i64, i64)| end.min(last)));
             }
-        };
-        found.sort_unstable_by_key(|(priority, id, _)| (-priority, *id));
-        found.truncate(order.limit as usize);
-        let mut bytes = 0;
-        let fits = |(_, _, size): &(i64, i64, i64)| {
-            let is_room = bytes < MAX_LEASED_BYTES;
-            bytes += usize::try_from(*size).unwrap_or(0);
-            is_room
-        };
-        Ok(found.into_iter().take_while(fits).map(|(_, id, _)| id).collect())
+            jobs.extend(found);
+        }
+        jobs.sort_unstable_by_key(place);
+        if let Some(end) = end {
+            jobs.retain(|job| place(job) <= end);
+        }
+        Ok(Line { jobs, is_whole: end.is_none() })
     }
+
+    /// Takes as many as were asked for, until the payloads of the transaction are as large as they
+    /// may be. Tells whether nothing is left.
+    fn take_from(&mut self, line: &Line, order: &Order) -> (Vec<i64>, bool) {
+        let mut ids = Vec::new();
+        for (_, id, bytes) in &line.jobs {
+            if ids.len() >= order.limit as usize || self.leased_bytes >= MAX_LEASED_BYTES {
+                break;
+            }
+            self.leased_bytes += usize::try_from(*bytes).unwrap_or(0);
+            ids.push(*id);
+        }
+        let is_empty = line.is_whole && ids.len() == line.jobs.len();
+        (ids, is_empty)
+    }
+}
+
+/// Where a job stands in line.
+fn place((priority, id, _): &(i64, i64, i64)) -> (i64, i64) {
+    (-priority, *id)
 }
 
 /// Ids as a JSON array, which is how many of them are bound to one place.

@@ -55,6 +55,14 @@ statement! {
     " AND queue_id = " [queue_id: Integer as i64] ")"
 }
 
+statement! {
+    /// The next kind in the alphabet: one step over all jobs of a kind.
+    NextRemoteKind<'a> -> Text =
+    "SELECT kind FROM jobs INDEXED BY jobs_queued_remote
+     WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
+    " AND kind > " [after: Text as &'a str] " ORDER BY kind LIMIT 1"
+}
+
 /// The ids of all queues, both ways. Queues are never removed, so what is here stays true.
 #[derive(Debug, Default)]
 pub(super) struct QueueIds {
@@ -196,19 +204,32 @@ pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>,
             settings: settings_of(settings),
             remote_running: u32::try_from(remote).unwrap_or(u32::MAX),
             ready: ready_lanes(connection, id).map_err(Failure::from)?,
+            remote_kinds: remote_kinds(connection, id).map_err(Failure::from)?,
         });
     }
     Ok(loads)
 }
 
-/// The lanes in which a queue has queued jobs: one seek each.
+/// The local lanes in which a queue has queued jobs: one seek each.
 fn ready_lanes(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<Lane>> {
     let mut ready = Vec::new();
-    for lane in Lane::ALL {
+    for lane in Lane::LOCAL {
         let look = AnyQueued { lane: lane.code(), queue_id };
         if look.get_result::<i64>(connection)? != 0 {
             ready.push(lane);
         }
     }
     Ok(ready)
+}
+
+/// The kinds of which a queue has queued jobs in the remote lane: one seek each.
+fn remote_kinds(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<String>> {
+    let mut kinds: Vec<String> = Vec::new();
+    loop {
+        let after = kinds.last().map_or("", String::as_str);
+        let next: Option<String> =
+            NextRemoteKind { queue_id, after }.get_result(connection).optional()?;
+        let Some(kind) = next else { return Ok(kinds) };
+        kinds.push(kind);
+    }
 }

@@ -5,19 +5,22 @@ use diesel::prelude::*;
 use super::group::{Applied, Group};
 use super::statement::statement;
 use crate::job::lease::Lease;
-use crate::job::{JobId, Progress, Timestamp};
+use crate::job::{JobId, Progress, Span, Timestamp};
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
-use crate::store::{Answer, Refusal, Renew, Renewed};
+use crate::store::{Answer, Holder, Refusal, Renew, Renewed};
 
 statement! {
     /// Never shortens, and with remote workers never beyond the time that the attempt may take: in
     /// the other lanes its executor sees to that.
     RenewLease -> (Integer, Integer) =
     "UPDATE jobs
-     SET lease_expires_at = max(lease_expires_at,
-         min(" [lease_expires_at: Integer as i64]
-    ", CASE lane WHEN 3 THEN started_at + timeout_ms ELSE 9223372036854775807 END)) WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2 RETURNING lease_expires_at, cancel_requested"
+     SET lease_expires_at = max(lease_expires_at, min("
+         [now: Integer as i64] " + coalesce(" [lease_ms: Nullable<Integer> as Option<i64>]
+    ", (SELECT lease_ms FROM remote_leases WHERE job_id = jobs.id), 0),
+         CASE lane WHEN 3 THEN started_at + timeout_ms ELSE 9223372036854775807 END))
+     WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
+    " AND state = 2 AND (lane = 3) = " [is_remote: Integer as i64]
+    " RETURNING lease_expires_at, cancel_requested"
 }
 
 statement! {
@@ -31,10 +34,17 @@ statement! {
 
 impl Group<'_> {
     pub(super) fn renew(&mut self, renew: &Renew) -> Applied {
-        let lease_expires_at = self.now.plus(renew.lease.duration()).millis();
+        let is_remote = (renew.holder == Holder::Remote).into();
+        let lease_ms = renew.lease.map(Span::millis);
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
-            let update = RenewLease { lease_expires_at, job: lease.job.0, token: lease.token.0 };
+            let update = RenewLease {
+                now: self.now.millis(),
+                lease_ms,
+                job: lease.job.0,
+                token: lease.token.0,
+                is_remote,
+            };
             let row: Option<(i64, i64)> = update.get_result(self.connection).optional()?;
             let Some((expires_at, cancel_requested)) = row else { continue };
             renewed.held.push((*lease, Timestamp::from_millis(expires_at)));
@@ -44,6 +54,13 @@ impl Group<'_> {
             if let Some(progress) = &renew.progress {
                 self.report(*lease, progress)?;
             }
+        }
+        if let ([lease], Holder::Remote, []) =
+            (renew.leases.as_slice(), renew.holder, renewed.held.as_slice())
+        {
+            // Whoever holds one wants to know why not.
+            self.job_at(lease.job)?;
+            return Err(Refusal::StaleLease.into());
         }
         Ok(Answer::Renewed(renewed))
     }

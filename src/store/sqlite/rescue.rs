@@ -51,9 +51,9 @@ impl Group<'_> {
         let count = leases.len();
         let lost = Outcome::Lost(JobError::new("lost", why));
         for (job, token, timeout_ms) in leases {
-            let late = timeout_ms.map(|millis| Outcome::timed_out(Span::from_millis(millis)));
+            let late = timeout_ms.map(|millis| JobError::timed_out(Span::from_millis(millis)));
             let lease = Lease { job: JobId(job), token: LeaseToken(token) };
-            self.settle(lease, late.as_ref().unwrap_or(&lost))?;
+            self.settle(lease, late.map(Outcome::Lost).as_ref().unwrap_or(&lost), None)?;
         }
         let next_at: Option<i64> = NextLeaseEnd {}.get_result(self.connection)?;
         Ok(Answer::Moved(Moved { count, next_at: next_at.map(Timestamp::from_millis) }))

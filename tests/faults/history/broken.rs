@@ -1,6 +1,8 @@
 //! The checker can fail: a real history, broken in each way that it knows, is caught as that and
 //! as nothing else.
 
+mod lease;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -8,7 +10,7 @@ use super::check::check;
 use super::table::Found;
 use super::violation::{Operation, Violation};
 use super::{Event, Submit, read};
-use crate::kit::Setup;
+use crate::kit::{Server, Setup};
 use crate::load::Seen;
 use crate::random::Random;
 use crate::siege::{DEMANDED, Figures, besiege};
@@ -19,10 +21,7 @@ fn real() -> Broken {
     let seen = REAL.get_or_init(|| {
         let mut server = Setup::new().config("lanes.async = 64").start();
         let mut random = Random::new(7);
-        besiege(&mut server, 2, &mut random, &mut Figures::default(), |server| {
-            server.kill();
-            server.start_again();
-        })
+        besiege(&mut server, 2, &mut random, &mut Figures::default(), Server::kill)
     });
     Broken { seen: seen.clone() }
 }

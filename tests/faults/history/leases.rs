@@ -23,6 +23,8 @@ struct Finish<'a> {
     action: &'a str,
     result: Option<&'a Hash>,
     sent: usize,
+    /// Where its answer stands.
+    answered: usize,
     answer: Answer,
 }
 
@@ -65,6 +67,7 @@ pub(super) fn check(view: &View, table: &Table) -> Vec<Violation> {
         }
     }
     found.extend(outcomes(&finishes));
+    found.extend(leased_after_end(&finishes, &granted));
     found.extend(results(&finishes, table));
     found.into_iter().collect()
 }
@@ -94,14 +97,15 @@ fn finishes<'a>(view: &View<'a>) -> Vec<Finish<'a>> {
     let mut finishes = Vec::new();
     for (sent, event) in view.events.iter().enumerate() {
         let Event::Finish { call, job, token, action, result } = event else { continue };
-        let answer = match view.answer(*call) {
-            Some((_, Event::Finished { is_repeated: false, .. })) => Answer::Accepted,
-            Some((_, Event::Finished { is_repeated: true, .. })) => Answer::Repeated,
-            Some((_, Event::Refused { .. })) => Answer::Refused,
-            _ => Answer::Unknown,
+        let (answered, answer) = match view.answer(*call) {
+            Some((at, Event::Finished { is_repeated: false, .. })) => (at, Answer::Accepted),
+            Some((at, Event::Finished { is_repeated: true, .. })) => (at, Answer::Repeated),
+            Some((at, Event::Refused { .. })) => (at, Answer::Refused),
+            Some((at, _)) => (at, Answer::Unknown),
+            None => (usize::MAX, Answer::Unknown),
         };
         let (job, token, result) = (*job, *token, result.as_ref());
-        finishes.push(Finish { job, token, action, result, sent, answer });
+        finishes.push(Finish { job, token, action, result, sent, answered, answer });
     }
     finishes
 }
@@ -133,6 +137,19 @@ fn outcomes(finishes: &[Finish]) -> Vec<Violation> {
         if !(is_first && is_only) {
             found.push(Violation::FinishedTwice { job, token });
         }
+    }
+    found
+}
+
+/// What is completed, and its worker knows, is leased no more.
+fn leased_after_end(finishes: &[Finish], granted: &BTreeMap<i64, Vec<Granted>>) -> Vec<Violation> {
+    let is_end = |it: &&Finish| it.action == "complete" && it.answer == Answer::Accepted;
+    let mut found = Vec::new();
+    for Finish { job, answered, .. } in finishes.iter().filter(is_end) {
+        let leases = granted.get(job).into_iter().flatten();
+        let later = leases.filter(|lease| *answered < lease.sent);
+        found
+            .extend(later.map(|lease| Violation::LeasedAfterEnd { job: *job, token: lease.token }));
     }
     found
 }

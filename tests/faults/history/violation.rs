@@ -19,6 +19,8 @@ pub(crate) enum Violation {
     TokenFell { job: i64, before: i64, after: i64 },
     /// Two leases have one token.
     TokenTwice { job: i64, token: i64 },
+    /// It was leased again though its worker had been told that it is completed.
+    LeasedAfterEnd { job: i64, token: i64 },
     /// A finish was accepted though its lease had been superseded before it was sent.
     StaleAccepted { job: i64, token: i64 },
     /// A lease was finished twice, or its job completed twice.

@@ -1,23 +1,23 @@
 //! A client that goes on submitting, asking and cancelling, and writes down what it was told.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::wire::Wire;
 use crate::history::{Event, Submit, hash};
-use crate::kit::{Connection, Response, echo, sleep, with};
+use crate::kit::{echo, sleep, with};
 use crate::random::Random;
 
 pub(super) struct Client {
-    pub(super) number: u64,
-    pub(super) shared: Arc<Shared>,
+    number: u64,
+    shared: Arc<Shared>,
     /// Where effects are had.
-    pub(super) effects: String,
-    pub(super) random: Random,
-    connection: Option<Connection>,
+    effects: String,
+    random: Random,
+    wire: Wire,
     /// The jobs that it was told of.
     ids: Vec<i64>,
 }
@@ -31,7 +31,8 @@ struct Order {
 impl Client {
     pub(super) fn new(number: u64, shared: Arc<Shared>, effects: String) -> Self {
         let random = Random::new(number);
-        Self { number, shared, effects, random, connection: None, ids: Vec::new() }
+        let wire = Wire::new(Arc::clone(&shared));
+        Self { number, shared, effects, random, wire, ids: Vec::new() }
     }
 
     pub(super) fn work(mut self) {
@@ -53,13 +54,14 @@ impl Client {
         let (job, result) = match draw {
             3 => (sleep("20ms"), None),
             4 => (with(sleep("200ms"), &json!({"delay": "100ms"})), None),
-            5..=9 => (call, None),
+            5..=8 => (call, None),
+            9 | 10 => (json!({"kind": "remote", "lane": "remote", "payload": tag}), None),
             _ => (echo(tag), Some(hash(&Value::from(tag)))),
         };
-        let at_most_once = matches!(draw, 6..=8);
+        let at_most_once = matches!(draw, 6..=8 | 10);
         let fields = json!({"tags": [tag], "at_most_once": at_most_once, "max_attempts": 100});
         let key = (self.random.below(2) == 0).then(|| tag.to_owned());
-        let has_effect = job["kind"] == "http";
+        let has_effect = job["kind"] == "http" || job["kind"] == "remote";
         let submit = Submit { call: 0, tag: tag.into(), key, at_most_once, has_effect, result };
         Order { body: with(job, &fields).to_string(), submit }
     }
@@ -72,9 +74,10 @@ impl Client {
         headers.extend(submit.key.as_deref().map(|key| ("idempotency-key", key)));
         while !self.shared.is_over() {
             let sent = |call| Event::Submit(Submit { call, ..submit.clone() });
-            let answer = self.request("POST", "/v1/jobs", &headers, &body, sent, |call, body| {
-                Event::Submitted { call, job: body["id"].as_i64().unwrap() }
-            });
+            let answer =
+                self.wire.request("POST", "/v1/jobs", &headers, &body, sent, |call, body| {
+                    Event::Submitted { call, job: body["id"].as_i64().unwrap() }
+                });
             match &answer {
                 Some(Ok(answer)) if answer.status == 202 => {
                     self.ids.push(answer.json()["id"].as_i64().unwrap());
@@ -94,16 +97,15 @@ impl Client {
     fn read(&mut self) {
         let Some(job) = self.any_job() else { return };
         let sent = |call| Event::Read { call, job };
-        self.request("GET", &format!("/v1/jobs/{job}"), &[], "", sent, |call, body| Event::Seen {
-            call,
-            state: body["state"].as_str().unwrap().into(),
+        self.wire.request("GET", &format!("/v1/jobs/{job}"), &[], "", sent, |call, body| {
+            Event::Seen { call, state: body["state"].as_str().unwrap().into() }
         });
     }
 
     fn cancel(&mut self) {
         let Some(job) = self.any_job() else { return };
         let (path, sent) = (format!("/v1/jobs/{job}/cancel"), |call| Event::Cancel { call, job });
-        self.request("POST", &path, &[], "", sent, |call, body| Event::Cancelled {
+        self.wire.request("POST", &path, &[], "", sent, |call, body| Event::Cancelled {
             call,
             state: body["state"].as_str().unwrap().into(),
         });
@@ -114,39 +116,5 @@ impl Client {
         // Rather one of the latest: the others have ended.
         let back = self.random.below(count.min(50)) as usize;
         self.ids.iter().rev().nth(back).copied()
-    }
-
-    /// A request on the kept connection, written down before and after. None where there is no
-    /// connection, and so nothing was sent.
-    fn request(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-        sent: impl FnOnce(u64) -> Event,
-        accepted: impl FnOnce(u64, &Value) -> Event,
-    ) -> Option<io::Result<Response>> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => match Connection::open(self.shared.addr()) {
-                Ok(connection) => connection,
-                Err(_) => {
-                    std::thread::sleep(Duration::from_millis(5));
-                    return None;
-                }
-            },
-        };
-        let recorder = &self.shared.recorder;
-        let call = recorder.call();
-        recorder.record(&sent(call));
-        let answer = connection.request(method, path, headers, body.as_bytes());
-        recorder.answer(call, &answer, |body| accepted(call, body));
-        if let Ok(answer) = &answer
-            && answer.header("connection") != Some("close")
-        {
-            self.connection = Some(connection);
-        }
-        Some(answer)
     }
 }

@@ -8,7 +8,7 @@ use longshore::job::queue::QueueChange;
 use longshore::job::roster::Order;
 use longshore::job::{BatchId, JobError, JobId, Json, Lane, NewJob, Progress, QueueName, Span};
 use longshore::store::{
-    Finish, IdempotencyKey, LeaseRequest, NewBatch, Renew, RescueScope, Submit, Write,
+    Finish, Holder, IdempotencyKey, LeaseRequest, NewBatch, Renew, RescueScope, Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -64,11 +64,13 @@ pub(super) enum Operation {
     Finish {
         lease: Recent,
         outcome: Outcome,
+        is_mistaken: bool,
     },
     Renew {
         leases: Vec<Recent>,
-        secs: u64,
+        secs: Option<u64>,
         percent: Option<u8>,
+        is_remote: bool,
     },
     Report {
         lease: Recent,
@@ -131,12 +133,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => submit(),
         8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs())
             .prop_map(|(queue, lane, limit, secs)| Operation::Lease { queue, lane, limit, secs }),
-        12 => (recent(), outcome())
-            .prop_map(|(lease, outcome)| Operation::Finish { lease, outcome }),
+        12 => (recent(), outcome(), proptest::bool::weighted(0.05)).prop_map(
+            |(lease, outcome, is_mistaken)| Operation::Finish { lease, outcome, is_mistaken }
+        ),
         2 => vec((recent(), outcome()), 0..4).prop_map(Operation::FinishMany),
         4 => lease_remote(),
-        2 => (vec(recent(), 0..4), secs(), option::weighted(0.3, 0..=100_u8))
-            .prop_map(|(leases, secs, percent)| Operation::Renew { leases, secs, percent }),
+        3 => renew(),
         1 => (recent(), 0..120_u8)
             .prop_map(|(lease, percent)| Operation::Report { lease, percent }),
         3 => any::<Index>().prop_map(Operation::Cancel),
@@ -152,6 +154,14 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(queue, paused, max_running)| Operation::Configure { queue, paused, max_running }
         ),
     ]
+}
+
+fn renew() -> impl Strategy<Value = Operation> {
+    let secs = option::weighted(0.7, prop_oneof![Just(1_u64), Just(10), Just(60)]);
+    let percent = option::weighted(0.3, 0..=100_u8);
+    (vec(recent(), 0..4), secs, percent, any::<bool>()).prop_map(
+        |(leases, secs, percent, is_remote)| Operation::Renew { leases, secs, percent, is_remote },
+    )
 }
 
 fn lease_remote() -> impl Strategy<Value = Operation> {
@@ -237,13 +247,17 @@ impl Operation {
                 lease_of_queue(queue, Lane::Remote, kinds, *limit, (40, worker.clone()))
             }
             Self::FinishMany(finishes) => {
-                let finish = |(lease, outcome): &(Recent, Outcome)| finish(model, *lease, outcome);
+                let finish =
+                    |(lease, outcome): &(Recent, Outcome)| finish(model, *lease, outcome, false);
                 Write::Each(finishes.iter().map(finish).collect())
             }
-            Self::Finish { lease, outcome } => finish(model, *lease, outcome),
-            Self::Renew { leases, secs, percent } => Write::Renew(Renew {
+            Self::Finish { lease, outcome, is_mistaken } => {
+                finish(model, *lease, outcome, *is_mistaken)
+            }
+            Self::Renew { leases, secs, percent, is_remote } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
-                lease: Span::from_secs(*secs),
+                lease: secs.map(Span::from_secs),
+                holder: if *is_remote { Holder::Remote } else { Holder::Local },
                 progress: percent
                     .map(|percent| Progress { percent: f64::from(percent), message: None }),
             }),
@@ -291,8 +305,12 @@ fn lease_of_queue(
     Write::Lease(LeaseRequest { order, lease: Span::from_secs(secs), worker })
 }
 
-fn finish(model: &Model, lease: Recent, outcome: &Outcome) -> Write {
-    Write::Finish(Finish { lease: lease_of(model, lease), outcome: outcome.clone() })
+/// A finish by whoever holds such a job, or by one who takes it for his own.
+fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_mistaken: bool) -> Write {
+    let lease = lease_of(model, lease);
+    let is_remote = model.job(lease.job).is_some_and(|job| job.lane == Lane::Remote);
+    let holder = if is_remote == is_mistaken { Holder::Local } else { Holder::Remote };
+    Write::Finish(Finish { lease, outcome: outcome.clone(), holder })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {

@@ -9,7 +9,7 @@ use longshore::job::lease::Lease;
 use longshore::job::outcome::Outcome;
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
-use longshore::job::{BatchId, Job, JobError, JobId, QueueName, State, Timestamp};
+use longshore::job::{BatchId, Job, JobError, JobId, Lane, QueueName, Span, State, Timestamp};
 use longshore::store::{Answer, Change, IdempotencyKey, Refusal, Submit, Submitted, Write};
 
 pub(super) const MAX_QUEUES: usize = 3;
@@ -21,6 +21,8 @@ pub(super) struct Row {
     pub(super) backoff: Backoff,
     pub(super) token: i64,
     pub(super) lease_expires_at: Option<Timestamp>,
+    /// For how long a remote worker asked.
+    pub(super) remote_lease: Option<Span>,
     /// How the attempt under the latest token failed.
     pub(super) failure: Option<JobError>,
     /// The finish that brought it where it stands, if nothing happened since.
@@ -86,7 +88,7 @@ impl Model {
         match write {
             Write::Submit(submit) => self.submit(submit),
             Write::Lease(request) => self.lease(request),
-            Write::Finish(finish) => self.finish(finish.lease, &finish.outcome),
+            Write::Finish(finish) => self.finish(finish),
             Write::Renew(renew) => self.renew(renew),
             Write::Report(lease, progress) => self.report(*lease, progress),
             Write::Cancel(job) => self.cancel(*job),
@@ -114,6 +116,13 @@ impl Model {
             batch.shown.finished_at = (live == 0).then_some(finished_at);
             if live == 0 && batch.live_before > 0 {
                 ended.push(*id);
+            }
+        }
+        for change in &mut self.moves {
+            let comes_back = change.from.is_some() && change.to == Some(State::Queued);
+            if comes_back && change.lane == Lane::Remote {
+                let row = self.rows.get(&change.job);
+                change.remote_kind = row.map(|row| row.job.kind.as_str().into());
             }
         }
         let rows = &self.rows;
@@ -168,6 +177,7 @@ impl Model {
             job: id,
             queue: job.queue.clone(),
             lane: job.lane,
+            remote_kind: None,
             batch: job.batch,
             from,
             to,
@@ -220,6 +230,7 @@ impl Model {
                 backoff: new.backoff,
                 token: 0,
                 lease_expires_at: None,
+                remote_lease: None,
                 failure: None,
                 finished_by: None,
             };

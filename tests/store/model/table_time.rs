@@ -76,7 +76,7 @@ impl Model {
             let is_late = job.lane == Lane::Remote
                 && matches!(scope, RescueScope::Expired { .. })
                 && row.lease_expires_at >= job.started_at.map(|at| at.plus(job.timeout.duration()));
-            let late = Outcome::timed_out(job.timeout);
+            let late = Outcome::Lost(JobError::timed_out(job.timeout));
             self.settle(*id, if is_late { &late } else { &lost });
             self.rows.get_mut(id).unwrap().finished_by = None;
         }

@@ -3,7 +3,9 @@
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{Held, OUTCOME_UNKNOWN, Outcome, settle};
 use longshore::job::{BatchId, Failure, JobError, JobId, Lane, Progress, State};
-use longshore::store::{Answer, Finished, LeaseRequest, Refusal, Renew, Renewed};
+use longshore::store::{
+    Answer, Finish, Finished, Holder, LeaseRequest, Leased, Refusal, Renew, Renewed,
+};
 
 use super::table::{Applied, Model, Row};
 
@@ -48,8 +50,11 @@ impl Row {
 
 impl Model {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
-        self.expire_due(usize::MAX);
         let order = &request.order;
+        if order.limit == 0 {
+            return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: false }));
+        }
+        self.expire_due(usize::MAX);
         let mut waiting: Vec<(i16, JobId)> = self
             .rows
             .values()
@@ -60,6 +65,7 @@ impl Model {
             .map(|job| (-i16::from(job.priority), job.id))
             .collect();
         waiting.sort_unstable();
+        let is_empty = waiting.len() <= order.limit as usize;
         waiting.truncate(order.limit as usize);
         let mut leased = Vec::new();
         for (_, id) in waiting {
@@ -71,6 +77,7 @@ impl Model {
             if row.job.lane == Lane::Remote {
                 lease_expires_at = lease_expires_at.min(self.now.plus(row.job.timeout.duration()));
                 row.job.worker.clone_from(&request.worker);
+                row.remote_lease = Some(request.lease);
             }
             row.lease_expires_at = Some(lease_expires_at);
             row.job.attempt += 1;
@@ -93,12 +100,16 @@ impl Model {
                 payload: job.payload.clone().unwrap(),
             });
         }
-        Ok(Answer::Leased(leased))
+        Ok(Answer::Leased(Leased { jobs: leased, is_empty }))
     }
 
-    pub(super) fn finish(&mut self, lease: Lease, outcome: &Outcome) -> Applied {
+    pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
+        let Finish { lease, outcome, holder } = finish;
         let row = self.find(lease.job)?;
-        if row.holds(lease) {
+        if !holder.holds(row.job.lane) {
+            return Err(Refusal::StaleLease);
+        }
+        if row.holds(*lease) {
             let state = self.settle(lease.job, outcome);
             return Ok(Answer::Finished(Finished::Accepted(state)));
         }
@@ -125,6 +136,7 @@ impl Model {
             row.failure = Some(error);
         }
         row.job.attempt = settlement.attempt;
+        row.job.started_at = row.job.started_at.filter(|_| !settlement.is_unstarted);
         row.job.run_at = settlement.run_at.unwrap_or(row.job.run_at);
         row.job.error = settlement.error;
         if let Outcome::Completed(result) = outcome {
@@ -137,12 +149,14 @@ impl Model {
     }
 
     pub(super) fn renew(&mut self, renew: &Renew) -> Applied {
-        let until = self.now.plus(renew.lease.duration());
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
-            let Some(row) = self.rows.get_mut(&lease.job).filter(|row| row.holds(*lease)) else {
+            let is_held = |row: &&mut Row| row.holds(*lease) && renew.holder.holds(row.job.lane);
+            let Some(row) = self.rows.get_mut(&lease.job).filter(is_held) else {
                 continue;
             };
+            let lease_for = renew.lease.or(row.remote_lease).unwrap_or_default();
+            let until = self.now.plus(lease_for.duration());
             let most = match (row.job.lane, row.job.started_at) {
                 (Lane::Remote, Some(at)) => until.min(at.plus(row.job.timeout.duration())),
                 _ => until,
@@ -156,6 +170,12 @@ impl Model {
             if row.job.cancel_requested {
                 renewed.cancelled.push(lease.job);
             }
+        }
+        if let ([lease], Holder::Remote, []) =
+            (renew.leases.as_slice(), renew.holder, renewed.held.as_slice())
+        {
+            self.find(lease.job)?;
+            return Err(Refusal::StaleLease);
         }
         Ok(Answer::Renewed(renewed))
     }

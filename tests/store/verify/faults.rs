@@ -36,7 +36,11 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "job 1 is scheduled and has been leased",
     ),
     ("UPDATE jobs SET attempt = 0 WHERE id = 8", "leases", "job 8 runs no attempt"),
-    ("UPDATE jobs SET started_at = NULL WHERE id = 11", "leases", "job 11 was leased and has not"),
+    (
+        "UPDATE jobs SET started_at = NULL WHERE id = 9",
+        "leases",
+        "job 9 is at an attempt and has not",
+    ),
     ("UPDATE jobs SET started_at = 5 WHERE id = 2", "leases", "job 2 has started and was not"),
     ("UPDATE jobs SET attempt = 4, lease_token = 9 WHERE id = 5", "leases", "attempt 4 of 3"),
     ("UPDATE jobs SET attempt = -1 WHERE id = 2", "leases", "job 2 is at attempt -1 of 3"),

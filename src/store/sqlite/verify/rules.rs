@@ -86,7 +86,7 @@ const LEASES: &str = "
         WHEN state NOT IN (0, 1, 6) AND lease_token = 0 THEN 'has run without a token'
         WHEN state = 0 AND lease_token > 0 THEN 'is scheduled and has been leased'
         WHEN state = 2 AND attempt = 0 THEN 'runs no attempt'
-        WHEN lease_token > 0 AND started_at IS NULL THEN 'was leased and has not started'
+        WHEN attempt > 0 AND started_at IS NULL THEN 'is at an attempt and has not started'
         WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started and was not leased'
         WHEN attempt NOT BETWEEN 0 AND max_attempts
             THEN 'is at attempt ' || attempt || ' of ' || max_attempts

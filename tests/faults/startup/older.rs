@@ -1,0 +1,126 @@
+//! A database as an older release left it: made by the first migration alone.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+/// How many jobs it holds: half of them wait, and half were running.
+pub(super) const JOBS: i64 = 200;
+
+/// What is found in a database.
+#[derive(Debug, PartialEq)]
+pub(super) struct State {
+    /// The migrations that it says it has had.
+    pub(super) versions: Vec<String>,
+    schema: Vec<String>,
+    damage: Vec<String>,
+    jobs: Vec<String>,
+}
+
+/// Makes one.
+pub(super) fn make(path: &Path) {
+    let mut connection = connect(path);
+    connection.batch_execute("PRAGMA journal_mode = WAL").unwrap();
+    migrate(&mut connection, 1);
+    let jobs = format!(
+        "INSERT INTO queues (id, name, created_at) VALUES (1, 'default', 1);
+         INSERT INTO queue_counts VALUES
+             (1, 0, 0), (1, 1, {0}), (1, 2, {0}), (1, 3, 0), (1, 4, 0), (1, 5, 0), (1, 6, 0);
+         WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 2 * {0})
+         INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, lease_token,
+             lease_expires_at, created_at, run_at, started_at, at_most_once, timeout_ms,
+             backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter, kind, payload)
+         SELECT id, 1 + id % 2, 0, 1, 0, id % 2, 5, id % 2,
+             iif(id % 2, 9000000000000, NULL), 1, 1, iif(id % 2, 1, NULL), 0, 300000,
+             1000, 2, 600000, 0.2, 'echo', id FROM ids",
+        JOBS / 2
+    );
+    connection.batch_execute(&jobs).unwrap();
+}
+
+/// Looks into a database, beside which a log may lie, without changing it.
+pub(super) fn look(path: &Path) -> State {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("copy.db");
+    std::fs::copy(path, &copy).unwrap();
+    let log = format!("{}-wal", path.display());
+    if Path::new(&log).exists() {
+        std::fs::copy(log, directory.path().join("copy.db-wal")).unwrap();
+    }
+    state(&mut connect(&copy))
+}
+
+/// What a database has after the first migrations, but for its jobs.
+pub(super) fn expected(count: usize) -> State {
+    let mut connection = SqliteConnection::establish(":memory:").unwrap();
+    migrate(&mut connection, count);
+    state(&mut connection)
+}
+
+impl State {
+    /// Whether it is whole: what its migrations make and no more, undamaged, with every job.
+    pub(super) fn is_whole(&self) -> bool {
+        let State { versions, schema, .. } = expected(self.versions.len());
+        let ids: Vec<String> = (1..=JOBS).map(|id| id.to_string()).collect();
+        *self == State { versions, schema, damage: vec!["ok".into()], jobs: ids }
+    }
+}
+
+fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnection::establish(path.to_str().unwrap()).unwrap()
+}
+
+/// Does the first migrations as the server does, each with its note of it.
+fn migrate(connection: &mut SqliteConnection, count: usize) {
+    let notes = "CREATE TABLE __diesel_schema_migrations (
+        version VARCHAR(50) PRIMARY KEY NOT NULL,
+        run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+    connection.batch_execute(notes).unwrap();
+    for (version, sql) in migrations().into_iter().take(count) {
+        connection.batch_execute(&sql).unwrap();
+        let note = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')");
+        connection.batch_execute(&note).unwrap();
+    }
+}
+
+/// Versions and their SQL, in their order.
+fn migrations() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap());
+    let migration = |folder: std::fs::DirEntry| {
+        let name = folder.file_name().into_string().unwrap();
+        let version = name.split('_').next().unwrap().replace('-', "");
+        (version, std::fs::read_to_string(folder.path().join("up.sql")).unwrap())
+    };
+    let mut migrations: Vec<(String, String)> = folders.map(migration).collect();
+    migrations.sort();
+    migrations
+}
+
+fn state(connection: &mut SqliteConnection) -> State {
+    let mut texts =
+        |sql: &str| -> Vec<String> { diesel::dsl::sql::<Text>(sql).load(connection).unwrap() };
+    State {
+        versions: texts("SELECT version FROM __diesel_schema_migrations ORDER BY version"),
+        // The table of the migrations is Diesel's own.
+        schema: texts(
+            "SELECT type || ' ' || name || ' ' || sql FROM sqlite_schema
+             WHERE sql IS NOT NULL AND name NOT IN ('__diesel_schema_migrations', 'sqlite_sequence')
+             ORDER BY name",
+        ),
+        damage: texts("SELECT integrity_check FROM pragma_integrity_check"),
+        jobs: texts("SELECT CAST(id AS TEXT) FROM jobs ORDER BY id"),
+    }
+}
+
+#[test]
+fn a_half_migrated_database_is_told_from_a_whole_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("older.db");
+    make(&path);
+    assert!(look(&path).is_whole());
+    connect(&path).batch_execute("ALTER TABLE jobs ADD COLUMN half INTEGER").unwrap();
+    assert!(!look(&path).is_whole());
+}
