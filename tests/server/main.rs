@@ -27,6 +27,7 @@ mod queues;
 mod refused;
 mod restart;
 mod retry;
+mod shell_worker;
 mod submit;
 mod timing;
 mod wait;

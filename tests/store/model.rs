@@ -1,19 +1,24 @@
 //! Any sequence of operations: the store beside a model in memory, compared after every group.
 //!
-//! More cases: `PROPTEST_CASES=2000 cargo test --test store model`.
+//! More cases: `PROPTEST_CASES=2000 cargo test --test store model`. It says which seed it took;
+//! `PROPTEST_RNG_SEED` takes that one again. It is L10 in the table of `tests/faults/run`.
 
 mod operation;
 mod table;
 mod table_time;
 mod table_worker;
 
-use std::time::Duration;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use longshore::config::Config;
 use longshore::job::queue::Queue;
 use longshore::job::{BatchId, Job, JobError, JobId};
 use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::kit::Store;
 use operation::{Step, steps};
@@ -24,20 +29,44 @@ const CASES: u32 = 64;
 const STEPS: usize = 40;
 
 fn config() -> ProptestConfig {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
-        ProptestConfig::default().cases
-    } else {
-        CASES
+    let said = ProptestConfig::default();
+    let is_said = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_said { said.cases } else { CASES };
+    let rng_seed = match said.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(u64::from(std::process::id()) ^ 0x10_75_40_7E),
+        seed @ RngSeed::Fixed(_) => seed,
     };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..said }
 }
 
-proptest! {
-    #![proptest_config(config())]
-
-    #[test]
-    fn any_sequence_of_operations_leaves_what_the_model_says(steps in steps(STEPS)) {
+#[test]
+fn any_sequence_of_operations_leaves_what_the_model_says() {
+    let (config, began) = (config(), Instant::now());
+    let (cases, seed) = (config.cases, config.rng_seed);
+    let operations = AtomicUsize::new(0);
+    let ran = TestRunner::new(config).run(&steps(STEPS), |steps| {
+        operations.fetch_add(steps.iter().map(Step::operations).sum(), Ordering::Relaxed);
         Pair::fresh().walk(&steps);
+        Ok(())
+    });
+    let verdict = if ran.is_ok() { "held" } else { "FAILED" };
+    let counts = format!("{} operations, seed {seed}", operations.into_inner());
+    let seconds = began.elapsed().as_secs_f64();
+    report(&format!(
+        "L10\tany sequence of operations, beside a model\t{cases} cases\t{counts}\t{verdict}\t{seconds:.1}\n"
+    ));
+    if let Err(error) = ran {
+        panic!("seed {seed}: {error}");
+    }
+}
+
+/// Tells a row of the table of faults, and adds it where one is made.
+#[allow(clippy::print_stderr, reason = "it says what it has measured")]
+fn report(row: &str) {
+    eprint!("{}", row.replace('\t', " | "));
+    if let Some(path) = std::env::var_os("FAULTS_REPORT") {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        file.write_all(row.as_bytes()).unwrap();
     }
 }
 

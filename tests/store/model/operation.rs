@@ -31,6 +31,16 @@ pub(super) enum Step {
     Crash { after_ms: u64 },
 }
 
+impl Step {
+    /// How many operations it has; a crash is one.
+    pub(super) fn operations(&self) -> usize {
+        match self {
+            Self::Group { operations, .. } => operations.len(),
+            Self::Crash { .. } => 1,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
     Submit {
