@@ -196,9 +196,7 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
             let error = JobError::new(OUTCOME_UNKNOWN, message);
             Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
         }
-        Outcome::Released | Outcome::NotBegun | Outcome::Lost(_) if held.cancel_requested => {
-            cancelled()
-        }
+        Outcome::Released | Outcome::NotBegun if held.cancel_requested => cancelled(),
         Outcome::Released | Outcome::NotBegun => Settlement {
             attempt: held.attempt.saturating_sub(1),
             run_at: Some(now),
@@ -207,7 +205,9 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
         },
         Outcome::Lost(error) => {
             let error = Some(error.clone());
-            let next = if held.attempt < held.max_attempts {
+            let next = if held.cancel_requested {
+                cancelled()
+            } else if held.attempt < held.max_attempts {
                 Settlement { run_at: Some(now), ..settled(State::Queued, error) }
             } else {
                 settled(State::Failed, error)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longshore::job::lease::Lease;
 use longshore::job::outcome::Outcome;
 use longshore::job::{Lane, NewJob, State};
-use longshore::store::{Moved, RescueScope, Write};
+use longshore::store::{Moved, Refusal, RescueScope, Write};
 
 use crate::kit::{LEASE, Store, job, lease, leased};
 
@@ -117,6 +117,9 @@ fn a_job_that_was_to_stop_is_cancelled_when_it_is_rescued() {
     store.reopen();
     rescue(&mut store, RescueScope::Dead, 10);
     assert_eq!(store.state(held.job), State::Cancelled);
+    assert_eq!(store.job(held.job).failures.unwrap()[0].error.code, "lost");
+    // Its worker did not end it: what it says now is no repetition.
+    assert_eq!(store.finish(held, Outcome::Released), Err(Refusal::StaleLease));
 }
 
 #[test]

@@ -194,7 +194,8 @@ impl Group<'_> {
         outcome: &Outcome,
         settlement: &Settlement,
     ) -> Result<(), Stop> {
-        let Some(error) = own_error(outcome).or(settlement.error.as_ref()) else { return Ok(()) };
+        let own = own_error(outcome, settlement);
+        let Some(error) = own.or(settlement.error.as_ref()) else { return Ok(()) };
         InsertFailure {
             job: lease.job.0,
             token: lease.token.0,
@@ -268,9 +269,10 @@ impl Group<'_> {
 
 /// The error that the attempt itself ended with, which the history keeps even where the job's own
 /// error says something else, such as that it was cancelled meanwhile.
-fn own_error(outcome: &Outcome) -> Option<&JobError> {
+fn own_error<'a>(outcome: &'a Outcome, settlement: &Settlement) -> Option<&'a JobError> {
     match outcome {
         Outcome::Failed { error, .. } => Some(error),
+        Outcome::Lost(error) if settlement.state == State::Cancelled => Some(error),
         _ => None,
     }
 }

@@ -128,6 +128,7 @@ impl Model {
         if settlement.is_failure {
             let own = match outcome {
                 Outcome::Failed { error, .. } => Some(error),
+                Outcome::Lost(error) if settlement.state == State::Cancelled => Some(error),
                 _ => settlement.error.as_ref(),
             };
             let error = own.unwrap().clone();
