@@ -88,9 +88,11 @@ fn nothing_moves_with_a_wall_clock_that_is_set() {
     let server = wall.fake(Setup::new().config(CONFIG)).start();
     let target = moody();
     let (mut random, seed) = Random::of_this_run();
-    let here = server.submit(&sleep("12h"));
+    // Both last as long as this may.
+    let whole_day = json!({"timeout": "24h"});
+    let here = server.submit(&with(sleep("12h"), &whole_day));
     server.reaches(here, "running");
-    server.submit(&remote("held"));
+    server.submit(&with(remote("held"), &whole_day));
     let held = lease_one(&server, &json!({"lease": "60s"}));
     let mut rescued = 0;
     for number in 0..row.times {

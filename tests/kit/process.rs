@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -175,9 +175,13 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Stops it where it stands, until it is killed or told to go on.
+    /// Stops it where it stands, until it is killed or told to go on. Each of its threads has stopped
+    /// when this returns, or it has ended by itself: on a busy machine that takes its time.
     pub(crate) fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();
+        let ways = WaitIdOptions::STOPPED | WaitIdOptions::EXITED;
+        let look = ways | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        eventually("the server stands still", || waitid(WaitId::Pid(self.pid()), look).unwrap());
     }
 
     /// Has it go on from where it was stopped.
