@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -120,5 +121,22 @@ fn the_tests_that_prove_the_invariants_are_there() {
     let code = rust_of(&file("src")) + &rust_of(&file("tests"));
     for name in names {
         assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}
+
+#[test]
+fn each_fault_stands_on_the_page_of_the_promises_with_its_tests() {
+    let page = fs::read_to_string(file("docs/RELIABILITY.md")).unwrap();
+    let names = named_tests(&page);
+    assert!(names.len() > 30, "{names:?}");
+    let code = rust_of(&file("tests"));
+    for name in names {
+        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+    let begun = code.split("Row::begin(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let faults: BTreeSet<&str> = begun.chain(["L10"]).collect();
+    assert!(faults.len() > 15, "{faults:?}");
+    for fault in faults {
+        assert!(page.contains(&format!("\n| {fault} |")), "{fault} is missing");
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod process;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ const DEMANDED: [Operation; 6] = [
 /// The leases of the workers, in seconds, and a pause that they do not survive.
 pub(crate) const LEASE_SECS: u32 = 2;
 const PAUSE: Duration = Duration::from_secs(4);
+/// In how many processes three workers run jobs: two in their own, one in three more.
+const PROCESSES: usize = 5;
 
 /// A job whose effect is recorded and whose result is known.
 pub(crate) fn square(number: u32, seconds: f64) -> Value {
@@ -72,6 +75,15 @@ pub(crate) fn count(events: &[Event], is: impl Fn(&Event) -> bool) -> usize {
     events.iter().filter(|event| is(event)).count()
 }
 
+/// How many processes have begun with a job.
+fn at_work(recorder: &Recorder) -> usize {
+    let names = recorder.events().into_iter().filter_map(|event| match event {
+        Event::Start { worker, .. } => Some(worker),
+        _ => None,
+    });
+    names.collect::<BTreeSet<String>>().len()
+}
+
 fn is_complete(request: &Request) -> bool {
     request.path.ends_with("/complete")
 }
@@ -96,12 +108,15 @@ fn a_thousand_jobs_are_finished_once_though_their_workers_are_killed_and_paused(
     }
     let forms = [["--threads", "4"], ["--processes", "3"], ["--threads", "5"]];
     let mut workers = forms.map(|form| Worker::start(&proxy.url(), &recorder, LEASE_SECS, &form));
+    // One that has not begun holds nothing that could be late.
+    eventually("all work", || (at_work(&recorder) >= PROCESSES).then_some(()));
     let (mut random, seed) = Random::of_this_run();
     let (mut kills, mut pauses) = (0, 0);
     while server.queue("default")["jobs"]["queued"].as_u64() > Some(50) {
         std::thread::sleep(Duration::from_millis(random.within(&(200..600))));
         let one = usize::try_from(random.below(3)).unwrap();
-        if random.below(3) == 0 {
+        // By turns, so that a short run has both.
+        if (kills + pauses) % 3 == 0 {
             recorder.record(&Event::Fault { what: "pause".into() });
             workers[one].pause();
             std::thread::sleep(PAUSE);

@@ -65,9 +65,19 @@ impl Worker {
 
     /// Tells it to end, and checks that it does so well.
     pub(crate) fn stop(&mut self) {
+        // One that was started just now does not listen yet.
+        eventually("the worker listens", || self.catches(Signal::TERM).then_some(()));
         self.signal(Signal::TERM);
         let status = eventually("the worker ends", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// Whether it has a handler for a signal.
+    fn catches(&self, signal: Signal) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        caught >> (signal.as_raw() - 1) & 1 == 1
     }
 
     /// What it has logged.
