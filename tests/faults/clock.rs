@@ -88,7 +88,7 @@ fn nothing_moves_with_a_wall_clock_that_is_set() {
     let server = wall.fake(Setup::new().config(CONFIG)).start();
     let target = moody();
     let (mut random, seed) = Random::of_this_run();
-    let here = server.submit(&sleep("12h"));
+    let here = server.submit(&with(sleep("12h"), &json!({"timeout": "24h"})));
     server.reaches(here, "running");
     server.submit(&remote("held"));
     let held = lease_one(&server, &json!({"lease": "60s"}));
