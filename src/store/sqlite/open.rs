@@ -66,8 +66,23 @@ fn prepare(
     }
     connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"))?;
     connection.batch_execute(&format!("PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}"))?;
-    connection.run_pending_migrations(MIGRATIONS)?;
+    migrate(connection)?;
     connection.batch_execute("PRAGMA foreign_keys = ON")?;
+    Ok(())
+}
+
+/// Brings the tables up to date. Says so where they are not new, for it may take its time.
+fn migrate(
+    connection: &mut SqliteConnection,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let is_new = connection.applied_migrations()?.is_empty();
+    for migration in connection.pending_migrations(MIGRATIONS)? {
+        if !is_new {
+            let name = migration.name();
+            tracing::info!(migration = %name, "bringing the tables up to date; with many jobs this takes a while");
+        }
+        connection.run_migration(&migration)?;
+    }
     Ok(())
 }
 

@@ -63,7 +63,7 @@ pub(super) fn check(view: &View, table: &Table) -> Vec<Violation> {
             // A release wishes no more than that the lease is held no longer. Where a rescue has seen
             // to that, and what it left is what the release would have left, that is all the same.
             Answer::Repeated if finish.action == "release" => {}
-            Answer::Repeated if !finishes.iter().any(|before| is_repeat(finish, before)) => {
+            Answer::Repeated if !finishes.iter().any(|other| is_repeat(finish, other)) => {
                 found.insert(Violation::RepeatedNothing { job, token });
             }
             _ => {}
@@ -75,13 +75,15 @@ pub(super) fn check(view: &View, table: &Table) -> Vec<Violation> {
     found.into_iter().collect()
 }
 
-/// Whether `finish` says what `before` said, which may have been heard.
-fn is_repeat(finish: &Finish, before: &Finish) -> bool {
+/// Whether `finish`, when it was answered, said what `other` had said, which may have been heard. Of
+/// two that are under way at once either may come first.
+fn is_repeat(finish: &Finish, other: &Finish) -> bool {
     let what = |finish: &Finish| (finish.job, finish.token, finish.action.to_owned());
-    before.sent < finish.sent
-        && before.answer != Answer::Refused
-        && what(before) == what(finish)
-        && before.result == finish.result
+    other.sent != finish.sent
+        && other.sent < finish.answered
+        && other.answer != Answer::Refused
+        && what(other) == what(finish)
+        && other.result == finish.result
 }
 
 fn granted(view: &View) -> BTreeMap<i64, Vec<Granted>> {

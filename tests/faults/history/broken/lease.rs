@@ -115,6 +115,24 @@ fn the_same_finish_again_is_no_fault_and_another_is() {
 }
 
 #[test]
+fn of_two_finishes_under_way_at_once_either_may_come_first() {
+    let finish = |job, token, result: &Option<String>| {
+        let (action, result) = (String::from("complete"), result.clone());
+        Event::Finish { call: CALL, job, token, action, result }
+    };
+    let known = Event::Finished { call: CALL, is_repeated: true };
+    let mut broken = real();
+    let Leased { job, token, finish: at, result } = broken.leased_once();
+    broken.seen.history.insert(at, finish(job, token, &result));
+    broken.seen.history.push(known.clone());
+    broken.is(&[]);
+    // It cannot have been known before the other was sent.
+    let mut broken = real();
+    broken.seen.history.splice(at..at, [finish(job, token, &result), known]);
+    broken.is(&[Violation::RepeatedNothing { job, token }]);
+}
+
+#[test]
 fn a_result_that_is_not_the_accepted_one_is_seen() {
     let mut broken = real();
     let Leased { job, .. } = broken.leased_once();
