@@ -3,9 +3,9 @@
 
     python3 worker.py --url http://127.0.0.1:7373 --threads 4 --processes 2
 
-Write a function for each kind of job, with @kind above it. What it returns is the job's result, what
-it raises fails the attempt. It may run again for a job that it has run: a worker that was cut off
-cannot know whether its job has gone to another. The server sees to it that one outcome counts.
+Write a function for each kind of job, with @kind above it. What it returns is the job's result,
+what it raises fails the attempt. It may run again for a job that it has run: a worker that was cut
+off cannot know whether its job has gone to another. The server sees to it that one outcome counts.
 """
 import argparse, http.client, json, logging, multiprocessing, os, random, signal, socket, threading
 import time, urllib.parse
@@ -72,13 +72,14 @@ class Lease:
 class Worker:
     def __init__(self, args):
         self.args, self.leases, self.parent = args, set(), multiprocessing.parent_process()
-        self.ended, self.stopping, self.local = threading.Condition(), threading.Event(), threading.local()
+        self.ended, self.stopping = threading.Condition(), threading.Event()
+        self.local = threading.local()
 
     def call(self, path, body, timeout=15):
         """Calls the server, over a kept connection of each thread. No answer is taken for a 503."""
         if not hasattr(self.local, "connection"):
             address = urllib.parse.urlsplit(self.args.url).netloc
-            self.local.connection = http.client.HTTPConnection(address)
+            self.local.connection = http.client.HTTPConnection(address, timeout=timeout)
         connection, headers = self.local.connection, {"Content-Type": "application/json"}
         try:
             if connection.sock is None:
@@ -162,7 +163,10 @@ class Worker:
         self.stopping.set()
         connection = getattr(self.local, "connection", None)
         if connection and connection.sock:  # that of this thread, which may wait for leases
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            try:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the server was faster
 
     def drain(self):
         """Lets jobs end for a while, and gives the others back."""
@@ -178,7 +182,7 @@ class Worker:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", default="http://127.0.0.1:7373")
-    parser.add_argument("--threads", type=int, default=4, help="how many jobs a process runs at once")
+    parser.add_argument("--threads", type=int, default=4, help="how many jobs at once")
     parser.add_argument("--processes", type=int, default=1, help="how many processes do so")
     parser.add_argument("--lease", type=int, default=30, help="seconds until another may take over")
     parser.add_argument("--grace", type=int, default=20, help="seconds for jobs to end at a stop")
