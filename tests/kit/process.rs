@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -175,18 +175,31 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Stops it where it stands, until it is killed or told to go on. Each of its threads has stopped
-    /// when this returns, or it has ended by itself: on a busy machine that takes its time.
-    pub(crate) fn freeze(&self) {
+    /// Stops it where it stands, as a machine without power does, and tells whether a call to the
+    /// disk is under way. The first thread that stops tells all others to: none of them goes further
+    /// than the call that it is in, and none hears of how that ended.
+    pub(crate) fn freeze(&self) -> bool {
         kill_process(self.pid(), Signal::STOP).unwrap();
-        let ways = WaitIdOptions::STOPPED | WaitIdOptions::EXITED;
-        let look = ways | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        eventually("the server stands still", || waitid(WaitId::Pid(self.pid()), look).unwrap());
+        let began = Instant::now();
+        while began.elapsed() < LONG {
+            let states = self.thread_states();
+            if states.iter().any(|state| matches!(state, 'T' | 't')) {
+                return states.contains(&'D');
+            }
+            // No longer, so that what was under way still is.
+            std::thread::yield_now();
+        }
+        panic!("the server does not stop");
     }
 
-    /// Has it go on from where it was stopped.
-    pub(crate) fn thaw(&self) {
-        kill_process(self.pid(), Signal::CONT).unwrap();
+    /// What its threads do, by the letters of `/proc`.
+    fn thread_states(&self) -> Vec<char> {
+        let threads = format!("/proc/{}/task", self.child.id());
+        let state = |thread: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+        };
+        std::fs::read_dir(threads).unwrap().map_while(Result::ok).filter_map(state).collect()
     }
 
     /// Tells it to drain.
