@@ -21,6 +21,7 @@ pub(crate) mod blocking;
 pub(crate) mod callers;
 pub(crate) mod dispatcher;
 pub(crate) mod keeper;
+mod late;
 pub(crate) mod message;
 pub(crate) mod reader;
 mod reply;

@@ -125,8 +125,10 @@ impl Dispatcher {
                 Renew { leases, lease: Some(self.lease), holder: Holder::Local, progress: None };
             self.commit(Write::Renew(renew), Reply::Nobody);
         }
-        if now.since(self.looked_at) > STOOD_STILL {
-            self.rescue_from = self.rescue_from.max(now.plus(GRACE));
+        // Once only: on a machine so busy that every look comes late, leases have to run out as well.
+        let has_waited = self.looked_at < self.rescue_from;
+        if now.since(self.looked_at) > STOOD_STILL && !has_waited {
+            self.rescue_from = now.plus(GRACE);
         }
         self.looked_at = now;
         if now >= self.rescue_from {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actor::callers::Callers;
+use crate::actor::late;
 use crate::actor::message::{
     Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
 };
@@ -86,9 +87,12 @@ impl Writer {
             self.send_away(now);
             return self.wake_for_rates(now, ctx);
         }
-        writes.extend(orders.iter().map(|order| Write::Lease(self.request(order))));
+        let requests: Vec<LeaseRequest> = orders.iter().map(|order| self.request(order)).collect();
+        writes.extend(requests.iter().cloned().map(Write::Lease));
         match self.store.commit(&writes, now) {
             Ok(committed) => {
+                let times = (now, self.clock.now());
+                self.pending.extend(late::renewals(&requests, &committed.answers, times));
                 self.deliver(committed, replies, &orders, now);
                 self.send_away(now);
                 if !self.pending.is_empty() || !self.roster.plan(now).is_empty() {

@@ -2,40 +2,15 @@
 
 use std::sync::{Arc, Mutex, mpsc};
 
-use longshore::config::Config;
 use longshore::executor::{Context, HandlerError};
-use longshore::job::{Job, State, Submission};
-use longshore::server::{Builder, Handle, Server};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use longshore::job::{State, Submission};
+use serde_json::json;
 
-use crate::kit::LONG;
+use crate::kit::embedded::{builder, code, once, run};
 use crate::row::Row;
-
-fn builder(directory: &TempDir) -> Builder {
-    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
-    config.lanes.thread = 1;
-    Server::builder(config)
-}
 
 async fn sum(_: Context, numbers: Vec<i64>) -> Result<i64, HandlerError> {
     Ok(numbers.iter().sum())
-}
-
-fn once(kind: &str, payload: &Value) -> Submission {
-    let submission = Submission::new(kind, payload).unwrap();
-    Submission { max_attempts: Some(1), ..submission }
-}
-
-async fn run(handle: &Handle, submission: Submission) -> Job {
-    let job = handle.submit(submission).await.unwrap();
-    let job = handle.wait(job.id, LONG).await.unwrap();
-    assert!(job.state.is_final(), "{job:?}");
-    job
-}
-
-fn code(job: &Job) -> &str {
-    &job.error.as_ref().unwrap().code
 }
 
 #[actix_web::test]

@@ -1,5 +1,5 @@
-//! The server is paused for three leases (L2): no job ends twice, and none runs more than once
-//! again.
+//! The server is paused for three leases (L2), or its disk is: no job ends twice, and none runs more
+//! than once again.
 
 use std::time::Duration;
 
@@ -10,9 +10,11 @@ use crate::history::check::check;
 use crate::history::violation::Operation;
 use crate::history::{Event, Submit};
 use crate::kit::{Setup, eventually, sleep, with};
+use crate::lease_calls::{complete, lease_one, remote};
 use crate::proxy::{Fate, Proxy};
 use crate::random::Random;
 use crate::row::Row;
+use crate::tracer::Tracer;
 use crate::worker::process::{Worker, python};
 use crate::worker::{all_end, count, history, submit};
 
@@ -73,5 +75,41 @@ fn a_server_that_is_paused_for_three_leases_runs_no_job_twice_again() {
         count(&events, |event| matches!(event, Event::Refused { .. })),
     );
     row.count("finished twice", 0);
+    row.held();
+}
+
+/// Longer than any lease of this test, in microseconds.
+const STALL: &str = "delay_enter=8000000:when=1";
+
+#[test]
+fn a_commit_that_takes_longer_than_a_lease_loses_none_that_it_gave() {
+    let what = "a flush takes longer than the leases that it is for";
+    let Some(mut row) = Row::begin("L2", what, (1, 20, "flushes")) else { return };
+    let mut again = 0;
+    for _ in 0..row.times {
+        let server = Setup::new().config(format!("lease = '{LEASE_SECS}s'")).start();
+        server.run(&sleep("1ms"));
+        let tracer = Tracer::flushes(server.pid(), server.directory(), STALL);
+        let tracer = match tracer {
+            Ok(tracer) => tracer,
+            Err(why) => return row.skip(&why),
+        };
+        let once = json!({"at_most_once": true});
+        let jobs = json!([with(sleep("3s"), &once), with(remote(1), &once)]);
+        std::thread::scope(|scope| {
+            let leased = scope.spawn(|| lease_one(&server, &json!({"lease": "4s"})));
+            scope.spawn(|| server.post("/v1/jobs", &jobs).expect(202));
+            let leased = leased.join().unwrap();
+            // Time for a rescue that was decided before the lease was handed over.
+            std::thread::sleep(Duration::from_millis(2_500));
+            complete(&server, &leased, 1).expect(200);
+        });
+        let here = server.finished(2);
+        assert_eq!((&here["state"], &here["attempt"]), (&json!("completed"), &json!(1)), "{here}");
+        assert_eq!(server.job(3)["state"], "completed");
+        drop(tracer);
+        again += here["attempt"].as_i64().unwrap() - 1;
+    }
+    row.count("run again", again);
     row.held();
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::executor::{Context, HandlerError};
-use longshore::job::{Job, State, Submission};
-use longshore::server::{Builder, Handle, Server};
+use longshore::job::{State, Submission};
+use longshore::server::Server;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::kit::embedded::{builder, code, once, run};
 use crate::kit::{Connection, LONG};
 
 #[derive(Deserialize, Serialize)]
@@ -23,33 +23,11 @@ struct Total {
     total: i64,
 }
 
-fn builder(directory: &TempDir) -> Builder {
-    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
-    config.lanes.thread = 1;
-    Server::builder(config)
-}
-
 async fn sum(_: Context, sum: Sum) -> Result<Total, HandlerError> {
     match sum.numbers.as_slice() {
         [] => Err(HandlerError::fatal("nothing to add up").code("empty")),
         numbers => Ok(Total { total: numbers.iter().sum() }),
     }
-}
-
-fn once(kind: &str, payload: &Value) -> Submission {
-    let submission = Submission::new(kind, payload).unwrap();
-    Submission { max_attempts: Some(1), ..submission }
-}
-
-async fn run(handle: &Handle, submission: Submission) -> Job {
-    let job = handle.submit(submission).await.unwrap();
-    let job = handle.wait(job.id, LONG).await.unwrap();
-    assert!(job.state.is_final(), "{job:?}");
-    job
-}
-
-fn code(job: &Job) -> &str {
-    &job.error.as_ref().unwrap().code
 }
 
 #[actix_web::test]

@@ -1,0 +1,35 @@
+//! The server inside the test's own process, as an application has it.
+
+use longshore::config::Config;
+use longshore::job::{Job, Submission};
+use longshore::server::{Builder, Handle, Server};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::kit::LONG;
+
+/// A server with one thread for blocking handlers.
+pub(crate) fn builder(directory: &TempDir) -> Builder {
+    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
+    config.lanes.thread = 1;
+    Server::builder(config)
+}
+
+/// A job of one attempt.
+pub(crate) fn once(kind: &str, payload: &Value) -> Submission {
+    let submission = Submission::new(kind, payload).unwrap();
+    Submission { max_attempts: Some(1), ..submission }
+}
+
+/// Submits a job and gives it once it is final.
+pub(crate) async fn run(handle: &Handle, submission: Submission) -> Job {
+    let job = handle.submit(submission).await.unwrap();
+    let job = handle.wait(job.id, LONG).await.unwrap();
+    assert!(job.state.is_final(), "{job:?}");
+    job
+}
+
+/// The code of the error with which a job ended.
+pub(crate) fn code(job: &Job) -> &str {
+    &job.error.as_ref().unwrap().code
+}
