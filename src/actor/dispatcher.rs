@@ -45,6 +45,8 @@ pub(crate) struct Dispatcher {
     /// No lease is taken back before: its holder could not reach the server, or not be told that it
     /// holds on.
     rescue_from: Timestamp,
+    /// Whether a rescue was put off because the server stood still.
+    is_put_off: bool,
     tell_when_idle: Vec<oneshot::Sender<()>>,
     vital: Vital,
 }
@@ -65,6 +67,7 @@ impl Dispatcher {
             renewed_at: clock.now(),
             looked_at: clock.now(),
             rescue_from: clock.now().plus(GRACE),
+            is_put_off: false,
             clock,
             tell_when_idle: Vec::new(),
             vital,
@@ -126,12 +129,13 @@ impl Dispatcher {
             self.commit(Write::Renew(renew), Reply::Nobody);
         }
         // Once only: on a machine so busy that every look comes late, leases have to run out as well.
-        let has_waited = self.looked_at < self.rescue_from;
-        if now.since(self.looked_at) > STOOD_STILL && !has_waited {
-            self.rescue_from = now.plus(GRACE);
+        if now.since(self.looked_at) > STOOD_STILL && !self.is_put_off {
+            self.is_put_off = true;
+            self.rescue_from = self.rescue_from.max(now.plus(GRACE));
         }
         self.looked_at = now;
         if now >= self.rescue_from {
+            self.is_put_off = false;
             self.rescue(now, ctx);
         }
     }
