@@ -87,12 +87,11 @@ impl Writer {
             self.send_away(now);
             return self.wake_for_rates(now, ctx);
         }
-        let requests: Vec<LeaseRequest> = orders.iter().map(|order| self.request(order)).collect();
-        writes.extend(requests.iter().cloned().map(Write::Lease));
+        writes.extend(orders.iter().map(|order| Write::Lease(self.request(order))));
         match self.store.commit(&writes, now) {
             Ok(committed) => {
                 let times = (now, self.clock.now());
-                self.pending.extend(late::renewals(&requests, &committed.answers, times));
+                self.pending.extend(late::renewals(&writes, &committed.answers, times));
                 self.deliver(committed, replies, &orders, now);
                 self.send_away(now);
                 if !self.pending.is_empty() || !self.roster.plan(now).is_empty() {

@@ -125,9 +125,14 @@ pub enum Holder {
 }
 
 impl Holder {
+    /// Who holds the leases of a lane.
+    pub fn of(lane: Lane) -> Self {
+        if lane == Lane::Remote { Self::Remote } else { Self::Local }
+    }
+
     /// Whether jobs of this lane are its own.
     pub fn holds(self, lane: Lane) -> bool {
-        (self == Self::Remote) == (lane == Lane::Remote)
+        self == Self::of(lane)
     }
 }
 
