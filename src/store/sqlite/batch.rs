@@ -100,6 +100,7 @@ pub(super) fn find(
     connection: &mut SqliteConnection,
     id: BatchId,
 ) -> Result<Option<Batch>, StoreError> {
-    let row = batches::table.find(id.0).select(BatchRow::as_select()).first(connection).optional();
+    let row =
+        batches::table.find(id.0).select(BatchRow::as_select()).get_result(connection).optional();
     Ok(row.map_err(Failure::from)?.map(Batch::from))
 }

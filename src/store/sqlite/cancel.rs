@@ -90,7 +90,7 @@ impl Group<'_> {
         let row: Option<(PlaceRow, i64)> = jobs::table
             .find(job.0)
             .select(((jobs::id, jobs::queue_id, jobs::lane, jobs::batch_id), jobs::state))
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         let (row, state) = row.ok_or(Refusal::NoJob(job))?;
         Ok((row, state_of(state)?))

@@ -52,7 +52,7 @@ statement! {
 pub(super) fn read(connection: &mut SqliteConnection) -> Result<Epoch, Failure> {
     let columns = (epoch::token_floor, epoch::copied_at);
     let row: Option<(i64, Option<i64>)> =
-        epoch::table.find(1).select(columns).first(connection).optional()?;
+        epoch::table.find(1).select(columns).get_result(connection).optional()?;
     let Some((token_floor, copied_at)) = row else {
         return Err(StoreError::Corrupt("table epoch has no row".into()).into());
     };

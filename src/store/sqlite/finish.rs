@@ -143,7 +143,7 @@ impl Group<'_> {
             // It runs. Not `state = ?`, which SQLite would prepare anew at every run.
             .filter(jobs::lease_expires_at.is_not_null())
             .select(HeldRow::as_select())
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
         let held = row.held();
@@ -214,7 +214,7 @@ impl Group<'_> {
         let row: Option<(i64, i64, i64)> = jobs::table
             .find(lease.job.0)
             .select((jobs::lease_token, jobs::state, jobs::lane))
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         let Some((token, state, lane)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
         if token == lease.token.0
@@ -237,7 +237,7 @@ impl Group<'_> {
                 let stored: Option<String> = results::table
                     .find(lease.job.0)
                     .select(results::result)
-                    .first(self.connection)
+                    .get_result(self.connection)
                     .optional()?;
                 let is_completed = state == State::Completed.code();
                 Ok(is_completed && stored.as_deref() == Some(result.json.as_str()))
@@ -261,7 +261,7 @@ impl Group<'_> {
         let row: Option<(String, String)> = failures::table
             .find((lease.job.0, lease.token.0))
             .select((failures::code, failures::message))
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         Ok(row.map(|(code, message)| JobError { code, message }))
     }

@@ -20,10 +20,10 @@ statement! {
          started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
     " WHERE state = 1 AND id IN (
          SELECT id FROM jobs
-         WHERE state = 1 AND lane = " [lane: Integer as i64] " AND queue_id = " [queue_id: Integer as i64]
+         WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     "        AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
-    ")   ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
-    ") RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload"
+    ")   ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64]
+    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload"
 }
 
 /// The columns that a lease gives.

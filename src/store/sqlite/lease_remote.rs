@@ -18,7 +18,7 @@ statement! {
     "SELECT priority, id, octet_length(payload) FROM jobs
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
-    ") ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
+    ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 statement! {
@@ -28,7 +28,7 @@ statement! {
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND kind = " [kind: Text as &'a str]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
-    ") ORDER BY priority DESC, id LIMIT " [limit: Integer as i64]
+    ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 statement! {

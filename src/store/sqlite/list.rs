@@ -81,7 +81,8 @@ fn newest_id(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
 ) -> Result<Option<i64>, Failure> {
-    let newest: Option<i64> = jobs::table.select(diesel::dsl::max(jobs::id)).first(connection)?;
+    let newest: Option<i64> =
+        jobs::table.select(diesel::dsl::max(jobs::id)).get_result(connection)?;
     let before = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
     Ok(newest.map(|newest| newest.min(before)).filter(|newest| *newest > 0))
 }

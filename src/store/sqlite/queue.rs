@@ -51,8 +51,8 @@ statement! {
 
 statement! {
     AnyQueued -> Integer =
-    "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 1 AND lane = " [lane: Integer as i64]
-    " AND queue_id = " [queue_id: Integer as i64] ")"
+    "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 1 AND lane = (" [lane: Integer as i64]
+    " + 0) AND queue_id = " [queue_id: Integer as i64] ")"
 }
 
 statement! {
@@ -170,7 +170,7 @@ impl Group<'_> {
                 queues::rate_limit,
                 queues::rate_period_ms,
             ))
-            .first(self.connection)?;
+            .get_result(self.connection)?;
         let settings = change.apply(settings_of(before));
         let (paused, max_running, rate_limit, rate_period_ms) = row_of(&settings);
         UpdateQueue { paused, max_running, rate_limit, rate_period_ms, id }

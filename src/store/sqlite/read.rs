@@ -105,7 +105,7 @@ statement! {
     /// The first queued job below a priority: one step of the walk that finds the oldest.
     FirstBelow -> (Integer, Integer) =
     "SELECT priority, run_at FROM jobs
-     WHERE state = 1 AND lane = " [lane: Integer as i64] " AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
 }
 
@@ -191,7 +191,7 @@ impl SqliteReads {
                 results::truncated.nullable(),
                 remote_leases::worker.nullable(),
             ))
-            .first(&mut self.connection)
+            .get_result(&mut self.connection)
             .optional()?;
         let Some((row, queue, payload, result, truncated, worker)) = row else { return Ok(None) };
         let mut job = row.into_job(&queue)?;

@@ -17,7 +17,7 @@ statement! {
     "SELECT id, lease_token,
          CASE WHEN lane = 3 AND started_at + timeout_ms <= lease_expires_at THEN timeout_ms END
      FROM jobs WHERE state = 2 AND lease_expires_at <= " [by: Integer as i64]
-    " ORDER BY lease_expires_at LIMIT " [limit: Integer as i64]
+    " ORDER BY lease_expires_at LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 statement! {
@@ -26,7 +26,7 @@ statement! {
     "SELECT id, lease_token, NULL FROM jobs
      WHERE state = 2 AND lease_expires_at > 0
          AND (lane != 3 OR lease_token < " [token_floor: Integer as i64]
-    ")   LIMIT " [limit: Integer as i64]
+    ")   LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 statement! {

@@ -29,7 +29,7 @@ impl Group<'_> {
         let (at_most_once, attempt): (i64, i64) = jobs::table
             .find(job.0)
             .select((jobs::at_most_once, jobs::attempt))
-            .first(self.connection)?;
+            .get_result(self.connection)?;
         if at_most_once != 0 && attempt > 0 {
             let why = format!(
                 "job {job} has at_most_once and has run; submit a new one if it may run again"

@@ -16,8 +16,8 @@ statement! {
      WHERE state IN (0, 3) AND id IN (
          SELECT id FROM jobs
          WHERE state IN (0, 3) AND run_at <= " [now: Integer as i64]
-    "    ORDER BY run_at LIMIT " [limit: Integer as i64]
-    ") RETURNING id, queue_id, lane, batch_id, lease_token"
+    "    ORDER BY run_at LIMIT (" [limit: Integer as i64]
+    " + 0)) RETURNING id, queue_id, lane, batch_id, lease_token"
 }
 
 statement! {
@@ -32,7 +32,7 @@ statement! {
     "SELECT id, queue_id, lane, batch_id, state FROM jobs
      WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1)
          AND expires_at <= " [now: Integer as i64]
-    " ORDER BY expires_at LIMIT " [limit: Integer as i64]
+    " ORDER BY expires_at LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 statement! {

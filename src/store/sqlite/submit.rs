@@ -138,7 +138,7 @@ impl Group<'_> {
                 submissions::batch_id,
                 submissions::created_at,
             ))
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         let Some((fingerprint, first, count, batch_id, created_at)) = found else {
             return Ok(None);
