@@ -14,7 +14,7 @@ statement! {
     "UPDATE jobs
      SET state = 6, finished_at = " [now: Integer as i64]
     ", error_code = 'cancelled', error_message = 'cancelled while it waited'
-     WHERE id = " [job: Integer as i64] " AND state IN (0, 1, 3)"
+     WHERE id = " [job: Integer as i64] " AND (state <= 1 OR state = 3)"
 }
 
 statement! {
