@@ -18,7 +18,7 @@ use crate::job::queue::{Queue, QueueLoad, QueueName};
 use crate::job::{BatchId, Job, JobId, Lane, State, Timestamp};
 pub use write::{
     Answer, Change, Committed, Finish, Finished, Holder, IdempotencyKey, LeaseRequest, Leased,
-    Moved, NewBatch, Refusal, Renew, Renewed, RescueScope, Submit, Submitted, Write,
+    Moved, NewBatch, Place, Refusal, Renew, Renewed, RescueScope, Submit, Submitted, Write,
 };
 
 /// Why a store could not do its work at all.

@@ -105,7 +105,7 @@ impl Callers {
 
 /// Gives leases back: nobody has begun to work under them.
 pub(crate) fn release(leases: impl Iterator<Item = Lease>) -> Write {
-    let release =
-        |lease| Write::Finish(Finish { lease, outcome: Outcome::NotBegun, holder: Holder::Remote });
-    Write::Each(leases.map(release).collect())
+    let (outcome, holder) = (Outcome::NotBegun, Holder::Remote);
+    let release = |lease| Finish { lease, outcome: outcome.clone(), holder, place: None };
+    Write::Each(leases.map(release).map(Write::Finish).collect())
 }

@@ -16,7 +16,7 @@ use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_
 use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
-use crate::store::{Finish, Holder, Write};
+use crate::store::{Finish, Holder, Place, Write};
 
 /// The shortest time between two reports of progress.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
@@ -81,7 +81,8 @@ impl Worker {
     }
 
     fn report(&self, job: &LeasedJob, outcome: Outcome) {
-        let write = Write::Finish(Finish { lease: job.lease, outcome, holder: Holder::Local });
+        let (lease, holder, place) = (job.lease, Holder::Local, Some(Place::of(job)));
+        let write = Write::Finish(Finish { lease, outcome, holder, place });
         let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
         if !tell(&self.writer, Commit { write, reply }) {
             self.vital.raise("the writer is gone");

@@ -111,9 +111,14 @@ impl Writer {
         self.callers.request(order).unwrap_or_else(own)
     }
 
+    /// All that waits, submissions first: the store inserts together what follows each other. Nobody
+    /// has been answered, so none of it comes before another.
     fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
         let pending = mem::take(&mut self.pending);
-        pending.into_iter().map(|commit| (commit.write, commit.reply)).unzip()
+        let is_submit = |commit: &Commit| matches!(commit.write, Write::Submit(_));
+        let (submits, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_submit);
+        let all = submits.into_iter().chain(others);
+        all.map(|commit| (commit.write, commit.reply)).unzip()
     }
 
     /// Tells the roster what the group is about to bring, so that leases can close the group:

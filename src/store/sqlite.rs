@@ -9,6 +9,7 @@ mod epoch;
 mod finish;
 mod foreign_log;
 mod group;
+mod insert;
 mod lease;
 mod lease_remote;
 mod list;
@@ -52,10 +53,11 @@ pub struct SqliteWrites {
 
 impl WriteStore for SqliteWrites {
     fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError> {
-        let committed = match self.try_commit(writes, now, |group, write| group.apply(write)) {
+        let committed = match self.try_commit(writes, now, |group, writes| group.apply_all(writes))
+        {
             // One write hit a constraint. Again, each behind a savepoint, so that it fails alone.
             Err(transaction::Failure::Write(_)) => {
-                self.try_commit(writes, now, |group, write| group.apply_alone(write))
+                self.try_commit(writes, now, |group, writes| group.apply_each_alone(writes))
             }
             result => result,
         };
@@ -84,20 +86,13 @@ impl SqliteWrites {
         &mut self,
         writes: &[Write],
         now: Timestamp,
-        apply: fn(&mut Group<'_>, &Write) -> group::Applied,
+        apply: fn(&mut Group<'_>, &[Write]) -> Result<Vec<group::Taken>, transaction::Failure>,
     ) -> Result<Committed, transaction::Failure> {
         let known_queues = self.queue_ids.len();
         let Self { connection, queue_rules, queue_ids, token_floor, .. } = self;
         let result = transaction::immediate(connection, |connection| {
             let mut group = Group::new(connection, queue_rules, queue_ids, *token_floor, now);
-            let mut answers = Vec::with_capacity(writes.len());
-            for write in writes {
-                answers.push(match apply(&mut group, write) {
-                    Ok(answer) => Ok(answer),
-                    Err(group::Stop::Refused(refusal)) => Err(refusal),
-                    Err(group::Stop::Failed(error)) => return Err(error),
-                });
-            }
+            let answers = apply(&mut group, writes)?;
             group.close(answers)
         });
         if result.is_err() && self.queue_ids.len() > known_queues {

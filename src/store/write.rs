@@ -65,6 +65,19 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// A submission that depends on nothing but room for its queues: it has no key and no batch.
+    pub fn plain_submit(&self) -> Option<&Submit> {
+        match self {
+            Self::Submit(submit) => {
+                let Submit { jobs, key, batch } = submit;
+                (!jobs.is_empty() && key.is_none() && batch.is_none()).then_some(submit)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Jobs to add, all or none.
 #[derive(Debug, Clone)]
 pub struct Submit {
@@ -112,6 +125,28 @@ pub struct Finish {
     pub outcome: Outcome,
     /// Who tells it.
     pub holder: Holder,
+    /// Where the job stands, as a worker of this process knows from its lease: saves a look.
+    pub place: Option<Place>,
+}
+
+/// Where a job stands for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The job.
+    pub job: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Its lane.
+    pub lane: Lane,
+    /// Its batch, if it is in one.
+    pub batch: Option<BatchId>,
+}
+
+impl Place {
+    /// Where a leased job stands.
+    pub fn of(job: &LeasedJob) -> Self {
+        Self { job: job.lease.job, queue: job.queue.clone(), lane: job.lane, batch: job.batch }
+    }
 }
 
 /// Who holds a lease. Neither sort ends what the other holds: the tokens of two jobs may be equal,

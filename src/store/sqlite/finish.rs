@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, Place, PlaceRow, Stop};
+use super::group::{Applied, Group, PlaceRow, Stop};
 use super::statement::statement;
 use crate::job::lease::Lease;
 use crate::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
@@ -10,11 +10,11 @@ use crate::job::retry::Backoff;
 use crate::job::{JobError, Span, State};
 use crate::store::schema::{failures, jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, Finish, Finished, Holder, Refusal, lane_of};
+use crate::store::{Answer, Finish, Finished, Holder, Place, Refusal, lane_of};
 
 statement! {
-    /// Whether a lease holds, and where its job stands. A look-up and a plain UPDATE cost less
-    /// than an UPDATE with RETURNING, for which SQLite makes a table in memory each time.
+    /// Whether a lease holds, and where its job stands, for who does not know. A look-up and a plain
+    /// UPDATE cost less than an UPDATE with RETURNING, for which SQLite makes a table in memory.
     HeldPlace -> (Integer, Integer, Integer, Nullable<Integer>) =
     "SELECT id, queue_id, lane, batch_id FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
@@ -115,18 +115,28 @@ impl Group<'_> {
 
     fn complete(&mut self, finish: &Finish, result: &JobResult) -> Result<Option<State>, Stop> {
         let (job, token) = (finish.lease.job.0, finish.lease.token.0);
-        let row: Option<PlaceRow> =
-            HeldPlace { job, token }.get_result(self.connection).optional()?;
-        let Some(row) = row else { return Ok(None) };
-        let place = self.place(row)?;
-        if !finish.holder.holds(place.lane) {
+        let place = match &finish.place {
+            Some(known) => known.clone(),
+            None => match self.held_place(finish.lease)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        let complete = CompleteJob { now: self.now.millis(), job, token };
+        if !finish.holder.holds(place.lane) || complete.execute(self.connection)? == 0 {
             return Ok(None);
         }
-        CompleteJob { now: self.now.millis(), job, token }.execute(self.connection)?;
         let truncated = result.truncated.into();
         InsertResult { job, truncated, result: result.json.as_str() }.execute(self.connection)?;
         self.moved(place, Some(State::Running), Some(State::Completed));
         Ok(Some(State::Completed))
+    }
+
+    /// Where a job stands that runs under this lease.
+    fn held_place(&mut self, lease: Lease) -> Result<Option<Place>, Stop> {
+        let look = HeldPlace { job: lease.job.0, token: lease.token.0 };
+        let row: Option<PlaceRow> = look.get_result(self.connection).optional()?;
+        Ok(row.map(|row| self.place(row)).transpose()?)
     }
 
     /// Applies the rules to a running job; none where the lease no longer holds, or is not the

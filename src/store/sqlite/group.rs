@@ -12,7 +12,7 @@ use super::transaction::Failure;
 use crate::job::queue::{QueueName, QueueRules, QueueSettings};
 use crate::job::{BatchId, JobId, Lane, State, Timestamp};
 use crate::store::sql_types::{Integer, Text};
-use crate::store::{Answer, Change, Committed, Refusal, StoreError, Write, lane_of};
+use crate::store::{Answer, Change, Committed, Place, Refusal, StoreError, Submit, Write, lane_of};
 
 statement! {
     KindOf -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
@@ -38,6 +38,12 @@ impl From<Error> for Stop {
     }
 }
 
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
@@ -46,6 +52,18 @@ impl From<StoreError> for Stop {
 
 /// What applying one write gives.
 pub(super) type Applied = Result<Answer, Stop>;
+
+/// How a write was taken by the rules.
+pub(super) type Taken = Result<Answer, Refusal>;
+
+/// Parts a write that the rules refuse from one that the database fails.
+pub(super) fn taken<T>(applied: Result<T, Stop>) -> Result<Result<T, Refusal>, Failure> {
+    match applied {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(Stop::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
 
 /// The open transaction.
 pub(super) struct Group<'a> {
@@ -63,15 +81,6 @@ pub(super) struct Group<'a> {
     pub(super) has_expired_some: bool,
     changes: Vec<Change>,
     configured: Vec<(QueueName, QueueSettings)>,
-}
-
-/// Where a job stands among queues, lanes and batches: what a [`Change`] tells of it.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) job: JobId,
-    pub(super) queue: QueueName,
-    pub(super) lane: Lane,
-    pub(super) batch: Option<BatchId>,
 }
 
 /// The columns that make a [`Place`].
@@ -99,6 +108,28 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Applies writes in their order; plain submissions that follow each other together.
+    pub(super) fn apply_all(&mut self, writes: &[Write]) -> Result<Vec<Taken>, Failure> {
+        let mut answers = Vec::with_capacity(writes.len());
+        let mut rest = writes;
+        while let [first, others @ ..] = rest {
+            let plain: Vec<&Submit> = rest.iter().map_while(Write::plain_submit).collect();
+            if plain.is_empty() {
+                answers.push(taken(self.apply(first))?);
+                rest = others;
+            } else {
+                answers.extend(self.submit_together(&plain)?);
+                rest = &rest[plain.len()..];
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Applies writes in their order, each behind a savepoint.
+    pub(super) fn apply_each_alone(&mut self, writes: &[Write]) -> Result<Vec<Taken>, Failure> {
+        writes.iter().map(|write| taken(self.apply_alone(write))).collect()
+    }
+
     /// Applies one write. Where the database fails it, the transaction is to be given up.
     pub(super) fn apply(&mut self, write: &Write) -> Applied {
         match write {
@@ -121,15 +152,9 @@ impl<'a> Group<'a> {
     }
 
     fn each(&mut self, writes: &[Write], apply: fn(&mut Self, &Write) -> Applied) -> Applied {
-        let mut answers = Vec::with_capacity(writes.len());
-        for write in writes {
-            answers.push(match apply(self, write) {
-                Ok(answer) => Ok(answer),
-                Err(Stop::Refused(refusal)) => Err(refusal),
-                Err(failed) => return Err(failed),
-            });
-        }
-        Ok(Answer::Each(answers))
+        let taken: Result<_, Failure> =
+            writes.iter().map(|write| taken(apply(self, write))).collect();
+        Ok(Answer::Each(taken?))
     }
 
     /// Applies one write behind a savepoint: what it did is undone where a constraint refuses it.

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, Place};
+use super::group::{Applied, Group};
 use super::statement::statement;
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::roster::Order;
 use crate::job::{BatchId, JobId, Json, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, LeaseRequest, Leased, MOVE_AT_ONCE};
+use crate::store::{Answer, LeaseRequest, Leased, MOVE_AT_ONCE, Place};
 
 statement! {
     /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
@@ -75,10 +75,7 @@ impl Group<'_> {
         for (row, lease_expires_at) in rows {
             let (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload) = row;
             let batch = batch.map(BatchId);
-            let place =
-                Place { job: JobId(id), queue: order.queue.clone(), lane: order.lane, batch };
-            self.moved(place, Some(State::Queued), Some(State::Running));
-            leased.push(LeasedJob {
+            let job = LeasedJob {
                 lease: Lease { job: JobId(id), token: LeaseToken(token) },
                 lease_expires_at: Timestamp::from_millis(lease_expires_at),
                 started_at: self.now,
@@ -90,7 +87,9 @@ impl Group<'_> {
                 timeout: Span::from_millis(timeout_ms),
                 batch,
                 payload: Json::trusted(payload),
-            });
+            };
+            self.moved(Place::of(&job), Some(State::Queued), Some(State::Running));
+            leased.push(job);
         }
         leased
     }

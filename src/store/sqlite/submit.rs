@@ -4,40 +4,13 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, Place, Stop};
+use super::group::{Applied, Group, Stop, Taken, taken};
 use super::statement::statement;
-use crate::job::{BatchId, JobId, NewJob, State};
+use super::transaction::Failure;
+use crate::job::{BatchId, JobId, NewJob};
 use crate::store::schema::{jobs, submissions};
-use crate::store::sql_types::{Binary, Float, Integer, Nullable, Text};
+use crate::store::sql_types::{Binary, Integer, Nullable, Text};
 use crate::store::{Answer, IdempotencyKey, Refusal, Submit, Submitted};
-
-statement! {
-    /// Without RETURNING, for which SQLite makes a table in memory each time.
-    InsertJob<'a> =
-    "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
-         expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,
-         backoff_max_ms, backoff_jitter, batch_id, tags, kind, payload)
-     VALUES (" [state: Integer as i64] ", " [lane: Integer as i64]
-    ", " [queue_id: Integer as i64] ", " [priority: Integer as i64]
-    ", " [max_attempts: Integer as i64] ", " [created_at: Integer as i64]
-    ", " [run_at: Integer as i64] ", " [expires_at: Nullable<Integer> as Option<i64>]
-    ", " [at_most_once: Integer as i64] ", " [timeout_ms: Integer as i64]
-    ", " [backoff_initial_ms: Integer as i64] ", " [backoff_factor: Float as f64]
-    ", " [backoff_max_ms: Integer as i64] ", " [backoff_jitter: Float as f64]
-    ", " [batch_id: Nullable<Integer> as Option<i64>]
-    ", " [tags: Nullable<Text> as Option<&'a str>]
-    ", " [kind: Text as &'a str] ", " [payload: Text as &'a str] ")"
-}
-
-statement! {
-    LastInsertId -> Integer = "SELECT last_insert_rowid()"
-}
-
-statement! {
-    InsertTag<'a> =
-    "INSERT INTO job_tags (tag, job_id)
-     VALUES (" [tag: Text as &'a str] ", " [job_id: Integer as i64] ")"
-}
 
 statement! {
     /// A key whose jobs are gone may be used anew.
@@ -66,11 +39,7 @@ impl Group<'_> {
             None => None,
         };
         let batch_id = batch.as_ref().map(|batch| batch.id);
-        let mut first = None;
-        for job in submit.jobs.iter() {
-            let id = self.insert_job(job, batch_id)?;
-            first = first.or(Some(id));
-        }
+        let first = self.insert_jobs(submit.jobs.iter(), batch_id)?;
         let first = first.ok_or(Refusal::Rejected("a submission without jobs".into()))?;
         if let Some(key) = &submit.key {
             self.insert_key(key, first, submit.jobs.len(), batch_id)?;
@@ -78,6 +47,40 @@ impl Group<'_> {
         let count = submit.jobs.len();
         let at = self.now;
         Ok(Answer::Submitted(Submitted { first, count, batch, at, is_repeat: false }))
+    }
+
+    /// Submissions without keys and batches: their jobs go into the table together. One answer each.
+    pub(super) fn submit_together(&mut self, submits: &[&Submit]) -> Result<Vec<Taken>, Failure> {
+        let mut refusals: Vec<Option<Refusal>> = Vec::with_capacity(submits.len());
+        for submit in submits {
+            refusals.push(taken(self.make_queues(&submit.jobs))?.err());
+        }
+        let accepted = submits.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
+        let jobs = accepted.flat_map(|(submit, _)| submit.jobs.iter());
+        let first = match taken(self.insert_jobs(jobs, None))? {
+            Ok(first) => first,
+            Err(refusal) => return Ok(vec![Err(refusal); submits.len()]),
+        };
+        let mut next = first.map_or(0, |first| first.0);
+        let answer = |(submit, refusal): (&&Submit, Option<Refusal>)| {
+            if let Some(refusal) = refusal {
+                return Err(refusal);
+            }
+            let (first, count) = (JobId(next), submit.jobs.len());
+            next += count as i64;
+            let at = self.now;
+            Ok(Answer::Submitted(Submitted { first, count, batch: None, at, is_repeat: false }))
+        };
+        Ok(submits.iter().zip(refusals).map(answer).collect())
+    }
+
+    /// Makes those queues of jobs that are new, all or none.
+    fn make_queues(&mut self, jobs: &[NewJob]) -> Result<(), Stop> {
+        self.check_room_for_queues(jobs)?;
+        for job in jobs {
+            self.queue_id(&job.queue)?;
+        }
+        Ok(())
     }
 
     fn check_room_for_queues(&self, jobs: &[NewJob]) -> Result<(), Refusal> {
@@ -88,43 +91,6 @@ impl Group<'_> {
             return Err(Refusal::TooManyQueues(most));
         }
         Ok(())
-    }
-
-    fn insert_job(&mut self, job: &NewJob, batch: Option<BatchId>) -> Result<JobId, Stop> {
-        let queue_id = self.queue_id(&job.queue)?;
-        let tags = tags_text(&job.tags);
-        let state = job.state();
-        InsertJob {
-            state: state.code(),
-            lane: job.lane.code(),
-            queue_id,
-            priority: job.priority.into(),
-            max_attempts: job.max_attempts.into(),
-            created_at: self.now.millis(),
-            run_at: job.due_at(self.now).millis(),
-            expires_at: job.expires_at.map(|at| at.millis()),
-            at_most_once: job.at_most_once.into(),
-            timeout_ms: job.timeout.millis(),
-            backoff_initial_ms: job.backoff.initial.millis(),
-            backoff_factor: job.backoff.factor,
-            backoff_max_ms: job.backoff.max.millis(),
-            backoff_jitter: job.backoff.jitter,
-            batch_id: batch.map(|batch| batch.0),
-            tags: tags.as_deref(),
-            kind: &job.kind,
-            payload: job.payload.as_str(),
-        }
-        .execute(self.connection)?;
-        let id: i64 = LastInsertId {}.get_result(self.connection)?;
-        for tag in &job.tags {
-            InsertTag { tag, job_id: id }.execute(self.connection)?;
-        }
-        let place = Place { job: JobId(id), queue: job.queue.clone(), lane: job.lane, batch };
-        match state {
-            State::Scheduled => self.moved_until(place, None, state, job.run_at),
-            _ => self.moved(place, None, Some(state)),
-        }
-        Ok(JobId(id))
     }
 
     /// The submission that used this key before, if any of its jobs is still there.
@@ -184,9 +150,4 @@ impl Group<'_> {
         .execute(self.connection)?;
         Ok(())
     }
-}
-
-/// Tags as their column holds them: a JSON array, or nothing where there are none.
-fn tags_text(tags: &[String]) -> Option<String> {
-    if tags.is_empty() { None } else { serde_json::to_string(tags).ok() }
 }

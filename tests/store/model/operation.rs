@@ -8,7 +8,8 @@ use longshore::job::queue::QueueChange;
 use longshore::job::roster::Order;
 use longshore::job::{BatchId, JobError, JobId, Json, Lane, NewJob, Progress, QueueName, Span};
 use longshore::store::{
-    Finish, Holder, IdempotencyKey, LeaseRequest, NewBatch, Renew, RescueScope, Submit, Write,
+    Finish, Holder, IdempotencyKey, LeaseRequest, NewBatch, Place, Renew, RescueScope, Submit,
+    Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -308,9 +309,17 @@ fn lease_of_queue(
 /// A finish by whoever holds such a job, or by one who takes it for his own.
 fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_mistaken: bool) -> Write {
     let lease = lease_of(model, lease);
-    let is_remote = model.job(lease.job).is_some_and(|job| job.lane == Lane::Remote);
+    let job = model.job(lease.job);
+    let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
     let holder = if is_remote == is_mistaken { Holder::Local } else { Holder::Remote };
-    Write::Finish(Finish { lease, outcome: outcome.clone(), holder })
+    // Workers of this process know where their jobs stand.
+    let place = job.filter(|_| holder == Holder::Local).map(|job| Place {
+        job: job.id,
+        queue: job.queue.clone(),
+        lane: job.lane,
+        batch: job.batch,
+    });
+    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, place })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {

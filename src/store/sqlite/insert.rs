@@ -1,0 +1,206 @@
+//! Putting jobs into the table, several rows by one statement.
+//!
+//! A statement costs as much as a row: cursors on the table and its indexes are opened, and the
+//! largest id so far is looked up and written back.
+
+use std::marker::PhantomData;
+
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sqlite::{Sqlite, SqliteConnection};
+
+use super::group::{Group, Stop};
+use super::statement::statement;
+use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
+use crate::store::Place;
+use crate::store::sql_types::{Float, Integer, Nullable, Text};
+
+/// Without RETURNING, for which SQLite makes a table in memory each time.
+const INSERT: &str =
+    "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
+         expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,
+         backoff_max_ms, backoff_jitter, batch_id, tags, kind, payload)
+     VALUES ";
+
+/// How many rows the statements take that are kept prepared; the last of them takes one.
+const MANY: usize = 16;
+const SOME: usize = 4;
+
+/// A row to be.
+struct Row<'a> {
+    state: i64,
+    lane: i64,
+    queue_id: i64,
+    priority: i64,
+    max_attempts: i64,
+    created_at: i64,
+    run_at: i64,
+    expires_at: Option<i64>,
+    at_most_once: i64,
+    timeout_ms: i64,
+    backoff_initial_ms: i64,
+    backoff_factor: f64,
+    backoff_max_ms: i64,
+    backoff_jitter: f64,
+    batch_id: Option<i64>,
+    tags: Option<String>,
+    kind: &'a str,
+    payload: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn of(job: &'a NewJob, queue_id: i64, batch: Option<BatchId>, now: Timestamp) -> Self {
+        Self {
+            state: job.state().code(),
+            lane: job.lane.code(),
+            queue_id,
+            priority: job.priority.into(),
+            max_attempts: job.max_attempts.into(),
+            created_at: now.millis(),
+            run_at: job.due_at(now).millis(),
+            expires_at: job.expires_at.map(|at| at.millis()),
+            at_most_once: job.at_most_once.into(),
+            timeout_ms: job.timeout.millis(),
+            backoff_initial_ms: job.backoff.initial.millis(),
+            backoff_factor: job.backoff.factor,
+            backoff_max_ms: job.backoff.max.millis(),
+            backoff_jitter: job.backoff.jitter,
+            batch_id: batch.map(|batch| batch.0),
+            tags: tags_text(&job.tags),
+            kind: &job.kind,
+            payload: job.payload.as_str(),
+        }
+    }
+
+    /// The values in the order of the columns.
+    fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let numbers = [
+            &self.state,
+            &self.lane,
+            &self.queue_id,
+            &self.priority,
+            &self.max_attempts,
+            &self.created_at,
+            &self.run_at,
+        ];
+        out.push_sql("(");
+        for number in numbers {
+            out.push_bind_param::<Integer, _>(number)?;
+            out.push_sql(", ");
+        }
+        out.push_bind_param::<Nullable<Integer>, _>(&self.expires_at)?;
+        for number in [&self.at_most_once, &self.timeout_ms, &self.backoff_initial_ms] {
+            out.push_sql(", ");
+            out.push_bind_param::<Integer, _>(number)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Float, _>(&self.backoff_factor)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Integer, _>(&self.backoff_max_ms)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Float, _>(&self.backoff_jitter)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Integer>, _>(&self.batch_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.tags)?;
+        for text in [&self.kind, &self.payload] {
+            out.push_sql(", ");
+            out.push_bind_param::<Text, _>(text)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Inserts `N` rows.
+struct InsertJobs<'a, const N: usize>(&'a [Row<'a>]);
+
+/// Stands for the statement of so many rows, whatever is bound to it.
+struct Id<const N: usize>(PhantomData<()>);
+
+impl<const N: usize> QueryId for InsertJobs<'_, N> {
+    type QueryId = Id<N>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<const N: usize> QueryFragment<Sqlite> for InsertJobs<'_, N> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(INSERT);
+        for (place, row) in self.0.iter().enumerate() {
+            if place > 0 {
+                out.push_sql(", ");
+            }
+            row.bind(&mut out)?;
+        }
+        Ok(())
+    }
+}
+
+impl<const N: usize> RunQueryDsl<SqliteConnection> for InsertJobs<'_, N> {}
+
+statement! {
+    LastInsertId -> Integer = "SELECT last_insert_rowid()"
+}
+
+statement! {
+    InsertTag<'a> =
+    "INSERT INTO job_tags (tag, job_id)
+     VALUES (" [tag: Text as &'a str] ", " [job_id: Integer as i64] ")"
+}
+
+impl Group<'_> {
+    /// Puts jobs into the table, in their order. The first one's id, if there is one; the others
+    /// follow it one by one, since nobody else writes meanwhile.
+    pub(super) fn insert_jobs<'j>(
+        &mut self,
+        jobs: impl Iterator<Item = &'j NewJob> + Clone,
+        batch: Option<BatchId>,
+    ) -> Result<Option<JobId>, Stop> {
+        let mut rows = Vec::new();
+        for job in jobs.clone() {
+            rows.push(Row::of(job, self.queue_id(&job.queue)?, batch, self.now));
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        self.insert_rows(&rows)?;
+        let last: i64 = LastInsertId {}.get_result(self.connection)?;
+        let first = last - rows.len() as i64 + 1;
+        for (id, job) in (first..).zip(jobs) {
+            self.note_new(JobId(id), job, batch)?;
+        }
+        Ok(Some(JobId(first)))
+    }
+
+    fn insert_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Stop> {
+        let (many, rest) = rows.as_chunks::<MANY>();
+        for rows in many {
+            InsertJobs::<MANY>(rows).execute(self.connection)?;
+        }
+        let (some, rest) = rest.as_chunks::<SOME>();
+        for rows in some {
+            InsertJobs::<SOME>(rows).execute(self.connection)?;
+        }
+        for row in rest {
+            InsertJobs::<1>(std::slice::from_ref(row)).execute(self.connection)?;
+        }
+        Ok(())
+    }
+
+    fn note_new(&mut self, id: JobId, job: &NewJob, batch: Option<BatchId>) -> Result<(), Stop> {
+        for tag in &job.tags {
+            InsertTag { tag, job_id: id.0 }.execute(self.connection)?;
+        }
+        let place = Place { job: id, queue: job.queue.clone(), lane: job.lane, batch };
+        match job.state() {
+            state @ State::Scheduled => self.moved_until(place, None, state, job.run_at),
+            state => self.moved(place, None, Some(state)),
+        }
+        Ok(())
+    }
+}
+
+/// Tags as their column holds them: a JSON array, or nothing where there are none.
+fn tags_text(tags: &[String]) -> Option<String> {
+    if tags.is_empty() { None } else { serde_json::to_string(tags).ok() }
+}
