@@ -12,7 +12,7 @@ use crate::server::{self, Running};
 
 const QUEUE: &str = "chat";
 
-/// 2,000 calls of a second each, 500 at once: four seconds, if nothing else took time.
+/// T8: 2,000 calls of a second each, 500 at once: four seconds, if nothing else took time.
 pub fn run() -> Vec<Figure> {
     server::in_system(async {
         let (model, running) = start(Duration::from_secs(1), 500).await;
@@ -22,11 +22,11 @@ pub fn run() -> Vec<Figure> {
         let stats = model.stats();
         running.server.stop();
         model.stop().await;
-        eprintln!("chat: the model saw a peak of {} at once", stats.peak_running);
+        eprintln!("T8: the model saw a peak of {} at once", stats.peak_running);
         assert!(stats.peak_running <= 500, "more ran than may");
-        let goal = Some(Goal::AtMost(1.15));
-        let what = "2,000 chat jobs of 1 s, 500 at once, first submission to last completion";
-        vec![Figure::new("chat", what, (took, "s"), (4.0, "the ideal"), goal)]
+        let goal = Some(Goal::AtMost(1.05));
+        let what = "2,000 chat jobs of 1 s, 500 at once, submitted to completed";
+        vec![Figure::new("T8", what, (took, "s"), (4.0, "the ideal"), goal)]
     })
 }
 

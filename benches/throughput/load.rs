@@ -1,10 +1,20 @@
 //! A load generator: keep-alive connections that send one request after another.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::future::{join, join_all};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+/// A job as it is submitted singly.
+pub const BODY: &str = r#"{"kind":"echo","queue":"bench","payload":{"user":42,"text":"hello"}}"#;
+
+/// How often a paced load looks at what is due.
+const TICK: Duration = Duration::from_millis(5);
 
 /// A connection of HTTP/1.1 that is kept.
 pub struct Connection {
@@ -20,7 +30,7 @@ impl Connection {
     }
 
     /// Sends a request and gives the status and body of its answer.
-    pub async fn call(&mut self, request: &[u8]) -> (u16, Vec<u8>) {
+    pub async fn call(&mut self, request: &[u8]) -> (u16, &[u8]) {
         self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
         let (status, body_at, length) = loop {
@@ -29,10 +39,19 @@ impl Connection {
                 break head;
             }
         };
-        while self.buffer.len() < body_at + length {
+        let end = body_at + length;
+        self.buffer.reserve(end.saturating_sub(self.buffer.len()));
+        while self.buffer.len() < end {
             self.read_some().await;
         }
-        (status, self.buffer[body_at..body_at + length].to_vec())
+        (status, &self.buffer[body_at..end])
+    }
+
+    /// The same, where only one status will do.
+    pub async fn expect(&mut self, status: u16, request: &[u8]) -> &[u8] {
+        let (got, body) = self.call(request).await;
+        assert_eq!(got, status, "{}", String::from_utf8_lossy(body));
+        body
     }
 
     async fn read_some(&mut self) {
@@ -50,48 +69,120 @@ fn parse_head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     Some((status, end + 4, length.map_or(0, |length| length.parse().expect("a number"))))
 }
 
-/// A request with a JSON body.
-pub fn post(path: &str, content_type: &str, body: &str) -> Vec<u8> {
+/// A request with a body.
+pub fn post(path: &str, content_type: &str, body: &str) -> Bytes {
+    with_body("POST", path, content_type, body)
+}
+
+/// A request that changes something.
+pub fn patch(path: &str, body: &str) -> Bytes {
+    with_body("PATCH", path, "application/json", body)
+}
+
+fn with_body(method: &str, path: &str, content_type: &str, body: &str) -> Bytes {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     )
-    .into_bytes()
+    .into()
 }
 
 /// A request without a body.
-pub fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
+pub fn get(path: &str) -> Bytes {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into()
 }
 
-/// Sends `request` over `connections` for `span`, on a thread of its own; calls a second.
-pub fn calls_per_second(
-    addr: SocketAddr,
-    connections: usize,
-    request: &[u8],
-    status: u16,
-    span: Duration,
-) -> f64 {
-    let request = request.to_vec();
-    let thread = std::thread::spawn(move || {
-        actix_rt::Runtime::new().expect("a runtime").block_on(async move {
-            let began = Instant::now();
-            let all = (0..connections).map(|_| repeat(addr, &request, status, began + span));
-            let calls: u64 = futures_util::future::join_all(all).await.into_iter().sum();
-            calls as f64 / began.elapsed().as_secs_f64()
-        })
-    });
-    thread.join().expect("the load generator ends")
+/// Calls that were made, and how long they took.
+pub struct Calls {
+    pub count: u64,
+    pub secs: f64,
 }
 
-async fn repeat(addr: SocketAddr, request: &[u8], status: u16, until: Instant) -> u64 {
-    let mut connection = Connection::open(addr).await;
-    let mut calls = 0;
-    while Instant::now() < until {
-        let (got, body) = connection.call(request).await;
-        assert_eq!(got, status, "{}", String::from_utf8_lossy(&body));
-        calls += 1;
+impl Calls {
+    pub fn per_second(&self) -> f64 {
+        self.count as f64 / self.secs
     }
-    calls
+}
+
+/// When a load ends.
+#[derive(Clone, Copy)]
+pub enum Until {
+    /// After this time.
+    Over(Duration),
+    /// After so many calls.
+    Made(u64),
+}
+
+/// Where a load goes, and the status that each of its calls is to get.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub addr: SocketAddr,
+    pub connections: usize,
+    pub status: u16,
+}
+
+impl Target {
+    /// Calls over all connections, on a thread of its own; `request` makes each from its number.
+    pub fn call(self, until: Until, request: impl Fn(u64) -> Bytes + Send + 'static) -> Calls {
+        generate(move || async move {
+            let began = Instant::now();
+            let made = Cell::new(0);
+            let goes_on = || match until {
+                Until::Over(span) => began.elapsed() < span,
+                Until::Made(most) => made.get() < most,
+            };
+            let repeat = async || {
+                let mut connection = Connection::open(self.addr).await;
+                while goes_on() {
+                    let number = made.replace(made.get() + 1);
+                    connection.expect(self.status, &request(number)).await;
+                }
+            };
+            join_all((0..self.connections).map(|_| repeat())).await;
+            Calls { count: made.get(), secs: began.elapsed().as_secs_f64() }
+        })
+    }
+
+    /// Calls at a pace, as long as the connections keep up with it.
+    pub fn call_paced(self, span: Duration, per_second: f64, request: Bytes) -> Calls {
+        generate(move || async move {
+            let began = Instant::now();
+            let made = Cell::new(0);
+            let due = Semaphore::new(0);
+            let repeat = async || {
+                let mut connection = Connection::open(self.addr).await;
+                while let Ok(permit) = due.acquire().await {
+                    permit.forget();
+                    connection.expect(self.status, &request).await;
+                    made.set(made.get() + 1);
+                }
+            };
+            let all = join_all((0..self.connections).map(|_| repeat()));
+            join(all, release(&due, began, span, per_second)).await;
+            Calls { count: made.get(), secs: began.elapsed().as_secs_f64() }
+        })
+    }
+}
+
+/// Lets go at each tick what is due by then, and ends all when the time is over.
+async fn release(due: &Semaphore, began: Instant, span: Duration, per_second: f64) {
+    let mut ticks = tokio::time::interval(TICK);
+    let mut released = 0;
+    while began.elapsed() < span {
+        ticks.tick().await;
+        let by_now = (began.elapsed().as_secs_f64() * per_second) as usize;
+        due.add_permits(by_now - released);
+        released = by_now;
+    }
+    due.close();
+}
+
+/// Runs a load on a thread of its own and waits for its end.
+pub fn generate<F: Future>(load: impl FnOnce() -> F + Send + 'static) -> F::Output
+where
+    F::Output: Send + 'static,
+{
+    let run = move || actix_rt::Runtime::new().expect("a runtime").block_on(load());
+    std::thread::spawn(run).join().expect("the load generator ends")
 }

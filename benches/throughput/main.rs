@@ -1,8 +1,9 @@
 //! How fast Longshore is, each figure as a ratio to a reference measured in the same run.
 //!
-//! `cargo bench --bench throughput` runs all; `-- --only submit,drain` picks. Everything is durable
+//! `cargo bench --bench throughput` runs all; `-- --only T1,T3` picks. Everything is durable
 //! (`synchronous=FULL`) and on real files in the directory given by `TMPDIR`; the load generator
-//! runs in the same process and shares its cores.
+//! runs in the same process and shares its cores. A JSON line for each figure as it comes, then a
+//! table of all.
 
 #![allow(
     clippy::expect_used,
@@ -13,12 +14,20 @@
     reason = "a program that measures: it prints, and a measure that cannot be taken ends it"
 )]
 
+mod backlog;
+mod bare;
+mod bulk;
 mod chat;
+mod crowd;
 mod disk;
 mod drain;
 mod latency;
 mod load;
+mod machine;
+mod memory;
 mod neighbours;
+mod reads;
+mod remote;
 mod report;
 mod server;
 mod submit;
@@ -27,12 +36,18 @@ use report::Figure;
 
 type Measure = fn() -> Vec<Figure>;
 
-const MEASURES: [(&str, Measure); 7] = [
-    ("submit", submit::run),
-    ("drain", drain::run),
-    ("latency", latency::run),
+const MEASURES: [(&str, Measure); 13] = [
+    ("T1", submit::run),
+    ("T2", bulk::run),
+    ("T3", drain::run),
+    ("T4", submit::to_completed),
+    ("T5", latency::run),
+    ("T6", crowd::run),
+    ("T7", memory::run),
+    ("T8", chat::run),
+    ("T9", remote::run),
+    ("T10", reads::run),
     ("slots", chat::slots),
-    ("chat", chat::run),
     ("neighbours", neighbours::run),
     ("status", neighbours::status),
 ];
@@ -44,6 +59,7 @@ fn main() {
         Some(only) => only.split(',').any(|wanted| wanted == name),
         None => true,
     };
+    machine::print_facts();
     let mut figures = Vec::new();
     for (name, measure) in MEASURES {
         if is_wanted(name) {

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use longshore::config::Config;
-use longshore::job::Submission;
 use longshore::job::queue::QueueChange;
+use longshore::job::{Lane, Submission};
 
 use crate::load::{Connection, get, post};
 use crate::report::{Figure, Goal, quantile};
-use crate::{chat, drain, server};
+use crate::{backlog, chat, server};
 
 const BACKLOG: usize = 200_000;
 
@@ -24,7 +24,7 @@ pub fn run() -> Vec<Figure> {
 async fn first_of_another_queue() -> f64 {
     let directory = server::directory();
     let config = Config { database: directory.path().join("bench.db"), ..Config::default() };
-    drain::fill(&config, "backlog", BACKLOG);
+    backlog::fill(&config, "backlog", Lane::Async, BACKLOG);
     let running = server::start_in(directory, config);
     let resume = QueueChange { paused: Some(false), ..QueueChange::default() };
     let backlog = "backlog".parse().expect("a name");

@@ -1,6 +1,7 @@
 //! A server of the benchmark's own, in this process.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, rt};
 use longshore::config::Config;
 use longshore::executor::{Context, HandlerError};
+use longshore::job::queue::QueueChange;
 use longshore::server::{Handle, Server};
 use tempfile::TempDir;
 
@@ -19,12 +21,24 @@ pub struct Running {
     pub server: Server,
     pub addr: SocketAddr,
     pub stamps: Stamps,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Running {
     pub fn handle(&self) -> Handle {
         self.server.handle()
+    }
+
+    /// Where its database is.
+    pub fn database(&self) -> PathBuf {
+        self.directory.path().join("bench.db")
+    }
+
+    /// Holds a queue's jobs up, or lets them go on.
+    pub async fn set_paused(&self, queue: &str, paused: bool) {
+        let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
+        let queue = queue.parse().expect("a name");
+        self.handle().configure(queue, change).await.expect("it is changed");
     }
 }
 
@@ -62,17 +76,12 @@ pub fn start_in(directory: TempDir, config: Config) -> Running {
     let (front, addr) =
         longshore::http::start(server.handle(), listener, empty_handlers).expect("it serves");
     rt::spawn(front);
-    Running { server, addr, stamps, _directory: directory }
+    Running { server, addr, stamps, directory }
 }
 
 /// What submissions are compared with: the same server, answering without storing.
 fn empty_handlers(config: &mut ServiceConfig) {
-    config.route("/empty", web::post().to(empty)).route("/parse", web::post().to(parse));
-}
-
-/// Reads the body and answers an empty JSON object.
-async fn empty(_: web::Bytes) -> HttpResponse {
-    HttpResponse::Accepted().json(serde_json::json!({}))
+    config.route("/parse", web::post().to(parse));
 }
 
 /// Reads and parses the body as a submission, and answers.
