@@ -11,15 +11,15 @@ use crate::job::{BatchId, Submission};
 use crate::server::Handle;
 
 pub(super) fn all() -> Resource {
-    resource("/batches", "POST").route(web::post().to(submit))
+    resource("/v1/batches", "POST").route(web::post().to(submit))
 }
 
 pub(super) fn one() -> Resource {
-    resource("/batches/{id}", "GET").route(web::get().to(status))
+    resource("/v1/batches/{id}", "GET").route(web::get().to(status))
 }
 
 pub(super) fn cancel() -> Resource {
-    resource("/batches/{id}/cancel", "POST").route(web::post().to(cancel_batch))
+    resource("/v1/batches/{id}/cancel", "POST").route(web::post().to(cancel_batch))
 }
 
 #[derive(Deserialize)]

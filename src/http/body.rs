@@ -3,10 +3,12 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -60,16 +62,35 @@ pub(super) async fn read(
     // One that does not say how long it is may be as long as any.
     let length = told_length(request).map_or(max_bytes, |length| length as usize);
     let permit = if length > LIGHT_BYTES { Some(handle.weigh(length)?) } else { None };
-    let body = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(max_bytes));
-    match body.await {
-        Ok(Ok(Ok(bytes))) => Ok(Body { bytes, _permit: permit }),
-        Ok(Ok(Err(error))) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
-        Ok(Err(_)) => Err(too_large()),
+    match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
+        Ok(Ok(Some(bytes))) => Ok(Body { bytes, _permit: permit }),
+        Ok(Err(error)) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
+        Ok(Ok(None)) => Err(too_large()),
         Err(_) => {
             let detail = format!("the body took longer than {} s", BODY_TIMEOUT.as_secs());
             Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail))
         }
     }
+}
+
+/// All of a body; none where it is larger than it may be. What came in one piece stays in place:
+/// a buffer for each small body costs more than all else that is done with it.
+async fn collect(mut payload: Payload, max_bytes: usize) -> Result<Option<Bytes>, PayloadError> {
+    let Some(first) = payload.next().await.transpose()? else { return Ok(Some(Bytes::new())) };
+    if first.len() > max_bytes {
+        return Ok(None);
+    }
+    let Some(second) = payload.next().await.transpose()? else { return Ok(Some(first)) };
+    let mut whole = BytesMut::from(first);
+    let mut next = Some(second);
+    while let Some(piece) = next {
+        if whole.len() + piece.len() > max_bytes {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&piece);
+        next = payload.next().await.transpose()?;
+    }
+    Ok(Some(whole.freeze()))
 }
 
 /// How long the body is, if the head tells.

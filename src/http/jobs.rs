@@ -16,21 +16,21 @@ use crate::server::{Error, Handle};
 use crate::store::IdempotencyKey;
 
 pub(super) fn all() -> Resource {
-    resource("/jobs", "GET, POST").route(web::get().to(list)).route(web::post().to(submit))
+    resource("/v1/jobs", "GET, POST").route(web::post().to(submit)).route(web::get().to(list))
 }
 
 pub(super) fn one() -> Resource {
-    resource("/jobs/{id}", "GET, DELETE")
+    resource("/v1/jobs/{id}", "GET, DELETE")
         .route(web::get().to(status))
         .route(web::delete().to(delete))
 }
 
 pub(super) fn cancel() -> Resource {
-    resource("/jobs/{id}/cancel", "POST").route(web::post().to(cancel_job))
+    resource("/v1/jobs/{id}/cancel", "POST").route(web::post().to(cancel_job))
 }
 
 pub(super) fn retry() -> Resource {
-    resource("/jobs/{id}/retry", "POST").route(web::post().to(retry_job))
+    resource("/v1/jobs/{id}/retry", "POST").route(web::post().to(retry_job))
 }
 
 #[derive(Serialize)]

@@ -17,15 +17,15 @@ use crate::server::{Acted, Error, Handle};
 use crate::store::Refusal;
 
 pub(super) fn all() -> Resource {
-    resource("/leases", "POST").route(web::post().to(lease))
+    resource("/v1/leases", "POST").route(web::post().to(lease))
 }
 
 pub(super) fn many() -> Resource {
-    resource("/leases/finish", "POST").route(web::post().to(act_on_many))
+    resource("/v1/leases/finish", "POST").route(web::post().to(act_on_many))
 }
 
 pub(super) fn one() -> Resource {
-    resource("/leases/{id}/{verb}", "POST").route(web::post().to(act))
+    resource("/v1/leases/{id}/{verb}", "POST").route(web::post().to(act))
 }
 
 #[derive(Serialize)]

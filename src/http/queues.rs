@@ -14,11 +14,11 @@ use crate::job::queue::{Queue, QueueChange};
 use crate::server::Handle;
 
 pub(super) fn all() -> Resource {
-    resource("/queues", "GET").route(web::get().to(list))
+    resource("/v1/queues", "GET").route(web::get().to(list))
 }
 
 pub(super) fn one() -> Resource {
-    resource("/queues/{name}", "GET, PATCH")
+    resource("/v1/queues/{name}", "GET, PATCH")
         .route(web::get().to(status))
         .route(web::patch().to(change))
 }

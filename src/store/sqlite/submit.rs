@@ -76,6 +76,9 @@ impl Group<'_> {
 
     /// Makes those queues of jobs that are new, all or none.
     fn make_queues(&mut self, jobs: &[NewJob]) -> Result<(), Stop> {
+        if jobs.iter().all(|job| self.queue_ids.id(&job.queue).is_some()) {
+            return Ok(());
+        }
         self.check_room_for_queues(jobs)?;
         for job in jobs {
             self.queue_id(&job.queue)?;
