@@ -20,6 +20,7 @@ pub(crate) mod announcer;
 pub(crate) mod blocking;
 pub(crate) mod callers;
 pub(crate) mod dispatcher;
+pub(crate) mod inbox;
 pub(crate) mod keeper;
 mod late;
 pub(crate) mod message;

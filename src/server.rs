@@ -37,10 +37,10 @@ pub use handle::{Handle, Keyed, MAX_WAIT};
 pub use lease::Acted;
 
 use crate::actor::dispatcher::Dispatcher;
+use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Drain, StopAll, TellWhenIdle};
 use crate::actor::tell;
 use crate::actor::vital::Fatal;
-use crate::actor::writer::Writer;
 use crate::config::Config;
 
 /// How long stopped attempts have to report that they ended.
@@ -52,7 +52,7 @@ const THREADS_GRACE: Duration = Duration::from_secs(3);
 /// A running server: its actors, their threads, the open database.
 pub struct Server {
     handle: Handle,
-    writer: actix::Addr<Writer>,
+    writer: ToWriter,
     dispatcher: actix::Addr<Dispatcher>,
     arbiters: Vec<Arbiter>,
     fatal: Fatal,
@@ -84,7 +84,7 @@ impl Server {
     pub async fn drain(&self) {
         self.handle.begin_drain();
         let (tell_back, drained) = oneshot::channel();
-        tell(&self.writer, Drain(tell_back));
+        self.writer.tell(Drain(tell_back));
         let ended = async {
             // The Writer first: once it has answered, the Dispatcher knows of its last leases.
             let _ = drained.await;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::oneshot;
 
+use crate::actor::inbox::ToWriter;
 use crate::actor::message::{
     Commit, Dispatch, KeepLeases, Reply, Run, Stop, StopAll, TellWhenIdle,
 };
 use crate::actor::vital::Vital;
 use crate::actor::worker::Worker;
-use crate::actor::writer::Writer;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
 use crate::executor::StopReason;
@@ -33,7 +33,7 @@ struct Running {
 
 /// The Dispatcher. The roster orders only as many leases as workers are idle, so each finds one.
 pub(crate) struct Dispatcher {
-    writer: Addr<Writer>,
+    writer: ToWriter,
     idle: [Vec<Addr<Worker>>; Lane::COUNT],
     /// By lease and not by job: an attempt that lost its lease still holds its worker while the next
     /// one runs.
@@ -53,7 +53,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(
-        writer: Addr<Writer>,
+        writer: ToWriter,
         workers: [Vec<Addr<Worker>>; Lane::COUNT],
         lease: Span,
         clock: Clock,
@@ -158,7 +158,7 @@ impl Dispatcher {
     }
 
     fn commit(&self, write: Write, reply: Reply) {
-        if !tell(&self.writer, Commit { write, reply }) {
+        if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }
     }

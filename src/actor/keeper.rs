@@ -7,13 +7,13 @@ use tokio::sync::oneshot;
 
 use crate::actor::announcer::Announcer;
 use crate::actor::dispatcher::Dispatcher;
+use crate::actor::inbox::ToWriter;
 use crate::actor::message::{
     CheckpointLog, Commit, DueAt, FindPrunable, KeepLeases, Reply, Sweep, Written,
 };
 use crate::actor::reader::Reader;
 use crate::actor::tell;
 use crate::actor::vital::Vital;
-use crate::actor::writer::Writer;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
 use crate::store::{Answer, MOVE_AT_ONCE, Moved, Prunable, Write};
@@ -34,7 +34,7 @@ const STAGE_REST: Duration = Duration::from_secs(60);
 
 /// The Keeper.
 pub(crate) struct Keeper {
-    writer: Addr<Writer>,
+    writer: ToWriter,
     reader: Addr<Reader>,
     dispatcher: Addr<Dispatcher>,
     announcer: Addr<Announcer>,
@@ -48,7 +48,7 @@ pub(crate) struct Keeper {
 
 /// Whom the Keeper talks to.
 pub(crate) struct Peers {
-    pub(crate) writer: Addr<Writer>,
+    pub(crate) writer: ToWriter,
     pub(crate) reader: Addr<Reader>,
     pub(crate) dispatcher: Addr<Dispatcher>,
     pub(crate) announcer: Addr<Announcer>,
@@ -74,7 +74,7 @@ impl Keeper {
     fn ask(&self, write: Write) -> impl Future<Output = Option<Written>> + use<> {
         let (tell_back, answer) = oneshot::channel();
         let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
-        tell(&self.writer, Commit { write, reply });
+        self.writer.commit(Commit { write, reply });
         async move { answer.await.ok() }
     }
 

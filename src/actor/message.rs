@@ -34,9 +34,7 @@ pub enum WriteError {
 /// What a write gave.
 pub(crate) type Written = Result<Answer, WriteError>;
 
-/// To the Writer: do this in the next transaction.
-#[derive(Message)]
-#[rtype(result = "()")]
+/// To the Writer, by way of its inbox: do this in the next transaction.
 pub(crate) struct Commit {
     pub(crate) write: Write,
     pub(crate) reply: Reply,
@@ -83,7 +81,7 @@ pub(crate) type Polled = Result<Vec<LeasedJob>, WriteError>;
 #[rtype(result = "()")]
 pub(crate) struct Leave(pub(crate) PollId);
 
-/// The Writer to itself: commit what has come so far.
+/// To the Writer, from its inbox and from itself: commit what has come so far.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Flush;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use futures_util::FutureExt;
 
+use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::blocking::Blocking;
+use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Commit, Reply, Run, Stop};
 use crate::actor::vital::Vital;
-use crate::actor::writer::Writer;
-use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
 use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};
@@ -24,7 +24,7 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// A worker of any local lane. Many share a thread.
 pub(crate) struct Worker {
     registry: Arc<Registry>,
-    writer: Addr<Writer>,
+    writer: ToWriter,
     /// Its thread for blocking handlers, from the first one on. By the handler and not by the lane
     /// of the job, which may have been submitted when the handler was of the other sort.
     blocking: Option<Blocking>,
@@ -37,7 +37,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         registry: Arc<Registry>,
-        writer: Addr<Writer>,
+        writer: ToWriter,
         abandoned: Arc<AtomicUsize>,
         vital: Vital,
     ) -> Self {
@@ -84,7 +84,7 @@ impl Worker {
         let (lease, holder, place) = (job.lease, Holder::Local, Some(Place::of(job)));
         let write = Write::Finish(Finish { lease, outcome, holder, place });
         let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
-        if !tell(&self.writer, Commit { write, reply }) {
+        if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }
     }
@@ -110,7 +110,7 @@ async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobC
 enum Never {}
 
 /// Writes down what the attempt says of its progress, not too often.
-async fn report_progress(lease: Lease, control: &Control, writer: &Addr<Writer>) -> Never {
+async fn report_progress(lease: Lease, control: &Control, writer: &ToWriter) -> Never {
     let mut progress = control.progress();
     // What the attempt told before this began to listen is news as well.
     progress.mark_changed();
@@ -122,7 +122,7 @@ async fn report_progress(lease: Lease, control: &Control, writer: &Addr<Writer>)
         if let Some(latest) = latest {
             let write = Write::Report(lease, latest);
             // Where the Writer is gone the server ends anyway.
-            tell(writer, Commit { write, reply: Reply::Nobody });
+            writer.commit(Commit { write, reply: Reply::Nobody });
         }
         tokio::time::sleep(REPORT_INTERVAL).await;
     }

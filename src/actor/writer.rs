@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actor::callers::Callers;
+use crate::actor::inbox::Inbox;
 use crate::actor::late;
 use crate::actor::message::{
     Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
@@ -27,10 +28,12 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The Writer. What arrives while one transaction runs goes into the next, all of it.
 pub(crate) struct Writer {
+    inbox: Inbox,
     store: Box<dyn WriteStore>,
     roster: Roster,
     clock: Clock,
     lease: Span,
+    /// What was kept for the next transaction; what comes meanwhile collects in the inbox.
     pending: Vec<Commit>,
     callers: Callers,
     is_flush_due: bool,
@@ -47,6 +50,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(
+        inbox: Inbox,
         store: Box<dyn WriteStore>,
         roster: Roster,
         clock: Clock,
@@ -55,6 +59,7 @@ impl Writer {
         vital: Vital,
     ) -> Self {
         Self {
+            inbox,
             store,
             roster,
             clock,
@@ -114,7 +119,8 @@ impl Writer {
     /// All that waits, submissions first: the store inserts together what follows each other. Nobody
     /// has been answered, so none of it comes before another.
     fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
-        let pending = mem::take(&mut self.pending);
+        let mut pending = mem::take(&mut self.pending);
+        pending.append(&mut self.inbox.take());
         let is_submit = |commit: &Commit| matches!(commit.write, Write::Submit(_));
         let (submits, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_submit);
         let all = submits.into_iter().chain(others);
@@ -321,15 +327,9 @@ impl Actor for Writer {
     }
 }
 
-impl Handler<Commit> for Writer {
-    type Result = ();
-
-    fn handle(&mut self, commit: Commit, ctx: &mut Self::Context) {
-        if self.has_failed {
-            return commit.reply.refuse();
-        }
-        self.pending.push(commit);
-        self.flush_soon(ctx);
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.inbox.close();
     }
 }
 
@@ -338,7 +338,9 @@ impl Handler<Flush> for Writer {
 
     fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
         self.is_flush_due = false;
-        if !self.has_failed {
+        if self.has_failed {
+            self.inbox.take().into_iter().for_each(|commit| commit.reply.refuse());
+        } else {
             self.flush(ctx);
         }
     }

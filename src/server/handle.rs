@@ -9,10 +9,9 @@ use actix::{Actor, Addr, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actor::announcer::Announcer;
+use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply};
 use crate::actor::reader::Reader;
-use crate::actor::tell;
-use crate::actor::writer::Writer;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
@@ -31,7 +30,7 @@ const WEIGHT_UNIT: usize = 1024;
 
 /// Where requests go.
 pub(super) struct Door {
-    pub(super) writer: Addr<Writer>,
+    pub(super) writer: ToWriter,
     pub(super) points: Addr<Reader>,
     pub(super) lists: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
@@ -247,7 +246,7 @@ impl Handle {
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    pub(super) fn writer(&self) -> &Addr<Writer> {
+    pub(super) fn writer(&self) -> &ToWriter {
         &self.0.door.writer
     }
 
@@ -282,7 +281,7 @@ impl Handle {
         }
         let (tell_back, answer) = oneshot::channel();
         let reply = Reply::Caller { tell: tell_back, permits };
-        if !tell(&self.0.door.writer, Commit { write, reply }) {
+        if !self.0.door.writer.commit_with_others(Commit { write, reply }).await {
             return Err(Error::Stopped);
         }
         match answer.await {

@@ -8,10 +8,10 @@ use actix_rt::Arbiter;
 
 use crate::actor::announcer::Announcer;
 use crate::actor::dispatcher::Dispatcher;
+use crate::actor::inbox::{Inbox, ToWriter};
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::message::Begin;
 use crate::actor::reader::Reader;
-use crate::actor::tell;
 use crate::actor::vital::{Fatal, Vital};
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
@@ -44,9 +44,12 @@ pub(super) fn join(parts: Parts) -> Server {
 
     let (lease, now, waiters) = (config.lease, clock.clone(), Arc::clone(&waiting));
     let vital = Vital::new("writer", &fatal);
+    let inbox = Inbox::default();
+    let from = inbox.clone();
     let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
-        Writer::new(writes, roster, now, lease, waiters, vital)
+        Writer::new(from, writes, roster, now, lease, waiters, vital)
     });
+    let writer = ToWriter::new(inbox, writer);
     let points = start_reader(&mut threads, points, &clock, &fatal);
     let lists = start_reader(&mut threads, lists, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
@@ -69,7 +72,7 @@ pub(super) fn join(parts: Parts) -> Server {
     let keeper =
         Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, now, retention, vital));
     let begin = Begin { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
-    if !tell(&writer, begin) {
+    if !writer.tell(begin) {
         fatal.raise("the writer died before it began");
     }
 
@@ -107,7 +110,7 @@ fn start_workers(
     threads: &mut Threads,
     config: &Config,
     registry: &Arc<Registry>,
-    writer: &Addr<Writer>,
+    writer: &ToWriter,
     fatal: &Fatal,
 ) -> [Vec<Addr<Worker>>; Lane::COUNT] {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -2,13 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix::Addr;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::actor::callers::release;
+use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Commit, Join, Leave, Polled, Reply};
-use crate::actor::tell;
-use crate::actor::writer::Writer;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
@@ -78,7 +76,7 @@ impl Handle {
         let place = Place { id, jobs, writer, is_over: false, _permit: permit };
         let poll = Poll { id, filter, limit };
         let join = Join { poll, is_patient: !wait.is_zero(), lease, worker, tell: tell_back };
-        if tell(self.writer(), join) { Ok(place) } else { Err(Error::Stopped) }
+        if self.writer().tell(join) { Ok(place) } else { Err(Error::Stopped) }
     }
 
     /// Goes on with a leased job, or ends it, as its worker says.
@@ -171,7 +169,7 @@ fn acted(answer: Answer, result_truncated: bool) -> Result<Acted, Refusal> {
 struct Place {
     id: PollId,
     jobs: oneshot::Receiver<Polled>,
-    writer: Addr<Writer>,
+    writer: ToWriter,
     is_over: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -207,11 +205,11 @@ impl Drop for Place {
         match self.jobs.try_recv() {
             Ok(Ok(jobs)) if !jobs.is_empty() => {
                 let write = release(jobs.iter().map(|job| job.lease));
-                tell(&self.writer, Commit { write, reply: Reply::Nobody });
+                self.writer.commit(Commit { write, reply: Reply::Nobody });
             }
             Ok(_) => {}
             Err(_) => {
-                tell(&self.writer, Leave(self.id));
+                self.writer.tell(Leave(self.id));
             }
         }
     }
