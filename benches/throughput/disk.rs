@@ -2,11 +2,9 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::sync::mpsc;
 use std::time::Instant;
 
 use tempfile::TempDir;
-use tokio::sync::oneshot;
 
 use crate::server;
 
@@ -29,35 +27,28 @@ fn write_and_sync(file: &mut File, page: usize) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
-/// A thread that writes and syncs one page whenever it is asked, as the server's own does with the
-/// log. The file has its full size from the beginning, as the log of a database in use has.
-pub struct Syncs {
-    ask: mpsc::Sender<oneshot::Sender<f64>>,
+/// A file of its full size from the beginning, as the log of a database in use is.
+pub struct Log {
+    file: File,
+    next: usize,
     _directory: TempDir,
 }
 
-impl Syncs {
-    /// For so many times.
-    pub fn start(most: usize) -> Self {
+impl Log {
+    /// Of so many pages.
+    pub fn of(pages: usize) -> Self {
         let directory = server::directory();
         let mut file = File::create(directory.path().join("sync")).expect("a file");
-        for _ in 0..most {
+        for _ in 0..pages {
             file.write_all(&PAGE).expect("it is written");
         }
         file.sync_all().expect("it is synced");
-        let (ask, asked) = mpsc::channel::<oneshot::Sender<f64>>();
-        std::thread::spawn(move || {
-            for (page, tell) in asked.iter().take(most).enumerate() {
-                tell.send(write_and_sync(&mut file, page)).expect("who asked waits");
-            }
-        });
-        Self { ask, _directory: directory }
+        Self { file, next: 0, _directory: directory }
     }
 
-    /// Seconds of the next.
-    pub async fn next(&self) -> f64 {
-        let (tell, told) = oneshot::channel();
-        self.ask.send(tell).expect("the thread runs");
-        told.await.expect("the thread answers")
+    /// Writes the next page and gives the seconds that it took to sync it.
+    pub fn write_and_sync(&mut self) -> f64 {
+        self.next += 1;
+        write_and_sync(&mut self.file, self.next - 1)
     }
 }

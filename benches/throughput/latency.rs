@@ -1,16 +1,16 @@
 //! How soon a job starts on an idle server.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use actix_web::rt::time::sleep;
 use longshore::config::Config;
 
-use crate::disk::{self, Syncs};
+use crate::disk;
 use crate::drain::until_completed;
-use crate::load::{BODY, Connection, Target, Until, post};
+use crate::load::{BODY, Target, Until, post};
 use crate::report::{Figure, Goal, quantile};
 use crate::server::{self, Running};
 
@@ -56,32 +56,47 @@ pub fn run() -> Vec<Figure> {
 async fn measure() -> Samples {
     let running = server::start(Config::default());
     warm_up(&running).await;
-    let syncs = Syncs::start(SAMPLES + UNCOUNTED);
-    let mut connection = Connection::open(running.addr).await;
-    let mut sent = HashMap::new();
-    let mut samples = Samples::default();
-    for number in 0..(SAMPLES + UNCOUNTED) as u64 {
-        let body = format!(r#"{{"kind":"stamp","payload":{number}}}"#);
-        let request = post("/v1/jobs", "application/json", &body);
-        let began = Instant::now();
-        connection.expect(202, &request).await;
-        samples.acknowledged.push(began.elapsed().as_secs_f64());
-        sent.insert(number, began);
-        sleep(PAUSE).await;
-        samples.synced.push(syncs.next().await);
-        sleep(PAUSE).await;
-    }
+    let addr = running.addr;
+    let (sent, mut samples) = server::beside(move || sample(addr)).await;
     until_completed(&running.handle(), "default", SAMPLES + UNCOUNTED).await;
     let stamps = running.stamps.lock().expect("no panic").clone();
     let started = stamps.iter().filter(|(number, _)| *number >= UNCOUNTED as u64);
-    samples.started =
-        started.map(|(number, at)| at.duration_since(sent[number]).as_secs_f64()).collect();
+    samples.started = started
+        .map(|(number, at)| at.duration_since(sent[*number as usize]).as_secs_f64())
+        .collect();
     assert_eq!(samples.started.len(), SAMPLES);
     running.server.stop();
     // The first ones make the queue and open the connection.
     samples.acknowledged.drain(..UNCOUNTED);
     samples.synced.drain(..UNCOUNTED);
     samples
+}
+
+/// A client that waits for its answer and does nothing else, and a sync after each answer. Gives
+/// when each submission was sent.
+fn sample(addr: SocketAddr) -> (Vec<Instant>, Samples) {
+    let mut log = disk::Log::of(SAMPLES + UNCOUNTED);
+    let mut stream = TcpStream::connect(addr).expect("the server listens");
+    stream.set_nodelay(true).expect("a TCP option");
+    let mut answer = [0; 4_096];
+    let mut sent = Vec::new();
+    let mut samples = Samples::default();
+    for number in 0..SAMPLES + UNCOUNTED {
+        let body = format!(r#"{{"kind":"stamp","payload":{number}}}"#);
+        let request = post("/v1/jobs", "application/json", &body);
+        let began = Instant::now();
+        stream.write_all(&request).expect("the server reads");
+        // A small answer comes in one piece.
+        let count = stream.read(&mut answer).expect("the server answers");
+        samples.acknowledged.push(began.elapsed().as_secs_f64());
+        assert!(answer[..count].starts_with(b"HTTP/1.1 202 "), "an unexpected answer");
+        assert!(answer[..count].ends_with(b"}"), "half an answer");
+        sent.push(began);
+        sleep(PAUSE);
+        samples.synced.push(log.write_and_sync());
+        sleep(PAUSE);
+    }
+    (sent, samples)
 }
 
 /// Runs quick jobs until the log has its full size and was begun again, so that it no longer

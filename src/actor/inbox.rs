@@ -61,20 +61,17 @@ impl ToWriter {
 
     /// Puts a write into the next transaction; false where the Writer is gone.
     pub(crate) fn commit(&self, commit: Commit) -> bool {
-        let is_taken = self.push(commit);
-        self.ring();
-        is_taken
-    }
-
-    /// The same, but lets what else is ready on this thread go first, so that it comes into the same
-    /// transaction: a flush of the disk costs as much for one write as for many.
-    pub(crate) async fn commit_with_others(&self, commit: Commit) -> bool {
-        let is_taken = self.push(commit);
-        // However this ends: the caller may go away meanwhile.
-        let bell = Bell(self);
-        tokio::task::yield_now().await;
-        drop(bell);
-        is_taken
+        let mut waiting = self.inbox.waiting();
+        if waiting.is_closed {
+            return false;
+        }
+        waiting.commits.push(commit);
+        let is_rung = mem::replace(&mut waiting.is_rung, true);
+        drop(waiting);
+        if !is_rung && !tell(&self.writer, Flush) {
+            self.inbox.close();
+        }
+        true
     }
 
     /// Sends any other message; false where the Writer is gone.
@@ -86,35 +83,5 @@ impl ToWriter {
         <Writer as Actor>::Context: ToEnvelope<Writer, M>,
     {
         tell(&self.writer, message)
-    }
-
-    fn push(&self, commit: Commit) -> bool {
-        let mut waiting = self.inbox.waiting();
-        if waiting.is_closed {
-            return false;
-        }
-        waiting.commits.push(commit);
-        true
-    }
-
-    /// Tells the Writer that there is something, unless it has been told or has taken it.
-    fn ring(&self) {
-        let mut waiting = self.inbox.waiting();
-        if waiting.commits.is_empty() || mem::replace(&mut waiting.is_rung, true) {
-            return;
-        }
-        drop(waiting);
-        if !tell(&self.writer, Flush) {
-            self.inbox.close();
-        }
-    }
-}
-
-/// Rings where it is dropped.
-struct Bell<'a>(&'a ToWriter);
-
-impl Drop for Bell<'_> {
-    fn drop(&mut self) {
-        self.0.ring();
     }
 }

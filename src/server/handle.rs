@@ -281,7 +281,7 @@ impl Handle {
         }
         let (tell_back, answer) = oneshot::channel();
         let reply = Reply::Caller { tell: tell_back, permits };
-        if !self.0.door.writer.commit_with_others(Commit { write, reply }).await {
+        if !self.0.door.writer.commit(Commit { write, reply }) {
             return Err(Error::Stopped);
         }
         match answer.await {

@@ -1,10 +1,20 @@
 //! A transaction, and what its errors mean.
 
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
+use super::statement::statement;
 use crate::store::StoreError;
+
+statement! {
+    Begin = "BEGIN IMMEDIATE"
+}
+
+statement! {
+    Commit = "COMMIT"
+}
 
 /// Why a transaction came to nothing.
 #[derive(Debug)]
@@ -75,9 +85,9 @@ pub(super) fn immediate<T>(
     connection: &mut SqliteConnection,
     work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    connection.batch_execute("BEGIN IMMEDIATE").map_err(not_begun)?;
+    Begin {}.execute(connection).map_err(not_begun)?;
     let done = match work(connection) {
-        Ok(value) => connection.batch_execute("COMMIT").map(|()| value).map_err(Failure::from),
+        Ok(value) => Commit {}.execute(connection).map(|_| value).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     if done.is_err() {
