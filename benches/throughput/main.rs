@@ -31,6 +31,7 @@ mod remote;
 mod report;
 mod server;
 mod submit;
+mod work;
 
 use report::Figure;
 
@@ -52,9 +53,21 @@ const MEASURES: [(&str, Measure); 13] = [
     ("status", neighbours::status),
 ];
 
+/// What follows an option on the command line.
+fn after(option: &'static str) -> impl Iterator<Item = String> {
+    std::env::args().skip_while(move |arg| arg != option).skip(1)
+}
+
 fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
+    let mut work = after("--work");
+    if let Some(name) = work.next() {
+        let kind =
+            work::named(&name).expect("--work takes parse, submit or complete, and a number");
+        let jobs = work.next().and_then(|jobs| jobs.parse().ok()).expect("a number of jobs");
+        return work::run(kind, jobs);
+    }
+    let only = after("--only").next();
     let is_wanted = |name: &str| match &only {
         Some(only) => only.split(',').any(|wanted| wanted == name),
         None => true,

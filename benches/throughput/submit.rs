@@ -12,8 +12,8 @@ use crate::server;
 
 pub const CONNECTIONS: usize = 64;
 pub const EMPTY: &str = "a handler of the same server that parses the same body and stores nothing";
-pub const ROUNDS: usize = 3;
-const SPAN: Duration = Duration::from_millis(2_500);
+pub const ROUNDS: usize = 5;
+const SPAN: Duration = Duration::from_secs(2);
 const SUSTAINED: Duration = Duration::from_secs(30);
 
 /// T1: the queue is paused, so that only what submitting costs is measured.

@@ -4,7 +4,7 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
 
-use crate::http::answer::{Answered, accepted, ok, resource};
+use crate::http::answer::{Answered, accepted, json, ok, resource};
 use crate::http::body::{self, Form};
 use crate::http::key;
 use crate::http::many::Many;
@@ -81,7 +81,7 @@ async fn submit_one(
             if let Wait::Preferred(span) = wait {
                 response.insert_header(("preference-applied", format!("wait={}", span.as_secs())));
             }
-            return Ok(response.json(&job));
+            return Ok(json(&mut response, &job));
         }
     }
     Ok(accepted(Some(format!("/v1/jobs/{}", job.id)), &job))

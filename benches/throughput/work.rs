@@ -1,0 +1,43 @@
+//! A known amount of work and no measure, for a profiler to look at: see `benches/instructions`.
+
+use longshore::config::Config;
+
+use crate::drain::until_completed;
+use crate::load::{BODY, Target, Until, post};
+use crate::server;
+use crate::submit::CONNECTIONS;
+
+/// What to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Work {
+    /// Parses submissions and stores nothing.
+    Parse,
+    /// Submits to a paused queue.
+    Submit,
+    /// Submits, runs and stores results.
+    Complete,
+}
+
+/// The kind of work that this names.
+pub fn named(name: &str) -> Option<Work> {
+    [("parse", Work::Parse), ("submit", Work::Submit), ("complete", Work::Complete)]
+        .into_iter()
+        .find_map(|(known, work)| (known == name).then_some(work))
+}
+
+/// Does so much of it.
+pub fn run(work: Work, jobs: u64) {
+    server::in_system(async {
+        let running = server::start(Config::default());
+        running.set_paused("bench", !matches!(work, Work::Complete)).await;
+        let path = if matches!(work, Work::Parse) { "/parse" } else { "/v1/jobs" };
+        let request = post(path, "application/json", BODY);
+        let target = Target { addr: running.addr, connections: CONNECTIONS, status: 202 };
+        let made = server::beside(move || target.call(Until::Made(jobs), move |_| request.clone()));
+        let made = made.await.count as usize;
+        if matches!(work, Work::Complete) {
+            until_completed(&running.handle(), "bench", made).await;
+        }
+        running.server.stop();
+    });
+}
