@@ -116,13 +116,13 @@ impl Writer {
         self.callers.request(order).unwrap_or_else(own)
     }
 
-    /// All that waits, submissions first: the store inserts together what follows each other. Nobody
-    /// has been answered, so none of it comes before another.
+    /// All that waits, plain submissions first: the store inserts together what follows each other, and
+    /// they depend on nothing that stands before them. One with a key does: a delete frees its key.
     fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
         let mut pending = mem::take(&mut self.pending);
         pending.append(&mut self.inbox.take());
-        let is_submit = |commit: &Commit| matches!(commit.write, Write::Submit(_));
-        let (submits, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_submit);
+        let is_plain = |commit: &Commit| commit.write.plain_submit().is_some();
+        let (submits, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_plain);
         let all = submits.into_iter().chain(others);
         all.map(|commit| (commit.write, commit.reply)).unzip()
     }
@@ -324,12 +324,6 @@ impl Actor for Writer {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.inbox.close();
     }
 }
 

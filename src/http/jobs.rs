@@ -50,7 +50,10 @@ async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) ->
     let body = body::read(&request, payload, &handle).await?;
     let key = key::of(&request, &body)?;
     if form == Form::Json && body.trim_ascii_start().first() != Some(&b'[') {
-        return submit_one(&handle, body::parse(&body)?, key, wait).await;
+        let submission = body::parse(&body)?;
+        // Its memory and its weight are free while the client waits.
+        drop(body);
+        return submit_one(&handle, submission, key, wait).await;
     }
     no_wait_for_many(wait)?;
     submit_many(&handle, Many::read(form, &body)?, key).await

@@ -148,6 +148,7 @@ async fn lease(
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let call: LeaseCall = body::parse(&body)?;
+    drop(body);
     let jobs = handle.lease(call).await?;
     Ok(ok(&Leased { jobs: jobs.into_iter().map(Work::from).collect() }))
 }

@@ -45,11 +45,11 @@ pub(super) fn join(parts: Parts) -> Server {
     let (lease, now, waiters) = (config.lease, clock.clone(), Arc::clone(&waiting));
     let vital = Vital::new("writer", &fatal);
     let inbox = Inbox::default();
-    let from = inbox.clone();
+    let sender = inbox.sender();
     let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
-        Writer::new(from, writes, roster, now, lease, waiters, vital)
+        Writer::new(inbox, writes, roster, now, lease, waiters, vital)
     });
-    let writer = ToWriter::new(inbox, writer);
+    let writer = ToWriter::new(sender, writer);
     let points = start_reader(&mut threads, points, &clock, &fatal);
     let lists = start_reader(&mut threads, lists, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);

@@ -2,10 +2,10 @@
 
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
-use longshore::job::{Job, JobError, JobId, NewJob, State};
-use longshore::store::{Finished, Refusal, RescueScope, Write};
+use longshore::job::{Job, JobError, JobId, Lane, NewJob, State};
+use longshore::store::{Finish, Finished, Holder, Place, Refusal, RescueScope, Write};
 
-use crate::kit::{Store, completed, failed, finish, job};
+use crate::kit::{Store, completed, failed, finish, job, job_in_queue, lease, leased};
 
 fn outcomes() -> [Outcome; 5] {
     let fatal = Outcome::fatal("broken", "it broke");
@@ -163,4 +163,20 @@ fn a_worker_may_say_itself_that_an_attempt_was_lost() {
     let lost = Outcome::Lost(JobError::new("lost", "its child was killed"));
     let (first, _) = finish_twice(job(), &lost, false);
     assert_eq!(first, Finished::Accepted(State::Queued));
+}
+
+#[test]
+fn where_another_job_stands_is_not_taken_for_where_this_one_does() {
+    let mut store = Store::fresh();
+    store.submit_all(vec![job(), job_in_queue("mail")]);
+    let [of_default] = leased(store.write(lease("default", Lane::Async, 1))).try_into().unwrap();
+    let [of_mail] = leased(store.write(lease("mail", Lane::Async, 1))).try_into().unwrap();
+    let finish = Finish {
+        lease: of_default.lease,
+        outcome: completed("1"),
+        holder: Holder::Local,
+        place: Some(Place::of(&of_mail)),
+    };
+    let changes = store.commit(&[Write::Finish(finish)]).changes;
+    assert_eq!((changes[0].job, &changes[0].queue), (of_default.lease.job, &of_default.queue));
 }

@@ -13,6 +13,8 @@ use crate::kit::{
 
 /// Submits, leases and finishes one job in each way, in groups of their own.
 fn live_once(store: &mut Store) {
+    // By one statement of each size.
+    store.submit_all(vec![job(); 16 + 4]);
     store.submit_all(vec![NewJob { tags: vec!["a".into()], ..job() }, job()]);
     let jobs = leased(store.write(lease("default", Lane::Async, 2)));
     assert_eq!(ids(&jobs).len(), 2);
@@ -68,7 +70,7 @@ fn nothing_runs_that_is_not_kept_prepared() {
     store.commit(&[submit(vec![job()]), lease("default", Lane::Async, 1)]);
     let ran: BTreeSet<String> = statements.run().into_iter().collect();
     let loose: Vec<&String> = ran.difference(&kept).collect();
-    assert_eq!(loose, ["BEGIN IMMEDIATE", "COMMIT"]);
+    assert!(loose.is_empty(), "{loose:#?}");
 }
 
 #[test]

@@ -86,6 +86,24 @@ fn every_new_job_is_told_as_a_change() {
 }
 
 #[test]
+fn jobs_that_go_into_the_table_together_keep_their_order() {
+    let mut store = Store::fresh();
+    let numbered = |numbers: std::ops::Range<u32>| {
+        let job = |number| NewJob { payload: Json::of(&number).unwrap(), ..job() };
+        submit(numbers.map(job).collect())
+    };
+    // Rows go in by sixteen, by four and by one, whatever submission they are of.
+    let group = [numbered(0..10), numbered(10..11), numbered(11..23), numbered(23..24)];
+    let answers = store.commit(&group).answers.into_iter().map(submitted);
+    let places: Vec<_> = answers.map(|answer| (answer.first.0, answer.count)).collect();
+    assert_eq!(places, [(1, 10), (11, 1), (12, 12), (24, 1)]);
+    for number in 0..24_i64 {
+        let job = store.reads.job(JobId(number + 1)).unwrap().unwrap();
+        assert_eq!(job.payload, Some(Json::of(&number).unwrap()));
+    }
+}
+
+#[test]
 fn a_submission_is_taken_whole_or_not_at_all() {
     let mut store = Store::fresh();
     let refused = store.write(submit(vec![job(), job(), impossible_job(), job()]));

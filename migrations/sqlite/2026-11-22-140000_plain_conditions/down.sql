@@ -7,3 +7,6 @@ SET sql = replace(replace(sql,
     'CHECK (state IN (0, 1, 6) OR lease_token > 0)')
 WHERE type = 'table' AND name = 'jobs';
 PRAGMA writable_schema = RESET;
+-- Tells other connections that the tables have changed.
+CREATE TABLE changed (x INTEGER);
+DROP TABLE changed;

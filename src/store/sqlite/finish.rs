@@ -115,7 +115,8 @@ impl Group<'_> {
 
     fn complete(&mut self, finish: &Finish, result: &JobResult) -> Result<Option<State>, Stop> {
         let (job, token) = (finish.lease.job.0, finish.lease.token.0);
-        let place = match &finish.place {
+        let known = finish.place.as_ref().filter(|place| place.job == finish.lease.job);
+        let place = match known {
             Some(known) => known.clone(),
             None => match self.held_place(finish.lease)? {
                 Some(found) => found,
