@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Handle (bounded)                   workers: async, thread and process lanes
-//!    | Commit     | Get.., List..       ^ Run, Stop        | Commit(Finish)
-//!    v            v                     |                  v
+//!    | writes     | Get.., List..       ^ Run, Stop        | outcomes
+//!    v Inbox      v                     |                  v Inbox
 //!  Writer       Reader x 2          Dispatcher <---- Dispatch ---- Writer
 //!    |  one transaction a group         ^ KeepLeases
 //!    |---- Announce --> Announcer     Keeper: stage, expire, rescue, renew, prune, checkpoint
@@ -12,6 +12,9 @@
 //! The Writer closes each group of writes with the leases that the roster orders, so that a finish
 //! and the lease that follows it, or a submission and its start, share one transaction. What was
 //! leased goes to the Dispatcher, which knows the workers by name.
+//!
+//! Writes go to the Writer by way of an inbox and not of its mailbox: a message for each would cost more
+//! than its place in a transaction, and the Writer wants all of them at once.
 //!
 //! Rules are plain methods; a handler only passes on. Of actix itself little is used, for it is only
 //! passively maintained: addresses, mailboxes, timers.

@@ -14,7 +14,7 @@ const LATE: Duration = Duration::from_millis(500);
 ///
 /// A lease counts from the beginning of its transaction, and nobody can renew it before that has
 /// ended. What was decided meanwhile, and waits to be written, would take it back from a worker
-/// that has only just got it. So these renewals are to be written before anything else.
+/// that has only just got it. So these renewals are to be written before anything else but new jobs.
 pub(crate) fn renewals(
     writes: &[Write],
     answers: &[Result<Answer, Refusal>],

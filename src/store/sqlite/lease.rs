@@ -11,6 +11,7 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, LeaseRequest, Leased, MOVE_AT_ONCE, Place};
 
 statement! {
+    /// `+ 0` hides a bound value from SQLite, which would look at it and prepare all this anew.
     /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
     /// cost does not depend on what else stands in the table.
     LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text) =
