@@ -26,8 +26,8 @@ const AUTOCHECKPOINT_PAGES: u32 = 4_000;
 const LOG_SIZE_LIMIT: u32 = 64 << 20;
 
 /// How much of the database a connection keeps in memory, in KiB.
-const WRITE_CACHE_KIB: u32 = 4 << 10;
-const READ_CACHE_KIB: u32 = 2 << 10;
+const WRITE_CACHE_KIB: u32 = 2 << 10;
+const READ_CACHE_KIB: u32 = 1 << 10;
 
 /// The lock that keeps a second server from the same database, for as long as it lives.
 pub(super) struct Lock {
