@@ -44,7 +44,7 @@ impl Backlog {
 
 /// A configuration with the database in `directory`.
 pub fn config_in(directory: &TempDir) -> Config {
-    Config { database: directory.path().join("bench.db"), ..Config::default() }
+    Config { database: server::database_in(directory), ..Config::default() }
 }
 
 /// Makes paused queues.

@@ -19,7 +19,7 @@ const SPAN: Duration = Duration::from_millis(2_000);
 /// T2: the server and the bare loop in turns, each on a database that grows.
 pub fn run() -> Vec<Figure> {
     let directory = server::directory();
-    let config = Config { database: directory.path().join("bench.db"), ..Config::default() };
+    let config = backlog::config_in(&directory);
     backlog::fill(&config, backlog::QUEUE, Lane::Async, 1_000);
     let mut bare = bare::open(&config.database);
     server::in_system(async {

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use longshore::config::Config;
-use longshore::job::queue::QueueChange;
 use longshore::job::{Lane, Submission};
 
 use crate::load::{Connection, get, post};
@@ -23,12 +21,10 @@ pub fn run() -> Vec<Figure> {
 
 async fn first_of_another_queue() -> f64 {
     let directory = server::directory();
-    let config = Config { database: directory.path().join("bench.db"), ..Config::default() };
+    let config = backlog::config_in(&directory);
     backlog::fill(&config, "backlog", Lane::Async, BACKLOG);
     let running = server::start_in(directory, config);
-    let resume = QueueChange { paused: Some(false), ..QueueChange::default() };
-    let backlog = "backlog".parse().expect("a name");
-    running.handle().configure(backlog, resume).await.expect("it is resumed");
+    running.set_paused("backlog", false).await;
     let mut connection = Connection::open(running.addr).await;
     let mut worst: f64 = 0.0;
     // Each time the first job of a queue that is new.

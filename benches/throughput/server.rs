@@ -31,7 +31,7 @@ impl Running {
 
     /// Where its database is.
     pub fn database(&self) -> PathBuf {
-        self.directory.path().join("bench.db")
+        database_in(&self.directory)
     }
 
     /// Holds a queue's jobs up, or lets them go on.
@@ -47,6 +47,11 @@ pub fn directory() -> TempDir {
     tempfile::tempdir_in(std::env::temp_dir()).expect("a directory")
 }
 
+/// The database in `directory`.
+pub fn database_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("bench.db")
+}
+
 /// Starts a server on a new database.
 pub fn start(config: Config) -> Running {
     start_in(directory(), config)
@@ -54,7 +59,7 @@ pub fn start(config: Config) -> Running {
 
 /// Starts a server on the database in `directory`.
 pub fn start_in(directory: TempDir, config: Config) -> Running {
-    let config = Config { database: directory.path().join("bench.db"), ..config };
+    let config = Config { database: database_in(&directory), ..config };
     let stamps = Stamps::default();
     let noted = Arc::clone(&stamps);
     let server = Server::builder(config)

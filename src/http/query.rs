@@ -34,12 +34,12 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Reads the query string of a route that takes the parameters in `known`.
     pub(super) fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Rejection> {
+        let mut read = Self { values: BTreeMap::new(), problems: Vec::new() };
         if request.query_string().is_empty() {
-            return Ok(Self { values: BTreeMap::new(), problems: Vec::new() });
+            return Ok(read);
         }
         let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
             .map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, "bad-query", error))?;
-        let mut read = Self { values: BTreeMap::new(), problems: Vec::new() };
         for (name, value) in pairs.into_inner() {
             if !known.contains(&name.as_str()) {
                 read.complain(&name, unknown(known));

@@ -9,11 +9,12 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use super::group::{Group, Stop};
+use super::group::Group;
 use super::statement::statement;
+use super::transaction::Failure;
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
-use crate::store::Place;
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
+use crate::store::{Place, StoreError};
 
 /// Without RETURNING, for which SQLite makes a table in memory each time.
 const INSERT: &str =
@@ -149,16 +150,19 @@ statement! {
 }
 
 impl Group<'_> {
-    /// Puts jobs into the table, in their order. The first one's id, if there is one; the others
+    /// Puts jobs into the table, in their order; their queues are there. The first one's id, if there is one; the others
     /// follow it one by one, since nobody else writes meanwhile.
     pub(super) fn insert_jobs<'j>(
         &mut self,
         jobs: impl Iterator<Item = &'j NewJob> + Clone,
         batch: Option<BatchId>,
-    ) -> Result<Option<JobId>, Stop> {
+    ) -> Result<Option<JobId>, Failure> {
         let mut rows = Vec::new();
         for job in jobs.clone() {
-            rows.push(Row::of(job, self.queue_id(&job.queue)?, batch, self.now));
+            let queue_id = self.queue_ids.id(&job.queue).ok_or_else(|| {
+                StoreError::Corrupt(format!("the queue {} was not made", job.queue))
+            })?;
+            rows.push(Row::of(job, queue_id, batch, self.now));
         }
         if rows.is_empty() {
             return Ok(None);
@@ -172,7 +176,7 @@ impl Group<'_> {
         Ok(Some(JobId(first)))
     }
 
-    fn insert_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Stop> {
+    fn insert_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Failure> {
         let (many, rest) = rows.as_chunks::<MANY>();
         for rows in many {
             InsertJobs::<MANY>(rows).execute(self.connection)?;
@@ -187,7 +191,7 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn note_new(&mut self, id: JobId, job: &NewJob, batch: Option<BatchId>) -> Result<(), Stop> {
+    fn note_new(&mut self, id: JobId, job: &NewJob, batch: Option<BatchId>) -> Result<(), Failure> {
         for tag in &job.tags {
             InsertTag { tag, job_id: id.0 }.execute(self.connection)?;
         }

@@ -33,7 +33,7 @@ impl Group<'_> {
             return Ok(Answer::Submitted(earlier));
         }
         // First, for a refusal must leave nothing behind.
-        self.check_room_for_queues(&submit.jobs)?;
+        self.make_queues(&submit.jobs)?;
         let batch = match &submit.batch {
             Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
             None => None,
@@ -57,11 +57,7 @@ impl Group<'_> {
         }
         let accepted = submits.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
         let jobs = accepted.flat_map(|(submit, _)| submit.jobs.iter());
-        let first = match taken(self.insert_jobs(jobs, None))? {
-            Ok(first) => first,
-            Err(refusal) => return Ok(vec![Err(refusal); submits.len()]),
-        };
-        let mut next = first.map_or(0, |first| first.0);
+        let mut next = self.insert_jobs(jobs, None)?.map_or(0, |first| first.0);
         let answer = |(submit, refusal): (&&Submit, Option<Refusal>)| {
             if let Some(refusal) = refusal {
                 return Err(refusal);
@@ -76,22 +72,14 @@ impl Group<'_> {
 
     /// Makes those queues of jobs that are new, all or none.
     fn make_queues(&mut self, jobs: &[NewJob]) -> Result<(), Stop> {
-        if jobs.iter().all(|job| self.queue_ids.id(&job.queue).is_some()) {
-            return Ok(());
-        }
-        self.check_room_for_queues(jobs)?;
-        for job in jobs {
-            self.queue_id(&job.queue)?;
-        }
-        Ok(())
-    }
-
-    fn check_room_for_queues(&self, jobs: &[NewJob]) -> Result<(), Refusal> {
         let names = jobs.iter().map(|job| &job.queue);
         let new: BTreeSet<_> = names.filter(|name| self.queue_ids.id(name).is_none()).collect();
         let most = self.rules.max_queues;
         if !new.is_empty() && self.queue_ids.len() + new.len() > most {
-            return Err(Refusal::TooManyQueues(most));
+            return Err(Refusal::TooManyQueues(most).into());
+        }
+        for name in new {
+            self.queue_id(name)?;
         }
         Ok(())
     }
