@@ -4,6 +4,7 @@ pub mod batch;
 pub mod epoch;
 pub mod lane;
 pub mod lease;
+pub mod log;
 pub mod outcome;
 pub mod payload;
 pub mod problem;
@@ -13,6 +14,7 @@ pub mod retry;
 pub mod roster;
 mod starts;
 pub mod state;
+pub mod stats;
 pub mod submission;
 pub mod time;
 
@@ -23,10 +25,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use lane::Lane;
+pub use log::Log;
 pub use outcome::{Failure, JobError};
 pub use payload::Json;
 pub use queue::QueueName;
 pub use state::State;
+pub use stats::Stats;
 pub use submission::{NewJob, Submission};
 pub use time::{Span, Timestamp};
 

@@ -91,6 +91,16 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    logs (job_id) {
+        job_id -> Integer,
+        total -> Integer,
+        text -> Text,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     queue_counts (queue_id, state) {
         queue_id -> Integer,
         state -> Integer,
@@ -145,9 +155,29 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    tallies (queue_id, began_at) {
+        queue_id -> Integer,
+        began_at -> Integer,
+        submitted -> Integer,
+        started -> Integer,
+        completed -> Integer,
+        failed -> Integer,
+        cancelled -> Integer,
+        retried -> Integer,
+        waiting -> Integer,
+        running -> Integer,
+        start -> Text,
+        run -> Text,
+    }
+}
+
 diesel::joinable!(failures -> jobs (job_id));
 diesel::joinable!(jobs -> batches (batch_id));
 diesel::joinable!(jobs -> queues (queue_id));
+diesel::joinable!(logs -> jobs (job_id));
 diesel::joinable!(queue_counts -> queues (queue_id));
 diesel::joinable!(remote_leases -> jobs (job_id));
 diesel::joinable!(results -> jobs (job_id));
@@ -158,9 +188,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     failures,
     job_tags,
     jobs,
+    logs,
     queue_counts,
     queues,
     remote_leases,
     results,
     submissions,
+    tallies,
 );

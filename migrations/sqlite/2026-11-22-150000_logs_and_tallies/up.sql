@@ -1,0 +1,27 @@
+-- The end of what the attempts of a job said while they ran. Apart from jobs, for few have one.
+CREATE TABLE logs (
+    job_id INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    -- How many bytes were logged in all: text is the last of them.
+    total  INTEGER NOT NULL CHECK (total >= length(CAST(text AS BLOB))),
+    text   TEXT    NOT NULL
+) STRICT;
+
+-- What happened in a queue in ten seconds, for the charts of the last hour. Nothing lives by it:
+-- written after the fact, and gone after an hour. Queue 0 is all of them together.
+CREATE TABLE tallies (
+    queue_id  INTEGER NOT NULL,
+    began_at  INTEGER NOT NULL,
+    submitted INTEGER NOT NULL CHECK (submitted >= 0),
+    started   INTEGER NOT NULL CHECK (started >= 0),
+    completed INTEGER NOT NULL CHECK (completed >= 0),
+    failed    INTEGER NOT NULL CHECK (failed >= 0),
+    cancelled INTEGER NOT NULL CHECK (cancelled >= 0),
+    retried   INTEGER NOT NULL CHECK (retried >= 0),
+    -- How things stood at its end.
+    waiting   INTEGER NOT NULL CHECK (waiting >= 0),
+    running   INTEGER NOT NULL CHECK (running >= 0),
+    -- How long starts and runs took: a JSON array of how many by size, see job::tally.
+    start     TEXT    NOT NULL,
+    run       TEXT    NOT NULL,
+    PRIMARY KEY (queue_id, began_at)
+) STRICT, WITHOUT ROWID;
