@@ -1,0 +1,18 @@
+//! The pages in a real browser, and `top` in a real terminal.
+//!
+//! It takes Debian's `chromium`, `chromium-driver` and `tmux`; `tests/run` installs them. Each test has a
+//! browser of its own and ends with [`page::Page::assert_clean`]. `axe.min.js` is told of in [`axe`].
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it has seen"
+)]
+
+mod axe;
+mod clean;
+mod driver;
+#[path = "../kit/mod.rs"]
+mod kit;
+mod kit_itself;
+mod page;
