@@ -87,7 +87,8 @@ impl Driver {
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             "goog:chromeOptions": {"binary": browser, "args": flags},
         }}});
-        let session = driver.send("POST", "/session", &wanted).unwrap_or_else(|why| panic!("{why}"));
+        let session =
+            driver.send("POST", "/session", &wanted).unwrap_or_else(|why| panic!("{why}"));
         driver.session = session["sessionId"].as_str().unwrap().to_owned();
         Some(driver)
     }
@@ -145,12 +146,8 @@ impl Drop for Driver {
 fn spawn(home: &std::path::Path) -> (Child, u16) {
     let mut command = Command::new("chromedriver");
     command.arg("--port=0").env("HOME", home).process_group(0);
-    let mut process = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut process =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdout = BufReader::new(process.stdout.take().unwrap());
     let port = loop {
         let mut line = String::new();

@@ -1,8 +1,10 @@
 //! The kit sees what it is there to see.
 
 use crate::axe::violations;
+use crate::hostile::TEXTS;
 use crate::kit::target::Target;
 use crate::page::Page;
+use crate::terminal::Terminal;
 
 /// A server whose only page has this body.
 fn site(body: &'static str) -> Target {
@@ -70,4 +72,28 @@ fn what_cannot_be_read_or_has_no_name_is_seen() {
     let found = violations(&page);
     assert!(found.iter().any(|line| line.contains("color-contrast")), "{found:?}");
     assert!(found.iter().any(|line| line.contains("button-name")), "{found:?}");
+}
+
+#[test]
+fn a_terminal_shows_what_a_program_draws() {
+    let Some(terminal) = Terminal::open(80, 24) else { return };
+    terminal.line("printf '\\033[?1049h\\033[2J\\033[5;10Hmiddle'; read a; printf '\\033[?1049l'");
+    terminal.wait_for("the screen is drawn", |screen| screen.contains("         middle"));
+    assert_eq!(terminal.property("alternate_on"), "1");
+    terminal.press("Enter");
+    terminal
+        .wait_for("the shell is back", |screen| screen.ends_with("$\n") || screen.contains("\n$"));
+    assert_eq!(terminal.property("alternate_on"), "0");
+}
+
+#[test]
+fn the_hostile_texts_do_harm_where_a_page_lets_them() {
+    // Not each by itself: some wait for a hover, or for another browser.
+    let texts: String = TEXTS.iter().map(|text| format!("<div>{text}</div>")).collect();
+    let page = format!("<!doctype html><title>a</title><link rel=icon href=data:,>{texts}");
+    let site = Target::start(move |caller, _| {
+        caller.answer("200 OK", "content-type: text/html; charset=utf-8\r\n", &page);
+    });
+    let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
+    page.until("a script has run", || page.was_harmed().then_some(()));
 }

@@ -12,7 +12,10 @@
 mod axe;
 mod clean;
 mod driver;
+mod hostile;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod kit_itself;
 mod page;
+mod scenery;
+mod terminal;

@@ -138,9 +138,12 @@ impl Page {
 
     /// Presses the element that a selector finds.
     pub(crate) fn click(&self, selector: &str) {
-        self.act(selector, "return document.querySelector(arguments[0])", &json!([selector]), |id| {
-            self.driver.post(&format!("/element/{id}/click"), &json!({}))
-        });
+        self.act(
+            selector,
+            "return document.querySelector(arguments[0])",
+            &json!([selector]),
+            |id| self.driver.post(&format!("/element/{id}/click"), &json!({})),
+        );
     }
 
     /// Presses the button of this name.
@@ -223,6 +226,12 @@ impl Page {
     /// Whether a dialog is open.
     pub(crate) fn has_dialog(&self) -> bool {
         self.driver.get("/alert/text").is_ok()
+    }
+
+    /// Whether a script has run that came in a text; see [`crate::hostile`].
+    pub(crate) fn was_harmed(&self) -> bool {
+        let harm = self.try_run("return window.xss !== undefined", &json!([]));
+        self.has_dialog() || harm == Ok(json!(true))
     }
 
     /// Answers the dialog that opens with yes.
