@@ -86,6 +86,11 @@ impl Page {
         self.driver.devtools("Emulation.setScriptExecutionDisabled", &params);
     }
 
+    /// Takes the Content-Security-Policy away from the pages that are opened from here on.
+    pub(crate) fn forget_policy(&self) {
+        self.driver.devtools("Page.setBypassCSP", &json!({"enabled": true}));
+    }
+
     /// Runs a function's body in the page. A promise is waited for.
     pub(crate) fn run(&self, script: &str, args: &Value) -> Value {
         self.try_run(script, args).unwrap_or_else(|why| panic!("{why}\nin: {script}"))
