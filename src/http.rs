@@ -13,6 +13,7 @@ mod prefer;
 mod problem;
 mod query;
 mod queues;
+mod stats;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -49,11 +50,13 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(leases::one())
         .service(jobs::cancel())
         .service(jobs::retry())
+        .service(jobs::log())
         .service(batches::all())
         .service(batches::one())
         .service(batches::cancel())
         .service(queues::all())
         .service(queues::one())
+        .service(stats::all())
         .service(health::healthz())
         .service(health::readyz())
         .default_service(web::to(problem::no_such_place));
