@@ -18,7 +18,7 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId};
+use crate::job::{BatchId, Job, JobId, Timestamp};
 use crate::server::error::Error;
 use crate::store::{Answer, JobFilter, JobPage, StoreError, Write};
 
@@ -106,6 +106,11 @@ impl Handle {
     /// The kinds that this server runs, sorted.
     pub fn kinds(&self) -> Vec<String> {
         self.0.registry.kinds()
+    }
+
+    /// The time by the server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     pub(super) fn registry(&self) -> &Registry {
