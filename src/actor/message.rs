@@ -12,7 +12,9 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{Queue, QueueName};
 use crate::job::roster::{Poll, PollId};
 use crate::job::{BatchId, Job, JobId, Lane, Span, Timestamp};
-use crate::store::{Answer, Checkpoint, JobFilter, JobPage, Prunable, Refusal, StoreError, Write};
+use crate::store::{
+    Answer, BatchPage, Checkpoint, JobFilter, JobPage, Prunable, Refusal, StoreError, Write,
+};
 
 /// Why a write was not done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -178,6 +180,14 @@ pub(crate) struct ListJobs(pub(crate) JobFilter);
 #[derive(Message)]
 #[rtype(result = "Result<Option<Batch>, StoreError>")]
 pub(crate) struct GetBatch(pub(crate) BatchId);
+
+/// To a Reader: batches, newest first.
+#[derive(Message)]
+#[rtype(result = "Result<BatchPage, StoreError>")]
+pub(crate) struct ListBatches {
+    pub(crate) limit: u32,
+    pub(crate) before: Option<BatchId>,
+}
 
 /// To a Reader: every queue.
 #[derive(Message)]

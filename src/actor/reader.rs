@@ -7,14 +7,14 @@ use actix::{Actor, Context, Handler};
 
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::message::{
-    CheckpointLog, FindPrunable, GetBatch, GetJob, GetQueue, ListJobs, ListQueues,
+    CheckpointLog, FindPrunable, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues,
 };
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
 use crate::job::Job;
 use crate::job::batch::Batch;
 use crate::job::queue::Queue;
-use crate::store::{Checkpoint, JobPage, Prunable, ReadStore, StoreError};
+use crate::store::{BatchPage, Checkpoint, JobPage, Prunable, ReadStore, StoreError};
 
 /// One read connection.
 pub(crate) struct Reader {
@@ -58,6 +58,14 @@ impl Handler<GetBatch> for Reader {
 
     fn handle(&mut self, GetBatch(id): GetBatch, _: &mut Self::Context) -> Self::Result {
         self.store.batch(id)
+    }
+}
+
+impl Handler<ListBatches> for Reader {
+    type Result = Result<BatchPage, StoreError>;
+
+    fn handle(&mut self, list: ListBatches, _: &mut Self::Context) -> Self::Result {
+        self.store.batches(list.limit, list.before)
     }
 }
 

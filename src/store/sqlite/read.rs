@@ -16,7 +16,7 @@ use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, queue_counts, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
-    Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of, state_of,
+    BatchPage, Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of, state_of,
 };
 
 /// A read connection. See [`ReadStore`].
@@ -144,6 +144,10 @@ impl ReadStore for SqliteReads {
 
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
         batch::find(&mut self.connection, id).map_err(|error| unreadable(error.into()))
+    }
+
+    fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError> {
+        batch::page(&mut self.connection, limit, before).map_err(unreadable)
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
