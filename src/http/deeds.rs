@@ -26,7 +26,8 @@ pub(super) fn delete() -> Resource {
 }
 
 fn all(path: &str, deed: Deed) -> Resource {
-    let to_all = move |request, query, payload, handle| do_to_all(deed, request, query, payload, handle);
+    let to_all =
+        move |request, query, payload, handle| do_to_all(deed, request, query, payload, handle);
     resource(path, "POST").route(web::post().to(to_all))
 }
 

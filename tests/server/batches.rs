@@ -73,10 +73,7 @@ fn a_bad_batch_is_refused_whole_with_its_place() {
 #[test]
 fn batches_are_listed_newest_first_a_page_at_a_time() {
     let server = Server::start();
-    assert_eq!(
-        server.get("/v1/batches").expect(200),
-        json!({"batches": [], "next_cursor": null})
-    );
+    assert_eq!(server.get("/v1/batches").expect(200), json!({"batches": [], "next_cursor": null}));
     for name in ["a", "b", "c"] {
         server.post("/v1/batches", &json!({"name": name, "jobs": [echo(1)]})).expect(202);
     }

@@ -16,7 +16,8 @@ use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, queue_counts, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
-    BatchPage, Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of, state_of,
+    BatchPage, Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of,
+    state_of,
 };
 
 /// A read connection. See [`ReadStore`].
