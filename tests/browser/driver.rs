@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex};
 
@@ -142,26 +143,34 @@ impl Drop for Driver {
     }
 }
 
-/// Starts the driver in a group of its own, and reads the port that it took.
-fn spawn(home: &std::path::Path) -> (Child, u16) {
+/// Starts the driver in a group of its own, and gives the port that it took.
+fn spawn(home: &Path) -> (Child, u16) {
+    // Now and then the port that it chose is taken when it comes to listen there.
+    let started = (0..10).find_map(|_| try_spawn(home));
+    started.expect("chromedriver starts")
+}
+
+fn try_spawn(home: &Path) -> Option<(Child, u16)> {
     let mut command = Command::new("chromedriver");
     command.arg("--port=0").env("HOME", home).process_group(0);
-    let mut process =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = command.spawn().unwrap();
     let mut stdout = BufReader::new(process.stdout.take().unwrap());
-    let port = loop {
-        let mut line = String::new();
-        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "chromedriver does not start");
+    let mut line = String::new();
+    while stdout.read_line(&mut line).unwrap() > 0 {
         if let Some((_, port)) = line.split_once("started successfully on port ") {
-            break port.trim().trim_end_matches('.').parse().unwrap();
+            let port = port.trim().trim_end_matches('.').parse().unwrap();
+            std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
+            return Some((process, port));
         }
-    };
-    std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
-    (process, port)
+        line.clear();
+    }
+    process.wait().unwrap();
+    None
 }
 
 /// Where a program stands.
-pub(crate) fn find_program(name: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
 }

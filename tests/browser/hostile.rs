@@ -175,10 +175,14 @@ fn a_script_in_the_address_or_in_a_form_is_shown_and_does_nothing() {
     let Some(page) = Page::open(&server, "/") else { return };
     page.forget_policy();
     for text in TEXTS {
-        for name in ["tag", "kind", "id"] {
-            let query = page.run("return encodeURIComponent(arguments[0])", &json!([text]));
-            page.goto(&format!("/jobs?{name}={}", query.as_str().unwrap()));
-            look_at_it(&page, &[]);
+        let text = page.run("return encodeURIComponent(arguments[0])", &json!([text]));
+        let all = |names: &[&str]| {
+            let fields = names.iter().map(|name| format!("{name}={}", text.as_str().unwrap()));
+            fields.collect::<Vec<_>>().join("&")
+        };
+        // What may be any text, and what may not.
+        for names in [&["tag", "kind"][..], &["id", "state", "queue", "batch", "cursor", "trail"]] {
+            look(&page, &format!("/jobs?{}", all(names)), &[]);
         }
     }
     page.assert_clean_but_for(&["status of 400"]);

@@ -13,6 +13,8 @@ mod axe;
 mod clean;
 mod driver;
 mod hostile;
+mod job;
+mod jobs;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod kit_itself;

@@ -180,8 +180,11 @@ impl Page {
 
     /// Chooses from a list by the value.
     pub(crate) fn choose(&self, selector: &str, value: &str) {
-        let option = format!("{selector} option[value=\"{value}\"]");
-        self.click(&option);
+        let script = "const list = document.querySelector(arguments[0]);
+            return Array.from(list?.options ?? []).find((option) => option.value === arguments[1])";
+        self.act(&format!("{selector} {value}"), script, &json!([selector, value]), |id| {
+            self.driver.post(&format!("/element/{id}/click"), &json!({}))
+        });
     }
 
     /// Presses keys, wherever the focus is. `\u{e004}` is Tab, `\u{e007}` is Enter.
