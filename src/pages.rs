@@ -6,14 +6,19 @@
 mod act;
 mod answer;
 mod assets;
+mod chart;
 mod dress;
 mod fields;
 mod fold;
 mod form;
+mod hour;
 mod job;
 mod jobs;
+mod limits;
 mod moment;
 mod number;
+mod overview;
+mod queue;
 mod row;
 mod trouble;
 
@@ -27,12 +32,17 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(assets::style())
         .service(assets::script())
         .service(assets::icon())
+        .service(overview::all())
         .service(jobs::all())
         .service(act::selected())
         .service(act::cancel())
         .service(act::retry())
         .service(act::delete())
         .service(job::one())
+        .service(queue::one())
+        .service(queue::pause())
+        .service(queue::resume())
+        .service(queue::limit())
         .service(web::resource("/{path:.*}").guard(OfAReader).to(trouble::nowhere));
 }
 
