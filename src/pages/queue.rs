@@ -145,5 +145,6 @@ fn standing(name: &QueueName, mut counts: StateCounts) -> Vec<Standing> {
 
 fn name(request: &HttpRequest) -> Result<QueueName, Trouble> {
     let text = request.match_info().get("name").unwrap_or_default();
-    text.parse().map_err(|error| Trouble::none(format!("there is no queue {text:?}: it is {error}")))
+    text.parse()
+        .map_err(|error| Trouble::none(format!("there is no queue {text:?}: it is {error}")))
 }

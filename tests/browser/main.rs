@@ -12,12 +12,14 @@
 mod axe;
 mod clean;
 mod driver;
+mod everywhere;
 mod hostile;
 mod job;
 mod jobs;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod kit_itself;
+mod overview;
 mod page;
 mod scenery;
 mod terminal;
