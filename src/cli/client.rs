@@ -47,6 +47,11 @@ impl Client {
         format!("{}/v1/jobs/{id}", self.0.base_url())
     }
 
+    /// Where a batch can be asked for.
+    pub fn batch_url(&self, id: BatchId) -> String {
+        format!("{}/v1/batches/{id}", self.0.base_url())
+    }
+
     /// Submits one job.
     pub async fn submit(
         &self,

@@ -24,12 +24,25 @@ pub struct Listening<'a> {
     connection: Option<ClientResponse>,
     /// Before the next connection; none before the first.
     pause: Option<Duration>,
+    has_connected: bool,
 }
 
 impl<'a> Listening<'a> {
     /// Nothing is sent yet.
     pub(super) fn new(transport: &'a Transport, path: String) -> Self {
-        Self { transport, path, parser: Parser::default(), connection: None, pause: None }
+        Self {
+            transport,
+            path,
+            parser: Parser::default(),
+            connection: None,
+            pause: None,
+            has_connected: false,
+        }
+    }
+
+    /// Whether the server has ever taken the request.
+    pub fn has_connected(&self) -> bool {
+        self.has_connected
     }
 
     /// The next event; none where the server says that there will be no more. Where a connection
@@ -65,6 +78,8 @@ impl<'a> Listening<'a> {
         }
         let pause = self.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
         self.pause = Some(pause.min(MAX_PAUSE));
-        self.transport.listen(&self.path, self.parser.last_id()).await
+        let connection = self.transport.listen(&self.path, self.parser.last_id()).await?;
+        self.has_connected = true;
+        Ok(connection)
     }
 }
