@@ -1,7 +1,6 @@
 //! The one door to the server: bounded, typed, and the same for HTTP, pages and applications.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
@@ -10,7 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actor::announcer::Announcer;
 use crate::actor::inbox::ToWriter;
-use crate::actor::message::{Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply};
+use crate::actor::message::{
+    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues, Reply,
+};
+use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -18,9 +20,9 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId};
+use crate::job::{BatchId, Job, JobId, Lane};
 use crate::server::error::Error;
-use crate::store::{Answer, JobFilter, JobPage, StoreError, Write};
+use crate::store::{Answer, BatchPage, JobFilter, JobPage, StoreError, Write};
 
 /// The longest time that one call waits for an end: the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -34,7 +36,7 @@ pub(super) struct Door {
     pub(super) points: Addr<Reader>,
     pub(super) lists: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
-    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) publisher: Publisher,
 }
 
 /// What may be under way at once.
@@ -108,6 +110,11 @@ impl Handle {
         self.0.registry.kinds()
     }
 
+    /// The kinds that this server runs, sorted, each with the pool that runs it.
+    pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
+        self.0.registry.lanes_of_kinds()
+    }
+
     pub(super) fn registry(&self) -> &Registry {
         &self.0.registry
     }
@@ -162,6 +169,15 @@ impl Handle {
     pub async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
         let _permit = self.point_permit()?;
         self.look_at_batch(id).await
+    }
+
+    /// Batches, newest first: at most `limit`, older than `before`.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn batches(&self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, Error> {
+        let _permit = self.list_permit()?;
+        self.read(&self.0.door.lists, ListBatches { limit, before }).await
     }
 
     /// Every queue, by name.
@@ -254,11 +270,11 @@ impl Handle {
         &self.0.door
     }
 
-    fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.points, 1)
     }
 
-    fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.lists, 1)
     }
 
@@ -298,7 +314,7 @@ impl Handle {
         try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, most.max(1)))
     }
 
-    async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
+    pub(super) async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
     where
         M: Message<Result = Result<T, StoreError>> + Send + 'static,
         T: Send + 'static,
