@@ -34,6 +34,9 @@ pub(super) struct LogsArgs {
 /// Prints a job's log.
 pub(super) async fn run(args: LogsArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
+    if output.json && !args.follow {
+        return output.json(&client.log(args.id, 0).await?.json);
+    }
     let mut printer = Printer { client: &client, output, id: args.id, position: 0 };
     printer.catch_up().await?;
     if args.follow { printer.follow().await } else { Ok(()) }

@@ -41,7 +41,7 @@ pub(super) fn time_of_day(time: Timestamp) -> String {
 /// How far a job is, on one line.
 pub(super) fn progress(progress: &Progress) -> String {
     let message = progress.message.as_deref().unwrap_or_default();
-    plain(format!("{:.0} %  {message}", progress.percent).trim_end())
+    plain(format!("{:>3.0} %  {message}", progress.percent).trim_end())
 }
 
 /// A text of foreign origin on one line, without what would steer a terminal.

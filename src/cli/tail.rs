@@ -119,7 +119,7 @@ mod tests {
         let mut job = sample::job(17);
         job.progress = Some(Progress::new(41.6, "page 5\nof 12"));
         let expected =
-            "12:00:00.250Z      17  chat        mail        running    42 %  page 5 of 12";
+            "12:00:00.250Z      17  chat        mail        running     42 %  page 5 of 12";
         assert_eq!(told_of(&job), expected);
         job.state = State::Failed;
         job.error = Some(JobError::new("timeout", "too slow"));

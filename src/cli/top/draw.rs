@@ -1,6 +1,7 @@
 //! Drawing: the view as it is, onto whatever space there is.
 
 mod footer;
+mod grid;
 mod header;
 mod jobs;
 mod load;
@@ -9,8 +10,6 @@ mod queues;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::Line;
-use ratatui::widgets::{Block, Row, Table};
 
 use super::view::View;
 use crate::cli::output::Colour;
@@ -19,8 +18,6 @@ use crate::cli::output::Colour;
 const LOAD_HEIGHT: u16 = 6;
 /// Below this height the lanes and charts are left out, so that there is room for what can be selected.
 const ROOMY: u16 = 22;
-/// What stands before a selected row.
-const MARK: &str = "> ";
 
 /// Which colours there are.
 #[derive(Debug, Clone, Copy)]
@@ -69,35 +66,6 @@ pub(super) fn whole(frame: &mut Frame, view: &View, palette: &Palette) {
     if view.is_help {
         footer::draw_help(frame);
     }
-}
-
-/// A table in a border, its selected row marked; strongly where up and down move in it.
-fn table<'a, const N: usize>(
-    title: String,
-    columns: [(&'a str, Constraint); N],
-    rows: Vec<Row<'a>>,
-    is_active: bool,
-    palette: &Palette,
-) -> Table<'a> {
-    let bold = Style::new().add_modifier(Modifier::BOLD);
-    let title_style = if is_active { bold } else { Style::new() };
-    let header = columns.map(|(name, width)| match width {
-        Constraint::Length(_) => Line::from(name).right_aligned(),
-        _ => Line::from(name),
-    });
-    let selected =
-        if is_active { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
-    Table::new(rows, columns.map(|(_, width)| width))
-        .header(Row::new(header).style(palette.style(Colour::Dim)))
-        .block(Block::bordered().title(Line::styled(title, title_style)))
-        .row_highlight_style(selected)
-        .highlight_symbol(MARK)
-        .column_spacing(2)
-}
-
-/// A number or a time, which stands to the right.
-fn right(text: impl ToString) -> Line<'static> {
-    Line::from(text.to_string()).right_aligned()
 }
 
 #[cfg(test)]
@@ -159,7 +127,7 @@ mod tests {
         let screen = screen(&view, 100, 30);
         line(&screen, "Failed (2)");
         let job = line(&screen, "timeout: too slow");
-        assert!(job.contains(" 11 ") && job.contains("30s") && job.contains(MARK), "{job}");
+        assert!(job.contains(" 11 ") && job.contains("30s") && job.contains("> "), "{job}");
     }
 
     #[test]
@@ -191,6 +159,29 @@ mod tests {
             look.queues[0].settings.paused = true;
         }
         assert!(line(&screen(&view, 100, 30), " bulk ").contains("paused"));
+    }
+
+    #[test]
+    fn a_number_is_whole_or_not_there() {
+        let mut view = view();
+        if let Some(look) = &mut view.look {
+            look.queues[0].jobs.queued = 1_234_567;
+            look.queues[0].settings.paused = true;
+        }
+        for width in (30..130).step_by(6) {
+            let screen = screen(&view, width, 24);
+            let bulk = line(&screen, " bulk ");
+            assert!(bulk.contains(" 1234567 "), "at {width}: {bulk}");
+            let names = line(&screen, " NAME ").split_whitespace();
+            for name in names.filter(|name| name.chars().all(|letter| letter.is_ascii_uppercase()))
+            {
+                let known =
+                    ["NAME", "QUEUED", "RUNNING", "LATER", "FAILED", "OLDEST", "MAX", "RATE"];
+                assert!(known.contains(&name), "at {width}: {name}");
+            }
+        }
+        let screen = screen(&view, 80, 24);
+        assert!(line(&screen, " bulk ").contains("paused"), "{}", screen.join("\n"));
     }
 
     #[test]

@@ -36,6 +36,23 @@ pub(super) enum Deed {
 pub(super) struct Notice {
     pub(super) text: String,
     pub(super) is_bad: bool,
+    /// How many more looks it stays for.
+    looks_left: u8,
+}
+
+/// How many looks a notice stays for: some seconds.
+const NOTICE_LOOKS: u8 = 5;
+
+impl Notice {
+    fn new(text: impl Into<String>, is_bad: bool) -> Self {
+        Self { text: text.into(), is_bad, looks_left: NOTICE_LOOKS }
+    }
+
+    /// The same after one more look; none where that was the last.
+    fn later(self) -> Option<Self> {
+        let looks_left = self.looks_left.checked_sub(1)?;
+        Some(Self { looks_left, ..self })
+    }
 }
 
 /// What is on the screen.
@@ -105,13 +122,14 @@ impl View {
         match news {
             News::Look(Ok(look)) => {
                 self.trouble = None;
+                self.notice = self.notice.take().and_then(Notice::later);
                 self.look = Some(*look);
                 self.move_by(Pane::Queues, 0);
                 self.move_by(Pane::Jobs, 0);
             }
             News::Look(Err(why)) => self.trouble = Some(why),
-            News::Done(Ok(text)) => self.notice = Some(Notice { text, is_bad: false }),
-            News::Done(Err(text)) => self.notice = Some(Notice { text, is_bad: true }),
+            News::Done(Ok(text)) => self.notice = Some(Notice::new(text, false)),
+            News::Done(Err(text)) => self.notice = Some(Notice::new(text, true)),
         }
     }
 
@@ -203,7 +221,7 @@ impl View {
     }
 
     fn remark(&mut self, text: &str) {
-        self.notice = Some(Notice { text: text.into(), is_bad: false });
+        self.notice = Some(Notice::new(text, false));
     }
 }
 

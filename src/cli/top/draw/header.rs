@@ -17,12 +17,10 @@ use crate::job::stats::Latency;
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
     let state = match (&view.look, &view.trouble) {
         (None, None) => Line::raw("asking"),
-        (None, Some(why)) => Line::styled(trouble(why), palette.style(Colour::Red)),
         (Some(look), None) => Line::raw(doing(look)),
+        (None, Some(why)) => trouble("", why, palette),
         (Some(look), Some(why)) => {
-            let then = clock(look.stats.at);
-            let told = format!("{}; all this is as it was at {then}", trouble(why));
-            Line::styled(told, palette.style(Colour::Red))
+            trouble(&format!("as it was at {}; ", clock(look.stats.at)), why, palette)
         }
     };
     let name = Line::from(vec![
@@ -36,8 +34,9 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
     }
 }
 
-fn trouble(why: &str) -> String {
-    format!("{}; trying again", show::plain(why))
+fn trouble(when: &str, why: &str, palette: &Palette) -> Line<'static> {
+    let told = format!("{when}trying again: {}", show::plain(why));
+    Line::styled(told, palette.style(Colour::Red))
 }
 
 /// The time of day to the second.

@@ -3,9 +3,9 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::Line;
-use ratatui::widgets::{Row, TableState};
 
-use super::{Palette, right, table};
+use super::Palette;
+use super::grid::{Column, Grid};
 use crate::cli::output::Colour;
 use crate::cli::show;
 use crate::cli::top::look::List;
@@ -23,19 +23,24 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
         List::Running => ("ELAPSED", "PROGRESS"),
         List::Failed => ("AGO", "ERROR"),
     };
+    let names = Constraint::Length(if area.width < 100 { 12 } else { 20 });
     let columns = [
-        ("ID", Constraint::Length(8)),
-        ("KIND", Constraint::Max(16)),
-        ("QUEUE", Constraint::Max(16)),
-        ("ATTEMPT", Constraint::Length(7)),
-        (since, Constraint::Length(7)),
-        (last, Constraint::Min(20)),
+        Column::number("ID", 8, 0),
+        Column::text("KIND", names, 0),
+        Column::text("QUEUE", names, 56),
+        Column::number("ATTEMPT", 7, 70),
+        Column::number(since, 7, 43),
+        Column::text(last, Constraint::Min(10), 0),
     ];
     let now = view.look.as_ref().map(|look| look.stats.at).unwrap_or_default();
-    let rows = view.jobs().iter().map(|job| row(job, view.list(), now, palette)).collect();
-    let table = table(title(view), columns, rows, view.pane == Pane::Jobs, palette);
-    let mut state = TableState::new().with_selected(view.job_index());
-    frame.render_stateful_widget(table, area, &mut state);
+    let grid = Grid {
+        title: title(view),
+        columns,
+        rows: view.jobs().iter().map(|job| row(job, view.list(), now, palette)).collect(),
+        selected: view.job_index(),
+        is_active: view.pane == Pane::Jobs,
+    };
+    grid.draw(frame, area, palette);
 }
 
 /// What the table holds, and how many there are in all.
@@ -47,20 +52,20 @@ fn title(view: &View) -> String {
     }
 }
 
-fn row(job: &Job, list: List, now: Timestamp, palette: &Palette) -> Row<'static> {
+fn row(job: &Job, list: List, now: Timestamp, palette: &Palette) -> [Line<'static>; 6] {
     let (since, last) = match list {
         List::Running => (job.started_at, progress(job, palette)),
         List::Failed => (job.finished_at, error(job, palette)),
     };
     let since = since.map_or(show::NONE.into(), |since| show::age(now.since(since)));
-    Row::new([
-        right(job.id),
+    [
+        Line::from(job.id.to_string()),
         Line::from(job.kind.clone()),
         Line::from(job.queue.to_string()),
-        right(format!("{}/{}", job.attempt, job.max_attempts)),
-        right(since),
+        Line::from(format!("{}/{}", job.attempt, job.max_attempts)),
+        Line::from(since),
         last,
-    ])
+    ]
 }
 
 fn progress(job: &Job, palette: &Palette) -> Line<'static> {
@@ -70,7 +75,7 @@ fn progress(job: &Job, palette: &Palette) -> Line<'static> {
     let Some(progress) = &job.progress else { return Line::default() };
     let filled = (progress.percent.clamp(0.0, 100.0) / 100.0 * BAR as f64).round() as usize;
     let bar = "█".repeat(filled) + &"░".repeat(BAR - filled);
-    Line::from(format!("{bar}  {}", show::progress(progress)))
+    Line::from(format!("{bar} {}", show::progress(progress)))
 }
 
 fn error(job: &Job, palette: &Palette) -> Line<'static> {
