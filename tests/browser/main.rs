@@ -23,3 +23,4 @@ mod overview;
 mod page;
 mod scenery;
 mod terminal;
+mod top;
