@@ -6,6 +6,8 @@
 mod act;
 mod answer;
 mod assets;
+mod batch;
+mod batches;
 mod chart;
 mod dress;
 mod fields;
@@ -20,6 +22,8 @@ mod number;
 mod overview;
 mod queue;
 mod row;
+mod stack;
+mod submit;
 mod trouble;
 
 use actix_web::guard::{Guard, GuardContext};
@@ -39,6 +43,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act::retry())
         .service(act::delete())
         .service(job::one())
+        .service(submit::all())
+        .service(batches::all())
+        .service(batch::one())
+        .service(batch::cancel())
         .service(queue::one())
         .service(queue::pause())
         .service(queue::resume())

@@ -11,7 +11,7 @@ use crate::pages::answer::{Answered, page, show};
 use crate::pages::dress::{Dress, LIVELY_MS, Place};
 use crate::pages::hour::Hour;
 use crate::pages::limits;
-use crate::pages::moment::{Moment, Took};
+use crate::pages::moment::Took;
 use crate::pages::number::Count;
 use crate::pages::row::{Meter, Row};
 use crate::server::Handle;
@@ -81,7 +81,6 @@ struct OverviewPage {
     rows: Vec<Row>,
     selects: bool,
     is_new: bool,
-    at: Moment,
 }
 
 async fn look(handle: Data<Handle>) -> Answered {
@@ -89,14 +88,8 @@ async fn look(handle: Data<Handle>) -> Answered {
     let mut queues = handle.queues().await?;
     let failed = JobFilter {
         state: Some(State::Failed),
-        queue: None,
-        kind: None,
-        tag: None,
-        batch: None,
-        before: None,
         limit: FAILURES,
-        with_payload: false,
-        with_result: false,
+        ..JobFilter::default()
     };
     let failed = handle.jobs(failed).await?.jobs;
     let is_new = queues.is_empty();
@@ -109,10 +102,9 @@ async fn look(handle: Data<Handle>) -> Answered {
         hour: Hour::of(&stats),
         queues: queues.iter().map(QueueRow::new).collect(),
         more_queues,
-        rows: Row::all(&failed, now),
+        rows: Row::all("failed", &failed, now),
         selects: false,
         is_new,
-        at: Moment::new(now, now),
     })
 }
 

@@ -104,15 +104,9 @@ async fn show_queue(handle: &Handle, name: QueueName, wrong: Option<LimitsForm>)
     let queue = handle.queue(name.clone()).await?.ok_or_else(none)?;
     let stats = handle.stats(Some(name.clone())).await?;
     let latest = JobFilter {
-        state: None,
         queue: Some(name.clone()),
-        kind: None,
-        tag: None,
-        batch: None,
-        before: None,
         limit: LATEST,
-        with_payload: false,
-        with_result: false,
+        ..JobFilter::default()
     };
     let latest = handle.jobs(latest).await?.jobs;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -125,7 +119,7 @@ async fn show_queue(handle: &Handle, name: QueueName, wrong: Option<LimitsForm>)
         standing: standing(&name, queue.jobs),
         hour: Hour::of(&stats),
         form: wrong.unwrap_or_else(|| LimitsForm::of(&queue.settings)),
-        rows: Row::all(&latest, handle.now()),
+        rows: Row::all("job", &latest, handle.now()),
         selects: false,
         name,
     };

@@ -95,6 +95,8 @@ impl Tag {
 
 /// A job as a row.
 pub(super) struct Row {
+    /// Which part of the page it stands in: a job may stand in two.
+    pub(super) part: &'static str,
     pub(super) id: i64,
     pub(super) state: Chip,
     pub(super) kind: String,
@@ -110,11 +112,11 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn all(jobs: &[Job], now: Timestamp) -> Vec<Self> {
-        jobs.iter().map(|job| Self::new(job, now)).collect()
+    pub(super) fn all(part: &'static str, jobs: &[Job], now: Timestamp) -> Vec<Self> {
+        jobs.iter().map(|job| Self { part, ..Self::new(job, now) }).collect()
     }
 
-    pub(super) fn new(job: &Job, now: Timestamp) -> Self {
+    fn new(job: &Job, now: Timestamp) -> Self {
         let progress = job.progress.as_ref().filter(|_| job.state == State::Running);
         let error = job.error.as_ref();
         let note = match (error, progress) {
@@ -123,6 +125,7 @@ impl Row {
             (None, None) => None,
         };
         Self {
+            part: "job",
             id: job.id.0,
             state: Chip(job.state),
             kind: job.kind.clone(),
