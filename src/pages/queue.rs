@@ -103,11 +103,7 @@ async fn show_queue(handle: &Handle, name: QueueName, wrong: Option<LimitsForm>)
     };
     let queue = handle.queue(name.clone()).await?.ok_or_else(none)?;
     let stats = handle.stats(Some(name.clone())).await?;
-    let latest = JobFilter {
-        queue: Some(name.clone()),
-        limit: LATEST,
-        ..JobFilter::default()
-    };
+    let latest = JobFilter { queue: Some(name.clone()), limit: LATEST, ..JobFilter::default() };
     let latest = handle.jobs(latest).await?.jobs;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = QueuePage {

@@ -143,10 +143,11 @@ fn look_everywhere(texts: &[&'static str]) {
         let Planted { text, batch, running, completed } = planted;
         let in_json = json!(text).to_string();
         let in_json = in_json.trim_matches('"');
-        // In the error and its attempt, in the progress; in the payload.
-        look(&page, &format!("/jobs/{running}"), &[(text, 2), (in_json, 3)]);
-        look(&page, &format!("/jobs/{completed}"), &[(in_json, 5)]);
-        look(&page, &format!("/batches/{batch}"), &[(text, 2)]);
+        // In the error and its attempt, in the progress; in the payload. The payload has it as a
+        // key too, and keys may be shown with or without escapes.
+        look(&page, &format!("/jobs/{running}"), &[(text, 2), (in_json, 2)]);
+        look(&page, &format!("/jobs/{completed}"), &[(in_json, 4)]);
+        look(&page, &format!("/batches/{batch}"), &[(text, 1), (&short(text, 64), 3)]);
         look(&page, &format!("/submit?from={completed}"), &[(in_json, 3)]);
     }
     let tags: Vec<String> = texts.iter().map(|text| short(text, 64)).collect();

@@ -47,7 +47,7 @@ fn the_overview_shows_what_runs_waits_and_broke_as_it_happens() {
     server.finished(failed);
     page.wait_for(
         "what failed is told",
-        &format!("document.querySelector('#failures #job-{failed}')"),
+        &format!("document.querySelector('#failures a[href=\"/jobs/{failed}\"]')"),
     );
     assert_eq!(page.value("window.marker"), "the same page");
     page.follow(&failed.to_string());

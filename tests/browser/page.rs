@@ -14,6 +14,8 @@ use crate::kit::{LONG, Server};
 /// By this name WebDriver hands elements out.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+const BACKSPACE: &str = "\u{e003}";
+
 /// Finds elements by what they are called, as a user does: `named(document, "button", "Cancel")`.
 const NAMED: &str = "
     const nameOf = (element) => {
@@ -170,12 +172,15 @@ impl Page {
 
     /// Writes into a field in place of what stands there.
     pub(crate) fn fill(&self, selector: &str, text: &str) {
-        let script = "const field = document.querySelector(arguments[0]);
-            if (field) field.value = '';
-            return field";
-        self.act(selector, script, &json!([selector]), |id| {
-            self.driver.post(&format!("/element/{id}/value"), &json!({"text": text}))
-        });
+        self.click(selector);
+        self.run("document.activeElement.select()", &json!([]));
+        if text.is_empty() {
+            self.keys(BACKSPACE);
+        } else {
+            self.driver.devtools("Input.insertText", &json!({"text": text}));
+        }
+        let now = "return document.querySelector(arguments[0])?.value";
+        assert_eq!(self.run(now, &json!([selector])), text, "{selector} is not written into");
     }
 
     /// Chooses from a list by the value.
@@ -250,9 +255,13 @@ impl Page {
 
     /// The page as a picture, in PNG.
     pub(crate) fn picture(&self) -> Vec<u8> {
+        self.try_picture().expect("a picture is taken")
+    }
+
+    fn try_picture(&self) -> Option<Vec<u8>> {
         use base64::Engine;
-        let text = self.driver.get("/screenshot").unwrap_or_else(|why| panic!("{why}"));
-        base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap()
+        let text = self.driver.get("/screenshot").ok()?;
+        base64::engine::general_purpose::STANDARD.decode(text.as_str()?).ok()
     }
 
     /// The page as those meet it who do not see it: each node with its role and its name.
@@ -285,6 +294,12 @@ impl Drop for Page {
             let script = "return location.href + '\\n' + document.body.innerText";
             let shown = self.try_run(script, &json!([])).unwrap_or_else(Value::String);
             eprintln!("--- the page\n{}\n--- end of the page", shown.as_str().unwrap_or_default());
+            if let Some(picture) = self.try_picture() {
+                let test = std::thread::current().name().unwrap_or_default().replace("::", "-");
+                let path = format!("{}/{test}.png", env!("CARGO_TARGET_TMPDIR"));
+                std::fs::write(&path, picture).unwrap();
+                eprintln!("it looks like {path}");
+            }
         }
     }
 }
