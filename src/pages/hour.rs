@@ -127,7 +127,7 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             "Failures, per 10 s",
             Unit::Jobs,
             &[
-                series("tried again", "b", Shape::Bars, counted(|point| point.retried)),
+                series("tried again", "b", Shape::Line, counted(|point| point.retried)),
                 series("failed", "c", Shape::Bars, counted(|point| point.failed)),
             ],
         ),
