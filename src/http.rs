@@ -90,8 +90,8 @@ pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Starts the HTTP server on `listener` and tells where it listens.
 ///
-/// `extend` may add routes of the application's own. The server runs until it is stopped by its
-/// handle; it takes no signals.
+/// `extend` may add routes of the application's own, or the pages (`pages::routes`); they are tried
+/// behind those of the API. The server runs until it is stopped by its handle; it takes no signals.
 ///
 /// # Errors
 /// Where the listener cannot be used.
@@ -105,8 +105,8 @@ pub fn start(
         App::new()
             .app_data(web::Data::new(handle.clone()))
             .wrap(from_fn(guard::same_site))
-            .configure(extend.clone())
             .configure(routes)
+            .configure(extend.clone())
     })
     .keep_alive(KEEP_ALIVE)
     .tcp_nodelay(true)

@@ -20,7 +20,7 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId, Lane};
+use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
 use crate::server::error::Error;
 use crate::store::{Answer, BatchPage, JobFilter, JobPage, StoreError, Write};
 
@@ -108,6 +108,11 @@ impl Handle {
     /// The kinds that this server runs, sorted.
     pub fn kinds(&self) -> Vec<String> {
         self.0.registry.kinds()
+    }
+
+    /// The time by the server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// The kinds that this server runs, sorted, each with the pool that runs it.

@@ -8,6 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::signal::{StopSignals, survive_file_size_limit};
 use crate::config::Config;
 use crate::http;
+use crate::pages;
 use crate::server::{Server, StartError};
 
 /// Why the server ends badly.
@@ -88,7 +89,7 @@ async fn start(config: Config, is_restored: bool) -> Result<RunningServer, Serve
     let builder = Server::builder(config);
     let builder = if is_restored { builder.restored() } else { builder };
     let server = builder.start()?;
-    let (front, addr) = match http::start(server.handle(), listener, |_| {}) {
+    let (front, addr) = match http::start(server.handle(), listener, pages::routes) {
         Ok(started) => started,
         Err(error) => {
             server.stop();
