@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::kit::process::longshore;
-use crate::kit::{Server, Setup, echo, sleep, with};
+use crate::kit::{LONG, Server, Setup, echo, sleep, with};
 
 fn run(server: &Server, args: &[&str]) -> Output {
     longshore(args).env("LONGSHORE_URL", server.url()).output().unwrap()
@@ -39,6 +40,12 @@ impl Running {
         Self(command.spawn().unwrap())
     }
 
+    fn end(&mut self) {
+        // Fails where it has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
         BufReader::new(self.0.stdout.take().unwrap()).lines().map_while(Result::ok)
     }
@@ -46,9 +53,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Fails where it has ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.end();
     }
 }
 
@@ -133,11 +138,14 @@ fn what_happens_is_told_a_line_an_event() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            while !is_over.load(Ordering::Relaxed) && began.elapsed() < LONG {
                 server.submit(&echo("not this"));
                 server.submit(&with(echo(1), &json!({"queue": "mail"})));
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(50));
             }
+            // Its lines end with it.
+            tail.end();
         });
         let line = lines.into_iter().find(|line| line.contains("completed"));
         is_over.store(true, Ordering::Relaxed);
