@@ -73,6 +73,9 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// See it at work in half a minute: ten questions to a model, one by one and then as jobs
     Demo(demo::DemoArgs),
+    /// Do the work of a job of the demonstration, which starts this as a program
+    #[command(hide = true)]
+    DemoWork(demo::WorkArgs),
     /// Run an OpenAI-style model server for trying, tests and measuring
     MockLlm(mock_llm::MockArgs),
 }
@@ -104,7 +107,7 @@ impl Command {
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
-            Self::Serve(_) | Self::Demo(_) | Self::MockLlm(_) => None,
+            Self::Serve(_) | Self::Demo(_) | Self::DemoWork(_) | Self::MockLlm(_) => None,
             Self::Backup(_) | Self::Verify(_) => None,
         }
     }
@@ -146,6 +149,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
+        Command::DemoWork(args) => demo::work(&args),
         Command::MockLlm(args) => mock_llm::run(args).await,
     }
 }

@@ -8,6 +8,7 @@ mod program;
 mod progress;
 mod questions;
 mod report;
+mod work;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -31,6 +32,15 @@ use crate::telemetry::{self, LogFormat};
 use model::Model;
 use progress::Progress;
 use questions::{PROVIDER, QUESTIONS, submission};
+
+pub(super) use work::{Work as WorkArgs, run as work};
+
+/// The kind that does its work on a thread of the lane `async`.
+const ASYNC_KIND: &str = "demo-async";
+/// The kind that does it on a thread of its own.
+const THREAD_KIND: &str = "demo-thread";
+/// The command that does it as a program.
+const COMMAND: &str = "demo-process";
 
 /// How often the live line asks how far the batch is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -90,7 +100,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     let model = Model::open(&args).await?;
     let config = configure(&args, &model, &directory)?;
     let database = config.database.clone();
-    let server = start_server(config).await?;
+    let server = start_server(config, work::register).await?;
     let url = format!("http://{}", server.addr());
     let shown = async {
         let output = Output::new(false);
@@ -126,6 +136,9 @@ fn configure(args: &DemoArgs, model: &Model, directory: &TempDir) -> Result<Conf
         config.listen.set_port(0);
     }
     config.providers.insert(PROVIDER.into(), model.provider.clone());
+    if let Some(command) = std::env::current_exe().ok().and_then(work::command) {
+        config.commands.insert(COMMAND.into(), command);
+    }
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems).into()) }
 }
