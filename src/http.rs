@@ -13,6 +13,7 @@ mod prefer;
 mod problem;
 mod query;
 mod queues;
+mod stats;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -49,11 +50,13 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(leases::one())
         .service(jobs::cancel())
         .service(jobs::retry())
+        .service(jobs::log())
         .service(batches::all())
         .service(batches::one())
         .service(batches::cancel())
         .service(queues::all())
         .service(queues::one())
+        .service(stats::all())
         .service(health::healthz())
         .service(health::readyz())
         .default_service(web::to(problem::no_such_place));
@@ -76,8 +79,8 @@ pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Starts the HTTP server on `listener` and tells where it listens.
 ///
-/// `extend` may add routes of the application's own. The server runs until it is stopped by its
-/// handle; it takes no signals.
+/// `extend` may add routes of the application's own, or the pages (`pages::routes`); they are tried
+/// behind those of the API. The server runs until it is stopped by its handle; it takes no signals.
 ///
 /// # Errors
 /// Where the listener cannot be used.
@@ -91,8 +94,8 @@ pub fn start(
         App::new()
             .app_data(web::Data::new(handle.clone()))
             .wrap(from_fn(guard::same_site))
-            .configure(extend.clone())
             .configure(routes)
+            .configure(extend.clone())
     })
     .keep_alive(KEEP_ALIVE)
     .tcp_nodelay(true)

@@ -12,7 +12,7 @@
 //! - [`executor`]: how a kind of job runs; the only place that knows awc, beside the command line.
 //! - `actor`: Writer, Readers, Dispatcher, Workers, Keeper, Announcer. Its page has the map.
 //! - [`server`]: joins everything; the library's API.
-//! - [`http`]: the HTTP API on the handle.
+//! - [`http`]: the HTTP API on the handle. [`pages`]: the web pages, on it as well.
 //! - [`cli`]: the command line, one file a command.
 
 pub mod job;
@@ -29,6 +29,7 @@ pub(crate) mod actor;
 pub mod server;
 
 pub mod http;
+pub mod pages;
 
 pub mod cli;
 

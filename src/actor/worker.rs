@@ -82,7 +82,8 @@ impl Worker {
 
     fn report(&self, job: &LeasedJob, outcome: Outcome) {
         let (lease, holder, place) = (job.lease, Holder::Local, Some(Place::of(job)));
-        let write = Write::Finish(Finish { lease, outcome, holder, place });
+        let started_at = Some(job.started_at);
+        let write = Write::Finish(Finish { lease, outcome, holder, place, started_at });
         let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
         if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");

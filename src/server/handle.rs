@@ -1,7 +1,6 @@
 //! The one door to the server: bounded, typed, and the same for HTTP, pages and applications.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
@@ -11,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actor::announcer::Announcer;
 use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply};
+use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -18,7 +18,7 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId};
+use crate::job::{BatchId, Job, JobId, Timestamp};
 use crate::server::error::Error;
 use crate::store::{Answer, JobFilter, JobPage, StoreError, Write};
 
@@ -34,7 +34,7 @@ pub(super) struct Door {
     pub(super) points: Addr<Reader>,
     pub(super) lists: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
-    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) publisher: Publisher,
 }
 
 /// What may be under way at once.
@@ -106,6 +106,11 @@ impl Handle {
     /// The kinds that this server runs, sorted.
     pub fn kinds(&self) -> Vec<String> {
         self.0.registry.kinds()
+    }
+
+    /// The time by the server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -254,11 +259,11 @@ impl Handle {
         &self.0.door
     }
 
-    fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.points, 1)
     }
 
-    fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.lists, 1)
     }
 
@@ -298,7 +303,7 @@ impl Handle {
         try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, most.max(1)))
     }
 
-    async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
+    pub(super) async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
     where
         M: Message<Result = Result<T, StoreError>> + Send + 'static,
         T: Send + 'static,

@@ -135,7 +135,9 @@ fn write_of(lease: Lease, action: Action) -> Write {
         Action::Renew { lease: span, progress } => {
             Write::Renew(Renew { leases: vec![lease], lease: span, holder, progress })
         }
-        Action::Finish(outcome) => Write::Finish(Finish { lease, outcome, holder, place: None }),
+        Action::Finish(outcome) => {
+            Write::Finish(Finish { lease, outcome, holder, place: None, started_at: None })
+        }
     }
 }
 

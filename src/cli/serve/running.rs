@@ -8,6 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::signal::{StopSignals, survive_file_size_limit};
 use crate::config::Config;
 use crate::http;
+use crate::pages;
 use crate::server::{Builder, Server, StartError};
 
 /// Why the server ends badly.
@@ -85,7 +86,7 @@ pub(in crate::cli) async fn start_server(
     // First, so that a server that cannot listen has not begun to run jobs.
     let listener = http::bind(listen).map_err(unheard)?;
     let server = prepare(Server::builder(config)).start()?;
-    let (front, addr) = match http::start(server.handle(), listener, |_| {}) {
+    let (front, addr) = match http::start(server.handle(), listener, pages::routes) {
         Ok(started) => started,
         Err(error) => {
             server.stop();

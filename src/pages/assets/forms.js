@@ -1,0 +1,71 @@
+// Lists whose entries are chosen, buttons that ask once more, and JSON that is checked as it is typed.
+(() => {
+  const chosen = document.getElementById("chosen");
+  const boxes = () => [...chosen.querySelectorAll("input[name=id]")];
+  const count = () => {
+    const all = boxes(), ticked = all.filter((box) => box.checked).length;
+    const [whole] = chosen.querySelectorAll("[data-all] input");
+    chosen.querySelector("[data-all]").hidden = all.length === 0;
+    whole.checked = ticked > 0 && ticked === all.length;
+    whole.indeterminate = ticked > 0 && ticked < all.length;
+    chosen.querySelector("[data-chosen]").textContent = ticked ? `${ticked} chosen` : "";
+    for (const button of chosen.querySelectorAll("button[name=deed]")) button.disabled = ticked === 0;
+  };
+  if (chosen) {
+    chosen.addEventListener("change", (event) => {
+      if (event.target.closest("[data-all]")) for (const box of boxes()) box.checked = event.target.checked;
+      count();
+    });
+    document.addEventListener("fresh", count);
+    addEventListener("pageshow", count);
+    count();
+  }
+
+  // The first press asks, the second one acts.
+  let asking = null;
+  const calm = () => {
+    if (!asking) return;
+    clearTimeout(asking.timer);
+    asking.button.textContent = asking.text;
+    asking.button.classList.remove("sure");
+    asking = null;
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-sure]");
+    if (asking && asking.button === button) return;
+    calm();
+    if (!button) return;
+    event.preventDefault();
+    asking = { button, text: button.textContent, timer: setTimeout(calm, 5000) };
+    button.textContent = button.dataset.sure;
+    button.classList.add("sure");
+  });
+
+  // What the browser says of a JSON text, at its field.
+  const check = (field) => {
+    const told = document.getElementById(field.id + "-wrong");
+    let wrong = "";
+    if (field.value.trim()) {
+      try { JSON.parse(field.value); } catch (error) { wrong = error.message; }
+    }
+    field.setAttribute("aria-invalid", String(wrong !== ""));
+    told.textContent = wrong;
+    return !wrong;
+  };
+  for (const field of document.querySelectorAll("textarea[data-json]")) {
+    let timer = 0;
+    field.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => check(field), 400);
+    });
+    field.form.addEventListener("submit", (event) => {
+      if (check(field)) return;
+      event.preventDefault();
+      field.focus();
+    });
+  }
+  for (const choice of document.querySelectorAll("select[data-go]")) {
+    choice.addEventListener("change", () => choice.form.requestSubmit());
+    choice.form.querySelector("[data-without-script]").hidden = true;
+  }
+})();

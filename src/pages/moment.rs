@@ -1,0 +1,129 @@
+//! Times and durations as people say them.
+
+use std::fmt;
+use std::time::Duration;
+
+use askama::filters::HtmlSafe;
+
+use crate::job::Timestamp;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A time, told by how far it is from now; the exact one stands beside it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    at: Timestamp,
+    now: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
+        Self { at, now }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at;
+        write!(f, "<time datetime=\"{at}\" title=\"{at}\">")?;
+        let (past, ahead) = (self.now.since(at), at.since(self.now));
+        if ahead.as_secs() > 0 {
+            write!(f, "in {}", Rough(ahead))?;
+        } else if past.as_secs() == 0 {
+            f.write_str("just now")?;
+        } else {
+            write!(f, "{} ago", Rough(past))?;
+        }
+        f.write_str("</time>")
+    }
+}
+
+/// Digits and fixed words.
+impl HtmlSafe for Moment {}
+
+/// A duration in its largest unit.
+struct Rough(Duration);
+
+impl fmt::Display for Rough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            secs if secs < MINUTE => write!(f, "{secs} s"),
+            secs if secs < HOUR => write!(f, "{} min", secs / MINUTE),
+            secs if secs < 2 * DAY => write!(f, "{} h", secs / HOUR),
+            secs => write!(f, "{} days", secs / DAY),
+        }
+    }
+}
+
+/// A duration with as many digits as matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Took(Duration);
+
+impl Took {
+    pub(super) fn new(duration: Duration) -> Self {
+        Self(duration)
+    }
+
+    pub(super) fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (secs, millis) = (self.0.as_secs(), self.0.as_millis());
+        match secs {
+            _ if millis < 1_000 => write!(f, "{millis} ms"),
+            _ if millis < 10_000 => write!(f, "{:.2} s", self.0.as_secs_f64()),
+            secs if secs < MINUTE => write!(f, "{:.1} s", self.0.as_secs_f64()),
+            secs if secs < HOUR => write!(f, "{} min {} s", secs / MINUTE, secs % MINUTE),
+            secs if secs < DAY => write!(f, "{} h {} min", secs / HOUR, secs % HOUR / MINUTE),
+            secs => write!(f, "{} d {} h", secs / DAY, secs % DAY / HOUR),
+        }
+    }
+}
+
+impl HtmlSafe for Took {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(at_ms: i64) -> String {
+        let now = Timestamp::from_millis(200 * DAY as i64 * 1_000);
+        let moment = Moment::new(Timestamp::from_millis(now.millis() + at_ms), now).to_string();
+        let (_, rest) = moment.split_once('>').unwrap();
+        rest.strip_suffix("</time>").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_time_is_told_by_its_distance() {
+        assert_eq!(told(0), "just now");
+        assert_eq!(told(-999), "just now");
+        assert_eq!(told(-12_345), "12 s ago");
+        assert_eq!(told(-61_000), "1 min ago");
+        assert_eq!(told(-47 * 3_600_000), "47 h ago");
+        assert_eq!(told(-100 * 86_400_000), "100 days ago");
+        assert_eq!(told(90_000), "in 1 min");
+    }
+
+    #[test]
+    fn the_exact_time_stands_beside_it() {
+        let at = Timestamp::from_millis(0);
+        let exact = "datetime=\"1970-01-01T00:00:00.000Z\" title=\"1970-01-01T00:00:00.000Z\"";
+        assert!(Moment::new(at, at).to_string().contains(exact));
+    }
+
+    #[test]
+    fn a_duration_has_the_digits_that_matter() {
+        let told = |millis| Took::millis(millis).to_string();
+        assert_eq!(told(7), "7 ms");
+        assert_eq!(told(1_234), "1.23 s");
+        assert_eq!(told(12_345), "12.3 s");
+        assert_eq!(told(125_000), "2 min 5 s");
+        assert_eq!(told(3_720_000), "1 h 2 min");
+        assert_eq!(told(90_000_000), "1 d 1 h");
+    }
+}

@@ -1,0 +1,84 @@
+//! Numbers as people read them.
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+
+/// A whole number, its thousands parted by commas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Count(i64);
+
+impl Count {
+    pub(super) fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Of something that is counted without a sign.
+    pub(super) fn of(number: u64) -> Self {
+        Self(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    pub(super) fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.unsigned_abs().to_string();
+        if self.0 < 0 {
+            f.write_str("-")?;
+        }
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Count {}
+
+/// A number that need not be whole, with as many digits as matter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Amount(pub(super) f64);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = self.0;
+        if amount == amount.trunc() || amount >= 100.0 {
+            return Count::new(amount.round() as i64).fmt(f);
+        }
+        let digits = if amount >= 10.0 { 1 } else { 2 };
+        let text = format!("{amount:.digits$}");
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl HtmlSafe for Amount {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted() {
+        let told = |number| Count::new(number).to_string();
+        assert_eq!(told(0), "0");
+        assert_eq!(told(999), "999");
+        assert_eq!(told(1_000), "1,000");
+        assert_eq!(told(-12_345_678), "-12,345,678");
+    }
+
+    #[test]
+    fn an_amount_has_the_digits_that_matter() {
+        let told = |number| Amount(number).to_string();
+        assert_eq!(told(0.0), "0");
+        assert_eq!(told(0.125), "0.13");
+        assert_eq!(told(0.5), "0.5");
+        assert_eq!(told(12.34), "12.3");
+        assert_eq!(told(20_123.4), "20,123");
+    }
+}
