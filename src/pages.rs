@@ -6,6 +6,7 @@
 mod act;
 mod answer;
 mod assets;
+pub(crate) mod demo;
 mod dress;
 mod fields;
 mod fold;
@@ -33,6 +34,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act::retry())
         .service(act::delete())
         .service(job::one())
+        .service(demo::all())
+        .service(demo::act())
         .service(web::resource("/{path:.*}").guard(OfAReader).to(trouble::nowhere));
 }
 

@@ -28,19 +28,12 @@ use crate::cli::target::parse_listen;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
+use crate::pages::demo::{COMMAND, PROVIDER, QUESTIONS, submission};
 use crate::telemetry::{self, LogFormat};
 use model::Model;
 use progress::Progress;
-use questions::{PROVIDER, QUESTIONS, submission};
 
 pub(super) use work::{Work as WorkArgs, run as work};
-
-/// The kind that does its work on a thread of the lane `async`.
-const ASYNC_KIND: &str = "demo-async";
-/// The kind that does it on a thread of its own.
-const THREAD_KIND: &str = "demo-thread";
-/// The command that does it as a program.
-const COMMAND: &str = "demo-process";
 
 /// How often the live line asks how far the batch is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -167,7 +160,7 @@ async fn ask_at_once(
     model: &Model,
 ) -> Result<(Duration, Vec<Job>), CliError> {
     let jobs: Result<Vec<_>, _> =
-        QUESTIONS.into_iter().map(|question| submission(&model.name, question)).collect();
+        QUESTIONS.into_iter().map(|question| submission(PROVIDER, &model.name, question)).collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
     let progress = Progress::begin(*output, "all at once", QUESTIONS.len());
     let batch = client.submit_batch("ten questions", &jobs).await?.value;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::program;
-use super::questions::{QUESTIONS, answer_of, question_of};
+use super::questions::{answer_of, question_of};
 use crate::cli::error::CliError;
 use crate::cli::output::{Colour, Output};
 use crate::cli::show;
 use crate::job::{Job, Json, State};
+use crate::pages::demo::QUESTIONS;
 
 /// Prints each question with its answer, or with why it has none.
 pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliError> {

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{ASYNC_KIND, THREAD_KIND};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::config::CommandConfig;
 use crate::executor::{Context, HandlerError};
+use crate::pages::demo::{ASYNC_KIND, THREAD_KIND};
 use crate::server::Builder;
 
 /// How often the work tells how far it is.
