@@ -16,7 +16,7 @@ use crate::config::{Config, Lanes};
 use crate::job::Lane;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::pages::answer::{Answered, action, go_to, page, show};
-use crate::pages::dress::{Dress, Place};
+use crate::pages::dress::{Dress, Place, query};
 use crate::pages::fields::Fields;
 use crate::pages::form;
 use crate::pages::trouble::Trouble;
@@ -94,10 +94,13 @@ impl<'a> DemoPage<'a> {
         let one =
             Call::one("one", "One of ten questions, and wait for its end", "?wait=60s", &one)?;
         let limit = Call::limit("limit", "At most five at once", NARROW_QUEUE, SLOTS);
-        let trial = |lane| {
-            Ok(Trial { lane, lines: lines(Deed::Work(lane), "Four jobs with the same work")? })
-        };
-        let lanes = [Lane::Async, Lane::Thread, Lane::Process].into_iter().filter(|_| has_work);
+        let lanes = [
+            (Lane::Async, "Four jobs in the lane async"),
+            (Lane::Thread, "The same four in the lane thread"),
+            (Lane::Process, "The same four in the lane process"),
+        ];
+        let trial = |(lane, about)| Ok(Trial { lane, lines: lines(Deed::Work(lane), about)? });
+        let lanes = lanes.into_iter().filter(|_| has_work);
         let trials: Result<_, serde_json::Error> = lanes.map(trial).collect();
         Ok(Self {
             dress: Dress::still("Demo", Place::Demo),
@@ -119,6 +122,12 @@ impl<'a> DemoPage<'a> {
             asked,
         })
     }
+}
+
+/// Where the page is that asks a model.
+pub(crate) fn address(model: &str) -> String {
+    let model = Some(model).filter(|model| *model != MODEL).map(str::to_owned);
+    format!("/demo{}", query(&[("model", model)]))
 }
 
 /// Where the browser found this server.

@@ -169,7 +169,7 @@
     const jobs = JSON.parse(calls("questions").body).jobs;
     const began = performance.now();
     const racers = ["One by one", "Together"].map((name) => {
-      const racer = { bar: bar(name, jobs.length), time: make("output", { class: "num" }), took: null };
+      const racer = { bar: bar(name, jobs.length), time: make("span", { class: "num" }), took: null };
       out.append(make("div", { class: "line race" }, make("span", {}, name), racer.bar, racer.time));
       return racer;
     });
