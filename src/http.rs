@@ -3,10 +3,12 @@
 mod answer;
 mod batches;
 mod body;
+mod deeds;
 mod guard;
 mod health;
 mod jobs;
 mod key;
+mod kinds;
 mod leases;
 mod many;
 mod prefer;
@@ -44,6 +46,10 @@ const STOP_GRACE_SECS: u64 = 5;
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(jobs::all())
+        // Before single jobs, whose path would take these as well. A fixed path costs next to nothing.
+        .service(deeds::cancel())
+        .service(deeds::retry())
+        .service(deeds::delete())
         .service(jobs::one())
         .service(leases::all())
         .service(leases::many())
@@ -57,6 +63,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(queues::all())
         .service(queues::one())
         .service(stats::all())
+        .service(kinds::all())
         .service(health::healthz())
         .service(health::readyz())
         .default_service(web::to(problem::no_such_place));

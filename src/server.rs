@@ -18,6 +18,7 @@
 //! ```
 
 mod builder;
+mod deed;
 mod error;
 mod handle;
 mod join;
@@ -34,6 +35,7 @@ use actix_rt::Arbiter;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
+pub use deed::{Deed, MAX_DEEDS};
 pub use error::Error;
 pub use handle::{Handle, Keyed, MAX_WAIT};
 pub use lease::Acted;

@@ -144,6 +144,12 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError>;
 
+    /// Batches, newest first: at most `limit`, older than `before`.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError>;
+
     /// Every queue, by name.
     ///
     /// # Errors
@@ -256,6 +262,15 @@ pub struct JobPage {
     pub jobs: Vec<Job>,
     /// Where the next part begins; none at the end.
     pub next: Option<JobId>,
+}
+
+/// A part of the list of batches.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BatchPage {
+    /// The batches, newest first.
+    pub batches: Vec<Batch>,
+    /// Where the next part begins; none at the end.
+    pub next: Option<BatchId>,
 }
 
 /// What a look through the table for old jobs found.

@@ -17,7 +17,7 @@ use crate::job::roster::{Poll, PollId};
 use crate::job::tally::Tally;
 use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
 use crate::store::{
-    Answer, Checkpoint, JobFilter, JobPage, News, Prunable, Refusal, StoreError, Write,
+    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, Refusal, StoreError, Write,
 };
 
 /// Why a write was not done.
@@ -233,6 +233,14 @@ pub(crate) struct ListJobs(pub(crate) JobFilter);
 #[derive(Message)]
 #[rtype(result = "Result<Option<Batch>, StoreError>")]
 pub(crate) struct GetBatch(pub(crate) BatchId);
+
+/// To a Reader: batches, newest first.
+#[derive(Message)]
+#[rtype(result = "Result<BatchPage, StoreError>")]
+pub(crate) struct ListBatches {
+    pub(crate) limit: u32,
+    pub(crate) before: Option<BatchId>,
+}
 
 /// To a Reader: every queue.
 #[derive(Message)]

@@ -8,7 +8,7 @@ use actix::{Actor, Context, Handler};
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::message::{
     CheckpointLog, FindPrunable, GetBatch, GetBriefs, GetJob, GetLog, GetNews, GetQueue,
-    GetTallies, ListJobs, ListQueues,
+    GetTallies, ListBatches, ListJobs, ListQueues,
 };
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
@@ -16,7 +16,7 @@ use crate::job::batch::Batch;
 use crate::job::queue::Queue;
 use crate::job::tally::Tally;
 use crate::job::{Job, Log, Timestamp};
-use crate::store::{Checkpoint, JobPage, News, Prunable, ReadStore, StoreError};
+use crate::store::{BatchPage, Checkpoint, JobPage, News, Prunable, ReadStore, StoreError};
 
 /// One read connection.
 pub(crate) struct Reader {
@@ -92,6 +92,14 @@ impl Handler<GetBatch> for Reader {
 
     fn handle(&mut self, GetBatch(id): GetBatch, _: &mut Self::Context) -> Self::Result {
         self.store.batch(id)
+    }
+}
+
+impl Handler<ListBatches> for Reader {
+    type Result = Result<BatchPage, StoreError>;
+
+    fn handle(&mut self, list: ListBatches, _: &mut Self::Context) -> Self::Result {
+        self.store.batches(list.limit, list.before)
     }
 }
 

@@ -160,8 +160,8 @@ impl Writer {
         let mut dispatch = Dispatch::default();
         let mut answers = answers.into_iter();
         for (reply, answer) in replies.into_iter().zip(&mut answers) {
-            if let Ok(Answer::Cancelled { running, .. }) = &answer {
-                dispatch.cancelled.extend(running);
+            if let Ok(answer) = &answer {
+                answer.note_cancelled(&mut dispatch.cancelled);
             }
             reply.answer(answer.map_err(WriteError::from), &mut dispatch);
         }

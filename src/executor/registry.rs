@@ -134,7 +134,14 @@ impl Registry {
 
     /// The names of all kinds, sorted: those that run here and those for remote workers.
     pub fn kinds(&self) -> Vec<String> {
-        let mut kinds: Vec<String> = self.kinds.keys().chain(&self.remote).cloned().collect();
+        self.lanes_of_kinds().into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    /// The same, each with the pool that runs it.
+    pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
+        let here = self.kinds.iter().map(|(kind, executor)| (kind.clone(), executor.lane()));
+        let remote = self.remote.iter().map(|kind| (kind.clone(), Lane::Remote));
+        let mut kinds: Vec<_> = here.chain(remote).collect();
         kinds.sort_unstable();
         kinds
     }

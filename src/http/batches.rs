@@ -2,16 +2,17 @@
 
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::answer::{Answered, accepted, ok, resource};
 use crate::http::query::{self, NoQuery};
 use crate::http::{body, key, prefer};
+use crate::job::batch::Batch;
 use crate::job::{BatchId, Submission};
 use crate::server::Handle;
 
 pub(super) fn all() -> Resource {
-    resource("/v1/batches", "POST").route(web::post().to(submit))
+    resource("/v1/batches", "GET, POST").route(web::post().to(submit)).route(web::get().to(list))
 }
 
 pub(super) fn one() -> Resource {
@@ -42,6 +43,19 @@ async fn submit(
     let NewBatch { name, jobs } = body::parse(&body)?;
     let batch = handle.submit_batch(name, jobs, key).await?.value;
     Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
+}
+
+#[derive(Serialize)]
+struct Page {
+    batches: Vec<Batch>,
+    next_cursor: Option<String>,
+}
+
+async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    let (limit, before) = query::page(&request)?;
+    let page = handle.batches(limit, before).await?;
+    let next_cursor = page.next.map(|id| id.to_string());
+    Ok(ok(&Page { batches: page.batches, next_cursor }))
 }
 
 async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {

@@ -43,13 +43,19 @@ struct Details<'a> {
 pub(super) struct Refused {
     #[serde(rename = "type")]
     kind: String,
+    title: &'static str,
     detail: String,
 }
 
 impl Rejection {
     /// The status and the reason, for an answer that tells of many things.
     pub(super) fn refused(self) -> (u16, Refused) {
-        (self.status.as_u16(), Refused { kind: self.urn(), detail: self.detail })
+        let (kind, title) = (self.urn(), self.title());
+        (self.status.as_u16(), Refused { kind, title, detail: self.detail })
+    }
+
+    fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Error")
     }
 
     fn urn(&self) -> String {
@@ -138,7 +144,7 @@ impl ResponseError for Rejection {
     fn error_response(&self) -> HttpResponse {
         let details = Details {
             kind: self.urn(),
-            title: self.status.canonical_reason().unwrap_or("Error"),
+            title: self.title(),
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,

@@ -16,7 +16,7 @@ use crate::job::queue::NotAName;
 use crate::job::state::NotAState;
 use crate::store::JobFilter;
 
-/// The most jobs on one page of a list, and how many there are unless asked otherwise.
+/// The most jobs or batches on one page of a list, and how many there are unless asked otherwise.
 const MAX_LIMIT: u32 = 200;
 const DEFAULT_LIMIT: u32 = 50;
 
@@ -64,6 +64,21 @@ impl Parameters {
         parsed
     }
 
+    /// How many are wanted on a page.
+    fn limit(&mut self) -> u32 {
+        let number = format!("is a number from 1 to {MAX_LIMIT}");
+        let limit = self.parse("limit", &number).unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            self.complain("limit", &number);
+        }
+        limit
+    }
+
+    /// Where the page begins.
+    fn cursor<T: FromStr>(&mut self) -> Option<T> {
+        self.parse("cursor", "is the next_cursor of another page")
+    }
+
     fn complain(&mut self, name: &str, why: impl Display) {
         self.problems.push(Problem::new(format!("/{}", escape(name)), why));
     }
@@ -105,21 +120,25 @@ pub(super) fn id<T: FromStr>(request: &HttpRequest) -> Result<T, Rejection> {
     })
 }
 
+/// How many a list without filters shows, and from where on.
+pub(super) fn page<T: FromStr>(request: &HttpRequest) -> Result<(u32, Option<T>), Rejection> {
+    let mut query = Parameters::read(request, &["limit", "cursor"])?;
+    let page = (query.limit(), query.cursor());
+    query.whole()?;
+    Ok(page)
+}
+
 /// The filter that the query of a list of jobs asks for.
 pub(super) fn filter(request: &HttpRequest) -> Result<JobFilter, Rejection> {
     let mut query = Parameters::read(request, &OF_A_LIST)?;
-    let number = format!("is a number from 1 to {MAX_LIMIT}");
-    let limit = query.parse("limit", &number).unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        query.complain("limit", &number);
-    }
+    let limit = query.limit();
     let mut filter = JobFilter {
         state: query.parse("state", NotAState),
         queue: query.parse("queue", NotAName),
         kind: query.take("kind"),
         tag: query.take("tag"),
         batch: query.parse("batch", "is the id of a batch, a number"),
-        before: query.parse("cursor", "is the next_cursor of another page"),
+        before: query.cursor(),
         limit,
         with_payload: false,
         with_result: false,

@@ -9,7 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actor::announcer::Announcer;
 use crate::actor::inbox::ToWriter;
-use crate::actor::message::{Commit, GetBatch, GetJob, GetQueue, ListJobs, ListQueues, Reply};
+use crate::actor::message::{
+    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues, Reply,
+};
 use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
 use crate::clock::Clock;
@@ -18,9 +20,9 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId, Timestamp};
+use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::store::{Answer, JobFilter, JobPage, StoreError, Write};
+use crate::store::{Answer, BatchPage, JobFilter, JobPage, StoreError, Write};
 
 /// The longest time that one call waits for an end: the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -113,6 +115,11 @@ impl Handle {
         self.0.clock.now()
     }
 
+    /// The kinds that this server runs, sorted, each with the pool that runs it.
+    pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
+        self.0.registry.lanes_of_kinds()
+    }
+
     pub(super) fn registry(&self) -> &Registry {
         &self.0.registry
     }
@@ -167,6 +174,15 @@ impl Handle {
     pub async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
         let _permit = self.point_permit()?;
         self.look_at_batch(id).await
+    }
+
+    /// Batches, newest first: at most `limit`, older than `before`.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn batches(&self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, Error> {
+        let _permit = self.list_permit()?;
+        self.read(&self.0.door.lists, ListBatches { limit, before }).await
     }
 
     /// Every queue, by name.

@@ -256,6 +256,19 @@ pub enum Answer {
     Done,
 }
 
+impl Answer {
+    /// Adds the jobs that are to be stopped by their workers.
+    pub(crate) fn note_cancelled(&self, jobs: &mut Vec<JobId>) {
+        match self {
+            Self::Cancelled { running, .. } => jobs.extend(running),
+            Self::Each(answers) => {
+                answers.iter().flatten().for_each(|answer| answer.note_cancelled(jobs));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What a lease gave.
 #[derive(Debug, Clone, Default)]
 pub struct Leased {

@@ -69,3 +69,26 @@ fn a_bad_batch_is_refused_whole_with_its_place() {
     server.act("/v1/batches/1/cancel").problem(404);
     assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], json!([]));
 }
+
+#[test]
+fn batches_are_listed_newest_first_a_page_at_a_time() {
+    let server = Server::start();
+    assert_eq!(server.get("/v1/batches").expect(200), json!({"batches": [], "next_cursor": null}));
+    for name in ["a", "b", "c"] {
+        server.post("/v1/batches", &json!({"name": name, "jobs": [echo(1)]})).expect(202);
+    }
+    let names = |query: &str| {
+        let page = server.get(&format!("/v1/batches?{query}")).expect(200);
+        let batches = page["batches"].as_array().unwrap();
+        let names: String = batches.iter().map(|batch| batch["name"].as_str().unwrap()).collect();
+        (names, page["next_cursor"].clone())
+    };
+    assert_eq!(names(""), ("cba".into(), json!(null)));
+    assert_eq!(names("limit=2"), ("cb".into(), json!("2")));
+    assert_eq!(names("limit=2&cursor=2"), ("a".into(), json!(null)));
+    let whole = server.get("/v1/batches/3?wait=30s").expect(200);
+    assert_eq!(server.get("/v1/batches?limit=1").expect(200)["batches"][0], whole);
+    for bad in ["limit=0", "limit=201", "cursor=x", "state=failed"] {
+        server.get(&format!("/v1/batches?{bad}")).problem(400);
+    }
+}

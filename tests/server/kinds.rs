@@ -148,3 +148,19 @@ fn a_result_over_the_limit_is_cut_and_flagged() {
     );
     assert!(job["result"].as_str().unwrap().len() <= 1_000);
 }
+
+#[test]
+fn the_kinds_are_told_with_their_lanes() {
+    let server = Setup::new().config("remote_kinds = ['resize']").start();
+    let expected = [
+        ("chat", "async"),
+        ("command", "process"),
+        ("echo", "async"),
+        ("http", "async"),
+        ("resize", "remote"),
+        ("sleep", "async"),
+    ];
+    let expected = expected.map(|(kind, lane)| json!({"kind": kind, "lane": lane}));
+    assert_eq!(server.get("/v1/kinds").expect(200), json!({"kinds": expected}));
+    server.post("/v1/kinds", &json!({})).problem(405);
+}

@@ -11,6 +11,7 @@ mod batches;
 mod cancel;
 mod chat;
 mod cli;
+mod deeds;
 mod drain;
 mod embedded;
 mod health;

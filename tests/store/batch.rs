@@ -4,7 +4,7 @@ use longshore::job::batch::Batch;
 use longshore::job::outcome::Outcome;
 use longshore::job::queue::StateCounts;
 use longshore::job::{BatchId, JobId, NewJob, State};
-use longshore::store::{Committed, NewBatch, Refusal, RescueScope, Submit, Write};
+use longshore::store::{BatchPage, Committed, NewBatch, Refusal, RescueScope, Submit, Write};
 
 use crate::kit::{Store, completed, failed, finish, impossible_job, job, submitted};
 
@@ -169,4 +169,26 @@ fn a_batch_of_nothing_or_of_a_bad_job_is_refused_whole() {
     assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
     store.write(submit_batch(vec![job()])).unwrap();
     assert_eq!(store.state(JobId(1)), State::Queued);
+}
+
+#[test]
+fn batches_are_listed_newest_first_a_page_at_a_time() {
+    let mut store = Store::fresh();
+    let (mut before, mut seen) = (None, Vec::new());
+    assert_eq!(store.reads.batches(10, None).unwrap(), BatchPage::default());
+    for _ in 0..5 {
+        store.write(submit_batch(vec![job()])).unwrap();
+    }
+    loop {
+        let page = store.reads.batches(2, before).unwrap();
+        seen.push(page.batches.iter().map(|batch| batch.id.0).collect::<Vec<_>>());
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [vec![5, 4], vec![3, 2], vec![1]]);
+    let whole = store.reads.batches(4, Some(BatchId(5))).unwrap();
+    assert_eq!(whole.next, None, "a full page at the end has no next");
+    assert_eq!(whole.batches[0], batch(&mut store, 4));
 }

@@ -1,4 +1,4 @@
-//! Batches: made with their jobs, read by id.
+//! Batches: made with their jobs, read by id and listed.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -11,7 +11,7 @@ use crate::job::queue::StateCounts;
 use crate::job::{BatchId, NewJob, Timestamp};
 use crate::store::schema::batches;
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{NewBatch, StoreError};
+use crate::store::{BatchPage, NewBatch, StoreError};
 
 statement! {
     InsertBatch<'a> -> Integer =
@@ -103,4 +103,23 @@ pub(super) fn find(
     let row =
         batches::table.find(id.0).select(BatchRow::as_select()).get_result(connection).optional();
     Ok(row.map_err(Failure::from)?.map(Batch::from))
+}
+
+/// One page of all batches, newest first.
+pub(super) fn page(
+    connection: &mut SqliteConnection,
+    limit: u32,
+    before: Option<BatchId>,
+) -> Result<BatchPage, Failure> {
+    // One more than is wanted tells whether there are more.
+    let rows: Vec<BatchRow> = batches::table
+        .filter(batches::id.lt(before.map_or(i64::MAX, |before| before.0)))
+        .order(batches::id.desc())
+        .limit(i64::from(limit) + 1)
+        .select(BatchRow::as_select())
+        .load(connection)?;
+    let has_more = rows.len() > limit as usize;
+    let batches: Vec<Batch> = rows.into_iter().take(limit as usize).map(Batch::from).collect();
+    let next = batches.last().map(|batch| batch.id).filter(|_| has_more);
+    Ok(BatchPage { batches, next })
 }

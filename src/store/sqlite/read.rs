@@ -17,8 +17,8 @@ use crate::job::{Lane, Log, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, queue_counts, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
-    Checkpoint, JobFilter, JobPage, News, OpenError, Prunable, ReadStore, StoreError, lane_of,
-    state_of,
+    BatchPage, Checkpoint, JobFilter, JobPage, News, OpenError, Prunable, ReadStore, StoreError,
+    lane_of, state_of,
 };
 
 /// A read connection. See [`ReadStore`].
@@ -146,6 +146,10 @@ impl ReadStore for SqliteReads {
 
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
         batch::find(&mut self.connection, id).map_err(|error| unreadable(error.into()))
+    }
+
+    fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError> {
+        batch::page(&mut self.connection, limit, before).map_err(unreadable)
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {

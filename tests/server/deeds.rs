@@ -1,0 +1,93 @@
+//! One thing done to many jobs.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Response, Server, echo, pointers, sleep, with};
+
+fn to_all(server: &Server, deed: &str, ids: &[i64]) -> Response {
+    server.post(&format!("/v1/jobs/{deed}"), &json!({"ids": ids}))
+}
+
+/// The ids with the status that each has got.
+fn told(response: &Response) -> Value {
+    let answers = response.expect(200)["answers"].clone();
+    answers.as_array().unwrap().iter().map(|told| json!([told["id"], told["status"]])).collect()
+}
+
+/// One job that has completed, one that waits and one that runs.
+fn three_jobs() -> Server {
+    let server = Server::start();
+    server.run(&echo(1));
+    server.submit(&with(echo(2), &json!({"delay": "1h"})));
+    server.submit(&sleep("1h"));
+    server.reaches(3, "running");
+    server
+}
+
+#[test]
+fn many_are_cancelled_and_those_that_run_are_stopped() {
+    let server = three_jobs();
+    let answer = to_all(&server, "cancel", &[3, 99, 2, 1]);
+    assert_eq!(told(&answer), json!([[3, 200], [99, 404], [2, 200], [1, 409]]));
+    let answers = answer.json()["answers"].clone();
+    assert_eq!(answers[0], json!({"id": 3, "status": 200}));
+    assert_eq!(
+        (&answers[3]["type"], &answers[3]["title"]),
+        (&json!("urn:longshore:problem:conflict"), &json!("Conflict"))
+    );
+    assert!(answers[3]["detail"].as_str().unwrap().contains("completed"), "{answers}");
+    assert_eq!(server.finished(3)["state"], "cancelled");
+    assert_eq!(server.job(2)["state"], "cancelled");
+    assert_eq!(server.job(1)["state"], "completed");
+}
+
+#[test]
+fn many_are_retried() {
+    let server = three_jobs();
+    to_all(&server, "cancel", &[2]).expect(200);
+    let answer = to_all(&server, "retry", &[1, 2, 3, 4]);
+    assert_eq!(told(&answer), json!([[1, 200], [2, 200], [3, 409], [4, 404]]));
+    assert_eq!(server.finished(1)["state"], "completed");
+    assert_eq!(server.finished(2)["state"], "completed");
+}
+
+#[test]
+fn many_are_deleted() {
+    let server = three_jobs();
+    let answer = to_all(&server, "delete", &[1, 2, 3, 4]);
+    assert_eq!(told(&answer), json!([[1, 200], [2, 409], [3, 409], [4, 404]]));
+    server.get("/v1/jobs/1").problem(404);
+    assert_eq!(server.job(2)["state"], "scheduled");
+}
+
+#[test]
+fn a_thousand_may_be_named_each_once() {
+    let server = Server::start();
+    let jobs = vec![with(echo(1), &json!({"delay": "1h"})); 1_001];
+    server.post("/v1/jobs", &json!(jobs)).expect(202);
+    let ids: Vec<i64> = (1..=1_001).collect();
+    let many = to_all(&server, "cancel", &ids);
+    assert!(many.problem(422).contains("1 to 1000 ids"), "{many:?}");
+    let twice = to_all(&server, "cancel", &[1, 2, 1, 1]);
+    twice.problem(422);
+    assert_eq!(pointers(&twice), ["/ids/2", "/ids/3"]);
+    assert_eq!(pointers(&to_all(&server, "cancel", &[])), ["/ids"]);
+    assert_eq!(server.get("/v1/jobs?state=cancelled").expect(200)["jobs"], json!([]));
+    let answers = to_all(&server, "cancel", &ids[..1_000]).expect(200)["answers"].clone();
+    assert!(answers.as_array().unwrap().iter().all(|told| told["status"] == 200), "{answers}");
+    assert_eq!(server.get("/v1/queues/default").expect(200)["jobs"]["cancelled"], 1_000);
+}
+
+#[test]
+fn what_is_not_a_list_of_ids_is_refused() {
+    let server = Server::start();
+    assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"ids": [1, "x"]}))), ["/ids/1"]);
+    assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"id": [1]}))), ["/id"]);
+    server.post("/v1/jobs/retry", &json!([1])).problem(422);
+    server.act("/v1/jobs/retry").problem(415);
+    server.post("/v1/jobs/retry?all=1", &json!({"ids": [1]})).problem(400);
+    server.post("/v1/jobs/submit", &json!({"ids": [1]})).problem(405);
+    let get = server.get("/v1/jobs/delete");
+    get.problem(405);
+    assert_eq!(get.header("allow"), Some("POST"));
+}
