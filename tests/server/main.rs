@@ -12,6 +12,7 @@ mod cancel;
 mod chat;
 mod cli;
 mod deeds;
+mod demo;
 mod drain;
 mod embedded;
 mod health;
