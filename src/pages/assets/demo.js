@@ -267,8 +267,8 @@
       clearInterval(clock);
     }
     show();
-    const each = trials.map(({ lane, took, echo }) => `${lane} ${seconds(took)} (an echo beside it up to ${span(echo)})`);
-    tell(`${each.join(", ")}.`);
+    const each = (what) => trials.map((trial) => `${trial.lane} ${what(trial)}`).join(", ");
+    tell(`Four jobs took: ${each(({ took }) => seconds(took))}. An echo beside them took up to: ${each(({ echo }) => span(echo))}.`);
   };
 
   const panels = { start, joke, semaphore, race, lanes };
