@@ -87,9 +87,10 @@
   };
 
   // Two sleeps, each followed by its own events.
-  const start = async ({ call, out, tell }) => {
+  const start = async ({ call, out, tell, follow }) => {
     const began = performance.now();
     const jobs = await jobsOf(await call("start"));
+    follow("What the first of them tells", `/v1/jobs/${jobs[0].id}/events`);
     tell(`${jobs.length} jobs have started.`);
     await Promise.all(jobs.map((job) => {
       const progress = bar(`Progress of job ${job.id}`, 100);
@@ -109,8 +110,9 @@
     tell(`Both have ended, ${seconds(performance.now() - began)} after the press of the button.`);
   };
 
-  const joke = async ({ call, out, tell }) => {
+  const joke = async ({ call, out, tell, follow }) => {
     const job = await call("joke");
+    follow("What the job tells, and its result", `/v1/jobs/${job.id}/events`);
     tell(`Job ${job.id} asks the model.`);
     const last = await hearUntil(`/v1/jobs/${job.id}/events`, { state: isFinal });
     mustBeCompleted(last);
@@ -128,7 +130,7 @@
     return Math.max(...steps.map(([, step]) => (running += step)));
   };
 
-  const semaphore = async ({ call, out, tell, form }) => {
+  const semaphore = async ({ call, out, tell, follow, form }) => {
     const slots = Array.from({ length: Number(form.dataset.slots) }, (_, place) => {
       return { place, job: null, box: make("li") };
     });
@@ -158,6 +160,7 @@
     };
     show([]);
     await call("limit");
+    follow("What happens in that queue", "/v1/events?queue=demo-five");
     tell("The jobs go through the queue.");
     const jobs = await followBatch("demo-five", () => call("semaphore"), show);
     const took = Math.max(...jobs.map((job) => at(job.finished_at))) - Math.min(...jobs.map((job) => at(job.created_at)));
@@ -165,7 +168,7 @@
   };
 
   // The same questions both ways, at the same time.
-  const race = async ({ call, calls, out, tell }) => {
+  const race = async ({ call, calls, out, tell, follow }) => {
     const jobs = JSON.parse(calls("questions").body).jobs;
     const began = performance.now();
     const racers = ["One by one", "Together"].map((name) => {
@@ -193,6 +196,7 @@
     };
     const together = async (racer) => {
       const { id } = await call("questions");
+      follow("How far the batch is", `/v1/batches/${id}/events`);
       const isDone = (batch) => {
         set(racer, batch.counts.completed);
         return isFinal(batch);
@@ -232,7 +236,7 @@
     trial.time.textContent = seconds(now);
   };
 
-  const lanes = async ({ call, out, tell, words }) => {
+  const lanes = async ({ call, out, tell, follow, words }) => {
     const trials = words.split(" ").map((lane) => {
       const svg = document.createElementNS(SVG, "svg");
       const attributes = { class: "spans", viewBox: "0 0 1000 68", preserveAspectRatio: "none", role: "img", "aria-label": lane };
@@ -252,6 +256,7 @@
       const jobs = await jobsOf({ id });
       trial.echo = Math.max(...jobs.map((job) => at(job.finished_at) - at(job.created_at)));
     };
+    follow("What happens in their queue", "/v1/events?queue=demo-work");
     const clock = setInterval(show, 100);
     try {
       for (const trial of trials) {
@@ -276,7 +281,8 @@
     const form = event.target, run = panels[form.dataset.panel];
     if (!run) return;
     event.preventDefault();
-    if (form.getAttribute("aria-busy") === "true") return;
+    const buttons = [...form.querySelectorAll("button")];
+    if (buttons.some((button) => button.ariaDisabled)) return;
     const card = form.closest(".card"), out = card.querySelector(".out");
     const outcome = card.querySelector(".outcome");
     const calls = (name) => card.querySelector(`[data-call="${name}"]`).dataset;
@@ -285,14 +291,24 @@
       outcome.textContent = text;
       outcome.classList.toggle("bad", isBad);
     };
-    form.setAttribute("aria-busy", "true");
+    const follow = (about, path) => {
+      const id = `heard-${form.dataset.panel}`;
+      for (const old of card.querySelectorAll(`[data-of="${id}"]`)) old.remove();
+      const button = make("button", { type: "button", class: "small", "data-copy": id, "aria-describedby": `${id}-about` }, "Copy");
+      const line = make("code", { id }, `curl -sN '${location.origin}${path}'`);
+      card.querySelector(".calls").append(
+        make("p", { id: `${id}-about`, "data-of": id }, make("span", {}, about), button),
+        make("pre", { "data-of": id, tabindex: 0, role: "region", "aria-labelledby": `${id}-about` }, line),
+      );
+    };
+    buttons.forEach((button) => { button.ariaDisabled = "true"; });
     out.replaceChildren();
     try {
-      await run({ form, out, tell, call, calls, words: event.submitter?.value });
+      await run({ form, out, tell, call, calls, follow, words: event.submitter?.value });
     } catch (error) {
       tell(`It did not work: ${error.message}`, true);
     } finally {
-      form.removeAttribute("aria-busy");
+      buttons.forEach((button) => { button.ariaDisabled = null; });
     }
   });
 
