@@ -4,6 +4,7 @@ mod answer;
 mod batches;
 mod body;
 mod deeds;
+mod events;
 mod guard;
 mod health;
 mod jobs;
@@ -62,6 +63,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(batches::cancel())
         .service(queues::all())
         .service(queues::one())
+        .service(events::of_job())
+        .service(events::of_batch())
+        .service(events::of_all())
         .service(stats::all())
         .service(kinds::all())
         .service(health::healthz())

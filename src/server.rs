@@ -20,6 +20,7 @@
 mod builder;
 mod deed;
 mod error;
+mod events;
 mod handle;
 mod join;
 mod lease;
@@ -37,6 +38,7 @@ use tokio::sync::oneshot;
 pub use builder::{Builder, StartError};
 pub use deed::{Deed, MAX_DEEDS};
 pub use error::Error;
+pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub use handle::{Handle, Keyed, MAX_WAIT};
 pub use lease::Acted;
 

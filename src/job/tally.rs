@@ -288,7 +288,7 @@ mod tests {
     }
 
     fn moved<'a>(queue: &'a QueueName, from: Option<State>, to: Option<State>) -> Move<'a> {
-        Move { queue, lane: Lane::Async, from, to, took: Some(Span::from_millis(40)) }
+        Move { queue, lane: Lane::Async, from, to, took: Some(Span::from_millis(8)) }
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(began_at, at(0));
         assert_eq!((tally.submitted, tally.started, tally.completed), (3, 2, 1));
         assert_eq!((tally.waiting, tally.running), (1, 1));
-        assert_eq!((tally.start.quantile(0.5), tally.run.quantile(0.5)), (Some(40), Some(40)));
+        assert_eq!((tally.start.quantile(0.5), tally.run.quantile(0.5)), (Some(8), Some(8)));
         let of_mail = tallies.snapshot(Some(&mail), at(2));
         assert_eq!((of_mail.jobs.completed, of_mail.tallies[0].1.submitted), (1, 1));
         let of_none = tallies.snapshot(Some(&name("other")), at(2));
