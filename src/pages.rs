@@ -6,16 +6,25 @@
 mod act;
 mod answer;
 mod assets;
+mod batch;
+mod batches;
+mod chart;
 pub(crate) mod demo;
 mod dress;
 mod fields;
 mod fold;
 mod form;
+mod hour;
 mod job;
 mod jobs;
+mod limits;
 mod moment;
 mod number;
+mod overview;
+mod queue;
 mod row;
+mod stack;
+mod submit;
 mod trouble;
 
 use actix_web::guard::{Guard, GuardContext};
@@ -28,12 +37,21 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(assets::style())
         .service(assets::script())
         .service(assets::icon())
+        .service(overview::all())
         .service(jobs::all())
         .service(act::selected())
         .service(act::cancel())
         .service(act::retry())
         .service(act::delete())
         .service(job::one())
+        .service(submit::all())
+        .service(batches::all())
+        .service(batch::one())
+        .service(batch::cancel())
+        .service(queue::one())
+        .service(queue::pause())
+        .service(queue::resume())
+        .service(queue::limit())
         .service(demo::all())
         .service(demo::act())
         .service(web::resource("/{path:.*}").guard(OfAReader).to(trouble::nowhere));

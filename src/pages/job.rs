@@ -6,12 +6,12 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
-use crate::job::{Job, JobId, State, Timestamp};
+use crate::job::{Job, JobId, Log, State, Timestamp};
 use crate::pages::answer::{Answered, page, show};
 use crate::pages::dress::{CALM_MS, Dress, LIVELY_MS, Place};
 use crate::pages::fold::Fold;
 use crate::pages::moment::Moment;
-use crate::pages::row::{Bar, Chip, Tag};
+use crate::pages::row::{Chip, ProgressBar, Tag};
 use crate::pages::trouble::Trouble;
 use crate::server::Handle;
 use timeline::{Event, events};
@@ -34,7 +34,7 @@ struct JobPage {
     state: Chip,
     can_cancel: bool,
     can_retry: bool,
-    progress: Option<Bar>,
+    progress: Option<ProgressBar>,
     progress_message: Option<String>,
     events: Vec<Event>,
     lease_expires: Option<Moment>,
@@ -42,16 +42,19 @@ struct JobPage {
     tags: Vec<Tag>,
     payload: Fold,
     result: Option<Fold>,
+    log: Log,
     job: Job,
 }
 
 async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    let job = handle.job(id(&request)?).await?;
-    show(&JobPage::new(job, handle.now()))
+    let id = id(&request)?;
+    let job = handle.job(id).await?;
+    let log = handle.log(id, 0).await?;
+    show(&JobPage::new(job, log, handle.now()))
 }
 
 impl JobPage {
-    fn new(job: Job, now: Timestamp) -> Self {
+    fn new(job: Job, log: Log, now: Timestamp) -> Self {
         let moment = |at| Moment::new(at, now);
         let raw = format!("/v1/jobs/{}", job.id);
         let every_ms = if job.state.is_final() { CALM_MS } else { LIVELY_MS };
@@ -62,7 +65,7 @@ impl JobPage {
             state: Chip(job.state),
             can_cancel: !job.state.is_final() && !job.cancel_requested,
             can_retry: job.state.is_final() || job.state == State::Retrying,
-            progress: progress.map(|progress| Bar::new(progress.percent, "Progress")),
+            progress: progress.map(|progress| ProgressBar::new(progress.percent)),
             progress_message: progress.and_then(|progress| progress.message.clone()),
             events: events(&job, now),
             lease_expires: job.lease_expires_at.map(moment),
@@ -70,6 +73,7 @@ impl JobPage {
             tags: Tag::all(&job),
             payload: Fold::new(job.payload.as_ref(), &raw),
             result: job.given().map(|result| Fold::new(Some(result), &raw)),
+            log,
             job,
         }
     }

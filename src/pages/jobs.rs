@@ -89,7 +89,7 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
         tabs: tabs(&wanted, &queues),
         queues: queues.iter().take(MAX_QUEUES).map(|queue| queue.name.to_string()).collect(),
         kinds: handle.kinds(),
-        rows: Row::all(&found.jobs, handle.now()),
+        rows: Row::all("job", &found.jobs, handle.now()),
         selects: true,
         back: wanted.query(),
         newest: wanted.before.is_some().then(|| wanted.first().query()),

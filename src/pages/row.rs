@@ -25,35 +25,57 @@ impl fmt::Display for Chip {
 /// Fixed words.
 impl HtmlSafe for Chip {}
 
-/// How far something is, as a bar and a number.
+/// A share as a bar. What it shows stands beside it as text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bar {
+pub(super) struct Meter {
     percent: f64,
-    name: &'static str,
 }
 
-impl Bar {
-    pub(super) fn new(percent: f64, name: &'static str) -> Self {
-        let percent = if percent.is_finite() { percent.clamp(0.0, 100.0) } else { 0.0 };
-        Self { percent, name }
+impl Meter {
+    pub(super) fn new(percent: f64) -> Self {
+        Self { percent: if percent.is_finite() { percent.clamp(0.0, 100.0) } else { 0.0 } }
     }
 }
 
-impl fmt::Display for Bar {
+impl fmt::Display for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { percent, name } = self;
+        let width = self.percent;
         write!(
             f,
-            "<span class=\"meter\" role=\"progressbar\" aria-label=\"{name}\" aria-valuemin=\"0\" \
-             aria-valuemax=\"100\" aria-valuenow=\"{percent:.0}\"><svg aria-hidden=\"true\">\
-             <rect width=\"{percent:.1}%\" height=\"100%\"/></svg></span> \
-             <span class=\"num\">{percent:.0} %</span>"
+            "<svg class=\"meter\" aria-hidden=\"true\">\
+             <rect width=\"{width:.1}%\" height=\"100%\"/></svg>"
         )
     }
 }
 
 /// Numbers and fixed words.
-impl HtmlSafe for Bar {}
+impl HtmlSafe for Meter {}
+
+/// How far a job is, as a bar and a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProgressBar(Meter);
+
+impl ProgressBar {
+    pub(super) fn new(percent: f64) -> Self {
+        Self(Meter::new(percent))
+    }
+}
+
+impl fmt::Display for ProgressBar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(meter) = self;
+        let percent = meter.percent;
+        write!(
+            f,
+            "<span class=\"share\" role=\"progressbar\" aria-label=\"Progress\" \
+             aria-valuemin=\"0\" aria-valuemax=\"100\" aria-valuenow=\"{percent:.0}\">\
+             {meter}</span> <span class=\"num\">{percent:.0} %</span>"
+        )
+    }
+}
+
+/// Numbers and fixed words.
+impl HtmlSafe for ProgressBar {}
 
 /// A tag with the list of the jobs that have it.
 pub(super) struct Tag {
@@ -73,6 +95,8 @@ impl Tag {
 
 /// A job as a row.
 pub(super) struct Row {
+    /// Which part of the page it stands in: a job may stand in two.
+    pub(super) part: &'static str,
     pub(super) id: i64,
     pub(super) state: Chip,
     pub(super) kind: String,
@@ -81,18 +105,18 @@ pub(super) struct Row {
     pub(super) max_attempts: u32,
     pub(super) created: Moment,
     pub(super) took: Option<Took>,
-    pub(super) progress: Option<Bar>,
+    pub(super) progress: Option<ProgressBar>,
     pub(super) code: Option<String>,
     pub(super) note: Option<String>,
     pub(super) tags: Vec<Tag>,
 }
 
 impl Row {
-    pub(super) fn all(jobs: &[Job], now: Timestamp) -> Vec<Self> {
-        jobs.iter().map(|job| Self::new(job, now)).collect()
+    pub(super) fn all(part: &'static str, jobs: &[Job], now: Timestamp) -> Vec<Self> {
+        jobs.iter().map(|job| Self { part, ..Self::new(job, now) }).collect()
     }
 
-    pub(super) fn new(job: &Job, now: Timestamp) -> Self {
+    fn new(job: &Job, now: Timestamp) -> Self {
         let progress = job.progress.as_ref().filter(|_| job.state == State::Running);
         let error = job.error.as_ref();
         let note = match (error, progress) {
@@ -101,6 +125,7 @@ impl Row {
             (None, None) => None,
         };
         Self {
+            part: "job",
             id: job.id.0,
             state: Chip(job.state),
             kind: job.kind.clone(),
@@ -109,7 +134,7 @@ impl Row {
             max_attempts: job.max_attempts,
             created: Moment::new(job.created_at, now),
             took: took(job, now),
-            progress: progress.map(|progress| Bar::new(progress.percent, "Progress")),
+            progress: progress.map(|progress| ProgressBar::new(progress.percent)),
             code: error.map(|error| error.code.clone()),
             note: note.map(shorten),
             tags: Tag::all(job),

@@ -4,7 +4,7 @@
     const svg = chart.querySelector("svg"), box = svg.getBoundingClientRect();
     const lines = [...svg.querySelectorAll("[data-values]")];
     if (!lines.length || !box.width) return;
-    const values = lines.map((line) => line.dataset.values.split(","));
+    const values = lines.map((line) => line.dataset.values.split(";"));
     const last = values[0].length - 1;
     const at = Math.min(last, Math.max(0, Math.round(((event.clientX - box.left) / box.width) * last)));
     const hand = svg.querySelector(".hand");

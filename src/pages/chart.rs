@@ -1,0 +1,254 @@
+//! Charts of the last hour, drawn here as SVG. Words and numbers stand beside the picture as text,
+//! so that the picture may be stretched to any width.
+
+use std::fmt::Write;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+
+use crate::pages::moment::Took;
+use crate::pages::number::Amount;
+
+/// How high the drawing is, in its own units; it is as wide as it has points, less one.
+const HEIGHT: f64 = 100.0;
+
+/// What the numbers of a chart are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    PerSecond,
+    Jobs,
+    Millis,
+}
+
+impl Unit {
+    fn tell(self, value: f64) -> String {
+        match self {
+            Self::PerSecond => format!("{}/s", Amount(value)),
+            Self::Jobs => Amount(value).to_string(),
+            Self::Millis => Took::millis(value.round() as u64).to_string(),
+        }
+    }
+}
+
+/// How a series is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Line,
+    /// A line, filled down to the ground.
+    Area,
+    Bars,
+}
+
+/// One row of values, oldest first; none where nothing is known.
+pub(super) struct Series {
+    pub(super) name: &'static str,
+    /// The letter of its colour.
+    pub(super) class: &'static str,
+    pub(super) shape: Shape,
+    pub(super) values: Vec<Option<f64>>,
+}
+
+/// A series as it is drawn.
+struct Drawn {
+    name: &'static str,
+    class: &'static str,
+    shape: Shape,
+    path: String,
+    area: Option<String>,
+    /// Its values as they are told, one a point.
+    told: String,
+    now: String,
+}
+
+/// A chart.
+#[derive(Template)]
+#[template(path = "chart.html")]
+pub(super) struct Chart {
+    id: &'static str,
+    title: &'static str,
+    summary: String,
+    width: usize,
+    top: String,
+    middle: String,
+    series: Vec<Drawn>,
+}
+
+/// Its template escapes what is not fixed.
+impl HtmlSafe for Chart {}
+
+impl Chart {
+    pub(super) fn new(
+        id: &'static str,
+        title: &'static str,
+        unit: Unit,
+        series: &[Series],
+    ) -> Self {
+        let values = series.iter().flat_map(|series| series.values.iter().flatten());
+        let top = ceiling(values.copied().fold(0.0, f64::max), unit);
+        let width = series.iter().map(|series| series.values.len()).max().unwrap_or(0);
+        Self {
+            id,
+            title,
+            summary: series.iter().map(|series| summary(series, unit)).collect(),
+            width: width.saturating_sub(1).max(1),
+            top: unit.tell(top),
+            middle: unit.tell(top / 2.0),
+            series: series.iter().map(|series| draw(series, unit, top)).collect(),
+        }
+    }
+}
+
+/// What is said of a series to who does not see it.
+fn summary(series: &Series, unit: Unit) -> String {
+    let known = || series.values.iter().flatten().copied();
+    let Some(last) = known().next_back() else {
+        return format!("{}: nothing in the last hour. ", series.name);
+    };
+    let most = known().fold(0.0, f64::max);
+    format!("{}: {} at last, at most {}. ", series.name, unit.tell(last), unit.tell(most))
+}
+
+fn draw(series: &Series, unit: Unit, top: f64) -> Drawn {
+    let heights: Vec<Option<f64>> = series
+        .values
+        .iter()
+        .map(|value| value.map(|value| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT))
+        .collect();
+    let told: Vec<String> = series
+        .values
+        .iter()
+        .map(|value| value.map(|value| unit.tell(value)).unwrap_or_default())
+        .collect();
+    let (path, area) = match series.shape {
+        Shape::Bars => (bars(&heights), None),
+        Shape::Line => (line(&heights), None),
+        Shape::Area => (line(&heights), Some(area(&heights))),
+    };
+    let now = told.iter().rev().find(|text| !text.is_empty()).cloned();
+    Drawn {
+        name: series.name,
+        class: series.class,
+        shape: series.shape,
+        path,
+        area,
+        told: told.join(";"),
+        now: now.unwrap_or_else(|| "–".into()),
+    }
+}
+
+/// A line through the points that there are. Points on a level stretch are left out.
+fn line(heights: &[Option<f64>]) -> String {
+    let mut path = String::new();
+    let at = |x: usize| heights.get(x).copied().flatten();
+    for (x, height) in heights.iter().enumerate() {
+        let Some(height) = height else { continue };
+        let before = x.checked_sub(1).and_then(at);
+        let after = at(x + 1);
+        let letter = if before.is_none() { 'M' } else { 'L' };
+        if before == Some(*height) && after == Some(*height) {
+            continue;
+        }
+        // Writing into a string does not fail.
+        let _ = write!(path, "{letter}{x} {}", short(*height));
+        if before.is_none() && after.is_none() {
+            path.push_str("h.1");
+        }
+    }
+    path
+}
+
+/// The ground below a line, stretch by stretch.
+fn area(heights: &[Option<f64>]) -> String {
+    let mut path = String::new();
+    let mut x = 0;
+    for stretch in heights.split(Option::is_none) {
+        if stretch.len() > 1 {
+            let _ = write!(path, "M{x} {}", short(HEIGHT));
+            for (step, height) in stretch.iter().flatten().enumerate() {
+                let level = |at: usize| stretch.get(at).copied().flatten() == Some(*height);
+                let is_level = step > 0 && level(step - 1) && level(step + 1);
+                if !is_level {
+                    let _ = write!(path, "L{} {}", x + step, short(*height));
+                }
+            }
+            let _ = write!(path, "L{} {}Z", x + stretch.len() - 1, short(HEIGHT));
+        }
+        x += stretch.len() + 1;
+    }
+    path
+}
+
+/// A bar for each point above zero.
+fn bars(heights: &[Option<f64>]) -> String {
+    let mut path = String::new();
+    for (x, height) in heights.iter().enumerate() {
+        if let Some(height) = height.filter(|height| *height < HEIGHT) {
+            let _ = write!(path, "M{x} {}V{}", short(HEIGHT), short(height));
+        }
+    }
+    path
+}
+
+/// A coordinate with one digit behind the point, where it is not 0.
+fn short(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+/// The next number above `most` that is good for an axis: 1, 2 or 5 with noughts. What is counted
+/// has halves of whole numbers.
+fn ceiling(most: f64, unit: Unit) -> f64 {
+    let least = match unit {
+        Unit::PerSecond => 1.0,
+        Unit::Jobs => 2.0,
+        Unit::Millis => 10.0,
+    };
+    let most = most.max(least);
+    let magnitude = 10_f64.powf(most.log10().floor());
+    let steps = [1.0, 2.0, 4.0, 5.0, 10.0];
+    let fits = steps.into_iter().map(|step| step * magnitude).find(|top| *top >= most * 0.999_999);
+    fits.unwrap_or(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(shape: Shape, values: &[Option<f64>]) -> Series {
+        Series { name: "in", class: "a", shape, values: values.to_vec() }
+    }
+
+    #[test]
+    fn an_axis_ends_at_a_round_number() {
+        for (most, top) in [(0.0, 1.0), (1.0, 1.0), (3.2, 4.0), (7.0, 10.0), (12_345.0, 20_000.0)] {
+            assert_eq!(ceiling(most, Unit::PerSecond), top, "{most}");
+        }
+        assert_eq!(ceiling(0.0, Unit::Jobs), 2.0);
+    }
+
+    #[test]
+    fn a_line_is_broken_where_nothing_is_known_and_short_where_it_is_level() {
+        let values = [Some(1.0), Some(1.0), Some(1.0), None, Some(0.5), None, Some(0.0), Some(1.0)];
+        let drawn = draw(&series(Shape::Area, &values), Unit::PerSecond, 1.0);
+        assert_eq!(drawn.path, "M0 0L2 0M4 50h.1M6 100L7 0");
+        assert_eq!(drawn.area.unwrap(), "M0 100L0 0L2 0L2 100ZM6 100L6 100L7 0L7 100Z");
+        assert_eq!(drawn.told, "1/s;1/s;1/s;;0.5/s;;0/s;1/s");
+        assert_eq!(drawn.now, "1/s");
+    }
+
+    #[test]
+    fn bars_stand_on_the_ground() {
+        let drawn = draw(&series(Shape::Bars, &[Some(0.0), Some(5.0)]), Unit::Jobs, 10.0);
+        assert_eq!(drawn.path, "M1 100V50");
+    }
+
+    #[test]
+    fn who_does_not_see_a_chart_is_told_what_it_shows() {
+        let some = series(Shape::Line, &[Some(2_000.0), Some(30.0), None]);
+        let none = series(Shape::Line, &[None]);
+        let html = Chart::new("start", "Start", Unit::Millis, &[some, none]).to_string();
+        assert!(html.contains("in: 30 ms at last, at most 2.00 s."), "{html}");
+        assert!(html.contains("in: nothing in the last hour."), "{html}");
+        assert!(!html.contains("style="), "{html}");
+    }
+}
