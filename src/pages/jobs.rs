@@ -111,9 +111,8 @@ fn dress(wanted: &Wanted) -> Dress {
 
 /// The counts that are kept by queue and state, added up; nothing is counted here.
 fn tabs(wanted: &Wanted, queues: &[Queue]) -> Vec<Tab> {
-    let is_meant = |queue: &&Queue| {
-        wanted.queue.as_deref().is_none_or(|name| queue.name.as_str() == name)
-    };
+    let is_meant =
+        |queue: &&Queue| wanted.queue.as_deref().is_none_or(|name| queue.name.as_str() == name);
     let mut sums = StateCounts::default();
     for queue in queues.iter().filter(is_meant) {
         let mut counts = queue.jobs;

@@ -258,6 +258,17 @@ fn a_server_that_cannot_listen_touches_no_database() {
 }
 
 #[test]
+fn the_work_of_the_demonstration_is_a_program_that_is_not_listed() {
+    let output = run(&["demo-work", "1000"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output), "{\"below\":1000,\"primes\":168}\n");
+    let told = stderr(&output);
+    assert!(told.ends_with("::progress 100.0 counted up to 1000\n"), "{told}");
+    assert_eq!(run(&["demo-work", "1000000000000"]).status.code(), Some(2));
+    assert!(!stdout(&run(&["--help"])).contains("demo-work"));
+}
+
+#[test]
 fn the_model_server_runs_until_it_is_told_to_stop() {
     let mut child = longshore(&["mock-llm", "--port", "0", "--delay", "10ms"])
         .stdout(Stdio::piped())

@@ -13,6 +13,7 @@ mod chat;
 mod cli;
 mod cli_live;
 mod deeds;
+mod demo;
 mod drain;
 mod embedded;
 mod events;
