@@ -94,6 +94,9 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// See it at work in half a minute: ten questions to a model, one by one and then as jobs
     Demo(demo::DemoArgs),
+    /// Do the work of a job of the demonstration, which starts this as a program
+    #[command(hide = true)]
+    DemoWork(demo::WorkArgs),
     /// Run an OpenAI-style model server for trying, tests and measuring
     MockLlm(mock_llm::MockArgs),
     /// Print what a shell needs to complete commands and options
@@ -134,7 +137,7 @@ impl Command {
             Self::Top(args) => Some(&mut args.target),
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
-            Self::Serve(_) | Self::Demo(_) | Self::MockLlm(_) => None,
+            Self::Serve(_) | Self::Demo(_) | Self::DemoWork(_) | Self::MockLlm(_) => None,
             Self::Backup(_) | Self::Verify(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
@@ -181,6 +184,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
+        Command::DemoWork(args) => demo::work(&args),
         Command::MockLlm(args) => mock_llm::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,16 +1,18 @@
 //! `longshore man`: the manual, from the same definition as the help.
 
-use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
-use clap_mangen::roff::{Inline, Roff, roman};
+use clap_mangen::roff::{Roff, roman};
 
 use crate::cli::Cli;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
+
+/// How quotes are written, by what shows the page. It stands at the begin of a page, once.
+const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 /// Where to write it.
 #[derive(Debug, Clone, Args)]
@@ -52,79 +54,71 @@ fn shown_commands(program: &Command) -> impl Iterator<Item = &Command> {
 
 /// The page of one command by itself.
 fn page(command: &Command) -> io::Result<String> {
-    let man = Man::new(command.clone());
-    let mut text = Vec::new();
-    man.render_title(&mut text)?;
-    man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
-    man.render_description_section(&mut text)?;
-    man.render_options_section(&mut text)?;
+    let mut page = head(command)?;
     if command.has_subcommands() {
-        man.render_subcommands_section(&mut text)?;
+        page += &part(|text| Man::new(command.clone()).render_subcommands_section(text))?;
     }
-    Ok(readable(text) + &notes(command))
+    Ok(page + &notes(command))
 }
 
 /// One page with all commands, each as a section of its own.
 fn whole(program: &Command) -> io::Result<String> {
-    let man = Man::new(program.clone());
-    let mut text = Vec::new();
-    man.render_title(&mut text)?;
-    man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
-    man.render_description_section(&mut text)?;
-    man.render_options_section(&mut text)?;
-    let mut page = readable(text);
+    let mut page = head(program)?;
     for command in shown_commands(program) {
-        page.push_str(&section(command)?);
+        page += &section(command)?;
     }
     Ok(page + &notes(program))
+}
+
+/// The begin of a page, up to the options.
+fn head(command: &Command) -> io::Result<String> {
+    let man = Man::new(command.clone());
+    let text = part(|text| {
+        man.render_title(text)?;
+        man.render_name_section(text)?;
+        man.render_synopsis_section(text)?;
+        man.render_description_section(text)?;
+        man.render_options_section(text)
+    })?;
+    Ok(PREAMBLE.to_owned() + &text)
 }
 
 /// A command as a section: what are sections on a page of its own are parts of this one.
 fn section(command: &Command) -> io::Result<String> {
     let man = Man::new(command.clone());
-    let (mut about, mut text) = (Vec::new(), Vec::new());
-    man.render_description_section(&mut about)?;
-    man.render_synopsis_section(&mut text)?;
-    man.render_options_section(&mut text)?;
-    let parts = readable(text) + &notes(command);
+    let about = part(|text| man.render_description_section(text))?;
+    let parts = part(|text| {
+        man.render_synopsis_section(text)?;
+        man.render_options_section(text)
+    })?;
+    let parts = format!("\n{parts}{}", notes(command)).replace("\n.SH ", "\n.SS ");
     let heading = format!(".SH \"{}\"\n", command.get_name().to_uppercase());
     // The description stands right below the name, without a title of its own.
-    let about = readable(about).replacen(".SH DESCRIPTION\n", "", 1);
-    Ok(heading + &about + &parts.replace("\n.SH ", "\n.SS ").replacen(".SH ", ".SS ", 1))
+    Ok(heading + &about.replacen(".SH DESCRIPTION\n", "", 1) + parts.trim_start())
 }
 
 /// What stands below the options in the help, line by line as it stands there.
 fn notes(command: &Command) -> String {
     let Some(text) = command.get_after_help() else { return String::new() };
     let mut roff = Roff::new();
-    roff.control("SH", ["NOTES"]);
-    roff.control("nf", []);
+    roff.control("SH", ["NOTES"]).control("nf", []);
     for line in text.to_string().lines() {
-        let line: Vec<Inline> = vec![roman(line)];
-        roff.text(line);
+        roff.text([roman(line)]);
     }
     roff.control("fi", []);
-    roff.render().lines().filter(|line| !is_preamble(line)).fold(String::new(), with_line)
+    without_preamble(&roff.render())
 }
 
-/// The text without the preamble that each part brings along but the first.
-fn readable(text: Vec<u8>) -> String {
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let mut is_first = true;
-    let keep = |line: &&str| !is_preamble(line) || std::mem::take(&mut is_first);
-    text.lines().filter(keep).fold(String::new(), with_line)
+/// What a part of a page looks like, without the preamble that each brings along.
+fn part(render: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<String> {
+    let mut text = Vec::new();
+    render(&mut text)?;
+    Ok(without_preamble(&String::from_utf8_lossy(&text)))
 }
 
-fn with_line(mut text: String, line: &str) -> String {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{line}");
-    text
-}
-
-fn is_preamble(line: &str) -> bool {
-    line.starts_with(".ie ") || line.starts_with(".el ")
+fn without_preamble(text: &str) -> String {
+    let lines = text.lines().filter(|line| !PREAMBLE.lines().any(|other| other == *line));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]
@@ -141,6 +135,8 @@ mod tests {
             let heading = format!("\n.SH \"{}\"\n", command.get_name().to_uppercase());
             assert!(page.contains(&heading), "{heading} is missing");
         }
+        assert_eq!(page.matches(PREAMBLE).count(), 1);
+        assert_eq!(page.matches(".ie ").count(), 1);
         assert!(page.contains("\n.SS OPTIONS\n"), "{page}");
         assert!(page.contains("longshore submit echo"), "{page}");
     }

@@ -17,7 +17,7 @@ use crate::job::stats::Latency;
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
     let state = match (&view.look, &view.trouble) {
         (None, None) => Line::raw("asking"),
-        (Some(look), None) => Line::raw(doing(look)),
+        (Some(look), None) => Line::raw(doing(look, area.width.into())),
         (None, Some(why)) => trouble("", why, palette),
         (Some(look), Some(why)) => {
             trouble(&format!("as it was at {}; ", clock(look.stats.at)), why, palette)
@@ -45,19 +45,25 @@ fn clock(time: Timestamp) -> String {
     format!("{} UTC", text.split('.').next().unwrap_or_default())
 }
 
-fn doing(look: &Look) -> String {
+/// How the server does, in as many parts as there is room for.
+fn doing(look: &Look, width: usize) -> String {
     let rate = |rate: Option<f64>| rate.map_or(show::NONE.into(), show::rate);
     let rates = look.rates();
     let jobs = &look.stats.jobs;
-    format!(
-        "in {}  out {}   start {}   run {}   {} waiting  {} running",
-        rate(rates.map(|rates| rates.submitted)),
-        rate(rates.map(|rates| rates.ended)),
-        latency(look.stats.start),
-        latency(look.stats.run),
-        jobs.scheduled + jobs.queued + jobs.retrying,
-        jobs.running,
-    )
+    let parts = [
+        format!("in {}", rate(rates.map(|rates| rates.submitted))),
+        format!("out {}", rate(rates.map(|rates| rates.ended))),
+        format!("{} waiting", jobs.scheduled + jobs.queued + jobs.retrying),
+        format!("{} running", jobs.running),
+        format!("start {}", latency(look.stats.start)),
+        format!("run {}", latency(look.stats.run)),
+    ];
+    let join = |line: String, part: &String| {
+        let gap = if line.is_empty() { "" } else { "   " };
+        let longer = format!("{line}{gap}{part}");
+        if longer.chars().count() <= width { longer } else { line }
+    };
+    parts.iter().fold(String::new(), join)
 }
 
 fn latency(latency: Latency) -> String {
