@@ -50,12 +50,7 @@ async fn delete_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -
     act_on_one(&request, body, &handle, Deed::Delete).await
 }
 
-async fn act_on_one(
-    request: &HttpRequest,
-    body: Payload,
-    handle: &Handle,
-    deed: Deed,
-) -> Answered {
+async fn act_on_one(request: &HttpRequest, body: Payload, handle: &Handle, deed: Deed) -> Answered {
     form::read(request, body, handle).await?;
     let id = job::id(request)?;
     match deed {

@@ -46,9 +46,7 @@ where
     R: actix_web::Responder + 'static,
     <F as Handler<A>>::Future: Future<Output = R>,
 {
-    web::resource(path)
-        .route(web::post().to(act))
-        .default_service(web::to(|| wrong_method("POST")))
+    web::resource(path).route(web::post().to(act)).default_service(web::to(|| wrong_method("POST")))
 }
 
 /// A page.

@@ -96,8 +96,7 @@ fn charts(stats: &Stats) -> [Chart; 5] {
         let each = points.iter().enumerate();
         each.map(|(at, point)| if at == last { None } else { of(point) }).collect()
     };
-    let per_second =
-        |of: fn(&Point) -> u64| closed(&|point| Some(of(point) as f64 / step_secs));
+    let per_second = |of: fn(&Point) -> u64| closed(&|point| Some(of(point) as f64 / step_secs));
     let counted = |of: fn(&Point) -> u64| -> Vec<Option<f64>> {
         points.iter().map(|point| Some(of(point) as f64)).collect()
     };

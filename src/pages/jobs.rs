@@ -83,7 +83,7 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
     let found = if problems.is_empty() { handle.jobs(filter).await? } else { JobPage::default() };
     let is_bad = !problems.is_empty();
     let page = JobsPage {
-        dress: dress(&wanted),
+        dress: if is_bad { Dress::still("Jobs", Place::Jobs) } else { dress(&wanted) },
         problems,
         done: done(&fields),
         tabs: tabs(&wanted, &queues),
@@ -111,9 +111,8 @@ fn dress(wanted: &Wanted) -> Dress {
 
 /// The counts that are kept by queue and state, added up; nothing is counted here.
 fn tabs(wanted: &Wanted, queues: &[Queue]) -> Vec<Tab> {
-    let is_meant = |queue: &&Queue| {
-        wanted.queue.as_deref().is_none_or(|name| queue.name.as_str() == name)
-    };
+    let is_meant =
+        |queue: &&Queue| wanted.queue.as_deref().is_none_or(|name| queue.name.as_str() == name);
     let mut sums = StateCounts::default();
     for queue in queues.iter().filter(is_meant) {
         let mut counts = queue.jobs;
