@@ -10,6 +10,7 @@
 )]
 
 mod axe;
+mod batches;
 mod clean;
 mod driver;
 mod everywhere;
@@ -22,5 +23,6 @@ mod kit_itself;
 mod overview;
 mod page;
 mod scenery;
+mod submit;
 mod terminal;
 mod top;

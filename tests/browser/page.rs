@@ -69,10 +69,24 @@ impl Page {
         url.strip_prefix(&self.origin).unwrap_or(url).to_owned()
     }
 
-    /// Gives the page this much room.
+    /// Gives the page this much room. Where that is less than a window may have, it is a phone's.
     pub(crate) fn size(&self, width: u32, height: u32) {
-        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
-        self.driver.devtools("Emulation.setDeviceMetricsOverride", &params);
+        if width < 600 {
+            let phone =
+                json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": true});
+            self.driver.devtools("Emulation.setDeviceMetricsOverride", &phone);
+            return;
+        }
+        self.must("/window/rect", &json!({"width": width, "height": height}));
+        let inside = self.value("[innerWidth, innerHeight]");
+        let frame = |side: u32, at: usize| {
+            side + side - u32::try_from(inside[at].as_u64().unwrap()).unwrap()
+        };
+        self.must("/window/rect", &json!({"width": frame(width, 0), "height": frame(height, 1)}));
+        self.wait_for(
+            "the room is there",
+            &format!("innerWidth === {width} && innerHeight === {height}"),
+        );
     }
 
     /// Has the page be looked at by someone who prefers `light` or `dark`.
