@@ -12,6 +12,7 @@
 mod axe;
 mod batches;
 mod clean;
+mod demo;
 mod driver;
 mod everywhere;
 mod hostile;

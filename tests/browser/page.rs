@@ -102,6 +102,12 @@ impl Page {
         self.driver.devtools("Emulation.setScriptExecutionDisabled", &params);
     }
 
+    /// Lets pages read and write what was copied, as people who are asked do.
+    pub(crate) fn allow_clipboard(&self) {
+        let permissions = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
+        self.driver.devtools("Browser.grantPermissions", &permissions);
+    }
+
     /// Takes the Content-Security-Policy away from the pages that are opened from here on.
     pub(crate) fn forget_policy(&self) {
         self.driver.devtools("Page.setBypassCSP", &json!({"enabled": true}));
@@ -239,15 +245,25 @@ impl Page {
     }
 
     /// Looks again and again until there is something to see.
-    pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
+        self.until_within(1, what, look)
+    }
+
+    /// The same for what takes so many times as long.
+    pub(crate) fn until_within<T>(
+        &self,
+        times: u32,
+        what: &str,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> T {
         let began = Instant::now();
-        while began.elapsed() < LONG {
+        while began.elapsed() < times * LONG {
             if let Some(seen) = look() {
                 return seen;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("in {} s this did not come about: {what}", LONG.as_secs());
+        panic!("in {} s this did not come about: {what}", (times * LONG).as_secs());
     }
 
     /// Whether a dialog is open.
