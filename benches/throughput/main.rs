@@ -26,6 +26,7 @@ mod load;
 mod machine;
 mod memory;
 mod neighbours;
+mod pages;
 mod reads;
 mod remote;
 mod report;
@@ -37,7 +38,7 @@ use report::Figure;
 
 type Measure = fn() -> Vec<Figure>;
 
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("T1", submit::run),
     ("T2", bulk::run),
     ("T3", drain::run),
@@ -51,6 +52,7 @@ const MEASURES: [(&str, Measure); 13] = [
     ("slots", chat::slots),
     ("neighbours", neighbours::run),
     ("status", neighbours::status),
+    ("pages", pages::run),
 ];
 
 /// What follows an option on the command line.
