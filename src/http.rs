@@ -4,6 +4,7 @@ mod answer;
 mod batches;
 mod body;
 mod deeds;
+mod events;
 mod guard;
 mod health;
 mod jobs;
@@ -15,6 +16,7 @@ mod prefer;
 mod problem;
 mod query;
 mod queues;
+mod stats;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -55,11 +57,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(leases::one())
         .service(jobs::cancel())
         .service(jobs::retry())
+        .service(jobs::log())
         .service(batches::all())
         .service(batches::one())
         .service(batches::cancel())
         .service(queues::all())
         .service(queues::one())
+        .service(events::of_job())
+        .service(events::of_batch())
+        .service(events::of_all())
+        .service(stats::all())
         .service(kinds::all())
         .service(health::healthz())
         .service(health::readyz())

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod epoch;
+pub mod histogram;
 pub mod lane;
 pub mod lease;
 pub mod log;
@@ -16,6 +17,7 @@ mod starts;
 pub mod state;
 pub mod stats;
 pub mod submission;
+pub mod tally;
 pub mod time;
 
 use std::fmt;

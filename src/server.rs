@@ -20,9 +20,12 @@
 mod builder;
 mod deed;
 mod error;
+mod events;
 mod handle;
 mod join;
 mod lease;
+mod log;
+mod stats;
 mod submit;
 mod wait;
 
@@ -35,6 +38,7 @@ use tokio::sync::oneshot;
 pub use builder::{Builder, StartError};
 pub use deed::{Deed, MAX_DEEDS};
 pub use error::Error;
+pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub use handle::{Handle, Keyed, MAX_WAIT};
 pub use lease::Acted;
 
@@ -92,14 +96,14 @@ impl Server {
             let _ = drained.await;
             self.idle().await;
         };
-        if tokio::time::timeout(self.shutdown_grace, ended).await.is_ok() {
-            return;
+        if tokio::time::timeout(self.shutdown_grace, ended).await.is_err() {
+            tracing::info!("the grace is over: what still runs is stopped and goes back");
+            tell(&self.dispatcher, StopAll);
+            if tokio::time::timeout(STOP_GRACE, self.idle()).await.is_err() {
+                tracing::warn!("some attempts did not stop; the next start rescues their jobs");
+            }
         }
-        tracing::info!("the grace is over: what still runs is stopped and goes back");
-        tell(&self.dispatcher, StopAll);
-        if tokio::time::timeout(STOP_GRACE, self.idle()).await.is_err() {
-            tracing::warn!("some attempts did not stop; the next start rescues their jobs");
-        }
+        self.handle.keep_tallies().await;
     }
 
     /// Waits until nothing runs. Where an actor is gone nothing runs either, and the alarm tells.

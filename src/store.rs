@@ -14,11 +14,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::job::batch::Batch;
-use crate::job::queue::{Queue, QueueLoad, QueueName};
-use crate::job::{BatchId, Job, JobId, Lane, State, Timestamp};
+use crate::job::queue::{Queue, QueueLoad, QueueName, StateCounts};
+use crate::job::tally::Tally;
+use crate::job::{BatchId, Job, JobId, Lane, Log, State, Timestamp};
 pub use write::{
     Answer, Change, Committed, Finish, Finished, Holder, IdempotencyKey, LeaseRequest, Leased,
-    Moved, NewBatch, Place, Refusal, Renew, Renewed, RescueScope, Submit, Submitted, Write,
+    LogLines, Moved, NewBatch, Place, Refusal, Renew, Renewed, RescueScope, Submit, Submitted,
+    Write,
 };
 
 /// Why a store could not do its work at all.
@@ -160,6 +162,41 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError>;
 
+    /// The end of a job's log from a position on; none where there is no such job.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError>;
+
+    /// One job as it stands, without payload and result but with its failures, and its log from a
+    /// position on; none where there is no such job.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn news(&mut self, id: JobId, log_after: u64) -> Result<Option<News>, StoreError>;
+
+    /// Those of these jobs that are there, as lists show them.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn briefs(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
+
+    /// What happened in a queue, or in all together, from a time on, oldest first.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn tallies(
+        &mut self,
+        queue: Option<&QueueName>,
+        from: Timestamp,
+    ) -> Result<Vec<(Timestamp, Tally)>, StoreError>;
+
+    /// How many jobs each queue has, by state.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError>;
+
     /// Looks through the rows behind `after` for jobs that became final before a time.
     ///
     /// # Errors
@@ -184,6 +221,15 @@ pub struct NewEpoch {
     pub token_floor: i64,
     /// When the copy was made; none where that is not known.
     pub copied_at: Option<Timestamp>,
+}
+
+/// A job and what it has said since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// The job without payload and result, with its failures.
+    pub job: Job,
+    /// What it has said since.
+    pub log: Log,
 }
 
 /// Which jobs to list.

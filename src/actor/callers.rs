@@ -106,6 +106,7 @@ impl Callers {
 /// Gives leases back: nobody has begun to work under them.
 pub(crate) fn release(leases: impl Iterator<Item = Lease>) -> Write {
     let (outcome, holder) = (Outcome::NotBegun, Holder::Remote);
-    let release = |lease| Finish { lease, outcome: outcome.clone(), holder, place: None };
+    let release =
+        |lease| Finish { lease, outcome: outcome.clone(), holder, place: None, started_at: None };
     Write::Each(leases.map(release).map(Write::Finish).collect())
 }

@@ -12,9 +12,11 @@ use crate::actor::message::{
     CheckpointLog, Commit, DueAt, FindPrunable, KeepLeases, Reply, Sweep, Written,
 };
 use crate::actor::reader::Reader;
+use crate::actor::tallying::Tallying;
 use crate::actor::tell;
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
+use crate::job::stats::STEP;
 use crate::job::{JobId, Span, Timestamp};
 use crate::store::{Answer, MOVE_AT_ONCE, Moved, Prunable, Write};
 
@@ -38,6 +40,7 @@ pub(crate) struct Keeper {
     reader: Addr<Reader>,
     dispatcher: Addr<Dispatcher>,
     announcer: Addr<Announcer>,
+    tallying: Tallying,
     clock: Clock,
     retention: Span,
     stage_timer: Option<(Timestamp, SpawnHandle)>,
@@ -52,16 +55,18 @@ pub(crate) struct Peers {
     pub(crate) reader: Addr<Reader>,
     pub(crate) dispatcher: Addr<Dispatcher>,
     pub(crate) announcer: Addr<Announcer>,
+    pub(crate) tallying: Tallying,
 }
 
 impl Keeper {
     pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
-        let Peers { writer, reader, dispatcher, announcer } = peers;
+        let Peers { writer, reader, dispatcher, announcer, tallying } = peers;
         Self {
             writer,
             reader,
             dispatcher,
             announcer,
+            tallying,
             clock,
             retention,
             stage_timer: None,
@@ -153,6 +158,22 @@ impl Keeper {
         }));
     }
 
+    /// Writes down what the charts are drawn from, and forgets it when it is on disk.
+    fn keep_tallies(&self, ctx: &mut Context<Self>) {
+        let now = self.clock.now();
+        let closed = self.tallying.with(|tallies| {
+            tallies.roll(now);
+            tallies.closed().to_vec()
+        });
+        let Some(last) = closed.last().map(|stretch| stretch.began_at) else { return };
+        let kept = self.ask(Write::Tally(closed));
+        ctx.spawn(kept.into_actor(self).map(move |kept, keeper, _| {
+            if let Some(Ok(_)) = kept {
+                keeper.tallying.with(|tallies| tallies.forget(last));
+            }
+        }));
+    }
+
     /// Leases must not move with a wall clock that is set, so the server's own goes on evenly. The
     /// operator should know when the two have parted, for `run_at` is meant by the wall.
     fn look_at_wall_clock(&mut self) {
@@ -186,6 +207,7 @@ impl Actor for Keeper {
         self.stage(ctx);
         self.prune(JobId(0), ctx);
         ctx.run_interval(LOOK_INTERVAL, |keeper, ctx| keeper.look(ctx));
+        ctx.run_interval(STEP.duration(), |keeper, ctx| keeper.keep_tallies(ctx));
         ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
         ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
             tell(&keeper.announcer, Sweep);

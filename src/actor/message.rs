@@ -1,19 +1,23 @@
 //! Every message between actors, with its answer.
 
+use std::sync::Weak;
+
 use actix::{Addr, Message};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use crate::actor::announcer::Announcer;
 use crate::actor::dispatcher::Dispatcher;
+use crate::actor::feed::Feed;
 use crate::actor::keeper::Keeper;
 use crate::executor::StopReason;
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{Queue, QueueName};
 use crate::job::roster::{Poll, PollId};
-use crate::job::{BatchId, Job, JobId, Lane, Span, Timestamp};
+use crate::job::tally::Tally;
+use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
 use crate::store::{
-    Answer, BatchPage, Checkpoint, JobFilter, JobPage, Prunable, Refusal, StoreError, Write,
+    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, Refusal, StoreError, Write,
 };
 
 /// Why a write was not done.
@@ -138,12 +142,28 @@ pub(crate) struct Stop {
 #[rtype(result = "()")]
 pub(crate) struct DueAt(pub(crate) Timestamp);
 
-/// Writer to Announcer: these have ended.
-#[derive(Message)]
+/// Writer to Announcer: these have ended, where somebody waits, and moved, where somebody listens.
+#[derive(Default, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Announce {
     pub(crate) jobs: Vec<JobId>,
     pub(crate) batches: Vec<BatchId>,
+    pub(crate) moved: Vec<Moved>,
+    /// Their attempts told how far they are, or added to the log.
+    pub(crate) reported: Vec<JobId>,
+}
+
+impl Announce {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.moved.is_empty() && self.reported.is_empty()
+    }
+}
+
+/// A job that moved, as far as listeners choose by it.
+pub(crate) struct Moved {
+    pub(crate) job: JobId,
+    pub(crate) queue: QueueName,
+    pub(crate) batch: Option<BatchId>,
 }
 
 /// To the Announcer: tell when this ends.
@@ -154,7 +174,20 @@ pub(crate) struct Watch {
     pub(crate) tell: oneshot::Sender<()>,
 }
 
-/// What can be waited for.
+/// To the Announcer: ring whenever this moves, as long as somebody has the bell.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Listen {
+    pub(crate) subject: Subject,
+    pub(crate) bell: Weak<Notify>,
+}
+
+/// To the Announcer: add to this whatever moves, as long as somebody has it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tune(pub(crate) Weak<Feed>);
+
+/// What can be waited for, or listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     Job(JobId),
@@ -170,6 +203,26 @@ pub(crate) struct Sweep;
 #[derive(Message)]
 #[rtype(result = "Result<Option<Job>, StoreError>")]
 pub(crate) struct GetJob(pub(crate) JobId);
+
+/// To a Reader: the end of a job's log from a position on.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Log>, StoreError>")]
+pub(crate) struct GetLog(pub(crate) JobId, pub(crate) u64);
+
+/// To a Reader: one job as it stands, and its log from a position on.
+#[derive(Message)]
+#[rtype(result = "Result<Option<News>, StoreError>")]
+pub(crate) struct GetNews(pub(crate) JobId, pub(crate) u64);
+
+/// To a Reader: those of these jobs that are there.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Job>, StoreError>")]
+pub(crate) struct GetBriefs(pub(crate) Vec<JobId>);
+
+/// To a Reader: what happened in a queue, or in all, from a time on.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<(Timestamp, Tally)>, StoreError>")]
+pub(crate) struct GetTallies(pub(crate) Option<QueueName>, pub(crate) Timestamp);
 
 /// To a Reader: jobs, newest first.
 #[derive(Message)]

@@ -7,14 +7,16 @@ use actix::{Actor, Context, Handler};
 
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::message::{
-    CheckpointLog, FindPrunable, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues,
+    CheckpointLog, FindPrunable, GetBatch, GetBriefs, GetJob, GetLog, GetNews, GetQueue,
+    GetTallies, ListBatches, ListJobs, ListQueues,
 };
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
-use crate::job::Job;
 use crate::job::batch::Batch;
 use crate::job::queue::Queue;
-use crate::store::{BatchPage, Checkpoint, JobPage, Prunable, ReadStore, StoreError};
+use crate::job::tally::Tally;
+use crate::job::{Job, Log, Timestamp};
+use crate::store::{BatchPage, Checkpoint, JobPage, News, Prunable, ReadStore, StoreError};
 
 /// One read connection.
 pub(crate) struct Reader {
@@ -42,6 +44,38 @@ impl Handler<GetJob> for Reader {
 
     fn handle(&mut self, GetJob(id): GetJob, _: &mut Self::Context) -> Self::Result {
         self.store.job(id)
+    }
+}
+
+impl Handler<GetLog> for Reader {
+    type Result = Result<Option<Log>, StoreError>;
+
+    fn handle(&mut self, GetLog(id, after): GetLog, _: &mut Self::Context) -> Self::Result {
+        self.store.log(id, after)
+    }
+}
+
+impl Handler<GetNews> for Reader {
+    type Result = Result<Option<News>, StoreError>;
+
+    fn handle(&mut self, GetNews(id, after): GetNews, _: &mut Self::Context) -> Self::Result {
+        self.store.news(id, after)
+    }
+}
+
+impl Handler<GetBriefs> for Reader {
+    type Result = Result<Vec<Job>, StoreError>;
+
+    fn handle(&mut self, GetBriefs(ids): GetBriefs, _: &mut Self::Context) -> Self::Result {
+        self.store.briefs(&ids)
+    }
+}
+
+impl Handler<GetTallies> for Reader {
+    type Result = Result<Vec<(Timestamp, Tally)>, StoreError>;
+
+    fn handle(&mut self, find: GetTallies, _: &mut Self::Context) -> Self::Result {
+        self.store.tallies(find.0.as_ref(), find.1)
     }
 }
 

@@ -13,10 +13,10 @@ use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Commit, Reply, Run, Stop};
 use crate::actor::vital::Vital;
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
-use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
-use crate::store::{Finish, Holder, Place, Write};
+use crate::job::{Lane, Log};
+use crate::store::{Finish, Holder, LogLines, Place, Write};
 
 /// The shortest time between two reports of progress.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
@@ -66,11 +66,14 @@ impl Worker {
             tokio::select! {
                 biased;
                 outcome = attempt => outcome,
-                never = report_progress(lease, &control, &writer) => match never {},
+                never = report(lease, &control, &writer) => match never {},
             }
         };
         ctx.spawn(attempt.into_actor(self).map(move |outcome, worker, _| {
-            worker.current = None;
+            if let Some((lease, control)) = worker.current.take() {
+                // What it said last comes before its end.
+                tell_log(lease, control.take_told().1, &worker.writer);
+            }
             worker.report(&job, outcome);
         }));
     }
@@ -82,7 +85,8 @@ impl Worker {
 
     fn report(&self, job: &LeasedJob, outcome: Outcome) {
         let (lease, holder, place) = (job.lease, Holder::Local, Some(Place::of(job)));
-        let write = Write::Finish(Finish { lease, outcome, holder, place });
+        let started_at = Some(job.started_at);
+        let write = Write::Finish(Finish { lease, outcome, holder, place, started_at });
         let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
         if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
@@ -109,23 +113,28 @@ async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobC
 
 enum Never {}
 
-/// Writes down what the attempt says of its progress, not too often.
-async fn report_progress(lease: Lease, control: &Control, writer: &ToWriter) -> Never {
-    let mut progress = control.progress();
-    // What the attempt told before this began to listen is news as well.
-    progress.mark_changed();
+/// Writes down what the attempt tells of itself, not too often.
+async fn report(lease: Lease, control: &Control, writer: &ToWriter) -> Never {
     loop {
-        if progress.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        control.has_told().await;
+        let (progress, log) = control.take_told();
+        if let Some(progress) = progress {
+            tell_of(Write::Report(lease, progress), writer);
         }
-        let latest = progress.borrow_and_update().clone();
-        if let Some(latest) = latest {
-            let write = Write::Report(lease, latest);
-            // Where the Writer is gone the server ends anyway.
-            writer.commit(Commit { write, reply: Reply::Nobody });
-        }
+        tell_log(lease, log, writer);
         tokio::time::sleep(REPORT_INTERVAL).await;
     }
+}
+
+fn tell_log(lease: Lease, log: Log, writer: &ToWriter) {
+    if !log.is_empty() {
+        tell_of(Write::Log(LogLines { lease, holder: Holder::Local, log }), writer);
+    }
+}
+
+fn tell_of(write: Write, writer: &ToWriter) {
+    // Where the Writer is gone the server ends anyway.
+    writer.commit(Commit { write, reply: Reply::Nobody });
 }
 
 impl Actor for Worker {

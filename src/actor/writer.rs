@@ -1,8 +1,6 @@
 //! The only one that writes: commits in groups, and leases in the same transactions.
 
 use std::mem;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
@@ -11,8 +9,9 @@ use crate::actor::callers::Callers;
 use crate::actor::inbox::Inbox;
 use crate::actor::late;
 use crate::actor::message::{
-    Announce, Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
+    Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
 };
+use crate::actor::publish::{Brought, Publisher};
 use crate::actor::vital::Vital;
 use crate::actor::{MAILBOX_CAPACITY, tell};
 use crate::clock::Clock;
@@ -40,8 +39,7 @@ pub(crate) struct Writer {
     /// The end: whether the last transaction was written is not known.
     has_failed: bool,
     peers: Option<Begin>,
-    /// How many wait for the Announcer; where nobody does, nothing is announced.
-    waiting: Arc<AtomicUsize>,
+    publisher: Publisher,
     wake: Option<(Timestamp, SpawnHandle)>,
     /// The next try, while nothing can be written.
     retry: Option<SpawnHandle>,
@@ -55,7 +53,7 @@ impl Writer {
         roster: Roster,
         clock: Clock,
         lease: Span,
-        waiting: Arc<AtomicUsize>,
+        publisher: Publisher,
         vital: Vital,
     ) -> Self {
         Self {
@@ -69,7 +67,7 @@ impl Writer {
             is_flush_due: false,
             has_failed: false,
             peers: None,
-            waiting,
+            publisher,
             wake: None,
             retry: None,
             vital,
@@ -153,11 +151,12 @@ impl Writer {
         orders: &[Order],
         now: Timestamp,
     ) {
-        let Committed { answers, changes, ended_batches, configured } = committed;
+        let Committed { answers, changes, reported, ended_batches, configured } = committed;
         for (queue, settings) in configured {
             self.roster.configure(&queue, settings);
         }
         self.note_changes(&changes);
+        self.publisher.tally(&changes, now);
         let mut dispatch = Dispatch::default();
         let mut answers = answers.into_iter();
         for (reply, answer) in replies.into_iter().zip(&mut answers) {
@@ -180,7 +179,7 @@ impl Writer {
             }
         }
         self.hand_over();
-        self.tell_peers(dispatch, &changes, ended_batches);
+        self.tell_peers(dispatch, Brought { changes: &changes, reported, ended_batches });
     }
 
     /// Gives remote workers what was leased for them. What finds nobody any more goes back.
@@ -219,28 +218,16 @@ impl Writer {
         );
     }
 
-    fn tell_peers(
-        &mut self,
-        dispatch: Dispatch,
-        changes: &[Change],
-        batches: Vec<crate::job::BatchId>,
-    ) {
+    fn tell_peers(&mut self, dispatch: Dispatch, brought: Brought<'_>) {
         let Some(peers) = &self.peers else { return };
         let is_news = !dispatch.ended.is_empty()
             || !dispatch.leased.is_empty()
             || !dispatch.cancelled.is_empty();
         let mut is_told = !is_news || tell(&peers.dispatcher, dispatch);
-        if let Some(due_at) = changes.iter().filter_map(|change| change.due_at).min() {
+        if let Some(due_at) = brought.changes.iter().filter_map(|change| change.due_at).min() {
             is_told &= tell(&peers.keeper, DueAt(due_at));
         }
-        // Whoever begins to wait after this look reads the table afterwards, and sees the end there.
-        if self.waiting.load(Ordering::SeqCst) > 0 {
-            let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
-            let jobs: Vec<_> = changes.iter().filter(is_end).map(|change| change.job).collect();
-            if !jobs.is_empty() {
-                is_told &= tell(&peers.announcer, Announce { jobs, batches });
-            }
-        }
+        is_told &= self.publisher.announce(brought, &peers.announcer);
         if !is_told {
             self.vital.raise("a core actor is gone");
         }

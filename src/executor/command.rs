@@ -1,7 +1,8 @@
 //! Jobs of the kind `command`: a program that the operator configured.
 //!
 //! The payload is `{name, args?, stdin?}`, the result what the program writes to its standard
-//! output. There is no shell between, the environment is empty but for what is listed, and the
+//! output. What it writes to its standard error is the job's log, but for lines that tell how far it
+//! is (see [`speech`]). There is no shell between, the environment is empty but for what is listed, and the
 //! program inherits no descriptor. It leads a process group of its own, and whatever is left of that
 //! group when the attempt ends is killed. A process that leaves the group on purpose (`setsid`) is
 //! out of reach.
@@ -9,6 +10,7 @@
 mod group;
 mod output;
 mod request;
+mod speech;
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
@@ -26,6 +28,7 @@ use crate::job::problem::Problem;
 use group::Group;
 use output::{Output, feed};
 use request::Request;
+use speech::Speech;
 
 /// How long a program has between SIGTERM and SIGKILL.
 const TERM_PATIENCE: Duration = Duration::from_secs(2);
@@ -71,11 +74,15 @@ impl Command {
             Ok(spawned) => spawned,
             Err(error) => return request.unspawned(&error),
         };
-        let mut output = Output::new(context.max_result_bytes());
-        match attend(&mut group, pipes, request.stdin(), &mut output, context).await {
+        let secrets = request.secrets();
+        let speech = Speech::new(context, &secrets);
+        let mut output = Output::new(context.max_result_bytes(), speech);
+        let ended = attend(&mut group, pipes, request.stdin(), &mut output, context).await;
+        output.close();
+        match ended {
             Ok(End::Stopped(reason)) => reason.outcome(timeout),
             Ok(End::Exited(status)) if status.success() => output.result(),
-            Ok(End::Exited(status)) => output.failure(status, &request.secrets()),
+            Ok(End::Exited(status)) => output.failure(status, &secrets),
             Err(error) => Outcome::retryable("wait", format!("cannot await the program: {error}")),
         }
     }
@@ -94,7 +101,7 @@ async fn attend(
     group: &mut Group,
     pipes: Pipes,
     stdin: &[u8],
-    output: &mut Output,
+    output: &mut Output<'_>,
     context: &Context,
 ) -> std::io::Result<End> {
     let drain = async {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
-use crate::job::{JobError, JobId, Progress, Span};
+use crate::job::{JobError, JobId, Log, Progress, Span};
 
 /// Why an attempt is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,16 @@ struct Shared {
     timeout: Duration,
     max_result_bytes: usize,
     signal: watch::Sender<Signal>,
-    progress: watch::Sender<Option<Progress>>,
+    telling: watch::Sender<Telling>,
+}
+
+/// What an attempt has told of itself and its worker has not taken yet.
+#[derive(Debug, Default)]
+struct Telling {
+    progress: Option<Progress>,
+    log: Log,
+    /// Whether it has said anything before.
+    has_spoken: bool,
 }
 
 /// What a running attempt knows of itself. Clones are the same attempt.
@@ -78,7 +87,7 @@ impl Context {
             timeout: job.timeout.duration(),
             max_result_bytes,
             signal: watch::Sender::new(Signal::default()),
-            progress: watch::Sender::new(None),
+            telling: watch::Sender::new(Telling::default()),
         });
         (Self(Arc::clone(&shared)), Control(shared))
     }
@@ -154,7 +163,25 @@ impl Context {
     /// message is cut.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
-        self.0.progress.send_replace(Some(Progress::new(percent, message)));
+        let progress = Some(Progress::new(percent, message));
+        self.0.telling.send_modify(|telling| telling.progress = progress);
+    }
+
+    /// Adds lines to the job's log, of which the last 64 KiB are kept and shown. Never blocks.
+    ///
+    /// Not a place for secrets: whoever may see the job may read it.
+    pub fn log(&self, text: impl AsRef<str>) {
+        // SQLite's own functions end a text there.
+        let text = text.as_ref().replace('\0', "\u{fffd}");
+        self.0.telling.send_modify(|telling| {
+            if !std::mem::replace(&mut telling.has_spoken, true) && self.0.attempt > 1 {
+                telling.log.append(&format!("--- attempt {} ---\n", self.0.attempt));
+            }
+            telling.log.append(&text);
+            if !text.ends_with('\n') {
+                telling.log.append("\n");
+            }
+        });
     }
 }
 
@@ -168,9 +195,22 @@ impl Control {
         });
     }
 
-    /// How far the attempt says it is.
-    pub fn progress(&self) -> watch::Receiver<Option<Progress>> {
-        self.0.progress.subscribe()
+    /// Waits until the attempt has told something that was not taken yet.
+    pub async fn has_told(&self) {
+        let mut telling = self.0.telling.subscribe();
+        // The sender lives as long as this control, so this never fails.
+        let is_news = |telling: &Telling| telling.progress.is_some() || !telling.log.is_empty();
+        let _ = telling.wait_for(is_news).await;
+    }
+
+    /// Takes what the attempt has told: how far it is, and what it said.
+    pub fn take_told(&self) -> (Option<Progress>, Log) {
+        let mut told = (None, Log::default());
+        self.0.telling.send_if_modified(|telling| {
+            told = (telling.progress.take(), std::mem::take(&mut telling.log));
+            false
+        });
+        told
     }
 
     /// When the attempt's time is over; none while its clock has not started.

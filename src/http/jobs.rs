@@ -10,7 +10,7 @@ use crate::http::key;
 use crate::http::many::Many;
 use crate::http::prefer::{self, Wait};
 use crate::http::problem::Rejection;
-use crate::http::query::{self, NoQuery};
+use crate::http::query::{self, NoQuery, Parameters};
 use crate::job::{Job, JobId, Submission};
 use crate::server::{Error, Handle};
 use crate::store::IdempotencyKey;
@@ -27,6 +27,10 @@ pub(super) fn one() -> Resource {
 
 pub(super) fn cancel() -> Resource {
     resource("/v1/jobs/{id}/cancel", "POST").route(web::post().to(cancel_job))
+}
+
+pub(super) fn log() -> Resource {
+    resource("/v1/jobs/{id}/log", "GET").route(web::get().to(show_log))
 }
 
 pub(super) fn retry() -> Resource {
@@ -114,6 +118,14 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
         None => handle.job(id).await?,
     };
     Ok(ok(&job))
+}
+
+async fn show_log(request: HttpRequest, handle: Data<Handle>) -> Answered {
+    let id = query::id(&request)?;
+    let mut query = Parameters::read(&request, &["after"])?;
+    let after = query.parse("after", "is the `to` of an earlier part of the log, a number");
+    query.whole()?;
+    Ok(ok(&handle.log(id, after.unwrap_or(0)).await?))
 }
 
 async fn cancel_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {

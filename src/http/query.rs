@@ -56,7 +56,7 @@ impl Parameters {
     }
 
     /// The value of a parameter, read; where it cannot be, what it should be is a problem.
-    fn parse<T: FromStr>(&mut self, name: &str, wanted: impl Display) -> Option<T> {
+    pub(super) fn parse<T: FromStr>(&mut self, name: &str, wanted: impl Display) -> Option<T> {
         let parsed = self.take(name)?.parse().ok();
         if parsed.is_none() {
             self.complain(name, wanted);
@@ -84,7 +84,7 @@ impl Parameters {
     }
 
     /// These, unless there is a problem with one.
-    fn whole(self) -> Result<Self, Rejection> {
+    pub(super) fn whole(self) -> Result<Self, Rejection> {
         if self.problems.is_empty() {
             return Ok(self);
         }

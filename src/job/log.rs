@@ -23,6 +23,17 @@ impl Log {
         Self { from: 0, to: text.len() as u64, text }
     }
 
+    /// Adds what was said later. Positions in it count from this one's end, so that what was lost
+    /// at its begin is known to be lost.
+    pub fn extend(&mut self, later: &Self) {
+        if later.from > 0 {
+            self.text.clear();
+            self.to += later.from;
+            self.from = self.to;
+        }
+        self.append(&later.text);
+    }
+
     /// Adds a text, and forgets the oldest lines past [`MAX_LOG_BYTES`].
     pub fn append(&mut self, text: &str) {
         self.text.push_str(text);
@@ -79,6 +90,15 @@ mod tests {
         assert_eq!(log.clone().after(8), Log { from: 8, to: 8, text: String::new() });
         assert_eq!(log.clone().after(99), Log { from: 8, to: 8, text: String::new() });
         assert_eq!(log.clone().after(0), log);
+    }
+
+    #[test]
+    fn what_was_lost_before_it_was_kept_counts_as_lost() {
+        let mut log = Log::new("one\n".into());
+        log.extend(&Log { from: 100, to: 104, text: "two\n".into() });
+        assert_eq!(log, Log { from: 104, to: 108, text: "two\n".into() });
+        log.extend(&Log::new("three\n".into()));
+        assert_eq!(log, Log { from: 104, to: 114, text: "two\nthree\n".into() });
     }
 
     #[test]

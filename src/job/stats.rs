@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::histogram::Histogram;
 use crate::job::lane::Lane;
 use crate::job::queue::{QueueName, StateCounts};
+use crate::job::tally::Tally;
 use crate::job::time::{Span, Timestamp};
 
 /// How long one point of a chart is.
@@ -78,4 +80,138 @@ pub struct Latency {
     pub p50_ms: Option<u64>,
     /// 99 of 100 took no longer.
     pub p99_ms: Option<u64>,
+}
+
+impl Latency {
+    /// Of the spans that a histogram has counted.
+    pub fn of(histogram: &Histogram) -> Self {
+        Self { p50_ms: histogram.quantile(0.5), p99_ms: histogram.quantile(0.99) }
+    }
+}
+
+impl Stats {
+    /// How many there were a second lately: in the ten seconds until now.
+    pub fn per_second(&self, count: impl Fn(&Point) -> u64) -> f64 {
+        let [.., before, current] = self.points.as_slice() else { return 0.0 };
+        let step = self.step.duration().as_secs_f64();
+        let gone = (self.at.since(current.at).as_secs_f64() / step).clamp(0.0, 1.0);
+        (count(current) as f64 + count(before) as f64 * (1.0 - gone)) / step
+    }
+
+    /// How many there were in the last hour.
+    pub fn in_all(&self, count: impl Fn(&Point) -> u64) -> u64 {
+        self.points.iter().map(count).sum()
+    }
+}
+
+impl Point {
+    /// Jobs that became final.
+    pub fn finished(&self) -> u64 {
+        self.completed + self.failed + self.cancelled
+    }
+
+    fn of(at: Timestamp, tally: &Tally) -> Self {
+        Self {
+            at,
+            submitted: tally.submitted,
+            started: tally.started,
+            completed: tally.completed,
+            failed: tally.failed,
+            cancelled: tally.cancelled,
+            retried: tally.retried,
+            waiting: tally.waiting,
+            running: tally.running,
+            start: Latency::of(&tally.start),
+            run: Latency::of(&tally.run),
+        }
+    }
+}
+
+/// The points of the hour that ends with the stretch `last`, from what happened by the begin of
+/// its stretch, oldest first. Several of one stretch add up: a server that ended in the middle of
+/// one began again in it. Where nothing happened, things stand as before.
+pub fn points(tallies: &[(Timestamp, Tally)], last: Timestamp) -> Vec<Point> {
+    let at = |index: usize| last.minus(STEP.duration() * (POINTS - 1 - index) as u32);
+    let mut before = tallies.first().map(|(_, first)| stood_before(first)).unwrap_or_default();
+    let mut points = Vec::with_capacity(POINTS);
+    let mut rest = tallies;
+    for at in (0..POINTS).map(at) {
+        let mut tally = before.clone();
+        while let Some(((began_at, next), others)) = rest.split_first() {
+            if *began_at > at {
+                break;
+            }
+            if *began_at == at {
+                tally.add(next);
+            }
+            (tally.waiting, tally.running) = (next.waiting, next.running);
+            rest = others;
+        }
+        points.push(Point::of(at, &tally));
+        before = Tally { waiting: tally.waiting, running: tally.running, ..Tally::default() };
+    }
+    points
+}
+
+/// How things stood before a stretch, as far as its own counts tell.
+fn stood_before(first: &Tally) -> Tally {
+    let ended = first.completed + first.failed + first.cancelled + first.retried;
+    Tally {
+        waiting: (first.waiting + first.started).saturating_sub(first.submitted + first.retried),
+        running: (first.running + ended).saturating_sub(first.started),
+        ..Tally::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(step: i64) -> Timestamp {
+        Timestamp::from_millis(1_000_000_000 + step * STEP.millis())
+    }
+
+    fn submitted(submitted: u64, waiting: u64) -> Tally {
+        Tally { submitted, waiting, ..Tally::default() }
+    }
+
+    #[test]
+    fn an_hour_has_a_point_for_each_ten_seconds_and_things_stand_between_them() {
+        let tallies = [(at(2), submitted(3, 5)), (at(4), submitted(1, 6))];
+        let points = points(&tallies, at(5));
+        assert_eq!(points.len(), POINTS);
+        let end = &points[POINTS - 5..];
+        let told: Vec<_> =
+            end.iter().map(|point| (point.at, point.submitted, point.waiting)).collect();
+        let expected = [(at(1), 0, 2), (at(2), 3, 5), (at(3), 0, 5), (at(4), 1, 6), (at(5), 0, 6)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn two_parts_of_one_stretch_add_up_and_what_is_older_only_stands() {
+        let old = (at(-1_000), submitted(9, 4));
+        let tallies = [old, (at(1), submitted(1, 1)), (at(1), submitted(2, 3))];
+        let points = points(&tallies, at(1));
+        let last = points[POINTS - 1];
+        assert_eq!((last.submitted, last.waiting), (3, 3));
+        assert_eq!((points[0].submitted, points[0].waiting), (0, 4));
+    }
+
+    #[test]
+    fn a_rate_slides_over_the_stretch_that_goes_on() {
+        let tallies = [(at(0), submitted(100, 0)), (at(1), submitted(30, 0))];
+        let stats = Stats {
+            at: Timestamp::from_millis(at(1).millis() + 2_500),
+            queue: None,
+            jobs: StateCounts::default(),
+            lanes: Vec::new(),
+            step: STEP,
+            points: points(&tallies, at(1)),
+            start: Latency::default(),
+            run: Latency::default(),
+        };
+        let rate = stats.per_second(|point| point.submitted);
+        assert!((rate - 10.5).abs() < 1e-9, "{rate}");
+        assert_eq!(stats.in_all(|point| point.submitted), 130);
+    }
 }

@@ -10,10 +10,13 @@ use crate::config::Config;
 use crate::executor::{Context, Handler, HandlerError, Registry, RegistryError};
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::roster::Roster;
+use crate::job::tally::Tallies;
 use crate::server::Server;
 use crate::server::join::{Parts, join};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
-use crate::store::{Answer, MOVE_AT_ONCE, OpenError, RescueScope, StoreError, Write, WriteStore};
+use crate::store::{
+    Answer, MOVE_AT_ONCE, OpenError, ReadStore, RescueScope, StoreError, Write, WriteStore,
+};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,13 +106,17 @@ impl Builder {
         begin_epoch(&mut store, is_restored, &clock)?;
         rescue_dead(&mut store, &clock)?;
         make_listed_queues(&mut store, &config, &clock)?;
-        let roster =
-            Roster::new(config.lanes.workers(), store.queue_loads()?, config.queue_rules());
+        let loads = store.queue_loads()?;
+        let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
+        let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules());
+        let mut points = SqliteReads::open(&config)?;
+        let tallies = Tallies::new(clock.now(), points.counts()?, remote_running);
         let parts = Parts {
             writes: Box::new(store),
-            points: Box::new(SqliteReads::open(&config)?),
+            points: Box::new(points),
             lists: Box::new(SqliteReads::open(&config)?),
             roster,
+            tallies,
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

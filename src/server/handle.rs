@@ -1,7 +1,6 @@
 //! The one door to the server: bounded, typed, and the same for HTTP, pages and applications.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
@@ -13,6 +12,7 @@ use crate::actor::inbox::ToWriter;
 use crate::actor::message::{
     Commit, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues, Reply,
 };
+use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,7 +36,7 @@ pub(super) struct Door {
     pub(super) points: Addr<Reader>,
     pub(super) lists: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
-    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) publisher: Publisher,
 }
 
 /// What may be under way at once.
@@ -270,11 +270,11 @@ impl Handle {
         &self.0.door
     }
 
-    fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.points, 1)
     }
 
-    fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.lists, 1)
     }
 
@@ -314,7 +314,7 @@ impl Handle {
         try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, most.max(1)))
     }
 
-    async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
+    pub(super) async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
     where
         M: Message<Result = Result<T, StoreError>> + Send + 'static,
         T: Send + 'static,

@@ -11,7 +11,9 @@ use crate::actor::dispatcher::Dispatcher;
 use crate::actor::inbox::{Inbox, ToWriter};
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::message::Begin;
+use crate::actor::publish::{Audience, Publisher};
 use crate::actor::reader::Reader;
+use crate::actor::tallying::Tallying;
 use crate::actor::vital::{Fatal, Vital};
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
@@ -20,6 +22,7 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::Lane;
 use crate::job::roster::Roster;
+use crate::job::tally::Tallies;
 use crate::server::Server;
 use crate::server::handle::{Door, Handle};
 use crate::store::{ReadStore, WriteStore};
@@ -30,6 +33,7 @@ pub(super) struct Parts {
     pub(super) points: Box<dyn ReadStore>,
     pub(super) lists: Box<dyn ReadStore>,
     pub(super) roster: Roster,
+    pub(super) tallies: Tallies,
     pub(super) registry: Arc<Registry>,
     pub(super) config: Arc<Config>,
     pub(super) clock: Clock,
@@ -37,17 +41,17 @@ pub(super) struct Parts {
 
 /// Starts the actors and joins them to a server.
 pub(super) fn join(parts: Parts) -> Server {
-    let Parts { writes, points, lists, roster, registry, config, clock } = parts;
+    let Parts { writes, points, lists, roster, tallies, registry, config, clock } = parts;
     let fatal = Fatal::new();
-    let waiting = Arc::new(AtomicUsize::new(0));
+    let publisher = Publisher { audience: Audience::default(), tallying: Tallying::new(tallies) };
     let mut threads = Threads::default();
 
-    let (lease, now, waiters) = (config.lease, clock.clone(), Arc::clone(&waiting));
+    let (lease, now, told) = (config.lease, clock.clone(), publisher.clone());
     let vital = Vital::new("writer", &fatal);
     let inbox = Inbox::default();
     let sender = inbox.sender();
     let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
-        Writer::new(inbox, writes, roster, now, lease, waiters, vital)
+        Writer::new(inbox, writes, roster, now, lease, told, vital)
     });
     let writer = ToWriter::new(sender, writer);
     let points = start_reader(&mut threads, points, &clock, &fatal);
@@ -66,6 +70,7 @@ pub(super) fn join(parts: Parts) -> Server {
         reader: lists.clone(),
         dispatcher: dispatcher.clone(),
         announcer: announcer.clone(),
+        tallying: publisher.tallying.clone(),
     };
     let (now, retention) = (clock.clone(), config.retention);
     let vital = Vital::new("keeper", &fatal);
@@ -77,7 +82,7 @@ pub(super) fn join(parts: Parts) -> Server {
     }
 
     let shutdown_grace = config.shutdown_grace.duration();
-    let door = Door { writer: writer.clone(), points, lists, announcer, waiting };
+    let door = Door { writer: writer.clone(), points, lists, announcer, publisher };
     let handle = Handle::new(door, registry, config, clock);
     Server { handle, writer, dispatcher, arbiters: threads.0, fatal, shutdown_grace }
 }

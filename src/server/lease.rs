@@ -10,13 +10,13 @@ use crate::actor::message::{Commit, Join, Leave, Polled, Reply};
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
-use crate::job::remote::{Action, CheckedCall, LeaseCall, Told, Verb};
+use crate::job::remote::{Action, CheckedCall, Heard, LeaseCall, Told, Verb};
 use crate::job::roster::{Poll, PollId};
 use crate::job::{JobId, State, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::server::submit::check_each;
-use crate::store::{Answer, Finish, Finished, Holder, Refusal, Renew, Write};
+use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
 
 /// Numbers those who wait. They rise, so that who came first is served first.
 static NEXT_POLL: AtomicU64 = AtomicU64::new(1);
@@ -86,9 +86,9 @@ impl Handle {
     /// longer held.
     pub async fn act(&self, job: JobId, verb: Verb, told: Told) -> Result<(Lease, Acted), Error> {
         let most = self.config().limits.max_result_bytes;
-        let (lease, action) = told.of_one(job, verb, most).map_err(Error::Invalid)?;
-        let (bytes, is_cut) = (weight(&action), is_cut(&action));
-        let answer = self.write(write_of(lease, action), bytes).await?;
+        let heard = told.of_one(job, verb, most).map_err(Error::Invalid)?;
+        let (lease, bytes, is_cut) = (heard.lease, weight(&heard), is_cut(&heard));
+        let answer = self.write(write_of(heard), bytes).await?;
         Ok((lease, acted(answer, is_cut).map_err(Error::Refused)?))
     }
 
@@ -101,11 +101,11 @@ impl Handle {
         &self,
         told: Vec<Told>,
     ) -> Result<Vec<(Lease, Result<Acted, Refusal>)>, Error> {
-        let actions = self.check_actions(told)?;
-        let bytes = actions.iter().map(|(_, action)| weight(action)).sum();
+        let heard = self.check_actions(told)?;
+        let bytes = heard.iter().map(weight).sum();
         let leases: Vec<(Lease, bool)> =
-            actions.iter().map(|(lease, action)| (*lease, is_cut(action))).collect();
-        let writes = actions.into_iter().map(|(lease, action)| write_of(lease, action));
+            heard.iter().map(|heard| (heard.lease, is_cut(heard))).collect();
+        let writes = heard.into_iter().map(write_of);
         match self.write(Write::Each(writes.collect()), bytes).await? {
             Answer::Each(answers) => {
                 let both = leases.into_iter().zip(answers);
@@ -118,7 +118,7 @@ impl Handle {
         }
     }
 
-    fn check_actions(&self, told: Vec<Told>) -> Result<Vec<(Lease, Action)>, Error> {
+    fn check_actions(&self, told: Vec<Told>) -> Result<Vec<Heard>, Error> {
         let limits = &self.config().limits;
         let most = limits.max_jobs_per_request;
         if !(1..=most).contains(&told.len()) {
@@ -129,29 +129,40 @@ impl Handle {
     }
 }
 
-fn write_of(lease: Lease, action: Action) -> Write {
+fn write_of(Heard { lease, action, log }: Heard) -> Write {
     let holder = Holder::Remote;
-    match action {
+    let write = match action {
         Action::Renew { lease: span, progress } => {
             Write::Renew(Renew { leases: vec![lease], lease: span, holder, progress })
         }
-        Action::Finish(outcome) => Write::Finish(Finish { lease, outcome, holder, place: None }),
+        Action::Finish(outcome) => {
+            Write::Finish(Finish { lease, outcome, holder, place: None, started_at: None })
+        }
+    };
+    if log.is_empty() {
+        return write;
     }
+    // What it said comes before what it did, which may end the lease.
+    Write::Each(vec![Write::Log(LogLines { lease, holder, log }), write])
 }
 
-fn weight(action: &Action) -> usize {
-    match action {
+fn weight(heard: &Heard) -> usize {
+    let result = match &heard.action {
         Action::Finish(Outcome::Completed(result)) => result.json.as_str().len(),
         _ => 0,
-    }
+    };
+    result + heard.log.text.len()
 }
 
-fn is_cut(action: &Action) -> bool {
-    matches!(action, Action::Finish(Outcome::Completed(result)) if result.truncated)
+fn is_cut(heard: &Heard) -> bool {
+    matches!(&heard.action, Action::Finish(Outcome::Completed(result)) if result.truncated)
 }
 
 fn acted(answer: Answer, result_truncated: bool) -> Result<Acted, Refusal> {
     match answer {
+        Answer::Each(mut answers) => {
+            acted(answers.pop().unwrap_or(Err(Refusal::StaleLease))?, result_truncated)
+        }
         Answer::Finished(Finished::Accepted(state)) => {
             Ok(Acted::Finished { state, result_truncated })
         }

@@ -1,12 +1,11 @@
 //! Waiting for the end of a job or a batch.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::actor::message::{Subject, Watch};
+use crate::actor::publish::Seat;
 use crate::actor::tell;
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, JobId};
@@ -48,9 +47,9 @@ impl Handle {
     fn watch(&self, subject: Subject) -> Result<Waiting, Error> {
         let door = self.door();
         let permit = self.wait_permit()?;
-        door.waiting.fetch_add(1, Ordering::SeqCst);
+        let seat = Seat::take(&door.publisher.audience.waiting);
         let (tell_back, ended) = oneshot::channel();
-        let waiting = Waiting { ended, counted: Arc::clone(&door.waiting), _permit: permit };
+        let waiting = Waiting { ended, _seat: seat, _permit: permit };
         if tell(&door.announcer, Watch { subject, tell: tell_back }) {
             Ok(waiting)
         } else {
@@ -71,12 +70,6 @@ impl Handle {
 /// A place among those who wait, given up when dropped.
 struct Waiting {
     ended: oneshot::Receiver<()>,
-    counted: Arc<AtomicUsize>,
+    _seat: Seat,
     _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.counted.fetch_sub(1, Ordering::SeqCst);
-    }
 }

@@ -7,7 +7,8 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName, QueueSettings};
 use crate::job::roster::Order;
-use crate::job::{BatchId, JobId, Lane, NewJob, Progress, Span, State, Timestamp};
+use crate::job::tally::Stretch;
+use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, State, Timestamp};
 
 /// One change to the table. A group of them is one transaction.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub enum Write {
     Renew(Renew),
     /// Notes how far an attempt is.
     Report(Lease, Progress),
+    /// Adds to a job's log.
+    Log(LogLines),
     /// Calls off a job: at once if it does not run, else its worker is to stop.
     Cancel(JobId),
     /// Calls off every job of a batch.
@@ -56,6 +59,8 @@ pub enum Write {
     },
     /// Several writes, each taken or refused by itself, with one answer for all.
     Each(Vec<Write>),
+    /// Writes down what happened, for the charts.
+    Tally(Vec<Stretch>),
     /// Changes a queue's settings; makes the queue if it is new.
     Configure {
         /// Which queue.
@@ -127,6 +132,8 @@ pub struct Finish {
     pub holder: Holder,
     /// Where the job stands, as a worker of this process knows from its lease: saves a look.
     pub place: Option<Place>,
+    /// When the attempt began, as a worker of this process knows as well.
+    pub started_at: Option<Timestamp>,
 }
 
 /// Where a job stands for good.
@@ -185,6 +192,17 @@ pub struct Renew {
     pub progress: Option<Progress>,
 }
 
+/// What an attempt said since it said something last.
+#[derive(Debug, Clone)]
+pub struct LogLines {
+    /// The lease under which it runs.
+    pub lease: Lease,
+    /// Who tells it.
+    pub holder: Holder,
+    /// The lines. Positions in it count from the end of what was said before.
+    pub log: Log,
+}
+
 /// Whose jobs a rescue takes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RescueScope {
@@ -234,7 +252,7 @@ pub enum Answer {
     Each(Vec<Result<Answer, Refusal>>),
     /// To [`Write::Configure`]: the settings from now on.
     Configured(QueueSettings),
-    /// To [`Write::Retry`] and [`Write::Report`].
+    /// To [`Write::Retry`], [`Write::Report`], [`Write::Log`] and [`Write::Tally`].
     Done,
 }
 
@@ -365,6 +383,9 @@ pub struct Change {
     pub to: Option<State>,
     /// When it is due, where it waits for that.
     pub due_at: Option<Timestamp>,
+    /// How long it was due before this attempt, where it starts; how long its attempt took, where
+    /// that ends and its begin is known.
+    pub took: Option<Span>,
 }
 
 /// What a committed group gave.
@@ -374,6 +395,8 @@ pub struct Committed {
     pub answers: Vec<Result<Answer, Refusal>>,
     /// Every job that moved, in order.
     pub changes: Vec<Change>,
+    /// Jobs whose attempt told how far it is, or added to the log.
+    pub reported: Vec<JobId>,
     /// Batches whose last job became final.
     pub ended_batches: Vec<BatchId>,
     /// Queues that are new or have new settings.

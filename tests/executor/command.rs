@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use longshore::config::{CommandConfig, Config};
 use longshore::executor::Registry;
-use longshore::job::Span;
 use longshore::job::outcome::Outcome;
+use longshore::job::{Progress, Span};
 use serde_json::{Value, json};
 
 use crate::kit::*;
@@ -187,4 +187,40 @@ async fn the_commands_own_time_limit_shortens_the_jobs() {
     let error = retryable(outcome_of(brief).await);
     assert_eq!(error.code, "timeout");
     assert!(error.message.contains("50ms"), "{}", error.message);
+}
+
+/// What a program said on its standard error: how far it is, and its log.
+async fn told_by(command: CommandConfig) -> (Option<Progress>, String) {
+    let registry = running(command);
+    let (attempt, control) = start(&registry, "command", json!({"name": "run"}));
+    soon(attempt).await.unwrap();
+    let (progress, log) = control.take_told();
+    let text = log.text.strip_prefix("--- attempt 2 ---\n").unwrap_or(&log.text);
+    (progress, text.to_owned())
+}
+
+#[actix_web::test]
+async fn what_a_program_says_on_standard_error_is_its_log_and_its_progress() {
+    let says = r#"echo first >&2; echo "::progress 40% page 2" >&2; printf 'no end' >&2"#;
+    let (progress, log) = told_by(script(says)).await;
+    assert_eq!(progress, Some(Progress::new(40.0, "page 2")));
+    assert_eq!(log, "first\nno end\n");
+    let (progress, log) = told_by(script(r"printf '10%%\r20%%\r30%%\n\377\n' >&2; exit 3")).await;
+    assert_eq!((progress, log.as_str()), (None, "30%\n\u{fffd}\n"));
+}
+
+#[actix_web::test]
+async fn secrets_of_a_program_are_not_in_its_log_though_they_come_in_parts() {
+    let mut command = script("printf 'key hunter22' >&2; sleep 0.1; printf 'hunter33 ok\n' >&2");
+    command.env.insert("KEY".into(), "hunter22hunter33".into());
+    let (_, log) = told_by(command).await;
+    assert_eq!(log, "key (secret) ok\n");
+}
+
+#[actix_web::test]
+async fn of_a_line_without_an_end_the_last_words_are_kept() {
+    let says = "i=0; while [ $i -lt 30000 ]; do printf 'word%d ' $i; i=$((i+1)); done >&2";
+    let (_, log) = told_by(script(says)).await;
+    assert!(log.len() <= 65 << 10 && log.ends_with("word29999 \n"), "{} bytes", log.len());
+    assert!(log.starts_with("word"), "{}", &log[..20]);
 }

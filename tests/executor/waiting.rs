@@ -73,13 +73,31 @@ async fn the_first_reason_to_stop_stays() {
 #[actix_web::test]
 async fn progress_is_held_to_a_percentage_and_only_the_latest_is_kept() {
     let (context, control) = context(LONG);
-    let mut progress = control.progress();
-    assert_eq!(*progress.borrow_and_update(), None);
+    assert_eq!(control.take_told().0, None);
     context.progress(f64::NAN, "");
     context.progress(250.0, "nearly there");
-    soon(progress.changed()).await.unwrap();
-    let latest = progress.borrow_and_update().clone().unwrap();
+    soon(control.has_told()).await;
+    let latest = control.take_told().0.unwrap();
     assert_eq!((latest.percent, latest.message.as_deref()), (100.0, Some("nearly there")));
+    assert_eq!(control.take_told().0, None);
+}
+
+#[actix_web::test]
+async fn what_is_logged_are_lines_and_a_later_attempt_says_that_it_is_one() {
+    // The context of these tests is that of a second attempt.
+    let (context, control) = context(LONG);
+    context.log("one");
+    soon(control.has_told()).await;
+    assert_eq!(control.take_told().1.text, "--- attempt 2 ---\none\n");
+    context.log("two\nthree\n");
+    context.log("a\0b");
+    assert_eq!(control.take_told().1.text, "two\nthree\na\u{fffd}b\n");
+    for number in 0..20_000 {
+        context.log(format!("line {number}"));
+    }
+    let log = control.take_told().1;
+    assert!(log.from > 0 && log.text.len() <= 64 << 10, "{} bytes", log.text.len());
+    assert!(log.text.ends_with("line 19999\n"));
 }
 
 #[test]

@@ -102,11 +102,24 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response { status, headers, body: Vec::new() };
+        if response.header("content-type") == Some("text/event-stream") {
+            // Its body has no end; who asked for it reads on.
+            return Ok(response);
+        }
         let length = response.header("content-length").map_or(0, |text| text.parse().unwrap());
         assert_eq!(response.header("transfer-encoding"), None, "no answer comes in chunks");
         response.body = vec![0; length];
         self.stream.read_exact(&mut response.body)?;
         Ok(response)
+    }
+
+    /// The next part of a body that comes in chunks; none at its end.
+    pub(crate) fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let length = usize::from_str_radix(&self.line()?, 16).map_err(io::Error::other)?;
+        let mut chunk = vec![0; length + 2];
+        self.stream.read_exact(&mut chunk)?;
+        chunk.truncate(length);
+        Ok((length > 0).then_some(chunk))
     }
 
     fn line(&mut self) -> io::Result<String> {

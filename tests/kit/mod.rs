@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each target uses a part of it")]
 
 pub(crate) mod embedded;
+pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod model;
 pub(crate) mod process;
@@ -12,6 +13,7 @@ pub(crate) mod target;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+pub(crate) use events::{Event, Events};
 pub(crate) use http::{Connection, Response};
 pub(crate) use process::{Server, Setup};
 use serde_json::{Value, json};

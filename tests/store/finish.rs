@@ -176,6 +176,7 @@ fn where_another_job_stands_is_not_taken_for_where_this_one_does() {
         outcome: completed("1"),
         holder: Holder::Local,
         place: Some(Place::of(&of_mail)),
+        started_at: None,
     };
     let changes = store.commit(&[Write::Finish(finish)]).changes;
     assert_eq!((changes[0].job, &changes[0].queue), (of_default.lease.job, &of_default.queue));

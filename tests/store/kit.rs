@@ -287,12 +287,12 @@ pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
 
 /// What a worker of this process reports.
 pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {
-    Write::Finish(Finish { lease, outcome, holder: Holder::Local, place: None })
+    Write::Finish(Finish { lease, outcome, holder: Holder::Local, place: None, started_at: None })
 }
 
 /// What a remote worker reports.
 pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
-    Write::Finish(Finish { lease, outcome, holder: Holder::Remote, place: None })
+    Write::Finish(Finish { lease, outcome, holder: Holder::Remote, place: None, started_at: None })
 }
 
 /// A renewal by a worker of this process.

@@ -25,3 +25,5 @@ CREATE TABLE tallies (
     run       TEXT    NOT NULL,
     PRIMARY KEY (queue_id, began_at)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tallies_age ON tallies (began_at);

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
+use super::speech::Speech;
 use crate::executor::encoded::{Body, encode};
 use crate::executor::secrets::Secrets;
 use crate::job::Json;
@@ -28,26 +29,35 @@ pub(super) async fn feed(pipe: Option<ChildStdin>, stdin: &[u8]) {
 }
 
 /// What a program wrote.
-pub(super) struct Output {
+pub(super) struct Output<'a> {
     max_bytes: usize,
     stdout: Body,
     stderr: VecDeque<u8>,
+    speech: Speech<'a>,
 }
 
-impl Output {
+impl<'a> Output<'a> {
     /// Nothing yet; the result will be at most `max_bytes` long.
-    pub(super) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, stdout: Body::default(), stderr: VecDeque::new() }
+    pub(super) fn new(max_bytes: usize, speech: Speech<'a>) -> Self {
+        Self { max_bytes, stdout: Body::default(), stderr: VecDeque::new(), speech }
     }
 
     /// Reads both pipes to their ends. What is over the bounds is read as well and forgotten, or
     /// the program would wait for ever to write it.
     pub(super) async fn drain(&mut self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) {
-        let Self { max_bytes, stdout: kept, stderr: end } = self;
+        let Self { max_bytes, stdout: kept, stderr: end, speech } = self;
         tokio::join!(
             each_chunk(stdout, |chunk| kept.add(chunk, *max_bytes)),
-            each_chunk(stderr, |chunk| keep_end(end, chunk)),
+            each_chunk(stderr, |chunk| {
+                speech.hear(chunk);
+                keep_end(end, chunk);
+            }),
         );
+    }
+
+    /// The program writes no more.
+    pub(super) fn close(&mut self) {
+        self.speech.end();
     }
 
     /// The outcome of a program that ended well.

@@ -7,7 +7,7 @@ use super::statement::statement;
 use crate::job::lease::Lease;
 use crate::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
 use crate::job::retry::Backoff;
-use crate::job::{JobError, Span, State};
+use crate::job::{JobError, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, Finish, Finished, Holder, Place, Refusal, lane_of};
@@ -15,8 +15,8 @@ use crate::store::{Answer, Finish, Finished, Holder, Place, Refusal, lane_of};
 statement! {
     /// Whether a lease holds, and where its job stands, for who does not know. A look-up and a plain
     /// UPDATE cost less than an UPDATE with RETURNING, for which SQLite makes a table in memory.
-    HeldPlace -> (Integer, Integer, Integer, Nullable<Integer>) =
-    "SELECT id, queue_id, lane, batch_id FROM jobs
+    HeldPlace -> ((Integer, Integer, Integer, Nullable<Integer>), Nullable<Integer>) =
+    "SELECT id, queue_id, lane, batch_id, started_at FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
     " AND state = 2"
 }
@@ -77,6 +77,7 @@ struct HeldRow {
     backoff_factor: f64,
     backoff_max_ms: i64,
     backoff_jitter: f64,
+    started_at: Option<i64>,
 }
 
 impl HeldRow {
@@ -116,8 +117,8 @@ impl Group<'_> {
     fn complete(&mut self, finish: &Finish, result: &JobResult) -> Result<Option<State>, Stop> {
         let (job, token) = (finish.lease.job.0, finish.lease.token.0);
         let known = finish.place.as_ref().filter(|place| place.job == finish.lease.job);
-        let place = match known {
-            Some(known) => known.clone(),
+        let (place, started_at) = match known {
+            Some(known) => (known.clone(), finish.started_at),
             None => match self.held_place(finish.lease)? {
                 Some(found) => found,
                 None => return Ok(None),
@@ -129,15 +130,20 @@ impl Group<'_> {
         }
         let truncated = result.truncated.into();
         InsertResult { job, truncated, result: result.json.as_str() }.execute(self.connection)?;
-        self.moved(place, Some(State::Running), Some(State::Completed));
+        let took = started_at.map(|at| Span::new(self.now.since(at)));
+        self.moved_after(place, State::Running, State::Completed, took);
         Ok(Some(State::Completed))
     }
 
-    /// Where a job stands that runs under this lease.
-    fn held_place(&mut self, lease: Lease) -> Result<Option<Place>, Stop> {
+    /// Where a job stands that runs under this lease, and since when it runs.
+    pub(super) fn held_place(
+        &mut self,
+        lease: Lease,
+    ) -> Result<Option<(Place, Option<Timestamp>)>, Stop> {
         let look = HeldPlace { job: lease.job.0, token: lease.token.0 };
-        let row: Option<PlaceRow> = look.get_result(self.connection).optional()?;
-        Ok(row.map(|row| self.place(row)).transpose()?)
+        let row: Option<(PlaceRow, Option<i64>)> = look.get_result(self.connection).optional()?;
+        let Some((row, started_at)) = row else { return Ok(None) };
+        Ok(Some((self.place(row)?, started_at.map(Timestamp::from_millis))))
     }
 
     /// Applies the rules to a running job; none where the lease no longer holds, or is not the
@@ -167,7 +173,8 @@ impl Group<'_> {
             self.insert_failure(lease, held.attempt, outcome, &settlement)?;
         }
         self.update_settled(lease, &settlement)?;
-        self.note_settled(place, &settlement);
+        let took = row.started_at.map(|at| self.now.since(Timestamp::from_millis(at)));
+        self.note_settled(place, &settlement, took.map(Span::new));
         Ok(Some(settlement.state))
     }
 
@@ -188,13 +195,13 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn note_settled(&mut self, place: Place, settlement: &Settlement) {
-        let from = Some(State::Running);
+    fn note_settled(&mut self, place: Place, settlement: &Settlement, took: Option<Span>) {
+        let from = State::Running;
         match (settlement.state, settlement.run_at) {
             (State::Retrying, Some(run_at)) => {
-                self.moved_until(place, from, State::Retrying, run_at);
+                self.moved_until(place, Some(from), State::Retrying, run_at, took);
             }
-            (state, _) => self.moved(place, from, Some(state)),
+            (state, _) => self.moved_after(place, from, state, took),
         }
     }
 

@@ -10,7 +10,7 @@ use super::queue::QueueIds;
 use super::statement::statement;
 use super::transaction::Failure;
 use crate::job::queue::{QueueName, QueueRules, QueueSettings};
-use crate::job::{BatchId, JobId, Lane, State, Timestamp};
+use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::{Answer, Change, Committed, Place, Refusal, StoreError, Submit, Write, lane_of};
 
@@ -80,6 +80,7 @@ pub(super) struct Group<'a> {
     /// Whether what has expired was cleared away, as far as is done at once.
     pub(super) has_expired_some: bool,
     changes: Vec<Change>,
+    reported: Vec<JobId>,
     configured: Vec<(QueueName, QueueSettings)>,
 }
 
@@ -104,6 +105,7 @@ impl<'a> Group<'a> {
             leased_bytes: 0,
             has_expired_some: false,
             changes: Vec::new(),
+            reported: Vec::new(),
             configured: Vec::new(),
         }
     }
@@ -138,6 +140,7 @@ impl<'a> Group<'a> {
             Write::Finish(finish) => self.finish(finish),
             Write::Renew(renew) => self.renew(renew),
             Write::Report(lease, progress) => self.report(*lease, progress),
+            Write::Log(lines) => self.log(lines),
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
@@ -147,6 +150,7 @@ impl<'a> Group<'a> {
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => self.each(writes, Self::apply),
+            Write::Tally(stretches) => self.tally(stretches),
             Write::Configure { queue, change } => self.configure(queue, change),
         }
     }
@@ -163,13 +167,14 @@ impl<'a> Group<'a> {
             return self.each(writes, Self::apply_alone);
         }
         let changed = self.changes.len();
-        let configured = self.configured.len();
+        let (reported, configured) = (self.reported.len(), self.configured.len());
         self.connection.batch_execute("SAVEPOINT one_write")?;
         let applied = self.apply(write);
         if let Err(Stop::Failed(Failure::Write(error))) = &applied {
             let refusal = Refusal::Rejected(error.to_string());
             self.connection.batch_execute("ROLLBACK TO one_write; RELEASE one_write")?;
             self.changes.truncate(changed);
+            self.reported.truncate(reported);
             for (queue, _) in self.configured.drain(configured..) {
                 self.queue_ids.remove(&queue);
             }
@@ -192,8 +197,8 @@ impl<'a> Group<'a> {
         let ended_batches = self.count_batches()?;
         self.remove_empty_batches()?;
         self.name_remote_kinds()?;
-        let Self { changes, configured, .. } = self;
-        Ok(Committed { answers, changes, ended_batches, configured })
+        let Self { changes, reported, configured, .. } = self;
+        Ok(Committed { answers, changes, reported, ended_batches, configured })
     }
 
     /// Looks up the kinds of the jobs that come back to the remote lane. Those of new jobs are known
@@ -217,7 +222,17 @@ impl<'a> Group<'a> {
 
     /// Notes that a job moved. Counts and everybody who listens live by these notes.
     pub(super) fn moved(&mut self, place: Place, from: Option<State>, to: Option<State>) {
-        self.push(place, from, to, None);
+        self.push(place, from, to, None, None);
+    }
+
+    /// The same of one that starts or ends to run, with how long it took until then.
+    pub(super) fn moved_after(&mut self, place: Place, from: State, to: State, took: Option<Span>) {
+        self.push(place, Some(from), Some(to), None, took);
+    }
+
+    /// Notes that an attempt told something of itself.
+    pub(super) fn note_report(&mut self, job: JobId) {
+        self.reported.push(job);
     }
 
     /// Notes that a job moved to where it waits for `due_at`.
@@ -227,8 +242,9 @@ impl<'a> Group<'a> {
         from: Option<State>,
         to: State,
         due_at: Timestamp,
+        took: Option<Span>,
     ) {
-        self.push(place, from, Some(to), Some(due_at));
+        self.push(place, from, Some(to), Some(due_at), took);
     }
 
     fn push(
@@ -237,13 +253,15 @@ impl<'a> Group<'a> {
         from: Option<State>,
         to: Option<State>,
         due_at: Option<Timestamp>,
+        took: Option<Span>,
     ) {
         if to == Some(State::Queued) {
             self.empty.clear();
             self.has_expired_some = false;
         }
         let Place { job, queue, lane, batch } = place;
-        self.changes.push(Change { job, queue, lane, remote_kind: None, batch, from, to, due_at });
+        let remote_kind = None;
+        self.changes.push(Change { job, queue, lane, remote_kind, batch, from, to, due_at, took });
     }
 
     pub(super) fn note_configured(&mut self, queue: QueueName, settings: QueueSettings) {

@@ -197,7 +197,7 @@ impl Group<'_> {
         }
         let place = Place { job: id, queue: job.queue.clone(), lane: job.lane, batch };
         match job.state() {
-            state @ State::Scheduled => self.moved_until(place, None, state, job.run_at),
+            state @ State::Scheduled => self.moved_until(place, None, state, job.run_at, None),
             state => self.moved(place, None, Some(state)),
         }
         Ok(())

@@ -14,7 +14,7 @@ statement! {
     /// `+ 0` hides a bound value from SQLite, which would look at it and prepare all this anew.
     /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
     /// cost does not depend on what else stands in the table.
-    LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text) =
+    LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer) =
     "UPDATE jobs
      SET state = 2, attempt = attempt + 1, lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL,
@@ -24,11 +24,11 @@ statement! {
          WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     "        AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ")   ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64]
-    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload"
+    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at"
 }
 
 /// The columns that a lease gives.
-pub(super) type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String);
+pub(super) type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String, i64);
 
 impl Group<'_> {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
@@ -74,7 +74,8 @@ impl Group<'_> {
         rows.sort_unstable_by_key(|(row, _)| (-row.0, row.1));
         let mut leased = Vec::with_capacity(rows.len());
         for (row, lease_expires_at) in rows {
-            let (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload) = row;
+            let (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload, run_at) =
+                row;
             let batch = batch.map(BatchId);
             let job = LeasedJob {
                 lease: Lease { job: JobId(id), token: LeaseToken(token) },
@@ -89,7 +90,8 @@ impl Group<'_> {
                 batch,
                 payload: Json::trusted(payload),
             };
-            self.moved(Place::of(&job), Some(State::Queued), Some(State::Running));
+            let waited = Span::new(self.now.since(Timestamp::from_millis(run_at)));
+            self.moved_after(Place::of(&job), State::Queued, State::Running, Some(waited));
             leased.push(job);
         }
         leased

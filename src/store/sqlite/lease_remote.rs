@@ -33,14 +33,14 @@ statement! {
 
 statement! {
     /// No lease reaches beyond the time that its attempt may take.
-    LeaseThese<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text), Integer) =
+    LeaseThese<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer), Integer) =
     "UPDATE jobs
      SET state = 2, attempt = attempt + 1,
          lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
-    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, lease_expires_at"
+    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at, lease_expires_at"
 }
 
 statement! {

@@ -7,17 +7,18 @@ use super::delete::tags_of;
 use super::queue::{SettingsRow, name_of, settings_of};
 use super::statement::statement;
 use super::transaction::Failure;
-use super::{batch, list, open};
+use super::{batch, list, log, open, tally};
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
+use crate::job::tally::Tally;
 use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
-use crate::job::{Lane, Span, State, Timestamp};
+use crate::job::{Lane, Log, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, queue_counts, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
-    BatchPage, Checkpoint, JobFilter, JobPage, OpenError, Prunable, ReadStore, StoreError, lane_of,
-    state_of,
+    BatchPage, Checkpoint, JobFilter, JobPage, News, OpenError, Prunable, ReadStore, StoreError,
+    lane_of, state_of,
 };
 
 /// A read connection. See [`ReadStore`].
@@ -159,6 +160,31 @@ impl ReadStore for SqliteReads {
         Ok(self.find_queues(Some(name), now).map_err(unreadable)?.pop())
     }
 
+    fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError> {
+        self.find_log(id, after).map_err(unreadable)
+    }
+
+    fn news(&mut self, id: JobId, log_after: u64) -> Result<Option<News>, StoreError> {
+        self.find_news(id, log_after).map_err(unreadable)
+    }
+
+    fn briefs(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        let found = ids.iter().filter_map(|id| self.find_brief(*id).transpose());
+        found.collect::<Result<_, _>>().map_err(unreadable)
+    }
+
+    fn tallies(
+        &mut self,
+        queue: Option<&QueueName>,
+        from: Timestamp,
+    ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
+        tally::since(&mut self.connection, queue, from).map_err(unreadable)
+    }
+
+    fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
+        self.find_counts().map_err(unreadable)
+    }
+
     fn prunable(
         &mut self,
         after: JobId,
@@ -204,12 +230,64 @@ impl SqliteReads {
         job.payload = Some(Json::trusted(payload));
         job.result = Some(result.map(Json::trusted));
         job.result_truncated = truncated == Some(1);
+        job.failures = Some(self.find_history(&job)?);
+        Ok(Some(job))
+    }
+
+    /// A job without payload, result and failures.
+    fn find_brief(&mut self, id: JobId) -> Result<Option<Job>, Failure> {
+        let row: Option<(JobRow, String, Option<String>)> = jobs::table
+            .inner_join(queues::table)
+            .left_join(remote_leases::table)
+            .filter(jobs::id.eq(id.0))
+            .select((JobRow::as_select(), queues::name, remote_leases::worker.nullable()))
+            .get_result(&mut self.connection)
+            .optional()?;
+        let Some((row, queue, worker)) = row else { return Ok(None) };
+        Ok(Some(Job { worker, ..row.into_job(&queue)? }))
+    }
+
+    fn find_log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, Failure> {
+        let is_there: Option<i64> =
+            jobs::table.find(id.0).select(jobs::id).get_result(&mut self.connection).optional()?;
+        if is_there.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(log::find(&mut self.connection, id)?.after(after)))
+    }
+
+    fn find_news(&mut self, id: JobId, log_after: u64) -> Result<Option<News>, Failure> {
+        let Some(mut job) = self.find_brief(id)? else { return Ok(None) };
+        job.failures = Some(self.find_history(&job)?);
+        let log = log::find(&mut self.connection, id)?.after(log_after);
+        Ok(Some(News { job, log }))
+    }
+
+    fn find_counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, Failure> {
+        let rows: Vec<(String, i64, i64)> = queue_counts::table
+            .inner_join(queues::table)
+            .order(queue_counts::queue_id)
+            .select((queues::name, queue_counts::state, queue_counts::jobs))
+            .load(&mut self.connection)?;
+        let mut all: Vec<(QueueName, StateCounts)> = Vec::new();
+        for (name, state, jobs) in rows {
+            if all.last().is_none_or(|(last, _)| last.as_str() != name) {
+                all.push((name_of(&name)?, StateCounts::default()));
+            }
+            if let Some((_, counts)) = all.last_mut() {
+                *counts.of(state_of(state)?) = jobs;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The failures of a job, looked up only where it can have some.
+    fn find_history(&mut self, job: &Job) -> Result<Vec<JobFailure>, Failure> {
         // A first attempt that runs, or that ended well, has no history. The error does not tell:
         // a retry and a release take it away.
         let is_first_try = matches!(job.state, State::Running | State::Completed);
         let has_history = job.attempt > 1 || job.attempt == 1 && !is_first_try;
-        job.failures = Some(if has_history { self.find_failures(id)? } else { Vec::new() });
-        Ok(Some(job))
+        if has_history { self.find_failures(job.id) } else { Ok(Vec::new()) }
     }
 
     fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, Failure> {

@@ -73,6 +73,10 @@ impl Group<'_> {
             token: lease.token.0,
         }
         .execute(self.connection)?;
-        if updated == 0 { Err(Refusal::StaleLease.into()) } else { Ok(Answer::Done) }
+        if updated == 0 {
+            return Err(Refusal::StaleLease.into());
+        }
+        self.note_report(lease.job);
+        Ok(Answer::Done)
     }
 }

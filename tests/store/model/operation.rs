@@ -6,10 +6,12 @@ use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::QueueChange;
 use longshore::job::roster::Order;
-use longshore::job::{BatchId, JobError, JobId, Json, Lane, NewJob, Progress, QueueName, Span};
+use longshore::job::{
+    BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
+};
 use longshore::store::{
-    Finish, Holder, IdempotencyKey, LeaseRequest, NewBatch, Place, Renew, RescueScope, Submit,
-    Write,
+    Finish, Holder, IdempotencyKey, LeaseRequest, LogLines, NewBatch, Place, Renew, RescueScope,
+    Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -77,6 +79,11 @@ pub(super) enum Operation {
         lease: Recent,
         percent: u8,
     },
+    Log {
+        lease: Recent,
+        len: usize,
+        is_remote: bool,
+    },
     Cancel(Index),
     CancelBatch(Index),
     Retry(Index),
@@ -142,6 +149,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => renew(),
         1 => (recent(), 0..120_u8)
             .prop_map(|(lease, percent)| Operation::Report { lease, percent }),
+        2 => (recent(), prop_oneof![3 => 1..80_usize, 1 => 30_000..70_000_usize], any::<bool>())
+            .prop_map(|(lease, len, is_remote)| Operation::Log { lease, len, is_remote }),
         3 => any::<Index>().prop_map(Operation::Cancel),
         1 => any::<Index>().prop_map(Operation::CancelBatch),
         3 => any::<Index>().prop_map(Operation::Retry),
@@ -266,6 +275,11 @@ impl Operation {
                 lease_of(model, *lease),
                 Progress { percent: f64::from(*percent), message: None },
             ),
+            Self::Log { lease, len, is_remote } => Write::Log(LogLines {
+                lease: lease_of(model, *lease),
+                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                log: Log::new(format!("{}\n", "x".repeat(*len))),
+            }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
             Self::CancelBatch(batch) => {
                 // One more than there are.
@@ -319,7 +333,7 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_mistaken: bool) ->
         lane: job.lane,
         batch: job.batch,
     });
-    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, place })
+    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, place, started_at: None })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {

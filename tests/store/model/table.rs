@@ -9,7 +9,7 @@ use longshore::job::lease::Lease;
 use longshore::job::outcome::Outcome;
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
-use longshore::job::{BatchId, Job, JobError, JobId, Lane, QueueName, Span, State, Timestamp};
+use longshore::job::{BatchId, Job, JobError, JobId, Lane, Log, QueueName, Span, State, Timestamp};
 use longshore::store::{Answer, Change, IdempotencyKey, Refusal, Submit, Submitted, Write};
 
 pub(super) const MAX_QUEUES: usize = 3;
@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub(super) remote_lease: Option<Span>,
     /// How the attempt under the latest token failed.
     pub(super) failure: Option<JobError>,
+    /// What its attempts said.
+    pub(super) log: Log,
     /// The finish that brought it where it stands, if nothing happened since.
     pub(super) finished_by: Option<Outcome>,
 }
@@ -91,6 +93,8 @@ impl Model {
             Write::Finish(finish) => self.finish(finish),
             Write::Renew(renew) => self.renew(renew),
             Write::Report(lease, progress) => self.report(*lease, progress),
+            Write::Log(lines) => self.log(lines),
+            Write::Tally(_) => Ok(Answer::Done),
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
@@ -182,6 +186,7 @@ impl Model {
             from,
             to,
             due_at: is_timed.then_some(job.run_at),
+            took: None,
         });
         if let (Some(batch), Some(to)) = (job.batch, to) {
             self.batches.get_mut(&batch).unwrap().jobs.insert(id, to);
@@ -233,6 +238,7 @@ impl Model {
                 remote_lease: None,
                 failure: None,
                 finished_by: None,
+                log: Log::default(),
             };
             self.rows.insert(id, row);
             self.note(id, None, Some(new.state()));

@@ -4,7 +4,7 @@ use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{Held, OUTCOME_UNKNOWN, Outcome, settle};
 use longshore::job::{BatchId, Failure, JobError, JobId, Lane, Progress, State};
 use longshore::store::{
-    Answer, Finish, Finished, Holder, LeaseRequest, Leased, Refusal, Renew, Renewed,
+    Answer, Finish, Finished, Holder, LeaseRequest, Leased, LogLines, Refusal, Renew, Renewed,
 };
 
 use super::table::{Applied, Model, Row};
@@ -104,7 +104,7 @@ impl Model {
     }
 
     pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
-        let Finish { lease, outcome, holder, place: _ } = finish;
+        let Finish { lease, outcome, holder, place: _, started_at: _ } = finish;
         let row = self.find(lease.job)?;
         if !holder.holds(row.job.lane) {
             return Err(Refusal::StaleLease);
@@ -188,6 +188,13 @@ impl Model {
             return Err(Refusal::Rejected(String::new()));
         }
         row.job.progress = Some(progress.clone());
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn log(&mut self, lines: &LogLines) -> Applied {
+        let row = self.rows.get_mut(&lines.lease.job).filter(|row| row.holds(lines.lease));
+        let row = row.filter(|row| lines.holder.holds(row.job.lane)).ok_or(Refusal::StaleLease)?;
+        row.log.extend(&lines.log);
         Ok(Answer::Done)
     }
 

@@ -1,0 +1,308 @@
+//! What remote workers tell of their leases.
+
+use serde::{Deserialize, Serialize};
+
+use super::check_lease;
+use crate::job::lease::{Lease, LeaseToken};
+use crate::job::log::Log;
+use crate::job::outcome::{JobResult, Outcome};
+use crate::job::payload::Json;
+use crate::job::problem::Problem;
+use crate::job::retry::Backoff;
+use crate::job::time::Span;
+use crate::job::{JobError, JobId, Progress};
+
+/// What a remote worker does with a lease.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// It goes on.
+    Renew {
+        /// How long the lease lasts from now; as configured if left out.
+        lease: Option<Span>,
+        /// How far it is.
+        progress: Option<Progress>,
+    },
+    /// It has ended, one way or another.
+    Finish(Outcome),
+}
+
+/// The word for an [`Action`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Goes on.
+    Renew,
+    /// Ended well.
+    Complete,
+    /// Ended badly.
+    Fail,
+    /// Gives the job back.
+    Release,
+}
+
+/// What a remote worker says of a lease. Most fields belong to one [`Verb`].
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Told {
+    /// Which job, where it is one among many.
+    pub id: Option<JobId>,
+    /// What it does, where it is one among many.
+    pub action: Option<Verb>,
+    /// The fencing number of the lease.
+    pub lease_token: Option<LeaseToken>,
+    /// Complete: what it gave, `null` if left out.
+    pub result: Option<Json>,
+    /// Fail: why.
+    pub error: Option<ToldError>,
+    /// Fail: whether another attempt may help, which it may if left out.
+    pub retryable: Option<bool>,
+    /// Fail: when the next attempt is to begin; else the backoff tells.
+    pub retry_in: Option<Span>,
+    /// Release: whether anything of it was done, as is taken if left out.
+    pub begun: Option<bool>,
+    /// Renew: how long the lease lasts from now.
+    pub lease: Option<Span>,
+    /// Renew: how far it is.
+    pub progress: Option<ToldProgress>,
+    /// With any: lines for the job's log, of which the last 64 KiB are kept.
+    pub log: Option<String>,
+}
+
+/// What was said of a lease, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// Which lease.
+    pub lease: Lease,
+    /// What is done with it.
+    pub action: Action,
+    /// Lines for the job's log; empty where there are none.
+    pub log: Log,
+}
+
+/// Why an attempt failed, as its worker tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldError {
+    /// A word for programs.
+    pub code: String,
+    /// A sentence for people.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// How far an attempt is, as its worker tells it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldProgress {
+    /// 0 to 100.
+    pub percent: f64,
+    /// What it is doing.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+impl Told {
+    /// Checks what is said of the lease of `job`, where job and action are known from elsewhere.
+    /// Results are held to `max_result_bytes`.
+    ///
+    /// # Errors
+    /// Every problem found, each with its place.
+    pub fn of_one(
+        self,
+        job: JobId,
+        verb: Verb,
+        max_result_bytes: usize,
+    ) -> Result<Heard, Vec<Problem>> {
+        let twice = [("/id", self.id.is_some()), ("/action", self.action.is_some())];
+        let twice = twice.into_iter().filter(|(_, is_there)| *is_there);
+        let problems = twice.map(|(place, _)| Problem::new(place, "stands in the path")).collect();
+        self.check(Some(job), Some(verb), max_result_bytes, problems)
+    }
+
+    /// Checks what is said of one lease among many.
+    ///
+    /// # Errors
+    /// Every problem found, each with its place.
+    pub fn of_many(self, max_result_bytes: usize) -> Result<Heard, Vec<Problem>> {
+        let (job, verb) = (self.id, self.action);
+        self.check(job, verb, max_result_bytes, Vec::new())
+    }
+
+    fn check(
+        self,
+        job: Option<JobId>,
+        verb: Option<Verb>,
+        max_result_bytes: usize,
+        mut problems: Vec<Problem>,
+    ) -> Result<Heard, Vec<Problem>> {
+        let token = self.lease_token;
+        let log = self.log.as_deref().map(lines).unwrap_or_default();
+        for (place, is_there) in
+            [("/id", job.is_some()), ("/action", verb.is_some()), ("/lease_token", token.is_some())]
+        {
+            if !is_there {
+                problems.push(Problem::new(place, "is missing"));
+            }
+        }
+        let action = verb.map(|verb| self.action(verb, max_result_bytes, &mut problems));
+        match (job, token, action) {
+            (Some(job), Some(token), Some(action)) if problems.is_empty() => {
+                Ok(Heard { lease: Lease { job, token }, action, log })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn action(self, verb: Verb, max_result_bytes: usize, problems: &mut Vec<Problem>) -> Action {
+        problems.extend(self.foreign_to(verb));
+        match verb {
+            Verb::Complete => self.completed(max_result_bytes, problems),
+            Verb::Fail => self.failed(problems),
+            Verb::Release => {
+                let is_begun = self.begun.unwrap_or(true);
+                Action::Finish(if is_begun { Outcome::Released } else { Outcome::NotBegun })
+            }
+            Verb::Renew => self.renewed(problems),
+        }
+    }
+
+    /// The fields that belong to another verb.
+    fn foreign_to(&self, verb: Verb) -> Vec<Problem> {
+        let fields = [
+            ("/result", Verb::Complete, self.result.is_some()),
+            ("/error", Verb::Fail, self.error.is_some()),
+            ("/retryable", Verb::Fail, self.retryable.is_some()),
+            ("/retry_in", Verb::Fail, self.retry_in.is_some()),
+            ("/begun", Verb::Release, self.begun.is_some()),
+            ("/lease", Verb::Renew, self.lease.is_some()),
+            ("/progress", Verb::Renew, self.progress.is_some()),
+        ];
+        let foreign = fields.into_iter().filter(|(_, home, is_there)| *is_there && *home != verb);
+        foreign.map(|(place, home, _)| Problem::new(place, format!("belongs to {home}"))).collect()
+    }
+
+    fn completed(self, max_result_bytes: usize, problems: &mut Vec<Problem>) -> Action {
+        let json = self.result.unwrap_or_default();
+        if let Err(problem) = Json::checked(json.as_str()) {
+            problems.push(problem.under("/result"));
+        }
+        Action::Finish(Outcome::Completed(JobResult::whole(json).capped(max_result_bytes)))
+    }
+
+    fn failed(self, problems: &mut Vec<Problem>) -> Action {
+        let retryable = self.retryable.unwrap_or(true);
+        if self.retry_in.is_some_and(|span| span > Backoff::MAX) {
+            problems.push(Problem::new("/retry_in", format!("is at most {}", Backoff::MAX)));
+        }
+        if self.retry_in.is_some() && !retryable {
+            problems.push(Problem::new("/retry_in", "is for what is retryable"));
+        }
+        let error = match self.error {
+            None => {
+                problems
+                    .push(Problem::new("/error", "says why: {\"code\": ..., \"message\": ...}"));
+                JobError::new("", "")
+            }
+            Some(ToldError { code, message }) => {
+                let length = 1..=JobError::MAX_CODE_LEN;
+                if !length.contains(&code.len()) || code.chars().any(char::is_control) {
+                    let most = JobError::MAX_CODE_LEN;
+                    let why = format!("is 1 to {most} bytes without control characters");
+                    problems.push(Problem::new("/error/code", why));
+                }
+                JobError::new(code, message)
+            }
+        };
+        Action::Finish(Outcome::Failed { error, retryable, retry_in: self.retry_in })
+    }
+
+    fn renewed(self, problems: &mut Vec<Problem>) -> Action {
+        if let Some(lease) = self.lease {
+            check_lease(lease, problems);
+        }
+        let progress = self.progress.map(|told| {
+            if !(0.0..=100.0).contains(&told.percent) {
+                problems.push(Problem::new("/progress/percent", "lies between 0 and 100"));
+            }
+            Progress::new(told.percent, told.message.unwrap_or_default())
+        });
+        Action::Renew { lease: self.lease, progress }
+    }
+}
+
+/// A text as lines of a log.
+fn lines(text: &str) -> Log {
+    let mut log = Log::default();
+    // SQLite's own functions end a text there.
+    log.append(&text.replace('\0', "\u{fffd}"));
+    if !log.is_empty() && !log.text.ends_with('\n') {
+        log.append("\n");
+    }
+    log
+}
+
+impl std::fmt::Display for Verb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Renew => "renew",
+            Self::Complete => "complete",
+            Self::Fail => "fail",
+            Self::Release => "release",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::problem::parse_json;
+
+    fn places<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
+        checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
+    }
+
+    fn check(verb: Verb, text: &str) -> Result<Action, Vec<Problem>> {
+        let told: Told = parse_json(text.as_bytes()).unwrap();
+        let told = Told { lease_token: Some(LeaseToken(1)), ..told };
+        told.of_one(JobId(1), verb, 10).map(|heard| heard.action)
+    }
+
+    #[test]
+    fn what_belongs_to_another_action_is_refused() {
+        let text = r#"{"result": 1, "error": {"code": "a"}, "begun": true, "lease": "1m"}"#;
+        assert_eq!(places(check(Verb::Release, text)), ["/result", "/error", "/lease"]);
+        let text = r#"{"error": {"code": ""}, "retryable": false, "retry_in": "25h"}"#;
+        assert_eq!(places(check(Verb::Fail, text)), ["/retry_in", "/retry_in", "/error/code"]);
+        assert_eq!(places(check(Verb::Fail, "{}")), ["/error"]);
+        let text = r#"{"lease": "25h", "progress": {"percent": 101}}"#;
+        assert_eq!(places(check(Verb::Renew, text)), ["/lease", "/progress/percent"]);
+    }
+
+    #[test]
+    fn one_among_many_names_its_job_its_token_and_its_action() {
+        assert_eq!(places(Told::default().of_many(10)), ["/id", "/action", "/lease_token"]);
+        let told = Told { id: Some(JobId(2)), ..Told::default() };
+        let expected = ["/id", "/lease_token"];
+        assert_eq!(places(told.of_one(JobId(1), Verb::Release, 10)), expected);
+    }
+
+    #[test]
+    fn a_result_is_held_to_its_bound() {
+        let Ok(Action::Finish(Outcome::Completed(result))) =
+            check(Verb::Complete, r#"{"result": "0123456789"}"#)
+        else {
+            panic!("not completed");
+        };
+        assert!(result.truncated);
+        assert_eq!(places(check(Verb::Complete, r#"{"result": "\ud800"}"#)), ["/result"]);
+    }
+
+    #[test]
+    fn what_is_logged_are_lines_whatever_else_is_told() {
+        let told = Told { lease_token: Some(LeaseToken(1)), ..Told::default() };
+        let said = Told { log: Some("one\ntwo".into()), ..told.clone() };
+        let log = said.of_one(JobId(1), Verb::Release, 10).unwrap().log;
+        assert_eq!(log, Log::new("one\ntwo\n".into()));
+        assert!(told.of_one(JobId(1), Verb::Release, 10).unwrap().log.is_empty());
+    }
+}

@@ -1,0 +1,350 @@
+//! What happens, counted by queue and by stretches of ten seconds: what the charts are drawn from.
+
+use std::collections::HashMap;
+
+use crate::job::histogram::Histogram;
+use crate::job::queue::{QueueName, StateCounts};
+use crate::job::stats::{POINTS, STEP};
+use crate::job::{Lane, Span, State, Timestamp};
+
+/// What happened in one stretch of time, and how things stood at its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Jobs that were submitted.
+    pub submitted: u64,
+    /// Attempts that began.
+    pub started: u64,
+    /// Jobs that were completed.
+    pub completed: u64,
+    /// Jobs that failed for good.
+    pub failed: u64,
+    /// Jobs that were cancelled.
+    pub cancelled: u64,
+    /// Attempts that failed and are made again.
+    pub retried: u64,
+    /// Jobs that waited at its end.
+    pub waiting: u64,
+    /// Jobs that ran at its end.
+    pub running: u64,
+    /// How long attempts were due before they began.
+    pub start: Histogram,
+    /// How long attempts took.
+    pub run: Histogram,
+}
+
+/// A job that moved, as far as it counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Move<'a> {
+    /// Its queue.
+    pub queue: &'a QueueName,
+    /// Its lane.
+    pub lane: Lane,
+    /// From where; none if it is new.
+    pub from: Option<State>,
+    /// Whereto; none if it was removed.
+    pub to: Option<State>,
+    /// How long it was due, where it starts; how long it ran, where it ends.
+    pub took: Option<Span>,
+}
+
+impl Tally {
+    /// Adds what happened later, or elsewhere at the same time.
+    pub fn add(&mut self, other: &Self) {
+        self.submitted += other.submitted;
+        self.started += other.started;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.retried += other.retried;
+        self.start.add(&other.start);
+        self.run.add(&other.run);
+    }
+
+    fn note(&mut self, moved: &Move<'_>) {
+        if moved.from.is_none() {
+            self.submitted += 1;
+        }
+        let took = moved.took.and_then(|took| u64::try_from(took.millis()).ok());
+        if let (Some(State::Running), Some(took)) = (moved.from, took) {
+            self.run.record(took);
+        }
+        match moved.to {
+            Some(State::Running) => {
+                self.started += 1;
+                self.start.record(took.unwrap_or(0));
+            }
+            Some(State::Completed) => self.completed += 1,
+            Some(State::Failed) => self.failed += 1,
+            Some(State::Cancelled) => self.cancelled += 1,
+            Some(State::Retrying) => self.retried += 1,
+            _ => {}
+        }
+    }
+
+    fn stands(&mut self, jobs: &StateCounts) {
+        self.waiting = u64::try_from(jobs.live() - jobs.running).unwrap_or(0);
+        self.running = u64::try_from(jobs.running).unwrap_or(0);
+    }
+}
+
+/// One stretch of time: every queue in which something happened, and all together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// When it began.
+    pub began_at: Timestamp,
+    /// By queue.
+    pub queues: Vec<(QueueName, Tally)>,
+    /// All together.
+    pub all: Tally,
+}
+
+/// One queue, as it stands and in the stretch that goes on.
+#[derive(Debug)]
+struct Line {
+    queue: QueueName,
+    jobs: StateCounts,
+    /// What happened in the stretch that goes on; none where nothing did.
+    tally: Option<Box<Tally>>,
+}
+
+/// Counts what happens while it happens.
+#[derive(Debug)]
+pub struct Tallies {
+    began_at: Timestamp,
+    lines: Vec<Line>,
+    by_queue: HashMap<QueueName, usize>,
+    /// The line that moved last: mostly the next one is of the same queue.
+    last: usize,
+    running: [i64; Lane::COUNT],
+    /// Stretches that are over and not on disk yet.
+    closed: Vec<Stretch>,
+}
+
+/// How things stand, and what is not on disk yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The jobs, by state.
+    pub jobs: StateCounts,
+    /// How many run, by lane; of the whole server.
+    pub running: [i64; Lane::COUNT],
+    /// By the begin of their stretches, oldest first; the last one goes on.
+    pub tallies: Vec<(Timestamp, Tally)>,
+}
+
+impl Tallies {
+    /// Begins with the jobs that are there.
+    pub fn new(now: Timestamp, queues: Vec<(QueueName, StateCounts)>, remote_running: i64) -> Self {
+        let mut running = [0; Lane::COUNT];
+        running[Lane::Remote.index()] = remote_running;
+        let mut new = Self {
+            began_at: stretch_of(now),
+            lines: Vec::new(),
+            by_queue: HashMap::new(),
+            last: 0,
+            running,
+            closed: Vec::new(),
+        };
+        for (queue, jobs) in queues {
+            let line = new.line(&queue);
+            new.lines[line].jobs = jobs;
+        }
+        new
+    }
+
+    fn line(&mut self, queue: &QueueName) -> usize {
+        if self.lines.get(self.last).is_some_and(|line| line.queue == *queue) {
+            return self.last;
+        }
+        let found = self.by_queue.get(queue).copied();
+        self.last = found.unwrap_or_else(|| {
+            let line = Line { queue: queue.clone(), jobs: StateCounts::default(), tally: None };
+            self.lines.push(line);
+            self.by_queue.insert(queue.clone(), self.lines.len() - 1);
+            self.lines.len() - 1
+        });
+        self.last
+    }
+
+    /// Counts moves that happened together.
+    pub fn note<'a>(&mut self, moves: impl Iterator<Item = Move<'a>>, now: Timestamp) {
+        self.roll(now);
+        for moved in moves {
+            let line = self.line(moved.queue);
+            let Line { jobs, tally, .. } = &mut self.lines[line];
+            tally.get_or_insert_default().note(&moved);
+            let running = &mut self.running[moved.lane.index()];
+            for (state, delta) in [(moved.from, -1), (moved.to, 1)] {
+                let Some(state) = state else { continue };
+                *jobs.of(state) += delta;
+                if state == State::Running {
+                    *running += delta;
+                }
+            }
+        }
+    }
+
+    /// Closes the stretch that is over.
+    pub fn roll(&mut self, now: Timestamp) {
+        let begins = stretch_of(now);
+        if begins > self.began_at {
+            self.close();
+            self.began_at = begins;
+        }
+    }
+
+    /// Closes the stretch that goes on, over or not: the server goes down.
+    pub fn close(&mut self) {
+        let queues = self.going_on();
+        self.lines.iter_mut().for_each(|line| line.tally = None);
+        if queues.is_empty() {
+            return;
+        }
+        let all = self.all_of(queues.iter().map(|(_, tally)| tally));
+        if self.closed.len() >= POINTS {
+            self.closed.remove(0);
+        }
+        self.closed.push(Stretch { began_at: self.began_at, queues, all });
+    }
+
+    fn going_on(&self) -> Vec<(QueueName, Tally)> {
+        let active = self.lines.iter().filter_map(|line| {
+            let mut tally = line.tally.as_deref()?.clone();
+            tally.stands(&line.jobs);
+            Some((line.queue.clone(), tally))
+        });
+        active.collect()
+    }
+
+    fn all_of<'a>(&self, tallies: impl Iterator<Item = &'a Tally>) -> Tally {
+        let mut all = Tally::default();
+        tallies.for_each(|tally| all.add(tally));
+        all.stands(&self.jobs());
+        all
+    }
+
+    /// The jobs of all queues.
+    fn jobs(&self) -> StateCounts {
+        let mut all = StateCounts::default();
+        for line in &self.lines {
+            let mut jobs = line.jobs;
+            State::ALL.into_iter().for_each(|state| *all.of(state) += *jobs.of(state));
+        }
+        all
+    }
+
+    /// The stretches that are over and not on disk yet, oldest first.
+    pub fn closed(&self) -> &[Stretch] {
+        &self.closed
+    }
+
+    /// Forgets what is on disk now: all stretches up to the one that began then.
+    pub fn forget(&mut self, until: Timestamp) {
+        self.closed.retain(|stretch| stretch.began_at > until);
+    }
+
+    /// How a queue stands, or all together, and what is not on disk yet.
+    pub fn snapshot(&mut self, queue: Option<&QueueName>, now: Timestamp) -> Snapshot {
+        self.roll(now);
+        let line = queue.map(|queue| self.by_queue.get(queue).map(|line| &self.lines[*line]));
+        let jobs = match line {
+            None => self.jobs(),
+            Some(line) => line.map(|line| line.jobs).unwrap_or_default(),
+        };
+        let of_stretch = |stretch: &Stretch| match queue {
+            None => Some(stretch.all.clone()),
+            Some(queue) => {
+                let mut queues = stretch.queues.iter();
+                queues.find(|(name, _)| name == queue).map(|(_, tally)| tally.clone())
+            }
+        };
+        let closed = self.closed.iter();
+        let closed = closed.filter_map(|stretch| Some((stretch.began_at, of_stretch(stretch)?)));
+        let mut tallies: Vec<_> = closed.collect();
+        let mut current = match line {
+            None => self.all_of(self.going_on().iter().map(|(_, tally)| tally)),
+            Some(line) => line.and_then(|line| line.tally.as_deref()).cloned().unwrap_or_default(),
+        };
+        current.stands(&jobs);
+        tallies.push((self.began_at, current));
+        Snapshot { jobs, running: self.running, tallies }
+    }
+}
+
+/// When the stretch began that goes on at this time.
+pub fn stretch_of(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.millis() - at.millis().rem_euclid(STEP.millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> QueueName {
+        text.parse().unwrap()
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_millis(1_000_000_000 + secs * 1_000)
+    }
+
+    fn moved<'a>(queue: &'a QueueName, from: Option<State>, to: Option<State>) -> Move<'a> {
+        Move { queue, lane: Lane::Async, from, to, took: Some(Span::from_millis(8)) }
+    }
+
+    #[test]
+    fn what_happens_is_counted_by_queue_and_all_together() {
+        let (mail, bulk) = (name("mail"), name("bulk"));
+        let mut tallies = Tallies::new(at(0), Vec::new(), 0);
+        let moves = [
+            moved(&mail, None, Some(State::Queued)),
+            moved(&mail, Some(State::Queued), Some(State::Running)),
+            moved(&mail, Some(State::Running), Some(State::Completed)),
+            moved(&bulk, None, Some(State::Scheduled)),
+            moved(&bulk, None, Some(State::Queued)),
+            moved(&bulk, Some(State::Queued), Some(State::Running)),
+        ];
+        tallies.note(moves.into_iter(), at(1));
+        let all = tallies.snapshot(None, at(2));
+        assert_eq!((all.jobs.completed, all.jobs.scheduled, all.jobs.running), (1, 1, 1));
+        assert_eq!(all.running, [1, 0, 0, 0]);
+        let [(began_at, tally)] = all.tallies.try_into().unwrap();
+        assert_eq!(began_at, at(0));
+        assert_eq!((tally.submitted, tally.started, tally.completed), (3, 2, 1));
+        assert_eq!((tally.waiting, tally.running), (1, 1));
+        assert_eq!((tally.start.quantile(0.5), tally.run.quantile(0.5)), (Some(8), Some(8)));
+        let of_mail = tallies.snapshot(Some(&mail), at(2));
+        assert_eq!((of_mail.jobs.completed, of_mail.tallies[0].1.submitted), (1, 1));
+        let of_none = tallies.snapshot(Some(&name("other")), at(2));
+        assert_eq!((of_none.jobs, of_none.tallies.len()), (StateCounts::default(), 1));
+    }
+
+    #[test]
+    fn a_stretch_that_is_over_is_kept_until_it_is_on_disk() {
+        let mail = name("mail");
+        let mut tallies = Tallies::new(at(0), vec![(mail.clone(), StateCounts::default())], 0);
+        tallies.note([moved(&mail, None, Some(State::Queued))].into_iter(), at(9));
+        tallies.note([moved(&mail, None, Some(State::Queued))].into_iter(), at(10));
+        let [closed] = tallies.closed() else { panic!("not one is closed") };
+        assert_eq!((closed.began_at, closed.all.submitted, closed.all.waiting), (at(0), 1, 1));
+        let shown = tallies.snapshot(None, at(10)).tallies;
+        assert_eq!(shown.iter().map(|(_, tally)| tally.submitted).collect::<Vec<_>>(), [1, 1]);
+        tallies.forget(at(0));
+        assert!(tallies.closed().is_empty());
+        // Where nothing happens, nothing is to be written.
+        tallies.roll(at(20));
+        tallies.roll(at(30));
+        assert_eq!(tallies.closed().len(), 1);
+    }
+
+    #[test]
+    fn jobs_that_were_there_before_count_as_standing_and_not_as_submitted() {
+        let mail = name("mail");
+        let jobs = StateCounts { queued: 5, completed: 7, ..StateCounts::default() };
+        let mut tallies = Tallies::new(at(0), vec![(mail.clone(), jobs)], 2);
+        let snapshot = tallies.snapshot(Some(&mail), at(1));
+        assert_eq!((snapshot.jobs, snapshot.running[Lane::Remote.index()]), (jobs, 2));
+        assert_eq!((snapshot.tallies[0].1.submitted, snapshot.tallies[0].1.waiting), (0, 5));
+        tallies.note([moved(&mail, Some(State::Completed), None)].into_iter(), at(2));
+        assert_eq!(tallies.snapshot(None, at(2)).jobs.completed, 6);
+    }
+}

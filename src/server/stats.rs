@@ -1,0 +1,64 @@
+//! How the server does: now, and in the last hour.
+
+use crate::actor::message::GetTallies;
+use crate::job::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
+use crate::job::tally::{Tally, stretch_of};
+use crate::job::{Lane, QueueName};
+use crate::server::error::Error;
+use crate::server::handle::Handle;
+use crate::store::Write;
+
+impl Handle {
+    /// How a queue does, or all together: now, and in the last hour. A queue that nobody has named
+    /// has done nothing.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn stats(&self, queue: Option<QueueName>) -> Result<Stats, Error> {
+        let _permit = self.list_permit()?;
+        let at = self.clock().now();
+        let last = stretch_of(at);
+        let first = last.minus(STEP.duration() * (POINTS - 1) as u32);
+        // Before the table is read: what is written down meanwhile is counted twice for a moment,
+        // and not missed.
+        let tallying = &self.door().publisher.tallying;
+        let now = tallying.with(|tallies| tallies.snapshot(queue.as_ref(), at));
+        // Some more, to know how things stood before.
+        let from = first.minus(STEP.duration() * 6);
+        let written = GetTallies(queue.clone(), from);
+        let mut tallies = self.read(&self.door().lists, written).await?;
+        tallies.extend(now.tallies);
+        let mut hour = Tally::default();
+        let in_hour = tallies.iter().filter(|(began_at, _)| *began_at >= first);
+        in_hour.for_each(|(_, tally)| hour.add(tally));
+        Ok(Stats {
+            at,
+            queue,
+            jobs: now.jobs,
+            lanes: Lane::ALL.map(|lane| self.load(lane, now.running[lane.index()])).into(),
+            step: STEP,
+            points: points(&tallies, last),
+            start: Latency::of(&hour.start),
+            run: Latency::of(&hour.run),
+        })
+    }
+
+    fn load(&self, lane: Lane, running: i64) -> LaneLoad {
+        let workers = self.config().lanes.workers().get(lane.index()).copied();
+        let workers = workers.filter(|_| lane != Lane::Remote);
+        LaneLoad { lane, workers, busy: u32::try_from(running).unwrap_or(0) }
+    }
+
+    /// Writes down what the charts are drawn from, for the next start.
+    pub(super) async fn keep_tallies(&self) {
+        let closed = self.door().publisher.tallying.with(|tallies| {
+            tallies.close();
+            tallies.closed().to_vec()
+        });
+        let Some(last) = closed.last().map(|stretch| stretch.began_at) else { return };
+        match self.write(Write::Tally(closed), 0).await {
+            Ok(_) => self.door().publisher.tallying.with(|tallies| tallies.forget(last)),
+            Err(error) => tracing::info!(%error, "the last seconds of the charts are not kept"),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Events: what those hear who listen to a job, to a batch, or to all.
+
+use serde_json::{Value, json};
+
+use crate::kit::*;
+
+fn states(events: &[Event]) -> Vec<&str> {
+    let moved = events.iter().filter(|event| event.event == "state");
+    moved.map(|event| event.data["state"].as_str().unwrap()).collect()
+}
+
+/// A job of the remote lane: it moves when the test says so.
+fn remote() -> Value {
+    json!({"kind": "anything", "lane": "remote", "payload": 1})
+}
+
+fn lease(server: &Server) -> i64 {
+    let leased = server.post("/v1/leases", &json!({"wait": "10s"})).expect(200);
+    leased["jobs"][0]["lease_token"].as_i64().unwrap()
+}
+
+fn act(server: &Server, id: i64, verb: &str, fields: &Value) {
+    server.post(&format!("/v1/leases/{id}/{verb}"), fields).expect(200);
+}
+
+#[test]
+fn who_listens_to_a_job_hears_each_state_its_progress_its_log_and_its_end() {
+    let server = Server::start();
+    let id = server.submit(&remote());
+    let mut events = server.events(&format!("/v1/jobs/{id}/events"));
+    assert_eq!(events.head.header("cache-control"), Some("no-store"));
+    assert_eq!(events.more().data["state"], "queued");
+    let token = lease(&server);
+    let running = events.more();
+    assert_eq!((running.event.as_str(), &running.data["state"]), ("state", &json!("running")));
+    assert_eq!(running.data.get("payload"), None);
+    let fields = json!({"lease_token": token, "progress": {"percent": 30, "message": "reading"}, "log": "one\n"});
+    act(&server, id, "renew", &fields);
+    let (log, progress) = (events.more(), events.more());
+    assert_eq!(
+        (log.event.as_str(), &log.data),
+        ("log", &json!({"from": 0, "to": 4, "text": "one\n"}))
+    );
+    assert_eq!(
+        (progress.event.as_str(), &progress.data),
+        ("progress", &json!({"percent": 30.0, "message": "reading"}))
+    );
+    act(&server, id, "complete", &json!({"lease_token": token, "result": {"a": 1}, "log": "two"}));
+    let rest = events.rest();
+    assert_eq!(rest.len(), 2, "{rest:#?}");
+    assert_eq!(rest[0].data, json!({"from": 4, "to": 8, "text": "two\n"}));
+    assert_eq!(rest[1].data, server.job(id), "the last one is the whole job");
+}
+
+#[test]
+fn who_comes_back_hears_what_is_new_and_nothing_twice() {
+    let server = Server::start();
+    let id = server.submit(&remote());
+    let path = format!("/v1/jobs/{id}/events");
+    let mut events = server.events(&path);
+    let queued = events.more();
+    let token = lease(&server);
+    act(&server, id, "renew", &json!({"lease_token": token, "log": "first"}));
+    let said = events.until(|event| event.event == "log");
+    drop(events);
+    // Away while the attempt fails and another begins.
+    let error = json!({"code": "broken", "message": "no luck"});
+    act(
+        &server,
+        id,
+        "fail",
+        &json!({"lease_token": token, "error": error, "retry_in": "0s", "log": "last words"}),
+    );
+    let token = lease(&server);
+    let mut events = server.events_after(&path, &said.id);
+    let (failure, log, state) = (events.more(), events.more(), events.more());
+    assert_eq!((failure.event.as_str(), &failure.data["code"]), ("failure", &json!("broken")));
+    assert_eq!(log.data["text"], "last words\n");
+    assert_eq!((&state.data["state"], &state.data["attempt"]), (&json!("running"), &json!(2)));
+    act(&server, id, "complete", &json!({"lease_token": token}));
+    let end = events.more();
+    assert_eq!((end.data["state"].as_str(), events.next()), (Some("completed"), None));
+    // All is told: nothing more is to come, and a browser does not come again.
+    assert_eq!(server.events_after(&path, &end.id).head.status, 204);
+    // Who has heard little, or nothing, hears the rest.
+    let all = server.events(&path).rest();
+    assert_eq!(states(&all), ["completed"]);
+    assert_eq!(all.iter().filter(|event| event.event == "failure").count(), 1);
+    let since_queued = server.events_after(&path, &queued.id).rest();
+    assert_eq!(since_queued.last(), Some(&end));
+    assert_eq!(server.events_after(&path, "no id of ours").rest().last(), Some(&end));
+}
+
+#[test]
+fn a_listener_outlives_a_restart_of_the_server_by_coming_back() {
+    let mut server = Setup::new().config("shutdown_grace = \"100ms\"").start();
+    let id = server.submit(&with(sleep("1h"), &json!({"max_attempts": 3})));
+    let path = format!("/v1/jobs/{id}/events");
+    let mut events = server.events(&path);
+    let running = events.until(|event| event.data["state"] == "running");
+    server.terminate();
+    // The stream ends rather than hold the server up.
+    while events.next().is_some() {}
+    assert!(server.ended().success());
+    server.start_again();
+    let mut events = server.events_after(&path, &running.id);
+    let again = events.until(|event| event.data["state"] == "running");
+    assert_ne!(again.id, running.id);
+    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    assert_eq!(events.rest().last().unwrap().data["state"], "cancelled");
+}
+
+#[test]
+fn who_listens_to_a_job_that_is_removed_is_told() {
+    let server = Server::start();
+    assert_eq!(server.get("/v1/jobs/1/events").status, 404);
+    let id = server.submit(&remote());
+    let mut events = server.events(&format!("/v1/jobs/{id}/events"));
+    events.more();
+    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    assert_eq!(states(&events.rest()), ["cancelled"]);
+}
+
+#[test]
+fn who_listens_to_a_batch_hears_how_it_stands_until_it_ends() {
+    let server = Server::start();
+    let jobs: Vec<Value> = (0..20).map(echo).chain([remote()]).collect();
+    let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202)["id"].clone();
+    let path = format!("/v1/batches/{batch}/events");
+    let mut events = server.events(&path);
+    let nearly = events.until(|event| event.data["counts"]["completed"] == 20);
+    assert_eq!((nearly.event.as_str(), &nearly.data["finished_at"]), ("batch", &Value::Null));
+    let token = lease(&server);
+    act(&server, 21, "complete", &json!({"lease_token": token}));
+    let rest = events.rest();
+    let end = rest.last().unwrap();
+    assert_eq!(end.data, server.get(&format!("/v1/batches/{batch}")).expect(200));
+    assert_eq!(server.events_after(&path, &end.id).head.status, 204);
+    assert_eq!(server.events_after(&path, &nearly.id).rest().len(), 1);
+    assert_eq!(server.get("/v1/batches/99/events").status, 404);
+}
+
+#[test]
+fn who_listens_to_all_hears_each_job_as_it_stands_and_can_choose_by_queue_and_kind() {
+    let server = Server::start();
+    let mut all = server.events("/v1/events");
+    let mut mail = server.events("/v1/events?queue=mail");
+    let mut echoes = server.events("/v1/events?kind=echo&queue=bulk");
+    let first = server.submit(&with(echo(1), &json!({"queue": "mail"})));
+    let second = server.submit(&with(remote(), &json!({"queue": "bulk"})));
+    let third = server.submit(&with(echo(2), &json!({"queue": "bulk"})));
+    let is_end_of = |id: i64| {
+        move |event: &Event| {
+            event.event == "job" && event.data["id"] == id && event.data["state"] == "completed"
+        }
+    };
+    for id in [first, third] {
+        all.until(is_end_of(id));
+    }
+    let of_mail = mail.until(|_| true);
+    assert_eq!(of_mail.data["id"], first);
+    assert_eq!(of_mail.data.get("payload"), None);
+    assert_eq!(echoes.more().data["id"], third);
+    server.act(&format!("/v1/jobs/{second}/cancel")).expect(200);
+    server.delete(&format!("/v1/jobs/{second}"));
+    assert_eq!(all.until(|event| event.event == "gone").data, json!({"id": second}));
+    assert_eq!(pointers(&server.get("/v1/events?kind=a&what=b")), ["/what"]);
+}
+
+#[test]
+fn who_is_slow_or_was_away_is_told_that_events_are_lost_and_goes_on() {
+    let server = Server::start();
+    let mut events = server.events("/v1/events");
+    let jobs: Vec<Value> = (0..5_000).map(|_| remote()).collect();
+    server.post("/v1/jobs", &json!(jobs)).expect(202);
+    let lost = events.until(|event| event.event == "lost");
+    assert!(lost.data["events"].as_u64().unwrap() >= 4_000, "{lost:?}");
+    let mut heard = 0;
+    let last = events.until(|event| {
+        heard += 1;
+        event.data["id"] == 5_000
+    });
+    assert!(heard <= 256, "{heard} of those that are not lost");
+    assert_eq!(server.events_after("/v1/events", &last.id).more().event, "lost");
+    let next = server.submit(&echo(1));
+    events.until(|event| event.data["id"] == next && event.data["state"] == "completed");
+}
+
+#[test]
+fn no_more_listen_than_may() {
+    let server = Setup::new().config("[limits]\nmax_waits = 2").start();
+    let _both = [server.events("/v1/events"), server.events("/v1/events")];
+    let refused = server.get("/v1/events");
+    refused.problem(503);
+    assert!(refused.header("retry-after").is_some());
+}
