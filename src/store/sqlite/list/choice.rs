@@ -24,7 +24,7 @@ statement! {
 
 statement! {
     CountInQueue -> Integer =
-    "SELECT jobs FROM queue_counts
+    "SELECT coalesce(sum(jobs), 0) FROM queue_counts
      WHERE queue_id = " [queue_id: Integer as i64] " AND state = " [state: Integer as i64]
 }
 
