@@ -79,7 +79,7 @@ impl Executor {
         let max_bytes = context.max_result_bytes();
         let outcome = match self {
             Self::Echo => Outcome::Completed(JobResult::whole(payload)),
-            Self::Sleep => until_stopped(&context, sleep::run(&payload)).await,
+            Self::Sleep => until_stopped(&context, sleep::run(&payload, &context)).await,
             Self::Http(http) => Box::pin(http.run(&payload, &context)).await,
             Self::Chat(chat) => Box::pin(chat.run(&payload, &context)).await,
             Self::Command(command) => Box::pin(command.run(&payload, &context)).await,

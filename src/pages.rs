@@ -9,6 +9,7 @@ mod assets;
 mod batch;
 mod batches;
 mod chart;
+pub(crate) mod demo;
 mod dress;
 mod fields;
 mod fold;
@@ -51,6 +52,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(queue::pause())
         .service(queue::resume())
         .service(queue::limit())
+        .service(demo::all())
+        .service(demo::act())
         .service(web::resource("/{path:.*}").guard(OfAReader).to(trouble::nowhere));
 }
 

@@ -8,6 +8,7 @@ mod program;
 mod progress;
 mod questions;
 mod report;
+mod work;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -27,10 +28,12 @@ use crate::cli::target::parse_listen;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
+use crate::pages::demo::{COMMAND, PROVIDER, QUESTIONS, submission};
 use crate::telemetry::{self, LogFormat};
 use model::Model;
 use progress::Progress;
-use questions::{PROVIDER, QUESTIONS, submission};
+
+pub(super) use work::{Work as WorkArgs, run as work};
 
 /// How often the live line asks how far the batch is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -90,7 +93,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     let model = Model::open(&args).await?;
     let config = configure(&args, &model, &directory)?;
     let database = config.database.clone();
-    let server = start_server(config).await?;
+    let server = start_server(config, work::register).await?;
     let url = format!("http://{}", server.addr());
     let shown = async {
         let output = Output::new(false);
@@ -126,6 +129,9 @@ fn configure(args: &DemoArgs, model: &Model, directory: &TempDir) -> Result<Conf
         config.listen.set_port(0);
     }
     config.providers.insert(PROVIDER.into(), model.provider.clone());
+    if let Some(command) = std::env::current_exe().ok().and_then(work::command) {
+        config.commands.insert(COMMAND.into(), command);
+    }
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems).into()) }
 }
@@ -154,10 +160,10 @@ async fn ask_at_once(
     model: &Model,
 ) -> Result<(Duration, Vec<Job>), CliError> {
     let jobs: Result<Vec<_>, _> =
-        QUESTIONS.into_iter().map(|question| submission(&model.name, question)).collect();
+        QUESTIONS.into_iter().map(|question| submission(PROVIDER, &model.name, question)).collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
     let progress = Progress::begin(*output, "all at once", QUESTIONS.len());
-    let batch = client.submit_batch("ten questions", &jobs).await?.value;
+    let batch = client.submit_batch(Some("ten questions"), &jobs, None).await?.value;
     watch(client, batch.id, &progress).await?;
     let took = progress.end();
     let filter = JobFilter {

@@ -31,6 +31,18 @@ async fn sleep_waits_and_gives_null() {
 }
 
 #[actix_web::test]
+async fn a_longer_sleep_tells_how_far_it_is() {
+    let (attempt, control) = start(&registry(), "sleep", json!({"duration": "20s"}));
+    tokio::select! {
+        _ = attempt => panic!("it told nothing"),
+        () = soon(control.has_told()) => {}
+    }
+    let latest = control.take_told().0.unwrap();
+    assert!(latest.percent > 0.0 && latest.percent < 50.0, "{latest:?}");
+    assert!(latest.message.unwrap().ends_with("s of 20s"));
+}
+
+#[actix_web::test]
 async fn a_payload_that_sleep_cannot_read_is_told_at_submission() {
     let registry = registry();
     assert_eq!(places(&registry, "sleep", &json!({"duration": "5"})), ["/duration"]);

@@ -60,7 +60,7 @@ impl Events {
 
     /// The next event, of which there is one.
     pub(crate) fn more(&mut self) -> Event {
-        self.next().expect("the stream has ended")
+        self.next().unwrap_or_else(|| panic!("the stream has ended"))
     }
 
     /// The next event that is so; the ones before it are passed over.

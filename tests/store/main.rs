@@ -30,4 +30,5 @@ mod rescue;
 mod retry;
 mod stage;
 mod submit;
+mod tally;
 mod verify;

@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
+use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
-use longshore::job::{Lane, NewJob, State};
+use longshore::job::tally::{Stretch, Tally};
+use longshore::job::{JobId, Lane, Log, NewJob, State};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::backup::back_up;
 use longshore::store::sqlite::verify::{Report, verify};
-use longshore::store::{IdempotencyKey, NewBatch, OpenError, Submit, Write};
+use longshore::store::{Holder, IdempotencyKey, LogLines, NewBatch, OpenError, Submit, Write};
 use tempfile::TempDir;
 
 use crate::kit::sqlite::run;
@@ -73,6 +75,12 @@ fn fill(store: &mut Store) {
     store.finish(first, completed("1")).unwrap();
     let released = store.running(NewJob { priority: 100, ..job() });
     store.finish(released, Outcome::Released).unwrap();
+    let lease = Lease { job: JobId(3), token: LeaseToken(1) };
+    let log = Log::new("one\n".into());
+    store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
+    let all = Tally { submitted: 11, ..Tally::default() };
+    let stretch = Stretch { began_at: store.now, queues: Vec::new(), all };
+    store.write(Write::Tally(vec![stretch])).unwrap();
 }
 
 /// The checks that find something.

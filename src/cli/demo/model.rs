@@ -7,11 +7,12 @@ use awc::Connector;
 use serde_json::Value;
 
 use super::DemoArgs;
-use super::questions::{answer_of, body};
+use super::questions::answer_of;
 use crate::cli::error::CliError;
 use crate::cli::mock_llm::{self, MockLlm, Options};
 use crate::cli::refusal::Refusal;
 use crate::config::ProviderConfig;
+use crate::pages::demo::body;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

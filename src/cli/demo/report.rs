@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::program;
-use super::questions::{QUESTIONS, answer_of, question_of};
+use super::questions::{answer_of, question_of};
 use crate::cli::error::CliError;
 use crate::cli::output::{Colour, Output};
 use crate::cli::show;
 use crate::job::{Job, Json, State};
+use crate::pages::demo::{QUESTIONS, address};
 
 /// Prints each question with its answer, or with why it has none.
 pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliError> {
@@ -60,7 +61,8 @@ pub(super) fn print_farewell(
     output.line(format_args!(
         "
 Longshore goes on serving at {url} (jobs in {}{fate}).
-Try in another terminal:
+To see it at work, open {url}{}
+Or try in another terminal:
 
   curl -s {url}/v1/jobs -H 'Content-Type: application/json' -d '{{\"kind\": \"chat\", \"payload\":
     {{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Tell me a joke\"}}]}}}}'
@@ -70,6 +72,7 @@ Try in another terminal:
 
 Ctrl-C ends it.",
         database.display(),
+        address(model),
         program::name()
     ))
 }

@@ -42,9 +42,21 @@ impl Message {
     }
 }
 
-/// Answers for the questions of the demonstration, found by a few words of the question.
-const ANSWERS: [(&str, &str); 10] = [
-    ("joke", "Why do programmers confuse Halloween and Christmas? Because oct 31 equals dec 25."),
+/// Answers to who asks for a joke, one after another.
+const JOKES: [&str; 9] = [
+    "Why do programmers confuse Halloween and Christmas? Because oct 31 equals dec 25.",
+    "A job walks into a bar. The barkeeper says: take a number.",
+    "There are two hard things: naming, caching, and being off by one.",
+    "I would tell you a joke about UDP, but you might not get it.",
+    "Why did the queue break up with the stack? It wanted to come first for once.",
+    "Knock, knock. Race condition. Who is there?",
+    "How many workers does it take to change a bulb? One, but it holds a lease on the ladder.",
+    "An SQL query sees two tables, walks up to them and asks: may I join you?",
+    "My retry logic is excellent. My retry logic is excellent. My retry logic is excellent.",
+];
+
+/// Answers to the other questions of the demonstration, found by a few words of the question.
+const ANSWERS: [(&str, &str); 9] = [
     ("capital of france", "The capital of France is Paris."),
     (
         "bytes are in a kilobyte",
@@ -66,9 +78,9 @@ impl Request {
         last.map(Message::text).unwrap_or_default()
     }
 
-    /// A `chat.completion` object that answers the request.
+    /// A `chat.completion` object that answers the request, which is the `number`th.
     pub fn completion(&self, number: u64, created: i64) -> Value {
-        let content = answer(&self.question());
+        let content = answer(&self.question(), number);
         let prompt_tokens: usize =
             self.messages.iter().map(|message| tokens(&message.text())).sum();
         let completion_tokens = tokens(&content);
@@ -92,8 +104,11 @@ impl Request {
     }
 }
 
-fn answer(question: &str) -> String {
+fn answer(question: &str, number: u64) -> String {
     let lower = question.to_lowercase();
+    if lower.contains("joke") {
+        return JOKES[(number % JOKES.len() as u64) as usize].into();
+    }
     match ANSWERS.into_iter().find(|(words, _)| lower.contains(words)) {
         Some((_, answer)) => answer.into(),
         None if question.is_empty() => "You asked nothing.".into(),
@@ -140,7 +155,14 @@ mod tests {
 
     #[test]
     fn an_unknown_question_is_echoed() {
-        assert_eq!(answer("Why?"), "You asked: Why?");
-        assert_eq!(answer(""), "You asked nothing.");
+        assert_eq!(answer("Why?", 1), "You asked: Why?");
+        assert_eq!(answer("", 1), "You asked nothing.");
+    }
+
+    #[test]
+    fn who_asks_again_hears_another_joke() {
+        let first = answer("Tell me a joke", 1);
+        assert_ne!(answer("Tell me a joke", 2), first);
+        assert_eq!(answer("Tell me a JOKE", 1 + JOKES.len() as u64), first);
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::signal::{StopSignals, survive_file_size_limit};
 use crate::config::Config;
 use crate::http;
 use crate::pages;
-use crate::server::{Server, StartError};
+use crate::server::{Builder, Server, StartError};
 
 /// Why the server ends badly.
 #[derive(Debug, thiserror::Error)]
@@ -76,19 +76,16 @@ impl RunningServer {
     }
 }
 
-/// Starts the server in this process and leaves signals alone.
-pub(in crate::cli) async fn start_server(config: Config) -> Result<RunningServer, ServeError> {
-    start(config, false).await
-}
-
-async fn start(config: Config, is_restored: bool) -> Result<RunningServer, ServeError> {
+/// Starts the server in this process and leaves signals alone. `prepare` may add handlers to it.
+pub(in crate::cli) async fn start_server(
+    config: Config,
+    prepare: impl FnOnce(Builder) -> Builder,
+) -> Result<RunningServer, ServeError> {
     let listen = config.listen;
     let unheard = |error| ServeError::Listen { listen, error };
     // First, so that a server that cannot listen has not begun to run jobs.
     let listener = http::bind(listen).map_err(unheard)?;
-    let builder = Server::builder(config);
-    let builder = if is_restored { builder.restored() } else { builder };
-    let server = builder.start()?;
+    let server = prepare(Server::builder(config)).start()?;
     let (front, addr) = match http::start(server.handle(), listener, pages::routes) {
         Ok(started) => started,
         Err(error) => {
@@ -107,7 +104,8 @@ pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), 
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     survive_file_size_limit().map_err(ServeError::Signals)?;
     let database = config.database.display().to_string();
-    let running = start(config, is_restored).await?;
+    let prepare = |builder: Builder| if is_restored { builder.restored() } else { builder };
+    let running = start_server(config, prepare).await?;
     tracing::info!(addr = %running.addr, database, "serving");
     running.tell_what_it_knows();
     // Who reads stdout may have gone away; the server does not depend on it.

@@ -78,6 +78,11 @@ impl Model {
         }
     }
 
+    pub(super) fn running_in(&self, lane: Lane) -> i64 {
+        let jobs = self.rows.values().map(|row| &row.job);
+        jobs.filter(|job| job.lane == lane && job.state == State::Running).count() as i64
+    }
+
     /// Begins a group.
     pub(super) fn begin(&mut self) {
         self.moves.clear();

@@ -67,6 +67,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE failures SET lease_token = 0 WHERE job_id = 4", "failures", "token 0, its last is 1"),
     ("UPDATE failures SET attempt = 2 WHERE job_id = 4", "failures", "attempt 2, its last is 1"),
     ("UPDATE failures SET attempt = 0 WHERE job_id = 4", "failures", "attempt 0, its last is 1"),
+    ("INSERT INTO logs VALUES (99, 1, 'a')", "references", "logs row 99 refers to no row of jobs"),
     (
         "INSERT INTO failures VALUES (3, 1, 1, 5, 'a', 'b')",
         "failures",
@@ -167,6 +168,10 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("DELETE FROM epoch", "epoch", "there are 0 epochs"),
     ("UPDATE epoch SET id = 2", "epoch", "the epoch has the id 2"),
     ("UPDATE epoch SET token_floor = -1", "epoch", "the epoch begins with the token -1"),
+    // Logs and charts.
+    ("UPDATE logs SET total = 1", "logs", "the log of job 3 is longer than all"),
+    ("UPDATE tallies SET retried = -1", "charts", "counts less than none"),
+    ("UPDATE tallies SET run = '['", "charts", "has times that are no list"),
     // References.
     (
         "UPDATE jobs SET queue_id = 9 WHERE id = 2",

@@ -54,6 +54,14 @@ pub(super) const RULES: &[Rule] = &[
         needs: Some("20261122130000"),
         ..of_table("epoch", "epoch", "there is one epoch, with possible tokens", EPOCH)
     },
+    Rule {
+        needs: Some("20261122150000"),
+        ..of_table("logs", "logs", "logs are of possible sizes", LOGS)
+    },
+    Rule {
+        needs: Some("20261122150000"),
+        ..of_table("charts", "tallies", "what charts are drawn from are counts", TALLIES)
+    },
 ];
 
 const INTEGRITY: &str = "
@@ -252,6 +260,19 @@ const WORKERS: &str = "
         WHEN lease_token = 0 THEN 'names a worker and was never leased'
         WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'names a worker of no possible length'
         END AS fault FROM remote_leases JOIN jobs ON jobs.id = job_id)
+    WHERE fault IS NOT NULL";
+
+const LOGS: &str = "
+    SELECT 'the log of job ' || job_id || ' is longer than all that was logged' AS words
+    FROM logs WHERE total < octet_length(text)";
+
+const TALLIES: &str = "
+    SELECT 'queue ' || queue_id || ' at ' || began_at || ' ' || fault AS words FROM (
+        SELECT queue_id, began_at, CASE
+        WHEN min(submitted, started, completed, failed, cancelled, retried, waiting, running) < 0
+            THEN 'counts less than none'
+        WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has times that are no list'
+        END AS fault FROM tallies)
     WHERE fault IS NOT NULL";
 
 const IDS: &str = "

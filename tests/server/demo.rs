@@ -1,0 +1,170 @@
+//! The page `/demo`, and what `longshore demo` brings along for it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::kit::model::Model;
+use crate::kit::process::longshore;
+use crate::kit::{Connection, Response, Server, Setup};
+
+const READER: [(&str, &str); 1] = [("accept", "text/html")];
+
+fn text(response: &Response) -> String {
+    String::from_utf8(response.body.clone()).unwrap()
+}
+
+/// Presses a button where there is no script, and gives where that leads.
+fn press(addr: SocketAddr, deed: &str, fields: &str) -> Response {
+    let origin = format!("http://{addr}");
+    let form = [
+        ("origin", origin.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("accept", "text/html"),
+    ];
+    let path = format!("/demo/{deed}");
+    Connection::open(addr).unwrap().request("POST", &path, &form, fields.as_bytes()).unwrap()
+}
+
+/// Where an answer leads.
+fn location(response: &Response) -> String {
+    assert_eq!(response.status, 303, "{}", text(response));
+    response.header("location").unwrap().to_owned()
+}
+
+#[test]
+fn the_page_shows_its_requests_as_lines_for_this_server() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("local")).start();
+    let answer = server.request("GET", "/demo", &READER, b"");
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'self'"));
+    let page = text(&answer);
+    for (path, count) in [("batches", 3), ("jobs", 1), ("jobs?wait=60s", 1)] {
+        let line = format!("curl -s &#39;{}/v1/{path}&#39;", server.url());
+        assert_eq!(page.matches(&line).count(), count, "{path}: {page}");
+    }
+    assert!(page.contains("curl -s -X PATCH"), "{page}");
+    assert!(!page.contains("<script>") && !page.contains("style="), "{page}");
+    // The heavy work is the demonstration's own.
+    assert!(page.contains("<code>longshore demo</code>") && !page.contains("/demo/async"));
+}
+
+#[test]
+fn a_server_without_a_model_server_says_how_to_get_one() {
+    let server = Server::start();
+    let page = text(&server.request("GET", "/demo", &READER, b""));
+    assert!(page.contains("[providers.NAME]") && !page.contains("action=\"/demo/joke\""), "{page}");
+    assert_eq!(press(server.addr(), "joke", "").status, 422);
+    assert_eq!(press(server.addr(), "async", "").status, 422);
+    assert_eq!(press(server.addr(), "rest", "").status, 404);
+}
+
+#[test]
+fn the_buttons_work_without_script() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("local")).start();
+    assert_eq!(location(&press(server.addr(), "start", "")), "/batches/1");
+    assert_eq!(server.get("/v1/batches/1").expect(200)["total"], 2);
+    assert_eq!(location(&press(server.addr(), "joke", "model=any")), "/jobs/3");
+    let joke = server.finished(3);
+    assert_eq!((&joke["state"], &joke["payload"]["model"]), (&json!("completed"), &json!("any")));
+    assert_eq!(location(&press(server.addr(), "semaphore", "")), "/batches/2");
+    assert_eq!(server.queue("demo-five")["max_running"], 5);
+    assert_eq!(location(&press(server.addr(), "questions", "")), "/batches/3");
+    let batch = server.get("/v1/batches/3?wait=30s").expect(200);
+    assert_eq!(batch["counts"]["completed"], 10, "{batch}");
+}
+
+#[test]
+fn what_is_asked_for_in_the_address_breaks_out_of_nothing() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("local")).start();
+    let path = "/demo?provider=none&model=%22%3E%3Cscript%3Ealert(1)%3C/script%3E%27";
+    let answer = server.request("GET", path, &READER, b"");
+    assert_eq!(answer.status, 200);
+    let page = text(&answer);
+    assert!(!page.contains("<script>alert") && !page.contains("\">\"<"), "{page}");
+    // In JSON, quoted for the shell, escaped for HTML.
+    assert!(page.contains("alert(1)&#60;/script&#62;&#39;\\&#39;&#39;"), "{page}");
+}
+
+/// `longshore demo` as it goes on serving. It is killed when this is dropped.
+struct Demo {
+    child: Child,
+    addr: SocketAddr,
+    told: String,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let mut child = longshore(&["demo", "--delay", "1ms", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut told = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while !told.ends_with("Ctrl-C ends it.\n") {
+            let line = lines.next().unwrap_or_else(|| panic!("it has ended: {told}"));
+            told += &format!("{}\n", line.unwrap());
+        }
+        std::thread::spawn(move || lines.count());
+        let (_, rest) = told.split_once("goes on serving at http://").unwrap();
+        let addr = rest.split(' ').next().unwrap().parse().unwrap();
+        Self { child, addr, told }
+    }
+
+    fn get(&self, path: &str) -> Response {
+        Connection::open(self.addr).unwrap().request("GET", path, &READER, b"").unwrap()
+    }
+
+    /// The jobs of the batch that a button makes, once they have ended.
+    fn jobs(&self, deed: &str) -> Vec<Value> {
+        let batch = location(&press(self.addr, deed, ""));
+        let ended = self.get(&format!("/v1{batch}?wait=60s")).expect(200);
+        assert!(ended["finished_at"].is_string(), "{ended}");
+        let id = &ended["id"];
+        let jobs = self.get(&format!("/v1/jobs?batch={id}&include=result")).expect(200);
+        jobs["jobs"].as_array().unwrap().clone()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_demonstration_does_the_same_work_in_every_lane() {
+    let demo = Demo::start();
+    assert!(demo.told.contains(&format!("open http://{}/demo\n", demo.addr)), "{}", demo.told);
+    let page = text(&demo.get("/demo"));
+    assert!(page.contains("/demo/async") && !page.contains("<code>longshore demo</code>"));
+    let mut results = Vec::new();
+    for lane in ["async", "thread", "process"] {
+        for job in demo.jobs(lane) {
+            assert_eq!((&job["lane"], &job["state"]), (&json!(lane), &json!("completed")), "{job}");
+            results.push(job["result"].clone());
+        }
+    }
+    assert_eq!(results.len(), 12);
+    assert!(results[0]["primes"].as_u64().unwrap() > 1_000);
+    assert!(results.iter().all(|result| *result == results[0]), "{results:?}");
+}
+
+#[test]
+fn the_demonstration_knows_more_than_one_joke() {
+    let demo = Demo::start();
+    let joke = || {
+        let job = location(&press(demo.addr, "joke", ""));
+        let job = demo.get(&format!("/v1{job}?wait=60s")).expect(200);
+        job["result"]["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(joke(), joke());
+}
