@@ -73,13 +73,16 @@ async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
     let all = JobFilter { batch: Some(id), limit: JOBS, ..JobFilter::default() };
     let all = handle.jobs(all).await?;
     let now = handle.now();
-    let (done, every_ms) = match batch.finished_at {
-        Some(_) => (batch.total, CALM_MS),
-        None => (batch.total - batch.counts.live(), LIVELY_MS),
+    let title = format!("Batch {id}");
+    let dress = match batch.finished_at {
+        Some(_) => Dress::live(title, Place::Batches, CALM_MS),
+        None => {
+            Dress::live(title, Place::Batches, LIVELY_MS).events(format!("/v1/batches/{id}/events"))
+        }
     };
+    let done = batch.total - batch.counts.live();
     show(&BatchPage {
-        dress: Dress::live(format!("Batch {id}"), Place::Batches, every_ms)
-            .events(format!("/v1/batches/{id}/events")),
+        dress,
         stack: Stack::new(batch.counts, batch.total),
         done: Count::new(done),
         total: Count::new(batch.total),

@@ -58,10 +58,10 @@ impl JobPage {
         let moment = |at| Moment::new(at, now);
         let raw = format!("/v1/jobs/{}", job.id);
         let every_ms = if job.state.is_final() { CALM_MS } else { LIVELY_MS };
+        let dress = Dress::live(format!("Job {}", job.id), Place::Jobs, every_ms);
         let progress = job.progress.as_ref().filter(|_| !job.state.is_final());
         Self {
-            dress: Dress::live(format!("Job {}", job.id), Place::Jobs, every_ms)
-                .events(format!("{raw}/events")),
+            dress: if job.state.is_final() { dress } else { dress.events(format!("{raw}/events")) },
             state: Chip(job.state),
             can_cancel: !job.state.is_final() && !job.cancel_requested,
             can_retry: job.state.is_final() || job.state == State::Retrying,

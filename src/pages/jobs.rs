@@ -83,7 +83,7 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
     let found = if problems.is_empty() { handle.jobs(filter).await? } else { JobPage::default() };
     let is_bad = !problems.is_empty();
     let page = JobsPage {
-        dress: dress(&wanted),
+        dress: if is_bad { Dress::still("Jobs", Place::Jobs) } else { dress(&wanted) },
         problems,
         done: done(&fields),
         tabs: tabs(&wanted, &queues),

@@ -49,18 +49,9 @@ impl LimitsForm {
         let limit = form.parse("rate_limit", "is a number, or empty for no limit");
         let period: Option<Span> =
             form.parse("rate_period", "is a duration such as 1s, 500ms or 1m");
-        let rate = match (limit, period) {
-            (Some(limit), Some(period)) => Some(Rate { limit, period }),
-            (Some(_), None) if !form.is_wrong("rate_period") => {
-                form.complain("rate_period", "belongs to a rate: in how long a time?");
-                None
-            }
-            (None, Some(_)) if !form.is_wrong("rate_limit") => {
-                form.complain("rate_limit", "belongs to a rate: how many starts?");
-                None
-            }
-            _ => None,
-        };
+        // Without a number of starts there is no rate, and a second is what is mostly meant.
+        let rate: Option<Rate> =
+            limit.map(|limit| Rate { limit, period: period.unwrap_or(Span::from_secs(1)) });
         let change = QueueChange { paused: None, max_running: Some(max_running), rate: Some(rate) };
         if let Some((place, why)) = change.apply(QueueSettings::default()).problem() {
             let field = match place.as_str() {
@@ -76,10 +67,6 @@ impl LimitsForm {
     /// What is wrong with a field.
     pub(super) fn wrong(&self, field: &str) -> Option<&str> {
         self.wrong.iter().find(|(name, _)| *name == field).map(|(_, why)| why.as_str())
-    }
-
-    fn is_wrong(&self, field: &str) -> bool {
-        self.wrong(field).is_some()
     }
 
     fn complain(&mut self, field: &'static str, why: impl Into<String>) {
@@ -125,6 +112,9 @@ mod tests {
         assert_eq!(change.max_running, Some(None));
         assert_eq!(change.rate, Some(Some(Rate { limit: 5, period: Span::from_secs(1) })));
         assert_eq!(change.paused, None);
+        let a_second = Rate { limit: 7, period: Span::from_secs(1) };
+        assert_eq!(read("rate_limit=7").unwrap().rate, Some(Some(a_second)));
+        assert_eq!(read("rate_period=1s").unwrap().rate, Some(None));
     }
 
     #[test]
@@ -133,10 +123,8 @@ mod tests {
             ("max_running=0", "max_running"),
             ("max_running=many", "max_running"),
             ("rate_limit=0&rate_period=1s", "rate_limit"),
-            ("rate_limit=5", "rate_period"),
             ("rate_limit=5&rate_period=soon", "rate_period"),
             ("rate_limit=5&rate_period=0s", "rate_period"),
-            ("rate_period=1s", "rate_limit"),
         ] {
             let form = read(text).unwrap_err();
             let wrong: Vec<_> = form.wrong.iter().map(|(field, _)| *field).collect();

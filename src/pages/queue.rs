@@ -105,10 +105,15 @@ async fn show_queue(handle: &Handle, name: QueueName, wrong: Option<LimitsForm>)
     let stats = handle.stats(Some(name.clone())).await?;
     let latest = JobFilter { queue: Some(name.clone()), limit: LATEST, ..JobFilter::default() };
     let latest = handle.jobs(latest).await?.jobs;
+    let title = format!("Queue {name}");
+    // What answers a form has no address of its own to be kept fresh from.
+    let dress = match wrong {
+        Some(_) => Dress::still(title, Place::Overview),
+        None => Dress::live(title, Place::Overview, LIVELY_MS).reload(SLOW_RELOAD_SECS),
+    };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = QueuePage {
-        dress: Dress::live(format!("Queue {name}"), Place::Overview, LIVELY_MS)
-            .reload(SLOW_RELOAD_SECS),
+        dress,
         is_paused: queue.settings.paused,
         limits: limits::told(&queue.settings),
         oldest: queue.oldest_queued_age.map(|age| Took::new(age.duration())),

@@ -28,6 +28,7 @@
     clearTimeout(asking.timer);
     asking.button.textContent = asking.text;
     asking.button.classList.remove("sure");
+    delete asking.button.dataset.keep;
     asking = null;
   };
   document.addEventListener("click", (event) => {
@@ -39,6 +40,7 @@
     asking = { button, text: button.textContent, timer: setTimeout(calm, 5000) };
     button.textContent = button.dataset.sure;
     button.classList.add("sure");
+    button.dataset.keep = "";
   });
 
   // What the browser says of a JSON text, at its field.

@@ -79,6 +79,10 @@
           if (news) change(part, news);
         }
         document.dispatchEvent(new Event("fresh"));
+        if (failures > 0) {
+          stop();
+          listen();
+        }
         failures = 0;
         tell("Live", false);
       } else {
