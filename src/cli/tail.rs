@@ -43,7 +43,7 @@ struct Gone {
     id: JobId,
 }
 
-/// How much this listener missed.
+/// How much this listener missed; 0 where that is not known.
 #[derive(Deserialize)]
 struct Lost {
     events: u64,
@@ -75,7 +75,11 @@ fn line(output: &Output, event: &Event, now: Timestamp) -> Option<String> {
         }
         "lost" => {
             let Lost { events } = serde_json::from_str(&event.data).ok()?;
-            let lost = format!("({events} events were lost)");
+            let lost = match events {
+                // Nobody counts what happens while the connection is broken.
+                0 => "(the connection was broken; events may be lost)".to_owned(),
+                events => format!("({events} events were lost)"),
+            };
             Some(format!("{time}  {}", output.paint(Colour::Yellow, lost)))
         }
         _ => None,
@@ -133,6 +137,7 @@ mod tests {
         assert_eq!(told("gone", "{\"id\": 9}").unwrap(), "12:00:00.250Z       9  deleted");
         let lost = told("lost", "{\"events\": 12}").unwrap();
         assert_eq!(lost, "12:00:00.250Z  (12 events were lost)");
+        assert!(told("lost", "{\"events\": 0}").unwrap().contains("connection was broken"));
         assert_eq!(told("weather", "{}"), None);
     }
 }
