@@ -95,10 +95,14 @@ fn of_job(output: &Output, job: &Job, time: &str) -> String {
 
 /// How far it is, or why it is where it is.
 fn detail(job: &Job) -> String {
-    match (&job.progress, &job.error) {
-        (Some(progress), _) if job.state == State::Running => show::progress(progress),
-        (_, Some(error)) => show::error(error, MAX_ERROR_CHARS),
-        _ => String::new(),
+    match (job.state, &job.progress, &job.error) {
+        (State::Running, Some(progress), _) => show::progress(progress),
+        // Its error is that of the attempt before.
+        (State::Running, None, _) if job.attempt > 1 => {
+            format!("attempt {} of {}", job.attempt, job.max_attempts)
+        }
+        (State::Running, ..) | (_, _, None) => String::new(),
+        (_, _, Some(error)) => show::error(error, MAX_ERROR_CHARS),
     }
 }
 
@@ -130,6 +134,13 @@ mod tests {
         let expected =
             "12:00:00.250Z      17  chat        mail        failed     timeout: too slow";
         assert_eq!(told_of(&job), expected);
+    }
+
+    #[test]
+    fn a_job_that_runs_again_does_not_tell_why_it_failed_before() {
+        let error = Some(JobError::new("lost", "the server ended"));
+        let job = Job { attempt: 2, error, ..sample::job(17) };
+        assert!(told_of(&job).ends_with("running    attempt 2 of 5"), "{}", told_of(&job));
     }
 
     #[test]
