@@ -1,28 +1,39 @@
 //! The command line: one file a command.
 
 mod backup;
+mod batch;
 mod cancel;
 pub mod client;
+mod completions;
 mod database;
 mod demo;
 mod descriptors;
 pub mod error;
+mod follow;
 mod id;
 mod list;
+mod logs;
+mod man;
 pub mod mock_llm;
+mod open;
 pub mod output;
 mod pause;
 mod queues;
 pub mod refusal;
 mod resume;
 mod retry;
+#[cfg(test)]
+mod sample;
 pub mod serve;
 mod show;
 mod signal;
+mod source;
 mod status;
 mod submit;
 mod table;
+mod tail;
 mod target;
+mod top;
 mod verdicts;
 mod verify;
 mod wait;
@@ -51,10 +62,14 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Submit a job, or many
     Submit(submit::SubmitArgs),
+    /// Submit many jobs as one batch and see it through
+    Batch(batch::BatchArgs),
     /// Show a job as it stands
     Status(status::StatusArgs),
     /// Wait until a job has ended and print its result
     Wait(wait::WaitArgs),
+    /// Print what a job has logged
+    Logs(logs::LogsArgs),
     /// List jobs, newest first
     List(list::ListArgs),
     /// Cancel jobs
@@ -67,6 +82,12 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Start jobs of a paused queue again
     Resume(resume::ResumeArgs),
+    /// Watch it live: queues, lanes, rates and running jobs, with keys to act
+    Top(top::TopArgs),
+    /// Print what happens, a line an event
+    Tail(tail::TailArgs),
+    /// Print the address of a page
+    Open(open::OpenArgs),
     /// Copy the database, while it is served or not
     Backup(backup::BackupArgs),
     /// Check whether a database is sound
@@ -78,6 +99,10 @@ enum Command {
     DemoWork(demo::WorkArgs),
     /// Run an OpenAI-style model server for trying, tests and measuring
     MockLlm(mock_llm::MockArgs),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::CompletionsArgs),
+    /// Print the manual
+    Man(man::ManArgs),
 }
 
 /// Runs a command and tells how it ended.
@@ -99,16 +124,21 @@ impl Command {
     fn target(&mut self) -> Option<&mut Target> {
         match self {
             Self::Submit(args) => Some(&mut args.target),
+            Self::Batch(args) => Some(&mut args.target),
             Self::Status(args) => Some(&mut args.target),
             Self::Wait(args) => Some(&mut args.target),
+            Self::Logs(args) => Some(&mut args.target),
             Self::List(args) => Some(&mut args.target),
             Self::Cancel(args) => Some(&mut args.target),
             Self::Retry(args) => Some(&mut args.target),
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
+            Self::Top(args) => Some(&mut args.target),
+            Self::Tail(args) => Some(&mut args.target),
+            Self::Open(args) => Some(&mut args.target),
             Self::Serve(_) | Self::Demo(_) | Self::DemoWork(_) | Self::MockLlm(_) => None,
-            Self::Backup(_) | Self::Verify(_) => None,
+            Self::Backup(_) | Self::Verify(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 
@@ -138,18 +168,25 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Submit(args) => submit::run(args).await,
+        Command::Batch(args) => batch::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Wait(args) => wait::run(args).await,
+        Command::Logs(args) => logs::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
         Command::Retry(args) => retry::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Top(args) => top::run(args).await,
+        Command::Tail(args) => tail::run(args).await,
+        Command::Open(args) => open::run(args).await,
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
         Command::DemoWork(args) => demo::work(&args),
         Command::MockLlm(args) => mock_llm::run(args).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

@@ -22,10 +22,12 @@ mod crowd;
 mod disk;
 mod drain;
 mod latency;
+mod listeners;
 mod load;
 mod machine;
 mod memory;
 mod neighbours;
+mod program;
 mod reads;
 mod remote;
 mod report;
@@ -37,7 +39,7 @@ use report::Figure;
 
 type Measure = fn() -> Vec<Figure>;
 
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("T1", submit::run),
     ("T2", bulk::run),
     ("T3", drain::run),
@@ -51,6 +53,7 @@ const MEASURES: [(&str, Measure); 13] = [
     ("slots", chat::slots),
     ("neighbours", neighbours::run),
     ("status", neighbours::status),
+    ("listeners", listeners::run),
 ];
 
 /// What follows an option on the command line.

@@ -1,6 +1,8 @@
 //! A small client of the HTTP API.
 
+mod events;
 mod form;
+mod listening;
 mod transport;
 
 use std::time::Duration;
@@ -9,21 +11,24 @@ use actix_web::http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use form::{JobFilter, JobPage, QueueList, Reply};
+pub use events::Event;
+pub use form::{EventFilter, JobFilter, JobPage, QueueList, Reply};
+pub use listening::Listening;
 use transport::Transport;
 
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId, Submission};
+use crate::job::{BatchId, Job, JobId, Log, Stats, Submission};
 
 /// A client of one server.
 pub struct Client(Transport);
 
 #[derive(Serialize)]
-struct NewBatch<'a> {
-    name: &'a str,
-    jobs: &'a [Submission],
+struct NewBatch<'a, T> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    jobs: &'a [T],
 }
 
 impl Client {
@@ -32,9 +37,19 @@ impl Client {
         Self(Transport::new(base_url))
     }
 
+    /// Where the server is.
+    pub fn base_url(&self) -> &str {
+        self.0.base_url()
+    }
+
     /// Where a job's state can be asked for.
     pub fn job_url(&self, id: JobId) -> String {
         format!("{}/v1/jobs/{id}", self.0.base_url())
+    }
+
+    /// Where a batch can be asked for.
+    pub fn batch_url(&self, id: BatchId) -> String {
+        format!("{}/v1/batches/{id}", self.0.base_url())
     }
 
     /// Submits one job.
@@ -56,13 +71,18 @@ impl Client {
         self.0.send_body(request, lines).await
     }
 
-    /// Submits jobs as one batch.
-    pub async fn submit_batch(
+    /// Submits jobs as one batch; with [`Json`](crate::job::Json) for `T`, as they are.
+    pub async fn submit_batch<T: Serialize>(
         &self,
-        name: &str,
-        jobs: &[Submission],
+        name: Option<&str>,
+        jobs: &[T],
+        idempotency_key: Option<&str>,
     ) -> Result<Reply<Batch>, CliError> {
-        self.0.send_json(self.0.post("/v1/batches"), &NewBatch { name, jobs }).await
+        let mut request = self.0.post("/v1/batches");
+        if let Some(key) = idempotency_key {
+            request = request.insert_header(("Idempotency-Key", key));
+        }
+        self.0.send_json(request, &NewBatch { name, jobs }).await
     }
 
     /// A job as it stands.
@@ -94,6 +114,31 @@ impl Client {
     ) -> Result<Reply<Batch>, CliError> {
         let ended = |batch: &Batch| batch.finished_at.is_some();
         self.0.wait_until(&format!("/v1/batches/{id}"), timeout, ended).await
+    }
+
+    /// What a job has logged after a position.
+    pub async fn log(&self, id: JobId, after: u64) -> Result<Reply<Log>, CliError> {
+        self.0.send(self.0.get(&format!("/v1/jobs/{id}/log?after={after}"))).await
+    }
+
+    /// How the server does, now and in the last hour.
+    pub async fn stats(&self) -> Result<Reply<Stats>, CliError> {
+        self.0.send(self.0.get("/v1/stats")).await
+    }
+
+    /// What happens to a job.
+    pub fn job_events(&self, id: JobId) -> Listening<'_> {
+        Listening::new(&self.0, format!("/v1/jobs/{id}/events"))
+    }
+
+    /// What happens to a batch.
+    pub fn batch_events(&self, id: BatchId) -> Listening<'_> {
+        Listening::new(&self.0, format!("/v1/batches/{id}/events"))
+    }
+
+    /// What happens to all jobs that a filter lets through.
+    pub fn events(&self, filter: &EventFilter) -> Listening<'_> {
+        Listening::new(&self.0, format!("/v1/events{}", filter.query()))
     }
 
     /// Lists jobs, a page of them.

@@ -163,7 +163,7 @@ async fn ask_at_once(
         QUESTIONS.into_iter().map(|question| submission(PROVIDER, &model.name, question)).collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
     let progress = Progress::begin(*output, "all at once", QUESTIONS.len());
-    let batch = client.submit_batch("ten questions", &jobs).await?.value;
+    let batch = client.submit_batch(Some("ten questions"), &jobs, None).await?.value;
     watch(client, batch.id, &progress).await?;
     let took = progress.end();
     let filter = JobFilter {

@@ -7,7 +7,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::serve::ServeError;
 use crate::cli::show;
 use crate::config::ConfigError;
-use crate::job::{JobError, JobId, State};
+use crate::job::{BatchId, JobError, JobId, State};
 use crate::server::StartError;
 use crate::store::OpenError;
 use crate::store::sqlite::backup::BackupError;
@@ -20,7 +20,7 @@ Exit codes:
   2  wrong usage or configuration; a database that cannot be read (verify)
   3  the server cannot be reached
   4  the server refused the request; its reasons are printed
-  5  the job failed or was cancelled (wait, submit --wait)
+  5  the job failed or was cancelled (wait, submit --wait), or one of the batch (batch)
   6  the job was still running when the wait ended (wait, submit --wait)";
 
 /// Why a command ends badly.
@@ -52,6 +52,18 @@ pub enum CliError {
         state: State,
         /// Why.
         error: Option<JobError>,
+    },
+    /// Jobs of a batch ended without a result.
+    #[error(
+        "batch {batch}: {failed} failed and {cancelled} were cancelled; see them with 'longshore list --batch {batch}'"
+    )]
+    BatchFailed {
+        /// Which batch.
+        batch: BatchId,
+        /// How many failed.
+        failed: i64,
+        /// How many were cancelled.
+        cancelled: i64,
     },
     /// The wait ended first; wait again.
     #[error("job {job} is still {state}")]
@@ -137,7 +149,7 @@ impl CliError {
             Self::Backup(_) | Self::Unsound { .. } => 1,
             Self::Unreachable { .. } => 3,
             Self::Refused(_) => 4,
-            Self::JobFailed { .. } => 5,
+            Self::JobFailed { .. } | Self::BatchFailed { .. } => 5,
             Self::StillRunning { .. } => 6,
         }
     }

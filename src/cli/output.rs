@@ -59,6 +59,28 @@ impl Output {
         writeln!(io::stdout().lock(), "{text}").map_err(CliError::output)
     }
 
+    /// Prints a text that has its own ends of lines.
+    ///
+    /// # Errors
+    /// Where stdout is closed or cannot be written to.
+    pub fn text(&self, text: &str) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        written.map_err(CliError::output)
+    }
+
+    /// Prints lines of foreign origin: to a terminal without what would steer it, else as they are.
+    ///
+    /// # Errors
+    /// Where stdout is closed or cannot be written to.
+    pub fn foreign_text(&self, text: &str) -> Result<(), CliError> {
+        if !io::stdout().is_terminal() {
+            return self.text(text);
+        }
+        let steers = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+        self.text(&text.replace(steers, " "))
+    }
+
     /// Prints a value as one line of JSON.
     ///
     /// # Errors

@@ -68,6 +68,6 @@ fn row(queue: &Queue) -> [Cell; 10] {
     ]
 }
 
-fn rate(rate: Rate) -> String {
+pub(super) fn rate(rate: Rate) -> String {
     format!("{}/{}", rate.limit, rate.period)
 }

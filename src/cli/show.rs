@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::output::{Colour, Output};
-use crate::job::{JobError, State};
+use crate::job::{JobError, Progress, State, Timestamp};
 
 /// What stands in place of a value that is not there.
 pub(super) const NONE: &str = "-";
@@ -25,6 +25,23 @@ pub(super) fn took(span: Duration) -> String {
         secs if secs < 60.0 => format!("{secs:.2}s"),
         secs => format!("{secs:.1}s"),
     }
+}
+
+/// How many a second, as in `0.5/s`, `12.0/s`, `1200/s`.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second < 99.95 { format!("{per_second:.1}/s") } else { format!("{per_second:.0}/s") }
+}
+
+/// The time of day, in UTC as all times here.
+pub(super) fn time_of_day(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.split_once('T').map_or(text.clone(), |(_, time)| time.to_owned())
+}
+
+/// How far a job is, on one line.
+pub(super) fn progress(progress: &Progress) -> String {
+    let message = progress.message.as_deref().unwrap_or_default();
+    plain(format!("{:>3.0} %  {message}", progress.percent).trim_end())
 }
 
 /// A text of foreign origin on one line, without what would steer a terminal.

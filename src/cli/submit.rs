@@ -1,14 +1,12 @@
 //! `longshore submit`: hand in one job, or many.
 
-use std::io::Read;
-
 use clap::Args;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
-use crate::cli::{show, wait};
+use crate::cli::{show, source, wait};
 use crate::job::{Job, Json, Lane, Span, Submission, Timestamp};
 
 const HELP: &str = "\
@@ -55,7 +53,7 @@ pub(super) struct SubmitArgs {
 }
 
 /// A key is sent in a header, which takes no more than this.
-fn parse_key(text: &str) -> Result<String, &'static str> {
+pub(super) fn parse_key(text: &str) -> Result<String, &'static str> {
     let fits = !text.is_empty() && text.bytes().all(|letter| (b' '..=b'~').contains(&letter));
     if fits { Ok(text.into()) } else { Err("a key is made of printable ASCII letters") }
 }
@@ -100,7 +98,7 @@ struct JobOptions {
 pub(super) async fn run(args: SubmitArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let jobs = match &args.ndjson {
-        Some(source) => submit_lines(&client, &output, source, args.wait.is_some()).await?,
+        Some(name) => submit_lines(&client, &output, name, args.wait.is_some()).await?,
         None => vec![submit_one(&client, &output, &args).await?],
     };
     let Some(timeout) = args.wait else { return Ok(()) };
@@ -133,10 +131,10 @@ async fn submit_one(client: &Client, output: &Output, args: &SubmitArgs) -> Resu
 async fn submit_lines(
     client: &Client,
     output: &Output,
-    source: &str,
+    name: &str,
     is_waiting: bool,
 ) -> Result<Vec<Job>, CliError> {
-    let reply = client.submit_lines(read_source(source)?).await?;
+    let reply = client.submit_lines(source::read(name)?).await?;
     match (output.json, is_waiting) {
         (true, false) => output.json(&reply.json)?,
         (true, true) => {}
@@ -182,8 +180,8 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
 /// Reads a payload argument: JSON, `@file`, or `-` for stdin.
 fn payload(argument: &str) -> Result<Json, CliError> {
     let text = match argument.strip_prefix('@') {
-        Some(path) => text_of(read_source(path)?)?,
-        None if argument == "-" => text_of(read_source(argument)?)?,
+        Some(path) => text_of(source::read(path)?)?,
+        None if argument == "-" => text_of(source::read(argument)?)?,
         None => argument.to_owned(),
     };
     Json::checked(text.trim()).map_err(|problem| {
@@ -205,17 +203,6 @@ fn with_hint(error: CliError, payload: &str, wait: Option<Option<Span>>) -> CliE
 fn text_of(bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes)
         .map_err(|error| CliError::Usage(format!("the payload is not UTF-8: {error}")))
-}
-
-/// Reads a whole file, or stdin where its name is `-`.
-fn read_source(name: &str) -> Result<Vec<u8>, CliError> {
-    if name == "-" {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(CliError::io("cannot read stdin"))?;
-        return Ok(bytes);
-    }
-    std::fs::read(name).map_err(CliError::io(format!("cannot read {name}")))
 }
 
 #[cfg(test)]

@@ -1,6 +1,13 @@
 //! `longshore wait`: hold on until a job has ended.
 
+mod line;
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
 use clap::Args;
+use futures_util::future::{self, Either};
 
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
@@ -8,12 +15,17 @@ use crate::cli::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
 use crate::job::{Job, JobId, Json, Span, State};
+use line::JobLine;
+
+/// How often a job is asked for whose server tells nothing by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Which job to wait for.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Prints the result as JSON on stdout; a failure goes to stderr. Ends with 5 if the job failed or was
-cancelled, with 6 if it was still running when the time was over.
+Prints the result as JSON on stdout; a failure goes to stderr. On a terminal a line on stderr tells
+meanwhile how far the job is. Ends with 5 if the job failed or was cancelled, with 6 if it was still
+running when the time was over.
 
 Examples:
   longshore wait 17
@@ -43,7 +55,7 @@ pub(super) async fn wait_and_print(
     id: JobId,
     timeout: Option<Span>,
 ) -> Result<(), CliError> {
-    let reply = client.wait_for_job(id, timeout.map(Span::duration)).await?;
+    let reply = wait_for(client, id, timeout.map(Span::duration)).await?;
     if output.json {
         output.json(&reply.json)?;
     } else if reply.value.state == State::Completed {
@@ -54,6 +66,61 @@ pub(super) async fn wait_and_print(
         }
     }
     verdict(reply)
+}
+
+/// Waits for a job, and shows on a terminal how far it is.
+async fn wait_for(
+    client: &Client,
+    id: JobId,
+    timeout: Option<Duration>,
+) -> Result<Reply<Job>, CliError> {
+    let is_long = timeout.is_none_or(|timeout| !timeout.is_zero());
+    let Some(line) = is_long.then(|| JobLine::begin(id)).flatten() else {
+        return client.wait_for_job(id, timeout).await;
+    };
+    let began = Instant::now();
+    let watched = tokio::time::timeout(timeout.unwrap_or(Span::MAX), watch(client, id, &line));
+    // However that went, the answer is what the server says when it is asked.
+    let _ = watched.await;
+    let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+    let ended = pin!(client.wait_for_job(id, left));
+    match future::select(ended, pin!(look(client, id, &line))).await {
+        Either::Left((reply, _)) => reply,
+        Either::Right((never, _)) => match never {},
+    }
+}
+
+/// Shows what the server tells of a job, until that is final.
+async fn watch(client: &Client, id: JobId, line: &JobLine) -> Result<(), CliError> {
+    let mut events = client.job_events(id);
+    let mut shown: Option<Job> = None;
+    while let Some(event) = events.next().await? {
+        match event.name.as_str() {
+            "state" => shown = serde_json::from_str(&event.data).ok(),
+            "progress" => {
+                if let Some(job) = &mut shown {
+                    job.progress = serde_json::from_str(&event.data).ok();
+                }
+            }
+            _ => continue,
+        }
+        let Some(job) = &shown else { continue };
+        if job.state.is_final() {
+            break;
+        }
+        line.show(job);
+    }
+    Ok(())
+}
+
+/// Shows a job whose server tells nothing by itself.
+async fn look(client: &Client, id: JobId, line: &JobLine) -> Infallible {
+    loop {
+        actix_web::rt::time::sleep(LOOK_EVERY).await;
+        if let Ok(reply) = client.job(id).await {
+            line.show(&reply.value);
+        }
+    }
 }
 
 fn verdict(Reply { value: job, .. }: Reply<Job>) -> Result<(), CliError> {

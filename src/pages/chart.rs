@@ -28,6 +28,44 @@ impl Unit {
             Self::Millis => Took::millis(value.round() as u64).to_string(),
         }
     }
+
+    fn on_axis(self, value: f64) -> String {
+        if self == Self::Millis { on_axis(value) } else { self.tell(value) }
+    }
+}
+
+/// What an axis of times may end at: halves of it are good as well.
+const TIMES_MS: [f64; 20] = [
+    10.0,
+    20.0,
+    50.0,
+    100.0,
+    200.0,
+    500.0,
+    1_000.0,
+    2_000.0,
+    5_000.0,
+    10_000.0,
+    20_000.0,
+    30_000.0,
+    60_000.0,
+    120_000.0,
+    300_000.0,
+    600_000.0,
+    1_200_000.0,
+    3_600_000.0,
+    7_200_000.0,
+    18_000_000.0,
+];
+
+/// A time on an axis, in one unit.
+fn on_axis(millis: f64) -> String {
+    match millis {
+        _ if millis < 1_000.0 => format!("{} ms", Amount(millis)),
+        _ if millis < 60_000.0 => format!("{} s", Amount(millis / 1_000.0)),
+        _ if millis < 3_600_000.0 => format!("{} min", Amount(millis / 60_000.0)),
+        _ => format!("{} h", Amount(millis / 3_600_000.0)),
+    }
 }
 
 /// How a series is drawn.
@@ -91,8 +129,8 @@ impl Chart {
             title,
             summary: series.iter().map(|series| summary(series, unit)).collect(),
             width: width.saturating_sub(1).max(1),
-            top: unit.tell(top),
-            middle: unit.tell(top / 2.0),
+            top: unit.on_axis(top),
+            middle: unit.on_axis(top / 2.0),
             series: series.iter().map(|series| draw(series, unit, top)).collect(),
         }
     }
@@ -195,15 +233,16 @@ fn short(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// The next number above `most` that is good for an axis: 1, 2 or 5 with noughts. What is counted
-/// has halves of whole numbers.
+/// The next number above `most` that is good for an axis: 1, 2, 4 or 5 with noughts, or a round
+/// time.
 fn ceiling(most: f64, unit: Unit) -> f64 {
-    let least = match unit {
-        Unit::PerSecond => 1.0,
-        Unit::Jobs => 2.0,
-        Unit::Millis => 10.0,
-    };
-    let most = most.max(least);
+    if unit == Unit::Millis
+        && let Some(top) = TIMES_MS.into_iter().find(|top| *top >= most)
+    {
+        return top;
+    }
+    // What is counted has halves of whole numbers.
+    let most = most.max(if unit == Unit::Jobs { 2.0 } else { 1.0 });
     let magnitude = 10_f64.powf(most.log10().floor());
     let steps = [1.0, 2.0, 4.0, 5.0, 10.0];
     let fits = steps.into_iter().map(|step| step * magnitude).find(|top| *top >= most * 0.999_999);
@@ -224,6 +263,9 @@ mod tests {
             assert_eq!(ceiling(most, Unit::PerSecond), top, "{most}");
         }
         assert_eq!(ceiling(0.0, Unit::Jobs), 2.0);
+        for (most, axis) in [(3.0, "10 ms"), (61_000.0, "2 min"), (250_000.0, "5 min")] {
+            assert_eq!(on_axis(ceiling(most, Unit::Millis)), axis);
+        }
     }
 
     #[test]

@@ -96,8 +96,7 @@ fn charts(stats: &Stats) -> [Chart; 5] {
         let each = points.iter().enumerate();
         each.map(|(at, point)| if at == last { None } else { of(point) }).collect()
     };
-    let per_second =
-        |of: fn(&Point) -> u64| closed(&|point| Some(of(point) as f64 / step_secs));
+    let per_second = |of: fn(&Point) -> u64| closed(&|point| Some(of(point) as f64 / step_secs));
     let counted = |of: fn(&Point) -> u64| -> Vec<Option<f64>> {
         points.iter().map(|point| Some(of(point) as f64)).collect()
     };
@@ -127,7 +126,7 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             "Failures, per 10 s",
             Unit::Jobs,
             &[
-                series("tried again", "b", Shape::Bars, counted(|point| point.retried)),
+                series("tried again", "b", Shape::Line, counted(|point| point.retried)),
                 series("failed", "c", Shape::Bars, counted(|point| point.failed)),
             ],
         ),

@@ -61,8 +61,7 @@ impl LimitsForm {
             }
             _ => None,
         };
-        let change =
-            QueueChange { paused: None, max_running: Some(max_running), rate: Some(rate) };
+        let change = QueueChange { paused: None, max_running: Some(max_running), rate: Some(rate) };
         if let Some((place, why)) = change.apply(QueueSettings::default()).problem() {
             let field = match place.as_str() {
                 "/max_running" => "max_running",

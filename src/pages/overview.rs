@@ -86,11 +86,7 @@ struct OverviewPage {
 async fn look(handle: Data<Handle>) -> Answered {
     let stats = handle.stats(None).await?;
     let mut queues = handle.queues().await?;
-    let failed = JobFilter {
-        state: Some(State::Failed),
-        limit: FAILURES,
-        ..JobFilter::default()
-    };
+    let failed = JobFilter { state: Some(State::Failed), limit: FAILURES, ..JobFilter::default() };
     let failed = handle.jobs(failed).await?.jobs;
     let is_new = queues.is_empty();
     let more_queues = queues.len().saturating_sub(MAX_QUEUES);

@@ -103,11 +103,7 @@ async fn show_queue(handle: &Handle, name: QueueName, wrong: Option<LimitsForm>)
     };
     let queue = handle.queue(name.clone()).await?.ok_or_else(none)?;
     let stats = handle.stats(Some(name.clone())).await?;
-    let latest = JobFilter {
-        queue: Some(name.clone()),
-        limit: LATEST,
-        ..JobFilter::default()
-    };
+    let latest = JobFilter { queue: Some(name.clone()), limit: LATEST, ..JobFilter::default() };
     let latest = handle.jobs(latest).await?.jobs;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = QueuePage {
@@ -139,5 +135,6 @@ fn standing(name: &QueueName, mut counts: StateCounts) -> Vec<Standing> {
 
 fn name(request: &HttpRequest) -> Result<QueueName, Trouble> {
     let text = request.match_info().get("name").unwrap_or_default();
-    text.parse().map_err(|error| Trouble::none(format!("there is no queue {text:?}: it is {error}")))
+    text.parse()
+        .map_err(|error| Trouble::none(format!("there is no queue {text:?}: it is {error}")))
 }

@@ -32,7 +32,10 @@ impl Stack {
     /// The states with jobs in them, in order.
     fn stretches(&self) -> impl Iterator<Item = (State, i64)> {
         let mut counts = self.counts;
-        ORDER.into_iter().map(move |state| (state, *counts.of(state))).filter(|(_, count)| *count > 0)
+        ORDER
+            .into_iter()
+            .map(move |state| (state, *counts.of(state)))
+            .filter(|(_, count)| *count > 0)
     }
 }
 

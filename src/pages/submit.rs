@@ -65,7 +65,8 @@ async fn again(handle: &Handle, id: JobId) -> Result<Fields, Trouble> {
     let mut fields = Fields::default();
     fields.set("kind", job.kind);
     fields.set("as", "json");
-    fields.set("payload", indent::indent(job.payload.as_ref().map_or("null", |json| json.as_str())));
+    fields
+        .set("payload", indent::indent(job.payload.as_ref().map_or("null", |json| json.as_str())));
     fields.set("queue", job.queue.as_str());
     fields.set("priority", job.priority.to_string());
     fields.set("max_attempts", job.max_attempts.to_string());
@@ -82,9 +83,8 @@ async fn again(handle: &Handle, id: JobId) -> Result<Fields, Trouble> {
 
 async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
     let fields = form::read(&request, body, &handle).await?;
-    let refused = |status, problems| {
-        Ok(with_status(status, &SubmitPage::new(&handle, &fields, problems)))
-    };
+    let refused =
+        |status, problems| Ok(with_status(status, &SubmitPage::new(&handle, &fields, problems)));
     let (submission, key) = match read(&fields) {
         Ok(read) => read,
         Err(problems) => return refused(StatusCode::UNPROCESSABLE_ENTITY, problems),

@@ -8,6 +8,7 @@
 
 #[path = "../kit/mod.rs"]
 mod kit;
+mod live;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -15,9 +16,28 @@ use std::process::{Output, Stdio};
 
 use kit::process::longshore;
 
-const COMMANDS: [&str; 14] = [
-    "serve", "submit", "status", "wait", "list", "cancel", "retry", "queues", "pause", "resume",
-    "backup", "verify", "demo", "mock-llm",
+const COMMANDS: [&str; 21] = [
+    "serve",
+    "submit",
+    "batch",
+    "status",
+    "wait",
+    "logs",
+    "list",
+    "cancel",
+    "retry",
+    "queues",
+    "pause",
+    "resume",
+    "top",
+    "tail",
+    "open",
+    "backup",
+    "verify",
+    "demo",
+    "mock-llm",
+    "completions",
+    "man",
 ];
 
 fn run(args: &[&str]) -> Output {
@@ -62,7 +82,7 @@ fn the_exit_codes_and_variables_are_told() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 18] = [
+    let wrong: [&[&str]; 25] = [
         &[],
         &["frobnicate"],
         &["submit"],
@@ -77,6 +97,13 @@ fn wrong_usage_ends_with_2() {
         &["--url", "http://127.0.0.1:7373", "serve"],
         &["--json"],
         &["list", "--state", "lost"],
+        &["batch"],
+        &["batch", "/dev/null"],
+        &["tail", "--queue", "No Queue"],
+        &["top"],
+        &["open", "job"],
+        &["open", "job", "seventeen"],
+        &["completions", "tcl"],
         &["cancel"],
         &["backup"],
         &["verify", "a.db", "--database", "b.db"],
@@ -92,8 +119,11 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn a_server_that_cannot_be_reached_ends_with_3() {
     let url = dead_url();
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 12] = [
         &["submit", "echo", "1", "--wait"],
+        &["logs", "1", "--follow"],
+        &["tail"],
+        &["batch", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/jobs.ndjson")],
         &["status", "1"],
         &["wait", "1"],
         &["list"],
@@ -256,4 +286,41 @@ fn the_model_server_runs_until_it_is_told_to_stop() {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn every_shell_is_completed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let text = stdout(&output);
+        assert!(text.contains("longshore") && text.contains("idempotency-key"), "{shell}: {text}");
+    }
+}
+
+#[test]
+fn the_manual_is_one_page_or_one_a_command() {
+    let page = stdout(&run(&["man"]));
+    assert_eq!(page.matches("\n.TH ").count(), 1, "{page}");
+    assert!(page.contains(".SH \"MOCK-LLM\""), "{page}");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("man1");
+    assert_eq!(run(&["man", "--dir", path.to_str().unwrap()]).status.code(), Some(0));
+    let mut names: Vec<String> = COMMANDS.map(|name| format!("longshore-{name}.1")).into();
+    names.push("longshore.1".into());
+    for name in &names {
+        let page = std::fs::read_to_string(path.join(name)).unwrap();
+        assert!(page.contains(".SH NOTES"), "{name}: {page}");
+    }
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), names.len());
+    // A line of help that begins with a full stop would be taken for a command.
+    assert!(!page.contains("\n. "), "{page}");
+}
+
+#[test]
+fn the_address_of_a_page_is_printed() {
+    let url = "https://jobs.example/base/";
+    let printed = |args: &[&str]| stdout(&run(&[args, &["--url", url]].concat()));
+    assert_eq!(printed(&["open"]), "https://jobs.example/base/\n");
+    assert_eq!(printed(&["open", "batch", "3"]), "https://jobs.example/base/batches/3\n");
 }

@@ -57,6 +57,19 @@ impl Caller {
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
+    /// Begins an answer of events, which goes on piece by piece.
+    pub(crate) fn begin_events(&mut self) {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        let _ = self.stream.get_mut().write_all(head.as_bytes());
+    }
+
+    /// The next piece of it; the answer ends with an empty one.
+    pub(crate) fn piece(&mut self, text: &str) {
+        let chunk = format!("{:x}\r\n{text}\r\n", text.len());
+        let _ = self.stream.get_mut().write_all(chunk.as_bytes());
+    }
+
     /// Ends the connection without an answer.
     pub(crate) fn cut(&mut self) {
         // The caller may have done so already.

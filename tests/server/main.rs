@@ -11,6 +11,7 @@ mod batches;
 mod cancel;
 mod chat;
 mod cli;
+mod cli_live;
 mod deeds;
 mod demo;
 mod drain;

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Where a library may be used. Those that are not listed may be used anywhere above `job`.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("libsqlite3_sys", &["store"]),
@@ -25,6 +25,9 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("httparse", &["executor"]),
     ("rustls", &["executor", "main"]),
     ("webpki_roots", &["executor"]),
+    ("ratatui", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("close_fds", &["executor"]),
     ("actix", &["actor", "server"]),
     ("actix_rt", &["actor", "server", "executor"]),

@@ -58,3 +58,22 @@ pub struct JobFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<&'static str>,
 }
+
+/// Which jobs to hear of. Names of queues and kinds are plain letters, as the server has them.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only those of this queue.
+    pub queue: Option<QueueName>,
+    /// Only those of this kind: a name of the same form.
+    pub kind: Option<QueueName>,
+}
+
+impl EventFilter {
+    /// The query string, with its question mark; empty where all jobs are meant.
+    pub(super) fn query(&self) -> String {
+        let fields = [("queue", &self.queue), ("kind", &self.kind)].into_iter();
+        let fields = fields.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        let query = fields.collect::<Vec<_>>().join("&");
+        if query.is_empty() { query } else { format!("?{query}") }
+    }
+}

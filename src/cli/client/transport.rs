@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 use awc::{ClientRequest, ClientResponse, Connector};
 use bytes::Bytes;
@@ -25,6 +26,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: usize = 640 << 20;
 /// How Longshore tells of an error (RFC 9457).
 const PROBLEM_TYPE: &str = "application/problem+json";
+/// How it tells what happens (HTML standard, section 9.2).
+const EVENTS_TYPE: &str = "text/event-stream";
 /// The pause before a waiting request that ended early is made again.
 const EARLY_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause before a request that was refused for overload is made again.
@@ -144,25 +147,57 @@ impl Transport {
         body: Bytes,
         wait: Duration,
     ) -> Result<Reply<T>, CliError> {
-        let timeout = ANSWER_TIMEOUT + wait;
+        let response = self.answer(request, body, ANSWER_TIMEOUT + wait).await?;
+        let body = self.read_body(response).await?;
+        let value = parse_json(&body).map_err(|problem| self.bad_answer(problem))?;
+        let text = std::str::from_utf8(&body).map_err(|error| self.bad_answer(error))?;
+        Ok(Reply { value, json: Json::trusted(text) })
+    }
+
+    /// Opens a stream of events from the one after `last_id` on; none where there will be no more.
+    pub(super) async fn listen(
+        &self,
+        path: &str,
+        last_id: Option<&str>,
+    ) -> Result<Option<ClientResponse>, CliError> {
+        let mut request = self.get(path).insert_header((ACCEPT, EVENTS_TYPE));
+        if let Some(last_id) = last_id {
+            request = request.insert_header(("Last-Event-ID", last_id));
+        }
+        let response = self.answer(request, Bytes::new(), ANSWER_TIMEOUT).await?;
+        let is_events = header(&response, CONTENT_TYPE.as_str())
+            .is_some_and(|media_type| media_type.starts_with(EVENTS_TYPE));
+        match response.status() {
+            StatusCode::NO_CONTENT => Ok(None),
+            _ if is_events => Ok(Some(response)),
+            status => Err(self.bad_answer(format!("status {status} without events"))),
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer; one that is an error is read whole.
+    async fn answer(
+        &self,
+        request: ClientRequest,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<ClientResponse, CliError> {
         let sent = request.timeout(timeout).send_body(body).await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
-        let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+        let status = response.status().as_u16();
+        if status < 400 {
+            return Ok(response);
+        }
+        let retry_after = retry_after(&response);
         let is_problem = header(&response, CONTENT_TYPE.as_str())
             .is_some_and(|media_type| media_type.starts_with(PROBLEM_TYPE));
         let body = self.read_body(response).await?;
         // A proxy that finds no server behind it says so in its own way, and is asked again later.
-        if status >= 400 && !is_problem && !matches!(status, 502..=504) {
+        if !is_problem && !matches!(status, 502..=504) {
             let why =
                 format!("status {status} without problem details; this is not a Longshore server");
             return Err(self.bad_answer(why));
         }
-        if status >= 400 {
-            return Err(CliError::Refused(Refusal { retry_after, ..Refusal::read(status, &body) }));
-        }
-        let value = parse_json(&body).map_err(|problem| self.bad_answer(problem))?;
-        let text = std::str::from_utf8(&body).map_err(|error| self.bad_answer(error))?;
-        Ok(Reply { value, json: Json::trusted(text) })
+        Err(CliError::Refused(Refusal { retry_after, ..Refusal::read(status, &body) }))
     }
 
     async fn read_body<S>(&self, response: ClientResponse<S>) -> Result<Bytes, CliError>

@@ -27,9 +27,15 @@ pub(super) enum Shape {
 /// What a kind does.
 pub(super) fn about(kind: &str) -> &'static str {
     match kind {
-        "http" => "Calls a URL. The answer is the result; 5xx, 429 and broken connections are tried again.",
-        "chat" => "Asks a language model of a configured provider. Its whole response is the result.",
-        "command" => "Runs a program that the operator has configured. What it prints is the result.",
+        "http" => {
+            "Calls a URL. The answer is the result; 5xx, 429 and broken connections are tried again."
+        }
+        "chat" => {
+            "Asks a language model of a configured provider. Its whole response is the result."
+        }
+        "command" => {
+            "Runs a program that the operator has configured. What it prints is the result."
+        }
         "sleep" => "Waits, for trying and measuring.",
         "echo" => "Gives its payload back, for trying and measuring.",
         _ => "Takes any JSON; its handler or worker reads it.",
@@ -126,9 +132,8 @@ impl Shape {
     /// What is wrong, with its place in the submission.
     pub(super) fn payload(self, fields: &Fields) -> Result<Json, Vec<Problem>> {
         let word = |name| fields.word(name);
-        let needed = |name, place: &str| {
-            word(name).ok_or_else(|| vec![Problem::new(place, "is missing")])
-        };
+        let needed =
+            |name, place: &str| word(name).ok_or_else(|| vec![Problem::new(place, "is missing")]);
         let read = match self {
             Self::Http => Json::of(&Http {
                 url: needed("url", "/payload/url")?,

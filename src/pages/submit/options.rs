@@ -37,7 +37,12 @@ pub(super) fn read(fields: &Fields) -> Result<Submission, Vec<Problem>> {
     let (from, to) = (PRIORITIES.start(), PRIORITIES.end());
     let submission = Submission {
         queue: fields.word("queue").map(str::to_owned),
-        priority: number(fields, "priority", format!("lies between {from} and {to}"), &mut problems),
+        priority: number(
+            fields,
+            "priority",
+            format!("lies between {from} and {to}"),
+            &mut problems,
+        ),
         delay: own(fields, "delay", &mut problems),
         timeout: own(fields, "timeout", &mut problems),
         max_attempts: number(

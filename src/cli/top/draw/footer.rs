@@ -1,0 +1,61 @@
+//! The line at the bottom: a question, what just happened, or the keys.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Clear, Paragraph};
+
+use super::Palette;
+use crate::cli::output::Colour;
+use crate::cli::show;
+use crate::cli::top::look::List;
+use crate::cli::top::view::View;
+
+const HELP: [&str; 10] = [
+    "Up, Down     select (also k, j, PageUp, PageDown, Home, End)",
+    "Tab          queues or jobs",
+    "f            running or failed jobs",
+    "p            pause the queue, or resume it",
+    "c            cancel the running job; asks before",
+    "r            run the failed job again",
+    "q, Esc       quit (also Ctrl-C)",
+    "",
+    "LATER counts scheduled and retrying jobs.",
+    "Any key closes this.",
+];
+
+/// Draws the footer.
+pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
+    let strong = palette.style(Colour::Yellow).add_modifier(Modifier::BOLD);
+    let line = match (&view.question, &view.notice) {
+        (Some(id), _) => Line::styled(format!("Cancel job {id}? y/n"), strong),
+        (None, Some(notice)) if notice.is_bad => {
+            Line::styled(show::plain(&notice.text), palette.style(Colour::Red))
+        }
+        (None, Some(notice)) => Line::raw(show::plain(&notice.text)),
+        (None, None) => Line::styled(keys(view.list()), palette.style(Colour::Dim)),
+    };
+    frame.render_widget(line, area);
+}
+
+fn keys(list: List) -> String {
+    let (other, deed) = match list {
+        List::Running => ("failed", "c cancel"),
+        List::Failed => ("running", "r retry"),
+    };
+    format!("↑↓ select  Tab queues/jobs  f {other}  p pause/resume  {deed}  ? help  q quit")
+}
+
+/// Draws what the keys do over all else.
+pub(super) fn draw_help(frame: &mut Frame) {
+    let width = HELP.iter().map(|line| line.len()).max().unwrap_or(0) + 4;
+    let width = Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX));
+    let height = Constraint::Length(u16::try_from(HELP.len() + 2).unwrap_or(u16::MAX));
+    let area = frame.area().centered(width, height);
+    let title = Line::styled(" Keys ", Style::new().add_modifier(Modifier::BOLD));
+    let block = Block::bordered().title(title).padding(ratatui::widgets::Padding::horizontal(1));
+    let help = Paragraph::new(HELP.map(Line::raw).into_iter().collect::<Text>()).block(block);
+    frame.render_widget(Clear, area);
+    frame.render_widget(help, area);
+}

@@ -1,0 +1,58 @@
+//! The table of the queues.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::text::Line;
+
+use super::Palette;
+use super::grid::{Column, Grid};
+use crate::cli::output::Colour;
+use crate::cli::queues::rate;
+use crate::cli::show;
+use crate::cli::top::view::{Pane, View};
+use crate::job::queue::Queue;
+
+/// Draws the queues.
+pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
+    let columns = [
+        Column::text("NAME", Constraint::Min(10), 0),
+        Column::number("QUEUED", 7, 0),
+        Column::number("RUNNING", 7, 0),
+        Column::number("LATER", 7, 62),
+        Column::number("FAILED", 7, 47),
+        Column::number("OLDEST", 6, 54),
+        Column::number("MAX", 5, 68),
+        Column::number("RATE", 9, 78),
+        Column::text("", Constraint::Length(6), 39),
+    ];
+    let grid = Grid {
+        title: format!("Queues ({})", view.queues().len()),
+        columns,
+        rows: view.queues().iter().map(|queue| row(queue, palette)).collect(),
+        selected: view.queue_index(),
+        is_active: view.pane == Pane::Queues,
+    };
+    grid.draw(frame, area, palette);
+}
+
+fn row(queue: &Queue, palette: &Palette) -> [Line<'static>; 9] {
+    let none = || show::NONE.to_owned();
+    let failed = Line::from(queue.jobs.failed.to_string());
+    let failed =
+        if queue.jobs.failed > 0 { failed.style(palette.style(Colour::Red)) } else { failed };
+    let later = queue.jobs.scheduled + queue.jobs.retrying;
+    let oldest = queue.oldest_queued_age.map_or_else(none, |span| show::age(span.duration()));
+    let most = queue.settings.max_running.map_or_else(none, |most| most.to_string());
+    let paused = if queue.settings.paused { "paused" } else { "" };
+    [
+        Line::from(queue.name.to_string()),
+        Line::from(queue.jobs.queued.to_string()),
+        Line::from(queue.jobs.running.to_string()),
+        Line::from(later.to_string()),
+        failed,
+        Line::from(oldest),
+        Line::from(most),
+        Line::from(queue.settings.rate.map_or_else(none, rate)),
+        Line::styled(paused, palette.style(Colour::Yellow)),
+    ]
+}

@@ -1,0 +1,287 @@
+//! Commands that live from events, against a server that tells what a test has it tell.
+
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::kit::process::longshore;
+use crate::kit::target::{Caller, Request, Target};
+use crate::{stderr, stdout};
+
+/// A job as lists show it.
+fn job(id: i64, state: &str, fields: &Value) -> Value {
+    let mut job = json!({
+        "id": id, "kind": "chat", "queue": "mail", "lane": "async", "state": state, "priority": 0,
+        "attempt": 1, "max_attempts": 5, "created_at": "2030-01-31T12:00:00.000Z",
+        "run_at": "2030-01-31T12:00:00.000Z", "started_at": "2030-01-31T12:00:01.000Z",
+        "finished_at": null, "timeout": "5m", "at_most_once": false, "cancel_requested": false,
+        "error": null, "progress": null, "tags": [], "batch": null,
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        job[name] = value.clone();
+    }
+    job
+}
+
+fn batch(completed: i64, failed: i64, is_over: bool) -> Value {
+    json!({
+        "id": 3, "name": null, "total": 4,
+        "counts": {"scheduled": 0, "queued": 4 - completed - failed, "running": 0, "retrying": 0,
+            "completed": completed, "failed": failed, "cancelled": 0},
+        "created_at": "2030-01-31T12:00:00.000Z",
+        "finished_at": is_over.then_some("2030-01-31T12:00:02.500Z"),
+    })
+}
+
+fn event(id: u64, name: &str, data: &Value) -> String {
+    format!("id: {id}\nevent: {name}\ndata: {data}\n\n")
+}
+
+fn answer(caller: &mut Caller, value: &Value) {
+    caller.answer("200 OK", "content-type: application/json\r\n", &value.to_string());
+}
+
+fn refuse(caller: &mut Caller, status: &str) {
+    let number: u16 = status[..3].parse().unwrap();
+    let problem = json!({"type": "about:blank", "title": status, "status": number});
+    let head = "content-type: application/problem+json\r\n";
+    caller.answer(status, head, &problem.to_string());
+}
+
+/// A server whose events are told connection by connection: `tell` has the number of the
+/// connection, from 0, and the id from which it is to go on. Everything else is for `serve`.
+fn server(
+    tell: impl Fn(&mut Caller, usize, Option<&str>) + Send + Sync + 'static,
+    serve: impl Fn(&mut Caller, &Request) + Send + Sync + 'static,
+) -> Target {
+    let connections = AtomicUsize::new(0);
+    Target::start(move |caller, request| {
+        if !request.path.contains("/events") {
+            return serve(caller, &request);
+        }
+        assert_eq!(request.header("accept"), Some("text/event-stream"));
+        let number = connections.fetch_add(1, Ordering::SeqCst);
+        tell(caller, number, request.header("last-event-id"));
+    })
+}
+
+fn run(target: &Target, args: &[&str]) -> Output {
+    longshore(args).env("LONGSHORE_URL", target.url("")).output().unwrap()
+}
+
+/// Runs a command in a terminal of its own; what it shows comes on stdout. None where there is no
+/// program that gives a terminal.
+fn run_in_terminal(target: &Target, args: &str) -> Option<Output> {
+    if Command::new("script").arg("--version").output().is_err() {
+        crate::kit::skip("there is no program `script`");
+        return None;
+    }
+    let line = format!("stty cols 100 rows 30; {} {args}", env!("CARGO_BIN_EXE_longshore"));
+    let mut command = Command::new("script");
+    command.args(["-qefc", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+    Some(command.env("LONGSHORE_URL", target.url("")).output().unwrap())
+}
+
+#[test]
+fn tail_goes_on_from_the_last_event_when_the_connection_breaks() {
+    let target = server(
+        |caller, number, last_id| match number {
+            0 => {
+                assert_eq!(last_id, None);
+                caller.begin_events();
+                caller.piece(&event(7, "job", &job(17, "running", &json!({}))));
+                // Half an event, and the end of the connection.
+                caller.piece("id: 8\nevent: job\nda");
+                caller.cut();
+            }
+            1 => {
+                assert_eq!(last_id, Some("7"));
+                refuse(caller, "503 Service Unavailable");
+            }
+            2 => {
+                assert_eq!(last_id, Some("7"));
+                caller.begin_events();
+                caller.piece(&event(8, "lost", &json!({"events": 2})));
+                let error = json!({"error": {"code": "timeout", "message": "too slow"}});
+                caller.piece(&event(9, "job", &job(17, "failed", &error)));
+                caller.piece(": a comment\n\n");
+                caller.piece(&event(10, "gone", &json!({"id": 16})));
+                caller.piece("");
+            }
+            _ => {
+                assert_eq!(last_id, Some("10"));
+                caller.answer("204 No Content", "", "");
+            }
+        },
+        |_, _| panic!("nothing else is asked for"),
+    );
+    let output = run(&target, &["tail"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    for (line, part) in
+        lines.iter().zip(["running", "2 events were lost", "timeout: too slow", "deleted"])
+    {
+        assert!(line.contains(part), "{part} is missing in {line}");
+    }
+    assert!(stderr(&output).contains("trying again"), "{output:?}");
+}
+
+#[test]
+fn tail_asks_for_a_queue_and_a_kind_and_prints_what_comes_for_programs() {
+    let asked = Mutex::new(String::new());
+    let target = Target::start(move |caller, request| {
+        let mut asked = asked.lock().unwrap();
+        if asked.is_empty() {
+            assert_eq!(request.path, "/v1/events?queue=mail&kind=chat");
+            caller.begin_events();
+            caller.piece(&event(1, "job", &job(17, "queued", &json!({}))));
+            caller.piece("");
+            *asked = request.path;
+        } else {
+            caller.answer("204 No Content", "", "");
+        }
+    });
+    let output = run(&target, &["tail", "--queue", "mail", "--kind", "chat", "--json"]);
+    let printed: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&printed["id"], &printed["state"]), (&json!(17), &json!("queued")));
+}
+
+#[test]
+fn a_server_without_events_is_told() {
+    let target = server(|caller, _, _| refuse(caller, "404 Not Found"), |_, _| {});
+    assert_eq!(run(&target, &["tail"]).status.code(), Some(4));
+    let target = server(|caller, _, _| answer(caller, &json!({})), |_, _| {});
+    let output = run(&target, &["tail"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn a_log_is_followed_without_a_gap_or_a_repeat_until_the_job_ends() {
+    let log = "one\ntwo\nthree\nfour\nfive\n";
+    let stretch = |from: usize, to: usize| json!({"from": from, "to": to, "text": log[from..to]});
+    let ended = AtomicUsize::new(8);
+    let target = server(
+        move |caller, _, _| {
+            caller.begin_events();
+            caller.piece(&event(1, "state", &job(17, "running", &json!({}))));
+            caller.piece(&event(2, "log", &stretch(0, 8)));
+            caller.piece(&event(3, "log", &stretch(4, 14)));
+            // What lies between was missed.
+            caller.piece(&event(4, "log", &stretch(19, 24)));
+            caller.piece(&event(5, "state", &job(17, "completed", &json!({}))));
+            caller.piece("");
+        },
+        move |caller, request| {
+            let after = request.path.strip_prefix("/v1/jobs/17/log?after=").unwrap();
+            let after: usize = after.parse().unwrap();
+            // All of it is there from the third time on.
+            let to = match ended.fetch_add(1, Ordering::SeqCst) {
+                8 | 9 => 8,
+                _ => 24,
+            };
+            answer(caller, &stretch(after, to));
+        },
+    );
+    let output = run(&target, &["logs", "17", "--follow"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stdout(&output), log);
+}
+
+#[test]
+fn a_log_whose_begin_is_forgotten_says_so() {
+    let target = Target::start(|caller, _| {
+        answer(caller, &json!({"from": 100, "to": 104, "text": "end\n"}));
+    });
+    let output = run(&target, &["logs", "17"]);
+    assert_eq!(stdout(&output), "end\n");
+    assert!(stderr(&output).contains("100 bytes"), "{output:?}");
+    let output = run(&target, &["logs", "17", "--json"]);
+    let printed: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(printed["from"], 100);
+}
+
+#[test]
+fn a_wait_in_a_terminal_shows_how_far_the_job_is_and_then_the_result_alone() {
+    let done = json!({"result": {"pages": 12}, "payload": null, "failures": []});
+    let target = server(
+        |caller, number, last_id| {
+            caller.begin_events();
+            if number == 0 {
+                caller.piece(&event(1, "state", &job(17, "queued", &json!({}))));
+                caller.piece(&event(2, "state", &job(17, "running", &json!({"attempt": 2}))));
+                caller.cut();
+                return;
+            }
+            assert_eq!(last_id, Some("2"));
+            caller.piece(&event(3, "state", &job(17, "running", &json!({"attempt": 2}))));
+            caller.piece(&event(4, "progress", &json!({"percent": 42.0, "message": "page 5"})));
+            // Long enough for the line to be drawn.
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            caller.piece(&event(5, "state", &job(17, "completed", &json!({}))));
+            caller.piece("");
+        },
+        move |caller, _| answer(caller, &job(17, "completed", &done)),
+    );
+    let Some(output) = run_in_terminal(&target, "wait 17") else { return };
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    for part in ["running, attempt 2 of 5", "42 %", "page 5"] {
+        assert!(text.contains(part), "{part} is missing in {text:?}");
+    }
+    // The line is gone: what follows its last erasure is the result.
+    let rest = text.rsplit("\x1b[2K").next().unwrap();
+    assert_eq!(rest.trim(), r#"{"pages":12}"#, "{text:?}");
+    // Elsewhere there is nothing but the result.
+    let output = run(&target, &["wait", "17"]);
+    assert_eq!((stdout(&output).trim(), stderr(&output).as_str()), (r#"{"pages":12}"#, ""));
+}
+
+#[test]
+fn a_wait_in_a_terminal_needs_no_events() {
+    let target = server(
+        |caller, _, _| refuse(caller, "404 Not Found"),
+        |caller, _| {
+            answer(caller, &job(17, "failed", &json!({"error": {"code": "x", "message": "y"}})))
+        },
+    );
+    let Some(output) = run_in_terminal(&target, "wait 17") else { return };
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(stdout(&output).contains("job 17 failed: x: y"), "{output:?}");
+}
+
+#[test]
+fn a_batch_in_a_terminal_has_a_bar_and_ends_with_the_counts() {
+    let target = server(
+        |caller, _, _| {
+            caller.begin_events();
+            caller.piece(&event(1, "batch", &batch(1, 0, false)));
+            caller.piece(&event(2, "batch", &batch(1, 1, false)));
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            caller.piece(&event(3, "batch", &batch(3, 1, true)));
+            caller.piece("");
+        },
+        |caller, request| match request.method.as_str() {
+            "POST" => {
+                assert_eq!(request.header("idempotency-key"), Some("k"));
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                assert_eq!((&body["name"], &body["jobs"][1]["payload"]), (&json!("n"), &json!(2)));
+                answer(caller, &batch(0, 0, false));
+            }
+            _ => answer(caller, &batch(3, 1, true)),
+        },
+    );
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/jobs.ndjson");
+    let line = format!("batch {file} --name n --idempotency-key k");
+    let Some(output) = run_in_terminal(&target, &line) else { return };
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    let text = stdout(&output);
+    for part in
+        ["2/4", "1 failed", "ETA", "batch 3: 3 of 4 completed, 1 failed, 0 cancelled, took 2.50s"]
+    {
+        assert!(text.contains(part), "{part} is missing in {text:?}");
+    }
+}

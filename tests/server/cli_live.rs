@@ -1,0 +1,155 @@
+//! Commands that follow what happens, against a server that runs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::kit::process::longshore;
+use crate::kit::{LONG, Server, Setup, echo, sleep, with};
+
+fn run(server: &Server, args: &[&str]) -> Output {
+    longshore(args).env("LONGSHORE_URL", server.url()).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A file of lines in the server's directory.
+fn lines(server: &Server, lines: &[Value]) -> String {
+    let path = server.directory().join("jobs.ndjson");
+    let text: String = lines.iter().map(|line| format!("{line}\n\n")).collect();
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A command that goes on until it is ended.
+struct Running(Child);
+
+impl Running {
+    fn start(server: &Server, args: &[&str]) -> Self {
+        let mut command = longshore(args);
+        command.env("LONGSHORE_URL", server.url()).stdout(Stdio::piped());
+        Self(command.spawn().unwrap())
+    }
+
+    fn end(&mut self) {
+        // Fails where it has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
+        BufReader::new(self.0.stdout.take().unwrap()).lines().map_while(Result::ok)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[test]
+fn a_batch_is_seen_through_and_its_end_told() {
+    let server = Server::start();
+    let file = lines(&server, &[sleep("300ms"), echo(1)]);
+    let output = run(&server, &["batch", &file, "--name", "two"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = stdout(&output);
+    assert!(told.starts_with("batch 1: 2 of 2 completed, 0 failed, 0 cancelled"), "{told}");
+    assert!(stderr(&output).contains(&format!("{}/v1/batches/1", server.url())), "{output:?}");
+    let output = run(&server, &["batch", &file, "--json"]);
+    let batch: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&batch["id"], &batch["counts"]["completed"]), (&json!(2), &json!(2)));
+    assert!(batch["finished_at"].is_string() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_batch_with_a_failure_ends_with_5() {
+    let server = Server::start();
+    let dead =
+        json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
+    let file = lines(&server, &[echo(1), dead]);
+    let output = run(&server, &["batch", &file]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(stdout(&output).contains("1 of 2 completed, 1 failed"), "{output:?}");
+    assert!(stderr(&output).contains("longshore list --batch 1"), "{output:?}");
+}
+
+#[test]
+fn a_batch_can_be_left_and_its_key_gives_it_again() {
+    let server = Server::start();
+    let file = lines(&server, &[sleep("1h")]);
+    for _ in 0..2 {
+        let output = run(&server, &["batch", &file, "--no-wait", "--idempotency-key", "once"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(stdout(&output).starts_with("batch 1\t1 jobs\thttp://"), "{output:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_batch_is_named_by_its_line() {
+    let server = Server::start();
+    let late = with(echo(1), &json!({"priority": 1_000}));
+    let file = lines(&server, &[echo(1), json!({"kind": "nope"}), json!({"kind": 7}), late]);
+    let output = run(&server, &["batch", &file]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    // The types are looked at before the values.
+    let told = stderr(&output);
+    assert!(told.contains("line 5 /kind: ") && !told.contains("/jobs/"), "{told}");
+    let file = lines(&server, &[echo(1), json!({"kind": "nope"}), json!({"kind": "nope"})]);
+    let told = stderr(&run(&server, &["batch", &file]));
+    assert!(told.contains("line 3 /kind: ") && told.contains("line 5 /kind: "), "{told}");
+    assert!(server.get("/v1/jobs").expect(200)["jobs"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn the_log_of_a_command_is_printed_and_followed_to_its_end() {
+    let config = "[commands.say]\nargv = ['sh', '-c', 'for n in 1 2 3; do echo line $n >&2; sleep 0.3; done']";
+    let server = Setup::new().config(config).start();
+    let id = server.submit(&json!({"kind": "command", "payload": {"name": "say"}})).to_string();
+    let output = run(&server, &["logs", &id, "--follow"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stdout(&output), "line 1\nline 2\nline 3\n");
+    assert_eq!(stdout(&run(&server, &["logs", &id])), "line 1\nline 2\nline 3\n");
+    let log: Value =
+        serde_json::from_str(&stdout(&run(&server, &["logs", &id, "--json"]))).unwrap();
+    assert_eq!(log, json!({"from": 0, "to": 21, "text": "line 1\nline 2\nline 3\n"}));
+    let none = server.submit(&echo(1)).to_string();
+    server.finished(2);
+    let output = run(&server, &["logs", &none, "--follow"]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""), "{output:?}");
+}
+
+#[test]
+fn what_happens_is_told_a_line_an_event() {
+    let server = Server::start();
+    let mut tail = Running::start(&server, &["tail", "--queue", "mail"]);
+    let lines = tail.lines();
+    // Jobs of before it listens are not told, so they go on coming.
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let began = Instant::now();
+            while !is_over.load(Ordering::Relaxed) && began.elapsed() < LONG {
+                server.submit(&echo("not this"));
+                server.submit(&with(echo(1), &json!({"queue": "mail"})));
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            // Its lines end with it.
+            tail.end();
+        });
+        let line = lines.into_iter().find(|line| line.contains("completed"));
+        is_over.store(true, Ordering::Relaxed);
+        let line = line.unwrap();
+        assert!(line.contains("echo") && line.contains("mail"), "{line}");
+    });
+}
