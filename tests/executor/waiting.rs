@@ -33,12 +33,11 @@ async fn sleep_waits_and_gives_null() {
 #[actix_web::test]
 async fn a_longer_sleep_tells_how_far_it_is() {
     let (attempt, control) = start(&registry(), "sleep", json!({"duration": "20s"}));
-    let mut progress = control.progress();
     tokio::select! {
         _ = attempt => panic!("it told nothing"),
-        changed = soon(progress.changed()) => changed.unwrap(),
+        () = soon(control.has_told()) => {}
     }
-    let latest = progress.borrow_and_update().clone().unwrap();
+    let latest = control.take_told().0.unwrap();
     assert!(latest.percent > 0.0 && latest.percent < 50.0, "{latest:?}");
     assert!(latest.message.unwrap().ends_with("s of 20s"));
 }
