@@ -95,7 +95,7 @@ fn plant<'a>(server: &Server, text: &'a str) -> Planted<'a> {
     act(&first[0], "complete", json!({"result": {"text": text, text: [text]}}));
     act(&first[1], "fail", json!({"error": error, "retry_in": "0s"}));
     let again = eventually("the job is there again", || lease().get(0).cloned());
-    act(&again, "renew", json!({"progress": {"percent": 42, "message": text}}));
+    act(&again, "renew", json!({"progress": {"percent": 42, "message": text}, "log": text}));
     let id = |leased: &Value| leased["id"].as_i64().unwrap();
     Planted { text, batch: id(&batch), running: id(&again), completed: id(&first[0]) }
 }
@@ -143,9 +143,9 @@ fn look_everywhere(texts: &[&'static str]) {
         let Planted { text, batch, running, completed } = planted;
         let in_json = json!(text).to_string();
         let in_json = in_json.trim_matches('"');
-        // In the error and its attempt, in the progress; in the payload. The payload has it as a
+        // In the error and its attempt, in the progress, in the log; in the payload. The payload has it as a
         // key too, and keys may be shown with or without escapes.
-        look(&page, &format!("/jobs/{running}"), &[(text, 2), (in_json, 2)]);
+        look(&page, &format!("/jobs/{running}"), &[(text, 3), (in_json, 2)]);
         look(&page, &format!("/jobs/{completed}"), &[(in_json, 4)]);
         look(&page, &format!("/batches/{batch}"), &[(text, 1), (&short(text, 64), 3)]);
         look(&page, &format!("/submit?from={completed}"), &[(in_json, 3)]);

@@ -16,6 +16,7 @@ mod demo;
 mod driver;
 mod everywhere;
 mod hostile;
+mod hour;
 mod job;
 mod jobs;
 #[path = "../kit/mod.rs"]
@@ -24,6 +25,7 @@ mod kit_itself;
 mod overview;
 mod page;
 mod scenery;
+mod screenshots;
 mod submit;
 mod terminal;
 mod top;

@@ -89,6 +89,13 @@ impl Page {
         );
     }
 
+    /// Makes the page believe that it has this much room, whatever its window has. Elements outside the
+    /// window cannot be pressed then.
+    pub(crate) fn frame(&self, width: u32, height: u32) {
+        let room = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        self.driver.devtools("Emulation.setDeviceMetricsOverride", &room);
+    }
+
     /// Has the page be looked at by someone who prefers `light` or `dark`.
     pub(crate) fn prefer(&self, scheme: &str) {
         let feature = json!({"name": "prefers-color-scheme", "value": scheme});

@@ -50,23 +50,34 @@ impl Scenery {
             )
         };
         let provider = model.provider("local") + "max_running = 6\n";
-        let config = [provider, program("draw", DRAW), program("export", EXPORT)].concat();
+        // Its programs mostly wait.
+        let lanes = "[lanes]\nprocess = 6\n".to_owned();
+        let config = [lanes, provider, program("draw", DRAW), program("export", EXPORT)].concat();
         Self { server: Setup::new().config(config).start(), target, _model: model }
+    }
+
+    /// Gives its queues their limits.
+    pub(crate) fn limit(&self) {
+        for (queue, limits) in [
+            ("images", json!({"max_running": 4})),
+            ("model", json!({"max_running": 3})),
+            ("mail", json!({"rate": {"limit": 50, "period": "1s"}})),
+            ("reports", json!({"paused": true})),
+        ] {
+            self.server.patch(&format!("/v1/queues/{queue}"), &limits).expect(200);
+        }
     }
 
     /// Fills its queues, so that some of everything is running, waiting, done and broken.
     pub(crate) fn fill(&self) {
-        let server = &self.server;
-        for (queue, limits) in [
-            ("images", json!({"max_running": 4})),
-            ("model", json!({"max_running": 6})),
-            ("mail", json!({"rate": {"limit": 50, "period": "1s"}})),
-            ("reports", json!({"paused": true})),
-        ] {
-            server.patch(&format!("/v1/queues/{queue}"), &limits).expect(200);
-        }
-        let mut jobs: Vec<Value> = (1..=120).map(|number| self.mail(number)).collect();
-        jobs.extend((1..=24).map(question));
+        self.limit();
+        self.server.post("/v1/jobs", &json!(self.jobs())).expect(202);
+    }
+
+    /// What comes in a quarter of a minute.
+    pub(crate) fn jobs(&self) -> Vec<Value> {
+        let mut jobs: Vec<Value> = (1..=70).map(|number| self.mail(number)).collect();
+        jobs.extend((1..=70).map(question));
         jobs.extend((1..=14).map(drawing));
         jobs.extend((1..=9).map(|day| {
             let report = json!({"queue": "reports", "tags": ["nightly"], "priority": 10 - day});
@@ -78,7 +89,7 @@ impl Scenery {
         }));
         let export = json!({"queue": "exports", "max_attempts": 1, "tags": ["warehouse"]});
         jobs.extend((0..3).map(|_| with(command("export", &["--all"]), &export)));
-        server.post("/v1/jobs", &json!(jobs)).expect(202);
+        jobs
     }
 
     /// A batch that takes a while.
@@ -90,28 +101,35 @@ impl Scenery {
         self.server.post("/v1/batches", &batch).expect(202)["id"].as_i64().unwrap()
     }
 
-    /// A job that failed in three different ways, and logged on its way.
+    /// A job that failed twice in different ways, and runs once more.
     pub(crate) fn broken(&self) -> i64 {
         let job = json!({"kind": "resize", "lane": "remote", "queue": "uploads", "max_attempts": 3,
             "priority": 5, "tags": ["customer-4711", "avatar"],
             "payload": {"source": "s3://uploads/4711/avatar.heic", "sizes": [64, 256, 1024],
                 "options": {"crop": "centre", "format": "webp", "quality": 82}}});
         let id = self.server.submit(&job);
+        let lease = || {
+            let call = json!({"worker": "gpu-2", "queues": ["uploads"], "wait": "5s"});
+            self.server.post("/v1/leases", &call).expect(200)["jobs"][0]["lease_token"].clone()
+        };
+        let tell = |verb: &str, told: &Value| {
+            self.server.post(&format!("/v1/leases/{id}/{verb}"), told).expect(200);
+        };
         for (code, message) in [
             ("decoder", "unexpected marker 0xFFD9 in HEIC item 2"),
             ("no_memory", "cannot allocate 1.2 GB for a tile of 20000x20000"),
         ] {
-            let call = json!({"worker": "gpu-2", "queues": ["uploads"], "wait": "5s"});
-            let leased = self.server.post("/v1/leases", &call).expect(200)["jobs"][0].clone();
-            let failure = json!({"lease_token": leased["lease_token"], "retry_in": "0s",
-                "error": {"code": code, "message": message}});
-            self.server.post(&format!("/v1/leases/{id}/fail"), &failure).expect(200);
+            let error = json!({"code": code, "message": message});
+            tell("fail", &json!({"lease_token": lease(), "retry_in": "0s", "error": error}));
         }
+        let progress = json!({"percent": 62, "message": "tile 5 of 8"});
+        let log = "decoded 4032x3024, 10 bit\ncropped to 3024x3024\nencoding webp, quality 82";
+        tell("renew", &json!({"lease_token": lease(), "progress": progress, "log": log}));
         id
     }
 
     /// A letter, which mostly goes out.
-    fn mail(&self, number: i64) -> Value {
+    pub(crate) fn mail(&self, number: i64) -> Value {
         let place = match number % 40 {
             17 => "/gone",
             29 => "/busy",
