@@ -27,6 +27,7 @@ mod load;
 mod machine;
 mod memory;
 mod neighbours;
+mod pages;
 mod program;
 mod reads;
 mod remote;
@@ -39,7 +40,7 @@ use report::Figure;
 
 type Measure = fn() -> Vec<Figure>;
 
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 15] = [
     ("T1", submit::run),
     ("T2", bulk::run),
     ("T3", drain::run),
@@ -54,6 +55,7 @@ const MEASURES: [(&str, Measure); 14] = [
     ("neighbours", neighbours::run),
     ("status", neighbours::status),
     ("listeners", listeners::run),
+    ("pages", pages::run),
 ];
 
 /// What follows an option on the command line.

@@ -13,9 +13,9 @@ use crate::actor::inbox::ToWriter;
 use crate::actor::message::{Commit, Reply, Run, Stop};
 use crate::actor::vital::Vital;
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
+use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
-use crate::job::{Lane, Log};
 use crate::store::{Finish, Holder, LogLines, Place, Write};
 
 /// The shortest time between two reports of progress.
@@ -71,8 +71,8 @@ impl Worker {
         };
         ctx.spawn(attempt.into_actor(self).map(move |outcome, worker, _| {
             if let Some((lease, control)) = worker.current.take() {
-                // What it said last comes before its end.
-                tell_log(lease, control.take_told().1, &worker.writer);
+                // What it told last comes before its end.
+                pass_on(lease, &control, &worker.writer);
             }
             worker.report(&job, outcome);
         }));
@@ -117,24 +117,21 @@ enum Never {}
 async fn report(lease: Lease, control: &Control, writer: &ToWriter) -> Never {
     loop {
         control.has_told().await;
-        let (progress, log) = control.take_told();
-        if let Some(progress) = progress {
-            tell_of(Write::Report(lease, progress), writer);
-        }
-        tell_log(lease, log, writer);
+        pass_on(lease, control, writer);
         tokio::time::sleep(REPORT_INTERVAL).await;
     }
 }
 
-fn tell_log(lease: Lease, log: Log, writer: &ToWriter) {
-    if !log.is_empty() {
-        tell_of(Write::Log(LogLines { lease, holder: Holder::Local, log }), writer);
+/// Has written down what the attempt has told by now.
+fn pass_on(lease: Lease, control: &Control, writer: &ToWriter) {
+    let (progress, log) = control.take_told();
+    let progress = progress.map(|progress| Write::Report(lease, progress));
+    let said =
+        (!log.is_empty()).then(|| Write::Log(LogLines { lease, holder: Holder::Local, log }));
+    for write in progress.into_iter().chain(said) {
+        // Where the Writer is gone the server ends anyway.
+        writer.commit(Commit { write, reply: Reply::Nobody });
     }
-}
-
-fn tell_of(write: Write, writer: &ToWriter) {
-    // Where the Writer is gone the server ends anyway.
-    writer.commit(Commit { write, reply: Reply::Nobody });
 }
 
 impl Actor for Worker {

@@ -43,7 +43,7 @@ struct Gone {
     id: JobId,
 }
 
-/// How much this listener missed.
+/// How much this listener missed; 0 where that is not known.
 #[derive(Deserialize)]
 struct Lost {
     events: u64,
@@ -75,7 +75,11 @@ fn line(output: &Output, event: &Event, now: Timestamp) -> Option<String> {
         }
         "lost" => {
             let Lost { events } = serde_json::from_str(&event.data).ok()?;
-            let lost = format!("({events} events were lost)");
+            let lost = match events {
+                // Nobody counts what happens while the connection is broken.
+                0 => "(the connection was broken; events may be lost)".to_owned(),
+                events => format!("({events} events were lost)"),
+            };
             Some(format!("{time}  {}", output.paint(Colour::Yellow, lost)))
         }
         _ => None,
@@ -91,10 +95,14 @@ fn of_job(output: &Output, job: &Job, time: &str) -> String {
 
 /// How far it is, or why it is where it is.
 fn detail(job: &Job) -> String {
-    match (&job.progress, &job.error) {
-        (Some(progress), _) if job.state == State::Running => show::progress(progress),
-        (_, Some(error)) => show::error(error, MAX_ERROR_CHARS),
-        _ => String::new(),
+    match (job.state, &job.progress, &job.error) {
+        (State::Running, Some(progress), _) => show::progress(progress),
+        // Its error is that of the attempt before.
+        (State::Running, None, _) if job.attempt > 1 => {
+            format!("attempt {} of {}", job.attempt, job.max_attempts)
+        }
+        (State::Running, ..) | (_, _, None) => String::new(),
+        (_, _, Some(error)) => show::error(error, MAX_ERROR_CHARS),
     }
 }
 
@@ -129,10 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_runs_again_does_not_tell_why_it_failed_before() {
+        let error = Some(JobError::new("lost", "the server ended"));
+        let job = Job { attempt: 2, error, ..sample::job(17) };
+        assert!(told_of(&job).ends_with("running    attempt 2 of 5"), "{}", told_of(&job));
+    }
+
+    #[test]
     fn what_was_deleted_or_lost_is_told() {
         assert_eq!(told("gone", "{\"id\": 9}").unwrap(), "12:00:00.250Z       9  deleted");
         let lost = told("lost", "{\"events\": 12}").unwrap();
         assert_eq!(lost, "12:00:00.250Z  (12 events were lost)");
+        assert!(told("lost", "{\"events\": 0}").unwrap().contains("connection was broken"));
         assert_eq!(told("weather", "{}"), None);
     }
 }

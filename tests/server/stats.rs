@@ -80,7 +80,9 @@ fn what_a_program_and_a_remote_worker_say_is_kept_with_the_job() {
     let config = "[commands.talk]\nargv = [\"/bin/sh\", \"-c\", \"echo one >&2; echo '::progress 50 half' >&2; echo two >&2; exit 1\"]";
     let server = Setup::new().config(config).start();
     let job = json!({"kind": "command", "payload": {"name": "talk"}, "max_attempts": 2, "backoff": {"initial": "10ms"}});
-    let id = server.run(&job)["id"].as_i64().unwrap();
+    let job = server.run(&job);
+    assert_eq!(job["progress"], json!({"percent": 50.0, "message": "half"}), "the last it told");
+    let id = job["id"].as_i64().unwrap();
     let log = server.get(&format!("/v1/jobs/{id}/log")).expect(200);
     let text = "one\ntwo\n--- attempt 2 ---\none\ntwo\n";
     assert_eq!(log, json!({"from": 0, "to": text.len(), "text": text}));

@@ -18,6 +18,7 @@ mod idempotency;
 mod kit;
 mod lease;
 mod list;
+mod list_random;
 mod model;
 mod open;
 mod outcome;

@@ -4,10 +4,12 @@
 //! partial index, in its order: no scan, no sorting. That has to hold in an empty table, where
 //! SQLite guesses, and in a full one after ANALYZE, where it knows.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
-use longshore::job::{Lane, NewJob, State};
+use longshore::job::{BatchId, Lane, NewJob, State};
 use longshore::store::{JobFilter, RescueScope, Write};
 
 use crate::kit::sqlite::run;
@@ -142,4 +144,68 @@ fn each_lookup_goes_through_its_index_in_a_full_table() {
     run(&mut connection, "ANALYZE").unwrap();
     // Statistics are read when a connection opens.
     assert_plans(&mut database.raw());
+}
+
+/// A filter for each index, and some for two.
+fn filters() -> Vec<JobFilter> {
+    let plain = JobFilter { limit: 10, ..JobFilter::default() };
+    let (kind, in_queue) = (Some("echo".to_string()), Some(job().queue));
+    let mut filters = vec![
+        plain.clone(),
+        JobFilter { tag: Some("red".into()), ..plain.clone() },
+        JobFilter { batch: Some(BatchId(1)), ..plain.clone() },
+    ];
+    for state in State::ALL.into_iter().map(Some).chain([None]) {
+        for (kind, queue) in
+            [(&None, &None), (&kind, &None), (&None, &in_queue), (&kind, &in_queue)]
+        {
+            filters.push(JobFilter {
+                state,
+                kind: kind.clone(),
+                queue: queue.clone(),
+                ..plain.clone()
+            });
+        }
+    }
+    filters
+}
+
+/// What lists run.
+fn list_statements(store: &mut Store, statements: &Statements) -> BTreeSet<String> {
+    statements.forget();
+    for filter in filters() {
+        store.reads.jobs(&filter).unwrap();
+    }
+    let is_look = |sql: &String| sql.starts_with("SELECT") || sql.starts_with("WITH");
+    statements.run().into_iter().filter(is_look).collect()
+}
+
+fn assert_no_scan(connection: &mut SqliteConnection, sql: &str) {
+    let plan = plan(connection, sql);
+    let tables = ["SCAN jobs", "SCAN results", "SCAN job_tags", "SCAN remote_leases"];
+    let is_scan = |step: &String| tables.iter().any(|scan| step.starts_with(scan));
+    assert!(!plan.iter().any(is_scan), "scans: {sql}\n{plan:#?}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "sorts: {sql}\n{plan:#?}");
+}
+
+#[test]
+fn no_list_scans_or_sorts_a_table() {
+    let statements = Statements::record();
+    let (mut store, database) = Store::on_sqlite();
+    fill(&mut store);
+    let run_by_lists = list_statements(&mut store, &statements);
+    for index in ["batch", "listed", "queued", "leased", "rare", "rare_listed"] {
+        let name = format!("INDEXED BY jobs_{index}");
+        let mut words = run_by_lists
+            .iter()
+            .flat_map(|sql| sql.split("\n").flat_map(|line| line.split(" WHERE")));
+        assert!(words.any(|words| words.ends_with(&name)), "{name}: {run_by_lists:#?}");
+    }
+    for sql in &run_by_lists {
+        assert_no_scan(&mut database.raw(), sql);
+    }
+    run(&mut database.raw(), "ANALYZE").unwrap();
+    for sql in &run_by_lists {
+        assert_no_scan(&mut database.raw(), sql);
+    }
 }

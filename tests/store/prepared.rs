@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::job::{JobId, Lane, NewJob, Progress};
-use longshore::store::{Renew, RescueScope, Write};
+use longshore::job::{BatchId, JobId, Lane, NewJob, Progress, State};
+use longshore::store::{JobFilter, Renew, RescueScope, Write};
 
 use crate::kit::statements::Statements;
 use crate::kit::{
@@ -36,6 +36,19 @@ fn live_remotely(store: &mut Store) {
         let ends = jobs.iter().zip(ends).map(|(job, end)| finish_remote(job.lease, end)).collect();
         store.write(Write::Each(ends)).unwrap();
         store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
+    }
+}
+
+/// Lists by each index that there is.
+fn list_once(store: &mut Store) {
+    let plain = JobFilter { limit: 10, ..JobFilter::default() };
+    let kind = Some("echo".to_string());
+    store.reads.jobs(&JobFilter { tag: Some("a".into()), ..plain.clone() }).unwrap();
+    store.reads.jobs(&JobFilter { batch: Some(BatchId(1)), ..plain.clone() }).unwrap();
+    for state in State::ALL.into_iter().map(Some).chain([None]) {
+        for (kind, queue) in [(None, None), (kind.clone(), None), (None, Some(job().queue))] {
+            store.reads.jobs(&JobFilter { state, kind, queue, ..plain.clone() }).unwrap();
+        }
     }
 }
 
@@ -91,6 +104,19 @@ fn the_keepers_statements_are_prepared_once_as_well() {
     assert_eq!(statements.prepared(), Vec::<String>::new());
 }
 
+#[test]
+fn what_lists_look_through_indexes_with_is_prepared_once() {
+    let statements = Statements::record();
+    let mut store = Store::fresh();
+    for state in State::ALL {
+        store.job_in(state);
+    }
+    list_once(&mut store);
+    statements.forget();
+    list_once(&mut store);
+    assert_eq!(statements.prepared(), Vec::<String>::new());
+}
+
 /// Where a bound value stands beside the condition of a partial index, or alone behind LIMIT, SQLite
 /// looks at it to plan, and so prepares the statement anew, by itself, each time a value is bound.
 /// Diesel does not see that; SQLite counts it.
@@ -109,6 +135,7 @@ fn sqlite_prepares_no_statement_anew_for_a_bound_value() {
     store.writes().queue_loads().unwrap();
     store.reads.job(JobId(1)).unwrap().unwrap();
     store.reads.queues(store.now).unwrap();
+    list_once(&mut store);
     let connection = rusqlite::Connection::open(database.path()).unwrap();
     let run: BTreeSet<String> = statements.run().into_iter().collect();
     let on_jobs = |sql: &&String| sql.contains("jobs");

@@ -277,6 +277,7 @@
   };
 
   const panels = { start, joke, semaphore, race, lanes };
+  const running = new Set();
   page.addEventListener("submit", async (event) => {
     const form = event.target, run = panels[form.dataset.panel];
     if (!run) return;
@@ -303,11 +304,18 @@
     };
     buttons.forEach((button) => { button.ariaDisabled = "true"; });
     out.replaceChildren();
+    if (run === lanes && running.size) {
+      tell("Waits for the other panels, to have the machine for itself.");
+      await Promise.allSettled([...running]);
+    }
+    const work = run({ form, out, tell, call, calls, follow, words: event.submitter?.value });
+    running.add(work);
     try {
-      await run({ form, out, tell, call, calls, follow, words: event.submitter?.value });
+      await work;
     } catch (error) {
       tell(`It did not work: ${error.message}`, true);
     } finally {
+      running.delete(work);
       buttons.forEach((button) => { button.ariaDisabled = null; });
     }
   });

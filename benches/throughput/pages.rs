@@ -1,0 +1,176 @@
+//! Lists and pages of a server with 5,000,000 jobs.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::time::Instant;
+
+use longshore::config::Config;
+use longshore::store::sqlite::SqliteWrites;
+use rusqlite::Connection as Database;
+use tempfile::TempDir;
+
+use crate::load::{Connection, get};
+use crate::report::{Figure, Goal, quantile};
+use crate::{backlog, server};
+
+const JOBS: u64 = 5_000_000;
+
+/// How often each is asked for.
+const ROUNDS: usize = 20;
+
+/// What one may take, in milliseconds.
+const LIMIT: f64 = 50.0;
+
+/// What is asked for. What matches stands all over the table, at its old end only (`old`, `rare`),
+/// sparsely (`sparse`), or nowhere (`nobody`); the first page, and one far down.
+const PATHS: &[&str] = &[
+    "/v1/jobs",
+    "/v1/jobs?limit=200&include=payload,result",
+    "/v1/jobs?cursor=2500000",
+    "/v1/jobs?state=scheduled",
+    "/v1/jobs?state=scheduled&cursor=4000000",
+    "/v1/jobs?state=queued",
+    "/v1/jobs?state=queued&cursor=4000000",
+    "/v1/jobs?state=running",
+    "/v1/jobs?state=running&cursor=4000000",
+    "/v1/jobs?state=retrying",
+    "/v1/jobs?state=retrying&cursor=2500000",
+    "/v1/jobs?state=completed",
+    "/v1/jobs?state=completed&cursor=2500000",
+    "/v1/jobs?state=failed",
+    "/v1/jobs?state=failed&cursor=2500000",
+    "/v1/jobs?state=cancelled",
+    "/v1/jobs?state=cancelled&cursor=2500000",
+    "/v1/jobs?queue=default",
+    "/v1/jobs?queue=default&cursor=2500000",
+    "/v1/jobs?queue=old",
+    "/v1/jobs?queue=sparse",
+    "/v1/jobs?queue=nobody",
+    "/v1/jobs?kind=echo",
+    "/v1/jobs?kind=echo&cursor=2500000",
+    "/v1/jobs?kind=rare",
+    "/v1/jobs?kind=nobody",
+    "/v1/jobs?tag=red",
+    "/v1/jobs?tag=red&cursor=2500000",
+    "/v1/jobs?tag=old",
+    "/v1/jobs?tag=nobody",
+    "/v1/jobs?batch=1",
+    "/v1/jobs?batch=100",
+    "/v1/jobs?batch=100&cursor=1980100",
+    "/v1/jobs?batch=9999",
+    "/v1/jobs?state=failed&queue=mail",
+    "/v1/jobs?state=failed&queue=old",
+    "/v1/jobs?state=failed&queue=sparse",
+    "/v1/jobs?state=completed&queue=old",
+    "/v1/jobs?state=completed&queue=sparse",
+    "/v1/jobs?state=queued&queue=old",
+    "/v1/jobs?state=queued&queue=mail&cursor=4000000",
+    "/v1/jobs?state=scheduled&queue=old",
+    "/v1/jobs?state=running&queue=hooks",
+    "/v1/jobs?state=running&queue=old",
+    "/v1/jobs?state=failed&kind=chat",
+    "/v1/jobs?state=failed&kind=rare",
+    "/v1/jobs?state=completed&kind=rare",
+    "/v1/jobs?state=queued&kind=rare",
+    "/v1/jobs?state=queued&kind=nobody",
+    "/v1/jobs?state=queued&kind=chat&cursor=4000000",
+    "/v1/jobs?state=running&kind=command",
+    "/v1/jobs?queue=mail&kind=chat",
+    "/v1/jobs?queue=mail&kind=chat&cursor=2500000",
+    "/v1/jobs?queue=default&kind=rare",
+    "/v1/jobs?queue=old&kind=rare",
+    "/v1/jobs?tag=red&state=failed",
+    "/v1/jobs?tag=red&state=running",
+    "/v1/jobs?tag=red&state=queued&cursor=4000000",
+    "/v1/jobs?tag=old&state=completed",
+    "/v1/jobs?tag=old&state=queued",
+    "/v1/jobs?tag=red&queue=sparse",
+    "/v1/jobs?tag=red&queue=old",
+    "/v1/jobs?tag=old&kind=rare",
+    "/v1/jobs?tag=blue&kind=echo",
+    "/v1/jobs?tag=blue&kind=echo&state=completed&queue=default",
+    "/v1/jobs?batch=100&state=completed",
+    "/v1/jobs?batch=100&state=failed",
+    "/v1/jobs?batch=100&state=cancelled",
+    "/v1/jobs?batch=1&state=queued",
+    "/v1/jobs?batch=100&kind=rare",
+    "/v1/jobs/2500000",
+    "/v1/queues",
+    "/v1/queues/default",
+    "/v1/batches",
+    "/v1/batches?cursor=100",
+    "/v1/batches/100",
+];
+
+pub fn run() -> Vec<Figure> {
+    let directory = server::directory();
+    let began = Instant::now();
+    fill(&directory);
+    eprintln!("pages: {JOBS} jobs in {:.0} s", began.elapsed().as_secs_f64());
+    let asked = server::in_system(ask(directory));
+    let mut slowest: f64 = 0.0;
+    println!();
+    println!("{:<60}  {:>4}  {:>9}  {:>9}  {:>8}", "path", "jobs", "p50", "max", "of 50 ms");
+    for path in PATHS {
+        let Asked { jobs, mut millis } = asked[path].clone();
+        let most = quantile(&mut millis, 1.0);
+        let median = quantile(&mut millis, 0.5);
+        let share = most / LIMIT;
+        println!("{path:<60}  {jobs:>4}  {median:>6.2} ms  {most:>6.2} ms  {share:>8.3}");
+        slowest = slowest.max(most);
+    }
+    let what = "the slowest of 20 of the slowest list or page of a server with 5,000,000 jobs";
+    let goal = Some(Goal::AtMost(1.0));
+    vec![Figure::new("pages", what, (slowest, "ms"), (LIMIT, "what it may take"), goal)]
+}
+
+/// Makes the database, which is on disk before anything is measured.
+fn fill(directory: &TempDir) {
+    let config = backlog::config_in(directory);
+    drop(SqliteWrites::open(&config).expect("it opens"));
+    let database = Database::open(&config.database).expect("it opens");
+    let settings = format!(
+        "PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+         PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000;
+         CREATE TEMP TABLE fill AS
+         SELECT {JOBS} AS jobs, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now;"
+    );
+    database.execute_batch(&settings).expect("settings");
+    database.execute_batch(include_str!("pages/fill.sql")).expect("it is filled");
+    drop(database);
+    File::open(&config.database).and_then(|file| file.sync_all()).expect("it is synced");
+}
+
+/// What was asked for: how many jobs each answer had, and what it took.
+#[derive(Clone, Default)]
+struct Asked {
+    jobs: usize,
+    millis: Vec<f64>,
+}
+
+/// Asks for all in turn, so that none finds what it has left in memory.
+async fn ask(directory: TempDir) -> BTreeMap<&'static str, Asked> {
+    let running = server::start_in(directory, Config::default());
+    let mut asked = BTreeMap::<_, Asked>::new();
+    let mut connection = Connection::open(running.addr).await;
+    for _ in 0..ROUNDS {
+        for path in PATHS {
+            let request = get(path);
+            let began = Instant::now();
+            let (status, body) = connection.call(&request).await;
+            let millis = began.elapsed().as_secs_f64() * 1e3;
+            assert_eq!(status, 200, "{path}");
+            let asked = asked.entry(*path).or_default();
+            asked.jobs = jobs_in(body);
+            asked.millis.push(millis);
+        }
+    }
+    running.server.stop();
+    asked
+}
+
+/// How many jobs a list has.
+fn jobs_in(body: &[u8]) -> usize {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    body["jobs"].as_array().map_or(0, Vec::len)
+}
