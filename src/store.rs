@@ -3,6 +3,7 @@
 //! A backend is a [`WriteStore`] and any number of [`ReadStore`]s on the same tables. The suite in
 //! `tests/store/` holds every backend to the same behaviour.
 
+pub mod answer;
 #[allow(missing_docs, unreachable_pub, reason = "printed by Diesel")]
 mod schema;
 mod sql_types;
@@ -17,10 +18,10 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueLoad, QueueName, StateCounts};
 use crate::job::tally::Tally;
 use crate::job::{BatchId, Job, JobId, Lane, Log, State, Timestamp};
+pub use answer::{Answer, Change, Committed, Finished, Leased, Moved, Refusal, Renewed, Submitted};
 pub use write::{
-    Answer, Change, Committed, Finish, Finished, Holder, IdempotencyKey, LeaseRequest, Leased,
-    LogLines, Moved, NewBatch, Place, Refusal, Renew, Renewed, RescueScope, Submit, Submitted,
-    Write,
+    Finish, Holder, IdempotencyKey, LeaseRequest, LogLines, NewBatch, Place, Renew, RescueScope,
+    Submit, Write,
 };
 
 /// Why a store could not do its work at all.

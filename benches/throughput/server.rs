@@ -79,14 +79,15 @@ pub fn start_in(directory: TempDir, config: Config) -> Running {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = longshore::http::bind(listen).expect("it listens");
     let (front, addr) =
-        longshore::http::start(server.handle(), listener, empty_handlers).expect("it serves");
+        longshore::http::start(server.handle(), listener, more_routes).expect("it serves");
     rt::spawn(front);
     Running { server, addr, stamps, directory }
 }
 
-/// What submissions are compared with: the same server, answering without storing.
-fn empty_handlers(config: &mut ServiceConfig) {
+/// What submissions are compared with: the same server, answering without storing. And the pages.
+fn more_routes(config: &mut ServiceConfig) {
     config.route("/parse", web::post().to(parse));
+    longshore::pages::routes(config);
 }
 
 /// Reads and parses the body as a submission, and answers.

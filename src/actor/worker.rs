@@ -126,8 +126,8 @@ async fn report(lease: Lease, control: &Control, writer: &ToWriter) -> Never {
 fn pass_on(lease: Lease, control: &Control, writer: &ToWriter) {
     let (progress, log) = control.take_told();
     let progress = progress.map(|progress| Write::Report(lease, progress));
-    let said =
-        (!log.is_empty()).then(|| Write::Log(LogLines { lease, holder: Holder::Local, log }));
+    let is_said = !log.is_empty();
+    let said = is_said.then_some(Write::Log(LogLines { lease, holder: Holder::Local, log }));
     for write in progress.into_iter().chain(said) {
         // Where the Writer is gone the server ends anyway.
         writer.commit(Commit { write, reply: Reply::Nobody });

@@ -2,7 +2,7 @@
 //!
 //! The payload is `{name, args?, stdin?}`, the result what the program writes to its standard
 //! output. What it writes to its standard error is the job's log, but for lines that tell how far it
-//! is (see [`speech`]). There is no shell between, the environment is empty but for what is listed, and the
+//! is (see `speech.rs`). There is no shell between, the environment is empty but for what is listed, and the
 //! program inherits no descriptor. It leads a process group of its own, and whatever is left of that
 //! group when the attempt ends is killed. A process that leaves the group on purpose (`setsid`) is
 //! out of reach.

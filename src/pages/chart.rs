@@ -84,6 +84,16 @@ pub(super) struct Series {
     pub(super) class: &'static str,
     pub(super) shape: Shape,
     pub(super) values: Vec<Option<f64>>,
+    /// On what its bars stand, one number a point; on the ground where it is empty.
+    pub(super) floor: Vec<f64>,
+}
+
+impl Series {
+    /// How high each point stands, with the floor under it.
+    fn tops(&self) -> impl Iterator<Item = Option<f64>> {
+        let floor = self.floor.iter().copied().chain(std::iter::repeat(0.0));
+        self.values.iter().zip(floor).map(|(value, floor)| value.map(|value| value + floor))
+    }
 }
 
 /// A series as it is drawn.
@@ -121,8 +131,8 @@ impl Chart {
         unit: Unit,
         series: &[Series],
     ) -> Self {
-        let values = series.iter().flat_map(|series| series.values.iter().flatten());
-        let top = ceiling(values.copied().fold(0.0, f64::max), unit);
+        let most = series.iter().flat_map(Series::tops).flatten().fold(0.0, f64::max);
+        let top = ceiling(most, unit);
         let width = series.iter().map(|series| series.values.len()).max().unwrap_or(0);
         Self {
             id,
@@ -147,18 +157,18 @@ fn summary(series: &Series, unit: Unit) -> String {
 }
 
 fn draw(series: &Series, unit: Unit, top: f64) -> Drawn {
-    let heights: Vec<Option<f64>> = series
-        .values
-        .iter()
-        .map(|value| value.map(|value| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT))
-        .collect();
+    let height = |value: f64| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT;
+    let heights: Vec<Option<f64>> = series.tops().map(|top| top.map(height)).collect();
     let told: Vec<String> = series
         .values
         .iter()
         .map(|value| value.map(|value| unit.tell(value)).unwrap_or_default())
         .collect();
     let (path, area) = match series.shape {
-        Shape::Bars => (bars(&heights), None),
+        Shape::Bars => {
+            let floor: Vec<f64> = series.floor.iter().copied().map(height).collect();
+            (bars(&heights, &floor), None)
+        }
         Shape::Line => (line(&heights), None),
         Shape::Area => (line(&heights), Some(area(&heights))),
     };
@@ -216,12 +226,13 @@ fn area(heights: &[Option<f64>]) -> String {
     path
 }
 
-/// A bar for each point above zero.
-fn bars(heights: &[Option<f64>]) -> String {
+/// A bar for each point above its floor.
+fn bars(heights: &[Option<f64>], floor: &[f64]) -> String {
     let mut path = String::new();
     for (x, height) in heights.iter().enumerate() {
-        if let Some(height) = height.filter(|height| *height < HEIGHT) {
-            let _ = write!(path, "M{x} {}V{}", short(HEIGHT), short(height));
+        let floor = floor.get(x).copied().unwrap_or(HEIGHT);
+        if let Some(height) = height.filter(|height| *height < floor) {
+            let _ = write!(path, "M{x} {}V{}", short(floor), short(height));
         }
     }
     path
@@ -254,7 +265,7 @@ mod tests {
     use super::*;
 
     fn series(shape: Shape, values: &[Option<f64>]) -> Series {
-        Series { name: "in", class: "a", shape, values: values.to_vec() }
+        Series { name: "in", class: "a", shape, values: values.to_vec(), floor: Vec::new() }
     }
 
     #[test]
@@ -282,6 +293,10 @@ mod tests {
     fn bars_stand_on_the_ground() {
         let drawn = draw(&series(Shape::Bars, &[Some(0.0), Some(5.0)]), Unit::Jobs, 10.0);
         assert_eq!(drawn.path, "M1 100V50");
+        let above =
+            Series { floor: vec![0.0, 5.0], ..series(Shape::Bars, &[Some(2.0), Some(5.0)]) };
+        let drawn = draw(&above, Unit::Jobs, 10.0);
+        assert_eq!((drawn.path.as_str(), drawn.told.as_str()), ("M0 100V80M1 50V0", "2;5"));
     }
 
     #[test]

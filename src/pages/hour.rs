@@ -101,7 +101,8 @@ fn charts(stats: &Stats) -> [Chart; 5] {
         points.iter().map(|point| Some(of(point) as f64)).collect()
     };
     let millis = |of: fn(&Point) -> Option<u64>| closed(&|point| of(point).map(|ms| ms as f64));
-    let series = |name, class, shape, values| Series { name, class, shape, values };
+    let series =
+        |name, class, shape, values| Series { name, class, shape, values, floor: Vec::new() };
     [
         Chart::new(
             "rate",
@@ -126,8 +127,11 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             "Failures, per 10 s",
             Unit::Jobs,
             &[
-                series("tried again", "b", Shape::Line, counted(|point| point.retried)),
                 series("failed", "c", Shape::Bars, counted(|point| point.failed)),
+                Series {
+                    floor: points.iter().map(|point| point.failed as f64).collect(),
+                    ..series("tried again", "b", Shape::Bars, counted(|point| point.retried))
+                },
             ],
         ),
         Chart::new(

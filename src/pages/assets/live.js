@@ -63,6 +63,15 @@
     }
   };
 
+  // Who chooses rows of a list wants them to stay where they are: then only what they say changes.
+  const isHeld = (part) => part.querySelector(".pick :checked, .pick :focus, .pick:hover") !== null;
+  const changeKnown = (part, news) => {
+    for (const row of news.querySelectorAll("tr[id]")) {
+      const known = document.getElementById(row.id);
+      if (known) change(known, row);
+    }
+  };
+
   const refresh = async () => {
     isBusy = true;
     isAsked = false;
@@ -76,7 +85,7 @@
         if (style(fresh) !== style(document) || answer.status === 404) return location.reload();
         for (const part of document.querySelectorAll("[data-live]")) {
           const news = fresh.getElementById(part.id);
-          if (news) change(part, news);
+          if (news) (isHeld(part) ? changeKnown : change)(part, news);
         }
         document.dispatchEvent(new Event("fresh"));
         if (failures > 0) {
