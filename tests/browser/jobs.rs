@@ -136,23 +136,37 @@ fn chosen_jobs_are_cancelled_run_again_and_deleted_together() {
 }
 
 #[test]
-fn the_list_follows_what_happens_and_keeps_what_was_ticked() {
+fn the_list_follows_what_happens() {
     let server = Server::start();
     let first = server.submit(&later(&json!({})));
     let Some(page) = Page::open(&server, "/jobs") else { return };
-    tick(&page, &[first]);
     page.run("window.marker = 'the same page'", &json!([]));
     let second = server.submit(&sleep("1h"));
     wait_for_list(&page, &[second, first]);
     wait_for_state(&page, second, "running");
     server.act(&format!("/v1/jobs/{second}/cancel")).expect(200);
     wait_for_state(&page, second, "cancelled");
-    let ticked = format!("document.querySelector(\"input[value='{first}']\").checked");
-    assert_eq!(page.value(&ticked), true);
-    assert_eq!(page.value("window.marker"), "the same page");
     server.delete(&format!("/v1/jobs/{second}"));
     wait_for_list(&page, &[first]);
+    assert_eq!(page.value("window.marker"), "the same page");
+    page.assert_clean();
+}
+
+#[test]
+fn a_list_from_which_is_chosen_tells_news_of_its_rows_and_stays_where_it_is() {
+    let server = Server::start();
+    let first = server.submit(&later(&json!({})));
+    let Some(page) = Page::open(&server, "/jobs") else { return };
+    tick(&page, &[first]);
+    let second = server.submit(&echo(1));
+    server.act(&format!("/v1/jobs/{first}/cancel")).expect(200);
+    wait_for_state(&page, first, "cancelled");
+    assert_eq!(listed(&page), [first]);
     page.wait_for_text("1 chosen");
+    // No longer chosen, and the mouse elsewhere.
+    tick(&page, &[first]);
+    page.click("h1");
+    wait_for_list(&page, &[second, first]);
     page.assert_clean();
 }
 

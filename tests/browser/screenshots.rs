@@ -141,7 +141,7 @@ fn take_all(scenery: &Scenery, page: &Page) {
         ("body", "{\n  \"order\": 4711,\n  \"lines\": [{\"sku\": \"A-1\", \"count\": 3}]\n}"),
         ("queue", "invoices"),
         ("max_attempts", "8"),
-        ("tags", "invoice, customer-4711"),
+        ("tags", "invoice\ncustomer-4711"),
     ] {
         let script = "document.getElementById(arguments[0]).value = arguments[1]";
         page.run(script, &json!([field, text]));

@@ -28,7 +28,7 @@ fn wait_for_line(terminal: &Terminal, words: &[&str]) -> String {
 fn quit(terminal: &Terminal, key: &str) {
     terminal.press(key);
     let screen = terminal.wait_for("the shell is back", |screen| {
-        screen.contains("\nwhat was there before") && !screen.contains("? help")
+        screen.contains("\nwhat was there before") && screen.trim_end().ends_with("\n$")
     });
     assert_eq!(terminal.property("alternate_on"), "0", "{screen}");
     assert_eq!(terminal.property("cursor_flag"), "1", "the cursor is hidden");
