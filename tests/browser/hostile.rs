@@ -185,8 +185,30 @@ fn a_script_in_the_address_or_in_a_form_is_shown_and_does_nothing() {
         for names in [&["tag", "kind"][..], &["id", "state", "queue", "batch", "cursor", "trail"]] {
             look(&page, &format!("/jobs?{}", all(names)), &[]);
         }
+        look(&page, &format!("/submit?{}", all(&["kind", "as", "from"])), &[]);
+        look(&page, &format!("/demo?{}", all(&["model", "provider"])), &[]);
     }
     page.assert_clean_but_for(&["status of 400"]);
+}
+
+#[test]
+fn a_script_that_is_typed_into_a_form_comes_back_with_it_and_does_nothing() {
+    let server = Server::start();
+    let Some(page) = Page::open(&server, "/") else { return };
+    page.forget_policy();
+    for texts in TEXTS.chunks(6) {
+        page.goto("/submit?kind=http");
+        let fields = ["url", "headers", "body", "queue", "delay", "idempotency_key"];
+        let texts: Vec<String> = texts.iter().map(|text| short(text, 1_000)).collect();
+        for (field, text) in fields.iter().zip(&texts) {
+            page.fill(&format!("#{field}"), text);
+        }
+        page.press("Submit");
+        page.wait_for("the fault is told", "document.querySelector('[aria-invalid=true]')");
+        let texts: Vec<(&str, usize)> = texts.iter().map(|text| (text.as_str(), 1)).collect();
+        look_at_it(&page, &texts);
+    }
+    page.assert_clean_but_for(&["status of 422"]);
 }
 
 #[test]

@@ -38,10 +38,12 @@ fn a_job_is_followed_to_its_end_without_a_reload() {
     let Some(page) = Page::open(&server, &format!("/jobs/{id}")) else { return };
     page.run("window.marker = 'the same page'", &json!([]));
     assert_eq!(state(&page), "running");
-    let told = json!({"progress": {"percent": 42, "message": "three of seven"}});
+    let progress = json!({"percent": 42, "message": "three of seven"});
+    let told = json!({"progress": progress, "log": "opened the picture"});
     tell(&server, &first, "renew", &told);
     page.wait_for_text("three of seven");
     page.wait_for("the bar stands at 42", "document.querySelector('[aria-valuenow=\"42\"]')");
+    page.wait_for_text("opened the picture");
     let error = json!({"error": {"code": "no_memory", "message": "it is full"}, "retry_in": "0s"});
     tell(&server, &first, "fail", &error);
     page.wait_for_text("it is full");

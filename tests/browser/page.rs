@@ -284,12 +284,6 @@ impl Page {
         self.has_dialog() || harm == Ok(json!(true))
     }
 
-    /// Answers the dialog that opens with yes.
-    pub(crate) fn accept_dialog(&self) {
-        let accept = || self.driver.post("/alert/accept", &json!({})).ok();
-        self.until("a dialog opens", accept);
-    }
-
     /// The page as a picture, in PNG.
     pub(crate) fn picture(&self) -> Vec<u8> {
         self.try_picture().expect("a picture is taken")
