@@ -100,7 +100,8 @@ mod tests {
     fn fields_that_are_left_empty_stay_as_configured() {
         let read = |form: &str| read(&Fields::parse(form).unwrap());
         assert_eq!(read("queue=&priority=&delay=&tags=&lane=").unwrap(), Submission::default());
-        let submission = read("queue=mail&priority=-5&delay=10m&tags=a%0D%0A+b,+c%0D%0A&at_most_once=yes");
+        let submission =
+            read("queue=mail&priority=-5&delay=10m&tags=a%0D%0A+b,+c%0D%0A&at_most_once=yes");
         let expected = Submission {
             queue: Some("mail".into()),
             priority: Some(-5),
