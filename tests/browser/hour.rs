@@ -41,7 +41,7 @@ fn hill(at: f64, top: f64, width: f64) -> f64 {
 fn tally(share: f64, at: f64, chance: &mut Chance) -> Tally {
     let rush = hill(at, 0.42, 0.06);
     let trouble = hill(at, 0.72, 0.03);
-    let base = 75.0 + 18.0 * (at * 9.0).sin() + 12.0 * (at * 31.0).sin();
+    let base = 66.0 + 18.0 * (at * 9.0).sin() + 12.0 * (at * 31.0).sin();
     let came = share * base * (1.0 + 1.6 * rush) * chance.around(0.25);
     let after = share * base * (1.0 + 1.3 * hill(at, 0.46, 0.07)) * chance.around(0.2);
     let failed = after * (0.012 + 0.22 * trouble) * chance.around(0.9);
