@@ -182,14 +182,15 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn briefs(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
-    /// What happened in a queue, or in all together, from a time on, oldest first.
+    /// What happened in a queue, or in all together, in the stretches that began in a span, first and
+    /// last, oldest first.
     ///
     /// # Errors
     /// Where the table cannot be read.
     fn tallies(
         &mut self,
         queue: Option<&QueueName>,
-        from: Timestamp,
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Tally)>, StoreError>;
 
     /// How many jobs each queue has, by state.

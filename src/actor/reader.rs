@@ -75,7 +75,7 @@ impl Handler<GetTallies> for Reader {
     type Result = Result<Vec<(Timestamp, Tally)>, StoreError>;
 
     fn handle(&mut self, find: GetTallies, _: &mut Self::Context) -> Self::Result {
-        self.store.tallies(find.0.as_ref(), find.1)
+        self.store.tallies(find.queue.as_ref(), find.span)
     }
 }
 

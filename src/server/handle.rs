@@ -27,6 +27,9 @@ use crate::store::{Answer, BatchPage, JobFilter, JobPage, StoreError, Write};
 /// The longest time that one call waits for an end: the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
+/// How many may listen to all jobs at once: the limit of `/v1/events`.
+pub const MAX_FEEDS: usize = 256;
+
 /// The unit in which submissions are weighed, in bytes: a semaphore counts in 32 bits.
 const WEIGHT_UNIT: usize = 1024;
 
@@ -47,6 +50,9 @@ struct Bounds {
     points: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     waits: Arc<Semaphore>,
+    /// Who listens to all jobs costs something for each that moves.
+    feeds: Arc<Semaphore>,
+    feed_turns: Arc<Semaphore>,
 }
 
 /// How far down the server is.
@@ -95,6 +101,8 @@ impl Handle {
             points: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             lists: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: Arc::new(Semaphore::new(limits.max_waits)),
+            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            feed_turns: Arc::new(Semaphore::new(1)),
         };
         let phase = watch::Sender::new(Phase::Serving);
         Self(Arc::new(Inner { door, bounds, registry, config, clock, phase }))
@@ -259,6 +267,16 @@ impl Handle {
     /// A permit to be among those who wait.
     pub(super) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.waits, 1)
+    }
+
+    /// A permit to be among those who listen to all jobs.
+    pub(super) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.feeds, 1)
+    }
+
+    /// Waits until it is one's turn to read for a feed.
+    pub(super) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
     }
 
     /// Ends when the server has been stopped: nobody is to wait in vain.

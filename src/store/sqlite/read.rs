@@ -176,9 +176,9 @@ impl ReadStore for SqliteReads {
     fn tallies(
         &mut self,
         queue: Option<&QueueName>,
-        from: Timestamp,
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
-        tally::since(&mut self.connection, queue, from).map_err(unreadable)
+        tally::within(&mut self.connection, queue, span).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
