@@ -14,7 +14,7 @@ INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, le
 SELECT id, state, iif(state = 2, 3, 0), queue_id, id % 3, state <> 0, 5, state <> 0,
     iif(state = 2, now + 1e9, NULL), now - (jobs - id), now + CASE state WHEN 0 THEN 1e9 WHEN 3 THEN 500000 ELSE 0 END,
     iif(state <> 0, now, NULL), iif(state >= 4, now, NULL), 0, 300000,
-    1000, 2, 600000, 0.2, batch_id, iif(state IN (3, 5), 'timeout', NULL),
+    iif(state = 3, 600000, 1000), 2, 600000, 0.2, batch_id, iif(state IN (3, 5), 'timeout', NULL),
     iif(state IN (3, 5), 'too slow', NULL), tags, kind, '{"user":' || id || ',"text":"hello"}'
 FROM (
     SELECT id, jobs, now,
