@@ -33,6 +33,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
@@ -91,15 +92,18 @@ impl Server {
         self.handle.begin_drain();
         let (tell_back, drained) = oneshot::channel();
         self.writer.tell(Drain(tell_back));
-        let ended = async {
-            // The Writer first: once it has answered, the Dispatcher knows of its last leases.
-            let _ = drained.await;
-            self.idle().await;
-        };
+        // The Writer first: once it has answered, the Dispatcher knows of its last leases.
+        let drained = drained.map(drop).shared();
+        let ended = drained.clone().then(|()| self.idle());
         if tokio::time::timeout(self.shutdown_grace, ended).await.is_err() {
             tracing::info!("the grace is over: what still runs is stopped and goes back");
             tell(&self.dispatcher, StopAll);
-            if tokio::time::timeout(STOP_GRACE, self.idle()).await.is_err() {
+            let stopped = drained.then(|()| {
+                // What the last transaction leased is to stop as well.
+                tell(&self.dispatcher, StopAll);
+                self.idle()
+            });
+            if tokio::time::timeout(STOP_GRACE, stopped).await.is_err() {
                 tracing::warn!("some attempts did not stop; the next start rescues their jobs");
             }
         }

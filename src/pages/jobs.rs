@@ -13,7 +13,7 @@ use crate::pages::dress::{CALM_MS, Dress, Place, SLOW_RELOAD_SECS, query};
 use crate::pages::fields::Fields;
 use crate::pages::number::Count;
 use crate::pages::row::{Chip, Row};
-use crate::server::Handle;
+use crate::server::{Error, Handle};
 use crate::store::{JobFilter, JobPage};
 
 /// How many jobs a page shows.
@@ -47,7 +47,8 @@ struct Wanted {
 struct Tab {
     state: Option<Chip>,
     query: String,
-    count: Count,
+    /// None where it is not kept: nothing is counted for a page.
+    count: Option<Count>,
     is_here: bool,
 }
 
@@ -80,13 +81,14 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
         problems.push("id is a number".into());
     }
     let queues = handle.queues().await?;
+    let counts = counts(&handle, &filter, &queues).await?;
     let found = if problems.is_empty() { handle.jobs(filter).await? } else { JobPage::default() };
     let is_bad = !problems.is_empty();
     let page = JobsPage {
         dress: if is_bad { Dress::still("Jobs", Place::Jobs) } else { dress(&wanted) },
         problems,
         done: done(&fields),
-        tabs: tabs(&wanted, &queues),
+        tabs: tabs(&wanted, counts),
         queues: queues.iter().take(MAX_QUEUES).map(|queue| queue.name.to_string()).collect(),
         kinds: handle.kinds(),
         rows: Row::all("job", &found.jobs, handle.now()),
@@ -109,28 +111,50 @@ fn dress(wanted: &Wanted) -> Dress {
         .events(format!("/v1/events{events}"))
 }
 
-/// The counts that are kept by queue and state, added up; nothing is counted here.
-fn tabs(wanted: &Wanted, queues: &[Queue]) -> Vec<Tab> {
-    let is_meant =
-        |queue: &&Queue| wanted.queue.as_deref().is_none_or(|name| queue.name.as_str() == name);
-    let mut sums = StateCounts::default();
-    for queue in queues.iter().filter(is_meant) {
-        let mut counts = queue.jobs;
-        for state in State::ALL {
-            *sums.of(state) += *counts.of(state);
-        }
-    }
-    let all = State::ALL.into_iter().map(|state| *sums.of(state)).sum();
+/// The states to choose from.
+fn tabs(wanted: &Wanted, counts: Option<StateCounts>) -> Vec<Tab> {
     let first = wanted.first();
-    let tab = |state: Option<State>, count| Tab {
+    let tab = |state: Option<State>, count: Option<i64>| Tab {
         state: state.map(Chip),
         query: Wanted { state, ..first.clone() }.query(),
-        count: Count::new(count),
+        count: count.map(Count::new),
         is_here: wanted.state == state,
     };
+    let of = |state| counts.map(|mut counts| *counts.of(state));
+    let all = State::ALL.into_iter().map(of).sum();
     let mut tabs = vec![tab(None, all)];
-    tabs.extend(State::ALL.into_iter().map(|state| tab(Some(state), *sums.of(state))));
+    tabs.extend(State::ALL.into_iter().map(|state| tab(Some(state), of(state))));
     tabs
+}
+
+/// How many jobs stand in each state, from what is kept by queue or by batch; none where neither
+/// fits what is looked for.
+async fn counts(
+    handle: &Handle,
+    filter: &JobFilter,
+    queues: &[Queue],
+) -> Result<Option<StateCounts>, Error> {
+    match filter {
+        JobFilter { kind: None, tag: None, batch: None, queue, .. } => {
+            let is_meant = |each: &&Queue| queue.as_ref().is_none_or(|name| each.name == *name);
+            let mut sums = StateCounts::default();
+            for queue in queues.iter().filter(is_meant) {
+                let mut counts = queue.jobs;
+                for state in State::ALL {
+                    *sums.of(state) += *counts.of(state);
+                }
+            }
+            Ok(Some(sums))
+        }
+        JobFilter { kind: None, tag: None, queue: None, batch: Some(id), .. } => {
+            match handle.batch(*id).await {
+                Ok(batch) => Ok(Some(batch.counts)),
+                Err(Error::Refused(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What was done with chosen jobs, where the form led back here.

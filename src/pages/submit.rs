@@ -71,7 +71,7 @@ async fn again(handle: &Handle, id: JobId) -> Result<Fields, Trouble> {
     fields.set("priority", job.priority.to_string());
     fields.set("max_attempts", job.max_attempts.to_string());
     fields.set("timeout", job.timeout.to_string());
-    fields.set("tags", job.tags.join(", "));
+    fields.set("tags", job.tags.join("\n"));
     if job.at_most_once {
         fields.set("at_most_once", "yes");
     }

@@ -207,7 +207,7 @@ fn a_wrong_method_is_told_which_ones_there_are() {
         ("POST", "/v1/jobs/1", "GET, DELETE"),
         ("GET", "/v1/jobs/1/cancel", "POST"),
         ("GET", "/v1/jobs/1/retry", "POST"),
-        ("GET", "/v1/batches", "POST"),
+        ("PUT", "/v1/batches", "GET, POST"),
         ("DELETE", "/v1/batches/1", "GET"),
         ("POST", "/v1/queues", "GET"),
         ("PUT", "/v1/queues/a", "GET, PATCH"),

@@ -10,7 +10,7 @@ use crate::pages::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
 pub(super) fn inputs(config: &Config) -> Vec<Input> {
-    use Control::{Choice, Line, Tick};
+    use Control::{Choice, Line, Lines, Tick};
     let jobs = &config.jobs;
     let lanes = [("", "that of its kind"), ("remote", "remote: a worker of your own")];
     let lanes = lanes.map(|(value, name)| (value.to_owned(), name.to_owned()));
@@ -22,7 +22,7 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
         new("max_attempts", "Attempts", &format!("{} if left empty", jobs.max_attempts), Line),
         new("timeout", "Timeout", &format!("An attempt; {} if left empty", jobs.timeout), Line),
         new("lane", "Lane", "", Choice(lanes.into())),
-        new("tags", "Tags", "Parted by commas, up to ten", Line),
+        new("tags", "Tags", "One a line, up to ten", Lines(2)),
         new("idempotency_key", "Idempotency key", "The same again gives the first job", Line),
         new("at_most_once", "Never run it twice", "", Tick),
     ]
@@ -60,7 +60,7 @@ pub(super) fn read(fields: &Fields) -> Result<Submission, Vec<Problem>> {
 }
 
 fn tags(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+    text.lines().map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
 fn number<T: FromStr>(
@@ -100,12 +100,13 @@ mod tests {
     fn fields_that_are_left_empty_stay_as_configured() {
         let read = |form: &str| read(&Fields::parse(form).unwrap());
         assert_eq!(read("queue=&priority=&delay=&tags=&lane=").unwrap(), Submission::default());
-        let submission = read("queue=mail&priority=-5&delay=10m&tags=a,+b+c,&at_most_once=yes");
+        let submission =
+            read("queue=mail&priority=-5&delay=10m&tags=a%0D%0A+b,+c%0D%0A&at_most_once=yes");
         let expected = Submission {
             queue: Some("mail".into()),
             priority: Some(-5),
             delay: Some(Span::from_secs(600)),
-            tags: vec!["a".into(), "b c".into()],
+            tags: vec!["a".into(), "b, c".into()],
             at_most_once: true,
             ..Submission::default()
         };
