@@ -89,7 +89,7 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
         problems,
         done: done(&fields),
         tabs: tabs(&wanted, counts),
-        queues: queues.iter().take(MAX_QUEUES).map(|queue| queue.name.to_string()).collect(),
+        queues: choices(&queues, wanted.queue.as_ref()),
         kinds: handle.kinds(),
         rows: Row::all("job", &found.jobs, handle.now()),
         selects: true,
@@ -109,6 +109,14 @@ fn dress(wanted: &Wanted) -> Dress {
     Dress::live("Jobs", Place::Jobs, CALM_MS)
         .reload(SLOW_RELOAD_SECS)
         .events(format!("/v1/events{events}"))
+}
+
+/// The queues to choose from; what is chosen is among them, whatever it is.
+fn choices(queues: &[Queue], chosen: Option<&String>) -> Vec<String> {
+    let names = queues.iter().take(MAX_QUEUES).map(|queue| queue.name.to_string());
+    let mut names: Vec<String> = names.collect();
+    names.extend(chosen.filter(|chosen| !names.contains(chosen)).cloned());
+    names
 }
 
 /// The states to choose from.

@@ -72,6 +72,10 @@
     }
   };
 
+  // A log that is read at its end is followed.
+  const isAtEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+  const toEnd = (log) => { log.scrollTop = log.scrollHeight; };
+
   const refresh = async () => {
     isBusy = true;
     isAsked = false;
@@ -83,10 +87,12 @@
         const style = (page) => page.querySelector("link[rel=stylesheet]")?.getAttribute("href");
         // Another version of the server: its parts may not fit this page.
         if (style(fresh) !== style(document) || answer.status === 404) return location.reload();
+        const tails = [...document.querySelectorAll("[data-tail]")].filter(isAtEnd);
         for (const part of document.querySelectorAll("[data-live]")) {
           const news = fresh.getElementById(part.id);
           if (news) (isHeld(part) ? changeKnown : change)(part, news);
         }
+        tails.forEach(toEnd);
         document.dispatchEvent(new Event("fresh"));
         if (failures > 0) {
           stop();
@@ -140,6 +146,7 @@
   });
   addEventListener("pagehide", stop);
   addEventListener("pageshow", (event) => { if (event.persisted) { listen(); news(); } });
+  document.querySelectorAll("[data-tail]").forEach(toEnd);
   tell("Live", false);
   listen();
   plan(every);
