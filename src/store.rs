@@ -157,6 +157,12 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError>;
 
+    /// The queues with the most live jobs, at most so many, by name.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueuePart, StoreError>;
+
     /// One queue.
     ///
     /// # Errors
@@ -232,6 +238,15 @@ pub struct News {
     pub job: Job,
     /// What it has said since.
     pub log: Log,
+}
+
+/// Some of the queues.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueuePart {
+    /// These.
+    pub queues: Vec<Queue>,
+    /// How many there are.
+    pub all: usize,
 }
 
 /// Which jobs to list.

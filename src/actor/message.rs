@@ -17,7 +17,8 @@ use crate::job::roster::{Poll, PollId};
 use crate::job::tally::Tally;
 use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
 use crate::store::{
-    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, Refusal, StoreError, Write,
+    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, QueuePart, Refusal,
+    StoreError, Write,
 };
 
 /// Why a write was not done.
@@ -247,6 +248,11 @@ pub(crate) struct ListBatches {
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Queue>, StoreError>")]
 pub(crate) struct ListQueues;
+
+/// To a Reader: the queues with the most live jobs.
+#[derive(Message)]
+#[rtype(result = "Result<QueuePart, StoreError>")]
+pub(crate) struct ListDeepest(pub(crate) usize);
 
 /// To a Reader: one queue.
 #[derive(Message)]

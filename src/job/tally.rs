@@ -270,6 +270,11 @@ impl Tallies {
         self.writing -= count;
     }
 
+    /// How many jobs each queue has, by state.
+    pub fn queues(&self) -> Vec<(QueueName, StateCounts)> {
+        self.lines.iter().map(|line| (line.queue.clone(), line.jobs)).collect()
+    }
+
     /// How a queue stands, or all together, and what is not on disk yet.
     pub fn snapshot(&mut self, queue: Option<&QueueName>, now: Timestamp) -> Snapshot {
         self.roll(now);

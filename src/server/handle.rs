@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actor::announcer::Announcer;
 use crate::actor::inbox::ToWriter;
 use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues, Reply,
+    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepest, ListJobs, ListQueues, Reply,
 };
 use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
@@ -19,10 +19,10 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
-use crate::job::queue::{Queue, QueueChange, QueueName};
+use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::store::{Answer, BatchPage, JobFilter, JobPage, StoreError, Write};
+use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueuePart, StoreError, Write};
 
 /// The longest time that one call waits for an end: the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -200,6 +200,20 @@ impl Handle {
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
         let _permit = self.list_permit()?;
         self.read(&self.0.door.lists, ListQueues).await
+    }
+
+    /// The queues with the most live jobs, at most so many, by name.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn deepest_queues(&self, most: usize) -> Result<QueuePart, Error> {
+        let _permit = self.list_permit()?;
+        self.read(&self.0.door.lists, ListDeepest(most)).await
+    }
+
+    /// How many jobs each queue has, by state, as it is counted in memory.
+    pub fn counts(&self) -> Vec<(QueueName, StateCounts)> {
+        self.0.door.publisher.tallying.with(|tallies| tallies.queues())
     }
 
     /// One queue; none where no job has named it and nobody has configured it.
