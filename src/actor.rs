@@ -26,6 +26,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod feed;
 pub(crate) mod inbox;
 pub(crate) mod keeper;
+mod kept;
 mod late;
 pub(crate) mod message;
 pub(crate) mod publish;

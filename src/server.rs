@@ -40,7 +40,7 @@ pub use builder::{Builder, StartError};
 pub use deed::{Deed, MAX_DEEDS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
-pub use handle::{Handle, Keyed, MAX_WAIT};
+pub use handle::{Handle, Keyed, MAX_FEEDS, MAX_WAIT};
 pub use lease::Acted;
 
 use crate::actor::dispatcher::Dispatcher;
@@ -107,7 +107,9 @@ impl Server {
                 tracing::warn!("some attempts did not stop; the next start rescues their jobs");
             }
         }
-        self.handle.keep_tallies().await;
+        if tokio::time::timeout(STOP_GRACE, self.handle.keep_tallies()).await.is_err() {
+            tracing::info!("the last seconds of the charts are not kept");
+        }
     }
 
     /// Waits until nothing runs. Where an actor is gone nothing runs either, and the alarm tells.

@@ -157,6 +157,12 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError>;
 
+    /// The queues with the most live jobs, at most so many, by name.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueuePart, StoreError>;
+
     /// One queue.
     ///
     /// # Errors
@@ -182,14 +188,15 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn briefs(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
-    /// What happened in a queue, or in all together, from a time on, oldest first.
+    /// What happened in a queue, or in all together, in the stretches that began in a span, first and
+    /// last, oldest first.
     ///
     /// # Errors
     /// Where the table cannot be read.
     fn tallies(
         &mut self,
         queue: Option<&QueueName>,
-        from: Timestamp,
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Tally)>, StoreError>;
 
     /// How many jobs each queue has, by state.
@@ -231,6 +238,15 @@ pub struct News {
     pub job: Job,
     /// What it has said since.
     pub log: Log,
+}
+
+/// Some of the queues.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueuePart {
+    /// These.
+    pub queues: Vec<Queue>,
+    /// How many there are.
+    pub all: usize,
 }
 
 /// Which jobs to list.

@@ -128,13 +128,19 @@ pub fn run() -> Vec<Figure> {
     let asked = server::in_system(ask(directory));
     let mut slowest: f64 = 0.0;
     println!();
-    println!("{:<60}  {:>4}  {:>9}  {:>9}  {:>8}", "path", "jobs", "p50", "max", "of 50 ms");
+    let head = ["path", "jobs", "first", "p50", "max", "of 50 ms"];
+    let [path, jobs, first, median, most, share] = head;
+    println!("{path:<60}  {jobs:>4}  {first:>9}  {median:>9}  {most:>9}  {share:>8}");
     for path in PATHS {
         let Asked { jobs, mut millis } = asked[path].clone();
+        // One that was late only at its first call had to read from the disk.
+        let first = millis[0];
         let most = quantile(&mut millis, 1.0);
         let median = quantile(&mut millis, 0.5);
         let share = most / LIMIT;
-        println!("{path:<60}  {jobs:>4}  {median:>6.2} ms  {most:>6.2} ms  {share:>8.3}");
+        println!(
+            "{path:<60}  {jobs:>4}  {first:>6.2} ms  {median:>6.2} ms  {most:>6.2} ms  {share:>8.3}"
+        );
         slowest = slowest.max(most);
     }
     let what = "the slowest of 20 of the slowest list or page of a server with 5,000,000 jobs";

@@ -10,7 +10,6 @@ use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::feed::Feed;
 use crate::actor::message::{Announce, Listen, Moved, Subject, Sweep, Tune, Watch};
 use crate::actor::vital::Vital;
-use crate::job::JobId;
 
 /// Who waits for what, and who listens to what.
 pub(crate) struct Announcer {
@@ -50,7 +49,7 @@ impl Announcer {
         for batch in &announce.batches {
             self.ended(Subject::Batch(*batch));
         }
-        self.moved(&announce.moved, &announce.reported);
+        self.moved(&announce.moved);
     }
 
     fn ended(&mut self, subject: Subject) {
@@ -60,7 +59,7 @@ impl Announcer {
         }
     }
 
-    fn moved(&mut self, moved: &[Moved], reported: &[JobId]) {
+    fn moved(&mut self, moved: &[Moved]) {
         if !self.listening.is_empty() {
             let mut last_batch = None;
             for Moved { job, batch, .. } in moved {
@@ -71,14 +70,10 @@ impl Announcer {
                     self.ring(Subject::Batch(*batch));
                 }
             }
-            for job in reported {
-                self.ring(Subject::Job(*job));
-            }
         }
         self.feeds.retain(is_there);
         for feed in self.feeds.iter().filter_map(Weak::upgrade) {
-            let moved = moved.iter().map(|moved| (moved.job, Some(&moved.queue)));
-            feed.add(moved.chain(reported.iter().map(|job| (*job, None))));
+            feed.add(moved.iter().map(|moved| (moved.job, &moved.queue)));
         }
     }
 

@@ -163,14 +163,18 @@ impl Keeper {
         let now = self.clock.now();
         let closed = self.tallying.with(|tallies| {
             tallies.roll(now);
-            tallies.closed().to_vec()
+            tallies.write_some()
         });
-        let Some(last) = closed.last().map(|stretch| stretch.began_at) else { return };
+        if closed.is_empty() {
+            return;
+        }
+        let count = closed.len();
         let kept = self.ask(Write::Tally(closed));
         ctx.spawn(kept.into_actor(self).map(move |kept, keeper, _| {
-            if let Some(Ok(_)) = kept {
-                keeper.tallying.with(|tallies| tallies.forget(last));
-            }
+            keeper.tallying.with(|tallies| match kept {
+                Some(Ok(_)) => tallies.written(count),
+                _ => tallies.unwritten(count),
+            });
         }));
     }
 

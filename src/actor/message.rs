@@ -17,7 +17,8 @@ use crate::job::roster::{Poll, PollId};
 use crate::job::tally::Tally;
 use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
 use crate::store::{
-    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, Refusal, StoreError, Write,
+    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, QueuePart, Refusal,
+    StoreError, Write,
 };
 
 /// Why a write was not done.
@@ -149,17 +150,15 @@ pub(crate) struct Announce {
     pub(crate) jobs: Vec<JobId>,
     pub(crate) batches: Vec<BatchId>,
     pub(crate) moved: Vec<Moved>,
-    /// Their attempts told how far they are, or added to the log.
-    pub(crate) reported: Vec<JobId>,
 }
 
 impl Announce {
     pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.moved.is_empty() && self.reported.is_empty()
+        self.jobs.is_empty() && self.batches.is_empty() && self.moved.is_empty()
     }
 }
 
-/// A job that moved, as far as listeners choose by it.
+/// A job that moved, or told something of itself, as far as listeners choose by it.
 pub(crate) struct Moved {
     pub(crate) job: JobId,
     pub(crate) queue: QueueName,
@@ -219,10 +218,13 @@ pub(crate) struct GetNews(pub(crate) JobId, pub(crate) u64);
 #[rtype(result = "Result<Vec<Job>, StoreError>")]
 pub(crate) struct GetBriefs(pub(crate) Vec<JobId>);
 
-/// To a Reader: what happened in a queue, or in all, from a time on.
+/// To a Reader: what happened in a queue, or in all, from a time to another.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<(Timestamp, Tally)>, StoreError>")]
-pub(crate) struct GetTallies(pub(crate) Option<QueueName>, pub(crate) Timestamp);
+pub(crate) struct GetTallies {
+    pub(crate) queue: Option<QueueName>,
+    pub(crate) span: (Timestamp, Timestamp),
+}
 
 /// To a Reader: jobs, newest first.
 #[derive(Message)]
@@ -246,6 +248,11 @@ pub(crate) struct ListBatches {
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Queue>, StoreError>")]
 pub(crate) struct ListQueues;
+
+/// To a Reader: the queues with the most live jobs.
+#[derive(Message)]
+#[rtype(result = "Result<QueuePart, StoreError>")]
+pub(crate) struct ListDeepest(pub(crate) usize);
 
 /// To a Reader: one queue.
 #[derive(Message)]

@@ -10,7 +10,7 @@ use crate::actor::message::{Announce, Moved};
 use crate::actor::tallying::Tallying;
 use crate::actor::tell;
 use crate::job::tally::Move;
-use crate::job::{BatchId, JobId, State, Timestamp};
+use crate::job::{BatchId, JobId, QueueName, State, Timestamp};
 use crate::store::Change;
 
 /// How many wait for an end, and how many listen. Where nobody does, nothing is announced.
@@ -50,7 +50,7 @@ pub(crate) struct Publisher {
 /// What a transaction brought.
 pub(crate) struct Brought<'a> {
     pub(crate) changes: &'a [Change],
-    pub(crate) reported: Vec<JobId>,
+    pub(crate) reported: Vec<(JobId, QueueName)>,
     pub(crate) ended_batches: Vec<BatchId>,
 }
 
@@ -77,10 +77,17 @@ impl Publisher {
             announce.batches = ended_batches;
         }
         if self.audience.listening.load(Ordering::SeqCst) > 0 {
-            announce.moved = changes.iter().map(Moved::from).collect();
-            announce.reported = reported;
+            let reported = reported.into_iter().map(Moved::from);
+            announce.moved = changes.iter().map(Moved::from).chain(reported).collect();
         }
         announce.is_empty() || tell(announcer, announce)
+    }
+}
+
+impl From<(JobId, QueueName)> for Moved {
+    /// Batches do not tell how far their jobs are.
+    fn from((job, queue): (JobId, QueueName)) -> Self {
+        Self { job, queue, batch: None }
     }
 }
 

@@ -8,7 +8,7 @@ use actix::{Actor, Context, Handler};
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::message::{
     CheckpointLog, FindPrunable, GetBatch, GetBriefs, GetJob, GetLog, GetNews, GetQueue,
-    GetTallies, ListBatches, ListJobs, ListQueues,
+    GetTallies, ListBatches, ListDeepest, ListJobs, ListQueues,
 };
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
@@ -16,7 +16,9 @@ use crate::job::batch::Batch;
 use crate::job::queue::Queue;
 use crate::job::tally::Tally;
 use crate::job::{Job, Log, Timestamp};
-use crate::store::{BatchPage, Checkpoint, JobPage, News, Prunable, ReadStore, StoreError};
+use crate::store::{
+    BatchPage, Checkpoint, JobPage, News, Prunable, QueuePart, ReadStore, StoreError,
+};
 
 /// One read connection.
 pub(crate) struct Reader {
@@ -75,7 +77,7 @@ impl Handler<GetTallies> for Reader {
     type Result = Result<Vec<(Timestamp, Tally)>, StoreError>;
 
     fn handle(&mut self, find: GetTallies, _: &mut Self::Context) -> Self::Result {
-        self.store.tallies(find.0.as_ref(), find.1)
+        self.store.tallies(find.queue.as_ref(), find.span)
     }
 }
 
@@ -108,6 +110,14 @@ impl Handler<ListQueues> for Reader {
 
     fn handle(&mut self, _: ListQueues, _: &mut Self::Context) -> Self::Result {
         self.store.queues(self.clock.now())
+    }
+}
+
+impl Handler<ListDeepest> for Reader {
+    type Result = Result<QueuePart, StoreError>;
+
+    fn handle(&mut self, ListDeepest(most): ListDeepest, _: &mut Self::Context) -> Self::Result {
+        self.store.deepest_queues(most, self.clock.now())
     }
 }
 

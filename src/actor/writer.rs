@@ -7,6 +7,7 @@ use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actor::callers::Callers;
 use crate::actor::inbox::Inbox;
+use crate::actor::kept::{exists_nowhere_else, keep};
 use crate::actor::late;
 use crate::actor::message::{
     Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
@@ -257,9 +258,9 @@ impl Writer {
                     self.roster.occupied(queue, lane);
                     self.pending.push(Commit { write, reply });
                 }
-                _ if is_dear => self.pending.push(Commit { write, reply }),
+                _ if is_dear => keep(&mut self.pending, Commit { write, reply }),
                 Reply::Nobody if exists_nowhere_else(&write) => {
-                    self.pending.push(Commit { write, reply });
+                    keep(&mut self.pending, Commit { write, reply });
                 }
                 Reply::Caller { tell, .. } => drop(tell.send(Err(told.clone()))),
                 Reply::Nobody => {}
@@ -299,11 +300,6 @@ impl Writer {
         });
         self.wake = Some((wake_at, handle));
     }
-}
-
-/// Whether nobody would ask for this again.
-fn exists_nowhere_else(write: &Write) -> bool {
-    matches!(write, Write::Renew(_) | Write::Each(_) | Write::Finish(_))
 }
 
 impl Actor for Writer {

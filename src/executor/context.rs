@@ -171,16 +171,12 @@ impl Context {
     ///
     /// Not a place for secrets: whoever may see the job may read it.
     pub fn log(&self, text: impl AsRef<str>) {
-        // SQLite's own functions end a text there.
-        let text = text.as_ref().replace('\0', "\u{fffd}");
+        let text = text.as_ref();
         self.0.telling.send_modify(|telling| {
             if !std::mem::replace(&mut telling.has_spoken, true) && self.0.attempt > 1 {
                 telling.log.append(&format!("--- attempt {} ---\n", self.0.attempt));
             }
-            telling.log.append(&text);
-            if !text.ends_with('\n') {
-                telling.log.append("\n");
-            }
+            telling.log.say(if text.is_empty() { "\n" } else { text });
         });
     }
 }

@@ -23,9 +23,16 @@ impl Secrets {
     }
 
     /// These texts, but for those too short to be told from others.
+    /// Each of their lines is one as well, for what is said is looked at line by line.
     pub(super) fn new(texts: impl IntoIterator<Item = String>) -> Self {
-        let long = texts.into_iter().filter(|text| text.len() >= MIN_SECRET_LEN);
-        let mut secrets: Vec<String> = long.collect();
+        let mut secrets = Vec::new();
+        for text in texts {
+            if text.contains(['\n', '\r']) {
+                secrets.extend(text.split(['\n', '\r']).map(str::to_owned));
+            }
+            secrets.push(text);
+        }
+        secrets.retain(|secret| secret.len() >= MIN_SECRET_LEN);
         // The longest first, or hiding a part would leave the rest of the whole.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)
@@ -70,6 +77,13 @@ mod tests {
         let said = "bad key sk-abcdefgh or hunter22, want application/json";
         let shown = "bad key (secret) or (secret), want application/json";
         assert_eq!(secrets().hide(said), shown);
+    }
+
+    #[test]
+    fn each_line_of_a_secret_is_hidden() {
+        let secrets = Secrets::new(["-----BEGIN KEY-----\r\nMIIEvQ\nab\n".to_owned()]);
+        assert_eq!(secrets.hide("-----BEGIN KEY-----"), "(secret)");
+        assert_eq!(secrets.hide("it says MIIEvQ and ab"), "it says (secret) and ab");
     }
 
     #[test]

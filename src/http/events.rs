@@ -26,7 +26,7 @@ use crate::server::{
 const COMMENT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// What comes first: after how many milliseconds a client whose connection broke comes again.
-const GREETING: &str = "retry: 1000\n\n";
+const GREETING: &str = "retry: 1000\n";
 
 const COMMENT: &str = ":\n\n";
 
@@ -91,7 +91,7 @@ const AMID_BATCH: &str = "open";
 
 fn streamed(source: Source) -> HttpResponse {
     let body = stream::unfold((source, true), |(mut source, is_first)| async move {
-        let text = if is_first { GREETING.to_owned() } else { source.next_or_comment().await? };
+        let text = if is_first { source.greeting() } else { source.next_or_comment().await? };
         Some((Ok::<_, Error>(Bytes::from(text)), (source, false)))
     });
     HttpResponse::Ok()
@@ -103,6 +103,15 @@ fn streamed(source: Source) -> HttpResponse {
 }
 
 impl Source {
+    /// Who listens to all has an id from the begin, so that it is known to be back though nothing
+    /// had happened.
+    fn greeting(&self) -> String {
+        match self {
+            Self::Job(_) | Self::Batch(_) => format!("{GREETING}\n"),
+            Self::All { .. } => format!("{GREETING}id: 0\n\n"),
+        }
+    }
+
     async fn next_or_comment(&mut self) -> Option<String> {
         match tokio::time::timeout(COMMENT_INTERVAL, self.next()).await {
             Ok(event) => event,

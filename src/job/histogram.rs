@@ -9,8 +9,22 @@ const PARTS: u64 = 1 << PARTS_BITS;
 /// Counts of spans by their length. Each bucket is an eighth of a doubling wide, from a millisecond
 /// up to a year.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<u32>", into = "Vec<u32>")]
 pub struct Histogram(Vec<u32>);
+
+impl From<Vec<u32>> for Histogram {
+    /// Without what stands past the last bucket, which no version writes.
+    fn from(mut counts: Vec<u32>) -> Self {
+        counts.truncate(bucket(Self::MAX_MS) + 1);
+        Self(counts)
+    }
+}
+
+impl From<Histogram> for Vec<u32> {
+    fn from(histogram: Histogram) -> Self {
+        histogram.0
+    }
+}
 
 impl Histogram {
     /// The largest span that is told from larger ones, in milliseconds.

@@ -34,6 +34,22 @@ impl Log {
         self.append(&later.text);
     }
 
+    /// Adds a text as lines: each has its end.
+    pub fn say(&mut self, text: &str) {
+        let begin = text.ceil_char_boundary(text.len().saturating_sub(MAX_LOG_BYTES));
+        if begin > 0 {
+            self.to += begin as u64;
+            self.from = self.to;
+            self.text.clear();
+        }
+        // SQLite's own functions end a text there.
+        let mut line = text[begin..].replace('\0', "\u{fffd}");
+        if !line.is_empty() && !line.ends_with('\n') {
+            line.push('\n');
+        }
+        self.append(&line);
+    }
+
     /// Adds a text, and forgets the oldest lines past [`MAX_LOG_BYTES`].
     pub fn append(&mut self, text: &str) {
         self.text.push_str(text);

@@ -1,6 +1,8 @@
 //! What happens, counted by queue and by stretches of ten seconds: what the charts are drawn from.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::job::histogram::Histogram;
 use crate::job::queue::{QueueName, StateCounts};
@@ -60,6 +62,11 @@ impl Tally {
         self.run.add(&other.run);
     }
 
+    /// How much happened.
+    fn events(&self) -> u64 {
+        self.submitted + self.started + self.completed + self.failed + self.cancelled
+    }
+
     fn note(&mut self, moved: &Move<'_>) {
         if moved.from.is_none() {
             self.submitted += 1;
@@ -87,16 +94,23 @@ impl Tally {
     }
 }
 
-/// One stretch of time: every queue in which something happened, and all together.
+/// Of how many queues a stretch is kept: those in which most happened. So what is written every ten
+/// seconds is bounded however many queues there are.
+pub const MAX_QUEUES_KEPT: usize = 200;
+
+/// One stretch of time: the queues in which most happened, and all together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
     /// When it began.
     pub began_at: Timestamp,
-    /// By queue.
+    /// By queue; at most [`MAX_QUEUES_KEPT`].
     pub queues: Vec<(QueueName, Tally)>,
     /// All together.
     pub all: Tally,
 }
+
+/// How many stretches are written in one transaction.
+const WRITTEN_AT_ONCE: usize = 10;
 
 /// One queue, as it stands and in the stretch that goes on.
 #[derive(Debug)]
@@ -117,7 +131,9 @@ pub struct Tallies {
     last: usize,
     running: [i64; Lane::COUNT],
     /// Stretches that are over and not on disk yet.
-    closed: Vec<Stretch>,
+    closed: Vec<Arc<Stretch>>,
+    /// How many of them, from the first, are being written.
+    writing: usize,
 }
 
 /// How things stand, and what is not on disk yet.
@@ -143,6 +159,7 @@ impl Tallies {
             last: 0,
             running,
             closed: Vec::new(),
+            writing: 0,
         };
         for (queue, jobs) in queues {
             let line = new.line(&queue);
@@ -194,25 +211,25 @@ impl Tallies {
 
     /// Closes the stretch that goes on, over or not: the server goes down.
     pub fn close(&mut self) {
-        let queues = self.going_on();
-        self.lines.iter_mut().for_each(|line| line.tally = None);
+        let active = self.lines.iter_mut().filter_map(|line| {
+            let mut tally = *line.tally.take()?;
+            tally.stands(&line.jobs);
+            Some((line.queue.clone(), tally))
+        });
+        let mut queues: Vec<(QueueName, Tally)> = active.collect();
         if queues.is_empty() {
             return;
         }
         let all = self.all_of(queues.iter().map(|(_, tally)| tally));
-        if self.closed.len() >= POINTS {
+        if queues.len() > MAX_QUEUES_KEPT {
+            queues
+                .select_nth_unstable_by_key(MAX_QUEUES_KEPT, |(_, tally)| Reverse(tally.events()));
+            queues.truncate(MAX_QUEUES_KEPT);
+        }
+        if self.closed.len() >= POINTS && self.writing == 0 {
             self.closed.remove(0);
         }
-        self.closed.push(Stretch { began_at: self.began_at, queues, all });
-    }
-
-    fn going_on(&self) -> Vec<(QueueName, Tally)> {
-        let active = self.lines.iter().filter_map(|line| {
-            let mut tally = line.tally.as_deref()?.clone();
-            tally.stands(&line.jobs);
-            Some((line.queue.clone(), tally))
-        });
-        active.collect()
+        self.closed.push(Arc::new(Stretch { began_at: self.began_at, queues, all }));
     }
 
     fn all_of<'a>(&self, tallies: impl Iterator<Item = &'a Tally>) -> Tally {
@@ -232,14 +249,30 @@ impl Tallies {
         all
     }
 
-    /// The stretches that are over and not on disk yet, oldest first.
-    pub fn closed(&self) -> &[Stretch] {
-        &self.closed
+    /// Some of the stretches that are over and neither on disk nor being written, oldest first. They
+    /// count as being written until [`Tallies::written`] or [`Tallies::unwritten`] tells of them:
+    /// what is written twice would count twice.
+    pub fn write_some(&mut self) -> Vec<Arc<Stretch>> {
+        let some = self.closed.iter().skip(self.writing).take(WRITTEN_AT_ONCE);
+        let some: Vec<_> = some.cloned().collect();
+        self.writing += some.len();
+        some
     }
 
-    /// Forgets what is on disk now: all stretches up to the one that began then.
-    pub fn forget(&mut self, until: Timestamp) {
-        self.closed.retain(|stretch| stretch.began_at > until);
+    /// The first so many of those that are being written are on disk.
+    pub fn written(&mut self, count: usize) {
+        self.closed.drain(..count);
+        self.writing -= count;
+    }
+
+    /// The last so many of those that are being written could not be, and are to be again.
+    pub fn unwritten(&mut self, count: usize) {
+        self.writing -= count;
+    }
+
+    /// How many jobs each queue has, by state.
+    pub fn queues(&self) -> Vec<(QueueName, StateCounts)> {
+        self.lines.iter().map(|line| (line.queue.clone(), line.jobs)).collect()
     }
 
     /// How a queue stands, or all together, and what is not on disk yet.
@@ -250,7 +283,7 @@ impl Tallies {
             None => self.jobs(),
             Some(line) => line.map(|line| line.jobs).unwrap_or_default(),
         };
-        let of_stretch = |stretch: &Stretch| match queue {
+        let of_stretch = |stretch: &Arc<Stretch>| match queue {
             None => Some(stretch.all.clone()),
             Some(queue) => {
                 let mut queues = stretch.queues.iter();
@@ -261,7 +294,7 @@ impl Tallies {
         let closed = closed.filter_map(|stretch| Some((stretch.began_at, of_stretch(stretch)?)));
         let mut tallies: Vec<_> = closed.collect();
         let mut current = match line {
-            None => self.all_of(self.going_on().iter().map(|(_, tally)| tally)),
+            None => self.all_of(self.lines.iter().filter_map(|line| line.tally.as_deref())),
             Some(line) => line.and_then(|line| line.tally.as_deref()).cloned().unwrap_or_default(),
         };
         current.stands(&jobs);
@@ -324,16 +357,36 @@ mod tests {
         let mut tallies = Tallies::new(at(0), vec![(mail.clone(), StateCounts::default())], 0);
         tallies.note([moved(&mail, None, Some(State::Queued))].into_iter(), at(9));
         tallies.note([moved(&mail, None, Some(State::Queued))].into_iter(), at(10));
-        let [closed] = tallies.closed() else { panic!("not one is closed") };
-        assert_eq!((closed.began_at, closed.all.submitted, closed.all.waiting), (at(0), 1, 1));
+        let closed = tallies.write_some();
+        let [stretch] = closed.as_slice() else { panic!("not one is closed") };
+        assert_eq!((stretch.began_at, stretch.all.submitted, stretch.all.waiting), (at(0), 1, 1));
+        assert!(tallies.write_some().is_empty(), "it is being written");
+        tallies.unwritten(1);
+        assert_eq!(tallies.write_some(), closed);
         let shown = tallies.snapshot(None, at(10)).tallies;
         assert_eq!(shown.iter().map(|(_, tally)| tally.submitted).collect::<Vec<_>>(), [1, 1]);
-        tallies.forget(at(0));
-        assert!(tallies.closed().is_empty());
-        // Where nothing happens, nothing is to be written.
         tallies.roll(at(20));
+        tallies.written(1);
+        // Where nothing happens, nothing is to be written.
         tallies.roll(at(30));
-        assert_eq!(tallies.closed().len(), 1);
+        let rest = tallies.write_some();
+        assert_eq!(rest.iter().map(|stretch| stretch.began_at).collect::<Vec<_>>(), [at(10)]);
+        assert!(tallies.write_some().is_empty());
+    }
+
+    #[test]
+    fn of_many_queues_those_are_kept_in_which_most_happened() {
+        let queues: Vec<QueueName> =
+            (0..MAX_QUEUES_KEPT + 5).map(|n| name(&n.to_string())).collect();
+        let mut tallies = Tallies::new(at(0), Vec::new(), 0);
+        for queue in queues.iter().chain(&queues[5..]) {
+            tallies.note([moved(queue, None, Some(State::Queued))].into_iter(), at(1));
+        }
+        tallies.close();
+        let stretch = &tallies.write_some()[0];
+        assert_eq!(stretch.queues.len(), MAX_QUEUES_KEPT);
+        assert!(stretch.queues.iter().all(|(_, tally)| tally.submitted == 2));
+        assert_eq!(stretch.all.submitted, 2 * MAX_QUEUES_KEPT as u64 + 5);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The last hour of a server or a queue: numbers at a glance, and charts.
 
-use std::time::Duration;
-
 use crate::job::stats::{Latency, Point, Stats};
 use crate::pages::chart::{Chart, Series, Shape, Unit};
 use crate::pages::moment::Took;
@@ -29,35 +27,19 @@ impl Hour {
     }
 }
 
-fn sum(points: &[Point], of: impl Fn(&Point) -> u64) -> u64 {
-    points.iter().map(of).sum()
-}
-
-fn ended(point: &Point) -> u64 {
-    point.completed + point.failed + point.cancelled
-}
-
-/// How much a second of late: in the stretch that is still going on and the one before it.
-fn rate(stats: &Stats, of: impl Fn(&Point) -> u64) -> f64 {
-    let latest = &stats.points[stats.points.len().saturating_sub(2)..];
-    let Some(first) = latest.first() else { return 0.0 };
-    let took = stats.at.since(first.at).max(Duration::from_secs(1));
-    sum(latest, of) as f64 / took.as_secs_f64()
-}
-
 fn tiles(stats: &Stats) -> Vec<Tile> {
-    let (points, jobs) = (stats.points.as_slice(), stats.jobs);
+    let jobs = stats.jobs;
     let in_the_hour = |number| format!("{} in the last hour", Count::of(number));
     let tile = |name, value: String, unit, more| Tile { name, value, unit, more };
     let waiting = jobs.queued + jobs.scheduled + jobs.retrying;
     let later = jobs.scheduled + jobs.retrying;
-    let failed = sum(points, |point| point.failed);
-    let retried = sum(points, |point| point.retried);
-    let submitted = sum(points, |point| point.submitted);
-    let per_second = |of: fn(&Point) -> u64| Amount(rate(stats, of)).to_string();
+    let failed = stats.in_all(|point| point.failed);
+    let retried = stats.in_all(|point| point.retried);
+    let submitted = stats.in_all(|point| point.submitted);
+    let per_second = |of: fn(&Point) -> u64| Amount(stats.per_second(of)).to_string();
     vec![
         tile("In", per_second(|point| point.submitted), "/s", in_the_hour(submitted)),
-        tile("Out", per_second(ended), "/s", in_the_hour(sum(points, ended))),
+        tile("Out", per_second(Point::finished), "/s", in_the_hour(stats.in_all(Point::finished))),
         tile(
             "Waiting",
             Count::new(waiting).to_string(),
@@ -110,7 +92,7 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             Unit::PerSecond,
             &[
                 series("in", "a", Shape::Area, per_second(|point| point.submitted)),
-                series("out", "b", Shape::Line, per_second(ended)),
+                series("out", "b", Shape::Line, per_second(Point::finished)),
             ],
         ),
         Chart::new(

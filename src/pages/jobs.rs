@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
-use crate::job::queue::{NotAName, Queue, QueueName, StateCounts};
+use crate::job::queue::{NotAName, QueueName, StateCounts};
 use crate::job::state::NotAState;
 use crate::job::{BatchId, JobId, State};
 use crate::pages::answer::{Answered, go_to, page, show, with_status};
@@ -80,7 +80,7 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
     if !wanted.id.is_empty() {
         problems.push("id is a number".into());
     }
-    let queues = handle.queues().await?;
+    let queues = handle.counts();
     let counts = counts(&handle, &filter, &queues).await?;
     let found = if problems.is_empty() { handle.jobs(filter).await? } else { JobPage::default() };
     let is_bad = !problems.is_empty();
@@ -112,9 +112,10 @@ fn dress(wanted: &Wanted) -> Dress {
 }
 
 /// The queues to choose from; what is chosen is among them, whatever it is.
-fn choices(queues: &[Queue], chosen: Option<&String>) -> Vec<String> {
-    let names = queues.iter().take(MAX_QUEUES).map(|queue| queue.name.to_string());
-    let mut names: Vec<String> = names.collect();
+fn choices(queues: &[(QueueName, StateCounts)], chosen: Option<&String>) -> Vec<String> {
+    let mut names: Vec<String> = queues.iter().map(|(name, _)| name.to_string()).collect();
+    names.sort_unstable();
+    names.truncate(MAX_QUEUES);
     names.extend(chosen.filter(|chosen| !names.contains(chosen)).cloned());
     names
 }
@@ -140,14 +141,14 @@ fn tabs(wanted: &Wanted, counts: Option<StateCounts>) -> Vec<Tab> {
 async fn counts(
     handle: &Handle,
     filter: &JobFilter,
-    queues: &[Queue],
+    queues: &[(QueueName, StateCounts)],
 ) -> Result<Option<StateCounts>, Error> {
     match filter {
         JobFilter { kind: None, tag: None, batch: None, queue, .. } => {
-            let is_meant = |each: &&Queue| queue.as_ref().is_none_or(|name| each.name == *name);
+            let is_meant = |name: &QueueName| queue.as_ref().is_none_or(|meant| meant == name);
             let mut sums = StateCounts::default();
-            for queue in queues.iter().filter(is_meant) {
-                let mut counts = queue.jobs;
+            for (_, counts) in queues.iter().filter(|(name, _)| is_meant(name)) {
+                let mut counts = *counts;
                 for state in State::ALL {
                     *sums.of(state) += *counts.of(state);
                 }

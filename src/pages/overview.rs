@@ -15,7 +15,7 @@ use crate::pages::moment::Took;
 use crate::pages::number::Count;
 use crate::pages::row::{Meter, Row};
 use crate::server::Handle;
-use crate::store::JobFilter;
+use crate::store::{JobFilter, QueuePart};
 
 /// How many queues are shown.
 const MAX_QUEUES: usize = 200;
@@ -85,52 +85,19 @@ struct OverviewPage {
 
 async fn look(handle: Data<Handle>) -> Answered {
     let stats = handle.stats(None).await?;
-    let mut queues = handle.queues().await?;
+    let QueuePart { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
     let failed = JobFilter { state: Some(State::Failed), limit: FAILURES, ..JobFilter::default() };
     let failed = handle.jobs(failed).await?.jobs;
     let is_new = queues.is_empty();
-    let more_queues = queues.len().saturating_sub(MAX_QUEUES);
-    deepest_first(&mut queues);
     let now: Timestamp = handle.now();
     show(&OverviewPage {
         dress: Dress::live("Overview", Place::Overview, LIVELY_MS),
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
         hour: Hour::of(&stats),
         queues: queues.iter().map(QueueRow::new).collect(),
-        more_queues,
+        more_queues: all - queues.len(),
         rows: Row::all("failed", &failed, now),
         selects: false,
         is_new,
     })
-}
-
-/// Keeps the queues with the most live jobs, by name where they are all shown, so that rows stay in
-/// their places.
-fn deepest_first(queues: &mut Vec<Queue>) {
-    if queues.len() > MAX_QUEUES {
-        queues.sort_by_key(|queue| std::cmp::Reverse(queue.jobs.live()));
-        queues.truncate(MAX_QUEUES);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_very_many_queues_the_deepest_are_shown() {
-        let queue = |number: usize| Queue {
-            name: format!("q{number}").parse().unwrap(),
-            settings: Default::default(),
-            jobs: StateCounts { queued: number as i64, ..Default::default() },
-            oldest_queued_at: None,
-            oldest_queued_age: None,
-        };
-        let mut queues: Vec<Queue> = (0..300).map(queue).collect();
-        deepest_first(&mut queues);
-        assert_eq!((queues.len(), queues[0].jobs.queued, queues[199].jobs.queued), (200, 299, 100));
-        let mut few: Vec<Queue> = (0..3).map(queue).collect();
-        deepest_first(&mut few);
-        assert_eq!(few[0].name.as_str(), "q0");
-    }
 }

@@ -10,6 +10,7 @@ mod batch;
 mod job;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -22,6 +23,9 @@ use crate::server::handle::Handle;
 pub use all::{AllEvent, AllEvents, AllFilter};
 pub use batch::BatchEvents;
 pub use job::{JobEvent, JobEvents, Position};
+
+/// The shortest time between two looks at a job or a batch.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A place among those who listen to one job or batch, given up when dropped.
 struct Listening {

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actor::announcer::Announcer;
 use crate::actor::inbox::ToWriter;
 use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListJobs, ListQueues, Reply,
+    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepest, ListJobs, ListQueues, Reply,
 };
 use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
@@ -19,13 +19,16 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
-use crate::job::queue::{Queue, QueueChange, QueueName};
+use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::store::{Answer, BatchPage, JobFilter, JobPage, StoreError, Write};
+use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueuePart, StoreError, Write};
 
 /// The longest time that one call waits for an end: the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// How many may listen to all jobs at once: the limit of `/v1/events`.
+pub const MAX_FEEDS: usize = 256;
 
 /// The unit in which submissions are weighed, in bytes: a semaphore counts in 32 bits.
 const WEIGHT_UNIT: usize = 1024;
@@ -47,6 +50,9 @@ struct Bounds {
     points: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     waits: Arc<Semaphore>,
+    /// Who listens to all jobs costs something for each that moves.
+    feeds: Arc<Semaphore>,
+    feed_turns: Arc<Semaphore>,
 }
 
 /// How far down the server is.
@@ -95,6 +101,8 @@ impl Handle {
             points: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             lists: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: Arc::new(Semaphore::new(limits.max_waits)),
+            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            feed_turns: Arc::new(Semaphore::new(1)),
         };
         let phase = watch::Sender::new(Phase::Serving);
         Self(Arc::new(Inner { door, bounds, registry, config, clock, phase }))
@@ -194,6 +202,20 @@ impl Handle {
         self.read(&self.0.door.lists, ListQueues).await
     }
 
+    /// The queues with the most live jobs, at most so many, by name.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn deepest_queues(&self, most: usize) -> Result<QueuePart, Error> {
+        let _permit = self.list_permit()?;
+        self.read(&self.0.door.lists, ListDeepest(most)).await
+    }
+
+    /// How many jobs each queue has, by state, as it is counted in memory.
+    pub fn counts(&self) -> Vec<(QueueName, StateCounts)> {
+        self.0.door.publisher.tallying.with(|tallies| tallies.queues())
+    }
+
     /// One queue; none where no job has named it and nobody has configured it.
     ///
     /// # Errors
@@ -259,6 +281,16 @@ impl Handle {
     /// A permit to be among those who wait.
     pub(super) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.waits, 1)
+    }
+
+    /// A permit to be among those who listen to all jobs.
+    pub(super) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.feeds, 1)
+    }
+
+    /// Waits until it is one's turn to read for a feed.
+    pub(super) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
     }
 
     /// Ends when the server has been stopped: nobody is to wait in vain.

@@ -64,7 +64,8 @@ pub(super) fn join(parts: Parts) -> Server {
         Dispatcher::new(to, workers, lease, now, vital)
     });
     let vital = Vital::new("announcer", &fatal);
-    let announcer = Announcer::start_in_arbiter(&control, move |_| Announcer::new(vital));
+    // On a thread of its own, for many may listen, and starts must not wait for that.
+    let announcer = Announcer::start_in_arbiter(&threads.another(), move |_| Announcer::new(vital));
     let peers = Peers {
         writer: writer.clone(),
         reader: lists.clone(),

@@ -2,7 +2,7 @@
 
 use crate::actor::message::GetTallies;
 use crate::job::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
-use crate::job::tally::{Tally, stretch_of};
+use crate::job::tally::{Tallies, Tally, stretch_of};
 use crate::job::{Lane, QueueName};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
@@ -25,7 +25,7 @@ impl Handle {
         let now = tallying.with(|tallies| tallies.snapshot(queue.as_ref(), at));
         // Some more, to know how things stood before.
         let from = first.minus(STEP.duration() * 6);
-        let written = GetTallies(queue.clone(), from);
+        let written = GetTallies { queue: queue.clone(), span: (from, last) };
         let mut tallies = self.read(&self.door().lists, written).await?;
         tallies.extend(now.tallies);
         let mut hour = Tally::default();
@@ -51,14 +51,21 @@ impl Handle {
 
     /// Writes down what the charts are drawn from, for the next start.
     pub(super) async fn keep_tallies(&self) {
-        let closed = self.door().publisher.tallying.with(|tallies| {
-            tallies.close();
-            tallies.closed().to_vec()
-        });
-        let Some(last) = closed.last().map(|stretch| stretch.began_at) else { return };
-        match self.write(Write::Tally(closed), 0).await {
-            Ok(_) => self.door().publisher.tallying.with(|tallies| tallies.forget(last)),
-            Err(error) => tracing::info!(%error, "the last seconds of the charts are not kept"),
+        let tallying = &self.door().publisher.tallying;
+        tallying.with(Tallies::close);
+        loop {
+            let closed = tallying.with(Tallies::write_some);
+            let count = closed.len();
+            if count == 0 {
+                return;
+            }
+            match self.write(Write::Tally(closed), 0).await {
+                Ok(_) => tallying.with(|tallies| tallies.written(count)),
+                Err(error) => {
+                    tallying.with(|tallies| tallies.unwritten(count));
+                    return tracing::info!(%error, "the last seconds of the charts are not kept");
+                }
+            }
         }
     }
 }

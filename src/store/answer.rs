@@ -177,8 +177,8 @@ pub struct Committed {
     pub answers: Vec<Result<Answer, Refusal>>,
     /// Every job that moved, in order.
     pub changes: Vec<Change>,
-    /// Jobs whose attempt told how far it is, or added to the log.
-    pub reported: Vec<JobId>,
+    /// Jobs whose attempt told how far it is, or added to the log, with their queues.
+    pub reported: Vec<(JobId, QueueName)>,
     /// Batches whose last job became final.
     pub ended_batches: Vec<BatchId>,
     /// Queues that are new or have new settings.

@@ -16,6 +16,7 @@ mod list;
 mod log;
 mod open;
 mod queue;
+mod queue_read;
 mod read;
 mod renew;
 mod rescue;

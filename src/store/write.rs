@@ -59,7 +59,7 @@ pub enum Write {
     /// Several writes, each taken or refused by itself, with one answer for all.
     Each(Vec<Write>),
     /// Writes down what happened, for the charts.
-    Tally(Vec<Stretch>),
+    Tally(Vec<Arc<Stretch>>),
     /// Changes a queue's settings; makes the queue if it is new.
     Configure {
         /// Which queue.

@@ -47,15 +47,29 @@ impl Events {
     /// The next event; none at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<Event> {
         while self.ready.is_empty() {
-            let chunk = self.connection.chunk().unwrap()?;
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-            while let Some((whole, rest)) = self.text.split_once("\n\n") {
-                let whole = whole.to_owned();
-                self.text = rest.to_owned();
-                self.read(&whole);
-            }
+            self.hear()?;
         }
         self.ready.pop_front()
+    }
+
+    /// Reads what comes next; none at the end of the stream.
+    fn hear(&mut self) -> Option<()> {
+        let chunk = self.connection.chunk().unwrap()?;
+        self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        while let Some((whole, rest)) = self.text.split_once("\n\n") {
+            let whole = whole.to_owned();
+            self.text = rest.to_owned();
+            self.read(&whole);
+        }
+        Some(())
+    }
+
+    /// Waits for a comment.
+    pub(crate) fn until_comment(&mut self) {
+        let before = self.comments;
+        while self.comments == before {
+            self.hear().unwrap_or_else(|| panic!("the stream has ended"));
+        }
     }
 
     /// The next event, of which there is one.

@@ -77,6 +77,10 @@ fn who_comes_back_hears_what_is_new_and_nothing_twice() {
     assert_eq!((failure.event.as_str(), &failure.data["code"]), ("failure", &json!("broken")));
     assert_eq!(log.data["text"], "last words\n");
     assert_eq!((&state.data["state"], &state.data["attempt"]), (&json!("running"), &json!(2)));
+    // How far it was stays with the job, and is not news again and again.
+    let progress = json!({"percent": 90, "message": "nearly"});
+    act(&server, id, "renew", &json!({"lease_token": token, "progress": progress}));
+    assert_eq!(events.more().event, "progress");
     act(&server, id, "complete", &json!({"lease_token": token}));
     let end = events.more();
     assert_eq!((end.data["state"].as_str(), events.next()), (Some("completed"), None));
@@ -111,7 +115,7 @@ fn a_listener_outlives_a_restart_of_the_server_by_coming_back() {
 }
 
 #[test]
-fn who_listens_to_a_job_that_is_removed_is_told() {
+fn a_cancelled_job_ends_its_stream_and_a_job_that_is_not_there_has_none() {
     let server = Server::start();
     assert_eq!(server.get("/v1/jobs/1/events").status, 404);
     let id = server.submit(&remote());
@@ -119,6 +123,17 @@ fn who_listens_to_a_job_that_is_removed_is_told() {
     events.more();
     server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
     assert_eq!(states(&events.rest()), ["cancelled"]);
+    assert_eq!(server.delete(&format!("/v1/jobs/{id}")).status, 204);
+    assert_eq!(server.get(&format!("/v1/jobs/{id}/events")).status, 404);
+}
+
+#[test]
+fn a_comment_comes_where_nothing_happens() {
+    let server = Server::start();
+    let id = server.submit(&remote());
+    let mut events = server.events(&format!("/v1/jobs/{id}/events"));
+    events.more();
+    events.until_comment();
 }
 
 #[test]

@@ -73,3 +73,20 @@ fn a_queue_in_which_nothing_is_queued_has_no_oldest_job() {
     let found = store.reads.queue(&queue("default"), store.now).unwrap().unwrap();
     assert_eq!((found.oldest_queued_at, found.oldest_queued_age), (None, None));
 }
+
+#[test]
+fn of_very_many_queues_the_deepest_are_told_by_name() {
+    let mut store = Store::fresh();
+    for number in 0..20 {
+        store.submit_all(vec![job_in_queue(&format!("q{number:02}")); number + 1]);
+    }
+    let part = store.reads.deepest_queues(3, store.now).unwrap();
+    let told: Vec<_> =
+        part.queues.iter().map(|queue| (queue.name.as_str(), queue.jobs.queued)).collect();
+    assert_eq!((told, part.all), (vec![("q17", 18), ("q18", 19), ("q19", 20)], 20));
+    assert!(part.queues.iter().all(|queue| queue.oldest_queued_at.is_some()));
+    let all = store.reads.queues(store.now).unwrap();
+    assert_eq!(store.reads.deepest_queues(20, store.now).unwrap().queues, all);
+    let one = store.reads.queue(&queue("q05"), store.now).unwrap();
+    assert_eq!(one.as_ref(), Some(&all[5]));
+}

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::job::{BatchId, JobId, Lane, NewJob, Progress, State};
-use longshore::store::{JobFilter, Renew, RescueScope, Write};
+use longshore::job::tally::{Stretch, Tally};
+use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, State};
+use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 
 use crate::kit::statements::Statements;
 use crate::kit::{
@@ -18,7 +19,12 @@ fn live_once(store: &mut Store) {
     store.submit_all(vec![NewJob { tags: vec!["a".into()], ..job() }, job()]);
     let jobs = leased(store.write(lease("default", Lane::Async, 2)));
     assert_eq!(ids(&jobs).len(), 2);
+    store.write(Write::Report(jobs[0].lease, Progress::new(1.0, ""))).unwrap();
+    let (lease, holder, log) = (jobs[0].lease, Holder::Local, Log::new("one\n".into()));
+    store.write(Write::Log(LogLines { lease, holder, log })).unwrap();
     store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
+    store.reads.news(jobs[0].lease.job, 0).unwrap();
+    store.reads.briefs(&[jobs[0].lease.job, jobs[1].lease.job]).unwrap();
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
     live_remotely(store);
 }
@@ -91,7 +97,10 @@ fn the_keepers_statements_are_prepared_once_as_well() {
     let statements = Statements::record();
     let mut store = Store::fresh();
     store.submit(job());
+    let queues = vec![(job().queue, Tally::default())];
+    let stretch = Stretch { began_at: store.now, queues, all: Tally::default() };
     let keep = [
+        Write::Tally(vec![stretch.into()]),
         Write::Stage { limit: 10 },
         Write::Expire { limit: 10 },
         Write::Rescue { scope: RescueScope::expired_now(), limit: 10 },

@@ -21,11 +21,11 @@ fn two_parts_of_a_stretch_add_up_and_how_things_stood_is_that_of_the_later() {
     let began_at = stretch_of(store.now);
     for (mail, all) in [(tally(1, 5, 8), tally(2, 9, 8)), (tally(3, 4, 8), tally(4, 7, 1))] {
         let queues = vec![(queue("mail"), mail), (queue("nobody"), Tally::default())];
-        store.write(Write::Tally(vec![Stretch { began_at, queues, all }])).unwrap();
+        store.write(Write::Tally(vec![Stretch { began_at, queues, all }.into()])).unwrap();
     }
     let mut kept = |name: Option<&str>| {
         let name = name.map(queue);
-        store.reads.tallies(name.as_ref(), began_at).unwrap()
+        store.reads.tallies(name.as_ref(), (began_at, began_at)).unwrap()
     };
     let mut mail = tally(4, 4, 8);
     mail.run.record(8);
@@ -41,14 +41,14 @@ fn what_is_older_than_an_hour_goes() {
     let mut store = Store::fresh();
     let first = stretch_of(store.now);
     let stretch = |began_at| Stretch { began_at, queues: Vec::new(), all: tally(1, 0, 1) };
-    store.write(Write::Tally(vec![stretch(first)])).unwrap();
+    store.write(Write::Tally(vec![stretch(first).into()])).unwrap();
     store.now = store.now.plus(Duration::from_secs(3_600));
     let second = stretch_of(store.now);
-    store.write(Write::Tally(vec![stretch(second)])).unwrap();
-    assert_eq!(store.reads.tallies(None, first).unwrap().len(), 2);
+    store.write(Write::Tally(vec![stretch(second).into()])).unwrap();
+    assert_eq!(store.reads.tallies(None, (first, store.now)).unwrap().len(), 2);
     store.now = store.now.plus(Duration::from_secs(600));
     store.write(Write::Tally(Vec::new())).unwrap();
-    let left = store.reads.tallies(None, first).unwrap();
+    let left = store.reads.tallies(None, (first, store.now)).unwrap();
     assert_eq!(left.into_iter().map(|(began_at, _)| began_at).collect::<Vec<_>>(), [second]);
 }
 

@@ -80,7 +80,7 @@ fn fill(store: &mut Store) {
     store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
     let all = Tally { submitted: 11, ..Tally::default() };
     let stretch = Stretch { began_at: store.now, queues: Vec::new(), all };
-    store.write(Write::Tally(vec![stretch])).unwrap();
+    store.write(Write::Tally(vec![stretch.into()])).unwrap();
 }
 
 /// The checks that find something.

@@ -3,8 +3,8 @@
 -- follows from its id.
 
 INSERT INTO queues (id, name, paused, created_at)
-SELECT value ->> 0, value ->> 1, 1, now FROM fill, json_each(
-    '[[1, "default"], [2, "mail"], [3, "reports"], [4, "llm"], [5, "images"], [6, "hooks"], [7, "old"], [8, "sparse"]]');
+SELECT key + 1, value, 1, now FROM fill, json_each(
+    '["default", "mail", "reports", "llm", "images", "hooks", "old", "sparse"]');
 
 WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids, fill WHERE id < jobs)
 INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, lease_token,
@@ -12,10 +12,11 @@ INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, le
     backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter, batch_id, error_code,
     error_message, tags, kind, payload)
 SELECT id, state, iif(state = 2, 3, 0), queue_id, id % 3, state <> 0, 5, state <> 0,
-    iif(state = 2, now + 1e9, NULL), now - (jobs - id), now + CASE state WHEN 0 THEN 1e9 WHEN 3 THEN 500000 ELSE 0 END,
-    iif(state <> 0, now, NULL), iif(state >= 4, now, NULL), 0, 300000,
-    1000, 2, 600000, 0.2, batch_id, iif(state IN (3, 5), 'timeout', NULL),
-    iif(state IN (3, 5), 'too slow', NULL), tags, kind, '{"user":' || id || ',"text":"hello"}'
+    iif(state = 2, now + 3600000, NULL), now - (jobs - id),
+    now + CASE state WHEN 0 THEN 1000000000 WHEN 3 THEN 500000 ELSE 0 END,
+    iif(state <> 0, now, NULL), iif(state >= 4, now, NULL), 0, 3600000,
+    iif(state = 3, 600000, 1000), 2, 600000, 0.2, batch_id, iif(state IN (3, 5, 6), 'timeout', NULL),
+    iif(state IN (3, 5, 6), 'too slow', NULL), tags, kind, '{"user":' || id || ',"text":"hello"}'
 FROM (
     SELECT id, jobs, now,
         CASE
@@ -64,8 +65,8 @@ INSERT INTO job_tags (tag, job_id) SELECT 'old', id FROM jobs WHERE tags = '["ol
 INSERT INTO job_tags (tag, job_id) SELECT 'red', id FROM jobs WHERE tags = '["red"]';
 INSERT INTO results (job_id, truncated, result) SELECT id, 0, payload FROM jobs WHERE state = 4;
 INSERT INTO failures (job_id, lease_token, attempt, failed_at, code, message)
-SELECT id, 1, 1, run_at, error_code, error_message FROM jobs WHERE error_code IS NOT NULL;
-INSERT INTO remote_leases (job_id, lease_ms) SELECT id, 300000 FROM jobs WHERE state = 2;
+SELECT id, 1, 1, started_at, error_code, error_message FROM jobs WHERE state IN (3, 5);
+INSERT INTO remote_leases (job_id, lease_ms) SELECT id, 3600000 FROM jobs WHERE state = 2;
 INSERT INTO batches (id, total, scheduled, queued, running, retrying, completed, failed, cancelled,
     created_at, finished_at)
 SELECT batch_id, count(*), sum(state = 0), sum(state = 1), sum(state = 2), sum(state = 3),

@@ -20,7 +20,7 @@ CREATE TABLE tallies (
     -- How things stood at its end.
     waiting   INTEGER NOT NULL CHECK (waiting >= 0),
     running   INTEGER NOT NULL CHECK (running >= 0),
-    -- How long starts and runs took: a JSON array of how many by size, see job::tally.
+    -- How long starts and runs took: a JSON array of how many by size, see job::histogram.
     start     TEXT    NOT NULL,
     run       TEXT    NOT NULL,
     PRIMARY KEY (queue_id, began_at)

@@ -18,17 +18,20 @@ pub(super) struct Speech<'a> {
     context: &'a Context,
     secrets: &'a Secrets,
     line: Vec<u8>,
+    /// Whether what follows belongs to a word whose begin was forgotten.
+    is_amid_word: bool,
 }
 
 impl<'a> Speech<'a> {
     pub(super) fn new(context: &'a Context, secrets: &'a Secrets) -> Self {
-        Self { context, secrets, line: Vec::new() }
+        Self { context, secrets, line: Vec::new(), is_amid_word: false }
     }
 
     /// Takes the next bytes.
     pub(super) fn hear(&mut self, chunk: &[u8]) {
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(part);
+            let rest = self.behind_word(part);
+            self.line.extend_from_slice(rest);
             if part.ends_with(b"\n") {
                 self.say();
             } else if self.line.len() > 2 * MAX_LINE_BYTES {
@@ -47,9 +50,25 @@ impl<'a> Speech<'a> {
     /// Forgets the begin of a line that is too long, up to the end of a word: half a secret would not
     /// be known as one.
     fn cut(&mut self) {
-        let surplus = self.line.len() - MAX_LINE_BYTES;
-        let space = self.line[surplus..].iter().position(u8::is_ascii_whitespace);
-        self.line.drain(..space.map_or(self.line.len(), |space| surplus + space + 1));
+        let hidden = self.secrets.hide(&String::from_utf8_lossy(&self.line)).into_bytes();
+        let surplus = hidden.len().saturating_sub(MAX_LINE_BYTES);
+        let space = hidden[surplus..].iter().position(u8::is_ascii_whitespace);
+        self.is_amid_word = space.is_none();
+        self.line = space.map_or(Vec::new(), |space| hidden[surplus + space + 1..].to_vec());
+    }
+
+    /// What of a part comes after the word whose begin was forgotten.
+    fn behind_word<'b>(&mut self, part: &'b [u8]) -> &'b [u8] {
+        if !self.is_amid_word {
+            return part;
+        }
+        match part.iter().position(u8::is_ascii_whitespace) {
+            Some(end) => {
+                self.is_amid_word = false;
+                &part[end..]
+            }
+            None => &[],
+        }
     }
 
     fn say(&mut self) {

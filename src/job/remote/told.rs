@@ -136,7 +136,8 @@ impl Told {
         mut problems: Vec<Problem>,
     ) -> Result<Heard, Vec<Problem>> {
         let token = self.lease_token;
-        let log = self.log.as_deref().map(lines).unwrap_or_default();
+        let mut log = Log::default();
+        log.say(self.log.as_deref().unwrap_or_default());
         for (place, is_there) in
             [("/id", job.is_some()), ("/action", verb.is_some()), ("/lease_token", token.is_some())]
         {
@@ -228,17 +229,6 @@ impl Told {
         });
         Action::Renew { lease: self.lease, progress }
     }
-}
-
-/// A text as lines of a log.
-fn lines(text: &str) -> Log {
-    let mut log = Log::default();
-    // SQLite's own functions end a text there.
-    log.append(&text.replace('\0', "\u{fffd}"));
-    if !log.is_empty() && !log.text.ends_with('\n') {
-        log.append("\n");
-    }
-    log
 }
 
 impl std::fmt::Display for Verb {

@@ -55,9 +55,9 @@ impl Handle {
     /// What happens to jobs from now on.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] where as many listen as may.
+    /// [`Error::Overloaded`] where [`MAX_FEEDS`](crate::server::MAX_FEEDS) listen already.
     pub fn events(&self, filter: AllFilter) -> Result<AllEvents, Error> {
-        let permit = self.wait_permit()?;
+        let permit = self.feed_permit()?;
         let door = self.door();
         let seat = Seat::take(&door.publisher.audience.listening);
         let feed = Arc::new(Feed::new(filter.queue.clone()));
@@ -113,6 +113,9 @@ impl AllEvents {
     }
 
     async fn look(&mut self) -> Option<()> {
+        // In turn, so that however many listen, lists and pages find the reader free. What moves
+        // meanwhile comes together in the feed.
+        let _turn = self.handle.feed_turn().await?;
         let lists = &self.handle.door().lists;
         let jobs = self.handle.read(lists, GetBriefs(self.taken.clone())).await.ok()?;
         let mut jobs = jobs.into_iter().peekable();

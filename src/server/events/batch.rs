@@ -1,18 +1,13 @@
 //! Listening to one batch.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::actor::message::Subject;
 use crate::job::BatchId;
 use crate::job::batch::Batch;
 use crate::server::error::Error;
-use crate::server::events::Listening;
+use crate::server::events::{Listening, PAUSE};
 use crate::server::handle::Handle;
-
-/// The shortest time between two events.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a batch stands, again and again, until its last job is final.
 pub struct BatchEvents {

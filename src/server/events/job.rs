@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 
+use tokio::time::Instant;
+
 use crate::actor::message::{GetNews, Subject};
 use crate::job::{Failure, Job, JobId, Log, Progress};
 use crate::server::error::Error;
-use crate::server::events::Listening;
+use crate::server::events::{Listening, PAUSE};
 use crate::server::handle::Handle;
 use crate::store::News;
 
@@ -89,6 +91,7 @@ pub struct JobEvents {
     progress: Option<Progress>,
     /// What is known and not told yet, each with the position behind it.
     ready: VecDeque<(Position, JobEvent)>,
+    next_at: Instant,
     is_rung: bool,
     is_over: bool,
 }
@@ -113,6 +116,7 @@ impl Handle {
             position: position.unwrap_or_default(),
             progress: None,
             ready: VecDeque::new(),
+            next_at: Instant::now(),
             is_rung: false,
             is_over: false,
         };
@@ -142,11 +146,13 @@ impl JobEvents {
                 }
                 self.is_rung = true;
             }
+            tokio::time::sleep_until(self.next_at).await;
             if let Err(error) = self.look().await {
                 tracing::debug!(job = %self.id, %error, "one who listens to a job cannot be told");
                 return None;
             }
             self.is_rung = false;
+            self.next_at = Instant::now() + PAUSE;
         }
     }
 
@@ -190,19 +196,16 @@ impl JobEvents {
             self.position.log = log.to;
             self.ready.push_back((self.position, JobEvent::Said(log)));
         }
-        if stands != self.position.stands {
+        let is_moved = stands != self.position.stands;
+        let is_further = job.progress != self.progress && !job.state.is_final();
+        self.progress.clone_from(&job.progress);
+        if is_moved {
+            // It tells how far it is as well.
             self.position.stands = stands;
-            self.progress = None;
-            let progress = job.progress.clone();
             let moved = JobEvent::Moved(Box::new(whole.unwrap_or(job)));
             self.ready.push_back((self.position, moved));
-            // The job told it as well.
-            self.progress = progress;
-        } else if job.progress != self.progress {
-            self.progress.clone_from(&job.progress);
-            if let Some(progress) = job.progress {
-                self.ready.push_back((self.position, JobEvent::Progressed(progress)));
-            }
+        } else if is_further && let Some(progress) = job.progress {
+            self.ready.push_back((self.position, JobEvent::Progressed(progress)));
         }
     }
 }

@@ -173,8 +173,11 @@ impl Group<'_> {
             self.insert_failure(lease, held.attempt, outcome, &settlement)?;
         }
         self.update_settled(lease, &settlement)?;
-        let took = row.started_at.map(|at| self.now.since(Timestamp::from_millis(at)));
-        self.note_settled(place, &settlement, took.map(Span::new));
+        // What was given back has not taken its time.
+        let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotBegun);
+        let started_at = row.started_at.filter(|_| has_ended).map(Timestamp::from_millis);
+        let took = started_at.map(|at| Span::new(self.now.since(at)));
+        self.note_settled(place, &settlement, took);
         Ok(Some(settlement.state))
     }
 

@@ -80,7 +80,7 @@ pub(super) struct Group<'a> {
     /// Whether what has expired was cleared away, as far as is done at once.
     pub(super) has_expired_some: bool,
     changes: Vec<Change>,
-    reported: Vec<JobId>,
+    reported: Vec<(JobId, QueueName)>,
     configured: Vec<(QueueName, QueueSettings)>,
 }
 
@@ -231,8 +231,8 @@ impl<'a> Group<'a> {
     }
 
     /// Notes that an attempt told something of itself.
-    pub(super) fn note_report(&mut self, job: JobId) {
-        self.reported.push(job);
+    pub(super) fn note_report(&mut self, job: JobId, queue: QueueName) {
+        self.reported.push((job, queue));
     }
 
     /// Notes that a job moved to where it waits for `due_at`.

@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use super::read::JobRow;
-use super::transaction::Failure;
+use super::transaction::{self, Failure};
 use crate::job::{Job, JobId, Json};
 use crate::store::schema::{jobs, queues, remote_leases, results};
 use crate::store::{JobFilter, JobPage};
@@ -31,8 +31,7 @@ pub(super) fn page(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
 ) -> Result<JobPage, Failure> {
-    // So that all is seen as it stood at one moment.
-    connection.transaction(|connection| {
+    transaction::reading(connection, |connection| {
         let top = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
         match choice::walks(connection, filter)? {
             Some(walks) => fill(connection, filter, Search::new(walks, top)),

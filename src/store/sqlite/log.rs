@@ -25,15 +25,14 @@ impl Group<'_> {
     /// Adds to a job's log, where the lease holds under which its attempt runs.
     pub(super) fn log(&mut self, lines: &LogLines) -> Applied {
         let held = self.held_place(lines.lease)?;
-        if !held.is_some_and(|(place, _)| lines.holder.holds(place.lane)) {
-            return Err(Refusal::StaleLease.into());
-        }
+        let held = held.filter(|(place, _)| lines.holder.holds(place.lane));
+        let (place, _) = held.ok_or(Refusal::StaleLease)?;
         let job = lines.lease.job;
         let mut log = find(self.connection, job)?;
         log.extend(&lines.log);
         let total = i64::try_from(log.to).unwrap_or(i64::MAX);
         KeepLog { job: job.0, total, text: &log.text }.execute(self.connection)?;
-        self.note_report(job);
+        self.note_report(job, place.queue);
         Ok(Answer::Done)
     }
 }

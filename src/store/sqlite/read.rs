@@ -4,21 +4,21 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use super::delete::tags_of;
-use super::queue::{SettingsRow, name_of, settings_of};
+use super::queue::name_of;
 use super::statement::statement;
 use super::transaction::Failure;
-use super::{batch, list, log, open, tally};
+use super::{batch, list, log, open, queue_read, tally};
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::tally::Tally;
 use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
-use crate::job::{Lane, Log, Span, State, Timestamp};
-use crate::store::schema::{failures, jobs, queue_counts, queues, remote_leases, results};
+use crate::job::{Log, Span, State, Timestamp};
+use crate::store::schema::{failures, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
-    BatchPage, Checkpoint, JobFilter, JobPage, News, OpenError, Prunable, ReadStore, StoreError,
-    lane_of, state_of,
+    BatchPage, Checkpoint, JobFilter, JobPage, News, OpenError, Prunable, QueuePart, ReadStore,
+    StoreError, lane_of, state_of,
 };
 
 /// A read connection. See [`ReadStore`].
@@ -104,14 +104,6 @@ impl JobRow {
 type WholeRow = (JobRow, String, String, Option<String>, Option<i64>, Option<String>);
 
 statement! {
-    /// The first queued job below a priority: one step of the walk that finds the oldest.
-    FirstBelow -> (Integer, Integer) =
-    "SELECT priority, run_at FROM jobs
-     WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
-    " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
-}
-
-statement! {
     /// The end of a stretch of rows, and the jobs in it that are old enough to go.
     OldInStretch -> Integer =
     "SELECT id FROM jobs
@@ -153,11 +145,15 @@ impl ReadStore for SqliteReads {
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
-        self.find_queues(None, now).map_err(unreadable)
+        queue_read::all(&mut self.connection, now).map_err(unreadable)
+    }
+
+    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueuePart, StoreError> {
+        queue_read::deepest(&mut self.connection, most, now).map_err(unreadable)
     }
 
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
-        Ok(self.find_queues(Some(name), now).map_err(unreadable)?.pop())
+        queue_read::one(&mut self.connection, name, now).map_err(unreadable)
     }
 
     fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError> {
@@ -176,13 +172,13 @@ impl ReadStore for SqliteReads {
     fn tallies(
         &mut self,
         queue: Option<&QueueName>,
-        from: Timestamp,
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
-        tally::since(&mut self.connection, queue, from).map_err(unreadable)
+        tally::within(&mut self.connection, queue, span).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
-        self.find_counts().map_err(unreadable)
+        queue_read::counts(&mut self.connection).map_err(unreadable)
     }
 
     fn prunable(
@@ -263,24 +259,6 @@ impl SqliteReads {
         Ok(Some(News { job, log }))
     }
 
-    fn find_counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, Failure> {
-        let rows: Vec<(String, i64, i64)> = queue_counts::table
-            .inner_join(queues::table)
-            .order(queue_counts::queue_id)
-            .select((queues::name, queue_counts::state, queue_counts::jobs))
-            .load(&mut self.connection)?;
-        let mut all: Vec<(QueueName, StateCounts)> = Vec::new();
-        for (name, state, jobs) in rows {
-            if all.last().is_none_or(|(last, _)| last.as_str() != name) {
-                all.push((name_of(&name)?, StateCounts::default()));
-            }
-            if let Some((_, counts)) = all.last_mut() {
-                *counts.of(state_of(state)?) = jobs;
-            }
-        }
-        Ok(all)
-    }
-
     /// The failures of a job, looked up only where it can have some.
     fn find_history(&mut self, job: &Job) -> Result<Vec<JobFailure>, Failure> {
         // A first attempt that runs, or that ended well, has no history. The error does not tell:
@@ -302,66 +280,6 @@ impl SqliteReads {
             error: JobError { code, message },
         });
         Ok(failures.collect())
-    }
-
-    fn find_queues(
-        &mut self,
-        name: Option<&QueueName>,
-        now: Timestamp,
-    ) -> Result<Vec<Queue>, Failure> {
-        let mut query = queues::table
-            .select((
-                queues::id,
-                queues::name,
-                (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
-            ))
-            .order(queues::name)
-            .into_boxed();
-        if let Some(name) = name {
-            query = query.filter(queues::name.eq(name.as_str()));
-        }
-        let rows: Vec<(i64, String, SettingsRow)> = query.load(&mut self.connection)?;
-        rows.into_iter().map(|row| self.queue_of(row, now)).collect()
-    }
-
-    fn queue_of(
-        &mut self,
-        (id, name, settings): (i64, String, SettingsRow),
-        now: Timestamp,
-    ) -> Result<Queue, Failure> {
-        let rows: Vec<(i64, i64)> = queue_counts::table
-            .filter(queue_counts::queue_id.eq(id))
-            .select((queue_counts::state, queue_counts::jobs))
-            .load(&mut self.connection)?;
-        let mut counts = StateCounts::default();
-        for (state, jobs) in rows {
-            *counts.of(state_of(state)?) = jobs;
-        }
-        let oldest_queued_at = if counts.queued > 0 { self.oldest_queued(id)? } else { None };
-        Ok(Queue {
-            name: name_of(&name)?,
-            settings: settings_of(settings),
-            jobs: counts,
-            oldest_queued_at,
-            oldest_queued_age: oldest_queued_at.map(|at| Span::new(now.since(at))),
-        })
-    }
-
-    /// Within one lane and priority the first by id is the oldest; there are few of both, so a
-    /// walk over them reads a few rows however long the queue is.
-    fn oldest_queued(&mut self, queue_id: i64) -> Result<Option<Timestamp>, Failure> {
-        let mut oldest: Option<i64> = None;
-        for lane in Lane::ALL {
-            let mut priority = i64::MAX;
-            loop {
-                let step = FirstBelow { lane: lane.code(), queue_id, priority };
-                let row: Option<(i64, i64)> = step.get_result(&mut self.connection).optional()?;
-                let Some((found, run_at)) = row else { break };
-                priority = found;
-                oldest = Some(oldest.map_or(run_at, |before| before.min(run_at)));
-            }
-        }
-        Ok(oldest.map(Timestamp::from_millis))
     }
 
     fn find_prunable(

@@ -24,12 +24,12 @@ statement! {
 }
 
 statement! {
-    ReportProgress<'a> =
+    ReportProgress<'a> -> Integer =
     "UPDATE jobs
      SET progress_percent = " [percent: Float as f64]
     ", progress_message = " [message: Nullable<Text> as Option<&'a str>]
     " WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2"
+    " AND state = 2 RETURNING queue_id"
 }
 
 impl Group<'_> {
@@ -66,17 +66,15 @@ impl Group<'_> {
     }
 
     pub(super) fn report(&mut self, lease: Lease, progress: &Progress) -> Applied {
-        let updated = ReportProgress {
+        let update = ReportProgress {
             percent: progress.percent,
             message: progress.message.as_deref(),
             job: lease.job.0,
             token: lease.token.0,
-        }
-        .execute(self.connection)?;
-        if updated == 0 {
-            return Err(Refusal::StaleLease.into());
-        }
-        self.note_report(lease.job);
+        };
+        let queue: Option<i64> = update.get_result(self.connection).optional()?;
+        let queue = self.queue_ids.name(queue.ok_or(Refusal::StaleLease)?)?;
+        self.note_report(lease.job, queue);
         Ok(Answer::Done)
     }
 }

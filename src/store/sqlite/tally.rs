@@ -1,5 +1,6 @@
 //! What happened by stretches of ten seconds, for the charts. Kept for an hour and some.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -21,6 +22,9 @@ const ALL: i64 = 0;
 /// How long the rows are kept: an hour, and some for what a clock cannot foresee.
 const KEPT: Duration = Duration::from_secs(3_900);
 
+/// How many rows go at once. More than are written at once.
+const FORGOTTEN_AT_ONCE: i64 = 10_000;
+
 statement! {
     KeepTally<'a> =
     "INSERT OR REPLACE INTO tallies (queue_id, began_at, submitted, started, completed, failed,
@@ -34,7 +38,12 @@ statement! {
 }
 
 statement! {
-    ForgetTallies = "DELETE FROM tallies WHERE began_at < " [before: Integer as i64]
+    /// What is too old to be drawn, and what a clock that was set back since has put ahead.
+    ForgetTallies =
+    "DELETE FROM tallies WHERE (queue_id, began_at) IN (
+         SELECT queue_id, began_at FROM tallies
+         WHERE began_at < " [before: Integer as i64] " OR began_at > " [after: Integer as i64]
+    "    LIMIT (" [limit: Integer as i64] " + 0))"
 }
 
 #[derive(Queryable, Selectable)]
@@ -55,7 +64,7 @@ struct Row {
 
 impl Group<'_> {
     /// Writes down stretches that are over, and removes those that are too old to be drawn.
-    pub(super) fn tally(&mut self, stretches: &[Stretch]) -> Applied {
+    pub(super) fn tally(&mut self, stretches: &[Arc<Stretch>]) -> Applied {
         for stretch in stretches {
             for (queue, tally) in &stretch.queues {
                 let Some(queue_id) = self.queue_ids.id(queue) else { continue };
@@ -64,7 +73,8 @@ impl Group<'_> {
             self.keep_tally(ALL, stretch.began_at, &stretch.all)?;
         }
         let before = self.now.minus(KEPT).millis();
-        ForgetTallies { before }.execute(self.connection)?;
+        let forget = ForgetTallies { before, after: self.now.millis(), limit: FORGOTTEN_AT_ONCE };
+        forget.execute(self.connection)?;
         Ok(Answer::Done)
     }
 
@@ -104,16 +114,16 @@ impl Group<'_> {
     }
 }
 
-/// What happened in a queue, or in all together, from a time on, oldest first.
-pub(super) fn since(
+/// What happened in a queue, or in all together, in stretches that began in a span, oldest first.
+pub(super) fn within(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
-    from: Timestamp,
+    span: (Timestamp, Timestamp),
 ) -> Result<Vec<(Timestamp, Tally)>, Failure> {
     let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
     let rows: Vec<Row> = tallies::table
         .filter(tallies::queue_id.eq(queue_id))
-        .filter(tallies::began_at.ge(from.millis()))
+        .filter(tallies::began_at.between(span.0.millis(), span.1.millis()))
         .order(tallies::began_at)
         .select(Row::as_select())
         .load(connection)?;

@@ -13,6 +13,10 @@ statement! {
 }
 
 statement! {
+    BeginReading = "BEGIN"
+}
+
+statement! {
     Commit = "COMMIT"
 }
 
@@ -86,6 +90,23 @@ pub(super) fn immediate<T>(
     work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     Begin {}.execute(connection).map_err(not_begun)?;
+    end(connection, work)
+}
+
+/// Runs `look`, which only reads, so that it sees all as it stood at one moment.
+pub(super) fn reading<T>(
+    connection: &mut SqliteConnection,
+    look: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    BeginReading {}.execute(connection)?;
+    end(connection, look)
+}
+
+/// Runs what stands in a transaction that has begun, and ends it.
+fn end<T>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let done = match work(connection) {
         Ok(value) => Commit {}.execute(connection).map(|_| value).map_err(Failure::from),
         Err(failure) => Err(failure),
