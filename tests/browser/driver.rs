@@ -152,7 +152,7 @@ fn spawn(home: &Path) -> (Child, u16) {
 
 fn try_spawn(home: &Path) -> Option<(Child, u16)> {
     let mut command = Command::new("chromedriver");
-    command.arg("--port=0").env("HOME", home).process_group(0);
+    command.arg("--port=0").env("HOME", home).env("TMPDIR", home).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut process = command.spawn().unwrap();
     let mut stdout = BufReader::new(process.stdout.take().unwrap());

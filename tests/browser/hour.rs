@@ -1,6 +1,7 @@
 //! An hour that went by, for pictures: what the charts are drawn from, written as the server writes it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use longshore::config::Config;
 use longshore::job::stats::STEP;
@@ -91,9 +92,9 @@ pub(crate) fn write(database: &Path, now: Timestamp) {
             (queue.parse::<QueueName>().unwrap(), tally)
         });
         let began_at = Timestamp::from_millis(last - i64::from(ago) * step);
-        Stretch { began_at, queues: queues.into(), all }
+        Arc::new(Stretch { began_at, queues: queues.into(), all })
     };
-    let hour: Vec<Stretch> = (0..STRETCHES).rev().map(stretch).collect();
+    let hour: Vec<Arc<Stretch>> = (0..STRETCHES).rev().map(stretch).collect();
     let answers = writes.commit(&[Write::Tally(hour)], now).unwrap().answers;
     assert!(matches!(answers[..], [Ok(Answer::Done)]), "{answers:?}");
 }
