@@ -99,10 +99,11 @@ fn no_page_is_wider_than_a_phone() {
     let pages = pages(&scenery);
     let Some(page) = Page::blank(&scenery.server.url()) else { return };
     let mut found = Vec::new();
-    for (width, height) in [(390, 844), (360, 640)] {
-        page.size(width, height);
-        for path in &pages {
-            page.goto(path);
+    for path in &pages {
+        page.size(390, 844);
+        page.goto(path);
+        for (width, height) in [(390, 844), (360, 640)] {
+            page.size(width, height);
             let wide = page.run(TOO_WIDE, &json!([]));
             if wide != json!([]) {
                 found.push(format!("{path} at {width}: {wide}"));
