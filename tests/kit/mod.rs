@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each target uses a part of it")]
 
+pub(crate) mod demo;
 pub(crate) mod embedded;
 pub(crate) mod events;
 pub(crate) mod http;

@@ -32,13 +32,17 @@ pub(crate) struct Setup {
     config: String,
     env: Vec<(String, String)>,
     options: Vec<String>,
+    /// With port 0, a free one.
+    listen: SocketAddr,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let database = directory.path().join("longshore.db");
-        Self { directory, database, config: String::new(), env: Vec::new(), options: Vec::new() }
+        let (config, env, options) = (String::new(), Vec::new(), Vec::new());
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { directory, database, config, env, options, listen }
     }
 
     /// With this configuration, in TOML.
@@ -74,7 +78,7 @@ impl Setup {
     pub(crate) fn command(&self) -> Command {
         let config = self.directory.path().join("longshore.toml");
         std::fs::write(&config, &self.config).unwrap();
-        let mut command = longshore(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = longshore(&["serve", "--listen", &self.listen.to_string()]);
         command.arg("--config").arg(config).arg("--database").arg(&self.database);
         command.args(&self.options);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -227,6 +231,12 @@ impl Server {
     /// Starts it again on the same database, at another address.
     pub(crate) fn start_again(&mut self) {
         self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Starts it again where it was, for those who call it by its address.
+    pub(crate) fn start_again_there(&mut self) {
+        self.setup.listen = self.addr;
+        self.start_again();
     }
 
     /// Starts it again, or tells why it does not start.

@@ -1,14 +1,12 @@
 //! The page `/demo`, and what `longshore demo` brings along for it.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::kit::demo::Demo;
 use crate::kit::model::Model;
-use crate::kit::process::longshore;
 use crate::kit::{Connection, Response, Server, Setup};
 
 const READER: [(&str, &str); 1] = [("accept", "text/html")];
@@ -92,63 +90,29 @@ fn what_is_asked_for_in_the_address_breaks_out_of_nothing() {
     assert!(page.contains("alert(1)&#60;/script&#62;&#39;\\&#39;&#39;"), "{page}");
 }
 
-/// `longshore demo` as it goes on serving. It is killed when this is dropped.
-struct Demo {
-    child: Child,
-    addr: SocketAddr,
-    told: String,
+fn get(demo: &Demo, path: &str) -> Response {
+    Connection::open(demo.addr).unwrap().request("GET", path, &READER, b"").unwrap()
 }
 
-impl Demo {
-    fn start() -> Self {
-        let mut child = longshore(&["demo", "--delay", "1ms", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut told = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while !told.ends_with("Ctrl-C ends it.\n") {
-            let line = lines.next().unwrap_or_else(|| panic!("it has ended: {told}"));
-            told += &format!("{}\n", line.unwrap());
-        }
-        std::thread::spawn(move || lines.count());
-        let (_, rest) = told.split_once("goes on serving at http://").unwrap();
-        let addr = rest.split(' ').next().unwrap().parse().unwrap();
-        Self { child, addr, told }
-    }
-
-    fn get(&self, path: &str) -> Response {
-        Connection::open(self.addr).unwrap().request("GET", path, &READER, b"").unwrap()
-    }
-
-    /// The jobs of the batch that a button makes, once they have ended.
-    fn jobs(&self, deed: &str) -> Vec<Value> {
-        let batch = location(&press(self.addr, deed, ""));
-        let ended = self.get(&format!("/v1{batch}?wait=60s")).expect(200);
-        assert!(ended["finished_at"].is_string(), "{ended}");
-        let id = &ended["id"];
-        let jobs = self.get(&format!("/v1/jobs?batch={id}&include=result")).expect(200);
-        jobs["jobs"].as_array().unwrap().clone()
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The jobs of the batch that a button makes, once they have ended.
+fn jobs(demo: &Demo, deed: &str) -> Vec<Value> {
+    let batch = location(&press(demo.addr, deed, ""));
+    let ended = get(demo, &format!("/v1{batch}?wait=60s")).expect(200);
+    assert!(ended["finished_at"].is_string(), "{ended}");
+    let id = &ended["id"];
+    let jobs = get(demo, &format!("/v1/jobs?batch={id}&include=result")).expect(200);
+    jobs["jobs"].as_array().unwrap().clone()
 }
 
 #[test]
 fn the_demonstration_does_the_same_work_in_every_lane() {
-    let demo = Demo::start();
+    let demo = Demo::start("1ms");
     assert!(demo.told.contains(&format!("open http://{}/demo\n", demo.addr)), "{}", demo.told);
-    let page = text(&demo.get("/demo"));
+    let page = text(&get(&demo, "/demo"));
     assert!(page.contains("/demo/async") && !page.contains("<code>longshore demo</code>"));
     let mut results = Vec::new();
     for lane in ["async", "thread", "process"] {
-        for job in demo.jobs(lane) {
+        for job in jobs(&demo, lane) {
             assert_eq!((&job["lane"], &job["state"]), (&json!(lane), &json!("completed")), "{job}");
             results.push(job["result"].clone());
         }
@@ -160,10 +124,10 @@ fn the_demonstration_does_the_same_work_in_every_lane() {
 
 #[test]
 fn the_demonstration_knows_more_than_one_joke() {
-    let demo = Demo::start();
+    let demo = Demo::start("1ms");
     let joke = || {
         let job = location(&press(demo.addr, "joke", ""));
-        let job = demo.get(&format!("/v1{job}?wait=60s")).expect(200);
+        let job = get(&demo, &format!("/v1{job}?wait=60s")).expect(200);
         job["result"]["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
     };
     assert_ne!(joke(), joke());

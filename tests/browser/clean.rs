@@ -1,0 +1,89 @@
+//! What a page must not do: complain, or ask anyone but its own server.
+
+use serde_json::Value;
+
+/// Addresses that reach nobody, by how they begin: nothing leaves the browser for them.
+///
+/// - `data:` and `blob:` carry what they name in themselves.
+/// - `about:`, `chrome:`, `chrome-extension:` and `devtools:` are the browser's own pages, such as
+///   the one it begins with.
+const NOT_SENT: [&str; 6] =
+    ["data:", "blob:", "about:", "chrome:", "chrome-extension:", "devtools:"];
+
+/// What a page asks for.
+pub(crate) struct Requests {
+    origin: String,
+}
+
+impl Requests {
+    pub(crate) fn of(origin: &str) -> Self {
+        Self { origin: origin.to_owned() }
+    }
+
+    /// The addresses that the events of a performance log were sent to.
+    fn sent(events: &[Value]) -> Vec<String> {
+        let mut sent = Vec::new();
+        for entry in events {
+            let event: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            let (method, params) = (&event["message"]["method"], &event["message"]["params"]);
+            let url = match method.as_str().unwrap_or_default() {
+                "Network.requestWillBeSent" => &params["request"]["url"],
+                "Network.webSocketCreated" | "Network.webTransportCreated" => &params["url"],
+                _ => continue,
+            };
+            sent.push(url.as_str().unwrap().to_owned());
+        }
+        sent
+    }
+
+    /// Those that are neither of this server nor of the browser itself.
+    fn foreign(&self, sent: Vec<String>) -> Vec<String> {
+        let own = format!("{}/", self.origin);
+        let is_foreign = |url: &String| {
+            !url.starts_with(&own) && !NOT_SENT.iter().any(|scheme| url.starts_with(scheme))
+        };
+        sent.into_iter().filter(is_foreign).collect()
+    }
+
+    pub(crate) fn assert_own(&self, events: &[Value]) {
+        let sent = Self::sent(events);
+        assert!(!sent.is_empty(), "the log of requests is not kept");
+        let foreign = self.foreign(sent);
+        assert!(foreign.is_empty(), "requests to others than {}: {foreign:#?}", self.origin);
+    }
+}
+
+/// Checks that the console is empty but for entries that hold one of the `expected` texts.
+pub(crate) fn assert_silent(console: &[Value], expected: &[&str]) {
+    let message = |entry: &Value| entry["message"].as_str().unwrap_or_default().to_owned();
+    let is_expected = |entry: &&Value| expected.iter().any(|text| message(entry).contains(text));
+    let complaints: Vec<String> = console
+        .iter()
+        .filter(|entry| !is_expected(entry))
+        .map(|entry| format!("{} {}", entry["level"], message(entry)))
+        .collect();
+    assert!(complaints.is_empty(), "the console has: {complaints:#?}");
+}
+
+#[test]
+fn a_request_to_somebody_else_is_seen() {
+    let event = |method: &str, params: Value| {
+        let event = serde_json::json!({"message": {"method": method, "params": params}});
+        serde_json::json!({"message": event.to_string()})
+    };
+    let request = |url: &str| {
+        event("Network.requestWillBeSent", serde_json::json!({"request": {"url": url}}))
+    };
+    let requests = Requests::of("http://127.0.0.1:80");
+    let events = [
+        request("http://127.0.0.1:80/a"),
+        request("http://127.0.0.1:8080/b"),
+        request("data:image/png;base64,AA"),
+        request("https://127.0.0.1:80/c"),
+        event("Network.webSocketCreated", serde_json::json!({"url": "ws://127.0.0.1:80/d"})),
+        event("Network.loadingFinished", serde_json::json!({})),
+    ];
+    let foreign = requests.foreign(Requests::sent(&events));
+    let expected = ["http://127.0.0.1:8080/b", "https://127.0.0.1:80/c", "ws://127.0.0.1:80/d"];
+    assert_eq!(foreign, expected);
+}

@@ -1,0 +1,146 @@
+//! The overview and the page of a queue: what runs, what waits, what broke; pausing and limits.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Server, echo, sleep, with};
+use crate::page::Page;
+
+fn in_queue(queue: &str, job: Value) -> Value {
+    with(job, &json!({"queue": queue}))
+}
+
+/// The cells of a queue's row.
+fn row(page: &Page, queue: &str) -> Vec<String> {
+    let script = "return Array.from(document.querySelectorAll(`#queue-${arguments[0]} td`),
+        (cell) => cell.innerText.trim())";
+    let cells = page.run(script, &json!([queue]));
+    cells.as_array().unwrap().iter().map(|cell| cell.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_server_without_jobs_says_what_to_do() {
+    let server = Server::start();
+    let Some(page) = Page::open(&server, "/") else { return };
+    page.wait_for_text("waits for its first job");
+    server.finished(server.submit(&echo(1)));
+    page.wait_for("the queue is there", "document.getElementById('queue-default')");
+    page.follow("Submit a job");
+    page.wait_for_path("/submit");
+    page.assert_clean();
+}
+
+#[test]
+fn the_overview_shows_what_runs_waits_and_broke_as_it_happens() {
+    let server = Server::start();
+    server.patch("/v1/queues/mail", &json!({"max_running": 2})).expect(200);
+    let Some(page) = Page::open(&server, "/") else { return };
+    page.run("window.marker = 'the same page'", &json!([]));
+    let jobs: Vec<Value> = (0..5).map(|_| in_queue("mail", sleep("1h"))).collect();
+    server.post("/v1/jobs", &json!(jobs)).expect(202);
+    page.until("the queue shows 3 queued and 2 running", || {
+        row(&page, "mail").starts_with(&["3".into(), "2".into()]).then_some(())
+    });
+    assert_eq!(page.text("#lanes tbody tr td").as_deref(), Some("2"));
+    let call =
+        json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
+    let failed = server.submit(&call);
+    server.finished(failed);
+    page.wait_for(
+        "what failed is told",
+        &format!("document.querySelector('#failures a[href=\"/jobs/{failed}\"]')"),
+    );
+    assert_eq!(page.value("window.marker"), "the same page");
+    page.follow(&failed.to_string());
+    page.wait_for_path(&format!("/jobs/{failed}"));
+    page.assert_clean();
+}
+
+#[test]
+fn a_queue_is_paused_and_resumed_on_the_overview() {
+    let server = Server::start();
+    server.patch("/v1/queues/mail", &json!({"paused": false})).expect(200);
+    let Some(page) = Page::open(&server, "/") else { return };
+    page.click("[aria-label='Pause queue mail']");
+    page.wait_for("it is paused", "document.querySelector('[aria-label=\"Resume queue mail\"]')");
+    assert_eq!(server.queue("mail")["paused"], true);
+    assert_eq!(page.path(), "/");
+    page.click("[aria-label='Resume queue mail']");
+    page.wait_for("it goes on", "document.querySelector('[aria-label=\"Pause queue mail\"]')");
+    assert_eq!(server.queue("mail")["paused"], false);
+    page.assert_clean();
+}
+
+#[test]
+fn the_charts_have_what_happened() {
+    let server = Server::start();
+    let jobs: Vec<Value> = (0..50).map(|_| echo(1)).collect();
+    server.post("/v1/jobs", &json!(jobs)).expect(202);
+    let Some(page) = Page::open(&server, "/") else { return };
+    // What came in during the hour, by ten seconds, in jobs a second.
+    let script = "return document.querySelector('.chart [data-values]').dataset.values.split(';')
+        .reduce((sum, told) => sum + (parseFloat(told) || 0), 0)";
+    page.until("the fifty are in the first chart", || {
+        (page.run(script, &json!([])).as_f64() >= Some(4.9)).then_some(())
+    });
+    // A hand under the pointer tells the values of that time.
+    let plot = "const box = document.querySelector('.chart .plot svg').getBoundingClientRect();
+        document.querySelector('.chart .plot svg').dispatchEvent(new PointerEvent('pointermove',
+            {bubbles: true, clientX: box.left + box.width / 2, clientY: box.top + 5}))";
+    page.run(plot, &json!([]));
+    page.wait_for_text("30 min ago");
+    page.assert_clean();
+}
+
+#[test]
+fn the_limits_of_a_queue_are_changed_and_what_is_wrong_is_told() {
+    let server = Server::start();
+    server.submit(&in_queue("mail", sleep("1h")));
+    let Some(page) = Page::open(&server, "/queues/mail") else { return };
+    page.fill("#max_running", "none");
+    page.press("Set limits");
+    page.wait_for("the fault is told", "document.getElementById('max_running-wrong')?.innerText");
+    page.fill("#max_running", "7");
+    page.fill("#rate_limit", "30");
+    page.fill("#rate_period", "1m");
+    page.press("Set limits");
+    page.wait_for_path("/queues/mail");
+    page.wait_for("the limit stands there", "document.getElementById('max_running').value === '7'");
+    let queue = server.queue("mail");
+    assert_eq!(queue["max_running"], 7);
+    assert_eq!(queue["rate"], json!({"limit": 30, "period": "1m"}));
+    page.fill("#max_running", "");
+    page.fill("#rate_limit", "");
+    page.fill("#rate_period", "");
+    page.press("Set limits");
+    page.until("there are no limits", || {
+        server.queue("mail")["max_running"].is_null().then_some(())
+    });
+    assert_eq!(server.queue("mail")["rate"], Value::Null);
+    page.assert_clean_but_for(&["status of 4"]);
+}
+
+#[test]
+fn the_page_of_a_queue_follows_it() {
+    let server = Server::start();
+    let first = server.submit(&in_queue("mail", sleep("1h")));
+    server.submit(&in_queue("other", sleep("1h")));
+    let Some(page) = Page::open(&server, "/queues/mail") else { return };
+    page.run("window.marker = 'the same page'", &json!([]));
+    assert_eq!(page.count("#latest tbody tr"), 1);
+    let second = server.submit(&in_queue("mail", echo(1)));
+    page.wait_for("both are there", &format!("document.querySelector('#latest #job-{second}')"));
+    server.act(&format!("/v1/jobs/{first}/cancel")).expect(200);
+    page.until("the first is cancelled", || {
+        let state = page.text(&format!("#latest #job-{first} .state"));
+        (state.as_deref() == Some("cancelled")).then_some(())
+    });
+    assert_eq!(page.value("window.marker"), "the same page");
+    page.press("Pause");
+    page.wait_for_text("paused");
+    assert_eq!(server.queue("mail")["paused"], true);
+    page.press("Resume");
+    page.until("it goes on", || (server.queue("mail")["paused"] == false).then_some(()));
+    page.follow("Its jobs");
+    page.wait_for_path("/jobs?queue=mail");
+    page.assert_clean();
+}

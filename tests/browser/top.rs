@@ -1,0 +1,117 @@
+//! `longshore top` in a real terminal.
+
+use serde_json::json;
+
+use crate::kit::{Server, sleep, with};
+use crate::terminal::Terminal;
+
+/// The program on a screen of this size, with what the shell said before it.
+fn start(server: &Server, width: u16, height: u16) -> Option<Terminal> {
+    let terminal = Terminal::open(width, height)?;
+    terminal.line("echo what was there before");
+    terminal.wait_for("it is said", |screen| screen.contains("\nwhat was there before"));
+    terminal.line(&format!("{} top --url {}", env!("CARGO_BIN_EXE_longshore"), server.url()));
+    terminal.wait_for("top draws", |screen| screen.contains("? help"));
+    assert_eq!(terminal.property("alternate_on"), "1");
+    Some(terminal)
+}
+
+/// Waits until some line has all these words.
+fn wait_for_line(terminal: &Terminal, words: &[&str]) -> String {
+    let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+    let screen = terminal
+        .wait_for(&format!("a line has {words:?}"), |screen| screen.lines().any(|l| has_all(&l)));
+    screen.lines().find(has_all).unwrap().to_owned()
+}
+
+/// Ends it, and checks that the terminal is as it was.
+fn quit(terminal: &Terminal, key: &str) {
+    terminal.press(key);
+    let screen = terminal.wait_for("the shell is back", |screen| {
+        screen.contains("\nwhat was there before") && screen.trim_end().ends_with("\n$")
+    });
+    assert_eq!(terminal.property("alternate_on"), "0", "{screen}");
+    assert_eq!(terminal.property("cursor_flag"), "1", "the cursor is hidden");
+    // What is typed is shown again, a line at a time.
+    terminal.line("echo $((6 * 7)) is typed");
+    terminal.wait_for("the terminal echoes", |screen| {
+        screen.contains("echo $((6 * 7)) is typed") && screen.contains("\n42 is typed")
+    });
+}
+
+#[test]
+fn top_shows_queues_lanes_and_jobs_as_they_run_and_leaves_the_terminal_as_it_was() {
+    let server = Server::start();
+    server.patch("/v1/queues/mail", &json!({"max_running": 1})).expect(200);
+    let first = server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
+    server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
+    server.reaches(first, "running");
+    let Some(terminal) = start(&server, 120, 40) else { return };
+    wait_for_line(&terminal, &[&server.url()]);
+    wait_for_line(&terminal, &["async", "1/"]);
+    wait_for_line(&terminal, &["mail", " 1 "]);
+    wait_for_line(&terminal, &[&format!(" {first} "), "sleep", "mail", "1/5"]);
+    let slept = server.submit(&sleep("1h"));
+    wait_for_line(&terminal, &[&format!(" {slept} "), "sleep", "default"]);
+    terminal.press("?");
+    terminal.wait_for("the keys are told", |screen| screen.contains("pause the queue"));
+    terminal.press("x");
+    terminal.wait_for("they are gone", |screen| !screen.contains("pause the queue"));
+    quit(&terminal, "q");
+}
+
+#[test]
+fn top_pauses_cancels_after_a_question_and_runs_again() {
+    let server = Server::start();
+    let running = server.submit(&sleep("1h"));
+    server.reaches(running, "running");
+    let call =
+        json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
+    let failed = server.run(&call)["id"].as_i64().unwrap();
+    let Some(terminal) = start(&server, 120, 40) else { return };
+    wait_for_line(&terminal, &[&format!(" {running} "), "sleep"]);
+    terminal.press("p");
+    wait_for_line(&terminal, &["default", "paused"]);
+    assert_eq!(server.queue("default")["paused"], true);
+    terminal.press("p");
+    terminal.wait_for("it goes on", |_| server.queue("default")["paused"] == false);
+    terminal.press("Tab");
+    terminal.press("c");
+    wait_for_line(&terminal, &[&format!("Cancel job {running}?")]);
+    terminal.press("n");
+    terminal.wait_for("the question is gone", |screen| !screen.contains("Cancel job"));
+    assert_eq!(server.job(running)["cancel_requested"], false);
+    terminal.press("c");
+    wait_for_line(&terminal, &[&format!("Cancel job {running}?")]);
+    terminal.press("y");
+    terminal.wait_for("it is cancelled", |_| server.job(running)["state"] == "cancelled");
+    terminal.press("f");
+    wait_for_line(&terminal, &[&format!(" {failed} "), "http"]);
+    terminal.press("r");
+    terminal.wait_for("it runs again", |_| server.job(failed)["failures"][1].is_object());
+    quit(&terminal, "Escape");
+}
+
+#[test]
+fn top_waits_for_a_server_that_is_gone_and_fits_every_size() {
+    let mut server = Server::start();
+    let running = server.submit(&sleep("1h"));
+    server.reaches(running, "running");
+    let Some(terminal) = start(&server, 120, 40) else { return };
+    let job = format!(" {running} ");
+    wait_for_line(&terminal, &[&job, "sleep"]);
+    server.kill();
+    terminal.wait_for("it says so", |screen| screen.contains("as it was at"));
+    server.start_again_there();
+    terminal.wait_for("it goes on", |screen| !screen.contains("as it was at"));
+    wait_for_line(&terminal, &[&job, "sleep", "2/5"]);
+    for (width, height) in [(80, 24), (40, 10), (10, 3), (200, 60)] {
+        terminal.resize(width, height);
+        terminal.wait_for("it is drawn anew", |screen| {
+            let widest = screen.lines().map(|line| line.chars().count()).max().unwrap();
+            widest <= usize::from(width) && (width < 80 || screen.contains("? help"))
+        });
+    }
+    wait_for_line(&terminal, &[&job, "sleep"]);
+    quit(&terminal, "C-c");
+}
