@@ -6,8 +6,8 @@ use actix_web::Error;
 use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
@@ -22,7 +22,7 @@ pub(super) async fn same_site<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if is_foreign(request.headers()) {
+    if is_foreign(request.headers()) && !is_followed_link(request.method(), request.headers()) {
         let detail = "the request comes from a page of another site";
         let rejection = Rejection::new(StatusCode::FORBIDDEN, "foreign-site", detail);
         let response = rejection.error_response();
@@ -53,6 +53,17 @@ fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
     let is_known =
         is_local || name.parse::<IpAddr>().is_ok() || names.iter().any(|known| known == name);
     (!is_known).then(|| name.to_owned())
+}
+
+/// Whether somebody has followed a link to a page: that changes nothing, and the other page sees
+/// nothing of the answer, which no page can be framed by.
+fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
+    let says =
+        |name: &str, word: &[u8]| headers.get(name).is_some_and(|value| value.as_bytes() == word);
+    method == Method::GET
+        && headers.get(ORIGIN).is_none()
+        && says("sec-fetch-mode", b"navigate")
+        && says("sec-fetch-dest", b"document")
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {

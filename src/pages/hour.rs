@@ -194,9 +194,9 @@ mod tests {
             ..point()
         });
         let told = told(&busy);
-        // Twenty jobs in the 15 s since the last whole stretch began.
-        assert_eq!(told[0], "In 1.33/s: 3,600 in the last hour");
-        assert_eq!(told[1], "Out 4/s: 61 in the last hour");
+        // In the last ten seconds: those of the stretch that goes on, and half of those before.
+        assert_eq!(told[0], "In 1.5/s: 3,600 in the last hour");
+        assert_eq!(told[1], "Out 4.5/s: 61 in the last hour");
         assert_eq!(told[2], "Waiting 1,203: 1,200 of them for their time");
         assert_eq!(told[4], "Failed 1: in the last hour; 0 tried again");
         assert_eq!(told[5], "Start 3 msp50: p99 1.50 s; from due to start");

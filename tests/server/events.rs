@@ -204,8 +204,12 @@ fn who_is_slow_or_was_away_is_told_that_events_are_lost_and_goes_on() {
 #[test]
 fn no_more_listen_than_may() {
     let server = Setup::new().config("[limits]\nmax_waits = 2").start();
-    let _both = [server.events("/v1/events"), server.events("/v1/events")];
-    let refused = server.get("/v1/events");
+    let id = server.submit(&remote());
+    let path = format!("/v1/jobs/{id}/events");
+    let _both = [server.events(&path), server.events(&path)];
+    let refused = server.get(&path);
     refused.problem(503);
     assert!(refused.header("retry-after").is_some());
+    let _most: Vec<Events> = (0..256).map(|_| server.events("/v1/events")).collect();
+    server.get("/v1/events").problem(503);
 }

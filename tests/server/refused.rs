@@ -260,6 +260,17 @@ fn pages_of_other_sites_are_refused_before_any_effect() {
         server.post_with("/v1/jobs", &[header], &echo(1)).problem(403);
         server.request("GET", "/v1/jobs", &[header], b"").problem(403);
     }
+    // A link to a page is followed, and nothing else.
+    let link = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    assert_eq!(server.request("GET", "/jobs", &link, b"").status, 200);
+    let framed = [link[0], link[1], ("sec-fetch-dest", "iframe")];
+    for (method, headers) in [("POST", link), ("GET", framed)] {
+        server.request(method, "/v1/jobs", &headers, b"").problem(403);
+    }
     has_no_jobs(&server);
     let same = [("origin", &*own), ("sec-fetch-site", "same-origin")];
     server.post_with("/v1/jobs", &same, &echo(1)).expect(202);
