@@ -23,8 +23,6 @@ fn live_once(store: &mut Store) {
     let (lease, holder, log) = (jobs[0].lease, Holder::Local, Log::new("one\n".into()));
     store.write(Write::Log(LogLines { lease, holder, log })).unwrap();
     store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
-    store.reads.news(jobs[0].lease.job, 0).unwrap();
-    store.reads.briefs(&[jobs[0].lease.job, jobs[1].lease.job]).unwrap();
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
     live_remotely(store);
 }
@@ -49,6 +47,8 @@ fn live_remotely(store: &mut Store) {
 fn list_once(store: &mut Store) {
     let plain = JobFilter { limit: 10, ..JobFilter::default() };
     let kind = Some("echo".to_string());
+    store.reads.news(JobId(1), 0).unwrap();
+    store.reads.briefs(&[JobId(1), JobId(2)]).unwrap();
     store.reads.jobs(&JobFilter { tag: Some("a".into()), ..plain.clone() }).unwrap();
     store.reads.jobs(&JobFilter { batch: Some(BatchId(1)), ..plain.clone() }).unwrap();
     for state in State::ALL.into_iter().map(Some).chain([None]) {

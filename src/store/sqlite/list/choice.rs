@@ -74,16 +74,20 @@ statement! {
 }
 
 statement! {
-    /// Where jobs are queued: lane, queue and priority, each by a step over the jobs there.
+    /// Where jobs are queued: lane, queue and priority, each by a step over the jobs there. Each queue
+    /// that is looked at has such a place, so that no more are looked at than may be found.
     QueuedSpots -> (Integer, Integer, Integer) =
     "WITH RECURSIVE lanes (lane) AS (VALUES (0), (1), (2), (3)),
-     spots (lane, queue_id, priority) AS (
-         SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
-             WHERE state = 1 AND lane = lanes.lane AND queue_id = queue_counts.queue_id
-             ORDER BY priority DESC LIMIT 1)
-         FROM queue_counts, lanes
+     lines (queue_id) AS (
+         SELECT queue_id FROM queue_counts
          WHERE state = 1 AND jobs > 0
              AND queue_id = coalesce(" [queue_id: Nullable<Integer> as Option<i64>] ", queue_id)
+         LIMIT (" [most: Integer as i64] " + 0)),
+     spots (lane, queue_id, priority) AS (
+         SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
+             WHERE state = 1 AND lane = lanes.lane AND queue_id = lines.queue_id
+             ORDER BY priority DESC LIMIT 1)
+         FROM lines, lanes
          UNION ALL
          SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
              WHERE state = 1 AND lane = spots.lane AND queue_id = spots.queue_id
@@ -189,7 +193,8 @@ impl<'f> Place<'f> {
         connection: &mut SqliteConnection,
         count: i64,
     ) -> QueryResult<Option<Walk<'f>>> {
-        let find = QueuedSpots { queue_id: self.queue_id, limit: MAX_MERGED + 1 };
+        let most = MAX_MERGED + 1;
+        let find = QueuedSpots { queue_id: self.queue_id, most, limit: most };
         let spots: Vec<(i64, i64, i64)> = find.load(connection)?;
         let index = |(lane, queue_id, priority)| Index::Queued { lane, queue_id, priority };
         match few(spots.into_iter().map(index).collect()) {
