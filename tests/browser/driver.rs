@@ -134,6 +134,11 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        // So that each process of the browser is awaited by the one that began it.
+        if let (Ok(mut connection), false) = (self.connection.lock(), self.session.is_empty()) {
+            let session = format!("/session/{}", self.session);
+            let _ = connection.request("DELETE", &session, &[], b"");
+        }
         // The driver and the browser are one group of processes; to the browser's own children it
         // is as if it had crashed, and they end.
         if let Some(group) = Pid::from_raw(self.process.id().cast_signed()) {
