@@ -17,6 +17,7 @@ mod starts;
 pub mod state;
 pub mod stats;
 pub mod submission;
+pub mod tallies;
 pub mod tally;
 pub mod time;
 

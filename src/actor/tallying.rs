@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::job::tally::Tallies;
+use crate::job::tallies::Tallies;
 
 /// Counts of what happens. Clones are the same counts.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::executor::{Context, Handler, HandlerError, Registry, RegistryError};
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::roster::Roster;
-use crate::job::tally::Tallies;
+use crate::job::tallies::Tallies;
 use crate::server::Server;
 use crate::server::join::{Parts, join};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::Lane;
 use crate::job::roster::Roster;
-use crate::job::tally::Tallies;
+use crate::job::tallies::Tallies;
 use crate::server::Server;
 use crate::server::handle::{Door, Handle};
 use crate::store::{ReadStore, WriteStore};

@@ -2,7 +2,8 @@
 
 use crate::actor::message::GetTallies;
 use crate::job::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
-use crate::job::tally::{Tallies, Tally, stretch_of};
+use crate::job::tallies::Tallies;
+use crate::job::tally::{Tally, stretch_of};
 use crate::job::{Lane, QueueName};
 use crate::server::error::Error;
 use crate::server::handle::Handle;

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use longshore::config::Config;
 use longshore::job::queue::Queue;
-use longshore::job::tally::{Move, Tallies};
+use longshore::job::tallies::Tallies;
+use longshore::job::tally::Move;
 use longshore::job::{BatchId, Job, JobError, JobId, Lane};
 use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
