@@ -139,6 +139,12 @@ pub trait ReadStore: Send {
     /// Where the table cannot be read.
     fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError>;
 
+    /// The jobs that failed last, the last one first; without payloads and results.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    fn failed_last(&mut self, limit: u32) -> Result<Vec<Job>, StoreError>;
+
     /// One batch.
     ///
     /// # Errors

@@ -226,6 +226,11 @@ pub(crate) struct GetTallies {
     pub(crate) span: (Timestamp, Timestamp),
 }
 
+/// To a Reader: the jobs that failed last.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Job>, StoreError>")]
+pub(crate) struct ListFailed(pub(crate) u32);
+
 /// To a Reader: jobs, newest first.
 #[derive(Message)]
 #[rtype(result = "Result<JobPage, StoreError>")]

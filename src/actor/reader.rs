@@ -8,7 +8,7 @@ use actix::{Actor, Context, Handler};
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::message::{
     CheckpointLog, FindPrunable, GetBatch, GetBriefs, GetJob, GetLog, GetNews, GetQueue,
-    GetTallies, ListBatches, ListDeepest, ListJobs, ListQueues,
+    GetTallies, ListBatches, ListDeepest, ListFailed, ListJobs, ListQueues,
 };
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
@@ -78,6 +78,14 @@ impl Handler<GetTallies> for Reader {
 
     fn handle(&mut self, find: GetTallies, _: &mut Self::Context) -> Self::Result {
         self.store.tallies(find.queue.as_ref(), find.span)
+    }
+}
+
+impl Handler<ListFailed> for Reader {
+    type Result = Result<Vec<Job>, StoreError>;
+
+    fn handle(&mut self, ListFailed(limit): ListFailed, _: &mut Self::Context) -> Self::Result {
+        self.store.failed_last(limit)
     }
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::job::queue::{Queue, StateCounts};
 use crate::job::stats::LaneLoad;
-use crate::job::{Lane, State, Timestamp};
+use crate::job::{Lane, Timestamp};
 use crate::pages::answer::{Answered, page, show};
 use crate::pages::dress::{Dress, LIVELY_MS, Place};
 use crate::pages::hour::Hour;
@@ -15,7 +15,7 @@ use crate::pages::moment::Took;
 use crate::pages::number::Count;
 use crate::pages::row::{Meter, Row};
 use crate::server::Handle;
-use crate::store::{JobFilter, QueuePart};
+use crate::store::QueuePart;
 
 /// How many queues are shown.
 const MAX_QUEUES: usize = 200;
@@ -86,8 +86,7 @@ struct OverviewPage {
 async fn look(handle: Data<Handle>) -> Answered {
     let stats = handle.stats(None).await?;
     let QueuePart { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
-    let failed = JobFilter { state: Some(State::Failed), limit: FAILURES, ..JobFilter::default() };
-    let failed = handle.jobs(failed).await?.jobs;
+    let failed = handle.failed_last(FAILURES).await?;
     let is_new = queues.is_empty();
     let now: Timestamp = handle.now();
     show(&OverviewPage {

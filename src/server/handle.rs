@@ -10,7 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actor::announcer::Announcer;
 use crate::actor::inbox::ToWriter;
 use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepest, ListJobs, ListQueues, Reply,
+    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepest, ListFailed, ListJobs, ListQueues,
+    Reply,
 };
 use crate::actor::publish::Publisher;
 use crate::actor::reader::Reader;
@@ -173,6 +174,15 @@ impl Handle {
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
         let _permit = self.list_permit()?;
         self.read(&self.0.door.lists, ListJobs(filter)).await
+    }
+
+    /// The jobs that failed last, the last one first; without payloads and results.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn failed_last(&self, limit: u32) -> Result<Vec<Job>, Error> {
+        let _permit = self.list_permit()?;
+        self.read(&self.0.door.lists, ListFailed(limit)).await
     }
 
     /// One batch.

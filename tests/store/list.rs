@@ -4,7 +4,7 @@ use longshore::job::{BatchId, Job, JobId, Json, NewJob, State};
 use longshore::store::{JobFilter, NewBatch, Submit, Write};
 
 use crate::kit::sqlite::run;
-use crate::kit::{Store, completed, job, queue};
+use crate::kit::{Store, completed, failed, job, queue};
 
 fn all() -> JobFilter {
     JobFilter { limit: 200, ..JobFilter::default() }
@@ -260,4 +260,19 @@ fn where_two_filters_hardly_meet_pages_come_back_short() {
     let (found, pages) = walk(&mut store, &filter);
     assert_eq!(found, [1]);
     assert!(pages > 1, "each page looks through a bounded part of the table");
+}
+
+#[test]
+fn what_failed_last_need_not_have_been_submitted_last() {
+    let mut store = Store::fresh();
+    let old = store.running(NewJob { max_attempts: 1, ..job() });
+    let new = store.running(NewJob { max_attempts: 1, ..job() });
+    for lease in [new, old] {
+        store.pass(1);
+        store.finish(lease, failed()).unwrap();
+    }
+    store.job_in(State::Completed);
+    let told: Vec<JobId> = store.reads.failed_last(10).unwrap().iter().map(|job| job.id).collect();
+    assert_eq!(told, [old.job, new.job]);
+    assert_eq!(store.reads.failed_last(1).unwrap().len(), 1);
 }

@@ -176,6 +176,7 @@ fn list_statements(store: &mut Store, statements: &Statements) -> BTreeSet<Strin
     for filter in filters() {
         store.reads.jobs(&filter).unwrap();
     }
+    store.reads.failed_last(10).unwrap();
     let is_look = |sql: &String| sql.starts_with("SELECT") || sql.starts_with("WITH");
     statements.run().into_iter().filter(is_look).collect()
 }
@@ -194,7 +195,7 @@ fn no_list_scans_or_sorts_a_table() {
     let (mut store, database) = Store::on_sqlite();
     fill(&mut store);
     let run_by_lists = list_statements(&mut store, &statements);
-    for index in ["batch", "listed", "queued", "leased", "rare", "rare_listed"] {
+    for index in ["batch", "listed", "queued", "leased", "rare", "rare_listed", "failed_at"] {
         let name = format!("INDEXED BY jobs_{index}");
         let mut words = run_by_lists
             .iter()

@@ -1,3 +1,4 @@
+DROP INDEX jobs_failed_at;
 DROP INDEX jobs_rare_listed;
 DROP INDEX jobs_rare;
 DROP INDEX jobs_listed;

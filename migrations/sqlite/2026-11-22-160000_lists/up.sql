@@ -13,3 +13,6 @@ CREATE INDEX jobs_rare ON jobs (state, id)
     WHERE state <> 1 AND state <> 2 AND state <> 4;
 CREATE INDEX jobs_rare_listed ON jobs (state, queue_id, kind, id)
     WHERE state <> 1 AND state <> 2 AND state <> 4;
+
+-- What failed last, which need not have been submitted last.
+CREATE INDEX jobs_failed_at ON jobs (finished_at) WHERE state = 5;

@@ -112,6 +112,13 @@ statement! {
 }
 
 statement! {
+    FailedLast -> Integer =
+    "SELECT id FROM jobs INDEXED BY jobs_failed_at
+     WHERE state = 5 AND finished_at > 0 ORDER BY finished_at DESC
+     LIMIT (" [limit: Integer as i64] " + 0)"
+}
+
+statement! {
     LastId -> Nullable<Integer> = "SELECT max(id) FROM jobs"
 }
 
@@ -134,6 +141,12 @@ impl ReadStore for SqliteReads {
 
     fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError> {
         list::page(&mut self.connection, filter).map_err(unreadable)
+    }
+
+    fn failed_last(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let find = FailedLast { limit: limit.into() };
+        let ids: Vec<i64> = find.load(&mut self.connection).map_err(Failure::from)?;
+        self.briefs(&ids.into_iter().map(JobId).collect::<Vec<_>>())
     }
 
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
