@@ -94,6 +94,7 @@ impl Announcer {
             listening.retain(is_there);
             !listening.is_empty()
         });
+        self.feeds.retain(is_there);
     }
 }
 
