@@ -18,9 +18,10 @@ use lines::Lines;
 
 const HELP: &str = "\
 FILE holds one submission a line: {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}. All of them are
-taken or none. On a terminal a bar on stderr tells how far they are; Ctrl-C leaves it, and the jobs
-run on. A server that goes away is waited for, up to 5 minutes. At the end the counts are told, and
-the exit code is 5 if any job failed or was cancelled.
+taken or none, and no more than 10000 unless the server's max_jobs_per_request says otherwise.
+On a terminal a bar on stderr tells how far they are; Ctrl-C leaves it, and the jobs run on. A server
+that goes away is waited for, up to 5 minutes. At the end the counts are told, and the exit code is 5
+if any job failed or was cancelled.
 
 Examples:
   longshore batch jobs.ndjson
