@@ -18,8 +18,10 @@ use lines::Lines;
 
 const HELP: &str = "\
 FILE holds one submission a line: {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}. All of them are
-taken or none. On a terminal a bar on stderr tells how far they are; Ctrl-C leaves it, and the jobs
-run on. At the end the counts are told, and the exit code is 5 if any job failed or was cancelled.
+taken or none, and no more than 10000 unless the server's max_jobs_per_request says otherwise.
+On a terminal a bar on stderr tells how far they are; Ctrl-C leaves it, and the jobs run on. A server
+that goes away is waited for, up to 5 minutes. At the end the counts are told, and the exit code is 5
+if any job failed or was cancelled.
 
 Examples:
   longshore batch jobs.ndjson
@@ -66,25 +68,35 @@ pub(super) async fn run(args: BatchArgs) -> Result<(), CliError> {
         // Who breaks off finds it again by this.
         (false, false) => output.note(told),
     }
-    let ended = see_through(&client, batch.value).await?;
+    let ended = see_through(&client, &output, batch.value).await?;
     tell(&output, &ended)?;
     verdict(&ended.value)
 }
 
 /// Waits until a batch has ended, and shows on a terminal how far it is.
-async fn see_through(client: &Client, batch: Batch) -> Result<Reply<Batch>, CliError> {
-    let bar = BatchBar::begin(&batch);
-    if let Some(bar) = &bar {
-        // However that goes, the answer is what the server says when it is asked.
-        let _ = watch(client, batch.id, bar).await;
-    }
-    client.wait_for_batch(batch.id, None).await
+async fn see_through(
+    client: &Client,
+    output: &Output,
+    batch: Batch,
+) -> Result<Reply<Batch>, CliError> {
+    let Some(bar) = BatchBar::begin(&batch) else {
+        return client.wait_for_batch(batch.id, &|error| output.note_away(error)).await;
+    };
+    let tell = |error: &CliError| bar.aside(|| output.note_away(error));
+    // However that goes, the answer is what the server says when it is asked.
+    let _ = watch(client, batch.id, &bar, &tell).await;
+    client.wait_for_batch(batch.id, &tell).await
 }
 
 /// Shows what the server tells of a batch, until that has ended.
-async fn watch(client: &Client, id: BatchId, bar: &BatchBar) -> Result<(), CliError> {
+async fn watch(
+    client: &Client,
+    id: BatchId,
+    bar: &BatchBar,
+    tell: &dyn Fn(&CliError),
+) -> Result<(), CliError> {
     let mut events = client.batch_events(id);
-    while let Some(event) = events.next().await? {
+    while let Some(event) = events.next_even_late(tell).await? {
         let Ok(batch) = serde_json::from_str::<Batch>(&event.data) else { continue };
         bar.show(&batch);
         if batch.finished_at.is_some() {

@@ -1,5 +1,6 @@
 //! A small client of the HTTP API.
 
+mod absence;
 mod events;
 mod form;
 mod listening;
@@ -95,25 +96,27 @@ impl Client {
         self.0.send(self.0.get(&format!("/v1/batches/{id}"))).await
     }
 
-    /// Waits until a job is final, or until `timeout` is over.
+    /// Waits until a job is final, or until `timeout` is over. `tell` has the error with which the
+    /// server goes away for a while.
     pub async fn wait_for_job(
         &self,
         id: JobId,
         timeout: Option<Duration>,
+        tell: &dyn Fn(&CliError),
     ) -> Result<Reply<Job>, CliError> {
-        self.0
-            .wait_until(&format!("/v1/jobs/{id}"), timeout, |job: &Job| job.state.is_final())
-            .await
+        let ended = |job: &Job| job.state.is_final();
+        self.0.wait_until(&format!("/v1/jobs/{id}"), timeout, ended, tell).await
     }
 
-    /// Waits until a batch has ended, or until `timeout` is over.
+    /// Waits until a batch has ended. `tell` has the error with which the server goes away for a
+    /// while.
     pub async fn wait_for_batch(
         &self,
         id: BatchId,
-        timeout: Option<Duration>,
+        tell: &dyn Fn(&CliError),
     ) -> Result<Reply<Batch>, CliError> {
         let ended = |batch: &Batch| batch.finished_at.is_some();
-        self.0.wait_until(&format!("/v1/batches/{id}"), timeout, ended).await
+        self.0.wait_until(&format!("/v1/batches/{id}"), None, ended, tell).await
     }
 
     /// What a job has logged after a position.

@@ -179,7 +179,7 @@ async fn ask_at_once(
 
 /// Waits until the batch has ended, and moves the live line meanwhile.
 async fn watch(client: &Client, id: BatchId, progress: &Progress) -> Result<Batch, CliError> {
-    let mut ended = pin!(client.wait_for_batch(id, None));
+    let mut ended = pin!(client.wait_for_batch(id, &|_| ()));
     loop {
         let look = pin!(actix_web::rt::time::sleep(LOOK_EVERY));
         let batch = match future::select(ended.as_mut(), look).await {

@@ -31,7 +31,7 @@ impl<'a> Follower<'a> {
                 }
                 Err(error) if self.events.has_connected() && is_passing(&error) => {
                     if !self.is_told {
-                        self.output.note(format_args!("{error}; trying again"));
+                        self.output.note_away(&error);
                     }
                     self.is_told = true;
                 }

@@ -95,6 +95,11 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Tells that the server is away, and is asked again.
+    pub fn note_away(&self, error: &CliError) {
+        self.note(format_args!("{error}; trying again"));
+    }
+
     /// The text in a colour, where colours are shown.
     pub fn paint(&self, colour: Colour, text: impl fmt::Display) -> String {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_string() }

@@ -24,8 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Prints the result as JSON on stdout; a failure goes to stderr. On a terminal a line on stderr tells
-meanwhile how far the job is. Ends with 5 if the job failed or was cancelled, with 6 if it was still
-running when the time was over.
+meanwhile how far the job is. A server that goes away is waited for, up to 5 minutes. Ends with 5 if
+the job failed or was cancelled, with 6 if it was still running when the time was over.
 
 Examples:
   longshore wait 17
@@ -55,7 +55,7 @@ pub(super) async fn wait_and_print(
     id: JobId,
     timeout: Option<Span>,
 ) -> Result<(), CliError> {
-    let reply = wait_for(client, id, timeout.map(Span::duration)).await?;
+    let reply = wait_for(client, output, id, timeout.map(Span::duration)).await?;
     if output.json {
         output.json(&reply.json)?;
     } else if reply.value.state == State::Completed {
@@ -71,19 +71,21 @@ pub(super) async fn wait_and_print(
 /// Waits for a job, and shows on a terminal how far it is.
 async fn wait_for(
     client: &Client,
+    output: &Output,
     id: JobId,
     timeout: Option<Duration>,
 ) -> Result<Reply<Job>, CliError> {
     let is_long = timeout.is_none_or(|timeout| !timeout.is_zero());
     let Some(line) = is_long.then(|| JobLine::begin(id)).flatten() else {
-        return client.wait_for_job(id, timeout).await;
+        return client.wait_for_job(id, timeout, &|error| output.note_away(error)).await;
     };
+    let tell = |error: &CliError| line.aside(|| output.note_away(error));
     let began = Instant::now();
-    let watched = tokio::time::timeout(timeout.unwrap_or(Span::MAX), watch(client, id, &line));
+    let watched = watch(client, id, &line, &tell);
     // However that went, the answer is what the server says when it is asked.
-    let _ = watched.await;
+    let _ = tokio::time::timeout(timeout.unwrap_or(Span::MAX), watched).await;
     let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
-    let ended = pin!(client.wait_for_job(id, left));
+    let ended = pin!(client.wait_for_job(id, left, &tell));
     match future::select(ended, pin!(look(client, id, &line))).await {
         Either::Left((reply, _)) => reply,
         Either::Right((never, _)) => match never {},
@@ -91,10 +93,15 @@ async fn wait_for(
 }
 
 /// Shows what the server tells of a job, until that is final.
-async fn watch(client: &Client, id: JobId, line: &JobLine) -> Result<(), CliError> {
+async fn watch(
+    client: &Client,
+    id: JobId,
+    line: &JobLine,
+    tell: &dyn Fn(&CliError),
+) -> Result<(), CliError> {
     let mut events = client.job_events(id);
     let mut shown: Option<Job> = None;
-    while let Some(event) = events.next().await? {
+    while let Some(event) = events.next_even_late(tell).await? {
         match event.name.as_str() {
             "state" => shown = serde_json::from_str(&event.data).ok(),
             "progress" => {

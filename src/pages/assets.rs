@@ -29,7 +29,8 @@ const ICON: &str = include_str!("assets/icon.svg");
 
 /// A word that changes with them: pages name it, so that what a browser has kept fits its page.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::new().chain_update(STYLE).chain_update(SCRIPT).finalize();
+    let digest =
+        Sha256::new().chain_update(STYLE).chain_update(SCRIPT).chain_update(ICON).finalize();
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 });
 

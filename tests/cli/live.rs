@@ -285,3 +285,54 @@ fn a_batch_in_a_terminal_has_a_bar_and_ends_with_the_counts() {
         assert!(text.contains(part), "{part} is missing in {text:?}");
     }
 }
+
+/// Goes away for two requests after its first answer, and comes back when all is over.
+fn serve_between_absences(
+    before: Value,
+    after: Value,
+) -> impl Fn(&mut Caller, &Request) + Send + Sync {
+    let asked = AtomicUsize::new(0);
+    move |caller, request| {
+        if request.method == "POST" {
+            return answer(caller, &before);
+        }
+        match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => answer(caller, &before),
+            1 | 2 => caller.cut(),
+            _ => answer(caller, &after),
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_a_job_bears_that_the_server_is_away_for_a_while() {
+    let done = json!({"result": 12, "payload": null, "failures": []});
+    let (before, after) = (job(17, "running", &json!({})), job(17, "completed", &done));
+    let serve = serve_between_absences(before, after);
+    let target = server(|caller, _, _| refuse(caller, "404 Not Found"), serve);
+    let output = run(&target, &["wait", "17"]);
+    assert_eq!((output.status.code(), stdout(&output).trim()), (Some(0), "12"), "{output:?}");
+    assert_eq!(stderr(&output).matches("trying again").count(), 1, "{output:?}");
+}
+
+#[test]
+fn who_waits_for_a_batch_bears_that_the_server_is_away_for_a_while() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/jobs.ndjson");
+    let begin = || {
+        let serve = serve_between_absences(batch(0, 0, false), batch(4, 0, true));
+        server(|caller, _, _| refuse(caller, "404 Not Found"), serve)
+    };
+    let output = run(&begin(), &["batch", file]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stderr(&output).matches("trying again").count(), 1, "{output:?}");
+    let Some(output) = run_in_terminal(&begin(), &format!("batch {file}")) else { return };
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stdout(&output).matches("trying again").count(), 1, "{output:?}");
+}
+
+#[test]
+fn a_server_that_never_answered_is_not_waited_for() {
+    let target = Target::start(|caller, _| caller.cut());
+    let output = run(&target, &["wait", "17"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}

@@ -120,12 +120,15 @@ fn a_wait_whose_server_goes_away_says_so() {
     let id = server.submit(&sleep("1h"));
     let url = server.url();
     let waiting = std::thread::spawn(move || {
-        longshore(&["wait", &id.to_string()]).env("LONGSHORE_URL", url).output().unwrap()
+        let args = ["wait", &id.to_string(), "--timeout", "3s"];
+        longshore(&args).env("LONGSHORE_URL", url).output().unwrap()
     });
     server.reaches(id, "running");
     std::thread::sleep(Duration::from_millis(200));
     server.kill();
-    ends_with(&waiting.join().unwrap(), 3);
+    let output = waiting.join().unwrap();
+    ends_with(&output, 3);
+    assert!(stderr(&output).contains("trying again"), "{}", stderr(&output));
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl BatchBar {
         self.bar.set_message(said(batch, done(batch) - self.done_before, self.began.elapsed()));
         self.bar.set_position(u64::try_from(done(batch)).unwrap_or(0));
     }
+
+    /// Takes the bar away while something else is written.
+    pub(super) fn aside(&self, write: impl FnOnce()) {
+        self.bar.suspend(write);
+    }
 }
 
 impl Drop for BatchBar {

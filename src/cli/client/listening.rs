@@ -71,6 +71,22 @@ impl<'a> Listening<'a> {
         }
     }
 
+    /// The next event, as [`next`](Self::next). A server that answered before and goes away is
+    /// waited for a while; `tell` has the error once.
+    pub async fn next_even_late(
+        &mut self,
+        tell: &dyn Fn(&CliError),
+    ) -> Result<Option<Event>, CliError> {
+        loop {
+            match self.next().await {
+                Err(error) if self.transport.bears(&error, tell) => {}
+                // A server that ends says so, and takes nobody any more.
+                Err(CliError::Refused(refusal)) if self.has_connected && refusal.status == 503 => {}
+                other => return other,
+            }
+        }
+    }
+
     async fn connect(&mut self) -> Result<Option<ClientResponse>, CliError> {
         self.parser.begin_again();
         if let Some(pause) = self.pause {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::absence::Absence;
 use super::form::Reply;
 use crate::cli::error::CliError;
 use crate::cli::refusal::Refusal;
@@ -30,6 +31,8 @@ const PROBLEM_TYPE: &str = "application/problem+json";
 const EVENTS_TYPE: &str = "text/event-stream";
 /// The pause before a waiting request that ended early is made again.
 const EARLY_PAUSE: Duration = Duration::from_millis(250);
+/// The pause before a server that is away is asked again.
+const AWAY_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause before a request that was refused for overload is made again.
 const MAX_OVERLOAD_PAUSE: Duration = Duration::from_secs(10);
 
@@ -43,6 +46,7 @@ struct WaitQuery {
 pub(super) struct Transport {
     http: awc::Client,
     base_url: String,
+    absence: Absence,
 }
 
 impl Transport {
@@ -50,7 +54,8 @@ impl Transport {
     pub(super) fn new(base_url: &str) -> Self {
         let connector = Connector::new().timeout(CONNECT_TIMEOUT);
         let builder = awc::Client::builder().connector(connector).disable_redirects();
-        Self { http: builder.finish(), base_url: base_url.trim_end_matches('/').into() }
+        let base_url = base_url.trim_end_matches('/').into();
+        Self { http: builder.finish(), base_url, absence: Absence::default() }
     }
 
     /// Where the server is.
@@ -95,29 +100,46 @@ impl Transport {
         request.query(query).map_err(|error| CliError::Usage(error.to_string()))
     }
 
+    /// Asks again and again until something is over or the time is. Where a server that answered
+    /// before goes away, it is waited for a while; `tell` has the error once.
     pub(super) async fn wait_until<T: DeserializeOwned>(
         &self,
         path: &str,
         timeout: Option<Duration>,
         is_over: impl Fn(&T) -> bool,
+        tell: &dyn Fn(&CliError),
     ) -> Result<Reply<T>, CliError> {
         let began = Instant::now();
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
             let wait = left.map_or(MAX_WAIT, |left| left.min(MAX_WAIT));
+            // Whether a server is there is soon known only if it need not wait.
+            let held = if self.absence.is_over() { wait } else { Duration::ZERO };
             let asked = Instant::now();
-            let pause = match self.wait_once(path, wait).await {
+            let pause = match self.wait_once(path, held).await {
                 Ok(reply) if is_over(&reply.value) || wait.is_zero() => return Ok(reply),
                 // A server that is shutting down answers before the wait is over.
-                Ok(_) if asked.elapsed() < wait => EARLY_PAUSE,
+                Ok(_) if asked.elapsed() < held => EARLY_PAUSE,
                 Ok(_) => Duration::ZERO,
                 Err(CliError::Refused(refusal)) if refusal.status == 503 && !wait.is_zero() => {
                     refusal.retry_after.unwrap_or(EARLY_PAUSE).min(MAX_OVERLOAD_PAUSE)
                 }
+                Err(error) if !wait.is_zero() && self.bears(&error, tell) => AWAY_PAUSE,
                 Err(error) => return Err(error),
             };
             actix_web::rt::time::sleep(left.map_or(pause, |left| pause.min(left))).await;
         }
+    }
+
+    /// Whether this error may pass by itself, as the server may come back. Of a row of such
+    /// errors `tell` has the first.
+    pub(super) fn bears(&self, error: &CliError, tell: &dyn Fn(&CliError)) -> bool {
+        let is_away = matches!(error, CliError::Unreachable { .. });
+        let is_borne = is_away && self.absence.is_bearable(Instant::now());
+        if is_borne && self.absence.is_news() {
+            tell(error);
+        }
+        is_borne
     }
 
     async fn wait_once<T: DeserializeOwned>(
@@ -183,6 +205,7 @@ impl Transport {
     ) -> Result<ClientResponse, CliError> {
         let sent = request.timeout(timeout).send_body(body).await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
+        self.absence.end();
         let status = response.status().as_u16();
         if status < 400 {
             return Ok(response);
@@ -226,6 +249,7 @@ impl Transport {
             SendRequestError::Url(error) => return CliError::Usage(format!("--url: {error}")),
             error => error.to_string(),
         };
+        self.absence.go_on(Instant::now());
         CliError::Unreachable { url: self.base_url.clone(), why }
     }
 

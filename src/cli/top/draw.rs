@@ -145,6 +145,7 @@ mod tests {
     #[test]
     fn a_question_and_the_help_are_shown() {
         let mut view = view();
+        view.press(KeyCode::Tab.into());
         view.press(KeyCode::Char('c').into());
         line(&screen(&view, 80, 24), "Cancel job 17?");
         view.press(KeyCode::Char('n').into());

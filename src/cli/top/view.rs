@@ -202,6 +202,9 @@ impl View {
     }
 
     fn ask_to_cancel(&mut self) {
+        if !self.is_in_jobs() {
+            return;
+        }
         match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
             (List::Running, Some(job)) => self.question = Some(job.id),
             (List::Running, None) => self.remark("no job runs"),
@@ -212,12 +215,24 @@ impl View {
     }
 
     fn retry(&mut self) -> Option<Deed> {
+        if !self.is_in_jobs() {
+            return None;
+        }
         match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
             (List::Failed, Some(job)) => return Some(Deed::Retry(job.id)),
             (List::Failed, None) => self.remark("no job has failed"),
             (List::Running, _) => self.remark("f shows the failed jobs, which r runs again"),
         }
         None
+    }
+
+    /// Whether keys that do something to a job have one that is seen to be selected; says where not.
+    fn is_in_jobs(&mut self) -> bool {
+        let is_in_jobs = self.pane == Pane::Jobs;
+        if !is_in_jobs {
+            self.remark("Tab goes to the jobs");
+        }
+        is_in_jobs
     }
 
     fn remark(&mut self, text: &str) {
@@ -277,6 +292,7 @@ pub(super) mod tests {
     #[test]
     fn a_job_that_failed_is_run_again() {
         let mut view = view();
+        press(&mut view, KeyCode::Tab);
         assert_eq!(letter(&mut view, 'r'), None);
         assert!(view.notice.is_some());
         letter(&mut view, 'f');
@@ -285,6 +301,19 @@ pub(super) mod tests {
         assert_eq!(letter(&mut view, 'r'), Some(Deed::Retry(JobId(11))));
         assert_eq!(letter(&mut view, 'c'), None);
         assert_eq!(view.question, None);
+    }
+
+    #[test]
+    fn nothing_is_done_to_a_job_while_the_keys_move_among_the_queues() {
+        let remark = Some("Tab goes to the jobs");
+        let said = |view: &View| view.notice.as_ref().map(|notice| notice.text.clone());
+        let mut view = view();
+        assert_eq!(letter(&mut view, 'c'), None);
+        assert_eq!((view.question, said(&view).as_deref()), (None, remark));
+        letter(&mut view, 'f');
+        view.hear(News::Look(Ok(Box::new(failed()))));
+        press(&mut view, KeyCode::Tab);
+        assert_eq!((letter(&mut view, 'r'), said(&view).as_deref()), (None, remark));
     }
 
     #[test]
@@ -302,6 +331,7 @@ pub(super) mod tests {
         letter(&mut view, '?');
         assert!(view.is_help);
         assert_eq!((letter(&mut view, 'q'), view.is_help), (None, false));
+        press(&mut view, KeyCode::Tab);
         letter(&mut view, 'c');
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(view.press(ctrl_c), Some(Deed::Quit));

@@ -47,6 +47,11 @@ impl JobLine {
         self.0.set_position((progress.percent.clamp(0.0, 100.0) / 100.0 * WHOLE) as u64);
         self.0.set_message(show::plain(progress.message.as_deref().unwrap_or_default()));
     }
+
+    /// Takes the line away while something else is written.
+    pub(super) fn aside(&self, write: impl FnOnce()) {
+        self.0.suspend(write);
+    }
 }
 
 impl Drop for JobLine {
