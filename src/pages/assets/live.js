@@ -139,13 +139,16 @@
     source = null;
   };
 
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return stop();
+  // What was planned was dropped with the timer: it is planned anew.
+  const goOn = () => {
+    isAsked = false;
     listen();
     news();
-  });
+  };
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : goOn()));
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); news(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted) goOn(); });
   document.querySelectorAll("[data-tail]").forEach(toEnd);
   tell("Live", false);
   listen();
