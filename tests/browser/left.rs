@@ -1,4 +1,4 @@
-//! A page that is left alone for a while by its user.
+//! A page that is left alone for a while: by its user, or by its server.
 
 use serde_json::json;
 
@@ -28,5 +28,16 @@ fn a_page_goes_on_after_another_tab_was_looked_at_while_much_happened() {
     }
     let last = server.submit(&echo(1));
     page.wait_for("the last is there", &format!("document.getElementById('job-{last}')"));
+    page.assert_clean();
+}
+
+#[test]
+fn a_server_that_answers_no_more_is_told_of() {
+    let server = Server::start();
+    let Some(page) = Page::open(&server, "/jobs") else { return };
+    let silent = "window.fetch = (_, {signal}) => new Promise((_, refuse) =>
+        signal.addEventListener('abort', () => refuse(signal.reason)))";
+    page.run(silent, &json!([]));
+    page.wait_for_text("Not reachable");
     page.assert_clean();
 }

@@ -7,7 +7,7 @@
   const every = Number(main?.dataset.every);
   if (!every) return;
   const pulse = document.getElementById("pulse");
-  const LEAST = 1000;
+  const LEAST = 1000, AGAIN = 2000, PATIENCE = 10000;
   let source = null, timer = 0, last = 0, isBusy = false, isAsked = false, failures = 0;
 
   const tell = (text, isOff) => {
@@ -81,7 +81,8 @@
     isAsked = false;
     last = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      const signal = AbortSignal.timeout(PATIENCE);
+      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store", signal });
       if (answer.status === 404 || answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const style = (page) => page.querySelector("link[rel=stylesheet]")?.getAttribute("href");
@@ -103,12 +104,12 @@
       } else {
         throw new Error(answer.status);
       }
-    } catch {
+    } catch (error) {
       failures += 1;
-      if (failures > 1) tell("Not reachable, trying again", true);
+      if (failures > 1 || error.name === "TimeoutError") tell("Not reachable, trying again", true);
     } finally {
       isBusy = false;
-      plan(isAsked ? LEAST : every);
+      plan(failures ? AGAIN : isAsked ? LEAST : every);
     }
   };
 
@@ -130,6 +131,8 @@
     for (const name of ["state", "progress", "log", "failure", "batch", "job", "gone", "lost"]) {
       source.addEventListener(name, news);
     }
+    // The stream broke: whether the server is there is seen by asking.
+    source.addEventListener("error", news);
   };
 
   // A browser has few connections for a server: pages that nobody sees hold none.
