@@ -40,7 +40,11 @@
 
   const changeAll = (old, fresh) => {
     const known = new Map();
-    for (const child of old.children) if (child.id) known.set(child.id, child);
+    const stays = new Set(Array.from(fresh.children, (child) => child.id));
+    for (const child of [...old.children].filter((child) => child.id)) {
+      // What goes leaves first: what stays need not move then, and keeps the focus.
+      if (stays.has(child.id)) known.set(child.id, child); else child.remove();
+    }
     let at = old.firstChild;
     for (const child of [...fresh.childNodes]) {
       const same = child.id && known.get(child.id);
