@@ -73,6 +73,19 @@ fn each_kind_is_submitted_by_a_form_of_its_own() {
 }
 
 #[test]
+fn a_double_click_makes_one_job() {
+    let server = Server::start();
+    let Some(page) = Page::open(&server, "/submit?kind=echo") else { return };
+    page.fill("#payload", "1");
+    let twice = "const button = document.querySelector('.send button'); button.click(); button.click()";
+    page.run(twice, &json!([]));
+    page.wait_for_path("/jobs/1");
+    server.finished(1);
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"].as_array().unwrap().len(), 1);
+    page.assert_clean();
+}
+
+#[test]
 fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
     let scenery = Scenery::start();
     let Some(page) = Page::open(&scenery.server, "/submit?kind=http") else { return };

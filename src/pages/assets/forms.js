@@ -21,6 +21,12 @@
     count();
   }
 
+  // A page that is come back to may submit the same once more.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const field of document.querySelectorAll("input[name=once]")) field.value += `-${Date.now()}`;
+  });
+
   // The first press asks, the second one acts.
   let asking = null;
   const calm = () => {
