@@ -27,6 +27,13 @@
     for (const field of document.querySelectorAll("input[name=once]")) field.value += `-${Date.now()}`;
   });
 
+  // What was done is told once: a reload of the page does not say it again.
+  const here = new URL(location.href);
+  if (here.searchParams.has("did")) {
+    for (const name of ["did", "done", "refused"]) here.searchParams.delete(name);
+    history.replaceState(history.state, "", here);
+  }
+
   // The first press asks, the second one acts.
   let asking = null;
   const calm = () => {
