@@ -79,8 +79,11 @@
       field.focus();
     });
   }
-  for (const choice of document.querySelectorAll("select[data-go]")) {
-    choice.addEventListener("change", () => choice.form.requestSubmit());
-    choice.form.querySelector("[data-without-script]").hidden = true;
-  }
+  // Who chooses another kind keeps what is the same for every kind.
+  document.querySelector("form[data-carry]")?.addEventListener("formdata", (event) => {
+    for (const field of document.querySelectorAll("[data-carried] [name]")) {
+      const isSet = field.type === "checkbox" ? field.checked : field.value !== "";
+      if (isSet) event.formData.append(field.name, field.value);
+    }
+  });
 })();
