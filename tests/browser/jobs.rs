@@ -54,7 +54,7 @@ fn jobs_are_found_by_state_queue_kind_tag_batch_and_id() {
     server.reaches(slept, "running");
     let Some(page) = Page::open(&server, "/jobs") else { return };
     wait_for_list(&page, &[batched, slept, echoed, mail]);
-    page.choose("select[name=queue]", "mail");
+    page.fill("input[name=queue]", "mail");
     page.press("Filter");
     wait_for_list(&page, &[batched, mail]);
     page.fill("input[name=tag]", "spring & sun");
