@@ -20,6 +20,7 @@ mod jobs;
 mod limits;
 mod moment;
 mod number;
+mod once;
 mod overview;
 mod queue;
 mod row;

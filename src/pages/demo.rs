@@ -18,8 +18,8 @@ use crate::job::queue::{QueueChange, QueueName};
 use crate::pages::answer::{Answered, action, go_to, page, show};
 use crate::pages::dress::{Dress, Place, query};
 use crate::pages::fields::Fields;
-use crate::pages::form;
 use crate::pages::trouble::Trouble;
+use crate::pages::{form, once};
 use crate::server::Handle;
 use call::Call;
 use deed::{Asked, Deed, ECHOES, NARROW_QUEUE, SLEEPERS, SLOTS, WORKERS};
@@ -72,6 +72,7 @@ struct DemoPage<'a> {
     semaphore: Vec<Line>,
     questions: Vec<Line>,
     echoes: Vec<Line>,
+    once: String,
 }
 
 async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
@@ -119,6 +120,7 @@ impl<'a> DemoPage<'a> {
                 line(Deed::Questions.call("All ten together, as a batch", &asked)?),
             ],
             echoes: lines(Deed::Echoes, "Small jobs beside them")?,
+            once: once::word(),
             asked,
         })
     }
@@ -169,10 +171,11 @@ async fn do_deed(request: HttpRequest, body: Payload, handle: Data<Handle>) -> A
     let deed = deed.ok_or_else(|| Trouble::none(format!("the demo does not do {word}")))?;
     let asked = whom(&fields, handle.config());
     let mut jobs = deed.jobs(&asked).map_err(Trouble::bad)?;
+    let key = once::key(&fields, &(word, &jobs)).map_err(Trouble::bad)?;
     if deed == Deed::Joke
         && let Some(joke) = jobs.pop()
     {
-        let job = handle.submit(joke).await?;
+        let job = handle.submit_keyed(joke, key).await?.value;
         return go_to(format!("/jobs/{}", job.id));
     }
     if deed == Deed::Semaphore {
@@ -180,6 +183,6 @@ async fn do_deed(request: HttpRequest, body: Payload, handle: Data<Handle>) -> A
         let change = QueueChange { max_running: Some(Some(SLOTS)), ..QueueChange::default() };
         handle.configure(queue, change).await?;
     }
-    let batch = handle.submit_batch(Some(deed.name()), jobs, None).await?.value;
+    let batch = handle.submit_batch(Some(deed.name()), jobs, key).await?.value;
     go_to(format!("/batches/{}", batch.id))
 }

@@ -19,7 +19,7 @@ use crate::store::{JobFilter, JobPage};
 /// How many jobs a page shows.
 pub(super) const PAGE: u32 = 50;
 
-/// How many queues a choice offers.
+/// How many queues are offered; others can be written.
 const MAX_QUEUES: usize = 200;
 
 /// How many pages back the list remembers.
@@ -89,7 +89,7 @@ async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
         problems,
         done: done(&fields),
         tabs: tabs(&wanted, counts),
-        queues: choices(&queues, wanted.queue.as_ref()),
+        queues: choices(&queues),
         kinds: handle.kinds(),
         rows: Row::all("job", &found.jobs, handle.now()),
         selects: true,
@@ -111,12 +111,11 @@ fn dress(wanted: &Wanted) -> Dress {
         .events(format!("/v1/events{events}"))
 }
 
-/// The queues to choose from; what is chosen is among them, whatever it is.
-fn choices(queues: &[(QueueName, StateCounts)], chosen: Option<&String>) -> Vec<String> {
+/// The queues that are offered.
+fn choices(queues: &[(QueueName, StateCounts)]) -> Vec<String> {
     let mut names: Vec<String> = queues.iter().map(|(name, _)| name.to_string()).collect();
     names.sort_unstable();
     names.truncate(MAX_QUEUES);
-    names.extend(chosen.filter(|chosen| !names.contains(chosen)).cloned());
     names
 }
 

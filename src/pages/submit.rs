@@ -16,8 +16,8 @@ use crate::job::{JobId, Lane, Submission};
 use crate::pages::answer::{Answered, go_to, page, show, with_status};
 use crate::pages::dress::{Dress, Place, query};
 use crate::pages::fields::Fields;
-use crate::pages::form;
 use crate::pages::trouble::Trouble;
+use crate::pages::{form, once};
 use crate::server::{Error, Handle};
 use crate::store::{IdempotencyKey, Refusal};
 use input::{Control, Input, place};
@@ -44,6 +44,7 @@ struct SubmitPage {
     options: Vec<Input>,
     problems: Vec<String>,
     from: Option<JobId>,
+    once: String,
 }
 
 async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
@@ -56,6 +57,7 @@ async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
     if let Some(id) = from {
         fields = again(&handle, id).await?;
     }
+    fields.set("once", once::word());
     show(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
 }
 
@@ -125,7 +127,9 @@ fn read(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Pro
 
 /// The idempotency key, with the fingerprint of what is submitted under it.
 fn key(fields: &Fields, submission: &Submission) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(key) = fields.word("idempotency_key") else { return Ok(None) };
+    let Some(key) = fields.word("idempotency_key") else {
+        return once::key(fields, submission).map_err(|error| Problem::new("", error));
+    };
     if key.len() > MAX_KEY || !key.bytes().all(|letter| (b' '..=b'~').contains(&letter)) {
         let why = format!("is 1 to {MAX_KEY} visible ASCII characters");
         return Err(Problem::new("/idempotency_key", why));
@@ -174,6 +178,7 @@ impl SubmitPage {
             payload,
             options,
             problems: elsewhere,
+            once: fields.get("once").unwrap_or_default().to_owned(),
             from: None,
         }
     }

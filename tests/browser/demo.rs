@@ -1,7 +1,8 @@
 //! The demo page, each panel to its end.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::kit::Connection;
 use crate::kit::demo::Demo;
 use crate::page::Page;
 
@@ -68,6 +69,31 @@ fn a_semaphore_never_lets_more_than_five_run() {
     assert_eq!(count(&page, "semaphore", ".slots li"), 5);
     wait_for(&page, "semaphore", &["20 jobs took", "at most 5 ran at once"]);
     assert_eq!(count(&page, "semaphore", ".slots .taken"), 0);
+    page.assert_clean();
+}
+
+#[test]
+fn a_paused_queue_is_told_of_and_a_deleted_job_is_not_waited_for() {
+    let demo = Demo::start("1ms");
+    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let queue = |body: Value| {
+        let mut connection = Connection::open(demo.addr).unwrap();
+        let headers = [("content-type", "application/json")];
+        let body = body.to_string();
+        let answer = connection.request("PATCH", "/v1/queues/demo-five", &headers, body.as_bytes());
+        assert_eq!(answer.unwrap().status, 200);
+    };
+    queue(json!({"paused": true}));
+    page.press("Run 20 jobs");
+    wait_for(&page, "semaphore", &["paused"]);
+    queue(json!({"paused": false}));
+    wait_for(&page, "semaphore", &["goes on"]);
+    // It has ended before the page looks; then one of twenty is not there.
+    page.wait_for("one has ended", "document.querySelector('.out progress').value > 0");
+    let delete = "const jobs = await (await fetch('/v1/jobs?queue=demo-five&state=completed')).json();
+        return (await fetch(`/v1/jobs/${jobs.jobs[0].id}`, {method: 'DELETE'})).status";
+    assert!(page.run(delete, &json!([])).as_u64().unwrap() < 300);
+    wait_for(&page, "semaphore", &["jobs took", "at most 5 ran at once"]);
     page.assert_clean();
 }
 

@@ -251,9 +251,7 @@ fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
         page.goto(path);
         page.run("window.marker = 'the same page'", &json!([]));
         server.kill();
-        if path == "/" {
-            page.wait_for_text("Not reachable");
-        }
+        page.wait_for_text("Not reachable");
         server.start_again_there();
         page.wait_for("it is live", "document.getElementById('pulse').innerText === 'Live'");
         // What the old server ran is running again, and the page learns more of it.

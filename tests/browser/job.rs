@@ -82,6 +82,26 @@ fn a_job_is_cancelled_run_again_and_deleted() {
 }
 
 #[test]
+fn a_job_that_has_completed_is_asked_about_before_it_runs_again() {
+    let server = Server::start();
+    let (id, leased) = remote(&server, &json!({}));
+    let Some(page) = Page::open(&server, &format!("/jobs/{id}")) else { return };
+    page.wait_for("it can be cancelled", "window.old = document.querySelector('#cancel button')");
+    page.run("document.querySelector('#again').focus()", &json!([]));
+    tell(&server, &leased, "complete", &json!({"result": 1}));
+    wait_for_state(&page, "completed");
+    // The button is gone, not another one in its place; what was beside it has stayed.
+    assert_eq!(page.value("window.old.isConnected"), false);
+    assert_eq!(page.value("document.activeElement.id"), "again");
+    page.press("Retry");
+    page.wait_for_text("Run it again?");
+    assert_eq!(server.job(id)["state"], "completed");
+    page.press("Run it again?");
+    page.until("it is queued", || (server.job(id)["state"] == "queued").then_some(()));
+    page.assert_clean();
+}
+
+#[test]
 fn a_payload_is_unfolded_and_stays_so_while_the_page_lives_on() {
     let server = Server::start();
     let payload = json!({"order": {"lines": [{"sku": "A-1", "count": 3}], "paid": true}});

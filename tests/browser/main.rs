@@ -23,6 +23,7 @@ mod jobs;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod kit_itself;
+mod left;
 mod overview;
 mod page;
 mod scenery;

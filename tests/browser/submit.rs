@@ -23,6 +23,7 @@ fn choose(page: &Page, kind: &str) {
     page.goto("/submit");
     if page.value("document.getElementById('kind').value") != kind {
         page.choose("#kind", kind);
+        page.press("Choose");
         page.wait_for_path(&format!("/submit?kind={kind}"));
     }
 }
@@ -69,6 +70,42 @@ fn each_kind_is_submitted_by_a_form_of_its_own() {
     choose(&page, "echo");
     page.fill("#payload", "{\"a\": [1, 2.50]}");
     assert_eq!(send(&page, server)["result"], json!({"a": [1, 2.5]}));
+    page.assert_clean();
+}
+
+#[test]
+fn a_double_click_makes_one_job() {
+    let server = Server::start();
+    let Some(page) = Page::open(&server, "/submit?kind=echo") else { return };
+    page.fill("#payload", "1");
+    let twice = "const button = document.querySelector('.send button'); button.click(); button.click()";
+    page.run(twice, &json!([]));
+    page.wait_for_path("/jobs/1");
+    server.finished(1);
+    assert_eq!(server.get("/v1/jobs").expect(200)["jobs"].as_array().unwrap().len(), 1);
+    page.assert_clean();
+}
+
+#[test]
+fn another_kind_is_chosen_with_the_keyboard_and_what_was_typed_stays() {
+    let server = Server::start();
+    let Some(page) = Page::open(&server, "/submit?kind=http") else { return };
+    page.fill("#queue", "mail");
+    page.fill("#tags", "one\ntwo");
+    page.click("#at_most_once");
+    page.run("document.getElementById('kind').focus()", &json!([]));
+    // Arrow keys pass by other kinds, and lead nowhere yet.
+    page.keys("\u{e015}");
+    page.keys("\u{e015}");
+    let kind = page.value("document.getElementById('kind').value");
+    assert_eq!(page.path(), "/submit?kind=http");
+    assert_ne!(kind, "http");
+    page.press("Choose");
+    let shown = format!("document.querySelector('form[method=post] [name=kind]').value === {kind}");
+    page.wait_for("the form of that kind is there", &shown);
+    let kept = "['queue', 'tags'].map((id) => document.getElementById(id).value)";
+    assert_eq!(page.value(kept), json!(["mail", "one\ntwo"]));
+    assert_eq!(page.value("document.getElementById('at_most_once').checked"), true);
     page.assert_clean();
 }
 

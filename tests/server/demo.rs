@@ -67,10 +67,13 @@ fn the_buttons_work_without_script() {
     let server = Setup::new().config(model.provider("local")).start();
     assert_eq!(location(&press(server.addr(), "start", "")), "/batches/1");
     assert_eq!(server.get("/v1/batches/1").expect(200)["total"], 2);
-    assert_eq!(location(&press(server.addr(), "joke", "model=any")), "/jobs/3");
+    assert_eq!(location(&press(server.addr(), "joke", "model=any&once=a")), "/jobs/3");
+    // A double click is one.
+    assert_eq!(location(&press(server.addr(), "joke", "model=any&once=a")), "/jobs/3");
     let joke = server.finished(3);
     assert_eq!((&joke["state"], &joke["payload"]["model"]), (&json!("completed"), &json!("any")));
-    assert_eq!(location(&press(server.addr(), "semaphore", "")), "/batches/2");
+    assert_eq!(location(&press(server.addr(), "semaphore", "once=a")), "/batches/2");
+    assert_eq!(location(&press(server.addr(), "semaphore", "once=a")), "/batches/2");
     assert_eq!(server.queue("demo-five")["max_running"], 5);
     assert_eq!(location(&press(server.addr(), "questions", "")), "/batches/3");
     let batch = server.get("/v1/batches/3?wait=30s").expect(200);

@@ -280,6 +280,22 @@ fn what_is_wrong_with_a_submission_stands_at_its_field() {
 }
 
 #[test]
+fn a_form_that_is_sent_twice_makes_one_job() {
+    let server = Server::start();
+    let once = || {
+        let page = page(&server, "/submit?kind=echo");
+        page.split("name=\"once\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (first, second) = (once(), once());
+    let form = |once: &str, payload: u8| format!("kind=echo&payload={payload}&once={once}");
+    assert_eq!(led_to(&server, "/submit", &form(&first, 1)), "/jobs/1");
+    assert_eq!(led_to(&server, "/submit", &form(&first, 1)), "/jobs/1");
+    // What was changed, or comes from another page, is another job.
+    assert_eq!(led_to(&server, "/submit", &form(&first, 2)), "/jobs/2");
+    assert_eq!(led_to(&server, "/submit", &form(&second, 1)), "/jobs/3");
+}
+
+#[test]
 fn the_same_form_with_one_key_makes_one_job() {
     let server = Server::start();
     let form = "kind=echo&payload=1&idempotency_key=a+b";

@@ -14,6 +14,7 @@
   const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
   const span = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : seconds(ms));
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const BEAT = 2000, TRIES = 20;
   const at = (time) => Date.parse(time);
   const isFinal = ({ finished_at }) => Boolean(finished_at);
   const mustBeCompleted = ({ id, state, error }) => {
@@ -22,13 +23,24 @@
 
   const ask = async (method, path, body) => {
     const headers = body ? { "content-type": "application/json" } : {};
-    const lost = () => { throw new Error("the server cannot be reached"); };
+    const fail = (text, isPassing) => { throw Object.assign(new Error(text), { isPassing }); };
+    const lost = () => fail("the server cannot be reached", true);
     const answer = await fetch(path, { method, body, headers }).catch(lost);
-    const said = await answer.json();
-    if (!answer.ok) throw new Error(said.detail || `the server answered ${answer.status}`);
+    const said = await answer.json().catch(lost);
+    if (!answer.ok) fail(said.detail || `the server answered ${answer.status}`, answer.status === 503);
     return said;
   };
-  const get = (path) => ask("GET", path);
+  // A server that is started anew is waited for.
+  const get = async (path) => {
+    for (let left = TRIES; ; left -= 1) {
+      try {
+        return await ask("GET", path);
+      } catch (error) {
+        if (!error.isPassing || left === 0) throw error;
+      }
+      await pause(BEAT);
+    }
+  };
   const jobsOf = async (batch) => (await get(`/v1/jobs?batch=${batch.id}&limit=50`)).jobs.reverse();
 
   const hear = (path, listeners) => {
@@ -39,28 +51,37 @@
     return source;
   };
 
-  // Hears events until one is the last. A stream that breaks is taken up again by the browser.
+  // Hears events until one is the last. A stream that breaks is taken up again by the browser; one that
+  // is refused, as by a server that is just being started, is asked for again.
   const hearUntil = (path, isLast, listeners = {}) => new Promise((resolve, reject) => {
     const [[name, test]] = Object.entries(isLast);
-    const source = hear(path, {
-      ...listeners,
-      [name]: (data) => {
-        if (!test(data)) return;
-        source.close();
-        resolve(data);
-      },
-      error: () => {
-        if (source.readyState === EventSource.CLOSED) reject(new Error("the server sends no events"));
-      },
-    });
+    let left = TRIES;
+    const begin = () => {
+      const source = hear(path, {
+        ...listeners,
+        [name]: (data) => {
+          left = TRIES;
+          if (!test(data)) return;
+          source.close();
+          resolve(data);
+        },
+        error: () => {
+          if (source.readyState !== EventSource.CLOSED) return;
+          if (left === 0) return reject(new Error("the server sends no events"));
+          left -= 1;
+          setTimeout(begin, BEAT);
+        },
+      });
+    };
+    begin();
   });
 
   // Submits a batch and follows its jobs until all have ended. What events may have missed is asked
-  // for at the begin, and now and then.
-  const followBatch = async (queue, submit, show) => {
+  // for at the begin, and now and then: jobs may be deleted, and the queue may be paused.
+  const followBatch = async (queue, submit, show, tell) => {
     const jobs = new Map();
-    let batch = null, end;
-    const ended = new Promise((resolve) => { end = resolve; });
+    let batch = null, isLooking = false, isPaused = false, isOver = false, end, fail;
+    const ended = new Promise((resolve, reject) => { end = resolve; fail = reject; });
     const take = (job) => {
       const known = jobs.get(job.id);
       const isOld = known && (isFinal(known) || (known.started_at && !job.started_at));
@@ -70,17 +91,32 @@
       show(all);
       if (all.length === batch.total && all.every(isFinal)) end(all);
     };
+    const look = async () => {
+      const now = await get(`/v1/batches/${batch.id}`);
+      const left = await jobsOf(batch);
+      left.forEach(take);
+      if (isFinal(now)) {
+        if (left.length) end(left); else fail(new Error("its jobs have been deleted"));
+      }
+      const { paused } = await get(`/v1/queues/${queue}`);
+      if (paused !== isPaused && !isOver) tell(paused ? `The queue ${queue} is paused; its jobs wait until it is resumed.` : "The queue goes on.");
+      isPaused = paused;
+    };
     const load = async () => {
-      if (batch) await jobsOf(batch).then((jobs) => jobs.forEach(take), () => {});
+      if (!batch || isLooking) return;
+      isLooking = true;
+      await look().catch(fail);
+      isLooking = false;
     };
     const source = hear(`/v1/events?queue=${queue}`, { open: load, job: take, lost: load });
-    const beat = setInterval(load, 2000);
+    const beat = setInterval(load, BEAT);
     try {
       batch = await submit();
       await load();
       (await ended).forEach(mustBeCompleted);
       return await ended;
     } finally {
+      isOver = true;
       clearInterval(beat);
       source.close();
     }
@@ -162,7 +198,7 @@
     await call("limit");
     follow("What happens in that queue", "/v1/events?queue=demo-five");
     tell("The jobs go through the queue.");
-    const jobs = await followBatch("demo-five", () => call("semaphore"), show);
+    const jobs = await followBatch("demo-five", () => call("semaphore"), show, tell);
     const took = Math.max(...jobs.map((job) => at(job.finished_at))) - Math.min(...jobs.map((job) => at(job.created_at)));
     tell(`${jobs.length} jobs took ${seconds(took)}. By their times, at most ${peak(jobs)} ran at once.`);
   };
@@ -262,7 +298,7 @@
       for (const trial of trials) {
         tell(`Four jobs count primes in the lane ${trial.lane}.`);
         trial.began = performance.now();
-        const work = followBatch("demo-work", () => call(trial.lane), (jobs) => { trial.jobs = jobs; });
+        const work = followBatch("demo-work", () => call(trial.lane), (jobs) => { trial.jobs = jobs; }, tell);
         const [jobs] = await Promise.all([work, echo(trial)]);
         const created = Math.min(...jobs.map((job) => at(job.created_at)));
         trial.took = Math.max(...jobs.map((job) => at(job.finished_at))) - created;

@@ -21,6 +21,19 @@
     count();
   }
 
+  // A page that is come back to may submit the same once more.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const field of document.querySelectorAll("input[name=once]")) field.value += `-${Date.now()}`;
+  });
+
+  // What was done is told once: a reload of the page does not say it again.
+  const here = new URL(location.href);
+  if (here.searchParams.has("did")) {
+    for (const name of ["did", "done", "refused"]) here.searchParams.delete(name);
+    history.replaceState(history.state, "", here);
+  }
+
   // The first press asks, the second one acts.
   let asking = null;
   const calm = () => {
@@ -66,8 +79,11 @@
       field.focus();
     });
   }
-  for (const choice of document.querySelectorAll("select[data-go]")) {
-    choice.addEventListener("change", () => choice.form.requestSubmit());
-    choice.form.querySelector("[data-without-script]").hidden = true;
-  }
+  // Who chooses another kind keeps what is the same for every kind.
+  document.querySelector("form[data-carry]")?.addEventListener("formdata", (event) => {
+    for (const field of document.querySelectorAll("[data-carried] [name]")) {
+      const isSet = field.type === "checkbox" ? field.checked : field.value !== "";
+      if (isSet) event.formData.append(field.name, field.value);
+    }
+  });
 })();

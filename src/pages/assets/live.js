@@ -7,7 +7,7 @@
   const every = Number(main?.dataset.every);
   if (!every) return;
   const pulse = document.getElementById("pulse");
-  const LEAST = 1000;
+  const LEAST = 1000, AGAIN = 2000, PATIENCE = 10000;
   let source = null, timer = 0, last = 0, isBusy = false, isAsked = false, failures = 0;
 
   const tell = (text, isOff) => {
@@ -40,7 +40,11 @@
 
   const changeAll = (old, fresh) => {
     const known = new Map();
-    for (const child of old.children) if (child.id) known.set(child.id, child);
+    const stays = new Set(Array.from(fresh.children, (child) => child.id));
+    for (const child of [...old.children].filter((child) => child.id)) {
+      // What goes leaves first: what stays need not move then, and keeps the focus.
+      if (stays.has(child.id)) known.set(child.id, child); else child.remove();
+    }
     let at = old.firstChild;
     for (const child of [...fresh.childNodes]) {
       const same = child.id && known.get(child.id);
@@ -81,7 +85,8 @@
     isAsked = false;
     last = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      const signal = AbortSignal.timeout(PATIENCE);
+      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store", signal });
       if (answer.status === 404 || answer.ok) {
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const style = (page) => page.querySelector("link[rel=stylesheet]")?.getAttribute("href");
@@ -103,12 +108,12 @@
       } else {
         throw new Error(answer.status);
       }
-    } catch {
+    } catch (error) {
       failures += 1;
-      if (failures > 1) tell("Not reachable, trying again", true);
+      if (failures > 1 || error.name === "TimeoutError") tell("Not reachable, trying again", true);
     } finally {
       isBusy = false;
-      plan(isAsked ? LEAST : every);
+      plan(failures ? AGAIN : isAsked ? LEAST : every);
     }
   };
 
@@ -130,6 +135,8 @@
     for (const name of ["state", "progress", "log", "failure", "batch", "job", "gone", "lost"]) {
       source.addEventListener(name, news);
     }
+    // The stream broke: whether the server is there is seen by asking.
+    source.addEventListener("error", news);
   };
 
   // A browser has few connections for a server: pages that nobody sees hold none.
@@ -139,13 +146,16 @@
     source = null;
   };
 
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return stop();
+  // What was planned was dropped with the timer: it is planned anew.
+  const goOn = () => {
+    isAsked = false;
     listen();
     news();
-  });
+  };
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : goOn()));
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); news(); } });
+  addEventListener("pageshow", (event) => { if (event.persisted) goOn(); });
   document.querySelectorAll("[data-tail]").forEach(toEnd);
   tell("Live", false);
   listen();
