@@ -21,7 +21,7 @@ use crate::cli::signal::StopSignals;
 use crate::cli::target::Target;
 use draw::Palette;
 use feed::Feed;
-use view::{Deed, View};
+use view::{View, Wish};
 
 /// How many keys or news may wait to be looked at.
 const WAITING: usize = 64;
@@ -69,8 +69,8 @@ async fn show(
     loop {
         let drawn = terminal.draw(|frame| draw::whole(frame, &view, &palette));
         drawn.map_err(CliError::output)?;
-        let deed = tokio::select! {
-            () = signals.next() => Some(Deed::Quit),
+        let wish = tokio::select! {
+            () = signals.next() => Some(Wish::Quit),
             Some(news) = news.recv() => {
                 view.hear(news);
                 None
@@ -80,13 +80,13 @@ async fn show(
                 // A new size has it drawn anew, whatever it is.
                 Some(Ok(_)) => None,
                 Some(Err(error)) => return Err(CliError::io("cannot read keys")(error)),
-                None => Some(Deed::Quit),
+                None => Some(Wish::Quit),
             },
         };
         feed.show(view.list());
-        match deed {
-            Some(Deed::Quit) => return Ok(()),
-            Some(deed) => feed.act(deed),
+        match wish {
+            Some(Wish::Quit) => return Ok(()),
+            Some(wish) => feed.act(wish),
             None => {}
         }
     }

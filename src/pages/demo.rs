@@ -3,8 +3,8 @@
 //! Each panel makes requests to the API, which the script sends and follows. Without the script its
 //! buttons are forms that submit the same jobs.
 
+mod button;
 mod call;
-mod deed;
 mod questions;
 
 use actix_web::http::header::HOST;
@@ -21,10 +21,10 @@ use crate::pages::fields::Fields;
 use crate::pages::trouble::Trouble;
 use crate::pages::{form, once};
 use crate::server::Handle;
+use button::{Asked, Button, ECHOES, NARROW_QUEUE, SLEEPERS, SLOTS, WORKERS};
 use call::Call;
-use deed::{Asked, Deed, ECHOES, NARROW_QUEUE, SLEEPERS, SLOTS, WORKERS};
 
-pub(crate) use deed::{ASYNC_KIND, COMMAND, THREAD_KIND};
+pub(crate) use button::{ASYNC_KIND, COMMAND, THREAD_KIND};
 pub(crate) use questions::{PROVIDER, QUESTIONS, body, submission};
 
 /// The model that is asked where none is named: any name will do for `longshore mock-llm`.
@@ -35,7 +35,7 @@ pub(super) fn all() -> Resource {
 }
 
 pub(super) fn act() -> Resource {
-    action("/demo/{deed}", do_deed)
+    action("/demo/{button}", do_deed)
 }
 
 /// A request with the line for a shell that makes it.
@@ -90,7 +90,7 @@ impl<'a> DemoPage<'a> {
         has_work: bool,
     ) -> Result<Self, serde_json::Error> {
         let line = |call: Call| Line { curl: call.curl(origin), call };
-        let lines = |deed: Deed, about| Ok(vec![line(deed.call(about, &asked)?)]);
+        let lines = |button: Button, about| Ok(vec![line(button.call(about, &asked)?)]);
         let one = submission(&asked.provider, &asked.model, QUESTIONS[0])?;
         let one =
             Call::one("one", "One of ten questions, and wait for its end", "?wait=60s", &one)?;
@@ -100,7 +100,7 @@ impl<'a> DemoPage<'a> {
             (Lane::Thread, "The same four in the lane thread"),
             (Lane::Process, "The same four in the lane process"),
         ];
-        let trial = |(lane, about)| Ok(Trial { lane, lines: lines(Deed::Work(lane), about)? });
+        let trial = |(lane, about)| Ok(Trial { lane, lines: lines(Button::Work(lane), about)? });
         let lanes = lanes.into_iter().filter(|_| has_work);
         let trials: Result<_, serde_json::Error> = lanes.map(trial).collect();
         Ok(Self {
@@ -109,17 +109,17 @@ impl<'a> DemoPage<'a> {
             trials: trials?,
             lanes: config.lanes,
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            start: lines(Deed::Start, "Two jobs that sleep for five seconds")?,
-            joke: lines(Deed::Joke, "A question as a job")?,
+            start: lines(Button::Start, "Two jobs that sleep for five seconds")?,
+            joke: lines(Button::Joke, "A question as a job")?,
             semaphore: vec![
                 line(limit),
-                line(Deed::Semaphore.call("Twenty jobs for that queue", &asked)?),
+                line(Button::Semaphore.call("Twenty jobs for that queue", &asked)?),
             ],
             questions: vec![
                 line(one),
-                line(Deed::Questions.call("All ten together, as a batch", &asked)?),
+                line(Button::Questions.call("All ten together, as a batch", &asked)?),
             ],
-            echoes: lines(Deed::Echoes, "Small jobs beside them")?,
+            echoes: lines(Button::Echoes, "Small jobs beside them")?,
             once: once::word(),
             asked,
         })
@@ -166,23 +166,23 @@ fn has_work(handle: &Handle) -> bool {
 /// What a button does where there is no script: submits the jobs, and leads to them.
 async fn do_deed(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
     let fields = form::read(&request, body, &handle).await?;
-    let word = request.match_info().get("deed").unwrap_or_default();
-    let deed = Deed::of(word);
-    let deed = deed.ok_or_else(|| Trouble::none(format!("the demo does not do {word}")))?;
+    let word = request.match_info().get("button").unwrap_or_default();
+    let button = Button::of(word);
+    let button = button.ok_or_else(|| Trouble::none(format!("the demo does not do {word}")))?;
     let asked = whom(&fields, handle.config());
-    let mut jobs = deed.jobs(&asked).map_err(Trouble::bad)?;
+    let mut jobs = button.jobs(&asked).map_err(Trouble::bad)?;
     let key = once::key(&fields, &(word, &jobs)).map_err(Trouble::bad)?;
-    if deed == Deed::Joke
+    if button == Button::Joke
         && let Some(joke) = jobs.pop()
     {
         let job = handle.submit_keyed(joke, key).await?.value;
         return go_to(format!("/jobs/{}", job.id));
     }
-    if deed == Deed::Semaphore {
+    if button == Button::Semaphore {
         let queue: QueueName = NARROW_QUEUE.parse().map_err(Trouble::bad)?;
         let change = QueueChange { max_running: Some(Some(SLOTS)), ..QueueChange::default() };
         handle.configure(queue, change).await?;
     }
-    let batch = handle.submit_batch(Some(deed.name()), jobs, key).await?.value;
+    let batch = handle.submit_batch(Some(button.name()), jobs, key).await?.value;
     go_to(format!("/batches/{}", batch.id))
 }

@@ -90,7 +90,8 @@ fn a_paused_queue_is_told_of_and_a_deleted_job_is_not_waited_for() {
     wait_for(&page, "semaphore", &["goes on"]);
     // It has ended before the page looks; then one of twenty is not there.
     page.wait_for("one has ended", "document.querySelector('.out progress').value > 0");
-    let delete = "const jobs = await (await fetch('/v1/jobs?queue=demo-five&state=completed')).json();
+    let delete =
+        "const jobs = await (await fetch('/v1/jobs?queue=demo-five&state=completed')).json();
         return (await fetch(`/v1/jobs/${jobs.jobs[0].id}`, {method: 'DELETE'})).status";
     assert!(page.run(delete, &json!([])).as_u64().unwrap() < 300);
     wait_for(&page, "semaphore", &["jobs took", "at most 5 ran at once"]);

@@ -67,8 +67,10 @@ fn a_complaint_a_foreign_request_and_a_dialog_are_seen() {
 
 #[test]
 fn what_cannot_be_read_or_has_no_name_is_seen() {
-    let site = site("<p style='color: #ccc; background: #fff'>pale</p><button></button>
-         <p id=a>a</p><p id=a>b</p><i aria-labelledby=a role=img></i>");
+    let site = site(
+        "<p style='color: #ccc; background: #fff'>pale</p><button></button>
+         <p id=a>a</p><p id=a>b</p><i aria-labelledby=a role=img></i>",
+    );
     let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
     let found = violations(&page);
     assert!(found.iter().any(|line| line.contains("color-contrast")), "{found:?}");

@@ -7,7 +7,8 @@ use crate::page::Page;
 
 /// Makes the page believe that another tab is looked at, or this one again.
 fn hide(page: &Page, hidden: bool) {
-    let script = "Object.defineProperty(document, 'hidden', {configurable: true, value: arguments[0]});
+    let script =
+        "Object.defineProperty(document, 'hidden', {configurable: true, value: arguments[0]});
         document.dispatchEvent(new Event('visibilitychange'))";
     page.run(script, &json!([hidden]));
 }

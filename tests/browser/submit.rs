@@ -78,7 +78,8 @@ fn a_double_click_makes_one_job() {
     let server = Server::start();
     let Some(page) = Page::open(&server, "/submit?kind=echo") else { return };
     page.fill("#payload", "1");
-    let twice = "const button = document.querySelector('.send button'); button.click(); button.click()";
+    let twice =
+        "const button = document.querySelector('.send button'); button.click(); button.click()";
     page.run(twice, &json!([]));
     page.wait_for_path("/jobs/1");
     server.finished(1);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::look::{List, Look};
-use super::view::Deed;
+use super::view::Wish;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::job::queue::QueueChange;
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum News {
     /// How the server looks, or why that cannot be told.
     Look(Result<Box<Look>, String>),
-    /// What became of a deed.
+    /// What became of a wish.
     Done(Result<String, String>),
 }
 
-/// Asks the server again and again, and hands deeds on to it. Cheap to clone.
+/// Asks the server again and again, and hands wishes on to it. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Feed {
     client: Rc<Client>,
@@ -53,10 +53,10 @@ impl Feed {
     }
 
     /// Has the server do something.
-    pub(super) fn act(&self, deed: Deed) {
+    pub(super) fn act(&self, wish: Wish) {
         let feed = self.clone();
         actix_web::rt::spawn(async move {
-            let done = News::Done(in_time(feed.do_it(deed)).await);
+            let done = News::Done(in_time(feed.do_it(wish)).await);
             // Where nobody hears it any more, nobody wants to know.
             let _ = feed.news.send(done).await;
             feed.hurry.notify_one();
@@ -74,20 +74,20 @@ impl Feed {
     }
 
     /// Does it and tells what is then.
-    async fn do_it(&self, deed: Deed) -> Result<String, CliError> {
-        Ok(match deed {
-            Deed::Quit => String::new(),
-            Deed::SetPaused(queue, is_paused) => {
+    async fn do_it(&self, wish: Wish) -> Result<String, CliError> {
+        Ok(match wish {
+            Wish::Quit => String::new(),
+            Wish::SetPaused(queue, is_paused) => {
                 let change = QueueChange { paused: Some(is_paused), ..QueueChange::default() };
                 self.client.change_queue(&queue, &change).await?;
                 format!("queue {queue} is {}", if is_paused { "paused" } else { "resumed" })
             }
-            Deed::Cancel(id) => {
+            Wish::Cancel(id) => {
                 let job = self.client.cancel(id).await?.value;
                 let is = if job.state.is_final() { job.state.as_str() } else { "asked to stop" };
                 format!("job {id} is {is}")
             }
-            Deed::Retry(id) => {
+            Wish::Retry(id) => {
                 let job = self.client.retry(id).await?.value;
                 format!("job {id} is {} once more", job.state)
             }

@@ -20,7 +20,7 @@ pub(super) enum Pane {
 
 /// Something that the keys ask for and the view cannot do by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Wish {
     /// End.
     Quit,
     /// Pause a queue, or resume it.
@@ -134,18 +134,18 @@ impl View {
     }
 
     /// Takes a key; what it asks for beyond the view is given back.
-    pub(super) fn press(&mut self, key: KeyEvent) -> Option<Deed> {
+    pub(super) fn press(&mut self, key: KeyEvent) -> Option<Wish> {
         if key.kind == KeyEventKind::Release {
             return None;
         }
         self.notice = None;
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-            return Some(Deed::Quit);
+            return Some(Wish::Quit);
         }
         if let Some(id) = self.question.take() {
             // Whatever is no yes is a no.
             let is_meant = matches!(key.code, KeyCode::Char('y' | 'Y'));
-            return is_meant.then_some(Deed::Cancel(id));
+            return is_meant.then_some(Wish::Cancel(id));
         }
         if std::mem::take(&mut self.is_help) {
             return None;
@@ -153,9 +153,9 @@ impl View {
         self.press_in_pane(key.code)
     }
 
-    fn press_in_pane(&mut self, key: KeyCode) -> Option<Deed> {
+    fn press_in_pane(&mut self, key: KeyCode) -> Option<Wish> {
         match key {
-            KeyCode::Char('q') | KeyCode::Esc => return Some(Deed::Quit),
+            KeyCode::Char('q') | KeyCode::Esc => return Some(Wish::Quit),
             KeyCode::Char('?' | 'h') => self.is_help = true,
             KeyCode::Tab | KeyCode::BackTab => {
                 let other = if self.pane == Pane::Queues { Pane::Jobs } else { Pane::Queues };
@@ -196,9 +196,9 @@ impl View {
         self.move_by(Pane::Jobs, 0);
     }
 
-    fn pause(&mut self) -> Option<Deed> {
+    fn pause(&mut self) -> Option<Wish> {
         let selected = self.queues().get(self.queue.index()?)?;
-        Some(Deed::SetPaused(selected.name.clone(), !selected.settings.paused))
+        Some(Wish::SetPaused(selected.name.clone(), !selected.settings.paused))
     }
 
     fn ask_to_cancel(&mut self) {
@@ -214,12 +214,12 @@ impl View {
         }
     }
 
-    fn retry(&mut self) -> Option<Deed> {
+    fn retry(&mut self) -> Option<Wish> {
         if !self.is_in_jobs() {
             return None;
         }
         match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
-            (List::Failed, Some(job)) => return Some(Deed::Retry(job.id)),
+            (List::Failed, Some(job)) => return Some(Wish::Retry(job.id)),
             (List::Failed, None) => self.remark("no job has failed"),
             (List::Running, _) => self.remark("f shows the failed jobs, which r runs again"),
         }
@@ -252,11 +252,11 @@ pub(super) mod tests {
         view
     }
 
-    fn press(view: &mut View, code: KeyCode) -> Option<Deed> {
+    fn press(view: &mut View, code: KeyCode) -> Option<Wish> {
         view.press(code.into())
     }
 
-    fn letter(view: &mut View, letter: char) -> Option<Deed> {
+    fn letter(view: &mut View, letter: char) -> Option<Wish> {
         press(view, KeyCode::Char(letter))
     }
 
@@ -264,13 +264,13 @@ pub(super) mod tests {
     fn a_queue_is_paused_and_resumed_where_it_is_selected() {
         let mut view = view();
         let bulk: QueueName = "bulk".parse().unwrap();
-        assert_eq!(letter(&mut view, 'p'), Some(Deed::SetPaused(bulk, true)));
+        assert_eq!(letter(&mut view, 'p'), Some(Wish::SetPaused(bulk, true)));
         press(&mut view, KeyCode::Down);
         let mut paused = look();
         paused.queues[1].settings.paused = true;
         view.hear(News::Look(Ok(Box::new(paused))));
         let mail: QueueName = "mail".parse().unwrap();
-        assert_eq!(letter(&mut view, 'p'), Some(Deed::SetPaused(mail, false)));
+        assert_eq!(letter(&mut view, 'p'), Some(Wish::SetPaused(mail, false)));
     }
 
     #[test]
@@ -285,7 +285,7 @@ pub(super) mod tests {
         letter(&mut view, 'c');
         // The question is about the job that was selected then, whatever comes meanwhile.
         view.hear(News::Look(Ok(Box::new(Look { jobs: Vec::new(), ..look() }))));
-        assert_eq!(letter(&mut view, 'y'), Some(Deed::Cancel(JobId(18))));
+        assert_eq!(letter(&mut view, 'y'), Some(Wish::Cancel(JobId(18))));
         assert_eq!(letter(&mut view, 'y'), None);
     }
 
@@ -298,7 +298,7 @@ pub(super) mod tests {
         letter(&mut view, 'f');
         assert_eq!((view.list(), view.jobs().len()), (List::Failed, 0));
         view.hear(News::Look(Ok(Box::new(failed()))));
-        assert_eq!(letter(&mut view, 'r'), Some(Deed::Retry(JobId(11))));
+        assert_eq!(letter(&mut view, 'r'), Some(Wish::Retry(JobId(11))));
         assert_eq!(letter(&mut view, 'c'), None);
         assert_eq!(view.question, None);
     }
@@ -334,8 +334,8 @@ pub(super) mod tests {
         press(&mut view, KeyCode::Tab);
         letter(&mut view, 'c');
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(view.press(ctrl_c), Some(Deed::Quit));
+        assert_eq!(view.press(ctrl_c), Some(Wish::Quit));
         assert_eq!(letter(&mut view, 'q'), None, "the question is still there, and this is a no");
-        assert_eq!(letter(&mut view, 'q'), Some(Deed::Quit));
+        assert_eq!(letter(&mut view, 'q'), Some(Wish::Quit));
     }
 }

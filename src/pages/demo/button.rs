@@ -39,7 +39,7 @@ pub(super) struct Asked {
 
 /// What a button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Button {
     /// Two sleeps at once.
     Start,
     /// One question.
@@ -54,12 +54,12 @@ pub(super) enum Deed {
     Echoes,
 }
 
-impl Deed {
-    /// The deed that a form names.
+impl Button {
+    /// The button that a form names.
     pub(super) fn of(word: &str) -> Option<Self> {
         let works = [Lane::Async, Lane::Thread, Lane::Process].map(Self::Work);
         let others = [Self::Start, Self::Joke, Self::Semaphore, Self::Questions];
-        others.into_iter().chain(works).find(|deed| deed.word() == word)
+        others.into_iter().chain(works).find(|button| button.word() == word)
     }
 
     /// The word that forms and the script name it by.
@@ -137,15 +137,15 @@ mod tests {
 
     #[test]
     fn each_deed_has_its_jobs() {
-        let count = |word| Deed::of(word).unwrap().jobs(&asked()).unwrap().len();
+        let count = |word| Button::of(word).unwrap().jobs(&asked()).unwrap().len();
         let counts = ["start", "joke", "semaphore", "questions", "async", "process"].map(count);
         assert_eq!(counts, [2, 1, 20, 10, 4, 4]);
-        assert_eq!(Deed::of("rest"), None);
+        assert_eq!(Button::of("rest"), None);
     }
 
     #[test]
     fn the_same_work_goes_to_every_lane() {
-        let body = |lane| Deed::Work(lane).call("", &asked()).unwrap().body;
+        let body = |lane| Button::Work(lane).call("", &asked()).unwrap().body;
         let below = PRIMES_BELOW.to_string();
         for (lane, kind) in
             [(Lane::Async, ASYNC_KIND), (Lane::Thread, THREAD_KIND), (Lane::Process, COMMAND)]
