@@ -35,7 +35,7 @@ pub(super) fn all() -> Resource {
 }
 
 pub(super) fn act() -> Resource {
-    action("/demo/{button}", do_deed)
+    action("/demo/{button}", press)
 }
 
 /// A request with the line for a shell that makes it.
@@ -164,7 +164,7 @@ fn has_work(handle: &Handle) -> bool {
 }
 
 /// What a button does where there is no script: submits the jobs, and leads to them.
-async fn do_deed(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
+async fn press(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
     let fields = form::read(&request, body, &handle).await?;
     let word = request.match_info().get("button").unwrap_or_default();
     let button = Button::of(word);

@@ -20,6 +20,8 @@ pub(super) struct LimitsForm {
     pub(super) max_running: String,
     pub(super) rate_limit: String,
     pub(super) rate_period: String,
+    /// What stood in the fields when the page was shown.
+    pub(super) shown: String,
     /// By field.
     wrong: Vec<(&'static str, String)>,
 }
@@ -28,21 +30,30 @@ impl LimitsForm {
     /// The form of limits as they are.
     pub(super) fn of(settings: &QueueSettings) -> Self {
         let text = |number: Option<u32>| number.map(|number| number.to_string());
-        Self {
+        let mut form = Self {
             max_running: text(settings.max_running).unwrap_or_default(),
             rate_limit: text(settings.rate.map(|rate| rate.limit)).unwrap_or_default(),
             rate_period: settings.rate.map(|rate| rate.period.to_string()).unwrap_or_default(),
-            wrong: Vec::new(),
-        }
+            ..Self::default()
+        };
+        form.shown = format!("{} {}", form.max_running, form.rate());
+        form
     }
 
-    /// Reads what was sent: the change, or the form with what is wrong.
+    /// The rate in one word.
+    fn rate(&self) -> String {
+        format!("{}/{}", self.rate_limit, self.rate_period)
+    }
+
+    /// Reads what was sent: the change, or the form with what is wrong. A limit that stands as it was
+    /// shown stays as it is now: somebody else may have changed it meanwhile.
     pub(super) fn read(fields: &Fields) -> Result<QueueChange, Self> {
         let text = |name| fields.word(name).unwrap_or_default().to_owned();
         let mut form = Self {
             max_running: text("max_running"),
             rate_limit: text("rate_limit"),
             rate_period: text("rate_period"),
+            shown: fields.get("shown").unwrap_or_default().to_owned(),
             wrong: Vec::new(),
         };
         let max_running = form.parse("max_running", "is a number, or empty for no limit");
@@ -52,7 +63,14 @@ impl LimitsForm {
         // Without a number of starts there is no rate, and a second is what is mostly meant.
         let rate: Option<Rate> =
             limit.map(|limit| Rate { limit, period: period.unwrap_or(Span::from_secs(1)) });
-        let change = QueueChange { paused: None, max_running: Some(max_running), rate: Some(rate) };
+        let shown = form.shown.split_once(' ');
+        let same_running = shown.is_some_and(|(running, _)| running == form.max_running);
+        let same_rate = shown.is_some_and(|(_, rate)| rate == form.rate());
+        let change = QueueChange {
+            paused: None,
+            max_running: (!same_running).then_some(max_running),
+            rate: (!same_rate).then_some(rate),
+        };
         if let Some((place, why)) = change.apply(QueueSettings::default()).problem() {
             let field = match place.as_str() {
                 "/max_running" => "max_running",
@@ -115,6 +133,20 @@ mod tests {
         let a_second = Rate { limit: 7, period: Span::from_secs(1) };
         assert_eq!(read("rate_limit=7").unwrap().rate, Some(Some(a_second)));
         assert_eq!(read("rate_period=1s").unwrap().rate, Some(None));
+    }
+
+    #[test]
+    fn what_stands_as_it_was_shown_is_not_changed() {
+        let rate = Rate { limit: 10, period: Span::from_secs(1) };
+        let settings = QueueSettings { paused: false, max_running: None, rate: Some(rate) };
+        let shown = LimitsForm::of(&settings).shown;
+        assert_eq!(shown, " 10/1s");
+        let read = |form: &str| read(&format!("{form}&shown={}", shown.replace(' ', "+"))).unwrap();
+        assert_eq!(read("max_running=&rate_limit=10&rate_period=1s"), QueueChange::default());
+        let change = read("max_running=7&rate_limit=10&rate_period=1s");
+        assert_eq!((change.max_running, change.rate), (Some(Some(7)), None));
+        let change = read("max_running=&rate_limit=&rate_period=");
+        assert_eq!((change.max_running, change.rate), (None, Some(None)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::axe::violations;
-use crate::kit::{Server, echo, sleep};
+use crate::kit::{Server, echo, sleep, with};
 use crate::page::Page;
 use crate::scenery::Scenery;
 
@@ -243,11 +243,15 @@ fn without_script_pages_tell_and_act_and_load_themselves_anew() {
 #[test]
 fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
     let mut server = Server::start();
-    let running = server.submit(&sleep("1h"));
+    let batch = json!({"jobs": [with(sleep("1h"), &json!({"max_attempts": 10})), {"kind": "show", "lane": "remote"}]});
+    let batch = server.post("/v1/batches", &batch).expect(202)["id"].clone();
+    let jobs = server.get(&format!("/v1/jobs?batch={batch}")).expect(200)["jobs"].clone();
+    let [remote, running] = [0, 1].map(|at| jobs[at]["id"].as_i64().unwrap());
     server.reaches(running, "running");
-    let job = format!("/jobs/{running}");
+    let (job, batch) = (format!("/jobs/{running}"), format!("/batches/{batch}"));
     let Some(page) = Page::open(&server, "/") else { return };
-    for (path, attempt) in [("/", 1), ("/jobs", 2), (job.as_str(), 3)] {
+    let paths = ["/", "/jobs", &job, "/queues/default", &batch];
+    for (path, attempt) in paths.into_iter().zip(1..) {
         page.goto(path);
         page.run("window.marker = 'the same page'", &json!([]));
         server.kill();
@@ -261,6 +265,11 @@ fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
         let news = match path {
             "/" => "document.getElementById('queue-new')".into(),
             "/jobs" => format!("document.getElementById('job-{new}')"),
+            "/queues/default" => format!("document.querySelector('#latest #job-{new}')"),
+            path if path == batch => {
+                server.act(&format!("/v1/jobs/{remote}/cancel")).expect(200);
+                "document.getElementById('progress-title').innerText.startsWith('1 of 2')".into()
+            }
             _ => {
                 let timeline = "document.getElementById('timeline').innerText";
                 format!("{timeline}.includes('Attempt {attempt} failed')")

@@ -108,6 +108,13 @@ fn the_limits_of_a_queue_are_changed_and_what_is_wrong_is_told() {
     let queue = server.queue("mail");
     assert_eq!(queue["max_running"], 7);
     assert_eq!(queue["rate"], json!({"limit": 30, "period": "1m"}));
+    // What somebody else changes meanwhile stays.
+    server.patch("/v1/queues/mail", &json!({"max_running": 9})).expect(200);
+    page.fill("#rate_limit", "40");
+    page.press("Set limits");
+    page.wait_for("both stand there", "document.getElementById('max_running').value === '9'");
+    assert_eq!(server.queue("mail")["max_running"], 9);
+    assert_eq!(server.queue("mail")["rate"], json!({"limit": 40, "period": "1m"}));
     page.fill("#max_running", "");
     page.fill("#rate_limit", "");
     page.fill("#rate_period", "");

@@ -58,9 +58,10 @@ fn after_an_hour() -> Scenery {
     let mut scenery = Scenery::start();
     let server = &scenery.server;
     let done = |queue: &str| json!({"kind": "echo", "queue": queue, "payload": {"order": 4711}});
-    for queue in ["mail", "mail", "model", "images"].repeat(4) {
+    for (day, queue) in (1..).zip(["mail", "mail", "model", "images"].repeat(4)) {
         let jobs: Vec<Value> = (0..1_000).map(|_| done(queue)).collect();
-        let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202)["id"].clone();
+        let batch = json!({"name": format!("Orders of day {day}"), "jobs": jobs});
+        let batch = server.post("/v1/batches", &batch).expect(202)["id"].clone();
         server.get(&format!("/v1/batches/{batch}?wait=30s")).expect(200);
     }
     server.patch("/v1/queues/exports", &json!({"paused": false})).expect(200);
@@ -131,6 +132,8 @@ fn take_all(scenery: &Scenery, page: &Page) {
     std::thread::sleep(Duration::from_secs(5));
     page.goto(&format!("/batches/{batch}"));
     take(page, "batch");
+    page.goto("/batches");
+    take(page, "batches");
     page.goto("/queues/mail");
     take(page, "queue");
     page.goto("/submit?kind=http");
