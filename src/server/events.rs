@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::Instant;
 
 use crate::actor::message::{Listen, Subject};
 use crate::actor::publish::Seat;
@@ -30,6 +31,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A place among those who listen to one job or batch, given up when dropped.
 struct Listening {
     bell: Arc<Notify>,
+    /// Whether the bell has rung since the last look.
+    is_rung: bool,
+    next_at: Instant,
     _seat: Seat,
     _permit: OwnedSemaphorePermit,
 }
@@ -43,17 +47,31 @@ impl Handle {
         let bell = Arc::new(Notify::new());
         let listen = Listen { subject, bell: Arc::downgrade(&bell) };
         if tell(&door.announcer, listen) {
-            Ok(Listening { bell, _seat: seat, _permit: permit })
+            let (is_rung, next_at) = (false, Instant::now());
+            Ok(Listening { bell, is_rung, next_at, _seat: seat, _permit: permit })
         } else {
             Err(Error::Stopped)
         }
     }
+}
 
-    /// Waits for the bell; false where the server stops.
-    async fn heard(&self, listening: &Listening) -> bool {
-        tokio::select! {
-            () = listening.bell.notified() => true,
-            () = self.stopped() => false,
+impl Listening {
+    /// Waits until it is time for another look; false where the server stops. Where this or the look
+    /// is given up in the middle, the next one comes at once.
+    async fn due(&mut self, handle: &Handle) -> bool {
+        if !self.is_rung {
+            tokio::select! {
+                () = self.bell.notified() => self.is_rung = true,
+                () = handle.stopped() => return false,
+            }
         }
+        tokio::time::sleep_until(self.next_at).await;
+        true
+    }
+
+    /// A look is done.
+    fn looked(&mut self) {
+        self.is_rung = false;
+        self.next_at = Instant::now() + PAUSE;
     }
 }

@@ -1,12 +1,10 @@
 //! Listening to one batch.
 
-use tokio::time::Instant;
-
 use crate::actor::message::Subject;
 use crate::job::BatchId;
 use crate::job::batch::Batch;
 use crate::server::error::Error;
-use crate::server::events::{Listening, PAUSE};
+use crate::server::events::Listening;
 use crate::server::handle::Handle;
 
 /// How a batch stands, again and again, until its last job is final.
@@ -15,10 +13,8 @@ pub struct BatchEvents {
     id: BatchId,
     listening: Listening,
     told: Option<Batch>,
-    next_at: Instant,
     /// What was read and is not told yet.
     first: Option<Batch>,
-    is_rung: bool,
 }
 
 impl Handle {
@@ -30,16 +26,7 @@ impl Handle {
     pub async fn events_of_batch(&self, id: BatchId) -> Result<BatchEvents, Error> {
         let listening = self.listen(Subject::Batch(id))?;
         let first = Some(self.look_at_batch(id).await?);
-        let (told, next_at) = (None, Instant::now());
-        Ok(BatchEvents {
-            handle: self.clone(),
-            id,
-            listening,
-            told,
-            next_at,
-            first,
-            is_rung: false,
-        })
+        Ok(BatchEvents { handle: self.clone(), id, listening, told: None, first })
     }
 }
 
@@ -60,16 +47,11 @@ impl BatchEvents {
             if self.has_ended() {
                 return None;
             }
-            if !self.is_rung {
-                if !self.handle.heard(&self.listening).await {
-                    return None;
-                }
-                self.is_rung = true;
+            if !self.listening.due(&self.handle).await {
+                return None;
             }
-            tokio::time::sleep_until(self.next_at).await;
             let batch = self.handle.look_at_batch(self.id).await.ok()?;
-            self.is_rung = false;
-            self.next_at = Instant::now() + PAUSE;
+            self.listening.looked();
             if self.told.as_ref() != Some(&batch) {
                 self.first = Some(batch);
             }

@@ -4,12 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 
-use tokio::time::Instant;
-
 use crate::actor::message::{GetNews, Subject};
 use crate::job::{Failure, Job, JobId, Log, Progress};
 use crate::server::error::Error;
-use crate::server::events::{Listening, PAUSE};
+use crate::server::events::Listening;
 use crate::server::handle::Handle;
 use crate::store::News;
 
@@ -91,8 +89,6 @@ pub struct JobEvents {
     progress: Option<Progress>,
     /// What is known and not told yet, each with the position behind it.
     ready: VecDeque<(Position, JobEvent)>,
-    next_at: Instant,
-    is_rung: bool,
     is_over: bool,
 }
 
@@ -116,8 +112,6 @@ impl Handle {
             position: position.unwrap_or_default(),
             progress: None,
             ready: VecDeque::new(),
-            next_at: Instant::now(),
-            is_rung: false,
             is_over: false,
         };
         events.look().await?;
@@ -140,19 +134,14 @@ impl JobEvents {
             if self.is_over {
                 return None;
             }
-            if !self.is_rung {
-                if !self.handle.heard(&self.listening).await {
-                    return None;
-                }
-                self.is_rung = true;
+            if !self.listening.due(&self.handle).await {
+                return None;
             }
-            tokio::time::sleep_until(self.next_at).await;
             if let Err(error) = self.look().await {
                 tracing::debug!(job = %self.id, %error, "one who listens to a job cannot be told");
                 return None;
             }
-            self.is_rung = false;
-            self.next_at = Instant::now() + PAUSE;
+            self.listening.looked();
         }
     }
 
