@@ -70,10 +70,7 @@ async fn do_to_all(
     payload: Payload,
     handle: Data<Handle>,
 ) -> Answered {
-    body::require_json(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let Jobs { ids } = body::parse(&body)?;
-    drop(body);
+    let Jobs { ids } = body::json(&request, payload, &handle).await?;
     match handle.do_to_all(deed, ids.clone()).await {
         Err(Error::Invalid(problems)) => {
             let problems = problems.into_iter().map(|problem| problem.under("/ids"));

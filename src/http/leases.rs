@@ -145,10 +145,7 @@ async fn lease(
     payload: Payload,
     handle: Data<Handle>,
 ) -> Answered {
-    body::require_json(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let call: LeaseCall = body::parse(&body)?;
-    drop(body);
+    let call: LeaseCall = body::json(&request, payload, &handle).await?;
     let jobs = handle.lease(call).await?;
     Ok(ok(&Leased { jobs: jobs.into_iter().map(Work::from).collect() }))
 }

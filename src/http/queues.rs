@@ -51,9 +51,7 @@ async fn change(
     handle: Data<Handle>,
 ) -> Answered {
     let name = name(&request)?;
-    body::require_json(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let change: QueueChange = body::parse(&body)?;
+    let change: QueueChange = body::json(&request, payload, &handle).await?;
     Ok(ok(&handle.configure(name, change).await?))
 }
 
