@@ -10,15 +10,15 @@ use crate::kit::process::longshore;
 use crate::kit::{Server, Setup, sleep};
 
 /// Runs a command against `server`.
-fn run(server: &Server, args: &[&str]) -> Output {
+pub(crate) fn run(server: &Server, args: &[&str]) -> Output {
     longshore(args).env("LONGSHORE_URL", server.url()).output().unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 

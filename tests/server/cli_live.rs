@@ -1,26 +1,15 @@
 //! Commands that follow what happens, against a server that runs.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::cli::{run, stderr, stdout};
 use crate::kit::process::longshore;
 use crate::kit::{LONG, Server, Setup, echo, sleep, with};
-
-fn run(server: &Server, args: &[&str]) -> Output {
-    longshore(args).env("LONGSHORE_URL", server.url()).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 /// A file of lines in the server's directory.
 fn lines(server: &Server, lines: &[Value]) -> String {
