@@ -5,7 +5,7 @@
 //!    | writes     | Get.., List..       ^ Run, Stop        | outcomes
 //!    v Inbox      v                     |                  v Inbox
 //!  Writer       Reader x 2          Dispatcher <---- Dispatch ---- Writer
-//!    |  one transaction a group         ^ KeepLeases
+//!    |  one transaction a group         ^ MaintainLeases
 //!    |---- Announce --> Announcer     Keeper: stage, expire, rescue, renew, prune, checkpoint
 //! ```
 //!
@@ -21,18 +21,18 @@
 
 pub(crate) mod announcer;
 pub(crate) mod blocking;
-pub(crate) mod callers;
 pub(crate) mod dispatcher;
 pub(crate) mod feed;
 pub(crate) mod inbox;
 pub(crate) mod keeper;
-mod kept;
-mod late;
+mod late_leases;
+pub(crate) mod lease_replies;
 pub(crate) mod message;
-pub(crate) mod publish;
+pub(crate) mod publisher;
 pub(crate) mod reader;
 mod reply;
-pub(crate) mod tallying;
+mod retry_buffer;
+pub(crate) mod shared_recorder;
 pub(crate) mod vital;
 pub(crate) mod worker;
 pub(crate) mod writer;
@@ -44,8 +44,8 @@ use actix::{Actor, Addr, Handler, Message};
 /// A mailbox that refuses nothing: what may be under way is bounded where it enters.
 pub(crate) const MAILBOX_CAPACITY: usize = 1 << 24;
 
-/// Sends to an actor of this process; false where it is gone, which the caller must mind.
-pub(crate) fn tell<A, M>(address: &Addr<A>, message: M) -> bool
+/// Sends to an actor of this process; false where it is gone, which the open_reply must mind.
+pub(crate) fn send<A, M>(address: &Addr<A>, message: M) -> bool
 where
     A: Actor + Handler<M>,
     A::Context: ToEnvelope<A, M>,

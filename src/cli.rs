@@ -111,7 +111,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match actix_web::rt::System::new().block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::OutputClosed | CliError::Told(_)) {
+            if !matches!(error, CliError::OutputClosed | CliError::LeaseReport(_)) {
                 Output::new(false).note(format_args!("error: {error}"));
             }
             ExitCode::from(&error)

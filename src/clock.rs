@@ -41,7 +41,7 @@ impl Clock {
     }
 
     /// How far the wall clock is from this one, either way.
-    pub fn parted_from_wall(&self) -> Duration {
+    pub fn drift_from_wall(&self) -> Duration {
         let Source::Running { .. } = &self.0 else { return Duration::ZERO };
         #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
         let wall = Timestamp::from(SystemTime::now());

@@ -1,6 +1,8 @@
 //! The job and its rules. Pure: no clock, no input or output; time is an argument.
 
 pub mod batch;
+pub mod change;
+pub mod counters;
 pub mod epoch;
 pub mod histogram;
 pub mod lane;
@@ -10,6 +12,7 @@ pub mod outcome;
 pub mod payload;
 pub mod problem;
 pub mod queue;
+pub mod recorder;
 pub mod remote;
 pub mod retry;
 pub mod roster;
@@ -17,8 +20,6 @@ mod starts;
 pub mod state;
 pub mod stats;
 pub mod submission;
-pub mod tallies;
-pub mod tally;
 pub mod time;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use change::Change;
 pub use lane::Lane;
 pub use log::Log;
 pub use outcome::{Failure, JobError};

@@ -18,7 +18,7 @@
 //! ```
 
 mod builder;
-mod deed;
+mod bulk;
 mod error;
 mod events;
 mod handle;
@@ -37,16 +37,16 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
-pub use deed::{Deed, MAX_DEEDS};
+pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
-pub use handle::{Handle, Keyed, MAX_FEEDS, MAX_WAIT};
-pub use lease::Acted;
+pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
+pub use lease::LeaseActionResult;
 
 use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::ToWriter;
-use crate::actor::message::{Drain, StopAll, TellWhenIdle};
-use crate::actor::tell;
+use crate::actor::inbox::WriterHandle;
+use crate::actor::message::{Drain, NotifyWhenIdle, StopAll};
+use crate::actor::send;
 use crate::actor::vital::Fatal;
 use crate::config::Config;
 
@@ -59,7 +59,7 @@ const THREADS_GRACE: Duration = Duration::from_secs(3);
 /// A running server: its actors, their threads, the open database.
 pub struct Server {
     handle: Handle,
-    writer: ToWriter,
+    writer: WriterHandle,
     dispatcher: actix::Addr<Dispatcher>,
     arbiters: Vec<Arbiter>,
     fatal: Fatal,
@@ -72,7 +72,7 @@ impl Server {
         Builder::new(config)
     }
 
-    /// The door to the server, for front ends and the application.
+    /// The connections to the server, for front ends and the application.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -90,32 +90,32 @@ impl Server {
     /// ends it.
     pub async fn drain(&self) {
         self.handle.begin_drain();
-        let (tell_back, drained) = oneshot::channel();
-        self.writer.tell(Drain(tell_back));
+        let (reply, drained) = oneshot::channel();
+        self.writer.send(Drain(reply));
         // The Writer first: once it has answered, the Dispatcher knows of its last leases.
         let drained = drained.map(drop).shared();
         let ended = drained.clone().then(|()| self.idle());
         if tokio::time::timeout(self.shutdown_grace, ended).await.is_err() {
             tracing::info!("the grace is over: what still runs is stopped and goes back");
-            tell(&self.dispatcher, StopAll);
+            send(&self.dispatcher, StopAll);
             let stopped = drained.then(|()| {
                 // What the last transaction leased is to stop as well.
-                tell(&self.dispatcher, StopAll);
+                send(&self.dispatcher, StopAll);
                 self.idle()
             });
             if tokio::time::timeout(STOP_GRACE, stopped).await.is_err() {
                 tracing::warn!("some attempts did not stop; the next start rescues their jobs");
             }
         }
-        if tokio::time::timeout(STOP_GRACE, self.handle.keep_tallies()).await.is_err() {
+        if tokio::time::timeout(STOP_GRACE, self.handle.write_time_buckets()).await.is_err() {
             tracing::info!("the last seconds of the charts are not kept");
         }
     }
 
     /// Waits until nothing runs. Where an actor is gone nothing runs either, and the alarm tells.
     async fn idle(&self) {
-        let (tell_back, idle) = oneshot::channel();
-        tell(&self.dispatcher, TellWhenIdle(tell_back));
+        let (reply, idle) = oneshot::channel();
+        send(&self.dispatcher, NotifyWhenIdle(reply));
         let _ = idle.await;
     }
 
@@ -129,14 +129,14 @@ impl Server {
     pub fn stop(self) {
         self.handle.close();
         self.fatal.expect_stop();
-        let (tell_back, ended) = mpsc::channel();
+        let (reply, ended) = mpsc::channel();
         // On a thread of its own, for a handler that blocks its thread would hold this one too.
         std::thread::spawn(move || {
             for arbiter in &self.arbiters {
                 arbiter.stop();
             }
             let panicked = self.arbiters.into_iter().filter_map(|thread| thread.join().err());
-            let _ = tell_back.send(panicked.count());
+            let _ = reply.send(panicked.count());
         });
         match ended.recv_timeout(THREADS_GRACE) {
             Ok(0) => {}

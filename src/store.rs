@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::job::Change;
 use crate::job::batch::Batch;
+use crate::job::counters::Counters;
 use crate::job::queue::{Queue, QueueLoad, QueueName, StateCounts};
-use crate::job::tally::Tally;
 use crate::job::{BatchId, Job, JobId, Lane, Log, State, Timestamp};
-pub use answer::{Answer, Change, Committed, Finished, Leased, Moved, Refusal, Renewed, Submitted};
+pub use answer::{Answer, Committed, Finished, Leased, MoveSummary, Refusal, Renewed, Submitted};
 pub use write::{
-    Finish, Holder, IdempotencyKey, LeaseRequest, LogLines, NewBatch, Place, Renew, RescueScope,
-    Submit, Write,
+    Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,
+    RescueScope, Submit, Write,
 };
 
 /// Why a store could not do its work at all.
@@ -143,7 +144,7 @@ pub trait ReadStore: Send {
     ///
     /// # Errors
     /// Where the table cannot be read.
-    fn failed_last(&mut self, limit: u32) -> Result<Vec<Job>, StoreError>;
+    fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError>;
 
     /// One batch.
     ///
@@ -167,7 +168,7 @@ pub trait ReadStore: Send {
     ///
     /// # Errors
     /// Where the table cannot be read.
-    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueuePart, StoreError>;
+    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueueSubset, StoreError>;
 
     /// One queue.
     ///
@@ -186,24 +187,24 @@ pub trait ReadStore: Send {
     ///
     /// # Errors
     /// Where the table cannot be read.
-    fn news(&mut self, id: JobId, log_after: u64) -> Result<Option<News>, StoreError>;
+    fn job_update(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, StoreError>;
 
     /// Those of these jobs that are there, as lists show them.
     ///
     /// # Errors
     /// Where the table cannot be read.
-    fn briefs(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
+    fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
     /// What happened in a queue, or in all together, in the stretches that began in a span, first and
     /// last, oldest first.
     ///
     /// # Errors
     /// Where the table cannot be read.
-    fn tallies(
+    fn time_buckets(
         &mut self,
         queue: Option<&QueueName>,
         span: (Timestamp, Timestamp),
-    ) -> Result<Vec<(Timestamp, Tally)>, StoreError>;
+    ) -> Result<Vec<(Timestamp, Counters)>, StoreError>;
 
     /// How many jobs each queue has, by state.
     ///
@@ -239,7 +240,7 @@ pub struct NewEpoch {
 
 /// A job and what it has said since.
 #[derive(Debug, Clone, PartialEq)]
-pub struct News {
+pub struct JobUpdate {
     /// The job without payload and result, with its failures.
     pub job: Job,
     /// What it has said since.
@@ -248,7 +249,7 @@ pub struct News {
 
 /// Some of the queues.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct QueuePart {
+pub struct QueueSubset {
     /// These.
     pub queues: Vec<Queue>,
     /// How many there are.

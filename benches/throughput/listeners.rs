@@ -123,7 +123,7 @@ fn measure(wait: Wait, clients: usize, woken: usize) -> Seen {
     let (go, may_go) = std::sync::mpsc::channel::<()>();
     let client = std::thread::spawn(move || {
         generate(move || async move {
-            let heard = Rc::new(Heard::default());
+            let heard = Rc::new(CheckedLeaseReport::default());
             listen_all(addr, wait, clients, &heard).await;
             ready.send(()).expect("the measure waits");
             may_go.recv().expect("the measure goes on");
@@ -162,13 +162,13 @@ fn lease_all(addr: SocketAddr, count: usize) -> Vec<(i64, i64)> {
 
 /// When each client heard of its end.
 #[derive(Default)]
-struct Heard {
+struct CheckedLeaseReport {
     ends: RefCell<Vec<Option<Instant>>>,
     count: Cell<usize>,
     listening: Cell<usize>,
 }
 
-async fn listen_all(addr: SocketAddr, wait: Wait, clients: usize, heard: &Rc<Heard>) {
+async fn listen_all(addr: SocketAddr, wait: Wait, clients: usize, heard: &Rc<CheckedLeaseReport>) {
     heard.ends.borrow_mut().resize(clients, None);
     for first in (0..clients).step_by(OPENED) {
         for index in first..(first + OPENED).min(clients) {
@@ -181,7 +181,7 @@ async fn listen_all(addr: SocketAddr, wait: Wait, clients: usize, heard: &Rc<Hea
 }
 
 /// Jobs are numbered from 1.
-async fn listen(addr: SocketAddr, wait: Wait, index: usize, heard: Rc<Heard>) {
+async fn listen(addr: SocketAddr, wait: Wait, index: usize, heard: Rc<CheckedLeaseReport>) {
     let mut stream = TcpStream::connect(addr).await.expect("the server listens");
     stream.write_all(&wait.request(index as i64 + 1)).await.expect("the server reads");
     let mut text = Vec::new();
@@ -208,7 +208,7 @@ async fn wake(
     addr: SocketAddr,
     tokens: &[(i64, i64)],
     woken: usize,
-    heard: &Heard,
+    heard: &CheckedLeaseReport,
 ) -> (Vec<f64>, f64) {
     let mut connection = Connection::open(addr).await;
     let mut sent = Vec::new();
@@ -239,7 +239,7 @@ async fn wake(
     (delays, began.elapsed().as_secs_f64())
 }
 
-async fn until_heard(count: usize, heard: &Heard) {
+async fn until_heard(count: usize, heard: &CheckedLeaseReport) {
     let began = Instant::now();
     while heard.count.get() < count {
         assert!(began.elapsed() < Duration::from_secs(60), "{} of {count}", heard.count.get());

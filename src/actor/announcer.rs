@@ -8,13 +8,15 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::feed::Feed;
-use crate::actor::message::{Announce, Listen, Moved, Subject, Sweep, Tune, Watch};
+use crate::actor::message::{
+    Announce, ChangedJob, Subject, Subscribe, SubscribeToAll, Sweep, WaitForEnd,
+};
 use crate::actor::vital::Vital;
 
 /// Who waits for what, and who listens to what.
 pub(crate) struct Announcer {
     waiting: HashMap<Subject, Vec<oneshot::Sender<()>>>,
-    listening: HashMap<Subject, Vec<Weak<Notify>>>,
+    subscription: HashMap<Subject, Vec<Weak<Notify>>>,
     feeds: Vec<Weak<Feed>>,
     _vital: Vital,
 }
@@ -23,23 +25,23 @@ impl Announcer {
     pub(crate) fn new(vital: Vital) -> Self {
         Self {
             waiting: HashMap::new(),
-            listening: HashMap::new(),
+            subscription: HashMap::new(),
             feeds: Vec::new(),
             _vital: vital,
         }
     }
 
-    fn watch(&mut self, watch: Watch) {
+    fn watch(&mut self, watch: WaitForEnd) {
         let waiting = self.waiting.entry(watch.subject).or_default();
         // Whoever waits again and again for the same leaves his former places behind.
-        waiting.retain(|tell| !tell.is_closed());
-        waiting.push(watch.tell);
+        waiting.retain(|reply| !reply.is_closed());
+        waiting.push(watch.reply);
     }
 
-    fn listen(&mut self, listen: Listen) {
-        let listening = self.listening.entry(listen.subject).or_default();
-        listening.retain(is_there);
-        listening.push(listen.bell);
+    fn listen(&mut self, listen: Subscribe) {
+        let subscription = self.subscription.entry(listen.subject).or_default();
+        subscription.retain(is_there);
+        subscription.push(listen.notify);
     }
 
     fn announce(&mut self, announce: &Announce) {
@@ -49,20 +51,20 @@ impl Announcer {
         for batch in &announce.batches {
             self.ended(Subject::Batch(*batch));
         }
-        self.moved(&announce.moved);
+        self.moved(&announce.changed);
     }
 
     fn ended(&mut self, subject: Subject) {
-        for tell in self.waiting.remove(&subject).into_iter().flatten() {
+        for reply in self.waiting.remove(&subject).into_iter().flatten() {
             // Nobody listens any more: as good as told.
-            let _ = tell.send(());
+            let _ = reply.send(());
         }
     }
 
-    fn moved(&mut self, moved: &[Moved]) {
-        if !self.listening.is_empty() {
+    fn moved(&mut self, moved: &[ChangedJob]) {
+        if !self.subscription.is_empty() {
             let mut last_batch = None;
-            for Moved { job, batch, .. } in moved {
+            for ChangedJob { job, batch, .. } in moved {
                 self.ring(Subject::Job(*job));
                 if let Some(batch) = batch
                     && last_batch.replace(*batch) != Some(*batch)
@@ -78,21 +80,21 @@ impl Announcer {
     }
 
     fn ring(&self, subject: Subject) {
-        for bell in self.listening.get(&subject).into_iter().flatten() {
-            if let Some(bell) = bell.upgrade() {
-                bell.notify_one();
+        for notify in self.subscription.get(&subject).into_iter().flatten() {
+            if let Some(notify) = notify.upgrade() {
+                notify.notify_one();
             }
         }
     }
 
     fn sweep(&mut self) {
         self.waiting.retain(|_, waiting| {
-            waiting.retain(|tell| !tell.is_closed());
+            waiting.retain(|reply| !reply.is_closed());
             !waiting.is_empty()
         });
-        self.listening.retain(|_, listening| {
-            listening.retain(is_there);
-            !listening.is_empty()
+        self.subscription.retain(|_, subscription| {
+            subscription.retain(is_there);
+            !subscription.is_empty()
         });
         self.feeds.retain(is_there);
     }
@@ -110,26 +112,26 @@ impl Actor for Announcer {
     }
 }
 
-impl Handler<Watch> for Announcer {
+impl Handler<WaitForEnd> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, watch: Watch, _: &mut Self::Context) {
+    fn handle(&mut self, watch: WaitForEnd, _: &mut Self::Context) {
         self.watch(watch);
     }
 }
 
-impl Handler<Listen> for Announcer {
+impl Handler<Subscribe> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, listen: Listen, _: &mut Self::Context) {
+    fn handle(&mut self, listen: Subscribe, _: &mut Self::Context) {
         self.listen(listen);
     }
 }
 
-impl Handler<Tune> for Announcer {
+impl Handler<SubscribeToAll> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, Tune(feed): Tune, _: &mut Self::Context) {
+    fn handle(&mut self, SubscribeToAll(feed): SubscribeToAll, _: &mut Self::Context) {
         self.feeds.push(feed);
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use tokio::sync::oneshot;
 
-use crate::actor::inbox::ToWriter;
+use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{
-    Commit, Dispatch, KeepLeases, Reply, Run, Stop, StopAll, TellWhenIdle,
+    Commit, Dispatch, MaintainLeases, NotifyWhenIdle, Reply, Run, Stop, StopAll,
 };
 use crate::actor::vital::Vital;
 use crate::actor::worker::Worker;
-use crate::actor::{MAILBOX_CAPACITY, tell};
+use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
@@ -21,7 +21,7 @@ use crate::store::{Answer, Holder, MOVE_AT_ONCE, Renew, RescueScope, Write};
 
 /// Who wanted to renew a lease while the server was down, or stood still, has so long to do it after.
 const GRACE: Duration = Duration::from_secs(2);
-/// The same after nothing could be written; callers were told to try again in five seconds.
+/// The same after nothing could be written; lease_replies were told to try again in five seconds.
 const GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
 /// A look comes once a second. After a longer pause than this the server stood still.
 const STOOD_STILL: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ struct Running {
 
 /// The Dispatcher. The roster orders only as many leases as workers are idle, so each finds one.
 pub(crate) struct Dispatcher {
-    writer: ToWriter,
+    writer: WriterHandle,
     idle: [Vec<Addr<Worker>>; Lane::COUNT],
     /// By lease and not by job: an attempt that lost its lease still holds its worker while the next
     /// one runs.
@@ -47,13 +47,13 @@ pub(crate) struct Dispatcher {
     rescue_from: Timestamp,
     /// Whether a rescue was put off because the server stood still.
     is_put_off: bool,
-    tell_when_idle: Vec<oneshot::Sender<()>>,
+    notify_when_idle: Vec<oneshot::Sender<()>>,
     vital: Vital,
 }
 
 impl Dispatcher {
     pub(crate) fn new(
-        writer: ToWriter,
+        writer: WriterHandle,
         workers: [Vec<Addr<Worker>>; Lane::COUNT],
         lease: Span,
         clock: Clock,
@@ -69,7 +69,7 @@ impl Dispatcher {
             rescue_from: clock.now().plus(GRACE),
             is_put_off: false,
             clock,
-            tell_when_idle: Vec::new(),
+            notify_when_idle: Vec::new(),
             vital,
         }
     }
@@ -86,13 +86,13 @@ impl Dispatcher {
         };
         let running = Running { lane: job.lane, worker: worker.clone() };
         self.running.insert(job.lease, running);
-        if !tell(&worker, Run(job)) {
+        if !send(&worker, Run(job)) {
             self.vital.raise("a worker died");
         }
     }
 
     fn stop(&self, lease: Lease, running: &Running, reason: StopReason) {
-        if !tell(&running.worker, Stop { lease, reason }) {
+        if !send(&running.worker, Stop { lease, reason }) {
             self.vital.raise("a worker died");
         }
     }
@@ -110,8 +110,8 @@ impl Dispatcher {
             }
         }
         if self.running.is_empty() {
-            for tell in self.tell_when_idle.drain(..) {
-                let _ = tell.send(());
+            for reply in self.notify_when_idle.drain(..) {
+                let _ = reply.send(());
             }
         }
     }
@@ -119,7 +119,7 @@ impl Dispatcher {
     /// Extends the leases of all that runs when a third of them is over, and has those that have run
     /// out by now taken back. In this order, and by the time of this look: so a pause of the whole
     /// process, or a disk that is full for long, loses no running job.
-    fn keep_leases(&mut self, ctx: &mut Context<Self>) {
+    fn maintain_leases(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         if now.since(self.renewed_at) >= self.lease.duration() / 3 {
             self.renewed_at = now;
@@ -143,8 +143,8 @@ impl Dispatcher {
     /// Has the leases taken back that had run out `by` then, portion by portion.
     fn rescue(&self, by: Timestamp, ctx: &mut Context<Self>) {
         let scope = RescueScope::Expired { by };
-        let (tell_back, answer) = oneshot::channel();
-        let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Caller { reply, permits: Vec::new() };
         self.commit(Write::Rescue { scope, limit: MOVE_AT_ONCE }, reply);
         ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| match answer {
             Ok(Ok(Answer::Moved(moved))) if moved.count >= MOVE_AT_ONCE as usize => {
@@ -180,19 +180,19 @@ impl Handler<Dispatch> for Dispatcher {
     }
 }
 
-impl Handler<KeepLeases> for Dispatcher {
+impl Handler<MaintainLeases> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, _: KeepLeases, ctx: &mut Self::Context) {
-        self.keep_leases(ctx);
+    fn handle(&mut self, _: MaintainLeases, ctx: &mut Self::Context) {
+        self.maintain_leases(ctx);
     }
 }
 
-impl Handler<TellWhenIdle> for Dispatcher {
+impl Handler<NotifyWhenIdle> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, TellWhenIdle(tell): TellWhenIdle, _: &mut Self::Context) {
-        self.tell_when_idle.push(tell);
+    fn handle(&mut self, NotifyWhenIdle(reply): NotifyWhenIdle, _: &mut Self::Context) {
+        self.notify_when_idle.push(reply);
         self.dispatch(Dispatch::default());
     }
 }

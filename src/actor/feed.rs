@@ -16,7 +16,7 @@ pub(crate) struct Feed {
     /// Only jobs of this queue.
     queue: Option<QueueName>,
     unheard: Mutex<Unheard>,
-    bell: Notify,
+    notify: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -43,13 +43,13 @@ impl Feed {
         }
         drop(unheard);
         if is_news {
-            self.bell.notify_one();
+            self.notify.notify_one();
         }
     }
 
     /// Waits until there is something.
-    pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
+    pub(crate) async fn notified(&self) {
+        self.notify.notified().await;
     }
 
     /// What has come, oldest first, and how much was lost.

@@ -7,14 +7,14 @@ use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Handler, Message};
 
 use crate::actor::message::{Commit, Flush};
-use crate::actor::tell;
+use crate::actor::send;
 use crate::actor::writer::Writer;
 
 #[derive(Default)]
 struct Waiting {
     commits: Vec<Commit>,
     /// Whether the Writer has been told that there is something.
-    is_rung: bool,
+    is_notified: bool,
     /// The Writer is gone.
     is_closed: bool,
 }
@@ -44,7 +44,7 @@ impl Inbox {
     /// Takes all of it, in the order in which it came.
     pub(super) fn take(&self) -> Vec<Commit> {
         let mut waiting = locked(&self.0);
-        waiting.is_rung = false;
+        waiting.is_notified = false;
         mem::take(&mut waiting.commits)
     }
 
@@ -66,12 +66,12 @@ pub(crate) struct Sender(Shared);
 
 /// Sends to the Writer. Clones are the same way.
 #[derive(Clone)]
-pub(crate) struct ToWriter {
+pub(crate) struct WriterHandle {
     inbox: Sender,
     writer: Addr<Writer>,
 }
 
-impl ToWriter {
+impl WriterHandle {
     /// The way to a Writer that takes from this inbox.
     pub(crate) fn new(inbox: Sender, writer: Addr<Writer>) -> Self {
         Self { inbox, writer }
@@ -85,23 +85,23 @@ impl ToWriter {
             return false;
         }
         waiting.commits.push(commit);
-        let is_rung = mem::replace(&mut waiting.is_rung, true);
+        let is_notified = mem::replace(&mut waiting.is_notified, true);
         drop(waiting);
-        if !is_rung && !tell(&self.writer, Flush) {
+        if !is_notified && !send(&self.writer, Flush) {
             close(&self.inbox.0);
         }
         true
     }
 
     /// Sends any other message; false where the Writer is gone.
-    pub(crate) fn tell<M>(&self, message: M) -> bool
+    pub(crate) fn send<M>(&self, message: M) -> bool
     where
         M: Message + Send + 'static,
         M::Result: Send,
         Writer: Handler<M>,
         <Writer as Actor>::Context: ToEnvelope<Writer, M>,
     {
-        tell(&self.writer, message)
+        send(&self.writer, message)
     }
 }
 
@@ -111,13 +111,13 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::actor::message::{Reply, WriteError, Written};
+    use crate::actor::message::{Reply, WriteError, WriteResult};
     use crate::job::JobId;
     use crate::store::Write;
 
-    fn commit() -> (Commit, oneshot::Receiver<Written>) {
-        let (tell, answer) = oneshot::channel();
-        let reply = Reply::Caller { tell, permits: Vec::new() };
+    fn commit() -> (Commit, oneshot::Receiver<WriteResult>) {
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Caller { reply, permits: Vec::new() };
         (Commit { write: Write::Cancel(JobId(1)), reply }, answer)
     }
 
@@ -125,7 +125,7 @@ mod tests {
     fn who_waits_hears_that_there_will_be_no_answer_though_there_never_was_a_writer() {
         let inbox = Inbox::default();
         let context = actix::Context::<Writer>::new();
-        let to = ToWriter::new(inbox.sender(), context.address());
+        let to = WriterHandle::new(inbox.sender(), context.address());
         let (first, mut answer) = commit();
         assert!(to.commit(first));
         assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
@@ -138,7 +138,7 @@ mod tests {
     fn all_that_came_is_taken_at_once_and_in_its_order() {
         let inbox = Inbox::default();
         let context = actix::Context::<Writer>::new();
-        let to = ToWriter::new(inbox.sender(), context.address());
+        let to = WriterHandle::new(inbox.sender(), context.address());
         let mut answers = Vec::new();
         for _ in 0..3 {
             let (next, answer) = commit();
@@ -148,7 +148,7 @@ mod tests {
         for commit in inbox.take().into_iter().take(2) {
             commit.reply.refuse();
         }
-        let refused = |answer: &mut oneshot::Receiver<Written>| {
+        let refused = |answer: &mut oneshot::Receiver<WriteResult>| {
             matches!(answer.try_recv(), Ok(Err(WriteError::Unknown)))
         };
         let refused: Vec<bool> = answers.iter_mut().map(refused).collect();

@@ -7,18 +7,18 @@ use tokio::sync::oneshot;
 
 use crate::actor::announcer::Announcer;
 use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::ToWriter;
+use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{
-    CheckpointLog, Commit, DueAt, FindPrunable, KeepLeases, Reply, Sweep, Written,
+    CheckpointLog, Commit, DueAt, FindPrunable, MaintainLeases, Reply, Sweep, WriteResult,
 };
 use crate::actor::reader::Reader;
-use crate::actor::tallying::Tallying;
-use crate::actor::tell;
+use crate::actor::send;
+use crate::actor::shared_recorder::SharedRecorder;
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
 use crate::job::stats::STEP;
 use crate::job::{JobId, Span, Timestamp};
-use crate::store::{Answer, MOVE_AT_ONCE, Moved, Prunable, Write};
+use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
 
 /// How often expired jobs and leases are looked for. One seek each where there are none.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,11 +36,11 @@ const STAGE_REST: Duration = Duration::from_secs(60);
 
 /// The Keeper.
 pub(crate) struct Keeper {
-    writer: ToWriter,
+    writer: WriterHandle,
     reader: Addr<Reader>,
     dispatcher: Addr<Dispatcher>,
     announcer: Addr<Announcer>,
-    tallying: Tallying,
+    recorder: SharedRecorder,
     clock: Clock,
     retention: Span,
     stage_timer: Option<(Timestamp, SpawnHandle)>,
@@ -51,22 +51,22 @@ pub(crate) struct Keeper {
 
 /// Whom the Keeper talks to.
 pub(crate) struct Peers {
-    pub(crate) writer: ToWriter,
+    pub(crate) writer: WriterHandle,
     pub(crate) reader: Addr<Reader>,
     pub(crate) dispatcher: Addr<Dispatcher>,
     pub(crate) announcer: Addr<Announcer>,
-    pub(crate) tallying: Tallying,
+    pub(crate) recorder: SharedRecorder,
 }
 
 impl Keeper {
     pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
-        let Peers { writer, reader, dispatcher, announcer, tallying } = peers;
+        let Peers { writer, reader, dispatcher, announcer, recorder } = peers;
         Self {
             writer,
             reader,
             dispatcher,
             announcer,
-            tallying,
+            recorder,
             clock,
             retention,
             stage_timer: None,
@@ -76,9 +76,9 @@ impl Keeper {
     }
 
     /// Asks the Writer and gives its answer; none where the server ends.
-    fn ask(&self, write: Write) -> impl Future<Output = Option<Written>> + use<> {
-        let (tell_back, answer) = oneshot::channel();
-        let reply = Reply::Caller { tell: tell_back, permits: Vec::new() };
+    fn ask(&self, write: Write) -> impl Future<Output = Option<WriteResult>> + use<> {
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Caller { reply, permits: Vec::new() };
         self.writer.commit(Commit { write, reply });
         async move { answer.await.ok() }
     }
@@ -90,7 +90,7 @@ impl Keeper {
         ctx.spawn(staged.into_actor(self).map(|answer, keeper, ctx| {
             let rest = keeper.clock.now().plus(STAGE_REST);
             let next_at = match answer {
-                Some(Ok(Answer::Moved(Moved { next_at, .. }))) => next_at.unwrap_or(rest),
+                Some(Ok(Answer::Moved(MoveSummary { next_at, .. }))) => next_at.unwrap_or(rest),
                 // A full disk, most likely. Once more in a while.
                 _ => keeper.clock.now().plus(LOOK_INTERVAL),
             };
@@ -113,7 +113,7 @@ impl Keeper {
 
     fn look(&self, ctx: &mut Context<Self>) {
         self.expire(ctx);
-        tell(&self.dispatcher, KeepLeases);
+        send(&self.dispatcher, MaintainLeases);
     }
 
     /// Calls off what has expired, portion by portion.
@@ -159,21 +159,21 @@ impl Keeper {
     }
 
     /// Writes down what the charts are drawn from, and forgets it when it is on disk.
-    fn keep_tallies(&self, ctx: &mut Context<Self>) {
+    fn write_time_buckets(&self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        let closed = self.tallying.with(|tallies| {
-            tallies.roll(now);
-            tallies.write_some()
+        let closed = self.recorder.with(|recorder| {
+            recorder.roll(now);
+            recorder.take_unwritten()
         });
         if closed.is_empty() {
             return;
         }
         let count = closed.len();
-        let kept = self.ask(Write::Tally(closed));
+        let kept = self.ask(Write::TimeBuckets(closed));
         ctx.spawn(kept.into_actor(self).map(move |kept, keeper, _| {
-            keeper.tallying.with(|tallies| match kept {
-                Some(Ok(_)) => tallies.written(count),
-                _ => tallies.unwritten(count),
+            keeper.recorder.with(|recorder| match kept {
+                Some(Ok(_)) => recorder.mark_written(count),
+                _ => recorder.mark_unwritten(count),
             });
         }));
     }
@@ -181,7 +181,7 @@ impl Keeper {
     /// Leases must not move with a wall clock that is set, so the server's own goes on evenly. The
     /// operator should know when the two have parted, for `run_at` is meant by the wall.
     fn look_at_wall_clock(&mut self) {
-        let parted = self.clock.parted_from_wall();
+        let parted = self.clock.drift_from_wall();
         if parted > MAX_PARTED && self.parted.is_none_or(|told| parted > told * 2) {
             let by = Span::new(parted);
             tracing::warn!(%by, "the wall clock was set; schedules follow it after a restart");
@@ -211,10 +211,10 @@ impl Actor for Keeper {
         self.stage(ctx);
         self.prune(JobId(0), ctx);
         ctx.run_interval(LOOK_INTERVAL, |keeper, ctx| keeper.look(ctx));
-        ctx.run_interval(STEP.duration(), |keeper, ctx| keeper.keep_tallies(ctx));
+        ctx.run_interval(STEP.duration(), |keeper, ctx| keeper.write_time_buckets(ctx));
         ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
         ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
-            tell(&keeper.announcer, Sweep);
+            send(&keeper.announcer, Sweep);
             keeper.look_at_wall_clock();
         });
     }

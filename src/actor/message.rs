@@ -11,13 +11,13 @@ use crate::actor::feed::Feed;
 use crate::actor::keeper::Keeper;
 use crate::executor::StopReason;
 use crate::job::batch::Batch;
+use crate::job::counters::Counters;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{Queue, QueueName};
-use crate::job::roster::{Poll, PollId};
-use crate::job::tally::Tally;
+use crate::job::roster::{WaitingWorker, WaitingWorkerId};
 use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
 use crate::store::{
-    Answer, BatchPage, Checkpoint, JobFilter, JobPage, News, Prunable, QueuePart, Refusal,
+    Answer, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, Prunable, QueueSubset, Refusal,
     StoreError, Write,
 };
 
@@ -39,7 +39,7 @@ pub enum WriteError {
 }
 
 /// What a write gave.
-pub(crate) type Written = Result<Answer, WriteError>;
+pub(crate) type WriteResult = Result<Answer, WriteError>;
 
 /// To the Writer, by way of its inbox: do this in the next transaction.
 pub(crate) struct Commit {
@@ -50,7 +50,7 @@ pub(crate) struct Commit {
 /// Who is told what a write gave, after it is on disk.
 pub(crate) enum Reply {
     /// One who waits for it. The permits bound what is under way and come free with the answer.
-    Caller { tell: oneshot::Sender<Written>, permits: Vec<OwnedSemaphorePermit> },
+    Caller { reply: oneshot::Sender<WriteResult>, permits: Vec<OwnedSemaphorePermit> },
     /// The worker that finished a job of this queue and lane: it is idle from then on.
     Worker { lease: Lease, queue: QueueName, lane: Lane },
     /// Nobody.
@@ -60,7 +60,7 @@ pub(crate) enum Reply {
 /// To the Writer: the others are there, leasing may begin.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Begin {
+pub(crate) struct StartLeasing {
     pub(crate) dispatcher: Addr<Dispatcher>,
     pub(crate) announcer: Addr<Announcer>,
     pub(crate) keeper: Addr<Keeper>,
@@ -69,24 +69,24 @@ pub(crate) struct Begin {
 /// To the Writer: a remote worker waits for jobs.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Join {
-    pub(crate) poll: Poll,
+pub(crate) struct AddWaitingWorker {
+    pub(crate) waiting_worker: WaitingWorker,
     /// Whether it waits until there is something; else it is told at once that there is nothing.
-    pub(crate) is_patient: bool,
+    pub(crate) no_wait: bool,
     /// How long its leases last.
     pub(crate) lease: Span,
     /// What it calls itself.
     pub(crate) worker: Option<String>,
-    pub(crate) tell: oneshot::Sender<Polled>,
+    pub(crate) reply: oneshot::Sender<LeaseReply>,
 }
 
 /// What a remote worker got: nothing where there was nothing.
-pub(crate) type Polled = Result<Vec<LeasedJob>, WriteError>;
+pub(crate) type LeaseReply = Result<Vec<LeasedJob>, WriteError>;
 
 /// To the Writer: a remote worker no longer waits.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Leave(pub(crate) PollId);
+pub(crate) struct RemoveWaitingWorker(pub(crate) WaitingWorkerId);
 
 /// To the Writer, from its inbox and from itself: commit what has come so far.
 #[derive(Message)]
@@ -113,12 +113,12 @@ pub(crate) struct Dispatch {
 /// Keeper to Dispatcher: have the leases of what runs renewed, and those of nobody taken back.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct KeepLeases;
+pub(crate) struct MaintainLeases;
 
 /// Server to Dispatcher: tell when nothing runs any more.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct TellWhenIdle(pub(crate) oneshot::Sender<()>);
+pub(crate) struct NotifyWhenIdle(pub(crate) oneshot::Sender<()>);
 
 /// Server to Dispatcher: stop whatever runs, the server goes down.
 #[derive(Message)]
@@ -149,17 +149,17 @@ pub(crate) struct DueAt(pub(crate) Timestamp);
 pub(crate) struct Announce {
     pub(crate) jobs: Vec<JobId>,
     pub(crate) batches: Vec<BatchId>,
-    pub(crate) moved: Vec<Moved>,
+    pub(crate) changed: Vec<ChangedJob>,
 }
 
 impl Announce {
     pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.batches.is_empty() && self.moved.is_empty()
+        self.jobs.is_empty() && self.batches.is_empty() && self.changed.is_empty()
     }
 }
 
 /// A job that moved, or told something of itself, as far as listeners choose by it.
-pub(crate) struct Moved {
+pub(crate) struct ChangedJob {
     pub(crate) job: JobId,
     pub(crate) queue: QueueName,
     pub(crate) batch: Option<BatchId>,
@@ -168,23 +168,23 @@ pub(crate) struct Moved {
 /// To the Announcer: tell when this ends.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Watch {
+pub(crate) struct WaitForEnd {
     pub(crate) subject: Subject,
-    pub(crate) tell: oneshot::Sender<()>,
+    pub(crate) reply: oneshot::Sender<()>,
 }
 
-/// To the Announcer: ring whenever this moves, as long as somebody has the bell.
+/// To the Announcer: ring whenever this moves, as long as somebody has the notify.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Listen {
+pub(crate) struct Subscribe {
     pub(crate) subject: Subject,
-    pub(crate) bell: Weak<Notify>,
+    pub(crate) notify: Weak<Notify>,
 }
 
 /// To the Announcer: add to this whatever moves, as long as somebody has it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Tune(pub(crate) Weak<Feed>);
+pub(crate) struct SubscribeToAll(pub(crate) Weak<Feed>);
 
 /// What can be waited for, or listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -210,18 +210,18 @@ pub(crate) struct GetLog(pub(crate) JobId, pub(crate) u64);
 
 /// To a Reader: one job as it stands, and its log from a position on.
 #[derive(Message)]
-#[rtype(result = "Result<Option<News>, StoreError>")]
-pub(crate) struct GetNews(pub(crate) JobId, pub(crate) u64);
+#[rtype(result = "Result<Option<JobUpdate>, StoreError>")]
+pub(crate) struct GetJobUpdate(pub(crate) JobId, pub(crate) u64);
 
 /// To a Reader: those of these jobs that are there.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Job>, StoreError>")]
-pub(crate) struct GetBriefs(pub(crate) Vec<JobId>);
+pub(crate) struct GetJobSummaries(pub(crate) Vec<JobId>);
 
 /// To a Reader: what happened in a queue, or in all, from a time to another.
 #[derive(Message)]
-#[rtype(result = "Result<Vec<(Timestamp, Tally)>, StoreError>")]
-pub(crate) struct GetTallies {
+#[rtype(result = "Result<Vec<(Timestamp, Counters)>, StoreError>")]
+pub(crate) struct GetTimeBuckets {
     pub(crate) queue: Option<QueueName>,
     pub(crate) span: (Timestamp, Timestamp),
 }
@@ -229,7 +229,7 @@ pub(crate) struct GetTallies {
 /// To a Reader: the jobs that failed last.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Job>, StoreError>")]
-pub(crate) struct ListFailed(pub(crate) u32);
+pub(crate) struct ListRecentFailures(pub(crate) u32);
 
 /// To a Reader: jobs, newest first.
 #[derive(Message)]
@@ -256,8 +256,8 @@ pub(crate) struct ListQueues;
 
 /// To a Reader: the queues with the most live jobs.
 #[derive(Message)]
-#[rtype(result = "Result<QueuePart, StoreError>")]
-pub(crate) struct ListDeepest(pub(crate) usize);
+#[rtype(result = "Result<QueueSubset, StoreError>")]
+pub(crate) struct ListDeepestQueues(pub(crate) usize);
 
 /// To a Reader: one queue.
 #[derive(Message)]

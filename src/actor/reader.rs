@@ -7,17 +7,17 @@ use actix::{Actor, Context, Handler};
 
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::message::{
-    CheckpointLog, FindPrunable, GetBatch, GetBriefs, GetJob, GetLog, GetNews, GetQueue,
-    GetTallies, ListBatches, ListDeepest, ListFailed, ListJobs, ListQueues,
+    CheckpointLog, FindPrunable, GetBatch, GetJob, GetJobSummaries, GetJobUpdate, GetLog, GetQueue,
+    GetTimeBuckets, ListBatches, ListDeepestQueues, ListJobs, ListQueues, ListRecentFailures,
 };
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
 use crate::job::batch::Batch;
+use crate::job::counters::Counters;
 use crate::job::queue::Queue;
-use crate::job::tally::Tally;
 use crate::job::{Job, Log, Timestamp};
 use crate::store::{
-    BatchPage, Checkpoint, JobPage, News, Prunable, QueuePart, ReadStore, StoreError,
+    BatchPage, Checkpoint, JobPage, JobUpdate, Prunable, QueueSubset, ReadStore, StoreError,
 };
 
 /// One read connection.
@@ -57,35 +57,47 @@ impl Handler<GetLog> for Reader {
     }
 }
 
-impl Handler<GetNews> for Reader {
-    type Result = Result<Option<News>, StoreError>;
+impl Handler<GetJobUpdate> for Reader {
+    type Result = Result<Option<JobUpdate>, StoreError>;
 
-    fn handle(&mut self, GetNews(id, after): GetNews, _: &mut Self::Context) -> Self::Result {
-        self.store.news(id, after)
+    fn handle(
+        &mut self,
+        GetJobUpdate(id, after): GetJobUpdate,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        self.store.job_update(id, after)
     }
 }
 
-impl Handler<GetBriefs> for Reader {
+impl Handler<GetJobSummaries> for Reader {
     type Result = Result<Vec<Job>, StoreError>;
 
-    fn handle(&mut self, GetBriefs(ids): GetBriefs, _: &mut Self::Context) -> Self::Result {
-        self.store.briefs(&ids)
+    fn handle(
+        &mut self,
+        GetJobSummaries(ids): GetJobSummaries,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        self.store.job_summaries(&ids)
     }
 }
 
-impl Handler<GetTallies> for Reader {
-    type Result = Result<Vec<(Timestamp, Tally)>, StoreError>;
+impl Handler<GetTimeBuckets> for Reader {
+    type Result = Result<Vec<(Timestamp, Counters)>, StoreError>;
 
-    fn handle(&mut self, find: GetTallies, _: &mut Self::Context) -> Self::Result {
-        self.store.tallies(find.queue.as_ref(), find.span)
+    fn handle(&mut self, find: GetTimeBuckets, _: &mut Self::Context) -> Self::Result {
+        self.store.time_buckets(find.queue.as_ref(), find.span)
     }
 }
 
-impl Handler<ListFailed> for Reader {
+impl Handler<ListRecentFailures> for Reader {
     type Result = Result<Vec<Job>, StoreError>;
 
-    fn handle(&mut self, ListFailed(limit): ListFailed, _: &mut Self::Context) -> Self::Result {
-        self.store.failed_last(limit)
+    fn handle(
+        &mut self,
+        ListRecentFailures(limit): ListRecentFailures,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        self.store.recent_failures(limit)
     }
 }
 
@@ -121,10 +133,14 @@ impl Handler<ListQueues> for Reader {
     }
 }
 
-impl Handler<ListDeepest> for Reader {
-    type Result = Result<QueuePart, StoreError>;
+impl Handler<ListDeepestQueues> for Reader {
+    type Result = Result<QueueSubset, StoreError>;
 
-    fn handle(&mut self, ListDeepest(most): ListDeepest, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListDeepestQueues(most): ListDeepestQueues,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         self.store.deepest_queues(most, self.clock.now())
     }
 }

@@ -1,16 +1,16 @@
-//! Telling those who wait what became of their writes.
+//! PendingReports those who wait what became of their writes.
 
-use crate::actor::message::{Dispatch, Reply, WriteError, Written};
+use crate::actor::message::{Dispatch, Reply, WriteError, WriteResult};
 use crate::store::StoreError;
 
 impl Reply {
     /// Tells what a write gave. It is on disk.
-    pub(super) fn answer(self, answer: Written, dispatch: &mut Dispatch) {
+    pub(super) fn answer(self, answer: WriteResult, dispatch: &mut Dispatch) {
         match self {
-            Self::Caller { tell, permits } => {
+            Self::Caller { reply, permits } => {
                 drop(permits);
-                // The caller may have gone away; what it asked for is done all the same.
-                let _ = tell.send(answer);
+                // The open_reply may have gone away; what it asked for is done all the same.
+                let _ = reply.send(answer);
             }
             Self::Worker { lease, .. } => {
                 if let Err(error) = answer {
@@ -28,14 +28,14 @@ impl Reply {
 
     /// Tells that the server ends.
     pub(super) fn refuse(self) {
-        if let Self::Caller { tell, .. } = self {
-            let _ = tell.send(Err(WriteError::Unknown));
+        if let Self::Caller { reply, .. } = self {
+            let _ = reply.send(Err(WriteError::Unknown));
         }
     }
 }
 
 impl WriteError {
-    /// What callers are told of an error that left nothing written; none where that is not known.
+    /// What lease_replies are told of an error that left nothing written; none where that is not known.
     pub(super) fn where_nothing_was_written(error: &StoreError) -> Option<Self> {
         match error {
             StoreError::Full(_) => Some(Self::Full),

@@ -9,14 +9,14 @@ use futures_util::FutureExt;
 
 use crate::actor::MAILBOX_CAPACITY;
 use crate::actor::blocking::Blocking;
-use crate::actor::inbox::ToWriter;
+use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{Commit, Reply, Run, Stop};
 use crate::actor::vital::Vital;
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
 use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
-use crate::store::{Finish, Holder, LogLines, Place, Write};
+use crate::store::{Finish, Holder, JobLocation, LogLines, Write};
 
 /// The shortest time between two reports of progress.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
@@ -24,7 +24,7 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// A worker of any local lane. Many share a thread.
 pub(crate) struct Worker {
     registry: Arc<Registry>,
-    writer: ToWriter,
+    writer: WriterHandle,
     /// Its thread for blocking handlers, from the first one on. By the handler and not by the lane
     /// of the job, which may have been submitted when the handler was of the other sort.
     blocking: Option<Blocking>,
@@ -37,7 +37,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         registry: Arc<Registry>,
-        writer: ToWriter,
+        writer: WriterHandle,
         abandoned: Arc<AtomicUsize>,
         vital: Vital,
     ) -> Self {
@@ -84,9 +84,9 @@ impl Worker {
     }
 
     fn report(&self, job: &LeasedJob, outcome: Outcome) {
-        let (lease, holder, place) = (job.lease, Holder::Local, Some(Place::of(job)));
+        let (lease, holder, location) = (job.lease, Holder::Local, Some(JobLocation::of(job)));
         let started_at = Some(job.started_at);
-        let write = Write::Finish(Finish { lease, outcome, holder, place, started_at });
+        let write = Write::Finish(Finish { lease, outcome, holder, location, started_at });
         let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
         if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
@@ -114,17 +114,17 @@ async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobC
 enum Never {}
 
 /// Writes down what the attempt tells of itself, not too often.
-async fn report(lease: Lease, control: &Control, writer: &ToWriter) -> Never {
+async fn report(lease: Lease, control: &Control, writer: &WriterHandle) -> Never {
     loop {
-        control.has_told().await;
+        control.wait_for_reports().await;
         pass_on(lease, control, writer);
         tokio::time::sleep(REPORT_INTERVAL).await;
     }
 }
 
 /// Has written down what the attempt has told by now.
-fn pass_on(lease: Lease, control: &Control, writer: &ToWriter) {
-    let (progress, log) = control.take_told();
+fn pass_on(lease: Lease, control: &Control, writer: &WriterHandle) {
+    let (progress, log) = control.take_reports();
     let progress = progress.map(|progress| Write::Report(lease, progress));
     let is_said = !log.is_empty();
     let said = is_said.then_some(Write::Log(LogLines { lease, holder: Holder::Local, log }));

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
-use crate::actor::callers::Callers;
 use crate::actor::inbox::Inbox;
-use crate::actor::kept::{exists_nowhere_else, keep};
-use crate::actor::late;
+use crate::actor::late_leases;
+use crate::actor::lease_replies::LeaseReplies;
 use crate::actor::message::{
-    Begin, Commit, Dispatch, Drain, DueAt, Flush, Join, Leave, Reply, WriteError,
+    AddWaitingWorker, Commit, Dispatch, Drain, DueAt, Flush, RemoveWaitingWorker, Reply,
+    StartLeasing, WriteError,
 };
-use crate::actor::publish::{Brought, Publisher};
+use crate::actor::publisher::{CommitEffects, Publisher};
+use crate::actor::retry_buffer::{exists_nowhere_else, keep};
 use crate::actor::vital::Vital;
-use crate::actor::{MAILBOX_CAPACITY, tell};
+use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
-use crate::job::roster::{Order, PollId, Roster};
+use crate::job::roster::{LeaseOrder, Roster, WaitingWorkerId};
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::store::{
     Answer, Change, Committed, LeaseRequest, Leased, StoreError, Write, WriteStore,
@@ -35,11 +36,11 @@ pub(crate) struct Writer {
     lease: Span,
     /// What was kept for the next transaction; what comes meanwhile collects in the inbox.
     pending: Vec<Commit>,
-    callers: Callers,
+    lease_replies: LeaseReplies,
     is_flush_due: bool,
     /// The end: whether the last transaction was written is not known.
     has_failed: bool,
-    peers: Option<Begin>,
+    peers: Option<StartLeasing>,
     publisher: Publisher,
     wake: Option<(Timestamp, SpawnHandle)>,
     /// The next try, while nothing can be written.
@@ -64,7 +65,7 @@ impl Writer {
             clock,
             lease,
             pending: Vec::new(),
-            callers: Callers::default(),
+            lease_replies: LeaseReplies::default(),
             is_flush_due: false,
             has_failed: false,
             peers: None,
@@ -77,7 +78,7 @@ impl Writer {
 
     /// Sends the actor itself a message, which lands behind all that waits in the mailbox.
     fn flush_soon(&mut self, ctx: &mut Context<Self>) {
-        if !mem::replace(&mut self.is_flush_due, true) && !tell(&ctx.address(), Flush) {
+        if !mem::replace(&mut self.is_flush_due, true) && !send(&ctx.address(), Flush) {
             self.vital.raise("the writer's mailbox is closed");
         }
     }
@@ -88,16 +89,16 @@ impl Writer {
         self.note_before(&writes, &replies);
         let orders = if self.peers.is_some() { self.roster.plan(now) } else { Vec::new() };
         if writes.is_empty() && orders.is_empty() {
-            self.send_away(now);
+            self.answer_no_wait(now);
             return self.wake_for_rates(now, ctx);
         }
         writes.extend(orders.iter().map(|order| Write::Lease(self.request(order))));
         match self.store.commit(&writes, now) {
             Ok(committed) => {
                 let times = (now, self.clock.now());
-                self.pending.extend(late::renewals(&writes, &committed.answers, times));
+                self.pending.extend(late_leases::renewals(&writes, &committed.answers, times));
                 self.deliver(committed, replies, &orders, now);
-                self.send_away(now);
+                self.answer_no_wait(now);
                 if !self.pending.is_empty() || !self.roster.plan(now).is_empty() {
                     self.flush_soon(ctx);
                 }
@@ -110,9 +111,9 @@ impl Writer {
         }
     }
 
-    fn request(&self, order: &Order) -> LeaseRequest {
+    fn request(&self, order: &LeaseOrder) -> LeaseRequest {
         let own = || LeaseRequest { order: order.clone(), lease: self.lease, worker: None };
-        self.callers.request(order).unwrap_or_else(own)
+        self.lease_replies.request(order).unwrap_or_else(own)
     }
 
     /// All that waits, plain submissions first: the store inserts together what follows each other, and
@@ -149,7 +150,7 @@ impl Writer {
         &mut self,
         committed: Committed,
         replies: Vec<Reply>,
-        orders: &[Order],
+        orders: &[LeaseOrder],
         now: Timestamp,
     ) {
         let Committed { answers, changes, reported, ended_batches, configured } = committed;
@@ -157,7 +158,7 @@ impl Writer {
             self.roster.configure(&queue, settings);
         }
         self.note_changes(&changes);
-        self.publisher.tally(&changes, now);
+        self.publisher.record(&changes, now);
         let mut dispatch = Dispatch::default();
         let mut answers = answers.into_iter();
         for (reply, answer) in replies.into_iter().zip(&mut answers) {
@@ -174,33 +175,35 @@ impl Writer {
             };
             let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
             self.roster.leased(order, started, is_empty, now);
-            match order.poll {
-                Some(poll) => self.callers.bring(poll, jobs),
+            match order.waiting_worker {
+                Some(waiting_worker) => self.lease_replies.grant(waiting_worker, jobs),
                 None => dispatch.leased.append(&mut jobs),
             }
         }
-        self.hand_over();
-        self.tell_peers(dispatch, Brought { changes: &changes, reported, ended_batches });
+        self.deliver_granted();
+        self.tell_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
     }
 
     /// Gives remote workers what was leased for them. What finds nobody any more goes back.
-    fn hand_over(&mut self) {
-        let (served, orphans) = self.callers.hand_over();
+    fn deliver_granted(&mut self) {
+        let (served, orphans) = self.lease_replies.deliver_granted();
         self.part_from(&served);
         let back = orphans.map(|write| Commit { write, reply: Reply::Nobody });
         self.pending.extend(back);
     }
 
     /// Tells remote workers that do not want to wait that there is nothing.
-    fn send_away(&mut self, now: Timestamp) {
+    fn answer_no_wait(&mut self, now: Timestamp) {
         let roster = &self.roster;
-        let gone = self.callers.send_away(|poll| !roster.may_serve(poll, now));
+        let gone = self
+            .lease_replies
+            .answer_no_wait(|waiting_worker| !roster.may_serve(waiting_worker, now));
         self.part_from(&gone);
     }
 
-    fn part_from(&mut self, gone: &[PollId]) {
-        for poll in gone {
-            self.roster.leave(*poll);
+    fn part_from(&mut self, gone: &[WaitingWorkerId]) {
+        for waiting_worker in gone {
+            self.roster.remove_waiting_worker(*waiting_worker);
         }
     }
 
@@ -219,22 +222,22 @@ impl Writer {
         );
     }
 
-    fn tell_peers(&mut self, dispatch: Dispatch, brought: Brought<'_>) {
+    fn tell_peers(&mut self, dispatch: Dispatch, granted: CommitEffects<'_>) {
         let Some(peers) = &self.peers else { return };
         let is_news = !dispatch.ended.is_empty()
             || !dispatch.leased.is_empty()
             || !dispatch.cancelled.is_empty();
-        let mut is_told = !is_news || tell(&peers.dispatcher, dispatch);
-        if let Some(due_at) = brought.changes.iter().filter_map(|change| change.due_at).min() {
-            is_told &= tell(&peers.keeper, DueAt(due_at));
+        let mut is_told = !is_news || send(&peers.dispatcher, dispatch);
+        if let Some(due_at) = granted.changes.iter().filter_map(|change| change.due_at).min() {
+            is_told &= send(&peers.keeper, DueAt(due_at));
         }
-        is_told &= self.publisher.announce(brought, &peers.announcer);
+        is_told &= self.publisher.announce(granted, &peers.announcer);
         if !is_told {
             self.vital.raise("a core actor is gone");
         }
     }
 
-    /// Where nothing could be written: callers are told. What exists nowhere else is kept: outcomes,
+    /// Where nothing could be written: lease_replies are told. What exists nowhere else is kept: outcomes,
     /// jobs that remote workers never got, and renewals, without which the leases of running jobs would run out.
     ///
     /// Submissions take most room. Without them the rest may pass, so it is tried again at once.
@@ -248,7 +251,7 @@ impl Writer {
         if self.retry.is_none() {
             tracing::error!(%error, "nothing can be written: submissions are refused until that passes");
         }
-        let gone = self.callers.tell_all(&Err(told.clone()));
+        let gone = self.lease_replies.answer_all(&Err(told.clone()));
         self.part_from(&gone);
         let has_submissions = writes.iter().any(|write| matches!(write, Write::Submit(_)));
         for (write, reply) in writes.into_iter().zip(replies) {
@@ -262,7 +265,7 @@ impl Writer {
                 Reply::Nobody if exists_nowhere_else(&write) => {
                     keep(&mut self.pending, Commit { write, reply });
                 }
-                Reply::Caller { tell, .. } => drop(tell.send(Err(told.clone()))),
+                Reply::Caller { reply, .. } => drop(reply.send(Err(told.clone()))),
                 Reply::Nobody => {}
             }
         }
@@ -279,7 +282,7 @@ impl Writer {
     fn give_up(&mut self, replies: Vec<Reply>, error: &StoreError) {
         self.has_failed = true;
         replies.into_iter().for_each(Reply::refuse);
-        self.callers.tell_all(&Err(WriteError::Unknown));
+        self.lease_replies.answer_all(&Err(WriteError::Unknown));
         self.vital.raise(&error.to_string());
     }
 
@@ -323,10 +326,10 @@ impl Handler<Flush> for Writer {
     }
 }
 
-impl Handler<Begin> for Writer {
+impl Handler<StartLeasing> for Writer {
     type Result = ();
 
-    fn handle(&mut self, begin: Begin, ctx: &mut Self::Context) {
+    fn handle(&mut self, begin: StartLeasing, ctx: &mut Self::Context) {
         self.peers = Some(begin);
         self.flush_soon(ctx);
     }
@@ -335,35 +338,39 @@ impl Handler<Begin> for Writer {
 impl Handler<Drain> for Writer {
     type Result = ();
 
-    fn handle(&mut self, Drain(tell): Drain, _: &mut Self::Context) {
+    fn handle(&mut self, Drain(reply): Drain, _: &mut Self::Context) {
         self.roster.drain();
-        self.callers.tell_all(&Ok(Vec::new()));
+        self.lease_replies.answer_all(&Ok(Vec::new()));
         // Who drains may have been told to end at once meanwhile.
-        let _ = tell.send(());
+        let _ = reply.send(());
     }
 }
 
-impl Handler<Join> for Writer {
+impl Handler<AddWaitingWorker> for Writer {
     type Result = ();
 
-    fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
-        let poll = self.callers.join(join);
-        self.roster.join(poll);
+    fn handle(&mut self, join: AddWaitingWorker, ctx: &mut Self::Context) {
+        let waiting_worker = self.lease_replies.add(join);
+        self.roster.add_waiting_worker(waiting_worker);
         if self.has_failed {
-            self.callers.tell_all(&Err(WriteError::Unknown));
+            self.lease_replies.answer_all(&Err(WriteError::Unknown));
         } else if self.roster.is_draining() {
-            self.callers.tell_all(&Ok(Vec::new()));
+            self.lease_replies.answer_all(&Ok(Vec::new()));
         } else {
             self.flush_soon(ctx);
         }
     }
 }
 
-impl Handler<Leave> for Writer {
+impl Handler<RemoveWaitingWorker> for Writer {
     type Result = ();
 
-    fn handle(&mut self, Leave(poll): Leave, _: &mut Self::Context) {
-        self.callers.leave(poll);
-        self.roster.leave(poll);
+    fn handle(
+        &mut self,
+        RemoveWaitingWorker(waiting_worker): RemoveWaitingWorker,
+        _: &mut Self::Context,
+    ) {
+        self.lease_replies.remove(waiting_worker);
+        self.roster.remove_waiting_worker(waiting_worker);
     }
 }

@@ -108,7 +108,7 @@ pub enum CliError {
     Unusable(OpenError),
     /// An error that is printed already.
     #[error("{0}")]
-    Told(Box<CliError>),
+    LeaseReport(Box<CliError>),
     /// Who reads the output has closed it, as `head` does; no reason to complain.
     #[error("the output was closed")]
     OutputClosed,
@@ -140,7 +140,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::Told(error) => error.exit_code(),
+            Self::LeaseReport(error) => error.exit_code(),
             Self::Usage(_) | Self::Config(_) | Self::Unusable(_) => 2,
             Self::Backup(error) if error.is_misuse() => 2,
             // What is configured cannot be used, as a file of certificates that is not there.

@@ -38,7 +38,7 @@ impl Verdicts {
     /// How it all ended: with the first refusal, which is printed already.
     pub(super) fn end(self) -> Result<(), CliError> {
         match self.first_refusal {
-            Some(error) => Err(CliError::Told(Box::new(error))),
+            Some(error) => Err(CliError::LeaseReport(Box::new(error))),
             None => Ok(()),
         }
     }

@@ -57,16 +57,16 @@ struct Shared {
     timeout: Duration,
     max_result_bytes: usize,
     signal: watch::Sender<Signal>,
-    telling: watch::Sender<Telling>,
+    reports: watch::Sender<PendingReports>,
 }
 
 /// What an attempt has told of itself and its worker has not taken yet.
 #[derive(Debug, Default)]
-struct Telling {
+struct PendingReports {
     progress: Option<Progress>,
     log: Log,
     /// Whether it has said anything before.
-    has_spoken: bool,
+    has_logged: bool,
 }
 
 /// What a running attempt knows of itself. Clones are the same attempt.
@@ -87,7 +87,7 @@ impl Context {
             timeout: job.timeout.duration(),
             max_result_bytes,
             signal: watch::Sender::new(Signal::default()),
-            telling: watch::Sender::new(Telling::default()),
+            reports: watch::Sender::new(PendingReports::default()),
         });
         (Self(Arc::clone(&shared)), Control(shared))
     }
@@ -164,7 +164,7 @@ impl Context {
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
         let progress = Some(Progress::new(percent, message));
-        self.0.telling.send_modify(|telling| telling.progress = progress);
+        self.0.reports.send_modify(|reports| reports.progress = progress);
     }
 
     /// Adds lines to the job's log, of which the last 64 KiB are kept and shown. Never blocks.
@@ -172,11 +172,11 @@ impl Context {
     /// Not a place for secrets: whoever may see the job may read it.
     pub fn log(&self, text: impl AsRef<str>) {
         let text = text.as_ref();
-        self.0.telling.send_modify(|telling| {
-            if !std::mem::replace(&mut telling.has_spoken, true) && self.0.attempt > 1 {
-                telling.log.append(&format!("--- attempt {} ---\n", self.0.attempt));
+        self.0.reports.send_modify(|reports| {
+            if !std::mem::replace(&mut reports.has_logged, true) && self.0.attempt > 1 {
+                reports.log.append(&format!("--- attempt {} ---\n", self.0.attempt));
             }
-            telling.log.say(if text.is_empty() { "\n" } else { text });
+            reports.log.push_lines(if text.is_empty() { "\n" } else { text });
         });
     }
 }
@@ -192,18 +192,19 @@ impl Control {
     }
 
     /// Waits until the attempt has told something that was not taken yet.
-    pub async fn has_told(&self) {
-        let mut telling = self.0.telling.subscribe();
+    pub async fn wait_for_reports(&self) {
+        let mut reports = self.0.reports.subscribe();
         // The sender lives as long as this control, so this never fails.
-        let is_news = |telling: &Telling| telling.progress.is_some() || !telling.log.is_empty();
-        let _ = telling.wait_for(is_news).await;
+        let is_news =
+            |reports: &PendingReports| reports.progress.is_some() || !reports.log.is_empty();
+        let _ = reports.wait_for(is_news).await;
     }
 
     /// Takes what the attempt has told: how far it is, and what it said.
-    pub fn take_told(&self) -> (Option<Progress>, Log) {
+    pub fn take_reports(&self) -> (Option<Progress>, Log) {
         let mut told = (None, Log::default());
-        self.0.telling.send_if_modified(|telling| {
-            told = (telling.progress.take(), std::mem::take(&mut telling.log));
+        self.0.reports.send_if_modified(|reports| {
+            told = (reports.progress.take(), std::mem::take(&mut reports.log));
             false
         });
         told

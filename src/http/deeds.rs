@@ -10,24 +10,24 @@ use crate::http::body;
 use crate::http::problem::{Refused, Rejection};
 use crate::http::query::NoQuery;
 use crate::job::JobId;
-use crate::server::{Deed, Error, Handle};
+use crate::server::{Error, Handle, JobAction};
 use crate::store::Refusal;
 
 pub(super) fn cancel() -> Resource {
-    all("/v1/jobs/cancel", Deed::Cancel)
+    all("/v1/jobs/cancel", JobAction::Cancel)
 }
 
 pub(super) fn retry() -> Resource {
-    all("/v1/jobs/retry", Deed::Retry)
+    all("/v1/jobs/retry", JobAction::Retry)
 }
 
 pub(super) fn delete() -> Resource {
-    all("/v1/jobs/delete", Deed::Delete)
+    all("/v1/jobs/delete", JobAction::Delete)
 }
 
-fn all(path: &str, deed: Deed) -> Resource {
+fn all(path: &str, deed: JobAction) -> Resource {
     let to_all =
-        move |request, query, payload, handle| do_to_all(deed, request, query, payload, handle);
+        move |request, query, payload, handle| apply_to_all(deed, request, query, payload, handle);
     resource(path, "POST").route(web::post().to(to_all))
 }
 
@@ -63,15 +63,15 @@ impl Answer {
     }
 }
 
-async fn do_to_all(
-    deed: Deed,
+async fn apply_to_all(
+    deed: JobAction,
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
     handle: Data<Handle>,
 ) -> Answered {
     let Jobs { ids } = body::json(&request, payload, &handle).await?;
-    match handle.do_to_all(deed, ids.clone()).await {
+    match handle.apply_to_all(deed, ids.clone()).await {
         Err(Error::Invalid(problems)) => {
             let problems = problems.into_iter().map(|problem| problem.under("/ids"));
             Err(Error::Invalid(problems.collect()).into())

@@ -46,13 +46,13 @@ async fn listen_to_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -
     let id: JobId = query::id(&request)?;
     // Who tells what was never an id is told all.
     let position = last_id(&request).and_then(|text| text.parse().ok());
-    let events = handle.events_of(id, position).await?;
+    let events = handle.job_events(id, position).await?;
     Ok(events.map_or_else(nothing_more, |events| streamed(Source::Job(Box::new(events)))))
 }
 
 async fn listen_to_batch(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
     let id: BatchId = query::id(&request)?;
-    let events = handle.events_of_batch(id).await?;
+    let events = handle.batch_events(id).await?;
     if events.has_ended() && last_id(&request) == Some(END_OF_BATCH) {
         return Ok(nothing_more());
     }
@@ -148,11 +148,11 @@ struct Lost {
 
 fn of_a_job(position: Position, event: &JobEvent) -> String {
     match event {
-        JobEvent::Failed(failure) => told(position, "failure", failure),
-        JobEvent::Said(log) => told(position, "log", log),
-        JobEvent::Progressed(progress) => told(position, "progress", progress),
-        JobEvent::Moved(job) => told(position, "state", job),
-        JobEvent::Removed(id) => told(position, "gone", &Gone { id: *id }),
+        JobEvent::Failure(failure) => told(position, "failure", failure),
+        JobEvent::Log(log) => told(position, "log", log),
+        JobEvent::Progress(progress) => told(position, "progress", progress),
+        JobEvent::State(job) => told(position, "state", job),
+        JobEvent::Gone(id) => told(position, "gone", &Gone { id: *id }),
     }
 }
 

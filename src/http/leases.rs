@@ -11,9 +11,9 @@ use crate::http::many::Many;
 use crate::http::problem::{Refused, Rejection};
 use crate::http::query::{self, NoQuery};
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
-use crate::job::remote::{LeaseCall, Verb};
+use crate::job::remote::{LeaseAction, LeaseJobsRequest};
 use crate::job::{BatchId, JobId, Json, QueueName, Span, State, Timestamp};
-use crate::server::{Acted, Error, Handle};
+use crate::server::{Error, Handle, LeaseActionResult};
 use crate::store::Refusal;
 
 pub(super) fn all() -> Resource {
@@ -25,7 +25,7 @@ pub(super) fn many() -> Resource {
 }
 
 pub(super) fn one() -> Resource {
-    resource("/v1/leases/{id}/{verb}", "POST").route(web::post().to(act))
+    resource("/v1/leases/{id}/{action}", "POST").route(web::post().to(act))
 }
 
 #[derive(Serialize)]
@@ -109,15 +109,15 @@ impl Answer {
         }
     }
 
-    fn of(lease: Lease, acted: Acted) -> Self {
+    fn of(lease: Lease, acted: LeaseActionResult) -> Self {
         let bare = Self::bare(lease);
         match acted {
-            Acted::Finished { state, result_truncated } => {
+            LeaseActionResult::Finished { state, result_truncated } => {
                 let result_truncated = result_truncated.then_some(true);
                 Self { state: Some(state), result_truncated, ..bare }
             }
-            Acted::Repeated => Self { repeated: Some(true), ..bare },
-            Acted::Renewed { lease_expires_at, cancel } => {
+            LeaseActionResult::Repeated => Self { repeated: Some(true), ..bare },
+            LeaseActionResult::Renewed { lease_expires_at, cancel } => {
                 let lease_expires_at = Some(lease_expires_at);
                 Self { lease_expires_at, cancel: Some(cancel), ..bare }
             }
@@ -125,7 +125,7 @@ impl Answer {
     }
 
     /// The same of one among many, which has a status of its own.
-    fn of_many(lease: Lease, acted: Result<Acted, Refusal>) -> Self {
+    fn of_many(lease: Lease, acted: Result<LeaseActionResult, Refusal>) -> Self {
         match acted {
             Ok(acted) => {
                 let status = Some(StatusCode::OK.as_u16());
@@ -145,17 +145,17 @@ async fn lease(
     payload: Payload,
     handle: Data<Handle>,
 ) -> Answered {
-    let call: LeaseCall = body::json(&request, payload, &handle).await?;
+    let call: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
     let jobs = handle.lease(call).await?;
     Ok(ok(&Leased { jobs: jobs.into_iter().map(Work::from).collect() }))
 }
 
 async fn act(request: HttpRequest, _: NoQuery, payload: Payload, handle: Data<Handle>) -> Answered {
     let job = query::id(&request)?;
-    let verb = verb(&request)?;
+    let action = action(&request)?;
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let (lease, acted) = handle.act(job, verb, body::parse(&body)?).await?;
+    let (lease, acted) = handle.lease_action(job, action, body::parse(&body)?).await?;
     Ok(ok(&Answer::of(lease, acted)))
 }
 
@@ -168,7 +168,7 @@ async fn act_on_many(
     let form = body::form(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let Many { values, lines } = Many::read(form, &body)?;
-    match handle.act_all(values).await {
+    match handle.lease_actions(values).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.named(problems)).into()),
         acted => {
             let answer = |(lease, acted)| Answer::of_many(lease, acted);
@@ -177,12 +177,12 @@ async fn act_on_many(
     }
 }
 
-fn verb(request: &HttpRequest) -> Result<Verb, Rejection> {
-    match request.match_info().get("verb").unwrap_or_default() {
-        "renew" => Ok(Verb::Renew),
-        "complete" => Ok(Verb::Complete),
-        "fail" => Ok(Verb::Fail),
-        "release" => Ok(Verb::Release),
+fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {
+    match request.match_info().get("action").unwrap_or_default() {
+        "renew" => Ok(LeaseAction::Renew),
+        "complete" => Ok(LeaseAction::Complete),
+        "fail" => Ok(LeaseAction::Fail),
+        "release" => Ok(LeaseAction::Release),
         other => {
             let detail = format!("a lease has renew, complete, fail and release, and no {other}");
             Err(Rejection::new(StatusCode::NOT_FOUND, "not-found", detail))

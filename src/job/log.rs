@@ -35,7 +35,7 @@ impl Log {
     }
 
     /// Adds a text as lines: each has its end.
-    pub fn say(&mut self, text: &str) {
+    pub fn push_lines(&mut self, text: &str) {
         let begin = text.ceil_char_boundary(text.len().saturating_sub(MAX_LOG_BYTES));
         if begin > 0 {
             self.to += begin as u64;

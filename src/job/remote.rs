@@ -1,6 +1,6 @@
 //! What remote workers ask for and tell, and the checks of it.
 
-mod told;
+mod lease_report;
 
 use std::time::Duration;
 
@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::problem::Problem;
 use crate::job::queue::{NotAName, is_name};
-use crate::job::roster::{Filter, MAX_POLLED};
+use crate::job::roster::{LeaseFilter, MAX_LEASE_LIMIT};
 use crate::job::time::Span;
 
-pub use told::{Action, Heard, Told, ToldError, ToldProgress, Verb};
+pub use lease_report::{
+    CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedError,
+    ReportedProgress,
+};
 
 /// The range of leases that remote workers may ask for.
 pub const LEASES: std::ops::RangeInclusive<Span> = Span::from_secs(1)..=Span::from_secs(24 * 3600);
@@ -23,12 +26,12 @@ pub const MAX_WORKER_LEN: usize = 128;
 /// A remote worker's call for jobs. All may be left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LeaseCall {
+pub struct LeaseJobsRequest {
     /// From which queues; all if left out.
     pub queues: Option<Vec<String>>,
     /// Of which kinds; all if left out.
     pub kinds: Option<Vec<String>>,
-    /// How many jobs at most, 1 to [`MAX_POLLED`]; 1 if left out.
+    /// How many jobs at most, 1 to [`MAX_LEASE_LIMIT`]; 1 if left out.
     pub limit: Option<u32>,
     /// How long the leases last, one of [`LEASES`]; as configured if left out.
     pub lease: Option<Span>,
@@ -40,9 +43,9 @@ pub struct LeaseCall {
 
 /// A call that passed every check.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CheckedCall {
+pub struct CheckedLeaseJobsRequest {
     /// What it takes.
-    pub filter: Filter,
+    pub filter: LeaseFilter,
     /// How many jobs at most.
     pub limit: u32,
     /// How long the leases last.
@@ -53,16 +56,20 @@ pub struct CheckedCall {
     pub worker: Option<String>,
 }
 
-impl LeaseCall {
+impl LeaseJobsRequest {
     /// Checks a call, and fills in what is left out.
     ///
     /// # Errors
     /// Every problem found, each with its place.
-    pub fn check(self, lease: Span, max_wait: Duration) -> Result<CheckedCall, Vec<Problem>> {
+    pub fn check(
+        self,
+        lease: Span,
+        max_wait: Duration,
+    ) -> Result<CheckedLeaseJobsRequest, Vec<Problem>> {
         let mut problems = Vec::new();
         let limit = self.limit.unwrap_or(1);
-        if !(1..=MAX_POLLED).contains(&limit) {
-            problems.push(Problem::new("/limit", format!("lies between 1 and {MAX_POLLED}")));
+        if !(1..=MAX_LEASE_LIMIT).contains(&limit) {
+            problems.push(Problem::new("/limit", format!("lies between 1 and {MAX_LEASE_LIMIT}")));
         }
         let lease = self.lease.unwrap_or(lease);
         check_lease(lease, &mut problems);
@@ -80,8 +87,8 @@ impl LeaseCall {
             return Err(problems);
         }
         let queues = self.queues.map(|names| names.iter().flat_map(|name| name.parse()).collect());
-        Ok(CheckedCall {
-            filter: Filter::new(queues, self.kinds),
+        Ok(CheckedLeaseJobsRequest {
+            filter: LeaseFilter::new(queues, self.kinds),
             limit,
             lease,
             wait,
@@ -120,15 +127,18 @@ mod tests {
         checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
     }
 
-    fn call(text: &str) -> Result<CheckedCall, Vec<Problem>> {
-        let call: LeaseCall = parse_json(text.as_bytes()).unwrap();
+    fn call(text: &str) -> Result<CheckedLeaseJobsRequest, Vec<Problem>> {
+        let call: LeaseJobsRequest = parse_json(text.as_bytes()).unwrap();
         call.check(Span::from_secs(300), Duration::from_secs(60))
     }
 
     #[test]
     fn a_bare_call_takes_one_job_of_any_kind_and_does_not_wait() {
         let call = call("{}").unwrap();
-        assert_eq!((call.limit, call.wait, call.filter), (1, Duration::ZERO, Filter::default()));
+        assert_eq!(
+            (call.limit, call.wait, call.filter),
+            (1, Duration::ZERO, LeaseFilter::default())
+        );
         assert_eq!(call.lease, Span::from_secs(300));
     }
 

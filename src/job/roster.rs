@@ -6,8 +6,8 @@
 //! table.
 
 mod plan;
-mod polls;
 mod turns;
+mod waiting_workers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,26 +17,26 @@ use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::starts::Starts;
 use crate::job::time::Timestamp;
 use plan::Plan;
-pub use polls::{Filter, Poll, PollId};
-use polls::{Polls, Source};
 use turns::Turns;
+pub use waiting_workers::{LeaseFilter, WaitingWorker, WaitingWorkerId};
+use waiting_workers::{ReadyQueue, WaitingWorkers};
 
 /// The most jobs that one remote worker may ask for, and that are ordered for all of them at once.
-pub const MAX_POLLED: u32 = 1_000;
+pub const MAX_LEASE_LIMIT: u32 = 1_000;
 
 /// A wish for leases: up to `limit` jobs of one queue in one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct LeaseOrder {
     /// From which queue.
     pub queue: QueueName,
-    /// For which pool.
+    /// For which group.
     pub lane: Lane,
     /// Only of these kinds, each once; all if none. Of the remote lane only.
     pub kinds: Option<Arc<[String]>>,
     /// How many at most.
     pub limit: u32,
     /// For which remote worker; none for those of this process.
-    pub poll: Option<PollId>,
+    pub waiting_worker: Option<WaitingWorkerId>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn running_in_all(&self) -> u32 {
+    fn total_running(&self) -> u32 {
         self.running.iter().sum()
     }
 
@@ -57,7 +57,7 @@ impl Entry {
             return 0;
         }
         let by_running = match self.settings.max_running {
-            Some(max) => max.saturating_sub(self.running_in_all()),
+            Some(max) => max.saturating_sub(self.total_running()),
             None => u32::MAX,
         };
         by_running.min(self.allowance_by_rate(now))
@@ -78,7 +78,7 @@ pub struct Roster {
     queues: HashMap<QueueName, Entry>,
     /// The queues that may have queued jobs, by lane.
     turns: [Turns; Lane::COUNT],
-    polls: Polls,
+    waiting_workers: WaitingWorkers,
     /// Whether remote workers come first where both sorts want what a queue may start.
     is_remote_first: bool,
     rules: QueueRules,
@@ -92,7 +92,7 @@ impl Roster {
             idle: workers,
             queues: HashMap::new(),
             turns: Default::default(),
-            polls: Polls::default(),
+            waiting_workers: WaitingWorkers::default(),
             is_remote_first: false,
             rules,
             is_draining: false,
@@ -133,7 +133,7 @@ impl Roster {
     /// Notes that a queue may have queued jobs of a kind for remote workers.
     pub fn mark_remote_ready(&mut self, queue: &QueueName, kind: &str) {
         if self.make_known(queue) {
-            self.polls.mark_ready(queue, kind);
+            self.waiting_workers.mark_ready(queue, kind);
         }
     }
 
@@ -183,20 +183,21 @@ impl Roster {
     }
 
     /// Adds a remote worker to those who wait.
-    pub fn join(&mut self, poll: Poll) {
-        self.polls.join(poll);
+    pub fn add_waiting_worker(&mut self, poll: WaitingWorker) {
+        self.waiting_workers.add(poll);
     }
 
     /// Takes a remote worker away, who was served or has gone.
-    pub fn leave(&mut self, poll: PollId) {
-        self.polls.leave(poll);
+    pub fn remove_waiting_worker(&mut self, poll: WaitingWorkerId) {
+        self.waiting_workers.remove(poll);
     }
 
     /// Whether there may be something for a remote worker that waits.
-    pub fn may_serve(&self, poll: PollId, now: Timestamp) -> bool {
-        let Some(filter) = self.polls.filter_of(poll) else { return false };
-        let sources = self.polls.sources(filter);
-        !self.is_draining && sources.iter().any(|source| self.allowance(source.queue, now) > 0)
+    pub fn may_serve(&self, poll: WaitingWorkerId, now: Timestamp) -> bool {
+        let Some(filter) = self.waiting_workers.filter_of(poll) else { return false };
+        let ready_queues = self.waiting_workers.ready_queues(filter);
+        !self.is_draining
+            && ready_queues.iter().any(|ready_queue| self.allowance(ready_queue.queue, now) > 0)
     }
 
     fn allowance(&self, queue: &QueueName, now: Timestamp) -> u32 {
@@ -217,24 +218,24 @@ impl Roster {
     ///
     /// Each idle worker goes to the ready queue that runs least in its lane, so that a backlog in
     /// one never starves another; among equals, to the one served longest ago.
-    pub fn plan(&self, now: Timestamp) -> Vec<Order> {
+    pub fn plan(&self, now: Timestamp) -> Vec<LeaseOrder> {
         if self.is_draining { Vec::new() } else { Plan::of(self, now) }
     }
 
     /// Notes what an order brought: `started` jobs now run, and whether the queue has no more for it.
-    pub fn leased(&mut self, order: &Order, started: u32, is_empty: bool, now: Timestamp) {
+    pub fn leased(&mut self, order: &LeaseOrder, started: u32, is_empty: bool, now: Timestamp) {
         let lane = order.lane.index();
         let entry = self.entry(&order.queue);
         if let (Some(rate), true) = (entry.settings.rate, started > 0) {
             entry.starts.add(started, rate, now);
         }
         if started > 0 {
-            self.is_remote_first = order.poll.is_none();
+            self.is_remote_first = order.waiting_worker.is_none();
         }
-        if let Some(poll) = order.poll {
+        if let Some(poll) = order.waiting_worker {
             // How many run with remote workers is told by the jobs that moved.
-            let source = Source { queue: &order.queue, kinds: order.kinds.clone() };
-            self.polls.served(poll, &source, is_empty);
+            let ready_queue = ReadyQueue { queue: &order.queue, kinds: order.kinds.clone() };
+            self.waiting_workers.served(poll, &ready_queue, is_empty);
         } else {
             self.entry(&order.queue).running[lane] += started;
             self.idle[lane] = self.idle[lane].saturating_sub(started);
@@ -255,7 +256,7 @@ impl Roster {
             if held { entry.starts.frees_at(rate, now) } else { None }
         };
         let local = Lane::LOCAL.into_iter().flat_map(|lane| self.turns[lane.index()].iter());
-        let remote = self.polls.waited_for();
+        let remote = self.waiting_workers.waited_for();
         local.chain(remote).filter_map(held_back).min()
     }
 }
@@ -286,7 +287,7 @@ mod tests {
         roster
     }
 
-    fn limits(orders: &[Order]) -> Vec<(&str, u32)> {
+    fn limits(orders: &[LeaseOrder]) -> Vec<(&str, u32)> {
         orders.iter().map(|order| (order.queue.as_str(), order.limit)).collect()
     }
 
@@ -353,7 +354,7 @@ mod tests {
         while starts.len() < 30 {
             for order in roster.plan(now) {
                 // One at a time, so that the window fills unevenly.
-                roster.leased(&Order { limit: 1, ..order }, 1, false, now);
+                roster.leased(&LeaseOrder { limit: 1, ..order }, 1, false, now);
                 starts.push(now.millis());
             }
             now = roster.wake_at(now).unwrap_or(now.plus(std::time::Duration::from_millis(70)));

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::counters::Counters;
 use crate::job::histogram::Histogram;
 use crate::job::lane::Lane;
 use crate::job::queue::{QueueName, StateCounts};
-use crate::job::tally::Tally;
 use crate::job::time::{Span, Timestamp};
 
 /// How long one point of a chart is.
@@ -99,7 +99,7 @@ impl Stats {
     }
 
     /// How many there were in the last hour.
-    pub fn in_all(&self, count: impl Fn(&Point) -> u64) -> u64 {
+    pub fn total(&self, count: impl Fn(&Point) -> u64) -> u64 {
         self.points.iter().map(count).sum()
     }
 }
@@ -110,7 +110,7 @@ impl Point {
         self.completed + self.failed + self.cancelled
     }
 
-    fn of(at: Timestamp, tally: &Tally) -> Self {
+    fn of(at: Timestamp, tally: &Counters) -> Self {
         Self {
             at,
             submitted: tally.submitted,
@@ -130,11 +130,11 @@ impl Point {
 /// The points of the hour that ends with the stretch `last`, from what happened by the begin of
 /// its stretch, oldest first. Several of one stretch add up: a server that ended in the middle of
 /// one began again in it. Where nothing happened, things stand as before.
-pub fn points(tallies: &[(Timestamp, Tally)], last: Timestamp) -> Vec<Point> {
+pub fn points(buckets: &[(Timestamp, Counters)], last: Timestamp) -> Vec<Point> {
     let at = |index: usize| last.minus(STEP.duration() * (POINTS - 1 - index) as u32);
-    let mut before = tallies.first().map(|(_, first)| stood_before(first)).unwrap_or_default();
+    let mut before = buckets.first().map(|(_, first)| gauges_before(first)).unwrap_or_default();
     let mut points = Vec::with_capacity(POINTS);
-    let mut rest = tallies;
+    let mut rest = buckets;
     for at in (0..POINTS).map(at) {
         let mut tally = before.clone();
         while let Some(((began_at, next), others)) = rest.split_first() {
@@ -148,18 +148,18 @@ pub fn points(tallies: &[(Timestamp, Tally)], last: Timestamp) -> Vec<Point> {
             rest = others;
         }
         points.push(Point::of(at, &tally));
-        before = Tally { waiting: tally.waiting, running: tally.running, ..Tally::default() };
+        before = Counters { waiting: tally.waiting, running: tally.running, ..Counters::default() };
     }
     points
 }
 
 /// How things stood before a stretch, as far as its own counts tell.
-fn stood_before(first: &Tally) -> Tally {
+fn gauges_before(first: &Counters) -> Counters {
     let ended = first.completed + first.failed + first.cancelled + first.retried;
-    Tally {
+    Counters {
         waiting: (first.waiting + first.started).saturating_sub(first.submitted + first.retried),
         running: (first.running + ended).saturating_sub(first.started),
-        ..Tally::default()
+        ..Counters::default()
     }
 }
 
@@ -171,14 +171,14 @@ mod tests {
         Timestamp::from_millis(1_000_000_000 + step * STEP.millis())
     }
 
-    fn submitted(submitted: u64, waiting: u64) -> Tally {
-        Tally { submitted, waiting, ..Tally::default() }
+    fn submitted(submitted: u64, waiting: u64) -> Counters {
+        Counters { submitted, waiting, ..Counters::default() }
     }
 
     #[test]
     fn an_hour_has_a_point_for_each_ten_seconds_and_things_stand_between_them() {
-        let tallies = [(at(2), submitted(3, 5)), (at(4), submitted(1, 6))];
-        let points = points(&tallies, at(5));
+        let buckets = [(at(2), submitted(3, 5)), (at(4), submitted(1, 6))];
+        let points = points(&buckets, at(5));
         assert_eq!(points.len(), POINTS);
         let end = &points[POINTS - 5..];
         let told: Vec<_> =
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn two_parts_of_one_stretch_add_up_and_what_is_older_only_stands() {
         let old = (at(-1_000), submitted(9, 4));
-        let tallies = [old, (at(1), submitted(1, 1)), (at(1), submitted(2, 3))];
-        let points = points(&tallies, at(1));
+        let buckets = [old, (at(1), submitted(1, 1)), (at(1), submitted(2, 3))];
+        let points = points(&buckets, at(1));
         let last = points[POINTS - 1];
         assert_eq!((last.submitted, last.waiting), (3, 3));
         assert_eq!((points[0].submitted, points[0].waiting), (0, 4));
@@ -199,19 +199,19 @@ mod tests {
 
     #[test]
     fn a_rate_slides_over_the_stretch_that_goes_on() {
-        let tallies = [(at(0), submitted(100, 0)), (at(1), submitted(30, 0))];
+        let buckets = [(at(0), submitted(100, 0)), (at(1), submitted(30, 0))];
         let stats = Stats {
             at: Timestamp::from_millis(at(1).millis() + 2_500),
             queue: None,
             jobs: StateCounts::default(),
             lanes: Vec::new(),
             step: STEP,
-            points: points(&tallies, at(1)),
+            points: points(&buckets, at(1)),
             start: Latency::default(),
             run: Latency::default(),
         };
         let rate = stats.per_second(|point| point.submitted);
         assert!((rate - 10.5).abs() < 1e-9, "{rate}");
-        assert_eq!(stats.in_all(|point| point.submitted), 130);
+        assert_eq!(stats.total(|point| point.submitted), 130);
     }
 }

@@ -10,14 +10,14 @@ use crate::pages::answer::{Answered, action, go_to};
 use crate::pages::jobs::address;
 use crate::pages::trouble::Trouble;
 use crate::pages::{form, job};
-use crate::server::{Deed, Handle};
+use crate::server::{Handle, JobAction};
 
 /// The word for a thing that can be done to jobs.
-fn deed(word: &str) -> Option<Deed> {
+fn deed(word: &str) -> Option<JobAction> {
     match word {
-        "cancel" => Some(Deed::Cancel),
-        "retry" => Some(Deed::Retry),
-        "delete" => Some(Deed::Delete),
+        "cancel" => Some(JobAction::Cancel),
+        "retry" => Some(JobAction::Retry),
+        "delete" => Some(JobAction::Delete),
         _ => None,
     }
 }
@@ -39,24 +39,29 @@ pub(super) fn selected() -> Resource {
 }
 
 async fn cancel_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
-    act_on_one(&request, body, &handle, Deed::Cancel).await
+    act_on_one(&request, body, &handle, JobAction::Cancel).await
 }
 
 async fn retry_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
-    act_on_one(&request, body, &handle, Deed::Retry).await
+    act_on_one(&request, body, &handle, JobAction::Retry).await
 }
 
 async fn delete_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
-    act_on_one(&request, body, &handle, Deed::Delete).await
+    act_on_one(&request, body, &handle, JobAction::Delete).await
 }
 
-async fn act_on_one(request: &HttpRequest, body: Payload, handle: &Handle, deed: Deed) -> Answered {
+async fn act_on_one(
+    request: &HttpRequest,
+    body: Payload,
+    handle: &Handle,
+    deed: JobAction,
+) -> Answered {
     form::read(request, body, handle).await?;
     let id = job::id(request)?;
     match deed {
-        Deed::Cancel => handle.cancel(id).await.map(drop)?,
-        Deed::Retry => handle.retry(id).await.map(drop)?,
-        Deed::Delete => {
+        JobAction::Cancel => handle.cancel(id).await.map(drop)?,
+        JobAction::Retry => handle.retry(id).await.map(drop)?,
+        JobAction::Delete => {
             handle.delete(id).await?;
             return go_to("/jobs?did=delete&done=1&refused=0");
         }
@@ -72,7 +77,7 @@ async fn act_on_selected(request: HttpRequest, body: Payload, handle: Data<Handl
     let ids = ids.map_err(|_not_a_number| Trouble::bad("an id is a number"))?;
     let (mut done, mut refused) = (0, 0);
     if !ids.is_empty() {
-        for answer in handle.do_to_all(deed, ids.into_iter().collect()).await? {
+        for answer in handle.apply_to_all(deed, ids.into_iter().collect()).await? {
             *(if answer.is_ok() { &mut done } else { &mut refused }) += 1;
         }
     }

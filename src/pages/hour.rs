@@ -33,13 +33,13 @@ fn tiles(stats: &Stats) -> Vec<Tile> {
     let tile = |name, value: String, unit, more| Tile { name, value, unit, more };
     let waiting = jobs.queued + jobs.scheduled + jobs.retrying;
     let later = jobs.scheduled + jobs.retrying;
-    let failed = stats.in_all(|point| point.failed);
-    let retried = stats.in_all(|point| point.retried);
-    let submitted = stats.in_all(|point| point.submitted);
+    let failed = stats.total(|point| point.failed);
+    let retried = stats.total(|point| point.retried);
+    let submitted = stats.total(|point| point.submitted);
     let per_second = |of: fn(&Point) -> u64| Amount(stats.per_second(of)).to_string();
     vec![
         tile("In", per_second(|point| point.submitted), "/s", in_the_hour(submitted)),
-        tile("Out", per_second(Point::finished), "/s", in_the_hour(stats.in_all(Point::finished))),
+        tile("Out", per_second(Point::finished), "/s", in_the_hour(stats.total(Point::finished))),
         tile(
             "Waiting",
             Count::new(waiting).to_string(),

@@ -15,7 +15,7 @@ use crate::pages::moment::Took;
 use crate::pages::number::Count;
 use crate::pages::row::{Meter, Row};
 use crate::server::Handle;
-use crate::store::QueuePart;
+use crate::store::QueueSubset;
 
 /// How many queues are shown.
 const MAX_QUEUES: usize = 200;
@@ -85,8 +85,8 @@ struct OverviewPage {
 
 async fn look(handle: Data<Handle>) -> Answered {
     let stats = handle.stats(None).await?;
-    let QueuePart { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
-    let failed = handle.failed_last(FAILURES).await?;
+    let QueueSubset { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
+    let failed = handle.recent_failures(FAILURES).await?;
     let is_new = queues.is_empty();
     let now: Timestamp = handle.now();
     show(&OverviewPage {

@@ -9,8 +9,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::{Context, Handler, HandlerError, Registry, RegistryError};
 use crate::job::queue::{QueueChange, QueueName};
+use crate::job::recorder::Recorder;
 use crate::job::roster::Roster;
-use crate::job::tallies::Tallies;
 use crate::server::Server;
 use crate::server::join::{Parts, join};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
@@ -24,7 +24,7 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database cannot be brought up to date.
+    /// The database cannot be granted up to date.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A kind cannot be registered.
@@ -110,13 +110,13 @@ impl Builder {
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
         let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules());
         let mut points = SqliteReads::open(&config)?;
-        let tallies = Tallies::new(clock.now(), points.counts()?, remote_running);
+        let recorder = Recorder::new(clock.now(), points.counts()?, remote_running);
         let parts = Parts {
             writes: Box::new(store),
-            points: Box::new(points),
-            lists: Box::new(SqliteReads::open(&config)?),
+            point_reads: Box::new(points),
+            list_reads: Box::new(SqliteReads::open(&config)?),
             roster,
-            tallies,
+            recorder,
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

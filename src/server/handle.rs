@@ -1,4 +1,4 @@
-//! The one door to the server: bounded, typed, and the same for HTTP, pages and applications.
+//! The one connections to the server: bounded, typed, and the same for HTTP, pages and applications.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use actix::{Actor, Addr, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actor::announcer::Announcer;
-use crate::actor::inbox::ToWriter;
+use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepest, ListFailed, ListJobs, ListQueues,
-    Reply,
+    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepestQueues, ListJobs, ListQueues,
+    ListRecentFailures, Reply,
 };
-use crate::actor::publish::Publisher;
+use crate::actor::publisher::Publisher;
 use crate::actor::reader::Reader;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -23,7 +23,7 @@ use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueuePart, StoreError, Write};
+use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueueSubset, StoreError, Write};
 
 /// The longest time that one call waits for an end: the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -35,10 +35,10 @@ pub const MAX_FEEDS: usize = 256;
 const WEIGHT_UNIT: usize = 1024;
 
 /// Where requests go.
-pub(super) struct Door {
-    pub(super) writer: ToWriter,
-    pub(super) points: Addr<Reader>,
-    pub(super) lists: Addr<Reader>,
+pub(super) struct Connections {
+    pub(super) writer: WriterHandle,
+    pub(super) point_reads: Addr<Reader>,
+    pub(super) list_reads: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
     pub(super) publisher: Publisher,
 }
@@ -48,8 +48,8 @@ struct Bounds {
     writes: Arc<Semaphore>,
     write_weight: Arc<Semaphore>,
     /// Of single rows and of lists apart, so that many lists keep nobody from a status.
-    points: Arc<Semaphore>,
-    lists: Arc<Semaphore>,
+    point_reads: Arc<Semaphore>,
+    list_reads: Arc<Semaphore>,
     waits: Arc<Semaphore>,
     /// Who listens to all jobs costs something for each that moves.
     feeds: Arc<Semaphore>,
@@ -65,7 +65,7 @@ enum Phase {
 }
 
 struct Inner {
-    door: Door,
+    connections: Connections,
     bounds: Bounds,
     registry: Arc<Registry>,
     config: Arc<Config>,
@@ -73,13 +73,13 @@ struct Inner {
     phase: watch::Sender<Phase>,
 }
 
-/// The door to a running server. Clones are the same door.
+/// The connections to a running server. Clones are the same connections.
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
 /// Jobs, and whether they come from an earlier submission with the same idempotency key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Keyed<T> {
+pub struct Idempotent<T> {
     /// What was submitted, now or then.
     pub value: T,
     /// Whether it was then.
@@ -88,7 +88,7 @@ pub struct Keyed<T> {
 
 impl Handle {
     pub(super) fn new(
-        door: Door,
+        connections: Connections,
         registry: Arc<Registry>,
         config: Arc<Config>,
         clock: Clock,
@@ -99,14 +99,14 @@ impl Handle {
             write_weight: Arc::new(Semaphore::new(
                 limits.max_write_bytes_in_flight.div_ceil(WEIGHT_UNIT),
             )),
-            points: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
-            lists: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: Arc::new(Semaphore::new(limits.max_waits)),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
             feed_turns: Arc::new(Semaphore::new(1)),
         };
         let phase = watch::Sender::new(Phase::Serving);
-        Self(Arc::new(Inner { door, bounds, registry, config, clock, phase }))
+        Self(Arc::new(Inner { connections, bounds, registry, config, clock, phase }))
     }
 
     /// The configuration that is in force.
@@ -163,8 +163,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is none.
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
-        let _permit = self.point_permit()?;
-        self.look_at_job(id).await
+        let _permit = self.point_read_permit()?;
+        self.read_job(id).await
     }
 
     /// Jobs, newest first.
@@ -172,17 +172,17 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
-        let _permit = self.list_permit()?;
-        self.read(&self.0.door.lists, ListJobs(filter)).await
+        let _permit = self.list_read_permit()?;
+        self.read(&self.0.connections.list_reads, ListJobs(filter)).await
     }
 
     /// The jobs that failed last, the last one first; without payloads and results.
     ///
     /// # Errors
     /// Where the table cannot be read.
-    pub async fn failed_last(&self, limit: u32) -> Result<Vec<Job>, Error> {
-        let _permit = self.list_permit()?;
-        self.read(&self.0.door.lists, ListFailed(limit)).await
+    pub async fn recent_failures(&self, limit: u32) -> Result<Vec<Job>, Error> {
+        let _permit = self.list_read_permit()?;
+        self.read(&self.0.connections.list_reads, ListRecentFailures(limit)).await
     }
 
     /// One batch.
@@ -190,8 +190,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is none.
     pub async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
-        let _permit = self.point_permit()?;
-        self.look_at_batch(id).await
+        let _permit = self.point_read_permit()?;
+        self.read_batch(id).await
     }
 
     /// Batches, newest first: at most `limit`, older than `before`.
@@ -199,8 +199,8 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn batches(&self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, Error> {
-        let _permit = self.list_permit()?;
-        self.read(&self.0.door.lists, ListBatches { limit, before }).await
+        let _permit = self.list_read_permit()?;
+        self.read(&self.0.connections.list_reads, ListBatches { limit, before }).await
     }
 
     /// Every queue, by name.
@@ -208,22 +208,22 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
-        let _permit = self.list_permit()?;
-        self.read(&self.0.door.lists, ListQueues).await
+        let _permit = self.list_read_permit()?;
+        self.read(&self.0.connections.list_reads, ListQueues).await
     }
 
     /// The queues with the most live jobs, at most so many, by name.
     ///
     /// # Errors
     /// Where the table cannot be read.
-    pub async fn deepest_queues(&self, most: usize) -> Result<QueuePart, Error> {
-        let _permit = self.list_permit()?;
-        self.read(&self.0.door.lists, ListDeepest(most)).await
+    pub async fn deepest_queues(&self, most: usize) -> Result<QueueSubset, Error> {
+        let _permit = self.list_read_permit()?;
+        self.read(&self.0.connections.list_reads, ListDeepestQueues(most)).await
     }
 
     /// How many jobs each queue has, by state, as it is counted in memory.
     pub fn counts(&self) -> Vec<(QueueName, StateCounts)> {
-        self.0.door.publisher.tallying.with(|tallies| tallies.queues())
+        self.0.connections.publisher.recorder.with(|recorder| recorder.queues())
     }
 
     /// One queue; none where no job has named it and nobody has configured it.
@@ -231,8 +231,8 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn queue(&self, name: QueueName) -> Result<Option<Queue>, Error> {
-        let _permit = self.list_permit()?;
-        self.read(&self.0.door.lists, GetQueue(name)).await
+        let _permit = self.list_read_permit()?;
+        self.read(&self.0.connections.list_reads, GetQueue(name)).await
     }
 
     /// Changes a queue's limits, in force at once and kept across restarts; makes the queue if it
@@ -245,9 +245,9 @@ impl Handle {
             return Err(Error::Invalid(vec![Problem::new(place, why)]));
         }
         // The permit for the look afterwards comes first: who is refused has changed nothing.
-        let _permit = self.list_permit()?;
+        let _permit = self.list_read_permit()?;
         self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
-        self.read(&self.0.door.lists, GetQueue(name)).await?.ok_or(Error::Unreadable)
+        self.read(&self.0.connections.list_reads, GetQueue(name)).await?.ok_or(Error::Unreadable)
     }
 
     /// Calls off a job: at once if it does not run, else its worker is told to stop.
@@ -255,9 +255,9 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such job, or it ended otherwise before.
     pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
-        let _permit = self.point_permit()?;
+        let _permit = self.point_read_permit()?;
         self.write(Write::Cancel(id), 0).await?;
-        self.look_at_job(id).await
+        self.read_job(id).await
     }
 
     /// Calls off every job of a batch.
@@ -265,9 +265,9 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such batch.
     pub async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
-        let _permit = self.point_permit()?;
+        let _permit = self.point_read_permit()?;
         self.write(Write::CancelBatch(id), 0).await?;
-        self.look_at_batch(id).await
+        self.read_batch(id).await
     }
 
     /// Queues a final job once more, or one that waits for its next attempt.
@@ -275,9 +275,9 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such job, or its state does not allow it.
     pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
-        let _permit = self.point_permit()?;
+        let _permit = self.point_read_permit()?;
         self.write(Write::Retry(id), 0).await?;
-        self.look_at_job(id).await
+        self.read_job(id).await
     }
 
     /// Removes a final job.
@@ -309,30 +309,34 @@ impl Handle {
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    pub(super) fn writer(&self) -> &ToWriter {
-        &self.0.door.writer
+    pub(super) fn writer(&self) -> &WriterHandle {
+        &self.0.connections.writer
     }
 
-    pub(super) fn door(&self) -> &Door {
-        &self.0.door
+    pub(super) fn connections(&self) -> &Connections {
+        &self.0.connections
     }
 
-    pub(super) fn point_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.points, 1)
+    pub(super) fn point_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.point_reads, 1)
     }
 
-    pub(super) fn list_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.lists, 1)
-    }
-
-    /// Whoever calls this holds a permit.
-    pub(super) async fn look_at_job(&self, id: JobId) -> Result<Job, Error> {
-        self.read(&self.0.door.points, GetJob(id)).await?.ok_or_else(|| Error::no_job(id))
+    pub(super) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.list_reads, 1)
     }
 
     /// Whoever calls this holds a permit.
-    pub(super) async fn look_at_batch(&self, id: BatchId) -> Result<Batch, Error> {
-        self.read(&self.0.door.points, GetBatch(id)).await?.ok_or_else(|| Error::no_batch(id))
+    pub(super) async fn read_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(&self.0.connections.point_reads, GetJob(id))
+            .await?
+            .ok_or_else(|| Error::no_job(id))
+    }
+
+    /// Whoever calls this holds a permit.
+    pub(super) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
+        self.read(&self.0.connections.point_reads, GetBatch(id))
+            .await?
+            .ok_or_else(|| Error::no_batch(id))
     }
 
     /// Hands a write to the Writer and waits until it is on disk. `bytes` is what it weighs.
@@ -342,9 +346,9 @@ impl Handle {
         if bytes >= WEIGHT_UNIT {
             permits.push(self.weigh(bytes)?);
         }
-        let (tell_back, answer) = oneshot::channel();
-        let reply = Reply::Caller { tell: tell_back, permits };
-        if !self.0.door.writer.commit(Commit { write, reply }) {
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Caller { reply, permits };
+        if !self.0.connections.writer.commit(Commit { write, reply }) {
             return Err(Error::Stopped);
         }
         match answer.await {

@@ -8,12 +8,12 @@ use actix_rt::Arbiter;
 
 use crate::actor::announcer::Announcer;
 use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::{Inbox, ToWriter};
+use crate::actor::inbox::{Inbox, WriterHandle};
 use crate::actor::keeper::{Keeper, Peers};
-use crate::actor::message::Begin;
-use crate::actor::publish::{Audience, Publisher};
+use crate::actor::message::StartLeasing;
+use crate::actor::publisher::{Publisher, SubscriberCounts};
 use crate::actor::reader::Reader;
-use crate::actor::tallying::Tallying;
+use crate::actor::shared_recorder::SharedRecorder;
 use crate::actor::vital::{Fatal, Vital};
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
@@ -21,19 +21,19 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::Lane;
+use crate::job::recorder::Recorder;
 use crate::job::roster::Roster;
-use crate::job::tallies::Tallies;
 use crate::server::Server;
-use crate::server::handle::{Door, Handle};
+use crate::server::handle::{Connections, Handle};
 use crate::store::{ReadStore, WriteStore};
 
 /// What the actors are made of.
 pub(super) struct Parts {
     pub(super) writes: Box<dyn WriteStore>,
-    pub(super) points: Box<dyn ReadStore>,
-    pub(super) lists: Box<dyn ReadStore>,
+    pub(super) point_reads: Box<dyn ReadStore>,
+    pub(super) list_reads: Box<dyn ReadStore>,
     pub(super) roster: Roster,
-    pub(super) tallies: Tallies,
+    pub(super) recorder: Recorder,
     pub(super) registry: Arc<Registry>,
     pub(super) config: Arc<Config>,
     pub(super) clock: Clock,
@@ -41,9 +41,13 @@ pub(super) struct Parts {
 
 /// Starts the actors and joins them to a server.
 pub(super) fn join(parts: Parts) -> Server {
-    let Parts { writes, points, lists, roster, tallies, registry, config, clock } = parts;
+    let Parts { writes, point_reads, list_reads, roster, recorder, registry, config, clock } =
+        parts;
     let fatal = Fatal::new();
-    let publisher = Publisher { audience: Audience::default(), tallying: Tallying::new(tallies) };
+    let publisher = Publisher {
+        subscriber_counts: SubscriberCounts::default(),
+        recorder: SharedRecorder::new(recorder),
+    };
     let mut threads = Threads::default();
 
     let (lease, now, told) = (config.lease, clock.clone(), publisher.clone());
@@ -53,9 +57,9 @@ pub(super) fn join(parts: Parts) -> Server {
     let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
         Writer::new(inbox, writes, roster, now, lease, told, vital)
     });
-    let writer = ToWriter::new(sender, writer);
-    let points = start_reader(&mut threads, points, &clock, &fatal);
-    let lists = start_reader(&mut threads, lists, &clock, &fatal);
+    let writer = WriterHandle::new(sender, writer);
+    let point_reads = start_reader(&mut threads, point_reads, &clock, &fatal);
+    let list_reads = start_reader(&mut threads, list_reads, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
 
     let control = threads.another();
@@ -68,23 +72,25 @@ pub(super) fn join(parts: Parts) -> Server {
     let announcer = Announcer::start_in_arbiter(&threads.another(), move |_| Announcer::new(vital));
     let peers = Peers {
         writer: writer.clone(),
-        reader: lists.clone(),
+        reader: list_reads.clone(),
         dispatcher: dispatcher.clone(),
         announcer: announcer.clone(),
-        tallying: publisher.tallying.clone(),
+        recorder: publisher.recorder.clone(),
     };
     let (now, retention) = (clock.clone(), config.retention);
     let vital = Vital::new("keeper", &fatal);
     let keeper =
         Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, now, retention, vital));
-    let begin = Begin { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
-    if !writer.tell(begin) {
+    let begin =
+        StartLeasing { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
+    if !writer.send(begin) {
         fatal.raise("the writer died before it began");
     }
 
     let shutdown_grace = config.shutdown_grace.duration();
-    let door = Door { writer: writer.clone(), points, lists, announcer, publisher };
-    let handle = Handle::new(door, registry, config, clock);
+    let connections =
+        Connections { writer: writer.clone(), point_reads, list_reads, announcer, publisher };
+    let handle = Handle::new(connections, registry, config, clock);
     Server { handle, writer, dispatcher, arbiters: threads.0, fatal, shutdown_grace }
 }
 
@@ -116,7 +122,7 @@ fn start_workers(
     threads: &mut Threads,
     config: &Config,
     registry: &Arc<Registry>,
-    writer: &ToWriter,
+    writer: &WriterHandle,
     fatal: &Fatal,
 ) -> [Vec<Addr<Worker>>; Lane::COUNT] {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -4,14 +4,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::actor::callers::release;
-use crate::actor::inbox::ToWriter;
-use crate::actor::message::{Commit, Join, Leave, Polled, Reply};
+use crate::actor::inbox::WriterHandle;
+use crate::actor::lease_replies::release;
+use crate::actor::message::{AddWaitingWorker, Commit, LeaseReply, RemoveWaitingWorker, Reply};
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
-use crate::job::remote::{Action, CheckedCall, Heard, LeaseCall, Told, Verb};
-use crate::job::roster::{Poll, PollId};
+use crate::job::remote::{
+    CheckedLeaseAction, CheckedLeaseJobsRequest, CheckedLeaseReport, LeaseAction, LeaseJobsRequest,
+    LeaseReport,
+};
+use crate::job::roster::{WaitingWorker, WaitingWorkerId};
 use crate::job::{JobId, State, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
@@ -19,11 +22,11 @@ use crate::server::submit::check_each;
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
 
 /// Numbers those who wait. They rise, so that who came first is served first.
-static NEXT_POLL: AtomicU64 = AtomicU64::new(1);
+static NEXT_WAITING_WORKER: AtomicU64 = AtomicU64::new(1);
 
 /// What a remote worker's action on a lease gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acted {
+pub enum LeaseActionResult {
     /// The lease holds until then.
     Renewed {
         /// When it runs out.
@@ -51,32 +54,33 @@ impl Handle {
     /// # Errors
     /// [`Error::Invalid`] where the call may not be, [`Error::Draining`] where the server is about
     /// to stop, [`Error::Overloaded`] where as many wait as may.
-    pub async fn lease(&self, call: LeaseCall) -> Result<Vec<LeasedJob>, Error> {
+    pub async fn lease(&self, call: LeaseJobsRequest) -> Result<Vec<LeasedJob>, Error> {
         let call = call.check(self.config().lease, MAX_WAIT).map_err(Error::Invalid)?;
         if !self.is_ready() {
             return Err(Error::Draining);
         }
         let wait = call.wait;
-        let mut place = self.join(call)?;
+        let mut guard = self.join(call)?;
         tokio::select! {
             biased;
-            polled = &mut place.jobs => place.settled(polled),
+            lease_reply = &mut guard.jobs => guard.finish(lease_reply),
             // Who does not want to wait is told at once.
-            () = tokio::time::sleep(wait), if !wait.is_zero() => place.leave(),
-            () = self.stopped() => place.leave(),
+            () = tokio::time::sleep(wait), if !wait.is_zero() => guard.stop_waiting(),
+            () = self.stopped() => guard.stop_waiting(),
         }
     }
 
-    fn join(&self, call: CheckedCall) -> Result<Place, Error> {
-        let CheckedCall { filter, limit, lease, wait, worker } = call;
+    fn join(&self, call: CheckedLeaseJobsRequest) -> Result<WaitingGuard, Error> {
+        let CheckedLeaseJobsRequest { filter, limit, lease, wait, worker } = call;
         let permit = self.wait_permit()?;
-        let id = PollId(NEXT_POLL.fetch_add(1, Ordering::Relaxed));
-        let (tell_back, jobs) = oneshot::channel();
+        let id = WaitingWorkerId(NEXT_WAITING_WORKER.fetch_add(1, Ordering::Relaxed));
+        let (reply, jobs) = oneshot::channel();
         let writer = self.writer().clone();
-        let place = Place { id, jobs, writer, is_over: false, _permit: permit };
-        let poll = Poll { id, filter, limit };
-        let join = Join { poll, is_patient: !wait.is_zero(), lease, worker, tell: tell_back };
-        if self.writer().tell(join) { Ok(place) } else { Err(Error::Stopped) }
+        let guard = WaitingGuard { id, jobs, writer, is_over: false, _permit: permit };
+        let waiting_worker = WaitingWorker { id, filter, limit };
+        let request =
+            AddWaitingWorker { waiting_worker, no_wait: wait.is_zero(), lease, worker, reply };
+        if self.writer().send(request) { Ok(guard) } else { Err(Error::Stopped) }
     }
 
     /// Goes on with a leased job, or ends it, as its worker says.
@@ -84,12 +88,17 @@ impl Handle {
     /// # Errors
     /// [`Error::Invalid`] where what it says may not be, [`Error::Refused`] where the lease is no
     /// longer held.
-    pub async fn act(&self, job: JobId, verb: Verb, told: Told) -> Result<(Lease, Acted), Error> {
+    pub async fn lease_action(
+        &self,
+        job: JobId,
+        action: LeaseAction,
+        told: LeaseReport,
+    ) -> Result<(Lease, LeaseActionResult), Error> {
         let most = self.config().limits.max_result_bytes;
-        let heard = told.of_one(job, verb, most).map_err(Error::Invalid)?;
+        let heard = told.check_one(job, action, most).map_err(Error::Invalid)?;
         let (lease, bytes, is_cut) = (heard.lease, weight(&heard), is_cut(&heard));
         let answer = self.write(write_of(heard), bytes).await?;
-        Ok((lease, acted(answer, is_cut).map_err(Error::Refused)?))
+        Ok((lease, action_result(answer, is_cut).map_err(Error::Refused)?))
     }
 
     /// Does many such actions in one transaction, each taken or refused by itself, in their order.
@@ -97,10 +106,10 @@ impl Handle {
     /// # Errors
     /// Where none of them was written: [`Error::Invalid`] where one may not be, its pointer
     /// beginning with its number, from 0.
-    pub async fn act_all(
+    pub async fn lease_actions(
         &self,
-        told: Vec<Told>,
-    ) -> Result<Vec<(Lease, Result<Acted, Refusal>)>, Error> {
+        told: Vec<LeaseReport>,
+    ) -> Result<Vec<(Lease, Result<LeaseActionResult, Refusal>)>, Error> {
         let heard = self.check_actions(told)?;
         let bytes = heard.iter().map(weight).sum();
         let leases: Vec<(Lease, bool)> =
@@ -109,34 +118,34 @@ impl Handle {
         match self.write(Write::Each(writes.collect()), bytes).await? {
             Answer::Each(answers) => {
                 let both = leases.into_iter().zip(answers);
-                let acted = |((lease, is_cut), answer): (_, Result<Answer, Refusal>)| {
-                    (lease, answer.and_then(|answer| acted(answer, is_cut)))
+                let action_result = |((lease, is_cut), answer): (_, Result<Answer, Refusal>)| {
+                    (lease, answer.and_then(|answer| action_result(answer, is_cut)))
                 };
-                Ok(both.map(acted).collect())
+                Ok(both.map(action_result).collect())
             }
             _ => Err(Error::Unknown),
         }
     }
 
-    fn check_actions(&self, told: Vec<Told>) -> Result<Vec<Heard>, Error> {
+    fn check_actions(&self, told: Vec<LeaseReport>) -> Result<Vec<CheckedLeaseReport>, Error> {
         let limits = &self.config().limits;
         let most = limits.max_jobs_per_request;
         if !(1..=most).contains(&told.len()) {
             let why = format!("has 1 to {most} leases; this has {}", told.len());
             return Err(Error::Invalid(vec![Problem::new("", why)]));
         }
-        check_each(told, "", |told| told.of_many(limits.max_result_bytes))
+        check_each(told, "", |told| told.check_many(limits.max_result_bytes))
     }
 }
 
-fn write_of(Heard { lease, action, log }: Heard) -> Write {
+fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Write {
     let holder = Holder::Remote;
     let write = match action {
-        Action::Renew { lease: span, progress } => {
+        CheckedLeaseAction::Renew { lease: span, progress } => {
             Write::Renew(Renew { leases: vec![lease], lease: span, holder, progress })
         }
-        Action::Finish(outcome) => {
-            Write::Finish(Finish { lease, outcome, holder, place: None, started_at: None })
+        CheckedLeaseAction::Finish(outcome) => {
+            Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None })
         }
     };
     if log.is_empty() {
@@ -146,68 +155,71 @@ fn write_of(Heard { lease, action, log }: Heard) -> Write {
     Write::Each(vec![Write::Log(LogLines { lease, holder, log }), write])
 }
 
-fn weight(heard: &Heard) -> usize {
+fn weight(heard: &CheckedLeaseReport) -> usize {
     let result = match &heard.action {
-        Action::Finish(Outcome::Completed(result)) => result.json.as_str().len(),
+        CheckedLeaseAction::Finish(Outcome::Completed(result)) => result.json.as_str().len(),
         _ => 0,
     };
     result + heard.log.text.len()
 }
 
-fn is_cut(heard: &Heard) -> bool {
-    matches!(&heard.action, Action::Finish(Outcome::Completed(result)) if result.truncated)
+fn is_cut(heard: &CheckedLeaseReport) -> bool {
+    matches!(&heard.action, CheckedLeaseAction::Finish(Outcome::Completed(result)) if result.truncated)
 }
 
-fn acted(answer: Answer, result_truncated: bool) -> Result<Acted, Refusal> {
+fn action_result(answer: Answer, result_truncated: bool) -> Result<LeaseActionResult, Refusal> {
     match answer {
         Answer::Each(mut answers) => {
-            acted(answers.pop().unwrap_or(Err(Refusal::StaleLease))?, result_truncated)
+            action_result(answers.pop().unwrap_or(Err(Refusal::StaleLease))?, result_truncated)
         }
         Answer::Finished(Finished::Accepted(state)) => {
-            Ok(Acted::Finished { state, result_truncated })
+            Ok(LeaseActionResult::Finished { state, result_truncated })
         }
-        Answer::Finished(Finished::Repeated) => Ok(Acted::Repeated),
+        Answer::Finished(Finished::Repeated) => Ok(LeaseActionResult::Repeated),
         Answer::Renewed(renewed) => {
             let (_, lease_expires_at) = *renewed.held.first().ok_or(Refusal::StaleLease)?;
-            Ok(Acted::Renewed { lease_expires_at, cancel: !renewed.cancelled.is_empty() })
+            Ok(LeaseActionResult::Renewed {
+                lease_expires_at,
+                cancel: !renewed.cancelled.is_empty(),
+            })
         }
         _ => Err(Refusal::StaleLease),
     }
 }
 
-/// A remote worker's place among those who wait. What comes when nobody is there to take it goes
+/// A remote worker's guard among those who wait. What comes when nobody is there to take it goes
 /// back.
-struct Place {
-    id: PollId,
-    jobs: oneshot::Receiver<Polled>,
-    writer: ToWriter,
+struct WaitingGuard {
+    id: WaitingWorkerId,
+    jobs: oneshot::Receiver<LeaseReply>,
+    writer: WriterHandle,
     is_over: bool,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
-    fn settled(
+impl WaitingGuard {
+    fn finish(
         &mut self,
-        polled: Result<Polled, oneshot::error::RecvError>,
+        lease_reply: Result<LeaseReply, oneshot::error::RecvError>,
     ) -> Result<Vec<LeasedJob>, Error> {
         self.is_over = true;
-        match polled {
-            Ok(polled) => polled.map_err(Error::from),
+        match lease_reply {
+            Ok(lease_reply) => lease_reply.map_err(Error::from),
             Err(_) => Err(Error::Stopped),
         }
     }
 
     /// Ends the wait. Jobs may have come just now.
-    fn leave(&mut self) -> Result<Vec<LeasedJob>, Error> {
+    fn stop_waiting(&mut self) -> Result<Vec<LeasedJob>, Error> {
         self.jobs.close();
         match self.jobs.try_recv() {
-            Ok(polled) => self.settled(Ok(polled)),
+            Ok(lease_reply) => self.finish(Ok(lease_reply)),
             Err(_) => Ok(Vec::new()),
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for WaitingGuard {
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -220,7 +232,7 @@ impl Drop for Place {
             }
             Ok(_) => {}
             Err(_) => {
-                self.writer.tell(Leave(self.id));
+                self.writer.send(RemoveWaitingWorker(self.id));
             }
         }
     }

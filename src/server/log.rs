@@ -12,8 +12,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such job.
     pub async fn log(&self, id: JobId, after: u64) -> Result<Log, Error> {
-        let _permit = self.point_permit()?;
-        let points = &self.door().points;
+        let _permit = self.point_read_permit()?;
+        let points = &self.connections().point_reads;
         self.read(points, GetLog(id, after)).await?.ok_or_else(|| Error::no_job(id))
     }
 }

@@ -1,9 +1,9 @@
 //! How the server does: now, and in the last hour.
 
-use crate::actor::message::GetTallies;
+use crate::actor::message::GetTimeBuckets;
+use crate::job::counters::{Counters, bucket_start};
+use crate::job::recorder::Recorder;
 use crate::job::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
-use crate::job::tallies::Tallies;
-use crate::job::tally::{Tally, stretch_of};
 use crate::job::{Lane, QueueName};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
@@ -16,21 +16,21 @@ impl Handle {
     /// # Errors
     /// Where the table cannot be read.
     pub async fn stats(&self, queue: Option<QueueName>) -> Result<Stats, Error> {
-        let _permit = self.list_permit()?;
+        let _permit = self.list_read_permit()?;
         let at = self.clock().now();
-        let last = stretch_of(at);
+        let last = bucket_start(at);
         let first = last.minus(STEP.duration() * (POINTS - 1) as u32);
         // Before the table is read: what is written down meanwhile is counted twice for a moment,
         // and not missed.
-        let tallying = &self.door().publisher.tallying;
-        let now = tallying.with(|tallies| tallies.snapshot(queue.as_ref(), at));
+        let recorder = &self.connections().publisher.recorder;
+        let now = recorder.with(|recorder| recorder.snapshot(queue.as_ref(), at));
         // Some more, to know how things stood before.
         let from = first.minus(STEP.duration() * 6);
-        let written = GetTallies { queue: queue.clone(), span: (from, last) };
-        let mut tallies = self.read(&self.door().lists, written).await?;
-        tallies.extend(now.tallies);
-        let mut hour = Tally::default();
-        let in_hour = tallies.iter().filter(|(began_at, _)| *began_at >= first);
+        let written = GetTimeBuckets { queue: queue.clone(), span: (from, last) };
+        let mut buckets = self.read(&self.connections().list_reads, written).await?;
+        buckets.extend(now.buckets);
+        let mut hour = Counters::default();
+        let in_hour = buckets.iter().filter(|(began_at, _)| *began_at >= first);
         in_hour.for_each(|(_, tally)| hour.add(tally));
         Ok(Stats {
             at,
@@ -38,7 +38,7 @@ impl Handle {
             jobs: now.jobs,
             lanes: Lane::ALL.map(|lane| self.load(lane, now.running[lane.index()])).into(),
             step: STEP,
-            points: points(&tallies, last),
+            points: points(&buckets, last),
             start: Latency::of(&hour.start),
             run: Latency::of(&hour.run),
         })
@@ -51,19 +51,19 @@ impl Handle {
     }
 
     /// Writes down what the charts are drawn from, for the next start.
-    pub(super) async fn keep_tallies(&self) {
-        let tallying = &self.door().publisher.tallying;
-        tallying.with(Tallies::close);
+    pub(super) async fn write_time_buckets(&self) {
+        let recorder = &self.connections().publisher.recorder;
+        recorder.with(Recorder::close);
         loop {
-            let closed = tallying.with(Tallies::write_some);
+            let closed = recorder.with(Recorder::take_unwritten);
             let count = closed.len();
             if count == 0 {
                 return;
             }
-            match self.write(Write::Tally(closed), 0).await {
-                Ok(_) => tallying.with(|tallies| tallies.written(count)),
+            match self.write(Write::TimeBuckets(closed), 0).await {
+                Ok(_) => recorder.with(|recorder| recorder.mark_written(count)),
                 Err(error) => {
-                    tallying.with(|tallies| tallies.unwritten(count));
+                    recorder.with(|recorder| recorder.mark_unwritten(count));
                     return tracing::info!(%error, "the last seconds of the charts are not kept");
                 }
             }

@@ -6,7 +6,7 @@ use crate::job::batch::{Batch, MAX_NAME_LEN};
 use crate::job::problem::Problem;
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
-use crate::server::handle::{Handle, Keyed};
+use crate::server::handle::{Handle, Idempotent};
 use crate::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
 
 /// What a job weighs beside its payload, roughly, in bytes.
@@ -29,16 +29,16 @@ impl Handle {
         &self,
         submission: Submission,
         key: Option<IdempotencyKey>,
-    ) -> Result<Keyed<Job>, Error> {
+    ) -> Result<Idempotent<Job>, Error> {
         let now = self.clock().now();
         let jobs: Arc<[NewJob]> =
             Arc::new([self.check(submission, now).map_err(Error::Invalid)?]);
         let submitted = self.store(Arc::clone(&jobs), key, None).await?;
         let value = match submitted.is_repeat {
-            true => self.look_at_job(submitted.first).await?,
+            true => self.read_job(submitted.first).await?,
             false => jobs[0].inserted(submitted.first, submitted.at),
         };
-        Ok(Keyed { value, is_repeat: submitted.is_repeat })
+        Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 
     /// Submits many jobs in one transaction: all or none. They come back in their order.
@@ -49,13 +49,13 @@ impl Handle {
         &self,
         submissions: Vec<Submission>,
         key: Option<IdempotencyKey>,
-    ) -> Result<Keyed<Vec<Job>>, Error> {
+    ) -> Result<Idempotent<Vec<Job>>, Error> {
         let jobs = self.check_all(submissions, "")?;
         let submitted = self.store(Arc::clone(&jobs), key, None).await?;
         let mut value = Vec::with_capacity(submitted.count);
         for (id, job) in submitted.ids().zip(jobs.iter()) {
             match submitted.is_repeat {
-                true => match self.look_at_job(id).await {
+                true => match self.read_job(id).await {
                     Ok(job) => value.push(job),
                     // One that was deleted since is left out.
                     Err(Error::Refused(Refusal::NoJob(_))) => {}
@@ -64,7 +64,7 @@ impl Handle {
                 false => value.push(job.inserted(id, submitted.at)),
             }
         }
-        Ok(Keyed { value, is_repeat: submitted.is_repeat })
+        Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 
     /// Submits jobs as a batch, in one transaction.
@@ -76,7 +76,7 @@ impl Handle {
         name: Option<String>,
         submissions: Vec<Submission>,
         key: Option<IdempotencyKey>,
-    ) -> Result<Keyed<Batch>, Error> {
+    ) -> Result<Idempotent<Batch>, Error> {
         if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_LEN) {
             let why = format!("is longer than {MAX_NAME_LEN} bytes");
             return Err(Error::Invalid(vec![Problem::new("/name", why)]));
@@ -84,7 +84,7 @@ impl Handle {
         let jobs = self.check_all(submissions, "/jobs")?;
         let submitted = self.store(jobs, key, Some(NewBatch { name })).await?;
         let value = submitted.batch.ok_or(Error::Unreadable)?;
-        Ok(Keyed { value, is_repeat: submitted.is_repeat })
+        Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 
     async fn store(

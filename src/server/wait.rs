@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::actor::message::{Subject, Watch};
-use crate::actor::publish::Seat;
-use crate::actor::tell;
+use crate::actor::message::{Subject, WaitForEnd};
+use crate::actor::publisher::CountGuard;
+use crate::actor::send;
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, JobId};
 use crate::server::error::Error;
@@ -20,12 +20,12 @@ impl Handle {
     pub async fn wait(&self, id: JobId, span: Duration) -> Result<Job, Error> {
         let ended = self.watch(Subject::Job(id))?;
         // A place among those who wait is a permit to look as well: all may end at once.
-        let job = self.look_at_job(id).await?;
+        let job = self.read_job(id).await?;
         if job.state.is_final() {
             return Ok(job);
         }
         let _waiting = self.until(ended, span).await;
-        self.look_at_job(id).await
+        self.read_job(id).await
     }
 
     /// Waits until all jobs of a batch are final, at most `span` (and [`MAX_WAIT`]).
@@ -35,22 +35,22 @@ impl Handle {
     /// may.
     pub async fn wait_batch(&self, id: BatchId, span: Duration) -> Result<Batch, Error> {
         let ended = self.watch(Subject::Batch(id))?;
-        let batch = self.look_at_batch(id).await?;
+        let batch = self.read_batch(id).await?;
         if batch.finished_at.is_some() {
             return Ok(batch);
         }
         let _waiting = self.until(ended, span).await;
-        self.look_at_batch(id).await
+        self.read_batch(id).await
     }
 
     /// A place among those who wait. Taken before the table is read, so that no end falls between.
     fn watch(&self, subject: Subject) -> Result<Waiting, Error> {
-        let door = self.door();
+        let connections = self.connections();
         let permit = self.wait_permit()?;
-        let seat = Seat::take(&door.publisher.audience.waiting);
-        let (tell_back, ended) = oneshot::channel();
-        let waiting = Waiting { ended, _seat: seat, _permit: permit };
-        if tell(&door.announcer, Watch { subject, tell: tell_back }) {
+        let count = CountGuard::take(&connections.publisher.subscriber_counts.waiters);
+        let (reply, ended) = oneshot::channel();
+        let waiting = Waiting { ended, _count: count, _permit: permit };
+        if send(&connections.announcer, WaitForEnd { subject, reply }) {
             Ok(waiting)
         } else {
             Err(Error::Stopped)
@@ -70,6 +70,6 @@ impl Handle {
 /// A place among those who wait, given up when dropped.
 struct Waiting {
     ended: oneshot::Receiver<()>,
-    _seat: Seat,
+    _count: CountGuard,
     _permit: OwnedSemaphorePermit,
 }

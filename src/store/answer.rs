@@ -1,11 +1,9 @@
 //! What writes gave: an answer each, and what moved.
 
-use std::sync::Arc;
-
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{QueueName, QueueSettings};
-use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
+use crate::job::{BatchId, Change, JobId, State, Timestamp};
 
 /// What a write gave.
 #[derive(Debug, Clone)]
@@ -27,14 +25,14 @@ pub enum Answer {
         running: Vec<JobId>,
     },
     /// To [`Write::Stage`](crate::store::Write::Stage), [`Write::Expire`](crate::store::Write::Expire) and [`Write::Rescue`](crate::store::Write::Rescue).
-    Moved(Moved),
+    Moved(MoveSummary),
     /// To [`Write::Delete`](crate::store::Write::Delete) and [`Write::Prune`](crate::store::Write::Prune): how many jobs were removed.
     Removed(usize),
     /// To [`Write::Each`](crate::store::Write::Each), in the order of the writes.
     Each(Vec<Result<Answer, Refusal>>),
     /// To [`Write::Configure`](crate::store::Write::Configure): the settings from now on.
     Configured(QueueSettings),
-    /// To [`Write::Retry`](crate::store::Write::Retry), [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log) and [`Write::Tally`](crate::store::Write::Tally).
+    /// To [`Write::Retry`](crate::store::Write::Retry), [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log) and [`Write::TimeBuckets`](crate::store::Write::TimeBuckets).
     Done,
 }
 
@@ -104,7 +102,7 @@ pub struct Renewed {
 
 /// What a stage, an expiry or a rescue did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct MoveSummary {
     /// How many jobs it moved.
     pub count: usize,
     /// When the next is due, if any waits.
@@ -144,30 +142,6 @@ pub enum Refusal {
     /// The database refused this write by itself: a bug, for the rules above should have.
     #[error("the database refused the write: {0}")]
     Rejected(String),
-}
-
-/// A job that moved from one state to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The job.
-    pub job: JobId,
-    /// Its queue.
-    pub queue: QueueName,
-    /// Its lane.
-    pub lane: Lane,
-    /// Its kind, where it comes back to the remote lane, whose workers may take some kinds only.
-    pub remote_kind: Option<Arc<str>>,
-    /// Its batch, if it is in one.
-    pub batch: Option<BatchId>,
-    /// From where; none if it is new.
-    pub from: Option<State>,
-    /// Whereto; none if it was removed.
-    pub to: Option<State>,
-    /// When it is due, where it waits for that.
-    pub due_at: Option<Timestamp>,
-    /// How long it was due before this attempt, where it starts; how long its attempt took, where
-    /// that ends and its begin is known.
-    pub took: Option<Span>,
 }
 
 /// What a committed group gave.

@@ -158,7 +158,7 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
-    tallies (queue_id, began_at) {
+    time_buckets (queue_id, began_at) {
         queue_id -> Integer,
         began_at -> Integer,
         submitted -> Integer,
@@ -194,5 +194,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     remote_leases,
     results,
     submissions,
-    tallies,
+    time_buckets,
 );

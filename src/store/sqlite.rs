@@ -3,6 +3,7 @@
 pub mod backup;
 mod batch;
 mod cancel;
+mod clock_skew;
 mod counts;
 mod delete;
 mod epoch;
@@ -25,9 +26,8 @@ mod size_limit;
 mod stage;
 mod statement;
 mod submit;
-mod tally;
+mod time_buckets;
 mod transaction;
-mod turn_back;
 pub mod verify;
 
 use std::path::PathBuf;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::job::counters::TimeBucket;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::job::roster::Order;
-use crate::job::tally::Stretch;
+use crate::job::roster::LeaseOrder;
 use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
 
 /// One change to the table. A group of them is one transaction.
@@ -59,7 +59,7 @@ pub enum Write {
     /// Several writes, each taken or refused by itself, with one answer for all.
     Each(Vec<Write>),
     /// Writes down what happened, for the charts.
-    Tally(Vec<Arc<Stretch>>),
+    TimeBuckets(Vec<Arc<TimeBucket>>),
     /// Changes a queue's settings; makes the queue if it is new.
     Configure {
         /// Which queue.
@@ -113,7 +113,7 @@ pub struct NewBatch {
 #[derive(Debug, Clone)]
 pub struct LeaseRequest {
     /// How many of which queue and lane.
-    pub order: Order,
+    pub order: LeaseOrder,
     /// How long the leases last; with remote workers no longer than an attempt may take.
     pub lease: Span,
     /// What the remote worker calls itself.
@@ -130,14 +130,14 @@ pub struct Finish {
     /// Who tells it.
     pub holder: Holder,
     /// Where the job stands, as a worker of this process knows from its lease: saves a look.
-    pub place: Option<Place>,
+    pub location: Option<JobLocation>,
     /// When the attempt began, as a worker of this process knows as well.
     pub started_at: Option<Timestamp>,
 }
 
 /// Where a job stands for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct JobLocation {
     /// The job.
     pub job: JobId,
     /// Its queue.
@@ -148,7 +148,7 @@ pub struct Place {
     pub batch: Option<BatchId>,
 }
 
-impl Place {
+impl JobLocation {
     /// Where a leased job stands.
     pub fn of(job: &LeasedJob) -> Self {
         Self { job: job.lease.job, queue: job.queue.clone(), lane: job.lane, batch: job.batch }

@@ -267,7 +267,7 @@ fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
             "/jobs" => format!("document.getElementById('job-{new}')"),
             "/queues/default" => format!("document.querySelector('#latest #job-{new}')"),
             path if path == batch => {
-                server.act(&format!("/v1/jobs/{remote}/cancel")).expect(200);
+                server.post_empty(&format!("/v1/jobs/{remote}/cancel")).expect(200);
                 "document.getElementById('progress-title').innerText.startsWith('1 of 2')".into()
             }
             _ => {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use longshore::config::Config;
+use longshore::job::counters::{Counters, TimeBucket};
 use longshore::job::stats::STEP;
-use longshore::job::tally::{Stretch, Tally};
 use longshore::job::{QueueName, Timestamp};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::{Answer, Write, WriteStore};
@@ -39,7 +39,7 @@ fn hill(at: f64, top: f64, width: f64) -> f64 {
 }
 
 /// A stretch: how many came, ended well and failed, how many wait and run, and how long it took.
-fn tally(share: f64, at: f64, chance: &mut Chance) -> Tally {
+fn tally(share: f64, at: f64, chance: &mut Chance) -> Counters {
     let rush = hill(at, 0.42, 0.06);
     let trouble = hill(at, 0.72, 0.03);
     let base = 66.0 + 18.0 * (at * 9.0).sin() + 12.0 * (at * 31.0).sin();
@@ -47,7 +47,7 @@ fn tally(share: f64, at: f64, chance: &mut Chance) -> Tally {
     let after = share * base * (1.0 + 1.3 * hill(at, 0.46, 0.07)) * chance.around(0.2);
     let failed = after * (0.012 + 0.22 * trouble) * chance.around(0.9);
     let number = |value: f64| value.max(0.0).round() as u64;
-    let mut tally = Tally {
+    let mut tally = Counters {
         submitted: number(came),
         started: number(after * 1.03),
         completed: number(after - failed),
@@ -59,7 +59,7 @@ fn tally(share: f64, at: f64, chance: &mut Chance) -> Tally {
         running: number(
             share * (9.0 + 14.0 * rush + 2.0 * (at * 23.0).sin()) * chance.around(0.15),
         ),
-        ..Tally::default()
+        ..Counters::default()
     };
     for _ in 0..tally.started {
         // Mostly at once; behind others in a rush.
@@ -83,7 +83,7 @@ pub(crate) fn write(database: &Path, now: Timestamp) {
     let mut chance = Chance(4711);
     let stretch = |ago: u32| {
         let at = f64::from(STRETCHES - ago) / f64::from(STRETCHES);
-        let mut all = Tally::default();
+        let mut all = Counters::default();
         let queues = QUEUES.map(|(queue, share)| {
             let tally = tally(share, at, &mut chance);
             all.add(&tally);
@@ -92,9 +92,9 @@ pub(crate) fn write(database: &Path, now: Timestamp) {
             (queue.parse::<QueueName>().unwrap(), tally)
         });
         let began_at = Timestamp::from_millis(last - i64::from(ago) * step);
-        Arc::new(Stretch { began_at, queues: queues.into(), all })
+        Arc::new(TimeBucket { began_at, queues: queues.into(), all })
     };
-    let hour: Vec<Arc<Stretch>> = (0..STRETCHES).rev().map(stretch).collect();
-    let answers = writes.commit(&[Write::Tally(hour)], now).unwrap().answers;
+    let hour: Vec<Arc<TimeBucket>> = (0..STRETCHES).rev().map(stretch).collect();
+    let answers = writes.commit(&[Write::TimeBuckets(hour)], now).unwrap().answers;
     assert!(matches!(answers[..], [Ok(Answer::Done)]), "{answers:?}");
 }

@@ -148,7 +148,7 @@ fn the_list_follows_what_happens() {
     let second = server.submit(&sleep("1h"));
     wait_for_list(&page, &[second, first]);
     wait_for_state(&page, second, "running");
-    server.act(&format!("/v1/jobs/{second}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{second}/cancel")).expect(200);
     wait_for_state(&page, second, "cancelled");
     server.delete(&format!("/v1/jobs/{second}"));
     wait_for_list(&page, &[first]);
@@ -163,7 +163,7 @@ fn a_list_from_which_is_chosen_tells_news_of_its_rows_and_stays_where_it_is() {
     let Some(page) = Page::open(&server, "/jobs") else { return };
     tick(&page, &[first]);
     let second = server.submit(&echo(1));
-    server.act(&format!("/v1/jobs/{first}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{first}/cancel")).expect(200);
     wait_for_state(&page, first, "cancelled");
     assert_eq!(listed(&page), [first]);
     page.wait_for_text("1 chosen");

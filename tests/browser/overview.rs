@@ -136,7 +136,7 @@ fn the_page_of_a_queue_follows_it() {
     assert_eq!(page.count("#latest tbody tr"), 1);
     let second = server.submit(&in_queue("mail", echo(1)));
     page.wait_for("both are there", &format!("document.querySelector('#latest #job-{second}')"));
-    server.act(&format!("/v1/jobs/{first}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{first}/cancel")).expect(200);
     page.until("the first is cancelled", || {
         let state = page.text(&format!("#latest #job-{first} .state"));
         (state.as_deref() == Some("cancelled")).then_some(())

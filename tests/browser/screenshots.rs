@@ -70,7 +70,7 @@ fn after_an_hour() -> Scenery {
     scenery.server.ended();
     // They did not come in a second.
     let database = rusqlite::Connection::open(scenery.server.database()).unwrap();
-    database.execute_batch("DELETE FROM tallies").unwrap();
+    database.execute_batch("DELETE FROM time_buckets").unwrap();
     drop(database);
     hour::write(scenery.server.database(), now());
     scenery.server.start_again();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::kit::process::longshore;
-use crate::kit::target::{Caller, Request, Target};
+use crate::kit::target::{OpenReply, Request, Target};
 use crate::{stderr, stdout};
 
 /// A job as lists show it.
@@ -39,11 +39,11 @@ fn event(id: u64, name: &str, data: &Value) -> String {
     format!("id: {id}\nevent: {name}\ndata: {data}\n\n")
 }
 
-fn answer(caller: &mut Caller, value: &Value) {
+fn answer(caller: &mut OpenReply, value: &Value) {
     caller.answer("200 OK", "content-type: application/json\r\n", &value.to_string());
 }
 
-fn refuse(caller: &mut Caller, status: &str) {
+fn refuse(caller: &mut OpenReply, status: &str) {
     let number: u16 = status[..3].parse().unwrap();
     let problem = json!({"type": "about:blank", "title": status, "status": number});
     let head = "content-type: application/problem+json\r\n";
@@ -53,8 +53,8 @@ fn refuse(caller: &mut Caller, status: &str) {
 /// A server whose events are told connection by connection: `tell` has the number of the
 /// connection, from 0, and the id from which it is to go on. Everything else is for `serve`.
 fn server(
-    tell: impl Fn(&mut Caller, usize, Option<&str>) + Send + Sync + 'static,
-    serve: impl Fn(&mut Caller, &Request) + Send + Sync + 'static,
+    tell: impl Fn(&mut OpenReply, usize, Option<&str>) + Send + Sync + 'static,
+    serve: impl Fn(&mut OpenReply, &Request) + Send + Sync + 'static,
 ) -> Target {
     let connections = AtomicUsize::new(0);
     Target::start(move |caller, request| {
@@ -290,7 +290,7 @@ fn a_batch_in_a_terminal_has_a_bar_and_ends_with_the_counts() {
 fn serve_between_absences(
     before: Value,
     after: Value,
-) -> impl Fn(&mut Caller, &Request) + Send + Sync {
+) -> impl Fn(&mut OpenReply, &Request) + Send + Sync {
     let asked = AtomicUsize::new(0);
     move |caller, request| {
         if request.method == "POST" {

@@ -194,7 +194,7 @@ async fn told_by(command: CommandConfig) -> (Option<Progress>, String) {
     let registry = running(command);
     let (attempt, control) = start(&registry, "command", json!({"name": "run"}));
     soon(attempt).await.unwrap();
-    let (progress, log) = control.take_told();
+    let (progress, log) = control.take_reports();
     let text = log.text.strip_prefix("--- attempt 2 ---\n").unwrap_or(&log.text);
     (progress, text.to_owned())
 }

@@ -35,9 +35,9 @@ async fn a_longer_sleep_tells_how_far_it_is() {
     let (attempt, control) = start(&registry(), "sleep", json!({"duration": "20s"}));
     tokio::select! {
         _ = attempt => panic!("it told nothing"),
-        () = soon(control.has_told()) => {}
+        () = soon(control.wait_for_reports()) => {}
     }
-    let latest = control.take_told().0.unwrap();
+    let latest = control.take_reports().0.unwrap();
     assert!(latest.percent > 0.0 && latest.percent < 50.0, "{latest:?}");
     assert!(latest.message.unwrap().ends_with("s of 20s"));
 }
@@ -85,13 +85,13 @@ async fn the_first_reason_to_stop_stays() {
 #[actix_web::test]
 async fn progress_is_held_to_a_percentage_and_only_the_latest_is_kept() {
     let (context, control) = context(LONG);
-    assert_eq!(control.take_told().0, None);
+    assert_eq!(control.take_reports().0, None);
     context.progress(f64::NAN, "");
     context.progress(250.0, "nearly there");
-    soon(control.has_told()).await;
-    let latest = control.take_told().0.unwrap();
+    soon(control.wait_for_reports()).await;
+    let latest = control.take_reports().0.unwrap();
     assert_eq!((latest.percent, latest.message.as_deref()), (100.0, Some("nearly there")));
-    assert_eq!(control.take_told().0, None);
+    assert_eq!(control.take_reports().0, None);
 }
 
 #[actix_web::test]
@@ -99,15 +99,15 @@ async fn what_is_logged_are_lines_and_a_later_attempt_says_that_it_is_one() {
     // The context of these tests is that of a second attempt.
     let (context, control) = context(LONG);
     context.log("one");
-    soon(control.has_told()).await;
-    assert_eq!(control.take_told().1.text, "--- attempt 2 ---\none\n");
+    soon(control.wait_for_reports()).await;
+    assert_eq!(control.take_reports().1.text, "--- attempt 2 ---\none\n");
     context.log("two\nthree\n");
     context.log("a\0b");
-    assert_eq!(control.take_told().1.text, "two\nthree\na\u{fffd}b\n");
+    assert_eq!(control.take_reports().1.text, "two\nthree\na\u{fffd}b\n");
     for number in 0..20_000 {
         context.log(format!("line {number}"));
     }
-    let log = control.take_told().1;
+    let log = control.take_reports().1;
     assert!(log.from > 0 && log.text.len() <= 64 << 10, "{} bytes", log.text.len());
     assert!(log.text.ends_with("line 19999\n"));
 }

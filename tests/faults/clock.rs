@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::kit::target::Target;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
-use crate::lease_calls::{act, complete, lease_one, remote};
+use crate::lease_calls::{complete, lease_action, lease_one, remote};
 use crate::random::Random;
 use crate::row::Row;
 use wall::Wall;
@@ -108,7 +108,7 @@ fn nothing_moves_with_a_wall_clock_that_is_set() {
         }
         is_untroubled(&server.finished(sleeping), "completed");
         is_untroubled(&server.finished(delayed), "completed");
-        let renewed = act(&server, &held, "renew", &json!({"lease": "60s"})).expect(200);
+        let renewed = lease_action(&server, &held, "renew", &json!({"lease": "60s"})).expect(200);
         assert_eq!(renewed["cancel"], false);
         if let (Some(left), Some(retrying)) = (left, retrying) {
             left.comes_back(&server);
@@ -147,7 +147,7 @@ fn nothing_waits_for_a_day_though_the_server_starts_again_in_another() {
         wall.set(if number % 2 == 0 { -DAY_SECS } else { AHEAD_SECS });
         server.start_again();
         let began = Instant::now();
-        act(&server, &held.1, "renew", &json!({"lease": "60s"})).expect(200);
+        lease_action(&server, &held.1, "renew", &json!({"lease": "60s"})).expect(200);
         left.comes_back(&server);
         let job = server.finished(retrying);
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");

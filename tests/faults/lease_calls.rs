@@ -23,12 +23,17 @@ pub(crate) fn lease_one(server: &Server, fields: &Value) -> Value {
 }
 
 /// Does a thing to a lease.
-pub(crate) fn act(server: &Server, leased: &Value, verb: &str, fields: &Value) -> Response {
+pub(crate) fn lease_action(
+    server: &Server,
+    leased: &Value,
+    verb: &str,
+    fields: &Value,
+) -> Response {
     let body = with(json!({"lease_token": leased["lease_token"]}), fields);
     server.post(&format!("/v1/leases/{}/{verb}", leased["id"]), &body)
 }
 
 /// Completes a job with a result.
 pub(crate) fn complete(server: &Server, leased: &Value, result: impl Into<Value>) -> Response {
-    act(server, leased, "complete", &json!({"result": result.into()}))
+    lease_action(server, leased, "complete", &json!({"result": result.into()}))
 }

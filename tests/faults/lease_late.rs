@@ -10,7 +10,7 @@ use crate::history::check::check;
 use crate::history::violation::Operation;
 use crate::history::{Event, Recorder};
 use crate::kit::{Response, Server, eventually};
-use crate::lease_calls::{act, lease_one, remote};
+use crate::lease_calls::{lease_action, lease_one, remote};
 use crate::proxy::{Fate, Proxy};
 use crate::row::Row;
 use crate::worker::process::{Worker, python};
@@ -98,7 +98,7 @@ fn a_finish_whose_answer_was_lost_counts_once_however_often_it_is_repeated() {
     for number in 0..row.times {
         let id = server.submit(&remote(number));
         let old = lease_one(&server, &json!({}));
-        act(&server, &old, "release", &json!({})).expect(200);
+        lease_action(&server, &old, "release", &json!({})).expect(200);
         let leased = lease_one(&server, &json!({}));
         let token = &leased["lease_token"];
         is_lossy.store(true, Ordering::SeqCst);

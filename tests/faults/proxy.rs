@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::history::{Event, Held, Recorder, hash};
-use crate::kit::target::{Caller, Request, Target};
+use crate::kit::target::{OpenReply, Request, Target};
 use crate::kit::{Connection, Response};
 
 /// What becomes of an answer.
@@ -67,7 +67,7 @@ fn forward(server: SocketAddr, request: &Request) -> std::io::Result<Response> {
     Connection::open(server)?.request(&request.method, &request.path, &headers, &request.body)
 }
 
-fn deliver(caller: &mut Caller, answer: &Response) {
+fn deliver(caller: &mut OpenReply, answer: &Response) {
     let names = ["content-type", "retry-after"];
     let lines =
         names.iter().filter_map(|name| Some(format!("{name}: {}\r\n", answer.header(name)?)));

@@ -184,7 +184,7 @@ fn submit(server: &Server, recorder: &Recorder, number: u32) -> i64 {
 fn cancel(server: &Server, recorder: &Recorder, job: i64) {
     let call = recorder.call();
     recorder.record(&Event::Cancel { call, job });
-    let answer = Ok(server.act(&format!("/v1/jobs/{job}/cancel")));
+    let answer = Ok(server.post_empty(&format!("/v1/jobs/{job}/cancel")));
     recorder.answer(call, &answer, |body| Event::Cancelled {
         call,
         state: body["state"].as_str().unwrap().into(),

@@ -283,7 +283,7 @@ impl Server {
     }
 
     /// Does a thing to something: `POST` without a body.
-    pub(crate) fn act(&self, path: &str) -> Response {
+    pub(crate) fn post_empty(&self, path: &str) -> Response {
         self.request("POST", path, &[], b"")
     }
 

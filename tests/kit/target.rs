@@ -22,11 +22,11 @@ impl Request {
 }
 
 /// A connection of a job.
-pub(crate) struct Caller {
+pub(crate) struct OpenReply {
     stream: BufReader<TcpStream>,
 }
 
-impl Caller {
+impl OpenReply {
     /// The next request; none where the connection was closed instead.
     fn request(&mut self) -> Option<Request> {
         let line = self.line()?;
@@ -89,7 +89,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn start(serve: impl Fn(&mut Caller, Request) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(serve: impl Fn(&mut OpenReply, Request) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let serve = Arc::new(serve);
@@ -97,7 +97,7 @@ impl Target {
             for stream in listener.incoming().map_while(Result::ok) {
                 let serve = Arc::clone(&serve);
                 std::thread::spawn(move || {
-                    let mut caller = Caller { stream: BufReader::new(stream) };
+                    let mut caller = OpenReply { stream: BufReader::new(stream) };
                     while let Some(request) = caller.request() {
                         serve(&mut caller, request);
                     }

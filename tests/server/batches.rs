@@ -31,13 +31,13 @@ fn a_batch_is_cancelled_whole() {
     server.post("/v1/batches", &json!({"jobs": [echo(1), delayed, sleep("1h")]})).expect(202);
     server.finished(1);
     server.reaches(3, "running");
-    let batch = server.act("/v1/batches/1/cancel").expect(200);
+    let batch = server.post_empty("/v1/batches/1/cancel").expect(200);
     assert_eq!(batch["counts"]["cancelled"].as_i64().unwrap().max(1), 1, "{batch}");
     let batch = server.get("/v1/batches/1?wait=30s").expect(200);
     assert_eq!(batch["counts"]["cancelled"], 2);
     assert_eq!(batch["counts"]["completed"], 1);
     assert!(batch["finished_at"].is_string());
-    let again = server.act("/v1/batches/1/cancel").expect(200);
+    let again = server.post_empty("/v1/batches/1/cancel").expect(200);
     assert_eq!(again["counts"], batch["counts"]);
 }
 
@@ -47,7 +47,7 @@ fn a_batch_that_ends_by_a_retry_is_open_again() {
     server.post("/v1/batches", &json!({"jobs": [echo(1)]})).expect(202);
     server.get("/v1/batches/1?wait=30s").expect(200);
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
-    server.act("/v1/jobs/1/retry").expect(200);
+    server.post_empty("/v1/jobs/1/retry").expect(200);
     let batch = server.get("/v1/batches/1").expect(200);
     assert_eq!((&batch["finished_at"], &batch["counts"]["queued"]), (&json!(null), &json!(1)));
 }
@@ -66,7 +66,7 @@ fn a_bad_batch_is_refused_whole_with_its_place() {
     server.post("/v1/batches", &json!({"jobs": []})).problem(422);
     server.post("/v1/batches", &json!([echo(1)])).problem(422);
     server.get("/v1/batches/1").problem(404);
-    server.act("/v1/batches/1/cancel").problem(404);
+    server.post_empty("/v1/batches/1/cancel").problem(404);
     assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], json!([]));
 }
 

@@ -9,7 +9,7 @@ use crate::kit::target::Target;
 use crate::kit::{LONG, Server, Setup, echo, eventually, sleep, with};
 
 fn cancel(server: &Server, id: i64) -> serde_json::Value {
-    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200)
+    server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200)
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn a_job_that_waits_is_cancelled_at_once() {
 fn a_job_that_has_ended_is_not_cancelled() {
     let server = Server::start();
     let id = server.run(&echo(1))["id"].as_i64().unwrap();
-    let answer = server.act(&format!("/v1/jobs/{id}/cancel"));
+    let answer = server.post_empty(&format!("/v1/jobs/{id}/cancel"));
     assert!(answer.problem(409).contains("completed"), "{answer:?}");
-    server.act("/v1/jobs/99/cancel").problem(404);
-    server.act("/v1/jobs/x/cancel").problem(404);
+    server.post_empty("/v1/jobs/99/cancel").problem(404);
+    server.post_empty("/v1/jobs/x/cancel").problem(404);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn what_does_not_end_in_the_grace_goes_back_without_burning_an_attempt() {
         (&job["state"], &job["error"]["code"]),
         (&json!("failed"), &json!("outcome_unknown"))
     );
-    server.act(&format!("/v1/jobs/{once}/retry")).problem(409);
+    server.post_empty(&format!("/v1/jobs/{once}/retry")).problem(409);
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
     assert_eq!(server.reaches(sleeping, "running")["attempt"], 1);
 }

@@ -19,7 +19,7 @@ fn lease(server: &Server) -> i64 {
     leased["jobs"][0]["lease_token"].as_i64().unwrap()
 }
 
-fn act(server: &Server, id: i64, verb: &str, fields: &Value) {
+fn lease_action(server: &Server, id: i64, verb: &str, fields: &Value) {
     server.post(&format!("/v1/leases/{id}/{verb}"), fields).expect(200);
 }
 
@@ -35,7 +35,7 @@ fn who_listens_to_a_job_hears_each_state_its_progress_its_log_and_its_end() {
     assert_eq!((running.event.as_str(), &running.data["state"]), ("state", &json!("running")));
     assert_eq!(running.data.get("payload"), None);
     let fields = json!({"lease_token": token, "progress": {"percent": 30, "message": "reading"}, "log": "one\n"});
-    act(&server, id, "renew", &fields);
+    lease_action(&server, id, "renew", &fields);
     let (log, progress) = (events.more(), events.more());
     assert_eq!(
         (log.event.as_str(), &log.data),
@@ -45,7 +45,12 @@ fn who_listens_to_a_job_hears_each_state_its_progress_its_log_and_its_end() {
         (progress.event.as_str(), &progress.data),
         ("progress", &json!({"percent": 30.0, "message": "reading"}))
     );
-    act(&server, id, "complete", &json!({"lease_token": token, "result": {"a": 1}, "log": "two"}));
+    lease_action(
+        &server,
+        id,
+        "complete",
+        &json!({"lease_token": token, "result": {"a": 1}, "log": "two"}),
+    );
     let rest = events.rest();
     assert_eq!(rest.len(), 2, "{rest:#?}");
     assert_eq!(rest[0].data, json!({"from": 4, "to": 8, "text": "two\n"}));
@@ -60,12 +65,12 @@ fn who_comes_back_hears_what_is_new_and_nothing_twice() {
     let mut events = server.events(&path);
     let queued = events.more();
     let token = lease(&server);
-    act(&server, id, "renew", &json!({"lease_token": token, "log": "first"}));
+    lease_action(&server, id, "renew", &json!({"lease_token": token, "log": "first"}));
     let said = events.until(|event| event.event == "log");
     drop(events);
     // Away while the attempt fails and another begins.
     let error = json!({"code": "broken", "message": "no luck"});
-    act(
+    lease_action(
         &server,
         id,
         "fail",
@@ -79,9 +84,9 @@ fn who_comes_back_hears_what_is_new_and_nothing_twice() {
     assert_eq!((&state.data["state"], &state.data["attempt"]), (&json!("running"), &json!(2)));
     // How far it was stays with the job, and is not news again and again.
     let progress = json!({"percent": 90, "message": "nearly"});
-    act(&server, id, "renew", &json!({"lease_token": token, "progress": progress}));
+    lease_action(&server, id, "renew", &json!({"lease_token": token, "progress": progress}));
     assert_eq!(events.more().event, "progress");
-    act(&server, id, "complete", &json!({"lease_token": token}));
+    lease_action(&server, id, "complete", &json!({"lease_token": token}));
     let end = events.more();
     assert_eq!((end.data["state"].as_str(), events.next()), (Some("completed"), None));
     // All is told: nothing more is to come, and a browser does not come again.
@@ -110,7 +115,7 @@ fn a_listener_outlives_a_restart_of_the_server_by_coming_back() {
     let mut events = server.events_after(&path, &running.id);
     let again = events.until(|event| event.data["state"] == "running");
     assert_ne!(again.id, running.id);
-    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
     assert_eq!(events.rest().last().unwrap().data["state"], "cancelled");
 }
 
@@ -121,7 +126,7 @@ fn a_cancelled_job_ends_its_stream_and_a_job_that_is_not_there_has_none() {
     let id = server.submit(&remote());
     let mut events = server.events(&format!("/v1/jobs/{id}/events"));
     events.more();
-    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
     assert_eq!(states(&events.rest()), ["cancelled"]);
     assert_eq!(server.delete(&format!("/v1/jobs/{id}")).status, 204);
     assert_eq!(server.get(&format!("/v1/jobs/{id}/events")).status, 404);
@@ -146,7 +151,7 @@ fn who_listens_to_a_batch_hears_how_it_stands_until_it_ends() {
     let nearly = events.until(|event| event.data["counts"]["completed"] == 20);
     assert_eq!((nearly.event.as_str(), &nearly.data["finished_at"]), ("batch", &Value::Null));
     let token = lease(&server);
-    act(&server, 21, "complete", &json!({"lease_token": token}));
+    lease_action(&server, 21, "complete", &json!({"lease_token": token}));
     let rest = events.rest();
     let end = rest.last().unwrap();
     assert_eq!(end.data, server.get(&format!("/v1/batches/{batch}")).expect(200));
@@ -176,7 +181,7 @@ fn who_listens_to_all_hears_each_job_as_it_stands_and_can_choose_by_queue_and_ki
     assert_eq!(of_mail.data["id"], first);
     assert_eq!(of_mail.data.get("payload"), None);
     assert_eq!(echoes.more().data["id"], third);
-    server.act(&format!("/v1/jobs/{second}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{second}/cancel")).expect(200);
     server.delete(&format!("/v1/jobs/{second}"));
     assert_eq!(all.until(|event| event.event == "gone").data, json!({"id": second}));
     assert_eq!(pointers(&server.get("/v1/events?kind=a&what=b")), ["/what"]);

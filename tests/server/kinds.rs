@@ -78,7 +78,7 @@ fn a_failed_job_that_may_run_only_once_is_never_tried_again() {
     let job = with(http(&target.url("/")), &json!({"at_most_once": true, "max_attempts": 9}));
     let job = server.run(&job);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)));
-    server.act("/v1/jobs/1/retry").problem(409);
+    server.post_empty("/v1/jobs/1/retry").problem(409);
     // Another call, to be sure that time has passed.
     server.run(&with(sleep("300ms"), &json!({})));
     assert_eq!((told.try_recv(), told.try_recv()), (Ok(()), Err(mpsc::TryRecvError::Empty)));

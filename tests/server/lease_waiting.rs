@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::kit::process::between;
 use crate::kit::{LONG, Server, Setup, eventually, sleep, with};
-use crate::leases::{act, lease, remote};
+use crate::leases::{lease, lease_action, remote};
 
 /// Calls for jobs beside the test, which hears what came.
 fn waiting(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)> {
@@ -64,11 +64,11 @@ fn who_waits_hears_of_jobs_that_become_due_or_come_back() {
     server.submit(&with(remote(1), &json!({"delay": "300ms"})));
     let first = jobs(&heard).remove(0);
     let heard = waiting(&server, &json!({}));
-    act(&server, &first, "release", &json!({})).expect(200);
+    lease_action(&server, &first, "release", &json!({})).expect(200);
     let second = jobs(&heard).remove(0);
     let heard = waiting(&server, &json!({}));
     let soon = json!({"error": {"code": "x"}, "retry_in": "100ms"});
-    act(&server, &second, "fail", &soon).expect(200);
+    lease_action(&server, &second, "fail", &soon).expect(200);
     assert_eq!(jobs(&heard)[0]["lease_token"], 3);
 }
 
@@ -121,7 +121,7 @@ fn who_went_away_while_waiting_takes_no_job_along() {
         // At once, or after the server has seen that nobody took it.
         let mine = lease(&server, 1, &json!({"wait": "60s"})).remove(0);
         assert_eq!((&mine["id"], &mine["attempt"]), (&json!(id), &json!(1)));
-        act(&server, &mine, "complete", &json!({})).expect(200);
+        lease_action(&server, &mine, "complete", &json!({})).expect(200);
     }
 }
 
@@ -146,7 +146,7 @@ fn a_drain_sends_those_who_wait_away_and_takes_what_is_finished() {
     let refused = server.post("/v1/leases", &json!({"wait": "60s"}));
     refused.problem(503);
     assert!(refused.header("retry-after").is_some());
-    assert_eq!(act(&server, &mine, "complete", &json!({"result": 1})).status, 200);
+    assert_eq!(lease_action(&server, &mine, "complete", &json!({"result": 1})).status, 200);
     assert!(server.ended().success());
     server.start_again();
     assert_eq!(server.job(2)["state"], "completed");
@@ -193,7 +193,10 @@ fn a_renewal_that_came_while_the_server_stood_still_holds_the_lease() {
     std::thread::sleep(Duration::from_secs(4));
     kill_process(server.pid(), Signal::CONT).unwrap();
     connection.answer().unwrap().expect(200);
-    assert_eq!(act(&server, &mine, "complete", &json!({})).expect(200)["state"], "completed");
+    assert_eq!(
+        lease_action(&server, &mine, "complete", &json!({})).expect(200)["state"],
+        "completed"
+    );
 }
 
 #[test]
@@ -205,6 +208,6 @@ fn who_waits_in_vain_holds_nobody_up() {
         server.submit(&remote(payload));
         let mine = lease(&server, 1, &json!({"kinds": ["resize"]}));
         assert_eq!(mine.len(), 1);
-        act(&server, &mine[0], "complete", &json!({})).expect(200);
+        lease_action(&server, &mine[0], "complete", &json!({})).expect(200);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn running(server: &Server, job: &Value) -> Value {
 }
 
 /// Does a thing to a lease.
-pub(crate) fn act(
+pub(crate) fn lease_action(
     server: &Server,
     leased: &Value,
     verb: &str,
@@ -58,13 +58,13 @@ fn a_job_is_completed_once_and_the_same_finish_again_is_fine() {
     let server = Server::start();
     let leased = running(&server, &remote(1));
     let result = json!({"result": {"width": 7}});
-    let answer = act(&server, &leased, "complete", &result).expect(200);
+    let answer = lease_action(&server, &leased, "complete", &result).expect(200);
     assert_eq!(answer, json!({"id": 1, "lease_token": 1, "state": "completed"}));
-    let again = act(&server, &leased, "complete", &result).expect(200);
+    let again = lease_action(&server, &leased, "complete", &result).expect(200);
     assert_eq!(again, json!({"id": 1, "lease_token": 1, "repeated": true}));
-    act(&server, &leased, "complete", &json!({"result": 8})).problem(409);
-    act(&server, &leased, "fail", &json!({"error": {"code": "x"}})).problem(409);
-    act(&server, &leased, "renew", &json!({})).problem(409);
+    lease_action(&server, &leased, "complete", &json!({"result": 8})).problem(409);
+    lease_action(&server, &leased, "fail", &json!({"error": {"code": "x"}})).problem(409);
+    lease_action(&server, &leased, "renew", &json!({})).problem(409);
     assert_eq!(server.job(1)["result"], json!({"width": 7}));
 }
 
@@ -74,15 +74,15 @@ fn a_failure_is_tried_again_as_the_worker_says() {
     let error = json!({"error": {"code": "no_memory", "message": "it is full"}});
     let leased = running(&server, &remote(1));
     let again = with(error.clone(), &json!({"retry_in": "1h"}));
-    assert_eq!(act(&server, &leased, "fail", &again).expect(200)["state"], "retrying");
+    assert_eq!(lease_action(&server, &leased, "fail", &again).expect(200)["state"], "retrying");
     let shown = server.job(1);
     assert_eq!(shown["error"], error["error"]);
     assert_eq!(between(&shown["failures"][0]["at"], &shown["run_at"]).as_secs(), 3_600);
-    server.act("/v1/jobs/1/retry").expect(200);
+    server.post_empty("/v1/jobs/1/retry").expect(200);
     let leased = lease(&server, 1, &json!({})).remove(0);
     assert_eq!((&leased["attempt"], &leased["lease_token"]), (&json!(2), &json!(2)));
     let never = with(error, &json!({"retryable": false}));
-    assert_eq!(act(&server, &leased, "fail", &never).expect(200)["state"], "failed");
+    assert_eq!(lease_action(&server, &leased, "fail", &never).expect(200)["state"], "failed");
     assert_eq!(server.job(1)["failures"].as_array().unwrap().len(), 2);
 }
 
@@ -90,11 +90,14 @@ fn a_failure_is_tried_again_as_the_worker_says() {
 fn a_release_gives_the_attempt_back() {
     let server = Server::start();
     let leased = running(&server, &remote(1));
-    assert_eq!(act(&server, &leased, "release", &json!({})).expect(200)["state"], "queued");
+    assert_eq!(
+        lease_action(&server, &leased, "release", &json!({})).expect(200)["state"],
+        "queued"
+    );
     let next = lease(&server, 1, &json!({})).remove(0);
     assert_eq!((&next["attempt"], &next["lease_token"]), (&json!(1), &json!(2)));
-    act(&server, &leased, "complete", &json!({"result": 1})).problem(409);
-    act(&server, &leased, "release", &json!({})).problem(409);
+    lease_action(&server, &leased, "complete", &json!({"result": 1})).problem(409);
+    lease_action(&server, &leased, "release", &json!({})).problem(409);
     assert_eq!(server.job(1)["state"], "running");
 }
 
@@ -103,10 +106,13 @@ fn what_may_run_once_runs_again_only_where_it_was_not_begun() {
     let server = Server::start();
     let once = with(remote(1), &json!({"at_most_once": true}));
     let leased = running(&server, &once);
-    let untouched = act(&server, &leased, "release", &json!({"begun": false})).expect(200);
+    let untouched = lease_action(&server, &leased, "release", &json!({"begun": false})).expect(200);
     assert_eq!(untouched["state"], "queued");
     let leased = lease(&server, 1, &json!({})).remove(0);
-    assert_eq!(act(&server, &leased, "release", &json!({})).expect(200)["state"], "failed");
+    assert_eq!(
+        lease_action(&server, &leased, "release", &json!({})).expect(200)["state"],
+        "failed"
+    );
     assert_eq!(server.job(1)["error"]["code"], "outcome_unknown");
 }
 
@@ -115,14 +121,17 @@ fn a_renewal_holds_the_lease_reports_progress_and_tells_of_a_cancel() {
     let server = Server::start();
     let leased = running(&server, &with(remote(1), &json!({"timeout": "1h"})));
     let fields = json!({"lease": "30m", "progress": {"percent": 30, "message": "reading"}});
-    let renewed = act(&server, &leased, "renew", &fields).expect(200);
+    let renewed = lease_action(&server, &leased, "renew", &fields).expect(200);
     assert_eq!(renewed["cancel"], false);
-    let shorter = act(&server, &leased, "renew", &json!({"lease": "1s"})).expect(200);
+    let shorter = lease_action(&server, &leased, "renew", &json!({"lease": "1s"})).expect(200);
     assert_eq!(shorter["lease_expires_at"], renewed["lease_expires_at"]);
     assert_eq!(server.job(1)["progress"], json!({"percent": 30.0, "message": "reading"}));
-    assert_eq!(server.act("/v1/jobs/1/cancel").expect(200)["cancel_requested"], true);
-    assert_eq!(act(&server, &leased, "renew", &json!({})).expect(200)["cancel"], true);
-    assert_eq!(act(&server, &leased, "release", &json!({})).expect(200)["state"], "cancelled");
+    assert_eq!(server.post_empty("/v1/jobs/1/cancel").expect(200)["cancel_requested"], true);
+    assert_eq!(lease_action(&server, &leased, "renew", &json!({})).expect(200)["cancel"], true);
+    assert_eq!(
+        lease_action(&server, &leased, "release", &json!({})).expect(200)["state"],
+        "cancelled"
+    );
 }
 
 #[test]
@@ -185,17 +194,17 @@ fn every_wrong_field_is_named() {
     assert_eq!(pointers(&refused), ["/limit", "/lease", "/wait", "/worker", "/queues/0", "/kinds"]);
     assert_eq!(pointers(&server.post("/v1/leases", &json!({"waits": "1s"}))), ["/waits"]);
     assert_eq!(
-        pointers(&act(&server, &leased, "fail", &json!({"result": 1}))),
+        pointers(&lease_action(&server, &leased, "fail", &json!({"result": 1}))),
         ["/result", "/error"]
     );
-    assert_eq!(pointers(&act(&server, &leased, "complete", &json!({"id": 1}))), ["/id"]);
+    assert_eq!(pointers(&lease_action(&server, &leased, "complete", &json!({"id": 1}))), ["/id"]);
     let no_token = server.post("/v1/leases/1/complete", &json!({"result": 1}));
     assert_eq!(pointers(&no_token), ["/lease_token"]);
     server.post("/v1/leases/1/ack", &json!({})).problem(404);
     server.post("/v1/leases/x/renew", &json!({})).problem(404);
     server.post("/v1/leases/9/complete", &json!({"lease_token": 1})).problem(404);
     server.get("/v1/leases").problem(405);
-    server.act("/v1/leases").problem(415);
+    server.post_empty("/v1/leases").problem(415);
     assert_eq!(server.job(1)["state"], "running");
 }
 
@@ -235,8 +244,11 @@ fn leases_outlive_the_server() {
     server.start_again();
     assert_eq!(server.job(1)["state"], "running");
     assert!(lease(&server, 1, &json!({})).is_empty());
-    act(&server, &leased, "renew", &json!({})).expect(200);
-    assert_eq!(act(&server, &leased, "complete", &json!({})).expect(200)["state"], "completed");
+    lease_action(&server, &leased, "renew", &json!({})).expect(200);
+    assert_eq!(
+        lease_action(&server, &leased, "complete", &json!({})).expect(200)["state"],
+        "completed"
+    );
 }
 
 #[test]
@@ -246,9 +258,9 @@ fn a_worker_that_stays_away_loses_its_job() {
     let first = lease(&server, 1, &json!({"lease": "1s", "worker": "ann"})).remove(0);
     let second = lease(&server, 1, &json!({"wait": "60s", "worker": "bob"})).remove(0);
     assert_eq!((&second["attempt"], &second["lease_token"]), (&json!(2), &json!(2)));
-    act(&server, &first, "complete", &json!({"result": 1})).problem(409);
-    act(&server, &first, "renew", &json!({})).problem(409);
-    act(&server, &second, "complete", &json!({"result": 2})).expect(200);
+    lease_action(&server, &first, "complete", &json!({"result": 1})).problem(409);
+    lease_action(&server, &first, "renew", &json!({})).problem(409);
+    lease_action(&server, &second, "complete", &json!({"result": 2})).expect(200);
     let job = server.job(1);
     assert_eq!((&job["result"], &job["worker"]), (&json!(2), &json!("bob")));
     assert_eq!(job["failures"][0]["code"], "lost");
@@ -294,7 +306,7 @@ fn a_remote_worker_ends_nothing_that_this_server_runs() {
         ("release", json!({"begun": false})),
         ("renew", json!({})),
     ] {
-        act(&server, &taken, verb, &fields).problem(409);
+        lease_action(&server, &taken, verb, &fields).problem(409);
     }
     assert_eq!(server.job(here)["state"], "running");
 }
@@ -303,7 +315,8 @@ fn a_remote_worker_ends_nothing_that_this_server_runs() {
 fn a_worker_is_told_that_its_result_was_cut() {
     let server = Setup::new().config("limits.max_result_bytes = 10").start();
     let leased = running(&server, &remote(1));
-    let answer = act(&server, &leased, "complete", &json!({"result": "01234567890"})).expect(200);
+    let answer =
+        lease_action(&server, &leased, "complete", &json!({"result": "01234567890"})).expect(200);
     assert_eq!(
         (&answer["state"], &answer["result_truncated"]),
         (&json!("completed"), &json!(true))
@@ -316,8 +329,8 @@ fn a_renewal_without_a_length_lasts_as_long_as_the_lease() {
     let server = Server::start();
     server.submit(&with(remote(1), &json!({"timeout": "1h"})));
     let leased = lease(&server, 1, &json!({"lease": "40s"})).remove(0);
-    let renewed = act(&server, &leased, "renew", &json!({})).expect(200);
+    let renewed = lease_action(&server, &leased, "renew", &json!({})).expect(200);
     let longer = between(&leased["lease_expires_at"], &renewed["lease_expires_at"]);
     assert!(longer.as_secs() < 40, "{longer:?}");
-    act(&server, &json!({"id": 9, "lease_token": 1}), "renew", &json!({})).problem(404);
+    lease_action(&server, &json!({"id": 9, "lease_token": 1}), "renew", &json!({})).problem(404);
 }

@@ -21,7 +21,7 @@ fn one_of_each() -> Server {
     server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
     server.reaches(3, "running");
     server.submit(&with(echo(4), &json!({"delay": "1h"})));
-    server.act("/v1/jobs/4/cancel").expect(200);
+    server.post_empty("/v1/jobs/4/cancel").expect(200);
     let failing =
         json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
     assert_eq!(server.run(&failing)["state"], "failed");

@@ -8,11 +8,11 @@
 
 mod backup;
 mod batches;
+mod bulk;
 mod cancel;
 mod chat;
 mod cli;
 mod cli_live;
-mod deeds;
 mod demo;
 mod drain;
 mod embedded;

@@ -358,7 +358,7 @@ fn a_page_shows_how_things_stand_now() {
     assert!(text.contains("class=\"state running\"") && text.contains("Attempt 1 began"), "{text}");
     assert!(text.contains(&format!("data-events=\"/v1/jobs/{id}/events\"")), "{text}");
     assert!(page(&server, "/").contains("<th scope=\"row\">async</th>"));
-    server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
     server.finished(id);
     let text = page(&server, &format!("/jobs/{id}"));
     assert!(text.contains("class=\"state cancelled\"") && !text.contains("data-events"), "{text}");

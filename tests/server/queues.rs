@@ -69,7 +69,7 @@ fn no_more_jobs_of_a_queue_run_than_may() {
     running(2);
     server.run(&echo(1));
     running(2);
-    server.act("/v1/jobs/1/cancel").expect(200);
+    server.post_empty("/v1/jobs/1/cancel").expect(200);
     server.finished(1);
     server.reaches(3, "running");
     running(2);

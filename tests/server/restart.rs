@@ -64,7 +64,7 @@ fn a_cancellation_is_kept_though_the_server_is_killed_before_the_job_stops() {
     let mut server = setup.config(config).start();
     let id = server.submit(&json!({"kind": "command", "payload": {"name": "stubborn"}}));
     eventually("the command runs", || server.directory().join("begun").exists().then_some(()));
-    let job = server.act(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    let job = server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
     assert_eq!((&job["state"], &job["cancel_requested"]), (&json!("running"), &json!(true)));
     server.kill();
     server.start_again();

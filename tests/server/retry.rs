@@ -19,7 +19,7 @@ fn a_failed_job_runs_again_on_demand() {
     let job = server.run(&json!({"kind": "http", "payload": {"url": target.url("/")}}));
     assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)));
     assert_eq!(job["error"]["code"], "http_status");
-    let job = server.act("/v1/jobs/1/retry").expect(200);
+    let job = server.post_empty("/v1/jobs/1/retry").expect(200);
     assert_eq!(job["error"], json!(null));
     let job = server.finished(1);
     assert_eq!(job["state"], "completed");
@@ -32,9 +32,9 @@ fn a_completed_or_cancelled_job_runs_again_on_demand() {
     let server = Server::start();
     server.run(&echo(1));
     server.submit(&with(echo(2), &json!({"delay": "1h"})));
-    server.act("/v1/jobs/2/cancel").expect(200);
+    server.post_empty("/v1/jobs/2/cancel").expect(200);
     for id in [1, 2] {
-        server.act(&format!("/v1/jobs/{id}/retry")).expect(200);
+        server.post_empty(&format!("/v1/jobs/{id}/retry")).expect(200);
         let job = server.finished(id);
         assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!(id)));
     }
@@ -45,9 +45,9 @@ fn a_live_job_is_neither_retried_nor_deleted() {
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
     server.reaches(id, "running");
-    server.act(&format!("/v1/jobs/{id}/retry")).problem(409);
+    server.post_empty(&format!("/v1/jobs/{id}/retry")).problem(409);
     server.delete(&format!("/v1/jobs/{id}")).problem(409);
-    server.act("/v1/jobs/99/retry").problem(404);
+    server.post_empty("/v1/jobs/99/retry").problem(404);
     server.delete("/v1/jobs/99").problem(404);
 }
 

@@ -52,7 +52,7 @@ fn the_charts_of_an_hour_agree_with_the_jobs_over_restarts() {
         }
         server.reaches(id(51), "running");
         if round == 0 {
-            server.act(&format!("/v1/jobs/{}/cancel", id(51))).expect(200);
+            server.post_empty(&format!("/v1/jobs/{}/cancel", id(51))).expect(200);
             server.finished(id(51));
         }
         for queue in [None, Some("default"), Some("mail"), Some("nobody")] {

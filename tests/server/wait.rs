@@ -59,7 +59,7 @@ fn an_accepted_job_is_never_answered_with_an_error_for_want_of_a_place_to_wait()
     });
     let answer = server.post_with("/v1/jobs", &[("prefer", "wait=5")], &echo(1));
     let id = answer.expect(202)["id"].as_i64().unwrap();
-    server.act(&format!("/v1/jobs/{held}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{held}/cancel")).expect(200);
     assert_eq!(waiting.join().unwrap().expect(200)["state"], "cancelled");
     assert_eq!(server.finished(id)["state"], "completed");
 }
@@ -128,7 +128,7 @@ fn all_who_wait_are_answered_when_they_end_together() {
     }
     // Long enough for most to have begun to wait; those that come late see the end at once.
     std::thread::sleep(Duration::from_millis(300));
-    server.act(&format!("/v1/jobs/{held}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{held}/cancel")).expect(200);
     for connection in &mut waiting {
         assert_eq!(connection.answer().unwrap().expect(200)["state"], "cancelled");
     }

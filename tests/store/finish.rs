@@ -3,7 +3,7 @@
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
 use longshore::job::{Job, JobError, JobId, Lane, NewJob, State};
-use longshore::store::{Finish, Finished, Holder, Place, Refusal, RescueScope, Write};
+use longshore::store::{Finish, Finished, Holder, JobLocation, Refusal, RescueScope, Write};
 
 use crate::kit::{Store, completed, failed, finish, job, job_in_queue, lease, leased};
 
@@ -175,7 +175,7 @@ fn where_another_job_stands_is_not_taken_for_where_this_one_does() {
         lease: of_default.lease,
         outcome: completed("1"),
         holder: Holder::Local,
-        place: Some(Place::of(&of_mail)),
+        location: Some(JobLocation::of(&of_mail)),
         started_at: None,
     };
     let changes = store.commit(&[Write::Finish(finish)]).changes;

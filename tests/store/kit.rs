@@ -9,10 +9,10 @@ use longshore::config::Config;
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::retry::Backoff;
-use longshore::job::roster::Order;
+use longshore::job::roster::LeaseOrder;
 use longshore::job::{Job, JobId, Json, Lane, NewJob, QueueName, Span, State, Timestamp};
 use longshore::store::{
-    Answer, Committed, Finish, Finished, Holder, LeaseRequest, Moved, OpenError, ReadStore,
+    Answer, Committed, Finish, Finished, Holder, LeaseRequest, MoveSummary, OpenError, ReadStore,
     Refusal, Renew, Submit, Submitted, Write, WriteStore,
 };
 
@@ -190,7 +190,7 @@ impl Store {
     }
 
     /// A stage, an expiry or a rescue.
-    pub(crate) fn shift(&mut self, write: Write) -> Moved {
+    pub(crate) fn shift(&mut self, write: Write) -> MoveSummary {
         match self.write(write) {
             Ok(Answer::Moved(moved)) => moved,
             other => panic!("nothing moved: {other:?}"),
@@ -276,23 +276,41 @@ pub(crate) fn submit(jobs: Vec<NewJob>) -> Write {
 /// A lease of the remote lane, of some kinds only.
 pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
     let kinds = Some(kinds.iter().map(|kind| kind.to_string()).collect());
-    let order = Order { queue: queue("default"), lane: Lane::Remote, kinds, limit: 10, poll: None };
+    let order = LeaseOrder {
+        queue: queue("default"),
+        lane: Lane::Remote,
+        kinds,
+        limit: 10,
+        waiting_worker: None,
+    };
     Write::Lease(LeaseRequest { order, lease: LEASE, worker: Some("ann".into()) })
 }
 
 pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
-    let order = Order { queue: queue(name), lane, kinds: None, limit, poll: None };
+    let order = LeaseOrder { queue: queue(name), lane, kinds: None, limit, waiting_worker: None };
     Write::Lease(LeaseRequest { order, lease: LEASE, worker: None })
 }
 
 /// What a worker of this process reports.
 pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {
-    Write::Finish(Finish { lease, outcome, holder: Holder::Local, place: None, started_at: None })
+    Write::Finish(Finish {
+        lease,
+        outcome,
+        holder: Holder::Local,
+        location: None,
+        started_at: None,
+    })
 }
 
 /// What a remote worker reports.
 pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
-    Write::Finish(Finish { lease, outcome, holder: Holder::Remote, place: None, started_at: None })
+    Write::Finish(Finish {
+        lease,
+        outcome,
+        holder: Holder::Remote,
+        location: None,
+        started_at: None,
+    })
 }
 
 /// A renewal by a worker of this process.

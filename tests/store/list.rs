@@ -272,7 +272,8 @@ fn what_failed_last_need_not_have_been_submitted_last() {
         store.finish(lease, failed()).unwrap();
     }
     store.job_in(State::Completed);
-    let told: Vec<JobId> = store.reads.failed_last(10).unwrap().iter().map(|job| job.id).collect();
+    let told: Vec<JobId> =
+        store.reads.recent_failures(10).unwrap().iter().map(|job| job.id).collect();
     assert_eq!(told, [old.job, new.job]);
-    assert_eq!(store.reads.failed_last(1).unwrap().len(), 1);
+    assert_eq!(store.reads.recent_failures(1).unwrap().len(), 1);
 }

@@ -31,5 +31,5 @@ mod rescue;
 mod retry;
 mod stage;
 mod submit;
-mod tally;
+mod time_buckets;
 mod verify;

@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 
 use longshore::config::Config;
 use longshore::job::queue::Queue;
-use longshore::job::tallies::Tallies;
-use longshore::job::tally::Move;
+use longshore::job::recorder::Recorder;
 use longshore::job::{BatchId, Job, JobError, JobId, Lane};
 use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
@@ -77,7 +76,7 @@ struct Pair {
     store: Store,
     model: Model,
     /// What the charts count of the changes that the store tells.
-    tallies: Tallies,
+    recorder: Recorder,
 }
 
 impl Pair {
@@ -86,8 +85,8 @@ impl Pair {
         config.limits.max_queues = MAX_QUEUES;
         let store = Store::configured(config);
         let model = Model::new(store.now);
-        let tallies = Tallies::new(store.now, Vec::new(), 0);
-        Self { store, model, tallies }
+        let recorder = Recorder::new(store.now, Vec::new(), 0);
+        Self { store, model, recorder }
     }
 
     fn walk(mut self, steps: &[Step]) {
@@ -136,7 +135,7 @@ impl Pair {
         let mut told_ended = committed.ended_batches;
         told_ended.sort_unstable();
         assert_eq!(told_ended, ended, "ended batches after {writes:#?}");
-        self.tallies.note(committed.changes.iter().map(counted), self.store.now);
+        self.recorder.record(&committed.changes, self.store.now);
         let moves = sorted(&self.model.moves);
         assert_eq!(sorted(&committed.changes), moves, "changes after {writes:#?}");
         for id in moves.iter().map(|change| change.job) {
@@ -166,18 +165,13 @@ impl Pair {
         let queues = self.store.reads.queues(self.store.now).unwrap();
         let queues: Vec<Queue> = queues.into_iter().map(plain_queue).collect();
         for queue in &queues {
-            let counted = self.tallies.snapshot(Some(&queue.name), self.store.now);
+            let counted = self.recorder.snapshot(Some(&queue.name), self.store.now);
             assert_eq!(counted.jobs, queue.jobs, "what the charts count of {}", queue.name);
         }
         let running = Lane::ALL.map(|lane| self.model.running_in(lane));
-        assert_eq!(self.tallies.snapshot(None, self.store.now).running, running);
+        assert_eq!(self.recorder.snapshot(None, self.store.now).running, running);
         assert_eq!(queues, self.model.queues());
     }
-}
-
-fn counted(change: &Change) -> Move<'_> {
-    let Change { queue, lane, from, to, took, .. } = change;
-    Move { queue, lane: *lane, from: *from, to: *to, took: *took }
 }
 
 /// Moves by job; those of one job in their order. Which job of a group moves first is free.

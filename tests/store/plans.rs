@@ -176,7 +176,7 @@ fn list_statements(store: &mut Store, statements: &Statements) -> BTreeSet<Strin
     for filter in filters() {
         store.reads.jobs(&filter).unwrap();
     }
-    store.reads.failed_last(10).unwrap();
+    store.reads.recent_failures(10).unwrap();
     let is_look = |sql: &String| sql.starts_with("SELECT") || sql.starts_with("WITH");
     statements.run().into_iter().filter(is_look).collect()
 }

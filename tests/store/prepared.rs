@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::job::tally::{Stretch, Tally};
+use longshore::job::counters::{Counters, TimeBucket};
 use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, State};
 use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 
@@ -47,8 +47,8 @@ fn live_remotely(store: &mut Store) {
 fn list_once(store: &mut Store) {
     let plain = JobFilter { limit: 10, ..JobFilter::default() };
     let kind = Some("echo".to_string());
-    store.reads.news(JobId(1), 0).unwrap();
-    store.reads.briefs(&[JobId(1), JobId(2)]).unwrap();
+    store.reads.job_update(JobId(1), 0).unwrap();
+    store.reads.job_summaries(&[JobId(1), JobId(2)]).unwrap();
     store.reads.jobs(&JobFilter { tag: Some("a".into()), ..plain.clone() }).unwrap();
     store.reads.jobs(&JobFilter { batch: Some(BatchId(1)), ..plain.clone() }).unwrap();
     for state in State::ALL.into_iter().map(Some).chain([None]) {
@@ -97,10 +97,10 @@ fn the_keepers_statements_are_prepared_once_as_well() {
     let statements = Statements::record();
     let mut store = Store::fresh();
     store.submit(job());
-    let queues = vec![(job().queue, Tally::default())];
-    let stretch = Stretch { began_at: store.now, queues, all: Tally::default() };
+    let queues = vec![(job().queue, Counters::default())];
+    let stretch = TimeBucket { began_at: store.now, queues, all: Counters::default() };
     let keep = [
-        Write::Tally(vec![stretch.into()]),
+        Write::TimeBuckets(vec![stretch.into()]),
         Write::Stage { limit: 10 },
         Write::Expire { limit: 10 },
         Write::Rescue { scope: RescueScope::expired_now(), limit: 10 },

@@ -2,7 +2,7 @@
 
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::Outcome;
-use longshore::job::roster::Order;
+use longshore::job::roster::LeaseOrder;
 use longshore::job::{JobId, Json, Lane, NewJob, Progress, Span, State};
 use longshore::store::{
     Answer, Finished, JobFilter, LeaseRequest, Refusal, Renew, RescueScope, Write,
@@ -19,7 +19,13 @@ fn remote(kind: &str) -> NewJob {
 
 fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {
     let kinds = kinds.map(|kinds| kinds.iter().map(|kind| kind.to_string()).collect());
-    let order = Order { queue: queue("default"), lane: Lane::Remote, kinds, limit, poll: None };
+    let order = LeaseOrder {
+        queue: queue("default"),
+        lane: Lane::Remote,
+        kinds,
+        limit,
+        waiting_worker: None,
+    };
     Write::Lease(LeaseRequest { order, lease: LEASE, worker: worker.map(str::to_owned) })
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use longshore::job::lease::Lease;
 use longshore::job::outcome::Outcome;
 use longshore::job::{Lane, NewJob, State};
-use longshore::store::{Moved, Refusal, RescueScope, Write};
+use longshore::store::{MoveSummary, Refusal, RescueScope, Write};
 
 use crate::kit::{LEASE, Store, job, lease, leased};
 
-fn rescue(store: &mut Store, scope: RescueScope, limit: u32) -> Moved {
+fn rescue(store: &mut Store, scope: RescueScope, limit: u32) -> MoveSummary {
     store.shift(Write::Rescue { scope, limit })
 }
 

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
+use longshore::job::counters::{Counters, TimeBucket};
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
-use longshore::job::tally::{Stretch, Tally};
 use longshore::job::{JobId, Lane, Log, NewJob, State};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::backup::back_up;
@@ -78,9 +78,9 @@ fn fill(store: &mut Store) {
     let lease = Lease { job: JobId(3), token: LeaseToken(1) };
     let log = Log::new("one\n".into());
     store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
-    let all = Tally { submitted: 11, ..Tally::default() };
-    let stretch = Stretch { began_at: store.now, queues: Vec::new(), all };
-    store.write(Write::Tally(vec![stretch.into()])).unwrap();
+    let all = Counters { submitted: 11, ..Counters::default() };
+    let stretch = TimeBucket { began_at: store.now, queues: Vec::new(), all };
+    store.write(Write::TimeBuckets(vec![stretch.into()])).unwrap();
 }
 
 /// The checks that find something.

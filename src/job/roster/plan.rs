@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::turns::{Candidate, Shares};
-use super::{MAX_POLLED, Order, Roster};
+use super::{LeaseOrder, MAX_LEASE_LIMIT, Roster};
 use crate::job::lane::Lane;
 use crate::job::queue::QueueName;
 use crate::job::time::Timestamp;
@@ -18,20 +18,20 @@ pub(super) struct Plan<'a> {
     now: Timestamp,
     /// How many starts of a queue are in the plan already.
     promised: HashMap<&'a QueueName, u32>,
-    orders: Vec<Order>,
+    orders: Vec<LeaseOrder>,
 }
 
 impl<'a> Plan<'a> {
     /// The orders at `now`: of this process's workers and of the remote ones that wait, those first
     /// that came last the time before.
-    pub(super) fn of(roster: &'a Roster, now: Timestamp) -> Vec<Order> {
+    pub(super) fn of(roster: &'a Roster, now: Timestamp) -> Vec<LeaseOrder> {
         let mut plan = Self { roster, now, promised: HashMap::new(), orders: Vec::new() };
         if roster.is_remote_first {
-            plan.serve_polls();
+            plan.serve_waiting_workers();
             plan.serve_lanes();
         } else {
             plan.serve_lanes();
-            plan.serve_polls();
+            plan.serve_waiting_workers();
         }
         plan.orders
     }
@@ -44,30 +44,39 @@ impl<'a> Plan<'a> {
             }
             let mut shares = self.shares(lane, self.roster.turns[lane.index()].iter());
             for (queue, limit) in shares.grant(idle) {
-                self.order(Order { queue: queue.clone(), lane, kinds: None, limit, poll: None });
+                self.order(LeaseOrder {
+                    queue: queue.clone(),
+                    lane,
+                    kinds: None,
+                    limit,
+                    waiting_worker: None,
+                });
             }
         }
     }
 
-    fn serve_polls(&mut self) {
-        let mut left = MAX_POLLED;
-        for (filter, pool) in self.roster.polls.in_turn() {
-            let sources = self.roster.polls.sources(filter);
-            let kinds: HashMap<&QueueName, _> =
-                sources.iter().map(|source| (source.queue, &source.kinds)).collect();
-            let mut shares = self.shares(Lane::Remote, sources.iter().map(|source| source.queue));
-            for (poll, wanted) in &pool.waiting {
+    fn serve_waiting_workers(&mut self) {
+        let mut left = MAX_LEASE_LIMIT;
+        for (filter, group) in self.roster.waiting_workers.in_turn() {
+            let ready_queues = self.roster.waiting_workers.ready_queues(filter);
+            let kinds: HashMap<&QueueName, _> = ready_queues
+                .iter()
+                .map(|ready_queue| (ready_queue.queue, &ready_queue.kinds))
+                .collect();
+            let mut shares =
+                self.shares(Lane::Remote, ready_queues.iter().map(|ready_queue| ready_queue.queue));
+            for (id, wanted) in &group.waiting {
                 if shares.is_over() || *wanted > left {
                     break;
                 }
                 left -= wanted;
                 for (queue, limit) in shares.grant(*wanted) {
-                    self.order(Order {
+                    self.order(LeaseOrder {
                         queue: queue.clone(),
                         lane: Lane::Remote,
                         kinds: kinds.get(queue).and_then(|kinds| (*kinds).clone()),
                         limit,
-                        poll: Some(*poll),
+                        waiting_worker: Some(*id),
                     });
                 }
             }
@@ -84,7 +93,7 @@ impl<'a> Plan<'a> {
         }))
     }
 
-    fn order(&mut self, order: Order) {
+    fn order(&mut self, order: LeaseOrder) {
         if let Some((queue, _)) = self.roster.queues.get_key_value(&order.queue) {
             *self.promised.entry(queue).or_default() += order.limit;
         }

@@ -1,4 +1,4 @@
-//! Listening to all jobs, or those of a queue or a kind.
+//! Subscription to all jobs, or those of a queue or a kind.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::actor::feed::Feed;
-use crate::actor::message::{GetBriefs, Tune};
-use crate::actor::publish::Seat;
-use crate::actor::tell;
+use crate::actor::message::{GetJobSummaries, SubscribeToAll};
+use crate::actor::publisher::CountGuard;
+use crate::actor::send;
 use crate::job::{Job, JobId, QueueName};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
@@ -47,7 +47,7 @@ pub struct AllEvents {
     taken: Vec<JobId>,
     ready: VecDeque<AllEvent>,
     next_at: Instant,
-    _seat: Seat,
+    _count: CountGuard,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -58,10 +58,10 @@ impl Handle {
     /// [`Error::Overloaded`] where [`MAX_FEEDS`](crate::server::MAX_FEEDS) listen already.
     pub fn events(&self, filter: AllFilter) -> Result<AllEvents, Error> {
         let permit = self.feed_permit()?;
-        let door = self.door();
-        let seat = Seat::take(&door.publisher.audience.listening);
+        let connections = self.connections();
+        let count = CountGuard::take(&connections.publisher.subscriber_counts.subscribers);
         let feed = Arc::new(Feed::new(filter.queue.clone()));
-        if !tell(&door.announcer, Tune(Arc::downgrade(&feed))) {
+        if !send(&connections.announcer, SubscribeToAll(Arc::downgrade(&feed))) {
             return Err(Error::Stopped);
         }
         Ok(AllEvents {
@@ -71,7 +71,7 @@ impl Handle {
             taken: Vec::new(),
             ready: VecDeque::new(),
             next_at: Instant::now(),
-            _seat: seat,
+            _count: count,
             _permit: permit,
         })
     }
@@ -106,7 +106,7 @@ impl AllEvents {
                 return Some(());
             }
             tokio::select! {
-                () = self.feed.rung() => {}
+                () = self.feed.notified() => {}
                 () = self.handle.stopped() => return None,
             }
         }
@@ -116,8 +116,8 @@ impl AllEvents {
         // In turn, so that however many listen, lists and pages find the reader free. What moves
         // meanwhile comes together in the feed.
         let _turn = self.handle.feed_turn().await?;
-        let lists = &self.handle.door().lists;
-        let jobs = self.handle.read(lists, GetBriefs(self.taken.clone())).await.ok()?;
+        let lists = &self.handle.connections().list_reads;
+        let jobs = self.handle.read(lists, GetJobSummaries(self.taken.clone())).await.ok()?;
         let mut jobs = jobs.into_iter().peekable();
         for id in std::mem::take(&mut self.taken) {
             // They come in the order in which they were asked for.

@@ -1,17 +1,17 @@
-//! Listening to one batch.
+//! Subscription to one batch.
 
 use crate::actor::message::Subject;
 use crate::job::BatchId;
 use crate::job::batch::Batch;
 use crate::server::error::Error;
-use crate::server::events::Listening;
+use crate::server::events::Subscription;
 use crate::server::handle::Handle;
 
 /// How a batch stands, again and again, until its last job is final.
 pub struct BatchEvents {
     handle: Handle,
     id: BatchId,
-    listening: Listening,
+    subscription: Subscription,
     told: Option<Batch>,
     /// What was read and is not told yet.
     first: Option<Batch>,
@@ -23,10 +23,10 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such batch; [`Error::Overloaded`] where as many listen as
     /// may.
-    pub async fn events_of_batch(&self, id: BatchId) -> Result<BatchEvents, Error> {
-        let listening = self.listen(Subject::Batch(id))?;
-        let first = Some(self.look_at_batch(id).await?);
-        Ok(BatchEvents { handle: self.clone(), id, listening, told: None, first })
+    pub async fn batch_events(&self, id: BatchId) -> Result<BatchEvents, Error> {
+        let subscription = self.listen(Subject::Batch(id))?;
+        let first = Some(self.read_batch(id).await?);
+        Ok(BatchEvents { handle: self.clone(), id, subscription, told: None, first })
     }
 }
 
@@ -47,11 +47,11 @@ impl BatchEvents {
             if self.has_ended() {
                 return None;
             }
-            if !self.listening.due(&self.handle).await {
+            if !self.subscription.due(&self.handle).await {
                 return None;
             }
-            let batch = self.handle.look_at_batch(self.id).await.ok()?;
-            self.listening.looked();
+            let batch = self.handle.read_batch(self.id).await.ok()?;
+            self.subscription.mark_read();
             if self.told.as_ref() != Some(&batch) {
                 self.first = Some(batch);
             }

@@ -1,30 +1,30 @@
-//! Listening to one job.
+//! Subscription to one job.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::actor::message::{GetNews, Subject};
+use crate::actor::message::{GetJobUpdate, Subject};
 use crate::job::{Failure, Job, JobId, Log, Progress};
 use crate::server::error::Error;
-use crate::server::events::Listening;
+use crate::server::events::Subscription;
 use crate::server::handle::Handle;
-use crate::store::News;
+use crate::store::JobUpdate;
 
 /// What happened to a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobEvent {
     /// An attempt failed.
-    Failed(Failure),
+    Failure(Failure),
     /// It has said something.
-    Said(Log),
+    Log(Log),
     /// Its attempt is so far.
-    Progressed(Progress),
+    Progress(Progress),
     /// It stands where it did not. Without payload and result, but for the last one, when it is
     /// final: that one is whole.
-    Moved(Box<Job>),
+    State(Box<Job>),
     /// It was removed.
-    Removed(JobId),
+    Gone(JobId),
 }
 
 /// Up to where a listener knows a job. Its text goes into `id:` lines and comes back as
@@ -84,7 +84,7 @@ impl FromStr for Position {
 pub struct JobEvents {
     handle: Handle,
     id: JobId,
-    listening: Listening,
+    subscription: Subscription,
     position: Position,
     progress: Option<Progress>,
     /// What is known and not told yet, each with the position behind it.
@@ -99,16 +99,16 @@ impl Handle {
     /// # Errors
     /// [`Error::Refused`] where there is no such job; [`Error::Overloaded`] where as many listen as
     /// may.
-    pub async fn events_of(
+    pub async fn job_events(
         &self,
         id: JobId,
         position: Option<Position>,
     ) -> Result<Option<JobEvents>, Error> {
-        let listening = self.listen(Subject::Job(id))?;
+        let subscription = self.listen(Subject::Job(id))?;
         let mut events = JobEvents {
             handle: self.clone(),
             id,
-            listening,
+            subscription,
             position: position.unwrap_or_default(),
             progress: None,
             ready: VecDeque::new(),
@@ -117,7 +117,7 @@ impl Handle {
         events.look().await?;
         let is_told = events.is_over && events.ready.is_empty();
         match events.ready.front() {
-            Some((_, JobEvent::Removed(_))) => Err(Error::no_job(id)),
+            Some((_, JobEvent::Gone(_))) => Err(Error::no_job(id)),
             _ => Ok((!is_told).then_some(events)),
         }
     }
@@ -134,25 +134,25 @@ impl JobEvents {
             if self.is_over {
                 return None;
             }
-            if !self.listening.due(&self.handle).await {
+            if !self.subscription.due(&self.handle).await {
                 return None;
             }
             if let Err(error) = self.look().await {
                 tracing::debug!(job = %self.id, %error, "one who listens to a job cannot be told");
                 return None;
             }
-            self.listening.looked();
+            self.subscription.mark_read();
         }
     }
 
     /// Reads what is new.
     async fn look(&mut self) -> Result<(), Error> {
         // A place among those who listen is a permit to look as well.
-        let points = &self.handle.door().points;
-        let found = self.handle.read(points, GetNews(self.id, self.position.log)).await?;
+        let points = &self.handle.connections().point_reads;
+        let found = self.handle.read(points, GetJobUpdate(self.id, self.position.log)).await?;
         let Some(news) = found else {
             self.is_over = true;
-            self.ready.push_back((self.position, JobEvent::Removed(self.id)));
+            self.ready.push_back((self.position, JobEvent::Gone(self.id)));
             return Ok(());
         };
         let stands = Position::stands(&news.job);
@@ -160,30 +160,30 @@ impl JobEvents {
         let is_moved = stands != self.position.stands;
         // Its last event is the whole job; read first, for what follows cannot be done by halves.
         let whole = if is_final && is_moved {
-            let whole = self.handle.look_at_job(self.id).await?;
+            let whole = self.handle.read_job(self.id).await?;
             if !whole.state.is_final() {
-                // Begun anew in this moment, so the bell has rung again.
+                // Begun anew in this moment, so the notify has rung again.
                 return Ok(());
             }
             Some(whole)
         } else {
             None
         };
-        self.tell(news, whole, stands);
+        self.push_events(news, whole, stands);
         self.is_over = is_final;
         Ok(())
     }
 
-    fn tell(&mut self, news: News, whole: Option<Job>, stands: [i64; 6]) {
-        let News { mut job, log } = news;
+    fn push_events(&mut self, news: JobUpdate, whole: Option<Job>, stands: [i64; 6]) {
+        let JobUpdate { mut job, log } = news;
         let failures = job.failures.take().unwrap_or_default();
         for failure in failures.into_iter().skip(self.position.failures as usize) {
             self.position.failures += 1;
-            self.ready.push_back((self.position, JobEvent::Failed(failure)));
+            self.ready.push_back((self.position, JobEvent::Failure(failure)));
         }
         if !log.is_empty() {
             self.position.log = log.to;
-            self.ready.push_back((self.position, JobEvent::Said(log)));
+            self.ready.push_back((self.position, JobEvent::Log(log)));
         }
         let is_moved = stands != self.position.stands;
         let is_further = job.progress != self.progress && !job.state.is_final();
@@ -191,10 +191,10 @@ impl JobEvents {
         if is_moved {
             // It tells how far it is as well.
             self.position.stands = stands;
-            let moved = JobEvent::Moved(Box::new(whole.unwrap_or(job)));
+            let moved = JobEvent::State(Box::new(whole.unwrap_or(job)));
             self.ready.push_back((self.position, moved));
         } else if is_further && let Some(progress) = job.progress {
-            self.ready.push_back((self.position, JobEvent::Progressed(progress)));
+            self.ready.push_back((self.position, JobEvent::Progress(progress)));
         }
     }
 }

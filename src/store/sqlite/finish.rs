@@ -10,7 +10,7 @@ use crate::job::retry::Backoff;
 use crate::job::{JobError, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, Finish, Finished, Holder, Place, Refusal, lane_of};
+use crate::store::{Answer, Finish, Finished, Holder, JobLocation, Refusal, lane_of};
 
 statement! {
     /// Whether a lease holds, and where its job stands, for who does not know. A look-up and a plain
@@ -116,7 +116,7 @@ impl Group<'_> {
 
     fn complete(&mut self, finish: &Finish, result: &JobResult) -> Result<Option<State>, Stop> {
         let (job, token) = (finish.lease.job.0, finish.lease.token.0);
-        let known = finish.place.as_ref().filter(|place| place.job == finish.lease.job);
+        let known = finish.location.as_ref().filter(|place| place.job == finish.lease.job);
         let (place, started_at) = match known {
             Some(known) => (known.clone(), finish.started_at),
             None => match self.held_place(finish.lease)? {
@@ -139,7 +139,7 @@ impl Group<'_> {
     pub(super) fn held_place(
         &mut self,
         lease: Lease,
-    ) -> Result<Option<(Place, Option<Timestamp>)>, Stop> {
+    ) -> Result<Option<(JobLocation, Option<Timestamp>)>, Stop> {
         let look = HeldPlace { job: lease.job.0, token: lease.token.0 };
         let row: Option<(PlaceRow, Option<i64>)> = look.get_result(self.connection).optional()?;
         let Some((row, started_at)) = row else { return Ok(None) };
@@ -198,7 +198,7 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn note_settled(&mut self, place: Place, settlement: &Settlement, took: Option<Span>) {
+    fn note_settled(&mut self, place: JobLocation, settlement: &Settlement, took: Option<Span>) {
         let from = State::Running;
         match (settlement.state, settlement.run_at) {
             (State::Retrying, Some(run_at)) => {

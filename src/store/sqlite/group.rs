@@ -12,7 +12,9 @@ use super::transaction::Failure;
 use crate::job::queue::{QueueName, QueueRules, QueueSettings};
 use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Text};
-use crate::store::{Answer, Change, Committed, Place, Refusal, StoreError, Submit, Write, lane_of};
+use crate::store::{
+    Answer, Change, Committed, JobLocation, Refusal, StoreError, Submit, Write, lane_of,
+};
 
 statement! {
     KindOf -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
@@ -84,7 +86,7 @@ pub(super) struct Group<'a> {
     configured: Vec<(QueueName, QueueSettings)>,
 }
 
-/// The columns that make a [`Place`].
+/// The columns that make a [`JobLocation`].
 pub(super) type PlaceRow = (i64, i64, i64, Option<i64>);
 
 impl<'a> Group<'a> {
@@ -150,7 +152,7 @@ impl<'a> Group<'a> {
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => self.each(writes, Self::apply),
-            Write::Tally(stretches) => self.tally(stretches),
+            Write::TimeBuckets(stretches) => self.tally(stretches),
             Write::Configure { queue, change } => self.configure(queue, change),
         }
     }
@@ -221,12 +223,18 @@ impl<'a> Group<'a> {
     }
 
     /// Notes that a job moved. Counts and everybody who listens live by these notes.
-    pub(super) fn moved(&mut self, place: Place, from: Option<State>, to: Option<State>) {
+    pub(super) fn moved(&mut self, place: JobLocation, from: Option<State>, to: Option<State>) {
         self.push(place, from, to, None, None);
     }
 
     /// The same of one that starts or ends to run, with how long it took until then.
-    pub(super) fn moved_after(&mut self, place: Place, from: State, to: State, took: Option<Span>) {
+    pub(super) fn moved_after(
+        &mut self,
+        place: JobLocation,
+        from: State,
+        to: State,
+        took: Option<Span>,
+    ) {
         self.push(place, Some(from), Some(to), None, took);
     }
 
@@ -238,7 +246,7 @@ impl<'a> Group<'a> {
     /// Notes that a job moved to where it waits for `due_at`.
     pub(super) fn moved_until(
         &mut self,
-        place: Place,
+        place: JobLocation,
         from: Option<State>,
         to: State,
         due_at: Timestamp,
@@ -249,7 +257,7 @@ impl<'a> Group<'a> {
 
     fn push(
         &mut self,
-        place: Place,
+        place: JobLocation,
         from: Option<State>,
         to: Option<State>,
         due_at: Option<Timestamp>,
@@ -259,7 +267,7 @@ impl<'a> Group<'a> {
             self.empty.clear();
             self.has_expired_some = false;
         }
-        let Place { job, queue, lane, batch } = place;
+        let JobLocation { job, queue, lane, batch } = place;
         let remote_kind = None;
         self.changes.push(Change { job, queue, lane, remote_kind, batch, from, to, due_at, took });
     }
@@ -269,9 +277,9 @@ impl<'a> Group<'a> {
     }
 
     /// The place of a row: id, queue, lane, batch.
-    pub(super) fn place(&self, row: PlaceRow) -> Result<Place, StoreError> {
+    pub(super) fn place(&self, row: PlaceRow) -> Result<JobLocation, StoreError> {
         let (job, queue, lane, batch) = row;
-        Ok(Place {
+        Ok(JobLocation {
             job: JobId(job),
             queue: self.queue_ids.name(queue)?,
             lane: lane_of(lane)?,

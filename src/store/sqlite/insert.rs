@@ -14,7 +14,7 @@ use super::statement::statement;
 use super::transaction::Failure;
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
-use crate::store::{Place, StoreError};
+use crate::store::{JobLocation, StoreError};
 
 /// Without RETURNING, for which SQLite makes a table in memory each time.
 const INSERT: &str =
@@ -195,7 +195,7 @@ impl Group<'_> {
         for tag in &job.tags {
             InsertTag { tag, job_id: id.0 }.execute(self.connection)?;
         }
-        let place = Place { job: id, queue: job.queue.clone(), lane: job.lane, batch };
+        let place = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
         match job.state() {
             state @ State::Scheduled => self.moved_until(place, None, state, job.run_at, None),
             state => self.moved(place, None, Some(state)),

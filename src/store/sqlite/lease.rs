@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use super::group::{Applied, Group};
 use super::statement::statement;
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
-use crate::job::roster::Order;
+use crate::job::roster::LeaseOrder;
 use crate::job::{BatchId, JobId, Json, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::{Answer, LeaseRequest, Leased, MOVE_AT_ONCE, Place};
+use crate::store::{Answer, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {
     /// `+ 0` hides a bound value from SQLite, which would look at it and prepare all this anew.
@@ -67,7 +67,7 @@ impl Group<'_> {
     /// The jobs of rows that were just leased, with the ends of their leases.
     pub(super) fn leased(
         &mut self,
-        order: &Order,
+        order: &LeaseOrder,
         mut rows: Vec<(LeasedRow, i64)>,
     ) -> Vec<LeasedJob> {
         // RETURNING has no order.
@@ -91,7 +91,7 @@ impl Group<'_> {
                 payload: Json::trusted(payload),
             };
             let waited = Span::new(self.now.since(Timestamp::from_millis(run_at)));
-            self.moved_after(Place::of(&job), State::Queued, State::Running, Some(waited));
+            self.moved_after(JobLocation::of(&job), State::Queued, State::Running, Some(waited));
             leased.push(job);
         }
         leased

@@ -8,7 +8,7 @@ use super::group::{Applied, Group, Stop};
 use super::lease::LeasedRow;
 use super::statement::statement;
 use crate::job::QueueName;
-use crate::job::roster::Order;
+use crate::job::roster::LeaseOrder;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, LeaseRequest, Leased, MAX_LEASED_BYTES};
 
@@ -61,7 +61,7 @@ pub(super) struct Spot {
 }
 
 impl Spot {
-    fn is_that_of(&self, order: &Order) -> bool {
+    fn is_that_of(&self, order: &LeaseOrder) -> bool {
         self.queue == order.queue && self.kinds == order.kinds
     }
 }
@@ -104,7 +104,7 @@ impl Group<'_> {
 
     /// The first in line, at least as many as are asked for, or fewer where that cannot be told
     /// without a look at many more.
-    fn line(&mut self, order: &Order, queue_id: i64) -> Result<Line, Stop> {
+    fn line(&mut self, order: &LeaseOrder, queue_id: i64) -> Result<Line, Stop> {
         let (at, limit) = (self.now.millis(), i64::from(order.limit));
         let Some(kinds) = &order.kinds else {
             let jobs: Vec<_> = FirstRemote { queue_id, at, limit }.load(self.connection)?;
@@ -135,7 +135,7 @@ impl Group<'_> {
 
     /// Takes as many as were asked for, until the payloads of the transaction are as large as they
     /// may be. Tells whether nothing is left.
-    fn take_from(&mut self, line: &Line, order: &Order) -> (Vec<i64>, bool) {
+    fn take_from(&mut self, line: &Line, order: &LeaseOrder) -> (Vec<i64>, bool) {
         let mut ids = Vec::new();
         for (_, id, bytes) in &line.jobs {
             if ids.len() >= order.limit as usize || self.leased_bytes >= MAX_LEASED_BYTES {

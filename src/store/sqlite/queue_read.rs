@@ -13,7 +13,7 @@ use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{Lane, Span, Timestamp};
 use crate::store::schema::{queue_counts, queues};
 use crate::store::sql_types::Integer;
-use crate::store::{QueuePart, state_of};
+use crate::store::{QueueSubset, state_of};
 
 statement! {
     /// The first queued job below a priority: one step of the walk that finds the oldest.
@@ -39,7 +39,7 @@ pub(super) fn deepest(
     connection: &mut SqliteConnection,
     most: usize,
     now: Timestamp,
-) -> Result<QueuePart, Failure> {
+) -> Result<QueueSubset, Failure> {
     let rows: Vec<Row> = queues::table.order(queues::name).select(columns()).load(connection)?;
     let counts = counts_by_id(connection)?;
     let of = |id: &i64| counts.get(id).copied().unwrap_or_default();
@@ -57,7 +57,7 @@ pub(super) fn deepest(
         rows.sort_by(|(one, _), (other, _)| one.1.cmp(&other.1));
     }
     let queues = rows.into_iter().map(|(row, counts)| queue_of(connection, row, counts, now));
-    Ok(QueuePart { queues: queues.collect::<Result<_, _>>()?, all })
+    Ok(QueueSubset { queues: queues.collect::<Result<_, _>>()?, all })
 }
 
 /// One queue.

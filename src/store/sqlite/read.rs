@@ -7,18 +7,18 @@ use super::delete::tags_of;
 use super::queue::name_of;
 use super::statement::statement;
 use super::transaction::Failure;
-use super::{batch, list, log, open, queue_read, tally};
+use super::{batch, list, log, open, queue_read, time_buckets};
 use crate::config::Config;
 use crate::job::batch::Batch;
+use crate::job::counters::Counters;
 use crate::job::queue::{Queue, QueueName, StateCounts};
-use crate::job::tally::Tally;
 use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
 use crate::job::{Log, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{
-    BatchPage, Checkpoint, JobFilter, JobPage, News, OpenError, Prunable, QueuePart, ReadStore,
-    StoreError, lane_of, state_of,
+    BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
+    ReadStore, StoreError, lane_of, state_of,
 };
 
 /// A read connection. See [`ReadStore`].
@@ -143,10 +143,10 @@ impl ReadStore for SqliteReads {
         list::page(&mut self.connection, filter).map_err(unreadable)
     }
 
-    fn failed_last(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
+    fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
         let find = FailedLast { limit: limit.into() };
         let ids: Vec<i64> = find.load(&mut self.connection).map_err(Failure::from)?;
-        self.briefs(&ids.into_iter().map(JobId).collect::<Vec<_>>())
+        self.job_summaries(&ids.into_iter().map(JobId).collect::<Vec<_>>())
     }
 
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
@@ -161,7 +161,7 @@ impl ReadStore for SqliteReads {
         queue_read::all(&mut self.connection, now).map_err(unreadable)
     }
 
-    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueuePart, StoreError> {
+    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueueSubset, StoreError> {
         queue_read::deepest(&mut self.connection, most, now).map_err(unreadable)
     }
 
@@ -173,21 +173,21 @@ impl ReadStore for SqliteReads {
         self.find_log(id, after).map_err(unreadable)
     }
 
-    fn news(&mut self, id: JobId, log_after: u64) -> Result<Option<News>, StoreError> {
+    fn job_update(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, StoreError> {
         self.find_news(id, log_after).map_err(unreadable)
     }
 
-    fn briefs(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+    fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
         let found = ids.iter().filter_map(|id| self.find_brief(*id).transpose());
         found.collect::<Result<_, _>>().map_err(unreadable)
     }
 
-    fn tallies(
+    fn time_buckets(
         &mut self,
         queue: Option<&QueueName>,
         span: (Timestamp, Timestamp),
-    ) -> Result<Vec<(Timestamp, Tally)>, StoreError> {
-        tally::within(&mut self.connection, queue, span).map_err(unreadable)
+    ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
+        time_buckets::within(&mut self.connection, queue, span).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
@@ -265,11 +265,11 @@ impl SqliteReads {
         Ok(Some(log::find(&mut self.connection, id)?.after(after)))
     }
 
-    fn find_news(&mut self, id: JobId, log_after: u64) -> Result<Option<News>, Failure> {
+    fn find_news(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, Failure> {
         let Some(mut job) = self.find_brief(id)? else { return Ok(None) };
         job.failures = Some(self.find_history(&job)?);
         let log = log::find(&mut self.connection, id)?.after(log_after);
-        Ok(Some(News { job, log }))
+        Ok(Some(JobUpdate { job, log }))
     }
 
     /// The failures of a job, looked up only where it can have some.

@@ -8,7 +8,7 @@ use crate::job::lease::{Lease, LeaseToken};
 use crate::job::outcome::Outcome;
 use crate::job::{JobError, JobId, Span, Timestamp};
 use crate::store::sql_types::{Integer, Nullable};
-use crate::store::{Answer, Moved, RescueScope};
+use crate::store::{Answer, MoveSummary, RescueScope};
 
 statement! {
     /// With how long the attempt might have taken, where that is over as well. No executor here
@@ -43,7 +43,7 @@ impl Group<'_> {
                 (query.load(self.connection)?, "its worker let the lease run out")
             }
             RescueScope::Dead => {
-                self.turn_times_back()?;
+                self.repair_clock_skew()?;
                 let query = DeadLeases { token_floor: self.token_floor, limit };
                 (query.load(self.connection)?, "the server ended while it ran")
             }
@@ -56,6 +56,6 @@ impl Group<'_> {
             self.settle(lease, late.map(Outcome::Lost).as_ref().unwrap_or(&lost), None)?;
         }
         let next_at: Option<i64> = NextLeaseEnd {}.get_result(self.connection)?;
-        Ok(Answer::Moved(Moved { count, next_at: next_at.map(Timestamp::from_millis) }))
+        Ok(Answer::Moved(MoveSummary { count, next_at: next_at.map(Timestamp::from_millis) }))
     }
 }

@@ -6,7 +6,7 @@ use super::group::{Applied, Group, PlaceRow, Stop};
 use super::statement::statement;
 use crate::job::{State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable};
-use crate::store::{Answer, Moved, state_of};
+use crate::store::{Answer, MoveSummary, state_of};
 
 statement! {
     /// `state IN (0, 3)` is the condition of the index `jobs_due`, to the letter. A state that is
@@ -62,14 +62,14 @@ impl Group<'_> {
         }
         let next_at: Option<i64> = NextDue {}.get_result(self.connection)?;
         let next_at = next_at.map(Timestamp::from_millis);
-        Ok(Answer::Moved(Moved { count, next_at }))
+        Ok(Answer::Moved(MoveSummary { count, next_at }))
     }
 
     pub(super) fn expire(&mut self, limit: u32) -> Applied {
         let count = self.expire_some(limit)?;
         let next_at: Option<i64> = NextExpiry {}.get_result(self.connection)?;
         let next_at = next_at.map(Timestamp::from_millis);
-        Ok(Answer::Moved(Moved { count, next_at }))
+        Ok(Answer::Moved(MoveSummary { count, next_at }))
     }
 
     pub(super) fn expire_some(&mut self, limit: u32) -> Result<usize, Stop> {

@@ -24,7 +24,7 @@ fn lease(server: &Server, limit: usize) -> Vec<Value> {
     answer["jobs"].as_array().unwrap().clone()
 }
 
-fn act(server: &Server, held: &Value, verb: &str, fields: &Value) -> u16 {
+fn lease_action(server: &Server, held: &Value, verb: &str, fields: &Value) -> u16 {
     let mut body = fields.clone();
     body["lease_token"] = held["lease_token"].clone();
     server.post(&format!("/v1/leases/{}/{verb}", held["id"]), &body).status
@@ -40,7 +40,7 @@ fn assert_refused(server: &Server, held: &Value) {
         ("renew", json!({"progress": {"percent": 50}})),
     ];
     for (verb, fields) in &says {
-        assert_eq!(act(server, held, verb, fields), 409, "{verb} of {held}");
+        assert_eq!(lease_action(server, held, verb, fields), 409, "{verb} of {held}");
     }
 }
 
@@ -63,7 +63,7 @@ fn a_worker_from_before_a_restore_finishes_nothing_of_it() {
     let original = Server::start();
     submit(&original, 3);
     let early = lease(&original, 1).remove(0);
-    assert_eq!(act(&original, &early, "complete", &json!({"result": "old"})), 200);
+    assert_eq!(lease_action(&original, &early, "complete", &json!({"result": "old"})), 200);
     let held = lease(&original, 1).remove(0);
     let copy = back_up(&original, "copy.db");
     // The original goes on and gives a lease that the copy knows nothing of.
@@ -80,13 +80,13 @@ fn a_worker_from_before_a_restore_finishes_nothing_of_it() {
     for (new, old) in again.iter().zip([&held, &late]) {
         assert!(new["lease_token"].as_i64() > old["lease_token"].as_i64());
         assert_refused(&restored, old);
-        assert_eq!(act(&restored, new, "complete", &json!({"result": "new"})), 200);
+        assert_eq!(lease_action(&restored, new, "complete", &json!({"result": "new"})), 200);
         assert_refused(&restored, old);
         assert_eq!(restored.job(new["id"].as_i64().unwrap())["result"], "new");
     }
     // To the original they are its workers still.
     for old in [&held, &late] {
-        assert_eq!(act(&original, old, "complete", &json!({"result": "old"})), 200);
+        assert_eq!(lease_action(&original, old, "complete", &json!({"result": "old"})), 200);
     }
     assert_sound(restored.database());
 }
@@ -101,7 +101,7 @@ fn a_lease_of_a_restored_database_survives_its_restart() {
     restored.kill();
     restored.start_again();
     assert_refused(&restored, &old);
-    assert_eq!(act(&restored, &new, "complete", &json!({"result": "new"})), 200);
+    assert_eq!(lease_action(&restored, &new, "complete", &json!({"result": "new"})), 200);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_copy_made_otherwise_is_served_with_an_option() {
     assert_eq!(lease(&restored, 1)[0]["id"], old["id"]);
     // Without the option it would be the same database to the worker.
     original.start_again();
-    assert_eq!(act(&original, &old, "complete", &json!({"result": "old"})), 200);
+    assert_eq!(lease_action(&original, &old, "complete", &json!({"result": "old"})), 200);
 }
 
 /// How many jobs run, as the database has it.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::QueueChange;
-use longshore::job::roster::Order;
+use longshore::job::roster::LeaseOrder;
 use longshore::job::{
     BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
 };
 use longshore::store::{
-    Finish, Holder, IdempotencyKey, LeaseRequest, LogLines, NewBatch, Place, Renew, RescueScope,
-    Submit, Write,
+    Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,
+    RescueScope, Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -316,7 +316,7 @@ fn lease_of_queue(
     (secs, worker): (u64, Option<String>),
 ) -> Write {
     let kinds = kinds.map(Into::into);
-    let order = Order { queue: queue_name(name), lane, kinds, limit, poll: None };
+    let order = LeaseOrder { queue: queue_name(name), lane, kinds, limit, waiting_worker: None };
     Write::Lease(LeaseRequest { order, lease: Span::from_secs(secs), worker })
 }
 
@@ -327,13 +327,19 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_mistaken: bool) ->
     let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
     let holder = if is_remote == is_mistaken { Holder::Local } else { Holder::Remote };
     // Workers of this process know where their jobs stand.
-    let place = job.filter(|_| holder == Holder::Local).map(|job| Place {
+    let place = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
         job: job.id,
         queue: job.queue.clone(),
         lane: job.lane,
         batch: job.batch,
     });
-    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, place, started_at: None })
+    Write::Finish(Finish {
+        lease,
+        outcome: outcome.clone(),
+        holder,
+        location: place,
+        started_at: None,
+    })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {

@@ -2,7 +2,7 @@
 
 use longshore::job::outcome::Outcome;
 use longshore::job::{Job, JobError, JobId, Lane, State, Timestamp};
-use longshore::store::{Answer, Moved, RescueScope};
+use longshore::store::{Answer, MoveSummary, RescueScope};
 
 use super::table::{Applied, Model};
 
@@ -39,13 +39,13 @@ impl Model {
             self.rows.get_mut(id).unwrap().finished_by = finished_by;
         }
         let next_at = self.jobs().filter(|job| is_timed(job)).map(|job| job.run_at).min();
-        Ok(Answer::Moved(Moved { count: due.len(), next_at }))
+        Ok(Answer::Moved(MoveSummary { count: due.len(), next_at }))
     }
 
     pub(super) fn expire(&mut self, limit: usize) -> Applied {
         let count = self.expire_due(limit);
         let next_at = self.jobs().filter_map(expiry).min();
-        Ok(Answer::Moved(Moved { count, next_at }))
+        Ok(Answer::Moved(MoveSummary { count, next_at }))
     }
 
     pub(super) fn expire_due(&mut self, limit: usize) -> usize {
@@ -81,6 +81,6 @@ impl Model {
             self.rows.get_mut(id).unwrap().finished_by = None;
         }
         let next_at = self.rows.values().filter_map(|row| row.lease_expires_at).min();
-        Ok(Answer::Moved(Moved { count: ids.len(), next_at }))
+        Ok(Answer::Moved(MoveSummary { count: ids.len(), next_at }))
     }
 }

@@ -104,7 +104,7 @@ impl Model {
     }
 
     pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
-        let Finish { lease, outcome, holder, place: _, started_at: _ } = finish;
+        let Finish { lease, outcome, holder, location: _, started_at: _ } = finish;
         let row = self.find(lease.job)?;
         if !holder.holds(row.job.lane) {
             return Err(Refusal::StaleLease);

@@ -170,8 +170,8 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE epoch SET token_floor = -1", "epoch", "the epoch begins with the token -1"),
     // Logs and charts.
     ("UPDATE logs SET total = 1", "logs", "the log of job 3 is longer than all"),
-    ("UPDATE tallies SET retried = -1", "charts", "counts less than none"),
-    ("UPDATE tallies SET run = '['", "charts", "has times that are no list"),
+    ("UPDATE time_buckets SET retried = -1", "charts", "counts less than none"),
+    ("UPDATE time_buckets SET run = '['", "charts", "has times that are no list"),
     // References.
     (
         "UPDATE jobs SET queue_id = 9 WHERE id = 2",

@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         needs: Some("20261122150000"),
-        ..of_table("charts", "tallies", "what charts are drawn from are counts", TALLIES)
+        ..of_table("charts", "time_buckets", "what charts are drawn from are counts", TIME_BUCKETS)
     },
 ];
 
@@ -266,13 +266,13 @@ const LOGS: &str = "
     SELECT 'the log of job ' || job_id || ' is longer than all that was logged' AS words
     FROM logs WHERE total < octet_length(text)";
 
-const TALLIES: &str = "
+const TIME_BUCKETS: &str = "
     SELECT 'queue ' || queue_id || ' at ' || began_at || ' ' || fault AS words FROM (
         SELECT queue_id, began_at, CASE
         WHEN min(submitted, started, completed, failed, cancelled, retried, waiting, running) < 0
             THEN 'counts less than none'
         WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has times that are no list'
-        END AS fault FROM tallies)
+        END AS fault FROM time_buckets)
     WHERE fault IS NOT NULL";
 
 const IDS: &str = "

@@ -9,11 +9,11 @@ use crate::server::handle::Handle;
 use crate::store::{Answer, Refusal, Write};
 
 /// To how many jobs a thing is done at once: they share one transaction, and others wait for it.
-pub const MAX_DEEDS: usize = 1_000;
+pub const MAX_BULK_ACTIONS: usize = 1_000;
 
 /// What can be done to many jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum JobAction {
     /// As [`Handle::cancel`].
     Cancel,
     /// As [`Handle::retry`].
@@ -22,7 +22,7 @@ pub enum Deed {
     Delete,
 }
 
-impl Deed {
+impl JobAction {
     fn write(self, job: JobId) -> Write {
         match self {
             Self::Cancel => Write::Cancel(job),
@@ -38,10 +38,10 @@ impl Handle {
     ///
     /// # Errors
     /// Where it was done to none: [`Error::Invalid`] where there is no job among `ids`, more than
-    /// [`MAX_DEEDS`], or one twice; pointers begin with its number, from 0.
-    pub async fn do_to_all(
+    /// [`MAX_BULK_ACTIONS`], or one twice; pointers begin with its number, from 0.
+    pub async fn apply_to_all(
         &self,
-        deed: Deed,
+        deed: JobAction,
         ids: Vec<JobId>,
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
         check(&ids).map_err(Error::Invalid)?;
@@ -58,8 +58,8 @@ impl Handle {
 
 /// One that stands twice is refused: the second answer would tell what the first has done.
 fn check(ids: &[JobId]) -> Result<(), Vec<Problem>> {
-    if !(1..=MAX_DEEDS).contains(&ids.len()) {
-        let why = format!("has 1 to {MAX_DEEDS} ids; this has {}", ids.len());
+    if !(1..=MAX_BULK_ACTIONS).contains(&ids.len()) {
+        let why = format!("has 1 to {MAX_BULK_ACTIONS} ids; this has {}", ids.len());
         return Err(vec![Problem::new("", why)]);
     }
     let mut places = HashMap::with_capacity(ids.len());

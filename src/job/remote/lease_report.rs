@@ -14,7 +14,7 @@ use crate::job::{JobError, JobId, Progress};
 
 /// What a remote worker does with a lease.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum CheckedLeaseAction {
     /// It goes on.
     Renew {
         /// How long the lease lasts from now; as configured if left out.
@@ -26,10 +26,10 @@ pub enum Action {
     Finish(Outcome),
 }
 
-/// The word for an [`Action`].
+/// The word for an [`CheckedLeaseAction`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verb {
+pub enum LeaseAction {
     /// Goes on.
     Renew,
     /// Ended well.
@@ -40,20 +40,20 @@ pub enum Verb {
     Release,
 }
 
-/// What a remote worker says of a lease. Most fields belong to one [`Verb`].
+/// What a remote worker says of a lease. Most fields belong to one [`LeaseAction`].
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Told {
+pub struct LeaseReport {
     /// Which job, where it is one among many.
     pub id: Option<JobId>,
     /// What it does, where it is one among many.
-    pub action: Option<Verb>,
+    pub action: Option<LeaseAction>,
     /// The fencing number of the lease.
     pub lease_token: Option<LeaseToken>,
     /// Complete: what it gave, `null` if left out.
     pub result: Option<Json>,
     /// Fail: why.
-    pub error: Option<ToldError>,
+    pub error: Option<ReportedError>,
     /// Fail: whether another attempt may help, which it may if left out.
     pub retryable: Option<bool>,
     /// Fail: when the next attempt is to begin; else the backoff tells.
@@ -63,18 +63,18 @@ pub struct Told {
     /// Renew: how long the lease lasts from now.
     pub lease: Option<Span>,
     /// Renew: how far it is.
-    pub progress: Option<ToldProgress>,
+    pub progress: Option<ReportedProgress>,
     /// With any: lines for the job's log, of which the last 64 KiB are kept.
     pub log: Option<String>,
 }
 
 /// What was said of a lease, checked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
+pub struct CheckedLeaseReport {
     /// Which lease.
     pub lease: Lease,
     /// What is done with it.
-    pub action: Action,
+    pub action: CheckedLeaseAction,
     /// Lines for the job's log; empty where there are none.
     pub log: Log,
 }
@@ -82,7 +82,7 @@ pub struct Heard {
 /// Why an attempt failed, as its worker tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ToldError {
+pub struct ReportedError {
     /// A word for programs.
     pub code: String,
     /// A sentence for people.
@@ -93,7 +93,7 @@ pub struct ToldError {
 /// How far an attempt is, as its worker tells it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ToldProgress {
+pub struct ReportedProgress {
     /// 0 to 100.
     pub percent: f64,
     /// What it is doing.
@@ -101,96 +101,109 @@ pub struct ToldProgress {
     pub message: Option<String>,
 }
 
-impl Told {
+impl LeaseReport {
     /// Checks what is said of the lease of `job`, where job and action are known from elsewhere.
     /// Results are held to `max_result_bytes`.
     ///
     /// # Errors
     /// Every problem found, each with its place.
-    pub fn of_one(
+    pub fn check_one(
         self,
         job: JobId,
-        verb: Verb,
+        action: LeaseAction,
         max_result_bytes: usize,
-    ) -> Result<Heard, Vec<Problem>> {
+    ) -> Result<CheckedLeaseReport, Vec<Problem>> {
         let twice = [("/id", self.id.is_some()), ("/action", self.action.is_some())];
         let twice = twice.into_iter().filter(|(_, is_there)| *is_there);
         let problems = twice.map(|(place, _)| Problem::new(place, "stands in the path")).collect();
-        self.check(Some(job), Some(verb), max_result_bytes, problems)
+        self.check(Some(job), Some(action), max_result_bytes, problems)
     }
 
     /// Checks what is said of one lease among many.
     ///
     /// # Errors
     /// Every problem found, each with its place.
-    pub fn of_many(self, max_result_bytes: usize) -> Result<Heard, Vec<Problem>> {
-        let (job, verb) = (self.id, self.action);
-        self.check(job, verb, max_result_bytes, Vec::new())
+    pub fn check_many(self, max_result_bytes: usize) -> Result<CheckedLeaseReport, Vec<Problem>> {
+        let (job, action) = (self.id, self.action);
+        self.check(job, action, max_result_bytes, Vec::new())
     }
 
     fn check(
         self,
         job: Option<JobId>,
-        verb: Option<Verb>,
+        action: Option<LeaseAction>,
         max_result_bytes: usize,
         mut problems: Vec<Problem>,
-    ) -> Result<Heard, Vec<Problem>> {
+    ) -> Result<CheckedLeaseReport, Vec<Problem>> {
         let token = self.lease_token;
         let mut log = Log::default();
-        log.say(self.log.as_deref().unwrap_or_default());
-        for (place, is_there) in
-            [("/id", job.is_some()), ("/action", verb.is_some()), ("/lease_token", token.is_some())]
-        {
+        log.push_lines(self.log.as_deref().unwrap_or_default());
+        for (place, is_there) in [
+            ("/id", job.is_some()),
+            ("/action", action.is_some()),
+            ("/lease_token", token.is_some()),
+        ] {
             if !is_there {
                 problems.push(Problem::new(place, "is missing"));
             }
         }
-        let action = verb.map(|verb| self.action(verb, max_result_bytes, &mut problems));
+        let action = action.map(|action| self.action(action, max_result_bytes, &mut problems));
         match (job, token, action) {
             (Some(job), Some(token), Some(action)) if problems.is_empty() => {
-                Ok(Heard { lease: Lease { job, token }, action, log })
+                Ok(CheckedLeaseReport { lease: Lease { job, token }, action, log })
             }
             _ => Err(problems),
         }
     }
 
-    fn action(self, verb: Verb, max_result_bytes: usize, problems: &mut Vec<Problem>) -> Action {
-        problems.extend(self.foreign_to(verb));
-        match verb {
-            Verb::Complete => self.completed(max_result_bytes, problems),
-            Verb::Fail => self.failed(problems),
-            Verb::Release => {
+    fn action(
+        self,
+        action: LeaseAction,
+        max_result_bytes: usize,
+        problems: &mut Vec<Problem>,
+    ) -> CheckedLeaseAction {
+        problems.extend(self.fields_of_other_actions(action));
+        match action {
+            LeaseAction::Complete => self.completed(max_result_bytes, problems),
+            LeaseAction::Fail => self.failed(problems),
+            LeaseAction::Release => {
                 let is_begun = self.begun.unwrap_or(true);
-                Action::Finish(if is_begun { Outcome::Released } else { Outcome::NotBegun })
+                CheckedLeaseAction::Finish(if is_begun {
+                    Outcome::Released
+                } else {
+                    Outcome::NotBegun
+                })
             }
-            Verb::Renew => self.renewed(problems),
+            LeaseAction::Renew => self.renewed(problems),
         }
     }
 
-    /// The fields that belong to another verb.
-    fn foreign_to(&self, verb: Verb) -> Vec<Problem> {
+    /// The fields that belong to another action.
+    fn fields_of_other_actions(&self, action: LeaseAction) -> Vec<Problem> {
         let fields = [
-            ("/result", Verb::Complete, self.result.is_some()),
-            ("/error", Verb::Fail, self.error.is_some()),
-            ("/retryable", Verb::Fail, self.retryable.is_some()),
-            ("/retry_in", Verb::Fail, self.retry_in.is_some()),
-            ("/begun", Verb::Release, self.begun.is_some()),
-            ("/lease", Verb::Renew, self.lease.is_some()),
-            ("/progress", Verb::Renew, self.progress.is_some()),
+            ("/result", LeaseAction::Complete, self.result.is_some()),
+            ("/error", LeaseAction::Fail, self.error.is_some()),
+            ("/retryable", LeaseAction::Fail, self.retryable.is_some()),
+            ("/retry_in", LeaseAction::Fail, self.retry_in.is_some()),
+            ("/begun", LeaseAction::Release, self.begun.is_some()),
+            ("/lease", LeaseAction::Renew, self.lease.is_some()),
+            ("/progress", LeaseAction::Renew, self.progress.is_some()),
         ];
-        let foreign = fields.into_iter().filter(|(_, home, is_there)| *is_there && *home != verb);
+        let foreign = fields.into_iter().filter(|(_, home, is_there)| *is_there && *home != action);
         foreign.map(|(place, home, _)| Problem::new(place, format!("belongs to {home}"))).collect()
     }
 
-    fn completed(self, max_result_bytes: usize, problems: &mut Vec<Problem>) -> Action {
+    fn completed(self, max_result_bytes: usize, problems: &mut Vec<Problem>) -> CheckedLeaseAction {
         let json = self.result.unwrap_or_default();
         if let Err(problem) = Json::checked(json.as_str()) {
             problems.push(problem.under("/result"));
         }
-        Action::Finish(Outcome::Completed(JobResult::whole(json).capped(max_result_bytes)))
+        CheckedLeaseAction::Finish(Outcome::Completed(
+            JobResult::whole(json).capped(max_result_bytes),
+        ))
     }
 
-    fn failed(self, problems: &mut Vec<Problem>) -> Action {
+    fn failed(self, problems: &mut Vec<Problem>) -> CheckedLeaseAction {
         let retryable = self.retryable.unwrap_or(true);
         if self.retry_in.is_some_and(|span| span > Backoff::MAX) {
             problems.push(Problem::new("/retry_in", format!("is at most {}", Backoff::MAX)));
@@ -204,7 +217,7 @@ impl Told {
                     .push(Problem::new("/error", "says why: {\"code\": ..., \"message\": ...}"));
                 JobError::new("", "")
             }
-            Some(ToldError { code, message }) => {
+            Some(ReportedError { code, message }) => {
                 let length = 1..=JobError::MAX_CODE_LEN;
                 if !length.contains(&code.len()) || code.chars().any(char::is_control) {
                     let most = JobError::MAX_CODE_LEN;
@@ -214,10 +227,10 @@ impl Told {
                 JobError::new(code, message)
             }
         };
-        Action::Finish(Outcome::Failed { error, retryable, retry_in: self.retry_in })
+        CheckedLeaseAction::Finish(Outcome::Failed { error, retryable, retry_in: self.retry_in })
     }
 
-    fn renewed(self, problems: &mut Vec<Problem>) -> Action {
+    fn renewed(self, problems: &mut Vec<Problem>) -> CheckedLeaseAction {
         if let Some(lease) = self.lease {
             check_lease(lease, problems);
         }
@@ -227,11 +240,11 @@ impl Told {
             }
             Progress::new(told.percent, told.message.unwrap_or_default())
         });
-        Action::Renew { lease: self.lease, progress }
+        CheckedLeaseAction::Renew { lease: self.lease, progress }
     }
 }
 
-impl std::fmt::Display for Verb {
+impl std::fmt::Display for LeaseAction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Renew => "renew",
@@ -251,48 +264,54 @@ mod tests {
         checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
     }
 
-    fn check(verb: Verb, text: &str) -> Result<Action, Vec<Problem>> {
-        let told: Told = parse_json(text.as_bytes()).unwrap();
-        let told = Told { lease_token: Some(LeaseToken(1)), ..told };
-        told.of_one(JobId(1), verb, 10).map(|heard| heard.action)
+    fn check(action: LeaseAction, text: &str) -> Result<CheckedLeaseAction, Vec<Problem>> {
+        let told: LeaseReport = parse_json(text.as_bytes()).unwrap();
+        let told = LeaseReport { lease_token: Some(LeaseToken(1)), ..told };
+        told.check_one(JobId(1), action, 10).map(|heard| heard.action)
     }
 
     #[test]
     fn what_belongs_to_another_action_is_refused() {
         let text = r#"{"result": 1, "error": {"code": "a"}, "begun": true, "lease": "1m"}"#;
-        assert_eq!(places(check(Verb::Release, text)), ["/result", "/error", "/lease"]);
+        assert_eq!(places(check(LeaseAction::Release, text)), ["/result", "/error", "/lease"]);
         let text = r#"{"error": {"code": ""}, "retryable": false, "retry_in": "25h"}"#;
-        assert_eq!(places(check(Verb::Fail, text)), ["/retry_in", "/retry_in", "/error/code"]);
-        assert_eq!(places(check(Verb::Fail, "{}")), ["/error"]);
+        assert_eq!(
+            places(check(LeaseAction::Fail, text)),
+            ["/retry_in", "/retry_in", "/error/code"]
+        );
+        assert_eq!(places(check(LeaseAction::Fail, "{}")), ["/error"]);
         let text = r#"{"lease": "25h", "progress": {"percent": 101}}"#;
-        assert_eq!(places(check(Verb::Renew, text)), ["/lease", "/progress/percent"]);
+        assert_eq!(places(check(LeaseAction::Renew, text)), ["/lease", "/progress/percent"]);
     }
 
     #[test]
     fn one_among_many_names_its_job_its_token_and_its_action() {
-        assert_eq!(places(Told::default().of_many(10)), ["/id", "/action", "/lease_token"]);
-        let told = Told { id: Some(JobId(2)), ..Told::default() };
+        assert_eq!(
+            places(LeaseReport::default().check_many(10)),
+            ["/id", "/action", "/lease_token"]
+        );
+        let told = LeaseReport { id: Some(JobId(2)), ..LeaseReport::default() };
         let expected = ["/id", "/lease_token"];
-        assert_eq!(places(told.of_one(JobId(1), Verb::Release, 10)), expected);
+        assert_eq!(places(told.check_one(JobId(1), LeaseAction::Release, 10)), expected);
     }
 
     #[test]
     fn a_result_is_held_to_its_bound() {
-        let Ok(Action::Finish(Outcome::Completed(result))) =
-            check(Verb::Complete, r#"{"result": "0123456789"}"#)
+        let Ok(CheckedLeaseAction::Finish(Outcome::Completed(result))) =
+            check(LeaseAction::Complete, r#"{"result": "0123456789"}"#)
         else {
             panic!("not completed");
         };
         assert!(result.truncated);
-        assert_eq!(places(check(Verb::Complete, r#"{"result": "\ud800"}"#)), ["/result"]);
+        assert_eq!(places(check(LeaseAction::Complete, r#"{"result": "\ud800"}"#)), ["/result"]);
     }
 
     #[test]
     fn what_is_logged_are_lines_whatever_else_is_told() {
-        let told = Told { lease_token: Some(LeaseToken(1)), ..Told::default() };
-        let said = Told { log: Some("one\ntwo".into()), ..told.clone() };
-        let log = said.of_one(JobId(1), Verb::Release, 10).unwrap().log;
+        let told = LeaseReport { lease_token: Some(LeaseToken(1)), ..LeaseReport::default() };
+        let said = LeaseReport { log: Some("one\ntwo".into()), ..told.clone() };
+        let log = said.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log;
         assert_eq!(log, Log::new("one\ntwo\n".into()));
-        assert!(told.of_one(JobId(1), Verb::Release, 10).unwrap().log.is_empty());
+        assert!(told.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log.is_empty());
     }
 }

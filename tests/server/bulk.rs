@@ -84,7 +84,7 @@ fn what_is_not_a_list_of_ids_is_refused() {
     assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"ids": [1, "x"]}))), ["/ids/1"]);
     assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"id": [1]}))), ["/id"]);
     server.post("/v1/jobs/retry", &json!([1])).problem(422);
-    server.act("/v1/jobs/retry").problem(415);
+    server.post_empty("/v1/jobs/retry").problem(415);
     server.post("/v1/jobs/retry?all=1", &json!({"ids": [1]})).problem(400);
     server.post("/v1/jobs/submit", &json!({"ids": [1]})).problem(405);
     let get = server.get("/v1/jobs/delete");

@@ -8,29 +8,29 @@ use crate::job::queue::QueueName;
 
 /// Which waiting remote worker is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PollId(pub u64);
+pub struct WaitingWorkerId(pub u64);
 
 /// A remote worker that waits for up to `limit` jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Poll {
+pub struct WaitingWorker {
     /// Which one.
-    pub id: PollId,
+    pub id: WaitingWorkerId,
     /// What it takes.
-    pub filter: Filter,
+    pub filter: LeaseFilter,
     /// How many jobs it takes at most.
     pub limit: u32,
 }
 
 /// What a remote worker takes; none means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Filter {
+pub struct LeaseFilter {
     /// From which queues.
     pub queues: Option<Arc<[QueueName]>>,
     /// Of which kinds.
     pub kinds: Option<Arc<[String]>>,
 }
 
-impl Filter {
+impl LeaseFilter {
     /// A filter in which each stands once, so that the same wishes are one.
     pub fn new(queues: Option<Vec<QueueName>>, kinds: Option<Vec<String>>) -> Self {
         Self { queues: queues.map(sorted), kinds: kinds.map(sorted) }
@@ -49,25 +49,25 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Arc<[T]> {
 
 /// All who wait for the same.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct FilterGroup {
     /// With how many jobs each takes at most; their ids rise, so the first waits longest.
-    pub(super) waiting: BTreeMap<PollId, u32>,
+    pub(super) waiting: BTreeMap<WaitingWorkerId, u32>,
     /// When it had its turn last, as a number that rises with every turn.
     turn: u64,
 }
 
-/// A queue that may have something for a pool, and of which of its kinds; none means all.
+/// A queue that may have something for a group, and of which of its kinds; none means all.
 #[derive(Debug)]
-pub(super) struct Source<'a> {
+pub(super) struct ReadyQueue<'a> {
     pub(super) queue: &'a QueueName,
     pub(super) kinds: Option<Arc<[String]>>,
 }
 
 /// All remote workers that wait, and where there may be jobs for them.
 #[derive(Debug, Default)]
-pub(super) struct Polls {
-    pools: HashMap<Filter, Pool>,
-    filters: HashMap<PollId, Filter>,
+pub(super) struct WaitingWorkers {
+    groups: HashMap<LeaseFilter, FilterGroup>,
+    filters: HashMap<WaitingWorkerId, LeaseFilter>,
     turns_given: u64,
     /// The queues that may have queued jobs for remote workers.
     ready: Turns,
@@ -75,21 +75,21 @@ pub(super) struct Polls {
     ready_by_kind: HashMap<String, Turns>,
 }
 
-impl Polls {
+impl WaitingWorkers {
     /// Adds one to those who wait.
-    pub(super) fn join(&mut self, poll: Poll) {
-        let Poll { id, filter, limit } = poll;
-        self.pools.entry(filter.clone()).or_default().waiting.insert(id, limit);
+    pub(super) fn add(&mut self, poll: WaitingWorker) {
+        let WaitingWorker { id, filter, limit } = poll;
+        self.groups.entry(filter.clone()).or_default().waiting.insert(id, limit);
         self.filters.insert(id, filter);
     }
 
     /// Takes one away, who was served or has gone.
-    pub(super) fn leave(&mut self, id: PollId) {
+    pub(super) fn remove(&mut self, id: WaitingWorkerId) {
         let Some(filter) = self.filters.remove(&id) else { return };
-        let Some(pool) = self.pools.get_mut(&filter) else { return };
-        pool.waiting.remove(&id);
-        if pool.waiting.is_empty() {
-            self.pools.remove(&filter);
+        let Some(group) = self.groups.get_mut(&filter) else { return };
+        group.waiting.remove(&id);
+        if group.waiting.is_empty() {
+            self.groups.remove(&filter);
         }
     }
 
@@ -103,26 +103,31 @@ impl Polls {
     }
 
     /// Notes that a queue has given to a poll, and whether it has no more of those kinds.
-    pub(super) fn served(&mut self, id: PollId, source: &Source<'_>, is_empty: bool) {
+    pub(super) fn served(
+        &mut self,
+        id: WaitingWorkerId,
+        ready_queue: &ReadyQueue<'_>,
+        is_empty: bool,
+    ) {
         self.turns_given += 1;
         if let Some(filter) = self.filters.get(&id)
-            && let Some(pool) = self.pools.get_mut(filter)
+            && let Some(group) = self.groups.get_mut(filter)
         {
-            pool.turn = self.turns_given;
+            group.turn = self.turns_given;
         }
-        match &source.kinds {
+        match &ready_queue.kinds {
             Some(kinds) => {
                 for kind in kinds.iter() {
                     if let Some(turns) = self.ready_by_kind.get_mut(kind) {
-                        turns.served(source.queue, is_empty);
+                        turns.served(ready_queue.queue, is_empty);
                     }
                 }
             }
             None => {
-                self.ready.served(source.queue, is_empty);
+                self.ready.served(ready_queue.queue, is_empty);
                 if is_empty {
                     let all = self.ready_by_kind.values_mut();
-                    all.for_each(|turns| turns.served(source.queue, true));
+                    all.for_each(|turns| turns.served(ready_queue.queue, true));
                 }
             }
         }
@@ -131,30 +136,31 @@ impl Polls {
         }
     }
 
-    pub(super) fn filter_of(&self, id: PollId) -> Option<&Filter> {
+    pub(super) fn filter_of(&self, id: WaitingWorkerId) -> Option<&LeaseFilter> {
         self.filters.get(&id)
     }
 
     /// The queues that may have something for one of those who wait.
     pub(super) fn waited_for(&self) -> impl Iterator<Item = &QueueName> {
         let is_waited_for =
-            |queue: &&QueueName| self.pools.keys().any(|filter| filter.takes_from(queue));
+            |queue: &&QueueName| self.groups.keys().any(|filter| filter.takes_from(queue));
         self.ready.iter().filter(is_waited_for)
     }
 
     /// Those who wait for the same together, whoever had no turn for longest first, and among those
     /// who had none whoever waits longest.
-    pub(super) fn in_turn(&self) -> Vec<(&Filter, &Pool)> {
-        let mut pools: Vec<_> = self.pools.iter().collect();
-        pools.sort_unstable_by_key(|(_, pool)| (pool.turn, pool.waiting.keys().next().copied()));
-        pools
+    pub(super) fn in_turn(&self) -> Vec<(&LeaseFilter, &FilterGroup)> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups
+            .sort_unstable_by_key(|(_, group)| (group.turn, group.waiting.keys().next().copied()));
+        groups
     }
 
     /// Where there may be something for those with this filter, in turn.
-    pub(super) fn sources(&self, filter: &Filter) -> Vec<Source<'_>> {
+    pub(super) fn ready_queues(&self, filter: &LeaseFilter) -> Vec<ReadyQueue<'_>> {
         let Some(kinds) = &filter.kinds else {
             let queues = self.ready.iter().filter(|queue| filter.takes_from(queue));
-            return queues.map(|queue| Source { queue, kinds: None }).collect();
+            return queues.map(|queue| ReadyQueue { queue, kinds: None }).collect();
         };
         let mut order: Vec<&QueueName> = Vec::new();
         let mut found: HashMap<&QueueName, Vec<String>> = HashMap::new();
@@ -168,11 +174,11 @@ impl Polls {
                 of_queue.push(kind.clone());
             }
         }
-        let source = |queue| {
+        let ready_queue = |queue| {
             let kinds = found.remove(queue).unwrap_or_default();
-            Source { queue, kinds: Some(kinds.into()) }
+            ReadyQueue { queue, kinds: Some(kinds.into()) }
         };
-        order.into_iter().map(source).collect()
+        order.into_iter().map(ready_queue).collect()
     }
 }
 
@@ -181,7 +187,7 @@ mod tests {
     use super::*;
     use crate::job::Lane;
     use crate::job::queue::{QueueRules, QueueSettings, Rate};
-    use crate::job::roster::{Order, Roster};
+    use crate::job::roster::{LeaseOrder, Roster};
     use crate::job::time::{Span, Timestamp};
 
     fn name(text: &str) -> QueueName {
@@ -192,27 +198,31 @@ mod tests {
         Timestamp::from_millis(0)
     }
 
-    fn poll(id: u64, queues: &[&str], kinds: &[&str], limit: u32) -> Poll {
+    fn poll(id: u64, queues: &[&str], kinds: &[&str], limit: u32) -> WaitingWorker {
         let queues = queues.iter().map(|text| name(text)).collect();
         let kinds = kinds.iter().map(|kind| kind.to_string()).collect();
         let some = |list: Vec<_>| Some(list).filter(|list| !list.is_empty());
         let kinds = Some(kinds).filter(|kinds: &Vec<String>| !kinds.is_empty());
-        Poll { id: PollId(id), filter: Filter::new(some(queues), kinds), limit }
+        WaitingWorker {
+            id: WaitingWorkerId(id),
+            filter: LeaseFilter::new(some(queues), kinds),
+            limit,
+        }
     }
 
-    fn roster(ready: &[&str], polls: &[Poll]) -> Roster {
+    fn roster(ready: &[&str], waiting_workers: &[WaitingWorker]) -> Roster {
         let rules = QueueRules { max_queues: 10, ..QueueRules::default() };
         let mut roster = Roster::new([0; Lane::COUNT], Vec::new(), rules);
         for queue in ready {
             roster.mark_remote_ready(&name(queue), "x");
         }
-        polls.iter().cloned().for_each(|poll| roster.join(poll));
+        waiting_workers.iter().cloned().for_each(|poll| roster.add_waiting_worker(poll));
         roster
     }
 
     /// Who gets how much of which queue.
-    fn shares(orders: &[Order]) -> Vec<(u64, &str, u32)> {
-        let share = |order: &Order| Some((order.poll?.0, order.limit));
+    fn shares(orders: &[LeaseOrder]) -> Vec<(u64, &str, u32)> {
+        let share = |order: &LeaseOrder| Some((order.waiting_worker?.0, order.limit));
         let shares = orders.iter().map(|order| (share(order).unwrap(), order.queue.as_str()));
         shares.map(|((poll, limit), queue)| (poll, queue, limit)).collect()
     }
@@ -225,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_poll_is_shared_between_the_queues_that_it_takes() {
-        let polls = [poll(1, &["a", "b"], &[], 5), poll(2, &["c"], &["w", "x"], 1)];
-        let roster = roster(&["a", "b", "c", "d"], &polls);
+        let waiting_workers = [poll(1, &["a", "b"], &[], 5), poll(2, &["c"], &["w", "x"], 1)];
+        let roster = roster(&["a", "b", "c", "d"], &waiting_workers);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 3), (1, "b", 2), (2, "c", 1)]);
         assert_eq!(orders[2].kinds.as_deref(), Some(&["x".to_string()][..]));
@@ -237,12 +247,12 @@ mod tests {
         let mut roster = roster(&["a"], &[poll(1, &[], &["x"], 5)]);
         let orders = roster.plan(now());
         roster.leased(&orders[0], 0, true, now());
-        assert!(!roster.may_serve(PollId(1), now()));
+        assert!(!roster.may_serve(WaitingWorkerId(1), now()));
         assert_eq!(roster.plan(now()), []);
         // There may be other kinds, which others take.
-        roster.join(poll(2, &[], &[], 1));
+        roster.add_waiting_worker(poll(2, &[], &[], 1));
         assert_eq!(shares(&roster.plan(now())), [(2, "a", 1)]);
-        roster.leave(PollId(2));
+        roster.remove_waiting_worker(WaitingWorkerId(2));
         roster.mark_remote_ready(&name("a"), "x");
         assert_eq!(shares(&roster.plan(now())), [(1, "a", 5)]);
     }
@@ -281,11 +291,11 @@ mod tests {
     #[test]
     fn who_has_left_is_not_served() {
         let mut roster = roster(&["a"], &[poll(1, &[], &[], 1), poll(2, &[], &[], 1)]);
-        roster.leave(PollId(1));
+        roster.remove_waiting_worker(WaitingWorkerId(1));
         assert_eq!(shares(&roster.plan(now())), [(2, "a", 1)]);
-        roster.leave(PollId(2));
+        roster.remove_waiting_worker(WaitingWorkerId(2));
         assert_eq!(roster.plan(now()), []);
-        roster.leave(PollId(2));
+        roster.remove_waiting_worker(WaitingWorkerId(2));
     }
 
     #[test]
@@ -297,7 +307,7 @@ mod tests {
         roster.remote_moved(&name("a"), 1);
         roster.mark_ready(&name("a"), Lane::Async);
         roster.mark_remote_ready(&name("a"), "x");
-        roster.join(poll(1, &[], &[], 10));
+        roster.add_waiting_worker(poll(1, &[], &[], 10));
         let orders = roster.plan(now());
         let limits: Vec<u32> = orders.iter().map(|order| order.limit).collect();
         assert_eq!(limits, [2, 2], "one runs, two of the async lane, two more");
@@ -324,7 +334,7 @@ mod tests {
 
     #[test]
     fn no_more_is_ordered_at_once_than_one_may_ask_for() {
-        let many: Vec<Poll> = (0..30).map(|id| poll(id, &[], &[], 100)).collect();
+        let many: Vec<WaitingWorker> = (0..30).map(|id| poll(id, &[], &[], 100)).collect();
         let orders = roster(&["a"], &many).plan(now());
         assert_eq!(orders.len(), 10);
     }

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix::Addr;
 
 use crate::actor::announcer::Announcer;
-use crate::actor::message::{Announce, Moved};
-use crate::actor::tallying::Tallying;
-use crate::actor::tell;
-use crate::job::tally::Move;
+use crate::actor::message::{Announce, ChangedJob};
+use crate::actor::send;
+use crate::actor::shared_recorder::SharedRecorder;
 use crate::job::{BatchId, JobId, QueueName, State, Timestamp};
 use crate::store::Change;
 
@@ -17,16 +16,16 @@ use crate::store::Change;
 ///
 /// Whoever begins after a look at these reads the table afterwards, and sees there what he missed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Audience {
-    pub(crate) waiting: Arc<AtomicUsize>,
-    pub(crate) listening: Arc<AtomicUsize>,
+pub(crate) struct SubscriberCounts {
+    pub(crate) waiters: Arc<AtomicUsize>,
+    pub(crate) subscribers: Arc<AtomicUsize>,
 }
 
 /// A place among an audience, given up when dropped.
 #[derive(Debug)]
-pub(crate) struct Seat(Arc<AtomicUsize>);
+pub(crate) struct CountGuard(Arc<AtomicUsize>);
 
-impl Seat {
+impl CountGuard {
     /// Takes a place among those who are counted there.
     pub(crate) fn take(counted: &Arc<AtomicUsize>) -> Self {
         counted.fetch_add(1, Ordering::SeqCst);
@@ -34,7 +33,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -43,12 +42,12 @@ impl Drop for Seat {
 /// Makes transactions known.
 #[derive(Clone)]
 pub(crate) struct Publisher {
-    pub(crate) audience: Audience,
-    pub(crate) tallying: Tallying,
+    pub(crate) subscriber_counts: SubscriberCounts,
+    pub(crate) recorder: SharedRecorder,
 }
 
-/// What a transaction brought.
-pub(crate) struct Brought<'a> {
+/// What a transaction granted.
+pub(crate) struct CommitEffects<'a> {
     pub(crate) changes: &'a [Change],
     pub(crate) reported: Vec<(JobId, QueueName)>,
     pub(crate) ended_batches: Vec<BatchId>,
@@ -56,42 +55,35 @@ pub(crate) struct Brought<'a> {
 
 impl Publisher {
     /// Counts for the charts what has moved.
-    pub(crate) fn tally(&self, changes: &[Change], now: Timestamp) {
-        let moves = changes.iter().map(|change| Move {
-            queue: &change.queue,
-            lane: change.lane,
-            from: change.from,
-            to: change.to,
-            took: change.took,
-        });
-        self.tallying.with(|tallies| tallies.note(moves, now));
+    pub(crate) fn record(&self, changes: &[Change], now: Timestamp) {
+        self.recorder.with(|recorder| recorder.record(changes, now));
     }
 
     /// Tells the Announcer, where somebody wants to know. False where it is gone.
-    pub(crate) fn announce(&self, brought: Brought<'_>, announcer: &Addr<Announcer>) -> bool {
-        let Brought { changes, reported, ended_batches } = brought;
+    pub(crate) fn announce(&self, granted: CommitEffects<'_>, announcer: &Addr<Announcer>) -> bool {
+        let CommitEffects { changes, reported, ended_batches } = granted;
         let mut announce = Announce::default();
-        if self.audience.waiting.load(Ordering::SeqCst) > 0 {
+        if self.subscriber_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
             announce.jobs = changes.iter().filter(is_end).map(|change| change.job).collect();
             announce.batches = ended_batches;
         }
-        if self.audience.listening.load(Ordering::SeqCst) > 0 {
-            let reported = reported.into_iter().map(Moved::from);
-            announce.moved = changes.iter().map(Moved::from).chain(reported).collect();
+        if self.subscriber_counts.subscribers.load(Ordering::SeqCst) > 0 {
+            let reported = reported.into_iter().map(ChangedJob::from);
+            announce.changed = changes.iter().map(ChangedJob::from).chain(reported).collect();
         }
-        announce.is_empty() || tell(announcer, announce)
+        announce.is_empty() || send(announcer, announce)
     }
 }
 
-impl From<(JobId, QueueName)> for Moved {
+impl From<(JobId, QueueName)> for ChangedJob {
     /// Batches do not tell how far their jobs are.
     fn from((job, queue): (JobId, QueueName)) -> Self {
         Self { job, queue, batch: None }
     }
 }
 
-impl From<&Change> for Moved {
+impl From<&Change> for ChangedJob {
     fn from(change: &Change) -> Self {
         Self { job: change.job, queue: change.queue.clone(), batch: change.batch }
     }

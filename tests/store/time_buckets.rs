@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use longshore::job::tally::{Stretch, Tally, stretch_of};
+use longshore::job::counters::{Counters, TimeBucket, bucket_start};
 use longshore::job::{Lane, Span};
-use longshore::store::{Committed, Finish, Holder, Place, Write};
+use longshore::store::{Committed, Finish, Holder, JobLocation, Write};
 
 use crate::kit::{Store, completed, failed, job_in_queue, lease, leased, queue};
 
-fn tally(submitted: u64, waiting: u64, took: u64) -> Tally {
-    let mut tally = Tally { submitted, waiting, ..Tally::default() };
+fn tally(submitted: u64, waiting: u64, took: u64) -> Counters {
+    let mut tally = Counters { submitted, waiting, ..Counters::default() };
     tally.run.record(took);
     tally
 }
@@ -18,14 +18,14 @@ fn tally(submitted: u64, waiting: u64, took: u64) -> Tally {
 fn two_parts_of_a_stretch_add_up_and_how_things_stood_is_that_of_the_later() {
     let mut store = Store::fresh();
     store.submit(job_in_queue("mail"));
-    let began_at = stretch_of(store.now);
+    let began_at = bucket_start(store.now);
     for (mail, all) in [(tally(1, 5, 8), tally(2, 9, 8)), (tally(3, 4, 8), tally(4, 7, 1))] {
-        let queues = vec![(queue("mail"), mail), (queue("nobody"), Tally::default())];
-        store.write(Write::Tally(vec![Stretch { began_at, queues, all }.into()])).unwrap();
+        let queues = vec![(queue("mail"), mail), (queue("nobody"), Counters::default())];
+        store.write(Write::TimeBuckets(vec![TimeBucket { began_at, queues, all }.into()])).unwrap();
     }
     let mut kept = |name: Option<&str>| {
         let name = name.map(queue);
-        store.reads.tallies(name.as_ref(), (began_at, began_at)).unwrap()
+        store.reads.time_buckets(name.as_ref(), (began_at, began_at)).unwrap()
     };
     let mut mail = tally(4, 4, 8);
     mail.run.record(8);
@@ -39,16 +39,16 @@ fn two_parts_of_a_stretch_add_up_and_how_things_stood_is_that_of_the_later() {
 #[test]
 fn what_is_older_than_an_hour_goes() {
     let mut store = Store::fresh();
-    let first = stretch_of(store.now);
-    let stretch = |began_at| Stretch { began_at, queues: Vec::new(), all: tally(1, 0, 1) };
-    store.write(Write::Tally(vec![stretch(first).into()])).unwrap();
+    let first = bucket_start(store.now);
+    let stretch = |began_at| TimeBucket { began_at, queues: Vec::new(), all: tally(1, 0, 1) };
+    store.write(Write::TimeBuckets(vec![stretch(first).into()])).unwrap();
     store.now = store.now.plus(Duration::from_secs(3_600));
-    let second = stretch_of(store.now);
-    store.write(Write::Tally(vec![stretch(second).into()])).unwrap();
-    assert_eq!(store.reads.tallies(None, (first, store.now)).unwrap().len(), 2);
+    let second = bucket_start(store.now);
+    store.write(Write::TimeBuckets(vec![stretch(second).into()])).unwrap();
+    assert_eq!(store.reads.time_buckets(None, (first, store.now)).unwrap().len(), 2);
     store.now = store.now.plus(Duration::from_secs(600));
-    store.write(Write::Tally(Vec::new())).unwrap();
-    let left = store.reads.tallies(None, (first, store.now)).unwrap();
+    store.write(Write::TimeBuckets(Vec::new())).unwrap();
+    let left = store.reads.time_buckets(None, (first, store.now)).unwrap();
     assert_eq!(left.into_iter().map(|(began_at, _)| began_at).collect::<Vec<_>>(), [second]);
 }
 
@@ -69,7 +69,7 @@ fn a_lease_tells_how_long_its_job_was_due_and_an_end_how_long_the_attempt_took()
             lease: job.lease,
             outcome: end,
             holder: Holder::Local,
-            place: Some(Place::of(&job)),
+            location: Some(JobLocation::of(&job)),
             started_at: Some(job.started_at),
         };
         assert_eq!(took(store.commit(&[Write::Finish(finish)])), [2_000]);

@@ -3,11 +3,11 @@
 use crate::job::histogram::Histogram;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::stats::STEP;
-use crate::job::{Lane, Span, State, Timestamp};
+use crate::job::{Change, State, Timestamp};
 
 /// What happened in one stretch of time, and how things stood at its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Counters {
     /// Jobs that were submitted.
     pub submitted: u64,
     /// Attempts that began.
@@ -30,22 +30,7 @@ pub struct Tally {
     pub run: Histogram,
 }
 
-/// A job that moved, as far as it counts.
-#[derive(Debug, Clone, Copy)]
-pub struct Move<'a> {
-    /// Its queue.
-    pub queue: &'a QueueName,
-    /// Its lane.
-    pub lane: Lane,
-    /// From where; none if it is new.
-    pub from: Option<State>,
-    /// Whereto; none if it was removed.
-    pub to: Option<State>,
-    /// How long it was due, where it starts; how long it ran, where it ends.
-    pub took: Option<Span>,
-}
-
-impl Tally {
+impl Counters {
     /// Adds what happened later, or elsewhere at the same time.
     pub fn add(&mut self, other: &Self) {
         self.submitted += other.submitted;
@@ -59,19 +44,19 @@ impl Tally {
     }
 
     /// How much happened.
-    pub(super) fn events(&self) -> u64 {
+    pub(super) fn total_events(&self) -> u64 {
         self.submitted + self.started + self.completed + self.failed + self.cancelled
     }
 
-    pub(super) fn note(&mut self, moved: &Move<'_>) {
-        if moved.from.is_none() {
+    pub(super) fn record(&mut self, change: &Change) {
+        if change.from.is_none() {
             self.submitted += 1;
         }
-        let took = moved.took.and_then(|took| u64::try_from(took.millis()).ok());
-        if let (Some(State::Running), Some(took)) = (moved.from, took) {
+        let took = change.took.and_then(|took| u64::try_from(took.millis()).ok());
+        if let (Some(State::Running), Some(took)) = (change.from, took) {
             self.run.record(took);
         }
-        match moved.to {
+        match change.to {
             Some(State::Running) => {
                 self.started += 1;
                 self.start.record(took.unwrap_or(0));
@@ -84,7 +69,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn stands(&mut self, jobs: &StateCounts) {
+    pub(super) fn set_gauges(&mut self, jobs: &StateCounts) {
         self.waiting = u64::try_from(jobs.live() - jobs.running).unwrap_or(0);
         self.running = u64::try_from(jobs.running).unwrap_or(0);
     }
@@ -92,20 +77,20 @@ impl Tally {
 
 /// Of how many queues a stretch is kept: those in which most happened. So what is written every ten
 /// seconds is bounded however many queues there are.
-pub const MAX_QUEUES_KEPT: usize = 200;
+pub const MAX_QUEUES_PER_BUCKET: usize = 200;
 
 /// One stretch of time: the queues in which most happened, and all together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
+pub struct TimeBucket {
     /// When it began.
     pub began_at: Timestamp,
-    /// By queue; at most [`MAX_QUEUES_KEPT`].
-    pub queues: Vec<(QueueName, Tally)>,
+    /// By queue; at most [`MAX_QUEUES_PER_BUCKET`].
+    pub queues: Vec<(QueueName, Counters)>,
     /// All together.
-    pub all: Tally,
+    pub all: Counters,
 }
 
 /// When the stretch began that goes on at this time.
-pub fn stretch_of(at: Timestamp) -> Timestamp {
+pub fn bucket_start(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(at.millis() - at.millis().rem_euclid(STEP.millis()))
 }

@@ -32,7 +32,7 @@ statement! {
 impl Group<'_> {
     /// Leases and pauses that the last process gave by a clock that was ahead would hold jobs up
     /// until the clock is there again. What is scheduled stays: its time is meant by the wall.
-    pub(super) fn turn_times_back(&mut self) -> Result<(), Stop> {
+    pub(super) fn repair_clock_skew(&mut self) -> Result<(), Stop> {
         let now = self.now.millis();
         TurnLeasesBack { now, start: now, by: now, at: now }.execute(self.connection)?;
         TurnRetriesBack { now, by: now, at: now }.execute(self.connection)?;

@@ -9,10 +9,10 @@ use diesel::sqlite::SqliteConnection;
 use super::group::{Applied, Group, Stop};
 use super::statement::statement;
 use super::transaction::Failure;
+use crate::job::counters::{Counters, TimeBucket};
 use crate::job::histogram::Histogram;
-use crate::job::tally::{Stretch, Tally};
 use crate::job::{QueueName, Timestamp};
-use crate::store::schema::{queues, tallies};
+use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::{Answer, StoreError};
 
@@ -27,7 +27,7 @@ const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 statement! {
     KeepTally<'a> =
-    "INSERT OR REPLACE INTO tallies (queue_id, began_at, submitted, started, completed, failed,
+    "INSERT OR REPLACE INTO time_buckets (queue_id, began_at, submitted, started, completed, failed,
          cancelled, retried, waiting, running, start, run)
      VALUES (" [queue_id: Integer as i64] ", " [began_at: Integer as i64]
     ", " [submitted: Integer as i64] ", " [started: Integer as i64]
@@ -40,14 +40,14 @@ statement! {
 statement! {
     /// What is too old to be drawn, and what a clock that was set back since has put ahead.
     ForgetTallies =
-    "DELETE FROM tallies WHERE (queue_id, began_at) IN (
-         SELECT queue_id, began_at FROM tallies
+    "DELETE FROM time_buckets WHERE (queue_id, began_at) IN (
+         SELECT queue_id, began_at FROM time_buckets
          WHERE began_at < " [before: Integer as i64] " OR began_at > " [after: Integer as i64]
     "    LIMIT (" [limit: Integer as i64] " + 0))"
 }
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = tallies)]
+#[diesel(table_name = time_buckets)]
 struct Row {
     began_at: i64,
     submitted: i64,
@@ -64,7 +64,7 @@ struct Row {
 
 impl Group<'_> {
     /// Writes down stretches that are over, and removes those that are too old to be drawn.
-    pub(super) fn tally(&mut self, stretches: &[Arc<Stretch>]) -> Applied {
+    pub(super) fn tally(&mut self, stretches: &[Arc<TimeBucket>]) -> Applied {
         for stretch in stretches {
             for (queue, tally) in &stretch.queues {
                 let Some(queue_id) = self.queue_ids.id(queue) else { continue };
@@ -83,16 +83,16 @@ impl Group<'_> {
         &mut self,
         queue_id: i64,
         began_at: Timestamp,
-        tally: &Tally,
+        tally: &Counters,
     ) -> Result<(), Stop> {
-        let earlier: Option<Row> = tallies::table
+        let earlier: Option<Row> = time_buckets::table
             .find((queue_id, began_at.millis()))
             .select(Row::as_select())
             .get_result(self.connection)
             .optional()?;
         let mut sum = match earlier {
             Some(row) => row.read()?.1,
-            None => Tally::default(),
+            None => Counters::default(),
         };
         sum.add(tally);
         KeepTally {
@@ -119,12 +119,12 @@ pub(super) fn within(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
     span: (Timestamp, Timestamp),
-) -> Result<Vec<(Timestamp, Tally)>, Failure> {
+) -> Result<Vec<(Timestamp, Counters)>, Failure> {
     let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
-    let rows: Vec<Row> = tallies::table
-        .filter(tallies::queue_id.eq(queue_id))
-        .filter(tallies::began_at.between(span.0.millis(), span.1.millis()))
-        .order(tallies::began_at)
+    let rows: Vec<Row> = time_buckets::table
+        .filter(time_buckets::queue_id.eq(queue_id))
+        .filter(time_buckets::began_at.between(span.0.millis(), span.1.millis()))
+        .order(time_buckets::began_at)
         .select(Row::as_select())
         .load(connection)?;
     Ok(rows.into_iter().map(Row::read).collect::<Result<_, _>>()?)
@@ -140,9 +140,9 @@ fn queue_id(
 }
 
 impl Row {
-    fn read(self) -> Result<(Timestamp, Tally), StoreError> {
+    fn read(self) -> Result<(Timestamp, Counters), StoreError> {
         let number = |count: i64| u64::try_from(count).unwrap_or(0);
-        let tally = Tally {
+        let tally = Counters {
             submitted: number(self.submitted),
             started: number(self.started),
             completed: number(self.completed),
