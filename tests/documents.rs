@@ -1,4 +1,4 @@
-//! What is written for people is true of the program.
+//! The documents agree with the program: examples can be read, named tests exist, links resolve.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -14,13 +14,28 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn example() -> String {
-    fs::read_to_string(file("longshore.example.toml")).unwrap()
+/// A Markdown document.
+struct Page {
+    /// Path from the root of the project, such as `docs/API.md`.
+    name: String,
+    text: String,
 }
 
-/// The example with its settings that are commented out, which begin with `#` and no space.
-fn whole_example() -> String {
-    let text = example();
+/// README.md, CONTRIBUTING.md and every page in docs/.
+fn pages() -> Vec<Page> {
+    let docs = fs::read_dir(file("docs")).unwrap();
+    let docs = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()));
+    let mut names: Vec<String> = docs.filter(|name| name.ends_with(".md")).collect();
+    names.extend(["README.md".into(), "CONTRIBUTING.md".into()]);
+    names.sort();
+    let existing = names.into_iter().filter(|name| file(name).exists());
+    existing.map(|name| Page { text: fs::read_to_string(file(&name)).unwrap(), name }).collect()
+}
+
+/// The example configuration with the settings that are commented out: lines that start with `#`
+/// and no space.
+fn complete_example() -> String {
+    let text = fs::read_to_string(file("longshore.example.toml")).unwrap();
     let lines = text.lines().map(|line| match line.strip_prefix('#') {
         Some(setting) if !setting.starts_with(' ') => setting,
         _ => line,
@@ -28,21 +43,20 @@ fn whole_example() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Where every value of a tree stands, such as `/jobs/timeout`.
-fn places(value: &Value, at: &str) -> Vec<String> {
+/// The path of every leaf of a tree, such as `/jobs/timeout`.
+fn leaves(value: &Value, at: &str) -> Vec<String> {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            fields.iter().flat_map(|(name, value)| places(value, &format!("{at}/{name}"))).collect()
+            fields.iter().flat_map(|(name, value)| leaves(value, &format!("{at}/{name}"))).collect()
         }
         _ => vec![at.to_owned()],
     }
 }
 
-/// The blocks of a page in a language.
-fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
-    let begin = format!("```{language}\n");
-    let parts = page.split(&begin).skip(1);
-    parts.map(|part| part.split("```").next().unwrap()).collect()
+/// The contents of the fenced code blocks of a page in a language.
+fn code_blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).map(|part| part.split("```").next().unwrap()).collect()
 }
 
 #[test]
@@ -53,41 +67,68 @@ fn the_example_configuration_is_the_default() {
 
 #[test]
 fn the_example_configuration_names_every_setting() {
-    let config: Config = toml::from_str(&whole_example()).unwrap();
-    let known = places(&serde_json::to_value(&config).unwrap(), "");
-    let written: Value = toml::from_str(&whole_example()).unwrap();
-    let written = places(&written, "");
-    for place in &known {
-        assert!(written.contains(place), "{place} is missing in longshore.example.toml");
+    let config: Config = toml::from_str(&complete_example()).unwrap();
+    let known = leaves(&serde_json::to_value(&config).unwrap(), "");
+    let written: Value = toml::from_str(&complete_example()).unwrap();
+    let written = leaves(&written, "");
+    for setting in &known {
+        assert!(written.contains(setting), "{setting} is missing in longshore.example.toml");
     }
     assert_eq!(known.len(), written.len());
-    let has_all = |text: &str| written.iter().any(|place| place.starts_with(text));
+    let has_some = |text: &str| written.iter().any(|setting| setting.starts_with(text));
     assert!(
-        ["/queues/", "/providers/", "/commands/", "/outbound/ca_file"].into_iter().all(has_all)
+        ["/queues/", "/providers/", "/commands/", "/outbound/ca_file"].into_iter().all(has_some)
     );
 }
 
-#[test]
-fn the_configurations_in_the_readme_can_be_read() {
-    let page = fs::read_to_string(file("README.md")).unwrap();
-    let blocks = blocks(&page, "toml");
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        let config: Result<Config, _> = toml::from_str(block);
-        assert!(config.is_ok(), "{block}\n{}", config.unwrap_err());
-    }
+/// What is wrong with a configuration, except for what depends on the machine that reads it.
+fn config_problems(text: &str) -> Vec<String> {
+    let config: Config = match toml::from_str(text) {
+        Ok(config) => config,
+        Err(error) => return vec![error.to_string()],
+    };
+    let depends = |pointer: &str| {
+        pointer.ends_with("/api_key_env") || pointer.ends_with("/cwd") || pointer.contains("/env_")
+    };
+    let problems = config.problems().into_iter();
+    problems.filter(|problem| !depends(&problem.pointer)).map(|found| found.to_string()).collect()
 }
 
 #[test]
-fn the_jobs_in_the_readme_can_be_read() {
-    let page = fs::read_to_string(file("README.md")).unwrap();
-    let bodies = page.split("-d '").skip(1).map(|part| part.split('\'').next().unwrap());
-    let jobs: Vec<&str> = bodies.filter(|body| body.starts_with("{\"kind\"")).collect();
-    assert!(jobs.len() > 5, "{jobs:?}");
-    for job in jobs {
-        let submission: Result<Submission, _> = serde_json::from_str(job);
-        assert!(submission.is_ok(), "{job}\n{}", submission.unwrap_err());
+fn every_configuration_in_the_documents_is_valid() {
+    let mut count = 0;
+    for Page { name, text } in pages() {
+        for block in code_blocks(&text, "toml") {
+            assert_eq!(config_problems(block), [""; 0], "{name}:\n{block}");
+            count += 1;
+        }
     }
+    assert!(count > 3, "{count} configurations");
+}
+
+#[test]
+fn an_invalid_configuration_is_found() {
+    assert_eq!(config_problems("[lanes]\nasync = 0").len(), 1);
+    assert_eq!(config_problems("leese = \"5m\"").len(), 1);
+}
+
+/// The bodies of single jobs in the curl commands of a page: `-d '{"kind": ...}'`.
+fn submissions(page: &str) -> impl Iterator<Item = &str> {
+    let bodies = page.split("-d '").skip(1).map(|part| part.split('\'').next().unwrap());
+    bodies.filter(|body| body.starts_with("{\"kind\":"))
+}
+
+#[test]
+fn every_submission_in_the_documents_is_valid() {
+    let mut count = 0;
+    for Page { name, text } in pages() {
+        for body in submissions(&text) {
+            let submission: Result<Submission, _> = serde_json::from_str(body);
+            assert!(submission.is_ok(), "{name}: {body}\n{}", submission.unwrap_err());
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count} submissions");
 }
 
 /// The tests that a page names: words of at least three parts in backticks, in the last column.
@@ -98,12 +139,13 @@ fn named_tests(page: &str) -> Vec<&str> {
     words.filter(|word| word.matches('_').count() >= 2 && !word.contains('.')).collect()
 }
 
-fn rust_of(directory: &Path) -> String {
+/// The text of all Rust files in a directory, at any depth.
+fn rust_code(directory: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            text.push_str(&rust_of(&path));
+            text.push_str(&rust_code(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             text.push_str(&fs::read_to_string(path).unwrap());
         }
@@ -112,24 +154,24 @@ fn rust_of(directory: &Path) -> String {
 }
 
 #[test]
-fn the_tests_that_prove_the_invariants_are_there() {
+fn every_test_that_an_invariant_names_exists() {
     let page = fs::read_to_string(file("docs/ARCHITECTURE.md")).unwrap();
     let page = page.split("## Invariants").nth(1).unwrap();
     let page = page.split("\n## ").next().unwrap();
     let names = named_tests(page);
     assert!(names.len() > 20, "{names:?}");
-    let code = rust_of(&file("src")) + &rust_of(&file("tests"));
+    let code = rust_code(&file("src")) + &rust_code(&file("tests"));
     for name in names {
         assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
     }
 }
 
 #[test]
-fn each_fault_stands_on_the_page_of_the_promises_with_its_tests() {
+fn every_fault_is_listed_in_reliability_with_its_tests() {
     let page = fs::read_to_string(file("docs/RELIABILITY.md")).unwrap();
     let names = named_tests(&page);
     assert!(names.len() > 30, "{names:?}");
-    let code = rust_of(&file("tests"));
+    let code = rust_code(&file("tests"));
     for name in names {
         assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
     }
@@ -139,4 +181,84 @@ fn each_fault_stands_on_the_page_of_the_promises_with_its_tests() {
     for fault in faults {
         assert!(page.contains(&format!("\n| {fault} |")), "{fault} is missing");
     }
+}
+
+/// A page without its fenced code blocks.
+fn without_code_blocks(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
+/// The targets of the relative links of a page: `[text](target)`, `src="target"`, `srcset="target"`.
+/// Links in code do not count.
+fn relative_links(page: &str) -> Vec<String> {
+    let page = without_code_blocks(page);
+    // By paragraphs, so that a missing backtick hides the links of one paragraph at most.
+    let prose: String =
+        page.split("\n\n").flat_map(|paragraph| paragraph.split('`').step_by(2)).collect();
+    let mut links = Vec::new();
+    for (start, end) in [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')] {
+        let targets = prose.split(start).skip(1).map(|part| part.split(end).next().unwrap());
+        links.extend(targets.filter(|target| !target.contains(':')).map(str::to_owned));
+    }
+    links
+}
+
+/// The anchors of a page's headings, as GitHub makes them: in lowercase, with hyphens for spaces and
+/// without punctuation. The second heading `Same` is `same-1`.
+fn anchors(page: &str) -> Vec<String> {
+    let page = without_code_blocks(page);
+    let mut anchors: Vec<String> = Vec::new();
+    for heading in page.lines().filter(|line| line.starts_with('#')) {
+        let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        let name: String = text.chars().filter(is_kept).collect();
+        let mut anchor = name.clone();
+        for number in 1.. {
+            if !anchors.contains(&anchor) {
+                break;
+            }
+            anchor = format!("{name}-{number}");
+        }
+        anchors.push(anchor);
+    }
+    anchors
+}
+
+/// Whether a link of a page leads to no file, or to no heading of the file.
+fn is_broken(page: &Page, link: &str) -> bool {
+    let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    if path.is_empty() {
+        return !anchors(&page.text).iter().any(|known| known == anchor);
+    }
+    let target = file(&page.name).parent().unwrap().join(path);
+    if anchor.is_empty() {
+        return !target.exists();
+    }
+    let text = fs::read_to_string(target).unwrap_or_default();
+    !anchors(&text).iter().any(|known| known == anchor)
+}
+
+fn broken_links(page: &Page) -> Vec<String> {
+    let links = relative_links(&page.text).into_iter();
+    let broken = links.filter(|link| is_broken(page, link));
+    broken.map(|link| format!("{}: {link}", page.name)).collect()
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file_and_a_heading() {
+    let pages = pages();
+    let count: usize = pages.iter().map(|page| relative_links(&page.text).len()).sum();
+    assert!(count > 50, "{count} links");
+    let broken: Vec<String> = pages.iter().flat_map(broken_links).collect();
+    assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_found() {
+    let text = "# One `two`, three\n## Same\n## Same\n[a](#one-two-three) [b](#same-1) [c](API.md)\n\
+                [d](#same-2) [e](NO.md)\n[f](../README.md#no) `[g](NO.md)` [h](https://a.example/b)\n\
+                ```\n# Code\n[i](NO.md)\n```\n[j](#code) <img src=\"no.png\">";
+    let page = Page { name: "docs/TEST.md".into(), text: text.into() };
+    let expected = ["#same-2", "NO.md", "../README.md#no", "#code", "no.png"];
+    assert_eq!(broken_links(&page), expected.map(|link| format!("docs/TEST.md: {link}")));
 }
