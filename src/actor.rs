@@ -1,23 +1,56 @@
-//! The actors: who owns what, and who tells whom.
+//! The actors of the server: what each one owns, and which messages they send to each other.
 //!
 //! ```text
-//!  Handle (bounded)                   workers: async, thread and process lanes
-//!    | writes     | Get.., List..       ^ Run, Stop        | outcomes
-//!    v Inbox      v                     |                  v Inbox
-//!  Writer       Reader x 2          Dispatcher <---- Dispatch ---- Writer
-//!    |  one transaction a group         ^ MaintainLeases
-//!    |---- Announce --> Announcer     Keeper: stage, expire, rescue, renew, prune, checkpoint
+//!  HTTP handlers, pages, the application
+//!         |
+//!       Handle: bounded by semaphores; past a bound the caller gets `Overloaded`
+//!         |
+//!         |--- Commit ---------------> Inbox --> Writer
+//!         |--- GetJob, ListJobs .. --> Reader x 2
+//!         '--- WaitForEnd, Subscribe, SubscribeToAll --> Announcer
+//!
+//!  Writer --- Dispatch ---> Dispatcher --- Run, Stop ---> Worker x N (async, thread, process lanes)
+//!    |------- Announce ---> Announcer
+//!    '------- DueAt ------> Keeper --- MaintainLeases ---> Dispatcher
+//!
+//!  Worker, Dispatcher, Keeper --- Commit ---> Inbox --> Writer
 //! ```
 //!
-//! The Writer closes each group of writes with the leases that the roster orders, so that a finish
-//! and the lease that follows it, or a submission and its start, share one transaction. What was
-//! leased goes to the Dispatcher, which knows the workers by name.
+//! | from | to | messages |
+//! | --- | --- | --- |
+//! | `Handle`, Worker, Dispatcher, Keeper | Writer, through its [`inbox`] | `Commit`: apply this write in the next transaction and answer after it is on disk |
+//! | [`inbox`], Writer | Writer | `Flush`: commit what is in the inbox |
+//! | `Handle` | Writer | `AddWaitingWorker`, `RemoveWaitingWorker`: a remote worker waits for jobs, or no longer waits |
+//! | Writer | Dispatcher | `Dispatch`: attempts that ended, jobs that were leased, jobs that were cancelled |
+//! | Writer | Announcer | `Announce`: jobs and batches that ended, jobs that changed |
+//! | Writer | Keeper | `DueAt`: a job becomes due at this time |
+//! | Dispatcher | Worker | `Run`, `Stop` |
+//! | Keeper | Dispatcher | `MaintainLeases`: renew the leases of running jobs, rescue jobs whose lease expired |
+//! | Keeper | Announcer | `Sweep`: forget clients that have gone away |
+//! | Keeper | Reader | `FindPrunable`, `CheckpointLog` |
+//! | `Handle` | Reader | `GetJob`, `ListJobs` and the other reads |
+//! | `Handle` | Announcer | `WaitForEnd`, `Subscribe`, `SubscribeToAll` |
+//! | `Server` | Writer, Dispatcher | `StartLeasing`; then `Drain`, `NotifyWhenIdle`, `StopAll` |
 //!
-//! Writes go to the Writer by way of an inbox and not of its mailbox: a message for each would cost more
-//! than its place in a transaction, and the Writer wants all of them at once.
+//! What each actor owns:
 //!
-//! Rules are plain methods; a handler only passes on. Of actix itself little is used, for it is only
-//! passively maintained: addresses, mailboxes, timers.
+//! - [`writer`]: the write connection, the planner (roster), the retry buffer.
+//! - [`reader`]: one read connection. There are two Readers.
+//! - [`dispatcher`]: which worker is idle and which worker runs which lease.
+//! - [`worker`]: the attempt that it runs.
+//! - [`keeper`]: the timers of all periodic duties.
+//! - [`announcer`]: the clients that wait for an end, and the subscribers of events.
+//!
+//! The Writer ends each commit group with the leases that the roster plans. A finish and the lease
+//! that follows it, or a submission and its start, therefore share one transaction. The leased jobs
+//! go to the Dispatcher, which passes each to an idle worker.
+//!
+//! Writes reach the Writer through an inbox and not through its mailbox: one actix message per
+//! write would cost more than the write's share of the transaction, and the Writer takes all
+//! pending writes together anyway.
+//!
+//! The rules are plain methods; a message handler only calls one. Only addresses, mailboxes and
+//! timers of actix are used, because actix is only passively maintained.
 
 pub(crate) mod announcer;
 pub(crate) mod blocking;
@@ -41,10 +74,12 @@ use actix::dev::ToEnvelope;
 use actix::prelude::SendError;
 use actix::{Actor, Addr, Handler, Message};
 
-/// A mailbox that refuses nothing: what may be under way is bounded where it enters.
+/// Mailbox capacity of every actor, large enough that a mailbox never refuses a message.
+///
+/// The number of requests in progress is bounded by the semaphores of the `Handle` instead.
 pub(crate) const MAILBOX_CAPACITY: usize = 1 << 24;
 
-/// Sends to an actor of this process; false where it is gone, which the open_reply must mind.
+/// Sends a message to an actor. Returns false if the actor has stopped; the caller must handle that.
 pub(crate) fn send<A, M>(address: &Addr<A>, message: M) -> bool
 where
     A: Actor + Handler<M>,
@@ -56,7 +91,7 @@ where
         Ok(()) => true,
         Err(SendError::Closed(_)) => false,
         Err(SendError::Full(message)) => {
-            // An actor that has not begun yet still has the mailbox of 16 that all begin with.
+            // An actor that has not started yet still has actix's default mailbox of 16 messages.
             #[allow(clippy::disallowed_methods, reason = "the mailbox is open, only full")]
             address.do_send(message);
             true

@@ -1,4 +1,4 @@
-//! The one place that reads the time of day.
+//! The clock: the only place that reads the time of day.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,52 +6,54 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::job::Timestamp;
 
-/// Tells the time.
+/// The clock that the server takes its time from.
 ///
-/// It takes the wall clock once and goes on with the monotonic one, so that a wall clock that is
-/// set back or forward while the server runs moves no lease and no schedule.
+/// It reads the wall clock once, when it is created, and adds the elapsed time of the monotonic
+/// clock. A wall clock that is set back or forward while the server runs therefore moves no lease
+/// and no schedule.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Debug, Clone)]
-enum Source {
-    Running { began_at: Timestamp, began: Instant },
+enum TimeSource {
+    Running { started_at: Timestamp, started: Instant },
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that begins at the wall clock's time.
+    /// Returns a clock that starts at the wall clock's time.
     #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
     pub fn system() -> Self {
-        let began_at = Timestamp::from(SystemTime::now());
-        Self(Source::Running { began_at, began: Instant::now() })
+        let started_at = Timestamp::from(SystemTime::now());
+        Self(TimeSource::Running { started_at, started: Instant::now() })
     }
 
-    /// A clock that stands still but for [`Clock::advance`], for tests.
+    /// Returns a clock that only [`Clock::advance`] moves, for tests.
     pub fn manual(at: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(at.millis()))))
+        Self(TimeSource::Manual(Arc::new(AtomicI64::new(at.millis()))))
     }
 
-    /// The time now.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::Running { began_at, began } => began_at.plus(began.elapsed()),
-            Source::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+            TimeSource::Running { started_at, started } => started_at.plus(started.elapsed()),
+            TimeSource::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
         }
     }
 
-    /// How far the wall clock is from this one, either way.
+    /// Returns the difference between the wall clock and this clock, as an absolute value; zero for
+    /// a manual clock.
     pub fn drift_from_wall(&self) -> Duration {
-        let Source::Running { .. } = &self.0 else { return Duration::ZERO };
+        let TimeSource::Running { .. } = &self.0 else { return Duration::ZERO };
         #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
         let wall = Timestamp::from(SystemTime::now());
         let now = self.now();
         now.since(wall).max(wall.since(now))
     }
 
-    /// Moves a manual clock on; a running one moves by itself.
+    /// Moves a manual clock forward by `span`. Has no effect on a running clock.
     pub fn advance(&self, span: Duration) {
-        if let Source::Manual(millis) = &self.0 {
+        if let TimeSource::Manual(millis) = &self.0 {
             let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
             millis.fetch_add(span_ms, Ordering::SeqCst);
         }

@@ -1,19 +1,71 @@
-//! Longshore: a durable background-job server for web applications that call slow things.
+//! Longshore: a durable background-job server for web applications that call slow services.
 //!
-//! An application submits a job over HTTP, or in process through [`server::Handle`], and has an id
-//! at once; the job is on disk before the answer leaves. A bounded pool of workers runs it; the
-//! application polls, waits, or is told.
+//! An application submits a job, over HTTP or in process, and gets an id at once. The job is on
+//! disk before the answer is sent. A bounded pool of workers runs it and retries failed attempts.
+//! The application polls for the result, waits for it, or subscribes to events. All state is in one
+//! SQLite file; no other service is needed. This crate is both the program `longshore` and the
+//! library that an application embeds.
 //!
-//! In reading order, each module built only on those above it:
+//! # Where to start
 //!
-//! - [`job`]: the job and its rules, pure.
-//! - [`config`]: what an operator can set. [`clock`]: what time it is. [`telemetry`]: logs.
-//! - [`store`]: jobs in tables; the only place that knows Diesel.
-//! - [`executor`]: how a kind of job runs; the only place that knows awc, beside the command line.
-//! - `actor`: Writer, Readers, Dispatcher, Workers, Keeper, Announcer. Its page has the map.
-//! - [`server`]: joins everything; the library's API.
-//! - [`http`]: the HTTP API on the handle. [`pages`]: the web pages, on it as well.
-//! - [`cli`]: the command line, one file a command.
+//! An application that embeds the server uses three types:
+//!
+//! - [`Server`](server::Server): a running server in this process. [`Server::builder`] takes a
+//!   [`Config`](config::Config) and the application's handlers, and starts it.
+//! - [`Handle`](server::Handle): the client of that server. It submits, reads, waits for, cancels
+//!   and retries jobs. The HTTP API and the web pages use the same handle.
+//! - [`Submission`](job::Submission): a job as the application submits it: a kind, a payload, and
+//!   options such as queue, delay, timeout and number of attempts.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use longshore::config::Config;
+//! use longshore::executor::{Context, HandlerError};
+//! use longshore::job::Submission;
+//! use longshore::server::Server;
+//!
+//! async fn greet(_: Context, name: String) -> Result<String, HandlerError> {
+//!     Ok(format!("Hello {name}"))
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = Server::builder(Config::default()).handler("greet", greet).start()?;
+//!     let handle = server.handle();
+//!     let job = handle.submit(Submission::new("greet", &"world")?).await?;
+//!     let job = handle.wait(job.id, Duration::from_secs(10)).await?;
+//!     println!("job {} is {}", job.id, job.state);
+//!     server.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! For readers who know River or Oban: a *kind* names the code that runs a job, as a worker does
+//! there (a registered handler, or one of the built-in executors `http`, `chat`, `command`,
+//! `sleep` and `echo`); a *queue* has its own limits; a *lane* is the pool of workers that runs a
+//! kind. A job runs at least once, so its handler should be idempotent, unless the job is
+//! submitted with `at_most_once`.
+//!
+//! `examples/embedded.rs` is a complete application, `examples/worker.py` a remote worker. The
+//! README describes configuration, the HTTP API and operation; `docs/ARCHITECTURE.md` describes how
+//! the code works, and `docs/RELIABILITY.md` which failures it is tested against.
+//!
+//! [`Server::builder`]: server::Server::builder
+//!
+//! # Modules
+//!
+//! In reading order. A module uses only modules above it:
+//!
+//! - [`job`]: the job and its rules, as pure functions.
+//! - [`config`]: the configuration. [`clock`]: the time. [`telemetry`]: logs.
+//! - [`store`]: jobs in database tables; the only module that uses Diesel.
+//! - [`executor`]: how a kind of job runs; the only module, besides the command line, that uses awc.
+//! - `actor`: Writer, Readers, Dispatcher, Workers, Keeper and Announcer. Its documentation has a
+//!   diagram.
+//! - [`server`]: starts and connects the actors; the library's API.
+//! - [`http`]: the HTTP API. [`pages`]: the web pages. Both call the handle.
+//! - [`cli`]: the command line, one file per command.
 
 pub mod job;
 
@@ -33,7 +85,7 @@ pub mod pages;
 
 pub mod cli;
 
-/// Has the Rust of the README compiled and run as a test.
+/// Compiles and runs the Rust examples of the README as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,7 @@
-//! Builds the server and joins its parts; the library's API.
+//! The library's API: builds, starts and stops the server.
+//!
+//! [`Server::builder`] starts it, [`Server::handle`] returns the [`Handle`] through which everything
+//! else is done, and [`Server::shutdown`] ends it.
 //!
 //! ```no_run
 //! use longshore::config::Config;
@@ -6,7 +9,7 @@
 //! use longshore::server::Server;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! // Inside an actix system, as `#[actix_web::main]` makes one.
+//! // Must run inside an actix system, such as the one that `#[actix_web::main]` creates.
 //! let server = Server::builder(Config::default()).start()?;
 //! let handle = server.handle();
 //! let submission = Submission::new("echo", &serde_json::json!({"hello": "world"}))?;
@@ -22,9 +25,9 @@ mod bulk;
 mod error;
 mod events;
 mod handle;
-mod join;
 mod lease;
 mod log;
+mod start;
 mod stats;
 mod submit;
 mod wait;
@@ -50,13 +53,16 @@ use crate::actor::send;
 use crate::actor::vital::Fatal;
 use crate::config::Config;
 
-/// How long stopped attempts have to report that they ended.
+/// Time that stopped attempts have to report their end.
 const STOP_GRACE: Duration = Duration::from_secs(8);
 
-/// How long the threads of the server have to end.
+/// Time that the threads of the server have to end.
 const THREADS_GRACE: Duration = Duration::from_secs(3);
 
-/// A running server: its actors, their threads, the open database.
+/// A running server: its actors, their threads and the open database.
+///
+/// Call [`Server::shutdown`] to stop it in order. If the process ends without that, the next start
+/// recovers all accepted jobs.
 pub struct Server {
     handle: Handle,
     writer: WriterHandle,
@@ -67,70 +73,80 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to build a server.
+    /// Returns a builder for a server with this configuration.
     pub fn builder(config: Config) -> Builder {
         Builder::new(config)
     }
 
-    /// The connections to the server, for front ends and the application.
+    /// Returns a handle to the server, for front ends and the application. It is cheap to clone.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Waits until the server cannot go on, and tells why. The process should end then; a restart
-    /// recovers everything.
+    /// Waits until the server fails, and returns the reason.
+    ///
+    /// The process should end then; a restart recovers all accepted jobs.
     pub async fn failed(&self) -> String {
         self.fatal.raised().await
     }
 
-    /// Stops leasing, gives running jobs `shutdown_grace`, then gives the rest back.
+    /// Stops leasing, waits up to `shutdown_grace` for running jobs to end, then stops and
+    /// releases the others.
     ///
-    /// What is given back does not burn an attempt; a job with `at_most_once` ends as failed with
-    /// the code `outcome_unknown`. The handle still answers reads and submissions; [`Server::stop`]
-    /// ends it.
+    /// A released job is queued again and its attempt does not count; a job with `at_most_once` ends
+    /// as failed with the code `outcome_unknown` instead. The handle still accepts reads and
+    /// submissions until [`Server::stop`] is called.
     pub async fn drain(&self) {
-        self.handle.begin_drain();
+        self.handle.start_drain();
         let (reply, drained) = oneshot::channel();
         self.writer.send(Drain(reply));
-        // The Writer first: once it has answered, the Dispatcher knows of its last leases.
+        // The Writer first: once it has answered, its last leases have been sent to the Dispatcher.
         let drained = drained.map(drop).shared();
         let ended = drained.clone().then(|()| self.idle());
         if tokio::time::timeout(self.shutdown_grace, ended).await.is_err() {
-            tracing::info!("the grace is over: what still runs is stopped and goes back");
+            tracing::info!(
+                "the shutdown grace is over: jobs that still run are stopped and released"
+            );
             send(&self.dispatcher, StopAll);
             let stopped = drained.then(|()| {
-                // What the last transaction leased is to stop as well.
+                // Stops the jobs that the last transaction leased as well.
                 send(&self.dispatcher, StopAll);
                 self.idle()
             });
             if tokio::time::timeout(STOP_GRACE, stopped).await.is_err() {
-                tracing::warn!("some attempts did not stop; the next start rescues their jobs");
+                tracing::warn!(
+                    "some attempts did not stop in time; the next start rescues their jobs"
+                );
             }
         }
         if tokio::time::timeout(STOP_GRACE, self.handle.write_time_buckets()).await.is_err() {
-            tracing::info!("the last seconds of the charts are not kept");
+            tracing::info!(
+                "the last seconds of the charts are lost: the database did not answer in time"
+            );
         }
     }
 
-    /// Waits until nothing runs. Where an actor is gone nothing runs either, and the alarm tells.
+    /// Waits until no job is running. If the Dispatcher is gone, no job is running either.
     async fn idle(&self) {
         let (reply, idle) = oneshot::channel();
         send(&self.dispatcher, NotifyWhenIdle(reply));
         let _ = idle.await;
     }
 
-    /// Lets nobody wait for an end any longer: every wait is answered as things stand.
+    /// Ends all waits and event streams: each waiting call returns the current state.
     pub fn release_waiters(&self) {
         self.handle.close();
     }
 
-    /// Ends the actors and closes the database. Running attempts are dropped, which closes their
-    /// connections and kills their processes; the next start takes their jobs back.
+    /// Ends the actors and closes the database, without waiting for running jobs.
+    ///
+    /// Running attempts are dropped, which closes their connections and kills their processes. The next
+    /// start rescues their jobs.
     pub fn stop(self) {
         self.handle.close();
         self.fatal.expect_stop();
         let (reply, ended) = mpsc::channel();
-        // On a thread of its own, for a handler that blocks its thread would hold this one too.
+        // On a separate thread, because a handler that blocks its thread would block this one too.
         std::thread::spawn(move || {
             for arbiter in &self.arbiters {
                 arbiter.stop();
@@ -140,12 +156,14 @@ impl Server {
         });
         match ended.recv_timeout(THREADS_GRACE) {
             Ok(0) => {}
-            Ok(panicked) => tracing::warn!(panicked, "threads of the server ended in a panic"),
-            Err(_) => tracing::warn!("some threads of the server do not end and are left"),
+            Ok(panicked) => tracing::warn!(panicked, "threads of the server panicked"),
+            Err(_) => {
+                tracing::warn!("some threads of the server did not end in time and are abandoned")
+            }
         }
     }
 
-    /// Drains and stops.
+    /// Drains the server, then stops it. See [`Server::drain`] and [`Server::stop`].
     pub async fn shutdown(self) {
         self.drain().await;
         self.stop();

@@ -1,27 +1,28 @@
-//! Logs: what the server tells its operator, on stderr.
+//! Logs, written to stderr.
 
 use std::io;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless the operator says otherwise: what matters, and of the libraries only
-/// warnings. What clients send that is no HTTP is an error to `actix_http` and none of ours.
+/// Default log filter: this crate's messages from level `info`, warnings of all libraries.
+///
+/// `actix_http` is off because it logs an error for every client that sends malformed HTTP.
 pub const DEFAULT_FILTER: &str = "warn,longshore=info,actix_http=off";
 
-/// How a log line is written.
+/// Format of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// A word that names no log format.
+/// Error for a text that is not the name of a log format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a log format: text or json")]
+#[error("unknown log format; must be text or json")]
 pub struct NotAFormat;
 
 impl FromStr for LogFormat {
@@ -36,24 +37,24 @@ impl FromStr for LogFormat {
     }
 }
 
-/// A filter that cannot be read.
+/// Error for a log filter that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("not a log filter: {0}")]
+#[error("invalid log filter: {0}")]
 pub struct NotAFilter(#[from] tracing_subscriber::filter::ParseError);
 
-/// Begins to log to stderr. A process that logs already goes on as it did.
+/// Starts logging to stderr. Has no effect if the process has already set up logging.
 ///
-/// `filter` holds directives such as `info` or `warn,longshore=debug`; an empty one, as of a
-/// variable that is set to nothing, is the default.
+/// `filter` holds directives such as `info` or `warn,longshore=debug`. An empty filter, as from an
+/// environment variable that is set to the empty string, means [`DEFAULT_FILTER`].
 ///
 /// # Errors
-/// Where `filter` cannot be read.
+/// Returns [`NotAFilter`] if `filter` cannot be parsed.
 pub fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), NotAFilter> {
     let filter = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
     let filter = EnvFilter::builder().parse(filter)?;
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour);
-    // An error says that a subscriber is set already, as in a test; it may stay.
+    // The error means that a `tracing` subscriber is already set, as in a test; it stays in place.
     let _ = match format {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_filter_is_refused() {
+    fn an_invalid_filter_and_an_unknown_format_are_refused() {
         assert!(start("longshore=loud", LogFormat::Text, false).is_err());
         assert_eq!("xml".parse::<LogFormat>(), Err(NotAFormat));
     }

@@ -1,4 +1,4 @@
-//! Databases with jobs that wait, made once and copied for each round.
+//! Databases with queued jobs, made once and copied for each round.
 
 use std::fs::{self, File};
 use std::sync::Arc;
@@ -13,67 +13,69 @@ use tempfile::TempDir;
 
 use crate::server;
 
-/// The queue that is drained. It is the first of its database.
+/// The queue that is drained. It is the first one in its database.
 pub const QUEUE: &str = "bench";
 
-/// What a job and its result hold.
+/// Payload and result of each job.
 pub const PAYLOAD: &str = r#"{"user":42,"text":"hello"}"#;
 
-/// A database that nobody serves.
+/// A database that no server has open.
 pub struct Backlog {
     directory: TempDir,
 }
 
 impl Backlog {
-    /// Makes one whose tables are as `fill` leaves them.
+    /// Creates a database and fills it with `fill`.
     pub fn new(fill: impl FnOnce(&Config)) -> Self {
         let directory = server::directory();
         fill(&config_in(&directory));
         Self { directory }
     }
 
-    /// A copy that is on disk, so that writing it out disturbs nothing later.
+    /// Returns a copy that is synced to disk, so that its writeback does not disturb a measurement.
     pub fn copy(&self) -> TempDir {
         let directory = server::directory();
         let copy = config_in(&directory).database;
-        fs::copy(config_in(&self.directory).database, &copy).expect("it is copied");
-        File::open(copy).and_then(|file| file.sync_all()).expect("it is synced");
+        fs::copy(config_in(&self.directory).database, &copy).expect("the database is copied");
+        File::open(copy).and_then(|file| file.sync_all()).expect("the copy is synced");
         directory
     }
 }
 
-/// A configuration with the database in `directory`.
+/// Returns a configuration with the database in `directory`.
 pub fn config_in(directory: &TempDir) -> Config {
     Config { database: server::database_in(directory), ..Config::default() }
 }
 
-/// Makes paused queues.
+/// Creates paused queues.
 pub fn pause(config: &Config, queues: impl IntoIterator<Item = String>) {
-    let mut store = SqliteWrites::open(config).expect("it opens");
+    let mut store = SqliteWrites::open(config).expect("the database opens");
     let pause = |queue: String| {
         let change = QueueChange { paused: Some(true), ..QueueChange::default() };
         Write::Configure { queue: name(&queue), change }
     };
     let pauses: Vec<Write> = queues.into_iter().map(pause).collect();
-    store.commit(&pauses, Timestamp::from_millis(0)).expect("it is written");
+    store.commit(&pauses, Timestamp::from_millis(0)).expect("the writes are committed");
 }
 
-/// Adds `count` queued jobs of one queue, which is paused, to a database, new or not.
+/// Adds `count` queued jobs to a queue, which is paused. Creates the database and the queue if they
+/// do not exist.
 pub fn fill(config: &Config, queue: &str, lane: Lane, count: usize) {
     pause(config, [queue.to_string()]);
-    let mut store = SqliteWrites::open(config).expect("it opens");
+    let mut store = SqliteWrites::open(config).expect("the database opens");
     let now = Timestamp::from_millis(0);
     let payload: serde_json::Value = serde_json::from_str(PAYLOAD).expect("JSON");
     let submission = Submission::new("echo", &payload).expect("JSON");
     let submission = Submission { queue: Some(queue.to_string()), ..submission };
-    let job = submission.check(lane, &JobDefaults::default(), now).expect("it is sound");
+    let job =
+        submission.check(lane, &JobDefaults::default(), now).expect("the submission is valid");
     let jobs: Arc<[NewJob]> = vec![job; 1_000].into();
     for _ in 0..count / jobs.len() {
         let write = Write::Submit(Submit { jobs: Arc::clone(&jobs), key: None, batch: None });
-        store.commit(&[write], now).expect("it is written");
+        store.commit(&[write], now).expect("the writes are committed");
     }
 }
 
 fn name(queue: &str) -> QueueName {
-    queue.parse().expect("a name")
+    queue.parse().expect("a valid name")
 }

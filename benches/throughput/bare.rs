@@ -1,4 +1,4 @@
-//! What SQLite itself does with the same tables, on one connection, without anything around it.
+//! References: SQLite alone on the same tables, on one connection.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,12 +7,14 @@ use rusqlite::Connection;
 
 use crate::backlog::PAYLOAD;
 
-const DRAINED_AT_ONCE: usize = 500;
-const INSERTED_AT_ONCE: usize = 1_000;
+/// Number of jobs per transaction while draining.
+const DRAIN_GROUP: usize = 500;
+/// Number of jobs per transaction while inserting.
+const INSERT_GROUP: usize = 1_000;
 
-/// A connection with the settings of the server's own.
+/// Opens a connection with the same settings as the server's.
 pub fn open(database: &Path) -> Connection {
-    let connection = Connection::open(database).expect("it opens");
+    let connection = Connection::open(database).expect("the database opens");
     connection
         .execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
@@ -24,7 +26,7 @@ pub fn open(database: &Path) -> Connection {
     connection
 }
 
-/// Lease, finish and result of `jobs` jobs; jobs a second.
+/// Leases, finishes and stores the results of `jobs` jobs. Returns jobs per second.
 pub fn drain(connection: &Connection, jobs: usize) -> f64 {
     let mut lease = connection
         .prepare(
@@ -44,27 +46,27 @@ pub fn drain(connection: &Connection, jobs: usize) -> f64 {
     let mut result = connection
         .prepare("INSERT INTO results (job_id, truncated, result) VALUES (?1, 0, ?2)")
         .expect("SQL");
-    let began = Instant::now();
+    let started = Instant::now();
     let mut done = 0;
     while done < jobs {
-        connection.execute_batch("BEGIN IMMEDIATE").expect("it begins");
-        let rows = lease.query_map((1, 300_000, DRAINED_AT_ONCE as i64), |row| {
+        connection.execute_batch("BEGIN IMMEDIATE").expect("the transaction begins");
+        let rows = lease.query_map((1, 300_000, DRAIN_GROUP as i64), |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
         });
         let rows: Result<Vec<_>, _> = rows.expect("leases").collect();
         let rows = rows.expect("rows");
-        assert!(!rows.is_empty(), "fewer jobs than there should be");
+        assert!(!rows.is_empty(), "the table has fewer queued jobs than expected");
         for (id, token, payload) in rows {
             assert_eq!(finish.execute((2, id, token)).expect("finished"), 1);
             result.execute((id, payload)).expect("stored");
             done += 1;
         }
-        connection.execute_batch("COMMIT").expect("it is written");
+        connection.execute_batch("COMMIT").expect("the transaction is committed");
     }
-    jobs as f64 / began.elapsed().as_secs_f64()
+    jobs as f64 / started.elapsed().as_secs_f64()
 }
 
-/// Inserts jobs as submissions bring them, for a while; jobs a second.
+/// Inserts jobs like those of submissions for the duration `span`. Returns jobs per second.
 pub fn insert(connection: &Connection, span: Duration) -> f64 {
     let mut insert = connection
         .prepare(
@@ -77,15 +79,15 @@ pub fn insert(connection: &Connection, span: Duration) -> f64 {
         .expect("SQL");
     let now = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
     let now: i64 = connection.query_row(now, (), |row| row.get(0)).expect("the time");
-    let began = Instant::now();
+    let started = Instant::now();
     let mut done = 0;
-    while began.elapsed() < span {
-        connection.execute_batch("BEGIN IMMEDIATE").expect("it begins");
-        for _ in 0..INSERTED_AT_ONCE {
+    while started.elapsed() < span {
+        connection.execute_batch("BEGIN IMMEDIATE").expect("the transaction begins");
+        for _ in 0..INSERT_GROUP {
             insert.execute((1, 0, now, now, 300_000, "echo", PAYLOAD)).expect("inserted");
         }
-        connection.execute_batch("COMMIT").expect("it is written");
-        done += INSERTED_AT_ONCE;
+        connection.execute_batch("COMMIT").expect("the transaction is committed");
+        done += INSERT_GROUP;
     }
-    done as f64 / began.elapsed().as_secs_f64()
+    done as f64 / started.elapsed().as_secs_f64()
 }

@@ -1,4 +1,4 @@
-//! Durable submissions over HTTP, many in each request.
+//! T2: durable submissions over HTTP, many jobs in each request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use crate::load::{BODY, Calls, Target, Until, post};
 use crate::report::{Figure, Goal, median_round};
 use crate::{backlog, bare, server};
 
+/// Number of jobs per request.
 pub const JOBS: u64 = 1_000;
 const CONNECTIONS: usize = 4;
 const ROUNDS: usize = 3;
 const SPAN: Duration = Duration::from_millis(2_000);
 
-/// T2: the server and the bare loop in turns, each on a database that grows.
+/// T2: the server and the bare loop alternate, each on its own growing database.
 pub fn run() -> Vec<Figure> {
     let directory = server::directory();
     let config = backlog::config_in(&directory);
@@ -28,7 +29,7 @@ pub fn run() -> Vec<Figure> {
         submit(running.addr, Until::Made(20)).await;
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let (connection, reference) = server::beside(move || {
+            let (connection, reference) = server::run_blocking(move || {
                 let reference = bare::insert(&bare, SPAN);
                 (bare, reference)
             })
@@ -41,19 +42,19 @@ pub fn run() -> Vec<Figure> {
         let (submitted, inserted) = median_round("T2", rounds);
         vec![Figure::new(
             "T2",
-            "bulk submissions over HTTP, 1,000 jobs a request, 4 connections",
+            "bulk submissions over HTTP, 1,000 jobs per request, 4 connections",
             (submitted, "jobs/s"),
-            (inserted, "a bare loop of prepared inserts of the same rows, 1,000 a transaction"),
+            (inserted, "a bare loop of prepared inserts of the same rows, 1,000 per transaction"),
             Some(Goal::AtLeast(0.6)),
         )]
     })
 }
 
 async fn submit(addr: SocketAddr, until: Until) -> Calls {
-    server::beside(move || send(addr, until)).await
+    server::run_blocking(move || send(addr, until)).await
 }
 
-/// Sends requests of many jobs each, one a line.
+/// Sends requests of [`JOBS`] jobs each, one job per line.
 pub fn send(addr: SocketAddr, until: Until) -> Calls {
     let target = Target { addr, connections: CONNECTIONS, status: 202 };
     let request = request();

@@ -1,4 +1,4 @@
-//! How soon a job starts on an idle server.
+//! T5: the latency of a submission on an idle server.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -15,10 +15,11 @@ use crate::report::{Figure, Goal, quantile};
 use crate::server::{self, Running};
 
 const SAMPLES: usize = 1_000;
-const UNCOUNTED: usize = 20;
+/// Number of first samples that are discarded.
+const DISCARDED: usize = 20;
 const PAUSE: Duration = Duration::from_millis(3);
 
-/// From where on the log of the database is used again from its beginning: 4,000 pages.
+/// Size at which SQLite reuses the write-ahead log from its start: 4,000 pages.
 const LOG_SIZE: u64 = 4_000 * 4_096;
 
 /// The samples of a run, in seconds.
@@ -29,22 +30,23 @@ struct Samples {
     synced: Vec<f64>,
 }
 
-/// T5: from the first byte of a submission to its answer, and to the first line of its handler.
+/// T5: time from the first byte of a submission to its response, and to the start of its handler.
 pub fn run() -> Vec<Figure> {
     let mut bare = disk::fdatasync_secs(SAMPLES);
     let [p50, p99] = [0.5, 0.99].map(|share| quantile(&mut bare, share) * 1e3);
-    eprintln!("T5: one fdatasync right after the other takes {p50:.3} ms, p99 {p99:.3} ms");
+    eprintln!("T5: consecutive fdatasyncs take {p50:.3} ms each, p99 {p99:.3} ms");
     let mut samples = server::in_system(measure());
-    let of_share = [
+    let goals = [
         (0.5, 2.5, ["T5.acknowledged.p50", "T5.started.p50"]),
         (0.99, 6.0, ["T5.acknowledged.p99", "T5.started.p99"]),
     ];
     let mut figures = Vec::new();
-    for (share, goal, ids) in of_share {
+    for (share, goal, ids) in goals {
         let reference = quantile(&mut samples.synced, share) * 1e3;
-        let whats = ["idle server, submitted to acknowledged", "idle server, submitted to started"];
+        let descriptions =
+            ["idle server, from submission to response", "idle server, from submission to start"];
         let both = [&mut samples.acknowledged, &mut samples.started];
-        for ((id, what), samples) in ids.into_iter().zip(whats).zip(both) {
+        for ((id, what), samples) in ids.into_iter().zip(descriptions).zip(both) {
             let value = (quantile(samples, share) * 1e3, "ms");
             let reference = (reference, "one fdatasync between the submissions, ms");
             figures.push(Figure::new(id, what, value, reference, Some(Goal::AtMost(goal))));
@@ -57,41 +59,41 @@ async fn measure() -> Samples {
     let running = server::start(Config::default());
     warm_up(&running).await;
     let addr = running.addr;
-    let (sent, mut samples) = server::beside(move || sample(addr)).await;
-    until_completed(&running.handle(), "default", SAMPLES + UNCOUNTED).await;
+    let (sent, mut samples) = server::run_blocking(move || sample(addr)).await;
+    until_completed(&running.handle(), "default", SAMPLES + DISCARDED).await;
     let stamps = running.stamps.lock().expect("no panic").clone();
-    let started = stamps.iter().filter(|(number, _)| *number >= UNCOUNTED as u64);
+    let started = stamps.iter().filter(|(number, _)| *number >= DISCARDED as u64);
     samples.started = started
         .map(|(number, at)| at.duration_since(sent[*number as usize]).as_secs_f64())
         .collect();
     assert_eq!(samples.started.len(), SAMPLES);
     running.server.stop();
-    // The first ones make the queue and open the connection.
-    samples.acknowledged.drain(..UNCOUNTED);
-    samples.synced.drain(..UNCOUNTED);
+    // The first samples include the creation of the queue and the opening of the connection.
+    samples.acknowledged.drain(..DISCARDED);
+    samples.synced.drain(..DISCARDED);
     samples
 }
 
-/// A client that waits for its answer and does nothing else, and a sync after each answer. Gives
-/// when each submission was sent.
+/// Runs a client that sends one submission after another, with one sync of the disk after each
+/// response. Returns the time at which each submission was sent, and the samples.
 fn sample(addr: SocketAddr) -> (Vec<Instant>, Samples) {
-    let mut log = disk::Log::of(SAMPLES + UNCOUNTED);
+    let mut log = disk::SyncLog::with_pages(SAMPLES + DISCARDED);
     let mut stream = TcpStream::connect(addr).expect("the server listens");
     stream.set_nodelay(true).expect("a TCP option");
     let mut answer = [0; 4_096];
     let mut sent = Vec::new();
     let mut samples = Samples::default();
-    for number in 0..SAMPLES + UNCOUNTED {
+    for number in 0..SAMPLES + DISCARDED {
         let body = format!(r#"{{"kind":"stamp","payload":{number}}}"#);
         let request = post("/v1/jobs", "application/json", &body);
-        let began = Instant::now();
+        let started = Instant::now();
         stream.write_all(&request).expect("the server reads");
-        // A small answer comes in one piece.
+        // A small response arrives in one piece.
         let count = stream.read(&mut answer).expect("the server answers");
-        samples.acknowledged.push(began.elapsed().as_secs_f64());
-        assert!(answer[..count].starts_with(b"HTTP/1.1 202 "), "an unexpected answer");
-        assert!(answer[..count].ends_with(b"}"), "half an answer");
-        sent.push(began);
+        samples.acknowledged.push(started.elapsed().as_secs_f64());
+        assert!(answer[..count].starts_with(b"HTTP/1.1 202 "), "an unexpected response");
+        assert!(answer[..count].ends_with(b"}"), "an incomplete response");
+        sent.push(started);
         sleep(PAUSE);
         samples.synced.push(log.write_and_sync());
         sleep(PAUSE);
@@ -99,8 +101,8 @@ fn sample(addr: SocketAddr) -> (Vec<Instant>, Samples) {
     (sent, samples)
 }
 
-/// Runs quick jobs until the log has its full size and was begun again, so that it no longer
-/// grows.
+/// Runs quick jobs until SQLite has reused the write-ahead log once, so that it no longer grows
+/// during the measurement.
 async fn warm_up(running: &Running) {
     let target = Target { addr: running.addr, connections: 16, status: 202 };
     let mut done = 0;
@@ -108,22 +110,23 @@ async fn warm_up(running: &Running) {
     for _ in 0..100 {
         let request = post("/v1/jobs", "application/json", BODY);
         done += 500;
-        server::beside(move || target.call(Until::Made(500), move |_| request.clone())).await;
+        server::run_blocking(move || target.call(Until::Made(500), move |_| request.clone())).await;
         until_completed(&running.handle(), "bench", done).await;
         let (size, round) = log(running);
         if size >= LOG_SIZE && *first.get_or_insert(round) != round {
-            eprintln!("T5: the log was begun again after {done} jobs");
+            eprintln!("T5: the write-ahead log was reused after {done} jobs");
             return;
         }
     }
-    panic!("the log was not begun again within {done} jobs");
+    panic!("the write-ahead log was not reused within {done} jobs");
 }
 
-/// The size of the database's log, and how often it was begun again, as its head says.
+/// Returns the size of the write-ahead log, and the number of its reuses, which is in its header.
 fn log(running: &Running) -> (u64, u32) {
-    let mut log = File::open(running.database().with_extension("db-wal")).expect("a log");
+    let mut log =
+        File::open(running.database().with_extension("db-wal")).expect("a write-ahead log");
     let mut head = [0; 16];
-    log.read_exact(&mut head).expect("a head");
+    log.read_exact(&mut head).expect("a header");
     let size = log.metadata().expect("a size").len();
     let [.., a, b, c, d] = head;
     (size, u32::from_be_bytes([a, b, c, d]))

@@ -1,4 +1,4 @@
-//! Ten thousand clients that wait for a job each, by events or by a long poll.
+//! Memory and wake-up times of 10,000 clients that each wait for a job, by events or by a long poll.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -16,17 +16,18 @@ use crate::program::Program;
 use crate::report::{Figure, quantile};
 
 const CLIENTS: usize = 10_000;
-/// Beside how few others a wake-up is measured for reference.
+/// Number of clients in the reference measurement.
 const FEW: usize = 100;
-/// How many of them are woken one by one.
+/// Number of clients that are woken one by one.
 const WOKEN: usize = 2_000;
-/// The pause between two of those.
+/// Pause between two of these wake-ups.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How many connections are opened at once.
-const OPENED: usize = 200;
-const REST: Duration = Duration::from_secs(2);
+/// Number of connections that are opened at once.
+const OPEN_GROUP: usize = 200;
+/// Pause before the memory is read, so that the server is idle.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// What they wait with.
+/// How a client waits for its job.
 #[derive(Clone, Copy)]
 enum Wait {
     Events,
@@ -42,17 +43,17 @@ impl Wait {
     }
 }
 
-/// What was seen of many that wait.
-struct Seen {
-    /// Memory that they take in the server, MB.
-    grown: f64,
-    /// From sending a finish to the client that is woken by it, ms.
+/// Measurements of many waiting clients.
+struct Measured {
+    /// Growth of the server's memory by the clients, in MB.
+    growth: f64,
+    /// Times from sending a finish until its client is woken, in milliseconds.
     delays: Vec<f64>,
-    /// How long the rest takes to be woken that end together, in seconds.
+    /// Time until all remaining clients are woken, whose jobs end together, in seconds.
     together: f64,
 }
 
-/// Memory and wake-ups of ten thousand that wait.
+/// Measures the memory and the wake-up times of 10,000 waiting clients.
 pub fn run() -> Vec<Figure> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -60,31 +61,44 @@ pub fn run() -> Vec<Figure> {
     let mut few = measure(Wait::Events, FEW, FEW).delays;
     let (few_p50, few_p99) = (quantile(&mut few, 0.5), quantile(&mut few, 0.99));
     let idle = idle_connections();
-    let named = |wait| match wait {
+    let ids = |wait| match wait {
         Wait::Events => ["events.memory", "events.p50", "events.p99", "events.together"],
         Wait::Poll => ["poll.memory", "poll.p50", "poll.p99", "poll.together"],
     };
     let mut figures = Vec::new();
     for wait in [Wait::Events, Wait::Poll] {
-        let Seen { grown, mut delays, together } = measure(wait, CLIENTS, WOKEN);
+        let Measured { growth, mut delays, together } = measure(wait, CLIENTS, WOKEN);
         let (p50, p99) = (quantile(&mut delays, 0.5), quantile(&mut delays, 0.99));
-        let [memory, at_half, at_99, all] = named(wait);
+        let [memory, at_half, at_99, all] = ids(wait);
         let idle = (idle, "10,000 idle connections, MB");
-        figures.push(Figure::new(memory, "10,000 that wait: memory", (grown, "MB"), idle, None));
-        let few = (few_p50, "p50 with 100 that wait, ms");
-        figures.push(Figure::new(at_half, "a wake-up, p50", (p50, "ms"), few, None));
-        let few = (few_p99, "p99 with 100 that wait, ms");
-        figures.push(Figure::new(at_99, "a wake-up, p99", (p99, "ms"), few, None));
-        let most = (1.0, "what it may take, s");
-        figures.push(Figure::new(all, "8,000 that end together", (together, "s"), most, None));
+        figures.push(Figure::new(
+            memory,
+            "memory of 10,000 waiting clients",
+            (growth, "MB"),
+            idle,
+            None,
+        ));
+        let few = (few_p50, "p50 with 100 waiting clients, ms");
+        figures.push(Figure::new(at_half, "wake-up of a client, p50", (p50, "ms"), few, None));
+        let few = (few_p99, "p99 with 100 waiting clients, ms");
+        figures.push(Figure::new(at_99, "wake-up of a client, p99", (p99, "ms"), few, None));
+        let limit = (1.0, "the limit, s");
+        figures.push(Figure::new(
+            all,
+            "wake-up of 8,000 clients whose jobs end together",
+            (together, "s"),
+            limit,
+            None,
+        ));
     }
     figures
 }
 
+/// Returns the memory of as many idle connections, in MB.
 fn idle_connections() -> f64 {
     let program = Program::start();
     program.call(get("/readyz"));
-    let before = program.resident();
+    let before = program.resident_mb();
     let addr = program.addr;
     let (hold, held) = std::sync::mpsc::channel::<()>();
     let (opened, is_open) = std::sync::mpsc::channel();
@@ -96,19 +110,20 @@ fn idle_connections() -> f64 {
                 connection.expect(200, &get("/healthz")).await;
                 connections.push(connection);
             }
-            opened.send(()).expect("the measure waits");
+            opened.send(()).expect("the main thread waits");
             let _ = held.recv();
         });
     });
-    is_open.recv().expect("they are open");
-    std::thread::sleep(REST);
-    let grown = program.resident() - before;
+    is_open.recv().expect("the connections are open");
+    std::thread::sleep(SETTLE_TIME);
+    let growth = program.resident_mb() - before;
     drop(hold);
-    client.join().expect("it ends");
-    grown
+    client.join().expect("the client ends");
+    growth
 }
 
-fn measure(wait: Wait, clients: usize, woken: usize) -> Seen {
+/// Runs `clients` waiting clients, of which `woken` are woken one by one.
+fn measure(wait: Wait, clients: usize, woken: usize) -> Measured {
     let program = Program::start();
     let jobs: Vec<&str> = vec![r#"{"kind":"wait","lane":"remote","payload":1}"#; clients];
     let jobs = post("/v1/jobs", "application/json", &format!("[{}]", jobs.join(",")));
@@ -117,27 +132,28 @@ fn measure(wait: Wait, clients: usize, woken: usize) -> Seen {
         Connection::open(addr).await.expect(202, &jobs).await;
     });
     let tokens = lease_all(addr, clients);
-    let before = program.resident();
-    let pid_resident = || program.resident();
+    let before = program.resident_mb();
+    let resident = || program.resident_mb();
     let (ready, is_ready) = std::sync::mpsc::channel();
     let (go, may_go) = std::sync::mpsc::channel::<()>();
     let client = std::thread::spawn(move || {
         generate(move || async move {
-            let heard = Rc::new(CheckedLeaseReport::default());
-            listen_all(addr, wait, clients, &heard).await;
-            ready.send(()).expect("the measure waits");
-            may_go.recv().expect("the measure goes on");
-            wake(addr, &tokens, woken, &heard).await
+            let observed = Rc::new(Observed::default());
+            start_clients(addr, wait, clients, &observed).await;
+            ready.send(()).expect("the main thread waits");
+            may_go.recv().expect("the main thread continues");
+            wake(addr, &tokens, woken, &observed).await
         })
     });
-    is_ready.recv().expect("all listen");
-    std::thread::sleep(REST);
-    let grown = pid_resident() - before;
-    go.send(()).expect("it waits");
-    let (delays, together) = client.join().expect("it ends");
-    Seen { grown, delays, together }
+    is_ready.recv().expect("all clients wait");
+    std::thread::sleep(SETTLE_TIME);
+    let growth = resident() - before;
+    go.send(()).expect("the client thread waits");
+    let (delays, together) = client.join().expect("the client thread ends");
+    Measured { growth, delays, together }
 }
 
+/// Leases `count` jobs. Returns their ids and lease tokens.
 fn lease_all(addr: SocketAddr, count: usize) -> Vec<(i64, i64)> {
     generate(move || async move {
         let mut connection = Connection::open(addr).await;
@@ -160,55 +176,60 @@ fn lease_all(addr: SocketAddr, count: usize) -> Vec<(i64, i64)> {
     })
 }
 
-/// When each client heard of its end.
+/// What the clients have observed so far.
 #[derive(Default)]
-struct CheckedLeaseReport {
+struct Observed {
+    /// Time at which each client saw its job end.
     ends: RefCell<Vec<Option<Instant>>>,
-    count: Cell<usize>,
-    listening: Cell<usize>,
+    /// Number of clients that have seen their job end.
+    ended: Cell<usize>,
+    /// Number of clients that are waiting or were.
+    waiting: Cell<usize>,
 }
 
-async fn listen_all(addr: SocketAddr, wait: Wait, clients: usize, heard: &Rc<CheckedLeaseReport>) {
-    heard.ends.borrow_mut().resize(clients, None);
-    for first in (0..clients).step_by(OPENED) {
-        for index in first..(first + OPENED).min(clients) {
-            actix_rt::spawn(listen(addr, wait, index, Rc::clone(heard)));
+/// Starts the clients, in groups of [`OPEN_GROUP`].
+async fn start_clients(addr: SocketAddr, wait: Wait, clients: usize, observed: &Rc<Observed>) {
+    observed.ends.borrow_mut().resize(clients, None);
+    for first in (0..clients).step_by(OPEN_GROUP) {
+        for index in first..(first + OPEN_GROUP).min(clients) {
+            actix_rt::spawn(wait_for_end(addr, wait, index, Rc::clone(observed)));
         }
-        while heard.listening.get() < (first + OPENED).min(clients) {
+        while observed.waiting.get() < (first + OPEN_GROUP).min(clients) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
-/// Jobs are numbered from 1.
-async fn listen(addr: SocketAddr, wait: Wait, index: usize, heard: Rc<CheckedLeaseReport>) {
+/// Waits for the end of one job. The ids of the jobs start at 1.
+async fn wait_for_end(addr: SocketAddr, wait: Wait, index: usize, observed: Rc<Observed>) {
     let mut stream = TcpStream::connect(addr).await.expect("the server listens");
     stream.write_all(&wait.request(index as i64 + 1)).await.expect("the server reads");
     let mut text = Vec::new();
     if let Wait::Events = wait {
-        // The first event: it listens.
+        // The first event shows that the subscription is active.
         while !contains(&text, b"running") {
             assert!(stream.read_buf(&mut text).await.expect("events") > 0);
         }
     }
-    heard.listening.set(heard.listening.get() + 1);
+    observed.waiting.set(observed.waiting.get() + 1);
     while !contains(&text, b"completed") {
         assert!(stream.read_buf(&mut text).await.expect("events") > 0);
     }
-    heard.ends.borrow_mut()[index] = Some(Instant::now());
-    heard.count.set(heard.count.get() + 1);
+    observed.ends.borrow_mut()[index] = Some(Instant::now());
+    observed.ended.set(observed.ended.get() + 1);
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window == word)
 }
 
-/// Ends some jobs one by one, then the others together.
+/// Ends `woken` jobs one by one, then the others together. Returns the delays of the first, in
+/// milliseconds, and the time of the others, in seconds.
 async fn wake(
     addr: SocketAddr,
     tokens: &[(i64, i64)],
     woken: usize,
-    heard: &CheckedLeaseReport,
+    observed: &Observed,
 ) -> (Vec<f64>, f64) {
     let mut connection = Connection::open(addr).await;
     let mut sent = Vec::new();
@@ -219,30 +240,32 @@ async fn wake(
         connection.expect(200, &complete).await;
         tokio::time::sleep(PAUSE).await;
     }
-    until_heard(woken, heard).await;
+    until_ended(woken, observed).await;
     let delay = |(id, at): &(i64, Instant)| {
-        let heard = heard.ends.borrow()[*id as usize - 1].expect("it was heard");
-        heard.duration_since(*at).as_secs_f64() * 1e3
+        let end = observed.ends.borrow()[*id as usize - 1].expect("the client saw the end");
+        end.duration_since(*at).as_secs_f64() * 1e3
     };
     let delays = sent.iter().map(delay).collect();
-    let began = Instant::now();
-    for some in tokens[woken..].chunks(1_000) {
-        let told = |(id, token): &(i64, i64)| {
+    let started = Instant::now();
+    for chunk in tokens[woken..].chunks(1_000) {
+        let action = |(id, token): &(i64, i64)| {
             format!(r#"{{"action":"complete","id":{id},"lease_token":{token}}}"#)
         };
-        let told: Vec<String> = some.iter().map(told).collect();
+        let actions: Vec<String> = chunk.iter().map(action).collect();
         let finish =
-            post("/v1/leases/finish", "application/json", &format!("[{}]", told.join(",")));
+            post("/v1/leases/finish", "application/json", &format!("[{}]", actions.join(",")));
         connection.expect(200, &finish).await;
     }
-    until_heard(tokens.len(), heard).await;
-    (delays, began.elapsed().as_secs_f64())
+    until_ended(tokens.len(), observed).await;
+    (delays, started.elapsed().as_secs_f64())
 }
 
-async fn until_heard(count: usize, heard: &CheckedLeaseReport) {
-    let began = Instant::now();
-    while heard.count.get() < count {
-        assert!(began.elapsed() < Duration::from_secs(60), "{} of {count}", heard.count.get());
+/// Waits until `count` clients have seen their job end.
+async fn until_ended(count: usize, observed: &Observed) {
+    let started = Instant::now();
+    while observed.ended.get() < count {
+        let ended = observed.ended.get();
+        assert!(started.elapsed() < Duration::from_secs(60), "only {ended} of {count} clients");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

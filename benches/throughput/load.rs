@@ -1,4 +1,4 @@
-//! A load generator: keep-alive connections that send one request after another.
+//! The load generator: keep-alive connections that send one request after another.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -10,13 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-/// A job as it is submitted singly.
+/// Body of a request that submits one job.
 pub const BODY: &str = r#"{"kind":"echo","queue":"bench","payload":{"user":42,"text":"hello"}}"#;
 
-/// How often a paced load looks at what is due.
+/// Interval at which a paced load releases the calls that are due.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A connection of HTTP/1.1 that is kept.
+/// A persistent HTTP/1.1 connection.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -29,7 +29,7 @@ impl Connection {
         Self { stream, buffer: Vec::with_capacity(16 << 10) }
     }
 
-    /// Sends a request and gives the status and body of its answer.
+    /// Sends a request and returns the status and body of the response.
     pub async fn call(&mut self, request: &[u8]) -> (u16, &[u8]) {
         self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
@@ -47,10 +47,10 @@ impl Connection {
         (status, &self.buffer[body_at..end])
     }
 
-    /// The same, where only one status will do.
+    /// Sends a request and returns the body. Panics if the response has another status.
     pub async fn expect(&mut self, status: u16, request: &[u8]) -> &[u8] {
-        let (got, body) = self.call(request).await;
-        assert_eq!(got, status, "{}", String::from_utf8_lossy(body));
+        let (found, body) = self.call(request).await;
+        assert_eq!(found, status, "{}", String::from_utf8_lossy(body));
         body
     }
 
@@ -60,7 +60,7 @@ impl Connection {
     }
 }
 
-/// The status, where the body begins, and how long it is.
+/// Returns the status, the offset of the body and its length; `None` if the head is incomplete.
 fn parse_head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).expect("an ASCII head").to_ascii_lowercase();
@@ -69,12 +69,12 @@ fn parse_head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     Some((status, end + 4, length.map_or(0, |length| length.parse().expect("a number"))))
 }
 
-/// A request with a body.
+/// Returns a POST request with a body.
 pub fn post(path: &str, content_type: &str, body: &str) -> Bytes {
     with_body("POST", path, content_type, body)
 }
 
-/// A request that changes something.
+/// Returns a PATCH request with a JSON body.
 pub fn patch(path: &str, body: &str) -> Bytes {
     with_body("PATCH", path, "application/json", body)
 }
@@ -88,12 +88,12 @@ fn with_body(method: &str, path: &str, content_type: &str, body: &str) -> Bytes 
     .into()
 }
 
-/// A request without a body.
+/// Returns a GET request.
 pub fn get(path: &str) -> Bytes {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into()
 }
 
-/// Calls that were made, and how long they took.
+/// Number of calls made, and the time that they took.
 pub struct Calls {
     pub count: u64,
     pub secs: f64,
@@ -105,16 +105,16 @@ impl Calls {
     }
 }
 
-/// When a load ends.
+/// Condition that ends a load.
 #[derive(Clone, Copy)]
 pub enum Until {
-    /// After this time.
+    /// A duration has passed.
     Over(Duration),
-    /// After so many calls.
+    /// A number of calls has been made.
     Made(u64),
 }
 
-/// Where a load goes, and the status that each of its calls is to get.
+/// Target of a load, and the status that each response must have.
 #[derive(Clone, Copy)]
 pub struct Target {
     pub addr: SocketAddr,
@@ -123,31 +123,31 @@ pub struct Target {
 }
 
 impl Target {
-    /// Calls over all connections, on a thread of its own; `request` makes each from its number.
+    /// Sends calls over all connections, on a separate thread. `request` makes each call from its number.
     pub fn call(self, until: Until, request: impl Fn(u64) -> Bytes + Send + 'static) -> Calls {
         generate(move || async move {
-            let began = Instant::now();
+            let started = Instant::now();
             let made = Cell::new(0);
-            let goes_on = || match until {
-                Until::Over(span) => began.elapsed() < span,
-                Until::Made(most) => made.get() < most,
+            let must_continue = || match until {
+                Until::Over(span) => started.elapsed() < span,
+                Until::Made(max) => made.get() < max,
             };
             let repeat = async || {
                 let mut connection = Connection::open(self.addr).await;
-                while goes_on() {
+                while must_continue() {
                     let number = made.replace(made.get() + 1);
                     connection.expect(self.status, &request(number)).await;
                 }
             };
             join_all((0..self.connections).map(|_| repeat())).await;
-            Calls { count: made.get(), secs: began.elapsed().as_secs_f64() }
+            Calls { count: made.get(), secs: started.elapsed().as_secs_f64() }
         })
     }
 
-    /// Calls at a pace, as long as the connections keep up with it.
+    /// Sends calls at a fixed rate, as long as the connections keep up with it.
     pub fn call_paced(self, span: Duration, per_second: f64, request: Bytes) -> Calls {
         generate(move || async move {
-            let began = Instant::now();
+            let started = Instant::now();
             let made = Cell::new(0);
             let due = Semaphore::new(0);
             let repeat = async || {
@@ -159,26 +159,26 @@ impl Target {
                 }
             };
             let all = join_all((0..self.connections).map(|_| repeat()));
-            join(all, release(&due, began, span, per_second)).await;
-            Calls { count: made.get(), secs: began.elapsed().as_secs_f64() }
+            join(all, release(&due, started, span, per_second)).await;
+            Calls { count: made.get(), secs: started.elapsed().as_secs_f64() }
         })
     }
 }
 
-/// Lets go at each tick what is due by then, and ends all when the time is over.
-async fn release(due: &Semaphore, began: Instant, span: Duration, per_second: f64) {
+/// Releases at each tick the calls that are due by then, and closes `due` when the time is over.
+async fn release(due: &Semaphore, started: Instant, span: Duration, per_second: f64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut released = 0;
-    while began.elapsed() < span {
+    while started.elapsed() < span {
         ticks.tick().await;
-        let by_now = (began.elapsed().as_secs_f64() * per_second) as usize;
+        let by_now = (started.elapsed().as_secs_f64() * per_second) as usize;
         due.add_permits(by_now - released);
         released = by_now;
     }
     due.close();
 }
 
-/// Runs a load on a thread of its own and waits for its end.
+/// Runs a load on a separate thread and waits for its end.
 pub fn generate<F: Future>(load: impl FnOnce() -> F + Send + 'static) -> F::Output
 where
     F::Output: Send + 'static,

@@ -1,8 +1,8 @@
-//! On what it is measured.
+//! The machine on which the benchmark runs.
 
 use std::path::Path;
 
-/// Prints the number of cores, the directory of the databases and its file system.
+/// Prints the number of cores, and the directory of the databases with its file system.
 pub fn print_facts() {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let directory = std::env::temp_dir();
@@ -11,14 +11,14 @@ pub fn print_facts() {
     eprintln!("machine: {cores} cores; databases in {}, on {system}", directory.display());
 }
 
-/// The file system of a path: that of the deepest mount above it, the later one where two are at
-/// one place.
+/// Returns the file system of a path: that of the deepest mount point above it, and of several mounts
+/// at the same point the latest.
 fn file_system(path: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string("/proc/mounts").ok()?;
     let mounts = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);
         Some((words.next()?, words.next()?))
     });
-    let above = mounts.filter(|(place, _)| path.starts_with(place));
-    above.max_by_key(|(place, _)| place.len()).map(|(_, system)| system.to_string())
+    let above = mounts.filter(|(point, _)| path.starts_with(point));
+    above.max_by_key(|(point, _)| point.len()).map(|(_, system)| system.to_string())
 }

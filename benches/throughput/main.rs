@@ -1,9 +1,9 @@
-//! How fast Longshore is, each figure as a ratio to a reference measured in the same run.
+//! The benchmark: measures speed, each figure as a ratio to a reference from the same run.
 //!
-//! `cargo bench --bench throughput` runs all; `-- --only T1,T3` picks. Everything is durable
-//! (`synchronous=FULL`) and on real files in the directory given by `TMPDIR`; the load generator
-//! runs in the same process and shares its cores. A JSON line for each figure as it comes, then a
-//! table of all.
+//! `cargo bench --bench throughput` runs all measurements; `-- --only T1,T3` selects some. All writes
+//! are durable (`synchronous=FULL`), on real files in the directory given by `TMPDIR`. The load
+//! generator runs in the same process and shares its cores. The benchmark prints one JSON line per
+//! figure as soon as it is measured, then a table of all figures.
 
 #![allow(
     clippy::expect_used,
@@ -11,7 +11,7 @@
     clippy::print_stderr,
     missing_docs,
     unreachable_pub,
-    reason = "a program that measures: it prints, and a measure that cannot be taken ends it"
+    reason = "a benchmark prints its figures, and ends if one cannot be measured"
 )]
 
 mod backlog;
@@ -38,9 +38,9 @@ mod work;
 
 use report::Figure;
 
-type Measure = fn() -> Vec<Figure>;
+type Measurement = fn() -> Vec<Figure>;
 
-const MEASURES: [(&str, Measure); 15] = [
+const MEASUREMENTS: [(&str, Measurement); 15] = [
     ("T1", submit::run),
     ("T2", bulk::run),
     ("T3", drain::run),
@@ -58,32 +58,37 @@ const MEASURES: [(&str, Measure); 15] = [
     ("pages", pages::run),
 ];
 
-/// What follows an option on the command line.
-fn after(option: &'static str) -> impl Iterator<Item = String> {
+/// Returns the arguments after an option of the command line.
+fn arguments_after(option: &'static str) -> impl Iterator<Item = String> {
     std::env::args().skip_while(move |arg| arg != option).skip(1)
 }
 
 fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut work = after("--work");
+    let mut work = arguments_after("--work");
     if let Some(name) = work.next() {
-        let kind =
-            work::named(&name).expect("--work takes parse, submit or complete, and a number");
-        let jobs = work.next().and_then(|jobs| jobs.parse().ok()).expect("a number of jobs");
+        let kind = work::named(&name)
+            .expect("--work must be followed by parse, submit or complete, and a number of jobs");
+        let jobs =
+            work.next().and_then(|jobs| jobs.parse().ok()).expect("--work needs a number of jobs");
         return work::run(kind, jobs);
     }
-    let only = after("--only").next();
-    let is_wanted = |name: &str| match &only {
-        Some(only) => only.split(',').any(|wanted| wanted == name),
+    let only = arguments_after("--only").next();
+    let is_selected = |name: &str| match &only {
+        Some(only) => only.split(',').any(|selected| selected == name),
         None => true,
     };
     machine::print_facts();
     let mut figures = Vec::new();
-    for (name, measure) in MEASURES {
-        if is_wanted(name) {
+    for (name, measure) in MEASUREMENTS {
+        if is_selected(name) {
             figures.extend(measure());
         }
     }
-    assert!(!figures.is_empty(), "--only takes {:?}", MEASURES.map(|(name, _)| name));
+    assert!(
+        !figures.is_empty(),
+        "--only must name some of {:?}",
+        MEASUREMENTS.map(|(name, _)| name)
+    );
     report::print_table(&figures);
 }

@@ -1,4 +1,4 @@
-//! Lists and pages of a server with 5,000,000 jobs.
+//! Response times of lists and pages of a server with 5,000,000 jobs.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,14 +15,16 @@ use crate::{backlog, server};
 
 const JOBS: u64 = 5_000_000;
 
-/// How often each is asked for.
+/// Number of requests per path.
 const ROUNDS: usize = 20;
 
-/// What one may take, in milliseconds.
+/// Limit of each response time, in milliseconds.
 const LIMIT: f64 = 50.0;
 
-/// What is asked for. What matches stands all over the table, at its old end only (`old`, `rare`),
-/// sparsely (`sparse`), or nowhere (`nobody`); the first page, and one far down.
+/// The requested paths: for each filter the first page, and a page far down.
+///
+/// The matching jobs are spread over the whole table, are at its old end only (`old`, `rare`), are
+/// sparse (`sparse`), or do not exist (`nobody`).
 const PATHS: &[&str] = &[
     "/v1/jobs",
     "/v1/jobs?limit=200&include=payload,result",
@@ -120,39 +122,40 @@ const PATHS: &[&str] = &[
     "/demo",
 ];
 
+/// Requests all paths in turn and reports the slowest response.
 pub fn run() -> Vec<Figure> {
     let directory = server::directory();
-    let began = Instant::now();
+    let started = Instant::now();
     fill(&directory);
-    eprintln!("pages: {JOBS} jobs in {:.0} s", began.elapsed().as_secs_f64());
-    let asked = server::in_system(ask(directory));
+    eprintln!("pages: {JOBS} jobs inserted in {:.0} s", started.elapsed().as_secs_f64());
+    let responses = server::in_system(request_all(directory));
     let mut slowest: f64 = 0.0;
     println!();
     let head = ["path", "jobs", "first", "p50", "max", "of 50 ms"];
-    let [path, jobs, first, median, most, share] = head;
-    println!("{path:<60}  {jobs:>4}  {first:>9}  {median:>9}  {most:>9}  {share:>8}");
+    let [path, jobs, first, median, max, share] = head;
+    println!("{path:<60}  {jobs:>4}  {first:>9}  {median:>9}  {max:>9}  {share:>8}");
     for path in PATHS {
-        let Asked { jobs, mut millis } = asked[path].clone();
-        // One that was late only at its first call had to read from the disk.
+        let Responses { jobs, mut millis } = responses[path].clone();
+        // A path that was slow only at its first request had to read from the disk.
         let first = millis[0];
-        let most = quantile(&mut millis, 1.0);
+        let max = quantile(&mut millis, 1.0);
         let median = quantile(&mut millis, 0.5);
-        let share = most / LIMIT;
+        let share = max / LIMIT;
         println!(
-            "{path:<60}  {jobs:>4}  {first:>6.2} ms  {median:>6.2} ms  {most:>6.2} ms  {share:>8.3}"
+            "{path:<60}  {jobs:>4}  {first:>6.2} ms  {median:>6.2} ms  {max:>6.2} ms  {share:>8.3}"
         );
-        slowest = slowest.max(most);
+        slowest = slowest.max(max);
     }
-    let what = "the slowest of 20 of the slowest list or page of a server with 5,000,000 jobs";
+    let what = "the slowest response of 20 for any list or page, with 5,000,000 jobs";
     let goal = Some(Goal::AtMost(1.0));
-    vec![Figure::new("pages", what, (slowest, "ms"), (LIMIT, "what it may take"), goal)]
+    vec![Figure::new("pages", what, (slowest, "ms"), (LIMIT, "the limit, ms"), goal)]
 }
 
-/// Makes the database, which is on disk before anything is measured.
+/// Creates the database and syncs it to disk.
 fn fill(directory: &TempDir) {
     let config = backlog::config_in(directory);
-    drop(SqliteWrites::open(&config).expect("it opens"));
-    let database = Database::open(&config.database).expect("it opens");
+    drop(SqliteWrites::open(&config).expect("the database opens"));
+    let database = Database::open(&config.database).expect("the database opens");
     let settings = format!(
         "PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
          PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000;
@@ -160,41 +163,43 @@ fn fill(directory: &TempDir) {
          SELECT {JOBS} AS jobs, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now;"
     );
     database.execute_batch(&settings).expect("settings");
-    database.execute_batch(include_str!("pages/fill.sql")).expect("it is filled");
+    database.execute_batch(include_str!("pages/fill.sql")).expect("the database is filled");
     drop(database);
-    File::open(&config.database).and_then(|file| file.sync_all()).expect("it is synced");
+    File::open(&config.database).and_then(|file| file.sync_all()).expect("the database is synced");
 }
 
-/// What was asked for: how many jobs each answer had, and what it took.
+/// The responses to the requests of one path.
 #[derive(Clone, Default)]
-struct Asked {
+struct Responses {
+    /// Number of jobs in the last response.
     jobs: usize,
+    /// Response times, in milliseconds.
     millis: Vec<f64>,
 }
 
-/// Asks for all in turn, so that none finds what it has left in memory.
-async fn ask(directory: TempDir) -> BTreeMap<&'static str, Asked> {
+/// Requests all paths in turn, so that no request profits from the cache of the one before.
+async fn request_all(directory: TempDir) -> BTreeMap<&'static str, Responses> {
     let running = server::start_in(directory, Config::default());
-    let mut asked = BTreeMap::<_, Asked>::new();
+    let mut responses = BTreeMap::<_, Responses>::new();
     let mut connection = Connection::open(running.addr).await;
     for _ in 0..ROUNDS {
         for path in PATHS {
             let request = get(path);
-            let began = Instant::now();
+            let started = Instant::now();
             let (status, body) = connection.call(&request).await;
-            let millis = began.elapsed().as_secs_f64() * 1e3;
+            let millis = started.elapsed().as_secs_f64() * 1e3;
             assert_eq!(status, 200, "{path}");
-            let asked = asked.entry(*path).or_default();
-            asked.jobs = jobs_in(body);
-            asked.millis.push(millis);
+            let of_path = responses.entry(*path).or_default();
+            of_path.jobs = count_jobs(body);
+            of_path.millis.push(millis);
         }
     }
     running.server.stop();
-    asked
+    responses
 }
 
-/// How many jobs a list has.
-fn jobs_in(body: &[u8]) -> usize {
+/// Returns the number of jobs in a list; zero for any other response.
+fn count_jobs(body: &[u8]) -> usize {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     body["jobs"].as_array().map_or(0, Vec::len)
 }

@@ -1,4 +1,4 @@
-//! Draining a backlog through workers of the user's own, over HTTP.
+//! T9: draining a backlog through remote workers, over HTTP.
 
 use std::cell::Cell;
 use std::fmt::Write;
@@ -18,19 +18,21 @@ use crate::report::{Figure, Goal, median_round};
 use crate::{drain, server};
 
 const JOBS: usize = 100_000;
-const AT_ONCE: usize = 100;
+/// Number of jobs per lease and per finish.
+const LEASE_LIMIT: usize = 100;
 const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 3;
-const MOST: Duration = Duration::from_secs(60);
+/// Time after which the measurement fails.
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
-struct Leased<'a> {
+struct LeaseResponse<'a> {
     #[serde(borrow)]
-    jobs: Vec<Work<'a>>,
+    jobs: Vec<LeasedJob<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Work<'a> {
+struct LeasedJob<'a> {
     id: i64,
     lease_token: i64,
     #[serde(borrow)]
@@ -38,69 +40,70 @@ struct Work<'a> {
 }
 
 #[derive(Deserialize)]
-struct Finished {
-    answers: Vec<Answer>,
+struct FinishResponse {
+    answers: Vec<FinishAnswer>,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct FinishAnswer {
     status: u16,
 }
 
-/// T9: beside the same through the server's own workers.
+/// T9: remote workers; the reference is the same backlog through the server's own workers.
 pub fn run() -> Vec<Figure> {
     let remote = Backlog::new(|config| backlog::fill(config, QUEUE, Lane::Remote, JOBS));
     let local = Backlog::new(|config| backlog::fill(config, QUEUE, Lane::Async, drain::JOBS));
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let served = drain::served(local.copy());
-        rounds.push((worked_off(remote.copy()), served));
+        rounds.push((served_remotely(remote.copy()), served));
     }
     let (remote, served) = median_round("T9", rounds);
     vec![Figure::new(
         "T9",
-        "8 remote workers, 100 jobs a lease and a finish",
+        "8 remote workers, 100 jobs per lease and per finish",
         (remote, "jobs/s"),
         (served, "draining 200,000 queued jobs through the server's own workers"),
         Some(Goal::AtLeast(0.5)),
     )]
 }
 
-/// Serves the database in `directory` until workers over HTTP have completed all; jobs a second.
-fn worked_off(directory: TempDir) -> f64 {
+/// Serves the database in `directory` until remote workers have completed all jobs. Returns
+/// jobs per second.
+fn served_remotely(directory: TempDir) -> f64 {
     server::in_system(async {
         let config = config_in(&directory);
         let running = server::start_in(directory, config);
         running.set_paused(QUEUE, false).await;
         let addr = running.addr;
-        let secs = server::beside(move || generate(move || work(addr))).await;
-        let queue = running.handle().queue(QUEUE.parse().expect("a name")).await;
-        let queue = queue.expect("it is read").expect("it is there");
+        let secs = server::run_blocking(move || generate(move || work(addr))).await;
+        let queue = running.handle().queue(QUEUE.parse().expect("a valid name")).await;
+        let queue = queue.expect("the queue is read").expect("the queue exists");
         assert_eq!(queue.jobs.completed, JOBS as i64);
         running.server.stop();
         JOBS as f64 / secs
     })
 }
 
-/// Works all off; seconds until the last was finished.
+/// Leases and completes all jobs. Returns the seconds until the last one was finished.
 async fn work(addr: SocketAddr) -> f64 {
-    let began = Instant::now();
+    let started = Instant::now();
     let finished = Cell::new(0);
-    let last = Cell::new(began);
-    let lease = format!(r#"{{"limit":{AT_ONCE},"wait":"100ms"}}"#);
+    let last = Cell::new(started);
+    let lease = format!(r#"{{"limit":{LEASE_LIMIT},"wait":"100ms"}}"#);
     let lease = post("/v1/leases", "application/json", &lease);
     let work = async || {
         let mut connection = Connection::open(addr).await;
         while finished.get() < JOBS {
-            assert!(began.elapsed() < MOST, "{} are finished by now", finished.get());
+            assert!(started.elapsed() < MAX_TIME, "only {} jobs are finished", finished.get());
             let leased = connection.expect(200, &lease).await;
-            let leased: Leased<'_> = serde_json::from_slice(leased).expect("jobs");
+            let leased: LeaseResponse<'_> = serde_json::from_slice(leased).expect("jobs");
             let (count, finish) = (leased.jobs.len(), finish(&leased));
             if count == 0 {
                 continue;
             }
             let answered = connection.expect(200, &finish).await;
-            let answered: Finished = serde_json::from_slice(answered).expect("answers");
+            let answered: FinishResponse = serde_json::from_slice(answered).expect("answers");
             assert_eq!(answered.answers.len(), count);
             assert!(answered.answers.iter().all(|answer| answer.status == 200));
             finished.set(finished.get() + count);
@@ -108,17 +111,18 @@ async fn work(addr: SocketAddr) -> f64 {
         }
     };
     join_all((0..CONNECTIONS).map(|_| work())).await;
-    last.get().duration_since(began).as_secs_f64()
+    last.get().duration_since(started).as_secs_f64()
 }
 
-/// Completes all with their payloads.
-fn finish(leased: &Leased<'_>) -> Bytes {
+/// Returns the request that completes all these jobs, each with its payload as the result.
+fn finish(leased: &LeaseResponse<'_>) -> Bytes {
     let mut body = String::with_capacity(leased.jobs.len() * 100 + 2);
     body.push('[');
-    for (index, Work { id, lease_token, payload }) in leased.jobs.iter().enumerate() {
+    for (index, LeasedJob { id, lease_token, payload }) in leased.jobs.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
         let head = format_args!(r#"{{"id":{id},"action":"complete","lease_token":{lease_token}"#);
-        write!(body, r#"{comma}{head},"result":{payload}}}"#).expect("a string takes all");
+        write!(body, r#"{comma}{head},"result":{payload}}}"#)
+            .expect("writing to a string never fails");
     }
     body.push(']');
     post("/v1/leases/finish", "application/json", &body)

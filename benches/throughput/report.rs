@@ -1,8 +1,8 @@
-//! What a measure gave, as a JSON line and as a row of the table.
+//! Figures, as JSON lines and as a table.
 
 use serde::Serialize;
 
-/// One figure. The ratio and its goal are what counts: both sides come from one run.
+/// One figure: a measured value, its reference from the same run, their ratio and its goal.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     pub id: &'static str,
@@ -17,7 +17,7 @@ pub struct Figure {
     pub met: Option<bool>,
 }
 
-/// What a ratio is held to.
+/// Bound that a ratio must meet.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal {
     AtLeast(f64),
@@ -43,7 +43,7 @@ impl Figure {
         figure
     }
 
-    /// The cells of its row.
+    /// Returns the cells of the figure's row in the table.
     fn row(&self) -> [String; 7] {
         let goal = self.goal.map(|goal| match self.bound {
             Some("at_least") => format!(">= {goal}"),
@@ -62,7 +62,7 @@ impl Figure {
     }
 }
 
-/// A number with as many digits as say something.
+/// Formats a number with its significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         1_000.0.. => format!("{value:.0}"),
@@ -71,7 +71,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// Prints all figures for people, a line each.
+/// Prints a table of all figures.
 pub fn print_table(figures: &[Figure]) {
     let head = ["id", "what", "value", "reference", "ratio", "goal", ""].map(String::from);
     let rows: Vec<_> = std::iter::once(head).chain(figures.iter().map(Figure::row)).collect();
@@ -81,7 +81,7 @@ pub fn print_table(figures: &[Figure]) {
     for row in &rows {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            // Words begin in one column, and numbers end in one.
+            // Words are aligned to the left, numbers to the right.
             line += &match column {
                 2..=4 => format!("{cell:>width$}  "),
                 _ => format!("{cell:<width$}  "),
@@ -91,18 +91,18 @@ pub fn print_table(figures: &[Figure]) {
     }
 }
 
-/// Of rounds that measured a value and its reference in turn, the one with the median ratio.
+/// Prints the rounds, each a value and its reference, and returns the one with the median ratio.
 pub fn median_round(id: &str, mut rounds: Vec<(f64, f64)>) -> (f64, f64) {
     let ratio = |(value, reference): &(f64, f64)| value / reference;
-    let said = |round| format!("{:.3} ({:.0} to {:.0})", ratio(round), round.0, round.1);
-    eprintln!("{id}: its rounds: {}", rounds.iter().map(said).collect::<Vec<_>>().join(", "));
+    let shown = |round| format!("{:.3} ({:.0} to {:.0})", ratio(round), round.0, round.1);
+    eprintln!("{id}: rounds: {}", rounds.iter().map(shown).collect::<Vec<_>>().join(", "));
     rounds.sort_unstable_by(|a, b| ratio(a).total_cmp(&ratio(b)));
     rounds[rounds.len() / 2]
 }
 
-/// The value at a share of the sorted samples: 0.5 is the median.
+/// Returns the quantile of the samples for a share between 0 and 1: 0.5 is the median.
 pub fn quantile(samples: &mut [f64], share: f64) -> f64 {
     samples.sort_unstable_by(f64::total_cmp);
-    let place = (samples.len() as f64 * share) as usize;
-    samples[place.min(samples.len() - 1)]
+    let index = (samples.len() as f64 * share) as usize;
+    samples[index.min(samples.len() - 1)]
 }

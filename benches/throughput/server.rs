@@ -1,4 +1,4 @@
-//! A server of the benchmark's own, in this process.
+//! The server under test, in this process.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use longshore::job::queue::QueueChange;
 use longshore::server::{Handle, Server};
 use tempfile::TempDir;
 
-/// When each job of kind `stamp` was started: the payload is its number.
+/// Start time of each job of kind `stamp`, with its payload, a number.
 pub type Stamps = Arc<std::sync::Mutex<Vec<(u64, Instant)>>>;
 
 /// A running server with its HTTP front end.
@@ -29,25 +29,25 @@ impl Running {
         self.server.handle()
     }
 
-    /// Where its database is.
+    /// Returns the path of its database.
     pub fn database(&self) -> PathBuf {
         database_in(&self.directory)
     }
 
-    /// Holds a queue's jobs up, or lets them go on.
+    /// Pauses or resumes a queue.
     pub async fn set_paused(&self, queue: &str, paused: bool) {
         let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
-        let queue = queue.parse().expect("a name");
-        self.handle().configure(queue, change).await.expect("it is changed");
+        let queue = queue.parse().expect("a valid name");
+        self.handle().configure(queue, change).await.expect("the queue is configured");
     }
 }
 
-/// Where databases are made: the disk that is measured.
+/// Creates a directory for databases, on the disk that is measured.
 pub fn directory() -> TempDir {
     tempfile::tempdir_in(std::env::temp_dir()).expect("a directory")
 }
 
-/// The database in `directory`.
+/// Returns the path of the database in `directory`.
 pub fn database_in(directory: &TempDir) -> PathBuf {
     directory.path().join("bench.db")
 }
@@ -61,10 +61,10 @@ pub fn start(config: Config) -> Running {
 pub fn start_in(directory: TempDir, config: Config) -> Running {
     let config = Config { database: database_in(&directory), ..config };
     let stamps = Stamps::default();
-    let noted = Arc::clone(&stamps);
+    let recorded = Arc::clone(&stamps);
     let server = Server::builder(config)
         .handler("stamp", move |_: Context, number: u64| {
-            noted.lock().expect("no panic").push((number, Instant::now()));
+            recorded.lock().expect("no panic").push((number, Instant::now()));
             async { Ok::<_, HandlerError>(()) }
         })
         .blocking_handler("spin", |context: Context, (): ()| {
@@ -77,20 +77,20 @@ pub fn start_in(directory: TempDir, config: Config) -> Running {
         .start()
         .expect("the server starts");
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = longshore::http::bind(listen).expect("it listens");
-    let (front, addr) =
-        longshore::http::start(server.handle(), listener, more_routes).expect("it serves");
+    let listener = longshore::http::bind(listen).expect("the port is free");
+    let (front, addr) = longshore::http::start(server.handle(), listener, more_routes)
+        .expect("the HTTP server starts");
     rt::spawn(front);
     Running { server, addr, stamps, directory }
 }
 
-/// What submissions are compared with: the same server, answering without storing. And the pages.
+/// Adds the reference for submissions, a route that parses a job and stores nothing, and the pages.
 fn more_routes(config: &mut ServiceConfig) {
     config.route("/parse", web::post().to(parse));
     longshore::pages::routes(config);
 }
 
-/// Reads and parses the body as a submission, and answers.
+/// Parses the body as a submission and answers `{}`.
 async fn parse(body: web::Bytes) -> HttpResponse {
     match serde_json::from_slice::<longshore::job::Submission>(&body) {
         Ok(_) => HttpResponse::Accepted().json(serde_json::json!({})),
@@ -103,7 +103,7 @@ pub fn in_system<T>(work: impl Future<Output = T>) -> T {
     rt::System::new().block_on(work)
 }
 
-/// Runs something that blocks beside the system.
-pub async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    rt::task::spawn_blocking(work).await.expect("it does not panic")
+/// Runs a blocking function on a separate thread.
+pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    rt::task::spawn_blocking(work).await.expect("the function does not panic")
 }

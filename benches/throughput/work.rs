@@ -1,4 +1,4 @@
-//! A known amount of work and no measure, for a profiler to look at: see `benches/instructions`.
+//! A fixed amount of work without measurements, for a profiler: see `benches/instructions`.
 
 use longshore::config::Config;
 
@@ -7,25 +7,25 @@ use crate::load::{BODY, Target, Until, post};
 use crate::server;
 use crate::submit::CONNECTIONS;
 
-/// What to do.
+/// Kind of work.
 #[derive(Debug, Clone, Copy)]
 pub enum Work {
     /// Parses submissions and stores nothing.
     Parse,
-    /// Submits to a paused queue.
+    /// Submits jobs to a paused queue.
     Submit,
-    /// Submits, runs and stores results.
+    /// Submits jobs, runs them and stores their results.
     Complete,
 }
 
-/// The kind of work that this names.
+/// Returns the kind of work of this name.
 pub fn named(name: &str) -> Option<Work> {
     [("parse", Work::Parse), ("submit", Work::Submit), ("complete", Work::Complete)]
         .into_iter()
         .find_map(|(known, work)| (known == name).then_some(work))
 }
 
-/// Does so much of it.
+/// Does this work for `jobs` jobs.
 pub fn run(work: Work, jobs: u64) {
     server::in_system(async {
         let running = server::start(Config::default());
@@ -33,7 +33,8 @@ pub fn run(work: Work, jobs: u64) {
         let path = if matches!(work, Work::Parse) { "/parse" } else { "/v1/jobs" };
         let request = post(path, "application/json", BODY);
         let target = Target { addr: running.addr, connections: CONNECTIONS, status: 202 };
-        let made = server::beside(move || target.call(Until::Made(jobs), move |_| request.clone()));
+        let made =
+            server::run_blocking(move || target.call(Until::Made(jobs), move |_| request.clone()));
         let made = made.await.count as usize;
         if matches!(work, Work::Complete) {
             until_completed(&running.handle(), "bench", made).await;

@@ -1,4 +1,9 @@
-//! Tells those who wait that a job or a batch has ended, and those who listen that it moved.
+//! The Announcer: wakes clients that wait for the end of a job or batch, and subscribers of events.
+//!
+//! It owns the reply channels of waiting clients, the `Notify`s of subscribers to one job or batch,
+//! and the feeds of subscribers to all jobs. It carries no data: a woken client reads the row. A
+//! client registers first and reads the row second, so it misses no change. Promise: a slow or dead
+//! client never blocks the Announcer, and dead clients are removed at least once a minute.
 
 use std::collections::HashMap;
 use std::sync::Weak;
@@ -13,10 +18,13 @@ use crate::actor::message::{
 };
 use crate::actor::vital::Vital;
 
-/// Who waits for what, and who listens to what.
+/// The Announcer: clients by the job or batch they are interested in.
 pub(crate) struct Announcer {
-    waiting: HashMap<Subject, Vec<oneshot::Sender<()>>>,
-    subscription: HashMap<Subject, Vec<Weak<Notify>>>,
+    /// Clients that wait for the end of a subject.
+    waiters: HashMap<Subject, Vec<oneshot::Sender<()>>>,
+    /// Subscribers to the changes of a subject.
+    subscribers: HashMap<Subject, Vec<Weak<Notify>>>,
+    /// Feeds of the subscribers to all jobs.
     feeds: Vec<Weak<Feed>>,
     _vital: Vital,
 }
@@ -24,84 +32,88 @@ pub(crate) struct Announcer {
 impl Announcer {
     pub(crate) fn new(vital: Vital) -> Self {
         Self {
-            waiting: HashMap::new(),
-            subscription: HashMap::new(),
+            waiters: HashMap::new(),
+            subscribers: HashMap::new(),
             feeds: Vec::new(),
             _vital: vital,
         }
     }
 
-    fn watch(&mut self, watch: WaitForEnd) {
-        let waiting = self.waiting.entry(watch.subject).or_default();
-        // Whoever waits again and again for the same leaves his former places behind.
-        waiting.retain(|reply| !reply.is_closed());
-        waiting.push(watch.reply);
+    fn add_waiter(&mut self, wait: WaitForEnd) {
+        let waiters = self.waiters.entry(wait.subject).or_default();
+        // A client that polls the same subject repeatedly leaves a closed channel each time.
+        waiters.retain(|reply| !reply.is_closed());
+        waiters.push(wait.reply);
     }
 
-    fn listen(&mut self, listen: Subscribe) {
-        let subscription = self.subscription.entry(listen.subject).or_default();
-        subscription.retain(is_there);
-        subscription.push(listen.notify);
+    fn subscribe(&mut self, subscribe: Subscribe) {
+        let subscribers = self.subscribers.entry(subscribe.subject).or_default();
+        subscribers.retain(is_alive);
+        subscribers.push(subscribe.notify);
     }
 
     fn announce(&mut self, announce: &Announce) {
-        for job in &announce.jobs {
-            self.ended(Subject::Job(*job));
+        for job in &announce.ended_jobs {
+            self.answer_waiters(Subject::Job(*job));
         }
-        for batch in &announce.batches {
-            self.ended(Subject::Batch(*batch));
+        for batch in &announce.ended_batches {
+            self.answer_waiters(Subject::Batch(*batch));
         }
-        self.moved(&announce.changed);
+        self.notify_subscribers(&announce.changed);
     }
 
-    fn ended(&mut self, subject: Subject) {
-        for reply in self.waiting.remove(&subject).into_iter().flatten() {
-            // Nobody listens any more: as good as told.
+    /// Answers the clients that wait for the end of this subject.
+    fn answer_waiters(&mut self, subject: Subject) {
+        for reply in self.waiters.remove(&subject).into_iter().flatten() {
+            // Sending fails only if the client no longer waits.
             let _ = reply.send(());
         }
     }
 
-    fn moved(&mut self, moved: &[ChangedJob]) {
-        if !self.subscription.is_empty() {
+    /// Notifies the subscribers of the changed jobs and of their batches.
+    fn notify_subscribers(&mut self, changed: &[ChangedJob]) {
+        if !self.subscribers.is_empty() {
             let mut last_batch = None;
-            for ChangedJob { job, batch, .. } in moved {
-                self.ring(Subject::Job(*job));
+            for ChangedJob { job, batch, .. } in changed {
+                self.notify(Subject::Job(*job));
                 if let Some(batch) = batch
                     && last_batch.replace(*batch) != Some(*batch)
                 {
-                    self.ring(Subject::Batch(*batch));
+                    self.notify(Subject::Batch(*batch));
                 }
             }
         }
-        self.feeds.retain(is_there);
+        self.feeds.retain(is_alive);
         for feed in self.feeds.iter().filter_map(Weak::upgrade) {
-            feed.add(moved.iter().map(|moved| (moved.job, &moved.queue)));
+            feed.add(changed.iter().map(|changed| (changed.job, &changed.queue)));
         }
     }
 
-    fn ring(&self, subject: Subject) {
-        for notify in self.subscription.get(&subject).into_iter().flatten() {
+    fn notify(&self, subject: Subject) {
+        for notify in self.subscribers.get(&subject).into_iter().flatten() {
             if let Some(notify) = notify.upgrade() {
                 notify.notify_one();
             }
         }
     }
 
+    /// Removes the clients that have gone away.
     fn sweep(&mut self) {
-        self.waiting.retain(|_, waiting| {
-            waiting.retain(|reply| !reply.is_closed());
-            !waiting.is_empty()
+        self.waiters.retain(|_, waiters| {
+            waiters.retain(|reply| !reply.is_closed());
+            !waiters.is_empty()
         });
-        self.subscription.retain(|_, subscription| {
-            subscription.retain(is_there);
-            !subscription.is_empty()
+        self.subscribers.retain(|_, subscribers| {
+            subscribers.retain(is_alive);
+            !subscribers.is_empty()
         });
-        self.feeds.retain(is_there);
+        self.feeds.retain(is_alive);
     }
 }
 
-fn is_there<T>(listener: &Weak<T>) -> bool {
-    listener.strong_count() > 0
+/// Returns whether the subscriber still holds its `Notify` or feed.
+fn is_alive<T>(subscriber: &Weak<T>) -> bool {
+    subscriber.strong_count() > 0
 }
 
 impl Actor for Announcer {
@@ -115,16 +127,16 @@ impl Actor for Announcer {
 impl Handler<WaitForEnd> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, watch: WaitForEnd, _: &mut Self::Context) {
-        self.watch(watch);
+    fn handle(&mut self, wait: WaitForEnd, _: &mut Self::Context) {
+        self.add_waiter(wait);
     }
 }
 
 impl Handler<Subscribe> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, listen: Subscribe, _: &mut Self::Context) {
-        self.listen(listen);
+    fn handle(&mut self, subscribe: Subscribe, _: &mut Self::Context) {
+        self.subscribe(subscribe);
     }
 }
 

@@ -1,8 +1,10 @@
-//! Threads for blocking handlers, each with one `SyncArbiter` so that it can be left behind.
+//! Threads for blocking handlers, each a `SyncArbiter` of one thread, so that it can be abandoned.
 //!
-//! A thread cannot be stopped from outside. Where a handler does not return though its attempt is
-//! to stop, the attempt ends without it: its thread is abandoned to itself and another takes its
-//! place, until too many have been.
+//! A thread cannot be stopped from outside. If a handler does not return although its attempt
+//! must stop, the attempt ends without it: the worker abandons the thread and continues with a
+//! new one. Once [`MAX_ABANDONED`] threads are abandoned at the same time, a worker waits for its
+//! handler instead. A handler that has not returned [`STOP_GRACE`] after its attempt was stopped
+//! counts as stuck.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,10 +18,10 @@ use crate::executor::{Context, Executor};
 use crate::job::Json;
 use crate::job::outcome::Outcome;
 
-/// How long a handler may go on after it was told to stop.
+/// Time that a handler has to return after its attempt was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// How many threads may be abandoned at once; past it a worker waits for its handler.
+/// Maximum number of abandoned threads whose handlers have not returned yet, over all workers.
 const MAX_ABANDONED: usize = 64;
 
 /// A thread that runs one blocking handler after another.
@@ -46,7 +48,7 @@ impl Handler<Call> for Thread {
     }
 }
 
-/// The thread of one worker. Clones are the same.
+/// The thread of one worker. Clones share the same thread.
 #[derive(Clone)]
 pub(crate) struct Blocking {
     thread: Rc<RefCell<Addr<Thread>>>,
@@ -54,12 +56,13 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    /// Starts a thread. `abandoned` counts those of all workers that were left behind.
+    /// Starts a thread. `abandoned` counts the abandoned threads of all workers.
     pub(crate) fn start(abandoned: Arc<AtomicUsize>) -> Self {
         Self { thread: Rc::new(RefCell::new(new_thread())), abandoned }
     }
 
-    /// Runs a handler on the thread, and leaves the thread where it does not stop when told to.
+    /// Runs a handler on the thread. Abandons the thread if the handler does not return in time after
+    /// its attempt was stopped.
     pub(crate) async fn run(self, executor: Executor, payload: Json, context: Context) -> Outcome {
         context.start_clock(context.timeout());
         let call = Call { executor, payload, context: context.clone() };
@@ -70,12 +73,12 @@ impl Blocking {
             outcome = &mut answer => return outcome.unwrap_or_else(|_| thread_died()),
             reason = context.stopped() => reason,
         };
-        let own_end = tokio::time::timeout(STOP_GRACE, &mut answer).await;
-        if let Ok(outcome) = own_end {
+        let late_answer = tokio::time::timeout(STOP_GRACE, &mut answer).await;
+        if let Ok(outcome) = late_answer {
             return outcome.unwrap_or_else(|_| thread_died());
         }
         if self.abandoned.fetch_add(1, Ordering::SeqCst) < MAX_ABANDONED {
-            tracing::warn!(job = %context.job(), "a blocking handler does not stop; its thread is left behind");
+            tracing::warn!(job = %context.job(), "a blocking handler does not stop; its thread is abandoned");
             *self.thread.borrow_mut() = new_thread();
             let abandoned = self.abandoned;
             actix_rt::spawn(async move {
@@ -84,7 +87,7 @@ impl Blocking {
             });
         } else {
             self.abandoned.fetch_sub(1, Ordering::SeqCst);
-            tracing::error!(job = %context.job(), "too many threads are left behind; a worker waits for its handler");
+            tracing::error!(job = %context.job(), "a blocking handler does not stop, and too many threads are abandoned already; its worker waits for it");
             let _ = answer.await;
         }
         reason.outcome(context.timeout())
@@ -96,5 +99,5 @@ fn new_thread() -> Addr<Thread> {
 }
 
 fn thread_died() -> Outcome {
-    Outcome::retryable("panic", "the thread of the handler died")
+    Outcome::retryable("panic", "the handler's thread died")
 }

@@ -1,4 +1,14 @@
-//! Hands leased jobs to idle workers, and knows who runs what.
+//! The Dispatcher: passes leased jobs to idle workers, renews their leases and stops attempts.
+//!
+//! It owns the lists of idle workers and the map from each lease to the worker that runs it. It
+//! promises that every job it receives starts on an idle worker, that the leases of running jobs are
+//! renewed well before they expire, and that no lease is rescued before its holder had time to
+//! renew it after a restart or a stall of the server.
+//!
+//! Example of a stall, with leases of 30 s: SIGSTOP stops the process for a minute, so every lease
+//! has expired when the process continues. The next check finds that the last one was more than
+//! [`STALL_THRESHOLD`] ago. It renews the leases of its own workers at once, and waits
+//! [`RENEWAL_GRACE`] before it rescues any job, so that remote workers can renew theirs.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,34 +29,38 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
 use crate::store::{Answer, Holder, MOVE_AT_ONCE, Renew, RescueScope, Write};
 
-/// Who wanted to renew a lease while the server was down, or stood still, has so long to do it after.
-const GRACE: Duration = Duration::from_secs(2);
-/// The same after nothing could be written; lease_replies were told to try again in five seconds.
-const GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
-/// A look comes once a second. After a longer pause than this the server stood still.
-const STOOD_STILL: Duration = Duration::from_secs(3);
+/// Grace period after a restart or a stall: remote workers may still renew before expired
+/// leases are rescued.
+const RENEWAL_GRACE: Duration = Duration::from_secs(2);
+/// Grace period after a rescue failed because nothing could be written. It is longer because the
+/// HTTP API asks refused clients to try again after five seconds.
+const RENEWAL_GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
+/// Pause between two lease checks above which the server counts as having stalled. Checks are due
+/// once a second.
+const STALL_THRESHOLD: Duration = Duration::from_secs(3);
 
-struct Running {
+/// An attempt that runs on a local worker.
+struct RunningAttempt {
     lane: Lane,
     worker: Addr<Worker>,
 }
 
-/// The Dispatcher. The roster orders only as many leases as workers are idle, so each finds one.
+/// The Dispatcher. The roster orders at most as many leases as there are idle workers, so every
+/// leased job finds an idle worker.
 pub(crate) struct Dispatcher {
     writer: WriterHandle,
     idle: [Vec<Addr<Worker>>; Lane::COUNT],
-    /// By lease and not by job: an attempt that lost its lease still holds its worker while the next
-    /// one runs.
-    running: HashMap<Lease, Running>,
+    /// Running attempts by lease and not by job: an attempt that lost its lease still occupies its
+    /// worker while the job's next attempt runs.
+    running: HashMap<Lease, RunningAttempt>,
     lease: Span,
     clock: Clock,
     renewed_at: Timestamp,
-    looked_at: Timestamp,
-    /// No lease is taken back before: its holder could not reach the server, or not be told that it
-    /// holds on.
-    rescue_from: Timestamp,
-    /// Whether a rescue was put off because the server stood still.
-    is_put_off: bool,
+    checked_at: Timestamp,
+    /// Time before which no lease is rescued, because its holder may have been unable to renew it.
+    rescue_not_before: Timestamp,
+    /// Whether the rescue is postponed because the server stalled.
+    is_rescue_postponed: bool,
     notify_when_idle: Vec<oneshot::Sender<()>>,
     vital: Vital,
 }
@@ -65,16 +79,17 @@ impl Dispatcher {
             running: HashMap::new(),
             lease,
             renewed_at: clock.now(),
-            looked_at: clock.now(),
-            rescue_from: clock.now().plus(GRACE),
-            is_put_off: false,
+            checked_at: clock.now(),
+            rescue_not_before: clock.now().plus(RENEWAL_GRACE),
+            is_rescue_postponed: false,
             clock,
             notify_when_idle: Vec::new(),
             vital,
         }
     }
 
-    fn ended(&mut self, lease: Lease) {
+    /// Marks the worker of an ended attempt as idle.
+    fn mark_idle(&mut self, lease: Lease) {
         if let Some(running) = self.running.remove(&lease) {
             self.idle[running.lane.index()].push(running.worker);
         }
@@ -82,16 +97,16 @@ impl Dispatcher {
 
     fn start(&mut self, job: LeasedJob) {
         let Some(worker) = self.idle[job.lane.index()].pop() else {
-            return self.vital.raise("a job was leased for which no worker is idle");
+            return self.vital.raise("a job was leased although no worker of its lane is idle");
         };
-        let running = Running { lane: job.lane, worker: worker.clone() };
+        let running = RunningAttempt { lane: job.lane, worker: worker.clone() };
         self.running.insert(job.lease, running);
         if !send(&worker, Run(job)) {
             self.vital.raise("a worker died");
         }
     }
 
-    fn stop(&self, lease: Lease, running: &Running, reason: StopReason) {
+    fn stop(&self, lease: Lease, running: &RunningAttempt, reason: StopReason) {
         if !send(&running.worker, Stop { lease, reason }) {
             self.vital.raise("a worker died");
         }
@@ -99,7 +114,7 @@ impl Dispatcher {
 
     fn dispatch(&mut self, dispatch: Dispatch) {
         for lease in dispatch.ended {
-            self.ended(lease);
+            self.mark_idle(lease);
         }
         for job in dispatch.leased {
             self.start(job);
@@ -116,9 +131,12 @@ impl Dispatcher {
         }
     }
 
-    /// Extends the leases of all that runs when a third of them is over, and has those that have run
-    /// out by now taken back. In this order, and by the time of this look: so a pause of the whole
-    /// process, or a disk that is full for long, loses no running job.
+    /// Renews the leases of all running jobs once a third of the lease time has passed, then rescues
+    /// the jobs whose lease has expired.
+    ///
+    /// The order matters, and so does rescuing by the time of this check instead of the time of the
+    /// transaction: a pause of the whole process, or a disk that is full for long, must not cost a
+    /// running job its lease.
     fn maintain_leases(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         if now.since(self.renewed_at) >= self.lease.duration() / 3 {
@@ -126,21 +144,21 @@ impl Dispatcher {
             let leases = self.running.keys().copied().collect();
             let renew =
                 Renew { leases, lease: Some(self.lease), holder: Holder::Local, progress: None };
-            self.commit(Write::Renew(renew), Reply::Nobody);
+            self.commit(Write::Renew(renew), Reply::Discard);
         }
-        // Once only: on a machine so busy that every look comes late, leases have to run out as well.
-        if now.since(self.looked_at) > STOOD_STILL && !self.is_put_off {
-            self.is_put_off = true;
-            self.rescue_from = self.rescue_from.max(now.plus(GRACE));
+        // Postponed only once: on a machine so busy that every check is late, leases must still expire.
+        if now.since(self.checked_at) > STALL_THRESHOLD && !self.is_rescue_postponed {
+            self.is_rescue_postponed = true;
+            self.rescue_not_before = self.rescue_not_before.max(now.plus(RENEWAL_GRACE));
         }
-        self.looked_at = now;
-        if now >= self.rescue_from {
-            self.is_put_off = false;
+        self.checked_at = now;
+        if now >= self.rescue_not_before {
+            self.is_rescue_postponed = false;
             self.rescue(now, ctx);
         }
     }
 
-    /// Has the leases taken back that had run out `by` then, portion by portion.
+    /// Rescues the jobs whose lease had expired at `by`, in chunks of [`MOVE_AT_ONCE`].
     fn rescue(&self, by: Timestamp, ctx: &mut Context<Self>) {
         let scope = RescueScope::Expired { by };
         let (reply, answer) = oneshot::channel();
@@ -151,7 +169,8 @@ impl Dispatcher {
                 dispatcher.rescue(by, ctx);
             }
             Ok(Err(_)) => {
-                dispatcher.rescue_from = dispatcher.clock.now().plus(GRACE_AFTER_REFUSALS);
+                dispatcher.rescue_not_before =
+                    dispatcher.clock.now().plus(RENEWAL_GRACE_AFTER_REFUSALS);
             }
             _ => {}
         }));

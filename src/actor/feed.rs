@@ -1,4 +1,7 @@
-//! What one who listens to all jobs has not heard yet: bounded, each job once.
+//! The feed of one subscriber to all jobs: the ids of jobs that changed, bounded, each id once.
+//!
+//! The Announcer adds ids and the subscriber takes them. A slow subscriber does not hold up the
+//! Announcer: past the bound the oldest ids are dropped and counted.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -7,22 +10,26 @@ use tokio::sync::Notify;
 
 use crate::job::{JobId, QueueName};
 
-/// How many jobs may be unheard. Past it the oldest are lost, and that is told.
-const MAX_UNHEARD: usize = 256;
+/// Maximum number of pending jobs. Past it the oldest are dropped and counted.
+const MAX_PENDING: usize = 256;
 
-/// What a listener has not heard yet. The Announcer adds, the listener takes.
+/// The pending jobs of one subscriber, and the signal that wakes it.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
-    /// Only jobs of this queue.
+    /// Queue whose jobs are added; all queues if `None`.
     queue: Option<QueueName>,
-    unheard: Mutex<Unheard>,
+    pending: Mutex<PendingJobs>,
     notify: Notify,
 }
 
+/// Jobs that changed and that the subscriber has not taken yet.
 #[derive(Debug, Default)]
-struct Unheard {
+struct PendingJobs {
+    /// The ids in the order of their first change.
     jobs: VecDeque<JobId>,
-    known: HashSet<JobId>,
+    /// The same ids, for the check whether a job is pending already.
+    ids: HashSet<JobId>,
+    /// Number of ids dropped since the last take.
     lost: u64,
 }
 
@@ -31,46 +38,46 @@ impl Feed {
         Self { queue, ..Self::default() }
     }
 
-    /// Adds jobs with their queues.
+    /// Adds jobs, given with their queues, and wakes the subscriber if one of them matches.
     pub(crate) fn add<'a>(&self, jobs: impl Iterator<Item = (JobId, &'a QueueName)>) {
-        let mut unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut is_news = false;
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_match = false;
         for (job, queue) in jobs {
             if self.queue.as_ref().is_none_or(|own| own == queue) {
-                is_news = true;
-                unheard.add(job);
+                has_match = true;
+                pending.add(job);
             }
         }
-        drop(unheard);
-        if is_news {
+        drop(pending);
+        if has_match {
             self.notify.notify_one();
         }
     }
 
-    /// Waits until there is something.
+    /// Waits until a job has been added since the last wait.
     pub(crate) async fn notified(&self) {
         self.notify.notified().await;
     }
 
-    /// What has come, oldest first, and how much was lost.
+    /// Takes the pending jobs, oldest first, and the number of jobs dropped since the last take.
     pub(crate) fn take(&self) -> (Vec<JobId>, u64) {
-        let mut unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        unheard.known.clear();
-        let jobs = std::mem::take(&mut unheard.jobs).into();
-        (jobs, std::mem::take(&mut unheard.lost))
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.ids.clear();
+        let jobs = std::mem::take(&mut pending.jobs).into();
+        (jobs, std::mem::take(&mut pending.lost))
     }
 }
 
-impl Unheard {
+impl PendingJobs {
     fn add(&mut self, job: JobId) {
-        if !self.known.insert(job) {
+        if !self.ids.insert(job) {
             return;
         }
         self.jobs.push_back(job);
-        if self.jobs.len() > MAX_UNHEARD
+        if self.jobs.len() > MAX_PENDING
             && let Some(oldest) = self.jobs.pop_front()
         {
-            self.known.remove(&oldest);
+            self.ids.remove(&oldest);
             self.lost += 1;
         }
     }
@@ -86,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_moves_often_is_there_once() {
+    fn a_job_that_changes_often_is_pending_once() {
         let feed = Feed::new(None);
         add(&feed, [1, 2, 1, 1], "mail");
         assert_eq!(feed.take(), (vec![JobId(1), JobId(2)], 0));
@@ -95,16 +102,16 @@ mod tests {
     }
 
     #[test]
-    fn past_the_bound_the_oldest_are_lost_and_counted() {
+    fn past_the_bound_the_oldest_jobs_are_dropped_and_counted() {
         let feed = Feed::new(None);
-        add(&feed, 0..MAX_UNHEARD as i64 + 3, "mail");
+        add(&feed, 0..MAX_PENDING as i64 + 3, "mail");
         let (jobs, lost) = feed.take();
-        assert_eq!((jobs.len(), jobs[0], lost), (MAX_UNHEARD, JobId(3), 3));
+        assert_eq!((jobs.len(), jobs[0], lost), (MAX_PENDING, JobId(3), 3));
         assert_eq!(feed.take(), (Vec::new(), 0));
     }
 
     #[test]
-    fn jobs_of_other_queues_are_left_out() {
+    fn jobs_of_other_queues_are_ignored() {
         let feed = Feed::new(Some("mail".parse().unwrap()));
         add(&feed, [1], "mail");
         add(&feed, 2..1_000, "bulk");

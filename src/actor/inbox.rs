@@ -1,4 +1,8 @@
-//! The way to the Writer. What is to be committed collects here until the Writer takes all of it.
+//! The Writer's inbox: writes collect here until the Writer takes all of them for one transaction.
+//!
+//! The Writer owns the [`Inbox`], the receiving end. All senders use a [`WriterHandle`].
+//! Promise: a write that was accepted by [`WriterHandle::commit`] is either taken by the Writer or
+//! dropped with its reply, so its caller never waits for ever.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,47 +14,50 @@ use crate::actor::message::{Commit, Flush};
 use crate::actor::send;
 use crate::actor::writer::Writer;
 
+/// The commits that the Writer has not taken yet.
 #[derive(Default)]
-struct Waiting {
+struct PendingCommits {
     commits: Vec<Commit>,
-    /// Whether the Writer has been told that there is something.
+    /// Whether a [`Flush`] has been sent since the Writer last took the commits.
     is_notified: bool,
-    /// The Writer is gone.
+    /// Whether the Writer is gone; no more commits are accepted then.
     is_closed: bool,
 }
 
-type Shared = Arc<Mutex<Waiting>>;
+type Shared = Arc<Mutex<PendingCommits>>;
 
-fn locked(shared: &Shared) -> MutexGuard<'_, Waiting> {
-    // Whoever panicked had pushed whole commits or none.
+fn lock(shared: &Shared) -> MutexGuard<'_, PendingCommits> {
+    // A poisoned lock is safe to use: a panic leaves only whole commits in the list.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes no more. Who waits for an answer hears that there will be none.
+/// Closes the inbox and drops its commits, which closes the reply channels of their callers.
 fn close(shared: &Shared) {
-    let mut waiting = locked(shared);
-    waiting.is_closed = true;
-    let dropped = mem::take(&mut waiting.commits);
-    drop(waiting);
+    let mut pending = lock(shared);
+    pending.is_closed = true;
+    let dropped = mem::take(&mut pending.commits);
+    drop(pending);
     drop(dropped);
 }
 
-/// What waits for the Writer's next transaction: the end from which the Writer takes. Nothing can be
-/// sent any more when it is dropped, even if there never was a Writer.
+/// The receiving end of the inbox, owned by the Writer.
+///
+/// Dropping it closes the inbox, even if the Writer never started.
 #[derive(Default)]
 pub(crate) struct Inbox(Shared);
 
 impl Inbox {
-    /// Takes all of it, in the order in which it came.
+    /// Takes all pending commits, in the order in which they were sent.
     pub(super) fn take(&self) -> Vec<Commit> {
-        let mut waiting = locked(&self.0);
-        waiting.is_notified = false;
-        mem::take(&mut waiting.commits)
+        let mut pending = lock(&self.0);
+        pending.is_notified = false;
+        mem::take(&mut pending.commits)
     }
 
-    /// The end at which commits are put in, for one who is going to know the Writer.
-    pub(crate) fn sender(&self) -> Sender {
-        Sender(Arc::clone(&self.0))
+    /// Returns a sending end, from which [`WriterHandle::new`] makes a handle once the Writer
+    /// has an address.
+    pub(crate) fn sender(&self) -> InboxSender {
+        InboxSender(Arc::clone(&self.0))
     }
 }
 
@@ -60,40 +67,42 @@ impl Drop for Inbox {
     }
 }
 
-/// The other end.
+/// The sending end of the inbox, before the Writer's address is known.
 #[derive(Clone)]
-pub(crate) struct Sender(Shared);
+pub(crate) struct InboxSender(Shared);
 
-/// Sends to the Writer. Clones are the same way.
+/// Address of the Writer, with the sending end of its inbox. Clones send to the same Writer.
 #[derive(Clone)]
 pub(crate) struct WriterHandle {
-    inbox: Sender,
+    inbox: InboxSender,
     writer: Addr<Writer>,
 }
 
 impl WriterHandle {
-    /// The way to a Writer that takes from this inbox.
-    pub(crate) fn new(inbox: Sender, writer: Addr<Writer>) -> Self {
+    /// Returns a handle to a Writer that takes from this inbox.
+    pub(crate) fn new(inbox: InboxSender, writer: Addr<Writer>) -> Self {
         Self { inbox, writer }
     }
 
-    /// Puts a write into the next transaction; false where the Writer is gone. Where it goes at this
-    /// moment, who waits hears that there will be no answer.
+    /// Adds a write to the next transaction. Returns false if the Writer is gone.
+    ///
+    /// If the Writer dies after this call, the reply channel of the commit is closed
+    /// without an answer.
     pub(crate) fn commit(&self, commit: Commit) -> bool {
-        let mut waiting = locked(&self.inbox.0);
-        if waiting.is_closed {
+        let mut pending = lock(&self.inbox.0);
+        if pending.is_closed {
             return false;
         }
-        waiting.commits.push(commit);
-        let is_notified = mem::replace(&mut waiting.is_notified, true);
-        drop(waiting);
+        pending.commits.push(commit);
+        let is_notified = mem::replace(&mut pending.is_notified, true);
+        drop(pending);
         if !is_notified && !send(&self.writer, Flush) {
             close(&self.inbox.0);
         }
         true
     }
 
-    /// Sends any other message; false where the Writer is gone.
+    /// Sends any other message to the Writer. Returns false if the Writer is gone.
     pub(crate) fn send<M>(&self, message: M) -> bool
     where
         M: Message + Send + 'static,
@@ -122,27 +131,27 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_hears_that_there_will_be_no_answer_though_there_never_was_a_writer() {
+    fn dropping_the_inbox_closes_the_replies_of_its_commits_even_if_no_writer_ever_started() {
         let inbox = Inbox::default();
         let context = actix::Context::<Writer>::new();
-        let to = WriterHandle::new(inbox.sender(), context.address());
+        let writer = WriterHandle::new(inbox.sender(), context.address());
         let (first, mut answer) = commit();
-        assert!(to.commit(first));
+        assert!(writer.commit(first));
         assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
         drop(inbox);
         assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
-        assert!(!to.commit(commit().0));
+        assert!(!writer.commit(commit().0));
     }
 
     #[test]
-    fn all_that_came_is_taken_at_once_and_in_its_order() {
+    fn the_writer_takes_all_pending_commits_together_and_in_order() {
         let inbox = Inbox::default();
         let context = actix::Context::<Writer>::new();
-        let to = WriterHandle::new(inbox.sender(), context.address());
+        let writer = WriterHandle::new(inbox.sender(), context.address());
         let mut answers = Vec::new();
         for _ in 0..3 {
             let (next, answer) = commit();
-            assert!(to.commit(next));
+            assert!(writer.commit(next));
             answers.push(answer);
         }
         for commit in inbox.take().into_iter().take(2) {

@@ -1,4 +1,19 @@
-//! What time brings: one actor with all periodic work, each piece idempotent.
+//! The Keeper: one actor with all periodic duties. Each duty is idempotent.
+//!
+//! It owns the timers:
+//!
+//! | duty | when |
+//! | --- | --- |
+//! | stage: queue scheduled and retrying jobs that are due | at the time at which the next job is due |
+//! | expire: cancel jobs that expired before they started | every [`CHECK_INTERVAL`] |
+//! | renew and rescue leases, done by the Dispatcher | every [`CHECK_INTERVAL`] |
+//! | prune: delete old final jobs | continuously, in chunks of the table |
+//! | write closed time buckets | every ten seconds |
+//! | checkpoint the write-ahead log | every [`CHECKPOINT_INTERVAL`] |
+//! | forget clients that have gone away, check the wall clock | every [`SWEEP_INTERVAL`] |
+//!
+//! It promises that a duty that fails, as on a full disk, is tried again later, and that a due job is
+//! staged without polling.
 
 use std::time::Duration;
 
@@ -20,21 +35,23 @@ use crate::job::stats::STEP;
 use crate::job::{JobId, Span, Timestamp};
 use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
 
-/// How often expired jobs and leases are looked for. One seek each where there are none.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the log is moved into the database file, between the Writer's own times.
+/// Interval between two checks for expired jobs and leases. A check that finds none costs one
+/// index seek each.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between two checkpoints of the write-ahead log, in addition to SQLite's automatic ones.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
-/// How often those who no longer wait are forgotten.
+/// Interval at which the Announcer forgets clients that have gone away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// The pause between two stretches of the table while old jobs are found, and at its end.
-const PRUNE_PAUSE: Duration = Duration::from_millis(100);
-const PRUNE_REST: Duration = Duration::from_secs(30);
-/// By how much the wall clock may part from the server's own before the operator is told.
-const MAX_PARTED: Duration = Duration::from_secs(5);
-/// The longest pause between two stagings, for what a clock cannot foresee.
-const STAGE_REST: Duration = Duration::from_secs(60);
+/// Pause between two chunks of the table while old jobs are searched.
+const PRUNE_CHUNK_PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two passes over the table, and after a failed search.
+const PRUNE_PASS_PAUSE: Duration = Duration::from_secs(30);
+/// Maximum difference between the wall clock and the server's clock that is not logged.
+const MAX_CLOCK_DRIFT: Duration = Duration::from_secs(5);
+/// Maximum pause between two stagings, as a safeguard in case a due time was missed.
+const MAX_STAGE_PAUSE: Duration = Duration::from_secs(60);
 
-/// The Keeper.
+/// The Keeper. See the module documentation.
 pub(crate) struct Keeper {
     writer: WriterHandle,
     reader: Addr<Reader>,
@@ -43,13 +60,14 @@ pub(crate) struct Keeper {
     recorder: SharedRecorder,
     clock: Clock,
     retention: Span,
+    /// The timer of the next staging, with the time it is set to.
     stage_timer: Option<(Timestamp, SpawnHandle)>,
-    /// By how much the wall clock had parted when that was told last.
-    parted: Option<Duration>,
+    /// Clock drift at the last warning about it.
+    logged_drift: Option<Duration>,
     _vital: Vital,
 }
 
-/// Whom the Keeper talks to.
+/// The actors that the Keeper sends messages to, and the recorder.
 pub(crate) struct Peers {
     pub(crate) writer: WriterHandle,
     pub(crate) reader: Addr<Reader>,
@@ -70,35 +88,35 @@ impl Keeper {
             clock,
             retention,
             stage_timer: None,
-            parted: None,
+            logged_drift: None,
             _vital: vital,
         }
     }
 
-    /// Asks the Writer and gives its answer; none where the server ends.
-    fn ask(&self, write: Write) -> impl Future<Output = Option<WriteResult>> + use<> {
+    /// Sends a write to the Writer and returns its result; `None` if the server is ending.
+    fn commit(&self, write: Write) -> impl Future<Output = Option<WriteResult>> + use<> {
         let (reply, answer) = oneshot::channel();
         let reply = Reply::Caller { reply, permits: Vec::new() };
         self.writer.commit(Commit { write, reply });
         async move { answer.await.ok() }
     }
 
-    /// Stages what is due, and sets the timer for what is due next.
+    /// Stages the due jobs, and sets the timer for the next job that becomes due.
     fn stage(&mut self, ctx: &mut Context<Self>) {
         self.stage_timer = None;
-        let staged = self.ask(Write::Stage { limit: MOVE_AT_ONCE });
+        let staged = self.commit(Write::Stage { limit: MOVE_AT_ONCE });
         ctx.spawn(staged.into_actor(self).map(|answer, keeper, ctx| {
-            let rest = keeper.clock.now().plus(STAGE_REST);
+            let latest = keeper.clock.now().plus(MAX_STAGE_PAUSE);
             let next_at = match answer {
-                Some(Ok(Answer::Moved(MoveSummary { next_at, .. }))) => next_at.unwrap_or(rest),
-                // A full disk, most likely. Once more in a while.
-                _ => keeper.clock.now().plus(LOOK_INTERVAL),
+                Some(Ok(Answer::Moved(MoveSummary { next_at, .. }))) => next_at.unwrap_or(latest),
+                // Most likely the disk is full. Try again later.
+                _ => keeper.clock.now().plus(CHECK_INTERVAL),
             };
-            keeper.stage_at(next_at.min(rest), ctx);
+            keeper.stage_at(next_at.min(latest), ctx);
         }));
     }
 
-    /// Sets the timer, unless it is set to an earlier time.
+    /// Sets the timer of the next staging, unless it is set to an earlier time already.
     fn stage_at(&mut self, at: Timestamp, ctx: &mut Context<Self>) {
         if let Some((set, handle)) = self.stage_timer {
             if set <= at {
@@ -111,14 +129,14 @@ impl Keeper {
         self.stage_timer = Some((at, handle));
     }
 
-    fn look(&self, ctx: &mut Context<Self>) {
+    fn check(&self, ctx: &mut Context<Self>) {
         self.expire(ctx);
         send(&self.dispatcher, MaintainLeases);
     }
 
-    /// Calls off what has expired, portion by portion.
+    /// Cancels the jobs that have expired, in chunks of [`MOVE_AT_ONCE`].
     fn expire(&self, ctx: &mut Context<Self>) {
-        let expired = self.ask(Write::Expire { limit: MOVE_AT_ONCE });
+        let expired = self.commit(Write::Expire { limit: MOVE_AT_ONCE });
         ctx.spawn(expired.into_actor(self).map(|answer, keeper, ctx| {
             if let Some(Ok(Answer::Moved(moved))) = answer
                 && moved.count >= MOVE_AT_ONCE as usize
@@ -128,26 +146,27 @@ impl Keeper {
         }));
     }
 
+    /// Searches the chunk of the table after an id for old final jobs.
     fn prune(&self, after: JobId, ctx: &mut Context<Self>) {
         let finished_before = self.clock.now().minus(self.retention.duration());
         let found = self.reader.send(FindPrunable { after, finished_before });
         ctx.spawn(found.into_actor(self).map(move |found, keeper, ctx| {
             let Ok(Ok(found)) = found else {
-                ctx.run_later(PRUNE_REST, move |keeper, ctx| keeper.prune(after, ctx));
+                ctx.run_later(PRUNE_PASS_PAUSE, move |keeper, ctx| keeper.prune(after, ctx));
                 return;
             };
             keeper.remove(found, finished_before, ctx);
         }));
     }
 
-    /// Removes a stretch's old jobs, and goes on to the next when that is done.
+    /// Removes the old jobs of a chunk, then continues with the next chunk.
     fn remove(&self, found: Prunable, finished_before: Timestamp, ctx: &mut Context<Self>) {
         let (next, pause) = match found.next {
-            Some(next) => (next, PRUNE_PAUSE),
-            None => (JobId(0), PRUNE_REST),
+            Some(next) => (next, PRUNE_CHUNK_PAUSE),
+            None => (JobId(0), PRUNE_PASS_PAUSE),
         };
         let removed = (!found.jobs.is_empty())
-            .then(|| self.ask(Write::Prune { jobs: found.jobs, finished_before }));
+            .then(|| self.commit(Write::Prune { jobs: found.jobs, finished_before }));
         let removed = async {
             if let Some(removed) = removed {
                 removed.await;
@@ -158,7 +177,7 @@ impl Keeper {
         }));
     }
 
-    /// Writes down what the charts are drawn from, and forgets it when it is on disk.
+    /// Writes the closed time buckets, and drops them from memory once they are on disk.
     fn write_time_buckets(&self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         let closed = self.recorder.with(|recorder| {
@@ -169,23 +188,26 @@ impl Keeper {
             return;
         }
         let count = closed.len();
-        let kept = self.ask(Write::TimeBuckets(closed));
-        ctx.spawn(kept.into_actor(self).map(move |kept, keeper, _| {
-            keeper.recorder.with(|recorder| match kept {
+        let written = self.commit(Write::TimeBuckets(closed));
+        ctx.spawn(written.into_actor(self).map(move |written, keeper, _| {
+            keeper.recorder.with(|recorder| match written {
                 Some(Ok(_)) => recorder.mark_written(count),
                 _ => recorder.mark_unwritten(count),
             });
         }));
     }
 
-    /// Leases must not move with a wall clock that is set, so the server's own goes on evenly. The
-    /// operator should know when the two have parted, for `run_at` is meant by the wall.
-    fn look_at_wall_clock(&mut self) {
-        let parted = self.clock.drift_from_wall();
-        if parted > MAX_PARTED && self.parted.is_none_or(|told| parted > told * 2) {
-            let by = Span::new(parted);
+    /// Warns the operator if the wall clock was set.
+    ///
+    /// The server's clock does not follow it, so that no lease moves. But `run_at` is a time of the
+    /// wall clock, so the operator should know of the difference. The warning is repeated when the
+    /// drift has more than doubled.
+    fn check_wall_clock(&mut self) {
+        let drift = self.clock.drift_from_wall();
+        if drift > MAX_CLOCK_DRIFT && self.logged_drift.is_none_or(|logged| drift > logged * 2) {
+            let by = Span::new(drift);
             tracing::warn!(%by, "the wall clock was set; schedules follow it after a restart");
-            self.parted = Some(parted);
+            self.logged_drift = Some(drift);
         }
     }
 
@@ -195,10 +217,12 @@ impl Keeper {
             Ok(Ok(moved)) => tracing::debug!(
                 log_pages = moved.log_pages,
                 moved_pages = moved.moved_pages,
-                "moved the log into the database file"
+                "checkpointed the write-ahead log"
             ),
-            Ok(Err(error)) => tracing::warn!(%error, "the log could not be moved"),
-            // The server ends.
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the write-ahead log could not be checkpointed")
+            }
+            // The Reader is gone: the server is ending.
             Err(_) => {}
         }));
     }
@@ -210,12 +234,12 @@ impl Actor for Keeper {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.stage(ctx);
         self.prune(JobId(0), ctx);
-        ctx.run_interval(LOOK_INTERVAL, |keeper, ctx| keeper.look(ctx));
+        ctx.run_interval(CHECK_INTERVAL, |keeper, ctx| keeper.check(ctx));
         ctx.run_interval(STEP.duration(), |keeper, ctx| keeper.write_time_buckets(ctx));
         ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
         ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
             send(&keeper.announcer, Sweep);
-            keeper.look_at_wall_clock();
+            keeper.check_wall_clock();
         });
     }
 }

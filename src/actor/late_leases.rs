@@ -1,4 +1,4 @@
-//! Leases whose transaction took long.
+//! Renewal of late leases: leases whose transaction took so long that they are close to expiring.
 
 use std::time::Duration;
 
@@ -6,21 +6,28 @@ use crate::actor::message::{Commit, Reply};
 use crate::job::Timestamp;
 use crate::store::{Answer, Holder, Refusal, Renew, Write};
 
-/// How long a transaction may take before its leases count as late. The shortest lasts a second,
-/// and one look for those that have run out comes a second.
-const LATE: Duration = Duration::from_millis(500);
-
-/// What renews the leases of a group that was begun at `began` and is written `now`.
+/// Duration of a transaction from which on its leases count as late.
 ///
-/// A lease counts from the beginning of its transaction, and nobody can renew it before that has
-/// ended. What was decided meanwhile, and waits to be written, would take it back from a worker
-/// that has only just got it. So these renewals are to be written before anything else but new jobs.
+/// Half a second, because the shortest lease lasts one second and expired leases are looked for
+/// once a second.
+const SLOW_TRANSACTION: Duration = Duration::from_millis(500);
+
+/// Returns writes that renew the leases of a commit group that started at `started` and was on disk
+/// at `now`; none if the transaction was fast enough.
+///
+/// A lease counts from the start of its transaction, and its holder cannot renew it before the
+/// transaction has ended. A rescue that was decided in the meantime would take the job away from a
+/// worker that has only just received it. The Writer therefore writes these renewals before all
+/// other pending writes except new jobs.
+///
+/// Example: leases of 1 s, and a commit that takes 3 s on a slow disk. When the worker gets the job,
+/// its lease expired 2 s ago. The renewal in the next transaction extends it to 1 s from then.
 pub(crate) fn renewals(
     writes: &[Write],
     answers: &[Result<Answer, Refusal>],
-    (began, now): (Timestamp, Timestamp),
+    (started, now): (Timestamp, Timestamp),
 ) -> Vec<Commit> {
-    if now.since(began) < LATE {
+    if now.since(started) < SLOW_TRANSACTION {
         return Vec::new();
     }
     let mut renewals = Vec::new();
@@ -30,7 +37,7 @@ pub(crate) fn renewals(
         if !leases.is_empty() {
             let holder = Holder::of(request.order.lane);
             let renew = Renew { leases, lease: Some(request.lease), holder, progress: None };
-            renewals.push(Commit { write: Write::Renew(renew), reply: Reply::Nobody });
+            renewals.push(Commit { write: Write::Renew(renew), reply: Reply::Discard });
         }
     }
     renewals

@@ -1,4 +1,8 @@
-//! The remote workers that wait for jobs, as the Writer has to answer them.
+//! The replies that the Writer owes to waiting workers (remote workers that wait for jobs).
+//!
+//! The roster knows what each waiting worker asks for; this module knows how to answer it.
+//! Promise: jobs that were leased for a worker that has gone away are released at once, not lost
+//! until their lease expires.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,54 +15,59 @@ use crate::job::outcome::Outcome;
 use crate::job::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
 use crate::store::{Finish, Holder, LeaseRequest, Write};
 
+/// A reply that is owed to one waiting worker.
 struct OpenReply {
     lease: Span,
     worker: Option<String>,
     reply: oneshot::Sender<LeaseReply>,
 }
 
-/// Those who wait. The roster knows what they wait for.
+/// The open replies, by waiting worker.
 #[derive(Default)]
 pub(super) struct LeaseReplies {
-    waiting: HashMap<WaitingWorkerId, OpenReply>,
-    /// Those who want to know at once.
+    open: HashMap<WaitingWorkerId, OpenReply>,
+    /// Workers that want an answer at once, even if there are no jobs.
     no_wait: HashSet<WaitingWorkerId>,
-    /// What the transaction at hand has granted them.
+    /// Jobs that the current transaction has leased for each worker.
     granted: HashMap<WaitingWorkerId, Vec<LeasedJob>>,
 }
 
 impl LeaseReplies {
-    /// Adds one, and gives out what the roster has to know.
-    pub(super) fn add(&mut self, join: AddWaitingWorker) -> WaitingWorker {
-        let AddWaitingWorker { waiting_worker, no_wait, lease, worker, reply } = join;
+    /// Adds a waiting worker, and returns what the roster must know about it.
+    pub(super) fn add(&mut self, request: AddWaitingWorker) -> WaitingWorker {
+        let AddWaitingWorker { waiting_worker, no_wait, lease, worker, reply } = request;
         if no_wait {
             self.no_wait.insert(waiting_worker.id);
         }
-        self.waiting.insert(waiting_worker.id, OpenReply { lease, worker, reply });
+        self.open.insert(waiting_worker.id, OpenReply { lease, worker, reply });
         waiting_worker
     }
 
+    /// Removes a worker that no longer waits. It gets no reply.
     pub(super) fn remove(&mut self, id: WaitingWorkerId) {
-        self.waiting.remove(&id);
+        self.open.remove(&id);
         self.no_wait.remove(&id);
     }
 
-    /// What to ask of the store for an order; none where its open_reply is not there.
+    /// Returns the store's request for a lease order; `None` if the order is not for a waiting worker
+    /// or the worker no longer waits.
     pub(super) fn request(&self, order: &LeaseOrder) -> Option<LeaseRequest> {
-        let open_reply = self.waiting.get(&order.waiting_worker?)?;
+        let open_reply = self.open.get(&order.waiting_worker?)?;
         let worker = open_reply.worker.clone();
         Some(LeaseRequest { order: order.clone(), lease: open_reply.lease, worker })
     }
 
-    /// Keeps what was leased for one until all of the transaction is known.
+    /// Collects the jobs leased for a worker until all answers of the transaction are read.
     pub(super) fn grant(&mut self, id: WaitingWorkerId, jobs: Vec<LeasedJob>) {
         if !jobs.is_empty() {
             self.granted.entry(id).or_default().extend(jobs);
         }
     }
 
-    /// Hands over what was granted. Gives back who was served, and the leases of those who went away
-    /// in the meantime.
+    /// Sends the granted jobs to their workers.
+    ///
+    /// Returns the workers that were served, and a write that releases the jobs of those that
+    /// had gone away.
     pub(super) fn deliver_granted(&mut self) -> (Vec<WaitingWorkerId>, Option<Write>) {
         let mut served = Vec::new();
         let mut orphans = Vec::new();
@@ -76,38 +85,40 @@ impl LeaseReplies {
         (served, orphans)
     }
 
-    /// Tells those who want to know at once that there is nothing. Gives back whom.
+    /// Sends an empty answer to the `no_wait` workers for which `has_no_jobs` returns true, and
+    /// returns their ids.
     pub(super) fn answer_no_wait(
         &mut self,
-        mut is_nothing: impl FnMut(WaitingWorkerId) -> bool,
+        mut has_no_jobs: impl FnMut(WaitingWorkerId) -> bool,
     ) -> Vec<WaitingWorkerId> {
         let gone: Vec<WaitingWorkerId> =
-            self.no_wait.iter().copied().filter(|id| is_nothing(*id)).collect();
+            self.no_wait.iter().copied().filter(|id| has_no_jobs(*id)).collect();
         for open_reply in gone.iter().filter_map(|id| self.take(*id)) {
-            // Who has gone away need not know.
+            // A closed channel means that the worker has gone away.
             let _ = open_reply.reply.send(Ok(Vec::new()));
         }
         gone
     }
 
-    /// Tells all the same. Gives back whom.
-    pub(super) fn answer_all(&mut self, told: &LeaseReply) -> Vec<WaitingWorkerId> {
+    /// Sends the same answer to all waiting workers, and returns their ids.
+    pub(super) fn answer_all(&mut self, answer: &LeaseReply) -> Vec<WaitingWorkerId> {
         self.no_wait.clear();
-        let all = std::mem::take(&mut self.waiting).into_iter();
-        let tell = |(id, open_reply): (WaitingWorkerId, OpenReply)| {
-            let _ = open_reply.reply.send(told.clone());
+        let all = std::mem::take(&mut self.open).into_iter();
+        let send = |(id, open_reply): (WaitingWorkerId, OpenReply)| {
+            let _ = open_reply.reply.send(answer.clone());
             id
         };
-        all.map(tell).collect()
+        all.map(send).collect()
     }
 
     fn take(&mut self, id: WaitingWorkerId) -> Option<OpenReply> {
         self.no_wait.remove(&id);
-        self.waiting.remove(&id)
+        self.open.remove(&id)
     }
 }
 
-/// Gives leases back: nobody has begun to work under them.
+/// Returns a write that releases leases under which no work has started, so that the attempts
+/// do not count.
 pub(crate) fn release(leases: impl Iterator<Item = Lease>) -> Write {
     let (outcome, holder) = (Outcome::NotBegun, Holder::Remote);
     let release = |lease| Finish {

@@ -1,4 +1,4 @@
-//! Every message between actors, with its answer.
+//! All messages between actors, and the types of their answers.
 
 use std::sync::Weak;
 
@@ -21,43 +21,46 @@ use crate::store::{
     StoreError, Write,
 };
 
-/// Why a write was not done.
+/// Reason why a write was not applied, or may not have been.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {
-    /// The rules refuse it.
+    /// A rule refuses the write in the current state of the database. The caller must change its
+    /// request; the refusal says why.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The disk is full. Nothing was written.
+    /// The disk is full. Nothing was written; the caller may try again when there is room.
     #[error("the disk is full; nothing was written")]
     Full,
-    /// Another process holds the database. Nothing was written.
+    /// Another process holds the database. Nothing was written; the caller may try again shortly.
     #[error("another process holds the database; nothing was written")]
     Busy,
-    /// Whether it was written is not known; the server is about to end.
-    #[error("whether it was written is not known; the server restarts")]
+    /// It is unknown whether the write was applied, and the server is about to end. The caller must
+    /// look up the state after the restart.
+    #[error("it is unknown whether the write was stored; the server must restart")]
     Unknown,
 }
 
-/// What a write gave.
+/// Result of a write.
 pub(crate) type WriteResult = Result<Answer, WriteError>;
 
-/// To the Writer, by way of its inbox: do this in the next transaction.
+/// To the Writer, through its inbox: apply this write in the next transaction.
 pub(crate) struct Commit {
     pub(crate) write: Write,
     pub(crate) reply: Reply,
 }
 
-/// Who is told what a write gave, after it is on disk.
+/// Recipient of the result of a write. It is answered after the write is on disk.
 pub(crate) enum Reply {
-    /// One who waits for it. The permits bound what is under way and come free with the answer.
+    /// A caller that waits for the result. The permits bound the requests in progress and are
+    /// released with the answer.
     Caller { reply: oneshot::Sender<WriteResult>, permits: Vec<OwnedSemaphorePermit> },
-    /// The worker that finished a job of this queue and lane: it is idle from then on.
+    /// The worker that finished a job of this queue and lane. The worker is idle after the commit.
     Worker { lease: Lease, queue: QueueName, lane: Lane },
-    /// Nobody.
-    Nobody,
+    /// No recipient: a refusal is only logged.
+    Discard,
 }
 
-/// To the Writer: the others are there, leasing may begin.
+/// Server to Writer: the other actors are running, leasing may start.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct StartLeasing {
@@ -66,61 +69,62 @@ pub(crate) struct StartLeasing {
     pub(crate) keeper: Addr<Keeper>,
 }
 
-/// To the Writer: a remote worker waits for jobs.
+/// Handle to Writer: a remote worker waits for jobs.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct AddWaitingWorker {
     pub(crate) waiting_worker: WaitingWorker,
-    /// Whether it waits until there is something; else it is told at once that there is nothing.
+    /// Whether the worker is answered at once, with an empty list if no job is available, instead of
+    /// waiting for one.
     pub(crate) no_wait: bool,
-    /// How long its leases last.
+    /// Duration of its leases.
     pub(crate) lease: Span,
-    /// What it calls itself.
+    /// Name that the worker gives itself.
     pub(crate) worker: Option<String>,
     pub(crate) reply: oneshot::Sender<LeaseReply>,
 }
 
-/// What a remote worker got: nothing where there was nothing.
+/// Jobs leased for a remote worker; an empty list if none were available.
 pub(crate) type LeaseReply = Result<Vec<LeasedJob>, WriteError>;
 
-/// To the Writer: a remote worker no longer waits.
+/// Handle to Writer: a remote worker no longer waits.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct RemoveWaitingWorker(pub(crate) WaitingWorkerId);
 
-/// To the Writer, from its inbox and from itself: commit what has come so far.
+/// To the Writer, from its inbox and from itself: commit all pending writes.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Flush;
 
-/// To the Writer: lease nothing any more, and tell when that is so.
+/// Server to Writer: stop leasing, and answer when no more jobs will be leased.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Drain(pub(crate) oneshot::Sender<()>);
 
-/// Writer to Dispatcher: what a transaction means for the workers.
+/// Writer to Dispatcher: the consequences of a transaction for the workers.
 #[derive(Default, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Dispatch {
-    /// Their workers are idle.
+    /// Leases whose attempt has ended; their workers are idle.
     pub(crate) ended: Vec<Lease>,
-    /// To be handed to workers.
+    /// Jobs to pass to idle workers.
     pub(crate) leased: Vec<LeasedJob>,
-    /// To be stopped, for they are cancelled.
+    /// Jobs whose attempts must stop because the jobs are cancelled.
     pub(crate) cancelled: Vec<JobId>,
 }
 
-/// Keeper to Dispatcher: have the leases of what runs renewed, and those of nobody taken back.
+/// Keeper to Dispatcher: renew the leases of running jobs, and rescue the jobs whose lease expired.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct MaintainLeases;
 
-/// Server to Dispatcher: tell when nothing runs any more.
+/// Server to Dispatcher: answer when no job is running.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct NotifyWhenIdle(pub(crate) oneshot::Sender<()>);
 
-/// Server to Dispatcher: stop whatever runs, the server goes down.
+/// Server to Dispatcher: stop all running attempts because the server shuts down.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct StopAll;
@@ -130,7 +134,7 @@ pub(crate) struct StopAll;
 #[rtype(result = "()")]
 pub(crate) struct Run(pub(crate) LeasedJob);
 
-/// Dispatcher to Worker: stop that attempt, if it still runs.
+/// Dispatcher to Worker: stop this attempt, if it still runs.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Stop {
@@ -138,34 +142,37 @@ pub(crate) struct Stop {
     pub(crate) reason: StopReason,
 }
 
-/// Writer to Keeper: a job waits until then.
+/// Writer to Keeper: a job becomes due at this time.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct DueAt(pub(crate) Timestamp);
 
-/// Writer to Announcer: these have ended, where somebody waits, and moved, where somebody listens.
+/// Writer to Announcer: the jobs and batches that ended, and the jobs that changed.
+///
+/// Each list is filled only if there is a client for it; see [`crate::actor::publisher`].
 #[derive(Default, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Announce {
-    pub(crate) jobs: Vec<JobId>,
-    pub(crate) batches: Vec<BatchId>,
+    pub(crate) ended_jobs: Vec<JobId>,
+    pub(crate) ended_batches: Vec<BatchId>,
     pub(crate) changed: Vec<ChangedJob>,
 }
 
 impl Announce {
     pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.batches.is_empty() && self.changed.is_empty()
+        self.ended_jobs.is_empty() && self.ended_batches.is_empty() && self.changed.is_empty()
     }
 }
 
-/// A job that moved, or told something of itself, as far as listeners choose by it.
+/// A job that changed state or reported progress or log lines, with the fields by which
+/// subscribers select jobs.
 pub(crate) struct ChangedJob {
     pub(crate) job: JobId,
     pub(crate) queue: QueueName,
     pub(crate) batch: Option<BatchId>,
 }
 
-/// To the Announcer: tell when this ends.
+/// Handle to Announcer: answer when the subject ends.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct WaitForEnd {
@@ -173,7 +180,8 @@ pub(crate) struct WaitForEnd {
     pub(crate) reply: oneshot::Sender<()>,
 }
 
-/// To the Announcer: ring whenever this moves, as long as somebody has the notify.
+/// Handle to Announcer: notify a subscriber of every change of the subject, until the subscriber
+/// drops its `Notify`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Subscribe {
@@ -181,67 +189,68 @@ pub(crate) struct Subscribe {
     pub(crate) notify: Weak<Notify>,
 }
 
-/// To the Announcer: add to this whatever moves, as long as somebody has it.
+/// Handle to Announcer: add every job that changes to this feed, until the subscriber drops it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct SubscribeToAll(pub(crate) Weak<Feed>);
 
-/// What can be waited for, or listened to.
+/// The job or batch that a client waits for or subscribes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     Job(JobId),
     Batch(BatchId),
 }
 
-/// Keeper to Announcer: forget those who no longer wait.
+/// Keeper to Announcer: forget waiting clients and subscribers that have gone away.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Sweep;
 
-/// To a Reader: one job.
+/// To a Reader: read one job with its payload and result.
 #[derive(Message)]
 #[rtype(result = "Result<Option<Job>, StoreError>")]
 pub(crate) struct GetJob(pub(crate) JobId);
 
-/// To a Reader: the end of a job's log from a position on.
+/// To a Reader: read a job's log after a position.
 #[derive(Message)]
 #[rtype(result = "Result<Option<Log>, StoreError>")]
 pub(crate) struct GetLog(pub(crate) JobId, pub(crate) u64);
 
-/// To a Reader: one job as it stands, and its log from a position on.
+/// To a Reader: read one job without payload and result, and its log after a position.
 #[derive(Message)]
 #[rtype(result = "Result<Option<JobUpdate>, StoreError>")]
 pub(crate) struct GetJobUpdate(pub(crate) JobId, pub(crate) u64);
 
-/// To a Reader: those of these jobs that are there.
+/// To a Reader: read those of these jobs that exist, without payloads and results.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Job>, StoreError>")]
 pub(crate) struct GetJobSummaries(pub(crate) Vec<JobId>);
 
-/// To a Reader: what happened in a queue, or in all, from a time to another.
+/// To a Reader: read the time buckets of one queue, or of all queues together.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<(Timestamp, Counters)>, StoreError>")]
 pub(crate) struct GetTimeBuckets {
     pub(crate) queue: Option<QueueName>,
+    /// Start times of the first and the last time bucket.
     pub(crate) span: (Timestamp, Timestamp),
 }
 
-/// To a Reader: the jobs that failed last.
+/// To a Reader: list the jobs that failed most recently, at most this many.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Job>, StoreError>")]
 pub(crate) struct ListRecentFailures(pub(crate) u32);
 
-/// To a Reader: jobs, newest first.
+/// To a Reader: list jobs, newest first.
 #[derive(Message)]
 #[rtype(result = "Result<JobPage, StoreError>")]
 pub(crate) struct ListJobs(pub(crate) JobFilter);
 
-/// To a Reader: one batch.
+/// To a Reader: read one batch.
 #[derive(Message)]
 #[rtype(result = "Result<Option<Batch>, StoreError>")]
 pub(crate) struct GetBatch(pub(crate) BatchId);
 
-/// To a Reader: batches, newest first.
+/// To a Reader: list batches, newest first.
 #[derive(Message)]
 #[rtype(result = "Result<BatchPage, StoreError>")]
 pub(crate) struct ListBatches {
@@ -249,22 +258,22 @@ pub(crate) struct ListBatches {
     pub(crate) before: Option<BatchId>,
 }
 
-/// To a Reader: every queue.
+/// To a Reader: list all queues.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Queue>, StoreError>")]
 pub(crate) struct ListQueues;
 
-/// To a Reader: the queues with the most live jobs.
+/// To a Reader: list the queues with the most live jobs, at most this many.
 #[derive(Message)]
 #[rtype(result = "Result<QueueSubset, StoreError>")]
 pub(crate) struct ListDeepestQueues(pub(crate) usize);
 
-/// To a Reader: one queue.
+/// To a Reader: read one queue.
 #[derive(Message)]
 #[rtype(result = "Result<Option<Queue>, StoreError>")]
 pub(crate) struct GetQueue(pub(crate) QueueName);
 
-/// To a Reader: jobs that may be pruned, from a place on.
+/// Keeper to Reader: find jobs that may be pruned, among those after an id.
 #[derive(Message)]
 #[rtype(result = "Result<Prunable, StoreError>")]
 pub(crate) struct FindPrunable {
@@ -272,7 +281,7 @@ pub(crate) struct FindPrunable {
     pub(crate) finished_before: Timestamp,
 }
 
-/// To a Reader: move the log into the database file.
+/// Keeper to Reader: copy the write-ahead log into the database file.
 #[derive(Message)]
 #[rtype(result = "Result<Checkpoint, StoreError>")]
 pub(crate) struct CheckpointLog;

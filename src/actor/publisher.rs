@@ -1,4 +1,7 @@
-//! What others learn of a transaction: those who wait for an end, those who listen, the charts.
+//! The Publisher: passes the effects of each commit group on to the Announcer and to the recorder.
+//!
+//! It belongs to the Writer. It promises that a client that registered before it read the row is
+//! notified of every later change, and that nothing is sent if no client is registered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,24 +15,27 @@ use crate::actor::shared_recorder::SharedRecorder;
 use crate::job::{BatchId, JobId, QueueName, State, Timestamp};
 use crate::store::Change;
 
-/// How many wait for an end, and how many listen. Where nobody does, nothing is announced.
+/// Numbers of registered clients, shared with the `Handle`. If both are zero, nothing is announced.
 ///
-/// Whoever begins after a look at these reads the table afterwards, and sees there what he missed.
+/// A client registers here before it reads the row. If the Writer read the count just before that,
+/// the change is already committed, so the client's read finds it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SubscriberCounts {
+    /// Number of clients that wait for the end of a job or batch.
     pub(crate) waiters: Arc<AtomicUsize>,
+    /// Number of subscribers of event streams.
     pub(crate) subscribers: Arc<AtomicUsize>,
 }
 
-/// A place among an audience, given up when dropped.
+/// One registered client in a count; dropping it decrements the count.
 #[derive(Debug)]
 pub(crate) struct CountGuard(Arc<AtomicUsize>);
 
 impl CountGuard {
-    /// Takes a place among those who are counted there.
-    pub(crate) fn take(counted: &Arc<AtomicUsize>) -> Self {
-        counted.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(counted))
+    /// Increments `count` for as long as the guard lives.
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
     }
 }
 
@@ -39,34 +45,38 @@ impl Drop for CountGuard {
     }
 }
 
-/// Makes transactions known.
+/// Passes the effects of commit groups on. See the module documentation.
 #[derive(Clone)]
 pub(crate) struct Publisher {
     pub(crate) subscriber_counts: SubscriberCounts,
     pub(crate) recorder: SharedRecorder,
 }
 
-/// What a transaction granted.
+/// Effects of one commit group that subscribers and waiting clients may learn of.
 pub(crate) struct CommitEffects<'a> {
+    /// Jobs that changed state.
     pub(crate) changes: &'a [Change],
+    /// Jobs that reported progress or log lines, with their queues.
     pub(crate) reported: Vec<(JobId, QueueName)>,
+    /// Batches whose last job became final.
     pub(crate) ended_batches: Vec<BatchId>,
 }
 
 impl Publisher {
-    /// Counts for the charts what has moved.
+    /// Counts the changes for charts and statistics.
     pub(crate) fn record(&self, changes: &[Change], now: Timestamp) {
         self.recorder.with(|recorder| recorder.record(changes, now));
     }
 
-    /// Tells the Announcer, where somebody wants to know. False where it is gone.
-    pub(crate) fn announce(&self, granted: CommitEffects<'_>, announcer: &Addr<Announcer>) -> bool {
-        let CommitEffects { changes, reported, ended_batches } = granted;
+    /// Sends the effects to the Announcer if a client is registered for them. Returns false if the
+    /// Announcer is gone.
+    pub(crate) fn announce(&self, effects: CommitEffects<'_>, announcer: &Addr<Announcer>) -> bool {
+        let CommitEffects { changes, reported, ended_batches } = effects;
         let mut announce = Announce::default();
         if self.subscriber_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
-            announce.jobs = changes.iter().filter(is_end).map(|change| change.job).collect();
-            announce.batches = ended_batches;
+            announce.ended_jobs = changes.iter().filter(is_end).map(|change| change.job).collect();
+            announce.ended_batches = ended_batches;
         }
         if self.subscriber_counts.subscribers.load(Ordering::SeqCst) > 0 {
             let reported = reported.into_iter().map(ChangedJob::from);
@@ -77,7 +87,7 @@ impl Publisher {
 }
 
 impl From<(JobId, QueueName)> for ChangedJob {
-    /// Batches do not tell how far their jobs are.
+    /// No batch is set, because subscribers of a batch do not get the progress of its jobs.
     fn from((job, queue): (JobId, QueueName)) -> Self {
         Self { job, queue, batch: None }
     }

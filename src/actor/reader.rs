@@ -1,7 +1,11 @@
-//! Reads what is committed, on a connection and a thread of its own.
+//! The Reader: reads committed rows on its own connection and thread.
 //!
-//! There are two: one for single rows, one for lists, so that a long list delays no status. Not
-//! `SyncArbiter`s, which take a detour over the system's own thread.
+//! A Reader owns one read connection. There are two Readers: one for single rows and one for lists,
+//! so that a long list does not delay a status request. It sees every write whose caller was
+//! answered before the read was sent.
+//!
+//! Readers are normal actors with an arbiter each, and not `SyncArbiter`s, because those route every
+//! message through the thread of the actix system.
 
 use actix::{Actor, Context, Handler};
 
@@ -20,7 +24,7 @@ use crate::store::{
     BatchPage, Checkpoint, JobPage, JobUpdate, Prunable, QueueSubset, ReadStore, StoreError,
 };
 
-/// One read connection.
+/// The Reader: one read connection and the clock for queries that depend on the time.
 pub(crate) struct Reader {
     store: Box<dyn ReadStore>,
     clock: Clock,
@@ -138,10 +142,10 @@ impl Handler<ListDeepestQueues> for Reader {
 
     fn handle(
         &mut self,
-        ListDeepestQueues(most): ListDeepestQueues,
+        ListDeepestQueues(max): ListDeepestQueues,
         _: &mut Self::Context,
     ) -> Self::Result {
-        self.store.deepest_queues(most, self.clock.now())
+        self.store.deepest_queues(max, self.clock.now())
     }
 }
 

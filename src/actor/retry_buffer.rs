@@ -1,23 +1,25 @@
-//! What the Writer keeps where nothing can be written.
+//! The retry buffer: writes that must not be lost, held in memory while nothing can be written.
+//!
+//! An attempt may log without end while the disk is full. Its log lines are therefore merged into one
+//! write, of which only the last 64 KiB are kept.
 
 use crate::actor::message::Commit;
 use crate::store::Write;
 
-/// Whether nobody would ask for this again.
-pub(super) fn exists_nowhere_else(write: &Write) -> bool {
+/// Returns whether a write without a recipient must be retried because nothing else would repeat it.
+pub(super) fn must_not_be_lost(write: &Write) -> bool {
     matches!(write, Write::Renew(_) | Write::Each(_) | Write::Finish(_) | Write::Log(_))
 }
 
-/// Keeps a write for later. What an attempt goes on to say joins what it has said, of which only the
-/// end is kept.
-pub(super) fn keep(pending: &mut Vec<Commit>, commit: Commit) {
+/// Adds a write to the buffer. Log lines are appended to the pending log lines of the same lease.
+pub(super) fn push(pending: &mut Vec<Commit>, commit: Commit) {
     if let Write::Log(more) = &commit.write {
-        let said = pending.iter_mut().rev().find_map(|kept| match &mut kept.write {
-            Write::Log(said) if said.lease == more.lease => Some(said),
+        let earlier = pending.iter_mut().rev().find_map(|commit| match &mut commit.write {
+            Write::Log(earlier) if earlier.lease == more.lease => Some(earlier),
             _ => None,
         });
-        if let Some(said) = said {
-            return said.log.extend(&more.log);
+        if let Some(earlier) = earlier {
+            return earlier.log.extend(&more.log);
         }
     }
     pending.push(commit);
@@ -32,20 +34,20 @@ mod tests {
     use crate::job::{JobId, Log};
     use crate::store::{Holder, LogLines};
 
-    fn said(job: i64, text: &str) -> Commit {
+    fn log_commit(job: i64, text: &str) -> Commit {
         let lease = Lease { job: JobId(job), token: LeaseToken(1) };
         let write =
             Write::Log(LogLines { lease, holder: Holder::Local, log: Log::new(text.into()) });
-        Commit { write, reply: Reply::Nobody }
+        Commit { write, reply: Reply::Discard }
     }
 
     #[test]
-    fn what_is_said_while_the_disk_is_full_takes_no_more_room_than_a_log() {
+    fn log_lines_that_wait_for_a_full_disk_take_no_more_memory_than_one_log() {
         let mut pending = Vec::new();
-        keep(&mut pending, said(1, "one\n"));
-        keep(&mut pending, said(2, "other\n"));
+        push(&mut pending, log_commit(1, "one\n"));
+        push(&mut pending, log_commit(2, "other\n"));
         for _ in 0..100 {
-            keep(&mut pending, said(1, &"x\n".repeat(1_000)));
+            push(&mut pending, log_commit(1, &"x\n".repeat(1_000)));
         }
         let [Commit { write: Write::Log(first), .. }, _] = pending.as_slice() else {
             panic!("{} writes", pending.len());

@@ -1,10 +1,10 @@
-//! The counts of what happens, shared by the Writer, which counts, and those who draw charts of it.
+//! The recorder of counters, shared by the Writer, which records, and the readers of charts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::job::recorder::Recorder;
 
-/// Counts of what happens. Clones are the same counts.
+/// Shared access to the recorder. Clones share the same recorder.
 #[derive(Clone)]
 pub(crate) struct SharedRecorder(Arc<Mutex<Recorder>>);
 
@@ -13,9 +13,9 @@ impl SharedRecorder {
         Self(Arc::new(Mutex::new(recorder)))
     }
 
-    /// Does something with the counts. Not for long: the Writer waits.
-    pub(crate) fn with<T>(&self, use_them: impl FnOnce(&mut Recorder) -> T) -> T {
-        // Counts are numbers: whoever panicked in the middle left none that may not be.
-        use_them(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Calls `f` with the recorder. It must return quickly, because the Writer waits for the lock.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Recorder) -> T) -> T {
+        // A poisoned lock is safe to use: every intermediate state of the counters is valid.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,51 +1,60 @@
-//! What ends the server when a core actor dies.
+//! Ends the server if a core actor dies or the database fails.
+//!
+//! Each core actor owns a [`Vital`]. When the actor is dropped while the server is not stopping, its
+//! `Vital` reports that to the shared [`Fatal`], `Server::failed` returns, and the process ends. A
+//! restart recovers all accepted jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
-/// Where the end of the server is told: by a core actor that died, or a database that failed.
+/// The first reason for which the server must end: a core actor that died, or a database that
+/// failed. Clones share the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct Fatal {
-    why: watch::Sender<Option<String>>,
+    reason: watch::Sender<Option<String>>,
     is_stopping: Arc<AtomicBool>,
 }
 
 impl Fatal {
     pub(crate) fn new() -> Self {
-        Self { why: watch::Sender::new(None), is_stopping: Arc::default() }
+        Self { reason: watch::Sender::new(None), is_stopping: Arc::default() }
     }
 
-    /// Ends the server for this reason; the first one stays.
-    pub(crate) fn raise(&self, why: &str) {
+    /// Ends the server for this reason. Later reasons are ignored, and so are all reasons once the
+    /// server is stopping.
+    pub(crate) fn raise(&self, reason: &str) {
         if self.is_stopping.load(Ordering::SeqCst) {
             return;
         }
-        self.why.send_if_modified(|told| {
-            let is_first = told.is_none();
+        self.reason.send_if_modified(|current| {
+            let is_first = current.is_none();
             if is_first {
-                tracing::error!(why, "the server cannot go on and ends; a restart recovers");
-                *told = Some(why.to_owned());
+                tracing::error!(
+                    reason,
+                    "the server cannot continue and ends; a restart recovers all accepted jobs"
+                );
+                *current = Some(reason.to_owned());
             }
             is_first
         });
     }
 
-    /// From now on actors may end: the server is being stopped.
+    /// Notes that the server is being stopped: from now on actors may end.
     pub(crate) fn expect_stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for a reason to end.
+    /// Waits until the server must end, and returns the reason.
     pub(crate) async fn raised(&self) -> String {
-        let mut why = self.why.subscribe();
-        let told = why.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-        told.unwrap_or_default()
+        let mut reason = self.reason.subscribe();
+        let first = reason.wait_for(Option::is_some).await.ok().and_then(|first| first.clone());
+        first.unwrap_or_default()
     }
 }
 
-/// Part of a core actor: raises the alarm where the actor ends though the server does not.
+/// Field of a core actor that ends the server when the actor is dropped.
 #[derive(Debug)]
 pub(crate) struct Vital {
     name: &'static str,
@@ -57,9 +66,9 @@ impl Vital {
         Self { name, fatal: fatal.clone() }
     }
 
-    /// Ends the server for a reason that the actor has seen.
-    pub(crate) fn raise(&self, why: &str) {
-        self.fatal.raise(why);
+    /// Ends the server for a reason that the actor has found.
+    pub(crate) fn raise(&self, reason: &str) {
+        self.fatal.raise(reason);
     }
 }
 

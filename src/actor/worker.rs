@@ -1,5 +1,12 @@
-//! Runs one job at a time: decode, run, turn what happens into an outcome, report.
+//! The Worker: runs one attempt at a time and reports its outcome to the Writer.
+//!
+//! The steps: find the executor of the kind, start the attempt, relay its progress and log lines
+//! while it runs, turn whatever happens into an [`Outcome`], report that. A worker owns the attempt
+//! that it runs, and its thread for blocking handlers. It promises exactly one outcome for each job
+//! it is given, whether the attempt returns, panics, is stopped or passes its deadline. The last log
+//! lines of an attempt are written before its outcome.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -18,17 +25,18 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::store::{Finish, Holder, JobLocation, LogLines, Write};
 
-/// The shortest time between two reports of progress.
+/// Minimum time between two writes of progress and log lines.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A worker of any local lane. Many share a thread.
+/// A worker of a local lane. Many workers share a thread.
 pub(crate) struct Worker {
     registry: Arc<Registry>,
     writer: WriterHandle,
-    /// Its thread for blocking handlers, from the first one on. By the handler and not by the lane
-    /// of the job, which may have been submitted when the handler was of the other sort.
+    /// Thread for blocking handlers, started with the first one. Whether it is used depends on the
+    /// handler and not on the job's lane, because the job may have been submitted when its kind had
+    /// an async handler.
     blocking: Option<Blocking>,
-    /// How many threads all workers together have left behind.
+    /// Number of threads that all workers together have abandoned.
     abandoned: Arc<AtomicUsize>,
     current: Option<(Lease, Control)>,
     vital: Vital,
@@ -46,9 +54,9 @@ impl Worker {
 
     fn run(&mut self, job: LeasedJob, ctx: &mut Context<Self>) {
         let Some(executor) = self.registry.executor(&job.kind) else {
-            let message = format!("this server runs no jobs of kind {}", job.kind);
+            let message = format!("this server does not run jobs of kind {}", job.kind);
             let outcome = Outcome::retryable("unknown_kind", message);
-            return self.report(&job, outcome);
+            return self.report_outcome(&job, outcome);
         };
         let (context, control) = self.registry.begin(&job);
         self.current = Some((job.lease, control.clone()));
@@ -66,15 +74,15 @@ impl Worker {
             tokio::select! {
                 biased;
                 outcome = attempt => outcome,
-                never = report(lease, &control, &writer) => match never {},
+                never = relay_reports(lease, &control, &writer) => match never {},
             }
         };
         ctx.spawn(attempt.into_actor(self).map(move |outcome, worker, _| {
             if let Some((lease, control)) = worker.current.take() {
-                // What it told last comes before its end.
-                pass_on(lease, &control, &worker.writer);
+                // The last reports must be written before the outcome ends the lease.
+                write_reports(lease, &control, &worker.writer);
             }
-            worker.report(&job, outcome);
+            worker.report_outcome(&job, outcome);
         }));
     }
 
@@ -83,7 +91,7 @@ impl Worker {
         self.blocking.get_or_insert_with(start).clone()
     }
 
-    fn report(&self, job: &LeasedJob, outcome: Outcome) {
+    fn report_outcome(&self, job: &LeasedJob, outcome: Outcome) {
         let (lease, holder, location) = (job.lease, Holder::Local, Some(JobLocation::of(job)));
         let started_at = Some(job.started_at);
         let write = Write::Finish(Finish { lease, outcome, holder, location, started_at });
@@ -102,7 +110,7 @@ impl Worker {
     }
 }
 
-/// Runs an attempt; a panic of ours fails that attempt and nothing else.
+/// Runs an attempt. A panic fails this attempt and nothing else.
 async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobContext) -> Outcome {
     let attempt = std::panic::AssertUnwindSafe(executor.run(payload, context));
     match attempt.catch_unwind().await {
@@ -111,26 +119,25 @@ async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobC
     }
 }
 
-enum Never {}
-
-/// Writes down what the attempt tells of itself, not too often.
-async fn report(lease: Lease, control: &Control, writer: &WriterHandle) -> Never {
+/// Writes progress and log lines of the attempt as they are reported, at most once per
+/// [`REPORT_INTERVAL`]. Never returns.
+async fn relay_reports(lease: Lease, control: &Control, writer: &WriterHandle) -> Infallible {
     loop {
         control.wait_for_reports().await;
-        pass_on(lease, control, writer);
+        write_reports(lease, control, writer);
         tokio::time::sleep(REPORT_INTERVAL).await;
     }
 }
 
-/// Has written down what the attempt has told by now.
-fn pass_on(lease: Lease, control: &Control, writer: &WriterHandle) {
+/// Writes the progress and log lines that the attempt has reported since the last call.
+fn write_reports(lease: Lease, control: &Control, writer: &WriterHandle) {
     let (progress, log) = control.take_reports();
     let progress = progress.map(|progress| Write::Report(lease, progress));
-    let is_said = !log.is_empty();
-    let said = is_said.then_some(Write::Log(LogLines { lease, holder: Holder::Local, log }));
-    for write in progress.into_iter().chain(said) {
-        // Where the Writer is gone the server ends anyway.
-        writer.commit(Commit { write, reply: Reply::Nobody });
+    let has_log = !log.is_empty();
+    let log = has_log.then_some(Write::Log(LogLines { lease, holder: Holder::Local, log }));
+    for write in progress.into_iter().chain(log) {
+        // If the Writer is gone, the server is ending anyway.
+        writer.commit(Commit { write, reply: Reply::Discard });
     }
 }
 

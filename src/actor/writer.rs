@@ -1,4 +1,16 @@
-//! The only one that writes: commits in groups, and leases in the same transactions.
+//! The Writer: the only actor that writes. It commits in groups, each with its planned leases.
+//!
+//! It owns the write connection, the roster, the inbox, the replies owed to waiting workers, and the
+//! retry buffer. It promises:
+//!
+//! - A caller is answered only after the transaction with its write is on disk.
+//! - A refused write does not affect the other writes of its group.
+//! - If nothing could be written, callers get an error; outcomes, renewals and logs are retried.
+//! - If it is unknown whether a transaction was written, callers get `Unknown` and the server ends.
+//!
+//! A commit group: while one transaction runs, more writes collect in the inbox. The next
+//! transaction takes all of them, so the cost of a disk sync is shared. Example: at 4 ms per commit
+//! and 10,000 submissions per second, each group has about 40 submissions.
 
 use std::mem;
 use std::time::Duration;
@@ -13,7 +25,7 @@ use crate::actor::message::{
     StartLeasing, WriteError,
 };
 use crate::actor::publisher::{CommitEffects, Publisher};
-use crate::actor::retry_buffer::{exists_nowhere_else, keep};
+use crate::actor::retry_buffer;
 use crate::actor::vital::Vital;
 use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
@@ -23,28 +35,30 @@ use crate::store::{
     Answer, Change, Committed, LeaseRequest, Leased, StoreError, Write, WriteStore,
 };
 
-/// How long the Writer waits where nothing can be written before it tries again what must not be
-/// lost.
+/// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// The Writer. What arrives while one transaction runs goes into the next, all of it.
+/// The Writer. See the module documentation.
 pub(crate) struct Writer {
     inbox: Inbox,
     store: Box<dyn WriteStore>,
     roster: Roster,
     clock: Clock,
     lease: Span,
-    /// What was kept for the next transaction; what comes meanwhile collects in the inbox.
+    /// The retry buffer, with the Writer's own renewals and releases for the next transaction.
     pending: Vec<Commit>,
     lease_replies: LeaseReplies,
+    /// Whether a `Flush` message to itself is in the mailbox.
     is_flush_due: bool,
-    /// The end: whether the last transaction was written is not known.
+    /// Whether the result of a transaction is unknown. Nothing is written any more then.
     has_failed: bool,
+    /// The other actors, once leasing has started.
     peers: Option<StartLeasing>,
     publisher: Publisher,
-    wake: Option<(Timestamp, SpawnHandle)>,
-    /// The next try, while nothing can be written.
-    retry: Option<SpawnHandle>,
+    /// The timer that plans again when a rate limit allows another start, with its time.
+    rate_timer: Option<(Timestamp, SpawnHandle)>,
+    /// The timer of the next attempt to write, while nothing can be written.
+    retry_timer: Option<SpawnHandle>,
     vital: Vital,
 }
 
@@ -70,27 +84,28 @@ impl Writer {
             has_failed: false,
             peers: None,
             publisher,
-            wake: None,
-            retry: None,
+            rate_timer: None,
+            retry_timer: None,
             vital,
         }
     }
 
-    /// Sends the actor itself a message, which lands behind all that waits in the mailbox.
+    /// Schedules a flush after the messages that are in the mailbox now.
     fn flush_soon(&mut self, ctx: &mut Context<Self>) {
         if !mem::replace(&mut self.is_flush_due, true) && !send(&ctx.address(), Flush) {
             self.vital.raise("the writer's mailbox is closed");
         }
     }
 
+    /// Commits all pending writes and the planned leases in one transaction.
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
         let (mut writes, replies) = self.take_pending();
-        self.note_before(&writes, &replies);
+        self.update_roster_before(&writes, &replies);
         let orders = if self.peers.is_some() { self.roster.plan(now) } else { Vec::new() };
         if writes.is_empty() && orders.is_empty() {
             self.answer_no_wait(now);
-            return self.wake_for_rates(now, ctx);
+            return self.set_rate_timer(now, ctx);
         }
         writes.extend(orders.iter().map(|order| Write::Lease(self.request(order))));
         match self.store.commit(&writes, now) {
@@ -102,22 +117,25 @@ impl Writer {
                 if !self.pending.is_empty() || !self.roster.plan(now).is_empty() {
                     self.flush_soon(ctx);
                 }
-                self.wake_for_rates(now, ctx);
+                self.set_rate_timer(now, ctx);
             }
-            Err(error) => match WriteError::where_nothing_was_written(&error) {
-                Some(told) => self.keep_for_later(writes, replies, (&error, told), ctx),
-                None => self.give_up(replies, &error),
+            Err(error) => match WriteError::if_nothing_was_written(&error) {
+                Some(answer) => self.retry_later(writes, replies, (&error, answer), ctx),
+                None => self.fail(replies, &error),
             },
         }
     }
 
+    /// Returns the store's request for a lease order, for a waiting worker or for local workers.
     fn request(&self, order: &LeaseOrder) -> LeaseRequest {
-        let own = || LeaseRequest { order: order.clone(), lease: self.lease, worker: None };
-        self.lease_replies.request(order).unwrap_or_else(own)
+        let local = || LeaseRequest { order: order.clone(), lease: self.lease, worker: None };
+        self.lease_replies.request(order).unwrap_or_else(local)
     }
 
-    /// All that waits, plain submissions first: the store inserts together what follows each other, and
-    /// they depend on nothing that stands before them. One with a key does: a delete frees its key.
+    /// Takes all pending writes, plain submissions first.
+    ///
+    /// The store inserts consecutive plain submissions together, and they depend on no earlier write.
+    /// A submission with an idempotency key does: deleting a job frees its key.
     fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
         let mut pending = mem::take(&mut self.pending);
         pending.append(&mut self.inbox.take());
@@ -127,9 +145,9 @@ impl Writer {
         all.map(|commit| (commit.write, commit.reply)).unzip()
     }
 
-    /// Tells the roster what the group is about to bring, so that leases can close the group:
-    /// workers that are done, and jobs that are new.
-    fn note_before(&mut self, writes: &[Write], replies: &[Reply]) {
+    /// Updates the roster with the idle workers and new jobs of the group before it is committed, so
+    /// that the group can end with their leases.
+    fn update_roster_before(&mut self, writes: &[Write], replies: &[Reply]) {
         for reply in replies {
             if let Reply::Worker { queue, lane, .. } = reply {
                 self.roster.freed(queue, *lane);
@@ -137,15 +155,15 @@ impl Writer {
         }
         for write in writes {
             let Write::Submit(submit) = write else { continue };
-            let fresh = submit.jobs.iter().filter(|job| !job.is_scheduled);
-            self.roster.mark_all_ready(fresh.map(|job| {
+            let ready = submit.jobs.iter().filter(|job| !job.is_scheduled);
+            self.roster.mark_all_ready(ready.map(|job| {
                 let kind = (job.lane == Lane::Remote).then_some(job.kind.as_str());
                 (&job.queue, job.lane, kind)
             }));
         }
     }
 
-    /// Tells everybody what the group gave. It is on disk.
+    /// Delivers the results of a group, which is on disk.
     fn deliver(
         &mut self,
         committed: Committed,
@@ -170,7 +188,7 @@ impl Writer {
         for (order, answer) in orders.iter().zip(answers) {
             let Leased { mut jobs, is_empty } = match answer {
                 Ok(Answer::Leased(leased)) => leased,
-                // Refused, for whatever reason: not asked again until the queue is ready anew.
+                // Refused: the roster orders no more from this queue until it is ready again.
                 _ => Leased { jobs: Vec::new(), is_empty: true },
             };
             let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
@@ -181,27 +199,27 @@ impl Writer {
             }
         }
         self.deliver_granted();
-        self.tell_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
+        self.notify_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
     }
 
-    /// Gives remote workers what was leased for them. What finds nobody any more goes back.
+    /// Sends the leased jobs to their waiting workers; releases the jobs of workers that have left.
     fn deliver_granted(&mut self) {
         let (served, orphans) = self.lease_replies.deliver_granted();
-        self.part_from(&served);
-        let back = orphans.map(|write| Commit { write, reply: Reply::Nobody });
-        self.pending.extend(back);
+        self.remove_waiting_workers(&served);
+        let releases = orphans.map(|write| Commit { write, reply: Reply::Discard });
+        self.pending.extend(releases);
     }
 
-    /// Tells remote workers that do not want to wait that there is nothing.
+    /// Sends an empty answer to the `no_wait` workers for which no job is available.
     fn answer_no_wait(&mut self, now: Timestamp) {
         let roster = &self.roster;
         let gone = self
             .lease_replies
             .answer_no_wait(|waiting_worker| !roster.may_serve(waiting_worker, now));
-        self.part_from(&gone);
+        self.remove_waiting_workers(&gone);
     }
 
-    fn part_from(&mut self, gone: &[WaitingWorkerId]) {
+    fn remove_waiting_workers(&mut self, gone: &[WaitingWorkerId]) {
         for waiting_worker in gone {
             self.roster.remove_waiting_worker(*waiting_worker);
         }
@@ -212,96 +230,101 @@ impl Writer {
             let delta = |state: Option<State>| i32::from(state == Some(State::Running));
             self.roster.remote_moved(&change.queue, delta(change.to) - delta(change.from));
         }
-        // What is new and for remote workers was noted before.
+        // New jobs for remote workers have no `remote_kind`; they were added before the commit.
         let queued = changes.iter().filter(|change| {
-            let is_told = change.lane != Lane::Remote || change.remote_kind.is_some();
-            change.to == Some(State::Queued) && is_told
+            let has_kind = change.lane != Lane::Remote || change.remote_kind.is_some();
+            change.to == Some(State::Queued) && has_kind
         });
         self.roster.mark_all_ready(
             queued.map(|change| (&change.queue, change.lane, change.remote_kind.as_deref())),
         );
     }
 
-    fn tell_peers(&mut self, dispatch: Dispatch, granted: CommitEffects<'_>) {
+    /// Sends the effects of the group to the Dispatcher, the Keeper and the Announcer.
+    fn notify_peers(&mut self, dispatch: Dispatch, effects: CommitEffects<'_>) {
         let Some(peers) = &self.peers else { return };
-        let is_news = !dispatch.ended.is_empty()
+        let is_needed = !dispatch.ended.is_empty()
             || !dispatch.leased.is_empty()
             || !dispatch.cancelled.is_empty();
-        let mut is_told = !is_news || send(&peers.dispatcher, dispatch);
-        if let Some(due_at) = granted.changes.iter().filter_map(|change| change.due_at).min() {
-            is_told &= send(&peers.keeper, DueAt(due_at));
+        let mut is_sent = !is_needed || send(&peers.dispatcher, dispatch);
+        if let Some(due_at) = effects.changes.iter().filter_map(|change| change.due_at).min() {
+            is_sent &= send(&peers.keeper, DueAt(due_at));
         }
-        is_told &= self.publisher.announce(granted, &peers.announcer);
-        if !is_told {
+        is_sent &= self.publisher.announce(effects, &peers.announcer);
+        if !is_sent {
             self.vital.raise("a core actor is gone");
         }
     }
 
-    /// Where nothing could be written: lease_replies are told. What exists nowhere else is kept: outcomes,
-    /// jobs that remote workers never got, and renewals, without which the leases of running jobs would run out.
+    /// Handles a transaction of which nothing was written: callers and waiting workers get the error,
+    /// and writes that must not be lost are retried.
     ///
-    /// Submissions take most room. Without them the rest may pass, so it is tried again at once.
-    fn keep_for_later(
+    /// These are outcomes, log lines, releases of jobs that remote workers never received, and
+    /// renewals, without which the leases of running jobs would expire. If the group had submissions,
+    /// all its other writes are retried at once, because submissions need most of the disk space and
+    /// the others may fit without them.
+    fn retry_later(
         &mut self,
         writes: Vec<Write>,
         replies: Vec<Reply>,
-        (error, told): (&StoreError, WriteError),
+        (error, answer): (&StoreError, WriteError),
         ctx: &mut Context<Self>,
     ) {
-        if self.retry.is_none() {
-            tracing::error!(%error, "nothing can be written: submissions are refused until that passes");
+        if self.retry_timer.is_none() {
+            tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
         }
-        let gone = self.lease_replies.answer_all(&Err(told.clone()));
-        self.part_from(&gone);
+        let gone = self.lease_replies.answer_all(&Err(answer.clone()));
+        self.remove_waiting_workers(&gone);
         let has_submissions = writes.iter().any(|write| matches!(write, Write::Submit(_)));
         for (write, reply) in writes.into_iter().zip(replies) {
-            let is_dear = has_submissions && !matches!(write, Write::Submit(_));
+            let may_fit = has_submissions && !matches!(write, Write::Submit(_));
             match reply {
                 Reply::Worker { ref queue, lane, .. } => {
                     self.roster.occupied(queue, lane);
                     self.pending.push(Commit { write, reply });
                 }
-                _ if is_dear => keep(&mut self.pending, Commit { write, reply }),
-                Reply::Nobody if exists_nowhere_else(&write) => {
-                    keep(&mut self.pending, Commit { write, reply });
+                _ if may_fit => retry_buffer::push(&mut self.pending, Commit { write, reply }),
+                Reply::Discard if retry_buffer::must_not_be_lost(&write) => {
+                    retry_buffer::push(&mut self.pending, Commit { write, reply });
                 }
-                Reply::Caller { reply, .. } => drop(reply.send(Err(told.clone()))),
-                Reply::Nobody => {}
+                Reply::Caller { reply, .. } => drop(reply.send(Err(answer.clone()))),
+                Reply::Discard => {}
             }
         }
         if has_submissions && !self.pending.is_empty() {
             self.flush_soon(ctx);
-        } else if self.retry.is_none() && !self.pending.is_empty() {
-            self.retry = Some(ctx.run_later(RETRY_PAUSE, |writer, ctx| {
-                writer.retry = None;
+        } else if self.retry_timer.is_none() && !self.pending.is_empty() {
+            self.retry_timer = Some(ctx.run_later(RETRY_PAUSE, |writer, ctx| {
+                writer.retry_timer = None;
                 writer.flush_soon(ctx);
             }));
         }
     }
 
-    fn give_up(&mut self, replies: Vec<Reply>, error: &StoreError) {
+    /// Handles a transaction whose result is unknown: callers are answered so, and the server ends.
+    fn fail(&mut self, replies: Vec<Reply>, error: &StoreError) {
         self.has_failed = true;
         replies.into_iter().for_each(Reply::refuse);
         self.lease_replies.answer_all(&Err(WriteError::Unknown));
         self.vital.raise(&error.to_string());
     }
 
-    /// A rate limit frees by time alone: look again when it does.
-    fn wake_for_rates(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
+    /// Sets a timer for the next start that a rate limit allows: no message arrives at that time.
+    fn set_rate_timer(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
         let Some(wake_at) = self.roster.wake_at(now) else { return };
-        if let Some((set, handle)) = self.wake {
+        if let Some((set, handle)) = self.rate_timer {
             if set <= wake_at && set > now {
                 return;
             }
             ctx.cancel_future(handle);
         }
-        // One millisecond more, for the clock is cut to whole ones.
+        // One millisecond more, because the clock is truncated to whole milliseconds.
         let pause = wake_at.since(now) + Duration::from_millis(1);
         let handle = ctx.run_later(pause, |writer, ctx| {
-            writer.wake = None;
+            writer.rate_timer = None;
             writer.flush_soon(ctx);
         });
-        self.wake = Some((wake_at, handle));
+        self.rate_timer = Some((wake_at, handle));
     }
 }
 
@@ -329,8 +352,8 @@ impl Handler<Flush> for Writer {
 impl Handler<StartLeasing> for Writer {
     type Result = ();
 
-    fn handle(&mut self, begin: StartLeasing, ctx: &mut Self::Context) {
-        self.peers = Some(begin);
+    fn handle(&mut self, peers: StartLeasing, ctx: &mut Self::Context) {
+        self.peers = Some(peers);
         self.flush_soon(ctx);
     }
 }
@@ -341,7 +364,7 @@ impl Handler<Drain> for Writer {
     fn handle(&mut self, Drain(reply): Drain, _: &mut Self::Context) {
         self.roster.drain();
         self.lease_replies.answer_all(&Ok(Vec::new()));
-        // Who drains may have been told to end at once meanwhile.
+        // The channel is closed if the drain was abandoned.
         let _ = reply.send(());
     }
 }
@@ -349,8 +372,8 @@ impl Handler<Drain> for Writer {
 impl Handler<AddWaitingWorker> for Writer {
     type Result = ();
 
-    fn handle(&mut self, join: AddWaitingWorker, ctx: &mut Self::Context) {
-        let waiting_worker = self.lease_replies.add(join);
+    fn handle(&mut self, request: AddWaitingWorker, ctx: &mut Self::Context) {
+        let waiting_worker = self.lease_replies.add(request);
         self.roster.add_waiting_worker(waiting_worker);
         if self.has_failed {
             self.lease_replies.answer_all(&Err(WriteError::Unknown));

@@ -1,4 +1,4 @@
-//! Putting a server together: its handlers, its clock, its store.
+//! The builder of a server: its handlers, clock and store.
 
 use std::sync::Arc;
 
@@ -12,30 +12,34 @@ use crate::job::queue::{QueueChange, QueueName};
 use crate::job::recorder::Recorder;
 use crate::job::roster::Roster;
 use crate::server::Server;
-use crate::server::join::{Parts, join};
+use crate::server::start::{Parts, start_actors};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
 use crate::store::{
     Answer, MOVE_AT_ONCE, OpenError, ReadStore, RescueScope, StoreError, Write, WriteStore,
 };
 
-/// Why a server did not start.
+/// Reason why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database cannot be opened.
+    /// The database cannot be opened, because another process serves it or its file is not usable. The
+    /// error says what to do.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database cannot be granted up to date.
+    /// The recovery of the database at the start failed, for example because the disk is full. Nothing
+    /// is lost; start again when the cause is removed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A kind cannot be registered.
+    /// A kind cannot be registered: its name is invalid or taken, or a provider or
+    /// certificate in the configuration cannot be used. Correct the handler's name or the configuration.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// There is no actix system on this thread.
-    #[error("a server is started inside an actix system, as #[actix_web::main] makes one")]
+    /// There is no actix system on this thread. Start the server inside
+    /// `#[actix_web::main]` or `#[actix::main]`.
+    #[error("a server must be started inside an actix system, such as that of #[actix_web::main]")]
     NoSystem,
 }
 
-/// A server that is being put together.
+/// Builder of a [`Server`].
 pub struct Builder {
     config: Config,
     clock: Clock,
@@ -48,7 +52,9 @@ impl Builder {
         Self { config, clock: Clock::system(), handlers: Vec::new(), is_restored: false }
     }
 
-    /// Runs jobs of `kind` by an async function: its payload in, its result out.
+    /// Runs jobs of `kind` with an async function, which receives the payload and returns the result.
+    ///
+    /// The function must not block, because it shares its thread with many other jobs.
     #[must_use]
     pub fn handler<P, R, F, Fut>(mut self, kind: &str, function: F) -> Self
     where
@@ -61,7 +67,7 @@ impl Builder {
         self
     }
 
-    /// Runs jobs of `kind` by a blocking function, on a thread of the `thread` lane.
+    /// Runs jobs of `kind` with a blocking function, on a thread of the `thread` lane.
     #[must_use]
     pub fn blocking_handler<P, R, F>(mut self, kind: &str, function: F) -> Self
     where
@@ -73,26 +79,28 @@ impl Builder {
         self
     }
 
-    /// Takes the time from `clock`, for tests.
+    /// Uses this clock instead of the system's, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Says that the database is a copy, made by other means than `longshore backup`, whose copies
-    /// tell it themselves. The leases of the original are then no longer taken.
+    /// Declares that the database is a copy that was not made by `longshore backup`, which marks
+    /// its copies itself.
+    ///
+    /// The server then starts a new epoch: leases that the original granted are refused.
     #[must_use]
     pub fn restored(mut self) -> Self {
         self.is_restored = true;
         self
     }
 
-    /// Opens the database, takes back what a dead process left running, starts the actors.
+    /// Opens the database, rescues the jobs that a dead process left running, and starts the actors.
     ///
     /// # Errors
-    /// Where the database cannot be opened, a kind cannot be registered, or there is no actix
-    /// system.
+    /// Returns [`StartError`] if the database cannot be opened or recovered, a kind cannot be
+    /// registered, or there is no actix system on this thread.
     pub fn start(self) -> Result<Server, StartError> {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoSystem);
@@ -105,15 +113,15 @@ impl Builder {
         let mut store = SqliteWrites::open(&config)?;
         begin_epoch(&mut store, is_restored, &clock)?;
         rescue_dead(&mut store, &clock)?;
-        make_listed_queues(&mut store, &config, &clock)?;
+        create_configured_queues(&mut store, &config, &clock)?;
         let loads = store.queue_loads()?;
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
         let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules());
-        let mut points = SqliteReads::open(&config)?;
-        let recorder = Recorder::new(clock.now(), points.counts()?, remote_running);
+        let mut point_reads = SqliteReads::open(&config)?;
+        let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);
         let parts = Parts {
             writes: Box::new(store),
-            point_reads: Box::new(points),
+            point_reads: Box::new(point_reads),
             list_reads: Box::new(SqliteReads::open(&config)?),
             roster,
             recorder,
@@ -121,26 +129,26 @@ impl Builder {
             config: Arc::new(config),
             clock,
         };
-        Ok(join(parts))
+        Ok(start_actors(parts))
     }
 }
 
-/// Makes the queues that the configuration lists, so that they are seen before their first job.
-fn make_listed_queues(
+/// Creates the queues that the configuration lists, so that they are shown before their first job.
+fn create_configured_queues(
     store: &mut dyn WriteStore,
     config: &Config,
     clock: &Clock,
 ) -> Result<(), StoreError> {
     let change = QueueChange::default();
-    let make = |queue: &QueueName| Write::Configure { queue: queue.clone(), change };
-    let writes: Vec<Write> = config.queues.keys().map(make).collect();
+    let create = |queue: &QueueName| Write::Configure { queue: queue.clone(), change };
+    let writes: Vec<Write> = config.queues.keys().map(create).collect();
     if !writes.is_empty() {
         store.commit(&writes, clock.now())?;
     }
     Ok(())
 }
 
-/// Tells the database from the one that it was copied from, before anything else is done to it.
+/// Begins a new epoch if the database is a copy, before any other write.
 fn begin_epoch(
     store: &mut dyn WriteStore,
     is_restored: bool,
@@ -152,13 +160,14 @@ fn begin_epoch(
         tracing::warn!(
             copied_at,
             token_floor,
-            "the database is a copy: a new epoch begins, and no lease from before holds"
+            "the database is a copy: a new epoch begins, and all earlier leases are refused"
         );
     }
     Ok(())
 }
 
-/// Takes back what a process that died held. Nothing runs yet, so whatever runs is of the dead.
+/// Rescues the jobs that a dead process left running. This process runs none yet, so every running job
+/// of a local lane belongs to a dead process.
 fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
     let mut rescued = 0;
     loop {
@@ -173,7 +182,7 @@ fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreErr
     if rescued > 0 {
         tracing::warn!(
             jobs = rescued,
-            "took back the jobs that a process left running when it died"
+            "rescued the jobs that the previous process left running when it died"
         );
     }
     Ok(())

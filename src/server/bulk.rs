@@ -1,4 +1,4 @@
-//! Doing one thing to many jobs.
+//! Bulk actions: one action on many jobs.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,18 @@ use crate::server::error::Error;
 use crate::server::handle::Handle;
 use crate::store::{Answer, Refusal, Write};
 
-/// To how many jobs a thing is done at once: they share one transaction, and others wait for it.
+/// Maximum number of jobs in one bulk action. All of them share one transaction, which other writes
+/// must wait for.
 pub const MAX_BULK_ACTIONS: usize = 1_000;
 
-/// What can be done to many jobs.
+/// Action that can be applied to many jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobAction {
-    /// As [`Handle::cancel`].
+    /// Cancels each job, as [`Handle::cancel`] does.
     Cancel,
-    /// As [`Handle::retry`].
+    /// Queues each job again, as [`Handle::retry`] does.
     Retry,
-    /// As [`Handle::delete`].
+    /// Deletes each job, as [`Handle::delete`] does.
     Delete,
 }
 
@@ -33,20 +34,21 @@ impl JobAction {
 }
 
 impl Handle {
-    /// Does one thing to many jobs in one transaction, each done or refused by itself. The answers
-    /// come in the order of `ids`.
+    /// Applies one action to many jobs in one transaction. Each job is accepted or refused by itself;
+    /// the results are in the order of `ids`.
     ///
     /// # Errors
-    /// Where it was done to none: [`Error::Invalid`] where there is no job among `ids`, more than
-    /// [`MAX_BULK_ACTIONS`], or one twice; pointers begin with its number, from 0.
+    /// Returns [`Error::Invalid`] if `ids` is empty, has more than [`MAX_BULK_ACTIONS`] ids, or
+    /// lists an id more than once; no job is changed then. The pointer of a problem is the index of
+    /// the id, from 0.
     pub async fn apply_to_all(
         &self,
-        deed: JobAction,
+        action: JobAction,
         ids: Vec<JobId>,
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
         check(&ids).map_err(Error::Invalid)?;
         let bytes = ids.len() * size_of::<Write>();
-        let writes = ids.into_iter().map(|job| deed.write(job)).collect();
+        let writes = ids.into_iter().map(|job| action.write(job)).collect();
         match self.write(Write::Each(writes), bytes).await? {
             Answer::Each(answers) => {
                 Ok(answers.into_iter().map(|answer| answer.map(drop)).collect())
@@ -56,19 +58,20 @@ impl Handle {
     }
 }
 
-/// One that stands twice is refused: the second answer would tell what the first has done.
+/// Checks the ids of a bulk action. A repeated id is refused, because its second result would only
+/// show the effect of the first.
 fn check(ids: &[JobId]) -> Result<(), Vec<Problem>> {
     if !(1..=MAX_BULK_ACTIONS).contains(&ids.len()) {
-        let why = format!("has 1 to {MAX_BULK_ACTIONS} ids; this has {}", ids.len());
-        return Err(vec![Problem::new("", why)]);
+        let detail = format!("must have 1 to {MAX_BULK_ACTIONS} ids, but has {}", ids.len());
+        return Err(vec![Problem::new("", detail)]);
     }
-    let mut places = HashMap::with_capacity(ids.len());
+    let mut first_index = HashMap::with_capacity(ids.len());
     let mut problems = Vec::new();
-    for (place, id) in ids.iter().enumerate() {
-        if let Some(first) = places.insert(id, place) {
-            let why = format!("is {id}, which stands at {first} already");
-            problems.push(Problem::new(format!("/{place}"), why));
-            places.insert(id, first);
+    for (index, id) in ids.iter().enumerate() {
+        if let Some(first) = first_index.insert(id, index) {
+            let detail = format!("{id} is listed more than once, first at index {first}");
+            problems.push(Problem::new(format!("/{index}"), detail));
+            first_index.insert(id, first);
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }

@@ -1,38 +1,47 @@
-//! Why the server does not do what it was asked for.
+//! The error type of the library's API.
 
 use crate::actor::message::WriteError;
 use crate::job::problem::Problem;
 use crate::job::{BatchId, JobId};
 use crate::store::{Refusal, StoreError};
 
-/// Why the server does not do what it was asked for.
+/// Reason why a call of a [`Handle`](crate::server::Handle) failed.
+///
+/// [`Error::Unknown`], [`Error::Unreadable`] and [`Error::Stopped`] may occur after a change was stored.
+/// All other errors mean that the call changed nothing.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The input is wrong. Nothing was done; mend the places and submit again.
-    #[error("the input is not valid: {}", list(.0))]
+    /// The input is invalid. Correct the fields that the problems point to, then call again.
+    #[error("the input is invalid: {}", list(.0))]
     Invalid(Vec<Problem>),
-    /// The rules refuse it, as the state of things is.
+    /// A rule refuses the call in the current state of the job, batch, queue or lease. Calling again
+    /// does not help; the [`Refusal`] says why.
     #[error(transparent)]
     Refused(Refusal),
-    /// As much is under way as may be. Nothing was done; try again shortly.
-    #[error("the server has as much under way as it takes")]
+    /// Too many requests, waiting clients or subscribers are active. Try again after a second, or
+    /// raise the bound under `limits` in the configuration.
+    #[error("the server is overloaded: too many requests are in progress")]
     Overloaded,
-    /// The disk is full. Nothing was done; try again when there is room.
+    /// The disk is full. Free some space; the server accepts writes again by itself, and the call can
+    /// be repeated then.
     #[error("the disk is full; nothing was stored")]
     StorageFull,
-    /// Another process holds the database. Nothing was done; try again shortly.
+    /// Another process, such as a database tool, has locked the database for longer than the server
+    /// waits. Try again after a few seconds.
     #[error("another process holds the database; nothing was stored")]
     Busy,
-    /// Whether it was done is not known: the database failed, and the server ends.
-    #[error("whether it was stored is not known: the database failed")]
+    /// The database failed, it is unknown whether the change was stored, and the server is ending.
+    /// After the restart, read the job to find out, or repeat the call: a submission with the same
+    /// idempotency key does not create a second job.
+    #[error("it is unknown whether the change was stored: the database failed")]
     Unknown,
-    /// The database could not be read.
+    /// The database could not be read. No data is lost, and the cause is in the log. Try again.
     #[error("the database could not be read")]
     Unreadable,
-    /// The server is about to stop and leases nothing any more; try again when it is back.
-    #[error("the server is about to stop and leases no jobs")]
+    /// The server is draining and leases no more jobs. Try again after its restart.
+    #[error("the server is about to stop and leases no more jobs")]
     Draining,
-    /// The server has been stopped.
+    /// The server has been stopped. Get a handle from a new server, or try again after the restart.
     #[error("the server has been stopped")]
     Stopped,
 }
@@ -42,12 +51,12 @@ fn list(problems: &[Problem]) -> String {
 }
 
 impl Error {
-    /// There is no such job.
+    /// Returns the refusal for a job that does not exist.
     pub(crate) fn no_job(id: JobId) -> Self {
         Self::Refused(Refusal::NoJob(id))
     }
 
-    /// There is no such batch.
+    /// Returns the refusal for a batch that does not exist.
     pub(crate) fn no_batch(id: BatchId) -> Self {
         Self::Refused(Refusal::NoBatch(id))
     }

@@ -1,9 +1,10 @@
-//! What happens, told as it happens: to who listens to a job, to a batch, or to all.
+//! Event streams: subscriptions to one job, to one batch, or to all jobs.
 //!
-//! Nothing of this is kept beside the tables. A listener has a notify that the Announcer rings, looks
-//! at the table when it rings, and tells what is new since its last look. So one that is slow, or
-//! was away for a while, costs nothing and misses no state that lasts; many changes in a short time
-//! are one.
+//! No events are stored. A subscriber to a job or batch owns a `Notify`. The Announcer signals it
+//! after a commit that changed the subject; the subscriber then reads the row and returns what is new
+//! since its last read. A slow subscriber therefore costs no more memory than a fast one, and a
+//! subscriber that was disconnected misses no lasting state. Several changes between two reads become one event: if a job starts and completes
+//! between two reads, the subscriber sees only `completed`.
 
 mod all;
 mod batch;
@@ -25,28 +26,30 @@ pub use all::{AllEvent, AllEvents, AllFilter};
 pub use batch::BatchEvents;
 pub use job::{JobEvent, JobEvents, Position};
 
-/// The shortest time between two looks at a job or a batch.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Minimum time between two reads of a job or batch.
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A place among those who listen to one job or batch, given up when dropped.
+/// A subscription to one job or batch; dropping it ends it.
 struct Subscription {
     notify: Arc<Notify>,
-    /// Whether the notify has rung since the last look.
+    /// Whether the subject has changed since the last read.
     is_notified: bool,
+    /// Earliest time of the next read.
     next_at: Instant,
     _count: CountGuard,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Handle {
-    /// Taken before the table is read, so that nothing falls between.
-    fn listen(&self, subject: Subject) -> Result<Subscription, Error> {
+    /// Subscribes to the changes of a job or batch. This must happen before the first read, so that a
+    /// change between the two is not missed.
+    fn subscribe(&self, subject: Subject) -> Result<Subscription, Error> {
         let permit = self.wait_permit()?;
         let connections = self.connections();
-        let count = CountGuard::take(&connections.publisher.subscriber_counts.subscribers);
+        let count = CountGuard::new(&connections.publisher.subscriber_counts.subscribers);
         let notify = Arc::new(Notify::new());
-        let listen = Subscribe { subject, notify: Arc::downgrade(&notify) };
-        if send(&connections.announcer, listen) {
+        let subscribe = Subscribe { subject, notify: Arc::downgrade(&notify) };
+        if send(&connections.announcer, subscribe) {
             let (is_notified, next_at) = (false, Instant::now());
             Ok(Subscription { notify, is_notified, next_at, _count: count, _permit: permit })
         } else {
@@ -56,9 +59,11 @@ impl Handle {
 }
 
 impl Subscription {
-    /// Waits until it is time for another look; false where the server stops. Where this or the look
-    /// is given up in the middle, the next one comes at once.
-    async fn due(&mut self, handle: &Handle) -> bool {
+    /// Waits until the subject has changed and may be read again. Returns false if the server stops.
+    ///
+    /// If this future or the read after it is dropped, the next call returns without waiting
+    /// for another change.
+    async fn changed(&mut self, handle: &Handle) -> bool {
         if !self.is_notified {
             tokio::select! {
                 () = self.notify.notified() => self.is_notified = true,
@@ -69,9 +74,9 @@ impl Subscription {
         true
     }
 
-    /// A look is done.
+    /// Notes that the subject has been read.
     fn mark_read(&mut self) {
         self.is_notified = false;
-        self.next_at = Instant::now() + PAUSE;
+        self.next_at = Instant::now() + MIN_READ_INTERVAL;
     }
 }

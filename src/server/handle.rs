@@ -1,4 +1,5 @@
-//! The one connections to the server: bounded, typed, and the same for HTTP, pages and applications.
+//! The handle: the bounded, typed client of the server, used by the HTTP API, the pages and
+//! the application alike.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,16 +26,17 @@ use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
 use crate::server::error::Error;
 use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueueSubset, StoreError, Write};
 
-/// The longest time that one call waits for an end: the limit of `?wait=`.
+/// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// How many may listen to all jobs at once: the limit of `/v1/events`.
+/// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
 pub const MAX_FEEDS: usize = 256;
 
-/// The unit in which submissions are weighed, in bytes: a semaphore counts in 32 bits.
+/// Unit in which the size of submissions is counted, in bytes. A semaphore counts in 32 bits, so bytes
+/// would not fit.
 const WEIGHT_UNIT: usize = 1024;
 
-/// Where requests go.
+/// The actors that requests go to.
 pub(super) struct Connections {
     pub(super) writer: WriterHandle,
     pub(super) point_reads: Addr<Reader>,
@@ -43,20 +45,23 @@ pub(super) struct Connections {
     pub(super) publisher: Publisher,
 }
 
-/// What may be under way at once.
+/// Bounds on concurrent requests.
 struct Bounds {
     writes: Arc<Semaphore>,
+    /// The total size of pending writes, in units of [`WEIGHT_UNIT`].
     write_weight: Arc<Semaphore>,
-    /// Of single rows and of lists apart, so that many lists keep nobody from a status.
+    /// Separate from `list_reads`, so that many lists do not refuse status requests.
     point_reads: Arc<Semaphore>,
     list_reads: Arc<Semaphore>,
     waits: Arc<Semaphore>,
-    /// Who listens to all jobs costs something for each that moves.
+    /// Subscribers to all jobs. They have a bound of their own because each costs work for every
+    /// job that changes.
     feeds: Arc<Semaphore>,
+    /// One permit: the feeds read one after another.
     feed_turns: Arc<Semaphore>,
 }
 
-/// How far down the server is.
+/// Phase of the server's life. It only moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Serving,
@@ -73,16 +78,18 @@ struct Inner {
     phase: watch::Sender<Phase>,
 }
 
-/// The connections to a running server. Clones are the same connections.
+/// Client of a running server. Cheap to clone; all clones share the same bounds.
+///
+/// Every call is bounded: past a bound it returns [`Error::Overloaded`] at once instead of queueing.
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
-/// Jobs, and whether they come from an earlier submission with the same idempotency key.
+/// Result of a submission that may repeat an earlier one with the same idempotency key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Idempotent<T> {
-    /// What was submitted, now or then.
+    /// The submitted jobs or batch, from this submission or the earlier one.
     pub value: T,
-    /// Whether it was then.
+    /// Whether the value comes from an earlier submission.
     pub is_repeat: bool,
 }
 
@@ -109,22 +116,22 @@ impl Handle {
         Self(Arc::new(Inner { connections, bounds, registry, config, clock, phase }))
     }
 
-    /// The configuration that is in force.
+    /// Returns the configuration of the server.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// The kinds that this server runs, sorted.
+    /// Returns the kinds that this server runs, sorted.
     pub fn kinds(&self) -> Vec<String> {
         self.0.registry.kinds()
     }
 
-    /// The time by the server's clock.
+    /// Returns the time of the server's clock.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
-    /// The kinds that this server runs, sorted, each with the pool that runs it.
+    /// Returns the kinds that this server runs, sorted, each with its lane.
     pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
         self.0.registry.lanes_of_kinds()
     }
@@ -137,12 +144,12 @@ impl Handle {
         &self.0.clock
     }
 
-    /// Whether the server leases jobs; not while it drains.
+    /// Returns whether the server leases jobs. It does not while it drains.
     pub fn is_ready(&self) -> bool {
         *self.0.phase.borrow() == Phase::Serving
     }
 
-    pub(super) fn begin_drain(&self) {
+    pub(super) fn start_drain(&self) {
         self.enter(Phase::Draining);
     }
 
@@ -158,152 +165,152 @@ impl Handle {
         });
     }
 
-    /// One job whole: payload, result, failures.
+    /// Returns one job with its payload, result and failures.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is none.
+    /// Returns [`Error::Refused`] if the job does not exist.
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
         self.read_job(id).await
     }
 
-    /// Jobs, newest first.
+    /// Lists jobs, newest first.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
         let _permit = self.list_read_permit()?;
         self.read(&self.0.connections.list_reads, ListJobs(filter)).await
     }
 
-    /// The jobs that failed last, the last one first; without payloads and results.
+    /// Returns at most `limit` jobs that failed most recently, the latest first, without
+    /// payloads and results.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn recent_failures(&self, limit: u32) -> Result<Vec<Job>, Error> {
         let _permit = self.list_read_permit()?;
         self.read(&self.0.connections.list_reads, ListRecentFailures(limit)).await
     }
 
-    /// One batch.
+    /// Returns one batch.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is none.
+    /// Returns [`Error::Refused`] if the batch does not exist.
     pub async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
         let _permit = self.point_read_permit()?;
         self.read_batch(id).await
     }
 
-    /// Batches, newest first: at most `limit`, older than `before`.
+    /// Lists batches, newest first: at most `limit` that are older than `before`.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn batches(&self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, Error> {
         let _permit = self.list_read_permit()?;
         self.read(&self.0.connections.list_reads, ListBatches { limit, before }).await
     }
 
-    /// Every queue, by name.
+    /// Returns all queues, sorted by name.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
         let _permit = self.list_read_permit()?;
         self.read(&self.0.connections.list_reads, ListQueues).await
     }
 
-    /// The queues with the most live jobs, at most so many, by name.
+    /// Returns at most `max` queues, those with the most live jobs, sorted by name.
     ///
     /// # Errors
-    /// Where the table cannot be read.
-    pub async fn deepest_queues(&self, most: usize) -> Result<QueueSubset, Error> {
+    /// Returns [`Error::Unreadable`] if the database cannot be read.
+    pub async fn deepest_queues(&self, max: usize) -> Result<QueueSubset, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListDeepestQueues(most)).await
+        self.read(&self.0.connections.list_reads, ListDeepestQueues(max)).await
     }
 
-    /// How many jobs each queue has, by state, as it is counted in memory.
+    /// Returns the number of jobs of each queue by state, from the counters in memory.
     pub fn counts(&self) -> Vec<(QueueName, StateCounts)> {
         self.0.connections.publisher.recorder.with(|recorder| recorder.queues())
     }
 
-    /// One queue; none where no job has named it and nobody has configured it.
+    /// Returns one queue; `None` if no job was ever submitted to it and it was never configured.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn queue(&self, name: QueueName) -> Result<Option<Queue>, Error> {
         let _permit = self.list_read_permit()?;
         self.read(&self.0.connections.list_reads, GetQueue(name)).await
     }
 
-    /// Changes a queue's limits, in force at once and kept across restarts; makes the queue if it
-    /// is new.
+    /// Changes a queue's settings, at once and across restarts. Creates the queue if it is new.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where a limit may not be.
+    /// Returns [`Error::Invalid`] if a limit is out of range.
     pub async fn configure(&self, name: QueueName, change: QueueChange) -> Result<Queue, Error> {
-        if let Some((place, why)) = change.apply(Default::default()).problem() {
-            return Err(Error::Invalid(vec![Problem::new(place, why)]));
+        if let Some((pointer, detail)) = change.apply(Default::default()).problem() {
+            return Err(Error::Invalid(vec![Problem::new(pointer, detail)]));
         }
-        // The permit for the look afterwards comes first: who is refused has changed nothing.
+        // The permit for the read is taken first, so that a call that is refused changes nothing.
         let _permit = self.list_read_permit()?;
         self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
         self.read(&self.0.connections.list_reads, GetQueue(name)).await?.ok_or(Error::Unreadable)
     }
 
-    /// Calls off a job: at once if it does not run, else its worker is told to stop.
+    /// Cancels a job. A job that is not running is cancelled at once; a running job is asked to stop.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such job, or it ended otherwise before.
+    /// Returns [`Error::Refused`] if the job does not exist or has already completed or failed.
     pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
         self.write(Write::Cancel(id), 0).await?;
         self.read_job(id).await
     }
 
-    /// Calls off every job of a batch.
+    /// Cancels every job of a batch that is not final.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such batch.
+    /// Returns [`Error::Refused`] if the batch does not exist.
     pub async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
         let _permit = self.point_read_permit()?;
         self.write(Write::CancelBatch(id), 0).await?;
         self.read_batch(id).await
     }
 
-    /// Queues a final job once more, or one that waits for its next attempt.
+    /// Queues a final job again, or a retrying job without waiting for its next attempt.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such job, or its state does not allow it.
+    /// Returns [`Error::Refused`] if the job does not exist or its state does not allow it.
     pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
         self.write(Write::Retry(id), 0).await?;
         self.read_job(id).await
     }
 
-    /// Removes a final job.
+    /// Deletes a final job.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such job, or it is not final.
+    /// Returns [`Error::Refused`] if the job does not exist or is not final.
     pub async fn delete(&self, id: JobId) -> Result<(), Error> {
         self.write(Write::Delete(id), 0).await.map(drop)
     }
 
-    /// A permit to be among those who wait.
+    /// Takes a permit for a client that waits or subscribes to one job or batch.
     pub(super) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.waits, 1)
     }
 
-    /// A permit to be among those who listen to all jobs.
+    /// Takes a permit for a subscriber to all jobs.
     pub(super) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.feeds, 1)
     }
 
-    /// Waits until it is one's turn to read for a feed.
+    /// Waits for the turn of this feed to read. Only one feed reads at a time.
     pub(super) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
     }
 
-    /// Ends when the server has been stopped: nobody is to wait in vain.
+    /// Waits until the server has been stopped, so that no wait outlives it.
     pub(super) async fn stopped(&self) {
         let mut phase = self.0.phase.subscribe();
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
@@ -325,21 +332,22 @@ impl Handle {
         try_acquire(&self.0.bounds.list_reads, 1)
     }
 
-    /// Whoever calls this holds a permit.
+    /// Reads one job. The caller must hold a permit.
     pub(super) async fn read_job(&self, id: JobId) -> Result<Job, Error> {
         self.read(&self.0.connections.point_reads, GetJob(id))
             .await?
             .ok_or_else(|| Error::no_job(id))
     }
 
-    /// Whoever calls this holds a permit.
+    /// Reads one batch. The caller must hold a permit.
     pub(super) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
         self.read(&self.0.connections.point_reads, GetBatch(id))
             .await?
             .ok_or_else(|| Error::no_batch(id))
     }
 
-    /// Hands a write to the Writer and waits until it is on disk. `bytes` is what it weighs.
+    /// Sends a write to the Writer and waits until it is on disk. `bytes` is the approximate size
+    /// of the write.
     pub(super) async fn write(&self, write: Write, bytes: usize) -> Result<Answer, Error> {
         let bounds = &self.0.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
@@ -353,18 +361,19 @@ impl Handle {
         }
         match answer.await {
             Ok(answer) => answer.map_err(Error::from),
-            // The Writer went away with the write in its hands.
+            // The Writer died after it had accepted the write.
             Err(_) => Err(Error::Unknown),
         }
     }
 
-    /// A permit for so many bytes of requests. What is heavier than all that may be under way goes
-    /// alone.
+    /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
+    /// all of it, so that it can still pass alone.
     pub(crate) fn weigh(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-        let most = self.0.config.limits.max_write_bytes_in_flight / WEIGHT_UNIT;
-        try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, most.max(1)))
+        let max = self.0.config.limits.max_write_bytes_in_flight / WEIGHT_UNIT;
+        try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, max.max(1)))
     }
 
+    /// Sends a query to a Reader and waits for the result. The caller must hold a permit.
     pub(super) async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
     where
         M: Message<Result = Result<T, StoreError>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Leases of remote workers: waiting for jobs, going on with them, ending them.
+//! Leases of remote workers: wait for jobs, renew their leases, finish them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,123 +21,128 @@ use crate::server::handle::{Handle, MAX_WAIT};
 use crate::server::submit::check_each;
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
 
-/// Numbers those who wait. They rise, so that who came first is served first.
+/// Id of the next waiting worker. Ids rise, so that the longest waiting worker is served first.
 static NEXT_WAITING_WORKER: AtomicU64 = AtomicU64::new(1);
 
-/// What a remote worker's action on a lease gave.
+/// Result of a remote worker's action on a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseActionResult {
-    /// The lease holds until then.
+    /// The lease was extended.
     Renewed {
-        /// When it runs out.
+        /// Time at which the lease expires unless it is renewed again.
         lease_expires_at: Timestamp,
-        /// Whether the job is to stop.
+        /// Whether the job was cancelled, so that the worker should stop.
         cancel: bool,
     },
-    /// The job moved on.
+    /// The attempt was ended.
     Finished {
-        /// Where it stands now.
+        /// State of the job now.
         state: State,
-        /// Whether its result was cut to `max_result_bytes`.
+        /// Whether its result was truncated to `max_result_bytes`.
         result_truncated: bool,
     },
-    /// It is the same finish as before; nothing changed.
+    /// The same finish was reported before; nothing changed.
     Repeated,
 }
 
 impl Handle {
-    /// Leases jobs for a remote worker; waits until there is one, as long as the call says. Nothing
-    /// is not an error.
+    /// Leases jobs for a remote worker. If no job is available, waits for one as long as the request
+    /// says, then returns an empty list.
     ///
-    /// Dropping the future gives back what it would have got.
+    /// Dropping the future releases the jobs that were leased for it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the call may not be, [`Error::Draining`] where the server is about
-    /// to stop, [`Error::Overloaded`] where as many wait as may.
-    pub async fn lease(&self, call: LeaseJobsRequest) -> Result<Vec<LeasedJob>, Error> {
-        let call = call.check(self.config().lease, MAX_WAIT).map_err(Error::Invalid)?;
+    /// Returns [`Error::Invalid`] if a field of the request is invalid, [`Error::Draining`] if the server
+    /// is about to stop, and [`Error::Overloaded`] if too many clients wait already.
+    pub async fn lease(&self, request: LeaseJobsRequest) -> Result<Vec<LeasedJob>, Error> {
+        let request = request.check(self.config().lease, MAX_WAIT).map_err(Error::Invalid)?;
         if !self.is_ready() {
             return Err(Error::Draining);
         }
-        let wait = call.wait;
-        let mut guard = self.join(call)?;
+        let wait = request.wait;
+        let mut guard = self.add_waiting_worker(request)?;
         tokio::select! {
             biased;
             lease_reply = &mut guard.jobs => guard.finish(lease_reply),
-            // Who does not want to wait is told at once.
+            // A request with a wait of zero is answered by the Writer at once and needs no timer.
             () = tokio::time::sleep(wait), if !wait.is_zero() => guard.stop_waiting(),
             () = self.stopped() => guard.stop_waiting(),
         }
     }
 
-    fn join(&self, call: CheckedLeaseJobsRequest) -> Result<WaitingGuard, Error> {
-        let CheckedLeaseJobsRequest { filter, limit, lease, wait, worker } = call;
+    /// Registers a waiting worker with the Writer.
+    fn add_waiting_worker(&self, request: CheckedLeaseJobsRequest) -> Result<WaitingGuard, Error> {
+        let CheckedLeaseJobsRequest { filter, limit, lease, wait, worker } = request;
         let permit = self.wait_permit()?;
         let id = WaitingWorkerId(NEXT_WAITING_WORKER.fetch_add(1, Ordering::Relaxed));
         let (reply, jobs) = oneshot::channel();
         let writer = self.writer().clone();
-        let guard = WaitingGuard { id, jobs, writer, is_over: false, _permit: permit };
+        let guard = WaitingGuard { id, jobs, writer, is_answered: false, _permit: permit };
         let waiting_worker = WaitingWorker { id, filter, limit };
-        let request =
+        let message =
             AddWaitingWorker { waiting_worker, no_wait: wait.is_zero(), lease, worker, reply };
-        if self.writer().send(request) { Ok(guard) } else { Err(Error::Stopped) }
+        if self.writer().send(message) { Ok(guard) } else { Err(Error::Stopped) }
     }
 
-    /// Goes on with a leased job, or ends it, as its worker says.
+    /// Applies one action of a remote worker to its lease: renew, complete, fail or release.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where what it says may not be, [`Error::Refused`] where the lease is no
-    /// longer held.
+    /// Returns [`Error::Invalid`] if a field of the report is invalid, and [`Error::Refused`] if the
+    /// worker no longer holds the lease.
     pub async fn lease_action(
         &self,
         job: JobId,
         action: LeaseAction,
-        told: LeaseReport,
+        report: LeaseReport,
     ) -> Result<(Lease, LeaseActionResult), Error> {
-        let most = self.config().limits.max_result_bytes;
-        let heard = told.check_one(job, action, most).map_err(Error::Invalid)?;
-        let (lease, bytes, is_cut) = (heard.lease, weight(&heard), is_cut(&heard));
-        let answer = self.write(write_of(heard), bytes).await?;
-        Ok((lease, action_result(answer, is_cut).map_err(Error::Refused)?))
+        let max = self.config().limits.max_result_bytes;
+        let report = report.check_one(job, action, max).map_err(Error::Invalid)?;
+        let (lease, bytes, truncated) =
+            (report.lease, size_of_report(&report), is_truncated(&report));
+        let answer = self.write(write_of(report), bytes).await?;
+        Ok((lease, action_result(answer, truncated).map_err(Error::Refused)?))
     }
 
-    /// Does many such actions in one transaction, each taken or refused by itself, in their order.
+    /// Applies many such actions in one transaction. Each is accepted or refused by itself; the results
+    /// are in the order of `reports`.
     ///
     /// # Errors
-    /// Where none of them was written: [`Error::Invalid`] where one may not be, its pointer
-    /// beginning with its number, from 0.
+    /// Returns [`Error::Invalid`] if a report is invalid; no action is applied then. The pointer of a
+    /// problem starts with the index of the report, from 0.
     pub async fn lease_actions(
         &self,
-        told: Vec<LeaseReport>,
+        reports: Vec<LeaseReport>,
     ) -> Result<Vec<(Lease, Result<LeaseActionResult, Refusal>)>, Error> {
-        let heard = self.check_actions(told)?;
-        let bytes = heard.iter().map(weight).sum();
+        let reports = self.check_reports(reports)?;
+        let bytes = reports.iter().map(size_of_report).sum();
         let leases: Vec<(Lease, bool)> =
-            heard.iter().map(|heard| (heard.lease, is_cut(heard))).collect();
-        let writes = heard.into_iter().map(write_of);
+            reports.iter().map(|report| (report.lease, is_truncated(report))).collect();
+        let writes = reports.into_iter().map(write_of);
         match self.write(Write::Each(writes.collect()), bytes).await? {
             Answer::Each(answers) => {
-                let both = leases.into_iter().zip(answers);
-                let action_result = |((lease, is_cut), answer): (_, Result<Answer, Refusal>)| {
-                    (lease, answer.and_then(|answer| action_result(answer, is_cut)))
+                let pairs = leases.into_iter().zip(answers);
+                let result = |((lease, truncated), answer): (_, Result<Answer, Refusal>)| {
+                    (lease, answer.and_then(|answer| action_result(answer, truncated)))
                 };
-                Ok(both.map(action_result).collect())
+                Ok(pairs.map(result).collect())
             }
             _ => Err(Error::Unknown),
         }
     }
 
-    fn check_actions(&self, told: Vec<LeaseReport>) -> Result<Vec<CheckedLeaseReport>, Error> {
+    /// Checks the number of reports, then each of them.
+    fn check_reports(&self, reports: Vec<LeaseReport>) -> Result<Vec<CheckedLeaseReport>, Error> {
         let limits = &self.config().limits;
-        let most = limits.max_jobs_per_request;
-        if !(1..=most).contains(&told.len()) {
-            let why = format!("has 1 to {most} leases; this has {}", told.len());
-            return Err(Error::Invalid(vec![Problem::new("", why)]));
+        let max = limits.max_jobs_per_request;
+        if !(1..=max).contains(&reports.len()) {
+            let detail = format!("must have 1 to {max} leases, but has {}", reports.len());
+            return Err(Error::Invalid(vec![Problem::new("", detail)]));
         }
-        check_each(told, "", |told| told.check_many(limits.max_result_bytes))
+        check_each(reports, "", |report| report.check_many(limits.max_result_bytes))
     }
 }
 
+/// Returns the write that applies a report.
 fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Write {
     let holder = Holder::Remote;
     let write = match action {
@@ -151,22 +156,24 @@ fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Wr
     if log.is_empty() {
         return write;
     }
-    // What it said comes before what it did, which may end the lease.
+    // The log lines come first, because the action may end the lease.
     Write::Each(vec![Write::Log(LogLines { lease, holder, log }), write])
 }
 
-fn weight(heard: &CheckedLeaseReport) -> usize {
-    let result = match &heard.action {
+/// Returns the approximate size of a report, in bytes.
+fn size_of_report(report: &CheckedLeaseReport) -> usize {
+    let result = match &report.action {
         CheckedLeaseAction::Finish(Outcome::Completed(result)) => result.json.as_str().len(),
         _ => 0,
     };
-    result + heard.log.text.len()
+    result + report.log.text.len()
 }
 
-fn is_cut(heard: &CheckedLeaseReport) -> bool {
-    matches!(&heard.action, CheckedLeaseAction::Finish(Outcome::Completed(result)) if result.truncated)
+fn is_truncated(report: &CheckedLeaseReport) -> bool {
+    matches!(&report.action, CheckedLeaseAction::Finish(Outcome::Completed(result)) if result.truncated)
 }
 
+/// Returns the result of a report from the answer to its write.
 fn action_result(answer: Answer, result_truncated: bool) -> Result<LeaseActionResult, Refusal> {
     match answer {
         Answer::Each(mut answers) => {
@@ -187,29 +194,30 @@ fn action_result(answer: Answer, result_truncated: bool) -> Result<LeaseActionRe
     }
 }
 
-/// A remote worker's guard among those who wait. What comes when nobody is there to take it goes
-/// back.
+/// A registered waiting worker. Dropping it before the answer was read releases the jobs of the answer,
+/// or removes the worker from the roster if there is no answer yet.
 struct WaitingGuard {
     id: WaitingWorkerId,
     jobs: oneshot::Receiver<LeaseReply>,
     writer: WriterHandle,
-    is_over: bool,
+    is_answered: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl WaitingGuard {
+    /// Returns the answer that was received.
     fn finish(
         &mut self,
         lease_reply: Result<LeaseReply, oneshot::error::RecvError>,
     ) -> Result<Vec<LeasedJob>, Error> {
-        self.is_over = true;
+        self.is_answered = true;
         match lease_reply {
             Ok(lease_reply) => lease_reply.map_err(Error::from),
             Err(_) => Err(Error::Stopped),
         }
     }
 
-    /// Ends the wait. Jobs may have come just now.
+    /// Ends the wait. Jobs that arrived at the last moment are returned.
     fn stop_waiting(&mut self) -> Result<Vec<LeasedJob>, Error> {
         self.jobs.close();
         match self.jobs.try_recv() {
@@ -221,14 +229,14 @@ impl WaitingGuard {
 
 impl Drop for WaitingGuard {
     fn drop(&mut self) {
-        if self.is_over {
+        if self.is_answered {
             return;
         }
         self.jobs.close();
         match self.jobs.try_recv() {
             Ok(Ok(jobs)) if !jobs.is_empty() => {
                 let write = release(jobs.iter().map(|job| job.lease));
-                self.writer.commit(Commit { write, reply: Reply::Nobody });
+                self.writer.commit(Commit { write, reply: Reply::Discard });
             }
             Ok(_) => {}
             Err(_) => {

@@ -1,4 +1,4 @@
-//! What the attempts of a job said.
+//! Reads of a job's log.
 
 use crate::actor::message::GetLog;
 use crate::job::{JobId, Log};
@@ -6,14 +6,17 @@ use crate::server::error::Error;
 use crate::server::handle::Handle;
 
 impl Handle {
-    /// The end of a job's log, as far as it comes after a position; at most
-    /// [`MAX_LOG_BYTES`](crate::job::log::MAX_LOG_BYTES).
+    /// Returns the part of a job's log after the position `after`, a number of bytes from the start.
+    ///
+    /// At most the last [`MAX_LOG_BYTES`](crate::job::log::MAX_LOG_BYTES) are kept, so the returned part
+    /// may start later than asked for; its `from` says where.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such job.
+    /// Returns [`Error::Refused`] if the job does not exist, and [`Error::Overloaded`] if too many reads
+    /// are in progress.
     pub async fn log(&self, id: JobId, after: u64) -> Result<Log, Error> {
         let _permit = self.point_read_permit()?;
-        let points = &self.connections().point_reads;
-        self.read(points, GetLog(id, after)).await?.ok_or_else(|| Error::no_job(id))
+        let reader = &self.connections().point_reads;
+        self.read(reader, GetLog(id, after)).await?.ok_or_else(|| Error::no_job(id))
     }
 }

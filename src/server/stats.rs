@@ -1,4 +1,4 @@
-//! How the server does: now, and in the last hour.
+//! Statistics of the server: the current state and the last hour.
 
 use crate::actor::message::GetTimeBuckets;
 use crate::job::counters::{Counters, bucket_start};
@@ -10,28 +10,29 @@ use crate::server::handle::Handle;
 use crate::store::Write;
 
 impl Handle {
-    /// How a queue does, or all together: now, and in the last hour. A queue that nobody has named
-    /// has done nothing.
+    /// Returns the statistics of one queue, or of all queues together: job counts and busy workers now,
+    /// and time buckets and latencies of the last hour. All counts of an unknown queue are zero.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// Returns [`Error::Overloaded`] if too many reads are in progress, and [`Error::Unreadable`] if the
+    /// database cannot be read.
     pub async fn stats(&self, queue: Option<QueueName>) -> Result<Stats, Error> {
         let _permit = self.list_read_permit()?;
         let at = self.clock().now();
         let last = bucket_start(at);
         let first = last.minus(STEP.duration() * (POINTS - 1) as u32);
-        // Before the table is read: what is written down meanwhile is counted twice for a moment,
-        // and not missed.
+        // The recorder is read before the table: a bucket that is written in between is counted twice
+        // in this answer, instead of being missed.
         let recorder = &self.connections().publisher.recorder;
         let now = recorder.with(|recorder| recorder.snapshot(queue.as_ref(), at));
-        // Some more, to know how things stood before.
+        // Six more buckets, to know the state before the first point.
         let from = first.minus(STEP.duration() * 6);
         let written = GetTimeBuckets { queue: queue.clone(), span: (from, last) };
         let mut buckets = self.read(&self.connections().list_reads, written).await?;
         buckets.extend(now.buckets);
         let mut hour = Counters::default();
-        let in_hour = buckets.iter().filter(|(began_at, _)| *began_at >= first);
-        in_hour.for_each(|(_, tally)| hour.add(tally));
+        let in_hour = buckets.iter().filter(|(started_at, _)| *started_at >= first);
+        in_hour.for_each(|(_, counters)| hour.add(counters));
         Ok(Stats {
             at,
             queue,
@@ -50,7 +51,7 @@ impl Handle {
         LaneLoad { lane, workers, busy: u32::try_from(running).unwrap_or(0) }
     }
 
-    /// Writes down what the charts are drawn from, for the next start.
+    /// Writes all time buckets, including the current one, before the server stops.
     pub(super) async fn write_time_buckets(&self) {
         let recorder = &self.connections().publisher.recorder;
         recorder.with(Recorder::close);
@@ -64,7 +65,7 @@ impl Handle {
                 Ok(_) => recorder.with(|recorder| recorder.mark_written(count)),
                 Err(error) => {
                     recorder.with(|recorder| recorder.mark_unwritten(count));
-                    return tracing::info!(%error, "the last seconds of the charts are not kept");
+                    return tracing::info!(%error, "the last seconds of the charts are lost");
                 }
             }
         }

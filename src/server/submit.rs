@@ -1,4 +1,4 @@
-//! Submitting: check everything, then one write.
+//! Submission of jobs: all checks first, then one write.
 
 use std::sync::Arc;
 
@@ -9,22 +9,23 @@ use crate::server::error::Error;
 use crate::server::handle::{Handle, Idempotent};
 use crate::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
 
-/// What a job weighs beside its payload, roughly, in bytes.
+/// Approximate size of a job without its payload, in bytes.
 const JOB_WEIGHT: usize = 256;
 
 impl Handle {
-    /// Submits one job. It is on disk when this returns.
+    /// Submits one job. The job is on disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with every problem found, or why it was not stored.
+    /// Returns [`Error::Invalid`] with every problem found in the submission, or another [`Error`] if
+    /// the job could not be stored.
     pub async fn submit(&self, submission: Submission) -> Result<Job, Error> {
         Ok(self.submit_keyed(submission, None).await?.value)
     }
 
-    /// Submits one job, or finds the one that was submitted with the same key before.
+    /// Submits one job, or returns the job that was submitted with the same idempotency key before.
     ///
     /// # Errors
-    /// As [`Handle::submit`]; [`Error::Refused`] where the key was used with another body.
+    /// As [`Handle::submit`]; returns [`Error::Refused`] if the key was used with another body.
     pub async fn submit_keyed(
         &self,
         submission: Submission,
@@ -41,10 +42,10 @@ impl Handle {
         Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 
-    /// Submits many jobs in one transaction: all or none. They come back in their order.
+    /// Submits many jobs in one transaction, all or none, and returns them in the same order.
     ///
     /// # Errors
-    /// As [`Handle::submit_keyed`]; pointers begin with the number of the job, from 0.
+    /// As [`Handle::submit_keyed`]; the pointer of a problem starts with the index of the job, from 0.
     pub async fn submit_many(
         &self,
         submissions: Vec<Submission>,
@@ -57,7 +58,7 @@ impl Handle {
             match submitted.is_repeat {
                 true => match self.read_job(id).await {
                     Ok(job) => value.push(job),
-                    // One that was deleted since is left out.
+                    // A job that has been deleted since is omitted.
                     Err(Error::Refused(Refusal::NoJob(_))) => {}
                     Err(error) => return Err(error),
                 },
@@ -70,7 +71,7 @@ impl Handle {
     /// Submits jobs as a batch, in one transaction.
     ///
     /// # Errors
-    /// As [`Handle::submit_many`]; pointers begin with `/jobs`.
+    /// As [`Handle::submit_many`]; the pointer of a problem starts with `/jobs` and the index.
     pub async fn submit_batch(
         &self,
         name: Option<String>,
@@ -78,8 +79,8 @@ impl Handle {
         key: Option<IdempotencyKey>,
     ) -> Result<Idempotent<Batch>, Error> {
         if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_LEN) {
-            let why = format!("is longer than {MAX_NAME_LEN} bytes");
-            return Err(Error::Invalid(vec![Problem::new("/name", why)]));
+            let detail = format!("must be at most {MAX_NAME_LEN} bytes");
+            return Err(Error::Invalid(vec![Problem::new("/name", detail)]));
         }
         let jobs = self.check_all(submissions, "/jobs")?;
         let submitted = self.store(jobs, key, Some(NewBatch { name })).await?;
@@ -87,6 +88,7 @@ impl Handle {
         Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 
+    /// Stores checked jobs in one write.
     async fn store(
         &self,
         jobs: Arc<[NewJob]>,
@@ -101,61 +103,62 @@ impl Handle {
         }
     }
 
+    /// Checks the number of submissions, then each of them.
     fn check_all(
         &self,
         submissions: Vec<Submission>,
         prefix: &str,
     ) -> Result<Arc<[NewJob]>, Error> {
-        let most = self.config().limits.max_jobs_per_request;
-        if submissions.is_empty() || submissions.len() > most {
-            let why = format!("has 1 to {most} jobs; this has {}", submissions.len());
-            return Err(Error::Invalid(vec![Problem::new(prefix, why)]));
+        let max = self.config().limits.max_jobs_per_request;
+        if submissions.is_empty() || submissions.len() > max {
+            let detail = format!("must have 1 to {max} jobs, but has {}", submissions.len());
+            return Err(Error::Invalid(vec![Problem::new(prefix, detail)]));
         }
         let now = self.clock().now();
         Ok(check_each(submissions, prefix, |submission| self.check(submission, now))?.into())
     }
 
-    /// Checks a submission: its kind, its payload by the kind's own rules, everything else.
+    /// Checks a submission: its kind, its payload by the rules of the kind, and all other fields.
     fn check(&self, submission: Submission, now: Timestamp) -> Result<NewJob, Vec<Problem>> {
         let lane = self
             .registry()
             .lane_of(&submission.kind, submission.lane)
             .map_err(|problem| vec![problem])?;
-        let most = self.config().limits.max_payload_bytes;
-        if submission.payload.as_str().len() > most {
-            let why = format!("is larger than {most} bytes");
-            return Err(vec![Problem::new("/payload", why)]);
+        let max = self.config().limits.max_payload_bytes;
+        if submission.payload.as_str().len() > max {
+            let detail = format!("must be at most {max} bytes");
+            return Err(vec![Problem::new("/payload", detail)]);
         }
-        let of_payload = match lane {
-            // Only its worker knows what it takes.
+        let payload_problems = match lane {
+            // Only the remote worker knows which payloads are valid.
             Lane::Remote => Vec::new(),
             _ => self.check_payload(&submission),
         };
         match submission.check(lane, &self.config().jobs, now) {
-            Ok(job) if of_payload.is_empty() => Ok(job),
-            Ok(_) => Err(of_payload),
+            Ok(job) if payload_problems.is_empty() => Ok(job),
+            Ok(_) => Err(payload_problems),
             Err(mut problems) => {
-                // What is no JSON at all is told once.
+                // A payload that is not JSON at all is reported once.
                 if !problems.iter().any(|problem| problem.pointer.starts_with("/payload")) {
-                    problems.extend(of_payload);
+                    problems.extend(payload_problems);
                 }
                 Err(problems)
             }
         }
     }
 
-    /// What the kind itself has to say of its payload.
+    /// Returns the problems that the kind's own rules find in the payload.
     fn check_payload(&self, submission: &Submission) -> Vec<Problem> {
         let problems = self.registry().check(&submission.kind, &submission.payload);
         problems.into_iter().map(|problem| problem.under("/payload")).collect()
     }
 }
 
-/// How many problems of one request are told.
+/// Number of problems after which the check of a request stops.
 const MAX_PROBLEMS: usize = 100;
 
-/// Checks each of many inputs. Problems are told of all of them, their pointers under `prefix` and
-/// the number of the input.
+/// Checks each of many inputs and collects the problems of all of them, up to about [`MAX_PROBLEMS`].
+/// Each pointer is prefixed with `prefix` and the index of the input.
 pub(super) fn check_each<T, C>(
     inputs: Vec<T>,
     prefix: &str,
@@ -167,8 +170,8 @@ pub(super) fn check_each<T, C>(
         match check(input) {
             Ok(input) => checked.push(input),
             Err(found) => {
-                let place = format!("{prefix}/{index}");
-                problems.extend(found.into_iter().map(|problem| problem.under(&place)));
+                let pointer = format!("{prefix}/{index}");
+                problems.extend(found.into_iter().map(|problem| problem.under(&pointer)));
             }
         }
         if problems.len() >= MAX_PROBLEMS {

@@ -1,4 +1,4 @@
-//! Waiting for the end of a job or a batch.
+//! Waits for the end of a job or a batch.
 
 use std::time::Duration;
 
@@ -13,62 +13,70 @@ use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
 
 impl Handle {
-    /// Waits until a job is final, at most `span` (and [`MAX_WAIT`]); gives it as it then stands.
+    /// Waits until a job is final, for at most `span` and at most [`MAX_WAIT`], and returns the job.
+    ///
+    /// The job is not final if the time passed or the server stopped first.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such job; [`Error::Overloaded`] where as many wait as may.
+    /// Returns [`Error::Refused`] if the job does not exist, and [`Error::Overloaded`] if too many
+    /// clients wait already.
     pub async fn wait(&self, id: JobId, span: Duration) -> Result<Job, Error> {
-        let ended = self.watch(Subject::Job(id))?;
-        // A place among those who wait is a permit to look as well: all may end at once.
+        let waiter = self.add_waiter(Subject::Job(id))?;
+        // No read permit is needed: the permit of the waiter covers its reads. Otherwise waiters would
+        // be refused when many jobs end at the same time.
         let job = self.read_job(id).await?;
         if job.state.is_final() {
             return Ok(job);
         }
-        let _waiting = self.until(ended, span).await;
+        let _waiter = self.wait_until_ended(waiter, span).await;
         self.read_job(id).await
     }
 
-    /// Waits until all jobs of a batch are final, at most `span` (and [`MAX_WAIT`]).
+    /// Waits until all jobs of a batch are final, for at most `span` and at most [`MAX_WAIT`], and
+    /// returns the batch.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such batch; [`Error::Overloaded`] where as many wait as
-    /// may.
+    /// Returns [`Error::Refused`] if the batch does not exist, and [`Error::Overloaded`] if too many
+    /// clients wait already.
     pub async fn wait_batch(&self, id: BatchId, span: Duration) -> Result<Batch, Error> {
-        let ended = self.watch(Subject::Batch(id))?;
+        let waiter = self.add_waiter(Subject::Batch(id))?;
         let batch = self.read_batch(id).await?;
         if batch.finished_at.is_some() {
             return Ok(batch);
         }
-        let _waiting = self.until(ended, span).await;
+        let _waiter = self.wait_until_ended(waiter, span).await;
         self.read_batch(id).await
     }
 
-    /// A place among those who wait. Taken before the table is read, so that no end falls between.
-    fn watch(&self, subject: Subject) -> Result<Waiting, Error> {
+    /// Registers a waiting client. This must happen before the table is read, so that an end between
+    /// the two is not missed.
+    fn add_waiter(&self, subject: Subject) -> Result<Waiter, Error> {
         let connections = self.connections();
         let permit = self.wait_permit()?;
-        let count = CountGuard::take(&connections.publisher.subscriber_counts.waiters);
+        let count = CountGuard::new(&connections.publisher.subscriber_counts.waiters);
         let (reply, ended) = oneshot::channel();
-        let waiting = Waiting { ended, _count: count, _permit: permit };
+        let waiter = Waiter { ended, _count: count, _permit: permit };
         if send(&connections.announcer, WaitForEnd { subject, reply }) {
-            Ok(waiting)
+            Ok(waiter)
         } else {
             Err(Error::Stopped)
         }
     }
 
-    async fn until(&self, mut waiting: Waiting, span: Duration) -> Waiting {
+    /// Waits until the end is announced, the time has passed or the server stops. Returns the waiter, so
+    /// that its permit is held during the read that follows.
+    async fn wait_until_ended(&self, mut waiter: Waiter, span: Duration) -> Waiter {
         tokio::select! {
-            _ = &mut waiting.ended => {}
+            _ = &mut waiter.ended => {}
             () = tokio::time::sleep(span.min(MAX_WAIT)) => {}
             () = self.stopped() => {}
         }
-        waiting
+        waiter
     }
 }
 
-/// A place among those who wait, given up when dropped.
-struct Waiting {
+/// A registered waiting client; dropping it frees its permit.
+struct Waiter {
     ended: oneshot::Receiver<()>,
     _count: CountGuard,
     _permit: OwnedSemaphorePermit,

@@ -58,6 +58,6 @@ fn restarts_under_load_burn_no_attempt() {
     row.count("acknowledged", ids.len());
     row.count("attempts burned", burned);
     assert_eq!(burned, 0);
-    assert!(!server.log().contains("took back the jobs"), "a drained server left jobs running");
+    assert!(!server.log().contains("rescued the jobs"), "a drained server left jobs running");
     row.held();
 }

@@ -56,7 +56,7 @@ fn breaks_off_without_a_false_promise() -> Result<(), String> {
     assert_eq!(server.ended().code(), Some(1));
     tracer.ended();
     let log = server.log();
-    assert!(log.contains("cannot go on") && log.contains("disk I/O error"), "{log}");
+    assert!(log.contains("cannot continue") && log.contains("disk I/O error"), "{log}");
     server.start_again();
     assert_eq!(server.job(kept)["state"], "completed");
     let jobs = server.get("/v1/jobs").expect(200);

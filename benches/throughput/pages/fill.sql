@@ -1,6 +1,6 @@
--- Many jobs as they may stand after a while: most have completed, some failed, some wait at both
--- ends of the table. How many, and the time, stand in the table `fill`. What differs from job to job
--- follows from its id.
+-- Fills a database like that of a server that has run for a while: most jobs have completed, some
+-- have failed, and some wait at both ends of the table. The temporary table `fill` holds the number of
+-- jobs and the current time. All differences between jobs are derived from their ids.
 
 INSERT INTO queues (id, name, paused, created_at)
 SELECT key + 1, value, 1, now FROM fill, json_each(

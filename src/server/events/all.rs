@@ -1,4 +1,4 @@
-//! Subscription to all jobs, or those of a queue or a kind.
+//! Subscription to all jobs, or to those of a queue or kind.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,51 +15,56 @@ use crate::job::{Job, JobId, QueueName};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
 
-/// The shortest time between two looks at the table. What moves more often meanwhile is told once.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Minimum time between two reads of the table. A job that changes several times in between
+/// is returned once.
+const MIN_READ_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Which jobs to listen to.
+/// The jobs to subscribe to. A filter without fields matches all jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllFilter {
-    /// Only those of this queue.
+    /// Only jobs of this queue.
     pub queue: Option<QueueName>,
-    /// Only those of this kind.
+    /// Only jobs of this kind.
     pub kind: Option<String>,
 }
 
-/// What happened to some job.
+/// An event of the stream of all jobs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AllEvent {
-    /// It moved, or told something of itself; this is how it stands now. Without payload and result.
+    /// The job changed state, or reported progress or log lines. This is its current state, without
+    /// payload and result.
     Job(Box<Job>),
-    /// It was removed.
+    /// The job was deleted.
     Gone(JobId),
-    /// At least so many jobs moved of which this listener is not told, for it was too slow.
+    /// At least this many jobs changed without an event for this subscriber, because it was too slow.
     Lost(u64),
 }
 
-/// What happens to jobs from now on.
+/// The stream of changes of all jobs, from the subscription on.
 pub struct AllEvents {
     handle: Handle,
     filter: AllFilter,
     feed: Arc<Feed>,
-    /// What was taken from the feed and is not read yet.
+    /// Jobs that were taken from the feed and have not been read yet.
     taken: Vec<JobId>,
+    /// Events that have been read and not returned yet.
     ready: VecDeque<AllEvent>,
+    /// Earliest time of the next read.
     next_at: Instant,
     _count: CountGuard,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Handle {
-    /// What happens to jobs from now on.
+    /// Subscribes to the changes of all jobs that match `filter`, from now on.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] where [`MAX_FEEDS`](crate::server::MAX_FEEDS) listen already.
+    /// Returns [`Error::Overloaded`] if there are
+    /// [`MAX_FEEDS`](crate::server::MAX_FEEDS) subscribers already.
     pub fn events(&self, filter: AllFilter) -> Result<AllEvents, Error> {
         let permit = self.feed_permit()?;
         let connections = self.connections();
-        let count = CountGuard::take(&connections.publisher.subscriber_counts.subscribers);
+        let count = CountGuard::new(&connections.publisher.subscriber_counts.subscribers);
         let feed = Arc::new(Feed::new(filter.queue.clone()));
         if !send(&connections.announcer, SubscribeToAll(Arc::downgrade(&feed))) {
             return Err(Error::Stopped);
@@ -78,7 +83,9 @@ impl Handle {
 }
 
 impl AllEvents {
-    /// The next event; none at the end. May be dropped in the middle without losing anything.
+    /// Returns the next event; `None` when the server stops.
+    ///
+    /// The future may be dropped at any time without losing an event.
     pub async fn next(&mut self) -> Option<AllEvent> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -87,22 +94,24 @@ impl AllEvents {
             if self.taken.is_empty() {
                 self.take().await?;
             }
-            self.look().await?;
+            self.read_taken().await?;
         }
     }
 
-    /// Takes what has come. None where the server stops.
+    /// Takes the pending jobs of the feed, waiting for some if there are none. Returns `None` if
+    /// the server stops.
     async fn take(&mut self) -> Option<()> {
         loop {
             tokio::time::sleep_until(self.next_at).await;
-            // Without a wait between, so that nothing is lost where this is dropped.
+            // No await between taking the jobs and storing them, so that nothing is lost if this
+            // future is dropped.
             let (jobs, lost) = self.feed.take();
             if lost > 0 {
                 self.ready.push_back(AllEvent::Lost(lost));
             }
             if !jobs.is_empty() {
                 self.taken = jobs;
-                self.next_at = Instant::now() + PAUSE;
+                self.next_at = Instant::now() + MIN_READ_INTERVAL;
                 return Some(());
             }
             tokio::select! {
@@ -112,18 +121,19 @@ impl AllEvents {
         }
     }
 
-    async fn look(&mut self) -> Option<()> {
-        // In turn, so that however many listen, lists and pages find the reader free. What moves
-        // meanwhile comes together in the feed.
+    /// Reads the taken jobs and turns them into events. Returns `None` if the read failed.
+    async fn read_taken(&mut self) -> Option<()> {
+        // One subscriber reads at a time, so that the Reader stays free for lists and pages however many
+        // subscribers there are. Changes in the meantime collect in the feed.
         let _turn = self.handle.feed_turn().await?;
-        let lists = &self.handle.connections().list_reads;
-        let jobs = self.handle.read(lists, GetJobSummaries(self.taken.clone())).await.ok()?;
+        let reader = &self.handle.connections().list_reads;
+        let jobs = self.handle.read(reader, GetJobSummaries(self.taken.clone())).await.ok()?;
         let mut jobs = jobs.into_iter().peekable();
         for id in std::mem::take(&mut self.taken) {
-            // They come in the order in which they were asked for.
+            // The jobs are in the order of the requested ids; deleted jobs are missing.
             match jobs.next_if(|job| job.id == id) {
                 None => self.ready.push_back(AllEvent::Gone(id)),
-                Some(job) if self.filter.takes(&job) => {
+                Some(job) if self.filter.matches(&job) => {
                     self.ready.push_back(AllEvent::Job(Box::new(job)));
                 }
                 Some(_) => {}
@@ -134,7 +144,7 @@ impl AllEvents {
 }
 
 impl AllFilter {
-    fn takes(&self, job: &Job) -> bool {
+    fn matches(&self, job: &Job) -> bool {
         self.queue.as_ref().is_none_or(|queue| *queue == job.queue)
             && self.kind.as_ref().is_none_or(|kind| *kind == job.kind)
     }

@@ -7,53 +7,56 @@ use crate::server::error::Error;
 use crate::server::events::Subscription;
 use crate::server::handle::Handle;
 
-/// How a batch stands, again and again, until its last job is final.
+/// The stream of states of a batch, until its last job is final.
 pub struct BatchEvents {
     handle: Handle,
     id: BatchId,
     subscription: Subscription,
-    told: Option<Batch>,
-    /// What was read and is not told yet.
-    first: Option<Batch>,
+    /// The state that was returned last.
+    returned: Option<Batch>,
+    /// A newer state that has been read and not returned yet.
+    ready: Option<Batch>,
 }
 
 impl Handle {
-    /// How a batch stands from now on.
+    /// Subscribes to a batch. The first event is its current state.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such batch; [`Error::Overloaded`] where as many listen as
-    /// may.
+    /// Returns [`Error::Refused`] if the batch does not exist, and [`Error::Overloaded`] if there are too
+    /// many subscribers already.
     pub async fn batch_events(&self, id: BatchId) -> Result<BatchEvents, Error> {
-        let subscription = self.listen(Subject::Batch(id))?;
-        let first = Some(self.read_batch(id).await?);
-        Ok(BatchEvents { handle: self.clone(), id, subscription, told: None, first })
+        let subscription = self.subscribe(Subject::Batch(id))?;
+        let ready = Some(self.read_batch(id).await?);
+        Ok(BatchEvents { handle: self.clone(), id, subscription, returned: None, ready })
     }
 }
 
 impl BatchEvents {
-    /// Whether its last job is final by now, as was read last.
+    /// Returns whether all jobs of the batch were final at the last read.
     pub fn has_ended(&self) -> bool {
-        let latest = self.first.as_ref().or(self.told.as_ref());
+        let latest = self.ready.as_ref().or(self.returned.as_ref());
         latest.is_some_and(|batch| batch.finished_at.is_some())
     }
 
-    /// How it stands next; none at the end. May be dropped in the middle without losing anything.
+    /// Returns the next state of the batch; `None` after its end, or if the server stops.
+    ///
+    /// The future may be dropped at any time without losing a state.
     pub async fn next(&mut self) -> Option<Batch> {
         loop {
-            if let Some(batch) = self.first.take() {
-                self.told = Some(batch.clone());
+            if let Some(batch) = self.ready.take() {
+                self.returned = Some(batch.clone());
                 return Some(batch);
             }
             if self.has_ended() {
                 return None;
             }
-            if !self.subscription.due(&self.handle).await {
+            if !self.subscription.changed(&self.handle).await {
                 return None;
             }
             let batch = self.handle.read_batch(self.id).await.ok()?;
             self.subscription.mark_read();
-            if self.told.as_ref() != Some(&batch) {
-                self.first = Some(batch);
+            if self.returned.as_ref() != Some(&batch) {
+                self.ready = Some(batch);
             }
         }
     }

@@ -11,44 +11,50 @@ use crate::server::events::Subscription;
 use crate::server::handle::Handle;
 use crate::store::JobUpdate;
 
-/// What happened to a job.
+/// An event of one job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobEvent {
     /// An attempt failed.
     Failure(Failure),
-    /// It has said something.
+    /// The job added lines to its log.
     Log(Log),
-    /// Its attempt is so far.
+    /// The attempt reported progress.
     Progress(Progress),
-    /// It stands where it did not. Without payload and result, but for the last one, when it is
-    /// final: that one is whole.
+    /// The state of the job changed. The job has no payload and result, except in the last event, when
+    /// it is final.
     State(Box<Job>),
-    /// It was removed.
+    /// The job was deleted.
     Gone(JobId),
 }
 
-/// Up to where a listener knows a job. Its text goes into `id:` lines and comes back as
-/// `Last-Event-ID`.
+/// Position in the event stream of a job: what a subscriber has seen of it.
+///
+/// Its text is the `id` of a server-sent event. A client that reconnects sends it back as
+/// `Last-Event-ID` and gets only what is new. The text has eight numbers: the six of the state
+/// fingerprint, the number of failures and the log position. Example:
+/// `3-3-1700000000000-1700000000005-0-0-2-77` is a running job (state code 2, plus 1) in attempt 3, of
+/// which two failures and 77 bytes of log have been seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Where it stood: what of it changes when it moves.
-    stands: [i64; 6],
-    /// How many of its failures were told.
+    /// Fingerprint of the last state: the fields that change when the job changes state.
+    fingerprint: [i64; 6],
+    /// Number of failures that were returned.
     failures: u64,
-    /// Up to where its log was told.
+    /// Position in the log up to which lines were returned.
     log: u64,
 }
 
-/// A text that is no [`Position`].
+/// Error for a text that is not a [`Position`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of an event of a job")]
 pub struct NotAPosition;
 
 impl Position {
-    fn stands(job: &Job) -> [i64; 6] {
+    /// Returns the fingerprint of a job's state.
+    fn fingerprint_of(job: &Job) -> [i64; 6] {
         let at = |at: Option<crate::job::Timestamp>| at.map_or(0, |at| at.millis());
         [
-            // From 1, for nothing was told at 0.
+            // Plus 1, because 0 means that no state was returned yet.
             job.state.code() + 1,
             job.attempt.into(),
             job.run_at.millis(),
@@ -61,7 +67,7 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.stands {
+        for part in self.fingerprint {
             write!(f, "{part}-")?;
         }
         write!(f, "{}-{}", self.failures, self.log)
@@ -73,38 +79,42 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, NotAPosition> {
         let parts: Result<Vec<u64>, _> = text.split('-').map(str::parse).collect();
-        let Ok([stands @ .., failures, log]) = parts.as_deref() else { return Err(NotAPosition) };
-        let stands: Vec<i64> = stands.iter().filter_map(|part| (*part).try_into().ok()).collect();
-        let stands = stands.try_into().map_err(|_wrong_count| NotAPosition)?;
-        Ok(Self { stands, failures: *failures, log: *log })
+        let Ok([fingerprint @ .., failures, log]) = parts.as_deref() else {
+            return Err(NotAPosition);
+        };
+        let fingerprint: Vec<i64> =
+            fingerprint.iter().filter_map(|part| (*part).try_into().ok()).collect();
+        let fingerprint = fingerprint.try_into().map_err(|_wrong_count| NotAPosition)?;
+        Ok(Self { fingerprint, failures: *failures, log: *log })
     }
 }
 
-/// What happens to a job from a position on, until it is final.
+/// The stream of events of a job from a position on, until the job is final.
 pub struct JobEvents {
     handle: Handle,
     id: JobId,
     subscription: Subscription,
     position: Position,
+    /// Progress at the last read.
     progress: Option<Progress>,
-    /// What is known and not told yet, each with the position behind it.
+    /// Events that have been read and not returned yet, each with the position after it.
     ready: VecDeque<(Position, JobEvent)>,
-    is_over: bool,
+    has_ended: bool,
 }
 
 impl Handle {
-    /// What happens to a job, from a position on; none where all is told already, for the job is
-    /// final.
+    /// Subscribes to a job, from a position on or from its start. Returns `None` if the job is final and
+    /// has no events after the position.
     ///
     /// # Errors
-    /// [`Error::Refused`] where there is no such job; [`Error::Overloaded`] where as many listen as
-    /// may.
+    /// Returns [`Error::Refused`] if the job does not exist, and [`Error::Overloaded`] if there are too
+    /// many subscribers already.
     pub async fn job_events(
         &self,
         id: JobId,
         position: Option<Position>,
     ) -> Result<Option<JobEvents>, Error> {
-        let subscription = self.listen(Subject::Job(id))?;
+        let subscription = self.subscribe(Subject::Job(id))?;
         let mut events = JobEvents {
             handle: self.clone(),
             id,
@@ -112,70 +122,73 @@ impl Handle {
             position: position.unwrap_or_default(),
             progress: None,
             ready: VecDeque::new(),
-            is_over: false,
+            has_ended: false,
         };
-        events.look().await?;
-        let is_told = events.is_over && events.ready.is_empty();
+        events.read().await?;
+        let has_no_more = events.has_ended && events.ready.is_empty();
         match events.ready.front() {
             Some((_, JobEvent::Gone(_))) => Err(Error::no_job(id)),
-            _ => Ok((!is_told).then_some(events)),
+            _ => Ok((!has_no_more).then_some(events)),
         }
     }
 }
 
 impl JobEvents {
-    /// The next event with the position behind it; none at the end. May be dropped in the middle
-    /// without losing anything.
+    /// Returns the next event and the position after it; `None` after the end, or if the server stops.
+    ///
+    /// The future may be dropped at any time without losing an event.
     pub async fn next(&mut self) -> Option<(Position, JobEvent)> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            if self.is_over {
+            if self.has_ended {
                 return None;
             }
-            if !self.subscription.due(&self.handle).await {
+            if !self.subscription.changed(&self.handle).await {
                 return None;
             }
-            if let Err(error) = self.look().await {
-                tracing::debug!(job = %self.id, %error, "one who listens to a job cannot be told");
+            if let Err(error) = self.read().await {
+                tracing::debug!(job = %self.id, %error, "a subscription to a job ends: its row could not be read");
                 return None;
             }
             self.subscription.mark_read();
         }
     }
 
-    /// Reads what is new.
-    async fn look(&mut self) -> Result<(), Error> {
-        // A place among those who listen is a permit to look as well.
-        let points = &self.handle.connections().point_reads;
-        let found = self.handle.read(points, GetJobUpdate(self.id, self.position.log)).await?;
-        let Some(news) = found else {
-            self.is_over = true;
+    /// Reads the job and adds the events that are new since the last read.
+    async fn read(&mut self) -> Result<(), Error> {
+        // No read permit is needed: the permit of the subscription covers its reads.
+        let reader = &self.handle.connections().point_reads;
+        let found = self.handle.read(reader, GetJobUpdate(self.id, self.position.log)).await?;
+        let Some(update) = found else {
+            self.has_ended = true;
             self.ready.push_back((self.position, JobEvent::Gone(self.id)));
             return Ok(());
         };
-        let stands = Position::stands(&news.job);
-        let is_final = news.job.state.is_final();
-        let is_moved = stands != self.position.stands;
-        // Its last event is the whole job; read first, for what follows cannot be done by halves.
-        let whole = if is_final && is_moved {
-            let whole = self.handle.read_job(self.id).await?;
-            if !whole.state.is_final() {
-                // Begun anew in this moment, so the notify has rung again.
+        let fingerprint = Position::fingerprint_of(&update.job);
+        let is_final = update.job.state.is_final();
+        let has_changed = fingerprint != self.position.fingerprint;
+        // The last event is the whole job. It is read before any event is added, so that a failed or
+        // dropped read leaves this stream as it was.
+        let whole_job = if is_final && has_changed {
+            let whole_job = self.handle.read_job(self.id).await?;
+            if !whole_job.state.is_final() {
+                // The job was retried in between, so another notification is on its way.
                 return Ok(());
             }
-            Some(whole)
+            Some(whole_job)
         } else {
             None
         };
-        self.push_events(news, whole, stands);
-        self.is_over = is_final;
+        self.push_events(update, whole_job, fingerprint);
+        self.has_ended = is_final;
         Ok(())
     }
 
-    fn push_events(&mut self, news: JobUpdate, whole: Option<Job>, stands: [i64; 6]) {
-        let JobUpdate { mut job, log } = news;
+    /// Adds the events of an update: failures first, then log lines, then the state or the progress.
+    fn push_events(&mut self, update: JobUpdate, whole_job: Option<Job>, fingerprint: [i64; 6]) {
+        let JobUpdate { mut job, log } = update;
         let failures = job.failures.take().unwrap_or_default();
         for failure in failures.into_iter().skip(self.position.failures as usize) {
             self.position.failures += 1;
@@ -185,15 +198,15 @@ impl JobEvents {
             self.position.log = log.to;
             self.ready.push_back((self.position, JobEvent::Log(log)));
         }
-        let is_moved = stands != self.position.stands;
-        let is_further = job.progress != self.progress && !job.state.is_final();
+        let has_changed = fingerprint != self.position.fingerprint;
+        let has_progress = job.progress != self.progress && !job.state.is_final();
         self.progress.clone_from(&job.progress);
-        if is_moved {
-            // It tells how far it is as well.
-            self.position.stands = stands;
-            let moved = JobEvent::State(Box::new(whole.unwrap_or(job)));
-            self.ready.push_back((self.position, moved));
-        } else if is_further && let Some(progress) = job.progress {
+        if has_changed {
+            // The state event includes the progress.
+            self.position.fingerprint = fingerprint;
+            let event = JobEvent::State(Box::new(whole_job.unwrap_or(job)));
+            self.ready.push_back((self.position, event));
+        } else if has_progress && let Some(progress) = job.progress {
             self.ready.push_back((self.position, JobEvent::Progress(progress)));
         }
     }
@@ -206,7 +219,7 @@ mod tests {
     #[test]
     fn a_position_is_read_back_from_its_text() {
         let position =
-            Position { stands: [3, 1, 1_700_000_000_000, 5, 0, 1], failures: 2, log: 77 };
+            Position { fingerprint: [3, 1, 1_700_000_000_000, 5, 0, 1], failures: 2, log: 77 };
         assert_eq!(position.to_string(), "3-1-1700000000000-5-0-1-2-77");
         assert_eq!(position.to_string().parse(), Ok(position));
         for text in

@@ -1,4 +1,4 @@
-//! Starting the actors, each on the thread it needs, in the order in which they need each other.
+//! Starts the actors, each on its thread, in the order in which they need each other's addresses.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -27,7 +27,7 @@ use crate::server::Server;
 use crate::server::handle::{Connections, Handle};
 use crate::store::{ReadStore, WriteStore};
 
-/// What the actors are made of.
+/// The parts from which the actors are made.
 pub(super) struct Parts {
     pub(super) writes: Box<dyn WriteStore>,
     pub(super) point_reads: Box<dyn ReadStore>,
@@ -39,8 +39,8 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
 }
 
-/// Starts the actors and joins them to a server.
-pub(super) fn join(parts: Parts) -> Server {
+/// Starts the actors and returns the server.
+pub(super) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, registry, config, clock } =
         parts;
     let fatal = Fatal::new();
@@ -50,26 +50,29 @@ pub(super) fn join(parts: Parts) -> Server {
     };
     let mut threads = Threads::default();
 
-    let (lease, now, told) = (config.lease, clock.clone(), publisher.clone());
+    let (lease, time, effects) = (config.lease, clock.clone(), publisher.clone());
     let vital = Vital::new("writer", &fatal);
     let inbox = Inbox::default();
     let sender = inbox.sender();
-    let writer = Writer::start_in_arbiter(&threads.another(), move |_| {
-        Writer::new(inbox, writes, roster, now, lease, told, vital)
+    let writer = Writer::start_in_arbiter(&threads.start_one(), move |_| {
+        Writer::new(inbox, writes, roster, time, lease, effects, vital)
     });
     let writer = WriterHandle::new(sender, writer);
     let point_reads = start_reader(&mut threads, point_reads, &clock, &fatal);
     let list_reads = start_reader(&mut threads, list_reads, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
 
-    let control = threads.another();
-    let (to, now, vital) = (writer.clone(), clock.clone(), Vital::new("dispatcher", &fatal));
+    let control = threads.start_one();
+    let (to_writer, time, vital) =
+        (writer.clone(), clock.clone(), Vital::new("dispatcher", &fatal));
     let dispatcher = Dispatcher::start_in_arbiter(&control, move |_| {
-        Dispatcher::new(to, workers, lease, now, vital)
+        Dispatcher::new(to_writer, workers, lease, time, vital)
     });
     let vital = Vital::new("announcer", &fatal);
-    // On a thread of its own, for many may listen, and starts must not wait for that.
-    let announcer = Announcer::start_in_arbiter(&threads.another(), move |_| Announcer::new(vital));
+    // On a separate thread, because there may be many subscribers, and the start of jobs must not
+    // wait for them.
+    let announcer =
+        Announcer::start_in_arbiter(&threads.start_one(), move |_| Announcer::new(vital));
     let peers = Peers {
         writer: writer.clone(),
         reader: list_reads.clone(),
@@ -77,14 +80,14 @@ pub(super) fn join(parts: Parts) -> Server {
         announcer: announcer.clone(),
         recorder: publisher.recorder.clone(),
     };
-    let (now, retention) = (clock.clone(), config.retention);
+    let (time, retention) = (clock.clone(), config.retention);
     let vital = Vital::new("keeper", &fatal);
     let keeper =
-        Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, now, retention, vital));
-    let begin =
+        Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, time, retention, vital));
+    let start =
         StartLeasing { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
-    if !writer.send(begin) {
-        fatal.raise("the writer died before it began");
+    if !writer.send(start) {
+        fatal.raise("the writer died before leasing started");
     }
 
     let shutdown_grace = config.shutdown_grace.duration();
@@ -99,7 +102,8 @@ pub(super) fn join(parts: Parts) -> Server {
 struct Threads(Vec<Arbiter>);
 
 impl Threads {
-    fn another(&mut self) -> actix_rt::ArbiterHandle {
+    /// Starts a thread.
+    fn start_one(&mut self) -> actix_rt::ArbiterHandle {
         let arbiter = Arbiter::new();
         let handle = arbiter.handle();
         self.0.push(arbiter);
@@ -114,10 +118,10 @@ fn start_reader(
     fatal: &Fatal,
 ) -> Addr<Reader> {
     let (clock, vital) = (clock.clone(), Vital::new("reader", fatal));
-    Reader::start_in_arbiter(&threads.another(), move |_| Reader::new(store, clock, vital))
+    Reader::start_in_arbiter(&threads.start_one(), move |_| Reader::new(store, clock, vital))
 }
 
-/// Workers of all local lanes, spread over as many threads as there are cores.
+/// Starts the workers of all local lanes, spread over as many threads as there are cores.
 fn start_workers(
     threads: &mut Threads,
     config: &Config,
@@ -126,7 +130,7 @@ fn start_workers(
     fatal: &Fatal,
 ) -> [Vec<Addr<Worker>>; Lane::COUNT] {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let io: Vec<_> = (0..cores).map(|_| threads.another()).collect();
+    let io: Vec<_> = (0..cores).map(|_| threads.start_one()).collect();
     let abandoned = Arc::new(AtomicUsize::new(0));
     let mut workers: [Vec<Addr<Worker>>; Lane::COUNT] = Default::default();
     for lane in Lane::LOCAL {
