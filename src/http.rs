@@ -1,21 +1,22 @@
-//! The HTTP API: extract, call [`Handle`], map the answer. No rules here.
+//! The HTTP API. Each handler extracts its input, calls [`Handle`] and maps the answer; rules are in
+//! the layers below.
 
-mod answer;
 mod batches;
 mod body;
-mod deeds;
+mod bulk;
 mod events;
 mod guard;
 mod health;
+mod idempotency_key;
 mod jobs;
-mod key;
+mod json_list;
 mod kinds;
 mod leases;
-mod many;
 mod prefer;
 mod problem;
 mod query;
 mod queues;
+mod response;
 mod stats;
 
 use std::net::{SocketAddr, TcpListener};
@@ -29,28 +30,30 @@ use tokio::net::TcpSocket;
 
 use crate::server::Handle;
 
-/// How many connections may wait to be taken.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
 
-/// How long an idle connection is kept. Longer than the usual 60 s of proxies before it, which
-/// then close it first.
+/// Time after which an idle connection is closed. Longer than the usual 60 s of a reverse proxy, so
+/// that the proxy closes the connection first and never sends a request on a closed one.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// How long a client may take for the head of a request.
+/// Maximum time in which a client must send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long requests may go on once the server stops.
+/// Time that running requests have to end once the server stops.
 const STOP_GRACE_SECS: u64 = 5;
 
-/// Every route of the API. They are tried in this order, so the frequent ones come first; a scope
-/// would be one more step.
+/// Registers every route of the API.
+///
+/// actix-web tries the routes in this order, so the most frequent ones come first. There is no
+/// `web::scope`, because it would add a step to each match.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(jobs::all())
-        // Before single jobs, whose path would take these as well. A fixed path costs next to nothing.
-        .service(deeds::cancel())
-        .service(deeds::retry())
-        .service(deeds::delete())
+        // Before `/v1/jobs/{id}`, which would match these paths as well.
+        .service(bulk::cancel())
+        .service(bulk::retry())
+        .service(bulk::delete())
         .service(jobs::one())
         .service(leases::all())
         .service(leases::many())
@@ -70,31 +73,32 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(kinds::all())
         .service(health::healthz())
         .service(health::readyz())
-        .default_service(web::to(problem::no_such_place));
+        .default_service(web::to(problem::not_found));
 }
 
-/// Listens on an address; port 0 takes a free one. Connections wait until [`start`] takes them.
+/// Listens on an address; port 0 picks a free one. Connections wait until [`start`] accepts them.
 ///
 /// # Errors
-/// Where the address cannot be listened on.
+/// Returns the error of the operating system if it cannot listen on the address.
 pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = match listen {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // As the standard library does it, which has no way to say how many may wait.
+    // As `std::net::TcpListener::bind` does, which does not let the caller choose the backlog.
     socket.set_reuseaddr(true)?;
     socket.bind(listen)?;
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Starts the HTTP server on `listener` and tells where it listens.
+/// Starts the HTTP server on `listener` and returns it with the address on which it listens.
 ///
-/// `extend` may add routes of the application's own, or the pages (`pages::routes`); they are tried
-/// behind those of the API. The server runs until it is stopped by its handle; it takes no signals.
+/// `extend` can add the application's own routes, or the pages (`pages::routes`); they are tried
+/// after those of the API. The server runs until it is stopped through its handle; it does not
+/// handle signals.
 ///
 /// # Errors
-/// Where the listener cannot be used.
+/// Returns the error of the operating system if the listener cannot be used.
 pub fn start(
     handle: Handle,
     listener: TcpListener,
@@ -111,7 +115,7 @@ pub fn start(
     .keep_alive(KEEP_ALIVE)
     .tcp_nodelay(true)
     .client_request_timeout(HEAD_TIMEOUT)
-    // A client that has gone away no longer waits.
+    // A request is dropped as soon as its client closes the connection.
     .h1_allow_half_closed(false)
     .shutdown_timeout(STOP_GRACE_SECS)
     .disable_signals()

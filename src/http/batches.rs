@@ -1,12 +1,12 @@
-//! `/v1/batches`.
+//! `/v1/batches`: submit, list, get and cancel batches.
 
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::http::answer::{Answered, accepted, ok, resource};
 use crate::http::query::{self, NoQuery};
-use crate::http::{body, key, prefer};
+use crate::http::response::{HandlerResult, accepted, ok, resource};
+use crate::http::{body, idempotency_key, prefer};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Submission};
 use crate::server::Handle;
@@ -36,10 +36,10 @@ async fn submit(
     _: NoQuery,
     payload: Payload,
     handle: Data<Handle>,
-) -> Answered {
+) -> HandlerResult {
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let key = key::of(&request, &body)?;
+    let key = idempotency_key::from_request(&request, &body)?;
     let NewBatch { name, jobs } = body::parse(&body)?;
     let batch = handle.submit_batch(name, jobs, key).await?.value;
     Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
@@ -51,14 +51,14 @@ struct Page {
     next_cursor: Option<String>,
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let (limit, before) = query::page(&request)?;
     let page = handle.batches(limit, before).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(ok(&Page { batches: page.batches, next_cursor }))
 }
 
-async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let id: BatchId = query::id(&request)?;
     let batch = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait_batch(id, span).await?,
@@ -67,6 +67,6 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
     Ok(ok(&batch))
 }
 
-async fn cancel_batch(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
+async fn cancel_batch(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&handle.cancel_batch(query::id(&request)?).await?))
 }

@@ -1,4 +1,4 @@
-//! Request bodies: held to a size, a time and a media type, then read as JSON.
+//! Reads request bodies within a size, a time and a media type, and parses them as JSON.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -16,24 +16,24 @@ use crate::http::problem::Rejection;
 use crate::job::problem::parse_json;
 use crate::server::Handle;
 
-/// How long a client may take for the body of a request.
+/// Maximum time in which a client must send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// In what form a body comes.
+/// The form of a body, as its media type says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Json,
-    /// A JSON value a line.
+    /// One JSON value per line (NDJSON).
     Lines,
 }
 
-/// From which length on a body is weighed before it is read.
+/// Bodies longer than this take a permit for their size before they are read.
 const LIGHT_BYTES: usize = 64 << 10;
 
-/// A body that was read whole.
+/// A complete body.
 pub(super) struct Body {
     bytes: Bytes,
-    /// What many large bodies may weigh together is bounded, from before they are read.
+    /// Permit that bounds the total size of large bodies, held from before the body is read.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -45,7 +45,7 @@ impl Deref for Body {
     }
 }
 
-/// Reads a body whole. One whose head says that it is too large is not read at all.
+/// Reads a complete body. If `Content-Length` is over the limit, nothing is read.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
@@ -56,25 +56,27 @@ pub(super) async fn read(
         let detail = format!("the body is larger than {max_bytes} bytes");
         Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     };
-    if told_length(request).is_some_and(|length| length > max_bytes as u64) {
+    if content_length(request).is_some_and(|length| length > max_bytes as u64) {
         return Err(too_large());
     }
-    // One that does not say how long it is may be as long as any.
-    let length = told_length(request).map_or(max_bytes, |length| length as usize);
+    // A body without a length may be as long as the limit.
+    let length = content_length(request).map_or(max_bytes, |length| length as usize);
     let permit = if length > LIGHT_BYTES { Some(handle.weigh(length)?) } else { None };
     match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
         Ok(Ok(Some(bytes))) => Ok(Body { bytes, _permit: permit }),
         Ok(Err(error)) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
         Ok(Ok(None)) => Err(too_large()),
         Err(_) => {
-            let detail = format!("the body took longer than {} s", BODY_TIMEOUT.as_secs());
+            let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
             Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail))
         }
     }
 }
 
-/// All of a body; none where it is larger than it may be. What came in one piece stays in place:
-/// a buffer for each small body costs more than all else that is done with it.
+/// Collects a body; `None` if it is larger than `max_bytes`.
+///
+/// A body that arrives in one piece is not copied: allocating a buffer for each small body would cost
+/// more than everything else that is done with it.
 async fn collect(mut payload: Payload, max_bytes: usize) -> Result<Option<Bytes>, PayloadError> {
     let Some(first) = payload.next().await.transpose()? else { return Ok(Some(Bytes::new())) };
     if first.len() > max_bytes {
@@ -93,18 +95,20 @@ async fn collect(mut payload: Payload, max_bytes: usize) -> Result<Option<Bytes>
     Ok(Some(whole.freeze()))
 }
 
-/// How long the body is, if the head tells.
-fn told_length(request: &HttpRequest) -> Option<u64> {
+/// Returns the value of `Content-Length`, if the request has one.
+fn content_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// In what form the body comes, by its media type.
+/// Returns the form of the body, by its media type.
 pub(super) fn form(request: &HttpRequest) -> Result<Form, Rejection> {
     let unsupported =
         |detail: String| Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail);
     let encoding = request.headers().get(CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(unsupported("compressed bodies are not taken".into()));
+        return Err(unsupported(
+            "compressed bodies are not supported; send the body without Content-Encoding".into(),
+        ));
     }
     match request.content_type() {
         "application/json" => Ok(Form::Json),
@@ -112,23 +116,23 @@ pub(super) fn form(request: &HttpRequest) -> Result<Form, Rejection> {
         other => {
             let has_one = request.headers().contains_key(CONTENT_TYPE);
             let given = if has_one { other } else { "none" };
-            Err(unsupported(format!("the content-type is {given}; it should be application/json")))
+            Err(unsupported(format!("the Content-Type is {given}; it must be application/json")))
         }
     }
 }
 
-/// Requires a JSON body.
+/// Refuses a body that is not a single JSON value.
 pub(super) fn require_json(request: &HttpRequest) -> Result<(), Rejection> {
     match form(request)? {
         Form::Json => Ok(()),
         Form::Lines => {
-            let detail = "lines are not taken here; this takes application/json";
+            let detail = "this route takes application/json, not one JSON value per line";
             Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail))
         }
     }
 }
 
-/// Reads a body that is JSON and nothing else. Its memory and its weight are free when it is read.
+/// Reads and parses a JSON body. The body and its permit are released once it is parsed.
 pub(super) async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
@@ -138,13 +142,16 @@ pub(super) async fn json<T: DeserializeOwned>(
     parse(&read(request, payload, handle).await?)
 }
 
-/// Reads JSON: what is no JSON is 400, what has the wrong shape 422.
+/// Parses a JSON body.
+///
+/// # Errors
+/// A body that is not JSON is answered with 400, and JSON of the wrong shape with 422.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     parse_json(body).map_err(|problem| Rejection::invalid(status_of(body), vec![problem]))
 }
 
 pub(super) fn status_of(body: &[u8]) -> StatusCode {
-    // As text, for what is passed over in bytes may be no UTF-8.
+    // Parse as text, because skipping a string in bytes would not check that it is UTF-8.
     let text = std::str::from_utf8(body).ok();
     match text.map(serde_json::from_str::<IgnoredAny>) {
         Some(Ok(_)) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -1,4 +1,5 @@
-//! Keeps pages of other sites from using a server on the user's own machine.
+//! Refuses requests that a browser sends for pages of other sites (cross-site request forgery and DNS
+//! rebinding).
 
 use std::net::IpAddr;
 
@@ -14,10 +15,11 @@ use actix_web::web::Data;
 use crate::http::problem::Rejection;
 use crate::server::Handle;
 
-/// Refuses what a browser sends for a page of another site.
+/// Refuses a request that a browser sends for a page of another site.
 ///
-/// Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`); other clients do not. A
-/// page whose own name was made to lead here looks like one of ours, but for that name (`Host`).
+/// Browsers name the origin of a request (`Sec-Fetch-Site`, `Origin`); other clients do not. A page whose own
+/// host name was made to resolve to this server (DNS rebinding) looks like one of ours, except
+/// for that name in `Host`.
 pub(super) async fn same_site<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -30,8 +32,9 @@ pub(super) async fn same_site<B: MessageBody + 'static>(
     }
     let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
     if let Some(name) = foreign_name(request.headers(), names.map_or(&[], Vec::as_slice)) {
-        let detail =
-            format!("this server does not go by the name {name:?}; see hosts in its configuration");
+        let detail = format!(
+            "the host name {name:?} is not allowed; add it to `hosts` in the configuration"
+        );
         let rejection = Rejection::new(StatusCode::FORBIDDEN, "foreign-host", detail);
         let response = rejection.error_response();
         return Ok(request.into_response(response).map_into_right_body());
@@ -39,8 +42,8 @@ pub(super) async fn same_site<B: MessageBody + 'static>(
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// The name by which the server is called, where it is neither an address, nor of this machine, nor
-/// one of `names`.
+/// Returns the name in `Host` if it is not an IP address, not a name of this machine and not one of
+/// `names`.
 fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
     let host = headers.get(HOST)?;
     let host = String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase();
@@ -55,15 +58,15 @@ fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
     (!is_known).then(|| name.to_owned())
 }
 
-/// Whether somebody has followed a link to a page: that changes nothing, and the other page sees
-/// nothing of the answer, which no page can be framed by.
+/// Returns whether the user followed a link to a page. That changes nothing, and the other site cannot
+/// read the response, because pages cannot be framed.
 fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
-    let says =
+    let has_value =
         |name: &str, word: &[u8]| headers.get(name).is_some_and(|value| value.as_bytes() == word);
     method == Method::GET
         && headers.get(ORIGIN).is_none()
-        && says("sec-fetch-mode", b"navigate")
-        && says("sec-fetch-dest", b"document")
+        && has_value("sec-fetch-mode", b"navigate")
+        && has_value("sec-fetch-dest", b"document")
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {

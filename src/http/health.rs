@@ -1,11 +1,11 @@
-//! `/healthz` and `/readyz`: for who watches over the process and who sends it requests.
+//! `/healthz` and `/readyz`: probes for supervisors and load balancers.
 
 use actix_web::web::{self, Data};
 use actix_web::{HttpResponse, Resource};
 use serde_json::json;
 
-use crate::http::answer::{Answered, ok, resource};
 use crate::http::query::NoQuery;
+use crate::http::response::{HandlerResult, ok, resource};
 use crate::server::Handle;
 
 pub(super) fn healthz() -> Resource {
@@ -16,12 +16,12 @@ pub(super) fn readyz() -> Resource {
     resource("/readyz", "GET, HEAD").route(web::get().to(ready)).route(web::head().to(ready))
 }
 
-/// The process lives.
-async fn alive(_: NoQuery) -> Answered {
+/// Answers 200 as long as the process serves requests.
+async fn alive(_: NoQuery) -> HandlerResult {
     Ok(ok(&json!({"status": "ok"})))
 }
 
-/// The server leases jobs. While it drains it does not, and requests had better go elsewhere.
+/// Answers 200 while the server leases jobs, and 503 while it drains.
 async fn ready(_: NoQuery, handle: Data<Handle>) -> HttpResponse {
     if handle.is_ready() {
         HttpResponse::Ok().json(json!({"status": "ready"}))

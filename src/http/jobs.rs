@@ -1,16 +1,16 @@
-//! `/v1/jobs`.
+//! `/v1/jobs`: submit, list, get, cancel, retry and delete jobs.
 
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
 
-use crate::http::answer::{Answered, accepted, json, ok, resource};
 use crate::http::body::{self, Form};
-use crate::http::key;
-use crate::http::many::Many;
+use crate::http::idempotency_key;
+use crate::http::json_list::JsonList;
 use crate::http::prefer::{self, Wait};
 use crate::http::problem::Rejection;
 use crate::http::query::{self, NoQuery, Parameters};
+use crate::http::response::{HandlerResult, accepted, json, ok, resource};
 use crate::job::{Job, JobId, Submission};
 use crate::server::{Error, Handle};
 use crate::store::IdempotencyKey;
@@ -48,25 +48,25 @@ struct Page {
     next_cursor: Option<String>,
 }
 
-async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> Answered {
+async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> HandlerResult {
     let form = body::form(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let key = key::of(&request, &body)?;
+    let key = idempotency_key::from_request(&request, &body)?;
     if form == Form::Json && body.trim_ascii_start().first() != Some(&b'[') {
         let submission = body::parse(&body)?;
-        // Its memory and its weight are free while the client waits.
+        // Release the body and its permit before waiting for the job.
         drop(body);
         return submit_one(&handle, submission, key, wait).await;
     }
-    no_wait_for_many(wait)?;
-    submit_many(&handle, Many::read(form, &body)?, key).await
+    refuse_wait_for_list(wait)?;
+    submit_many(&handle, JsonList::read(form, &body)?, key).await
 }
 
-fn no_wait_for_many(wait: Wait) -> Result<(), Rejection> {
+fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {
     match wait {
         Wait::Asked(_) => {
-            let why = "is for one job; submit many as a batch, and wait for that";
+            let why = "is only supported for a single job; submit several jobs as a batch and wait for the batch";
             Err(Rejection::bad_parameter("wait", why))
         }
         Wait::No | Wait::Preferred(_) => Ok(()),
@@ -78,10 +78,10 @@ async fn submit_one(
     submission: Submission,
     key: Option<IdempotencyKey>,
     wait: Wait,
-) -> Answered {
+) -> HandlerResult {
     let mut job = handle.submit_keyed(submission, key).await?.value;
     if let Some(span) = wait.span() {
-        // The job is accepted, so that not even a wait that is refused makes this an error.
+        // The job is accepted already, so a refused wait must not turn the response into an error.
         job = handle.wait(job.id, span).await.unwrap_or(job);
         if job.state.is_final() {
             let mut response = HttpResponse::Ok();
@@ -96,22 +96,22 @@ async fn submit_one(
 
 async fn submit_many(
     handle: &Handle,
-    Many { values, lines }: Many<Submission>,
+    JsonList { values, lines }: JsonList<Submission>,
     key: Option<IdempotencyKey>,
-) -> Answered {
+) -> HandlerResult {
     match handle.submit_many(values, key).await {
-        Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.named(problems)).into()),
+        Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
         submitted => Ok(accepted(None, &Jobs { jobs: submitted?.value })),
     }
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let page = handle.jobs(query::filter(&request)?).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(ok(&Page { jobs: page.jobs, next_cursor }))
 }
 
-async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let id: JobId = query::id(&request)?;
     let job = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait(id, span).await?,
@@ -120,23 +120,23 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> Answered {
     Ok(ok(&job))
 }
 
-async fn show_log(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn show_log(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let id = query::id(&request)?;
     let mut query = Parameters::read(&request, &["after"])?;
-    let after = query.parse("after", "is the `to` of an earlier part of the log, a number");
-    query.whole()?;
+    let after = query.parse("after", "must be a number: the `to` of an earlier part of the log");
+    query.checked()?;
     Ok(ok(&handle.log(id, after.unwrap_or(0)).await?))
 }
 
-async fn cancel_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
+async fn cancel_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&handle.cancel(query::id(&request)?).await?))
 }
 
-async fn retry_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
+async fn retry_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&handle.retry(query::id(&request)?).await?))
 }
 
-async fn delete(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
+async fn delete(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
     handle.delete(query::id(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

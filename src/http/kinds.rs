@@ -1,11 +1,11 @@
-//! `/v1/kinds`.
+//! `/v1/kinds`: the kinds of jobs that this server accepts.
 
 use actix_web::Resource;
 use actix_web::web::{self, Data};
 use serde::Serialize;
 
-use crate::http::answer::{Answered, ok, resource};
 use crate::http::query::NoQuery;
+use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::Lane;
 use crate::server::Handle;
 
@@ -24,7 +24,7 @@ struct Kind {
     lane: Lane,
 }
 
-async fn list(_: NoQuery, handle: Data<Handle>) -> Answered {
+async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
     let kinds = handle.lanes_of_kinds().into_iter().map(|(kind, lane)| Kind { kind, lane });
     Ok(ok(&Kinds { kinds: kinds.collect() }))
 }

@@ -1,15 +1,15 @@
-//! `/v1/leases`: jobs for remote workers.
+//! `/v1/leases`: lease, renew and finish jobs as a remote worker.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::Serialize;
 
-use crate::http::answer::{Answered, ok, resource};
 use crate::http::body;
-use crate::http::many::Many;
+use crate::http::json_list::JsonList;
 use crate::http::problem::{Refused, Rejection};
 use crate::http::query::{self, NoQuery};
+use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::remote::{LeaseAction, LeaseJobsRequest};
 use crate::job::{BatchId, JobId, Json, QueueName, Span, State, Timestamp};
@@ -21,7 +21,7 @@ pub(super) fn all() -> Resource {
 }
 
 pub(super) fn many() -> Resource {
-    resource("/v1/leases/finish", "POST").route(web::post().to(act_on_many))
+    resource("/v1/leases/finish", "POST").route(web::post().to(act_on_list))
 }
 
 pub(super) fn one() -> Resource {
@@ -30,12 +30,12 @@ pub(super) fn one() -> Resource {
 
 #[derive(Serialize)]
 struct Leased {
-    jobs: Vec<Work>,
+    jobs: Vec<LeasedJobView>,
 }
 
-/// A job as its remote worker needs it.
+/// A leased job, as its remote worker gets it.
 #[derive(Serialize)]
-struct Work {
+struct LeasedJobView {
     id: JobId,
     kind: String,
     queue: QueueName,
@@ -50,7 +50,7 @@ struct Work {
     payload: Json,
 }
 
-impl From<LeasedJob> for Work {
+impl From<LeasedJob> for LeasedJobView {
     fn from(job: LeasedJob) -> Self {
         Self {
             id: job.lease.job,
@@ -68,9 +68,9 @@ impl From<LeasedJob> for Work {
     }
 }
 
-/// What became of an action on a lease.
+/// Result of an action on a lease. In a list of actions each result has its own status.
 #[derive(Serialize)]
-struct Answer {
+struct ActionAnswer {
     id: JobId,
     lease_token: LeaseToken,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,11 +91,11 @@ struct Answer {
 
 #[derive(Serialize)]
 struct Answers {
-    answers: Vec<Answer>,
+    answers: Vec<ActionAnswer>,
 }
 
-impl Answer {
-    fn bare(lease: Lease) -> Self {
+impl ActionAnswer {
+    fn empty(lease: Lease) -> Self {
         Self {
             id: lease.job,
             lease_token: lease.token,
@@ -109,31 +109,31 @@ impl Answer {
         }
     }
 
-    fn of(lease: Lease, acted: LeaseActionResult) -> Self {
-        let bare = Self::bare(lease);
-        match acted {
+    fn new(lease: Lease, result: LeaseActionResult) -> Self {
+        let empty = Self::empty(lease);
+        match result {
             LeaseActionResult::Finished { state, result_truncated } => {
                 let result_truncated = result_truncated.then_some(true);
-                Self { state: Some(state), result_truncated, ..bare }
+                Self { state: Some(state), result_truncated, ..empty }
             }
-            LeaseActionResult::Repeated => Self { repeated: Some(true), ..bare },
+            LeaseActionResult::Repeated => Self { repeated: Some(true), ..empty },
             LeaseActionResult::Renewed { lease_expires_at, cancel } => {
                 let lease_expires_at = Some(lease_expires_at);
-                Self { lease_expires_at, cancel: Some(cancel), ..bare }
+                Self { lease_expires_at, cancel: Some(cancel), ..empty }
             }
         }
     }
 
-    /// The same of one among many, which has a status of its own.
-    fn of_many(lease: Lease, acted: Result<LeaseActionResult, Refusal>) -> Self {
-        match acted {
-            Ok(acted) => {
+    /// Result of one action in a list.
+    fn in_list(lease: Lease, result: Result<LeaseActionResult, Refusal>) -> Self {
+        match result {
+            Ok(result) => {
                 let status = Some(StatusCode::OK.as_u16());
-                Self { status, ..Self::of(lease, acted) }
+                Self { status, ..Self::new(lease, result) }
             }
             Err(refusal) => {
                 let refused = Rejection::from(refusal).refused();
-                Self { status: Some(refused.0), problem: Some(refused.1), ..Self::bare(lease) }
+                Self { status: Some(refused.0), problem: Some(refused.1), ..Self::empty(lease) }
             }
         }
     }
@@ -144,35 +144,40 @@ async fn lease(
     _: NoQuery,
     payload: Payload,
     handle: Data<Handle>,
-) -> Answered {
-    let call: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
-    let jobs = handle.lease(call).await?;
-    Ok(ok(&Leased { jobs: jobs.into_iter().map(Work::from).collect() }))
+) -> HandlerResult {
+    let wanted: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
+    let jobs = handle.lease(wanted).await?;
+    Ok(ok(&Leased { jobs: jobs.into_iter().map(LeasedJobView::from).collect() }))
 }
 
-async fn act(request: HttpRequest, _: NoQuery, payload: Payload, handle: Data<Handle>) -> Answered {
-    let job = query::id(&request)?;
-    let action = action(&request)?;
-    body::require_json(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let (lease, acted) = handle.lease_action(job, action, body::parse(&body)?).await?;
-    Ok(ok(&Answer::of(lease, acted)))
-}
-
-async fn act_on_many(
+async fn act(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
     handle: Data<Handle>,
-) -> Answered {
+) -> HandlerResult {
+    let job = query::id(&request)?;
+    let action = action(&request)?;
+    body::require_json(&request)?;
+    let body = body::read(&request, payload, &handle).await?;
+    let (lease, result) = handle.lease_action(job, action, body::parse(&body)?).await?;
+    Ok(ok(&ActionAnswer::new(lease, result)))
+}
+
+async fn act_on_list(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> HandlerResult {
     let form = body::form(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let Many { values, lines } = Many::read(form, &body)?;
+    let JsonList { values, lines } = JsonList::read(form, &body)?;
     match handle.lease_actions(values).await {
-        Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.named(problems)).into()),
-        acted => {
-            let answer = |(lease, acted)| Answer::of_many(lease, acted);
-            Ok(ok(&Answers { answers: acted?.into_iter().map(answer).collect() }))
+        Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
+        result => {
+            let answer = |(lease, result)| ActionAnswer::in_list(lease, result);
+            Ok(ok(&Answers { answers: result?.into_iter().map(answer).collect() }))
         }
     }
 }
@@ -184,7 +189,7 @@ fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {
         "fail" => Ok(LeaseAction::Fail),
         "release" => Ok(LeaseAction::Release),
         other => {
-            let detail = format!("a lease has renew, complete, fail and release, and no {other}");
+            let detail = format!("unknown action {other}: use renew, complete, fail or release");
             Err(Rejection::new(StatusCode::NOT_FOUND, "not-found", detail))
         }
     }

@@ -1,4 +1,4 @@
-//! `Prefer: wait=N` (RFC 7240) and `?wait=`: how long a client wants to be kept.
+//! `?wait=` and `Prefer: wait=N` (RFC 7240): the time that a client wants to wait for the end of a job.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use crate::http::query::Parameters;
 use crate::job::Span;
 use crate::server::MAX_WAIT;
 
-/// How long the client wants to wait for an end, and how it said so.
+/// The time to wait for the end of a job or batch, and how the client asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// Not at all.
+    /// The client does not want to wait.
     No,
-    /// By the header, which may be passed over.
+    /// Asked with the header, which the server may ignore.
     Preferred(Duration),
-    /// By the query, which may not.
+    /// Asked with the query parameter, which the server must follow or refuse.
     Asked(Duration),
 }
 
 impl Wait {
-    /// How long, if at all.
+    /// Returns the time to wait, if the client wants to wait.
     pub(super) fn span(self) -> Option<Duration> {
         match self {
             Self::No => None,
@@ -30,7 +30,7 @@ impl Wait {
     }
 }
 
-/// How long the client wants to wait: by the query, else by the header.
+/// Returns the time to wait: that of the query parameter, else that of the header.
 pub(super) fn wait(request: &HttpRequest) -> Result<Wait, Rejection> {
     match Parameters::read(request, &["wait"])?.take("wait") {
         Some(text) => from_query(&text).map(Wait::Asked),
@@ -38,20 +38,21 @@ pub(super) fn wait(request: &HttpRequest) -> Result<Wait, Rejection> {
     }
 }
 
-/// `30s`, or a bare number of seconds.
+/// Parses `30s`, or a number of seconds.
 fn from_query(text: &str) -> Result<Duration, Rejection> {
     let span = match text.parse::<u64>() {
         Ok(secs) => Span::new(Duration::from_secs(secs)),
         Err(_) => text.parse().map_err(|error| Rejection::bad_parameter("wait", error))?,
     };
     if span.duration() > MAX_WAIT {
-        let why = format!("is at most {}s", MAX_WAIT.as_secs());
+        let why = format!("must be at most {}s", MAX_WAIT.as_secs());
         return Err(Rejection::bad_parameter("wait", why));
     }
     Ok(span.duration())
 }
 
-/// A preference that cannot be read or met in full is met as far as may be, as the RFC has it.
+/// Returns the preference of the header. An invalid one is ignored and one that is too long is shortened, as
+/// RFC 7240 section 2 allows.
 fn from_header(request: &HttpRequest) -> Option<Duration> {
     let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(','));

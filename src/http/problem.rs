@@ -1,4 +1,4 @@
-//! Errors as problem details (RFC 9457), with JSON pointers to what is wrong.
+//! Errors as problem details (RFC 9457), with a JSON pointer to each invalid field.
 
 use std::fmt;
 
@@ -11,11 +11,12 @@ use crate::job::problem::Problem;
 use crate::server::Error;
 use crate::store::Refusal;
 
-/// After how many seconds a refused client should try again: load passes quickly, disks fill slowly.
+/// Seconds after which a refused client should try again: overload passes quickly.
 const RETRY_OVERLOAD_SECS: u64 = 1;
+/// Seconds after which a client should try again if nothing can be written: a disk is not freed quickly.
 const RETRY_FULL_SECS: u64 = 5;
 
-/// An answer that is an error.
+/// A response that reports an error.
 #[derive(Debug)]
 pub(super) struct Rejection {
     status: StatusCode,
@@ -26,7 +27,7 @@ pub(super) struct Rejection {
     allow: Option<&'static str>,
 }
 
-/// What stands in the body.
+/// The body of an error response.
 #[derive(Serialize)]
 struct Details<'a> {
     #[serde(rename = "type")]
@@ -38,7 +39,7 @@ struct Details<'a> {
     errors: &'a [Problem],
 }
 
-/// Why one thing among many was refused.
+/// Why one entry of a list was refused.
 #[derive(Serialize)]
 pub(super) struct Refused {
     #[serde(rename = "type")]
@@ -48,7 +49,7 @@ pub(super) struct Refused {
 }
 
 impl Rejection {
-    /// The status and the reason, for an answer that tells of many things.
+    /// Returns the status and the reason, for a response that reports on a list of entries.
     pub(super) fn refused(self) -> (u16, Refused) {
         let (kind, title) = (self.urn(), self.title());
         (self.status.as_u16(), Refused { kind, title, detail: self.detail })
@@ -67,16 +68,16 @@ impl Rejection {
         Self { status, kind, detail, errors: Vec::new(), retry_after_secs: None, allow: None }
     }
 
-    /// The input is not what was asked for, at these places.
+    /// Reports invalid fields.
     pub(super) fn invalid(status: StatusCode, errors: Vec<Problem>) -> Self {
         let detail = match errors.as_slice() {
             [only] => only.to_string(),
-            several => format!("{} things are wrong, see errors", several.len()),
+            several => format!("{} fields are invalid; see errors", several.len()),
         };
         Self { errors, ..Self::new(status, "invalid", detail) }
     }
 
-    /// A query parameter or header is wrong.
+    /// Reports an invalid query parameter or header.
     pub(super) fn bad_parameter(name: &str, why: impl fmt::Display) -> Self {
         Self::invalid(StatusCode::BAD_REQUEST, vec![Problem::new(format!("/{name}"), why)])
     }
@@ -161,18 +162,18 @@ impl ResponseError for Rejection {
     }
 }
 
-/// What a path answers that leads nowhere.
-pub(super) async fn no_such_place(request: HttpRequest) -> Result<HttpResponse, Rejection> {
-    let detail = format!("there is nothing at {}", request.path());
+/// Answers a path for which there is no route.
+pub(super) async fn not_found(request: HttpRequest) -> Result<HttpResponse, Rejection> {
+    let detail = format!("there is no resource at {}", request.path());
     Err(Rejection::new(StatusCode::NOT_FOUND, "not-found", detail))
 }
 
-/// What a path answers to a method that it does not take.
-pub(super) async fn wrong_method(
+/// Answers a method that the resource does not support.
+pub(super) async fn method_not_allowed(
     request: &HttpRequest,
     allow: &'static str,
 ) -> Result<HttpResponse, Rejection> {
-    let detail = format!("{} does not take {}; it takes {allow}", request.path(), request.method());
+    let detail = format!("{} does not support {}; use {allow}", request.path(), request.method());
     let rejection = Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail);
     Err(Rejection { allow: Some(allow), ..rejection })
 }

@@ -1,4 +1,4 @@
-//! Query strings and ids in paths.
+//! Query parameters, and ids in paths.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -16,15 +16,16 @@ use crate::job::queue::NotAName;
 use crate::job::state::NotAState;
 use crate::store::JobFilter;
 
-/// The most jobs or batches on one page of a list, and how many there are unless asked otherwise.
+/// Maximum number of jobs or batches on one page of a list.
 const MAX_LIMIT: u32 = 200;
+/// Number of jobs or batches on a page if the request has no `limit`.
 const DEFAULT_LIMIT: u32 = 50;
 
-/// What a list of jobs takes.
-const OF_A_LIST: [&str; 8] =
+/// Query parameters of a list of jobs.
+const LIST_PARAMETERS: [&str; 8] =
     ["state", "queue", "kind", "tag", "batch", "limit", "cursor", "include"];
 
-/// The parameters of a query string: each is known to the route, and there once.
+/// The query parameters of a request. Unknown and repeated parameters are problems.
 #[derive(Debug)]
 pub(super) struct Parameters {
     values: BTreeMap<String, String>,
@@ -32,7 +33,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Reads the query string of a route that takes the parameters in `known`.
+    /// Parses the query string of a route that supports the parameters in `known`.
     pub(super) fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Rejection> {
         let mut read = Self { values: BTreeMap::new(), problems: Vec::new() };
         if request.query_string().is_empty() {
@@ -42,49 +43,52 @@ impl Parameters {
             .map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, "bad-query", error))?;
         for (name, value) in pairs.into_inner() {
             if !known.contains(&name.as_str()) {
-                read.complain(&name, unknown(known));
+                read.add_problem(&name, unknown(known));
             } else if read.values.insert(name.clone(), value).is_some() {
-                read.complain(&name, "stands twice");
+                read.add_problem(&name, "is given more than once");
             }
         }
-        read.whole()
+        read.checked()
     }
 
-    /// The value of a parameter as it stands.
+    /// Removes and returns the value of a parameter.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.values.remove(name)
     }
 
-    /// The value of a parameter, read; where it cannot be, what it should be is a problem.
+    /// Removes and parses the value of a parameter. If it cannot be parsed, `wanted` becomes a problem.
     pub(super) fn parse<T: FromStr>(&mut self, name: &str, wanted: impl Display) -> Option<T> {
         let parsed = self.take(name)?.parse().ok();
         if parsed.is_none() {
-            self.complain(name, wanted);
+            self.add_problem(name, wanted);
         }
         parsed
     }
 
-    /// How many are wanted on a page.
+    /// Returns the page size.
     fn limit(&mut self) -> u32 {
-        let number = format!("is a number from 1 to {MAX_LIMIT}");
+        let number = format!("must be a number between 1 and {MAX_LIMIT}");
         let limit = self.parse("limit", &number).unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
-            self.complain("limit", &number);
+            self.add_problem("limit", &number);
         }
         limit
     }
 
-    /// Where the page begins.
+    /// Returns the position at which the page starts.
     fn cursor<T: FromStr>(&mut self) -> Option<T> {
-        self.parse("cursor", "is the next_cursor of another page")
+        self.parse("cursor", "must be the next_cursor of another page")
     }
 
-    fn complain(&mut self, name: &str, why: impl Display) {
+    fn add_problem(&mut self, name: &str, why: impl Display) {
         self.problems.push(Problem::new(format!("/{}", escape(name)), why));
     }
 
-    /// These, unless there is a problem with one.
-    pub(super) fn whole(self) -> Result<Self, Rejection> {
+    /// Returns the parameters.
+    ///
+    /// # Errors
+    /// Returns 400 with every problem that was found.
+    pub(super) fn checked(self) -> Result<Self, Rejection> {
         if self.problems.is_empty() {
             return Ok(self);
         }
@@ -94,12 +98,12 @@ impl Parameters {
 
 fn unknown(known: &[&str]) -> String {
     match known {
-        [] => "is not known here; there are no parameters".into(),
-        known => format!("is not known here; there is {}", known.join(", ")),
+        [] => "unknown parameter; this route has no parameters".into(),
+        known => format!("unknown parameter; this route supports {}", known.join(", ")),
     }
 }
 
-/// That a request has no query, for routes that take none: what is not understood is refused.
+/// Extractor for routes without query parameters: refuses a request that has any.
 pub(super) struct NoQuery;
 
 impl FromRequest for NoQuery {
@@ -111,33 +115,33 @@ impl FromRequest for NoQuery {
     }
 }
 
-/// An id in a path. One that is no number leads to nothing.
+/// Returns the id in the path. A text that is not a number is answered with 404.
 pub(super) fn id<T: FromStr>(request: &HttpRequest) -> Result<T, Rejection> {
     let text = request.match_info().get("id").unwrap_or_default();
     text.parse().map_err(|_not_a_number| {
-        let detail = format!("there is nothing with the id {text}: ids are numbers");
+        let detail = format!("{text:?} is not an id: ids are numbers");
         Rejection::new(StatusCode::NOT_FOUND, "not-found", detail)
     })
 }
 
-/// How many a list without filters shows, and from where on.
+/// Returns the page size and position of a list without filters.
 pub(super) fn page<T: FromStr>(request: &HttpRequest) -> Result<(u32, Option<T>), Rejection> {
     let mut query = Parameters::read(request, &["limit", "cursor"])?;
     let page = (query.limit(), query.cursor());
-    query.whole()?;
+    query.checked()?;
     Ok(page)
 }
 
-/// The filter that the query of a list of jobs asks for.
+/// Returns the filter of a list of jobs.
 pub(super) fn filter(request: &HttpRequest) -> Result<JobFilter, Rejection> {
-    let mut query = Parameters::read(request, &OF_A_LIST)?;
+    let mut query = Parameters::read(request, &LIST_PARAMETERS)?;
     let limit = query.limit();
     let mut filter = JobFilter {
         state: query.parse("state", NotAState),
         queue: query.parse("queue", NotAName),
         kind: query.take("kind"),
         tag: query.take("tag"),
-        batch: query.parse("batch", "is the id of a batch, a number"),
+        batch: query.parse("batch", "must be the id of a batch, a number"),
         before: query.cursor(),
         limit,
         with_payload: false,
@@ -148,9 +152,9 @@ pub(super) fn filter(request: &HttpRequest) -> Result<JobFilter, Rejection> {
         match part {
             "payload" => filter.with_payload = true,
             "result" => filter.with_result = true,
-            _ => query.complain("include", "is payload, result, or both with a comma between"),
+            _ => query.add_problem("include", "must be payload, result, or payload,result"),
         }
     }
-    query.whole()?;
+    query.checked()?;
     Ok(filter)
 }

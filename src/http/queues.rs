@@ -1,14 +1,14 @@
-//! `/v1/queues`.
+//! `/v1/queues`: list queues, get one, change its limits.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::Serialize;
 
-use crate::http::answer::{Answered, ok, resource};
 use crate::http::body;
 use crate::http::problem::Rejection;
 use crate::http::query::NoQuery;
+use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::QueueName;
 use crate::job::queue::{Queue, QueueChange};
 use crate::server::Handle;
@@ -28,17 +28,17 @@ struct Queues {
     queues: Vec<Queue>,
 }
 
-async fn list(_: NoQuery, handle: Data<Handle>) -> Answered {
+async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&Queues { queues: handle.queues().await? }))
 }
 
-async fn status(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> Answered {
+async fn status(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
     let name = name(&request)?;
     match handle.queue(name.clone()).await? {
         Some(queue) => Ok(ok(&queue)),
         None => {
             let detail =
-                format!("no job has named a queue {name} yet, and nobody has configured it");
+                format!("there is no queue {name}: it is created by its first job or by a PATCH");
             Err(Rejection::new(StatusCode::NOT_FOUND, "not-found", detail))
         }
     }
@@ -49,7 +49,7 @@ async fn change(
     _: NoQuery,
     payload: Payload,
     handle: Data<Handle>,
-) -> Answered {
+) -> HandlerResult {
     let name = name(&request)?;
     let change: QueueChange = body::json(&request, payload, &handle).await?;
     Ok(ok(&handle.configure(name, change).await?))

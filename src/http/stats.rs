@@ -1,10 +1,10 @@
-//! `/v1/stats`.
+//! `/v1/stats`: current counts and the counters of the last hour.
 
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, Resource};
 
-use crate::http::answer::{Answered, ok, resource};
 use crate::http::query::Parameters;
+use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::queue::NotAName;
 use crate::server::Handle;
 
@@ -12,9 +12,9 @@ pub(super) fn all() -> Resource {
     resource("/v1/stats", "GET").route(web::get().to(stats))
 }
 
-async fn stats(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn stats(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let mut query = Parameters::read(&request, &["queue"])?;
     let queue = query.parse("queue", NotAName);
-    query.whole()?;
+    query.checked()?;
     Ok(ok(&handle.stats(queue).await?))
 }

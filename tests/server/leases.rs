@@ -177,7 +177,7 @@ fn many_may_come_a_line_each_and_are_refused_together() {
     let refused = lines(&format!("{good}\n\n{{\"id\": 2, \"action\": \"fail\"}}\n"));
     assert!(refused.problem(422).contains("2 things"), "{refused:?}");
     assert_eq!(pointers(&refused), ["/1/lease_token", "/1/error"]);
-    assert!(refused.json()["errors"][0]["detail"].as_str().unwrap().contains("in line 3"));
+    assert!(refused.json()["errors"][0]["detail"].as_str().unwrap().contains("line 3"));
     assert_eq!(server.job(1)["state"], "running", "nothing was done");
     assert_eq!(lines(good).expect(200)["answers"][0]["state"], "completed");
     assert_eq!(pointers(&lines("")), [""]);

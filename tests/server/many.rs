@@ -41,10 +41,10 @@ fn one_bad_job_among_many_is_named_and_none_is_taken() {
     let server = Server::start();
     let good = r#"{"kind": "echo"}"#;
     let answer = lines(&server, &format!("{good}\n\n{{\"kind\": \"nope\"}}\n{good}"));
-    assert!(answer.problem(422).contains("in line 3"), "{answer:?}");
+    assert!(answer.problem(422).contains("line 3"), "{answer:?}");
     assert_eq!(pointers(&answer), ["/1/kind"]);
     let answer = lines(&server, &format!("{good}\n{good}\n{{\"kind\": "));
-    assert!(answer.problem(400).contains("in line 3"), "{answer:?}");
+    assert!(answer.problem(400).contains("line 3"), "{answer:?}");
     let jobs = json!([echo(1), {"kind": "sleep", "payload": {"duration": 5}}, {"kind": 3}]);
     let answer = server.post("/v1/jobs", &jobs);
     answer.problem(422);

@@ -188,11 +188,11 @@ fn a_parameter_that_cannot_be_read_is_named_with_what_is_wanted() {
     let places = ["/limit", "/state", "/queue", "/batch", "/cursor", "/include"];
     assert_eq!(pointers(&answer), places);
     for (query, told) in [
-        ("limit=201", "/limit: is a number from 1 to 200"),
-        ("cursor=x", "/cursor: is the next_cursor of another page"),
-        ("batch=x", "/batch: is the id of a batch, a number"),
-        ("limit=1&limit=2", "/limit: stands twice"),
-        ("stat=queued", "/stat: is not known here; there is state, queue"),
+        ("limit=201", "/limit: must be a number between 1 and 200"),
+        ("cursor=x", "/cursor: must be the next_cursor of another page"),
+        ("batch=x", "/batch: must be the id of a batch, a number"),
+        ("limit=1&limit=2", "/limit: is given more than once"),
+        ("stat=queued", "/stat: unknown parameter; this route supports state, queue"),
     ] {
         let detail = server.get(&format!("/v1/jobs?{query}")).problem(400);
         assert!(detail.starts_with(told), "{query}: {detail}");

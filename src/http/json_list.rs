@@ -1,4 +1,4 @@
-//! Many things in one body: a JSON array, or a JSON value a line.
+//! A list in a request body: a JSON array, or one JSON value per line (NDJSON).
 
 use serde::de::DeserializeOwned;
 
@@ -6,19 +6,19 @@ use crate::http::body::{Form, parse, status_of};
 use crate::http::problem::Rejection;
 use crate::job::problem::{Problem, parse_json};
 
-/// What a body holds, in its order.
+/// The values of a list, in order.
 #[derive(Debug)]
-pub(super) struct Many<T> {
+pub(super) struct JsonList<T> {
     pub(super) values: Vec<T>,
     pub(super) lines: Lines,
 }
 
-/// In which line each value stands, from 1; nothing where they stand in an array.
+/// The line number of each value, from 1; empty if the values came in an array.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<usize>);
 
-impl<T: DeserializeOwned> Many<T> {
-    /// Reads a body in either form. Blank lines are passed over.
+impl<T: DeserializeOwned> JsonList<T> {
+    /// Parses a body in either form. Blank lines are ignored.
     pub(super) fn read(form: Form, body: &[u8]) -> Result<Self, Rejection> {
         match form {
             Form::Json => Ok(Self { values: parse(body)?, lines: Lines::default() }),
@@ -47,25 +47,25 @@ impl<T: DeserializeOwned> Many<T> {
 }
 
 impl Lines {
-    /// The problems with the line of each named, where there are lines.
-    pub(super) fn named(&self, problems: Vec<Problem>) -> Vec<Problem> {
-        let name = |problem: Problem| {
+    /// Adds the line number to each problem, if the values came in lines.
+    pub(super) fn locate(&self, problems: Vec<Problem>) -> Vec<Problem> {
+        let add_line = |problem: Problem| {
             let index = problem.pointer.split('/').nth(1).and_then(|step| step.parse().ok());
             match index.and_then(|index: usize| self.0.get(index)) {
                 Some(number) => at_line(problem, *number),
                 None => problem,
             }
         };
-        problems.into_iter().map(name).collect()
+        problems.into_iter().map(add_line).collect()
     }
 }
 
-/// Names the line beside the pointer, instead of what the reader of that line alone took for one.
+/// Replaces the line number in the detail, which the parser counted within the line, by `number`.
 fn at_line(problem: Problem, number: usize) -> Problem {
     let detail = problem.detail.as_str();
     let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
     let column = if column.is_empty() { String::new() } else { format!(", column {column}") };
-    Problem { detail: format!("in line {number}{column}: {what}"), ..problem }
+    Problem { detail: format!("line {number}{column}: {what}"), ..problem }
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_problem_is_named_by_its_own_line() {
         let body = b"{\"kind\": \"echo\"}\n\n{\"kind\": 1}\n";
-        let rejection = Many::<Submission>::read(Form::Lines, body).unwrap_err();
+        let rejection = JsonList::<Submission>::read(Form::Lines, body).unwrap_err();
         assert!(
             rejection.to_string().starts_with("/1/kind: in line 3, column 10: "),
             "{rejection}"

@@ -1,59 +1,60 @@
-//! `/v1/jobs/cancel`, `retry` and `delete`: one thing done to many jobs.
+//! `/v1/jobs/cancel`, `/v1/jobs/retry` and `/v1/jobs/delete`: one action on many jobs.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::http::answer::{Answered, ok, resource};
 use crate::http::body;
 use crate::http::problem::{Refused, Rejection};
 use crate::http::query::NoQuery;
+use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::JobId;
 use crate::server::{Error, Handle, JobAction};
 use crate::store::Refusal;
 
 pub(super) fn cancel() -> Resource {
-    all("/v1/jobs/cancel", JobAction::Cancel)
+    resource_for("/v1/jobs/cancel", JobAction::Cancel)
 }
 
 pub(super) fn retry() -> Resource {
-    all("/v1/jobs/retry", JobAction::Retry)
+    resource_for("/v1/jobs/retry", JobAction::Retry)
 }
 
 pub(super) fn delete() -> Resource {
-    all("/v1/jobs/delete", JobAction::Delete)
+    resource_for("/v1/jobs/delete", JobAction::Delete)
 }
 
-fn all(path: &str, deed: JobAction) -> Resource {
-    let to_all =
-        move |request, query, payload, handle| apply_to_all(deed, request, query, payload, handle);
-    resource(path, "POST").route(web::post().to(to_all))
+fn resource_for(path: &str, action: JobAction) -> Resource {
+    let handler = move |request, query, payload, handle| {
+        apply_to_all(action, request, query, payload, handle)
+    };
+    resource(path, "POST").route(web::post().to(handler))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Jobs {
+struct JobIds {
     ids: Vec<JobId>,
 }
 
 #[derive(Serialize)]
 struct Answers {
-    answers: Vec<Answer>,
+    answers: Vec<JobAnswer>,
 }
 
-/// What became of one job.
+/// Result of the action for one job.
 #[derive(Serialize)]
-struct Answer {
+struct JobAnswer {
     id: JobId,
     status: u16,
     #[serde(flatten)]
     problem: Option<Refused>,
 }
 
-impl Answer {
-    fn new(id: JobId, done: Result<(), Refusal>) -> Self {
-        match done {
+impl JobAnswer {
+    fn new(id: JobId, result: Result<(), Refusal>) -> Self {
+        match result {
             Ok(()) => Self { id, status: StatusCode::OK.as_u16(), problem: None },
             Err(refusal) => {
                 let (status, problem) = Rejection::from(refusal).refused();
@@ -64,20 +65,21 @@ impl Answer {
 }
 
 async fn apply_to_all(
-    deed: JobAction,
+    action: JobAction,
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
     handle: Data<Handle>,
-) -> Answered {
-    let Jobs { ids } = body::json(&request, payload, &handle).await?;
-    match handle.apply_to_all(deed, ids.clone()).await {
+) -> HandlerResult {
+    let JobIds { ids } = body::json(&request, payload, &handle).await?;
+    match handle.apply_to_all(action, ids.clone()).await {
         Err(Error::Invalid(problems)) => {
             let problems = problems.into_iter().map(|problem| problem.under("/ids"));
             Err(Error::Invalid(problems.collect()).into())
         }
-        done => {
-            let answers = ids.into_iter().zip(done?).map(|(id, done)| Answer::new(id, done));
+        results => {
+            let answers =
+                ids.into_iter().zip(results?).map(|(id, result)| JobAnswer::new(id, result));
             Ok(ok(&Answers { answers: answers.collect() }))
         }
     }

@@ -1,29 +1,29 @@
-//! What handlers answer, and the resources they stand in.
+//! Responses of handlers, and resources that answer unsupported methods.
 
 use actix_web::error::JsonPayloadError;
 use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, web};
 use serde::Serialize;
 
-use crate::http::problem::{Rejection, wrong_method};
+use crate::http::problem::{Rejection, method_not_allowed};
 
-/// What a handler answers.
-pub(super) type Answered = Result<HttpResponse, Rejection>;
+/// Result of a handler: a response, or a problem that becomes one.
+pub(super) type HandlerResult = Result<HttpResponse, Rejection>;
 
-/// How long the JSON of a job is with a small payload and a small result.
+/// Initial size of a response buffer: the JSON of a job with a small payload and a small result.
 const USUAL_BYTES: usize = 1_024;
 
-/// After how many seconds a client that polls may look first.
+/// Number of seconds after which a client that polls should first ask for the job.
 const POLL_HINT_SECS: u64 = 1;
 
-/// A path that takes these methods, and answers others with 405 and `Allow`.
+/// Returns a resource at `path` that answers methods without a route with 405 and `Allow: {allow}`.
 pub(super) fn resource(path: &str, allow: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
-        wrong_method(&request, allow).await
+        method_not_allowed(&request, allow).await
     }))
 }
 
-/// 202: it is on disk, and will be done.
+/// Returns 202: the job is on disk and will run.
 pub(super) fn accepted(location: Option<String>, body: &impl Serialize) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
     response.insert_header((RETRY_AFTER, POLL_HINT_SECS));
@@ -33,12 +33,12 @@ pub(super) fn accepted(location: Option<String>, body: &impl Serialize) -> HttpR
     json(&mut response, body)
 }
 
-/// 200.
+/// Returns 200 with a JSON body.
 pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
     json(&mut HttpResponse::Ok(), body)
 }
 
-/// Most answers are one job and are written without a buffer that has to grow.
+/// Writes a JSON body. Most responses are one job, which fits into the initial buffer.
 pub(super) fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     let mut text = Vec::with_capacity(USUAL_BYTES);
     match serde_json::to_writer(&mut text, body) {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a repeated submission gives the first one's jobs.
+//! The header `Idempotency-Key`: a repeated submission returns the jobs of the first one.
 
 use actix_web::HttpRequest;
 use sha2::{Digest, Sha256};
@@ -8,22 +8,26 @@ use crate::store::IdempotencyKey;
 
 const HEADER: &str = "idempotency-key";
 
-/// The longest key, in bytes.
+/// Maximum length of a key in bytes.
 const MAX_LEN: usize = 255;
 
-/// The key of a submission with this body, if it has one. It may stand in quotes, as the draft of
-/// the header has it, or not, as most clients send it.
-pub(super) fn of(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Rejection> {
+/// Returns the key of a submission with this body, if it has one.
+///
+/// The key may be in quotes, as in the IETF draft (draft-ietf-httpapi-idempotency-key-header), or not, as most clients send it.
+pub(super) fn from_request(
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Rejection> {
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Rejection::bad_parameter(HEADER, "stands twice"));
+        return Err(Rejection::bad_parameter(HEADER, "is given more than once"));
     }
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let key = inner.unwrap_or(text);
     if key.is_empty() || key.len() > MAX_LEN {
-        let why = format!("is 1 to {MAX_LEN} visible ASCII characters");
+        let why = format!("must be 1 to {MAX_LEN} visible ASCII characters");
         return Err(Rejection::bad_parameter(HEADER, why));
     }
     let mut hash = Sha256::new();
