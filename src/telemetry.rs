@@ -3,7 +3,10 @@
 use std::io;
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Default log filter: this crate's messages from level `info`, warnings of all libraries.
 ///
@@ -44,20 +47,22 @@ pub struct NotAFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// Starts logging to stderr. Has no effect if the process has already set up logging.
 ///
-/// `filter` holds directives such as `info` or `warn,longshore=debug`. An empty filter, as from an
+/// `filter` holds directives separated by commas: a level for all modules (`info`), or a level for the
+/// modules below a path (`longshore::store=debug`). An empty filter, as from an
 /// environment variable that is set to the empty string, means [`DEFAULT_FILTER`].
 ///
 /// # Errors
 /// Returns [`NotAFilter`] if `filter` cannot be parsed.
 pub fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), NotAFilter> {
     let filter = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
-    let filter = EnvFilter::builder().parse(filter)?;
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour);
+    // `Targets` and not `EnvFilter`, which would add a regular expression engine to the build.
+    let filter: Targets = filter.parse()?;
+    let logs = tracing_subscriber::registry().with(filter);
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(colour);
     // The error means that a `tracing` subscriber is already set, as in a test; it stays in place.
     let _ = match format {
-        LogFormat::Text => logs.try_init(),
-        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+        LogFormat::Text => logs.with(lines).try_init(),
+        LogFormat::Json => logs.with(lines.json().flatten_event(true)).try_init(),
     };
     Ok(())
 }
