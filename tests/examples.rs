@@ -1,11 +1,11 @@
-//! The examples do what they say. They are the programs that `cargo test` builds beside the tests.
+//! The examples run and print what they should. `cargo test` builds them next to the tests.
 
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Where cargo has put an example: beside the directory of the test binaries.
+/// Path of a built example, in the directory next to that of the test binaries.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
@@ -14,7 +14,7 @@ fn example(name: &str) -> PathBuf {
     program
 }
 
-/// What an example prints, line by line.
+/// Runs an example and returns the lines that it prints.
 fn lines_of(name: &str) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(example(name)).current_dir(&directory).output().unwrap();
@@ -22,7 +22,7 @@ fn lines_of(name: &str) -> Vec<String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stdout}\n{stderr}");
     let is_empty = std::fs::read_dir(&directory).unwrap().next().is_none();
-    assert!(is_empty, "the example leaves files behind");
+    assert!(is_empty, "the example must not leave files");
     stdout.lines().map(str::to_owned).collect()
 }
 
@@ -40,6 +40,6 @@ fn an_application_runs_its_own_jobs_in_process() {
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:?}");
     for (line, expected) in lines.iter().zip(expected) {
-        assert!(line.starts_with(expected), "{line:?} is not {expected:?}");
+        assert!(line.starts_with(expected), "{line:?} does not start with {expected:?}");
     }
 }

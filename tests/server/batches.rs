@@ -1,11 +1,11 @@
-//! Batches.
+//! Batches: counts, cancellation, refusals, lists.
 
 use serde_json::json;
 
 use crate::kit::{Server, echo, pointers, sleep, with};
 
 #[test]
-fn a_batch_counts_its_jobs_and_ends_with_the_last_of_them() {
+fn a_batch_counts_its_jobs_and_finishes_with_the_last_one() {
     let server = Server::start();
     let delayed = with(echo(2), &json!({"delay": "300ms"}));
     let answer =
@@ -19,13 +19,13 @@ fn a_batch_counts_its_jobs_and_ends_with_the_last_of_them() {
     assert_eq!(batch["counts"]["completed"], 2, "{batch}");
     assert!(batch["finished_at"].is_string());
     assert_eq!(server.job(1)["batch"], 1);
-    // A final job that is deleted still counts.
+    // A deleted job stays in the counts of its batch.
     assert_eq!(server.delete("/v1/jobs/1").status, 204);
     assert_eq!(server.get("/v1/batches/1").expect(200)["counts"]["completed"], 2);
 }
 
 #[test]
-fn a_batch_is_cancelled_whole() {
+fn cancelling_a_batch_cancels_all_its_unfinished_jobs() {
     let server = Server::start();
     let delayed = with(echo(2), &json!({"delay": "1h"}));
     server.post("/v1/batches", &json!({"jobs": [echo(1), delayed, sleep("1h")]})).expect(202);
@@ -42,7 +42,7 @@ fn a_batch_is_cancelled_whole() {
 }
 
 #[test]
-fn a_batch_that_ends_by_a_retry_is_open_again() {
+fn retrying_a_job_reopens_its_finished_batch() {
     let server = Server::start();
     server.post("/v1/batches", &json!({"jobs": [echo(1)]})).expect(202);
     server.get("/v1/batches/1?wait=30s").expect(200);
@@ -53,7 +53,7 @@ fn a_batch_that_ends_by_a_retry_is_open_again() {
 }
 
 #[test]
-fn a_bad_batch_is_refused_whole_with_its_place() {
+fn an_invalid_batch_is_refused_whole_with_a_pointer_to_the_field() {
     let server = Server::start();
     let jobs = json!([echo(1), {"kind": "echo", "priority": 101}]);
     let answer = server.post("/v1/batches", &json!({"jobs": jobs}));

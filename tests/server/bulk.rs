@@ -1,20 +1,20 @@
-//! One thing done to many jobs.
+//! Bulk actions: cancelling, retrying or deleting many jobs in one request.
 
 use serde_json::{Value, json};
 
 use crate::kit::{Response, Server, echo, pointers, sleep, with};
 
-fn to_all(server: &Server, deed: &str, ids: &[i64]) -> Response {
-    server.post(&format!("/v1/jobs/{deed}"), &json!({"ids": ids}))
+fn bulk_action(server: &Server, action: &str, ids: &[i64]) -> Response {
+    server.post(&format!("/v1/jobs/{action}"), &json!({"ids": ids}))
 }
 
-/// The ids with the status that each has got.
-fn told(response: &Response) -> Value {
+/// Returns the pairs of id and status of a bulk answer.
+fn statuses(response: &Response) -> Value {
     let answers = response.expect(200)["answers"].clone();
-    answers.as_array().unwrap().iter().map(|told| json!([told["id"], told["status"]])).collect()
+    answers.as_array().unwrap().iter().map(|entry| json!([entry["id"], entry["status"]])).collect()
 }
 
-/// One job that has completed, one that waits and one that runs.
+/// Starts a server with three jobs: 1 is completed, 2 is scheduled, 3 is running.
 fn three_jobs() -> Server {
     let server = Server::start();
     server.run(&echo(1));
@@ -25,10 +25,10 @@ fn three_jobs() -> Server {
 }
 
 #[test]
-fn many_are_cancelled_and_those_that_run_are_stopped() {
+fn many_jobs_are_cancelled_and_running_ones_are_stopped() {
     let server = three_jobs();
-    let answer = to_all(&server, "cancel", &[3, 99, 2, 1]);
-    assert_eq!(told(&answer), json!([[3, 200], [99, 404], [2, 200], [1, 409]]));
+    let answer = bulk_action(&server, "cancel", &[3, 99, 2, 1]);
+    assert_eq!(statuses(&answer), json!([[3, 200], [99, 404], [2, 200], [1, 409]]));
     let answers = answer.json()["answers"].clone();
     assert_eq!(answers[0], json!({"id": 3, "status": 200}));
     assert_eq!(
@@ -42,44 +42,44 @@ fn many_are_cancelled_and_those_that_run_are_stopped() {
 }
 
 #[test]
-fn many_are_retried() {
+fn many_jobs_are_retried_in_one_request() {
     let server = three_jobs();
-    to_all(&server, "cancel", &[2]).expect(200);
-    let answer = to_all(&server, "retry", &[1, 2, 3, 4]);
-    assert_eq!(told(&answer), json!([[1, 200], [2, 200], [3, 409], [4, 404]]));
+    bulk_action(&server, "cancel", &[2]).expect(200);
+    let answer = bulk_action(&server, "retry", &[1, 2, 3, 4]);
+    assert_eq!(statuses(&answer), json!([[1, 200], [2, 200], [3, 409], [4, 404]]));
     assert_eq!(server.finished(1)["state"], "completed");
     assert_eq!(server.finished(2)["state"], "completed");
 }
 
 #[test]
-fn many_are_deleted() {
+fn many_jobs_are_deleted_in_one_request() {
     let server = three_jobs();
-    let answer = to_all(&server, "delete", &[1, 2, 3, 4]);
-    assert_eq!(told(&answer), json!([[1, 200], [2, 409], [3, 409], [4, 404]]));
+    let answer = bulk_action(&server, "delete", &[1, 2, 3, 4]);
+    assert_eq!(statuses(&answer), json!([[1, 200], [2, 409], [3, 409], [4, 404]]));
     server.get("/v1/jobs/1").problem(404);
     assert_eq!(server.job(2)["state"], "scheduled");
 }
 
 #[test]
-fn a_thousand_may_be_named_each_once() {
+fn a_request_may_name_a_thousand_ids_each_only_once() {
     let server = Server::start();
     let jobs = vec![with(echo(1), &json!({"delay": "1h"})); 1_001];
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     let ids: Vec<i64> = (1..=1_001).collect();
-    let many = to_all(&server, "cancel", &ids);
+    let many = bulk_action(&server, "cancel", &ids);
     assert!(many.problem(422).contains("1 to 1000 ids"), "{many:?}");
-    let twice = to_all(&server, "cancel", &[1, 2, 1, 1]);
+    let twice = bulk_action(&server, "cancel", &[1, 2, 1, 1]);
     twice.problem(422);
     assert_eq!(pointers(&twice), ["/ids/2", "/ids/3"]);
-    assert_eq!(pointers(&to_all(&server, "cancel", &[])), ["/ids"]);
+    assert_eq!(pointers(&bulk_action(&server, "cancel", &[])), ["/ids"]);
     assert_eq!(server.get("/v1/jobs?state=cancelled").expect(200)["jobs"], json!([]));
-    let answers = to_all(&server, "cancel", &ids[..1_000]).expect(200)["answers"].clone();
-    assert!(answers.as_array().unwrap().iter().all(|told| told["status"] == 200), "{answers}");
+    let answers = bulk_action(&server, "cancel", &ids[..1_000]).expect(200)["answers"].clone();
+    assert!(answers.as_array().unwrap().iter().all(|entry| entry["status"] == 200), "{answers}");
     assert_eq!(server.get("/v1/queues/default").expect(200)["jobs"]["cancelled"], 1_000);
 }
 
 #[test]
-fn what_is_not_a_list_of_ids_is_refused() {
+fn a_body_that_is_not_a_list_of_ids_is_refused() {
     let server = Server::start();
     assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"ids": [1, "x"]}))), ["/ids/1"]);
     assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"id": [1]}))), ["/id"]);

@@ -1,4 +1,4 @@
-//! Cancelling.
+//! Cancelling jobs that wait, run or are final.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ fn cancel(server: &Server, id: i64) -> serde_json::Value {
 }
 
 #[test]
-fn a_job_that_waits_is_cancelled_at_once() {
+fn a_scheduled_job_is_cancelled_at_once() {
     let server = Server::start();
     let id = server.submit(&with(echo(1), &json!({"delay": "1h"})));
     let job = cancel(&server, id);
@@ -21,12 +21,12 @@ fn a_job_that_waits_is_cancelled_at_once() {
     assert_eq!(job["error"]["code"], "cancelled");
     assert!(job["finished_at"].is_string());
     assert_eq!(job["started_at"], json!(null));
-    // Once more asks for what is so already.
+    // A second cancel changes nothing and succeeds.
     assert_eq!(cancel(&server, id), job);
 }
 
 #[test]
-fn a_job_that_has_ended_is_not_cancelled() {
+fn a_completed_job_is_not_cancelled() {
     let server = Server::start();
     let id = server.run(&echo(1))["id"].as_i64().unwrap();
     let answer = server.post_empty(&format!("/v1/jobs/{id}/cancel"));
@@ -36,30 +36,30 @@ fn a_job_that_has_ended_is_not_cancelled() {
 }
 
 #[test]
-fn a_sleeping_job_stops_at_once() {
+fn a_cancelled_sleep_job_stops_at_once() {
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
     server.reaches(id, "running");
-    let began = Instant::now();
+    let started = Instant::now();
     cancel(&server, id);
     let job = server.finished(id);
     assert_eq!(job["state"], "cancelled");
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[test]
-fn cancelling_a_call_closes_its_connection() {
+fn cancelling_an_http_job_closes_its_connection() {
     let server = Server::start();
-    let (tell, told) = mpsc::channel();
+    let (sender, calls) = mpsc::channel();
     let target = Target::start(move |caller, _| {
-        tell.send("called").unwrap();
+        sender.send("called").unwrap();
         caller.closed();
-        tell.send("closed").unwrap();
+        sender.send("closed").unwrap();
     });
     let id = server.submit(&json!({"kind": "http", "payload": {"url": target.url("/")}}));
-    assert_eq!(told.recv_timeout(LONG), Ok("called"));
+    assert_eq!(calls.recv_timeout(LONG), Ok("called"));
     cancel(&server, id);
-    assert_eq!(told.recv_timeout(LONG), Ok("closed"));
+    assert_eq!(calls.recv_timeout(LONG), Ok("closed"));
     assert_eq!(server.finished(id)["state"], "cancelled");
 }
 
@@ -81,12 +81,12 @@ fn cancelling_a_command_ends_its_process_group() {
     cancel(&server, id);
     assert_eq!(server.finished(id)["state"], "cancelled");
     for pid in pids {
-        eventually("the process is gone", || is_gone(&pid).then_some(()));
+        eventually("the process has ended", || has_ended(&pid).then_some(()));
     }
 }
 
-/// A process that nobody has reaped yet is gone as well.
-fn is_gone(pid: &str) -> bool {
+/// Whether a process has ended. A zombie, which is not reaped yet, has ended as well.
+fn has_ended(pid: &str) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')),
         Err(_) => true,

@@ -1,4 +1,4 @@
-//! Jobs of the kind `chat` against a model server.
+//! Jobs of kind `chat`, run against the mock model server.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn chat(question: &str, mock: &Value) -> Value {
 }
 
 #[test]
-fn a_question_is_answered() {
+fn a_chat_job_returns_the_answer_of_the_model() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("one")).start();
     let job = server.run(&chat("What's the capital of France?", &json!(null)));
@@ -25,12 +25,12 @@ fn a_question_is_answered() {
 }
 
 #[test]
-fn a_busy_model_is_asked_again_when_it_said_so() {
+fn a_busy_model_is_called_again_after_the_time_in_retry_after() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("one")).start();
     let mock = json!({"fault": "429", "times": 2, "key": "a", "retry_after": "1"});
-    let slow = json!({"backoff": {"initial": "1h"}});
-    let job = server.run(&with(chat("A joke?", &mock), &slow));
+    let slow_backoff = json!({"backoff": {"initial": "1h"}});
+    let job = server.run(&with(chat("A joke?", &mock), &slow_backoff));
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(3)), "{job}");
     let failures = job["failures"].as_array().unwrap();
     let attempts: Vec<&Value> = failures.iter().map(|failure| &failure["attempt"]).collect();
@@ -42,21 +42,21 @@ fn a_busy_model_is_asked_again_when_it_said_so() {
 }
 
 #[test]
-fn a_wrong_question_fails_at_once_and_a_broken_answer_is_tried_again() {
+fn a_bad_request_fails_at_once_and_a_broken_answer_is_retried() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("one")).start();
     let job = server.run(&chat("?", &json!({"fault": "400"})));
     assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)), "{job}");
-    let fast = json!({"backoff": {"initial": "10ms"}});
+    let fast_backoff = json!({"backoff": {"initial": "10ms"}});
     for fault in ["hangup", "cut", "500"] {
         let mock = json!({"fault": fault, "times": 1, "key": fault});
-        let job = server.run(&with(chat("?", &mock), &fast));
+        let job = server.run(&with(chat("?", &mock), &fast_backoff));
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
     }
 }
 
 #[test]
-fn a_provider_is_named_where_there_are_several() {
+fn a_job_must_name_its_provider_if_there_are_several() {
     let (one, two) = (Model::start(Duration::ZERO), Model::start(Duration::ZERO));
     let config = [one.provider("one"), two.provider("two")].concat();
     let server = Setup::new().config(config).start();
@@ -70,7 +70,7 @@ fn a_provider_is_named_where_there_are_several() {
 }
 
 #[test]
-fn a_model_never_sees_more_calls_at_once_than_its_queue_may_run() {
+fn a_model_never_gets_more_concurrent_calls_than_max_running() {
     let model = Model::start(Duration::from_millis(50));
     let config = format!("{}[queues.default]\nmax_running = 5", model.provider("one"));
     let server = Setup::new().config(config).start();
@@ -82,7 +82,7 @@ fn a_model_never_sees_more_calls_at_once_than_its_queue_may_run() {
     assert_eq!((stats.peak_running, stats.by_status[&200]), (5, 100));
     let at_five = stats.running_ms.get(&5).copied().unwrap_or(0.0);
     eprintln!(
-        "max_running = 5: peak {}, {at_five:.0} of {:.0} ms at 5",
+        "max_running = 5: peak of {} concurrent calls, {at_five:.0} of {:.0} ms at 5",
         stats.peak_running, stats.span_ms
     );
 }

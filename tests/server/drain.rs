@@ -1,4 +1,4 @@
-//! The first SIGTERM: nothing begins any more, what runs may end.
+//! Draining: after SIGTERM the server starts no more jobs and lets running jobs finish.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 use crate::kit::target::Target;
 use crate::kit::{Connection, LONG, Server, Setup, echo, eventually, sleep, with};
 
-/// A job that calls a server which answers when the test says so.
+/// Returns a job whose HTTP call is answered only when the test releases it, with a receiver that
+/// reports the call and a sender that releases it.
 fn held_call() -> (Value, mpsc::Receiver<()>, mpsc::Sender<()>) {
-    let (tell, called) = mpsc::channel();
+    let (sender, called) = mpsc::channel();
     let (release, released) = mpsc::channel();
     let released = std::sync::Mutex::new(released);
     let target = Target::start(move |caller, _| {
-        tell.send(()).unwrap();
-        // An error says that the test has ended.
+        sender.send(()).unwrap();
+        // An error means that the test has ended.
         let _ = released.lock().unwrap().recv();
         caller.answer("200 OK", "", "{}");
     });
@@ -25,7 +26,7 @@ fn held_call() -> (Value, mpsc::Receiver<()>, mpsc::Sender<()>) {
     (job, called, release)
 }
 
-fn until_draining(server: &Server) {
+fn wait_until_draining(server: &Server) {
     eventually("the server drains", || {
         let answer = server.get("/readyz");
         (answer.status == 503).then(|| {
@@ -36,58 +37,58 @@ fn until_draining(server: &Server) {
 }
 
 #[test]
-fn a_draining_server_lets_end_what_runs_and_begins_nothing() {
+fn a_draining_server_finishes_running_jobs_and_starts_no_others() {
     let mut server = Server::start();
     let (job, called, release) = held_call();
     let running = server.submit(&job);
     called.recv_timeout(LONG).unwrap();
     server.terminate();
-    until_draining(&server);
+    wait_until_draining(&server);
     assert_eq!(server.get("/healthz").status, 200);
-    // What is submitted now is kept for the next start.
-    let kept = server.submit(&echo(1));
-    assert_eq!(server.job(kept)["state"], "queued");
+    // Jobs submitted now are stored for the next start.
+    let queued = server.submit(&echo(1));
+    assert_eq!(server.job(queued)["state"], "queued");
     let addr = server.addr();
     let waiting = std::thread::spawn(move || {
-        let path = format!("/v1/jobs/{kept}?wait=60s");
+        let path = format!("/v1/jobs/{queued}?wait=60s");
         Connection::open(addr).unwrap().request("GET", &path, &[], b"").unwrap()
     });
-    let ended = server.get(&format!("/v1/jobs/{running}?wait=100ms")).expect(200);
-    assert_eq!(ended["state"], "running");
+    let job = server.get(&format!("/v1/jobs/{running}?wait=100ms")).expect(200);
+    assert_eq!(job["state"], "running");
     release.send(()).unwrap();
     assert_eq!(server.ended().code(), Some(0));
-    // Who still waits is answered before the end.
+    // A request that still waits is answered before the server stops.
     assert_eq!(waiting.join().unwrap().expect(200)["state"], "queued");
     server.start_again();
     let job = server.job(running);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)));
-    assert_eq!(server.finished(kept)["state"], "completed");
+    assert_eq!(server.finished(queued)["state"], "completed");
 }
 
 #[test]
-fn what_does_not_end_in_the_grace_goes_back_without_burning_an_attempt() {
+fn jobs_still_running_after_the_grace_period_are_requeued_without_using_an_attempt() {
     let mut server = Setup::new().config("shutdown_grace = '200ms'").start();
-    let (tell, told) = mpsc::channel();
+    let (sender, calls) = mpsc::channel();
     let target = Target::start(move |caller, _| {
-        // After the restart it is called once more, and nobody listens any more.
-        let _ = tell.send("called");
+        // The target is called again after the restart, when the receiver may be gone.
+        let _ = sender.send("called");
         caller.closed();
-        let _ = tell.send("closed");
+        let _ = sender.send("closed");
     });
     let call = json!({"kind": "http", "payload": {"url": target.url("/")}});
     let sleeping = server.submit(&sleep("1h"));
     let calling = server.submit(&call);
     let once = server.submit(&with(call, &json!({"at_most_once": true})));
     for _ in 0..2 {
-        assert_eq!(told.recv_timeout(LONG), Ok("called"));
+        assert_eq!(calls.recv_timeout(LONG), Ok("called"));
     }
     server.reaches(sleeping, "running");
-    // So that it can be looked at after the next start.
+    // Paused, so that the jobs are still queued when they are read after the restart.
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
     server.terminate();
     assert_eq!(server.ended().code(), Some(0));
     for _ in 0..2 {
-        assert_eq!(told.recv_timeout(LONG), Ok("closed"));
+        assert_eq!(calls.recv_timeout(LONG), Ok("closed"));
     }
     server.start_again();
     for id in [sleeping, calling] {
@@ -106,26 +107,29 @@ fn what_does_not_end_in_the_grace_goes_back_without_burning_an_attempt() {
 }
 
 #[test]
-fn a_second_signal_ends_the_server_at_once() {
+fn a_second_signal_stops_the_server_at_once() {
     let mut server = Setup::new().config("shutdown_grace = '1h'").start();
     let id = server.submit(&sleep("1h"));
     server.reaches(id, "running");
     server.terminate();
-    until_draining(&server);
-    let began = Instant::now();
+    wait_until_draining(&server);
+    let started = Instant::now();
     server.terminate();
     assert_eq!(server.ended().code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     server.start_again();
     let job = server.reaches(id, "running");
-    assert_eq!(job["attempt"], 2, "nobody knows how far it came, so it counts: {job}");
+    assert_eq!(
+        job["attempt"], 2,
+        "an interrupted attempt counts, because its progress is unknown: {job}"
+    );
 }
 
 #[test]
-fn a_job_that_is_leased_while_the_signal_comes_is_given_back_as_well() {
+fn a_job_leased_while_the_signal_arrives_is_released_too() {
     let mut server = Setup::new().config("shutdown_grace = '200ms'").start();
     server.run(&echo(1));
-    // Holds up the transaction in which the job is stored and leased.
+    // Blocks the transaction that stores and leases the job.
     let mut blocker = SqliteConnection::establish(server.database().to_str().unwrap()).unwrap();
     blocker.batch_execute("BEGIN IMMEDIATE").unwrap();
     let addr = server.addr();
@@ -134,10 +138,10 @@ fn a_job_that_is_leased_while_the_signal_comes_is_given_back_as_well() {
         let body = sleep("1h").to_string();
         Connection::open(addr).unwrap().request("POST", "/v1/jobs", &headers, body.as_bytes())
     });
-    // One request after the other reaches the server; the transaction has begun by then.
+    // Time for the request to reach the server and for its transaction to start.
     std::thread::sleep(Duration::from_millis(300));
     server.terminate();
-    until_draining(&server);
+    wait_until_draining(&server);
     blocker.batch_execute("ROLLBACK").unwrap();
     let answer = submitting.join().unwrap().unwrap().expect(202);
     assert_eq!(server.ended().code(), Some(0));
@@ -147,13 +151,13 @@ fn a_job_that_is_leased_while_the_signal_comes_is_given_back_as_well() {
 }
 
 #[test]
-fn an_idle_server_ends_at_once() {
+fn an_idle_server_stops_at_once() {
     let mut server = Server::start();
-    // Connections that are kept alive do not hold it.
+    // An idle keep-alive connection does not delay the shutdown.
     let mut idle = server.connect();
     idle.request("GET", "/healthz", &[], b"").unwrap().expect(200);
-    let began = Instant::now();
+    let started = Instant::now();
     server.terminate();
     assert_eq!(server.ended().code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }

@@ -1,4 +1,4 @@
-//! The server inside an application, with the application's own handlers.
+//! The server embedded in an application, with the application's own handlers.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn sum(_: Context, sum: Sum) -> Result<Total, HandlerError> {
 }
 
 #[actix_web::test]
-async fn handlers_take_and_give_the_applications_own_types() {
+async fn handlers_take_and_return_the_applications_own_types() {
     let directory = tempfile::tempdir().unwrap();
     let blocking = |_: Context, sum: Sum| -> Result<Total, HandlerError> {
         Ok(Total { total: sum.numbers.iter().product() })
@@ -55,7 +55,7 @@ async fn handlers_take_and_give_the_applications_own_types() {
 }
 
 #[actix_web::test]
-async fn progress_is_seen_by_who_asks_over_http() {
+async fn the_progress_of_a_handler_is_shown_over_http() {
     let directory = tempfile::tempdir().unwrap();
     let (release, released) = watch::channel(false);
     let slow = move |context: Context, (): ()| {
@@ -76,13 +76,13 @@ async fn progress_is_seen_by_who_asks_over_http() {
     actix_web::rt::spawn(front);
     let job = handle.submit(once("slow", &json!(null))).await.unwrap();
     let path = format!("/v1/jobs/{}", job.id);
-    let look = move || {
+    let read_progress = move || {
         let answer = Connection::open(addr).unwrap().request("GET", &path, &[], b"").unwrap();
         answer.expect(200)["progress"].clone()
     };
     let mut progress = Value::Null;
     for _ in 0..1_000 {
-        progress = tokio::task::spawn_blocking(look.clone()).await.unwrap();
+        progress = tokio::task::spawn_blocking(read_progress.clone()).await.unwrap();
         if !progress.is_null() {
             break;
         }
@@ -97,7 +97,7 @@ async fn progress_is_seen_by_who_asks_over_http() {
 }
 
 #[actix_web::test]
-async fn a_shutdown_gives_back_what_a_handler_does_not_end() {
+async fn a_drain_releases_a_job_whose_handler_does_not_return() {
     let directory = tempfile::tempdir().unwrap();
     let never = |context: Context, (): ()| async move {
         context.stopped().await;
@@ -119,24 +119,24 @@ async fn a_shutdown_gives_back_what_a_handler_does_not_end() {
 }
 
 #[actix_web::test]
-async fn a_job_runs_though_its_handler_became_one_of_the_other_sort() {
+async fn a_job_runs_after_its_handler_changed_between_async_and_blocking() {
     let directory = tempfile::tempdir().unwrap();
-    let waits = |kind: &str| {
+    let delayed = |kind: &str| {
         let submission = Submission::new(kind, &json!(null)).unwrap();
         Submission { delay: Some("300ms".parse().unwrap()), ..submission }
     };
     let blocking = |_: Context, (): ()| Ok::<_, HandlerError>("blocking");
-    let quick = |_: Context, (): ()| async { Ok::<_, HandlerError>("async") };
-    let before = builder(&directory).blocking_handler("a", blocking).handler("b", quick);
+    let non_blocking = |_: Context, (): ()| async { Ok::<_, HandlerError>("async") };
+    let before = builder(&directory).blocking_handler("a", blocking).handler("b", non_blocking);
     let before = before.start().unwrap();
-    let a = before.handle().submit(waits("a")).await.unwrap().id;
-    let b = before.handle().submit(waits("b")).await.unwrap().id;
+    let a = before.handle().submit(delayed("a")).await.unwrap().id;
+    let b = before.handle().submit(delayed("b")).await.unwrap().id;
     before.shutdown().await;
-    let after = builder(&directory).handler("a", quick).blocking_handler("b", blocking);
+    let after = builder(&directory).handler("a", non_blocking).blocking_handler("b", blocking);
     let after = after.start().unwrap();
-    for (id, given) in [(a, json!("async")), (b, json!("blocking"))] {
+    for (id, result) in [(a, json!("async")), (b, json!("blocking"))] {
         let job = after.handle().wait(id, LONG).await.unwrap();
-        assert_eq!(job.given().unwrap().read::<Value>().unwrap(), given, "{job:?}");
+        assert_eq!(job.given().unwrap().read::<Value>().unwrap(), result, "{job:?}");
     }
     after.shutdown().await;
 }

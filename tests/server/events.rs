@@ -1,30 +1,32 @@
-//! Events: what those hear who listen to a job, to a batch, or to all.
+//! Event streams: of one job, of one batch, and of all jobs.
 
 use serde_json::{Value, json};
 
 use crate::kit::*;
 
+/// The states in the `state` events of a stream.
 fn states(events: &[Event]) -> Vec<&str> {
-    let moved = events.iter().filter(|event| event.event == "state");
-    moved.map(|event| event.data["state"].as_str().unwrap()).collect()
+    let changes = events.iter().filter(|event| event.event == "state");
+    changes.map(|event| event.data["state"].as_str().unwrap()).collect()
 }
 
-/// A job of the remote lane: it moves when the test says so.
+/// A job of the remote lane, whose state changes only when the test leases or finishes it.
 fn remote() -> Value {
     json!({"kind": "anything", "lane": "remote", "payload": 1})
 }
 
+/// Leases a job and returns its lease token.
 fn lease(server: &Server) -> i64 {
     let leased = server.post("/v1/leases", &json!({"wait": "10s"})).expect(200);
     leased["jobs"][0]["lease_token"].as_i64().unwrap()
 }
 
-fn lease_action(server: &Server, id: i64, verb: &str, fields: &Value) {
-    server.post(&format!("/v1/leases/{id}/{verb}"), fields).expect(200);
+fn lease_action(server: &Server, id: i64, action: &str, fields: &Value) {
+    server.post(&format!("/v1/leases/{id}/{action}"), fields).expect(200);
 }
 
 #[test]
-fn who_listens_to_a_job_hears_each_state_its_progress_its_log_and_its_end() {
+fn the_event_stream_of_a_job_sends_its_states_progress_log_and_final_form() {
     let server = Server::start();
     let id = server.submit(&remote());
     let mut events = server.events(&format!("/v1/jobs/{id}/events"));
@@ -54,11 +56,11 @@ fn who_listens_to_a_job_hears_each_state_its_progress_its_log_and_its_end() {
     let rest = events.rest();
     assert_eq!(rest.len(), 2, "{rest:#?}");
     assert_eq!(rest[0].data, json!({"from": 4, "to": 8, "text": "two\n"}));
-    assert_eq!(rest[1].data, server.job(id), "the last one is the whole job");
+    assert_eq!(rest[1].data, server.job(id), "the last event contains the whole job");
 }
 
 #[test]
-fn who_comes_back_hears_what_is_new_and_nothing_twice() {
+fn a_reconnecting_subscriber_gets_new_events_and_none_twice() {
     let server = Server::start();
     let id = server.submit(&remote());
     let path = format!("/v1/jobs/{id}/events");
@@ -66,9 +68,9 @@ fn who_comes_back_hears_what_is_new_and_nothing_twice() {
     let queued = events.more();
     let token = lease(&server);
     lease_action(&server, id, "renew", &json!({"lease_token": token, "log": "first"}));
-    let said = events.until(|event| event.event == "log");
+    let first_log = events.until(|event| event.event == "log");
     drop(events);
-    // Away while the attempt fails and another begins.
+    // The subscriber is disconnected while the attempt fails and the next one starts.
     let error = json!({"code": "broken", "message": "no luck"});
     lease_action(
         &server,
@@ -77,38 +79,38 @@ fn who_comes_back_hears_what_is_new_and_nothing_twice() {
         &json!({"lease_token": token, "error": error, "retry_in": "0s", "log": "last words"}),
     );
     let token = lease(&server);
-    let mut events = server.events_after(&path, &said.id);
+    let mut events = server.events_after(&path, &first_log.id);
     let (failure, log, state) = (events.more(), events.more(), events.more());
     assert_eq!((failure.event.as_str(), &failure.data["code"]), ("failure", &json!("broken")));
     assert_eq!(log.data["text"], "last words\n");
     assert_eq!((&state.data["state"], &state.data["attempt"]), (&json!("running"), &json!(2)));
-    // How far it was stays with the job, and is not news again and again.
+    // Progress stays with the job, but is sent only once.
     let progress = json!({"percent": 90, "message": "nearly"});
     lease_action(&server, id, "renew", &json!({"lease_token": token, "progress": progress}));
     assert_eq!(events.more().event, "progress");
     lease_action(&server, id, "complete", &json!({"lease_token": token}));
     let end = events.more();
     assert_eq!((end.data["state"].as_str(), events.next()), (Some("completed"), None));
-    // All is told: nothing more is to come, and a browser does not come again.
+    // The stream is complete. A 204 makes a browser stop reconnecting.
     assert_eq!(server.events_after(&path, &end.id).head.status, 204);
-    // Who has heard little, or nothing, hears the rest.
+    // A subscriber that knows some events, none, or an invalid id gets the remaining ones.
     let all = server.events(&path).rest();
     assert_eq!(states(&all), ["completed"]);
     assert_eq!(all.iter().filter(|event| event.event == "failure").count(), 1);
     let since_queued = server.events_after(&path, &queued.id).rest();
     assert_eq!(since_queued.last(), Some(&end));
-    assert_eq!(server.events_after(&path, "no id of ours").rest().last(), Some(&end));
+    assert_eq!(server.events_after(&path, "not an id").rest().last(), Some(&end));
 }
 
 #[test]
-fn a_listener_outlives_a_restart_of_the_server_by_coming_back() {
+fn a_subscriber_continues_after_a_server_restart_by_reconnecting() {
     let mut server = Setup::new().config("shutdown_grace = \"100ms\"").start();
     let id = server.submit(&with(sleep("1h"), &json!({"max_attempts": 3})));
     let path = format!("/v1/jobs/{id}/events");
     let mut events = server.events(&path);
     let running = events.until(|event| event.data["state"] == "running");
     server.terminate();
-    // The stream ends rather than hold the server up.
+    // The stream ends, so that it does not delay the shutdown.
     while events.next().is_some() {}
     assert!(server.ended().success());
     server.start_again();
@@ -120,7 +122,7 @@ fn a_listener_outlives_a_restart_of_the_server_by_coming_back() {
 }
 
 #[test]
-fn a_cancelled_job_ends_its_stream_and_a_job_that_is_not_there_has_none() {
+fn a_cancelled_job_ends_its_stream_and_an_unknown_job_has_none() {
     let server = Server::start();
     assert_eq!(server.get("/v1/jobs/1/events").status, 404);
     let id = server.submit(&remote());
@@ -133,7 +135,7 @@ fn a_cancelled_job_ends_its_stream_and_a_job_that_is_not_there_has_none() {
 }
 
 #[test]
-fn a_comment_comes_where_nothing_happens() {
+fn an_idle_event_stream_sends_comments() {
     let server = Server::start();
     let id = server.submit(&remote());
     let mut events = server.events(&format!("/v1/jobs/{id}/events"));
@@ -142,7 +144,7 @@ fn a_comment_comes_where_nothing_happens() {
 }
 
 #[test]
-fn who_listens_to_a_batch_hears_how_it_stands_until_it_ends() {
+fn the_event_stream_of_a_batch_sends_its_counts_until_it_finishes() {
     let server = Server::start();
     let jobs: Vec<Value> = (0..20).map(echo).chain([remote()]).collect();
     let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202)["id"].clone();
@@ -161,7 +163,7 @@ fn who_listens_to_a_batch_hears_how_it_stands_until_it_ends() {
 }
 
 #[test]
-fn who_listens_to_all_hears_each_job_as_it_stands_and_can_choose_by_queue_and_kind() {
+fn the_stream_of_all_jobs_sends_changed_jobs_and_is_filtered_by_queue_and_kind() {
     let server = Server::start();
     let mut all = server.events("/v1/events");
     let mut mail = server.events("/v1/events?queue=mail");
@@ -177,9 +179,9 @@ fn who_listens_to_all_hears_each_job_as_it_stands_and_can_choose_by_queue_and_ki
     for id in [first, third] {
         all.until(is_end_of(id));
     }
-    let of_mail = mail.until(|_| true);
-    assert_eq!(of_mail.data["id"], first);
-    assert_eq!(of_mail.data.get("payload"), None);
+    let mail_event = mail.until(|_| true);
+    assert_eq!(mail_event.data["id"], first);
+    assert_eq!(mail_event.data.get("payload"), None);
     assert_eq!(echoes.more().data["id"], third);
     server.post_empty(&format!("/v1/jobs/{second}/cancel")).expect(200);
     server.delete(&format!("/v1/jobs/{second}"));
@@ -188,33 +190,33 @@ fn who_listens_to_all_hears_each_job_as_it_stands_and_can_choose_by_queue_and_ki
 }
 
 #[test]
-fn who_is_slow_or_was_away_is_told_that_events_are_lost_and_goes_on() {
+fn a_slow_or_reconnecting_subscriber_gets_a_lost_event_and_continues() {
     let server = Server::start();
     let mut events = server.events("/v1/events");
     let jobs: Vec<Value> = (0..5_000).map(|_| remote()).collect();
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     let lost = events.until(|event| event.event == "lost");
     assert!(lost.data["events"].as_u64().unwrap() >= 4_000, "{lost:?}");
-    let mut heard = 0;
+    let mut received = 0;
     let last = events.until(|event| {
-        heard += 1;
+        received += 1;
         event.data["id"] == 5_000
     });
-    assert!(heard <= 256, "{heard} of those that are not lost");
+    assert!(received <= 256, "{received} events were received after the lost event");
     assert_eq!(server.events_after("/v1/events", &last.id).more().event, "lost");
     let next = server.submit(&echo(1));
     events.until(|event| event.data["id"] == next && event.data["state"] == "completed");
 }
 
 #[test]
-fn no_more_listen_than_may() {
+fn subscriptions_past_the_limit_are_refused() {
     let server = Setup::new().config("[limits]\nmax_waits = 2").start();
     let id = server.submit(&remote());
     let path = format!("/v1/jobs/{id}/events");
-    let _both = [server.events(&path), server.events(&path)];
+    let _at_limit = [server.events(&path), server.events(&path)];
     let refused = server.get(&path);
     refused.problem(503);
     assert!(refused.header("retry-after").is_some());
-    let _most: Vec<Events> = (0..256).map(|_| server.events("/v1/events")).collect();
+    let _at_limit: Vec<Events> = (0..256).map(|_| server.events("/v1/events")).collect();
     server.get("/v1/events").problem(503);
 }

@@ -1,4 +1,4 @@
-//! Starting, and being there.
+//! Starting, health checks, errors at the start, and retention.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_server_that_serves_is_alive_and_ready() {
+fn a_running_server_reports_that_it_is_alive_and_ready() {
     let server = Server::start();
     assert_eq!(server.get("/healthz").expect(200)["status"], "ok");
     assert_eq!(server.get("/readyz").expect(200)["status"], "ready");
@@ -21,7 +21,7 @@ fn a_server_that_serves_is_alive_and_ready() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn a_port_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     let directory = tempfile::tempdir().unwrap();
@@ -34,26 +34,26 @@ fn a_port_that_is_taken_is_told() {
 }
 
 #[test]
-fn a_database_that_cannot_be_opened_is_told() {
+fn a_database_that_cannot_be_opened_is_reported() {
     let setup = Setup::new();
-    let missing = setup.directory().join("no/such/place.db");
+    let missing = setup.directory().join("no/such/directory.db");
     let output = Setup::new().database(&missing).fail();
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains(&missing.display().to_string()), "{error}");
     assert!(error.contains("No such file or directory"), "{error}");
     let garbage = setup.directory().join("garbage.db");
-    std::fs::write(&garbage, "this is no database, and long enough to be looked at".repeat(20))
+    std::fs::write(&garbage, "this is another sort of file, long enough to be read".repeat(20))
         .unwrap();
     let output = Setup::new().database(&garbage).fail();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("not a database"), "{}", text(&output.stderr));
-    let untouched = std::fs::read(&garbage).unwrap();
-    assert!(untouched.starts_with(b"this is no database"));
+    let unchanged = std::fs::read(&garbage).unwrap();
+    assert!(unchanged.starts_with(b"this is another sort of file"));
 }
 
 #[test]
-fn a_server_that_cannot_listen_begins_no_job() {
+fn a_server_that_cannot_listen_starts_no_job() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     let mut server = Setup::new().config("shutdown_grace = '0s'").start();
@@ -72,14 +72,14 @@ fn a_server_that_cannot_listen_begins_no_job() {
 }
 
 #[test]
-fn old_jobs_are_removed_after_their_time() {
+fn final_jobs_are_deleted_after_the_retention_period() {
     let mut server = Setup::new().config("retention = '1s'").start();
     let old = server.run(&echo(1))["id"].as_i64().unwrap();
     let live = server.submit(&with(echo(2), &json!({"delay": "1h"})));
     server.kill();
     std::thread::sleep(Duration::from_millis(1_100));
     server.start_again();
-    eventually("the old job is gone", || {
+    eventually("the old job is deleted", || {
         (server.get(&format!("/v1/jobs/{old}")).status == 404).then_some(())
     });
     assert_eq!(server.job(live)["state"], "scheduled");

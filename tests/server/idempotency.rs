@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: submitting twice makes one job.
+//! `Idempotency-Key`: a submission that is repeated with the same key makes one job.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn submit(server: &Server, key: &str, job: &Value) -> crate::kit::Response {
 }
 
 #[test]
-fn the_same_key_with_the_same_body_gives_the_first_job_as_it_stands() {
+fn the_same_key_with_the_same_body_returns_the_first_job_in_its_current_state() {
     let server = Server::start();
     let first = submit(&server, "a-1", &echo(7)).expect(202);
     server.finished(first["id"].as_i64().unwrap());
@@ -33,7 +33,7 @@ fn the_same_key_with_another_body_is_refused() {
 }
 
 #[test]
-fn many_jobs_and_batches_are_found_again_by_their_key() {
+fn a_repeated_key_returns_the_same_jobs_or_the_same_batch() {
     let server = Server::start();
     let jobs = json!([echo(1), echo(2)]);
     let first = submit(&server, "many", &jobs).expect(202);
@@ -49,7 +49,7 @@ fn many_jobs_and_batches_are_found_again_by_their_key() {
 }
 
 #[test]
-fn a_key_that_is_none_is_refused() {
+fn an_invalid_key_is_refused() {
     let server = Server::start();
     let long = "x".repeat(256);
     for key in ["", "\"\"", "schlüssel", &long] {
@@ -61,7 +61,7 @@ fn a_key_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_key_is_remembered_over_a_restart() {
+fn a_key_is_remembered_across_a_restart() {
     let mut server = Server::start();
     let first = submit(&server, "k", &echo(1)).expect(202);
     server.kill();
@@ -71,7 +71,7 @@ fn a_key_is_remembered_over_a_restart() {
 }
 
 #[test]
-fn a_submission_repeated_after_its_own_expiry_gives_the_first_job() {
+fn a_submission_repeated_after_its_own_expiry_returns_the_first_job() {
     let server = Server::start();
     let soon = longshore::clock::Clock::system().now().plus(std::time::Duration::from_millis(400));
     let job = with(echo(1), &json!({"expires_at": soon}));

@@ -1,4 +1,4 @@
-//! Every kind that is built in, from its submission to its end.
+//! The built-in kinds, each from submission to final state.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -14,11 +14,11 @@ fn http(url: &str) -> Value {
 }
 
 #[test]
-fn a_call_gives_status_headers_and_body_and_says_where_it_comes_from() {
+fn an_http_job_stores_the_response_and_sends_its_id_and_attempt() {
     let server = Server::start();
-    let (tell, told) = mpsc::channel();
+    let (sender, requests) = mpsc::channel();
     let target = Target::start(move |caller, request| {
-        tell.send(request).unwrap();
+        sender.send(request).unwrap();
         caller.answer(
             "201 Created",
             "content-type: application/json\r\nx-a: b\r\n",
@@ -31,7 +31,7 @@ fn a_call_gives_status_headers_and_body_and_says_where_it_comes_from() {
     assert_eq!(job["result"]["status"], 201);
     assert_eq!(job["result"]["headers"]["x-a"], "b");
     assert_eq!(job["result"]["body"], json!({"ok": true}));
-    let request = told.recv_timeout(LONG).unwrap();
+    let request = requests.recv_timeout(LONG).unwrap();
     assert_eq!((&*request.method, &*request.path), ("PUT", "/hook?a=b"));
     assert_eq!(request.body, b"{\"n\":1}");
     assert_eq!(request.header("x-own"), Some("1"));
@@ -40,7 +40,7 @@ fn a_call_gives_status_headers_and_body_and_says_where_it_comes_from() {
 }
 
 #[test]
-fn a_call_that_is_put_off_comes_again_when_it_was_told_to() {
+fn an_http_call_is_retried_after_the_time_in_retry_after() {
     let server = Server::start();
     let calls = AtomicU32::new(0);
     let target = Target::start(move |caller, _| match calls.fetch_add(1, Ordering::SeqCst) {
@@ -58,49 +58,49 @@ fn a_call_that_is_put_off_comes_again_when_it_was_told_to() {
 }
 
 #[test]
-fn a_call_that_always_fails_ends_after_its_attempts_with_its_history() {
+fn a_call_that_always_fails_ends_after_max_attempts_with_all_its_failures() {
     let server = Server::start();
-    let fast = json!({"max_attempts": 3, "backoff": {"initial": "10ms", "max": "20ms"}});
-    let job = server.run(&with(http("http://127.0.0.1:1/"), &fast));
+    let fast_retries = json!({"max_attempts": 3, "backoff": {"initial": "10ms", "max": "20ms"}});
+    let job = server.run(&with(http("http://127.0.0.1:1/"), &fast_retries));
     assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(3)), "{job}");
     assert_eq!(job["failures"].as_array().unwrap().len(), 3);
     assert_eq!(job["error"]["code"], job["failures"][2]["code"]);
 }
 
 #[test]
-fn a_failed_job_that_may_run_only_once_is_never_tried_again() {
+fn a_failed_at_most_once_job_is_never_retried() {
     let server = Server::start();
-    let (tell, told) = mpsc::channel();
+    let (sender, calls) = mpsc::channel();
     let target = Target::start(move |caller, _| {
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
         caller.answer("503 Busy", "retry-after: 0\r\n", "");
     });
     let job = with(http(&target.url("/")), &json!({"at_most_once": true, "max_attempts": 9}));
     let job = server.run(&job);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)));
     server.post_empty("/v1/jobs/1/retry").problem(409);
-    // Another call, to be sure that time has passed.
+    // A job of 300 ms gives a wrong retry the time to happen.
     server.run(&with(sleep("300ms"), &json!({})));
-    assert_eq!((told.try_recv(), told.try_recv()), (Ok(()), Err(mpsc::TryRecvError::Empty)));
+    assert_eq!((calls.try_recv(), calls.try_recv()), (Ok(()), Err(mpsc::TryRecvError::Empty)));
 }
 
 #[test]
-fn an_attempt_that_takes_too_long_is_stopped_and_its_connection_closed() {
+fn an_attempt_that_times_out_is_stopped_and_its_connection_closed() {
     let server = Server::start();
-    let (tell, told) = mpsc::channel();
+    let (sender, closed) = mpsc::channel();
     let target = Target::start(move |caller, _| {
         caller.closed();
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
     });
     let short = json!({"timeout": "200ms", "max_attempts": 1});
     let job = server.run(&with(http(&target.url("/")), &short));
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("timeout")));
-    told.recv_timeout(LONG).unwrap();
+    closed.recv_timeout(LONG).unwrap();
     let job = server.run(&with(sleep("1h"), &short));
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("timeout")));
 }
 
-/// A server with commands that a shell runs.
+/// Starts a server with commands, each a shell script by name.
 fn with_commands(commands: &[(&str, &str)]) -> Server {
     let mut config = String::new();
     for (name, script) in commands {
@@ -110,7 +110,7 @@ fn with_commands(commands: &[(&str, &str)]) -> Server {
 }
 
 #[test]
-fn a_command_gives_its_output_and_sees_only_what_it_is_given() {
+fn a_command_returns_its_output_and_gets_only_the_listed_environment() {
     let script = r#"printf '{"args": "%s", "stdin": "%s", "given": "%s", "not": "%s"}' "$*" "$(cat)" "$GIVEN" "$NOT_GIVEN""#;
     let server =
         with_commands(&[("show", script), ("text", "echo hello"), ("bytes", r"printf '\377\0'")]);
@@ -123,7 +123,7 @@ fn a_command_gives_its_output_and_sees_only_what_it_is_given() {
 }
 
 #[test]
-fn a_command_that_fails_tells_what_it_said() {
+fn the_error_of_a_failed_command_contains_its_status_and_stderr() {
     let server =
         with_commands(&[("fail", r"printf 'a\0b went wrong' >&2; exit 7"), ("kill", "kill -9 $$")]);
     let once =
@@ -138,7 +138,7 @@ fn a_command_that_fails_tells_what_it_said() {
 }
 
 #[test]
-fn a_result_over_the_limit_is_cut_and_flagged() {
+fn a_result_over_the_limit_is_truncated_and_flagged() {
     let server = Setup::new().config("limits.max_result_bytes = 1000").start();
     let job = server.run(&crate::kit::echo("ü".repeat(1_000)));
     assert_eq!(
@@ -150,7 +150,7 @@ fn a_result_over_the_limit_is_cut_and_flagged() {
 }
 
 #[test]
-fn the_kinds_are_told_with_their_lanes() {
+fn the_kinds_are_listed_with_their_lanes() {
     let server = Setup::new().config("remote_kinds = ['resize']").start();
     let expected = [
         ("chat", "async"),

@@ -1,16 +1,16 @@
-//! `/v1/leases`: what a worker of somebody's own may do with a job.
+//! `/v1/leases`: what a remote worker may do with a job.
 
 use serde_json::{Value, json};
 
 use crate::kit::process::between;
 use crate::kit::{Server, Setup, echo, pointers, sleep, with};
 
-/// A job for workers of somebody's own.
+/// A job for remote workers.
 pub(crate) fn remote(payload: impl Into<Value>) -> Value {
     with(echo(payload), &json!({"kind": "resize", "lane": "remote"}))
 }
 
-/// Leases up to so many jobs that are there, with more fields of the call.
+/// Leases at most `limit` jobs; `fields` are further fields of the request.
 pub(crate) fn lease(server: &Server, limit: u32, fields: &Value) -> Vec<Value> {
     let call = with(json!({"limit": limit}), fields);
     server.post("/v1/leases", &call).expect(200)["jobs"].as_array().unwrap().clone()
@@ -20,23 +20,23 @@ pub(crate) fn lease(server: &Server, limit: u32, fields: &Value) -> Vec<Value> {
 pub(crate) fn running(server: &Server, job: &Value) -> Value {
     let id = server.submit(job);
     let leased = lease(server, 1, &json!({}));
-    assert_eq!(leased[0]["id"], id, "another job was in front");
+    assert_eq!(leased[0]["id"], id, "another job was leased first");
     leased[0].clone()
 }
 
-/// Does a thing to a lease.
+/// Calls an action of a lease: `complete`, `fail`, `release` or `renew`.
 pub(crate) fn lease_action(
     server: &Server,
     leased: &Value,
-    verb: &str,
+    action: &str,
     fields: &Value,
 ) -> crate::kit::Response {
     let body = with(json!({"lease_token": leased["lease_token"]}), fields);
-    server.post(&format!("/v1/leases/{}/{verb}", leased["id"]), &body)
+    server.post(&format!("/v1/leases/{}/{action}", leased["id"]), &body)
 }
 
 #[test]
-fn a_worker_is_told_all_that_it_needs() {
+fn a_lease_contains_everything_that_a_worker_needs() {
     let server = Server::start();
     let job = with(remote(json!({"width": 7})), &json!({"timeout": "90s", "max_attempts": 3}));
     let batch = server.post("/v1/batches", &json!({"jobs": [job]})).expect(202)["id"].clone();
@@ -54,7 +54,7 @@ fn a_worker_is_told_all_that_it_needs() {
 }
 
 #[test]
-fn a_job_is_completed_once_and_the_same_finish_again_is_fine() {
+fn a_job_is_completed_once_and_the_same_finish_may_be_repeated() {
     let server = Server::start();
     let leased = running(&server, &remote(1));
     let result = json!({"result": {"width": 7}});
@@ -69,7 +69,7 @@ fn a_job_is_completed_once_and_the_same_finish_again_is_fine() {
 }
 
 #[test]
-fn a_failure_is_tried_again_as_the_worker_says() {
+fn a_failed_job_is_retried_as_the_worker_requests() {
     let server = Server::start();
     let error = json!({"error": {"code": "no_memory", "message": "it is full"}});
     let leased = running(&server, &remote(1));
@@ -87,7 +87,7 @@ fn a_failure_is_tried_again_as_the_worker_says() {
 }
 
 #[test]
-fn a_release_gives_the_attempt_back() {
+fn a_released_job_is_requeued_without_using_an_attempt() {
     let server = Server::start();
     let leased = running(&server, &remote(1));
     assert_eq!(
@@ -102,7 +102,7 @@ fn a_release_gives_the_attempt_back() {
 }
 
 #[test]
-fn what_may_run_once_runs_again_only_where_it_was_not_begun() {
+fn a_released_at_most_once_job_runs_again_only_if_it_was_not_begun() {
     let server = Server::start();
     let once = with(remote(1), &json!({"at_most_once": true}));
     let leased = running(&server, &once);
@@ -117,7 +117,7 @@ fn what_may_run_once_runs_again_only_where_it_was_not_begun() {
 }
 
 #[test]
-fn a_renewal_holds_the_lease_reports_progress_and_tells_of_a_cancel() {
+fn a_renewal_extends_the_lease_reports_progress_and_returns_a_cancel_request() {
     let server = Server::start();
     let leased = running(&server, &with(remote(1), &json!({"timeout": "1h"})));
     let fields = json!({"lease": "30m", "progress": {"percent": 30, "message": "reading"}});
@@ -135,7 +135,7 @@ fn a_renewal_holds_the_lease_reports_progress_and_tells_of_a_cancel() {
 }
 
 #[test]
-fn many_are_finished_in_one_request_with_an_answer_each() {
+fn many_jobs_are_finished_in_one_request_with_one_answer_each() {
     let server = Server::start();
     server.post("/v1/jobs", &json!([remote(1), remote(2), remote(3), remote(4)])).expect(202);
     lease(&server, 4, &json!({}));
@@ -148,14 +148,14 @@ fn many_are_finished_in_one_request_with_an_answer_each() {
         {"id": 1, "lease_token": 1, "action": "complete", "result": [1]},
     ]);
     let answers = server.post("/v1/leases/finish", &many).expect(200)["answers"].clone();
-    let told: Vec<(&Value, &Value)> = answers
+    let statuses: Vec<(&Value, &Value)> = answers
         .as_array()
         .unwrap()
         .iter()
         .map(|answer| (&answer["id"], &answer["status"]))
         .collect();
     let expected = [(1, 200), (2, 200), (3, 409), (4, 200), (9, 404), (1, 200)];
-    assert_eq!(json!(told), json!(expected));
+    assert_eq!(json!(statuses), json!(expected));
     assert_eq!(
         (&answers[0]["state"], &answers[5]["repeated"]),
         (&json!("completed"), &json!(true))
@@ -166,7 +166,7 @@ fn many_are_finished_in_one_request_with_an_answer_each() {
 }
 
 #[test]
-fn many_may_come_a_line_each_and_are_refused_together() {
+fn outcomes_may_be_sent_as_json_lines_and_are_refused_together() {
     let server = Server::start();
     running(&server, &remote(1));
     let lines = |text: &str| {
@@ -185,7 +185,7 @@ fn many_may_come_a_line_each_and_are_refused_together() {
 }
 
 #[test]
-fn every_wrong_field_is_named() {
+fn every_invalid_field_of_a_lease_request_is_named() {
     let server = Server::start();
     let leased = running(&server, &remote(1));
     let wrong = json!({"queues": ["A"], "kinds": [], "limit": 0, "lease": "0s", "wait": "2m", "worker": "a\nb"});
@@ -217,7 +217,7 @@ fn a_job_is_for_remote_workers_by_its_lane_or_by_its_kind() {
         server.post("/v1/jobs", &json!({"kind": kind, "lane": lane, "payload": 1}))
     };
     assert_eq!(by_lane("shrink", "remote").expect(202)["lane"], "remote");
-    // It takes what the kind of this server would refuse.
+    // A remote job may have a payload that the built-in kind of the same name refuses.
     assert_eq!(by_lane("http", "remote").expect(202)["lane"], "remote");
     assert_eq!(by_lane("echo", "async").expect(202)["lane"], "async");
     assert_eq!(pointers(&by_lane("echo", "thread")), ["/lane"]);
@@ -229,7 +229,7 @@ fn a_job_is_for_remote_workers_by_its_lane_or_by_its_kind() {
 }
 
 #[test]
-fn a_kind_of_this_server_is_none_of_remote_workers() {
+fn a_built_in_kind_cannot_be_a_remote_kind() {
     let taken = Setup::new().config("remote_kinds = ['echo']").fail();
     assert!(!taken.status.success());
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();
@@ -237,7 +237,7 @@ fn a_kind_of_this_server_is_none_of_remote_workers() {
 }
 
 #[test]
-fn leases_outlive_the_server() {
+fn leases_survive_a_restart_of_the_server() {
     let mut server = Server::start();
     let leased = running(&server, &remote(1));
     server.kill();
@@ -252,7 +252,7 @@ fn leases_outlive_the_server() {
 }
 
 #[test]
-fn a_worker_that_stays_away_loses_its_job() {
+fn a_worker_that_does_not_renew_in_time_loses_its_job() {
     let server = Server::start();
     server.submit(&with(remote(1), &json!({"timeout": "1h"})));
     let first = lease(&server, 1, &json!({"lease": "1s", "worker": "ann"})).remove(0);
@@ -267,7 +267,7 @@ fn a_worker_that_stays_away_loses_its_job() {
 }
 
 #[test]
-fn workers_of_this_server_and_remote_ones_share_the_limits_of_a_queue() {
+fn local_and_remote_workers_share_the_limits_of_a_queue() {
     let server = Server::start();
     server.patch("/v1/queues/default", &json!({"max_running": 2})).expect(200);
     let here = server.submit(&sleep("60s"));
@@ -284,7 +284,7 @@ fn workers_of_this_server_and_remote_ones_share_the_limits_of_a_queue() {
 }
 
 #[test]
-fn large_payloads_come_in_portions() {
+fn a_lease_request_returns_fewer_jobs_if_their_payloads_are_large() {
     let server = Server::start();
     let large = remote("x".repeat(3 << 20));
     for _ in 0..5 {
@@ -295,24 +295,24 @@ fn large_payloads_come_in_portions() {
 }
 
 #[test]
-fn a_remote_worker_ends_nothing_that_this_server_runs() {
+fn a_remote_worker_cannot_finish_a_job_that_the_server_runs() {
     let server = Server::start();
     let here = server.submit(&with(sleep("60s"), &json!({"at_most_once": true})));
     server.reaches(here, "running");
-    let taken = json!({"id": here, "lease_token": 1});
-    for (verb, fields) in [
+    let leased = json!({"id": here, "lease_token": 1});
+    for (action, fields) in [
         ("complete", json!({})),
         ("fail", json!({"error": {"code": "x"}})),
         ("release", json!({"begun": false})),
         ("renew", json!({})),
     ] {
-        lease_action(&server, &taken, verb, &fields).problem(409);
+        lease_action(&server, &leased, action, &fields).problem(409);
     }
     assert_eq!(server.job(here)["state"], "running");
 }
 
 #[test]
-fn a_worker_is_told_that_its_result_was_cut() {
+fn the_answer_to_a_worker_says_that_its_result_was_truncated() {
     let server = Setup::new().config("limits.max_result_bytes = 10").start();
     let leased = running(&server, &remote(1));
     let answer =
@@ -325,7 +325,7 @@ fn a_worker_is_told_that_its_result_was_cut() {
 }
 
 #[test]
-fn a_renewal_without_a_length_lasts_as_long_as_the_lease() {
+fn a_renewal_without_a_duration_uses_the_duration_of_the_lease() {
     let server = Server::start();
     server.submit(&with(remote(1), &json!({"timeout": "1h"})));
     let leased = lease(&server, 1, &json!({"lease": "40s"})).remove(0);

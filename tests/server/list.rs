@@ -1,4 +1,4 @@
-//! Lists of jobs.
+//! `GET /v1/jobs`: filters, cursors and included fields.
 
 use serde_json::{Value, json};
 
@@ -12,9 +12,9 @@ fn list(server: &Server, query: &str) -> Vec<i64> {
     ids(&server.get(&format!("/v1/jobs?{query}")).expect(200))
 }
 
-/// One job of each sort: 1 completed, 2 scheduled, 3 running, 4 cancelled, 5 failed, 6 and 7 in a
-/// batch and completed.
-fn one_of_each() -> Server {
+/// Starts a server with one job in each of several states: 1 completed, 2 scheduled, 3 running,
+/// 4 cancelled, 5 failed, 6 and 7 completed and in a batch.
+fn jobs_in_several_states() -> Server {
     let server = Server::start();
     server.run(&with(echo(1), &json!({"tags": ["red", "blue"]})));
     server.submit(&with(echo(2), &json!({"delay": "1h", "queue": "mail", "tags": ["red"]})));
@@ -34,7 +34,7 @@ fn one_of_each() -> Server {
 
 #[test]
 fn every_filter_finds_its_jobs_newest_first() {
-    let server = one_of_each();
+    let server = jobs_in_several_states();
     assert_eq!(list(&server, ""), [7, 6, 5, 4, 3, 2, 1]);
     assert_eq!(list(&server, "state=completed"), [7, 6, 1]);
     assert_eq!(list(&server, "state=scheduled"), [2]);
@@ -54,7 +54,7 @@ fn every_filter_finds_its_jobs_newest_first() {
 }
 
 #[test]
-fn a_cursor_leads_through_all_pages_though_jobs_come_in_meanwhile() {
+fn a_cursor_reads_all_pages_while_new_jobs_arrive() {
     let server = Server::start();
     let jobs: Vec<Value> = (0..25).map(|_| with(echo(1), &json!({"tags": ["t"]}))).collect();
     server.post("/v1/jobs", &json!(jobs)).expect(202);

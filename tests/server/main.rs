@@ -1,9 +1,9 @@
-//! The whole server from outside: its process, its sockets, its files.
+//! Tests of the real server process, seen from outside: over HTTP, its files and its signals.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it has measured"
+    reason = "a test fails by panicking and prints what it has measured"
 )]
 
 mod backup;

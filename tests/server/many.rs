@@ -1,4 +1,4 @@
-//! Submitting many jobs in one request.
+//! Submitting many jobs in one request: as a JSON array or as JSON lines.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn count(server: &Server) -> usize {
 }
 
 #[test]
-fn an_array_is_accepted_whole_in_its_order() {
+fn an_array_is_accepted_whole_and_in_order() {
     let server = Server::start();
     let jobs: Vec<Value> = (0..100).map(echo).collect();
     let answer = server.post("/v1/jobs", &json!(jobs));
@@ -28,7 +28,7 @@ fn an_array_is_accepted_whole_in_its_order() {
 }
 
 #[test]
-fn lines_are_accepted_with_blank_ones_between() {
+fn json_lines_are_accepted_with_blank_lines_between_them() {
     let server = Server::start();
     let body = lines(&server, "{\"kind\": \"echo\", \"payload\": 1}\r\n\n {\"kind\":\"echo\"}")
         .expect(202);
@@ -37,7 +37,7 @@ fn lines_are_accepted_with_blank_ones_between() {
 }
 
 #[test]
-fn one_bad_job_among_many_is_named_and_none_is_taken() {
+fn one_invalid_job_among_many_is_named_and_none_is_accepted() {
     let server = Server::start();
     let good = r#"{"kind": "echo"}"#;
     let answer = lines(&server, &format!("{good}\n\n{{\"kind\": \"nope\"}}\n{good}"));
@@ -57,7 +57,7 @@ fn one_bad_job_among_many_is_named_and_none_is_taken() {
 }
 
 #[test]
-fn ten_thousand_jobs_are_taken_and_one_more_is_not() {
+fn ten_thousand_jobs_are_accepted_and_one_more_is_refused() {
     let server = Server::start();
     let line = "{\"kind\":\"echo\"}\n";
     let answer = lines(&server, &line.repeat(10_001));
@@ -77,7 +77,7 @@ fn a_body_over_the_limit_is_refused_with_413() {
     let text = "x".repeat(33 << 20);
     let headers = [("content-type", "application/json")];
     server.request("POST", "/v1/jobs", &headers, text.as_bytes()).problem(413);
-    // Its length alone is enough: nothing of it need come.
+    // The declared length alone is enough: no byte of the body is sent.
     let mut connection = server.connect();
     let head = format!(
         "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -86,7 +86,7 @@ fn a_body_over_the_limit_is_refused_with_413() {
     );
     connection.send(head).unwrap();
     connection.answer().unwrap().problem(413);
-    // And a body that comes in chunks has no length to look at.
+    // A chunked body declares no length; it is refused once it exceeds the limit.
     let mut connection = server.connect();
     let head = format!(
         "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -94,7 +94,7 @@ fn a_body_over_the_limit_is_refused_with_413() {
     );
     connection.send(head).unwrap();
     let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
-    // The server may answer and close before the last of them is sent.
+    // The server may answer and close the connection before the last chunk is sent.
     for _ in 0..33 {
         if connection.send(&chunk).is_err() {
             break;
@@ -104,7 +104,7 @@ fn a_body_over_the_limit_is_refused_with_413() {
 }
 
 #[test]
-fn a_payload_over_the_limit_is_refused_where_it_stands() {
+fn a_payload_over_the_limit_is_refused_with_its_pointer() {
     let server = Server::start();
     let answer = server.post("/v1/jobs", &json!([echo(1), echo("x".repeat(4 << 20))]));
     answer.problem(422);

@@ -1,4 +1,4 @@
-//! Queues and their limits.
+//! Queues: their limits, pauses and counts.
 
 use serde_json::{Value, json};
 
@@ -30,11 +30,11 @@ fn a_queue_shows_its_depth_and_its_limits() {
 }
 
 #[test]
-fn a_pause_holds_at_once_and_over_a_restart() {
+fn a_pause_takes_effect_at_once_and_survives_a_restart() {
     let mut server = Server::start();
     server.patch("/v1/queues/mail", &json!({"paused": true})).expect(200);
     let id = server.submit(&in_queue(echo(1), "mail"));
-    // One that was submitted later and elsewhere has run; this one has not.
+    // A job submitted later to another queue has run; the job of the paused queue has not.
     server.run(&echo(2));
     assert_eq!(server.job(id)["state"], "queued");
     server.kill();
@@ -47,7 +47,7 @@ fn a_pause_holds_at_once_and_over_a_restart() {
 }
 
 #[test]
-fn a_paused_queue_lets_end_what_runs() {
+fn running_jobs_of_a_paused_queue_finish() {
     let server = Server::start();
     let id = server.submit(&sleep("500ms"));
     server.reaches(id, "running");
@@ -56,7 +56,7 @@ fn a_paused_queue_lets_end_what_runs() {
 }
 
 #[test]
-fn no_more_jobs_of_a_queue_run_than_may() {
+fn a_queue_runs_at_most_max_running_jobs() {
     let server = Server::start();
     server.patch("/v1/queues/few", &json!({"max_running": 2})).expect(200);
     let jobs: Vec<Value> = (0..6).map(|_| in_queue(sleep("1h"), "few")).collect();
@@ -81,7 +81,7 @@ fn no_more_jobs_of_a_queue_run_than_may() {
 }
 
 #[test]
-fn no_more_jobs_start_in_a_period_than_may() {
+fn a_queue_starts_at_most_its_rate_limit_of_jobs_per_period() {
     let server = Server::start();
     let rate = json!({"rate": {"limit": 3, "period": "500ms"}});
     assert_eq!(server.patch("/v1/queues/slow", &rate).expect(200)["rate"], rate["rate"]);
@@ -103,7 +103,7 @@ fn no_more_jobs_start_in_a_period_than_may() {
 }
 
 #[test]
-fn a_bad_limit_is_refused_with_its_place() {
+fn an_invalid_limit_is_refused_with_a_pointer_to_the_field() {
     let server = Server::start();
     let cases = [
         (json!({"max_running": 0}), "/max_running"),
@@ -116,17 +116,17 @@ fn a_bad_limit_is_refused_with_its_place() {
         (json!({"paused": "yes"}), "/paused"),
         (json!({"pasued": true}), "/pasued"),
     ];
-    for (change, place) in cases {
+    for (change, pointer) in cases {
         let answer = server.patch("/v1/queues/mail", &change);
         answer.problem(422);
-        assert_eq!(pointers(&answer), [place], "{change}");
+        assert_eq!(pointers(&answer), [pointer], "{change}");
     }
     server.patch("/v1/queues/Mail", &json!({"paused": true})).problem(400);
     server.get("/v1/queues/mail").problem(404);
 }
 
 #[test]
-fn queues_begin_as_configured_and_stay_as_changed() {
+fn queues_start_as_configured_and_keep_later_changes() {
     let config = "[queue_defaults]\nmax_running = 7\n[queues.mail]\npaused = true";
     let mut server = Setup::new().config(config).start();
     server.submit(&in_queue(echo(1), "mail"));
@@ -140,7 +140,7 @@ fn queues_begin_as_configured_and_stay_as_changed() {
 }
 
 #[test]
-fn there_are_no_more_queues_than_may_be() {
+fn a_queue_past_max_queues_is_refused() {
     let server = Setup::new().config("limits.max_queues = 2").start();
     server.submit(&in_queue(echo(1), "a"));
     server.submit(&in_queue(echo(1), "b"));

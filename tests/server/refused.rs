@@ -1,4 +1,4 @@
-//! Input that is refused before any effect, each with a problem that names the place.
+//! Invalid input: refused before it has any effect, with a problem that points to the error.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ fn post(server: &Server, body: &[u8]) -> Response {
     server.request("POST", "/v1/jobs", &[("content-type", "application/json")], body)
 }
 
-fn has_no_jobs(server: &Server) {
+fn assert_no_jobs(server: &Server) {
     assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], json!([]));
 }
 
 #[test]
-fn every_wrong_field_of_a_job_is_named() {
+fn every_invalid_field_of_a_job_is_named() {
     let server = Server::start();
     let cases: [(Value, &[&str]); 11] = [
         (json!({"prioritty": 1}), &["/prioritty"]),
@@ -28,12 +28,12 @@ fn every_wrong_field_of_a_job_is_named() {
         (json!({"tags": ["a", "a\u{0}b", "x".repeat(10_000)]}), &["/tags/1", "/tags/2"]),
         (json!({"run_at": "tomorrow"}), &["/run_at"]),
     ];
-    for (fields, places) in cases {
+    for (fields, expected) in cases {
         let answer = server.post("/v1/jobs", &with(echo(1), &fields));
         answer.problem(422);
-        assert_eq!(pointers(&answer), places, "{fields}");
+        assert_eq!(pointers(&answer), expected, "{fields}");
     }
-    has_no_jobs(&server);
+    assert_no_jobs(&server);
 }
 
 #[test]
@@ -50,18 +50,18 @@ fn payloads_are_checked_by_the_rules_of_their_kind() {
         (json!({"kind": "command", "payload": {"name": "rm"}}), "/payload/name"),
         (json!({"kind": "chat", "payload": {"messages": []}}), "/payload/provider"),
     ];
-    for (job, place) in cases {
+    for (job, pointer) in cases {
         let answer = server.post("/v1/jobs", &job);
         answer.problem(422);
-        assert_eq!(pointers(&answer)[0], place, "{job}");
+        assert_eq!(pointers(&answer)[0], pointer, "{job}");
     }
-    has_no_jobs(&server);
+    assert_no_jobs(&server);
 }
 
 #[test]
-fn what_is_no_json_is_400() {
+fn a_body_that_is_not_json_is_answered_with_400() {
     let server = Server::start();
-    let no_json: [&[u8]; 9] = [
+    let bodies: [&[u8]; 9] = [
         b"",
         b"{",
         b"nope",
@@ -72,17 +72,17 @@ fn what_is_no_json_is_400() {
         b"{\"kind\": \"echo\", \"payload\": \"\xff\"}",
         b"{\"kind\": \"echo\", \"payload\": \"a\nb\"}",
     ];
-    for body in no_json {
+    for body in bodies {
         post(&server, body).problem(400);
     }
     for body in ["7", "null", "\"echo\"", "{}", "[7]"] {
         post(&server, body.as_bytes()).problem(422);
     }
-    has_no_jobs(&server);
+    assert_no_jobs(&server);
 }
 
 #[test]
-fn json_that_no_reader_could_hold_is_refused_where_it_stands() {
+fn json_that_a_reader_cannot_represent_is_refused_with_a_pointer() {
     let mut server = Server::start();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let payloads = [
@@ -90,11 +90,11 @@ fn json_that_no_reader_could_hold_is_refused_where_it_stands() {
         (r#"{"a": ["\ud800"]}"#.into(), "/payload/a/0"),
         (r#"{"a": 1e999}"#.into(), "/payload/a"),
     ];
-    for (payload, place) in payloads {
+    for (payload, pointer) in payloads {
         let answer =
             post(&server, format!("{{\"kind\": \"echo\", \"payload\": {payload}}}").as_bytes());
         answer.problem(422);
-        assert!(pointers(&answer)[0].starts_with(place), "{:?}", pointers(&answer));
+        assert!(pointers(&answer)[0].starts_with(pointer), "{:?}", pointers(&answer));
     }
     for body in [deep.clone(), "[".repeat(100_000), format!("{{\"kind\": {deep}}}")] {
         let status = post(&server, body.as_bytes()).status;
@@ -104,11 +104,11 @@ fn json_that_no_reader_could_hold_is_refused_where_it_stands() {
     let answer = post(&server, format!("{{{}}}", keys.join(",")).as_bytes());
     answer.problem(422);
     server.is_well();
-    has_no_jobs(&server);
+    assert_no_jobs(&server);
 }
 
 #[test]
-fn text_with_nul_is_kept_where_it_is_data_and_refused_where_it_is_a_name() {
+fn text_with_nul_is_stored_as_data_and_refused_in_names() {
     let server = Server::start();
     let job = server.run(&echo("a\u{0}b"));
     assert_eq!(job["result"], "a\u{0}b");
@@ -127,7 +127,7 @@ fn text_with_nul_is_kept_where_it_is_data_and_refused_where_it_is_a_name() {
 }
 
 #[test]
-fn only_json_is_taken_and_nothing_compressed() {
+fn only_uncompressed_json_is_accepted() {
     let server = Server::start();
     let body = echo(1).to_string();
     let refused = [
@@ -145,11 +145,11 @@ fn only_json_is_taken_and_nothing_compressed() {
     }
     let lines = [("content-type", "application/x-ndjson")];
     server.request("POST", "/v1/batches", &lines, body.as_bytes()).problem(415);
-    has_no_jobs(&server);
+    assert_no_jobs(&server);
 }
 
 #[test]
-fn a_parameter_that_is_not_known_is_refused_before_any_effect() {
+fn an_unknown_parameter_is_refused_before_any_effect() {
     let server = Server::start();
     let id = server.submit(&with(echo(1), &json!({"delay": "1h"})));
     let routes = [
@@ -180,13 +180,13 @@ fn a_parameter_that_is_not_known_is_refused_before_any_effect() {
 }
 
 #[test]
-fn a_parameter_that_cannot_be_read_is_named_with_what_is_wanted() {
+fn an_invalid_parameter_is_named_with_the_expected_value() {
     let server = Server::start();
     let query = "limit=abc&cursor=x&batch=x&state=lost&queue=Q&include=failures";
     let answer = server.get(&format!("/v1/jobs?{query}"));
     answer.problem(400);
-    let places = ["/limit", "/state", "/queue", "/batch", "/cursor", "/include"];
-    assert_eq!(pointers(&answer), places);
+    let expected = ["/limit", "/state", "/queue", "/batch", "/cursor", "/include"];
+    assert_eq!(pointers(&answer), expected);
     for (query, told) in [
         ("limit=201", "/limit: must be a number between 1 and 200"),
         ("cursor=x", "/cursor: must be the next_cursor of another page"),
@@ -200,7 +200,7 @@ fn a_parameter_that_cannot_be_read_is_named_with_what_is_wanted() {
 }
 
 #[test]
-fn a_wrong_method_is_told_which_ones_there_are() {
+fn a_wrong_method_is_answered_with_the_allowed_methods() {
     let server = Server::start();
     let cases = [
         ("DELETE", "/v1/jobs", "GET, POST"),
@@ -222,9 +222,9 @@ fn a_wrong_method_is_told_which_ones_there_are() {
 }
 
 #[test]
-fn a_path_that_leads_nowhere_is_404() {
+fn an_unknown_path_is_answered_with_404() {
     let server = Server::start();
-    let nowhere = [
+    let unknown = [
         "/v1",
         "/v1/",
         "/v1/job",
@@ -238,7 +238,7 @@ fn a_path_that_leads_nowhere_is_404() {
         "/%00",
         "//",
     ];
-    for path in nowhere {
+    for path in unknown {
         server.get(path).problem(404);
     }
     let long = format!("/v1/jobs/{}", "9".repeat(10_000));
@@ -246,7 +246,7 @@ fn a_path_that_leads_nowhere_is_404() {
 }
 
 #[test]
-fn pages_of_other_sites_are_refused_before_any_effect() {
+fn requests_from_other_sites_are_refused_before_any_effect() {
     let server = Server::start();
     let own = server.url();
     let foreign = [
@@ -260,7 +260,7 @@ fn pages_of_other_sites_are_refused_before_any_effect() {
         server.post_with("/v1/jobs", &[header], &echo(1)).problem(403);
         server.request("GET", "/v1/jobs", &[header], b"").problem(403);
     }
-    // A link to a page is followed, and nothing else.
+    // Only a link to a page may be followed: a top-level GET navigation.
     let link = [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-mode", "navigate"),
@@ -271,16 +271,16 @@ fn pages_of_other_sites_are_refused_before_any_effect() {
     for (method, headers) in [("POST", link), ("GET", framed)] {
         server.request(method, "/v1/jobs", &headers, b"").problem(403);
     }
-    has_no_jobs(&server);
+    assert_no_jobs(&server);
     let same = [("origin", &*own), ("sec-fetch-site", "same-origin")];
     server.post_with("/v1/jobs", &same, &echo(1)).expect(202);
     server.post_with("/v1/jobs", &[("sec-fetch-site", "none")], &echo(1)).expect(202);
 }
 
 #[test]
-fn a_page_whose_name_was_made_to_lead_here_is_refused() {
+fn a_dns_rebinding_request_is_refused() {
     let server = Setup::new().config("hosts = ['jobs.example']").start();
-    let ask = |host: &str| {
+    let submit_to = |host: &str| {
         let mut connection = server.connect();
         let origin = format!("origin: http://{host}\r\nsec-fetch-site: same-origin\r\n");
         let head = "content-type: application/json\r\ncontent-length: 15\r\n\r\n";
@@ -288,8 +288,8 @@ fn a_page_whose_name_was_made_to_lead_here_is_refused() {
         connection.send(request + "{\"kind\":\"echo\"}").unwrap();
         connection.answer().unwrap()
     };
-    ask(&format!("evil.example:{}", server.addr().port())).problem(403);
-    has_no_jobs(&server);
-    ask(&format!("localhost:{}", server.addr().port())).expect(202);
-    ask("jobs.example").expect(202);
+    submit_to(&format!("evil.example:{}", server.addr().port())).problem(403);
+    assert_no_jobs(&server);
+    submit_to(&format!("localhost:{}", server.addr().port())).expect(202);
+    submit_to("jobs.example").expect(202);
 }

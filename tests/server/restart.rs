@@ -1,4 +1,4 @@
-//! After a kill everything goes on.
+//! Restarts after a kill: interrupted, waiting and cancelled jobs.
 
 use std::time::{Duration, Instant};
 
@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 use crate::kit::target::Target;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 
-/// How many jobs are interrupted.
+/// Number of jobs that the kill interrupts.
 const JOBS: usize = 300;
 
 #[test]
-fn what_a_killed_server_was_running_runs_again_soon() {
+fn jobs_that_a_killed_server_was_running_run_again_soon() {
     let mut server = Server::start();
     let jobs: Vec<Value> = (0..JOBS).map(|_| sleep("1h")).collect();
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     let all_run = |server: &Server| {
-        eventually("all run", || {
+        eventually("all jobs run", || {
             let running = server.queue("default")["jobs"]["running"].as_u64();
             (running == Some(JOBS as u64)).then_some(())
         });
     };
     all_run(&server);
     server.kill();
-    let began = Instant::now();
+    let started = Instant::now();
     server.start_again();
-    let listening = began.elapsed();
+    let listening = started.elapsed();
     all_run(&server);
-    let took = began.elapsed();
+    let took = started.elapsed();
     eprintln!(
         "restart: {JOBS} interrupted jobs ran again {took:?} after the start, which took {listening:?}"
     );
@@ -38,7 +38,7 @@ fn what_a_killed_server_was_running_runs_again_soon() {
 }
 
 #[test]
-fn a_job_that_may_run_only_once_ends_as_unknown_where_it_was_interrupted() {
+fn an_interrupted_at_most_once_job_fails_with_outcome_unknown() {
     let mut server = Server::start();
     let once = |job: Value| with(job, &json!({"at_most_once": true}));
     let interrupted = server.submit(&once(sleep("1h")));
@@ -49,12 +49,12 @@ fn a_job_that_may_run_only_once_ends_as_unknown_where_it_was_interrupted() {
     let job = server.job(interrupted);
     assert_eq!(job["state"], "failed");
     assert_eq!(job["error"]["code"], "outcome_unknown");
-    // One that had not begun runs.
+    // A job that had not started runs.
     assert_eq!(server.finished(waiting)["state"], "completed");
 }
 
 #[test]
-fn a_cancellation_is_kept_though_the_server_is_killed_before_the_job_stops() {
+fn a_cancel_request_survives_a_kill_before_the_job_stops() {
     let script = "trap '' TERM; echo 1 > begun; sleep 5";
     let setup = Setup::new();
     let directory = setup.directory().display().to_string();
@@ -72,7 +72,7 @@ fn a_cancellation_is_kept_though_the_server_is_killed_before_the_job_stops() {
 }
 
 #[test]
-fn what_waits_for_its_time_is_begun_after_a_restart() {
+fn scheduled_and_retrying_jobs_start_after_a_restart() {
     let mut server = Server::start();
     let target = Target::start(|caller, _| caller.answer("503 Busy", "retry-after: 2\r\n", ""));
     let retrying = server.submit(&json!({"kind": "http", "payload": {"url": target.url("/")}}));

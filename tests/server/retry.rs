@@ -1,4 +1,4 @@
-//! What can be done with a job that has ended.
+//! Retrying and deleting final jobs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

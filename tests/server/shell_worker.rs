@@ -1,4 +1,4 @@
-//! The worker in a shell that the README has.
+//! The shell worker in the README.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::kit::{Server, echo, skip, with};
 
-/// The script of the README, for this server.
+/// The shell script in the README, with the URL of this server.
 fn script(server: &Server) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let page = std::fs::read_to_string(path).unwrap();
@@ -18,21 +18,22 @@ fn script(server: &Server) -> String {
     script.replace("http://127.0.0.1:7373", &server.url())
 }
 
-fn is_there(program: &str) -> bool {
+fn is_installed(program: &str) -> bool {
     let ran = Command::new(program).arg("--version").stdout(Stdio::null()).status();
     ran.is_ok_and(|status| status.success())
 }
 
 #[test]
-fn the_worker_in_a_shell_does_what_the_readme_says() {
-    if let Some(missing) = ["bash", "curl", "jq"].into_iter().find(|program| !is_there(program)) {
-        return skip(&format!("there is no {missing}"));
+fn the_shell_worker_in_the_readme_works() {
+    if let Some(missing) = ["bash", "curl", "jq"].into_iter().find(|program| !is_installed(program))
+    {
+        return skip(&format!("{missing} is not installed"));
     }
     let server = Server::start();
     let mut command = Command::new("bash");
     command.args(["-c", &script(&server)]).stdin(Stdio::null()).stdout(Stdio::null());
-    // With what it runs, which it leaves behind where it is killed alone.
-    let _worker = Group(command.process_group(0).spawn().unwrap());
+    // A process group, because killing the shell alone would leave its child processes running.
+    let _worker = ProcessGroup(command.process_group(0).spawn().unwrap());
     for text in ["hello", "a \"b\" \\n\nc", ""] {
         let fields = json!({"kind": "shout", "lane": "remote", "payload": {"text": text}});
         let job = server.run(&with(echo(0), &fields));
@@ -41,12 +42,12 @@ fn the_worker_in_a_shell_does_what_the_readme_says() {
     }
 }
 
-/// A process and those that it has started, killed in the end.
-struct Group(Child);
+/// A process and its child processes, killed when this is dropped.
+struct ProcessGroup(Child);
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        // Fails where all have ended.
+        // Fails if all processes have ended.
         let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! Logs that are kept, and numbers for charts that agree with the jobs.
+//! Statistics that agree with the jobs, and logs that are stored with them.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,13 @@ fn sum(stats: &Value, field: &str) -> u64 {
     points.iter().map(|point| point[field].as_u64().unwrap()).sum()
 }
 
-/// What the jobs themselves say.
-fn count(server: &Server, is_so: impl Fn(&Value) -> bool) -> u64 {
-    server.all_jobs().values().filter(|job| is_so(job)).count() as u64
+/// Number of jobs for which a condition holds, counted from the list of jobs.
+fn count(server: &Server, is_counted: impl Fn(&Value) -> bool) -> u64 {
+    server.all_jobs().values().filter(|job| is_counted(job)).count() as u64
 }
 
-fn agree(server: &Server, queue: Option<&str>) {
+/// Checks that the statistics of a queue, or of all queues, agree with the jobs.
+fn assert_stats_agree(server: &Server, queue: Option<&str>) {
     let path = queue.map_or("/v1/stats".to_owned(), |queue| format!("/v1/stats?queue={queue}"));
     let stats = server.get(&path).expect(200);
     let of_queue = |job: &Value| queue.is_none_or(|queue| job["queue"] == queue);
@@ -34,7 +35,7 @@ fn agree(server: &Server, queue: Option<&str>) {
 }
 
 #[test]
-fn the_charts_of_an_hour_agree_with_the_jobs_over_restarts() {
+fn the_statistics_of_an_hour_agree_with_the_jobs_across_restarts() {
     let mut server = Server::start();
     let failing =
         json!({"kind": "http", "payload": {"url": "http://127.0.0.1:9/"}, "max_attempts": 1});
@@ -56,7 +57,7 @@ fn the_charts_of_an_hour_agree_with_the_jobs_over_restarts() {
             server.finished(id(51));
         }
         for queue in [None, Some("default"), Some("mail"), Some("nobody")] {
-            agree(&server, queue);
+            assert_stats_agree(&server, queue);
         }
         let stats = server.get("/v1/stats").expect(200);
         assert!(
@@ -69,19 +70,23 @@ fn the_charts_of_an_hour_agree_with_the_jobs_over_restarts() {
             server.terminate();
             assert!(server.ended().success());
             server.start_again();
-            agree(&server, None);
+            assert_stats_agree(&server, None);
         }
     }
     assert_eq!(pointers(&server.get("/v1/stats?queue=A")), ["/queue"]);
 }
 
 #[test]
-fn what_a_program_and_a_remote_worker_say_is_kept_with_the_job() {
+fn the_log_and_the_progress_of_a_command_are_stored_with_its_job() {
     let config = "[commands.talk]\nargv = [\"/bin/sh\", \"-c\", \"echo one >&2; echo '::progress 50 half' >&2; echo two >&2; exit 1\"]";
     let server = Setup::new().config(config).start();
     let job = json!({"kind": "command", "payload": {"name": "talk"}, "max_attempts": 2, "backoff": {"initial": "10ms"}});
     let job = server.run(&job);
-    assert_eq!(job["progress"], json!({"percent": 50.0, "message": "half"}), "the last it told");
+    assert_eq!(
+        job["progress"],
+        json!({"percent": 50.0, "message": "half"}),
+        "the last progress that was reported"
+    );
     let id = job["id"].as_i64().unwrap();
     let log = server.get(&format!("/v1/jobs/{id}/log")).expect(200);
     let text = "one\ntwo\n--- attempt 2 ---\none\ntwo\n";
@@ -90,7 +95,7 @@ fn what_a_program_and_a_remote_worker_say_is_kept_with_the_job() {
     assert_eq!((&rest["from"], &rest["text"]), (&json!(8), &json!(&text[8..])));
     assert_eq!(pointers(&server.get(&format!("/v1/jobs/{id}/log?after=x"))), ["/after"]);
     server.get("/v1/jobs/99/log").problem(404);
-    // A log goes with its job.
+    // A log is deleted with its job.
     assert_eq!(server.delete(&format!("/v1/jobs/{id}")).status, 204);
     server.get(&format!("/v1/jobs/{id}/log")).problem(404);
 }

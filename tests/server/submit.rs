@@ -5,21 +5,21 @@ use serde_json::{Value, json};
 use crate::kit::{Server, echo, sleep};
 
 #[test]
-fn a_job_is_accepted_with_its_place_and_a_hint_when_to_look() {
+fn a_job_is_accepted_with_its_location_and_a_retry_after() {
     let server = Server::start();
     let answer = server.post("/v1/jobs", &echo(json!({"a": 1})));
     let job = answer.expect(202);
     let id = job["id"].as_i64().unwrap();
     assert!(id > 0);
-    let place = format!("/v1/jobs/{id}");
-    assert_eq!(answer.header("location"), Some(&*place));
+    let location = format!("/v1/jobs/{id}");
+    assert_eq!(answer.header("location"), Some(&*location));
     assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(server.get(&place).expect(200)["id"], id);
+    assert_eq!(server.get(&location).expect(200)["id"], id);
 }
 
 #[test]
-fn a_job_shows_everything_about_itself() {
+fn a_job_is_returned_with_all_its_fields() {
     let server = Server::start();
     let job = server.post("/v1/jobs", &echo(json!({"a": [1, "ü"]}))).expect(202);
     let mut expected = json!({
@@ -45,7 +45,7 @@ fn a_job_shows_everything_about_itself() {
 }
 
 #[test]
-fn every_field_of_a_submission_is_kept() {
+fn every_field_of_a_submission_is_stored() {
     let server = Server::start();
     let submission = json!({
         "kind": "sleep", "payload": {"duration": "0s"}, "queue": "q.1_a-b", "priority": -100,
@@ -66,11 +66,11 @@ fn every_field_of_a_submission_is_kept() {
 }
 
 #[test]
-fn a_payload_comes_back_letter_by_letter() {
+fn a_payload_is_returned_byte_for_byte() {
     let server = Server::start();
     let payload =
         r#"{"b":1.50,"a":[1e400000,-0,12345678901234567890123456789],"n":"\u0000 \ud83d\ude00"}"#;
-    // A number that no reader can hold is refused, where it stands.
+    // A number that a reader cannot represent is refused, with a pointer to it.
     let submit = |payload: &str| {
         let body = format!(r#"{{"kind": "echo", "payload": {payload}}}"#);
         let headers = [("content-type", "application/json; charset=utf-8")];
@@ -86,7 +86,7 @@ fn a_payload_comes_back_letter_by_letter() {
 }
 
 #[test]
-fn what_is_accepted_is_there_after_a_kill() {
+fn accepted_jobs_survive_a_kill() {
     let mut server = Server::start();
     let ids: Vec<i64> = (0..20).map(|number| server.submit(&echo(number))).collect();
     let waiting = server.submit(&crate::kit::with(sleep("1s"), &json!({"delay": "1h"})));

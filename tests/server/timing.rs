@@ -1,4 +1,4 @@
-//! When jobs begin, and in what order.
+//! When jobs start, and in which order.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::kit::process::between;
 use crate::kit::{Server, Setup, echo, sleep, with};
 
 #[test]
-fn a_delayed_job_begins_at_its_time_and_not_before() {
+fn a_delayed_job_starts_at_its_time_and_not_before() {
     let server = Server::start();
     let far = server.submit(&with(echo(0), &json!({"delay": "1h"})));
     let job = server.run(&with(echo(1), &json!({"delay": "700ms"})));
@@ -16,14 +16,14 @@ fn a_delayed_job_begins_at_its_time_and_not_before() {
     let late = between(&job["run_at"], &job["started_at"]);
     assert!(job["started_at"].as_str() >= job["run_at"].as_str(), "{job}");
     assert!(late < Duration::from_secs(10), "{late:?} late");
-    eprintln!("delay: begun {late:?} after its time");
+    eprintln!("delay: started {late:?} after its time");
     let run_at = json!({"run_at": job["finished_at"]});
     assert_eq!(server.run(&with(echo(2), &run_at))["state"], "completed");
     assert_eq!(server.job(far)["state"], "scheduled");
 }
 
 #[test]
-fn a_job_that_has_not_begun_in_time_is_called_off() {
+fn a_job_that_has_not_started_before_its_expiry_is_cancelled() {
     let server = Server::start();
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
     let now: longshore::job::Timestamp =
@@ -42,7 +42,7 @@ fn a_job_that_has_not_begun_in_time_is_called_off() {
 }
 
 #[test]
-fn an_expired_job_is_never_begun_by_a_server_that_comes_back_late() {
+fn a_job_that_expired_while_the_server_was_down_is_never_started() {
     let mut server = Server::start();
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
     let job = server.post("/v1/jobs", &echo(1)).expect(202);
@@ -62,7 +62,7 @@ fn an_expired_job_is_never_begun_by_a_server_that_comes_back_late() {
 }
 
 #[test]
-fn higher_priorities_run_first_and_the_older_first_among_equals() {
+fn higher_priorities_run_first_and_equal_ones_oldest_first() {
     let server = Setup::new().config("[queues.default]\npaused = true\nmax_running = 1").start();
     let priorities = [0, 5, -100, 5, 100, 0];
     let jobs: Vec<Value> =
@@ -87,13 +87,13 @@ fn a_backlog_in_one_queue_does_not_starve_another() {
         let job = server.run(&with(echo(1), &json!({"queue": "quick"})));
         let waited = between(&job["created_at"], &job["started_at"]);
         let left = server.queue("bulk")["jobs"]["queued"].as_i64().unwrap();
-        eprintln!("fairness: waited {waited:?} beside a backlog of {left}");
-        assert!(left > 2_000, "{left} are left: the other queue had to wait for the backlog");
+        eprintln!("fairness: waited {waited:?} with a backlog of {left} jobs");
+        assert!(left > 2_000, "{left} jobs are left: the other queue had to wait for the backlog");
     }
 }
 
 #[test]
-fn a_job_whose_time_is_over_is_called_off_at_once() {
+fn a_job_submitted_after_its_expiry_is_cancelled_at_once() {
     let server = Server::start();
     let job = server.run(&with(echo(1), &json!({"expires_at": "2001-01-01T00:00:00Z"})));
     assert_eq!(job["state"], "cancelled");

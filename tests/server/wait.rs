@@ -1,4 +1,4 @@
-//! Waiting for the end of a job.
+//! Requests that wait until a job is final.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::kit::{Connection, Server, Setup, echo, eventually, pointers, sleep, with};
 
 #[test]
-fn a_submission_that_prefers_to_wait_is_answered_with_the_end() {
+fn a_submission_with_prefer_wait_returns_the_final_job() {
     let server = Server::start();
     let answer = server.post_with("/v1/jobs", &[("prefer", "wait=20")], &echo("x"));
     let job = answer.expect(200);
@@ -16,7 +16,7 @@ fn a_submission_that_prefers_to_wait_is_answered_with_the_end() {
 }
 
 #[test]
-fn a_submission_may_ask_for_the_end_in_its_query() {
+fn a_submission_with_a_wait_parameter_returns_the_final_job() {
     let server = Server::start();
     let job = server.post("/v1/jobs?wait=20s", &echo("x")).expect(200);
     assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("x")));
@@ -27,7 +27,8 @@ fn a_submission_may_ask_for_the_end_in_its_query() {
         answer.problem(400);
         assert_eq!(pointers(&answer), ["/wait"], "{path}");
     }
-    // Of many jobs there is no one end; the header is a wish, and may be passed over.
+    // Many jobs have no common final state, so the parameter is refused. The header is only a
+    // preference, which may be ignored.
     let many = json!([echo(1), echo(2)]);
     server.post("/v1/jobs?wait=5", &many).problem(400);
     server.post_with("/v1/jobs", &[("prefer", "wait=5")], &many).expect(202);
@@ -35,7 +36,7 @@ fn a_submission_may_ask_for_the_end_in_its_query() {
 }
 
 #[test]
-fn a_submission_whose_wait_ends_first_is_accepted() {
+fn a_submission_whose_wait_expires_first_is_accepted() {
     let server = Server::start();
     let answer = server.post_with("/v1/jobs", &[("prefer", "wait=0")], &sleep("1h"));
     assert_eq!(answer.expect(202)["finished_at"], json!(null));
@@ -43,23 +44,23 @@ fn a_submission_whose_wait_ends_first_is_accepted() {
 }
 
 #[test]
-fn an_accepted_job_is_never_answered_with_an_error_for_want_of_a_place_to_wait() {
+fn a_submission_is_accepted_even_if_no_more_requests_may_wait() {
     let server = Setup::new().config("limits.max_waits = 1").start();
-    let held = server.submit(&sleep("1h"));
-    let (path, addr) = (format!("/v1/jobs/{held}?wait=60s"), server.addr());
+    let sleeping = server.submit(&sleep("1h"));
+    let (path, addr) = (format!("/v1/jobs/{sleeping}?wait=60s"), server.addr());
     let waiting = std::thread::spawn(move || {
-        eventually("the place is free", || {
+        eventually("the request may wait", || {
             let answer = Connection::open(addr).unwrap().request("GET", &path, &[], b"").unwrap();
             (answer.status != 503).then_some(answer)
         })
     });
-    eventually("the place is taken", || {
-        let refused = server.get(&format!("/v1/jobs/{held}?wait=0s"));
+    eventually("no other request may wait", || {
+        let refused = server.get(&format!("/v1/jobs/{sleeping}?wait=0s"));
         (refused.status == 503).then(|| assert!(refused.header("retry-after").is_some()))
     });
     let answer = server.post_with("/v1/jobs", &[("prefer", "wait=5")], &echo(1));
     let id = answer.expect(202)["id"].as_i64().unwrap();
-    server.post_empty(&format!("/v1/jobs/{held}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{sleeping}/cancel")).expect(200);
     assert_eq!(waiting.join().unwrap().expect(200)["state"], "cancelled");
     assert_eq!(server.finished(id)["state"], "completed");
 }
@@ -68,17 +69,17 @@ fn an_accepted_job_is_never_answered_with_an_error_for_want_of_a_place_to_wait()
 fn a_wait_is_answered_as_soon_as_the_job_ends() {
     let server = Server::start();
     let id = server.submit(&sleep("300ms"));
-    let began = Instant::now();
+    let started = Instant::now();
     let job = server.get(&format!("/v1/jobs/{id}?wait=60")).expect(200);
     assert_eq!(job["state"], "completed");
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(20));
     let job = server.get(&format!("/v1/jobs/{id}?wait=60")).expect(200);
     assert_eq!(job["state"], "completed");
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
-fn a_wait_that_is_over_shows_the_job_as_it_stands() {
+fn a_wait_that_expires_returns_the_job_in_its_current_state() {
     let server = Server::start();
     let id = server.submit(&with(sleep("1h"), &json!({"delay": "1h"})));
     let job = server.get(&format!("/v1/jobs/{id}?wait=50ms")).expect(200);
@@ -89,7 +90,7 @@ fn a_wait_that_is_over_shows_the_job_as_it_stands() {
 }
 
 #[test]
-fn a_wait_that_is_none_or_too_long_is_refused() {
+fn an_invalid_or_too_long_wait_is_refused() {
     let server = Server::start();
     server.submit(&echo(1));
     for wait in ["61s", "2m", "soon", "-1s", ""] {
@@ -100,7 +101,7 @@ fn a_wait_that_is_none_or_too_long_is_refused() {
 }
 
 #[test]
-fn many_wait_for_one_job_and_all_are_told() {
+fn many_requests_wait_for_one_job_and_all_are_answered() {
     let server = Server::start();
     let id = server.submit(&with(echo(1), &json!({"delay": "500ms"})));
     let waiting: Vec<_> = (0..50)
@@ -118,17 +119,18 @@ fn many_wait_for_one_job_and_all_are_told() {
 }
 
 #[test]
-fn all_who_wait_are_answered_when_they_end_together() {
+fn waiting_requests_that_end_together_are_all_answered() {
     let server = Setup::new().config("limits.max_reads_in_flight = 2").start();
-    let held = server.submit(&sleep("1h"));
+    let sleeping = server.submit(&sleep("1h"));
     let mut waiting: Vec<Connection> = (0..100).map(|_| server.connect()).collect();
     for connection in &mut waiting {
-        let request = format!("GET /v1/jobs/{held}?wait=60s HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let request =
+            format!("GET /v1/jobs/{sleeping}?wait=60s HTTP/1.1\r\nhost: localhost\r\n\r\n");
         connection.send(request).unwrap();
     }
-    // Long enough for most to have begun to wait; those that come late see the end at once.
+    // Long enough for most requests to wait. A late one finds the job final and is answered at once.
     std::thread::sleep(Duration::from_millis(300));
-    server.post_empty(&format!("/v1/jobs/{held}/cancel")).expect(200);
+    server.post_empty(&format!("/v1/jobs/{sleeping}/cancel")).expect(200);
     for connection in &mut waiting {
         assert_eq!(connection.answer().unwrap().expect(200)["state"], "cancelled");
     }

@@ -1,10 +1,10 @@
-//! Requests as they should not stand on the wire.
+//! Malformed, slow and unusual requests at the level of bytes.
 
 use std::time::{Duration, Instant};
 
 use crate::kit::{Connection, Server, Setup, echo};
 
-/// Sends these bytes and gives all that comes back until the server closes.
+/// Sends a text and returns all bytes that arrive until the server closes the connection.
 fn exchange(server: &Server, text: &str) -> String {
     let mut connection = server.connect();
     connection.send(text.replace("HOST", &server.addr().to_string())).unwrap();
@@ -12,12 +12,12 @@ fn exchange(server: &Server, text: &str) -> String {
 }
 
 #[test]
-fn a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed() {
+fn a_request_with_an_ambiguous_length_is_refused_and_its_connection_closed() {
     let mut server = Server::start();
     let body = echo(1).to_string();
     let length = body.len();
     let head = "POST /v1/jobs HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\n";
-    let doubtful = [
+    let ambiguous = [
         format!(
             "content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
         ),
@@ -32,7 +32,7 @@ fn a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed() {
         format!("transfer-encoding: gzip, chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"),
         format!("transfer-encoding: chunked, chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"),
     ];
-    for rest in doubtful {
+    for rest in ambiguous {
         let answer = exchange(&server, &format!("{head}{rest}"));
         assert!(answer.starts_with("HTTP/1.1 400"), "{rest}: {answer}");
     }
@@ -41,8 +41,8 @@ fn a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed() {
 }
 
 #[test]
-fn what_is_no_http_is_no_error_of_the_operator() {
-    // Set to nothing, it stands for the default.
+fn malformed_http_is_not_logged_as_an_error() {
+    // An empty value means the default.
     let mut server = Setup::new().env("LONGSHORE_LOG", "").start();
     for noise in ["\u{16}\u{3}\u{1}", "GET / HTTP/9.9\r\n\r\n", "nonsense\r\n\r\n"] {
         exchange(&server, noise);
@@ -53,12 +53,12 @@ fn what_is_no_http_is_no_error_of_the_operator() {
 }
 
 #[test]
-fn odd_chunks_make_no_job() {
+fn malformed_chunks_submit_no_job() {
     let server = Server::start();
     let head = "POST /v1/jobs HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-    let odd =
+    let malformed =
         ["x\r\n{}\r\n0\r\n\r\n", "-1\r\n", "fffffffffffffffff\r\n{}", "2\r\n{}}}\r\n0\r\n\r\n"];
-    for rest in odd {
+    for rest in malformed {
         let answer = exchange(&server, &format!("{head}{rest}"));
         assert!(answer.starts_with("HTTP/1.1 400"), "{rest}: {answer}");
     }
@@ -66,7 +66,7 @@ fn odd_chunks_make_no_job() {
 }
 
 #[test]
-fn a_body_in_chunks_is_read() {
+fn a_chunked_body_is_read() {
     let server = Server::start();
     let head = "POST /v1/jobs HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let answer =
@@ -75,7 +75,7 @@ fn a_body_in_chunks_is_read() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn malformed_requests_are_refused() {
     let mut server = Server::start();
     let header =
         format!("GET /healthz HTTP/1.1\r\nhost: HOST\r\nx: {}\r\n\r\n", "y".repeat(200_000));
@@ -87,24 +87,24 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
-fn a_head_that_dribbles_in_is_cut_off() {
+fn a_request_head_that_is_sent_too_slowly_is_cut_off() {
     let server = Server::start();
-    let began = Instant::now();
+    let started = Instant::now();
     let mut slow: Vec<Connection> = (0..20).map(|_| server.connect()).collect();
     for connection in &mut slow {
         connection.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n").unwrap();
     }
-    // Others are served meanwhile.
+    // Other requests are answered meanwhile.
     assert_eq!(server.get("/healthz").status, 200);
     for connection in &mut slow {
         let answer = String::from_utf8_lossy(&connection.read_to_end()).into_owned();
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
 #[test]
-fn requests_on_one_connection_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order() {
     let server = Server::start();
     let mut connection = server.connect();
     let host = server.addr();
@@ -116,7 +116,7 @@ fn requests_on_one_connection_are_answered_in_their_order() {
 }
 
 #[test]
-fn the_body_of_a_refused_request_is_never_taken_for_a_request() {
+fn the_body_of_a_refused_request_is_never_read_as_a_request() {
     let server = Server::start();
     let inner = format!(
         "POST /v1/jobs HTTP/1.1\r\nhost: {0}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{{\"kind\":\"echo\"}}",
@@ -137,7 +137,8 @@ fn the_body_of_a_refused_request_is_never_taken_for_a_request() {
         let mut connection = server.connect();
         connection.send(&head).unwrap();
         assert!(connection.answer().unwrap().status >= 400);
-        // The body comes only after its request was refused. The server may have closed by then.
+        // The body is sent only after its request was refused. The server may have closed the
+        // connection by then.
         let _ = connection.send(&inner);
         let _ = connection
             .send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
@@ -148,7 +149,7 @@ fn the_body_of_a_refused_request_is_never_taken_for_a_request() {
 }
 
 #[test]
-fn a_client_that_asks_first_is_told_to_go_on() {
+fn a_client_that_expects_100_continue_gets_it() {
     let server = Server::start();
     let mut connection = server.connect();
     let head = format!(

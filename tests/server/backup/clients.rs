@@ -1,4 +1,5 @@
-//! Clients that submit until they are told to stop, and write down what they sent and were told.
+//! Clients that submit jobs until they are stopped, and record the jobs that they have sent and
+//! those that the server has accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -10,63 +11,68 @@ use serde_json::{Value, json};
 
 use crate::kit::{Connection, LONG, Server, echo, sleep, with};
 
+/// Number of client threads.
 const CLIENTS: usize = 4;
 
+/// What the clients have recorded, shared by all of them.
 #[derive(Default)]
-struct Notes {
-    /// Names, noted before they are sent.
+struct Record {
+    /// Names of jobs, added before the job is sent.
     sent: Mutex<BTreeSet<String>>,
-    /// Names by id, noted when the answer is there.
+    /// Names of jobs by id, added when the server has accepted the job.
     accepted: Mutex<BTreeMap<i64, String>>,
-    told: Condvar,
-    is_over: AtomicBool,
+    /// Notified after each accepted job.
+    has_grown: Condvar,
+    is_stopped: AtomicBool,
 }
 
-/// Clients at work.
+/// Running client threads.
 pub(super) struct Clients {
-    notes: Arc<Notes>,
+    record: Arc<Record>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Clients {
     pub(super) fn start(server: &Server) -> Self {
-        let notes = Arc::new(Notes::default());
+        let record = Arc::new(Record::default());
         let threads = (0..CLIENTS).map(|number| {
-            let (notes, addr) = (Arc::clone(&notes), server.addr());
-            std::thread::spawn(move || work(number, addr, &notes))
+            let (record, addr) = (Arc::clone(&record), server.addr());
+            std::thread::spawn(move || work(number, addr, &record))
         });
-        Self { threads: threads.collect(), notes }
+        Self { threads: threads.collect(), record }
     }
 
-    /// Waits until so many jobs are accepted.
-    pub(super) fn have_accepted(&self, count: usize) {
-        let accepted = self.notes.accepted.lock().unwrap();
-        let few = |accepted: &mut BTreeMap<i64, String>| accepted.len() < count;
-        let (_held, waited) = self.notes.told.wait_timeout_while(accepted, LONG, few).unwrap();
-        assert!(!waited.timed_out(), "{count} jobs were not accepted");
+    /// Waits until at least `count` jobs are accepted.
+    pub(super) fn wait_until_accepted(&self, count: usize) {
+        let accepted = self.record.accepted.lock().unwrap();
+        let too_few = |accepted: &mut BTreeMap<i64, String>| accepted.len() < count;
+        let waited = self.record.has_grown.wait_timeout_while(accepted, LONG, too_few);
+        let (_guard, waited) = waited.unwrap();
+        assert!(!waited.timed_out(), "{count} jobs were not accepted in time");
     }
 
-    /// What is accepted by now.
+    /// Returns the jobs accepted so far: their names by id.
     pub(super) fn accepted(&self) -> BTreeMap<i64, String> {
-        self.notes.accepted.lock().unwrap().clone()
+        self.record.accepted.lock().unwrap().clone()
     }
 
-    /// Stops them, and gives the names of all jobs that they have sent.
-    pub(super) fn end(self) -> BTreeSet<String> {
-        self.notes.is_over.store(true, Ordering::SeqCst);
+    /// Stops the clients and returns the names of all jobs that they have sent.
+    pub(super) fn stop(self) -> BTreeSet<String> {
+        self.record.is_stopped.store(true, Ordering::SeqCst);
         self.threads.into_iter().for_each(|thread| thread.join().unwrap());
-        self.notes.sent.lock().unwrap().clone()
+        self.record.sent.lock().unwrap().clone()
     }
 }
 
-fn work(number: usize, addr: SocketAddr, notes: &Notes) {
+/// Submits jobs one after another until the clients are stopped.
+fn work(number: usize, addr: SocketAddr, record: &Record) {
     let mut connection = Connection::open(addr).unwrap();
     for round in 0.. {
-        if notes.is_over.load(Ordering::SeqCst) {
+        if record.is_stopped.load(Ordering::SeqCst) {
             return;
         }
         let name = format!("{number}-{round}");
-        notes.sent.lock().unwrap().insert(name.clone());
+        record.sent.lock().unwrap().insert(name.clone());
         let body = job(round, &name).to_string();
         let headers = [("content-type", "application/json"), ("idempotency-key", name.as_str())];
         let answer = connection.request("POST", "/v1/jobs", &headers, body.as_bytes()).unwrap();
@@ -74,12 +80,13 @@ fn work(number: usize, addr: SocketAddr, notes: &Notes) {
             continue;
         }
         let id = answer.expect(202)["id"].as_i64().unwrap();
-        notes.accepted.lock().unwrap().insert(id, name);
-        notes.told.notify_all();
+        record.accepted.lock().unwrap().insert(id, name);
+        record.has_grown.notify_all();
     }
 }
 
-/// Jobs of several lives: at once, a while, later.
+/// Returns one of three sorts of job: one that runs for 20 ms, one that is delayed by 300 ms, or one
+/// that runs at once.
 fn job(round: usize, name: &str) -> Value {
     let job = match round % 8 {
         0 => sleep("20ms"),

@@ -1,4 +1,4 @@
-//! A copy is served: no worker from before finishes a job of it.
+//! Restored databases: a server on a copy refuses the leases that the original has granted.
 
 use std::fs;
 use std::path::Path;
@@ -24,29 +24,30 @@ fn lease(server: &Server, limit: usize) -> Vec<Value> {
     answer["jobs"].as_array().unwrap().clone()
 }
 
-fn lease_action(server: &Server, held: &Value, verb: &str, fields: &Value) -> u16 {
+/// Calls an action of a lease and returns the status of the answer.
+fn lease_action(server: &Server, leased: &Value, action: &str, fields: &Value) -> u16 {
     let mut body = fields.clone();
-    body["lease_token"] = held["lease_token"].clone();
-    server.post(&format!("/v1/leases/{}/{verb}", held["id"]), &body).status
+    body["lease_token"] = leased["lease_token"].clone();
+    server.post(&format!("/v1/leases/{}/{action}", leased["id"]), &body).status
 }
 
-/// Everything that a worker can say of a lease, all refused.
-fn assert_refused(server: &Server, held: &Value) {
+/// Checks that every action on a lease is refused.
+fn assert_refused(server: &Server, leased: &Value) {
     let error = json!({"error": {"code": "broken", "message": "it broke"}});
-    let says = [
+    let actions = [
         ("complete", json!({"result": "old"})),
         ("fail", error),
         ("release", json!({})),
         ("renew", json!({"progress": {"percent": 50}})),
     ];
-    for (verb, fields) in &says {
-        assert_eq!(lease_action(server, held, verb, fields), 409, "{verb} of {held}");
+    for (action, fields) in &actions {
+        assert_eq!(lease_action(server, leased, action, fields), 409, "{action} of {leased}");
     }
 }
 
-/// Completes all in one request and gives the status of each.
-fn complete_all(server: &Server, held: &[Value]) -> Vec<i64> {
-    let all: Vec<Value> = held
+/// Completes all leased jobs in one request and returns the status of each.
+fn complete_all(server: &Server, leased: &[Value]) -> Vec<i64> {
+    let all: Vec<Value> = leased
         .iter()
         .map(|job| {
             let (id, token) = (&job["id"], &job["lease_token"]);
@@ -59,33 +60,36 @@ fn complete_all(server: &Server, held: &[Value]) -> Vec<i64> {
 }
 
 #[test]
-fn a_worker_from_before_a_restore_finishes_nothing_of_it() {
+fn a_restored_database_refuses_the_leases_of_the_original() {
     let original = Server::start();
     submit(&original, 3);
-    let early = lease(&original, 1).remove(0);
-    assert_eq!(lease_action(&original, &early, "complete", &json!({"result": "old"})), 200);
-    let held = lease(&original, 1).remove(0);
+    let completed = lease(&original, 1).remove(0);
+    assert_eq!(lease_action(&original, &completed, "complete", &json!({"result": "old"})), 200);
+    let running = lease(&original, 1).remove(0);
     let copy = back_up(&original, "copy.db");
-    // The original goes on and gives a lease that the copy knows nothing of.
+    // The original continues and grants a lease that is not in the copy.
     let late = lease(&original, 1).remove(0);
     let restored = Setup::new().database(&copy).start();
     assert!(restored.log().contains("a new epoch begins"), "{}", restored.log());
-    for old in [&early, &held, &late] {
+    for old in [&completed, &running, &late] {
         assert_refused(&restored, old);
     }
-    assert_eq!(complete_all(&restored, &[early.clone(), held.clone(), late.clone()]), [409; 3]);
+    assert_eq!(
+        complete_all(&restored, &[completed.clone(), running.clone(), late.clone()]),
+        [409; 3]
+    );
     let again = lease(&restored, 10);
     assert_eq!(again.len(), 2);
-    assert_eq!((&again[0]["id"], &again[0]["attempt"]), (&held["id"], &json!(2)));
-    for (new, old) in again.iter().zip([&held, &late]) {
+    assert_eq!((&again[0]["id"], &again[0]["attempt"]), (&running["id"], &json!(2)));
+    for (new, old) in again.iter().zip([&running, &late]) {
         assert!(new["lease_token"].as_i64() > old["lease_token"].as_i64());
         assert_refused(&restored, old);
         assert_eq!(lease_action(&restored, new, "complete", &json!({"result": "new"})), 200);
         assert_refused(&restored, old);
         assert_eq!(restored.job(new["id"].as_i64().unwrap())["result"], "new");
     }
-    // To the original they are its workers still.
-    for old in [&held, &late] {
+    // The original still accepts its own leases.
+    for old in [&running, &late] {
         assert_eq!(lease_action(&original, old, "complete", &json!({"result": "old"})), 200);
     }
     assert_sound(restored.database());
@@ -105,7 +109,7 @@ fn a_lease_of_a_restored_database_survives_its_restart() {
 }
 
 #[test]
-fn a_copy_made_otherwise_is_served_with_an_option() {
+fn a_copy_made_by_other_means_is_served_with_restored() {
     let mut original = Server::start();
     submit(&original, 1);
     let old = lease(&original, 1).remove(0);
@@ -119,51 +123,52 @@ fn a_copy_made_otherwise_is_served_with_an_option() {
     let restored = Setup::new().database(&copy).option("--restored").start();
     assert_refused(&restored, &old);
     assert_eq!(lease(&restored, 1)[0]["id"], old["id"]);
-    // Without the option it would be the same database to the worker.
+    // Started without the option, the original still accepts the lease.
     original.start_again();
     assert_eq!(lease_action(&original, &old, "complete", &json!({"result": "old"})), 200);
 }
 
-/// How many jobs run, as the database has it.
-fn running(database: &Path) -> Option<i64> {
+/// Returns the number of running jobs in a database, or `None` if it cannot be read yet.
+fn running_jobs(database: &Path) -> Option<i64> {
     let mut connection = SqliteConnection::establish(database.to_str()?).ok()?;
     connection.batch_execute("PRAGMA busy_timeout = 5000").ok()?;
     let count = "SELECT count(*) FROM jobs WHERE state = 2";
     diesel::dsl::sql::<diesel::sql_types::BigInt>(count).get_result(&mut connection).ok()
 }
 
-/// Starts a server and kills it once it has begun to take back what ran. Tells how much it has left.
-fn kill_while_it_takes_back(setup: &Setup, copy: &Path, before: i64) -> i64 {
+/// Starts a server and kills it once it has started to requeue the running jobs, of which there are
+/// `before` at first. Returns the number of jobs that it has not requeued.
+fn kill_while_it_requeues(setup: &Setup, copy: &Path, before: i64) -> i64 {
     let mut child = setup.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("the server takes back", || running(copy).filter(|left| *left < before));
+    eventually("the server requeues jobs", || running_jobs(copy).filter(|left| *left < before));
     child.kill().unwrap();
     child.wait().unwrap();
-    running(copy).unwrap()
+    running_jobs(copy).unwrap()
 }
 
 #[test]
-fn a_server_that_is_killed_while_it_begins_an_epoch_goes_on_with_it() {
+fn a_server_killed_while_it_starts_an_epoch_continues_with_it() {
     const JOBS: usize = 5_000;
     let original = Server::start();
     submit(&original, JOBS);
-    let held: Vec<Value> = (0..JOBS / 1_000).flat_map(|_| lease(&original, 1_000)).collect();
-    assert_eq!(held.len(), JOBS);
+    let leased: Vec<Value> = (0..JOBS / 1_000).flat_map(|_| lease(&original, 1_000)).collect();
+    assert_eq!(leased.len(), JOBS);
     let backup = back_up(&original, "backup.db");
-    // A kill may come too late; then once more from the beginning.
+    // A kill may come too late, after all jobs are requeued; then the next copy is tried.
     let (setup, left) = (0..20)
         .find_map(|_| {
             let setup = Setup::new();
             let copy = setup.directory().join("longshore.db");
             fs::copy(&backup, &copy).unwrap();
-            let left = kill_while_it_takes_back(&setup, &copy, held.len() as i64);
+            let left = kill_while_it_requeues(&setup, &copy, leased.len() as i64);
             assert_sound(&copy);
             (left > 0).then_some((setup, left))
         })
-        .expect("a kill in the middle");
-    eprintln!("killed with {left} of {JOBS} jobs to take back");
+        .expect("one of the kills must come in time");
+    eprintln!("killed with {left} of {JOBS} jobs not yet requeued");
     let restored = setup.start();
-    assert!(!restored.log().contains("a new epoch begins"), "it has begun before");
-    assert_eq!(complete_all(&restored, &held), vec![409; held.len()]);
-    assert_eq!(restored.queue("default")["jobs"]["queued"], held.len());
+    assert!(!restored.log().contains("a new epoch begins"), "the epoch started before the kill");
+    assert_eq!(complete_all(&restored, &leased), vec![409; leased.len()]);
+    assert_eq!(restored.queue("default")["jobs"]["queued"], leased.len());
     assert_sound(restored.database());
 }
