@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::output::takes_colour;
+use crate::cli::output::use_colour;
 use crate::cli::signal::StopSignals;
 use crate::cli::target::Target;
 use draw::Palette;
@@ -61,7 +61,7 @@ async fn show(
     client: Client,
     mut signals: StopSignals,
 ) -> Result<(), CliError> {
-    let palette = Palette::new(takes_colour(&io::stdout()));
+    let palette = Palette::new(use_colour(&io::stdout()));
     let mut view = View::new(client.base_url());
     let mut keys = keys::listen(WAITING);
     let (sender, mut news) = mpsc::channel(WAITING);

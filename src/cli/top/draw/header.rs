@@ -68,7 +68,7 @@ fn doing(look: &Look, width: usize) -> String {
 
 fn latency(latency: Latency) -> String {
     let took = |millis: Option<u64>| match millis {
-        Some(millis) => show::took(std::time::Duration::from_millis(millis)),
+        Some(millis) => show::duration(std::time::Duration::from_millis(millis)),
         None => show::NONE.into(),
     };
     format!("p50 {} p99 {}", took(latency.p50_ms), took(latency.p99_ms))
