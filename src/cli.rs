@@ -1,7 +1,8 @@
-//! The command line: one file a command.
+//! The command line. Each command has a file of its own.
 
 mod backup;
 mod batch;
+mod bulk_report;
 mod cancel;
 pub mod client;
 mod completions;
@@ -11,6 +12,7 @@ mod descriptors;
 pub mod error;
 mod follow;
 mod id;
+mod input;
 mod list;
 mod logs;
 mod man;
@@ -27,14 +29,12 @@ mod sample;
 pub mod serve;
 mod show;
 mod signal;
-mod source;
 mod status;
 mod submit;
 mod table;
 mod tail;
 mod target;
 mod top;
-mod verdicts;
 mod verify;
 mod wait;
 
@@ -46,7 +46,7 @@ use error::{CliError, EXIT_CODES};
 use output::Output;
 use target::Target;
 
-/// A durable background-job server for web applications that call slow things
+/// A durable background-job server for web applications that call slow services
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
@@ -60,58 +60,58 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
-    /// Submit a job, or many
+    /// Submit one job, or many jobs from a file
     Submit(submit::SubmitArgs),
-    /// Submit many jobs as one batch and see it through
+    /// Submit many jobs as one batch and wait until all of them have ended
     Batch(batch::BatchArgs),
-    /// Show a job as it stands
+    /// Show the current state of a job
     Status(status::StatusArgs),
     /// Wait until a job has ended and print its result
     Wait(wait::WaitArgs),
-    /// Print what a job has logged
+    /// Print the log of a job
     Logs(logs::LogsArgs),
     /// List jobs, newest first
     List(list::ListArgs),
     /// Cancel jobs
     Cancel(cancel::CancelArgs),
-    /// Run jobs again that have ended or wait for their next attempt
+    /// Run jobs again that have ended, or that wait for their next attempt
     Retry(retry::RetryArgs),
     /// Show the queues, their jobs and their limits
     Queues(queues::QueuesArgs),
-    /// Start no more jobs of a queue
+    /// Pause a queue: start none of its jobs until it is resumed
     Pause(pause::PauseArgs),
-    /// Start jobs of a paused queue again
+    /// Resume a paused queue
     Resume(resume::ResumeArgs),
-    /// Watch it live: queues, lanes, rates and running jobs, with keys to act
+    /// Show a live view of queues, lanes, rates and jobs, with keys to pause, cancel and retry
     Top(top::TopArgs),
-    /// Print what happens, a line an event
+    /// Print events as they happen, one per line
     Tail(tail::TailArgs),
-    /// Print the address of a page
+    /// Print the URL of a page of the web interface
     Open(open::OpenArgs),
-    /// Copy the database, while it is served or not
+    /// Copy the database, whether or not a server is using it
     Backup(backup::BackupArgs),
-    /// Check whether a database is sound
+    /// Check that a database is sound
     Verify(verify::VerifyArgs),
-    /// See it at work in half a minute: ten questions to a model, one by one and then as jobs
+    /// Run a half-minute demonstration: ask a model ten questions, one by one and then as jobs
     Demo(demo::DemoArgs),
-    /// Do the work of a job of the demonstration, which starts this as a program
+    /// Do the work of a demonstration job. The demonstration runs this command as a program
     #[command(hide = true)]
     DemoWork(demo::WorkArgs),
-    /// Run an OpenAI-style model server for trying, tests and measuring
+    /// Run a mock OpenAI-style model server for experiments, tests and benchmarks
     MockLlm(mock_llm::MockArgs),
-    /// Print what a shell needs to complete commands and options
+    /// Print a shell script that completes commands and options
     Completions(completions::CompletionsArgs),
     /// Print the manual
     Man(man::ManArgs),
 }
 
-/// Runs a command and tells how it ended.
+/// Runs a command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
     descriptors::raise_limit();
     match actix_web::rt::System::new().block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::OutputClosed | CliError::LeaseReport(_)) {
+            if !matches!(error, CliError::OutputClosed | CliError::Reported(_)) {
                 Output::new(false).note(format_args!("error: {error}"));
             }
             ExitCode::from(&error)
@@ -120,7 +120,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 impl Command {
-    /// Which server it asks and how it prints; none where it asks no server.
+    /// Returns the server and output options, or `None` for a command that calls no server.
     fn target(&mut self) -> Option<&mut Target> {
         match self {
             Self::Submit(args) => Some(&mut args.target),
@@ -142,7 +142,7 @@ impl Command {
         }
     }
 
-    /// How it prints, where it asks no server and prints for programs all the same.
+    /// Returns the `--json` flag of a command that calls no server but can print JSON.
     fn json(&mut self) -> Option<&mut bool> {
         match self {
             Self::Backup(args) => Some(&mut args.json),
@@ -161,7 +161,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         None if target.is_empty() => {}
         None => {
             return Err(CliError::Usage(
-                "--url and --json are for commands that ask a server".into(),
+                "--url and --json are only for commands that call a server".into(),
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! `longshore batch`: submit many jobs as one batch and see it through.
+//! `longshore batch`: submits many jobs as one batch and waits until they have ended.
 
 mod bar;
 mod lines;
@@ -10,18 +10,19 @@ use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::submit::parse_key;
 use crate::cli::target::Target;
-use crate::cli::{show, source};
+use crate::cli::{input, show};
 use crate::job::BatchId;
 use crate::job::batch::Batch;
 use bar::BatchBar;
-use lines::Lines;
+use lines::BatchLines;
 
 const HELP: &str = "\
-FILE holds one submission a line: {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}. All of them are
-taken or none, and no more than 10000 unless the server's max_jobs_per_request says otherwise.
-On a terminal a bar on stderr tells how far they are; Ctrl-C leaves it, and the jobs run on. A server
-that goes away is waited for, up to 5 minutes. At the end the counts are told, and the exit code is 5
-if any job failed or was cancelled.
+FILE contains one submission per line, such as {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}.
+Either all submissions are accepted or none. A batch may contain at most 10000 jobs, unless the
+server sets max_jobs_per_request to another value. On a terminal, a progress bar is shown on
+stderr. Ctrl-C ends the command, but the jobs continue to run. If the server becomes unreachable,
+the command waits for up to 5 minutes until it is back. At the end the counts are printed. The
+exit code is 5 if any job failed or was cancelled.
 
 Examples:
   longshore batch jobs.ndjson
@@ -29,17 +30,17 @@ Examples:
   longshore batch jobs.ndjson --no-wait
   seq 100 | jq -c '{kind: \"echo\", payload: .}' | longshore batch - --json | jq .counts";
 
-/// What to submit.
+/// Arguments of `longshore batch`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = HELP)]
 pub(super) struct BatchArgs {
-    /// A file with one submission a line, or - for stdin
+    /// File with one submission per line, or - for stdin
     #[arg(value_name = "FILE")]
     file: String,
-    /// What the batch is called
+    /// Name of the batch
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Submitting again with the same key gives the first batch
+    /// Idempotency key: submitting again with the same key returns the first batch
     #[arg(long, value_name = "KEY", value_parser = parse_key)]
     idempotency_key: Option<String>,
     /// Do not wait until the jobs have ended
@@ -49,54 +50,54 @@ pub(super) struct BatchArgs {
     pub(super) target: Target,
 }
 
-/// Submits a batch, and waits for its end unless that is not wanted.
+/// Submits a batch and, unless `--no-wait` is given, waits until it has ended.
 pub(super) async fn run(args: BatchArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let lines = Lines::read(&source::read(&args.file)?)?;
+    let lines = BatchLines::read(&input::read(&args.file)?)?;
     if lines.jobs.is_empty() {
-        return Err(CliError::Usage(format!("there is no submission in {}", args.file)));
+        return Err(CliError::Usage(format!("{} contains no submission", args.file)));
     }
     let key = args.idempotency_key.as_deref();
     let submitted = client.submit_batch(args.name.as_deref(), &lines.jobs, key).await;
-    let batch = submitted.map_err(|error| lines.name_in(error))?;
+    let batch = submitted.map_err(|error| lines.locate_errors(error))?;
     let (id, total) = (batch.value.id, batch.value.total);
-    let told = format!("batch {id}\t{total} jobs\t{}", client.batch_url(id));
+    let summary = format!("batch {id}\t{total} jobs\t{}", client.batch_url(id));
     match (args.no_wait, output.json) {
         (true, true) => return output.json(&batch.json),
-        (true, false) => return output.line(told),
+        (true, false) => return output.line(summary),
         (false, true) => {}
-        // Who breaks off finds it again by this.
-        (false, false) => output.note(told),
+        // The URL lets the user find the batch again after interrupting the wait.
+        (false, false) => output.note(summary),
     }
-    let ended = see_through(&client, &output, batch.value).await?;
-    tell(&output, &ended)?;
-    verdict(&ended.value)
+    let ended = wait_until_ended(&client, &output, batch.value).await?;
+    print_summary(&output, &ended)?;
+    check_all_completed(&ended.value)
 }
 
-/// Waits until a batch has ended, and shows on a terminal how far it is.
-async fn see_through(
+/// Waits until a batch has ended. On a terminal, a bar shows its progress meanwhile.
+async fn wait_until_ended(
     client: &Client,
     output: &Output,
     batch: Batch,
 ) -> Result<Reply<Batch>, CliError> {
-    let Some(bar) = BatchBar::begin(&batch) else {
-        return client.wait_for_batch(batch.id, &|error| output.note_away(error)).await;
+    let Some(bar) = BatchBar::start(&batch) else {
+        return client.wait_for_batch(batch.id, &|error| output.note_outage(error)).await;
     };
-    let tell = |error: &CliError| bar.aside(|| output.note_away(error));
-    // However that goes, the answer is what the server says when it is asked.
-    let _ = watch(client, batch.id, &bar, &tell).await;
-    client.wait_for_batch(batch.id, &tell).await
+    let on_outage = |error: &CliError| bar.suspend(|| output.note_outage(error));
+    // The event stream only drives the bar. The result is read from the server in any case.
+    let _ = watch(client, batch.id, &bar, &on_outage).await;
+    client.wait_for_batch(batch.id, &on_outage).await
 }
 
-/// Shows what the server tells of a batch, until that has ended.
+/// Updates the bar from the events of a batch until it has ended.
 async fn watch(
     client: &Client,
     id: BatchId,
     bar: &BatchBar,
-    tell: &dyn Fn(&CliError),
+    on_outage: &dyn Fn(&CliError),
 ) -> Result<(), CliError> {
     let mut events = client.batch_events(id);
-    while let Some(event) = events.next_even_late(tell).await? {
+    while let Some(event) = events.next_despite_outage(on_outage).await? {
         let Ok(batch) = serde_json::from_str::<Batch>(&event.data) else { continue };
         bar.show(&batch);
         if batch.finished_at.is_some() {
@@ -106,12 +107,15 @@ async fn watch(
     Ok(())
 }
 
-fn tell(output: &Output, Reply { value: batch, json }: &Reply<Batch>) -> Result<(), CliError> {
+fn print_summary(
+    output: &Output,
+    Reply { value: batch, json }: &Reply<Batch>,
+) -> Result<(), CliError> {
     if output.json {
         return output.json(json);
     }
     let took = batch.finished_at.map(|finished_at| finished_at.since(batch.created_at));
-    let took = took.map(|took| format!(", took {}", show::took(took))).unwrap_or_default();
+    let took = took.map(|took| format!(", took {}", show::duration(took))).unwrap_or_default();
     let counts = &batch.counts;
     output.line(format_args!(
         "batch {}: {} of {} completed, {} failed, {} cancelled{took}",
@@ -119,7 +123,8 @@ fn tell(output: &Output, Reply { value: batch, json }: &Reply<Batch>) -> Result<
     ))
 }
 
-fn verdict(batch: &Batch) -> Result<(), CliError> {
+/// Returns an error if any job of the batch failed or was cancelled.
+fn check_all_completed(batch: &Batch) -> Result<(), CliError> {
     let (failed, cancelled) = (batch.counts.failed, batch.counts.cancelled);
     if failed + cancelled == 0 {
         return Ok(());

@@ -1,43 +1,44 @@
-//! `longshore cancel`: call jobs off.
+//! `longshore cancel`: cancels jobs.
 
 use clap::Args;
 
+use crate::cli::bulk_report::BulkReport;
 use crate::cli::error::CliError;
 use crate::cli::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::show;
 use crate::cli::target::Target;
-use crate::cli::verdicts::Verdicts;
 use crate::job::{Job, JobId};
 
-/// Which jobs to cancel.
+/// Arguments of `longshore cancel`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-A job that waits is cancelled at once; one that runs is asked to stop, and its connection or its
-processes are ended. A job that has ended is refused, and the others are cancelled all the same.
+A job that waits is cancelled at once. A running job is asked to stop, and its connection is
+closed or its processes are ended. A job that has already ended is refused; the other jobs are
+still cancelled.
 
 Examples:
   longshore cancel 17
   longshore list --queue mail --state queued --all --json | jq .id | xargs -r longshore cancel")]
 pub(super) struct CancelArgs {
-    /// The ids of the jobs
+    /// IDs of the jobs to cancel
     #[arg(value_name = "ID", value_parser = parse_id::<JobId>, required = true)]
     ids: Vec<JobId>,
     #[command(flatten)]
     pub(super) target: Target,
 }
 
-/// Cancels jobs one after another.
+/// Cancels the jobs one after another.
 pub(super) async fn run(args: CancelArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let mut verdicts = Verdicts::default();
+    let mut report = BulkReport::default();
     for id in args.ids {
-        verdicts.take(&output, id, client.cancel(id).await, tell)?;
+        report.add(&output, id, client.cancel(id).await, print_job)?;
     }
-    verdicts.end()
+    report.finish()
 }
 
-fn tell(output: &Output, job: &Job) -> Result<(), CliError> {
-    let stops = if job.state.is_final() { "" } else { "\tasked to stop" };
-    output.line(format_args!("{}\t{}{stops}", job.id, show::state(output, job.state)))
+fn print_job(output: &Output, job: &Job) -> Result<(), CliError> {
+    let suffix = if job.state.is_final() { "" } else { "\tcancel requested" };
+    output.line(format_args!("{}\t{}{suffix}", job.id, show::state(output, job.state)))
 }

@@ -1,9 +1,9 @@
-//! A small client of the HTTP API.
+//! A small client for the HTTP API.
 
-mod absence;
+mod event_stream;
 mod events;
 mod form;
-mod listening;
+mod outage;
 mod transport;
 
 use std::time::Duration;
@@ -12,9 +12,9 @@ use actix_web::http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use event_stream::EventStream;
 pub use events::Event;
 pub use form::{EventFilter, JobFilter, JobPage, QueueList, Reply};
-pub use listening::Listening;
 use transport::Transport;
 
 use crate::cli::error::CliError;
@@ -22,9 +22,10 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
 use crate::job::{BatchId, Job, JobId, Log, Stats, Submission};
 
-/// A client of one server.
+/// A client for one server.
 pub struct Client(Transport);
 
+/// The request body that submits a batch.
 #[derive(Serialize)]
 struct NewBatch<'a, T> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,22 +34,22 @@ struct NewBatch<'a, T> {
 }
 
 impl Client {
-    /// A client of the server at `base_url`. Nothing is sent yet.
+    /// Creates a client for the server at `base_url` without sending anything.
     pub fn new(base_url: &str) -> Self {
         Self(Transport::new(base_url))
     }
 
-    /// Where the server is.
+    /// Returns the base URL of the server.
     pub fn base_url(&self) -> &str {
         self.0.base_url()
     }
 
-    /// Where a job's state can be asked for.
+    /// Returns the URL of a job in the API.
     pub fn job_url(&self, id: JobId) -> String {
         format!("{}/v1/jobs/{id}", self.0.base_url())
     }
 
-    /// Where a batch can be asked for.
+    /// Returns the URL of a batch in the API.
     pub fn batch_url(&self, id: BatchId) -> String {
         format!("{}/v1/batches/{id}", self.0.base_url())
     }
@@ -66,13 +67,13 @@ impl Client {
         self.0.send_json(request, submission).await
     }
 
-    /// Submits many jobs, one JSON object a line; all or none are taken.
+    /// Submits many jobs, one JSON object per line. Either all or none are accepted.
     pub async fn submit_lines(&self, lines: Vec<u8>) -> Result<Reply<JobPage>, CliError> {
         let request = self.0.post("/v1/jobs").insert_header((CONTENT_TYPE, "application/x-ndjson"));
         self.0.send_body(request, lines).await
     }
 
-    /// Submits jobs as one batch; with [`Json`](crate::job::Json) for `T`, as they are.
+    /// Submits jobs as one batch. With [`Json`](crate::job::Json) as `T` they are sent unchanged.
     pub async fn submit_batch<T: Serialize>(
         &self,
         name: Option<&str>,
@@ -86,65 +87,68 @@ impl Client {
         self.0.send_json(request, &NewBatch { name, jobs }).await
     }
 
-    /// A job as it stands.
+    /// Reads the current state of a job.
     pub async fn job(&self, id: JobId) -> Result<Reply<Job>, CliError> {
         self.0.send(self.0.get(&format!("/v1/jobs/{id}"))).await
     }
 
-    /// A batch as it stands.
+    /// Reads the current state of a batch.
     pub async fn batch(&self, id: BatchId) -> Result<Reply<Batch>, CliError> {
         self.0.send(self.0.get(&format!("/v1/batches/{id}"))).await
     }
 
-    /// Waits until a job is final, or until `timeout` is over. `tell` has the error with which the
-    /// server goes away for a while.
+    /// Waits until a job is final or `timeout` has passed, and returns its state.
+    ///
+    /// The wait survives an outage of the server of up to five minutes. `on_outage` is called once
+    /// per outage, with its first error.
     pub async fn wait_for_job(
         &self,
         id: JobId,
         timeout: Option<Duration>,
-        tell: &dyn Fn(&CliError),
+        on_outage: &dyn Fn(&CliError),
     ) -> Result<Reply<Job>, CliError> {
         let ended = |job: &Job| job.state.is_final();
-        self.0.wait_until(&format!("/v1/jobs/{id}"), timeout, ended, tell).await
+        self.0.wait_until(&format!("/v1/jobs/{id}"), timeout, ended, on_outage).await
     }
 
-    /// Waits until a batch has ended. `tell` has the error with which the server goes away for a
-    /// while.
+    /// Waits until a batch has ended.
+    ///
+    /// Outages are handled as in [`wait_for_job`](Self::wait_for_job).
     pub async fn wait_for_batch(
         &self,
         id: BatchId,
-        tell: &dyn Fn(&CliError),
+        on_outage: &dyn Fn(&CliError),
     ) -> Result<Reply<Batch>, CliError> {
         let ended = |batch: &Batch| batch.finished_at.is_some();
-        self.0.wait_until(&format!("/v1/batches/{id}"), None, ended, tell).await
+        self.0.wait_until(&format!("/v1/batches/{id}"), None, ended, on_outage).await
     }
 
-    /// What a job has logged after a position.
+    /// Reads the log of a job after the byte position `after`.
     pub async fn log(&self, id: JobId, after: u64) -> Result<Reply<Log>, CliError> {
         self.0.send(self.0.get(&format!("/v1/jobs/{id}/log?after={after}"))).await
     }
 
-    /// How the server does, now and in the last hour.
+    /// Reads the server's statistics: the present state and the last hour.
     pub async fn stats(&self) -> Result<Reply<Stats>, CliError> {
         self.0.send(self.0.get("/v1/stats")).await
     }
 
-    /// What happens to a job.
-    pub fn job_events(&self, id: JobId) -> Listening<'_> {
-        Listening::new(&self.0, format!("/v1/jobs/{id}/events"))
+    /// Opens the event stream of a job.
+    pub fn job_events(&self, id: JobId) -> EventStream<'_> {
+        EventStream::new(&self.0, format!("/v1/jobs/{id}/events"))
     }
 
-    /// What happens to a batch.
-    pub fn batch_events(&self, id: BatchId) -> Listening<'_> {
-        Listening::new(&self.0, format!("/v1/batches/{id}/events"))
+    /// Opens the event stream of a batch.
+    pub fn batch_events(&self, id: BatchId) -> EventStream<'_> {
+        EventStream::new(&self.0, format!("/v1/batches/{id}/events"))
     }
 
-    /// What happens to all jobs that a filter lets through.
-    pub fn events(&self, filter: &EventFilter) -> Listening<'_> {
-        Listening::new(&self.0, format!("/v1/events{}", filter.query()))
+    /// Opens the event stream of all jobs that match a filter.
+    pub fn events(&self, filter: &EventFilter) -> EventStream<'_> {
+        EventStream::new(&self.0, format!("/v1/events{}", filter.query()))
     }
 
-    /// Lists jobs, a page of them.
+    /// Lists one page of jobs.
     pub async fn list<T: DeserializeOwned>(
         &self,
         filter: &JobFilter,
@@ -159,17 +163,17 @@ impl Client {
         self.0.send(self.0.post(&format!("/v1/jobs/{id}/cancel"))).await
     }
 
-    /// Runs a final job again.
+    /// Runs a final job again, or starts a waiting retry at once.
     pub async fn retry(&self, id: JobId) -> Result<Reply<Job>, CliError> {
         self.0.send(self.0.post(&format!("/v1/jobs/{id}/retry"))).await
     }
 
-    /// All queues.
+    /// Lists all queues.
     pub async fn queues(&self) -> Result<Reply<QueueList>, CliError> {
         self.0.send(self.0.get("/v1/queues")).await
     }
 
-    /// Changes a queue's settings.
+    /// Changes the settings of a queue.
     pub async fn change_queue(
         &self,
         name: &QueueName,

@@ -1,4 +1,4 @@
-//! `longshore completions`: what a shell needs to complete commands and options.
+//! `longshore completions`: prints a script with which a shell completes commands and options.
 
 use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
@@ -7,10 +7,10 @@ use crate::cli::Cli;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 
-/// The name of the program.
+/// Name of the program.
 const NAME: &str = "longshore";
 
-/// For which shell.
+/// Arguments of `longshore completions`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
@@ -18,25 +18,25 @@ Examples:
   longshore completions zsh > ~/.zfunc/_longshore
   longshore completions fish > ~/.config/fish/completions/longshore.fish")]
 pub(super) struct CompletionsArgs {
-    /// The shell
+    /// The shell that reads the script
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
-/// Prints the completions.
+/// Prints the completion script.
 pub(super) fn run(args: &CompletionsArgs) -> Result<(), CliError> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut shown(), NAME, &mut text);
+    clap_complete::generate(args.shell, &mut visible_program(), NAME, &mut text);
     Output::new(false).text(&String::from_utf8_lossy(&text))
 }
 
-/// The program without the commands that the help does not list; shells would complete them.
-fn shown() -> Command {
-    let whole = Cli::command();
-    let commands = whole.get_subcommands().filter(|command| !command.is_hide_set());
+/// Returns the program without its hidden commands, which a shell would otherwise complete.
+fn visible_program() -> Command {
+    let program = Cli::command();
+    let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
     Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
-        .args(whole.get_arguments().cloned())
+        .args(program.get_arguments().cloned())
         .subcommands(commands.cloned())
 }
 
@@ -45,9 +45,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_is_completed_that_the_help_lists_and_no_other() {
+    fn exactly_the_commands_in_the_help_are_completed() {
         let mut text = Vec::new();
-        clap_complete::generate(Shell::Bash, &mut shown(), NAME, &mut text);
+        clap_complete::generate(Shell::Bash, &mut visible_program(), NAME, &mut text);
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("\"-h -V --url --json "), "{text}");
         for command in Cli::command().get_subcommands() {

@@ -1,4 +1,4 @@
-//! Which database a command looks at by itself, with no server between.
+//! The options of commands that open the database file directly instead of calling a server.
 
 use std::path::PathBuf;
 
@@ -8,25 +8,25 @@ use crate::cli::error::CliError;
 use crate::cli::serve::variables;
 use crate::config;
 
-/// Where the database is, as the server is told it.
+/// Location of the database, given in the same way as for the server.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Database")]
 pub(super) struct DatabaseArgs {
-    /// The configuration file that names it
+    /// Configuration file that names the database
     #[arg(long, env = "LONGSHORE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The database file [env: LONGSHORE_DATABASE] [default: longshore.db]
+    /// Path of the database file [env: LONGSHORE_DATABASE] [default: longshore.db]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
-    /// Whether it is named here.
+    /// Returns whether `--database` was given.
     pub(super) fn is_named(&self) -> bool {
         self.database.is_some()
     }
 
-    /// The file.
+    /// Returns the path of the database file.
     pub(super) fn find(self) -> Result<PathBuf, CliError> {
         match self.database {
             Some(database) => Ok(database),

@@ -1,7 +1,7 @@
-//! `longshore demo`: the half-minute start.
+//! `longshore demo`: a half-minute demonstration.
 //!
-//! It runs a server and a model server in this process, asks ten questions first one after another
-//! and then all at once as jobs, and tells how long each took.
+//! It runs a server and a model server in this process. It asks ten questions, first one after
+//! another and then all at once as jobs, and prints how long each way took.
 
 mod model;
 mod program;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::cli::client::{Client, JobFilter};
 use crate::cli::error::CliError;
-use crate::cli::output::{Output, takes_colour};
+use crate::cli::output::{Output, use_colour};
 use crate::cli::serve::{start_server, variables};
 use crate::cli::signal::StopSignals;
 use crate::cli::target::parse_listen;
@@ -30,17 +30,17 @@ use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
 use crate::pages::demo::{COMMAND, PROVIDER, QUESTIONS, submission};
 use crate::telemetry::{self, LogFormat};
-use model::Model;
+use model::ModelServer;
 use progress::Progress;
 
 pub(super) use work::{Work as WorkArgs, run as work};
 
-/// How often the live line asks how far the batch is.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Interval at which the progress bar reads the state of the batch.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 const HELP: &str = "\
-Without --provider-url it asks a model server of its own, which takes a second for each answer.
-Then it goes on serving until Ctrl-C.
+Without --provider-url the demonstration asks its own mock model server, which takes one second for
+each answer. After the report the server continues to run until Ctrl-C.
 
 Examples:
   longshore demo
@@ -48,32 +48,32 @@ Examples:
   longshore demo --provider-url https://api.openai.com/v1 --model gpt-4o-mini \\
     --api-key-env OPENAI_API_KEY";
 
-/// How to show what Longshore does.
+/// Arguments of `longshore demo`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = HELP)]
 pub(super) struct DemoArgs {
-    /// A real model server, up to and without /chat/completions
+    /// Base URL of a real model server, without /chat/completions at the end
     #[arg(long, value_name = "URL", requires = "model")]
     provider_url: Option<String>,
-    /// The model to ask
+    /// Name of the model to ask
     #[arg(long, value_name = "NAME", default_value = "mock")]
     model: String,
-    /// The environment variable that holds the key of the model server
+    /// Name of the environment variable that holds the API key of the model server
     #[arg(long, value_name = "NAME", requires = "provider_url")]
     api_key_env: Option<String>,
-    /// How long the demonstration's own model server takes for an answer
+    /// Time that the demonstration's own model server takes for each answer
     #[arg(long, value_name = "SPAN", default_value = "1s", conflicts_with = "provider_url")]
     delay: Span,
-    /// End after the report instead of serving on
+    /// Exit after the report instead of continuing to serve
     #[arg(long)]
     once: bool,
-    /// The database file; a new one in a temporary directory if left out
+    /// Path of the database file; if omitted, a new file in a temporary directory
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Where to listen [default: 127.0.0.1:7373, or a free port where that is taken]
+    /// Address to listen on [default: 127.0.0.1:7373, or a free port if that one is in use]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
-    /// What is logged, on stderr
+    /// Filter for the log on stderr
     #[arg(
         long,
         env = "LONGSHORE_LOG",
@@ -83,45 +83,50 @@ pub(super) struct DemoArgs {
     log: String,
 }
 
-/// Shows what Longshore does.
+/// Runs the demonstration.
 pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
-    telemetry::start(&args.log, LogFormat::Text, takes_colour(&std::io::stderr()))
+    telemetry::start(&args.log, LogFormat::Text, use_colour(&std::io::stderr()))
         .map_err(|error| CliError::Usage(format!("--log: {error}")))?;
     let signals = StopSignals::listen();
     let mut signals = signals.map_err(CliError::io("cannot listen for signals"))?;
-    let directory = tempfile::tempdir().map_err(CliError::io("cannot make a directory"))?;
-    let model = Model::open(&args).await?;
+    let directory =
+        tempfile::tempdir().map_err(CliError::io("cannot create a temporary directory"))?;
+    let model = ModelServer::open(&args).await?;
     let config = configure(&args, &model, &directory)?;
     let database = config.database.clone();
     let server = start_server(config, work::register).await?;
     let url = format!("http://{}", server.addr());
-    let shown = async {
+    let demonstration = async {
         let output = Output::new(false);
-        show(&output, &Client::new(&url), &model).await?;
+        compare(&output, &Client::new(&url), &model).await?;
         if !args.once {
-            let is_fleeting = args.database.is_none();
-            report::print_farewell(&output, &url, &model.name, &database, is_fleeting)?;
+            let is_temporary = args.database.is_none();
+            report::print_next_steps(&output, &url, &model.name, &database, is_temporary)?;
             future::pending::<()>().await;
         }
         Ok(())
     };
     let result = tokio::select! {
-        result = shown => result,
+        result = demonstration => result,
         () = signals.next() => Ok(()),
         error = server.failed() => {
-            server.end().await;
+            server.stop().await;
             model.stop().await;
             return Err(error.into());
         }
     };
-    // Draining may take a while; a second signal ends that too.
-    future::select(pin!(server.stop()), pin!(signals.next())).await;
+    // Draining may take a while. A second signal ends it.
+    future::select(pin!(server.drain_and_stop()), pin!(signals.next())).await;
     model.stop().await;
     result
 }
 
-/// The configuration of the environment, with the model server as the only addition.
-fn configure(args: &DemoArgs, model: &Model, directory: &TempDir) -> Result<Config, CliError> {
+/// Returns the configuration from the environment, with the model server and the program added.
+fn configure(
+    args: &DemoArgs,
+    model: &ModelServer,
+    directory: &TempDir,
+) -> Result<Config, CliError> {
     let database = args.database.clone().unwrap_or_else(|| directory.path().join("longshore.db"));
     let overrides = Overrides { listen: args.listen, database: Some(database) };
     let mut config = config::load(None, variables(), &overrides)?;
@@ -136,8 +141,8 @@ fn configure(args: &DemoArgs, model: &Model, directory: &TempDir) -> Result<Conf
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems).into()) }
 }
 
-/// Asks all questions both ways and tells the answers and times.
-async fn show(output: &Output, client: &Client, model: &Model) -> Result<(), CliError> {
+/// Asks all questions both ways and prints the answers and times.
+async fn compare(output: &Output, client: &Client, model: &ModelServer) -> Result<(), CliError> {
     let one_by_one = ask_one_by_one(output, model).await?;
     let (at_once, jobs) = ask_at_once(output, client, model).await?;
     report::print_answers(output, &jobs)?;
@@ -145,27 +150,27 @@ async fn show(output: &Output, client: &Client, model: &Model) -> Result<(), Cli
     report::first_failure(jobs)
 }
 
-async fn ask_one_by_one(output: &Output, model: &Model) -> Result<Duration, CliError> {
-    let progress = Progress::begin(*output, "one after another", QUESTIONS.len());
+async fn ask_one_by_one(output: &Output, model: &ModelServer) -> Result<Duration, CliError> {
+    let progress = Progress::start(*output, "one after another", QUESTIONS.len());
     for (index, question) in QUESTIONS.into_iter().enumerate() {
         model.ask(question).await?;
         progress.set(index + 1);
     }
-    Ok(progress.end())
+    Ok(progress.finish())
 }
 
 async fn ask_at_once(
     output: &Output,
     client: &Client,
-    model: &Model,
+    model: &ModelServer,
 ) -> Result<(Duration, Vec<Job>), CliError> {
     let jobs: Result<Vec<_>, _> =
         QUESTIONS.into_iter().map(|question| submission(PROVIDER, &model.name, question)).collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
-    let progress = Progress::begin(*output, "all at once", QUESTIONS.len());
+    let progress = Progress::start(*output, "all at once", QUESTIONS.len());
     let batch = client.submit_batch(Some("ten questions"), &jobs, None).await?.value;
     watch(client, batch.id, &progress).await?;
-    let took = progress.end();
+    let elapsed = progress.finish();
     let filter = JobFilter {
         batch: Some(batch.id),
         limit: QUESTIONS.len() as u64,
@@ -174,15 +179,15 @@ async fn ask_at_once(
     };
     let mut jobs = client.list::<Job>(&filter).await?.jobs;
     jobs.sort_by_key(|job| job.id);
-    Ok((took, jobs))
+    Ok((elapsed, jobs))
 }
 
-/// Waits until the batch has ended, and moves the live line meanwhile.
+/// Waits until the batch has ended and updates the progress bar meanwhile.
 async fn watch(client: &Client, id: BatchId, progress: &Progress) -> Result<Batch, CliError> {
     let mut ended = pin!(client.wait_for_batch(id, &|_| ()));
     loop {
-        let look = pin!(actix_web::rt::time::sleep(LOOK_EVERY));
-        let batch = match future::select(ended.as_mut(), look).await {
+        let pause = pin!(actix_web::rt::time::sleep(POLL_INTERVAL));
+        let batch = match future::select(ended.as_mut(), pause).await {
             Either::Left((reply, _)) => return Ok(reply?.value),
             Either::Right(_) => client.batch(id).await?.value,
         };

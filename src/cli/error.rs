@@ -1,4 +1,4 @@
-//! Why a command ends badly, and the exit code that tells it.
+//! The errors of commands and their exit codes.
 
 use std::io;
 use std::process::ExitCode;
@@ -12,109 +12,109 @@ use crate::server::StartError;
 use crate::store::OpenError;
 use crate::store::sqlite::backup::BackupError;
 
-/// The exit codes, as `--help` tells them.
+/// The exit codes, shown by `--help`.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  something unexpected, such as a file that cannot be read; a database that is not sound (verify)
-  2  wrong usage or configuration; a database that cannot be read (verify)
+  1  unexpected error, such as a file that cannot be read; verify: the database is not sound
+  2  wrong usage or configuration; verify: the file cannot be read as a database
   3  the server cannot be reached
-  4  the server refused the request; its reasons are printed
-  5  the job failed or was cancelled (wait, submit --wait), or one of the batch (batch)
-  6  the job was still running when the wait ended (wait, submit --wait)";
+  4  the server refused the request; the reasons are printed
+  5  the job failed or was cancelled (wait, submit --wait); batch: a job failed or was cancelled
+  6  the job had not ended when the wait timed out (wait, submit --wait)";
 
-/// Why a command ends badly.
+/// An error that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The options do not fit together or a value cannot be read; see `--help`.
+    /// An option has a wrong value, or options contradict each other; see `--help`.
     #[error("{0}")]
     Usage(String),
-    /// The configuration cannot be used; mend what it names.
+    /// The configuration is invalid; correct the settings that the message names.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// No server answers there; start it, or set `--url`.
+    /// No server answers at the URL; start the server, or correct `--url`.
     #[error("cannot reach the server at {url}: {why}")]
     Unreachable {
-        /// Where it was looked for.
+        /// URL that was tried.
         url: String,
-        /// What went wrong.
+        /// Reason, such as a refused connection.
         why: String,
     },
-    /// The server said no, and why.
+    /// The server refused the request and gave its reasons.
     #[error("{0}")]
     Refused(Refusal),
-    /// The job ended without a result.
-    #[error("{}", tell_failure(*.job, *.state, .error.as_ref()))]
+    /// The job failed or was cancelled.
+    #[error("{}", failure_message(*.job, *.state, .error.as_ref()))]
     JobFailed {
-        /// Which job.
+        /// ID of the job.
         job: JobId,
-        /// `failed` or `cancelled`.
+        /// State of the job: `failed` or `cancelled`.
         state: State,
-        /// Why.
+        /// Error of the last attempt, if there is one.
         error: Option<JobError>,
     },
-    /// Jobs of a batch ended without a result.
+    /// Jobs of a batch failed or were cancelled.
     #[error(
-        "batch {batch}: {failed} failed and {cancelled} were cancelled; see them with 'longshore list --batch {batch}'"
+        "batch {batch}: {failed} failed and {cancelled} were cancelled; list them with 'longshore list --batch {batch}'"
     )]
     BatchFailed {
-        /// Which batch.
+        /// ID of the batch.
         batch: BatchId,
-        /// How many failed.
+        /// Number of jobs that failed.
         failed: i64,
-        /// How many were cancelled.
+        /// Number of jobs that were cancelled.
         cancelled: i64,
     },
-    /// The wait ended first; wait again.
+    /// The wait timed out before the job ended; wait again.
     #[error("job {job} is still {state}")]
     StillRunning {
-        /// Which job.
+        /// ID of the job.
         job: JobId,
-        /// Where it stood last.
+        /// State of the job at the end of the wait.
         state: State,
     },
-    /// What came from the server was no answer of Longshore's; is it another server?
-    #[error("cannot understand the answer of {url}: {why}")]
-    BadAnswer {
-        /// Where it came from.
+    /// The response does not come from Longshore; check that the URL leads to a Longshore server.
+    #[error("cannot understand the response from {url}: {why}")]
+    BadResponse {
+        /// URL of the server.
         url: String,
-        /// What is wrong with it.
+        /// Description of the fault in the response.
         why: String,
     },
     /// A file, a socket or a signal could not be used.
     #[error("{what}: {error}")]
     Io {
-        /// What was tried.
+        /// Description of the failed operation, such as `cannot read stdin`.
         what: String,
-        /// Why it failed.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// The server ended badly; its log says why.
+    /// The server could not start, or an error stopped it; its log has the details.
     #[error(transparent)]
     Server(#[from] ServeError),
-    /// The database was not copied; mend what it names.
+    /// The database was not copied; correct the cause that the message names.
     #[error(transparent)]
     Backup(#[from] BackupError),
-    /// The database holds what may not be; what was found is printed.
+    /// The checks found faults in the database; the faults are printed.
     #[error("{database} is not sound: {faulty} of the checks found faults")]
     Unsound {
-        /// Which.
+        /// Path of the database.
         database: String,
-        /// How many checks.
+        /// Number of checks that found faults.
         faulty: usize,
     },
-    /// The file cannot be read as a database of Longshore's.
+    /// The file cannot be read as a Longshore database.
     #[error(transparent)]
     Unusable(OpenError),
-    /// An error that is printed already.
+    /// An error that has been printed already.
     #[error("{0}")]
-    LeaseReport(Box<CliError>),
-    /// Who reads the output has closed it, as `head` does; no reason to complain.
+    Reported(Box<CliError>),
+    /// The reader of the output closed it, as `head` does. This is not a failure.
     #[error("the output was closed")]
     OutputClosed,
 }
 
-fn tell_failure(job: JobId, state: State, error: Option<&JobError>) -> String {
+fn failure_message(job: JobId, state: State, error: Option<&JobError>) -> String {
     match error {
         Some(error) => format!("job {job} {state}: {}", show::error(error, usize::MAX)),
         None => format!("job {job} {state}"),
@@ -122,13 +122,13 @@ fn tell_failure(job: JobId, state: State, error: Option<&JobError>) -> String {
 }
 
 impl CliError {
-    /// Wraps an error of the system with what was tried.
+    /// Returns a function that wraps an I/O error with a description of the failed operation.
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |error| Self::Io { what, error }
     }
 
-    /// Wraps an error of writing to stdout.
+    /// Wraps an error that occurred while writing to stdout.
     pub fn output(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::OutputClosed,
@@ -136,16 +136,16 @@ impl CliError {
         }
     }
 
-    /// The code with which the process ends.
+    /// Returns the exit code of the process.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::LeaseReport(error) => error.exit_code(),
+            Self::Reported(error) => error.exit_code(),
             Self::Usage(_) | Self::Config(_) | Self::Unusable(_) => 2,
             Self::Backup(error) if error.is_misuse() => 2,
-            // What is configured cannot be used, as a file of certificates that is not there.
+            // The configuration cannot be used, for example if a certificate file is missing.
             Self::Server(ServeError::Start(StartError::Registry(_))) => 2,
-            Self::BadAnswer { .. } | Self::Io { .. } | Self::Server(_) => 1,
+            Self::BadResponse { .. } | Self::Io { .. } | Self::Server(_) => 1,
             Self::Backup(_) | Self::Unsound { .. } => 1,
             Self::Unreachable { .. } => 3,
             Self::Refused(_) => 4,

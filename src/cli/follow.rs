@@ -1,39 +1,39 @@
-//! Following what a server tells for as long as it takes.
+//! Follows an event stream for any length of time, across outages of the server.
 
-use crate::cli::client::{Event, Listening};
+use crate::cli::client::{Event, EventStream};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 
-/// Events from a server that may go away and come back.
+/// An event stream that is resumed after every outage, however long.
 pub(super) struct Follower<'a> {
-    events: Listening<'a>,
+    events: EventStream<'a>,
     output: Output,
-    /// Whether it is told that the server is away.
-    is_told: bool,
+    /// Whether the current outage has been reported on stderr.
+    is_reported: bool,
 }
 
 impl<'a> Follower<'a> {
-    /// Follows these events, and tells on stderr where the server is away.
-    pub(super) fn new(events: Listening<'a>, output: Output) -> Self {
-        Self { events, output, is_told: false }
+    /// Follows the events and reports each outage of the server on stderr.
+    pub(super) fn new(events: EventStream<'a>, output: Output) -> Self {
+        Self { events, output, is_reported: false }
     }
 
-    /// The next event; none where the server says that there will be no more.
+    /// Returns the next event, or `None` if the server says that there will be no more.
     ///
     /// # Errors
-    /// Where the server was never reached, or refuses for good.
+    /// Returns an error if the server was never reached, or refuses permanently.
     pub(super) async fn next(&mut self) -> Result<Option<Event>, CliError> {
         loop {
             match self.events.next().await {
                 Ok(event) => {
-                    self.is_told = false;
+                    self.is_reported = false;
                     return Ok(event);
                 }
-                Err(error) if self.events.has_connected() && is_passing(&error) => {
-                    if !self.is_told {
-                        self.output.note_away(&error);
+                Err(error) if self.events.has_connected() && is_transient(&error) => {
+                    if !self.is_reported {
+                        self.output.note_outage(&error);
                     }
-                    self.is_told = true;
+                    self.is_reported = true;
                 }
                 Err(error) => return Err(error),
             }
@@ -41,8 +41,8 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// Whether it may be otherwise in a while.
-fn is_passing(error: &CliError) -> bool {
+/// Returns whether the same request may succeed later.
+fn is_transient(error: &CliError) -> bool {
     match error {
         CliError::Unreachable { .. } => true,
         CliError::Refused(refusal) => matches!(refusal.status, 502..=504),

@@ -1,8 +1,8 @@
-//! Ids as arguments.
+//! Job and batch IDs as command-line arguments.
 
 use std::str::FromStr;
 
-/// Reads the id of a job or a batch.
+/// Parses the ID of a job or a batch.
 pub(super) fn parse_id<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_not_a_number| "an id is a number, such as 17")
+    text.parse().map_err(|_not_a_number| "must be a number, such as 17")
 }

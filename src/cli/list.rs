@@ -1,4 +1,4 @@
-//! `longshore list`: jobs, newest first.
+//! `longshore list`: lists jobs, newest first.
 
 use clap::Args;
 use serde::de::DeserializeOwned;
@@ -12,15 +12,15 @@ use crate::cli::target::Target;
 use crate::clock::Clock;
 use crate::job::{BatchId, Job, Json, QueueName, State, Timestamp};
 
-/// The most jobs that the server gives at once.
-const PAGE: u64 = 200;
-/// The longest error shown in a line.
+/// Maximum number of jobs that the server returns in one page.
+const PAGE_SIZE: u64 = 200;
+/// Maximum length of an error in a row of the table.
 const MAX_ERROR_CHARS: usize = 60;
 
-/// Which jobs to list.
+/// Arguments of `longshore list`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Newest first. With --json, one job a line, as the server sends it.
+Lists the newest jobs first. With --json it prints one job per line, as the server sends it.
 
 Examples:
   longshore list
@@ -28,25 +28,26 @@ Examples:
   longshore list --batch 3 --all --json | jq -r .id
   longshore list --state failed --all --json | jq .id | xargs -r longshore retry")]
 pub(super) struct ListArgs {
-    /// Only those in this state: scheduled, queued, running, retrying, completed, failed, cancelled
+    /// List only jobs in this state: scheduled, queued, running, retrying, completed, failed,
+    /// cancelled
     #[arg(long, value_name = "STATE")]
     state: Option<State>,
-    /// Only those of this queue
+    /// List only jobs in this queue
     #[arg(long, value_name = "QUEUE")]
     queue: Option<QueueName>,
-    /// Only those of this kind
+    /// List only jobs of this kind
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// Only those with this tag
+    /// List only jobs with this tag
     #[arg(long, value_name = "WORD")]
     tag: Option<String>,
-    /// Only those of this batch
+    /// List only jobs of this batch
     #[arg(long, value_name = "ID", value_parser = parse_id::<BatchId>)]
     batch: Option<BatchId>,
-    /// How many
+    /// List at most this many jobs
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// All of them, however many there are
+    /// List all matching jobs, without a limit
     #[arg(long, conflicts_with = "limit")]
     all: bool,
     #[command(flatten)]
@@ -56,7 +57,7 @@ pub(super) struct ListArgs {
 /// Lists jobs.
 pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let most = if args.all { u64::MAX } else { args.limit };
+    let max_jobs = if args.all { u64::MAX } else { args.limit };
     let filter = JobFilter {
         state: args.state.map(State::as_str),
         queue: args.queue,
@@ -66,29 +67,29 @@ pub(super) async fn run(args: ListArgs) -> Result<(), CliError> {
         ..JobFilter::default()
     };
     if output.json {
-        return each_page(&client, filter, most, |jobs: Vec<Json>| {
+        return each_page(&client, filter, max_jobs, |jobs: Vec<Json>| {
             jobs.iter().try_for_each(|job| output.json(job))
         })
         .await;
     }
     let now = Clock::system().now();
     let mut table = Table::new(["ID", "STATE", "KIND", "QUEUE", "ATTEMPT", "AGE", "ERROR"]);
-    each_page(&client, filter, most, |jobs: Vec<Job>| {
+    each_page(&client, filter, max_jobs, |jobs: Vec<Job>| {
         table.print(&output, jobs.iter().map(|job| row(job, now)).collect())
     })
     .await
 }
 
-/// Follows the pages until `most` jobs were seen or there are no more.
+/// Reads pages and passes their jobs to `show`, until `max_jobs` were read or no more exist.
 async fn each_page<T: DeserializeOwned>(
     client: &Client,
     mut filter: JobFilter,
-    most: u64,
+    max_jobs: u64,
     mut show: impl FnMut(Vec<T>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let mut left = most;
+    let mut left = max_jobs;
     while left > 0 {
-        filter.limit = left.min(PAGE);
+        filter.limit = left.min(PAGE_SIZE);
         let page = client.list::<T>(&filter).await?;
         left = left.saturating_sub(page.jobs.len() as u64);
         show(page.jobs)?;

@@ -1,4 +1,4 @@
-//! `longshore logs`: what a job has logged.
+//! `longshore logs`: prints the log of a job.
 
 use clap::Args;
 
@@ -10,21 +10,22 @@ use crate::cli::output::Output;
 use crate::cli::target::Target;
 use crate::job::{Job, JobId, Log};
 
-/// Of which job.
+/// Arguments of `longshore logs`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-The last 64 KiB are kept of what a command writes to stderr and of the lines that a handler logs.
-With --json it prints each stretch as {\"from\", \"to\", \"text\"}.
+The log of a job is what its command writes to stderr or what its handler logs. The server stores
+the last 64 KiB of it. With --json each part is printed as an object with from, to and text, where
+from and to are byte positions in the whole log.
 
 Examples:
   longshore logs 17
   longshore logs 17 --follow
   longshore logs 17 | grep -i warn")]
 pub(super) struct LogsArgs {
-    /// The id of the job
+    /// ID of the job
     #[arg(value_name = "ID", value_parser = parse_id::<JobId>)]
     id: JobId,
-    /// Go on with what it logs from now on, until it ends
+    /// Continue to print new log lines until the job ends
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]
@@ -42,30 +43,30 @@ pub(super) async fn run(args: LogsArgs) -> Result<(), CliError> {
     if args.follow { printer.follow().await } else { Ok(()) }
 }
 
-/// Prints a log piece by piece, each once.
+/// Prints a log part by part, each byte once.
 struct Printer<'a> {
     client: &'a Client,
     output: Output,
     id: JobId,
-    /// Up to where it is printed.
+    /// Byte position in the log up to which it has been printed.
     position: u64,
 }
 
 impl Printer<'_> {
-    /// Prints what is there and not printed yet.
+    /// Reads the part of the log that was not printed yet, and prints it.
     async fn catch_up(&mut self) -> Result<(), CliError> {
         let log = self.client.log(self.id, self.position).await?.value;
         self.print(log)
     }
 
-    /// Prints what comes, until the job ends.
+    /// Prints new parts of the log until the job ends.
     async fn follow(&mut self) -> Result<(), CliError> {
         let mut events = Follower::new(self.client.job_events(self.id), self.output);
         while let Some(event) = events.next().await? {
             match event.name.as_str() {
-                "log" => self.take(&event).await?,
+                "log" => self.print_event(&event).await?,
                 "state" => {
-                    // A state comes where the listening begins, too: something may lie before it.
+                    // A stream starts with a state event, before which the job may have logged.
                     self.catch_up().await?;
                     let job: Option<Job> = serde_json::from_str(&event.data).ok();
                     if job.is_some_and(|job| job.state.is_final()) {
@@ -78,10 +79,11 @@ impl Printer<'_> {
         Ok(())
     }
 
-    async fn take(&mut self, event: &Event) -> Result<(), CliError> {
+    /// Prints the part of the log in an event, after any part that was missed before it.
+    async fn print_event(&mut self, event: &Event) -> Result<(), CliError> {
         match serde_json::from_str::<Log>(&event.data) {
             Ok(log) if log.from <= self.position => self.print(log),
-            // Something between is missing.
+            // The part between the printed position and this event was missed.
             _ => self.catch_up().await,
         }
     }
@@ -93,9 +95,13 @@ impl Printer<'_> {
         }
         if new.from > self.position {
             let lost = new.from - self.position;
-            self.output.note(format_args!("({lost} bytes before this are no longer kept)"));
+            self.output.note(format_args!("({lost} bytes before this point are no longer stored)"));
         }
         self.position = new.to;
-        if self.output.json { self.output.json(&new) } else { self.output.foreign_text(&new.text) }
+        if self.output.json {
+            self.output.json(&new)
+        } else {
+            self.output.untrusted_text(&new.text)
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `longshore man`: the manual, from the same definition as the help.
+//! `longshore man`: prints the manual, which is built from the same definitions as the help.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::cli::Cli;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 
-/// How quotes are written, by what shows the page. It stands at the begin of a page, once.
+/// Roff requests at the start of a page that define how quotes are printed. A page needs them once.
 const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
-/// Where to write it.
+/// Arguments of `longshore man`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,58 +22,59 @@ Examples:
   longshore man > /usr/local/share/man/man1/longshore.1
   longshore man --dir /usr/local/share/man/man1")]
 pub(super) struct ManArgs {
-    /// Write a page for each command into this directory, instead of one page on stdout
+    /// Write one page per command to this directory, instead of a single page to stdout
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-/// Prints or writes the manual.
+/// Prints the manual, or writes it to a directory.
 pub(super) fn run(args: &ManArgs) -> Result<(), CliError> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     match &args.dir {
         Some(dir) => write_pages(&program, dir)
             .map_err(CliError::io(format!("cannot write pages to {}", dir.display()))),
-        None => Output::new(false).text(&whole(&program).map_err(CliError::output)?),
+        None => Output::new(false).text(&single_page(&program).map_err(CliError::output)?),
     }
 }
 
-/// A page a command.
+/// Writes one page for the program and one for each visible command.
 fn write_pages(program: &Command, dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    for command in std::iter::once(program).chain(shown_commands(program)) {
+    for command in std::iter::once(program).chain(visible_commands(program)) {
         let name = Man::new(command.clone()).get_filename();
         std::fs::write(dir.join(name), page(command)?)?;
     }
     Ok(())
 }
 
-fn shown_commands(program: &Command) -> impl Iterator<Item = &Command> {
+/// Returns the commands that the help lists.
+fn visible_commands(program: &Command) -> impl Iterator<Item = &Command> {
     program.get_subcommands().filter(|command| !command.is_hide_set())
 }
 
-/// The page of one command by itself.
+/// Returns the page of one command.
 fn page(command: &Command) -> io::Result<String> {
-    let mut page = head(command)?;
+    let mut page = page_start(command)?;
     if command.has_subcommands() {
-        page += &part(|text| Man::new(command.clone()).render_subcommands_section(text))?;
+        page += &render(|text| Man::new(command.clone()).render_subcommands_section(text))?;
     }
     Ok(page + &notes(command))
 }
 
-/// One page with all commands, each as a section of its own.
-fn whole(program: &Command) -> io::Result<String> {
-    let mut page = head(program)?;
-    for command in shown_commands(program) {
+/// Returns a single page on which each command has a section.
+fn single_page(program: &Command) -> io::Result<String> {
+    let mut page = page_start(program)?;
+    for command in visible_commands(program) {
         page += &section(command)?;
     }
     Ok(page + &notes(program))
 }
 
-/// The begin of a page, up to the options.
-fn head(command: &Command) -> io::Result<String> {
+/// Returns the start of a page, up to and including the options.
+fn page_start(command: &Command) -> io::Result<String> {
     let man = Man::new(command.clone());
-    let text = part(|text| {
+    let text = render(|text| {
         man.render_title(text)?;
         man.render_name_section(text)?;
         man.render_synopsis_section(text)?;
@@ -83,21 +84,21 @@ fn head(command: &Command) -> io::Result<String> {
     Ok(PREAMBLE.to_owned() + &text)
 }
 
-/// A command as a section: what are sections on a page of its own are parts of this one.
+/// Returns a command as a section. The sections of its own page become subsections.
 fn section(command: &Command) -> io::Result<String> {
     let man = Man::new(command.clone());
-    let about = part(|text| man.render_description_section(text))?;
-    let parts = part(|text| {
+    let about = render(|text| man.render_description_section(text))?;
+    let subsections = render(|text| {
         man.render_synopsis_section(text)?;
         man.render_options_section(text)
     })?;
-    let parts = format!("\n{parts}{}", notes(command)).replace("\n.SH ", "\n.SS ");
+    let subsections = format!("\n{subsections}{}", notes(command)).replace("\n.SH ", "\n.SS ");
     let heading = format!(".SH \"{}\"\n", command.get_name().to_uppercase());
-    // The description stands right below the name, without a title of its own.
-    Ok(heading + &about.replacen(".SH DESCRIPTION\n", "", 1) + parts.trim_start())
+    // The description follows the name of the command directly, without a heading of its own.
+    Ok(heading + &about.replacen(".SH DESCRIPTION\n", "", 1) + subsections.trim_start())
 }
 
-/// What stands below the options in the help, line by line as it stands there.
+/// Returns the text below the options of the help as a NOTES section with the same line breaks.
 fn notes(command: &Command) -> String {
     let Some(text) = command.get_after_help() else { return String::new() };
     let mut roff = Roff::new();
@@ -109,10 +110,10 @@ fn notes(command: &Command) -> String {
     without_preamble(&roff.render())
 }
 
-/// What a part of a page looks like, without the preamble that each brings along.
-fn part(render: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<String> {
+/// Renders a part of a page and removes the preamble, which clap_mangen adds to every part.
+fn render(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<String> {
     let mut text = Vec::new();
-    render(&mut text)?;
+    write(&mut text)?;
     Ok(without_preamble(&String::from_utf8_lossy(&text)))
 }
 
@@ -126,12 +127,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_page_has_every_command_with_its_options_and_examples() {
+    fn the_single_page_has_every_command_with_its_options_and_examples() {
         let mut program = Cli::command();
         program.build();
-        let page = whole(&program).unwrap();
+        let page = single_page(&program).unwrap();
         assert_eq!(page.matches("\n.TH ").count() + usize::from(page.starts_with(".TH ")), 1);
-        for command in shown_commands(&program) {
+        for command in visible_commands(&program) {
             let heading = format!("\n.SH \"{}\"\n", command.get_name().to_uppercase());
             assert!(page.contains(&heading), "{heading} is missing");
         }

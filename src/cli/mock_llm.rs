@@ -1,7 +1,8 @@
-//! `longshore mock-llm`: an OpenAI-style chat-completions server for trying, tests and measuring.
+//! `longshore mock-llm`: a mock OpenAI-style chat-completions server for experiments, tests and
+//! benchmarks.
 //!
-//! It answers each call after a fixed delay, counts how many were under way at once, and fails on
-//! demand. [`start`] runs it inside another process.
+//! It answers each call after a fixed delay, counts how many calls run at once, and fails on
+//! demand. [`start`] runs it inside another program.
 
 pub mod completion;
 pub mod fault;
@@ -23,31 +24,35 @@ use crate::cli::signal::StopSignals;
 use crate::clock::Clock;
 use crate::job::Span;
 use fault::FaultRule;
-use handlers::Model;
-use script::Keys;
-use stats::{Counter, Stats};
+use handlers::MockState;
+use script::KeyCounters;
+use stats::{CallCounter, Stats};
 
-/// The largest request it reads.
+/// Maximum size of a request body.
 const MAX_BODY_BYTES: usize = 32 << 20;
-/// Connections that may wait to be taken: 2,000 callers may come in the same millisecond.
+/// Maximum number of connections that wait to be accepted. In tests 2,000 clients connect within
+/// the same millisecond.
 const BACKLOG: u32 = 4_096;
-/// The most connections each worker holds.
+/// Maximum number of open connections of each worker.
 const MAX_CONNECTIONS: usize = 50_000;
-/// How long an idle connection is kept; longer than clients pool theirs, so that they close first.
+/// Time after which an idle connection is closed. It is longer than the pool timeout of clients, so
+/// that the clients close first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a client may take to send the head of a request.
+/// Maximum time for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What to tell of it below its options.
+/// The text below the options of the help.
 const HELP: &str = "\
-It answers POST /v1/chat/completions and GET /v1/models on 127.0.0.1. GET /stats tells how many
-calls came, how they ended, the most that were under way at once, and for how many milliseconds
-how many were (running_ms); POST /stats/reset begins anew.
+The server answers POST /v1/chat/completions and GET /v1/models on 127.0.0.1. GET /stats returns
+the number of calls, how they ended, the maximum number that ran at once, and for how many
+milliseconds each number of calls ran at once (running_ms). POST /stats/reset sets the counters to
+zero.
 
-Faults: a status from 400 to 599 (429 and 503 with Retry-After), hangup (closed without an
-answer), cut (closed halfway through the body), slow (the body dribbles in), garbage (no JSON).
-One call asks for a fault with the header 'x-mock-fault: 429', or in its body, here so that the
-first two calls with this key fail and the third is answered:
+A fault is one of: a status from 400 to 599 (429 and 503 with Retry-After); hangup (the connection
+is closed without a response); cut (the connection is closed halfway through the body); slow (the
+body is sent in small parts); garbage (the body is not JSON). A call can request a fault with the
+header 'x-mock-fault: 429', or with a field of its body. In this example the first two calls with
+the key a fail and the third is answered:
   \"mock\": {\"fault\": \"429\", \"times\": 2, \"key\": \"a\", \"retry_after\": \"1\", \"delay\": \"50ms\"}
 
 Examples:
@@ -58,34 +63,35 @@ Examples:
     -d '{\"model\": \"mock\", \"messages\": [{\"role\": \"user\", \"content\": \"Tell me a joke\"}]}'
   curl -s http://127.0.0.1:7374/stats";
 
-/// How the model server is to behave.
+/// Arguments of `longshore mock-llm`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = HELP)]
 pub struct MockArgs {
-    /// The port to listen on; 0 takes a free one
+    /// Port to listen on; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 7374)]
     port: u16,
-    /// How long each answer takes
+    /// Time that each answer takes
     #[arg(long, value_name = "SPAN", default_value = "1s")]
     delay: Span,
-    /// A fault and the share of all calls it strikes, evenly spread; may be given more than once
+    /// A fault and the share of all calls that it affects, evenly spread; may be given more than
+    /// once
     #[arg(long = "fault", value_name = "FAULT[:SHARE]")]
     faults: Vec<FaultRule>,
-    /// How many threads answer
+    /// Number of threads that answer calls
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
 }
 
-/// How the model server is to behave, for [`start`].
+/// The options of [`start`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 selects a free port.
     pub port: u16,
-    /// How long each answer takes.
+    /// Time that each answer takes.
     pub delay: Duration,
-    /// Faults that strike a share of all calls; of two that strike the same, the first.
+    /// Faults that affect a share of all calls. The first one that affects a call applies.
     pub faults: Vec<FaultRule>,
-    /// How many threads answer.
+    /// Number of threads that answer calls.
     pub workers: usize,
 }
 
@@ -95,52 +101,52 @@ impl Default for Options {
     }
 }
 
-/// A model server that runs in this process, on threads of its own, until it is told to stop.
+/// A model server that runs in this process, on threads of its own, until [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct MockLlm {
     addr: SocketAddr,
-    counter: Counter,
+    counter: CallCounter,
     server: ServerHandle,
 }
 
 impl MockLlm {
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What stands before `/chat/completions`, as a provider's `base_url` has it.
+    /// Returns the `base_url` of a provider for this server: the URL before `/chat/completions`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.addr)
     }
 
-    /// The counts as they stand.
+    /// Returns the current counters.
     pub fn stats(&self) -> Stats {
         self.counter.snapshot()
     }
 
-    /// Stops at once; calls under way are cut off.
+    /// Stops the server at once. Calls in progress are aborted.
     pub async fn stop(self) {
         self.server.stop(false).await;
     }
 }
 
-/// Starts a model server on 127.0.0.1. It needs a running actix system.
+/// Starts a model server on 127.0.0.1. A running actix system is required.
 ///
 /// # Errors
-/// Where the port cannot be listened on.
+/// Returns an error if the port cannot be listened on.
 pub async fn start(options: Options) -> io::Result<MockLlm> {
     let (port, workers) = (options.port, options.workers);
-    let counter = Counter::default();
-    let model = web::Data::new(Model {
+    let counter = CallCounter::default();
+    let state = web::Data::new(MockState {
         options,
         counter: counter.clone(),
-        keys: Keys::default(),
+        keys: KeyCounters::default(),
         clock: Clock::system(),
     });
     let app = move || {
         let payload = web::PayloadConfig::new(MAX_BODY_BYTES);
-        App::new().app_data(model.clone()).app_data(payload).configure(handlers::configure)
+        App::new().app_data(state.clone()).app_data(payload).configure(handlers::configure)
     };
     let server = HttpServer::new(app)
         .workers(workers)
@@ -148,7 +154,7 @@ pub async fn start(options: Options) -> io::Result<MockLlm> {
         .max_connections(MAX_CONNECTIONS)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
-        // A client that goes away ends its call at once, and is counted.
+        // A call whose client disconnects ends at once and is counted as abandoned.
         .h1_allow_half_closed(false)
         .tcp_nodelay(true)
         .disable_signals()
@@ -161,7 +167,7 @@ pub async fn start(options: Options) -> io::Result<MockLlm> {
     Ok(MockLlm { addr, counter, server: handle })
 }
 
-/// Runs the model server until it is told to stop.
+/// Runs the model server until a signal stops it.
 pub(super) async fn run(args: MockArgs) -> Result<(), CliError> {
     let options = Options {
         port: args.port,
@@ -172,7 +178,7 @@ pub(super) async fn run(args: MockArgs) -> Result<(), CliError> {
     let output = Output::new(false);
     let signals = StopSignals::listen();
     let mut signals = signals.map_err(CliError::io("cannot listen for signals"))?;
-    let mock = start(options).await.map_err(CliError::io("cannot start the model server"))?;
+    let mock = start(options).await.map_err(CliError::io("cannot start the mock model server"))?;
     output.line(format_args!("listening on {}", mock.base_url()))?;
     signals.next().await;
     let stats = mock.stats();

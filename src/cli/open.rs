@@ -1,4 +1,4 @@
-//! `longshore open`: where a page is.
+//! `longshore open`: prints the URL of a page of the web interface.
 
 use clap::{Args, ValueEnum};
 
@@ -7,53 +7,57 @@ use crate::cli::id::parse_id;
 use crate::cli::target::Target;
 use crate::job::{BatchId, JobId, QueueName};
 
-/// Which page.
+/// Arguments of `longshore open`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Prints the address and asks no server. Without anything it is that of the overview.
+Prints the URL without calling the server. Without arguments it is the URL of the overview page.
 
 Examples:
   longshore open
   longshore open job 17
   xdg-open $(longshore open queue mail)")]
 pub(super) struct OpenArgs {
-    /// Of what
+    /// What the page shows
     #[arg(value_name = "WHAT", requires = "name")]
-    what: Option<What>,
-    /// The id of the job or the batch, or the name of the queue
-    #[arg(value_name = "ID|NAME", requires = "what")]
+    subject: Option<PageSubject>,
+    /// ID of the job or the batch, or name of the queue
+    #[arg(value_name = "ID|NAME", requires = "subject")]
     name: Option<String>,
     #[command(flatten)]
     pub(super) target: Target,
 }
 
-/// What has a page.
+/// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
-    /// A job
+enum PageSubject {
+    /// The page of a job
     Job,
-    /// A batch
+    /// The page of a batch
     Batch,
-    /// A queue
+    /// The page of a queue
     Queue,
 }
 
-/// Prints the address of a page.
+/// Prints the URL of a page.
 pub(super) async fn run(args: OpenArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let path = path(args.what, args.name.as_deref().unwrap_or_default());
+    let path = path(args.subject, args.name.as_deref().unwrap_or_default());
     let url = format!("{}{}", client.base_url(), path.map_err(CliError::Usage)?);
     if output.json { output.json(&url) } else { output.line(url) }
 }
 
-fn path(what: Option<What>, name: &str) -> Result<String, String> {
-    Ok(match what {
+/// Returns the path of a page.
+fn path(subject: Option<PageSubject>, name: &str) -> Result<String, String> {
+    let id_error = |why| format!("the ID {name:?} {why}");
+    Ok(match subject {
         None => "/".into(),
-        Some(What::Job) => format!("/jobs/{}", parse_id::<JobId>(name)?),
-        Some(What::Batch) => format!("/batches/{}", parse_id::<BatchId>(name)?),
-        Some(What::Queue) => {
-            let name: QueueName = name.parse().map_err(|error| format!("{name:?} is {error}"))?;
-            format!("/queues/{name}")
+        Some(PageSubject::Job) => format!("/jobs/{}", parse_id::<JobId>(name).map_err(id_error)?),
+        Some(PageSubject::Batch) => {
+            format!("/batches/{}", parse_id::<BatchId>(name).map_err(id_error)?)
+        }
+        Some(PageSubject::Queue) => {
+            let error = |error| format!("the queue name {name:?} is invalid: {error}");
+            format!("/queues/{}", name.parse::<QueueName>().map_err(error)?)
         }
     })
 }
@@ -63,12 +67,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thing_has_its_page() {
+    fn each_subject_has_its_page() {
         assert_eq!(path(None, ""), Ok("/".into()));
-        assert_eq!(path(Some(What::Job), "17"), Ok("/jobs/17".into()));
-        assert_eq!(path(Some(What::Batch), "3"), Ok("/batches/3".into()));
-        assert_eq!(path(Some(What::Queue), "mail"), Ok("/queues/mail".into()));
-        assert!(path(Some(What::Job), "mail").is_err());
-        assert!(path(Some(What::Queue), "../jobs").is_err());
+        assert_eq!(path(Some(PageSubject::Job), "17"), Ok("/jobs/17".into()));
+        assert_eq!(path(Some(PageSubject::Batch), "3"), Ok("/batches/3".into()));
+        assert_eq!(path(Some(PageSubject::Queue), "mail"), Ok("/queues/mail".into()));
+        assert!(path(Some(PageSubject::Job), "mail").is_err());
+        assert!(path(Some(PageSubject::Queue), "../jobs").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Where commands print: results on stdout, remarks on stderr.
+//! The output of commands: results go to stdout, notes to stderr.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -12,23 +12,25 @@ use crate::cli::error::CliError;
 pub struct Output {
     /// Whether results are printed as JSON.
     pub json: bool,
+    /// Whether results are printed in colour.
     colour: bool,
 }
 
 /// A colour of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
-    /// Ended badly.
+    /// Colour of failures.
     Red,
-    /// Ended well.
+    /// Colour of success.
     Green,
-    /// Under way.
+    /// Colour of what is in progress or needs attention.
     Yellow,
-    /// Of less weight.
+    /// Style of less important text.
     Dim,
 }
 
 impl Colour {
+    /// Returns the parameter of the ANSI escape sequence.
     fn code(self) -> &'static str {
         match self {
             Self::Red => "31",
@@ -39,68 +41,69 @@ impl Colour {
     }
 }
 
-/// Whether to write in colour: only to a terminal, and not where `NO_COLOR` is set (no-color.org).
-pub fn takes_colour(stream: &impl IsTerminal) -> bool {
+/// Returns whether to write in colour: only to a terminal, and only if `NO_COLOR` is not set
+/// (no-color.org).
+pub fn use_colour(stream: &impl IsTerminal) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && stream.is_terminal()
 }
 
 impl Output {
-    /// The process's own outputs.
+    /// Creates the output of this process.
     pub fn new(json: bool) -> Self {
-        Self { json, colour: !json && takes_colour(&io::stdout()) }
+        Self { json, colour: !json && use_colour(&io::stdout()) }
     }
 
     /// Prints a line of the result.
     ///
     /// # Errors
-    /// Where stdout is closed or cannot be written to.
+    /// Returns an error if stdout is closed or cannot be written.
     pub fn line(&self, text: impl fmt::Display) -> Result<(), CliError> {
         writeln!(io::stdout().lock(), "{text}").map_err(CliError::output)
     }
 
-    /// Prints a text that has its own ends of lines.
+    /// Prints text that contains its own line ends.
     ///
     /// # Errors
-    /// Where stdout is closed or cannot be written to.
+    /// Returns an error if stdout is closed or cannot be written.
     pub fn text(&self, text: &str) -> Result<(), CliError> {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
         written.map_err(CliError::output)
     }
 
-    /// Prints lines of foreign origin: to a terminal without what would steer it, else as they are.
+    /// Prints untrusted text. On a terminal, control characters are replaced by spaces.
     ///
     /// # Errors
-    /// Where stdout is closed or cannot be written to.
-    pub fn foreign_text(&self, text: &str) -> Result<(), CliError> {
+    /// Returns an error if stdout is closed or cannot be written.
+    pub fn untrusted_text(&self, text: &str) -> Result<(), CliError> {
         if !io::stdout().is_terminal() {
             return self.text(text);
         }
-        let steers = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
-        self.text(&text.replace(steers, " "))
+        let is_unsafe = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        self.text(&text.replace(is_unsafe, " "))
     }
 
     /// Prints a value as one line of JSON.
     ///
     /// # Errors
-    /// Where stdout is closed or cannot be written to.
+    /// Returns an error if stdout is closed or cannot be written.
     pub fn json(&self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string(value).map_err(io::Error::from);
         self.line(text.map_err(CliError::output)?)
     }
 
-    /// Prints a remark that is no part of the result. A closed stderr is let pass.
+    /// Prints a note on stderr. Errors are ignored, for example if stderr is closed.
     pub fn note(&self, text: impl fmt::Display) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// Tells that the server is away, and is asked again.
-    pub fn note_away(&self, error: &CliError) {
+    /// Reports on stderr that the server cannot be reached and that the command tries again.
+    pub fn note_outage(&self, error: &CliError) {
         self.note(format_args!("{error}; trying again"));
     }
 
-    /// The text in a colour, where colours are shown.
+    /// Returns the text in a colour if the output is in colour, otherwise unchanged.
     pub fn paint(&self, colour: Colour, text: impl fmt::Display) -> String {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_string() }
     }

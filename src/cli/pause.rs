@@ -1,4 +1,4 @@
-//! `longshore pause`: start no more jobs of a queue.
+//! `longshore pause`: pauses a queue, so that none of its jobs are started.
 
 use clap::Args;
 
@@ -7,16 +7,16 @@ use crate::cli::target::Target;
 use crate::job::QueueName;
 use crate::job::queue::QueueChange;
 
-/// Which queue to pause.
+/// Arguments of `longshore pause`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Jobs that run go on; the queue takes new ones, which wait. It stays paused over restarts, until
-'longshore resume'.
+Running jobs continue. The queue still accepts new jobs, which wait. It stays paused, also after a
+restart of the server, until 'longshore resume'.
 
 Examples:
   longshore pause mail")]
 pub(super) struct PauseArgs {
-    /// The queue
+    /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: QueueName,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub(super) async fn run(args: PauseArgs) -> Result<(), CliError> {
     set_paused(&args.target, &args.queue, true).await
 }
 
-/// Pauses or resumes a queue and tells what it is then.
+/// Pauses or resumes a queue and prints its new state.
 pub(super) async fn set_paused(
     target: &Target,
     queue: &QueueName,
@@ -40,6 +40,6 @@ pub(super) async fn set_paused(
     if output.json {
         return output.json(&reply.json);
     }
-    let is = if reply.value.settings.paused { "is paused" } else { "is not paused" };
-    output.line(format_args!("queue {queue} {is}, {} queued", reply.value.jobs.queued))
+    let state = if reply.value.settings.paused { "paused" } else { "not paused" };
+    output.line(format_args!("queue {queue} is {state}, {} queued", reply.value.jobs.queued))
 }

@@ -1,4 +1,4 @@
-//! `longshore queues`: the queues, their jobs and their limits.
+//! `longshore queues`: lists the queues with their jobs and limits.
 
 use clap::Args;
 
@@ -9,11 +9,12 @@ use crate::cli::table::{Cell, Table};
 use crate::cli::target::Target;
 use crate::job::queue::{Queue, Rate};
 
-/// How to show the queues.
+/// Arguments of `longshore queues`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-OLDEST is how long the queued job that was due first waits; MAX is how many jobs of the queue may
-run at once; RATE is how many may start in a time.
+OLDEST is the time for which the queued job with the earliest due time has waited. MAX is the
+maximum number of jobs of the queue that run at once. RATE is the maximum number of jobs that
+start per period.
 
 Examples:
   longshore queues
@@ -23,6 +24,7 @@ pub(super) struct QueuesArgs {
     pub(super) target: Target,
 }
 
+/// Names of the columns.
 const COLUMNS: [&str; 10] = [
     "NAME",
     "PAUSED",
@@ -36,7 +38,7 @@ const COLUMNS: [&str; 10] = [
     "RATE",
 ];
 
-/// Shows the queues.
+/// Prints the queues.
 pub(super) async fn run(args: QueuesArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let reply = client.queues().await?;
@@ -53,7 +55,7 @@ fn row(queue: &Queue) -> [Cell; 10] {
         Cell::text("no")
     };
     let oldest = queue.oldest_queued_age.map(|span| show::age(span.duration()));
-    let most = queue.settings.max_running.map(|most| most.to_string());
+    let max_running = queue.settings.max_running.map(|max| max.to_string());
     [
         Cell::text(&queue.name),
         paused,
@@ -63,11 +65,12 @@ fn row(queue: &Queue) -> [Cell; 10] {
         Cell::number(&queue.jobs.retrying),
         Cell::number(&queue.jobs.failed),
         Cell::number(oldest.as_deref().unwrap_or(show::NONE)),
-        Cell::number(most.as_deref().unwrap_or(show::NONE)),
+        Cell::number(max_running.as_deref().unwrap_or(show::NONE)),
         Cell::number(&queue.settings.rate.map_or(show::NONE.into(), rate)),
     ]
 }
 
+/// Formats a rate limit, such as `100/1m`.
 pub(super) fn rate(rate: Rate) -> String {
     format!("{}/{}", rate.limit, rate.period)
 }

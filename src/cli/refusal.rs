@@ -1,4 +1,4 @@
-//! What the server says when it refuses a request.
+//! The error response of a server that refuses a request.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,44 +8,45 @@ use serde::{Deserialize, Serialize};
 use crate::cli::show;
 use crate::job::outcome::cut;
 
-/// How much is shown of an answer that is no problem details, in bytes.
-const MAX_FOREIGN_LEN: usize = 500;
+/// Maximum number of bytes shown of an error body that is not problem details.
+const MAX_UNKNOWN_BYTES: usize = 500;
 
 /// Problem details (RFC 9457), with the list of `errors` that Longshore adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Refusal {
-    /// The status of the answer.
+    /// HTTP status of the response.
     pub status: u16,
-    /// What kind of problem it is.
+    /// Title of the problem type.
     pub title: String,
-    /// What it is this time.
+    /// Description of this occurrence of the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Each thing that is wrong, with its place.
+    /// Invalid fields of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<RefusedField>,
-    /// How long to wait before asking again, where the server said so.
+    /// Time to wait before the request is repeated, if the server sent `Retry-After`.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
 
-/// One thing that is wrong.
+/// One invalid field of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RefusedField {
-    /// A JSON pointer into what was sent; empty for the whole.
+    /// JSON pointer (RFC 6901) to the field; empty for the whole request.
     pub pointer: String,
-    /// What.
+    /// Description of what is wrong with the field.
     pub detail: String,
 }
 
 impl Refusal {
-    /// Reads the body of an answer with an error status; one that is no problem details is shown
-    /// as it came.
+    /// Reads the body of an error response.
+    ///
+    /// A body that is not problem details becomes the `detail`, shortened if it is long.
     pub fn read(status: u16, body: &[u8]) -> Self {
         let refusal = serde_json::from_slice::<Self>(body).unwrap_or_else(|_| Self {
-            detail: Some(cut(String::from_utf8_lossy(body).trim().to_owned(), MAX_FOREIGN_LEN)),
+            detail: Some(cut(String::from_utf8_lossy(body).trim().to_owned(), MAX_UNKNOWN_BYTES)),
             ..Self::default()
         });
         Self { status, ..refusal }
@@ -55,17 +56,17 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server refused the request with status {}", self.status)?;
-        // The title says what the detail says, less exactly.
-        let said = self.detail.as_deref().unwrap_or(&self.title);
-        if !said.is_empty() {
-            write!(f, ": {}", show::plain(said))?;
+        // The title is a less exact form of the detail, so it is printed only without a detail.
+        let summary = self.detail.as_deref().unwrap_or(&self.title);
+        if !summary.is_empty() {
+            write!(f, ": {}", show::plain(summary))?;
         }
         for field in &self.errors {
-            let place = if field.pointer.is_empty() { "(whole)" } else { &field.pointer };
-            let told = format!("{place}: {}", field.detail);
-            // Of a single error the detail says it all.
-            if said != told && said != field.detail {
-                write!(f, "\n  {}", show::plain(&told))?;
+            let pointer = if field.pointer.is_empty() { "(whole request)" } else { &field.pointer };
+            let line = format!("{pointer}: {}", field.detail);
+            // With a single invalid field the detail already says the same.
+            if summary != line && summary != field.detail {
+                write!(f, "\n  {}", show::plain(&line))?;
             }
         }
         Ok(())
@@ -77,27 +78,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_told_with_its_place() {
+    fn every_invalid_field_is_reported_with_its_pointer() {
         let body = br#"{"type": "about:blank", "title": "Unprocessable Content", "status": 422,
-            "detail": "2 fields are wrong",
+            "detail": "2 fields are invalid; see errors",
             "errors": [{"pointer": "/queue", "detail": "not a name"}, {"pointer": "", "detail": "x"}]}"#;
-        let told = Refusal::read(422, body).to_string();
-        let expected = "the server refused the request with status 422: 2 fields are wrong\n  \
-                        /queue: not a name\n  (whole): x";
-        assert_eq!(told, expected);
+        let text = Refusal::read(422, body).to_string();
+        let expected = "the server refused the request with status 422: 2 fields are invalid; see errors\n  \
+                        /queue: not a name\n  (whole request): x";
+        assert_eq!(text, expected);
     }
 
     #[test]
-    fn a_single_reason_is_told_once() {
+    fn a_single_invalid_field_is_reported_once() {
         let body = br#"{"detail": "/queue: not a name",
             "errors": [{"pointer": "/queue", "detail": "not a name"}]}"#;
-        let told = Refusal::read(422, body).to_string();
-        assert_eq!(told, "the server refused the request with status 422: /queue: not a name");
+        let text = Refusal::read(422, body).to_string();
+        assert_eq!(text, "the server refused the request with status 422: /queue: not a name");
     }
 
     #[test]
-    fn an_answer_of_another_server_is_shown_as_it_came() {
-        let told = Refusal::read(404, b"no such page\n").to_string();
-        assert_eq!(told, "the server refused the request with status 404: no such page");
+    fn the_response_of_another_server_is_shown_unchanged() {
+        let text = Refusal::read(404, b"no such page\n").to_string();
+        assert_eq!(text, "the server refused the request with status 404: no such page");
     }
 }

@@ -1,4 +1,4 @@
-//! `longshore resume`: start jobs of a paused queue again.
+//! `longshore resume`: resumes a paused queue.
 
 use clap::Args;
 
@@ -7,13 +7,13 @@ use crate::cli::pause::set_paused;
 use crate::cli::target::Target;
 use crate::job::QueueName;
 
-/// Which queue to resume.
+/// Arguments of `longshore resume`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   longshore resume mail")]
 pub(super) struct ResumeArgs {
-    /// The queue
+    /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: QueueName,
     #[command(flatten)]

@@ -1,42 +1,43 @@
-//! `longshore retry`: run jobs again that have ended, or at once that wait for their next attempt.
+//! `longshore retry`: runs jobs again that have ended, and starts waiting retries at once.
 
 use clap::Args;
 
+use crate::cli::bulk_report::BulkReport;
 use crate::cli::error::CliError;
 use crate::cli::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::show;
 use crate::cli::target::Target;
-use crate::cli::verdicts::Verdicts;
 use crate::job::{Job, JobId};
 
-/// Which jobs to run again.
+/// Arguments of `longshore retry`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-A job that waits for its next attempt is run at once. One that was not begun yet, that runs, or
-that has run and may not run twice (at_most_once) is refused; the others are run again all the same.
+A job that waits for its next attempt is run at once. A job that has not started yet, that is
+running, or that has run and must not run twice (at_most_once) is refused; the other jobs are
+still run again.
 
 Examples:
   longshore retry 17
   longshore list --state failed --all --json | jq .id | xargs -r longshore retry")]
 pub(super) struct RetryArgs {
-    /// The ids of the jobs
+    /// IDs of the jobs to run again
     #[arg(value_name = "ID", value_parser = parse_id::<JobId>, required = true)]
     ids: Vec<JobId>,
     #[command(flatten)]
     pub(super) target: Target,
 }
 
-/// Runs jobs again, one after another.
+/// Runs the jobs again, one after another.
 pub(super) async fn run(args: RetryArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let mut verdicts = Verdicts::default();
+    let mut report = BulkReport::default();
     for id in args.ids {
-        verdicts.take(&output, id, client.retry(id).await, tell)?;
+        report.add(&output, id, client.retry(id).await, print_job)?;
     }
-    verdicts.end()
+    report.finish()
 }
 
-fn tell(output: &Output, job: &Job) -> Result<(), CliError> {
+fn print_job(output: &Output, job: &Job) -> Result<(), CliError> {
     output.line(format_args!("{}\t{}", job.id, show::state(output, job.state)))
 }

@@ -1,4 +1,4 @@
-//! Values for the tests of this layer.
+//! Sample values for the unit tests of the command line.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::job::Job;
 use crate::job::batch::Batch;
 use crate::job::queue::Queue;
 
-/// A job that runs.
+/// Returns a running job.
 pub(super) fn job(id: i64) -> Job {
     let job = json!({
         "id": id, "kind": "chat", "queue": "mail", "lane": "async", "state": "running",
@@ -18,7 +18,7 @@ pub(super) fn job(id: i64) -> Job {
     serde_json::from_value(job).unwrap()
 }
 
-/// A queue with a job that runs and two that wait.
+/// Returns a queue with one running job and two queued jobs.
 pub(super) fn queue(name: &str) -> Queue {
     let queue = json!({
         "name": name, "paused": false, "max_running": 5, "rate": null,
@@ -29,7 +29,7 @@ pub(super) fn queue(name: &str) -> Queue {
     serde_json::from_value(queue).unwrap()
 }
 
-/// A batch that ran for a while: 40 jobs of which 30 have ended, 2 of these badly.
+/// Returns a batch in progress: of 40 jobs, 27 completed, 2 failed and 1 was cancelled.
 pub(super) fn batch() -> Batch {
     let batch = json!({
         "id": 3, "name": null, "total": 40,

@@ -1,14 +1,14 @@
-//! How values are shown to people.
+//! Formats values for human readers.
 
 use std::time::Duration;
 
 use crate::cli::output::{Colour, Output};
 use crate::job::{JobError, Progress, State, Timestamp};
 
-/// What stands in place of a value that is not there.
+/// Placeholder for a missing value.
 pub(super) const NONE: &str = "-";
 
-/// A span in its largest unit, as in `42s`, `7m`, `3h`, `12d`.
+/// Formats a duration in its largest unit, such as `42s`, `7m`, `3h`, `12d`.
 pub(super) fn age(span: Duration) -> String {
     match span.as_secs() {
         secs @ 0..60 => format!("{secs}s"),
@@ -18,8 +18,8 @@ pub(super) fn age(span: Duration) -> String {
     }
 }
 
-/// A span with the digits that matter, as in `35ms`, `1.24s`, `75.3s`.
-pub(super) fn took(span: Duration) -> String {
+/// Formats a duration with about three digits, such as `35ms`, `1.24s`, `75.3s`.
+pub(super) fn duration(span: Duration) -> String {
     match span.as_secs_f64() {
         secs if secs < 1.0 => format!("{}ms", span.as_millis()),
         secs if secs < 60.0 => format!("{secs:.2}s"),
@@ -27,29 +27,30 @@ pub(super) fn took(span: Duration) -> String {
     }
 }
 
-/// How many a second, as in `0.5/s`, `12.0/s`, `1200/s`.
+/// Formats a rate per second, such as `0.5/s`, `12.0/s`, `1200/s`.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second < 99.95 { format!("{per_second:.1}/s") } else { format!("{per_second:.0}/s") }
 }
 
-/// The time of day, in UTC as all times here.
+/// Returns the time of day in UTC, such as `12:00:55.250Z`.
 pub(super) fn time_of_day(time: Timestamp) -> String {
     let text = time.to_string();
     text.split_once('T').map_or(text.clone(), |(_, time)| time.to_owned())
 }
 
-/// How far a job is, on one line.
+/// Formats the progress of a job on one line.
 pub(super) fn progress(progress: &Progress) -> String {
     let message = progress.message.as_deref().unwrap_or_default();
     plain(format!("{:>3.0} %  {message}", progress.percent).trim_end())
 }
 
-/// A text of foreign origin on one line, without what would steer a terminal.
+/// Returns untrusted text on one line. Control characters, which could steer a terminal, become
+/// spaces, so that the text cannot change the screen.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// An error on one line, at most `max_chars` long.
+/// Formats an error on one line of at most `max_chars` characters.
 pub(super) fn error(error: &JobError, max_chars: usize) -> String {
     let text = plain(&format!("{}: {}", error.code, error.message));
     if text.chars().count() <= max_chars {
@@ -58,7 +59,7 @@ pub(super) fn error(error: &JobError, max_chars: usize) -> String {
     text.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The colour of a state.
+/// Returns the colour of a state.
 pub(super) fn colour(state: State) -> Colour {
     match state {
         State::Completed => Colour::Green,
@@ -68,7 +69,7 @@ pub(super) fn colour(state: State) -> Colour {
     }
 }
 
-/// A state in its colour.
+/// Returns the name of a state in its colour.
 pub(super) fn state(output: &Output, state: State) -> String {
     output.paint(colour(state), state)
 }
@@ -78,14 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_in_its_largest_unit() {
+    fn an_age_is_formatted_in_its_largest_unit() {
         let ages = [59, 61, 7_200, 90_000].map(|secs| age(Duration::from_secs(secs)));
         assert_eq!(ages, ["59s", "1m", "2h", "1d"]);
     }
 
     #[test]
-    fn an_error_stays_on_its_line() {
-        let told = error(&JobError::new("exit", "first\nsecond \x1b[31mred"), 22);
-        assert_eq!(told, "exit: first second  […");
+    fn an_error_is_formatted_on_one_line() {
+        let text = error(&JobError::new("exit", "first\nsecond \x1b[31mred"), 22);
+        assert_eq!(text, "exit: first second  […");
     }
 }

@@ -1,4 +1,4 @@
-//! The signals that end a long command.
+//! The signals that stop a long-running command.
 
 use std::io;
 use std::pin::pin;
@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures_util::future;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM, which no longer end the process by themselves once this listens.
+/// A listener for SIGINT and SIGTERM. Once it exists, these signals no longer end the process.
 #[derive(Debug)]
 pub(super) struct StopSignals {
     interrupt: Signal,
@@ -14,21 +14,22 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Begins to listen.
+    /// Starts to listen for the signals.
     pub(super) fn listen() -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) {
         future::select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await;
     }
 }
 
-/// Makes a write past the limit on file sizes an error, as on a full disk, and no longer the end of
-/// the process.
+/// Handles SIGXFSZ, so that a write beyond the file size limit fails like one on a full disk.
+///
+/// Without a handler the signal would end the process (signal(7)).
 pub(super) fn survive_file_size_limit() -> io::Result<()> {
-    // The handler stays though nobody listens to it.
+    // tokio keeps the handler installed after the listener is dropped.
     signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }

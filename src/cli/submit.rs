@@ -1,4 +1,4 @@
-//! `longshore submit`: hand in one job, or many.
+//! `longshore submit`: submits one job or many.
 
 use clap::Args;
 
@@ -6,12 +6,13 @@ use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
-use crate::cli::{show, source, wait};
+use crate::cli::{input, show, wait};
 use crate::job::{Job, Json, Lane, Span, Submission, Timestamp};
 
 const HELP: &str = "\
-Prints id, state and URL of each job. With --wait it prints the result as JSON on stdout instead;
-a failure goes to stderr, and the exit code tells it (5 failed or cancelled, 6 still running).
+Prints the ID, the state and the URL of each job. With --wait it prints the result as JSON on
+stdout instead. A failure is printed on stderr and sets the exit code: 5 if the job failed or was
+cancelled, 6 if it had not ended when the wait timed out.
 
 Examples:
   longshore submit echo '{\"hello\": \"world\"}' --wait
@@ -21,29 +22,31 @@ Examples:
   longshore submit command '{\"name\": \"backup\"}' --at-most-once --idempotency-key backup-2030-01-31
   longshore submit --ndjson jobs.ndjson
 
-A line of --ndjson is a whole submission: {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}";
+Each line of the --ndjson file is a complete submission:
+  {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}";
 
-/// What to submit.
+/// Arguments of `longshore submit`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = HELP)]
 pub(super) struct SubmitArgs {
-    /// Which executor or handler runs it: http, chat, command, sleep, echo, or one of your own
+    /// Kind of the job: http, chat, command, sleep, echo, or a kind of your own handlers or workers
     #[arg(value_name = "KIND", required_unless_present = "ndjson")]
     kind: Option<String>,
-    /// Its input: JSON, @FILE, or - for stdin; null if left out
+    /// Payload of the job: JSON, @FILE, or - for stdin; null if omitted
     #[arg(value_name = "PAYLOAD", allow_negative_numbers = true)]
     payload: Option<String>,
-    /// Submit many: a file, or - for stdin, with one submission a line; all or none are taken
+    /// Submit many jobs from a file, or - for stdin, with one submission per line. Either all or
+    /// none are accepted
     #[arg(
         long,
         value_name = "FILE",
         conflicts_with_all = ["kind", "payload", "JobOptions", "idempotency_key"]
     )]
     ndjson: Option<String>,
-    /// Hold on until the job ends, at most so long if a time is given
+    /// Wait until the job has ended, or for at most SPAN if it is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, require_equals = true)]
     wait: Option<Option<Span>>,
-    /// Submitting again with the same key gives the first job
+    /// Idempotency key: submitting again with the same key returns the first job
     #[arg(long, value_name = "KEY", value_parser = parse_key)]
     idempotency_key: Option<String>,
     #[command(flatten)]
@@ -52,49 +55,50 @@ pub(super) struct SubmitArgs {
     pub(super) target: Target,
 }
 
-/// A key is sent in a header, which takes no more than this.
+/// Parses an idempotency key, which must fit in an HTTP header.
 pub(super) fn parse_key(text: &str) -> Result<String, &'static str> {
-    let fits = !text.is_empty() && text.bytes().all(|letter| (b' '..=b'~').contains(&letter));
-    if fits { Ok(text.into()) } else { Err("a key is made of printable ASCII letters") }
+    let fits = !text.is_empty() && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if fits { Ok(text.into()) } else { Err("must be one or more printable ASCII characters") }
 }
 
-/// How the job is to be run.
+/// Options of the job.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Job")]
 struct JobOptions {
-    /// Its queue [default: default]
+    /// Queue of the job [default: default]
     #[arg(long, value_name = "QUEUE")]
     queue: Option<String>,
-    /// remote has a worker of your own run it, of whatever kind [default: that of its kind]
+    /// Lane that runs the job; with remote, your own workers run it, whatever its kind [default:
+    /// the lane of its kind]
     #[arg(long, value_name = "LANE")]
     lane: Option<Lane>,
-    /// -100 to 100; higher runs first [default: 0]
+    /// Priority from -100 to 100; jobs with a higher priority run first [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i64>,
-    /// Begin it so much later, such as 10m
+    /// Start the job after this delay, such as 10m
     #[arg(long, value_name = "SPAN", conflicts_with = "run_at")]
     delay: Option<Span>,
-    /// Begin it then, such as 2030-01-31T12:00:00Z
+    /// Start the job at this time, such as 2030-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     run_at: Option<Timestamp>,
-    /// Call it off if it has not started by then
+    /// Cancel the job if it has not started by this time
     #[arg(long, value_name = "TIME")]
     expires_at: Option<Timestamp>,
-    /// How long an attempt may take [default: as the server has it]
+    /// Maximum duration of an attempt [default: set by the server]
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
-    /// How many attempts it may have [default: as the server has it]
+    /// Maximum number of attempts [default: set by the server]
     #[arg(long, value_name = "N")]
     max_attempts: Option<u32>,
-    /// Never run it twice, even where nobody knows whether it ran
+    /// Never run the job twice, even if it is unknown whether an attempt ran
     #[arg(long)]
     at_most_once: bool,
-    /// A word to find it by; may be given up to ten times
+    /// Tag by which the job can be listed; may be given up to ten times
     #[arg(long = "tag", value_name = "WORD")]
     tags: Vec<String>,
 }
 
-/// Submits what is asked for, and waits for it where that is asked for too.
+/// Submits one job or many and, with `--wait`, waits for them.
 pub(super) async fn run(args: SubmitArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let jobs = match &args.ndjson {
@@ -106,7 +110,7 @@ pub(super) async fn run(args: SubmitArgs) -> Result<(), CliError> {
     for job in jobs {
         match wait::wait_and_print(&client, &output, job.id, timeout).await {
             Err(error @ (CliError::JobFailed { .. } | CliError::StillRunning { .. })) => {
-                // The last is told where the command ends.
+                // The last error is returned and printed when the command ends.
                 if let Err(earlier) = std::mem::replace(&mut failed, Err(error)) {
                     output.note(format_args!("error: {earlier}"));
                 }
@@ -123,7 +127,7 @@ async fn submit_one(client: &Client, output: &Output, args: &SubmitArgs) -> Resu
     match (output.json, args.wait.is_some()) {
         (true, false) => output.json(&reply.json)?,
         (true, true) => {}
-        (false, is_waiting) => tell(client, output, &reply.value, is_waiting)?,
+        (false, is_waiting) => print_job(client, output, &reply.value, is_waiting)?,
     }
     Ok(reply.value)
 }
@@ -134,20 +138,26 @@ async fn submit_lines(
     name: &str,
     is_waiting: bool,
 ) -> Result<Vec<Job>, CliError> {
-    let reply = client.submit_lines(source::read(name)?).await?;
+    let reply = client.submit_lines(input::read(name)?).await?;
     match (output.json, is_waiting) {
         (true, false) => output.json(&reply.json)?,
         (true, true) => {}
         (false, _) => {
             let mut jobs = reply.value.jobs.iter();
-            jobs.try_for_each(|job| tell(client, output, job, is_waiting))?;
+            jobs.try_for_each(|job| print_job(client, output, job, is_waiting))?;
         }
     }
     Ok(reply.value.jobs)
 }
 
-/// Tells where a new job is; beside its result, which has stdout for itself, on stderr.
-fn tell(client: &Client, output: &Output, job: &Job, is_waiting: bool) -> Result<(), CliError> {
+/// Prints the ID, the state and the URL of a new job. With `--wait` they go to stderr, because
+/// stdout is reserved for the result.
+fn print_job(
+    client: &Client,
+    output: &Output,
+    job: &Job,
+    is_waiting: bool,
+) -> Result<(), CliError> {
     let url = client.job_url(job.id);
     if is_waiting {
         output.note(format_args!("{}\t{}\t{url}", job.id, job.state));
@@ -156,6 +166,7 @@ fn tell(client: &Client, output: &Output, job: &Job, is_waiting: bool) -> Result
     output.line(format_args!("{}\t{}\t{url}", job.id, show::state(output, job.state)))
 }
 
+/// Builds the submission from the arguments.
 fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
     let options = args.options.clone();
     Ok(Submission {
@@ -180,26 +191,28 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
 /// Reads a payload argument: JSON, `@file`, or `-` for stdin.
 fn payload(argument: &str) -> Result<Json, CliError> {
     let text = match argument.strip_prefix('@') {
-        Some(path) => text_of(source::read(path)?)?,
-        None if argument == "-" => text_of(source::read(argument)?)?,
+        Some(path) => text_of(input::read(path)?)?,
+        None if argument == "-" => text_of(input::read(argument)?)?,
         None => argument.to_owned(),
     };
     Json::checked(text.trim()).map_err(|problem| {
-        let hint = "write a text in double quotes, or name a file with @";
+        let hint = "put a string in double quotes, or name a file with @";
         CliError::Usage(format!("the payload is not JSON: {problem} ({hint})"))
     })
 }
 
-/// A span as the payload was mostly meant for `--wait`, which takes one only behind `=`.
+/// Adds a hint to the error of `--wait 5s`, where the shell passes `5s` as the payload: `--wait`
+/// takes its value only after `=`.
 fn with_hint(error: CliError, payload: &str, wait: Option<Option<Span>>) -> CliError {
     match error {
         CliError::Usage(why) if wait == Some(None) && payload.parse::<Span>().is_ok() => {
-            CliError::Usage(format!("{why}; to wait so long, write --wait={payload}"))
+            CliError::Usage(format!("{why}; to wait that long, write --wait={payload}"))
         }
         error => error,
     }
 }
 
+/// Decodes a payload as UTF-8.
 fn text_of(bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes)
         .map_err(|error| CliError::Usage(format!("the payload is not UTF-8: {error}")))

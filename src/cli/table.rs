@@ -1,49 +1,49 @@
-//! Tables in plain text.
+//! Plain-text tables.
 
 use crate::cli::error::CliError;
 use crate::cli::output::{Colour, Output};
 
-/// A cell: a text, perhaps in a colour.
+/// A cell of a table: text with an optional colour.
 #[derive(Debug, Clone)]
 pub(super) struct Cell {
     text: String,
     colour: Option<Colour>,
-    to_right: bool,
+    is_right_aligned: bool,
 }
 
 impl Cell {
-    /// A text.
+    /// Creates a cell of left-aligned text.
     pub(super) fn text(text: &(impl ToString + ?Sized)) -> Self {
-        Self { text: text.to_string(), colour: None, to_right: false }
+        Self { text: text.to_string(), colour: None, is_right_aligned: false }
     }
 
-    /// A number, which stands to the right.
+    /// Creates a cell of right-aligned text, for numbers.
     pub(super) fn number(number: &(impl ToString + ?Sized)) -> Self {
-        Self { to_right: true, ..Self::text(number) }
+        Self { is_right_aligned: true, ..Self::text(number) }
     }
 
-    /// The same in a colour.
+    /// Returns the cell in a colour.
     pub(super) fn in_colour(self, colour: Colour) -> Self {
         Self { colour: Some(colour), ..self }
     }
 
-    /// The cell in a column of `width` characters; the last one of a line is not filled up.
-    fn shown(&self, output: &Output, width: usize, is_last: bool) -> String {
+    /// Returns the cell padded to `width` characters. The last text cell of a line is not padded.
+    fn padded(&self, output: &Output, width: usize, is_last: bool) -> String {
         let painted = match self.colour {
             Some(colour) => output.paint(colour, &self.text),
             None => self.text.clone(),
         };
-        // Colours have letters but no width, so the filling is counted on the bare text.
-        let filling = " ".repeat(width.saturating_sub(self.text.chars().count()));
-        match (self.to_right, is_last) {
-            (true, _) => filling + &painted,
+        // Escape sequences of colours take no space, so the padding depends on the bare text.
+        let padding = " ".repeat(width.saturating_sub(self.text.chars().count()));
+        match (self.is_right_aligned, is_last) {
+            (true, _) => padding + &painted,
             (false, true) => painted,
-            (false, false) => painted + &filling,
+            (false, false) => painted + &padding,
         }
     }
 }
 
-/// A table that is printed a page at a time; its columns only ever grow.
+/// A table that is printed one page at a time. A column never becomes narrower from page to page.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
     header: Option<[Cell; N]>,
@@ -51,18 +51,18 @@ pub(super) struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// A table whose header is printed above the first page.
+    /// Creates a table whose header is printed above the first page.
     pub(super) fn new(names: [&str; N]) -> Self {
         let header = names.map(|name| Cell::text(name).in_colour(Colour::Dim));
         Self { header: Some(header), widths: [0; N] }
     }
 
-    /// Prints some rows.
+    /// Prints the next rows.
     pub(super) fn print(&mut self, output: &Output, rows: Vec<[Cell; N]>) -> Result<(), CliError> {
         let mut header = self.header.take();
         if let (Some(header), Some(row)) = (&mut header, rows.first()) {
             for (name, cell) in header.iter_mut().zip(row) {
-                name.to_right = cell.to_right;
+                name.is_right_aligned = cell.is_right_aligned;
             }
         }
         let rows: Vec<[Cell; N]> = header.into_iter().chain(rows).collect();
@@ -70,12 +70,14 @@ impl<const N: usize> Table<N> {
             let cells = rows.iter().map(|row| row[column].text.chars().count());
             *width = cells.fold(*width, usize::max);
         }
-        rows.iter().try_for_each(|row| output.line(self.shown(output, row)))
+        rows.iter().try_for_each(|row| output.line(self.line(output, row)))
     }
 
-    fn shown(&self, output: &Output, row: &[Cell; N]) -> String {
+    /// Returns a row as one line of text.
+    fn line(&self, output: &Output, row: &[Cell; N]) -> String {
         let cells = row.iter().zip(self.widths).enumerate();
-        let cells = cells.map(|(column, (cell, width))| cell.shown(output, width, column + 1 == N));
+        let cells =
+            cells.map(|(column, (cell, width))| cell.padded(output, width, column + 1 == N));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     }
 }
@@ -85,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
+    fn a_column_is_as_wide_as_its_widest_cell() {
         let mut table = Table::new(["ID", "STATE"]);
         table.widths = [4, 5];
         let row = [Cell::number(&7), Cell::text("queued")];
-        assert_eq!(table.shown(&Output::new(true), &row), "   7  queued");
+        assert_eq!(table.line(&Output::new(true), &row), "   7  queued");
     }
 }

@@ -1,4 +1,4 @@
-//! Which server a command speaks to, and in what form it prints.
+//! The options that choose the server and the output format of a command.
 
 use std::net::SocketAddr;
 
@@ -9,39 +9,41 @@ use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 
-/// Where the server is unless it is said.
+/// URL of the server if none is given.
 const DEFAULT_URL: &str = "http://127.0.0.1:7373";
-/// The variable that says it.
+/// Environment variable that sets the URL of the server.
 const VARIABLE: &str = "LONGSHORE_URL";
 
-/// The options that all client commands share. They may stand before the command or behind it.
+/// The options that all client commands share. They may be given before or after the command.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Server and output")]
 pub(super) struct Target {
-    /// Where the server is [env: LONGSHORE_URL] [default: http://127.0.0.1:7373]
+    /// URL of the server [env: LONGSHORE_URL] [default: http://127.0.0.1:7373]
     #[arg(long, value_name = "URL", value_parser = parse_url)]
     url: Option<String>,
-    /// Print the server's JSON, for programs
+    /// Print the JSON that the server sends, for programs
     #[arg(long)]
     json: bool,
 }
 
+/// Parses the URL of a server.
 fn parse_url(text: &str) -> Result<String, &'static str> {
     match text.parse() {
         Ok(uri) if is_server(&uri) => Ok(text.into()),
-        _ => Err("not a server's URL; write it like http://127.0.0.1:7373"),
+        _ => Err("must be the URL of a server, such as http://127.0.0.1:7373"),
     }
 }
 
-/// Where a server is to listen.
+/// Parses the address that a server listens on.
 pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
-        .map_err(|_error| "not an address with a port; write it like 127.0.0.1:7373 or [::1]:7373")
+        .map_err(|_error| "must be an address with a port, such as 127.0.0.1:7373 or [::1]:7373")
 }
 
+/// Returns whether a URI can be the base URL of a server: http or https, and without a query.
 fn is_server(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else { return false };
-    // A port that is no number below 65536 is left out of `port`, and would become 80.
+    // `port` returns `None` for an invalid port such as 99999, which would then become port 80.
     let has_good_port =
         authority.port().is_some() || authority.as_str().ends_with(authority.host());
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -49,38 +51,38 @@ fn is_server(uri: &Uri) -> bool {
 }
 
 impl Target {
-    /// Whether nothing is asked for.
+    /// Returns whether none of the options was given.
     pub(super) fn is_empty(&self) -> bool {
         self.url.is_none() && !self.json
     }
 
-    /// Whether JSON was asked for, for a command that sees to that by itself.
+    /// Takes the `--json` option, for a command that has a `--json` option of its own.
     pub(super) fn take_json(&mut self) -> bool {
         std::mem::take(&mut self.json)
     }
 
-    /// Adds what stood before the command; what stands behind it wins.
+    /// Adds the options given before the command. An option after the command takes precedence.
     pub(super) fn add(&mut self, before: Self) {
         self.url = self.url.take().or(before.url);
         self.json |= before.json;
     }
 
-    /// The client and the output that these options ask for.
+    /// Creates the client and the output that the options select.
     pub(super) fn open(&self) -> Result<(Client, Output), CliError> {
         let url = match &self.url {
             Some(url) => url.clone(),
-            None => url_of_variable()?,
+            None => url_from_environment()?,
         };
         Ok((Client::new(&url), Output::new(self.json)))
     }
 }
 
-/// What the variable says; set to nothing it says nothing.
-fn url_of_variable() -> Result<String, CliError> {
+/// Returns the URL in the environment variable, or the default if it is unset or empty.
+fn url_from_environment() -> Result<String, CliError> {
     let set = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     let Some(value) = set else { return Ok(DEFAULT_URL.into()) };
     let value = value.to_string_lossy();
-    parse_url(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} is {why}")))
+    parse_url(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} {why}")))
 }
 
 #[cfg(test)]
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_behind_the_command_wins() {
+    fn an_option_after_the_command_takes_precedence() {
         let target = |url: Option<&str>, json| Target { url: url.map(str::to_owned), json };
         let mut both = target(Some("http://b"), false);
         both.add(target(Some("http://a"), true));
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_servers_url_is_taken() {
+    fn only_the_url_of_a_server_is_accepted() {
         for good in ["http://127.0.0.1:7373", "https://jobs.example/base/"] {
             assert!(parse_url(good).is_ok(), "{good}");
         }

@@ -1,4 +1,4 @@
-//! `longshore wait`: hold on until a job has ended.
+//! `longshore wait`: waits until a job has ended.
 
 mod line;
 
@@ -17,25 +17,26 @@ use crate::cli::target::Target;
 use crate::job::{Job, JobId, Json, Span, State};
 use line::JobLine;
 
-/// How often a job is asked for whose server tells nothing by itself.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Interval at which the job is read when the server sends no events.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Which job to wait for.
+/// Arguments of `longshore wait`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Prints the result as JSON on stdout; a failure goes to stderr. On a terminal a line on stderr tells
-meanwhile how far the job is. A server that goes away is waited for, up to 5 minutes. Ends with 5 if
-the job failed or was cancelled, with 6 if it was still running when the time was over.
+Prints the result as JSON on stdout; a failure is printed on stderr. On a terminal, a line on
+stderr shows the progress of the job. If the server becomes unreachable, the command waits for up
+to 5 minutes until it is back. The exit code is 5 if the job failed or was cancelled, and 6 if it
+had not ended when the wait timed out.
 
 Examples:
   longshore wait 17
   longshore wait 17 --timeout 5m
   longshore wait 17 --timeout 0s || echo not yet")]
 pub(super) struct WaitArgs {
-    /// The id of the job
+    /// ID of the job
     #[arg(value_name = "ID", value_parser = parse_id::<JobId>)]
     id: JobId,
-    /// How long to wait at most, such as 30s or 5m; without end if left out
+    /// Maximum time to wait, such as 30s or 5m; if omitted, there is no limit
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
     #[command(flatten)]
@@ -48,7 +49,7 @@ pub(super) async fn run(args: WaitArgs) -> Result<(), CliError> {
     wait_and_print(&client, &output, args.id, args.timeout).await
 }
 
-/// Waits for a job and prints its result, or with `--json` the whole job, however it ended.
+/// Waits for a job and prints its result. With `--json` it prints the whole job, even if it failed.
 pub(super) async fn wait_and_print(
     client: &Client,
     output: &Output,
@@ -62,13 +63,14 @@ pub(super) async fn wait_and_print(
         let null = Json::null();
         output.json(reply.value.given().unwrap_or(&null))?;
         if reply.value.result_truncated {
-            output.note(format_args!("the result of job {id} is too large and was cut"));
+            output
+                .note(format_args!("the result of job {id} was too large and has been truncated"));
         }
     }
-    verdict(reply)
+    check_completed(reply)
 }
 
-/// Waits for a job, and shows on a terminal how far it is.
+/// Waits for a job. On a terminal, a line shows its progress meanwhile.
 async fn wait_for(
     client: &Client,
     output: &Output,
@@ -76,32 +78,32 @@ async fn wait_for(
     timeout: Option<Duration>,
 ) -> Result<Reply<Job>, CliError> {
     let is_long = timeout.is_none_or(|timeout| !timeout.is_zero());
-    let Some(line) = is_long.then(|| JobLine::begin(id)).flatten() else {
-        return client.wait_for_job(id, timeout, &|error| output.note_away(error)).await;
+    let Some(line) = is_long.then(|| JobLine::start(id)).flatten() else {
+        return client.wait_for_job(id, timeout, &|error| output.note_outage(error)).await;
     };
-    let tell = |error: &CliError| line.aside(|| output.note_away(error));
-    let began = Instant::now();
-    let watched = watch(client, id, &line, &tell);
-    // However that went, the answer is what the server says when it is asked.
+    let on_outage = |error: &CliError| line.suspend(|| output.note_outage(error));
+    let started = Instant::now();
+    let watched = watch(client, id, &line, &on_outage);
+    // The event stream only drives the line. The result is read from the server in any case.
     let _ = tokio::time::timeout(timeout.unwrap_or(Span::MAX), watched).await;
-    let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
-    let ended = pin!(client.wait_for_job(id, left, &tell));
-    match future::select(ended, pin!(look(client, id, &line))).await {
+    let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+    let ended = pin!(client.wait_for_job(id, left, &on_outage));
+    match future::select(ended, pin!(poll(client, id, &line))).await {
         Either::Left((reply, _)) => reply,
         Either::Right((never, _)) => match never {},
     }
 }
 
-/// Shows what the server tells of a job, until that is final.
+/// Updates the line from the events of a job until it is final.
 async fn watch(
     client: &Client,
     id: JobId,
     line: &JobLine,
-    tell: &dyn Fn(&CliError),
+    on_outage: &dyn Fn(&CliError),
 ) -> Result<(), CliError> {
     let mut events = client.job_events(id);
     let mut shown: Option<Job> = None;
-    while let Some(event) = events.next_even_late(tell).await? {
+    while let Some(event) = events.next_despite_outage(on_outage).await? {
         match event.name.as_str() {
             "state" => shown = serde_json::from_str(&event.data).ok(),
             "progress" => {
@@ -120,17 +122,18 @@ async fn watch(
     Ok(())
 }
 
-/// Shows a job whose server tells nothing by itself.
-async fn look(client: &Client, id: JobId, line: &JobLine) -> Infallible {
+/// Updates the line by reading the job at intervals, in case the server sends no events.
+async fn poll(client: &Client, id: JobId, line: &JobLine) -> Infallible {
     loop {
-        actix_web::rt::time::sleep(LOOK_EVERY).await;
+        actix_web::rt::time::sleep(POLL_INTERVAL).await;
         if let Ok(reply) = client.job(id).await {
             line.show(&reply.value);
         }
     }
 }
 
-fn verdict(Reply { value: job, .. }: Reply<Job>) -> Result<(), CliError> {
+/// Returns an error if the job failed, was cancelled, or has not ended.
+fn check_completed(Reply { value: job, .. }: Reply<Job>) -> Result<(), CliError> {
     match job.state {
         State::Completed => Ok(()),
         State::Failed | State::Cancelled => {

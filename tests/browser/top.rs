@@ -101,9 +101,9 @@ fn top_waits_for_a_server_that_is_gone_and_fits_every_size() {
     let job = format!(" {running} ");
     wait_for_line(&terminal, &[&job, "sleep"]);
     server.kill();
-    terminal.wait_for("it says so", |screen| screen.contains("as it was at"));
+    terminal.wait_for("it says so", |screen| screen.contains("last update at"));
     server.start_again_there();
-    terminal.wait_for("it goes on", |screen| !screen.contains("as it was at"));
+    terminal.wait_for("it goes on", |screen| !screen.contains("last update at"));
     wait_for_line(&terminal, &[&job, "sleep", "2/5"]);
     for (width, height) in [(80, 24), (40, 10), (10, 3), (200, 60)] {
         terminal.resize(width, height);

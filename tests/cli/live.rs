@@ -1,4 +1,4 @@
-//! Commands that live from events, against a server that tells what a test has it tell.
+//! Commands that read event streams, against a server whose events are scripted by the test.
 
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::kit::process::longshore;
 use crate::kit::target::{OpenReply, Request, Target};
 use crate::{stderr, stdout};
 
-/// A job as lists show it.
+/// Returns the JSON of a job as lists contain it.
 fn job(id: i64, state: &str, fields: &Value) -> Value {
     let mut job = json!({
         "id": id, "kind": "chat", "queue": "mail", "lane": "async", "state": state, "priority": 0,
@@ -25,24 +25,28 @@ fn job(id: i64, state: &str, fields: &Value) -> Value {
     job
 }
 
-fn batch(completed: i64, failed: i64, is_over: bool) -> Value {
+/// Returns the JSON of a batch of four jobs.
+fn batch(completed: i64, failed: i64, has_ended: bool) -> Value {
     json!({
         "id": 3, "name": null, "total": 4,
         "counts": {"scheduled": 0, "queued": 4 - completed - failed, "running": 0, "retrying": 0,
             "completed": completed, "failed": failed, "cancelled": 0},
         "created_at": "2030-01-31T12:00:00.000Z",
-        "finished_at": is_over.then_some("2030-01-31T12:00:02.500Z"),
+        "finished_at": has_ended.then_some("2030-01-31T12:00:02.500Z"),
     })
 }
 
+/// Formats a server-sent event.
 fn event(id: u64, name: &str, data: &Value) -> String {
     format!("id: {id}\nevent: {name}\ndata: {data}\n\n")
 }
 
+/// Answers a request with 200 and a JSON body.
 fn answer(caller: &mut OpenReply, value: &Value) {
     caller.answer("200 OK", "content-type: application/json\r\n", &value.to_string());
 }
 
+/// Answers a request with an error status and problem details.
 fn refuse(caller: &mut OpenReply, status: &str) {
     let number: u16 = status[..3].parse().unwrap();
     let problem = json!({"type": "about:blank", "title": status, "status": number});
@@ -50,10 +54,12 @@ fn refuse(caller: &mut OpenReply, status: &str) {
     caller.answer(status, head, &problem.to_string());
 }
 
-/// A server whose events are told connection by connection: `tell` has the number of the
-/// connection, from 0, and the id from which it is to go on. Everything else is for `serve`.
+/// Starts a server whose event streams are scripted for each connection.
+///
+/// `stream` gets the number of the connection, from 0, and the `Last-Event-ID`. `serve` handles all
+/// other requests.
 fn server(
-    tell: impl Fn(&mut OpenReply, usize, Option<&str>) + Send + Sync + 'static,
+    stream: impl Fn(&mut OpenReply, usize, Option<&str>) + Send + Sync + 'static,
     serve: impl Fn(&mut OpenReply, &Request) + Send + Sync + 'static,
 ) -> Target {
     let connections = AtomicUsize::new(0);
@@ -63,19 +69,20 @@ fn server(
         }
         assert_eq!(request.header("accept"), Some("text/event-stream"));
         let number = connections.fetch_add(1, Ordering::SeqCst);
-        tell(caller, number, request.header("last-event-id"));
+        stream(caller, number, request.header("last-event-id"));
     })
 }
 
+/// Runs a command against the server.
 fn run(target: &Target, args: &[&str]) -> Output {
     longshore(args).env("LONGSHORE_URL", target.url("")).output().unwrap()
 }
 
-/// Runs a command in a terminal of its own; what it shows comes on stdout. None where there is no
-/// program that gives a terminal.
+/// Runs a command in a terminal, whose screen output is returned as stdout. Returns `None` if the
+/// program `script`, which provides the terminal, is not installed.
 fn run_in_terminal(target: &Target, args: &str) -> Option<Output> {
     if Command::new("script").arg("--version").output().is_err() {
-        crate::kit::skip("there is no program `script`");
+        crate::kit::skip("the program `script` is not installed");
         return None;
     }
     let line = format!("stty cols 100 rows 30; {} {args}", env!("CARGO_BIN_EXE_longshore"));
@@ -85,14 +92,14 @@ fn run_in_terminal(target: &Target, args: &str) -> Option<Output> {
 }
 
 #[test]
-fn tail_goes_on_from_the_last_event_when_the_connection_breaks() {
+fn tail_resumes_after_the_last_event_when_the_connection_breaks() {
     let target = server(
         |caller, number, last_id| match number {
             0 => {
                 assert_eq!(last_id, None);
                 caller.begin_events();
                 caller.piece(&event(7, "job", &job(17, "running", &json!({}))));
-                // Half an event, and the end of the connection.
+                // The connection ends in the middle of an event.
                 caller.piece("id: 8\nevent: job\nda");
                 caller.cut();
             }
@@ -115,7 +122,7 @@ fn tail_goes_on_from_the_last_event_when_the_connection_breaks() {
                 caller.answer("204 No Content", "", "");
             }
         },
-        |_, _| panic!("nothing else is asked for"),
+        |_, _| panic!("tail sends no other request"),
     );
     let output = run(&target, &["tail"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -131,16 +138,16 @@ fn tail_goes_on_from_the_last_event_when_the_connection_breaks() {
 }
 
 #[test]
-fn tail_asks_for_a_queue_and_a_kind_and_prints_what_comes_for_programs() {
-    let asked = Mutex::new(String::new());
+fn tail_filters_by_queue_and_kind_and_prints_json() {
+    let requested = Mutex::new(String::new());
     let target = Target::start(move |caller, request| {
-        let mut asked = asked.lock().unwrap();
-        if asked.is_empty() {
+        let mut requested = requested.lock().unwrap();
+        if requested.is_empty() {
             assert_eq!(request.path, "/v1/events?queue=mail&kind=chat");
             caller.begin_events();
             caller.piece(&event(1, "job", &job(17, "queued", &json!({}))));
             caller.piece("");
-            *asked = request.path;
+            *requested = request.path;
         } else {
             caller.answer("204 No Content", "", "");
         }
@@ -151,7 +158,7 @@ fn tail_asks_for_a_queue_and_a_kind_and_prints_what_comes_for_programs() {
 }
 
 #[test]
-fn a_server_without_events_is_told() {
+fn a_server_without_events_is_reported() {
     let target = server(|caller, _, _| refuse(caller, "404 Not Found"), |_, _| {});
     assert_eq!(run(&target, &["tail"]).status.code(), Some(4));
     let target = server(|caller, _, _| answer(caller, &json!({})), |_, _| {});
@@ -162,28 +169,28 @@ fn a_server_without_events_is_told() {
 #[test]
 fn a_log_is_followed_without_a_gap_or_a_repeat_until_the_job_ends() {
     let log = "one\ntwo\nthree\nfour\nfive\n";
-    let stretch = |from: usize, to: usize| json!({"from": from, "to": to, "text": log[from..to]});
-    let ended = AtomicUsize::new(8);
+    let part = |from: usize, to: usize| json!({"from": from, "to": to, "text": log[from..to]});
+    let log_reads = AtomicUsize::new(0);
     let target = server(
         move |caller, _, _| {
             caller.begin_events();
             caller.piece(&event(1, "state", &job(17, "running", &json!({}))));
-            caller.piece(&event(2, "log", &stretch(0, 8)));
-            caller.piece(&event(3, "log", &stretch(4, 14)));
-            // What lies between was missed.
-            caller.piece(&event(4, "log", &stretch(19, 24)));
+            caller.piece(&event(2, "log", &part(0, 8)));
+            caller.piece(&event(3, "log", &part(4, 14)));
+            // Bytes 14 to 19 are missing from the stream, so the command reads the log itself.
+            caller.piece(&event(4, "log", &part(19, 24)));
             caller.piece(&event(5, "state", &job(17, "completed", &json!({}))));
             caller.piece("");
         },
         move |caller, request| {
             let after = request.path.strip_prefix("/v1/jobs/17/log?after=").unwrap();
             let after: usize = after.parse().unwrap();
-            // All of it is there from the third time on.
-            let to = match ended.fetch_add(1, Ordering::SeqCst) {
-                8 | 9 => 8,
+            // The first two reads return the start of the log, later reads return all of it.
+            let to = match log_reads.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => 8,
                 _ => 24,
             };
-            answer(caller, &stretch(after, to));
+            answer(caller, &part(after, to));
         },
     );
     let output = run(&target, &["logs", "17", "--follow"]);
@@ -192,7 +199,7 @@ fn a_log_is_followed_without_a_gap_or_a_repeat_until_the_job_ends() {
 }
 
 #[test]
-fn a_log_whose_begin_is_forgotten_says_so() {
+fn a_log_whose_start_is_no_longer_stored_is_reported() {
     let target = Target::start(|caller, _| {
         answer(caller, &json!({"from": 100, "to": 104, "text": "end\n"}));
     });
@@ -205,7 +212,7 @@ fn a_log_whose_begin_is_forgotten_says_so() {
 }
 
 #[test]
-fn a_wait_in_a_terminal_shows_how_far_the_job_is_and_then_the_result_alone() {
+fn a_wait_in_a_terminal_shows_the_progress_and_then_only_the_result() {
     let done = json!({"result": {"pages": 12}, "payload": null, "failures": []});
     let target = server(
         |caller, number, last_id| {
@@ -219,7 +226,7 @@ fn a_wait_in_a_terminal_shows_how_far_the_job_is_and_then_the_result_alone() {
             assert_eq!(last_id, Some("2"));
             caller.piece(&event(3, "state", &job(17, "running", &json!({"attempt": 2}))));
             caller.piece(&event(4, "progress", &json!({"percent": 42.0, "message": "page 5"})));
-            // Long enough for the line to be drawn.
+            // The line needs some time to be drawn.
             std::thread::sleep(std::time::Duration::from_millis(700));
             caller.piece(&event(5, "state", &job(17, "completed", &json!({}))));
             caller.piece("");
@@ -232,16 +239,16 @@ fn a_wait_in_a_terminal_shows_how_far_the_job_is_and_then_the_result_alone() {
     for part in ["running, attempt 2 of 5", "42 %", "page 5"] {
         assert!(text.contains(part), "{part} is missing in {text:?}");
     }
-    // The line is gone: what follows its last erasure is the result.
-    let rest = text.rsplit("\x1b[2K").next().unwrap();
-    assert_eq!(rest.trim(), r#"{"pages":12}"#, "{text:?}");
-    // Elsewhere there is nothing but the result.
+    // The line has been erased, and only the result follows.
+    let remainder = text.rsplit("\x1b[2K").next().unwrap();
+    assert_eq!(remainder.trim(), r#"{"pages":12}"#, "{text:?}");
+    // Without a terminal only the result is printed.
     let output = run(&target, &["wait", "17"]);
     assert_eq!((stdout(&output).trim(), stderr(&output).as_str()), (r#"{"pages":12}"#, ""));
 }
 
 #[test]
-fn a_wait_in_a_terminal_needs_no_events() {
+fn a_wait_in_a_terminal_works_without_events() {
     let target = server(
         |caller, _, _| refuse(caller, "404 Not Found"),
         |caller, _| {
@@ -254,7 +261,7 @@ fn a_wait_in_a_terminal_needs_no_events() {
 }
 
 #[test]
-fn a_batch_in_a_terminal_has_a_bar_and_ends_with_the_counts() {
+fn a_batch_in_a_terminal_shows_a_bar_and_then_the_counts() {
     let target = server(
         |caller, _, _| {
             caller.begin_events();
@@ -286,17 +293,18 @@ fn a_batch_in_a_terminal_has_a_bar_and_ends_with_the_counts() {
     }
 }
 
-/// Goes away for two requests after its first answer, and comes back when all is over.
-fn serve_between_absences(
+/// Returns a handler that simulates an outage: after the first answer it closes the connection of
+/// two requests, and then it answers with `after`.
+fn serve_with_outage(
     before: Value,
     after: Value,
 ) -> impl Fn(&mut OpenReply, &Request) + Send + Sync {
-    let asked = AtomicUsize::new(0);
+    let requests = AtomicUsize::new(0);
     move |caller, request| {
         if request.method == "POST" {
             return answer(caller, &before);
         }
-        match asked.fetch_add(1, Ordering::SeqCst) {
+        match requests.fetch_add(1, Ordering::SeqCst) {
             0 => answer(caller, &before),
             1 | 2 => caller.cut(),
             _ => answer(caller, &after),
@@ -305,10 +313,10 @@ fn serve_between_absences(
 }
 
 #[test]
-fn who_waits_for_a_job_bears_that_the_server_is_away_for_a_while() {
+fn waiting_for_a_job_survives_an_outage_of_the_server() {
     let done = json!({"result": 12, "payload": null, "failures": []});
     let (before, after) = (job(17, "running", &json!({})), job(17, "completed", &done));
-    let serve = serve_between_absences(before, after);
+    let serve = serve_with_outage(before, after);
     let target = server(|caller, _, _| refuse(caller, "404 Not Found"), serve);
     let output = run(&target, &["wait", "17"]);
     assert_eq!((output.status.code(), stdout(&output).trim()), (Some(0), "12"), "{output:?}");
@@ -316,16 +324,16 @@ fn who_waits_for_a_job_bears_that_the_server_is_away_for_a_while() {
 }
 
 #[test]
-fn who_waits_for_a_batch_bears_that_the_server_is_away_for_a_while() {
+fn waiting_for_a_batch_survives_an_outage_of_the_server() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/jobs.ndjson");
-    let begin = || {
-        let serve = serve_between_absences(batch(0, 0, false), batch(4, 0, true));
+    let start = || {
+        let serve = serve_with_outage(batch(0, 0, false), batch(4, 0, true));
         server(|caller, _, _| refuse(caller, "404 Not Found"), serve)
     };
-    let output = run(&begin(), &["batch", file]);
+    let output = run(&start(), &["batch", file]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(stderr(&output).matches("trying again").count(), 1, "{output:?}");
-    let Some(output) = run_in_terminal(&begin(), &format!("batch {file}")) else { return };
+    let Some(output) = run_in_terminal(&start(), &format!("batch {file}")) else { return };
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(stdout(&output).matches("trying again").count(), 1, "{output:?}");
 }

@@ -1,9 +1,9 @@
-//! The command line as a person or a script meets it, where no server is needed.
+//! The command line as users and scripts run it, in cases that need no Longshore server.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and the kit says what it leaves out"
+    reason = "a test fails by panicking, and the kit prints which tests it skips"
 )]
 
 #[path = "../kit/mod.rs"]
@@ -16,6 +16,7 @@ use std::process::{Output, Stdio};
 
 use kit::process::longshore;
 
+/// The commands that the help lists.
 const COMMANDS: [&str; 21] = [
     "serve",
     "submit",
@@ -52,14 +53,14 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A URL on which nothing listens.
+/// Returns a URL on which no server listens.
 fn dead_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
 #[test]
-fn every_command_explains_itself_with_examples() {
+fn the_help_of_every_command_has_examples() {
     let help = run(&["--help"]);
     for command in COMMANDS {
         assert!(stdout(&help).contains(command), "{command} is not in the list");
@@ -71,7 +72,7 @@ fn every_command_explains_itself_with_examples() {
 }
 
 #[test]
-fn the_exit_codes_and_variables_are_told() {
+fn the_help_lists_the_exit_codes_and_variables() {
     let help = stdout(&run(&["--help"]));
     for code in ["0  done", "3  the server cannot be reached", "5  the job failed"] {
         assert!(help.contains(code), "{code} is missing in {help}");
@@ -136,8 +137,8 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
     for args in commands {
         let by_variable = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
         let before = run(&[&["--url", &url, "--json"], args].concat());
-        let behind = run(&[args, &["--json", "--url", &url]].concat());
-        for output in [by_variable, before, behind] {
+        let after = run(&[args, &["--json", "--url", &url]].concat());
+        for output in [by_variable, before, after] {
             assert_eq!(output.status.code(), Some(3), "{args:?}");
             assert!(stderr(&output).contains(&url), "{args:?}: {}", stderr(&output));
         }
@@ -145,7 +146,7 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
 }
 
 #[test]
-fn another_server_is_told_from_longshore() {
+fn a_server_that_is_not_longshore_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -165,37 +166,37 @@ fn another_server_is_told_from_longshore() {
 }
 
 #[test]
-fn wrong_usage_says_what_is_wanted() {
+fn wrong_usage_is_answered_with_the_expected_form() {
     let wrong: [(&[&str], &str); 5] = [
-        (&["status", "abc"], "an id is a number"),
-        (&["retry", "1", "x"], "an id is a number"),
-        (&["list", "--batch", "x"], "an id is a number"),
-        (&["serve", "--listen", "localhost:7373"], "write it like 127.0.0.1:7373"),
+        (&["status", "abc"], "must be a number"),
+        (&["retry", "1", "x"], "must be a number"),
+        (&["list", "--batch", "x"], "must be a number"),
+        (&["serve", "--listen", "localhost:7373"], "such as 127.0.0.1:7373"),
         (&["submit", "echo", "--wait", "5s"], "write --wait=5s"),
     ];
-    for (args, wanted) in wrong {
+    for (args, expected) in wrong {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(stderr(&output).contains(wanted), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{args:?}: {}", stderr(&output));
     }
 }
 
 #[test]
-fn a_file_that_is_not_there_ends_with_1() {
+fn a_missing_file_ends_with_1() {
     let output = run(&["submit", "echo", "@/no/such/file"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot read /no/such/file"), "{}", stderr(&output));
 }
 
 #[test]
-fn a_bad_configuration_tells_every_problem_and_ends_with_2() {
+fn an_invalid_configuration_reports_every_problem_and_ends_with_2() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0").unwrap();
     let path = file.path().to_str().unwrap();
     let output = run(&["serve", "--config", path, "--listen", "192.0.2.1:80"]);
     assert_eq!(output.status.code(), Some(2));
-    for place in ["listen:", "lease:", "lanes.async:", "queues.mail.max_running:"] {
-        assert!(stderr(&output).contains(place), "{place} is missing in {}", stderr(&output));
+    for field in ["listen:", "lease:", "lanes.async:", "queues.mail.max_running:"] {
+        assert!(stderr(&output).contains(field), "{field} is missing in {}", stderr(&output));
     }
     let output = longshore(&["serve"]).env("LONGSHORE_LEESE", "5m").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -205,7 +206,7 @@ fn a_bad_configuration_tells_every_problem_and_ends_with_2() {
 }
 
 #[test]
-fn a_provider_that_cannot_be_called_is_a_bad_configuration() {
+fn a_provider_that_cannot_be_called_is_an_invalid_configuration() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let text = "[providers.a]\nbase_url = 'http://'\napi_key_env = 'EMPTY_KEY'\n\
                 [providers.b]\nbase_url = 'http://a b'\napi_key_env = 'BROKEN_KEY'\n\
@@ -219,7 +220,7 @@ fn a_provider_that_cannot_be_called_is_a_bad_configuration() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let told = stderr(&output);
+    let text = stderr(&output);
     for part in [
         "5 problem(s)",
         "providers.a.base_url: names no host",
@@ -228,13 +229,13 @@ fn a_provider_that_cannot_be_called_is_a_bad_configuration() {
         "BROKEN_KEY, which holds a line break",
         "FOREIGN_KEY, which is not UTF-8",
     ] {
-        assert!(told.contains(part), "{part} is missing in {told}");
+        assert!(text.contains(part), "{part} is missing in {text}");
     }
-    assert!(!told.contains("sk-"), "{told}");
+    assert!(!text.contains("sk-"), "{text}");
 }
 
 #[test]
-fn certificates_that_are_not_there_are_a_bad_configuration() {
+fn a_missing_certificate_file_is_an_invalid_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let output = longshore(&["serve", "--listen", "127.0.0.1:0"])
         .current_dir(directory.path())
@@ -246,7 +247,7 @@ fn certificates_that_are_not_there_are_a_bad_configuration() {
 }
 
 #[test]
-fn a_server_that_cannot_listen_touches_no_database() {
+fn a_server_that_cannot_listen_does_not_create_a_database() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     let directory = tempfile::tempdir().unwrap();
@@ -258,18 +259,18 @@ fn a_server_that_cannot_listen_touches_no_database() {
 }
 
 #[test]
-fn the_work_of_the_demonstration_is_a_program_that_is_not_listed() {
+fn the_work_of_the_demonstration_is_a_hidden_command() {
     let output = run(&["demo-work", "1000"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output), "{\"below\":1000,\"primes\":168}\n");
-    let told = stderr(&output);
-    assert!(told.ends_with("::progress 100.0 counted up to 1000\n"), "{told}");
+    let text = stderr(&output);
+    assert!(text.ends_with("::progress 100.0 counted up to 1000\n"), "{text}");
     assert_eq!(run(&["demo-work", "1000000000000"]).status.code(), Some(2));
     assert!(!stdout(&run(&["--help"])).contains("demo-work"));
 }
 
 #[test]
-fn the_model_server_runs_until_it_is_told_to_stop() {
+fn the_model_server_runs_until_a_signal_stops_it() {
     let mut child = longshore(&["mock-llm", "--port", "0", "--delay", "10ms"])
         .stdout(Stdio::piped())
         .spawn()
@@ -289,7 +290,7 @@ fn the_model_server_runs_until_it_is_told_to_stop() {
 }
 
 #[test]
-fn every_shell_is_completed() {
+fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
@@ -299,7 +300,7 @@ fn every_shell_is_completed() {
 }
 
 #[test]
-fn the_manual_is_one_page_or_one_a_command() {
+fn the_manual_is_a_single_page_or_one_page_per_command() {
     let page = stdout(&run(&["man"]));
     assert_eq!(page.matches("\n.TH ").count(), 1, "{page}");
     assert!(page.contains(".SH \"MOCK-LLM\""), "{page}");
@@ -313,12 +314,12 @@ fn the_manual_is_one_page_or_one_a_command() {
         assert!(page.contains(".SH NOTES"), "{name}: {page}");
     }
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), names.len());
-    // A line of help that begins with a full stop would be taken for a command.
+    // roff would interpret a line of help that starts with a full stop as a request.
     assert!(!page.contains("\n. "), "{page}");
 }
 
 #[test]
-fn the_address_of_a_page_is_printed() {
+fn open_prints_the_url_of_a_page() {
     let url = "https://jobs.example/base/";
     let printed = |args: &[&str]| stdout(&run(&[args, &["--url", url]].concat()));
     assert_eq!(printed(&["open"]), "https://jobs.example/base/\n");

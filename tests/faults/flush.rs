@@ -143,7 +143,7 @@ fn demonstration_ends_with_an_error() -> Result<(), String> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let serving = lines.find(|line| line.starts_with("Longshore goes on")).unwrap();
+    let serving = lines.find(|line| line.starts_with("Longshore is serving")).unwrap();
     let addr = serving.split("http://").nth(1).unwrap().split(' ').next().unwrap();
     let listed = lines.find(|line| line.contains(" list --url ")).unwrap();
     assert!(listed.contains(env!("CARGO_BIN_EXE_longshore")), "{listed}");

@@ -1,4 +1,4 @@
-//! `longshore demo` as it goes on serving.
+//! `longshore demo` after its report, while it serves.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -6,32 +6,34 @@ use std::process::{Child, Stdio};
 
 use crate::kit::process::longshore;
 
-/// The process. It is killed when this is dropped.
+/// The process of the demonstration. It is killed when the value is dropped.
 pub(crate) struct Demo {
     child: Child,
     pub(crate) addr: SocketAddr,
-    /// What it has printed by then.
-    pub(crate) told: String,
+    /// Output of the process up to the end of its report.
+    pub(crate) output: String,
 }
 
 impl Demo {
-    /// Starts one whose model server takes so long for an answer, and waits until it goes on serving.
+    /// Starts a demonstration whose model server takes `delay` for each answer, and waits for the
+    /// end of its report.
     pub(crate) fn start(delay: &str) -> Self {
         let mut child = longshore(&["demo", "--delay", delay, "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut told = String::new();
+        let mut output = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while !told.ends_with("Ctrl-C ends it.\n") {
-            let line = lines.next().unwrap_or_else(|| panic!("it has ended: {told}"));
-            told += &format!("{}\n", line.unwrap());
+        while !output.ends_with("Press Ctrl-C to stop.\n") {
+            let line =
+                lines.next().unwrap_or_else(|| panic!("the demonstration has ended: {output}"));
+            output += &format!("{}\n", line.unwrap());
         }
         std::thread::spawn(move || lines.count());
-        let (_, rest) = told.split_once("goes on serving at http://").unwrap();
-        let addr = rest.split(' ').next().unwrap().parse().unwrap();
-        Self { child, addr, told }
+        let (_, after_scheme) = output.split_once("is serving at http://").unwrap();
+        let addr = after_scheme.split(' ').next().unwrap().parse().unwrap();
+        Self { child, addr, output }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -41,7 +43,7 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // Fails where it has ended by itself.
+        // Killing fails if the process has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

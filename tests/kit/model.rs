@@ -1,4 +1,4 @@
-//! The mock model server, in this process.
+//! The mock model server, run inside the test process.
 
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::kit::Connection;
 
-/// A model server that runs until it is dropped.
+/// A model server that runs until the value is dropped.
 pub(crate) struct Model {
     addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -18,15 +18,15 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Starts one that takes `delay` for each answer.
+    /// Starts a server that takes `delay` for each answer.
     pub(crate) fn start(delay: Duration) -> Self {
-        let (tell_addr, addr) = std::sync::mpsc::channel();
+        let (addr_sender, addr) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let mock = start(Options { delay, ..Options::default() }).await.unwrap();
-                tell_addr.send(mock.addr()).unwrap();
-                // An error says that it was dropped, which is as good.
+                addr_sender.send(mock.addr()).unwrap();
+                // An error means that the sender was dropped, which also stops the server.
                 let _ = stopped.await;
                 mock.stop().await;
             });
@@ -34,12 +34,12 @@ impl Model {
         Self { addr: addr.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
     }
 
-    /// The configuration of a provider that is this server.
+    /// Returns the configuration of a provider that uses this server.
     pub(crate) fn provider(&self, name: &str) -> String {
         format!("[providers.{name}]\nbase_url = 'http://{}/v1'\n", self.addr)
     }
 
-    /// What it has counted.
+    /// Returns the counters of the server.
     pub(crate) fn stats(&self) -> Stats {
         let mut connection = Connection::open(self.addr).unwrap();
         let answer = connection.request("GET", "/stats", &[], b"").unwrap();
@@ -50,7 +50,7 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         self.stop.take();
-        // Its panic, if any, has been printed.
+        // If the thread panicked, its message has been printed already.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

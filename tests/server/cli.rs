@@ -1,4 +1,4 @@
-//! The command line against a server that runs.
+//! The command line against a running server.
 
 use std::process::Output;
 use std::time::Duration;
@@ -14,20 +14,23 @@ pub(crate) fn run(server: &Server, args: &[&str]) -> Output {
     longshore(args).env("LONGSHORE_URL", server.url()).output().unwrap()
 }
 
+/// Returns the stdout of a command.
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Returns the stderr of a command.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// Checks the exit code of a command.
 fn ends_with(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}{}", stdout(output), stderr(output));
 }
 
 #[test]
-fn a_submission_that_waits_prints_the_result_alone() {
+fn a_submission_that_waits_prints_only_the_result() {
     let server = Server::start();
     let output = run(&server, &["submit", "echo", r#"{"hello": "world"}"#, "--wait"]);
     ends_with(&output, 0);
@@ -39,13 +42,13 @@ fn a_submission_that_waits_prints_the_result_alone() {
 }
 
 #[test]
-fn exit_codes_tell_a_refusal_a_failure_and_a_wait_that_is_over() {
+fn exit_codes_distinguish_a_refusal_a_failure_and_a_timed_out_wait() {
     let server = Server::start();
     let refused = run(&server, &["submit", "frobnicate"]);
     ends_with(&refused, 4);
     assert!(stderr(&refused).contains("/kind"), "{}", stderr(&refused));
-    let dead = r#"{"url": "http://127.0.0.1:1/"}"#;
-    let failed = run(&server, &["submit", "http", dead, "--max-attempts", "1", "--wait"]);
+    let unreachable = r#"{"url": "http://127.0.0.1:1/"}"#;
+    let failed = run(&server, &["submit", "http", unreachable, "--max-attempts", "1", "--wait"]);
     ends_with(&failed, 5);
     assert!(failed.stdout.is_empty());
     assert!(stderr(&failed).contains("failed"), "{}", stderr(&failed));
@@ -82,7 +85,7 @@ fn jobs_are_listed_shown_cancelled_and_run_again() {
 }
 
 #[test]
-fn lines_are_submitted_all_or_none() {
+fn either_all_lines_are_submitted_or_none() {
     let server = Server::start();
     let file = server.directory().join("jobs.ndjson");
     let path = file.to_str().unwrap();
@@ -101,7 +104,7 @@ fn lines_are_submitted_all_or_none() {
 }
 
 #[test]
-fn queues_are_shown_paused_and_resumed() {
+fn queues_are_listed_paused_and_resumed() {
     let server = Server::start();
     ends_with(&run(&server, &["pause", "mail"]), 0);
     ends_with(&run(&server, &["submit", "echo", "1", "--queue", "mail"]), 0);
@@ -115,7 +118,7 @@ fn queues_are_shown_paused_and_resumed() {
 }
 
 #[test]
-fn a_wait_whose_server_goes_away_says_so() {
+fn a_wait_reports_that_the_server_became_unreachable() {
     let mut server = Server::start();
     let id = server.submit(&sleep("1h"));
     let url = server.url();
@@ -142,7 +145,7 @@ fn the_demonstration_asks_ten_questions_both_ways_and_ends() {
     {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
-    // With a model server of the user's own.
+    // The same with a model server that the user runs.
     let model = Model::start(Duration::ZERO);
     let config = model.provider("x");
     let url = config.split('\'').nth(1).unwrap();
@@ -153,11 +156,13 @@ fn the_demonstration_asks_ten_questions_both_ways_and_ends() {
 }
 
 #[test]
-fn the_start_tells_what_jobs_may_use_and_no_secret() {
+fn the_startup_log_lists_what_jobs_may_use_and_no_secret() {
     let config = "[providers.local]\nbase_url = 'http://127.0.0.1:1'\napi_key_env = 'LOCAL_KEY'\n\
                   [commands.hello]\nargv = ['echo']\nenv = { WORD = 'sesame' }";
     let server = Setup::new().config(config).env("LOCAL_KEY", "sk-sesame").start();
-    crate::kit::eventually("it is told", || server.log().contains("jobs may use").then_some(()));
+    crate::kit::eventually("the list is logged", || {
+        server.log().contains("available to jobs").then_some(())
+    });
     let log = server.log();
     for name in ["chat, command, echo, http, sleep", "\"local\"", "\"hello\""] {
         assert!(log.contains(name), "{name} is missing in {log}");
@@ -166,7 +171,7 @@ fn the_start_tells_what_jobs_may_use_and_no_secret() {
 }
 
 #[test]
-fn a_configuration_comes_from_file_then_variables_then_options() {
+fn options_override_variables_and_variables_override_the_file() {
     let config = "listen = '127.0.0.1:1'\nlanes.async = 3\n[queues.mail]\nmax_running = 4";
     let server =
         Setup::new().config(config).env("LONGSHORE_QUEUES__MAIL__MAX_RUNNING", "9").start();

@@ -1,4 +1,4 @@
-//! Commands that follow what happens, against a server that runs.
+//! Commands that read event streams, against a running server.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -11,15 +11,15 @@ use crate::cli::{run, stderr, stdout};
 use crate::kit::process::longshore;
 use crate::kit::{LONG, Server, Setup, echo, sleep, with};
 
-/// A file of lines in the server's directory.
-fn lines(server: &Server, lines: &[Value]) -> String {
+/// Writes a file of submissions, with blank lines between them, and returns its path.
+fn batch_file(server: &Server, lines: &[Value]) -> String {
     let path = server.directory().join("jobs.ndjson");
     let text: String = lines.iter().map(|line| format!("{line}\n\n")).collect();
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-/// A command that goes on until it is ended.
+/// A command that runs until it is killed.
 struct Running(Child);
 
 impl Running {
@@ -30,7 +30,7 @@ impl Running {
     }
 
     fn end(&mut self) {
-        // Fails where it has ended by itself.
+        // Killing fails if the command has already ended, which is fine.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -47,13 +47,13 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_batch_is_seen_through_and_its_end_told() {
+fn a_batch_is_waited_for_and_its_counts_are_printed() {
     let server = Server::start();
-    let file = lines(&server, &[sleep("300ms"), echo(1)]);
+    let file = batch_file(&server, &[sleep("300ms"), echo(1)]);
     let output = run(&server, &["batch", &file, "--name", "two"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let told = stdout(&output);
-    assert!(told.starts_with("batch 1: 2 of 2 completed, 0 failed, 0 cancelled"), "{told}");
+    let text = stdout(&output);
+    assert!(text.starts_with("batch 1: 2 of 2 completed, 0 failed, 0 cancelled"), "{text}");
     assert!(stderr(&output).contains(&format!("{}/v1/batches/1", server.url())), "{output:?}");
     let output = run(&server, &["batch", &file, "--json"]);
     let batch: Value = serde_json::from_str(&stdout(&output)).unwrap();
@@ -64,9 +64,9 @@ fn a_batch_is_seen_through_and_its_end_told() {
 #[test]
 fn a_batch_with_a_failure_ends_with_5() {
     let server = Server::start();
-    let dead =
+    let unreachable =
         json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
-    let file = lines(&server, &[echo(1), dead]);
+    let file = batch_file(&server, &[echo(1), unreachable]);
     let output = run(&server, &["batch", &file]);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
     assert!(stdout(&output).contains("1 of 2 completed, 1 failed"), "{output:?}");
@@ -74,9 +74,9 @@ fn a_batch_with_a_failure_ends_with_5() {
 }
 
 #[test]
-fn a_batch_can_be_left_and_its_key_gives_it_again() {
+fn a_batch_need_not_be_waited_for_and_its_key_returns_it_again() {
     let server = Server::start();
-    let file = lines(&server, &[sleep("1h")]);
+    let file = batch_file(&server, &[sleep("1h")]);
     for _ in 0..2 {
         let output = run(&server, &["batch", &file, "--no-wait", "--idempotency-key", "once"]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -85,18 +85,21 @@ fn a_batch_can_be_left_and_its_key_gives_it_again() {
 }
 
 #[test]
-fn what_is_wrong_in_a_batch_is_named_by_its_line() {
+fn an_invalid_submission_of_a_batch_is_reported_by_its_line() {
     let server = Server::start();
-    let late = with(echo(1), &json!({"priority": 1_000}));
-    let file = lines(&server, &[echo(1), json!({"kind": "nope"}), json!({"kind": 7}), late]);
+    let wrong_priority = with(echo(1), &json!({"priority": 1_000}));
+    let file = batch_file(
+        &server,
+        &[echo(1), json!({"kind": "nope"}), json!({"kind": 7}), wrong_priority],
+    );
     let output = run(&server, &["batch", &file]);
     assert_eq!(output.status.code(), Some(4), "{output:?}");
-    // The types are looked at before the values.
-    let told = stderr(&output);
-    assert!(told.contains("line 5 /kind: ") && !told.contains("/jobs/"), "{told}");
-    let file = lines(&server, &[echo(1), json!({"kind": "nope"}), json!({"kind": "nope"})]);
-    let told = stderr(&run(&server, &["batch", &file]));
-    assert!(told.contains("line 3 /kind: ") && told.contains("line 5 /kind: "), "{told}");
+    // The server checks the types of all submissions before their values.
+    let text = stderr(&output);
+    assert!(text.contains("line 5 /kind: ") && !text.contains("/jobs/"), "{text}");
+    let file = batch_file(&server, &[echo(1), json!({"kind": "nope"}), json!({"kind": "nope"})]);
+    let text = stderr(&run(&server, &["batch", &file]));
+    assert!(text.contains("line 3 /kind: ") && text.contains("line 5 /kind: "), "{text}");
     assert!(server.get("/v1/jobs").expect(200)["jobs"].as_array().unwrap().is_empty());
 }
 
@@ -119,25 +122,26 @@ fn the_log_of_a_command_is_printed_and_followed_to_its_end() {
 }
 
 #[test]
-fn what_happens_is_told_a_line_an_event() {
+fn tail_prints_one_line_per_event() {
     let server = Server::start();
     let mut tail = Running::start(&server, &["tail", "--queue", "mail"]);
     let lines = tail.lines();
-    // Jobs of before it listens are not told, so they go on coming.
-    let is_over = AtomicBool::new(false);
+    // Jobs that end before the subscription starts are not reported, so jobs are submitted until a
+    // line has been seen.
+    let is_seen = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let began = Instant::now();
-            while !is_over.load(Ordering::Relaxed) && began.elapsed() < LONG {
-                server.submit(&echo("not this"));
+            let started = Instant::now();
+            while !is_seen.load(Ordering::Relaxed) && started.elapsed() < LONG {
+                server.submit(&echo("in another queue"));
                 server.submit(&with(echo(1), &json!({"queue": "mail"})));
                 std::thread::sleep(Duration::from_millis(50));
             }
-            // Its lines end with it.
+            // The iterator over the lines ends when the command is killed.
             tail.end();
         });
         let line = lines.into_iter().find(|line| line.contains("completed"));
-        is_over.store(true, Ordering::Relaxed);
+        is_seen.store(true, Ordering::Relaxed);
         let line = line.unwrap();
         assert!(line.contains("echo") && line.contains("mail"), "{line}");
     });

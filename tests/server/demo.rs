@@ -110,7 +110,8 @@ fn jobs(demo: &Demo, deed: &str) -> Vec<Value> {
 #[test]
 fn the_demonstration_does_the_same_work_in_every_lane() {
     let demo = Demo::start("1ms");
-    assert!(demo.told.contains(&format!("open http://{}/demo\n", demo.addr)), "{}", demo.told);
+    let link = format!("open http://{}/demo\n", demo.addr);
+    assert!(demo.output.contains(&link), "{}", demo.output);
     let page = text(&get(&demo, "/demo"));
     assert!(page.contains("/demo/async") && !page.contains("<code>longshore demo</code>"));
     let mut results = Vec::new();

@@ -1,18 +1,19 @@
-//! The lines of a batch, and what is wrong with which of them.
+//! The lines of a batch file, and error messages that name the line at fault.
 
 use crate::cli::error::CliError;
 use crate::cli::refusal::{Refusal, RefusedField};
 use crate::job::Json;
 
-/// Submissions, and in which line each stands.
+/// The submissions of a batch file, with their line numbers.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct BatchLines {
     pub(super) jobs: Vec<Json>,
+    /// Line number of each submission, counted from 1 with blank lines included.
     numbers: Vec<usize>,
 }
 
-impl Lines {
-    /// Reads one JSON value a line. Blank lines are passed over.
+impl BatchLines {
+    /// Reads one JSON value per line and skips blank lines.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, CliError> {
         let mut lines = Self { jobs: Vec::new(), numbers: Vec::new() };
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -23,7 +24,7 @@ impl Lines {
             let text = std::str::from_utf8(line)
                 .map_err(|error| CliError::Usage(format!("line {number} is not UTF-8: {error}")))?;
             let json = Json::checked(text.trim()).map_err(|problem| {
-                let (what, column) = place(&problem.detail);
+                let (what, column) = split_position(&problem.detail);
                 CliError::Usage(format!("line {number}{column} is not JSON: {what}"))
             })?;
             lines.jobs.push(json);
@@ -32,11 +33,11 @@ impl Lines {
         Ok(lines)
     }
 
-    /// The same error, with the line of each thing that is wrong instead of its place in the batch.
-    pub(super) fn name_in(&self, error: CliError) -> CliError {
+    /// Replaces the positions in the batch by line numbers: `/jobs/1/kind` becomes `line 3 /kind`.
+    pub(super) fn locate_errors(&self, error: CliError) -> CliError {
         let CliError::Refused(refusal) = error else { return error };
-        let errors = refusal.errors.iter().map(|field| self.named(field)).collect::<Vec<_>>();
-        // Of a single error the detail says it all, in the server's words.
+        let errors = refusal.errors.iter().map(|field| self.locate(field)).collect::<Vec<_>>();
+        // With a single error the server's detail repeats its pointer, so the detail is replaced.
         let detail = match errors.as_slice() {
             [only] => Some(format!("{}: {}", only.pointer, only.detail)),
             _ => refusal.detail,
@@ -44,25 +45,25 @@ impl Lines {
         CliError::Refused(Refusal { detail, errors, ..refusal })
     }
 
-    fn named(&self, field: &RefusedField) -> RefusedField {
-        let found = field.pointer.strip_prefix("/jobs/").and_then(|rest| {
-            let (index, inner) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    fn locate(&self, field: &RefusedField) -> RefusedField {
+        let found = field.pointer.strip_prefix("/jobs/").and_then(|path| {
+            let (index, inner) = path.find('/').map_or((path, ""), |slash| path.split_at(slash));
             let number = self.numbers.get(index.parse::<usize>().ok()?)?;
             Some((number, inner))
         });
         let Some((number, inner)) = found else { return field.clone() };
         let inner = if inner.is_empty() { String::new() } else { format!(" {inner}") };
-        // The column is one in the whole batch.
-        let (what, _) = place(&field.detail);
+        // The column in the detail counts from the start of the whole batch, so it is dropped.
+        let (what, _) = split_position(&field.detail);
         RefusedField { pointer: format!("line {number}{inner}"), detail: what.to_owned() }
     }
 }
 
-/// What a reader of JSON says, and in which column of its line.
-fn place(detail: &str) -> (&str, String) {
+/// Splits `message at line 1 column 7` into the message and `, column 7,`.
+fn split_position(detail: &str) -> (&str, String) {
     match detail.rsplit_once(" at line ") {
-        Some((what, place)) => {
-            let column = place.split_once(" column ").map(|(_, column)| column);
+        Some((what, position)) => {
+            let column = position.split_once(" column ").map(|(_, column)| column);
             (what, column.map(|column| format!(", column {column},")).unwrap_or_default())
         }
         None => (detail, String::new()),
@@ -78,37 +79,39 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_json_is_named() {
-        let error = Lines::read(b"{}\n\n{\"kind\": }\n").unwrap_err();
+    fn a_line_that_is_not_json_is_reported_by_number() {
+        let error = BatchLines::read(b"{}\n\n{\"kind\": }\n").unwrap_err();
         assert_eq!(error.to_string(), "line 3, column 10, is not JSON: expected value");
     }
 
     #[test]
-    fn what_the_server_refuses_is_named_by_its_line() {
-        let lines = Lines::read(b"{\"kind\": 1}\n\n{\"kind\": 2}\n").unwrap();
+    fn a_refused_submission_is_reported_by_its_line() {
+        let lines = BatchLines::read(b"{\"kind\": 1}\n\n{\"kind\": 2}\n").unwrap();
         let errors = vec![
-            field("/jobs/1/kind", "no such kind"),
+            field("/jobs/1/kind", "unknown kind"),
             field("/jobs/0", "missing field at line 1 column 25"),
             field("/name", "too long"),
         ];
         let refusal = Refusal { status: 422, errors, ..Refusal::default() };
-        let CliError::Refused(told) = lines.name_in(CliError::Refused(refusal)) else { panic!() };
+        let CliError::Refused(located) = lines.locate_errors(CliError::Refused(refusal)) else {
+            panic!()
+        };
         let expected = [
-            field("line 3 /kind", "no such kind"),
+            field("line 3 /kind", "unknown kind"),
             field("line 1", "missing field"),
             field("/name", "too long"),
         ];
-        assert_eq!(told.errors, expected);
+        assert_eq!(located.errors, expected);
     }
 
     #[test]
-    fn a_single_refusal_is_told_once() {
-        let lines = Lines::read(b"\n{\"kind\": \"nope\"}").unwrap();
-        let errors = vec![field("/jobs/0/kind", "no such kind")];
-        let detail = Some("/jobs/0/kind: no such kind".into());
+    fn a_single_refusal_is_reported_once() {
+        let lines = BatchLines::read(b"\n{\"kind\": \"nope\"}").unwrap();
+        let errors = vec![field("/jobs/0/kind", "unknown kind")];
+        let detail = Some("/jobs/0/kind: unknown kind".into());
         let refusal = Refusal { status: 422, errors, detail, ..Refusal::default() };
-        let told = lines.name_in(CliError::Refused(refusal)).to_string();
-        let expected = "the server refused the request with status 422: line 2 /kind: no such kind";
-        assert_eq!(told, expected);
+        let text = lines.locate_errors(CliError::Refused(refusal)).to_string();
+        let expected = "the server refused the request with status 422: line 2 /kind: unknown kind";
+        assert_eq!(text, expected);
     }
 }

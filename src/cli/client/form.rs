@@ -1,75 +1,77 @@
-//! What is sent and what comes back.
+//! Request and response types of the client.
 
 use serde::{Deserialize, Serialize};
 
 use crate::job::queue::{Queue, QueueName};
 use crate::job::{BatchId, Job, Json};
 
-/// An answer: what it says, and its JSON as it came.
+/// A successful response: the decoded value and the JSON text it was decoded from.
 #[derive(Debug, Clone)]
 pub struct Reply<T> {
-    /// What it says.
+    /// Decoded value.
     pub value: T,
-    /// Its JSON as it came.
+    /// JSON text as the server sent it.
     pub json: Json,
 }
 
-/// Several jobs: the answer to many submissions, or a part of a list.
+/// Several jobs: the response to a submission of many jobs, or one page of a list.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object with jobs and next_cursor")]
 pub struct JobPage<T = Job> {
-    /// The jobs; with [`Json`] for `T`, as they came.
+    /// Jobs of the page; with [`Json`] as `T`, as the server sent them.
     pub jobs: Vec<T>,
-    /// Where the next page begins; none behind the last.
+    /// Cursor of the next page; `None` on the last page.
     #[serde(default)]
     pub next_cursor: Option<String>,
 }
 
-/// All queues.
+/// The list of all queues.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object with queues")]
 pub struct QueueList {
-    /// The queues.
+    /// All queues of the server.
     pub queues: Vec<Queue>,
 }
 
-/// Which jobs to list.
+/// Filter and position of a list of jobs, sent as the query string.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct JobFilter {
-    /// Only those in this state.
+    /// Lists only jobs in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<&'static str>,
-    /// Only those of this queue.
+    /// Lists only jobs of this queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueName>,
-    /// Only those of this kind.
+    /// Lists only jobs of this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Only those with this tag.
+    /// Lists only jobs with this tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// Only those of this batch.
+    /// Lists only jobs of this batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchId>,
-    /// At most so many, up to 200.
+    /// Maximum number of jobs to return, up to 200.
     pub limit: u64,
-    /// Where the page begins.
+    /// Cursor of the page; `None` for the first page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// What is shown beside the rest: `payload`, `result` or both with a comma.
+    /// Additional fields to return: `payload`, `result`, or `payload,result`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<&'static str>,
 }
 
-/// Which jobs to hear of. Names of queues and kinds are plain letters, as the server has them.
+/// Filter of an event stream. The names of queues and kinds need no escaping in a query string.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Only those of this queue.
+    /// Receives only events about jobs of this queue.
     pub queue: Option<QueueName>,
-    /// Only those of this kind: a name of the same form.
+    /// Receives only events about jobs of this kind. Kinds have the same form as queue names.
     pub kind: Option<QueueName>,
 }
 
 impl EventFilter {
-    /// The query string, with its question mark; empty where all jobs are meant.
+    /// Returns the query string with its question mark, or an empty string without filters.
     pub(super) fn query(&self) -> String {
         let fields = [("queue", &self.queue), ("kind", &self.kind)].into_iter();
         let fields = fields.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));

@@ -1,4 +1,4 @@
-//! How requests go out and answers come in.
+//! Sends requests to one server and decodes its responses.
 
 use std::time::{Duration, Instant};
 
@@ -10,35 +10,36 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::absence::Absence;
 use super::form::Reply;
+use super::outage::Outage;
 use crate::cli::error::CliError;
 use crate::cli::refusal::Refusal;
 use crate::job::Json;
 use crate::job::problem::parse_json;
 
-/// The longest that one request waits for a job or a batch to end; a longer wait asks again.
+/// Longest time that one request waits for a job or a batch to end. A longer wait takes several.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// How long a connection may take to be made.
+/// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an answer may take, beyond the wait that was asked for.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// The largest answer read: a job with the largest payload and result that can be configured.
-const MAX_ANSWER_BYTES: usize = 640 << 20;
-/// How Longshore tells of an error (RFC 9457).
+/// Maximum time for a response, in addition to the requested wait.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Maximum size of a response. A job with the largest configurable payload and result fits.
+const MAX_RESPONSE_BYTES: usize = 640 << 20;
+/// Media type of Longshore's errors (RFC 9457).
 const PROBLEM_TYPE: &str = "application/problem+json";
-/// How it tells what happens (HTML standard, section 9.2).
+/// Media type of event streams (HTML standard, section 9.2).
 const EVENTS_TYPE: &str = "text/event-stream";
-/// The pause before a waiting request that ended early is made again.
+/// Pause before repeating a request whose wait ended early.
 const EARLY_PAUSE: Duration = Duration::from_millis(250);
-/// The pause before a server that is away is asked again.
-const AWAY_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause before a request that was refused for overload is made again.
+/// Pause between requests to a server that cannot be reached.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause before repeating a request that was refused because of overload.
 const MAX_OVERLOAD_PAUSE: Duration = Duration::from_secs(10);
 
+/// The query string of a request that waits.
 #[derive(Serialize)]
 struct WaitQuery {
-    /// Whole seconds with their unit, such as `30s`.
+    /// Maximum wait in whole seconds with the unit, such as `30s`.
     wait: String,
 }
 
@@ -46,23 +47,24 @@ struct WaitQuery {
 pub(super) struct Transport {
     http: awc::Client,
     base_url: String,
-    absence: Absence,
+    outage: Outage,
 }
 
 impl Transport {
-    /// A connection to the server at `base_url`. Nothing is sent yet.
+    /// Creates a transport to the server at `base_url` without connecting.
     pub(super) fn new(base_url: &str) -> Self {
         let connector = Connector::new().timeout(CONNECT_TIMEOUT);
         let builder = awc::Client::builder().connector(connector).disable_redirects();
         let base_url = base_url.trim_end_matches('/').into();
-        Self { http: builder.finish(), base_url, absence: Absence::default() }
+        Self { http: builder.finish(), base_url, outage: Outage::default() }
     }
 
-    /// Where the server is.
+    /// Returns the base URL of the server, without a slash at the end.
     pub(super) fn base_url(&self) -> &str {
         &self.base_url
     }
 
+    /// Builds a PATCH request for a path of the server.
     pub(super) fn patch(&self, path: &str) -> ClientRequest {
         self.http.patch(format!("{}{path}", self.base_url))
     }
@@ -75,7 +77,7 @@ impl Transport {
         self.exchange(request, Bytes::new(), Duration::ZERO).await
     }
 
-    /// Sends a request with a body, whose type its head tells.
+    /// Sends a request with a body. The request must carry the `Content-Type` already.
     pub(super) async fn send_body<T: DeserializeOwned>(
         &self,
         request: ClientRequest,
@@ -84,14 +86,17 @@ impl Transport {
         self.exchange(request, body.into(), Duration::ZERO).await
     }
 
+    /// Builds a GET request for a path of the server.
     pub(super) fn get(&self, path: &str) -> ClientRequest {
         self.http.get(format!("{}{path}", self.base_url))
     }
 
+    /// Builds a POST request for a path of the server.
     pub(super) fn post(&self, path: &str) -> ClientRequest {
         self.http.post(format!("{}{path}", self.base_url))
     }
 
+    /// Adds a query string to a request.
     pub(super) fn with_query(
         &self,
         request: ClientRequest,
@@ -100,48 +105,55 @@ impl Transport {
         request.query(query).map_err(|error| CliError::Usage(error.to_string()))
     }
 
-    /// Asks again and again until something is over or the time is. Where a server that answered
-    /// before goes away, it is waited for a while; `tell` has the error once.
+    /// Repeats a waiting request until `is_over` returns true or `timeout` has passed. Returns the
+    /// last reply.
+    ///
+    /// An outage of a server that answered before is waited out. `on_outage` is called once per
+    /// outage, with its first error.
     pub(super) async fn wait_until<T: DeserializeOwned>(
         &self,
         path: &str,
         timeout: Option<Duration>,
         is_over: impl Fn(&T) -> bool,
-        tell: &dyn Fn(&CliError),
+        on_outage: &dyn Fn(&CliError),
     ) -> Result<Reply<T>, CliError> {
-        let began = Instant::now();
+        let started = Instant::now();
         loop {
-            let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+            let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
             let wait = left.map_or(MAX_WAIT, |left| left.min(MAX_WAIT));
-            // Whether a server is there is soon known only if it need not wait.
-            let held = if self.absence.is_over() { wait } else { Duration::ZERO };
-            let asked = Instant::now();
-            let pause = match self.wait_once(path, held).await {
+            // During an outage requests do not wait, so that a server that is back is noticed soon.
+            let server_wait = if self.outage.is_reachable() { wait } else { Duration::ZERO };
+            let sent = Instant::now();
+            let pause = match self.wait_once(path, server_wait).await {
                 Ok(reply) if is_over(&reply.value) || wait.is_zero() => return Ok(reply),
                 // A server that is shutting down answers before the wait is over.
-                Ok(_) if asked.elapsed() < held => EARLY_PAUSE,
+                Ok(_) if sent.elapsed() < server_wait => EARLY_PAUSE,
                 Ok(_) => Duration::ZERO,
                 Err(CliError::Refused(refusal)) if refusal.status == 503 && !wait.is_zero() => {
                     refusal.retry_after.unwrap_or(EARLY_PAUSE).min(MAX_OVERLOAD_PAUSE)
                 }
-                Err(error) if !wait.is_zero() && self.bears(&error, tell) => AWAY_PAUSE,
+                Err(error) if !wait.is_zero() && self.may_recover(&error, on_outage) => {
+                    OUTAGE_PAUSE
+                }
                 Err(error) => return Err(error),
             };
             actix_web::rt::time::sleep(left.map_or(pause, |left| pause.min(left))).await;
         }
     }
 
-    /// Whether this error may pass by itself, as the server may come back. Of a row of such
-    /// errors `tell` has the first.
-    pub(super) fn bears(&self, error: &CliError, tell: &dyn Fn(&CliError)) -> bool {
-        let is_away = matches!(error, CliError::Unreachable { .. });
-        let is_borne = is_away && self.absence.is_bearable(Instant::now());
-        if is_borne && self.absence.is_news() {
-            tell(error);
+    /// Returns whether to try again after this error because the server may come back.
+    ///
+    /// `on_outage` is called with the first such error of an outage.
+    pub(super) fn may_recover(&self, error: &CliError, on_outage: &dyn Fn(&CliError)) -> bool {
+        let is_unreachable = matches!(error, CliError::Unreachable { .. });
+        let may_recover = is_unreachable && self.outage.may_recover(Instant::now());
+        if may_recover && self.outage.should_report() {
+            on_outage(error);
         }
-        is_borne
+        may_recover
     }
 
+    /// Sends one request that waits at the server for up to `wait`.
     async fn wait_once<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -153,6 +165,7 @@ impl Transport {
         self.exchange(request, Bytes::new(), wait).await
     }
 
+    /// Sends a request with a JSON body.
     pub(super) async fn send_json<T: DeserializeOwned>(
         &self,
         request: ClientRequest,
@@ -163,21 +176,22 @@ impl Transport {
         self.send_body(request, body).await
     }
 
+    /// Sends a request and decodes the JSON body of the response.
     async fn exchange<T: DeserializeOwned>(
         &self,
         request: ClientRequest,
         body: Bytes,
         wait: Duration,
     ) -> Result<Reply<T>, CliError> {
-        let response = self.answer(request, body, ANSWER_TIMEOUT + wait).await?;
+        let response = self.send_request(request, body, RESPONSE_TIMEOUT + wait).await?;
         let body = self.read_body(response).await?;
-        let value = parse_json(&body).map_err(|problem| self.bad_answer(problem))?;
-        let text = std::str::from_utf8(&body).map_err(|error| self.bad_answer(error))?;
+        let value = parse_json(&body).map_err(|problem| self.bad_response(problem))?;
+        let text = std::str::from_utf8(&body).map_err(|error| self.bad_response(error))?;
         Ok(Reply { value, json: Json::trusted(text) })
     }
 
-    /// Opens a stream of events from the one after `last_id` on; none where there will be no more.
-    pub(super) async fn listen(
+    /// Opens a stream of the events after `last_id`; returns `None` if there will be no more.
+    pub(super) async fn open_events(
         &self,
         path: &str,
         last_id: Option<&str>,
@@ -186,18 +200,20 @@ impl Transport {
         if let Some(last_id) = last_id {
             request = request.insert_header(("Last-Event-ID", last_id));
         }
-        let response = self.answer(request, Bytes::new(), ANSWER_TIMEOUT).await?;
+        let response = self.send_request(request, Bytes::new(), RESPONSE_TIMEOUT).await?;
         let is_events = header(&response, CONTENT_TYPE.as_str())
             .is_some_and(|media_type| media_type.starts_with(EVENTS_TYPE));
         match response.status() {
             StatusCode::NO_CONTENT => Ok(None),
             _ if is_events => Ok(Some(response)),
-            status => Err(self.bad_answer(format!("status {status} without events"))),
+            status => Err(self.bad_response(format!("status {status} without an event stream"))),
         }
     }
 
-    /// Sends a request and waits for the head of its answer; one that is an error is read whole.
-    async fn answer(
+    /// Sends a request and returns the response when its head has arrived.
+    ///
+    /// The body of an error response is read and returned as the error.
+    async fn send_request(
         &self,
         request: ClientRequest,
         body: Bytes,
@@ -205,7 +221,7 @@ impl Transport {
     ) -> Result<ClientResponse, CliError> {
         let sent = request.timeout(timeout).send_body(body).await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
-        self.absence.end();
+        self.outage.record_answer();
         let status = response.status().as_u16();
         if status < 400 {
             return Ok(response);
@@ -214,47 +230,49 @@ impl Transport {
         let is_problem = header(&response, CONTENT_TYPE.as_str())
             .is_some_and(|media_type| media_type.starts_with(PROBLEM_TYPE));
         let body = self.read_body(response).await?;
-        // A proxy that finds no server behind it says so in its own way, and is asked again later.
+        // A proxy that cannot reach its server answers in a form of its own. That error may pass.
         if !is_problem && !matches!(status, 502..=504) {
             let why =
                 format!("status {status} without problem details; this is not a Longshore server");
-            return Err(self.bad_answer(why));
+            return Err(self.bad_response(why));
         }
         Err(CliError::Refused(Refusal { retry_after, ..Refusal::read(status, &body) }))
     }
 
+    /// Reads the body of a response and checks that it is complete.
     async fn read_body<S>(&self, response: ClientResponse<S>) -> Result<Bytes, CliError>
     where
         S: futures_util::Stream<Item = Result<Bytes, awc::error::PayloadError>> + Unpin,
     {
-        let whole_len = content_length(&response);
-        let mut response = response.timeout(ANSWER_TIMEOUT);
-        let body = response.body().limit(MAX_ANSWER_BYTES).await;
-        let body = body.map_err(|error| self.bad_answer(error))?;
-        // awc takes the end of the connection for the end of the body.
-        match whole_len {
-            Some(whole_len) if body.len() < whole_len => {
-                Err(self.bad_answer("the connection was closed before its end"))
+        let expected_len = content_length(&response);
+        let mut response = response.timeout(RESPONSE_TIMEOUT);
+        let body = response.body().limit(MAX_RESPONSE_BYTES).await;
+        let body = body.map_err(|error| self.bad_response(error))?;
+        // awc reports a body as complete when the connection is closed before its end.
+        match expected_len {
+            Some(expected_len) if body.len() < expected_len => {
+                Err(self.bad_response("the connection was closed before the end of the body"))
             }
             _ => Ok(body),
         }
     }
 
+    /// Converts an error of awc and records that the server could not be reached.
     fn unreachable(&self, error: &SendRequestError) -> CliError {
         let why = match error {
             SendRequestError::Connect(ConnectError::Disconnected) => {
-                "the connection was closed before an answer came".into()
+                "the connection was closed before a response arrived".into()
             }
             SendRequestError::Connect(error) => error.to_string(),
             SendRequestError::Url(error) => return CliError::Usage(format!("--url: {error}")),
             error => error.to_string(),
         };
-        self.absence.go_on(Instant::now());
+        self.outage.record_failure(Instant::now());
         CliError::Unreachable { url: self.base_url.clone(), why }
     }
 
-    fn bad_answer(&self, why: impl std::fmt::Display) -> CliError {
-        CliError::BadAnswer { url: self.base_url.clone(), why: why.to_string() }
+    fn bad_response(&self, why: impl std::fmt::Display) -> CliError {
+        CliError::BadResponse { url: self.base_url.clone(), why: why.to_string() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The model server that the demonstration asks: one of its own, or a real one.
+//! The model server that the demonstration calls: a mock in this process, or a real server.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ use crate::cli::refusal::Refusal;
 use crate::config::ProviderConfig;
 use crate::pages::demo::body;
 
-/// How long a connection may take to be made.
+/// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a model may take for the head of an answer, and then again for its body.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Maximum time for the head of a response, and again for its body.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A model server and how to reach it.
-pub(super) struct Model {
-    /// How the server reaches it.
+/// A model server and a client for it.
+pub(super) struct ModelServer {
+    /// Provider configuration with which the demonstration's server calls it.
     pub(super) provider: ProviderConfig,
-    /// Which model is asked.
+    /// Name of the model to ask.
     pub(super) name: String,
     mock: Option<MockLlm>,
     http: awc::Client,
 }
 
-impl Model {
-    /// The real server that the options name, or else a new one in this process.
+impl ModelServer {
+    /// Returns the real server that the options name, or starts a mock in this process.
     pub(super) async fn open(args: &DemoArgs) -> Result<Self, CliError> {
         let mock = match args.provider_url {
             Some(_) => None,
             None => {
                 let options = Options { delay: args.delay.duration(), ..Options::default() };
                 let started = mock_llm::start(options).await;
-                Some(started.map_err(CliError::io("cannot start the model server"))?)
+                Some(started.map_err(CliError::io("cannot start the mock model server"))?)
             }
         };
         let base_url = mock.as_ref().map(MockLlm::base_url).or(args.provider_url.clone());
@@ -50,13 +50,13 @@ impl Model {
         let connector = Connector::new().timeout(CONNECT_TIMEOUT);
         let http = awc::Client::builder()
             .connector(connector)
-            .timeout(ANSWER_TIMEOUT)
+            .timeout(RESPONSE_TIMEOUT)
             .disable_redirects()
             .finish();
         Ok(Self { provider, name: args.model.clone(), mock, http })
     }
 
-    /// Asks a question straight, with no job in between, and waits for the answer.
+    /// Asks a question directly, without a job, and waits for the answer.
     pub(super) async fn ask(&self, question: &str) -> Result<String, CliError> {
         let url = format!("{}/chat/completions", self.provider.base_url.trim_end_matches('/'));
         let mut request = self.http.post(&url).insert_header((CONTENT_TYPE, "application/json"));
@@ -73,10 +73,10 @@ impl Model {
         }
         let answer = serde_json::from_slice::<Value>(&body).ok();
         let answer = answer.as_ref().and_then(answer_of).map(str::to_owned);
-        answer.ok_or_else(|| CliError::BadAnswer { url, why: "not a chat completion".into() })
+        answer.ok_or_else(|| CliError::BadResponse { url, why: "not a chat completion".into() })
     }
 
-    /// Ends the server, if it is one of our own.
+    /// Stops the mock server, if there is one.
     pub(super) async fn stop(self) {
         if let Some(mock) = self.mock {
             mock.stop().await;

@@ -1,30 +1,32 @@
-//! How to call this program from another terminal.
+//! The command with which a shell in another terminal can run this program.
 
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+/// Name of the program.
 const NAME: &str = "longshore";
 
-/// The name of this program where a shell finds it by that, else its path.
+/// Returns the name of this program if `PATH` leads to it, otherwise its quoted path.
 pub(super) fn name() -> String {
     let path = env::current_exe().unwrap_or_else(|_unknown| NAME.into());
     name_of(&path, env::var_os("PATH").as_deref())
 }
 
-fn name_of(program: &Path, places: Option<&OsStr>) -> String {
-    let whole = |path: &Path| path.canonicalize().ok();
-    let mut found = places.into_iter().flat_map(env::split_paths).map(|place| place.join(NAME));
-    let first: Option<PathBuf> = found.find(|path| path.is_file());
+fn name_of(program: &Path, search_path: Option<&OsStr>) -> String {
+    let canonical = |path: &Path| path.canonicalize().ok();
+    let directories = search_path.into_iter().flat_map(env::split_paths);
+    let mut candidates = directories.map(|directory| directory.join(NAME));
+    let first: Option<PathBuf> = candidates.find(|path| path.is_file());
     match first {
-        Some(first) if whole(&first) == whole(program) => NAME.into(),
+        Some(first) if canonical(&first) == canonical(program) => NAME.into(),
         _ => quoted(&program.display().to_string()),
     }
 }
 
-/// A word as a shell takes it for one.
+/// Quotes a word so that a shell reads it as one word.
 fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if word.chars().all(is_plain) {
         word.into()
     } else {
@@ -37,20 +39,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_no_shell_finds_is_told_by_its_path() {
+    fn a_program_that_is_not_found_by_name_is_called_by_its_path() {
         let directory = tempfile::tempdir().unwrap();
         let (here, other) = (directory.path().join("here"), directory.path().join("it's other"));
-        for place in [&here, &other] {
-            std::fs::create_dir(place).unwrap();
-            std::fs::write(place.join(NAME), "").unwrap();
+        for folder in [&here, &other] {
+            std::fs::create_dir(folder).unwrap();
+            std::fs::write(folder.join(NAME), "").unwrap();
         }
         let program = here.join(NAME);
         let path = program.display().to_string();
         assert_eq!(name_of(&program, Some(here.as_os_str())), NAME);
         assert_eq!(name_of(&program, None), path);
-        // Another program of that name is found first.
-        let places = env::join_paths([&other, &here]).unwrap();
-        assert_eq!(name_of(&program, Some(&places)), path);
+        // A shell finds another program of that name first.
+        let search_path = env::join_paths([&other, &here]).unwrap();
+        assert_eq!(name_of(&program, Some(&search_path)), path);
         assert!(name_of(&other.join(NAME), None).ends_with(r"/it'\''s other/longshore'"));
     }
 }

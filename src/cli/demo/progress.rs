@@ -1,4 +1,4 @@
-//! A live line that tells how far it is; plain lines where stderr is no terminal.
+//! A progress bar on a terminal; plain lines if stderr is not a terminal.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -7,22 +7,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::output::Output;
 
-/// How the live line looks.
+/// Template of the progress bar.
 const TEMPLATE: &str = "{prefix:18} {bar:30.green/dim} {pos:>2} of {len}  {elapsed}";
-/// How often the clock in the line moves on.
+/// Interval at which the elapsed time in the bar is updated.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A count that goes up.
+/// Counts finished questions and measures the time.
 pub(super) struct Progress {
     output: Output,
     name: &'static str,
     bar: Option<ProgressBar>,
-    began: Instant,
+    started: Instant,
 }
 
 impl Progress {
-    /// Begins to count, and to measure the time.
-    pub(super) fn begin(output: Output, name: &'static str, total: usize) -> Self {
+    /// Starts the count and the clock.
+    pub(super) fn start(output: Output, name: &'static str, total: usize) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(TEMPLATE)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -34,23 +34,23 @@ impl Progress {
         if bar.is_none() {
             output.note(format_args!("{name}: {total} questions"));
         }
-        Self { output, name, bar, began: Instant::now() }
+        Self { output, name, bar, started: Instant::now() }
     }
 
-    /// So many are done.
+    /// Sets the number of finished questions.
     pub(super) fn set(&self, done: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
         }
     }
 
-    /// All are done: the time it took.
-    pub(super) fn end(self) -> Duration {
-        let took = self.began.elapsed();
+    /// Ends the display and returns the elapsed time.
+    pub(super) fn finish(self) -> Duration {
+        let elapsed = self.started.elapsed();
         match self.bar {
             Some(bar) => bar.finish(),
-            None => self.output.note(format_args!("{}: done in {took:.2?}", self.name)),
+            None => self.output.note(format_args!("{}: done in {elapsed:.2?}", self.name)),
         }
-        took
+        elapsed
     }
 }

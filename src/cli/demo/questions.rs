@@ -1,13 +1,13 @@
-//! What was asked, and what was answered.
+//! Reads questions and answers from chat-completions JSON.
 
 use serde_json::Value;
 
-/// The question that a job's payload asks.
+/// Returns the question in the payload of a job.
 pub(super) fn question_of(payload: &Value) -> &str {
     payload["messages"][0]["content"].as_str().unwrap_or_default()
 }
 
-/// The answer in a chat completion.
+/// Returns the answer in a chat completion.
 pub(super) fn answer_of(completion: &Value) -> Option<&str> {
     completion["choices"][0]["message"]["content"].as_str()
 }
@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_asks_what_a_call_asks() {
+    fn a_job_asks_the_same_question_as_a_direct_call() {
         let job = submission(PROVIDER, "m", QUESTIONS[0]).unwrap();
         let payload: Value = job.payload.read().unwrap();
         assert_eq!(question_of(&payload), QUESTIONS[0]);

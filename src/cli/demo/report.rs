@@ -1,4 +1,4 @@
-//! What the demonstration tells.
+//! The report of the demonstration.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::cli::show;
 use crate::job::{Job, Json, State};
 use crate::pages::demo::{QUESTIONS, address};
 
-/// Prints each question with its answer, or with why it has none.
+/// Prints each question with its answer, or with the error of its job.
 pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliError> {
     output.line("")?;
     for job in jobs {
@@ -40,29 +40,28 @@ pub(super) fn print_times(
     let ratio = one_by_one.as_secs_f64() / at_once.as_secs_f64().max(0.001);
     let count = QUESTIONS.len();
     output.line("")?;
-    let asked = "asked one after another";
-    output
-        .line(format_args!("{count} questions {asked:<25} {:>6.2} s", one_by_one.as_secs_f64()))?;
-    let asked = "as jobs, all at once";
-    output.line(format_args!("{count} questions {asked:<25} {:>6.2} s", at_once.as_secs_f64()))?;
+    let way = "asked one after another";
+    output.line(format_args!("{count} questions {way:<25} {:>6.2} s", one_by_one.as_secs_f64()))?;
+    let way = "as jobs, all at once";
+    output.line(format_args!("{count} questions {way:<25} {:>6.2} s", at_once.as_secs_f64()))?;
     let ratio = format!("{ratio:.1} times as fast");
     output.line(output.paint(Colour::Green, ratio))
 }
 
-/// Prints where the server goes on serving, and what to try.
-pub(super) fn print_farewell(
+/// Prints the address of the running server and commands to try.
+pub(super) fn print_next_steps(
     output: &Output,
     url: &str,
     model: &str,
     database: &Path,
-    is_fleeting: bool,
+    is_temporary: bool,
 ) -> Result<(), CliError> {
-    let fate = if is_fleeting { ", removed at the end" } else { "" };
+    let note = if is_temporary { ", which is deleted at exit" } else { "" };
     output.line(format_args!(
         "
-Longshore goes on serving at {url} (jobs in {}{fate}).
-To see it at work, open {url}{}
-Or try in another terminal:
+Longshore is serving at {url} (the jobs are in {}{note}).
+To try it in a browser, open {url}{}
+To try it in another terminal, run:
 
   curl -s {url}/v1/jobs -H 'Content-Type: application/json' -d '{{\"kind\": \"chat\", \"payload\":
     {{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Tell me a joke\"}}]}}}}'
@@ -70,14 +69,14 @@ Or try in another terminal:
   curl -s {url}/v1/queues
   {} list --url {url}
 
-Ctrl-C ends it.",
+Press Ctrl-C to stop.",
         database.display(),
         address(model),
         program::name()
     ))
 }
 
-/// The first job that has not completed, as an error.
+/// Returns an error for the first job that has not completed.
 pub(super) fn first_failure(jobs: Vec<Job>) -> Result<(), CliError> {
     match jobs.into_iter().find(|job| job.state != State::Completed) {
         Some(Job { id: job, state, error, .. }) => Err(CliError::JobFailed { job, state, error }),

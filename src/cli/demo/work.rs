@@ -1,4 +1,4 @@
-//! The same heavy work for every lane: counting primes, by trial division so that it takes a while.
+//! CPU-heavy work for every lane: counts primes by trial division, which is slow on purpose.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -13,35 +13,37 @@ use crate::executor::{Context, HandlerError};
 use crate::pages::demo::{ASYNC_KIND, THREAD_KIND};
 use crate::server::Builder;
 
-/// How often the work tells how far it is.
+/// Number of progress reports during the work.
 const STEPS: u64 = 40;
-/// The most that one job may count up to: minutes of work.
+/// Maximum value of `below`, which takes minutes.
 const MAX_BELOW: u64 = 50_000_000;
 
-/// What to count.
+/// The input of the work: the arguments of the program and the payload of the job.
 #[derive(Debug, Clone, Args, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with below")]
 pub(in crate::cli) struct Work {
     /// Count the primes below this number
     below: u64,
 }
 
-/// What was counted.
+/// The result of the work.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Counted {
     below: u64,
     primes: u64,
 }
 
-/// Adds the work to a server, for its lanes `async` and `thread`.
+/// Registers the work as handlers for the lanes `async` and `thread`.
 pub(super) fn register(builder: Builder) -> Builder {
-    // It holds a thread of the lane `async` up, as no handler should: that is what it shows.
+    // The first handler blocks a thread of the lane `async`, which handlers should not do. The
+    // demonstration shows the effect.
     builder
         .handler(ASYNC_KIND, |context: Context, work: Work| async move { work.attempt(&context) })
         .blocking_handler(THREAD_KIND, |context: Context, work: Work| work.attempt(&context))
 }
 
-/// The work as a program, for the lane `process`; none where the path of this one is no text.
+/// Returns the work as a program for the lane `process`, or `None` if the path of this program is
+/// not UTF-8.
 pub(super) fn command(program: PathBuf) -> Option<CommandConfig> {
     let program = program.into_os_string().into_string().ok()?;
     Some(CommandConfig {
@@ -53,7 +55,7 @@ pub(super) fn command(program: PathBuf) -> Option<CommandConfig> {
     })
 }
 
-/// Does the work as a program: the result goes to stdout, progress to stderr.
+/// Does the work as a program, which writes the result to stdout and the progress to stderr.
 pub(in crate::cli) fn run(work: &Work) -> Result<(), CliError> {
     let output = Output::new(true);
     let counted = work.count(|percent, number| {
@@ -62,7 +64,7 @@ pub(in crate::cli) fn run(work: &Work) -> Result<(), CliError> {
     });
     match counted {
         Some(counted) => output.json(&counted),
-        None => Err(CliError::Usage(format!("counts up to {MAX_BELOW}"))),
+        None => Err(CliError::Usage(format!("BELOW must be at most {MAX_BELOW}"))),
     }
 }
 
@@ -77,14 +79,15 @@ impl Work {
             if context.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         counted.ok_or_else(|| match context.stop_reason() {
-            Some(_) => HandlerError::retryable("it was told to stop"),
-            None => HandlerError::fatal(format!("counts up to {MAX_BELOW}")),
+            Some(_) => HandlerError::retryable("the attempt was asked to stop"),
+            None => HandlerError::fatal(format!("below must be at most {MAX_BELOW}")),
         })
     }
 
-    /// Counts, and tells now and then the percentage and the number where it is. Nothing where it is
-    /// too much or is broken off.
-    fn count(&self, mut tell: impl FnMut(f64, u64) -> ControlFlow<()>) -> Option<Counted> {
+    /// Counts the primes and reports the percentage and the current number [`STEPS`] times.
+    ///
+    /// Returns `None` if `below` is too large or `report` stops the work.
+    fn count(&self, mut report: impl FnMut(f64, u64) -> ControlFlow<()>) -> Option<Counted> {
         let below = self.below;
         if below > MAX_BELOW {
             return None;
@@ -94,9 +97,9 @@ impl Work {
             let until = below * step / STEPS;
             primes += (number..until).filter(|number| is_prime(*number)).count() as u64;
             number = until;
-            // A number takes up to its root in divisions.
+            // The test of n takes up to sqrt(n) divisions, so the work up to n grows with n^1.5.
             let share = (step as f64 / STEPS as f64).powf(1.5);
-            if tell(100.0 * share, number).is_break() {
+            if report(100.0 * share, number).is_break() {
                 return None;
             }
         }
@@ -123,18 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn it_tells_how_far_it_is_and_can_be_broken_off() {
-        let mut told = Vec::new();
+    fn the_work_reports_progress_and_can_be_stopped() {
+        let mut reports = Vec::new();
         let counted = Work { below: 1_000 }.count(|percent, _| {
-            told.push(percent);
+            reports.push(percent);
             if percent > 50.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert_eq!(counted, None);
-        assert!(told.is_sorted() && told.len() > 10, "{told:?}");
+        assert!(reports.is_sorted() && reports.len() > 10, "{reports:?}");
     }
 
     #[test]
-    fn more_than_its_bound_is_refused() {
+    fn a_number_above_the_maximum_is_refused() {
         let work = Work { below: MAX_BELOW + 1 };
         assert_eq!(work.count(|_, _| ControlFlow::Continue(())), None);
     }

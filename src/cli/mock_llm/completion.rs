@@ -1,36 +1,39 @@
-//! The chat-completions form: what is asked, and the answer made up for it.
+//! The chat-completions format: reads requests and builds answers.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::script::Script;
 
-/// The part of a chat-completions request that matters here; other fields are let pass.
+/// The fields of a chat-completions request that the mock reads. Other fields are ignored.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with model and messages")]
 pub struct Request {
-    /// The model named.
+    /// Name of the requested model.
     pub model: String,
-    /// The talk so far.
+    /// Messages of the conversation, oldest first.
     pub messages: Vec<Message>,
-    /// Whether the answer is wanted in parts, which is refused.
+    /// Whether a streamed answer is requested, which the mock refuses.
     #[serde(default)]
     pub stream: Option<bool>,
-    /// How this call is to go.
+    /// Scripted behaviour of this call.
     #[serde(default)]
     pub mock: Option<Script>,
 }
 
-/// One message of the talk.
+/// One message of the conversation.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with role and content")]
 pub struct Message {
-    /// Who speaks.
+    /// Role of the author, such as `user`.
     pub role: String,
-    /// A text, or a list of parts of which those of type `text` are read.
+    /// Text of the message, or a list of parts whose `text` fields are read.
     #[serde(default)]
     pub content: Value,
 }
 
 impl Message {
+    /// Returns the text of the message.
     fn text(&self) -> String {
         match &self.content {
             Value::String(text) => text.clone(),
@@ -42,7 +45,7 @@ impl Message {
     }
 }
 
-/// Answers to who asks for a joke, one after another.
+/// Answers to requests for a joke, used in turn.
 const JOKES: [&str; 9] = [
     "Why do programmers confuse Halloween and Christmas? Because oct 31 equals dec 25.",
     "A job walks into a bar. The barkeeper says: take a number.",
@@ -55,7 +58,7 @@ const JOKES: [&str; 9] = [
     "My retry logic is excellent. My retry logic is excellent. My retry logic is excellent.",
 ];
 
-/// Answers to the other questions of the demonstration, found by a few words of the question.
+/// Answers to the other questions of the demonstration, selected by words of the question.
 const ANSWERS: [(&str, &str); 9] = [
     ("capital of france", "The capital of France is Paris."),
     (
@@ -72,13 +75,14 @@ const ANSWERS: [(&str, &str); 9] = [
 ];
 
 impl Request {
-    /// The last message of the user, on which the answer depends.
+    /// Returns the last message of the user, which determines the answer.
     pub fn question(&self) -> String {
         let last = self.messages.iter().rev().find(|message| message.role == "user");
         last.map(Message::text).unwrap_or_default()
     }
 
-    /// A `chat.completion` object that answers the request, which is the `number`th.
+    /// Returns a `chat.completion` object that answers the request. `number` counts the calls from
+    /// 1; it is part of the id and selects the joke.
     pub fn completion(&self, number: u64, created: i64) -> Value {
         let content = answer(&self.question(), number);
         let prompt_tokens: usize =
@@ -104,6 +108,7 @@ impl Request {
     }
 }
 
+/// Returns the answer to a question.
 fn answer(question: &str, number: u64) -> String {
     let lower = question.to_lowercase();
     if lower.contains("joke") {
@@ -116,12 +121,12 @@ fn answer(question: &str, number: u64) -> String {
     }
 }
 
-/// A rough count of tokens: four bytes each, as English text has it.
+/// Estimates the number of tokens: about four bytes each in English text.
 fn tokens(text: &str) -> usize {
     text.len().div_ceil(4)
 }
 
-/// An error in the form in which such servers tell it.
+/// Returns an error body in the format of OpenAI-style servers.
 pub fn error_body(kind: &str, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": null}})
 }
@@ -135,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_words_of_the_user_are_answered() {
+    fn the_last_message_of_the_user_is_answered() {
         let request = request(
             r#"{"model": "m", "messages": [
                 {"role": "user", "content": "Tell me a joke"},
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_again_hears_another_joke() {
+    fn a_repeated_request_for_a_joke_gets_another_joke() {
         let first = answer("Tell me a joke", 1);
         assert_ne!(answer("Tell me a joke", 2), first);
         assert_eq!(answer("Tell me a JOKE", 1 + JOKES.len() as u64), first);

@@ -1,34 +1,34 @@
-//! The ways in which a call can be made to fail.
+//! The faults that a call can be made to have.
 
 use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// How a call fails.
+/// A way in which a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Fault {
-    /// An answer with this status, at once; 429 and 503 carry `Retry-After`.
+    /// A response with this status is sent at once; 429 and 503 have a `Retry-After` header.
     Status(u16),
-    /// The connection closes after the delay, with no answer at all.
+    /// The connection is closed after the delay, without a response.
     Hangup,
-    /// The connection closes after the head and half of the body.
+    /// The connection is closed after the head and half of the body.
     Cut,
-    /// The head comes after the delay, the body a bit at a time over ten delays more.
+    /// The head is sent after the delay, and the body in small parts over ten more delays.
     Slow,
-    /// Status 200, and a body that is no JSON.
+    /// The response has status 200 and a body that is not JSON.
     Garbage,
 }
 
-/// A word that names no fault.
+/// The error for a word that is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a fault: a status from 400 to 599, hangup, cut, slow or garbage")]
-pub struct NotAFault;
+#[error("must be a status from 400 to 599, hangup, cut, slow or garbage")]
+pub struct InvalidFault;
 
 impl FromStr for Fault {
-    type Err = NotAFault;
+    type Err = InvalidFault;
 
-    fn from_str(word: &str) -> Result<Self, NotAFault> {
+    fn from_str(word: &str) -> Result<Self, InvalidFault> {
         match word {
             "hangup" => Ok(Self::Hangup),
             "cut" => Ok(Self::Cut),
@@ -36,63 +36,68 @@ impl FromStr for Fault {
             "garbage" => Ok(Self::Garbage),
             _ => match word.parse() {
                 Ok(status @ 400..=599) => Ok(Self::Status(status)),
-                _ => Err(NotAFault),
+                _ => Err(InvalidFault),
             },
         }
     }
 }
 
 impl TryFrom<String> for Fault {
-    type Error = NotAFault;
+    type Error = InvalidFault;
 
-    fn try_from(word: String) -> Result<Self, NotAFault> {
+    fn try_from(word: String) -> Result<Self, InvalidFault> {
         word.parse()
     }
 }
 
-/// A fault that strikes a part of all requests, evenly spread and the same in every run.
+/// A fault that affects a share of all calls.
+///
+/// The calls are evenly spread and the same in every run: with `429:0.1`, every tenth call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultRule {
-    /// What strikes.
+    /// The fault of the affected calls.
     pub fault: Fault,
-    /// How many of a million requests it strikes.
+    /// Number of affected calls in a million.
     pub per_million: u64,
 }
 
 /// One million, the unit of [`FaultRule::per_million`].
 const MILLION: u64 = 1_000_000;
 
-/// A text that is no fault rule.
+/// The error for text that is not a fault rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotARule {
-    /// Its first part names no fault.
+pub enum InvalidFaultRule {
+    /// The part before the colon is not a fault.
     #[error(transparent)]
-    Fault(#[from] NotAFault),
-    /// Its second part is no share.
-    #[error("the share behind the colon lies above 0 and is at most 1, for example 429:0.1")]
+    Fault(#[from] InvalidFault),
+    /// The part after the colon is not a share.
+    #[error("the share after the colon must be above 0 and at most 1, for example 429:0.1")]
     Share,
 }
 
 impl FaultRule {
-    /// Whether it strikes the request with this number, counted from 1.
-    pub fn strikes(self, number: u64) -> bool {
-        let struck_by = |number: u64| u128::from(number) * u128::from(self.per_million);
+    /// Returns whether the rule affects the call with this number, counted from 1.
+    ///
+    /// The number of affected calls among the first n is `n * per_million / 1_000_000`, rounded
+    /// down. A call is affected if it raises that number.
+    pub fn affects(self, number: u64) -> bool {
+        let share_of = |number: u64| u128::from(number) * u128::from(self.per_million);
         let million = u128::from(MILLION);
-        struck_by(number) / million > struck_by(number.saturating_sub(1)) / million
+        share_of(number) / million > share_of(number.saturating_sub(1)) / million
     }
 }
 
 impl FromStr for FaultRule {
-    type Err = NotARule;
+    type Err = InvalidFaultRule;
 
-    /// Reads `429:0.1`, every tenth request, or `hangup`, every request.
-    fn from_str(text: &str) -> Result<Self, NotARule> {
+    /// Parses a rule such as `429:0.1` (every tenth call) or `hangup` (every call).
+    fn from_str(text: &str) -> Result<Self, InvalidFaultRule> {
         let (fault, share) = text.split_once(':').unwrap_or((text, "1"));
         let fault = fault.parse()?;
         let share: f64 = share.parse().unwrap_or(f64::NAN);
         let per_million = (share * MILLION as f64).round() as u64;
         let is_share = share > 0.0 && (1..=MILLION).contains(&per_million);
-        if is_share { Ok(Self { fault, per_million }) } else { Err(NotARule::Share) }
+        if is_share { Ok(Self { fault, per_million }) } else { Err(InvalidFaultRule::Share) }
     }
 }
 
@@ -101,23 +106,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_strikes_evenly() {
+    fn a_rule_affects_evenly_spread_calls() {
         let rule: FaultRule = "429:0.1".parse().unwrap();
-        let struck: Vec<u64> = (1..=30).filter(|number| rule.strikes(*number)).collect();
-        assert_eq!(struck, [10, 20, 30]);
+        let affected: Vec<u64> = (1..=30).filter(|number| rule.affects(*number)).collect();
+        assert_eq!(affected, [10, 20, 30]);
         let rule: FaultRule = "hangup:0.3".parse().unwrap();
-        assert_eq!((1..=1000).filter(|number| rule.strikes(*number)).count(), 300);
+        assert_eq!((1..=1000).filter(|number| rule.affects(*number)).count(), 300);
         let rule: FaultRule = "500".parse().unwrap();
-        assert!((1..=5).all(|number| rule.strikes(number)));
+        assert!((1..=5).all(|number| rule.affects(number)));
     }
 
     #[test]
-    fn a_bad_rule_is_refused() {
-        assert!(matches!("teapot:0.1".parse::<FaultRule>(), Err(NotARule::Fault(_))));
+    fn an_invalid_rule_is_refused() {
+        assert!(matches!("teapot:0.1".parse::<FaultRule>(), Err(InvalidFaultRule::Fault(_))));
         for share in ["0", "-1", "1.5", "NaN", "", "many"] {
             let rule = format!("429:{share}");
-            assert_eq!(rule.parse::<FaultRule>(), Err(NotARule::Share), "{rule}");
+            assert_eq!(rule.parse::<FaultRule>(), Err(InvalidFaultRule::Share), "{rule}");
         }
-        assert_eq!("200".parse::<Fault>(), Err(NotAFault));
+        assert_eq!("200".parse::<Fault>(), Err(InvalidFault));
     }
 }

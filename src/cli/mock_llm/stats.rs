@@ -1,4 +1,4 @@
-//! What the model server counts: requests, their ends, and how many ran at once for how long.
+//! Counters of the model server: calls, how they ended, and how many ran at once for how long.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,81 +6,88 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// The counts as `GET /stats` shows them.
+/// The counters that `GET /stats` returns.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
-    /// How many calls have begun.
+    /// Number of calls that have started.
     pub requests: u64,
-    /// How many are under way.
+    /// Number of calls in progress.
     pub running: usize,
-    /// The most that were ever under way at once.
+    /// Maximum number of calls that were in progress at once.
     pub peak_running: usize,
-    /// Calls answered, by status.
+    /// Number of answered calls by HTTP status.
     pub by_status: BTreeMap<u16, u64>,
-    /// Calls whose connection this server closed on purpose.
+    /// Number of calls whose connection this server closed on purpose.
     pub hangups: u64,
-    /// Calls whose client went away before the answer.
+    /// Number of calls whose client disconnected before the response was sent.
     pub abandoned: u64,
-    /// From the first call's begin to the last one's end, or to now while any is under way.
+    /// Time from the start of the first call to the end of the last one, or to now while any call
+    /// is in progress, in milliseconds.
     pub span_ms: f64,
-    /// For how many milliseconds of that span how many calls were under way.
+    /// Milliseconds of that time by the number of calls in progress: `{1: 25.0, 2: 30.0}` means one
+    /// call for 25 ms and two at once for 30 ms.
     pub running_ms: BTreeMap<usize, f64>,
 }
 
-/// How a call ended.
+/// The way in which a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// With an answer of this status.
+pub enum CallEnd {
+    /// A response with this status was sent.
     Status(u16),
-    /// With a connection closed on purpose.
+    /// The server closed the connection on purpose.
     Hangup,
-    /// With a client gone.
+    /// The client disconnected.
     Abandoned,
 }
 
-/// The counts, shared by all connections.
+/// The counters, shared by all connections.
 #[derive(Debug, Clone, Default)]
-pub struct Counter(Arc<Mutex<Counts>>);
+pub struct CallCounter(Arc<Mutex<Counts>>);
 
 #[derive(Debug, Default)]
 struct Counts {
     stats: Stats,
-    /// The time spent at each number of calls under way.
+    /// Time spent at each number of calls in progress; the index is the number of calls.
     spent: Vec<Duration>,
-    /// When the number of calls under way last changed; none before the first call.
-    changed: Option<Instant>,
+    /// Time of the last change of the number of calls in progress; `None` before the first call.
+    changed_at: Option<Instant>,
 }
 
 impl Counts {
+    /// Changes the number of calls in progress, and adds the time since the last change to `spent`.
     fn change_to(&mut self, running: usize, now: Instant) {
-        if let Some(changed) = self.changed {
+        if let Some(changed_at) = self.changed_at {
             if self.spent.len() <= self.stats.running {
                 self.spent.resize(self.stats.running + 1, Duration::ZERO);
             }
-            self.spent[self.stats.running] += now.saturating_duration_since(changed);
+            self.spent[self.stats.running] += now.saturating_duration_since(changed_at);
         }
-        self.changed = Some(now);
+        self.changed_at = Some(now);
         self.stats.running = running;
         self.stats.peak_running = self.stats.peak_running.max(running);
     }
 
-    fn begin(&mut self, now: Instant) -> u64 {
+    /// Counts the start of a call and returns its number.
+    fn start(&mut self, now: Instant) -> u64 {
         self.stats.requests += 1;
         self.change_to(self.stats.running + 1, now);
         self.stats.requests
     }
 
-    fn end(&mut self, end: End, now: Instant) {
+    /// Counts the end of a call.
+    fn end(&mut self, end: CallEnd, now: Instant) {
         match end {
-            End::Status(status) => *self.stats.by_status.entry(status).or_default() += 1,
-            End::Hangup => self.stats.hangups += 1,
-            End::Abandoned => self.stats.abandoned += 1,
+            CallEnd::Status(status) => *self.stats.by_status.entry(status).or_default() += 1,
+            CallEnd::Hangup => self.stats.hangups += 1,
+            CallEnd::Abandoned => self.stats.abandoned += 1,
         }
         self.change_to(self.stats.running.saturating_sub(1), now);
     }
 
+    /// Returns the counters at a time.
     fn snapshot(&mut self, now: Instant) -> Stats {
-        // Idle time behind the last call is not counted, or the span would end with the question.
+        // Idle time after the last call is not counted. Otherwise `span_ms` would depend on the
+        // time at which the counters are read.
         if self.stats.running > 0 {
             self.change_to(self.stats.running, now);
         }
@@ -93,59 +100,60 @@ impl Counts {
         }
     }
 
+    /// Sets the counters to zero, except for the calls in progress.
     fn reset(&mut self, now: Instant) {
         let running = self.stats.running;
         let stats = Stats { running, peak_running: running, ..Stats::default() };
-        let changed = (running > 0).then_some(now);
-        *self = Self { stats, spent: Vec::new(), changed };
+        let changed_at = (running > 0).then_some(now);
+        *self = Self { stats, spent: Vec::new(), changed_at };
     }
 }
 
-impl Counter {
+impl CallCounter {
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        // Counts stay whole even where a holder panicked: each change is a few additions.
+        // A poisoned lock is safe to use: every intermediate state of the counters is valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call that begins.
-    pub fn begin(&self) -> Call {
-        let number = self.counts().begin(Instant::now());
-        Call { counter: self.clone(), number, ended: false }
+    /// Counts the start of a call.
+    pub fn start_call(&self) -> Call {
+        let number = self.counts().start(Instant::now());
+        Call { counter: self.clone(), number, has_ended: false }
     }
 
-    /// The counts as they stand.
+    /// Returns the current counters.
     pub fn snapshot(&self) -> Stats {
         self.counts().snapshot(Instant::now())
     }
 
-    /// Begins anew; calls under way stay counted as such.
+    /// Sets the counters to zero. Calls in progress remain counted as running.
     pub fn reset(&self) {
         self.counts().reset(Instant::now());
     }
 }
 
-/// A call under way. Dropped before its end, it counts as abandoned.
+/// A call in progress. A call that is dropped before its end counts as abandoned.
 #[derive(Debug)]
 pub struct Call {
-    counter: Counter,
+    counter: CallCounter,
     number: u64,
-    ended: bool,
+    has_ended: bool,
 }
 
 impl Call {
-    /// Its number, from 1, since the start or the last reset.
+    /// Returns the number of the call, counted from 1 since the start or the last reset.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Counts its end.
-    pub fn end(mut self, end: End) {
+    /// Counts the end of the call.
+    pub fn end(mut self, end: CallEnd) {
         self.close(end);
     }
 
-    fn close(&mut self, end: End) {
-        if !self.ended {
-            self.ended = true;
+    fn close(&mut self, end: CallEnd) {
+        if !self.has_ended {
+            self.has_ended = true;
             self.counter.counts().end(end, Instant::now());
         }
     }
@@ -153,7 +161,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.close(End::Abandoned);
+        self.close(CallEnd::Abandoned);
     }
 }
 
@@ -162,16 +170,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_at_each_level_is_told() {
+    fn the_time_at_each_number_of_calls_is_reported() {
         let mut counts = Counts::default();
-        let began = Instant::now();
-        let at = |millis| began + Duration::from_millis(millis);
-        counts.begin(at(0));
-        counts.begin(at(10));
-        counts.end(End::Status(200), at(40));
-        counts.end(End::Hangup, at(45));
-        counts.begin(at(50));
-        counts.end(End::Abandoned, at(60));
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        counts.start(at(0));
+        counts.start(at(10));
+        counts.end(CallEnd::Status(200), at(40));
+        counts.end(CallEnd::Hangup, at(45));
+        counts.start(at(50));
+        counts.end(CallEnd::Abandoned, at(60));
         let stats = counts.snapshot(at(1_000));
         let spent: Vec<(usize, u64)> =
             stats.running_ms.iter().map(|(running, ms)| (*running, ms.round() as u64)).collect();
@@ -182,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_keeps_what_is_under_way() {
-        let counter = Counter::default();
-        let call = counter.begin();
+    fn a_reset_keeps_the_calls_in_progress() {
+        let counter = CallCounter::default();
+        let call = counter.start_call();
         counter.reset();
         let stats = counter.snapshot();
         assert_eq!((stats.requests, stats.running, stats.peak_running), (0, 1, 1));
-        call.end(End::Status(200));
+        call.end(CallEnd::Status(200));
         assert_eq!(counter.snapshot().running, 0);
     }
 }

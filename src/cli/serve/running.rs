@@ -1,4 +1,4 @@
-//! A server with its HTTP front end, from start to end.
+//! The life of a server with its HTTP front end: start, drain, stop.
 
 use std::net::SocketAddr;
 
@@ -11,25 +11,25 @@ use crate::http;
 use crate::pages;
 use crate::server::{Builder, Server, StartError};
 
-/// Why the server ends badly.
+/// An error that stops the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// It did not start; mend what it names.
+    /// The server did not start; correct the cause that the message names.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// Nothing can listen there; is another server running?
+    /// The address cannot be listened on; another server may be running there.
     #[error("cannot listen on {listen}: {error}")]
     Listen {
-        /// Where.
+        /// Configured address.
         listen: SocketAddr,
-        /// Why not.
+        /// Error of the operating system.
         error: std::io::Error,
     },
-    /// Signals cannot be caught.
+    /// The handlers for SIGINT and SIGTERM cannot be installed.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
-    /// It could not go on. What was accepted is on disk, and a restart recovers it.
-    #[error("the server could not go on: {0}")]
+    /// The server failed while it ran. Accepted jobs are on disk, and a restart recovers them.
+    #[error("the server failed: {0}")]
     Failed(String),
 }
 
@@ -41,96 +41,98 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub(in crate::cli) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Waits until it cannot go on, and tells why.
+    /// Waits until the server fails, and returns the reason.
     pub(in crate::cli) async fn failed(&self) -> ServeError {
         ServeError::Failed(self.server.failed().await)
     }
 
-    /// Drains and ends it.
-    pub(in crate::cli) async fn stop(self) {
+    /// Drains the server and stops it.
+    pub(in crate::cli) async fn drain_and_stop(self) {
         self.server.drain().await;
-        self.end().await;
+        self.stop().await;
     }
 
-    /// Logs the names that jobs may use.
-    fn tell_what_it_knows(&self) {
+    /// Logs the kinds, providers and commands that jobs may use.
+    fn log_capabilities(&self) {
         let handle = self.server.handle();
         let names =
             |names: Vec<&str>| if names.is_empty() { "none".into() } else { names.join(", ") };
         let kinds = handle.kinds().join(", ");
         let providers = names(handle.config().providers.keys().map(String::as_str).collect());
         let commands = names(handle.config().commands.keys().map(String::as_str).collect());
-        tracing::info!(kinds, providers, commands, "jobs may use");
+        tracing::info!(kinds, providers, commands, "available to jobs");
     }
 
-    /// Ends it without waiting for running jobs. Requests under way are answered.
-    pub(in crate::cli) async fn end(self) {
+    /// Stops the server without waiting for running jobs. Requests in progress are answered.
+    pub(in crate::cli) async fn stop(self) {
         self.server.release_waiters();
         self.http.stop(true).await;
         self.server.stop();
     }
 }
 
-/// Starts the server in this process and leaves signals alone. `prepare` may add handlers to it.
+/// Starts the server in this process without handling signals. `prepare` may add job handlers.
 pub(in crate::cli) async fn start_server(
     config: Config,
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<RunningServer, ServeError> {
     let listen = config.listen;
-    let unheard = |error| ServeError::Listen { listen, error };
-    // First, so that a server that cannot listen has not begun to run jobs.
-    let listener = http::bind(listen).map_err(unheard)?;
+    let listen_error = |error| ServeError::Listen { listen, error };
+    // Binding comes first, so that a server that cannot listen has not started any job.
+    let listener = http::bind(listen).map_err(listen_error)?;
     let server = prepare(Server::builder(config)).start()?;
-    let (front, addr) = match http::start(server.handle(), listener, pages::routes) {
+    let (http_server, addr) = match http::start(server.handle(), listener, pages::routes) {
         Ok(started) => started,
         Err(error) => {
             server.stop();
-            return Err(unheard(error));
+            return Err(listen_error(error));
         }
     };
-    let http = front.handle();
-    actix_web::rt::spawn(front);
+    let http = http_server.handle();
+    actix_web::rt::spawn(http_server);
     Ok(RunningServer { addr, http, server })
 }
 
-/// Starts the server and holds on until a signal came and it has drained.
+/// Runs the server until a signal arrives and it has drained.
 pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), ServeError> {
-    // Before anything starts, so that a signal during the start drains as well.
+    // Signals are handled before anything starts, so that a signal during the start drains as well.
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     survive_file_size_limit().map_err(ServeError::Signals)?;
     let database = config.database.display().to_string();
     let prepare = |builder: Builder| if is_restored { builder.restored() } else { builder };
     let running = start_server(config, prepare).await?;
     tracing::info!(addr = %running.addr, database, "serving");
-    running.tell_what_it_knows();
-    // Who reads stdout may have gone away; the server does not depend on it.
+    running.log_capabilities();
+    // The reader of stdout may have closed it. The server does not depend on stdout.
     let _ = Output::new(false).line(format_args!("listening on http://{}", running.addr));
     tokio::select! {
         () = signals.next() => {}
         error = running.failed() => {
-            running.end().await;
+            running.stop().await;
             return Err(error);
         }
     }
-    tracing::info!("draining: no job is started any more, running ones may end");
+    tracing::info!("draining: no more jobs are started, running jobs may finish");
     let is_drained = tokio::select! {
         () = running.server.drain() => true,
         () = signals.next() => false,
         error = running.failed() => {
-            running.end().await;
+            running.stop().await;
             return Err(error);
         }
     };
     if is_drained {
-        running.end().await;
+        running.stop().await;
         tracing::info!("stopped");
     } else {
-        tracing::warn!("a second signal: ending at once; the next start takes back what ran");
+        tracing::warn!(
+            "second signal: stopping at once; the next start rescues the jobs that were running"
+        );
         running.server.stop();
     }
     Ok(())

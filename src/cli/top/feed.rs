@@ -1,4 +1,4 @@
-//! What comes from the server and what goes to it, beside the drawing.
+//! The exchange with the server: polls its state and performs the user's actions.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -6,99 +6,101 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::look::{List, Look};
-use super::view::Wish;
+use super::snapshot::{JobList, Snapshot};
+use super::view::UserAction;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::job::queue::QueueChange;
 
-/// How often the server is asked.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long it may take before it counts as gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Interval at which the state of the server is read.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum time for a response, after which the server counts as unreachable.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Something that the view has to hear.
-pub(super) enum News {
-    /// How the server looks, or why that cannot be told.
-    Look(Result<Box<Look>, String>),
-    /// What became of a wish.
-    Done(Result<String, String>),
+/// A change that the view has to show.
+pub(super) enum Update {
+    /// A new snapshot of the server, or the error of the attempt to read one.
+    Snapshot(Result<Box<Snapshot>, String>),
+    /// The result of an action, as text to show.
+    ActionDone(Result<String, String>),
 }
 
-/// Asks the server again and again, and hands wishes on to it. Cheap to clone.
+/// Polls the server and sends it the user's actions. A clone shares the connection and all state.
 #[derive(Clone)]
 pub(super) struct Feed {
     client: Rc<Client>,
-    news: mpsc::Sender<News>,
-    /// Which jobs are wanted.
-    list: Rc<Cell<List>>,
-    /// Rung where it is worth to look at once.
-    hurry: Rc<Notify>,
+    updates: mpsc::Sender<Update>,
+    /// List of jobs that the view shows.
+    list: Rc<Cell<JobList>>,
+    /// Notified to read the state at once instead of after the interval.
+    refresh: Rc<Notify>,
 }
 
 impl Feed {
-    /// Begins to ask, until nobody hears the news any more.
-    pub(super) fn start(client: Client, news: mpsc::Sender<News>) -> Self {
+    /// Starts to poll the server, until the receiver of the updates is dropped.
+    pub(super) fn start(client: Client, updates: mpsc::Sender<Update>) -> Self {
         let feed =
-            Self { client: Rc::new(client), news, list: Rc::default(), hurry: Rc::default() };
-        actix_web::rt::spawn(feed.clone().look_again_and_again());
+            Self { client: Rc::new(client), updates, list: Rc::default(), refresh: Rc::default() };
+        actix_web::rt::spawn(feed.clone().poll());
         feed
     }
 
-    /// Says which jobs are wanted from now on.
-    pub(super) fn show(&self, list: List) {
+    /// Sets the list of jobs to read from now on.
+    pub(super) fn show(&self, list: JobList) {
         if self.list.replace(list) != list {
-            self.hurry.notify_one();
+            self.refresh.notify_one();
         }
     }
 
-    /// Has the server do something.
-    pub(super) fn act(&self, wish: Wish) {
+    /// Starts to perform an action; its result arrives as an update.
+    pub(super) fn act(&self, action: UserAction) {
         let feed = self.clone();
         actix_web::rt::spawn(async move {
-            let done = News::Done(in_time(feed.do_it(wish)).await);
-            // Where nobody hears it any more, nobody wants to know.
-            let _ = feed.news.send(done).await;
-            feed.hurry.notify_one();
+            let done = Update::ActionDone(with_timeout(feed.perform(action)).await);
+            // Sending fails only if the view has ended, and then the result is not needed.
+            let _ = feed.updates.send(done).await;
+            feed.refresh.notify_one();
         });
     }
 
-    async fn look_again_and_again(self) {
+    /// Reads the state of the server at intervals.
+    async fn poll(self) {
         loop {
-            let look = in_time(Look::take(&self.client, self.list.get())).await.map(Box::new);
-            if self.news.send(News::Look(look)).await.is_err() {
+            let snapshot = with_timeout(Snapshot::read(&self.client, self.list.get())).await;
+            if self.updates.send(Update::Snapshot(snapshot.map(Box::new))).await.is_err() {
                 break;
             }
-            let _ = tokio::time::timeout(LOOK_EVERY, self.hurry.notified()).await;
+            let _ = tokio::time::timeout(POLL_INTERVAL, self.refresh.notified()).await;
         }
     }
 
-    /// Does it and tells what is then.
-    async fn do_it(&self, wish: Wish) -> Result<String, CliError> {
-        Ok(match wish {
-            Wish::Quit => String::new(),
-            Wish::SetPaused(queue, is_paused) => {
+    /// Performs an action and returns a text about the result.
+    async fn perform(&self, action: UserAction) -> Result<String, CliError> {
+        Ok(match action {
+            UserAction::Quit => String::new(),
+            UserAction::SetPaused(queue, is_paused) => {
                 let change = QueueChange { paused: Some(is_paused), ..QueueChange::default() };
                 self.client.change_queue(&queue, &change).await?;
                 format!("queue {queue} is {}", if is_paused { "paused" } else { "resumed" })
             }
-            Wish::Cancel(id) => {
+            UserAction::Cancel(id) => {
                 let job = self.client.cancel(id).await?.value;
-                let is = if job.state.is_final() { job.state.as_str() } else { "asked to stop" };
-                format!("job {id} is {is}")
+                let state =
+                    if job.state.is_final() { job.state.as_str() } else { "being cancelled" };
+                format!("job {id} is {state}")
             }
-            Wish::Retry(id) => {
+            UserAction::Retry(id) => {
                 let job = self.client.retry(id).await?.value;
-                format!("job {id} is {} once more", job.state)
+                format!("job {id} is {} again", job.state)
             }
         })
     }
 }
 
-/// Waits for the server, though not long.
-async fn in_time<T>(asked: impl Future<Output = Result<T, CliError>>) -> Result<T, String> {
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+/// Waits for a response of the server for at most [`REQUEST_TIMEOUT`].
+async fn with_timeout<T>(request: impl Future<Output = Result<T, CliError>>) -> Result<T, String> {
+    match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no response within {} s", REQUEST_TIMEOUT.as_secs())),
     }
 }

@@ -1,6 +1,8 @@
-//! Which row of a table is selected while the rows come and go.
+//! The selected row of a table whose rows change.
 
-/// The selected row, by its key; its place is where the selection goes when the row is gone.
+/// The selected row, identified by its key.
+///
+/// If the row disappears, the row that is then at its index becomes the selected one.
 #[derive(Debug, Clone)]
 pub(super) struct Selection<K> {
     key: Option<K>,
@@ -14,12 +16,12 @@ impl<K> Default for Selection<K> {
 }
 
 impl<K: PartialEq + Clone> Selection<K> {
-    /// The place of the selected row; none where there are no rows.
+    /// Returns the index of the selected row, or `None` if there are no rows.
     pub(super) fn index(&self) -> Option<usize> {
         self.key.as_ref().map(|_| self.index)
     }
 
-    /// Moves up or down among the rows that there are now, and stops at the ends.
+    /// Moves the selection by `steps` rows among the current rows, and stops at the ends.
     pub(super) fn move_by(&mut self, steps: isize, keys: &[K]) {
         let found = self.key.as_ref().and_then(|key| keys.iter().position(|other| other == key));
         let last = keys.len().saturating_sub(1);
@@ -39,13 +41,13 @@ mod tests {
         selection.move_by(1, &["a", "b", "c"]);
         selection.move_by(0, &["x", "y", "a", "b"]);
         assert_eq!(selection.index(), Some(3));
-        // The row is gone: the one that took its place.
+        // The selected row is gone, and the index is limited to the last row.
         selection.move_by(0, &["x", "y"]);
         assert_eq!((selection.key, selection.index), (Some("y"), 1));
     }
 
     #[test]
-    fn it_stops_at_the_ends_and_lives_without_rows() {
+    fn the_selection_stops_at_the_ends_and_may_be_empty() {
         let mut selection = Selection::default();
         selection.move_by(isize::MAX, &[1, 2, 3]);
         assert_eq!(selection.index(), Some(2));

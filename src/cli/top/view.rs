@@ -1,162 +1,168 @@
-//! What is on the screen, and what keys do to it. Pure: it neither draws nor asks.
+//! The state of the screen and the effect of keys on it. It is pure: no drawing and no requests.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::feed::News;
-use super::look::{List, Look};
+use super::feed::Update;
 use super::selection::Selection;
+use super::snapshot::{JobList, Snapshot};
 use crate::job::queue::Queue;
 use crate::job::{Job, JobId, QueueName};
 
-/// The part of the screen that up and down move in.
+/// The part of the screen in which the arrow keys move the selection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Pane {
-    /// The queues.
+    /// The table of queues.
     #[default]
     Queues,
-    /// The jobs below.
+    /// The table of jobs.
     Jobs,
 }
 
-/// Something that the keys ask for and the view cannot do by itself.
+/// An action that the user requested and that the view cannot perform itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// End.
+pub(super) enum UserAction {
+    /// Quits the program.
     Quit,
-    /// Pause a queue, or resume it.
+    /// Pauses a queue if the flag is true, otherwise resumes it.
     SetPaused(QueueName, bool),
-    /// Cancel a job.
+    /// Cancels a job.
     Cancel(JobId),
-    /// Run a job again.
+    /// Runs a job again.
     Retry(JobId),
 }
 
-/// A line about what just happened.
+/// A message in the footer about a recent action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notice {
+    /// Text of the message.
     pub(super) text: String,
-    pub(super) is_bad: bool,
-    /// How many more looks it stays for.
-    looks_left: u8,
+    /// Whether the message is an error.
+    pub(super) is_error: bool,
+    /// Number of further snapshots for which the message is shown.
+    snapshots_left: u8,
 }
 
-/// How many looks a notice stays for: some seconds.
-const NOTICE_LOOKS: u8 = 5;
+/// Number of snapshots for which a notice is shown, which is some seconds.
+const NOTICE_SNAPSHOTS: u8 = 5;
 
 impl Notice {
-    fn new(text: impl Into<String>, is_bad: bool) -> Self {
-        Self { text: text.into(), is_bad, looks_left: NOTICE_LOOKS }
+    fn new(text: impl Into<String>, is_error: bool) -> Self {
+        Self { text: text.into(), is_error, snapshots_left: NOTICE_SNAPSHOTS }
     }
 
-    /// The same after one more look; none where that was the last.
-    fn later(self) -> Option<Self> {
-        let looks_left = self.looks_left.checked_sub(1)?;
-        Some(Self { looks_left, ..self })
+    /// Returns the notice after one more snapshot, or `None` if it is no longer shown.
+    fn after_snapshot(self) -> Option<Self> {
+        let snapshots_left = self.snapshots_left.checked_sub(1)?;
+        Some(Self { snapshots_left, ..self })
     }
 }
 
-/// What is on the screen.
+/// The state of the screen.
 #[derive(Debug)]
 pub(super) struct View {
-    /// Where the server is.
+    /// URL of the server.
     pub(super) url: String,
-    /// How it looked last.
-    pub(super) look: Option<Look>,
-    /// Why it does not look like anything just now.
-    pub(super) trouble: Option<String>,
+    /// Latest snapshot; `None` until the first one arrives.
+    pub(super) snapshot: Option<Snapshot>,
+    /// Error of the latest attempt to read a snapshot, if it failed.
+    pub(super) error: Option<String>,
+    /// Part of the screen that has the focus.
     pub(super) pane: Pane,
-    list: List,
+    list: JobList,
     queue: Selection<QueueName>,
     job: Selection<JobId>,
-    /// The job that is to be cancelled, if that is meant.
-    pub(super) question: Option<JobId>,
+    /// Job to cancel if the user confirms the prompt in the footer.
+    pub(super) cancel_prompt: Option<JobId>,
+    /// Message in the footer.
     pub(super) notice: Option<Notice>,
-    /// Whether the keys are explained.
-    pub(super) is_help: bool,
+    /// Whether the help is shown.
+    pub(super) is_help_open: bool,
 }
 
 impl View {
-    /// Nothing is known yet.
+    /// Creates a view without a snapshot.
     pub(super) fn new(url: &str) -> Self {
         Self {
             url: url.into(),
-            look: None,
-            trouble: None,
+            snapshot: None,
+            error: None,
             pane: Pane::default(),
-            list: List::default(),
+            list: JobList::default(),
             queue: Selection::default(),
             job: Selection::default(),
-            question: None,
+            cancel_prompt: None,
             notice: None,
-            is_help: false,
+            is_help_open: false,
         }
     }
 
-    /// Which jobs are shown.
-    pub(super) fn list(&self) -> List {
+    /// Returns the list of jobs that is shown.
+    pub(super) fn list(&self) -> JobList {
         self.list
     }
 
-    /// The queues, in their order.
+    /// Returns the queues in the order of the server.
     pub(super) fn queues(&self) -> &[Queue] {
-        self.look.as_ref().map_or(&[], |look| &look.queues)
+        self.snapshot.as_ref().map_or(&[], |snapshot| &snapshot.queues)
     }
 
-    /// The jobs of the list that is shown, where they came already.
+    /// Returns the jobs of the list that is shown; empty until a snapshot with that list arrives.
     pub(super) fn jobs(&self) -> &[Job] {
-        self.look.as_ref().filter(|look| look.list == self.list).map_or(&[], |look| &look.jobs)
+        let snapshot = self.snapshot.as_ref().filter(|snapshot| snapshot.list == self.list);
+        snapshot.map_or(&[], |snapshot| &snapshot.jobs)
     }
 
-    /// The place of the selected queue.
+    /// Returns the index of the selected queue.
     pub(super) fn queue_index(&self) -> Option<usize> {
         self.queue.index()
     }
 
-    /// The place of the selected job.
+    /// Returns the index of the selected job.
     pub(super) fn job_index(&self) -> Option<usize> {
         self.job.index()
     }
 
-    /// Takes what came from the server.
-    pub(super) fn hear(&mut self, news: News) {
-        match news {
-            News::Look(Ok(look)) => {
-                self.trouble = None;
-                self.notice = self.notice.take().and_then(Notice::later);
-                self.look = Some(*look);
+    /// Applies an update from the server.
+    pub(super) fn apply(&mut self, update: Update) {
+        match update {
+            Update::Snapshot(Ok(snapshot)) => {
+                self.error = None;
+                self.notice = self.notice.take().and_then(Notice::after_snapshot);
+                self.snapshot = Some(*snapshot);
                 self.move_by(Pane::Queues, 0);
                 self.move_by(Pane::Jobs, 0);
             }
-            News::Look(Err(why)) => self.trouble = Some(why),
-            News::Done(Ok(text)) => self.notice = Some(Notice::new(text, false)),
-            News::Done(Err(text)) => self.notice = Some(Notice::new(text, true)),
+            Update::Snapshot(Err(error)) => self.error = Some(error),
+            Update::ActionDone(Ok(text)) => self.notice = Some(Notice::new(text, false)),
+            Update::ActionDone(Err(text)) => self.notice = Some(Notice::new(text, true)),
         }
     }
 
-    /// Takes a key; what it asks for beyond the view is given back.
-    pub(super) fn press(&mut self, key: KeyEvent) -> Option<Wish> {
+    /// Processes a key and returns the action that it requests, if any.
+    pub(super) fn press(&mut self, key: KeyEvent) -> Option<UserAction> {
         if key.kind == KeyEventKind::Release {
             return None;
         }
         self.notice = None;
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-            return Some(Wish::Quit);
+            return Some(UserAction::Quit);
         }
-        if let Some(id) = self.question.take() {
-            // Whatever is no yes is a no.
-            let is_meant = matches!(key.code, KeyCode::Char('y' | 'Y'));
-            return is_meant.then_some(Wish::Cancel(id));
+        if let Some(id) = self.cancel_prompt.take() {
+            // Any other key means no.
+            let is_confirmed = matches!(key.code, KeyCode::Char('y' | 'Y'));
+            return is_confirmed.then_some(UserAction::Cancel(id));
         }
-        if std::mem::take(&mut self.is_help) {
+        if std::mem::take(&mut self.is_help_open) {
             return None;
         }
         self.press_in_pane(key.code)
     }
 
-    fn press_in_pane(&mut self, key: KeyCode) -> Option<Wish> {
+    /// Processes a key that is not an answer to a prompt and does not close the help.
+    fn press_in_pane(&mut self, key: KeyCode) -> Option<UserAction> {
         match key {
-            KeyCode::Char('q') | KeyCode::Esc => return Some(Wish::Quit),
-            KeyCode::Char('?' | 'h') => self.is_help = true,
+            KeyCode::Char('q') | KeyCode::Esc => return Some(UserAction::Quit),
+            KeyCode::Char('?' | 'h') => self.is_help_open = true,
             KeyCode::Tab | KeyCode::BackTab => {
                 let other = if self.pane == Pane::Queues { Pane::Jobs } else { Pane::Queues };
                 self.pane = other;
@@ -167,15 +173,16 @@ impl View {
             KeyCode::PageDown => self.move_by(self.pane, 10),
             KeyCode::Home => self.move_by(self.pane, isize::MIN),
             KeyCode::End => self.move_by(self.pane, isize::MAX),
-            KeyCode::Char('f') => self.turn_list(),
-            KeyCode::Char('p') => return self.pause(),
-            KeyCode::Char('c') => self.ask_to_cancel(),
+            KeyCode::Char('f') => self.toggle_list(),
+            KeyCode::Char('p') => return self.toggle_paused(),
+            KeyCode::Char('c') => self.prompt_cancel(),
             KeyCode::Char('r') => return self.retry(),
             _ => {}
         }
         None
     }
 
+    /// Moves the selection of a pane; 0 steps only adapt it to the current rows.
     fn move_by(&mut self, pane: Pane, steps: isize) {
         match pane {
             Pane::Queues => {
@@ -189,53 +196,61 @@ impl View {
         }
     }
 
-    fn turn_list(&mut self) {
-        self.list = if self.list == List::Running { List::Failed } else { List::Running };
+    /// Switches between running and failed jobs.
+    fn toggle_list(&mut self) {
+        self.list = if self.list == JobList::Running { JobList::Failed } else { JobList::Running };
         self.job = Selection::default();
         self.pane = Pane::Jobs;
         self.move_by(Pane::Jobs, 0);
     }
 
-    fn pause(&mut self) -> Option<Wish> {
+    /// Requests to pause the selected queue, or to resume it if it is paused.
+    fn toggle_paused(&mut self) -> Option<UserAction> {
         let selected = self.queues().get(self.queue.index()?)?;
-        Some(Wish::SetPaused(selected.name.clone(), !selected.settings.paused))
+        Some(UserAction::SetPaused(selected.name.clone(), !selected.settings.paused))
     }
 
-    fn ask_to_cancel(&mut self) {
-        if !self.is_in_jobs() {
+    /// Opens the prompt that asks whether to cancel the selected job.
+    fn prompt_cancel(&mut self) {
+        if !self.check_jobs_pane() {
             return;
         }
         match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
-            (List::Running, Some(job)) => self.question = Some(job.id),
-            (List::Running, None) => self.remark("no job runs"),
-            (List::Failed, _) => {
-                self.remark("what has failed cannot be cancelled; f shows what runs")
+            (JobList::Running, Some(job)) => self.cancel_prompt = Some(job.id),
+            (JobList::Running, None) => self.show_notice("no job is running"),
+            (JobList::Failed, _) => {
+                self.show_notice("a failed job cannot be cancelled; press f to list running jobs")
             }
         }
     }
 
-    fn retry(&mut self) -> Option<Wish> {
-        if !self.is_in_jobs() {
+    /// Requests to run the selected failed job again.
+    fn retry(&mut self) -> Option<UserAction> {
+        if !self.check_jobs_pane() {
             return None;
         }
         match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
-            (List::Failed, Some(job)) => return Some(Wish::Retry(job.id)),
-            (List::Failed, None) => self.remark("no job has failed"),
-            (List::Running, _) => self.remark("f shows the failed jobs, which r runs again"),
+            (JobList::Failed, Some(job)) => return Some(UserAction::Retry(job.id)),
+            (JobList::Failed, None) => self.show_notice("there is no failed job"),
+            (JobList::Running, _) => {
+                self.show_notice("press f to list failed jobs, then r to retry one")
+            }
         }
         None
     }
 
-    /// Whether keys that do something to a job have one that is seen to be selected; says where not.
-    fn is_in_jobs(&mut self) -> bool {
-        let is_in_jobs = self.pane == Pane::Jobs;
-        if !is_in_jobs {
-            self.remark("Tab goes to the jobs");
+    /// Returns whether the jobs have the focus, so that the user sees which job a key applies to.
+    /// If not, shows a notice.
+    fn check_jobs_pane(&mut self) -> bool {
+        let has_focus = self.pane == Pane::Jobs;
+        if !has_focus {
+            self.show_notice("press Tab to select a job first");
         }
-        is_in_jobs
+        has_focus
     }
 
-    fn remark(&mut self, text: &str) {
+    /// Shows a notice that is not an error.
+    fn show_notice(&mut self, text: &str) {
         self.notice = Some(Notice::new(text, false));
     }
 }
@@ -243,99 +258,102 @@ impl View {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::cli::top::look::tests::{failed, look};
+    use crate::cli::top::snapshot::tests::{failed_snapshot, snapshot};
 
-    /// A view of a server that is well.
+    /// Returns a view with a snapshot.
     pub(in crate::cli::top) fn view() -> View {
         let mut view = View::new("http://127.0.0.1:7373");
-        view.hear(News::Look(Ok(Box::new(look()))));
+        view.apply(Update::Snapshot(Ok(Box::new(snapshot()))));
         view
     }
 
-    fn press(view: &mut View, code: KeyCode) -> Option<Wish> {
+    /// Presses a key.
+    fn press(view: &mut View, code: KeyCode) -> Option<UserAction> {
         view.press(code.into())
     }
 
-    fn letter(view: &mut View, letter: char) -> Option<Wish> {
+    /// Presses the key of a letter.
+    fn letter(view: &mut View, letter: char) -> Option<UserAction> {
         press(view, KeyCode::Char(letter))
     }
 
     #[test]
-    fn a_queue_is_paused_and_resumed_where_it_is_selected() {
+    fn the_selected_queue_is_paused_and_resumed() {
         let mut view = view();
         let bulk: QueueName = "bulk".parse().unwrap();
-        assert_eq!(letter(&mut view, 'p'), Some(Wish::SetPaused(bulk, true)));
+        assert_eq!(letter(&mut view, 'p'), Some(UserAction::SetPaused(bulk, true)));
         press(&mut view, KeyCode::Down);
-        let mut paused = look();
+        let mut paused = snapshot();
         paused.queues[1].settings.paused = true;
-        view.hear(News::Look(Ok(Box::new(paused))));
+        view.apply(Update::Snapshot(Ok(Box::new(paused))));
         let mail: QueueName = "mail".parse().unwrap();
-        assert_eq!(letter(&mut view, 'p'), Some(Wish::SetPaused(mail, false)));
+        assert_eq!(letter(&mut view, 'p'), Some(UserAction::SetPaused(mail, false)));
     }
 
     #[test]
-    fn a_job_is_cancelled_only_after_a_yes() {
+    fn a_job_is_cancelled_only_after_confirmation() {
         let mut view = view();
         press(&mut view, KeyCode::Tab);
         press(&mut view, KeyCode::Down);
         assert_eq!(letter(&mut view, 'c'), None);
-        assert_eq!(view.question, Some(JobId(18)));
+        assert_eq!(view.cancel_prompt, Some(JobId(18)));
         assert_eq!(letter(&mut view, 'n'), None);
-        assert_eq!(view.question, None);
+        assert_eq!(view.cancel_prompt, None);
         letter(&mut view, 'c');
-        // The question is about the job that was selected then, whatever comes meanwhile.
-        view.hear(News::Look(Ok(Box::new(Look { jobs: Vec::new(), ..look() }))));
-        assert_eq!(letter(&mut view, 'y'), Some(Wish::Cancel(JobId(18))));
+        // The prompt is about the job that was selected then, whatever snapshot arrives meanwhile.
+        let without_jobs = Snapshot { jobs: Vec::new(), ..snapshot() };
+        view.apply(Update::Snapshot(Ok(Box::new(without_jobs))));
+        assert_eq!(letter(&mut view, 'y'), Some(UserAction::Cancel(JobId(18))));
         assert_eq!(letter(&mut view, 'y'), None);
     }
 
     #[test]
-    fn a_job_that_failed_is_run_again() {
+    fn a_failed_job_is_run_again() {
         let mut view = view();
         press(&mut view, KeyCode::Tab);
         assert_eq!(letter(&mut view, 'r'), None);
         assert!(view.notice.is_some());
         letter(&mut view, 'f');
-        assert_eq!((view.list(), view.jobs().len()), (List::Failed, 0));
-        view.hear(News::Look(Ok(Box::new(failed()))));
-        assert_eq!(letter(&mut view, 'r'), Some(Wish::Retry(JobId(11))));
+        assert_eq!((view.list(), view.jobs().len()), (JobList::Failed, 0));
+        view.apply(Update::Snapshot(Ok(Box::new(failed_snapshot()))));
+        assert_eq!(letter(&mut view, 'r'), Some(UserAction::Retry(JobId(11))));
         assert_eq!(letter(&mut view, 'c'), None);
-        assert_eq!(view.question, None);
+        assert_eq!(view.cancel_prompt, None);
     }
 
     #[test]
-    fn nothing_is_done_to_a_job_while_the_keys_move_among_the_queues() {
-        let remark = Some("Tab goes to the jobs");
-        let said = |view: &View| view.notice.as_ref().map(|notice| notice.text.clone());
+    fn no_key_acts_on_a_job_while_the_queues_have_the_focus() {
+        let hint = Some("press Tab to select a job first");
+        let notice = |view: &View| view.notice.as_ref().map(|notice| notice.text.clone());
         let mut view = view();
         assert_eq!(letter(&mut view, 'c'), None);
-        assert_eq!((view.question, said(&view).as_deref()), (None, remark));
+        assert_eq!((view.cancel_prompt, notice(&view).as_deref()), (None, hint));
         letter(&mut view, 'f');
-        view.hear(News::Look(Ok(Box::new(failed()))));
+        view.apply(Update::Snapshot(Ok(Box::new(failed_snapshot()))));
         press(&mut view, KeyCode::Tab);
-        assert_eq!((letter(&mut view, 'r'), said(&view).as_deref()), (None, remark));
+        assert_eq!((letter(&mut view, 'r'), notice(&view).as_deref()), (None, hint));
     }
 
     #[test]
-    fn what_was_there_stays_on_the_screen_while_the_server_is_away() {
+    fn the_last_snapshot_stays_on_the_screen_while_the_server_is_unreachable() {
         let mut view = view();
-        view.hear(News::Look(Err("connection refused".into())));
-        assert!(view.trouble.is_some() && view.queues().len() == 2);
-        view.hear(News::Look(Ok(Box::new(look()))));
-        assert_eq!(view.trouble, None);
+        view.apply(Update::Snapshot(Err("connection refused".into())));
+        assert!(view.error.is_some() && view.queues().len() == 2);
+        view.apply(Update::Snapshot(Ok(Box::new(snapshot()))));
+        assert_eq!(view.error, None);
     }
 
     #[test]
-    fn any_key_closes_the_help_and_ctrl_c_ends_from_everywhere() {
+    fn any_key_closes_the_help_and_ctrl_c_always_quits() {
         let mut view = view();
         letter(&mut view, '?');
-        assert!(view.is_help);
-        assert_eq!((letter(&mut view, 'q'), view.is_help), (None, false));
+        assert!(view.is_help_open);
+        assert_eq!((letter(&mut view, 'q'), view.is_help_open), (None, false));
         press(&mut view, KeyCode::Tab);
         letter(&mut view, 'c');
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(view.press(ctrl_c), Some(Wish::Quit));
-        assert_eq!(letter(&mut view, 'q'), None, "the question is still there, and this is a no");
-        assert_eq!(letter(&mut view, 'q'), Some(Wish::Quit));
+        assert_eq!(view.press(ctrl_c), Some(UserAction::Quit));
+        assert_eq!(letter(&mut view, 'q'), None, "the prompt is still open, and q means no");
+        assert_eq!(letter(&mut view, 'q'), Some(UserAction::Quit));
     }
 }

@@ -1,4 +1,4 @@
-//! The line at the bottom: a question, what just happened, or the keys.
+//! The line at the bottom: a confirmation prompt, a notice, or the keys. Also the help.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -9,28 +9,29 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use super::Palette;
 use crate::cli::output::Colour;
 use crate::cli::show;
-use crate::cli::top::look::List;
+use crate::cli::top::snapshot::JobList;
 use crate::cli::top::view::View;
 
+/// The text of the help.
 const HELP: [&str; 10] = [
     "Up, Down     select (also k, j, PageUp, PageDown, Home, End)",
-    "Tab          queues or jobs",
-    "f            running or failed jobs",
-    "p            pause the queue, or resume it",
-    "c            cancel the running job; asks before",
+    "Tab          switch between queues and jobs",
+    "f            switch between running and failed jobs",
+    "p            pause the queue or resume it",
+    "c            cancel the running job, after a confirmation",
     "r            run the failed job again",
     "q, Esc       quit (also Ctrl-C)",
     "",
-    "LATER counts scheduled and retrying jobs.",
-    "Any key closes this.",
+    "SCHEDULED counts scheduled and retrying jobs.",
+    "Press any key to close this help.",
 ];
 
 /// Draws the footer.
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
-    let strong = palette.style(Colour::Yellow).add_modifier(Modifier::BOLD);
-    let line = match (&view.question, &view.notice) {
-        (Some(id), _) => Line::styled(format!("Cancel job {id}? y/n"), strong),
-        (None, Some(notice)) if notice.is_bad => {
+    let prompt_style = palette.style(Colour::Yellow).add_modifier(Modifier::BOLD);
+    let line = match (&view.cancel_prompt, &view.notice) {
+        (Some(id), _) => Line::styled(format!("Cancel job {id}? y/n"), prompt_style),
+        (None, Some(notice)) if notice.is_error => {
             Line::styled(show::plain(&notice.text), palette.style(Colour::Red))
         }
         (None, Some(notice)) => Line::raw(show::plain(&notice.text)),
@@ -39,15 +40,16 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
     frame.render_widget(line, area);
 }
 
-fn keys(list: List) -> String {
-    let (other, deed) = match list {
-        List::Running => ("failed", "c cancel"),
-        List::Failed => ("running", "r retry"),
+/// Returns the summary of the keys.
+fn keys(list: JobList) -> String {
+    let (other, action) = match list {
+        JobList::Running => ("failed", "c cancel"),
+        JobList::Failed => ("running", "r retry"),
     };
-    format!("↑↓ select  Tab queues/jobs  f {other}  p pause/resume  {deed}  ? help  q quit")
+    format!("↑↓ select  Tab queues/jobs  f {other}  p pause/resume  {action}  ? help  q quit")
 }
 
-/// Draws what the keys do over all else.
+/// Draws the help over the rest of the screen.
 pub(super) fn draw_help(frame: &mut Frame) {
     let width = HELP.iter().map(|line| line.len()).max().unwrap_or(0) + 4;
     let width = Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX));

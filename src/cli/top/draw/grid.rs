@@ -1,4 +1,5 @@
-//! A table that leaves columns out where there is no room: half a number would be a wrong one.
+//! A table that hides columns if the terminal is too narrow, because a truncated number would be
+//! misread.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -9,59 +10,64 @@ use ratatui::widgets::{Block, Row, Table, TableState};
 use super::Palette;
 use crate::cli::output::Colour;
 
-/// What stands before a selected row.
+/// Mark before the selected row.
 const MARK: &str = "> ";
-/// From this width on there is more space between columns.
+/// Width from which there are two spaces between columns instead of one.
 const WIDE: u16 = 100;
 
-/// A column.
+/// A column of a table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     name: &'static str,
     width: Constraint,
     is_number: bool,
-    /// The least width of the table at which it is shown.
-    from: u16,
+    /// Minimum width of the table at which the column is shown.
+    min_table_width: u16,
 }
 
 impl Column {
-    /// Text.
-    pub(super) fn text(name: &'static str, width: Constraint, from: u16) -> Self {
-        Self { name, width, is_number: false, from }
+    /// Creates a column of left-aligned text.
+    pub(super) fn text(name: &'static str, width: Constraint, min_table_width: u16) -> Self {
+        Self { name, width, is_number: false, min_table_width }
     }
 
-    /// A number or a time, which stands to the right.
-    pub(super) fn number(name: &'static str, width: u16, from: u16) -> Self {
-        Self { name, width: Constraint::Length(width), is_number: true, from }
+    /// Creates a column of right-aligned numbers or durations.
+    pub(super) fn number(name: &'static str, width: u16, min_table_width: u16) -> Self {
+        Self { name, width: Constraint::Length(width), is_number: true, min_table_width }
     }
 
+    /// Aligns the content of a cell.
     fn aligned<'a>(&self, line: Line<'a>) -> Line<'a> {
         if self.is_number { line.right_aligned() } else { line }
     }
 }
 
-/// A table with a row selected.
+/// A table with a selected row.
 pub(super) struct Grid<'a, const N: usize> {
+    /// Title in the border.
     pub(super) title: String,
+    /// Columns in their order.
     pub(super) columns: [Column; N],
+    /// Cells of each row.
     pub(super) rows: Vec<[Line<'a>; N]>,
+    /// Index of the selected row.
     pub(super) selected: Option<usize>,
-    /// Whether up and down move in it.
+    /// Whether the table has the focus.
     pub(super) is_active: bool,
 }
 
 impl<const N: usize> Grid<'_, N> {
-    /// Draws as much of it as there is room for, with the selected row in sight.
+    /// Draws the columns and rows that fit, including the selected row.
     pub(super) fn draw(self, frame: &mut Frame, area: Rect, palette: &Palette) {
         let header = self.columns.map(|column| Line::from(column.name));
-        let header = self.fitting(header, area.width).style(palette.style(Colour::Dim));
-        let columns = self.columns.iter().filter(|column| column.from <= area.width);
+        let header = self.visible_cells(header, area.width).style(palette.style(Colour::Dim));
+        let columns = self.columns.iter().filter(|column| column.min_table_width <= area.width);
         let widths = columns.map(|column| column.width);
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let title =
             Line::styled(self.title.clone(), if self.is_active { bold } else { Style::new() });
         let reversed = Style::new().add_modifier(Modifier::REVERSED);
-        let rows = self.rows.iter().map(|cells| self.fitting(cells.clone(), area.width));
+        let rows = self.rows.iter().map(|cells| self.visible_cells(cells.clone(), area.width));
         let table = Table::new(rows, widths)
             .header(header)
             .block(Block::bordered().title(title))
@@ -72,9 +78,10 @@ impl<const N: usize> Grid<'_, N> {
         frame.render_stateful_widget(table, area, &mut state);
     }
 
-    fn fitting<'b>(&self, cells: [Line<'b>; N], width: u16) -> Row<'b> {
+    /// Returns a row of the cells whose columns are shown at this width.
+    fn visible_cells<'b>(&self, cells: [Line<'b>; N], width: u16) -> Row<'b> {
         let cells = cells.into_iter().zip(&self.columns);
-        let cells = cells.filter(|(_, column)| column.from <= width);
+        let cells = cells.filter(|(_, column)| column.min_table_width <= width);
         Row::new(cells.map(|(cell, column)| column.aligned(cell)).collect::<Vec<_>>())
     }
 }

@@ -1,4 +1,4 @@
-//! The two lines at the top: which server, and how it does.
+//! The two lines at the top: the server, and its rates, counts and latencies.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,19 +8,19 @@ use ratatui::text::{Line, Span, Text};
 use super::Palette;
 use crate::cli::output::Colour;
 use crate::cli::show;
-use crate::cli::top::look::Look;
+use crate::cli::top::snapshot::Snapshot;
 use crate::cli::top::view::View;
 use crate::job::Timestamp;
 use crate::job::stats::Latency;
 
 /// Draws the header.
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
-    let state = match (&view.look, &view.trouble) {
-        (None, None) => Line::raw("asking"),
-        (Some(look), None) => Line::raw(doing(look, area.width.into())),
-        (None, Some(why)) => trouble("", why, palette),
-        (Some(look), Some(why)) => {
-            trouble(&format!("as it was at {}; ", clock(look.stats.at)), why, palette)
+    let state = match (&view.snapshot, &view.error) {
+        (None, None) => Line::raw("connecting"),
+        (Some(snapshot), None) => Line::raw(summary(snapshot, area.width.into())),
+        (None, Some(error)) => outage("", error, palette),
+        (Some(snapshot), Some(error)) => {
+            outage(&format!("last update at {}; ", clock(snapshot.stats.at)), error, palette)
         }
     };
     let name = Line::from(vec![
@@ -28,48 +28,50 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
         Span::raw(format!("  {}", view.url)),
     ]);
     frame.render_widget(Text::from(vec![name, state]), area);
-    if let (Some(look), None) = (&view.look, &view.trouble) {
-        let now = Line::raw(clock(look.stats.at)).right_aligned();
+    if let (Some(snapshot), None) = (&view.snapshot, &view.error) {
+        let now = Line::raw(clock(snapshot.stats.at)).right_aligned();
         frame.render_widget(now, Rect { height: area.height.min(1), ..area });
     }
 }
 
-fn trouble(when: &str, why: &str, palette: &Palette) -> Line<'static> {
-    let told = format!("{when}trying again: {}", show::plain(why));
-    Line::styled(told, palette.style(Colour::Red))
+/// Returns the line that is shown while no snapshot can be read.
+fn outage(since: &str, error: &str, palette: &Palette) -> Line<'static> {
+    let text = format!("{since}trying again: {}", show::plain(error));
+    Line::styled(text, palette.style(Colour::Red))
 }
 
-/// The time of day to the second.
+/// Returns the time of day to the second, such as `12:00:55 UTC`.
 fn clock(time: Timestamp) -> String {
     let text = show::time_of_day(time);
     format!("{} UTC", text.split('.').next().unwrap_or_default())
 }
 
-/// How the server does, in as many parts as there is room for.
-fn doing(look: &Look, width: usize) -> String {
+/// Returns rates, counts and latencies, as many as fit in `width` columns.
+fn summary(snapshot: &Snapshot, width: usize) -> String {
     let rate = |rate: Option<f64>| rate.map_or(show::NONE.into(), show::rate);
-    let rates = look.rates();
-    let jobs = &look.stats.jobs;
+    let rates = snapshot.rates();
+    let jobs = &snapshot.stats.jobs;
     let parts = [
-        format!("in {}", rate(rates.map(|rates| rates.submitted))),
-        format!("out {}", rate(rates.map(|rates| rates.ended))),
+        format!("submitted {}", rate(rates.map(|rates| rates.submitted))),
+        format!("finished {}", rate(rates.map(|rates| rates.finished))),
         format!("{} waiting", jobs.scheduled + jobs.queued + jobs.retrying),
         format!("{} running", jobs.running),
-        format!("start {}", latency(look.stats.start)),
-        format!("run {}", latency(look.stats.run)),
+        format!("start {}", latency(snapshot.stats.start)),
+        format!("run {}", latency(snapshot.stats.run)),
     ];
     let join = |line: String, part: &String| {
-        let gap = if line.is_empty() { "" } else { "   " };
+        let gap = if line.is_empty() { "" } else { "  " };
         let longer = format!("{line}{gap}{part}");
         if longer.chars().count() <= width { longer } else { line }
     };
     parts.iter().fold(String::new(), join)
 }
 
+/// Formats the median and the 99th percentile of a latency.
 fn latency(latency: Latency) -> String {
-    let took = |millis: Option<u64>| match millis {
-        Some(millis) => show::took(std::time::Duration::from_millis(millis)),
+    let percentile = |millis: Option<u64>| match millis {
+        Some(millis) => show::duration(std::time::Duration::from_millis(millis)),
         None => show::NONE.into(),
     };
-    format!("p50 {} p99 {}", took(latency.p50_ms), took(latency.p99_ms))
+    format!("p50 {} p99 {}", percentile(latency.p50_ms), percentile(latency.p99_ms))
 }

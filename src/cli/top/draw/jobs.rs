@@ -1,4 +1,4 @@
-//! The table of jobs that run or have failed.
+//! The table of running or failed jobs.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -8,20 +8,20 @@ use super::Palette;
 use super::grid::{Column, Grid};
 use crate::cli::output::Colour;
 use crate::cli::show;
-use crate::cli::top::look::List;
+use crate::cli::top::snapshot::JobList;
 use crate::cli::top::view::{Pane, View};
 use crate::job::{Job, Timestamp};
 
-/// The letters of a job's bar.
-const BAR: usize = 10;
-/// More of an error than any screen shows.
+/// Width of the progress bar of a job, in characters.
+const BAR_WIDTH: usize = 10;
+/// Maximum length of an error, more than a screen shows.
 const MAX_ERROR_CHARS: usize = 300;
 
-/// Draws the jobs.
+/// Draws the table of jobs.
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
-    let (since, last) = match view.list() {
-        List::Running => ("ELAPSED", "PROGRESS"),
-        List::Failed => ("AGO", "ERROR"),
+    let (age, last) = match view.list() {
+        JobList::Running => ("ELAPSED", "PROGRESS"),
+        JobList::Failed => ("AGO", "ERROR"),
     };
     let names = Constraint::Length(if area.width < 100 { 12 } else { 20 });
     let columns = [
@@ -29,10 +29,10 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
         Column::text("KIND", names, 0),
         Column::text("QUEUE", names, 56),
         Column::number("ATTEMPT", 7, 70),
-        Column::number(since, 7, 43),
+        Column::number(age, 7, 43),
         Column::text(last, Constraint::Min(10), 0),
     ];
-    let now = view.look.as_ref().map(|look| look.stats.at).unwrap_or_default();
+    let now = view.snapshot.as_ref().map(|snapshot| snapshot.stats.at).unwrap_or_default();
     let grid = Grid {
         title: title(view),
         columns,
@@ -43,19 +43,20 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
     grid.draw(frame, area, palette);
 }
 
-/// What the table holds, and how many there are in all.
+/// Returns the title with the total number of jobs in the state.
 fn title(view: &View) -> String {
-    let counts = view.look.as_ref().map(|look| look.stats.jobs).unwrap_or_default();
+    let counts = view.snapshot.as_ref().map(|snapshot| snapshot.stats.jobs).unwrap_or_default();
     match view.list() {
-        List::Running => format!("Running ({})", counts.running),
-        List::Failed => format!("Failed ({})", counts.failed),
+        JobList::Running => format!("Running ({})", counts.running),
+        JobList::Failed => format!("Failed ({})", counts.failed),
     }
 }
 
-fn row(job: &Job, list: List, now: Timestamp, palette: &Palette) -> [Line<'static>; 6] {
+/// Returns the cells of a job.
+fn row(job: &Job, list: JobList, now: Timestamp, palette: &Palette) -> [Line<'static>; 6] {
     let (since, last) = match list {
-        List::Running => (job.started_at, progress(job, palette)),
-        List::Failed => (job.finished_at, error(job, palette)),
+        JobList::Running => (job.started_at, progress(job, palette)),
+        JobList::Failed => (job.finished_at, error(job, palette)),
     };
     let since = since.map_or(show::NONE.into(), |since| show::age(now.since(since)));
     [
@@ -68,17 +69,19 @@ fn row(job: &Job, list: List, now: Timestamp, palette: &Palette) -> [Line<'stati
     ]
 }
 
+/// Returns the progress bar with its percentage and message.
 fn progress(job: &Job, palette: &Palette) -> Line<'static> {
     if job.cancel_requested {
-        return Line::styled("asked to stop", palette.style(Colour::Yellow));
+        return Line::styled("cancel requested", palette.style(Colour::Yellow));
     }
     let Some(progress) = &job.progress else { return Line::default() };
-    let filled = (progress.percent.clamp(0.0, 100.0) / 100.0 * BAR as f64).round() as usize;
-    let bar = "█".repeat(filled) + &"░".repeat(BAR - filled);
+    let filled = (progress.percent.clamp(0.0, 100.0) / 100.0 * BAR_WIDTH as f64).round() as usize;
+    let bar = "█".repeat(filled) + &"░".repeat(BAR_WIDTH - filled);
     Line::from(format!("{bar} {}", show::progress(progress)))
 }
 
+/// Returns the error of a job.
 fn error(job: &Job, palette: &Palette) -> Line<'static> {
-    let told = job.error.as_ref().map(|error| show::error(error, MAX_ERROR_CHARS));
-    Line::styled(told.unwrap_or_default(), palette.style(Colour::Red))
+    let text = job.error.as_ref().map(|error| show::error(error, MAX_ERROR_CHARS));
+    Line::styled(text.unwrap_or_default(), palette.style(Colour::Red))
 }

@@ -1,4 +1,4 @@
-//! How busy the lanes are, and what came and went in the last hour.
+//! The load of the lanes, and charts of submitted and finished jobs in the last hour.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -7,26 +7,28 @@ use ratatui::widgets::{Block, Paragraph, RenderDirection, Sparkline};
 
 use super::Palette;
 use crate::cli::output::Colour;
-use crate::cli::top::look::{Look, ended};
+use crate::cli::top::snapshot::{Snapshot, finished};
 use crate::job::stats::{LaneLoad, Point};
 
-/// What stands beside a bar: the lane before it, the numbers behind it.
-const BESIDE_BAR: u16 = 8 + 1 + 12;
+/// Width of the text beside a bar: the lane before it and the numbers after it.
+const TEXT_WIDTH: u16 = 8 + 1 + 12;
 
 /// Draws the lanes and the charts side by side.
-pub(super) fn draw(frame: &mut Frame, area: Rect, look: &Look, palette: &Palette) {
-    let [lanes, submitted, done] =
+pub(super) fn draw(frame: &mut Frame, area: Rect, snapshot: &Snapshot, palette: &Palette) {
+    let [lanes, left, right] =
         Layout::horizontal([Constraint::Fill(4), Constraint::Fill(3), Constraint::Fill(3)])
             .areas(area);
     let block = Block::bordered().title("Lanes");
-    let width = usize::from(block.inner(lanes).width.saturating_sub(BESIDE_BAR));
-    let lines: Vec<Line> = look.stats.lanes.iter().map(|load| lane(load, width, palette)).collect();
+    let width = usize::from(block.inner(lanes).width.saturating_sub(TEXT_WIDTH));
+    let lines: Vec<Line> =
+        snapshot.stats.lanes.iter().map(|load| lane(load, width, palette)).collect();
     frame.render_widget(Paragraph::new(Text::from(lines)).block(block), lanes);
-    chart(frame, submitted, "In, last hour", look, palette, |point| point.submitted);
-    chart(frame, done, "Out, last hour", look, palette, ended);
+    chart(frame, left, "Submitted, last hour", snapshot, palette, |point| point.submitted);
+    chart(frame, right, "Finished, last hour", snapshot, palette, finished);
 }
 
-/// A lane with a bar of `width` letters; without one where nobody knows how many workers there are.
+/// Returns the line of a lane with a bar of `width` characters. A lane with an unknown number of
+/// workers has no bar.
 fn lane(load: &LaneLoad, width: usize, palette: &Palette) -> Line<'static> {
     let name = Span::raw(format!("{:<8} ", load.lane));
     let Some(workers) = load.workers else {
@@ -43,17 +45,18 @@ fn lane(load: &LaneLoad, width: usize, palette: &Palette) -> Line<'static> {
     ])
 }
 
+/// Draws a chart of the last hour.
 fn chart(
     frame: &mut Frame,
     area: Rect,
     title: &str,
-    look: &Look,
+    snapshot: &Snapshot,
     palette: &Palette,
     count: impl Fn(&Point) -> u64,
 ) {
     let block = Block::bordered().title(title.to_owned());
-    let mut sums = look.chart(usize::from(block.inner(area).width), count);
-    // The latest stands at the right, however short the past is.
+    let mut sums = snapshot.chart(usize::from(block.inner(area).width), count);
+    // The latest value is drawn at the right edge, even if there is less than an hour of data.
     sums.reverse();
     let chart = Sparkline::default()
         .data(sums)

@@ -1,4 +1,4 @@
-//! The table of the queues.
+//! The table of queues.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -12,17 +12,17 @@ use crate::cli::show;
 use crate::cli::top::view::{Pane, View};
 use crate::job::queue::Queue;
 
-/// Draws the queues.
+/// Draws the table of queues.
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
     let columns = [
         Column::text("NAME", Constraint::Min(10), 0),
         Column::number("QUEUED", 7, 0),
         Column::number("RUNNING", 7, 0),
-        Column::number("LATER", 7, 62),
+        Column::number("SCHEDULED", 9, 64),
         Column::number("FAILED", 7, 47),
         Column::number("OLDEST", 6, 54),
-        Column::number("MAX", 5, 68),
-        Column::number("RATE", 9, 78),
+        Column::number("MAX", 5, 70),
+        Column::number("RATE", 9, 80),
         Column::text("", Constraint::Length(6), 39),
     ];
     let grid = Grid {
@@ -35,23 +35,24 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
     grid.draw(frame, area, palette);
 }
 
+/// Returns the cells of a queue.
 fn row(queue: &Queue, palette: &Palette) -> [Line<'static>; 9] {
     let none = || show::NONE.to_owned();
     let failed = Line::from(queue.jobs.failed.to_string());
     let failed =
         if queue.jobs.failed > 0 { failed.style(palette.style(Colour::Red)) } else { failed };
-    let later = queue.jobs.scheduled + queue.jobs.retrying;
+    let scheduled = queue.jobs.scheduled + queue.jobs.retrying;
     let oldest = queue.oldest_queued_age.map_or_else(none, |span| show::age(span.duration()));
-    let most = queue.settings.max_running.map_or_else(none, |most| most.to_string());
+    let max_running = queue.settings.max_running.map_or_else(none, |max| max.to_string());
     let paused = if queue.settings.paused { "paused" } else { "" };
     [
         Line::from(queue.name.to_string()),
         Line::from(queue.jobs.queued.to_string()),
         Line::from(queue.jobs.running.to_string()),
-        Line::from(later.to_string()),
+        Line::from(scheduled.to_string()),
         failed,
         Line::from(oldest),
-        Line::from(most),
+        Line::from(max_running),
         Line::from(queue.settings.rate.map_or_else(none, rate)),
         Line::styled(paused, palette.style(Colour::Yellow)),
     ]

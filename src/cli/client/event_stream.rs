@@ -1,4 +1,4 @@
-//! Listening to what a server tells, over connections that may break.
+//! An event stream that reconnects when its connection breaks.
 
 use std::time::Duration;
 
@@ -9,26 +9,30 @@ use super::events::{Event, Parser};
 use super::transport::Transport;
 use crate::cli::error::CliError;
 
-/// After so long without a sign of life the connection is given up. The server gives one every 15 s.
-const SILENCE: Duration = Duration::from_secs(45);
-/// The first pause before a connection that broke is made again; each one in vain doubles it.
+/// Time without any data after which a connection counts as broken. The server sends at least a
+/// comment every 15 s.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(45);
+/// Pause before the first attempt to reconnect. Each failed attempt doubles the pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest of these pauses.
+/// Longest pause before an attempt to reconnect.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// Events of one path, without a gap as far as the server keeps them.
-pub struct Listening<'a> {
+/// The events of one path.
+///
+/// After a reconnect the stream resumes after the last event received, so there is no gap as long
+/// as the server still stores the events.
+pub struct EventStream<'a> {
     transport: &'a Transport,
     path: String,
     parser: Parser,
     connection: Option<ClientResponse>,
-    /// Before the next connection; none before the first.
+    /// Pause before the next connection; `None` before the first connection.
     pause: Option<Duration>,
     has_connected: bool,
 }
 
-impl<'a> Listening<'a> {
-    /// Nothing is sent yet.
+impl<'a> EventStream<'a> {
+    /// Creates a stream without connecting.
     pub(super) fn new(transport: &'a Transport, path: String) -> Self {
         Self {
             transport,
@@ -40,16 +44,18 @@ impl<'a> Listening<'a> {
         }
     }
 
-    /// Whether the server has ever taken the request.
+    /// Returns whether the server has accepted at least one connection.
     pub fn has_connected(&self) -> bool {
         self.has_connected
     }
 
-    /// The next event; none where the server says that there will be no more. Where a connection
-    /// breaks, it is made again from the last event on.
+    /// Returns the next event, or `None` if the server says that there will be no more.
+    ///
+    /// A broken connection is replaced by a new one that resumes after the last event.
     ///
     /// # Errors
-    /// Where no connection can be made or the server refuses. The next call tries again.
+    /// Returns an error if no connection can be made or the server refuses it. The next call makes
+    /// another attempt.
     pub async fn next(&mut self) -> Result<Option<Event>, CliError> {
         loop {
             if let Some(event) = self.parser.next() {
@@ -63,24 +69,29 @@ impl<'a> Listening<'a> {
                 }
                 continue;
             };
-            match tokio::time::timeout(SILENCE, connection.next()).await {
-                Ok(Some(Ok(piece))) => self.parser.feed(&piece),
-                // It ended, broke or fell silent, which is all the same.
+            match tokio::time::timeout(SILENCE_TIMEOUT, connection.next()).await {
+                Ok(Some(Ok(bytes))) => self.parser.feed(&bytes),
+                // The connection ended, broke or timed out. In each case a new one is made.
                 Ok(Some(Err(_)) | None) | Err(_) => self.connection = None,
             }
         }
     }
 
-    /// The next event, as [`next`](Self::next). A server that answered before and goes away is
-    /// waited for a while; `tell` has the error once.
-    pub async fn next_even_late(
+    /// Returns the next event like [`next`](Self::next), and waits out an outage of the server.
+    ///
+    /// `on_outage` is called once per outage, with its first error.
+    ///
+    /// # Errors
+    /// Returns an error if the server has never answered, stays unreachable for five minutes, or
+    /// refuses the connection.
+    pub async fn next_despite_outage(
         &mut self,
-        tell: &dyn Fn(&CliError),
+        on_outage: &dyn Fn(&CliError),
     ) -> Result<Option<Event>, CliError> {
         loop {
             match self.next().await {
-                Err(error) if self.transport.bears(&error, tell) => {}
-                // A server that ends says so, and takes nobody any more.
+                Err(error) if self.transport.may_recover(&error, on_outage) => {}
+                // A server that is shutting down refuses new connections with 503.
                 Err(CliError::Refused(refusal)) if self.has_connected && refusal.status == 503 => {}
                 other => return other,
             }
@@ -88,13 +99,13 @@ impl<'a> Listening<'a> {
     }
 
     async fn connect(&mut self) -> Result<Option<ClientResponse>, CliError> {
-        self.parser.begin_again();
+        self.parser.reset();
         if let Some(pause) = self.pause {
             actix_web::rt::time::sleep(pause).await;
         }
         let pause = self.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
         self.pause = Some(pause.min(MAX_PAUSE));
-        let connection = self.transport.listen(&self.path, self.parser.last_id()).await?;
+        let connection = self.transport.open_events(&self.path, self.parser.last_id()).await?;
         self.has_connected = true;
         Ok(connection)
     }

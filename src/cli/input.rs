@@ -1,10 +1,10 @@
-//! Files that are named as arguments.
+//! Input files that are named by arguments.
 
 use std::io::Read;
 
 use crate::cli::error::CliError;
 
-/// Reads a whole file, or stdin where its name is `-`.
+/// Reads a whole file, or stdin if the name is `-`.
 pub(super) fn read(name: &str) -> Result<Vec<u8>, CliError> {
     if name == "-" {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! What the server looks like at one moment.
+//! The state of the server at one time, as the view shows it.
 
 use crate::cli::client::{Client, JobFilter};
 use crate::cli::error::CliError;
@@ -6,21 +6,21 @@ use crate::job::queue::Queue;
 use crate::job::stats::Point;
 use crate::job::{Job, State, Stats};
 
-/// How many jobs are asked for: more than a screen shows.
-const MOST_JOBS: u64 = 200;
+/// Maximum number of jobs in a snapshot, more than a screen shows.
+const MAX_JOBS: u64 = 200;
 
-/// Which jobs are listed.
+/// The jobs that the view lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum List {
-    /// Those that run.
+pub(super) enum JobList {
+    /// Running jobs.
     #[default]
     Running,
-    /// Those that failed, the latest first.
+    /// Failed jobs, newest first.
     Failed,
 }
 
-impl List {
-    /// The state of its jobs.
+impl JobList {
+    /// Returns the state of the listed jobs.
     pub(super) fn state(self) -> State {
         match self {
             Self::Running => State::Running,
@@ -29,28 +29,34 @@ impl List {
     }
 }
 
-/// All that is shown, as it was when it was asked for.
+/// The state of the server, read by several requests one after another.
 #[derive(Debug, Clone)]
-pub(super) struct Look {
+pub(super) struct Snapshot {
+    /// Statistics of the server.
     pub(super) stats: Stats,
+    /// All queues.
     pub(super) queues: Vec<Queue>,
-    pub(super) list: List,
+    /// The list that `jobs` belongs to.
+    pub(super) list: JobList,
+    /// Jobs of the list, newest first.
     pub(super) jobs: Vec<Job>,
 }
 
-/// How many jobs a second came and went of late.
+/// Recent rates of jobs per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Rates {
+    /// Number of submitted jobs per second.
     pub(super) submitted: f64,
-    pub(super) ended: f64,
+    /// Number of jobs per second that completed, failed or were cancelled.
+    pub(super) finished: f64,
 }
 
-impl Look {
-    /// Asks the server.
-    pub(super) async fn take(client: &Client, list: List) -> Result<Self, CliError> {
+impl Snapshot {
+    /// Reads the state of the server.
+    pub(super) async fn read(client: &Client, list: JobList) -> Result<Self, CliError> {
         let filter = JobFilter {
             state: Some(list.state().as_str()),
-            limit: MOST_JOBS,
+            limit: MAX_JOBS,
             ..JobFilter::default()
         };
         Ok(Self {
@@ -61,31 +67,32 @@ impl Look {
         })
     }
 
-    /// The rates of the point that is going on and the one before: none is whole enough alone.
+    /// Returns the rates over the current time bucket and the one before it. The current bucket
+    /// alone may be too short for a meaningful rate.
     pub(super) fn rates(&self) -> Option<Rates> {
         let [.., before, last] = self.stats.points.as_slice() else { return None };
         let covered = self.stats.step.duration() + self.stats.at.since(last.at);
         let secs = covered.as_secs_f64().max(1.0);
         Some(Rates {
             submitted: (before.submitted + last.submitted) as f64 / secs,
-            ended: (ended(before) + ended(last)) as f64 / secs,
+            finished: (finished(before) + finished(last)) as f64 / secs,
         })
     }
 
-    /// What `count` says of each stretch of the last hour, with as many stretches as are asked for.
+    /// Returns `count` summed over equal ranges of the last hour, with at most `width` ranges.
     pub(super) fn chart(&self, width: usize, count: impl Fn(&Point) -> u64) -> Vec<u64> {
         let points = &self.stats.points;
         let size = points.len().div_ceil(width.max(1)).max(1);
-        // From the end, so that the stretch that is not whole is the oldest.
+        // The ranges are formed from the end, so that only the oldest one may be shorter.
         let mut sums: Vec<u64> =
-            points.rchunks(size).map(|stretch| stretch.iter().map(&count).sum()).collect();
+            points.rchunks(size).map(|range| range.iter().map(&count).sum()).collect();
         sums.reverse();
         sums
     }
 }
 
-/// How many jobs ended in a point, in whatever way.
-pub(super) fn ended(point: &Point) -> u64 {
+/// Returns the number of jobs that completed, failed or were cancelled in a time bucket.
+pub(super) fn finished(point: &Point) -> u64 {
     point.completed + point.failed + point.cancelled
 }
 
@@ -99,13 +106,13 @@ pub(super) mod tests {
     use crate::job::stats::{LaneLoad, Latency, STEP};
     use crate::job::{JobError, Progress, Timestamp};
 
-    /// Two queues, three jobs, a minute of points.
-    pub(in crate::cli::top) fn look() -> Look {
-        let began: Timestamp = "2030-01-31T12:00:00.000Z".parse().unwrap();
+    /// Returns a snapshot with two queues, three jobs and a minute of time buckets.
+    pub(in crate::cli::top) fn snapshot() -> Snapshot {
+        let start: Timestamp = "2030-01-31T12:00:00.000Z".parse().unwrap();
         let latency = Latency { p50_ms: Some(3), p99_ms: Some(1_240) };
         let none = Latency::default();
         let point = |index: u64| Point {
-            at: began.plus(Duration::from_secs(index * 10)),
+            at: start.plus(Duration::from_secs(index * 10)),
             submitted: 10 * index,
             started: 0,
             completed: 5 * index,
@@ -119,12 +126,12 @@ pub(super) mod tests {
         };
         let mut running = sample::job(17);
         running.progress = Some(Progress::new(42.0, "page 5 of 12"));
-        let mut stops = sample::job(18);
-        stops.cancel_requested = true;
+        let mut cancelling = sample::job(18);
+        cancelling.cancel_requested = true;
         let load = |lane, workers, busy| LaneLoad { lane, workers, busy };
-        Look {
+        Snapshot {
             stats: Stats {
-                at: began.plus(Duration::from_secs(55)),
+                at: start.plus(Duration::from_secs(55)),
                 queue: None,
                 jobs: sample::batch().counts,
                 lanes: vec![
@@ -139,29 +146,29 @@ pub(super) mod tests {
                 run: none,
             },
             queues: vec![sample::queue("bulk"), sample::queue("mail")],
-            list: List::Running,
-            jobs: vec![running, stops, sample::job(19)],
+            list: JobList::Running,
+            jobs: vec![running, cancelling, sample::job(19)],
         }
     }
 
-    /// The same with jobs that failed.
-    pub(in crate::cli::top) fn failed() -> Look {
+    /// Returns the same snapshot with a failed job in place of the running jobs.
+    pub(in crate::cli::top) fn failed_snapshot() -> Snapshot {
         let mut job = sample::job(11);
         job.state = State::Failed;
         job.finished_at = Some("2030-01-31T12:00:25.000Z".parse().unwrap());
         job.error = Some(JobError::new("timeout", "too\nslow"));
-        Look { list: List::Failed, jobs: vec![job], ..look() }
+        Snapshot { list: JobList::Failed, jobs: vec![job], ..snapshot() }
     }
 
     #[test]
-    fn the_rates_are_those_of_the_last_points() {
-        // 40 and 50 in the 10 s that are whole and the 5 s that are not.
-        assert_eq!(look().rates(), Some(Rates { submitted: 6.0, ended: 47.0 / 15.0 }));
+    fn the_rates_cover_the_last_two_time_buckets() {
+        // 40 jobs were submitted in the complete bucket of 10 s, and 50 in the current one of 5 s.
+        assert_eq!(snapshot().rates(), Some(Rates { submitted: 6.0, finished: 47.0 / 15.0 }));
     }
 
     #[test]
-    fn a_chart_adds_up_stretches_from_the_end() {
-        let chart = |width| look().chart(width, |point| point.submitted);
+    fn a_chart_sums_ranges_from_the_end() {
+        let chart = |width| snapshot().chart(width, |point| point.submitted);
         assert_eq!(chart(6), [0, 10, 20, 30, 40, 50]);
         assert_eq!(chart(4), [10, 50, 90]);
         assert_eq!(chart(100).len(), 6);
