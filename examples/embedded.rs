@@ -1,9 +1,9 @@
-//! An application with the job server inside: no second process, no HTTP.
+//! An application that runs the job server in its own process, without HTTP.
 //!
-//! It registers two kinds of its own, submits jobs, waits for their results and stops. Run it with
+//! It registers two kinds of jobs, submits jobs, waits for their results and stops. Run it with
 //! `cargo run --example embedded`.
 
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, reason = "the example prints its results")]
 #![allow(clippy::needless_pass_by_value, reason = "handlers own their context and payload")]
 
 use std::error::Error;
@@ -15,22 +15,23 @@ use longshore::job::{Job, Span, State, Submission};
 use longshore::server::{Handle, Server};
 use serde::{Deserialize, Serialize};
 
-/// The payload of a `greet` job.
+/// Payload of a `greet` job.
 #[derive(Serialize, Deserialize)]
 struct Guest {
     name: String,
 }
 
-/// Its result.
+/// Result of a `greet` job.
 #[derive(Debug, Serialize, Deserialize)]
 struct Greeting {
     text: String,
     attempt: u32,
 }
 
-/// An async handler: it may wait, and must not block, for it shares its thread with many.
+/// Runs a `greet` job. An async handler may await but must not block, because it shares its thread
+/// with many other jobs.
 ///
-/// The first attempt fails, to show that any error with `?` is tried again.
+/// The first attempt fails, to show that an error that is returned with `?` is retried.
 async fn greet(context: Context, guest: Guest) -> Result<Greeting, HandlerError> {
     if context.attempt() == 1 {
         "not a number".parse::<u32>()?;
@@ -39,14 +40,17 @@ async fn greet(context: Context, guest: Guest) -> Result<Greeting, HandlerError>
     Ok(Greeting { text: format!("Hello {}", guest.name), attempt: context.attempt() })
 }
 
-/// The payload of a `primes` job.
+/// Payload of a `primes` job.
 #[derive(Serialize, Deserialize)]
 struct Range {
     below: u64,
 }
 
-/// A blocking handler: it has a thread to itself. It tells how far it is, and ends early where its
-/// job is cancelled, its time is over or the server stops; a thread cannot be ended from outside.
+/// Runs a `primes` job: counts the primes below a number. A blocking handler has a
+/// thread to itself.
+///
+/// It reports its progress, and returns early if the job is cancelled, reaches its deadline or the
+/// server stops. The server cannot stop a thread from outside, so the handler must check this.
 fn primes(context: Context, range: Range) -> Result<u64, HandlerError> {
     let mut count = 0;
     for number in 2..range.below {
@@ -74,20 +78,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .start()?;
     let handle = server.handle();
 
-    let shown = async {
+    let steps = async {
         submit_and_wait(&handle).await?;
         wait_for_many(&handle).await?;
         cancel_while_it_runs(&handle).await
     };
-    let result = shown.await;
+    let result = steps.await;
 
-    // Running jobs end or are given back; what waits is on disk for the next start.
+    // Running jobs end or are released. Jobs that wait are on disk and run after the next start.
     server.shutdown().await;
     println!("stopped");
     result
 }
 
-/// When `submit` returns, the job is on disk.
+/// Submits one job and waits for its result. When `submit` returns, the job is on disk.
 async fn submit_and_wait(handle: &Handle) -> Result<(), Box<dyn Error>> {
     let guest = Guest { name: "world".into() };
     let job = handle.submit(Submission::new("greet", &guest)?).await?;
@@ -101,7 +105,7 @@ async fn submit_and_wait(handle: &Handle) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Many jobs in one transaction, with joint counts and one end.
+/// Submits a batch: several jobs in one transaction, with common counts and one end.
 async fn wait_for_many(handle: &Handle) -> Result<(), Box<dyn Error>> {
     let ranges = [10, 100, 1_000].map(|below| Submission::new("primes", &Range { below }));
     let ranges = ranges.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -111,23 +115,23 @@ async fn wait_for_many(handle: &Handle) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A job that would take very long is called off while it runs.
+/// Cancels a job that would take very long, while it runs.
 async fn cancel_while_it_runs(handle: &Handle) -> Result<(), Box<dyn Error>> {
     let job = handle.submit(Submission::new("primes", &Range { below: u64::MAX })?).await?;
-    let mut now = handle.job(job.id).await?;
-    while now.progress.is_none() {
+    let mut running = handle.job(job.id).await?;
+    while running.progress.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        now = handle.job(job.id).await?;
+        running = handle.job(job.id).await?;
     }
-    let message = now.progress.and_then(|progress| progress.message).unwrap_or_default();
-    println!("job {} is {}: {message}", now.id, now.state);
+    let message = running.progress.and_then(|progress| progress.message).unwrap_or_default();
+    println!("job {} is {}: {message}", running.id, running.state);
     handle.cancel(job.id).await?;
     let job = handle.wait(job.id, Duration::from_secs(10)).await?;
     println!("job {} is {}", job.id, job.state);
     Ok(())
 }
 
-/// The result of a completed job, as the type that its handler gave.
+/// Returns the result of a completed job, decoded to the type that its handler returns.
 fn result_of<T: serde::de::DeserializeOwned>(job: &Job) -> Result<T, Box<dyn Error>> {
     match (&job.state, job.given()) {
         (State::Completed, Some(result)) => {

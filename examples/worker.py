@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""A worker for Longshore: leases jobs over HTTP, runs them, finishes them. Python 3.9, no packages.
+"""A remote worker for Longshore: leases jobs over HTTP, runs them and reports their outcomes.
+
+Needs Python 3.9 and no packages.
 
     python3 worker.py --url http://127.0.0.1:7373 --threads 4 --processes 2
 
-Write a function for each kind of job, with @kind above it. What it returns is the job's result,
-what it raises fails the attempt. It may run again for a job that it has run: a worker that was cut
-off cannot know whether its job has gone to another. The server sees to it that one outcome counts.
+Write a function for each kind of job and decorate it with @kind. Its return value is the job's
+result; an exception fails the attempt. A function may run more than once for the same job: a worker
+that loses its connection cannot know whether the job was leased to another worker in the meantime.
+The server accepts only one outcome.
 """
 import argparse, http.client, json, logging, multiprocessing, os, random, signal, socket, threading
 import time, urllib.parse
@@ -15,7 +18,7 @@ KINDS, log = {}, logging.getLogger("worker")
 
 
 def kind(name):
-    """Registers a function of a payload and a lease for a kind of job."""
+    """Registers a function that takes a payload and a lease for a kind of job."""
     return lambda function: KINDS.setdefault(name, function)
 
 
@@ -27,36 +30,36 @@ def count_words(payload, lease):
 @kind("wait")
 def wait(payload, lease):
     for step in range(10):
-        lease.progress(10 * step, "waiting")  # ends here if the job was cancelled
+        lease.progress(10 * step, "waiting")  # raises Stopped if the job was cancelled
         time.sleep(payload["seconds"] / 10)
 
 
 class Permanent(Exception):
-    """For a function to raise where no further attempt would help."""
+    """Raised by a function if no further attempt would succeed."""
 
 
 class Stopped(Exception):
-    """The job was cancelled, or its lease is lost."""
+    """Raised by Lease.progress if the job was cancelled or its lease is lost."""
 
 
-NOT_RETRYABLE = (Permanent, TypeError, ValueError, LookupError)  # a wrong payload stays wrong
+NOT_RETRYABLE = (Permanent, TypeError, ValueError, LookupError)  # a retry has the same payload
 
 
 class Lease:
-    """A job as it is run here."""
+    """A leased job while it runs in this worker."""
 
     def __init__(self, job):
         self.job, self.path = job, f"/v1/leases/{job['id']}/"
-        self.token, self.told = {"lease_token": job["lease_token"]}, None
-        self.is_stopped = self.is_given_up = False
+        self.token, self.latest_progress = {"lease_token": job["lease_token"]}, None
+        self.is_stopped = self.is_released = False
 
     def progress(self, percent, message=""):
-        self.told = {"percent": percent, "message": message}
+        self.latest_progress = {"percent": percent, "message": message}
         if self.is_stopped:
             raise Stopped()
 
     def run(self):
-        """What to do with the lease in the end, and what to say of it."""
+        """Runs the job. Returns the action that finishes the lease, and its body."""
         try:
             result = KINDS[self.job["kind"]](self.job["payload"], self)
             json.dumps(result, allow_nan=False)
@@ -65,8 +68,8 @@ class Lease:
             return "release", {}
         except BaseException as error:
             log.warning("job %s failed", self.job["id"], exc_info=True)
-            told = {"code": type(error).__name__, "message": str(error)}
-            return "fail", {"error": told, "retryable": not isinstance(error, NOT_RETRYABLE)}
+            details = {"code": type(error).__name__, "message": str(error)}
+            return "fail", {"error": details, "retryable": not isinstance(error, NOT_RETRYABLE)}
 
 
 class Worker:
@@ -76,7 +79,10 @@ class Worker:
         self.local = threading.local()
 
     def call(self, path, body, timeout=15):
-        """Calls the server, over a kept connection of each thread. No answer is taken for a 503."""
+        """Calls the server over one persistent connection per thread.
+
+        Returns status, body and Retry-After. A missing or invalid response counts as a 503.
+        """
         if not hasattr(self.local, "connection"):
             address = urllib.parse.urlsplit(self.args.url).netloc
             self.local.connection = http.client.HTTPConnection(address, timeout=timeout)
@@ -86,15 +92,15 @@ class Worker:
                 connection.connect()
             connection.sock.settimeout(timeout)
             connection.request("POST", path, json.dumps(body), headers)
-            answer = connection.getresponse()
-            retry_after = float(answer.headers.get("Retry-After", 0))
-            return answer.status, json.loads(answer.read()), retry_after
+            response = connection.getresponse()
+            retry_after = float(response.headers.get("Retry-After", 0))
+            return response.status, json.loads(response.read()), retry_after
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
-            return 503, {"detail": f"no answer: {error!r}"}, 0
+            return 503, {"detail": f"no response: {error!r}"}, 0
 
     def pause(self, failures, retry_after):
-        """Longer with each failure, and spread, so that not all come back at once."""
+        """Returns the seconds to wait: an exponential backoff with jitter, added to Retry-After."""
         return retry_after + random.uniform(0.05, min(10, 0.2 * 2 ** min(failures, 10)))
 
     def work(self):
@@ -110,8 +116,8 @@ class Worker:
                 free = self.args.threads - len(self.leases)
             if free == 0:
                 continue
-            status, answer, retry_after = self.call("/v1/leases", {**call, "limit": free}, 40)
-            for lease in map(Lease, answer.get("jobs", [])):
+            status, body, retry_after = self.call("/v1/leases", {**call, "limit": free}, 40)
+            for lease in map(Lease, body.get("jobs", [])):
                 if self.stopping.is_set():
                     self.finish(lease, "release", {"begun": False})
                 else:
@@ -120,7 +126,7 @@ class Worker:
                     pool.submit(self.attempt, lease)
             failures = 0 if status == 200 else failures + 1
             if failures and not self.stopping.is_set():
-                log.warning("no leases: %s %s", status, answer.get("detail"))
+                log.warning("no leases: %s %s", status, body.get("detail"))
                 self.stopping.wait(self.pause(failures, retry_after))
         self.drain()
 
@@ -130,67 +136,72 @@ class Worker:
             self.leases.discard(lease)
             self.ended.notify()
 
-    def finish(self, lease, verb, told):
-        """Repeats a finish until it is answered: with the same token and body it counts once."""
+    def finish(self, lease, action, body):
+        """Finishes a lease, and retries until the server responds.
+
+        This is safe, because a repeated call with the same token and body has no further effect.
+        """
         failures = 0
-        while not lease.is_given_up:
-            status, answer, retry_after = self.call(lease.path + verb, {**lease.token, **told})
+        while not lease.is_released:
+            status, response, retry_after = self.call(lease.path + action, {**lease.token, **body})
             if status >= 500 or status in (408, 429):
                 failures += 1
                 time.sleep(self.pause(failures, retry_after))
                 continue
-            if status != 200:  # 409: it took too long, and the job has gone to another
-                log.warning("job %s, %s: %s", lease.job["id"], verb, answer.get("detail"))
-            if status in (200, 404, 409) or verb == "fail":
+            if status != 200:  # 409: the lease expired, so another worker may run the job
+                log.warning("job %s, %s: %s", lease.job["id"], action, response.get("detail"))
+            if status in (200, 404, 409) or action == "fail":
                 return
-            error = {"code": "refused", "message": answer.get("detail", "")}  # as what is too large
-            verb, told = "fail", {"error": error, "retryable": False}
+            # The server refused the outcome, for example because the result is too large.
+            error = {"code": "refused", "message": response.get("detail", "")}
+            action, body = "fail", {"error": error, "retryable": False}
 
     def renew(self):
-        """Renews all leases when a third of their time is over; more often while that fails."""
+        """Renews all leases every third of their duration, or every tenth while renewal fails."""
         status = 200
         while True:
             time.sleep(self.args.lease / (3 if status == 200 else 10))
             with self.ended:
                 leases = list(self.leases)
-            told = [{"id": lease.job["id"], "action": "renew", "lease": f"{self.args.lease}s",
-                     "progress": lease.told, **lease.token} for lease in leases]
-            status, answer, _ = self.call("/v1/leases/finish", told) if told else (200, {}, 0)
-            for lease, one in zip(leases, answer.get("answers", [])):
-                lease.is_stopped |= one["status"] != 200 or one["cancel"]
+            actions = [{"id": lease.job["id"], "action": "renew", "lease": f"{self.args.lease}s",
+                        "progress": lease.latest_progress, **lease.token} for lease in leases]
+            status, body, _ = self.call("/v1/leases/finish", actions) if actions else (200, {}, 0)
+            for lease, answer in zip(leases, body.get("answers", [])):
+                lease.is_stopped |= answer["status"] != 200 or answer["cancel"]
 
     def stop(self, *_):
         self.stopping.set()
         connection = getattr(self.local, "connection", None)
-        if connection and connection.sock:  # that of this thread, which may wait for leases
+        if connection and connection.sock:  # this thread may wait for leases
             try:
                 connection.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # the server was faster
+                pass  # the server has already closed it
 
     def drain(self):
-        """Lets jobs end for a while, and gives the others back."""
+        """Waits until jobs end, for at most --grace seconds, and releases the others."""
         with self.ended:
             self.ended.wait_for(lambda: not self.leases, timeout=self.args.grace)
-            left = list(self.leases)
-        for lease in left:
-            lease.is_given_up = True
+            unfinished = list(self.leases)
+        for lease in unfinished:
+            lease.is_released = True
             self.call(lease.path + "release", lease.token)
-        os._exit(0)  # a thread that goes on is ended in no other way
+        os._exit(0)  # ends the process even if threads are still running
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", default="http://127.0.0.1:7373")
-    parser.add_argument("--threads", type=int, default=4, help="how many jobs at once")
-    parser.add_argument("--processes", type=int, default=1, help="how many processes do so")
-    parser.add_argument("--lease", type=int, default=30, help="seconds until another may take over")
+    parser.add_argument("--threads", type=int, default=4, help="maximum jobs at once per process")
+    parser.add_argument("--processes", type=int, default=1, help="number of worker processes")
+    parser.add_argument("--lease", type=int, default=30, help="duration of a lease in seconds")
     parser.add_argument("--grace", type=int, default=20, help="seconds for jobs to end at a stop")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     args = parser.parse_args()
     if args.processes == 1:
         Worker(args).work()
-    # Each is a worker of its own. They stop with this one, which passes signals on to them.
+    # Each child is a separate worker. This process passes signals on to the children, and they stop
+    # when it ends.
     children = [multiprocessing.Process(target=work, args=(args,)) for _ in range(args.processes)]
     for child in children:
         child.start()

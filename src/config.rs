@@ -1,7 +1,8 @@
-//! What an operator can set, with its defaults, and the checks that hold before anything starts.
+//! The configuration of the server: settings, defaults, and the checks that run before the start.
 //!
-//! Sources, the later winning: the defaults, a TOML file, `LONGSHORE_...` environment variables,
-//! command-line flags. Secrets are named by the environment variable that holds them.
+//! Settings come from the defaults, a TOML file, `LONGSHORE_...` environment variables and
+//! command-line flags, in this order; a later source overrides an earlier one. API keys are not part
+//! of the configuration: it names the environment variables that hold them.
 
 mod executors;
 mod limits;
@@ -22,41 +23,41 @@ use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};
 use crate::job::submission::JobDefaults;
 use crate::job::time::Span;
 
-/// Everything an operator can set.
+/// All settings of a server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
 pub struct Config {
-    /// Where the HTTP server listens.
+    /// Address on which the HTTP server listens. It must be a loopback address.
     pub listen: SocketAddr,
-    /// The names, in small letters, by which the server may be called besides `localhost` and its
-    /// addresses, as where a proxy before it hands on the name that it was called by.
+    /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
+    /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
-    /// The database file; it is made if it is not there.
+    /// Path of the database file, which is created if it does not exist.
     pub database: PathBuf,
-    /// How long a lease lasts unless it is renewed.
+    /// Time until a lease expires unless it is renewed, 5 s to 24 h.
     pub lease: Span,
-    /// How long running jobs may go on after the first SIGTERM or SIGINT.
+    /// Time for which running jobs may continue after the first SIGTERM or SIGINT, at most 1 h.
     pub shutdown_grace: Span,
-    /// How long a final job is kept.
+    /// Time for which a job is kept after it reached a final state, at least 1 s.
     pub retention: Span,
-    /// How many workers each lane has.
+    /// Number of workers of each lane.
     pub lanes: Lanes,
     /// Kinds that only remote workers run.
     pub remote_kinds: Vec<String>,
-    /// The bounds of requests, queues and results.
+    /// Limits of requests, queues and results.
     pub limits: Limits,
-    /// What holds for a job that does not say otherwise.
+    /// Defaults for the fields that a submission omits.
     pub jobs: JobDefaults,
-    /// The settings with which a queue begins that is not listed under `queues`.
+    /// Initial settings of a queue that is not listed in `queues`.
     pub queue_defaults: QueueSettings,
-    /// The settings with which these queues begin. What is changed while serving is kept in the
-    /// database and wins.
+    /// Initial settings of these queues. Later changes through the API are stored in the database
+    /// and override them.
     pub queues: BTreeMap<QueueName, QueueSettings>,
-    /// How calls to other servers are made.
+    /// Settings of calls to other servers.
     pub outbound: OutboundConfig,
-    /// The model servers that `chat` jobs may name.
+    /// Model servers that `chat` jobs may use, by name.
     pub providers: BTreeMap<String, ProviderConfig>,
-    /// The programs that `command` jobs may name.
+    /// Programs that `command` jobs may run, by name.
     pub commands: BTreeMap<String, CommandConfig>,
 }
 
@@ -82,30 +83,32 @@ impl Default for Config {
     }
 }
 
-/// The shortest lease: below it a pause of the machine would lose running jobs.
+/// Shortest duration of a lease. With a shorter one, a short stall of the machine would let the
+/// leases of running jobs expire.
 const MIN_LEASE: Span = Span::from_secs(5);
 
 impl Config {
-    /// Everything that is wrong with the values, each with its place.
+    /// Returns all problems of the values, each with a JSON pointer to the setting.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if !self.listen.ip().is_loopback() {
-            let why =
-                "is not a loopback address; without keys the server listens on this machine only";
+            let why = "is not a loopback address; \
+                       without API keys the server only listens on this machine";
             problems.push(Problem::new("/listen", why));
         }
         let name = self.database.to_string_lossy();
         if name.is_empty() || name.starts_with(':') || name.starts_with("file:") {
-            let why = "names a file; a database in memory would lose every job";
+            let why = "must be the path of a file; an in-memory database would lose every job";
             problems.push(Problem::new("/database", why));
         }
         if self.queues.len() > self.limits.max_queues {
-            let why = format!("lists more than max_queues, which is {}", self.limits.max_queues);
+            let why =
+                format!("must list at most {} queues (limits.max_queues)", self.limits.max_queues);
             problems.push(Problem::new("/queues", why));
         }
         for (index, host) in self.hosts.iter().enumerate() {
             if host.is_empty() || *host != host.to_ascii_lowercase() || host.contains([':', '/']) {
-                let why = "is a name in small letters, without scheme and port";
+                let why = "must be a lowercase host name without scheme and port";
                 problems.push(Problem::new(format!("/hosts/{index}"), why));
             }
         }
@@ -116,35 +119,37 @@ impl Config {
             }
         }
         if self.lease < MIN_LEASE || self.lease > Span::from_secs(24 * 3600) {
-            problems.push(Problem::new("/lease", "lies between 5s and 24h"));
+            problems.push(Problem::new("/lease", "must be between 5s and 24h"));
         }
         if self.shutdown_grace > Span::from_secs(3600) {
-            problems.push(Problem::new("/shutdown_grace", "is at most 1h"));
+            problems.push(Problem::new("/shutdown_grace", "must be at most 1h"));
         }
         if self.retention < Span::from_secs(1) {
-            problems.push(Problem::new("/retention", "is at least 1s"));
+            problems.push(Problem::new("/retention", "must be at least 1s"));
         }
-        let mut under = |prefix: String, found: Vec<Problem>| {
+        let mut add = |prefix: String, found: Vec<Problem>| {
             problems.extend(found.into_iter().map(|problem| problem.under(&prefix)));
         };
-        under("/lanes".into(), self.lanes.problems());
-        under("/limits".into(), self.limits.problems());
-        under("/jobs".into(), self.jobs.problems());
-        under("/outbound".into(), self.outbound.problems());
-        under("/queue_defaults".into(), settings_problems(&self.queue_defaults));
+        add("/lanes".into(), self.lanes.problems());
+        add("/limits".into(), self.limits.problems());
+        add("/jobs".into(), self.jobs.problems());
+        add("/outbound".into(), self.outbound.problems());
+        add("/queue_defaults".into(), settings_problems(&self.queue_defaults));
         for (name, settings) in &self.queues {
-            under(format!("/queues/{name}"), settings_problems(settings));
+            add(format!("/queues/{name}"), settings_problems(settings));
         }
         for (name, provider) in &self.providers {
-            under(format!("/providers/{}", escape(name)), named(name, provider.problems()));
+            let problems = with_name_problem(name, provider.problems());
+            add(format!("/providers/{}", escape(name)), problems);
         }
         for (name, command) in &self.commands {
-            under(format!("/commands/{}", escape(name)), named(name, command.problems()));
+            let problems = with_name_problem(name, command.problems());
+            add(format!("/commands/{}", escape(name)), problems);
         }
         problems
     }
 
-    /// With which settings queues begin, and how many there may be.
+    /// Returns the initial settings of queues and the maximum number of queues.
     pub fn queue_rules(&self) -> QueueRules {
         QueueRules {
             listed: self.queues.clone(),
@@ -155,10 +160,11 @@ impl Config {
 }
 
 fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {
-    settings.problem().into_iter().map(|(place, why)| Problem::new(place, why)).collect()
+    settings.problem().into_iter().map(|(pointer, why)| Problem::new(pointer, why)).collect()
 }
 
-fn named(name: &str, mut problems: Vec<Problem>) -> Vec<Problem> {
+/// Adds a problem to `problems` if `name` is not a valid name of a provider or command.
+fn with_name_problem(name: &str, mut problems: Vec<Problem>) -> Vec<Problem> {
     if !is_name(name) {
         problems.push(Problem::new("", crate::job::queue::NotAName));
     }
@@ -170,12 +176,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_sound() {
+    fn the_defaults_have_no_problems() {
         assert_eq!(Config::default().problems(), []);
     }
 
     #[test]
-    fn a_database_that_is_no_file_is_refused() {
+    fn a_database_that_is_not_a_file_is_refused() {
         for name in ["", ":memory:", "file:a.db?mode=memory"] {
             let config = Config { database: name.into(), ..Config::default() };
             assert_eq!(config.problems()[0].pointer, "/database", "{name:?}");

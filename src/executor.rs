@@ -1,15 +1,15 @@
-//! How a kind of job runs.
+//! Runs the attempts of jobs, by kind.
 //!
 //! A [`Registry`] holds every kind that this server runs, and checks payloads at submission. A
-//! worker takes the [`Executor`] of its job, makes a [`Context`] and the [`Control`] over it, and
-//! runs the attempt to its [`Outcome`]; there is no other way out: an error, a panic, a stop and a
-//! passed deadline are outcomes as well.
+//! worker takes the [`Executor`] of its job from the registry, creates a [`Context`] and its
+//! [`Control`], and runs the attempt. Every attempt ends with an [`Outcome`]: errors, panics, stops
+//! and missed deadlines are outcomes too.
 //!
-//! One deadline covers the whole attempt. It begins when the work begins, which for `chat` is after
-//! the wait for the provider's limits. A stopped call is dropped, which closes its connection; a
-//! stopped command is ended with its process group.
+//! One deadline covers the whole attempt. Its clock starts when the work starts; for `chat` this is
+//! after the wait for the provider's limits. A stopped call is dropped, which closes its
+//! connection. The process group of a stopped command is terminated.
 //!
-//! Nothing here knows of actors, leases or the database.
+//! This module does not depend on actors, leases or the database.
 
 pub mod chat;
 pub mod command;
@@ -43,15 +43,15 @@ pub use registry::{Registry, RegistryError};
 /// Runs the jobs of one kind.
 #[derive(Clone)]
 pub enum Executor {
-    /// Calls another server.
+    /// Makes an HTTP call to another server.
     Http(Arc<Http>),
-    /// Calls a model server.
+    /// Makes a chat-completions call to a model server.
     Chat(Arc<Chat>),
-    /// Runs a program.
+    /// Runs a configured program in a child process.
     Command(Arc<Command>),
-    /// Waits.
+    /// Waits for the duration in the payload.
     Sleep,
-    /// Gives its payload back.
+    /// Returns its payload as the result.
     Echo,
     /// Calls an async function of the application.
     Handler(Arc<AsyncCall>),
@@ -60,7 +60,7 @@ pub enum Executor {
 }
 
 impl Executor {
-    /// The pool that runs it.
+    /// Returns the lane whose workers run this kind.
     pub fn lane(&self) -> Lane {
         match self {
             Self::Http(_) | Self::Chat(_) | Self::Sleep | Self::Echo | Self::Handler(_) => {
@@ -73,8 +73,9 @@ impl Executor {
 
     /// Runs one attempt to its outcome.
     ///
-    /// The future is not `Send`, and needs a thread of an actix system. Dropping it closes the
-    /// connection or kills the process group. A stopped command takes up to 2 s more to end.
+    /// The future is not `Send`, and must run on a thread of an actix system. Dropping it
+    /// closes the connection or kills the process group. After a stop, a command may take up to
+    /// 2 s to end.
     pub async fn run(&self, payload: Json, context: Context) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let outcome = match self {
@@ -86,25 +87,31 @@ impl Executor {
             Self::Handler(call) => {
                 until_stopped(&context, handler::run(&**call, payload, context.clone())).await
             }
-            Self::Blocking(_) => Outcome::fatal("wrong_lane", "a blocking handler needs a thread"),
+            Self::Blocking(_) => {
+                Outcome::fatal("wrong_lane", "a blocking handler must run in the thread lane")
+            }
         };
         capped(outcome, max_bytes)
     }
 
     /// Runs one attempt of a blocking handler on the calling thread, and catches its panic.
     ///
-    /// A thread cannot be stopped from outside: the handler is expected to look at
-    /// [`Context::is_stopped`]. An error after the stop is put down to the stop.
+    /// A thread cannot be stopped from outside, so the handler should check
+    /// [`Context::is_stopped`]. If it returns an error after a stop, the outcome is that
+    /// of the stop.
     pub fn run_blocking(&self, payload: Json, context: &Context) -> Outcome {
         let Self::Blocking(call) = self else {
-            return Outcome::fatal("wrong_lane", "only a blocking handler runs on a thread");
+            return Outcome::fatal(
+                "wrong_lane",
+                "only a blocking handler can run in the thread lane",
+            );
         };
         let outcome = handler::run_blocking(&**call, payload, context);
         capped(outcome, context.max_result_bytes())
     }
 }
 
-/// Runs `work` under the deadline, which begins now. If the stop comes first, `work` is dropped.
+/// Starts the attempt's clock and runs `work`. If the attempt is stopped first, `work` is dropped.
 async fn until_stopped(context: &Context, work: impl Future<Output = Outcome>) -> Outcome {
     context.start_clock(context.timeout());
     tokio::select! {
@@ -114,13 +121,14 @@ async fn until_stopped(context: &Context, work: impl Future<Output = Outcome>) -
     }
 }
 
-/// The outcome of a payload that cannot be run, such as one whose command is no longer configured.
+/// Returns the outcome of a payload that can no longer be run, for example because its command was
+/// removed from the configuration after the job was submitted.
 fn bad_payload(problems: &[Problem]) -> Outcome {
     let texts: Vec<String> = problems.iter().map(Problem::to_string).collect();
     Outcome::fatal("bad_payload", texts.join("; "))
 }
 
-/// The one place where results are held to their bound.
+/// Truncates a result to `max_bytes`. Every executor's outcome passes through here.
 fn capped(outcome: Outcome, max_bytes: usize) -> Outcome {
     match outcome {
         Outcome::Completed(result) => Outcome::Completed(result.capped(max_bytes)),

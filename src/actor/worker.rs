@@ -58,7 +58,7 @@ impl Worker {
             let outcome = Outcome::retryable("unknown_kind", message);
             return self.report_outcome(&job, outcome);
         };
-        let (context, control) = self.registry.begin(&job);
+        let (context, control) = self.registry.new_context(&job);
         self.current = Some((job.lease, control.clone()));
         let writer = self.writer.clone();
         let blocking = (executor.lane() == Lane::Thread).then(|| self.thread());

@@ -1,4 +1,4 @@
-//! What jobs may reach: model servers, programs, other servers.
+//! Settings of the model servers, programs and other servers that jobs may use.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,17 +11,17 @@ use crate::job::problem::Problem;
 use crate::job::submission::MAX_TIMEOUT;
 use crate::job::time::Span;
 
-/// A value that is never printed.
+/// A secret value, whose `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `value` from being printed.
+    /// Wraps `value`.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself, for the one call that needs it.
+    /// Returns the secret value.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -33,15 +33,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How calls to other servers are made.
+/// Settings of calls to other servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
 pub struct OutboundConfig {
-    /// How long a connection may take to be made, with TLS where it is used.
+    /// Maximum time to establish a connection, including TLS.
     pub connect_timeout: Span,
-    /// How many connections each of the lane's threads may hold.
+    /// Maximum number of connections of each thread of the async lane.
     pub max_connections: usize,
-    /// Certificates in PEM form to trust besides the public ones.
+    /// Path of a PEM file with certificates to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -52,38 +52,38 @@ impl Default for OutboundConfig {
 }
 
 impl OutboundConfig {
-    /// What is wrong with these values.
+    /// Returns the problems of these values.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.connect_timeout.millis() == 0 || self.connect_timeout > Span::from_secs(300) {
-            problems.push(Problem::new("/connect_timeout", "lies between 1ms and 5m"));
+            problems.push(Problem::new("/connect_timeout", "must be between 1ms and 5m"));
         }
         if !(1..=65_536).contains(&self.max_connections) {
-            problems.push(Problem::new("/max_connections", "lies between 1 and 65536"));
+            problems.push(Problem::new("/max_connections", "must be between 1 and 65536"));
         }
         problems
     }
 }
 
-/// A model server that speaks the OpenAI chat-completions form.
+/// A model server with an OpenAI-style chat-completions API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with base_url")]
 pub struct ProviderConfig {
-    /// Where it is, up to and without `/chat/completions`, for example `https://api.openai.com/v1`.
+    /// Base URL of the API, without `/chat/completions`, for example `https://api.openai.com/v1`.
     pub base_url: String,
-    /// The environment variable that holds its key, sent as a bearer token.
+    /// Name of the environment variable that holds the API key, which is sent as a bearer token.
     #[serde(default)]
     pub api_key_env: Option<String>,
-    /// How many calls to it run at once.
+    /// Maximum number of calls that run at once.
     #[serde(default)]
     pub max_running: Option<u32>,
-    /// How many calls to it start in a minute.
+    /// Maximum number of calls that start in any minute.
     #[serde(default)]
     pub requests_per_minute: Option<u32>,
 }
 
 impl ProviderConfig {
-    /// What is wrong with these values.
+    /// Returns the problems of these values.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Err(why) = check_base_url(&self.base_url) {
@@ -96,96 +96,109 @@ impl ProviderConfig {
             problems.push(Problem::new("/api_key_env", why));
         }
         if self.max_running == Some(0) {
-            problems.push(Problem::new("/max_running", "is at least 1"));
+            problems.push(Problem::new("/max_running", "must be at least 1"));
         }
         if self.requests_per_minute == Some(0) {
-            problems.push(Problem::new("/requests_per_minute", "is at least 1"));
+            problems.push(Problem::new("/requests_per_minute", "must be at least 1"));
         }
         problems
     }
 
-    /// The key, from the environment.
+    /// Reads the API key from the environment. Returns `None` if no variable is named or it
+    /// is not set.
     pub fn api_key(&self) -> Option<Secret> {
         std::env::var(self.api_key_env.as_ref()?).ok().map(Secret::new)
     }
 }
 
-/// Checks what the address of a model server begins with, for paths are set behind it.
+/// Checks the base URL of a model server, to which `/chat/completions` is appended.
 fn check_base_url(url: &str) -> Result<(), &'static str> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let Some(rest) = rest else { return Err("begins with http:// or https://") };
-    if !rest.bytes().all(|letter| letter.is_ascii_graphic()) {
-        return Err("holds a space or another letter that no URL has; write it percent-encoded");
+    let after_scheme = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(after_scheme) = after_scheme else {
+        return Err("must start with http:// or https://");
+    };
+    if !after_scheme.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("contains a space or another character that must be percent-encoded in a URL");
     }
-    if rest.contains(['?', '#']) {
-        return Err("ends with its path; a query cannot stand before /chat/completions");
+    if after_scheme.contains(['?', '#']) {
+        return Err(
+            "must not have a query or fragment, because /chat/completions is appended to it",
+        );
     }
-    let authority = rest.split('/').next().unwrap_or_default();
+    let authority = after_scheme.split('/').next().unwrap_or_default();
     if authority.contains('@') {
-        return Err("holds a user or password; name a key with api_key_env");
+        return Err("must not contain a user name or password; use api_key_env for the API key");
     }
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
     };
     if host.is_empty() {
-        return Err("names no host");
+        return Err("must name a host");
     }
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    if port.is_none_or(is_port) { Ok(()) } else { Err("names a port that is not one") }
+    if port.is_none_or(is_port) {
+        Ok(())
+    } else {
+        Err("has an invalid port; a port must be between 1 and 65535")
+    }
 }
 
-/// Checks that a key can be sent: a bearer token is one word of ASCII (RFC 6750).
+/// Checks that a key can be sent as a bearer token. Every printable ASCII character is allowed,
+/// which is more than the grammar of RFC 6750, section 2.1.
 fn check_key(key: Option<&OsStr>) -> Result<(), &'static str> {
     let Some(key) = key else { return Err("is not set") };
     let Some(key) = key.to_str() else { return Err("is not UTF-8") };
     if key.is_empty() {
         return Err("is empty");
     }
-    if !key.bytes().all(|letter| letter.is_ascii_graphic()) {
-        return Err("holds a line break, a space or another letter that no key has");
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(
+            "contains a line break, a space or another character that is not allowed in a key",
+        );
     }
     Ok(())
 }
 
 /// A program that `command` jobs may run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with argv")]
 pub struct CommandConfig {
-    /// The program and its first arguments; those of the job come behind.
+    /// Program and its first arguments. The arguments of the job are appended.
     pub argv: Vec<String>,
-    /// The directory in which it runs; that of the server if left out.
+    /// Working directory of the program; that of the server if omitted.
     #[serde(default)]
     pub cwd: Option<PathBuf>,
-    /// The environment it sees: names and values.
+    /// Environment variables of the program, by name.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Variables of the server's own environment that it sees as well, by name.
+    /// Names of variables of the server's environment that the program sees too.
     #[serde(default)]
     pub env_from: Vec<String>,
-    /// How long it may run, if that is shorter than the job's own limit.
+    /// Maximum duration of the program. It applies if it is shorter than the timeout of the job.
     #[serde(default)]
     pub timeout: Option<Span>,
 }
 
 impl CommandConfig {
-    /// What is wrong with these values.
+    /// Returns the problems of these values.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.argv.first().is_none_or(String::is_empty) {
-            problems.push(Problem::new("/argv", "names the program to run"));
+            problems.push(Problem::new("/argv", "must name the program to run"));
         }
         if self.argv.iter().any(|arg| arg.contains('\0')) {
-            problems.push(Problem::new("/argv", "holds a NUL character"));
+            problems.push(Problem::new("/argv", "must not contain a NUL character"));
         }
         if let Some(cwd) = &self.cwd
             && !cwd.is_dir()
         {
-            problems.push(Problem::new("/cwd", format!("{} is no directory", cwd.display())));
+            problems.push(Problem::new("/cwd", format!("{} is not a directory", cwd.display())));
         }
         let is_bad = |name: &String| name.is_empty() || name.contains(['=', '\0']);
         if self.env.keys().any(is_bad) || self.env.values().any(|value| value.contains('\0')) {
-            let why = "a name is not empty and has no '='; neither it nor a value has a NUL";
+            let why =
+                "names must not be empty or contain '=', and names and values must not contain NUL";
             problems.push(Problem::new("/env", why));
         }
         for (index, name) in self.env_from.iter().enumerate() {
@@ -195,7 +208,8 @@ impl CommandConfig {
             }
         }
         if self.timeout.is_some_and(|timeout| timeout.millis() == 0 || timeout > MAX_TIMEOUT) {
-            problems.push(Problem::new("/timeout", format!("lies between 1ms and {MAX_TIMEOUT}")));
+            problems
+                .push(Problem::new("/timeout", format!("must be between 1ms and {MAX_TIMEOUT}")));
         }
         problems
     }
@@ -208,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_leads_to_a_host() {
+    fn a_base_url_must_lead_to_a_host() {
         for good in ["http://a", "https://a.example:8443/v1/", "http://[::1]:80", "http://[::1]/v1"]
         {
             assert_eq!(check_base_url(good), Ok(()), "{good}");
@@ -235,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_word() {
+    fn a_key_is_one_word_of_printable_ascii() {
         assert_eq!(check_key(Some(OsStr::new("sk-a/b+c=="))), Ok(()));
         assert_eq!(check_key(None), Err("is not set"));
         assert_eq!(check_key(Some(OsStr::new(""))), Err("is empty"));

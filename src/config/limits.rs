@@ -1,20 +1,20 @@
-//! The bounds: how many workers, how large a request, how much at once.
+//! Numeric limits: workers per lane, sizes of requests and results, requests in flight.
 
 use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
 use crate::job::problem::Problem;
 
-/// How many workers each local lane has.
+/// Number of workers of each local lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table of numbers")]
 pub struct Lanes {
-    /// Network calls and async handlers.
+    /// Workers of the async lane, which run network calls and async handlers.
     #[serde(rename = "async")]
     pub async_: u32,
-    /// Blocking handlers, a thread each.
+    /// Workers of the thread lane. Each runs blocking handlers on a thread of its own.
     pub thread: u32,
-    /// Child processes.
+    /// Workers of the process lane, which run child processes.
     pub process: u32,
 }
 
@@ -26,46 +26,50 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// The most workers of a lane.
+    /// Maximum number of workers of each lane.
     const MAX_WORKERS: [(&'static str, u32); 3] =
         [("/async", 20_000), ("/thread", 1_024), ("/process", 1_024)];
 
-    /// The workers by lane; the remote lane has none here.
+    /// Returns the number of workers by lane. The remote lane has no workers in this process.
     pub fn workers(&self) -> [u32; Lane::COUNT] {
         [self.async_, self.thread, self.process, 0]
     }
 
-    /// What is wrong with these numbers.
+    /// Returns the problems of these numbers.
     pub fn problems(&self) -> Vec<Problem> {
         let out_of_range = Self::MAX_WORKERS.into_iter().zip(self.workers());
         out_of_range
-            .filter(|((_, most), count)| !(1..=*most).contains(count))
-            .map(|((place, most), _)| Problem::new(place, format!("lies between 1 and {most}")))
+            .filter(|((_, max), count)| !(1..=*max).contains(count))
+            .map(|((pointer, max), _)| {
+                Problem::new(pointer, format!("must be between 1 and {max}"))
+            })
             .collect()
     }
 }
 
-/// The bounds of requests, queues and results. Past one the caller gets a clear 4xx or 503.
+/// Limits of requests, queues and results. A request over a limit is answered with a 4xx
+/// status or 503.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table of numbers")]
 pub struct Limits {
-    /// The largest request body.
+    /// Maximum size of a request body, in bytes.
     pub max_body_bytes: usize,
-    /// The largest payload of one job.
+    /// Maximum size of the payload of one job, in bytes.
     pub max_payload_bytes: usize,
-    /// The largest result that is kept; a larger one is cut and flagged.
+    /// Maximum size of a stored result, in bytes. A larger result is truncated and flagged.
     pub max_result_bytes: usize,
-    /// The most jobs in one request.
+    /// Maximum number of jobs in one request.
     pub max_jobs_per_request: usize,
-    /// How many write requests may be under way.
+    /// Maximum number of write requests in flight.
     pub max_writes_in_flight: usize,
-    /// How many bytes of submissions may be under way.
+    /// Maximum total size of the submissions in flight, in bytes.
     pub max_write_bytes_in_flight: usize,
-    /// How many reads may be under way.
+    /// Maximum number of reads in flight.
     pub max_reads_in_flight: usize,
-    /// How many clients may wait for a job or batch to end.
+    /// Maximum number of clients that wait at once: for a job or batch to end, or for
+    /// jobs to lease.
     pub max_waits: usize,
-    /// How many queues there may be.
+    /// Maximum number of queues.
     pub max_queues: usize,
 }
 
@@ -86,7 +90,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What is wrong with these numbers.
+    /// Returns the problems of these numbers.
     pub fn problems(&self) -> Vec<Problem> {
         let ranges = [
             ("/max_body_bytes", self.max_body_bytes, 1 << 30),
@@ -101,12 +105,12 @@ impl Limits {
         ];
         let mut problems: Vec<Problem> = ranges
             .into_iter()
-            .filter(|(_, value, most)| !(1..=*most).contains(value))
-            .map(|(place, _, most)| Problem::new(place, format!("lies between 1 and {most}")))
+            .filter(|(_, value, max)| !(1..=*max).contains(value))
+            .map(|(pointer, _, max)| Problem::new(pointer, format!("must be between 1 and {max}")))
             .collect();
         if self.max_write_bytes_in_flight < 2 * self.max_body_bytes {
-            let why =
-                "is at least twice max_body_bytes, or the largest request could never be taken";
+            let why = "must be at least twice max_body_bytes; \
+                       otherwise the largest request could never be accepted";
             problems.push(Problem::new("/max_write_bytes_in_flight", why));
         }
         problems

@@ -1,4 +1,4 @@
-//! Reading the configuration from its sources.
+//! Reads the configuration from its sources.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,80 +8,97 @@ use toml::{Table, Value};
 use crate::config::Config;
 use crate::job::problem::Problem;
 
-/// What begins the name of every variable that is read.
+/// Prefix of the environment variables that are read.
 const PREFIX: &str = "LONGSHORE_";
 
-/// Variables with the prefix that are the command line's own.
-const NOT_CONFIG: [&str; 4] =
+/// Variables with the prefix that belong to the command line and are not settings.
+const CLI_VARIABLES: [&str; 4] =
     ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG", "LONGSHORE_LOG_FORMAT"];
 
-/// What the command line sets; it wins over every other source.
+/// Rust types in the messages of serde, and the words that replace them.
+const TYPE_NAMES: [(&str, &str); 4] = [
+    ("expected u32", "expected a whole number from 0 to 4294967295"),
+    ("expected u64", "expected a whole number of 0 or more"),
+    ("expected usize", "expected a whole number of 0 or more"),
+    ("expected f64", "expected a number"),
+];
+
+/// Settings from command-line flags, which override every other source.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// `--listen`.
+    /// Value of `--listen`.
     pub listen: Option<SocketAddr>,
-    /// `--database`.
+    /// Value of `--database`.
     pub database: Option<PathBuf>,
 }
 
-/// Why there is no configuration.
+/// Error when the configuration is read or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The file cannot be read; check its path and permissions.
     #[error("cannot read {}: {error}", path.display())]
     Unreadable {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         error: std::io::Error,
     },
-    /// The file is not TOML, or a field of it has the wrong form.
-    #[error("in {}: {}", path.display(), with_form(error.to_string().trim_end()))]
+    /// The file is not TOML, has an unknown field, or a field has the wrong type.
+    #[error("in {}: {}", path.display(), plain(error.to_string().trim_end()))]
     BadFile {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What, with the line.
+        /// Error of the TOML parser, with the line.
         error: toml::de::Error,
     },
-    /// A variable names no field or has the wrong form.
+    /// An environment variable names an unknown field or has a value of the wrong type.
     #[error("in the environment variables, at {name}: {why}")]
     BadVariable {
-        /// Which variable.
+        /// Name of the variable.
         name: String,
-        /// What.
+        /// Description of the problem.
         why: String,
     },
-    /// Values that may not be, all of them.
+    /// Some values are not allowed. Lists all of them.
     #[error("the configuration has {} problem(s):\n{}", .0.len(), list(.0))]
     Invalid(Vec<Problem>),
 }
 
-/// What the standard library says of an address, with the form that it wants.
-fn with_form(why: &str) -> String {
-    let is_of_address = why.ends_with("invalid socket address syntax");
-    let form = if is_of_address { "; write it like 127.0.0.1:7373" } else { "" };
-    format!("{why}{form}")
+/// Replaces the names of Rust types in an error by words, and appends an example to the standard
+/// library's error for an invalid address.
+fn plain(error: &str) -> String {
+    let mut text = error.to_owned();
+    for (name, words) in TYPE_NAMES {
+        text = text.replace(name, words);
+    }
+    if text.ends_with("invalid socket address syntax") {
+        text.push_str("; write it like 127.0.0.1:7373");
+    }
+    text
 }
 
+/// Formats problems as indented lines, with the path of the setting in TOML form.
 fn list(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems
         .iter()
         .map(|problem| {
-            let place = problem.pointer.trim_start_matches('/').replace('/', ".");
-            format!("  {place}: {}", problem.detail)
+            let path = problem.pointer.trim_start_matches('/').replace('/', ".");
+            format!("  {path}: {}", problem.detail)
         })
         .collect();
     lines.join("\n")
 }
 
-/// Reads the configuration: `file` if given, then `variables`, then `overrides`; checks it whole.
+/// Reads the configuration from `file` (if given), `variables` and `overrides`, and checks it.
 ///
-/// A variable's name is a path with `__` between its steps (`LONGSHORE_LANES__ASYNC=64`); its value
-/// is read as TOML, and as text where it is none. Capitals mean small letters, but for the name of
-/// a program's own variable: `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` is `TOKEN` to the program.
+/// The name of a variable is the path of a setting with `__` between its steps, for example
+/// `LONGSHORE_LANES__ASYNC=64`. Its value is parsed as TOML, or used as a string if it is not TOML.
+/// Names are converted to lowercase, except for the environment variables of a command:
+/// `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` sets `TOKEN` for the program.
 ///
 /// # Errors
-/// The first source that cannot be read, or else every value that may not be.
+/// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] with all
+/// values that are not allowed.
 pub fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -99,11 +116,14 @@ pub fn load(
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
 }
 
-/// Which database the configuration names. The rest of it has to be readable and need not be right:
-/// a copy can be made where the keys of the server are not at hand.
+/// Reads the path of the database from the configuration.
+///
+/// The other settings must be readable, but their values are not checked, so that a backup can be
+/// made without the server's API keys.
 ///
 /// # Errors
-/// The first source that cannot be read, or a database that may not be.
+/// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] if the
+/// path is not allowed.
 pub fn load_database(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -114,7 +134,7 @@ pub fn load_database(
     if problems.is_empty() { Ok(config.database) } else { Err(ConfigError::Invalid(problems)) }
 }
 
-/// The file, and the variables laid over it.
+/// Reads the file and sets the values of the variables in it.
 fn read(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -124,7 +144,7 @@ fn read(
         None => Table::new(),
     };
     for (name, value) in variables {
-        if name.starts_with(PREFIX) && !NOT_CONFIG.contains(&name.as_str()) {
+        if name.starts_with(PREFIX) && !CLI_VARIABLES.contains(&name.as_str()) {
             set_variable(&mut table, &name, &value)?;
         }
     }
@@ -134,64 +154,70 @@ fn read(
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
-    let bad = |error| ConfigError::BadFile { path: path.into(), error };
-    // Once as what it must become, for then an error shows its line; once as what others overlay.
-    toml::from_str::<Config>(&text).map_err(bad)?;
-    toml::from_str::<Table>(&text).map_err(bad)
+    let bad_file = |error| ConfigError::BadFile { path: path.into(), error };
+    // The file is parsed twice: as a `Config`, so that errors show the line, and as a table, in
+    // which the other sources are set.
+    toml::from_str::<Config>(&text).map_err(bad_file)?;
+    toml::from_str::<Table>(&text).map_err(bad_file)
 }
 
+/// Sets the setting that a variable names to its value.
 fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
-    let (path, value) = match of_a_program(&name[PREFIX.len()..]) {
-        Some((path, own)) => ([path, vec![own.to_owned()]].concat(), text_of(text)),
-        None => (steps(&name[PREFIX.len()..]), value_of(text)),
+    let (path, value) = match command_env_path(&name[PREFIX.len()..]) {
+        Some((path, env_name)) => ([path, vec![env_name.to_owned()]].concat(), parse_string(text)),
+        None => (steps(&name[PREFIX.len()..]), parse_value(text)),
     };
     let Some((last, steps)) = path.split_last() else { return Ok(()) };
-    let mut place = table;
+    let mut parent = table;
     for step in steps {
-        let inner = place.entry(step.as_str()).or_insert_with(|| Value::Table(Table::new()));
+        let inner = parent.entry(step.as_str()).or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(inner) = inner else {
-            let why = format!("{step} is a value and has no fields");
+            let why = format!("{step} is a single value and has no fields");
             return Err(ConfigError::BadVariable { name: name.into(), why });
         };
-        place = inner;
+        parent = inner;
     }
-    place.insert(last.clone(), value);
+    parent.insert(last.clone(), value);
     Ok(())
 }
 
+/// Splits the name of a variable without its prefix into the steps of a path, in lowercase.
 fn steps(path: &str) -> Vec<String> {
     path.to_ascii_lowercase().split("__").map(str::to_owned).collect()
 }
 
-/// The path to a program's environment and the name of the variable that it sees, which is its own
-/// to the letter; none where this is no such path.
-fn of_a_program(path: &str) -> Option<(Vec<String>, &str)> {
+/// Splits `COMMANDS__NAME__ENV__VARIABLE` into the path of the command's `env` table and the name
+/// of the variable, which keeps its case. Returns `None` for any other path.
+fn command_env_path(path: &str) -> Option<(Vec<String>, &str)> {
     let mut parts = path.splitn(4, "__");
     let steps = steps(&[parts.next()?, parts.next()?, parts.next()?].join("__"));
-    let own = parts.next()?;
-    (steps[0] == "commands" && steps[2] == "env").then_some((steps, own))
+    let env_name = parts.next()?;
+    (steps[0] == "commands" && steps[2] == "env").then_some((steps, env_name))
 }
 
-/// A variable's text as TOML, or as a string where it is none.
-fn value_of(text: &str) -> Value {
+/// Parses a variable's value as TOML, or returns it as a string if it is not TOML.
+fn parse_value(text: &str) -> Value {
     let table = format!("value = {text}").parse::<Table>().ok();
     let value = table.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
     value.unwrap_or_else(|| Value::String(text.into()))
 }
 
-/// A variable's text as a string, whatever it looks like. One in quotes is read as TOML.
-fn text_of(text: &str) -> Value {
-    match value_of(text) {
+/// Returns a variable's value as a string, without the quotes if it is a TOML string. A value such
+/// as `8080` stays a string.
+fn parse_string(text: &str) -> Value {
+    match parse_value(text) {
         Value::String(text) => Value::String(text),
         _ => Value::String(text.into()),
     }
 }
 
+/// Converts the merged table to a [`Config`]. The file was checked before, so an error is
+/// in a variable.
 fn decode(table: Table) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
         let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
-        ConfigError::BadVariable { name, why: with_form(error.inner().message()) }
+        ConfigError::BadVariable { name, why: plain(error.inner().message()) }
     })
 }
 
@@ -214,8 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn the_later_source_wins() {
-        let text = "listen = '127.0.0.1:8'\nlanes = { async = 7, thread = 2 }\n[queues.mail]\nmax_running = 5\n\
+    fn a_later_source_overrides_an_earlier_one() {
+        let text = "listen = '127.0.0.1:8'\nlanes = { async = 7, thread = 2 }\n\
+                    [queues.mail]\nmax_running = 5\n\
                     [commands.hello]\nargv = ['echo']\nenv = { LANG = 'C' }";
         let config = load_file(text).unwrap();
         assert_eq!((config.lanes.async_, config.lanes.thread), (7, 3));
@@ -225,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_toml_or_text() {
+    fn variables_are_toml_or_strings() {
         let config = load_with(&[
             ("LONGSHORE_LEASE", "10m"),
             ("LONGSHORE_LANES__ASYNC", "64"),
@@ -241,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_of_a_program_keep_their_names_and_are_text() {
+    fn the_env_variables_of_a_command_keep_their_names_and_are_strings() {
         let config = load_with(&[
             ("LONGSHORE_COMMANDS__E__ARGV", "['/usr/bin/env']"),
             ("LONGSHORE_COMMANDS__E__ENV__TOKEN", "x"),
@@ -249,10 +276,10 @@ mod tests {
             ("LONGSHORE_COMMANDS__E__ENV__QUOTED", "'a b'"),
         ])
         .unwrap();
-        let seen = [("QUOTED", "a b"), ("TOKEN", "x"), ("Two__Parts", "8080")];
+        let expected = [("QUOTED", "a b"), ("TOKEN", "x"), ("Two__Parts", "8080")];
         let env: Vec<(&str, &str)> =
             config.commands["e"].env.iter().map(|(name, value)| (&**name, &**value)).collect();
-        assert_eq!(env, seen);
+        assert_eq!(env, expected);
     }
 
     #[test]
@@ -261,6 +288,7 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("leese"), "{error}");
         let error = load_with(&[("LONGSHORE_LANES__ASYNC", "many")]).unwrap_err().to_string();
         assert!(error.contains("LONGSHORE_LANES__ASYNC"), "{error}");
+        assert!(error.contains("expected a whole number"), "{error}");
         for error in [
             load_with(&[("LONGSHORE_LISTEN", "localhost:80")]).unwrap_err(),
             load_file("listen = 'localhost:80'").unwrap_err(),
@@ -273,12 +301,12 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let error = load_file("lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0")
             .unwrap_err()
             .to_string();
-        for place in ["3 problem(s)", "lease:", "lanes.async:", "queues.mail.max_running:"] {
-            assert!(error.contains(place), "{place} is missing in {error}");
+        for part in ["3 problem(s)", "lease:", "lanes.async:", "queues.mail.max_running:"] {
+            assert!(error.contains(part), "{part} is missing in {error}");
         }
     }
 }

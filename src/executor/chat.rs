@@ -1,8 +1,8 @@
-//! Jobs of the kind `chat`: a call to a model server that speaks the OpenAI chat-completions form.
+//! Jobs of the kind `chat`: a call to a model server with an OpenAI-style chat-completions API.
 //!
-//! The payload is the body of that call with `provider` beside it; the result is the whole answer.
-//! How many calls run and start at once is the provider's limit, and holds over all threads. An
-//! attempt that waits for its turn has not begun: its clock stands.
+//! The payload is the body of the call with an additional field `provider`. The result is the whole
+//! body of the response. A provider limits how many calls run at once and how many start per
+//! minute, over all threads. While an attempt waits for these limits, its clock is not running.
 
 mod limits;
 mod provider;
@@ -20,7 +20,7 @@ use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
 
 use provider::Provider;
-use request::Request;
+use request::ChatRequest;
 
 pub use provider::ProviderError;
 
@@ -30,19 +30,19 @@ pub struct Chat {
     providers: BTreeMap<String, Provider>,
 }
 
-/// Why no `chat` jobs can be run.
+/// Error when the executor of `chat` jobs is created.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     /// A provider cannot be called.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// No calls can be made at all.
+    /// The HTTP client cannot be created.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
 }
 
 impl Chat {
-    /// Reads the providers' keys.
+    /// Creates the executor and reads the providers' keys.
     pub(super) fn new(config: &Config) -> Result<Self, ChatError> {
         let mut providers = BTreeMap::new();
         for (name, provider) in &config.providers {
@@ -51,38 +51,39 @@ impl Chat {
         Ok(Self { outbound: Outbound::new(&config.outbound)?, providers })
     }
 
-    /// What is wrong with a payload.
+    /// Returns the problems of a payload.
     pub(super) fn check(&self, payload: &Json) -> Vec<Problem> {
-        Request::read(payload, &self.providers).err().unwrap_or_default()
+        ChatRequest::read(payload, &self.providers).err().unwrap_or_default()
     }
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
-        let request = match Request::read(payload, &self.providers) {
+        let request = match ChatRequest::read(payload, &self.providers) {
             Ok(request) => request,
             Err(problems) => return bad_payload(&problems),
         };
-        let _turn = tokio::select! {
+        let _permit = tokio::select! {
             biased;
             reason = context.stopped() => return reason.outcome(context.timeout()),
-            turn = request.provider.limits.turn() => turn,
+            permit = request.provider.limits.acquire() => permit,
         };
         until_stopped(context, self.call(&request, context)).await
     }
 
-    async fn call(&self, request: &Request<'_>, context: &Context) -> Outcome {
+    async fn call(&self, request: &ChatRequest<'_>, context: &Context) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let call = request.provider.call(&request.body);
         match self.outbound.call(call, max_bytes).await {
-            Ok(answer) => outcome(&answer.body, max_bytes),
+            Ok(response) => outcome(&response.body, max_bytes),
             Err(outcome) => outcome,
         }
     }
 }
 
-/// The outcome of an answer: it is JSON that says something, or the beginning of what may have been.
+/// Returns the outcome of a 2xx response. The job completes if the body is JSON other than `null`,
+/// or if it was cut, because then it may have been JSON.
 fn outcome(body: &Body, max_bytes: usize) -> Outcome {
     if body.bytes.is_empty() {
-        return Outcome::retryable("bad_answer", "the answer has no body");
+        return Outcome::retryable("bad_answer", "the response has no body");
     }
     if body.is_cut {
         let json = encode(body, false, max_bytes).json;
@@ -90,12 +91,12 @@ fn outcome(body: &Body, max_bytes: usize) -> Outcome {
     }
     match body.text().map(|text| Json::checked(text.trim())) {
         Some(Ok(json)) if json == Json::null() => {
-            Outcome::retryable("bad_answer", "the answer is null")
+            Outcome::retryable("bad_answer", "the response is null")
         }
         Some(Ok(json)) => Outcome::Completed(JobResult::whole(json)),
         Some(Err(problem)) => {
-            Outcome::retryable("bad_answer", format!("the answer is not JSON: {problem}"))
+            Outcome::retryable("bad_answer", format!("the response is not JSON: {problem}"))
         }
-        None => Outcome::retryable("bad_answer", "the answer is not UTF-8"),
+        None => Outcome::retryable("bad_answer", "the response is not UTF-8"),
     }
 }

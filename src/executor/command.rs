@@ -1,16 +1,17 @@
 //! Jobs of the kind `command`: a program that the operator configured.
 //!
-//! The payload is `{name, args?, stdin?}`, the result what the program writes to its standard
-//! output. What it writes to its standard error is the job's log, but for lines that tell how far it
-//! is (see `speech.rs`). There is no shell between, the environment is empty but for what is listed, and the
-//! program inherits no descriptor. It leads a process group of its own, and whatever is left of that
-//! group when the attempt ends is killed. A process that leaves the group on purpose (`setsid`) is
-//! out of reach.
+//! The payload is `{name, args?, stdin?}`, and the result is the standard output of the program.
+//! Its standard error is the job's log, except for progress lines (see `stderr_parser.rs`).
+//!
+//! The program is started without a shell, sees only the environment variables that the operator
+//! listed, and inherits no file descriptors except its standard streams. It leads a process group
+//! of its own, and all processes that are left in this group when the attempt ends are killed. A
+//! process that leaves the group on purpose (`setsid`) is not killed.
 
-mod group;
 mod output;
+mod process_group;
 mod request;
-mod speech;
+mod stderr_parser;
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
@@ -25,24 +26,24 @@ use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
-use group::Group;
 use output::{Output, feed};
-use request::Request;
-use speech::Speech;
+use process_group::ProcessGroup;
+use request::CommandRequest;
+use stderr_parser::StderrParser;
 
-/// How long a program has between SIGTERM and SIGKILL.
-const TERM_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the output is waited for once the whole group is gone; only a process that left the
-/// group can still hold it open.
-const DRAIN_PATIENCE: Duration = Duration::from_millis(500);
+/// Time between SIGTERM and SIGKILL.
+const TERM_GRACE: Duration = Duration::from_secs(2);
+/// Maximum wait for the end of the output after the process group is gone. Only a process that left
+/// the group can still hold the pipes open.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the jobs of the kind `command`.
 pub struct Command {
     commands: BTreeMap<String, CommandConfig>,
 }
 
-/// How a program ended.
-enum End {
+/// Way in which a program ended.
+enum ProgramEnd {
     Exited(ExitStatus),
     Stopped(StopReason),
 }
@@ -50,60 +51,62 @@ enum End {
 impl Command {
     pub(super) fn new(config: &Config) -> Self {
         if !config.commands.is_empty() {
-            // What is opened here closes by itself in a child; what was handed to this process, by
-            // a shell or a supervisor, does not.
+            // Descriptors that this process opens are close-on-exec. Descriptors that it inherited
+            // from a shell or a supervisor are not, so they are set here.
             close_fds::set_fds_cloexec_threadsafe(3, &[]);
         }
         Self { commands: config.commands.clone() }
     }
 
-    /// What is wrong with a payload.
+    /// Returns the problems of a payload.
     pub(super) fn check(&self, payload: &Json) -> Vec<Problem> {
-        Request::read(payload, &self.commands).err().unwrap_or_default()
+        CommandRequest::read(payload, &self.commands).err().unwrap_or_default()
     }
 
     /// Runs a program to its end. Dropping the future kills its process group at once.
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
-        let request = match Request::read(payload, &self.commands) {
+        let request = match CommandRequest::read(payload, &self.commands) {
             Ok(request) => request,
             Err(problems) => return bad_payload(&problems),
         };
         let timeout = request.timeout().min(context.timeout());
         context.start_clock(timeout);
-        let (mut group, pipes) = match Group::spawn(request.command()) {
+        let (mut group, pipes) = match ProcessGroup::spawn(request.command()) {
             Ok(spawned) => spawned,
-            Err(error) => return request.unspawned(&error),
+            Err(error) => return request.spawn_failure(&error),
         };
         let secrets = request.secrets();
-        let speech = Speech::new(context, &secrets);
-        let mut output = Output::new(context.max_result_bytes(), speech);
-        let ended = attend(&mut group, pipes, request.stdin(), &mut output, context).await;
-        output.close();
+        let stderr_parser = StderrParser::new(context, &secrets);
+        let mut output = Output::new(context.max_result_bytes(), stderr_parser);
+        let ended = supervise(&mut group, pipes, request.stdin(), &mut output, context).await;
+        output.finish();
         match ended {
-            Ok(End::Stopped(reason)) => reason.outcome(timeout),
-            Ok(End::Exited(status)) if status.success() => output.result(),
-            Ok(End::Exited(status)) => output.failure(status, &secrets),
-            Err(error) => Outcome::retryable("wait", format!("cannot await the program: {error}")),
+            Ok(ProgramEnd::Stopped(reason)) => reason.outcome(timeout),
+            Ok(ProgramEnd::Exited(status)) if status.success() => output.result(),
+            Ok(ProgramEnd::Exited(status)) => output.failure(status, &secrets),
+            Err(error) => {
+                Outcome::retryable("wait", format!("cannot wait for the program: {error}"))
+            }
         }
     }
 }
 
-/// The parent's ends of a program's pipes.
+/// This process's ends of a program's pipes.
 struct Pipes {
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
 }
 
-/// Feeds a program and drains it until it ends or is ended, and takes care that nothing of its
-/// group is left.
-async fn attend(
-    group: &mut Group,
+/// Writes a program's input and reads its output until the program ends. Terminates it if the
+/// attempt is stopped. When this returns, the process group is gone.
+async fn supervise(
+    group: &mut ProcessGroup,
     pipes: Pipes,
     stdin: &[u8],
     output: &mut Output<'_>,
     context: &Context,
-) -> std::io::Result<End> {
+) -> std::io::Result<ProgramEnd> {
     let drain = async {
         tokio::join!(feed(pipes.stdin, stdin), output.drain(pipes.stdout, pipes.stderr));
     };
@@ -117,7 +120,7 @@ async fn attend(
             reason = context.stopped(), if stopped.is_none() => {
                 group.terminate();
                 stopped = Some(reason);
-                kill_at = Some(Instant::now() + TERM_PATIENCE);
+                kill_at = Some(Instant::now() + TERM_GRACE);
             }
             () = sleep_until(kill_at) => {
                 group.kill();
@@ -126,8 +129,8 @@ async fn attend(
         }
     };
     if !is_drained {
-        // What is not there by then is not the program's.
-        let _ = tokio::time::timeout(DRAIN_PATIENCE, drain).await;
+        // Output that has not arrived by then was not written by the program.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
     }
-    Ok(stopped.map_or(End::Exited(status), End::Stopped))
+    Ok(stopped.map_or(ProgramEnd::Exited(status), ProgramEnd::Stopped))
 }

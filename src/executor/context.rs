@@ -1,4 +1,5 @@
-//! What a running attempt knows of itself, and what its worker can do to it.
+//! The two ends of a running attempt: the [`Context`] that the executor uses and the [`Control`]
+//! that its worker uses.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,19 +10,19 @@ use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
 use crate::job::{JobError, JobId, Log, Progress, Span};
 
-/// Why an attempt is to stop.
+/// Reason for which an attempt must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// Somebody cancelled the job.
+    /// A client cancelled the job.
     Cancelled,
-    /// The server goes down; the attempt does not count.
+    /// The server is shutting down; the attempt does not count.
     Shutdown,
-    /// Its time is over.
+    /// The attempt reached its deadline.
     Timeout,
 }
 
 impl StopReason {
-    /// The outcome of an attempt with this `timeout` that ended for this reason.
+    /// Returns the outcome of an attempt with this `timeout` that was stopped for this reason.
     pub fn outcome(self, timeout: Duration) -> Outcome {
         match self {
             Self::Cancelled => Outcome::Cancelled,
@@ -35,7 +36,8 @@ impl StopReason {
     }
 }
 
-/// What can happen to a running attempt: its clock starts, it is told to stop.
+/// Deadline and stop request of a running attempt. Both are unset at first and are set
+/// at most once.
 #[derive(Debug, Default, Clone, Copy)]
 struct Signal {
     deadline: Option<Instant>,
@@ -43,12 +45,15 @@ struct Signal {
 }
 
 impl Signal {
-    fn stopped_at(self, now: Instant) -> Option<StopReason> {
+    /// Returns why the attempt must stop at `now`, if it must. A stop request goes
+    /// before the deadline.
+    fn stop_reason_at(self, now: Instant) -> Option<StopReason> {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
         self.stop.or(is_late.then_some(StopReason::Timeout))
     }
 }
 
+/// State that the context and the control of one attempt share.
 #[derive(Debug)]
 struct Shared {
     job: JobId,
@@ -60,25 +65,28 @@ struct Shared {
     reports: watch::Sender<PendingReports>,
 }
 
-/// What an attempt has told of itself and its worker has not taken yet.
+/// Progress and log lines that the worker has not taken yet.
 #[derive(Debug, Default)]
 struct PendingReports {
     progress: Option<Progress>,
     log: Log,
-    /// Whether it has said anything before.
+    /// Whether the attempt has logged anything so far.
     has_logged: bool,
 }
 
-/// What a running attempt knows of itself. Clones are the same attempt.
+/// The attempt as seen by the code that runs it: facts, stop requests, progress and log. A clone
+/// refers to the same attempt.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Shared>);
 
-/// What the worker of an attempt can do to it and learn of it. Clones are the same attempt.
+/// The attempt as seen by its worker, which can stop it and take its reports. A clone refers to the
+/// same attempt.
 #[derive(Debug, Clone)]
 pub struct Control(Arc<Shared>);
 
 impl Context {
-    /// The context of an attempt, and the control over it. Its clock stands until it runs.
+    /// Returns the context of an attempt and its control. The clock of the attempt is
+    /// not running yet.
     pub fn new(job: &LeasedJob, max_result_bytes: usize) -> (Self, Control) {
         let shared = Arc::new(Shared {
             job: job.lease.job,
@@ -92,63 +100,66 @@ impl Context {
         (Self(Arc::clone(&shared)), Control(shared))
     }
 
-    /// The job.
+    /// Returns the id of the job.
     pub fn job(&self) -> JobId {
         self.0.job
     }
 
-    /// Which attempt this is, from 1.
+    /// Returns the number of this attempt, counted from 1.
     pub fn attempt(&self) -> u32 {
         self.0.attempt
     }
 
-    /// How many there may be.
+    /// Returns the maximum number of attempts of the job.
     pub fn max_attempts(&self) -> u32 {
         self.0.max_attempts
     }
 
-    /// How long the attempt may take.
+    /// Returns the maximum duration of the attempt.
     pub fn timeout(&self) -> Duration {
         self.0.timeout
     }
 
-    /// The largest result, in bytes; a larger one is cut.
+    /// Returns the maximum size of a result, in bytes. A larger result is truncated.
     pub fn max_result_bytes(&self) -> usize {
         self.0.max_result_bytes
     }
 
-    /// When the attempt's time is over; a full timeout from now while its clock has not started.
+    /// Returns the deadline of the attempt. While its clock has not started, this is a full timeout
+    /// from now.
     pub fn deadline(&self) -> Instant {
         let deadline = self.0.signal.borrow().deadline;
         deadline.unwrap_or_else(|| Instant::now() + self.0.timeout)
     }
 
-    /// Starts the clock, if it stands: from now on the attempt may take `timeout`.
+    /// Starts the clock of the attempt, so that its deadline is `timeout` from now. Does nothing if
+    /// the clock is running.
     pub(crate) fn start_clock(&self, timeout: Duration) {
         self.0.signal.send_if_modified(|signal| {
-            let stood = signal.deadline.is_none();
+            let is_first = signal.deadline.is_none();
             signal.deadline.get_or_insert_with(|| Instant::now() + timeout);
-            stood
+            is_first
         });
     }
 
-    /// Why the attempt is to stop, if it is: cancelled, shutting down or past its deadline.
+    /// Returns why the attempt must stop: cancelled, shutting down or past its deadline. Returns
+    /// `None` if it may continue.
     pub fn stop_reason(&self) -> Option<StopReason> {
         let signal = *self.0.signal.borrow();
-        signal.stopped_at(Instant::now())
+        signal.stop_reason_at(Instant::now())
     }
 
-    /// Whether the attempt is to stop. A blocking handler asks this now and then.
+    /// Returns whether the attempt must stop. A blocking handler should check this regularly.
     pub fn is_stopped(&self) -> bool {
         self.stop_reason().is_some()
     }
 
-    /// Waits until the attempt is to stop.
+    /// Waits until the attempt must stop.
     pub async fn stopped(&self) -> StopReason {
         let mut signals = self.0.signal.subscribe();
         loop {
             let signal = *signals.borrow_and_update();
-            if let Some(reason) = signal.stopped_at(Instant::now()) {
+            if let Some(reason) = signal.stop_reason_at(Instant::now()) {
                 return reason;
             }
             tokio::select! {
@@ -159,17 +170,17 @@ impl Context {
         }
     }
 
-    /// Tells how far the attempt is, from 0 to 100. Never blocks; only the latest is kept, and a long
-    /// message is cut.
+    /// Reports the progress of the attempt: a percentage from 0 to 100 and a message. Never blocks.
+    /// Only the latest report is kept, and a long message is truncated.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
         let progress = Some(Progress::new(percent, message));
         self.0.reports.send_modify(|reports| reports.progress = progress);
     }
 
-    /// Adds lines to the job's log, of which the last 64 KiB are kept and shown. Never blocks.
+    /// Appends lines to the job's log, of which the last 64 KiB are kept. Never blocks.
     ///
-    /// Not a place for secrets: whoever may see the job may read it.
+    /// Do not log secrets: every client that may read the job may read its log.
     pub fn log(&self, text: impl AsRef<str>) {
         let text = text.as_ref();
         self.0.reports.send_modify(|reports| {
@@ -182,7 +193,7 @@ impl Context {
 }
 
 impl Control {
-    /// Tells the attempt to stop. The first reason stays.
+    /// Requests that the attempt stops. Later requests do not change the first reason.
     pub fn stop(&self, reason: StopReason) {
         self.0.signal.send_if_modified(|signal| {
             let is_first = signal.stop.is_none();
@@ -191,32 +202,33 @@ impl Control {
         });
     }
 
-    /// Waits until the attempt has told something that was not taken yet.
+    /// Waits until the attempt has progress or log lines that were not taken yet.
     pub async fn wait_for_reports(&self) {
         let mut reports = self.0.reports.subscribe();
         // The sender lives as long as this control, so this never fails.
-        let is_news =
+        let has_any =
             |reports: &PendingReports| reports.progress.is_some() || !reports.log.is_empty();
-        let _ = reports.wait_for(is_news).await;
+        let _ = reports.wait_for(has_any).await;
     }
 
-    /// Takes what the attempt has told: how far it is, and what it said.
+    /// Takes the latest progress and the log lines that the attempt has reported since
+    /// the last call.
     pub fn take_reports(&self) -> (Option<Progress>, Log) {
-        let mut told = (None, Log::default());
+        let mut taken = (None, Log::default());
         self.0.reports.send_if_modified(|reports| {
-            told = (reports.progress.take(), std::mem::take(&mut reports.log));
+            taken = (reports.progress.take(), std::mem::take(&mut reports.log));
             false
         });
-        told
+        taken
     }
 
-    /// When the attempt's time is over; none while its clock has not started.
+    /// Returns the deadline of the attempt, or `None` while its clock has not started.
     pub fn deadline(&self) -> Option<Instant> {
         self.0.signal.borrow().deadline
     }
 }
 
-/// Sleeps until `deadline`, for ever where there is none.
+/// Sleeps until `deadline`, or forever if there is none.
 pub(super) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,

@@ -1,28 +1,29 @@
-//! Bytes from outside as a JSON value within a bound.
+//! Converts bytes from outside to a JSON value of bounded size.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::job::Json;
 
-/// What was read of a stream of bytes.
+/// Bytes read from a response body or a program's output, up to a maximum.
 #[derive(Debug, Default)]
 pub(super) struct Body {
-    /// What was read.
+    /// Bytes that were read.
     pub(super) bytes: Vec<u8>,
-    /// Whether there was more.
+    /// Whether the stream had more bytes than were kept.
     pub(super) is_cut: bool,
 }
 
 impl Body {
-    /// Adds bytes as far as there is room; past `max_bytes` the body is cut.
+    /// Appends bytes until the body holds `max_bytes`; drops the others and marks the body as cut.
     pub(super) fn add(&mut self, bytes: &[u8], max_bytes: usize) {
         let room = max_bytes.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.is_cut |= bytes.len() > room;
     }
 
-    /// The body as text, if it is UTF-8 up to where it was cut.
+    /// Returns the body as text, or `None` if it is not UTF-8. A character that was cut in half at
+    /// the end is dropped.
     pub(super) fn text(&self) -> Option<&str> {
         match std::str::from_utf8(&self.bytes) {
             Ok(text) => Some(text),
@@ -34,37 +35,39 @@ impl Body {
     }
 }
 
-/// Bytes as JSON, and what is said of them.
+/// Bytes as a JSON value, and how they were encoded.
 pub(super) struct Encoded {
-    /// The value: `null` for no bytes.
+    /// JSON value; `null` if there were no bytes.
     pub(super) json: Json,
-    /// Whether it is a string of base64.
+    /// Whether the value is a string of base64.
     pub(super) is_base64: bool,
-    /// Whether there was more than it holds.
+    /// Whether the value lacks some of the bytes.
     pub(super) is_cut: bool,
 }
 
-/// The body as JSON where it is JSON, as text where it is UTF-8, else as base64; at most `room`
-/// bytes long.
-pub(super) fn encode(body: &Body, may_be_json: bool, room: usize) -> Encoded {
+/// Encodes a body as a JSON value that is at most `max_bytes` long.
+///
+/// A body that is JSON is used as it is, if `may_be_json` is set and it was not cut. Other UTF-8
+/// becomes a JSON string, and everything else a JSON string of base64.
+pub(super) fn encode(body: &Body, may_be_json: bool, max_bytes: usize) -> Encoded {
     if body.bytes.is_empty() {
         return Encoded { json: Json::null(), is_base64: false, is_cut: body.is_cut };
     }
-    let Some(text) = body.text() else { return as_base64(body, room) };
+    let Some(text) = body.text() else { return as_base64(body, max_bytes) };
     if may_be_json
         && !body.is_cut
-        && text.len() <= room
+        && text.len() <= max_bytes
         && let Ok(json) = Json::checked(text.trim())
     {
         return Encoded { json, is_base64: false, is_cut: false };
     }
-    let fitting = fitting(text, room);
-    let is_cut = body.is_cut || fitting.len() < text.len();
-    Encoded { json: Json::of(fitting).unwrap_or_default(), is_base64: false, is_cut }
+    let prefix = fitting_prefix(text, max_bytes);
+    let is_cut = body.is_cut || prefix.len() < text.len();
+    Encoded { json: Json::of(prefix).unwrap_or_default(), is_base64: false, is_cut }
 }
 
-fn as_base64(body: &Body, room: usize) -> Encoded {
-    let max_len = room.saturating_sub(2) / 4 * 3;
+fn as_base64(body: &Body, max_bytes: usize) -> Encoded {
+    let max_len = max_bytes.saturating_sub(2) / 4 * 3;
     let bytes = &body.bytes[..body.bytes.len().min(max_len)];
     Encoded {
         json: Json::of(&BASE64_STANDARD.encode(bytes)).unwrap_or_default(),
@@ -73,20 +76,22 @@ fn as_base64(body: &Body, room: usize) -> Encoded {
     }
 }
 
-/// The longest beginning of `text` whose JSON string is at most `room` bytes long.
-pub(super) fn fitting(text: &str, room: usize) -> &str {
-    let mut left = room.saturating_sub(2);
-    for (place, c) in text.char_indices() {
+/// Returns the longest prefix of `text` whose JSON string is at most `max_bytes` long.
+///
+/// For example, `a"b` within 5 bytes gives `a"`, because `"a\""` is 5 bytes long.
+pub(super) fn fitting_prefix(text: &str, max_bytes: usize) -> &str {
+    let mut left = max_bytes.saturating_sub(2);
+    for (index, c) in text.char_indices() {
         let len = escaped_len(c);
         if len > left {
-            return &text[..place];
+            return &text[..index];
         }
         left -= len;
     }
     text
 }
 
-/// How long a character is within a JSON string.
+/// Returns the length of a character within a JSON string, in bytes.
 fn escaped_len(c: char) -> usize {
     match c {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
@@ -100,13 +105,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beginning_fits_as_it_is_written() {
+    fn a_prefix_fits_when_it_is_written_as_json() {
         for text in ["plain", "\"quo\\ted\"", "line\nline\u{1}\u{8}", "äöü€"] {
-            for room in 0..30 {
-                let fitting = fitting(text, room);
-                let written = serde_json::to_string(fitting).unwrap();
-                assert!(written.len() <= room.max(2), "{written} in {room}");
-                assert!(fitting == text || written.len() + 6 > room, "{written} in {room}");
+            for max_bytes in 0..30 {
+                let prefix = fitting_prefix(text, max_bytes);
+                let written = serde_json::to_string(prefix).unwrap();
+                assert!(written.len() <= max_bytes.max(2), "{written} in {max_bytes}");
+                assert!(
+                    prefix == text || written.len() + 6 > max_bytes,
+                    "{written} in {max_bytes}"
+                );
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Functions of the application that run jobs in this process.
+//! Jobs that are run by functions of the embedding application, in this process.
 
 mod error;
 
@@ -18,24 +18,24 @@ use crate::job::outcome::{JobResult, Outcome};
 
 pub use error::HandlerError;
 
-/// An async handler behind its types: takes and gives JSON.
+/// An async handler with its types erased: it takes and returns JSON.
 pub type AsyncCall =
     dyn Fn(Context, Json) -> LocalBoxFuture<'static, Result<Json, HandlerError>> + Send + Sync;
 
-/// A blocking handler behind its types: takes and gives JSON.
+/// A blocking handler with its types erased: it takes and returns JSON.
 pub type BlockingCall = dyn Fn(Context, Json) -> Result<Json, HandlerError> + Send + Sync;
 
 /// A function of the application that runs the jobs of one kind.
 #[derive(Clone)]
 pub enum Handler {
-    /// Runs among many on a few threads, so it must not block.
+    /// An async function. It shares its thread with many other jobs, so it must not block.
     Async(Arc<AsyncCall>),
-    /// Runs on a thread of its own, so it may.
+    /// A blocking function, which has a thread to itself.
     Blocking(Arc<BlockingCall>),
 }
 
 impl Handler {
-    /// An async handler. Its future is dropped when the attempt is stopped.
+    /// Wraps an async function. Its future is dropped when the attempt is stopped.
     pub fn new<F, Fut, P, R>(function: F) -> Self
     where
         F: Fn(Context, P) -> Fut + Send + Sync + 'static,
@@ -52,7 +52,7 @@ impl Handler {
         }))
     }
 
-    /// A blocking handler. It should look at [`Context::is_stopped`] now and then.
+    /// Wraps a blocking function. It should check [`Context::is_stopped`] regularly.
     pub fn blocking<F, P, R>(function: F) -> Self
     where
         F: Fn(Context, P) -> Result<R, HandlerError> + Send + Sync + 'static,
@@ -76,13 +76,13 @@ fn encode<R: Serialize>(result: &R) -> Result<Json, HandlerError> {
     match Json::of(result) {
         Ok(json) => Ok(json),
         Err(error) => {
-            let message = format!("the result has no JSON form: {error}");
+            let message = format!("the result cannot be written as JSON: {error}");
             Err(HandlerError::fatal(message).code("bad_result"))
         }
     }
 }
 
-/// Runs an async handler and catches its panic, be it in the function or in its future.
+/// Runs an async handler and catches a panic in the function or in its future.
 pub(super) async fn run(call: &AsyncCall, payload: Json, context: Context) -> Outcome {
     let attempt = async { call(context, payload).await };
     match AssertUnwindSafe(attempt).catch_unwind().await {
@@ -91,7 +91,7 @@ pub(super) async fn run(call: &AsyncCall, payload: Json, context: Context) -> Ou
     }
 }
 
-/// Runs a blocking handler and catches its panic.
+/// Runs a blocking handler and catches a panic in it.
 pub(super) fn run_blocking(call: &BlockingCall, payload: Json, context: &Context) -> Outcome {
     if let Some(reason) = context.stop_reason() {
         return reason.outcome(context.timeout());
@@ -99,8 +99,8 @@ pub(super) fn run_blocking(call: &BlockingCall, payload: Json, context: &Context
     context.start_clock(context.timeout());
     match catch_unwind(AssertUnwindSafe(|| call(context.clone(), payload))) {
         Ok(Err(error)) => match context.stop_reason() {
-            // What a handler says on its way out of a stop is not why it failed.
-            Some(reason) => stopped(reason, context, error),
+            // An error that follows a stop is usually caused by it, so the stop is the reason.
+            Some(reason) => outcome_after_stop(reason, context, error),
             None => error.into(),
         },
         Ok(result) => outcome(result),
@@ -108,9 +108,9 @@ pub(super) fn run_blocking(call: &BlockingCall, payload: Json, context: &Context
     }
 }
 
-/// The outcome of a handler that gave an error after its stop. A fatal one is kept at a timeout:
-/// another attempt would meet it again.
-fn stopped(reason: StopReason, context: &Context, error: HandlerError) -> Outcome {
+/// Returns the outcome of a handler that returned an error after it was stopped. At a timeout, a
+/// fatal error is kept, because another attempt would fail with it again.
+fn outcome_after_stop(reason: StopReason, context: &Context, error: HandlerError) -> Outcome {
     if reason == StopReason::Timeout && !error.is_retryable() {
         return error.into();
     }

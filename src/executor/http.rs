@@ -1,8 +1,8 @@
-//! Jobs of the kind `http`: a call to another server.
+//! Jobs of the kind `http`: a call to another HTTP server.
 //!
-//! The payload is `{url, method?, headers?, body?, body_base64?}`, the result
-//! `{status, headers, body}`. 2xx completes; 408, 425, 429, 5xx and a broken connection are tried
-//! again; any other status fails at once, a redirect too.
+//! The payload is `{url, method?, headers?, body?, body_base64?}`, and the result is
+//! `{status, headers, body}`. A 2xx status completes the job. After 408, 425, 429, 5xx and connection
+//! errors the job is retried. Any other status fails the job at once, including a redirect.
 
 mod request;
 mod result;
@@ -15,7 +15,7 @@ use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
-use request::Request;
+use request::HttpRequest;
 
 pub(super) use request::check_uri;
 
@@ -29,23 +29,23 @@ impl Http {
         Ok(Self { outbound: Outbound::new(&config.outbound)? })
     }
 
-    /// What is wrong with a payload.
+    /// Returns the problems of a payload.
     pub(super) fn check(&self, payload: &Json) -> Vec<Problem> {
-        Request::read(payload).err().unwrap_or_default()
+        HttpRequest::read(payload).err().unwrap_or_default()
     }
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
-        match Request::read(payload) {
+        match HttpRequest::read(payload) {
             Ok(request) => until_stopped(context, self.call(request, payload, context)).await,
             Err(problems) => bad_payload(&problems),
         }
     }
 
-    async fn call(&self, request: Request, payload: &Json, context: &Context) -> Outcome {
+    async fn call(&self, request: HttpRequest, payload: &Json, context: &Context) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let call = request.into_call(payload, context);
         match self.outbound.call(call, max_bytes).await {
-            Ok(answer) => result::outcome(&answer, max_bytes),
+            Ok(response) => result::outcome(&response, max_bytes),
             Err(outcome) => outcome,
         }
     }

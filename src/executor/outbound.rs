@@ -1,24 +1,27 @@
-//! Calls to other servers: the one place that builds awc clients.
+//! HTTP calls to other servers. Only this module builds awc clients for jobs.
 //!
-//! A client belongs to its thread, so each thread has its own. What is set against awc's defaults,
-//! and why:
+//! An awc client belongs to one thread, so each thread has its own. These settings differ from
+//! awc's defaults:
 //!
-//! - No redirects: awc would carry the job's own headers, keys among them, to another host.
-//! - No time limit of awc's: it covers the response head only. The attempt's deadline covers all.
-//! - HTTP/1.1 only: awc uses an HTTP/2 connection for one call at a time, and as it drops one it
-//!   sends a request of its own to the server.
-//! - A connection is used again only within a second after its last call. Servers close idle ones
-//!   after 2 s (gunicorn), 5 s (Node, uvicorn, actix-web) or later; a request sent just then fails
-//!   though nobody did anything wrong, and it cannot be repeated unseen, for it may have arrived.
-//! - A client lives for 15 s and then makes room for a new one, which closes its idle
-//!   connections: awc itself closes none of a host that is not called again.
+//! - Redirects are not followed, because awc would send the job's own headers, including keys, to
+//!   another host.
+//! - awc's timeout is off, because it covers the response head only. The attempt's deadline covers
+//!   the whole call.
+//! - Only HTTP/1.1 is used. awc uses an HTTP/2 connection for one call at a time, and sends a
+//!   request of its own to the server when it drops the connection.
+//! - A connection is reused only within 1 s after its last call. Servers close idle connections
+//!   after 2 s (gunicorn), 5 s (Node, uvicorn, actix-web) or later. A request that is sent at that
+//!   moment fails without a fault of either side, and cannot be repeated safely, because it may
+//!   have arrived.
+//! - A client is replaced after 15 s, which closes its idle connections. awc itself never closes
+//!   the idle connections of a host that is not called again.
 
-mod answer;
+mod body_framing;
 mod call;
+mod error_response;
 mod exchange;
 mod head;
-mod refusal;
-mod rest;
+mod response;
 mod retry_after;
 mod socket;
 mod stream;
@@ -39,64 +42,65 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::OutboundConfig;
 
-pub(super) use answer::Answer;
 pub(super) use call::Call;
+pub(super) use response::Response;
 
-/// How long an idle connection is fit for another call.
+/// Time for which an idle connection may be reused.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
-/// How long a client, and with it its idle connections, is kept.
-const CLIENT_LIFE: Duration = Duration::from_secs(15);
-/// Where `https` is served unless a URL says otherwise.
+/// Lifetime of a client and its idle connections.
+const CLIENT_LIFETIME: Duration = Duration::from_secs(15);
+/// Default port of `https` URLs.
 const HTTPS_PORT: u16 = 443;
-/// What calls say of who makes them.
+/// Value of the `user-agent` header of every call.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
 
-/// Why no calls can be made.
+/// Error when the HTTP client is set up.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// The file of certificates cannot be read, or is not PEM; mend `outbound.ca_file`.
+    /// The certificate file cannot be read or is not PEM; correct `outbound.ca_file`.
     #[error("cannot read certificates from {}: {error}", path.display())]
     Unreadable {
-        /// Which file.
+        /// Path of the certificate file.
         path: PathBuf,
-        /// Why.
+        /// Error of the PEM parser.
         error: pem::Error,
     },
-    /// A certificate in the file cannot be trusted; mend `outbound.ca_file`.
-    #[error("cannot trust a certificate of {}: {error}", path.display())]
+    /// A certificate in the file cannot be used as a trusted one; correct `outbound.ca_file`.
+    #[error("cannot use a certificate in {}: {error}", path.display())]
     BadCertificate {
-        /// Which file.
+        /// Path of the certificate file.
         path: PathBuf,
-        /// Why.
+        /// Error of the TLS library.
         error: rustls::Error,
     },
-    /// The file holds no certificate; mend `outbound.ca_file`.
-    #[error("there is no certificate in {}", path.display())]
+    /// The file contains no certificate; correct `outbound.ca_file`.
+    #[error("{} contains no certificate", path.display())]
     Empty {
-        /// Which file.
+        /// Path of the certificate file.
         path: PathBuf,
     },
-    /// The cryptography does not offer what TLS needs.
+    /// The cryptography provider does not support the required TLS versions.
     #[error("cannot set up TLS: {0}")]
     Tls(rustls::Error),
 }
 
 thread_local! {
-    /// The clients of this thread, by the number of their [`Outbound`] and whether they use TLS.
+    /// Clients of this thread, by the number of their [`Outbound`] and whether they use TLS.
     static CLIENTS: RefCell<HashMap<(u64, bool), Client>> = RefCell::default();
 }
 
-/// Makes calls to other servers; shared by all threads.
+/// Makes calls to other servers. All threads share it.
 pub struct Outbound {
+    /// Number that identifies this value in [`CLIENTS`].
     number: u64,
     connect_timeout: Duration,
     max_connections: usize,
-    client_life: Duration,
+    client_lifetime: Duration,
     tls: Arc<ClientConfig>,
 }
 
 impl Outbound {
-    /// Reads the certificates.
+    /// Reads the certificates and prepares TLS.
     pub(super) fn new(config: &OutboundConfig) -> Result<Self, OutboundError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         install_crypto();
@@ -104,14 +108,14 @@ impl Outbound {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             connect_timeout: config.connect_timeout.duration(),
             max_connections: config.max_connections,
-            client_life: CLIENT_LIFE,
+            client_lifetime: CLIENT_LIFETIME,
             tls: Arc::new(tls(config)?),
         })
     }
 
-    /// A request to an absolute URL.
+    /// Returns a request to an absolute URL.
     ///
-    /// Our connections bring TLS with them, and so awc is told of `http` only.
+    /// Connections handle TLS themselves (see `stream.rs`), so awc always gets an `http` URL.
     fn request(&self, method: Method, uri: Uri) -> ClientRequest {
         if uri.scheme() == Some(&Scheme::HTTPS) {
             self.client(true).request(method, without_tls(uri))
@@ -120,16 +124,16 @@ impl Outbound {
         }
     }
 
-    /// The client of this thread.
+    /// Returns this thread's client, and builds it if it does not exist.
     fn client(&self, has_tls: bool) -> Client {
         let key = (self.number, has_tls);
         let known = CLIENTS.with_borrow(|clients| clients.get(&key).cloned());
         known.unwrap_or_else(|| {
             let client = self.build(has_tls);
             CLIENTS.with_borrow_mut(|clients| clients.insert(key, client.clone()));
-            let life = self.client_life;
+            let lifetime = self.client_lifetime;
             actix_rt::spawn(async move {
-                tokio::time::sleep(life).await;
+                tokio::time::sleep(lifetime).await;
                 CLIENTS.with_borrow_mut(|clients| clients.remove(&key));
             });
             client
@@ -143,20 +147,22 @@ impl Outbound {
             .timeout(self.connect_timeout)
             .limit(self.max_connections)
             .conn_keep_alive(KEEP_ALIVE)
-            .conn_lifetime(CLIENT_LIFE);
+            .conn_lifetime(CLIENT_LIFETIME);
         Client::builder()
             .connector(connector)
             .disable_timeout()
             .disable_redirects()
             .no_default_headers()
             .add_default_header(("user-agent", USER_AGENT))
-            // Nothing here unpacks an answer, so that its bound is that of what came.
+            // Compressed responses are not requested, so the size limit applies to
+            // the received bytes.
             .add_default_header(("accept-encoding", "identity"))
             .finish()
     }
 }
 
-/// The same URL with `http` for `https`, and the port spelled out that goes with the latter.
+/// Returns an `https` URL with the scheme `http` and an explicit port: `https://host/` becomes
+/// `http://host:443/`.
 fn without_tls(uri: Uri) -> Uri {
     let mut parts = uri.clone().into_parts();
     parts.scheme = Some(Scheme::HTTP);
@@ -166,19 +172,22 @@ fn without_tls(uri: Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// Chooses ring for the whole process unless something is chosen: awc panics without.
+/// Installs ring as the cryptography provider of the process if none is installed. awc panics
+/// without one.
 fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error means that another thread was faster.
+        // An error means that another thread has installed one in the meantime.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 
+/// Returns the TLS configuration: the public root certificates and those of
+/// `ca_file`, HTTP/1.1 only.
 fn tls(config: &OutboundConfig) -> Result<ClientConfig, OutboundError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = &config.ca_file {
-        trust(path, &mut roots)?;
+        add_certificates(path, &mut roots)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
@@ -190,13 +199,14 @@ fn tls(config: &OutboundConfig) -> Result<ClientConfig, OutboundError> {
     Ok(tls)
 }
 
-fn trust(path: &PathBuf, roots: &mut RootCertStore) -> Result<(), OutboundError> {
+/// Adds the certificates of a PEM file to the trusted ones.
+fn add_certificates(path: &PathBuf, roots: &mut RootCertStore) -> Result<(), OutboundError> {
     let unreadable = |error| OutboundError::Unreadable { path: path.clone(), error };
     let mut is_empty = true;
     for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
         let certificate = certificate.map_err(unreadable)?;
-        let bad = |error| OutboundError::BadCertificate { path: path.clone(), error };
-        roots.add(certificate).map_err(bad)?;
+        let unusable = |error| OutboundError::BadCertificate { path: path.clone(), error };
+        roots.add(certificate).map_err(unusable)?;
         is_empty = false;
     }
     if is_empty { Err(OutboundError::Empty { path: path.clone() }) } else { Ok(()) }
@@ -211,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_without_tls_names_the_same_server() {
+    fn a_url_without_tls_has_the_same_host_and_port() {
         let urls = [
             ("https://host/a?b", "http://host:443/a?b"),
             ("https://host:8443/", "http://host:8443/"),
@@ -223,10 +233,10 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_call_that_outlives_its_client_is_whole() {
-        let life = Duration::from_millis(20);
+    async fn a_call_that_outlives_its_client_completes() {
+        let lifetime = Duration::from_millis(20);
         let outbound = Outbound::new(&OutboundConfig::default()).unwrap();
-        let outbound = Outbound { client_life: life, ..outbound };
+        let outbound = Outbound { client_lifetime: lifetime, ..outbound };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         actix_rt::spawn(async move {
@@ -235,14 +245,15 @@ mod tests {
             while CLIENTS.with_borrow(|clients| !clients.is_empty()) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let answer =
+            let response =
                 b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
-            stream.write_all(answer).await.unwrap();
+            stream.write_all(response).await.unwrap();
             // The connection stays open, as the client expects.
             std::future::pending::<()>().await;
         });
         let call = Call { method: Method::GET, uri, headers: Vec::new(), body: Bytes::new() };
-        let answer = outbound.call(call, 100).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
-        assert_eq!(answer.body.bytes, b"x");
+        let response =
+            outbound.call(call, 100).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        assert_eq!(response.body.bytes, b"x");
     }
 }

@@ -1,15 +1,15 @@
-//! What a panic said.
+//! Outcomes of attempts that panicked.
 
 use std::any::Any;
 
 use crate::job::outcome::Outcome;
 
-/// The outcome of an attempt that panicked with `payload`.
+/// Returns the outcome of an attempt that panicked with `payload`.
 pub(crate) fn outcome(payload: &(dyn Any + Send)) -> Outcome {
     Outcome::retryable("panic", format!("the handler panicked: {}", message(payload)))
 }
 
-/// The message of a panic: `panic!` gives a `&str` or a `String`, `panic_any` whatever it likes.
+/// Returns the message of a panic. `panic!` carries a `&str` or a `String`, `panic_any` any type.
 fn message(payload: &(dyn Any + Send)) -> &str {
     if let Some(text) = payload.downcast_ref::<&str>() {
         text

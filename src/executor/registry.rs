@@ -1,4 +1,4 @@
-//! Every kind that this server runs.
+//! The registry of job kinds.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,22 +17,22 @@ use crate::job::problem::Problem;
 use crate::job::queue::{NotAName, is_name};
 use crate::job::{Json, Lane};
 
-/// Why there is no registry, or a handler cannot be added to it.
+/// Error when the registry is created or a handler is added to it.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// A kind is named like a queue; choose another name.
-    #[error("{kind:?} cannot be a kind: {}", NotAName)]
+    /// The name does not have the form of a kind, which is that of a queue; choose another name.
+    #[error("{kind:?} is not a valid kind: {}", NotAName)]
     BadName {
-        /// The name.
+        /// Name of the kind.
         kind: String,
     },
-    /// Another handler or a built-in executor has that name; choose another.
-    #[error("the kind {kind} is taken")]
+    /// A built-in kind or another handler has this name; choose another name.
+    #[error("the kind {kind} is already registered")]
     Taken {
-        /// The name.
+        /// Name of the kind.
         kind: String,
     },
-    /// A provider cannot be called as it is configured.
+    /// A provider cannot be called with its configuration.
     #[error(transparent)]
     Provider(#[from] ChatError),
     /// The configured certificates cannot be used.
@@ -40,8 +40,9 @@ pub enum RegistryError {
     Outbound(#[from] OutboundError),
 }
 
-/// Every kind that this server runs.
+/// All kinds of jobs that this server knows, with their executors.
 pub struct Registry {
+    /// Executors of the kinds that run in this process.
     kinds: BTreeMap<String, Executor>,
     /// Kinds that only remote workers run.
     remote: BTreeSet<String>,
@@ -49,10 +50,11 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The built-in kinds. Keys and certificates are read now.
+    /// Creates a registry with the built-in kinds. Reads the providers' keys and the certificates.
     ///
     /// # Errors
-    /// Where a key or a certificate cannot be used.
+    /// Returns [`RegistryError::Provider`] or [`RegistryError::Outbound`] if a key or a certificate
+    /// cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
     pub fn new(config: &Config) -> Result<Self, RegistryError> {
         let executors = [
             ("http", Executor::Http(Arc::new(Http::new(config)?))),
@@ -73,7 +75,8 @@ impl Registry {
     /// Adds a kind that `handler` runs.
     ///
     /// # Errors
-    /// Where the name has not the form of a kind or is taken.
+    /// Returns [`RegistryError::BadName`] if `kind` does not have the form of a kind, and
+    /// [`RegistryError::Taken`] if it is already registered.
     pub fn add_handler(
         &mut self,
         kind: impl Into<String>,
@@ -98,57 +101,62 @@ impl Registry {
         }
     }
 
-    /// The pool that runs jobs of `kind`, where `asked` is what the submission says of it.
+    /// Returns the lane that runs jobs of `kind`. `requested` is the lane that
+    /// the submission names.
     ///
     /// # Errors
-    /// Where the kind is not known, or runs in another lane.
-    pub fn lane_of(&self, kind: &str, asked: Option<Lane>) -> Result<Lane, Problem> {
-        if asked == Some(Lane::Remote) {
+    /// Returns a [`Problem`] if the kind is not known, is not a valid name, or does not run in the
+    /// requested lane.
+    pub fn lane_of(&self, kind: &str, requested: Option<Lane>) -> Result<Lane, Problem> {
+        if requested == Some(Lane::Remote) {
             let problem = || Problem::new("/kind", NotAName);
             return if is_name(kind) { Ok(Lane::Remote) } else { Err(problem()) };
         }
-        let own = match self.kinds.get(kind) {
+        let kind_lane = match self.kinds.get(kind) {
             Some(executor) => executor.lane(),
             None if self.remote.contains(kind) => Lane::Remote,
             None => return Err(self.unknown_kind()),
         };
-        match asked {
-            Some(asked) if asked != own => {
+        match requested {
+            Some(requested) if requested != kind_lane => {
                 let why = format!(
-                    "jobs of kind {kind} run in the lane {own}; say that, remote, or nothing"
+                    "jobs of kind {kind} run in the {kind_lane} lane; \
+                     use that lane or remote, or omit the field"
                 );
                 Err(Problem::new("/lane", why))
             }
-            _ => Ok(own),
+            _ => Ok(kind_lane),
         }
     }
 
     fn unknown_kind(&self) -> Problem {
         let known = self.kinds().join(", ");
         let why = format!(
-            "no kind that is run here; there is {known}; \
-             one that only workers of your own run needs \"lane\": \"remote\""
+            "is not a known kind; known kinds: {known}; \
+             for a kind that only your remote workers run, set \"lane\": \"remote\""
         );
         Problem::new("/kind", why)
     }
 
-    /// The names of all kinds, sorted: those that run here and those for remote workers.
+    /// Returns the names of all kinds, sorted: those that run in this process and those that only
+    /// remote workers run.
     pub fn kinds(&self) -> Vec<String> {
         self.lanes_of_kinds().into_iter().map(|(kind, _)| kind).collect()
     }
 
-    /// The same, each with the pool that runs it.
+    /// Returns the names of all kinds, sorted, each with its lane.
     pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
-        let here = self.kinds.iter().map(|(kind, executor)| (kind.clone(), executor.lane()));
+        let local = self.kinds.iter().map(|(kind, executor)| (kind.clone(), executor.lane()));
         let remote = self.remote.iter().map(|kind| (kind.clone(), Lane::Remote));
-        let mut kinds: Vec<_> = here.chain(remote).collect();
+        let mut kinds: Vec<_> = local.chain(remote).collect();
         kinds.sort_unstable();
         kinds
     }
 
-    /// What is wrong with a payload of `kind`, each with its place inside the payload.
+    /// Returns the problems of a payload of `kind`, each with a JSON pointer into the payload.
     ///
-    /// Handlers read theirs when they run, and a kind that is not known has nothing to say.
+    /// Returns no problems for `echo`, which takes any payload, for handlers, which decode their
+    /// payload when they run, and for kinds that do not run in this process.
     pub fn check(&self, kind: &str, payload: &Json) -> Vec<Problem> {
         match self.kinds.get(kind) {
             Some(Executor::Http(http)) => http.check(payload),
@@ -161,13 +169,13 @@ impl Registry {
         }
     }
 
-    /// What runs a kind; none where the kind is not known.
+    /// Returns the executor of a kind, or `None` if the kind does not run in this process.
     pub fn executor(&self, kind: &str) -> Option<Executor> {
         self.kinds.get(kind).cloned()
     }
 
-    /// The context of an attempt and the control over it.
-    pub fn begin(&self, job: &LeasedJob) -> (Context, Control) {
+    /// Returns the context of an attempt and its control.
+    pub fn new_context(&self, job: &LeasedJob) -> (Context, Control) {
         Context::new(job, self.max_result_bytes)
     }
 }

@@ -1,20 +1,25 @@
-//! What may not be shown though the other server says it.
+//! Hides secrets in messages that quote other servers and programs.
 
 use awc::http::header::{HeaderName, HeaderValue};
 
-/// Below this length a value is too common to be a secret, in bytes.
+/// Minimum length of a secret, in bytes. Shorter values also occur in ordinary text.
 const MIN_SECRET_LEN: usize = 6;
-/// What the name of a header that carries a secret contains.
-const NAMES: [&str; 7] = ["auth", "key", "token", "secret", "cookie", "password", "signature"];
+/// Parts of the names of headers that carry a secret.
+const SECRET_NAME_PARTS: [&str; 7] =
+    ["auth", "key", "token", "secret", "cookie", "password", "signature"];
 
-/// The secrets of an attempt. Servers like to repeat a key that they refuse, programs what they see.
+/// Secrets of one attempt. Servers often repeat a key that they refuse, and programs may print
+/// their environment, so every quoted text passes through [`Secrets::hide`].
 #[derive(Default)]
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The secrets among headers: their values, and the parts of them behind a word like `Bearer`.
-    pub(super) fn of_headers(headers: &[(HeaderName, HeaderValue)]) -> Self {
-        let is_secret = |name: &HeaderName| NAMES.iter().any(|part| name.as_str().contains(part));
+    /// Returns the secrets among request headers: the values of headers such as `authorization`,
+    /// and the parts of these values. `Bearer sk-1234` yields `Bearer sk-1234`, `Bearer` and
+    /// `sk-1234`.
+    pub(super) fn from_headers(headers: &[(HeaderName, HeaderValue)]) -> Self {
+        let is_secret =
+            |name: &HeaderName| SECRET_NAME_PARTS.iter().any(|part| name.as_str().contains(part));
         let values = headers.iter().filter(|(name, _)| is_secret(name));
         let texts = values.filter_map(|(_, value)| value.to_str().ok());
         Self::new(texts.flat_map(|text| {
@@ -22,8 +27,9 @@ impl Secrets {
         }))
     }
 
-    /// These texts, but for those too short to be told from others.
-    /// Each of their lines is one as well, for what is said is looked at line by line.
+    /// Returns these texts as secrets, without those that are too short.
+    ///
+    /// Each line of a text is a secret too, because a program's log is searched line by line.
     pub(super) fn new(texts: impl IntoIterator<Item = String>) -> Self {
         let mut secrets = Vec::new();
         for text in texts {
@@ -33,29 +39,32 @@ impl Secrets {
             secrets.push(text);
         }
         secrets.retain(|secret| secret.len() >= MIN_SECRET_LEN);
-        // The longest first, or hiding a part would leave the rest of the whole.
+        // The longest secret is replaced first; otherwise replacing a part of it would leave the
+        // remainder visible.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)
     }
 
-    /// `text` without the secrets, and without the beginning of one at its end, where it was cut.
+    /// Returns `text` with every secret replaced by `(secret)`. If `text` ends with the beginning
+    /// of a secret, because it was cut there, this part is removed.
     pub(super) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
             text = text.replace(secret.as_str(), "(secret)");
         }
-        let begun = self.0.iter().filter_map(|secret| begun(&text, secret)).max().unwrap_or(0);
-        text.truncate(text.len() - begun);
+        let partial_lens = self.0.iter().filter_map(|secret| partial_len(&text, secret));
+        let partial_len = partial_lens.max().unwrap_or(0);
+        text.truncate(text.len() - partial_len);
         text
     }
 }
 
-/// How many of the last bytes of `text` are the beginning of `secret`, if any are.
-fn begun(text: &str, secret: &str) -> Option<usize> {
+/// Returns the number of bytes at the end of `text` that are the beginning of `secret`, if any.
+fn partial_len(text: &str, secret: &str) -> Option<usize> {
     (MIN_SECRET_LEN..secret.len())
         .rev()
         .filter_map(|len| secret.get(..len))
-        .find(|beginning| text.ends_with(beginning))
+        .find(|prefix| text.ends_with(prefix))
         .map(str::len)
 }
 
@@ -65,7 +74,7 @@ mod tests {
 
     fn secrets() -> Secrets {
         let header = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
-        Secrets::of_headers(&[
+        Secrets::from_headers(&[
             header("authorization", "Bearer sk-abcdefgh"),
             header("x-api-key", "hunter22"),
             header("accept", "application/json"),
@@ -74,20 +83,20 @@ mod tests {
 
     #[test]
     fn a_repeated_secret_is_hidden() {
-        let said = "bad key sk-abcdefgh or hunter22, want application/json";
+        let text = "bad key sk-abcdefgh or hunter22, want application/json";
         let shown = "bad key (secret) or (secret), want application/json";
-        assert_eq!(secrets().hide(said), shown);
+        assert_eq!(secrets().hide(text), shown);
     }
 
     #[test]
     fn each_line_of_a_secret_is_hidden() {
         let secrets = Secrets::new(["-----BEGIN KEY-----\r\nMIIEvQ\nab\n".to_owned()]);
         assert_eq!(secrets.hide("-----BEGIN KEY-----"), "(secret)");
-        assert_eq!(secrets.hide("it says MIIEvQ and ab"), "it says (secret) and ab");
+        assert_eq!(secrets.hide("found MIIEvQ and ab"), "found (secret) and ab");
     }
 
     #[test]
-    fn a_secret_that_is_cut_is_hidden_as_well() {
+    fn a_partial_secret_at_the_end_is_removed() {
         assert_eq!(secrets().hide("bad key sk-abcdef"), "bad key ");
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs that wait, for trying and measuring.
+//! Jobs of the kind `sleep`, which only wait. They serve for trials and benchmarks.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
 use crate::job::{Json, Span};
 
-/// Up to this length a sleep tells nothing: it is over before anybody looks.
-const QUIET: Duration = Duration::from_secs(1);
-/// The shortest time between two words of how far it is.
-const TELL_EVERY: Duration = Duration::from_millis(250);
-/// How often a long sleep tells how far it is, all in all: each word is a write.
-const TELL_TIMES: u32 = 100;
+/// Longest sleep that reports no progress, because it ends before a client would read it.
+const MAX_SILENT: Duration = Duration::from_secs(1);
+/// Shortest time between two progress reports.
+const MIN_REPORT_INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum number of progress reports of one sleep. Each report is a database write.
+const MAX_REPORTS: u32 = 100;
 
 /// The payload of a `sleep` job.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with duration")]
 struct Sleep {
-    /// How long, for example `"30s"`.
+    /// Duration of the sleep, for example `"30s"`.
     duration: Span,
 }
 
-/// What is wrong with a payload.
+/// Returns the problems of a payload.
 pub(super) fn check(payload: &Json) -> Vec<Problem> {
     payload.read::<Sleep>().err().into_iter().collect()
 }
 
-/// Waits, and tells how far it is; the result is `null`.
+/// Waits and reports progress; the result is `null`.
 pub(super) async fn run(payload: &Json, context: &Context) -> Outcome {
     match payload.read::<Sleep>() {
         Ok(sleep) => {
@@ -42,24 +42,24 @@ pub(super) async fn run(payload: &Json, context: &Context) -> Outcome {
 }
 
 async fn wait(span: Span, context: &Context) {
-    let (began, whole) = (Instant::now(), span.duration());
-    if whole > QUIET {
-        let step = TELL_EVERY.max(whole / TELL_TIMES);
+    let (started, total) = (Instant::now(), span.duration());
+    if total > MAX_SILENT {
+        let step = MIN_REPORT_INTERVAL.max(total / MAX_REPORTS);
         let mut next = step;
-        while next < whole {
-            tokio::time::sleep_until(began + next).await;
-            let (percent, message) = how_far(began.elapsed(), span);
+        while next < total {
+            tokio::time::sleep_until(started + next).await;
+            let (percent, message) = progress(started.elapsed(), span);
             context.progress(percent, message);
             next += step;
         }
     }
-    tokio::time::sleep_until(began + whole).await;
+    tokio::time::sleep_until(started + total).await;
 }
 
-/// What a sleep of `whole` says of itself after `passed`.
-fn how_far(passed: Duration, whole: Span) -> (f64, String) {
-    let percent = 100.0 * passed.as_secs_f64() / whole.duration().as_secs_f64();
-    (percent.min(100.0), format!("{} of {whole}", Span::from_secs(passed.as_secs())))
+/// Returns the percentage and the message of a sleep of `total` after `elapsed`.
+fn progress(elapsed: Duration, total: Span) -> (f64, String) {
+    let percent = 100.0 * elapsed.as_secs_f64() / total.duration().as_secs_f64();
+    (percent.min(100.0), format!("{} of {total}", Span::from_secs(elapsed.as_secs())))
 }
 
 #[cfg(test)]
@@ -67,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_tells_whole_seconds_and_never_more_than_all() {
+    fn progress_is_in_whole_seconds_and_at_most_100_percent() {
         let five = Span::from_secs(5);
-        assert_eq!(how_far(Duration::from_millis(2_500), five), (50.0, "2s of 5s".into()));
-        assert_eq!(how_far(Duration::from_millis(5_001), five), (100.0, "5s of 5s".into()));
-        let passed = Duration::from_secs(900);
-        assert_eq!(how_far(passed, Span::from_secs(3_600)), (25.0, "15m of 1h".into()));
+        assert_eq!(progress(Duration::from_millis(2_500), five), (50.0, "2s of 5s".into()));
+        assert_eq!(progress(Duration::from_millis(5_001), five), (100.0, "5s of 5s".into()));
+        let elapsed = Duration::from_secs(900);
+        assert_eq!(progress(elapsed, Span::from_secs(3_600)), (25.0, "15m of 1h".into()));
     }
 }

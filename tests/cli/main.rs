@@ -223,10 +223,10 @@ fn a_provider_that_cannot_be_called_is_an_invalid_configuration() {
     let text = stderr(&output);
     for part in [
         "5 problem(s)",
-        "providers.a.base_url: names no host",
+        "providers.a.base_url: must name a host",
         "EMPTY_KEY, which is empty",
-        "providers.b.base_url: holds a space",
-        "BROKEN_KEY, which holds a line break",
+        "providers.b.base_url: contains a space",
+        "BROKEN_KEY, which contains a line break",
         "FOREIGN_KEY, which is not UTF-8",
     ] {
         assert!(text.contains(part), "{part} is missing in {text}");

@@ -1,4 +1,4 @@
-//! `chat` against a model server.
+//! `chat` jobs with a scripted model server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::kit::*;
 use crate::server::*;
 
-/// A variable that is set wherever tests run, and holds more than a few letters.
+/// An environment variable that is set wherever tests run, with a value long enough to be a secret.
 const KEY_ENV: &str = "PATH";
 
 fn key() -> String {
@@ -33,7 +33,7 @@ fn config(provider: ProviderConfig) -> Config {
     Config { providers: [("model".to_owned(), provider)].into(), ..Config::default() }
 }
 
-fn asking(url: &str) -> Registry {
+fn registry_for(url: &str) -> Registry {
     registry_of(&config(provider(url)))
 }
 
@@ -41,18 +41,18 @@ fn question() -> Value {
     json!({"model": "m", "messages": [{"role": "user", "content": "Tell me a joke"}]})
 }
 
-async fn outcome_of(answer: Vec<u8>) -> Outcome {
-    let (url, _seen) = answering(answer).await;
-    run(&asking(&url), "chat", question()).await
+async fn outcome_of(response: Vec<u8>) -> Outcome {
+    let (url, _seen) = responding(response).await;
+    run(&registry_for(&url), "chat", question()).await
 }
 
 #[actix_web::test]
-async fn the_body_goes_to_the_provider_with_its_key_and_the_answer_is_the_result() {
-    let (url, mut seen) = answering(json_answer(r#"{"choices": [1.50]}"#)).await;
+async fn the_payload_is_sent_with_the_key_and_the_response_is_the_result() {
+    let (url, mut seen) = responding(json_response(r#"{"choices": [1.50]}"#)).await;
     let mut payload = question();
     payload["provider"] = "model".into();
     payload["temperature"] = json!(0.10);
-    let result = whole(run(&asking(&url), "chat", payload).await);
+    let result = job_result(run(&registry_for(&url), "chat", payload).await);
     assert_eq!(result.json.as_str(), r#"{"choices": [1.50]}"#);
     let (_, request) = soon(seen.recv()).await.unwrap();
     assert_eq!(request.line, "POST /v1/chat/completions HTTP/1.1");
@@ -64,53 +64,54 @@ async fn the_body_goes_to_the_provider_with_its_key_and_the_answer_is_the_result
 }
 
 #[actix_web::test]
-async fn without_a_key_none_is_sent() {
-    let (url, mut seen) = answering(json_answer("{}")).await;
+async fn without_a_key_no_authorization_is_sent() {
+    let (url, mut seen) = responding(json_response("{}")).await;
     let keyless = ProviderConfig { api_key_env: None, ..provider(&url) };
     completed(run(&registry_of(&config(keyless)), "chat", question()).await);
     assert_eq!(soon(seen.recv()).await.unwrap().1.header("authorization"), None);
 }
 
 #[actix_web::test]
-async fn the_statuses_mean_what_they_mean_to_http() {
-    let busy = outcome_of(answer("429 X", "retry-after-ms: 1500\r\nretry-after: 9\r\n", "")).await;
+async fn statuses_are_handled_as_for_http_jobs() {
+    let busy =
+        outcome_of(response("429 X", "retry-after-ms: 1500\r\nretry-after: 9\r\n", "")).await;
     assert_eq!(retry_in(&busy), Some(Duration::from_millis(1_500)));
     assert_eq!(retryable(busy).code, "http_status");
-    let down = outcome_of(answer("503 X", "retry-after: 9\r\n", "")).await;
+    let down = outcome_of(response("503 X", "retry-after: 9\r\n", "")).await;
     assert_eq!(retry_in(&down), Some(Duration::from_secs(9)));
-    assert_eq!(fatal(outcome_of(answer("400 X", "", "")).await).code, "http_status");
+    assert_eq!(fatal(outcome_of(response("400 X", "", "")).await).code, "http_status");
 }
 
 #[actix_web::test]
-async fn an_answer_that_is_not_json_is_tried_again() {
-    assert_eq!(retryable(outcome_of(answer("200 OK", "", "<html>")).await).code, "bad_answer");
-    assert_eq!(retryable(outcome_of(answer("200 OK", "", "")).await).code, "bad_answer");
-    assert_eq!(retryable(outcome_of(answer("200 OK", "", [0xff])).await).code, "bad_answer");
+async fn a_response_that_is_not_json_is_retried() {
+    assert_eq!(retryable(outcome_of(response("200 OK", "", "<html>")).await).code, "bad_answer");
+    assert_eq!(retryable(outcome_of(response("200 OK", "", "")).await).code, "bad_answer");
+    assert_eq!(retryable(outcome_of(response("200 OK", "", [0xff])).await).code, "bad_answer");
 }
 
 #[actix_web::test]
-async fn a_long_answer_is_cut_and_flagged() {
-    let (url, _seen) = answering(json_answer(&format!("[\"{}\"]", "a".repeat(500)))).await;
+async fn a_long_response_is_truncated_and_flagged() {
+    let (url, _seen) = responding(json_response(&format!("[\"{}\"]", "a".repeat(500)))).await;
     let mut config = config(provider(&url));
     config.limits.max_result_bytes = 100;
-    let result = whole(run(&registry_of(&config), "chat", question()).await);
+    let result = job_result(run(&registry_of(&config), "chat", question()).await);
     assert!(result.truncated && result.json.as_str().len() <= 100);
     assert!(result.json.as_str().starts_with(r#""[\"aaa"#), "{:?}", result.json);
 }
 
 #[actix_web::test]
 async fn the_key_is_in_no_message() {
-    let said = format!("Incorrect API key provided: {}.", key());
-    let error = fatal(outcome_of(answer("401 Unauthorized", "", said)).await);
+    let body = format!("Incorrect API key provided: {}.", key());
+    let error = fatal(outcome_of(response("401 Unauthorized", "", body)).await);
     assert!(error.message.contains("Incorrect API key provided: (secret)"), "{}", error.message);
     assert!(!error.message.contains(&key()), "{}", error.message);
 }
 
 #[actix_web::test]
-async fn what_is_wrong_with_a_payload_is_told_at_submission() {
-    let one = asking("http://127.0.0.1:1");
+async fn payload_problems_are_reported_at_submission() {
+    let one = registry_for("http://127.0.0.1:1");
     let message = json!([{"role": "user", "content": "x"}]);
-    let wrong = [
+    let payloads = [
         (json!([]), vec![""]),
         (json!({}), vec!["/messages"]),
         (json!({"messages": []}), vec!["/messages"]),
@@ -120,24 +121,24 @@ async fn what_is_wrong_with_a_payload_is_told_at_submission() {
         (json!({"messages": message, "provider": 1}), vec!["/provider"]),
         (json!({"messages": message, "provider": "other"}), vec!["/provider"]),
     ];
-    for (payload, expected) in wrong {
-        assert_eq!(places(&one, "chat", &payload), expected, "{payload}");
+    for (payload, expected) in payloads {
+        assert_eq!(problem_pointers(&one, "chat", &payload), expected, "{payload}");
     }
-    assert_eq!(places(&registry(), "chat", &question()), ["/provider"]);
+    assert_eq!(problem_pointers(&registry(), "chat", &question()), ["/provider"]);
     let mut two = config(provider("http://127.0.0.1:1"));
     two.providers.insert("second".into(), provider("http://127.0.0.1:2"));
     let two = registry_of(&two);
     let payload = longshore::job::Json::of(&question()).unwrap();
     let problems = two.check("chat", &payload);
-    assert_eq!(problems[0].detail, "is missing; known are model, second");
+    assert_eq!(problems[0].detail, "is required; configured providers: model, second");
     assert_eq!(fatal(run(&two, "chat", question()).await).code, "bad_payload");
 }
 
 #[test]
-fn a_provider_that_cannot_be_called_is_told_at_the_start() {
+fn an_invalid_provider_is_reported_at_the_start() {
     for base_url in ["http://", "http://host:0/v1", "gopher://x"] {
-        let bad = ProviderConfig { base_url: base_url.into(), ..provider("") };
-        let error = Registry::new(&config(bad)).err().unwrap();
+        let invalid = ProviderConfig { base_url: base_url.into(), ..provider("") };
+        let error = Registry::new(&config(invalid)).err().unwrap();
         assert!(matches!(error, RegistryError::Provider(_)), "{error}");
         assert!(error.to_string().contains("provider model"), "{error}");
     }
@@ -148,17 +149,18 @@ fn a_provider_that_cannot_be_called_is_told_at_the_start() {
     assert!(Registry::new(&config(unset)).is_err());
 }
 
-/// What a model server counts of its calls.
+/// Numbers of calls to a model server: running, most at once, and in total.
 #[derive(Default)]
-struct Counts {
+struct CallCounts {
     running: AtomicUsize,
     peak: AtomicUsize,
     total: AtomicUsize,
 }
 
-/// A model server that counts, and answers as soon as others may have come in.
-async fn counting() -> (String, Arc<Counts>) {
-    let counts = Arc::new(Counts::default());
+/// Starts a model server that counts its calls and responds to each after 10 ms, so
+/// that calls overlap.
+async fn counting() -> (String, Arc<CallCounts>) {
+    let counts = Arc::new(CallCounts::default());
     let shared = Arc::clone(&counts);
     let url = listen(move |mut connection| {
         let counts = Arc::clone(&shared);
@@ -169,7 +171,7 @@ async fn counting() -> (String, Arc<Counts>) {
                 counts.total.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 counts.running.fetch_sub(1, Ordering::SeqCst);
-                connection.send(json_answer("{}")).await;
+                connection.send(json_response("{}")).await;
             }
         }
     })
@@ -203,7 +205,7 @@ async fn max_running_holds_over_all_threads() {
 }
 
 #[actix_web::test]
-async fn requests_per_minute_holds_back_and_a_stop_gets_out_of_the_line() {
+async fn requests_per_minute_delays_calls_and_a_stop_ends_the_wait() {
     let (url, counts) = counting().await;
     let bounded = ProviderConfig { requests_per_minute: Some(2), ..provider(&url) };
     let registry = registry_of(&config(bounded));
@@ -215,7 +217,7 @@ async fn requests_per_minute_holds_back_and_a_stop_gets_out_of_the_line() {
     {
         let (attempt, control) = start(&registry, "chat", question());
         tokio::task::yield_now().await;
-        // It has not begun, so its clock stands.
+        // The attempt waits for the limit, so its clock is not running.
         assert_eq!(control.deadline(), None);
         control.stop(reason);
         assert_eq!(soon(attempt).await.unwrap(), expected);
@@ -224,16 +226,16 @@ async fn requests_per_minute_holds_back_and_a_stop_gets_out_of_the_line() {
 }
 
 #[actix_web::test]
-async fn waiting_for_a_turn_does_not_burn_the_attempt() {
-    let (there, mut is_there) = mpsc::unbounded_channel();
+async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
+    let (arrived, mut has_arrived) = mpsc::unbounded_channel();
     let (go, may_go) = tokio::sync::watch::channel(false);
     let url = listen(move |mut connection| {
-        let (there, mut may_go) = (there.clone(), may_go.clone());
+        let (arrived, mut may_go) = (arrived.clone(), may_go.clone());
         async move {
             while connection.request().await.is_some() {
-                there.send(()).unwrap();
+                arrived.send(()).unwrap();
                 may_go.wait_for(|go| *go).await.unwrap();
-                connection.send(json_answer("{}")).await;
+                connection.send(json_response("{}")).await;
             }
         }
     })
@@ -241,30 +243,30 @@ async fn waiting_for_a_turn_does_not_burn_the_attempt() {
     let bounded = ProviderConfig { max_running: Some(1), ..provider(&url) };
     let registry = registry_of(&config(bounded));
     let (first, _control) = start(&registry, "chat", question());
-    soon(is_there.recv()).await.unwrap();
+    soon(has_arrived.recv()).await.unwrap();
 
     let time = Duration::from_secs(5);
     let job = leased("chat", &question(), time);
-    let (context, control) = registry.begin(&job);
+    let (context, control) = registry.new_context(&job);
     let executor = registry.executor("chat").unwrap();
     let second = actix_rt::spawn(async move { executor.run(job.payload, context).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(control.deadline(), None);
-    let went = std::time::Instant::now();
+    let released_at = std::time::Instant::now();
     go.send_replace(true);
     completed(soon(first).await.unwrap());
     completed(soon(second).await.unwrap());
-    assert!(control.deadline().unwrap() >= went + time);
+    assert!(control.deadline().unwrap() >= released_at + time);
 }
 
 #[actix_web::test]
-async fn a_cancelled_call_gives_its_turn_back() {
-    let (there, mut is_there) = mpsc::unbounded_channel();
+async fn a_cancelled_call_releases_its_permit() {
+    let (arrived, mut has_arrived) = mpsc::unbounded_channel();
     let url = listen(move |mut connection| {
-        let there = there.clone();
+        let arrived = arrived.clone();
         async move {
             connection.request().await;
-            there.send(()).unwrap();
+            arrived.send(()).unwrap();
             connection.closed().await;
         }
     })
@@ -273,7 +275,7 @@ async fn a_cancelled_call_gives_its_turn_back() {
     let registry = registry_of(&config(bounded));
     for _ in 0..3 {
         let (attempt, control) = start(&registry, "chat", question());
-        soon(is_there.recv()).await.unwrap();
+        soon(has_arrived.recv()).await.unwrap();
         control.stop(StopReason::Cancelled);
         assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
     }

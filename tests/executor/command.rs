@@ -1,4 +1,4 @@
-//! `command` with real programs: what they see and what becomes of their output.
+//! `command` jobs with real programs: their input, environment and output.
 
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::kit::*;
 
-/// A command with these first arguments and nothing else.
+/// Returns a command with this `argv` and default settings.
 pub(crate) fn command(argv: &[&str]) -> CommandConfig {
     CommandConfig {
         argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
@@ -22,12 +22,12 @@ pub(crate) fn command(argv: &[&str]) -> CommandConfig {
     }
 }
 
-/// A script for /bin/sh; the job's arguments are `$1` and so on.
+/// Returns a command that runs a script with /bin/sh. The job's arguments are `$1` and so on.
 pub(crate) fn script(text: &str) -> CommandConfig {
     command(&["/bin/sh", "-c", text, "script"])
 }
 
-/// A registry whose only command is called `run`.
+/// Returns a registry with one command, which is named `run`.
 pub(crate) fn running(command: CommandConfig) -> Registry {
     running_within(command, 1 << 20)
 }
@@ -48,7 +48,7 @@ async fn result_of(command: CommandConfig) -> Value {
 }
 
 #[actix_web::test]
-async fn what_a_program_writes_is_its_result() {
+async fn the_standard_output_of_a_program_is_its_result() {
     assert_eq!(result_of(script(r#"echo '{"a": [1.50]}'"#)).await, json!({"a": [1.50]}));
     assert_eq!(result_of(script("echo plain text")).await, "plain text\n");
     assert_eq!(result_of(script(r"printf '\377\000'")).await, json!({"base64": "/wA="}));
@@ -56,14 +56,14 @@ async fn what_a_program_writes_is_its_result() {
 }
 
 #[actix_web::test]
-async fn arguments_reach_the_program_letter_by_letter() {
+async fn arguments_reach_the_program_unchanged() {
     let registry = running(script(r#"printf '%s|' "$@""#));
     let payload = json!({"name": "run", "args": ["$HOME; echo", "", "a b", "'*'"]});
     assert_eq!(completed(run(&registry, "command", payload).await), "$HOME; echo||a b|'*'|");
 }
 
 #[actix_web::test]
-async fn a_string_is_fed_as_it_is_and_other_json_as_its_text() {
+async fn stdin_gets_a_string_as_it_is_and_other_json_as_its_text() {
     let registry = running(command(&["cat"]));
     for (stdin, expected) in [
         (json!("a\n\"b\""), json!("a\n\"b\"")),
@@ -79,14 +79,14 @@ async fn a_string_is_fed_as_it_is_and_other_json_as_its_text() {
 }
 
 #[actix_web::test]
-async fn a_program_need_not_read_what_it_is_fed() {
+async fn a_program_need_not_read_its_stdin() {
     let registry = running(script("echo fine"));
     let payload = json!({"name": "run", "stdin": "x".repeat(500_000)});
     assert_eq!(completed(run(&registry, "command", payload).await), "fine\n");
 }
 
 #[actix_web::test]
-async fn the_environment_holds_what_is_listed_and_nothing_else() {
+async fn the_environment_contains_only_the_listed_variables() {
     assert_eq!(result_of(command(&["/usr/bin/env"])).await, Value::Null);
     let mut listed = command(&["/usr/bin/env"]);
     listed.env.insert("COLOUR".into(), "green".into());
@@ -98,43 +98,43 @@ async fn the_environment_holds_what_is_listed_and_nothing_else() {
 }
 
 #[actix_web::test]
-async fn a_program_runs_where_it_is_configured_to() {
+async fn a_program_runs_in_its_configured_directory() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().canonicalize().unwrap();
-    let there = CommandConfig { cwd: Some(path.clone()), ..command(&["/bin/pwd"]) };
-    assert_eq!(result_of(there).await, format!("{}\n", path.display()));
+    let pwd = CommandConfig { cwd: Some(path.clone()), ..command(&["/bin/pwd"]) };
+    assert_eq!(result_of(pwd).await, format!("{}\n", path.display()));
 }
 
 #[actix_web::test]
 async fn a_program_inherits_no_descriptor() {
     let file = tempfile::tempfile().unwrap();
-    // As if a shell or a supervisor had handed it to this process.
+    // Simulates a descriptor that this process inherited from a shell or a supervisor.
     rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
     let result = result_of(script("ls /proc/$$/fd; true")).await;
-    assert_eq!(result, "0\n1\n2\n", "{} is open here", file.as_raw_fd());
+    assert_eq!(result, "0\n1\n2\n", "this process has descriptor {} open", file.as_raw_fd());
 }
 
 #[actix_web::test]
-async fn a_long_output_is_cut_and_flagged_and_the_program_goes_on() {
+async fn a_long_output_is_truncated_and_the_program_continues() {
     let marker = tempfile::tempdir().unwrap();
     let path = marker.path().join("done");
     let registry = running_within(script(r#"yes | head -c 3000000; echo x > "$1""#), 1_000);
     let payload = json!({"name": "run", "args": [path]});
-    let result = whole(run(&registry, "command", payload).await);
+    let result = job_result(run(&registry, "command", payload).await);
     assert!(result.truncated);
     assert!(result.json.as_str().len() <= 1_000 && result.json.as_str().starts_with(r#""y\ny\n"#));
     assert!(path.exists());
 }
 
 #[actix_web::test]
-async fn another_status_is_tried_again_and_says_the_end_of_what_went_wrong() {
+async fn a_nonzero_status_is_retried_and_the_message_ends_with_stderr() {
     let noisy = script("yes noise | head -c 300000 >&2; echo the cause >&2; exit 3");
     let error = retryable(outcome_of(noisy).await);
     assert_eq!(error.code, "exit_status");
     assert!(error.message.starts_with("the program exited with status 3: "), "{}", error.message);
     assert!(error.message.ends_with("noise\nthe cause"), "{}", error.message);
     let error = retryable(outcome_of(script("kill -9 $$")).await);
-    assert_eq!(error.message, "the program was ended by signal 9");
+    assert_eq!(error.message, "the program was killed by signal 9");
 }
 
 #[actix_web::test]
@@ -148,7 +148,7 @@ async fn a_program_that_cannot_be_started_fails_at_once() {
 }
 
 #[actix_web::test]
-async fn what_the_environment_holds_is_in_no_message() {
+async fn environment_values_are_in_no_message() {
     let mut leaky = script("env >&2; exit 1");
     leaky.env.insert("API_KEY".into(), "s3cr3t-value".into());
     leaky.env_from.push("PATH".into());
@@ -159,7 +159,7 @@ async fn what_the_environment_holds_is_in_no_message() {
 }
 
 #[actix_web::test]
-async fn what_is_wrong_with_a_payload_is_told_at_submission() {
+async fn payload_problems_are_reported_at_submission() {
     let registry = running(command(&["true"]));
     let wrong = [
         (json!(null), vec![""]),
@@ -172,25 +172,25 @@ async fn what_is_wrong_with_a_payload_is_told_at_submission() {
         (json!({"name": "run", "args": ["a"], "stdin": {"a": 1}}), vec![]),
     ];
     for (payload, expected) in wrong {
-        assert_eq!(places(&registry, "command", &payload), expected, "{payload}");
+        assert_eq!(problem_pointers(&registry, "command", &payload), expected, "{payload}");
     }
     let other = json!({"name": "other"});
     let problems = registry.check("command", &longshore::job::Json::of(&other).unwrap());
-    assert_eq!(problems[0].detail, "there is no command \"other\"; known are run");
+    assert_eq!(problems[0].detail, "command \"other\" does not exist; configured commands: run");
     assert_eq!(fatal(run(&registry, "command", other).await).code, "bad_payload");
 }
 
 #[actix_web::test]
-async fn the_commands_own_time_limit_shortens_the_jobs() {
+async fn the_timeout_of_a_command_shortens_that_of_the_job() {
     let timeout = Some(Span::from_millis(50));
-    let brief = CommandConfig { timeout, ..command(&["sleep", "1000"]) };
-    let error = retryable(outcome_of(brief).await);
+    let long_sleep = CommandConfig { timeout, ..command(&["sleep", "1000"]) };
+    let error = retryable(outcome_of(long_sleep).await);
     assert_eq!(error.code, "timeout");
     assert!(error.message.contains("50ms"), "{}", error.message);
 }
 
-/// What a program said on its standard error: how far it is, and its log.
-async fn told_by(command: CommandConfig) -> (Option<Progress>, String) {
+/// Returns the latest progress and the log of a program that has ended.
+async fn reports_of(command: CommandConfig) -> (Option<Progress>, String) {
     let registry = running(command);
     let (attempt, control) = start(&registry, "command", json!({"name": "run"}));
     soon(attempt).await.unwrap();
@@ -200,27 +200,28 @@ async fn told_by(command: CommandConfig) -> (Option<Progress>, String) {
 }
 
 #[actix_web::test]
-async fn what_a_program_says_on_standard_error_is_its_log_and_its_progress() {
-    let says = r#"echo first >&2; echo "::progress 40% page 2" >&2; printf 'no end' >&2"#;
-    let (progress, log) = told_by(script(says)).await;
+async fn standard_error_is_the_log_and_the_progress_of_a_program() {
+    let text = r#"echo first >&2; echo "::progress 40% page 2" >&2; printf 'no end' >&2"#;
+    let (progress, log) = reports_of(script(text)).await;
     assert_eq!(progress, Some(Progress::new(40.0, "page 2")));
     assert_eq!(log, "first\nno end\n");
-    let (progress, log) = told_by(script(r"printf '10%%\r20%%\r30%%\n\377\n' >&2; exit 3")).await;
+    let (progress, log) =
+        reports_of(script(r"printf '10%%\r20%%\r30%%\n\377\n' >&2; exit 3")).await;
     assert_eq!((progress, log.as_str()), (None, "30%\n\u{fffd}\n"));
 }
 
 #[actix_web::test]
-async fn secrets_of_a_program_are_not_in_its_log_though_they_come_in_parts() {
+async fn secrets_written_in_parts_are_hidden_in_the_log() {
     let mut command = script("printf 'key hunter22' >&2; sleep 0.1; printf 'hunter33 ok\n' >&2");
     command.env.insert("KEY".into(), "hunter22hunter33".into());
-    let (_, log) = told_by(command).await;
+    let (_, log) = reports_of(command).await;
     assert_eq!(log, "key (secret) ok\n");
 }
 
 #[actix_web::test]
-async fn of_a_line_without_an_end_the_last_words_are_kept() {
-    let says = "i=0; while [ $i -lt 30000 ]; do printf 'word%d ' $i; i=$((i+1)); done >&2";
-    let (_, log) = told_by(script(says)).await;
+async fn the_last_words_of_a_line_without_an_end_are_kept() {
+    let text = "i=0; while [ $i -lt 30000 ]; do printf 'word%d ' $i; i=$((i+1)); done >&2";
+    let (_, log) = reports_of(script(text)).await;
     assert!(log.len() <= 65 << 10 && log.ends_with("word29999 \n"), "{} bytes", log.len());
     assert!(log.starts_with("word"), "{}", &log[..20]);
 }

@@ -1,4 +1,4 @@
-//! `command` with real programs: how they and their children end.
+//! `command` jobs with real programs: how the programs and their children end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,30 +27,34 @@ async fn pids(path: &Path, count: usize) -> Vec<i32> {
     soon(written).await
 }
 
-/// Whether a process runs. One that ended and that nobody has asked after does not.
+/// Returns whether a process is running. A zombie is not.
 fn is_alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }
 
-async fn gone(pids: &[i32]) {
+/// Waits until none of these processes is running, and fails the test after 5 s.
+async fn wait_until_gone(pids: &[i32]) {
     let all_gone = async {
         while pids.iter().any(|&pid| is_alive(pid)) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), all_gone).await.expect("a process is left");
+    tokio::time::timeout(Duration::from_secs(5), all_gone)
+        .await
+        .expect("a process is still running");
 }
 
-fn file() -> (TempDir, std::path::PathBuf) {
+/// Returns the path of a file for process ids, in a temporary directory.
+fn pid_file() -> (TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pids");
     (directory, path)
 }
 
-/// A leader and a child, both deaf to SIGTERM, which write their process ids into `$1`.
-const DEAF: &str = r#"
+/// Script of a leader and a child that both ignore SIGTERM and write their process ids to `$1`.
+const IGNORES_SIGTERM: &str = r#"
     trap "" TERM
     sleep 1000 &
     echo $! >> "$1"
@@ -58,35 +62,35 @@ const DEAF: &str = r#"
     while :; do sleep 1000; done"#;
 
 #[actix_web::test]
-async fn a_cancelled_program_is_gone_with_its_deaf_children() {
-    let (_directory, path) = file();
-    let registry = running(script(DEAF));
+async fn a_cancelled_program_is_killed_with_children_that_ignore_sigterm() {
+    let (_directory, path) = pid_file();
+    let registry = running(script(IGNORES_SIGTERM));
     let payload = json!({"name": "run", "args": [path]});
     let (attempt, control) = start(&registry, "command", payload);
     let pids = pids(&path, 2).await;
     assert!(pids.iter().all(|&pid| is_alive(pid)));
     control.stop(StopReason::Cancelled);
     assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
-    gone(&pids).await;
+    wait_until_gone(&pids).await;
 }
 
 #[actix_web::test]
-async fn a_program_past_its_deadline_is_gone_with_its_children() {
-    let (_directory, path) = file();
-    let registry = running(script(DEAF));
+async fn a_program_past_its_deadline_is_killed_with_its_children() {
+    let (_directory, path) = pid_file();
+    let registry = running(script(IGNORES_SIGTERM));
     let payload = json!({"name": "run", "args": [path]});
     let time = Duration::from_millis(500);
     let error = retryable(run_within(&registry, "command", payload, time).await);
     assert_eq!(error.code, "timeout");
-    gone(&pids(&path, 2).await).await;
+    wait_until_gone(&pids(&path, 2).await).await;
 }
 
 #[actix_web::test]
-async fn a_program_may_tidy_up_when_it_is_asked_to_end() {
-    let (_directory, path) = file();
-    let tidy =
+async fn a_program_may_clean_up_after_sigterm() {
+    let (_directory, path) = pid_file();
+    let cleaning_up =
         r#"trap 'echo 1 >> "$1"; exit 0' TERM; echo $$ >> "$1"; while :; do sleep 0.01; done"#;
-    let registry = running(script(tidy));
+    let registry = running(script(cleaning_up));
     let (attempt, control) = start(&registry, "command", json!({"name": "run", "args": [path]}));
     pids(&path, 1).await;
     control.stop(StopReason::Shutdown);
@@ -95,18 +99,18 @@ async fn a_program_may_tidy_up_when_it_is_asked_to_end() {
 }
 
 #[actix_web::test]
-async fn what_a_program_leaves_behind_is_ended_and_holds_nothing_up() {
-    let (_directory, path) = file();
+async fn processes_that_a_program_leaves_are_killed_and_delay_nothing() {
+    let (_directory, path) = pid_file();
     let leaving = r#"sleep 1000 & echo $! >> "$1"; echo done"#;
     let registry = running(script(leaving));
     let payload = json!({"name": "run", "args": [path]});
     assert_eq!(completed(run(&registry, "command", payload).await), "done\n");
-    gone(&pids(&path, 1).await).await;
+    wait_until_gone(&pids(&path, 1).await).await;
 }
 
 #[actix_web::test]
-async fn a_process_that_left_the_group_holds_nothing_up() {
-    let (_directory, path) = file();
+async fn a_process_that_left_the_group_delays_nothing() {
+    let (_directory, path) = pid_file();
     let escaping = r#"setsid sh -c 'echo $$ >> "$0"; exec sleep 1000' "$1" & sleep 0.2; echo done"#;
     let registry = running(script(escaping));
     let payload = json!({"name": "run", "args": [path]});
@@ -117,24 +121,24 @@ async fn a_process_that_left_the_group_holds_nothing_up() {
 }
 
 #[actix_web::test]
-async fn a_program_that_closed_its_output_is_still_awaited() {
+async fn a_program_that_closed_its_output_is_still_waited_for() {
     let registry = running(script("exec >&- 2>&-; sleep 0.05; exit 4"));
     let error = retryable(run(&registry, "command", json!({"name": "run"})).await);
     assert_eq!(error.message, "the program exited with status 4");
 }
 
 #[actix_web::test]
-async fn a_dropped_attempt_takes_its_whole_group_along() {
-    let (_directory, path) = file();
-    let registry = running(script(DEAF));
+async fn dropping_an_attempt_kills_its_whole_process_group() {
+    let (_directory, path) = pid_file();
+    let registry = running(script(IGNORES_SIGTERM));
     let (attempt, _control) = start(&registry, "command", json!({"name": "run", "args": [path]}));
     let pids = pids(&path, 2).await;
     attempt.abort();
-    gone(&pids).await;
+    wait_until_gone(&pids).await;
 }
 
 #[actix_web::test]
-async fn a_program_that_is_fed_more_than_it_reads_can_be_stopped() {
+async fn a_program_that_does_not_read_its_stdin_can_be_stopped() {
     let registry = running(command(&["sleep", "1000"]));
     let payload = json!({"name": "run", "stdin": "x".repeat(500_000)});
     let (attempt, control) = start(&registry, "command", payload);

@@ -1,4 +1,4 @@
-//! Functions of the application.
+//! Handlers: functions of the application that run jobs.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -26,21 +26,21 @@ struct Total {
 }
 
 async fn add(context: Context, sum: Sum) -> Result<Total, HandlerError> {
-    // Not `Send`: a handler may hold what belongs to its thread.
+    // `Rc` makes the future `!Send`, which is allowed, because a handler stays on its thread.
     let terms = Rc::new(sum.terms);
     tokio::task::yield_now().await;
     Ok(Total { total: terms.iter().sum(), attempt: context.attempt() })
 }
 
 #[actix_web::test]
-async fn an_async_handler_takes_and_gives_its_own_types() {
+async fn an_async_handler_takes_and_returns_its_own_types() {
     let registry = registry_with(Handler::new(add));
     let outcome = run(&registry, "handler", json!({"terms": [1, 2, 39]})).await;
     assert_eq!(completed(outcome), json!({"total": 42, "attempt": 2}));
 }
 
 #[test]
-fn a_blocking_handler_takes_and_gives_its_own_types() {
+fn a_blocking_handler_takes_and_returns_its_own_types() {
     let registry = registry_with(Handler::blocking(|context: Context, sum: Sum| {
         assert_eq!((context.job().0, context.max_attempts()), (7, 5));
         Ok(sum.terms.len())
@@ -50,7 +50,7 @@ fn a_blocking_handler_takes_and_gives_its_own_types() {
 }
 
 #[actix_web::test]
-async fn a_payload_of_another_form_fails_at_once_and_names_the_place() {
+async fn a_payload_of_the_wrong_type_fails_at_once_with_a_pointer() {
     let registry = registry_with(Handler::new(add));
     let error = fatal(run(&registry, "handler", json!({"terms": [1, "x"]})).await);
     assert_eq!(error.code, "bad_payload");
@@ -58,7 +58,7 @@ async fn a_payload_of_another_form_fails_at_once_and_names_the_place() {
 }
 
 #[actix_web::test]
-async fn a_result_without_json_form_fails_at_once() {
+async fn a_result_that_is_not_json_fails_at_once() {
     let registry = registry_with(Handler::new(async |_, (): ()| {
         Ok::<_, HandlerError>(HashMap::from([((1, 2), 3)]))
     }));
@@ -66,7 +66,7 @@ async fn a_result_without_json_form_fails_at_once() {
 }
 
 #[actix_web::test]
-async fn any_error_passes_with_a_question_mark_and_its_causes() {
+async fn any_error_converts_with_the_question_mark_operator() {
     let registry = registry_with(Handler::new(async |_, path: String| {
         Ok::<_, HandlerError>(std::fs::read_to_string(path)?)
     }));
@@ -76,9 +76,9 @@ async fn any_error_passes_with_a_question_mark_and_its_causes() {
 }
 
 #[actix_web::test]
-async fn a_handler_says_whether_and_when_to_try_again() {
-    let registry = registry_with(Handler::new(async |_, again: bool| {
-        let error = if again {
+async fn a_handler_decides_whether_and_when_to_retry() {
+    let registry = registry_with(Handler::new(async |_, is_retryable: bool| {
+        let error = if is_retryable {
             HandlerError::retryable("busy").retry_in(Duration::from_secs(9))
         } else {
             HandlerError::fatal("no such user")
@@ -88,8 +88,11 @@ async fn a_handler_says_whether_and_when_to_try_again() {
     let busy = run(&registry, "handler", json!(true)).await;
     assert_eq!(retry_in(&busy), Some(Duration::from_secs(9)));
     assert_eq!(retryable(busy).code, "users");
-    let gone = fatal(run(&registry, "handler", json!(false)).await);
-    assert_eq!((gone.code.as_str(), gone.message.as_str()), ("users", "no such user"));
+    let fatal_error = fatal(run(&registry, "handler", json!(false)).await);
+    assert_eq!(
+        (fatal_error.code.as_str(), fatal_error.message.as_str()),
+        ("users", "no such user")
+    );
 }
 
 fn explode(early: bool) -> impl Future<Output = Result<(), HandlerError>> {
@@ -100,10 +103,10 @@ fn explode(early: bool) -> impl Future<Output = Result<(), HandlerError>> {
 #[actix_web::test]
 async fn a_panic_fails_the_attempt_and_nothing_else() {
     let registry = registry_with(Handler::new(|_, early: bool| explode(early)));
-    for (early, place) in [(true, "in the function"), (false, "in the future")] {
+    for (early, message) in [(true, "in the function"), (false, "in the future")] {
         let error = retryable(run(&registry, "handler", json!(early)).await);
         assert_eq!(error.code, "panic");
-        assert!(error.message.ends_with(place), "{}", error.message);
+        assert!(error.message.ends_with(message), "{}", error.message);
     }
     let blocking = registry_with(Handler::blocking(|_, (): ()| -> Result<(), HandlerError> {
         std::panic::panic_any(5)
@@ -112,9 +115,10 @@ async fn a_panic_fails_the_attempt_and_nothing_else() {
     assert_eq!(retryable(outcome).code, "panic");
 }
 
-struct Flag(Arc<AtomicBool>);
+/// Sets its flag when it is dropped.
+struct DropFlag(Arc<AtomicBool>);
 
-impl Drop for Flag {
+impl Drop for DropFlag {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -123,71 +127,72 @@ impl Drop for Flag {
 #[actix_web::test]
 async fn a_stopped_async_handler_is_dropped() {
     let dropped = Arc::new(AtomicBool::new(false));
-    let (began, has_begun) = tokio::sync::watch::channel(false);
+    let (started, has_started) = tokio::sync::watch::channel(false);
     let flag = Arc::clone(&dropped);
     let registry = registry_with(Handler::new(move |_, (): ()| {
-        let held = Flag(Arc::clone(&flag));
-        let began = began.clone();
+        let drop_flag = DropFlag(Arc::clone(&flag));
+        let started = started.clone();
         async move {
-            began.send_replace(true);
+            started.send_replace(true);
             std::future::pending::<()>().await;
-            drop(held);
+            drop(drop_flag);
             Ok(())
         }
     }));
     let (attempt, control) = start(&registry, "handler", json!(null));
-    soon(has_begun.clone().wait_for(|begun| *begun)).await.unwrap();
+    soon(has_started.clone().wait_for(|started| *started)).await.unwrap();
     control.stop(StopReason::Cancelled);
     assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
     assert!(dropped.load(Ordering::SeqCst));
 }
 
-/// Starts a blocking handler on a thread, and once it runs, stops it.
-fn stop_blocking(handler: Handler, began: &mpsc::Receiver<()>, reason: StopReason) -> Outcome {
+/// Starts a blocking handler on a thread and stops it after it has started.
+fn stop_blocking(handler: Handler, started: &mpsc::Receiver<()>, reason: StopReason) -> Outcome {
     let registry = registry_with(handler);
-    let (context, control) = registry.begin(&leased("handler", &json!(null), LONG));
+    let (context, control) = registry.new_context(&leased("handler", &json!(null), LONG));
     let executor = registry.executor("handler").unwrap();
     let thread = std::thread::spawn(move || executor.run_blocking(Json::null(), &context));
-    began.recv().unwrap();
+    started.recv().unwrap();
     control.stop(reason);
     thread.join().unwrap()
 }
 
+/// Returns a handler that runs until it is stopped, and a channel that reports its start.
 fn until_stopped(result: Result<u8, HandlerError>) -> (Handler, mpsc::Receiver<()>) {
-    let (began, has_begun) = mpsc::channel();
+    let (started, has_started) = mpsc::channel();
     let handler = Handler::blocking(move |context: Context, (): ()| {
-        began.send(()).unwrap();
+        started.send(()).unwrap();
         while !context.is_stopped() {
             std::thread::yield_now();
         }
         result.clone()
     });
-    (handler, has_begun)
+    (handler, has_started)
 }
 
 #[test]
-fn a_blocking_handler_sees_the_stop_and_its_error_is_put_down_to_it() {
-    let (handler, began) = until_stopped(Err(HandlerError::retryable("stopped half way")));
-    assert_eq!(stop_blocking(handler.clone(), &began, StopReason::Cancelled), Outcome::Cancelled);
-    assert_eq!(stop_blocking(handler, &began, StopReason::Shutdown), Outcome::Released);
+fn an_error_of_a_blocking_handler_after_a_stop_counts_as_the_stop() {
+    let (handler, started) = until_stopped(Err(HandlerError::retryable("stopped halfway")));
+    assert_eq!(stop_blocking(handler.clone(), &started, StopReason::Cancelled), Outcome::Cancelled);
+    assert_eq!(stop_blocking(handler, &started, StopReason::Shutdown), Outcome::Released);
 }
 
 #[test]
-fn what_a_blocking_handler_completed_in_spite_of_the_stop_counts() {
-    let (handler, began) = until_stopped(Ok(3));
-    assert_eq!(completed(stop_blocking(handler, &began, StopReason::Shutdown)), json!(3));
+fn a_result_of_a_blocking_handler_after_a_stop_counts() {
+    let (handler, started) = until_stopped(Ok(3));
+    assert_eq!(completed(stop_blocking(handler, &started, StopReason::Shutdown)), json!(3));
 }
 
 #[test]
-fn a_blocking_handler_that_gives_up_at_its_deadline_has_timed_out() {
-    let (handler, _began) = until_stopped(Err(HandlerError::retryable("late")));
+fn a_blocking_handler_that_stops_at_its_deadline_has_timed_out() {
+    let (handler, _started) = until_stopped(Err(HandlerError::retryable("late")));
     let registry = registry_with(handler);
     let (outcome, _) = run_blocking(&registry, json!(null), Duration::from_millis(20));
     assert_eq!(retryable(outcome).code, "timeout");
 }
 
 #[actix_web::test]
-async fn an_executor_refuses_the_wrong_way_to_run() {
+async fn an_executor_refuses_to_run_in_the_wrong_lane() {
     let registry = registry_with(Handler::blocking(|_, (): ()| Ok(())));
     assert_eq!(fatal(run(&registry, "handler", json!(null)).await).code, "wrong_lane");
     let (context, _control) = context(LONG);

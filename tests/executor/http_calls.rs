@@ -1,4 +1,4 @@
-//! `http`: what is sent, and what becomes of the answer.
+//! `http` jobs: the request that is sent and the result of the response.
 
 use longshore::config::Config;
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::kit::*;
 use crate::server::*;
 
-async fn result_of(answer: Vec<u8>) -> Value {
-    let (url, _seen) = answering(answer).await;
+async fn result_of(response: Vec<u8>) -> Value {
+    let (url, _seen) = responding(response).await;
     completed(run(&registry(), "http", json!({"url": url})).await)
 }
 
 #[actix_web::test]
-async fn a_json_answer_is_json_in_the_result() {
-    let result = result_of(json_answer(r#"{"b": 1.50, "a": [null]}"#)).await;
+async fn a_json_response_is_json_in_the_result() {
+    let result = result_of(json_response(r#"{"b": 1.50, "a": [null]}"#)).await;
     assert_eq!(result["status"], 200);
     assert_eq!(result["headers"]["content-type"], "application/json");
     assert_eq!(result["body"], json!({"b": 1.50, "a": [null]}));
@@ -24,45 +24,45 @@ async fn a_json_answer_is_json_in_the_result() {
 #[actix_web::test]
 async fn text_stays_text_even_if_it_looks_like_json() {
     let text = |kind: &str, body: &str| {
-        answer("200 OK", &format!("content-type: {kind}\r\n"), body.as_bytes())
+        response("200 OK", &format!("content-type: {kind}\r\n"), body.as_bytes())
     };
     assert_eq!(result_of(text("text/plain", "[1]")).await["body"], "[1]");
     assert_eq!(result_of(text("application/json", "[1")).await["body"], "[1");
     assert_eq!(result_of(text("application/problem+json; x=y", "[1]")).await["body"], json!([1]));
-    assert_eq!(result_of(answer("200 OK", "", "{}")).await["body"], json!({}));
+    assert_eq!(result_of(response("200 OK", "", "{}")).await["body"], json!({}));
 }
 
 #[actix_web::test]
-async fn bytes_that_are_no_text_are_base64_and_marked_so() {
-    let result = result_of(answer("200 OK", "", [0xff, 0, 1])).await;
+async fn a_binary_body_is_base64_and_marked_as_such() {
+    let result = result_of(response("200 OK", "", [0xff, 0, 1])).await;
     assert_eq!(result["body"], "/wAB");
     assert_eq!(result["body_encoding"], "base64");
 }
 
 #[actix_web::test]
-async fn an_empty_answer_has_no_body() {
-    assert_eq!(result_of(answer("201 Created", "", "")).await["body"], Value::Null);
+async fn an_empty_response_has_no_body() {
+    assert_eq!(result_of(response("201 Created", "", "")).await["body"], Value::Null);
     let none = result_of(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
     assert_eq!((&none["status"], &none["body"]), (&json!(204), &Value::Null));
 }
 
 #[actix_web::test]
-async fn a_header_that_comes_twice_is_a_list() {
+async fn a_repeated_header_is_a_list() {
     let headers = "set-cookie: a=1\r\nset-cookie: b=2\r\n";
-    let result = result_of(answer("200 OK", headers, "")).await;
+    let result = result_of(response("200 OK", headers, "")).await;
     assert_eq!(result["headers"]["set-cookie"], json!(["a=1", "b=2"]));
 }
 
 #[actix_web::test]
-async fn a_chunked_answer_is_put_together() {
-    let answer =
+async fn a_chunked_response_is_joined() {
+    let response =
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[1\r\n1\r\n]\r\n0\r\n\r\n";
-    assert_eq!(result_of(answer.to_vec()).await["body"], json!([1]));
+    assert_eq!(result_of(response.to_vec()).await["body"], json!([1]));
 }
 
 #[actix_web::test]
-async fn an_answer_to_head_has_a_length_and_no_body() {
-    let (url, _seen) = answering("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+async fn a_response_to_head_has_a_length_and_no_body() {
+    let (url, _seen) = responding("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
     let result = completed(run(&registry(), "http", json!({"url": url, "method": "HEAD"})).await);
     assert_eq!(
         (&result["headers"]["content-length"], &result["body"]),
@@ -71,7 +71,7 @@ async fn an_answer_to_head_has_a_length_and_no_body() {
 }
 
 #[actix_web::test]
-async fn an_old_answer_ends_with_its_connection() {
+async fn an_http_1_0_response_ends_with_its_connection() {
     let url = listen(|mut connection| async move {
         connection.request().await;
         connection.send("HTTP/1.0 200 OK\r\n\r\nall of it").await;
@@ -82,7 +82,7 @@ async fn an_old_answer_ends_with_its_connection() {
 
 #[actix_web::test]
 async fn a_call_is_get_without_a_body_and_post_with_one() {
-    let (url, mut seen) = answering(answer("200 OK", "", "")).await;
+    let (url, mut seen) = responding(response("200 OK", "", "")).await;
     let registry = registry();
     let url = format!("{url}/a/b?c=%20d");
     let text = Some("text/plain; charset=utf-8");
@@ -103,7 +103,7 @@ async fn a_call_is_get_without_a_body_and_post_with_one() {
             "{}",
         ),
         (json!({"url": url, "method": "DELETE"}), "DELETE", None, ""),
-        // Servers know the standard methods in capitals only; others are as they are written.
+        // Standard methods are sent in upper case, others as they are written.
         (json!({"url": url, "method": "get"}), "GET", None, ""),
         (json!({"url": url, "method": "Patch", "body": ""}), "PATCH", text, ""),
         (json!({"url": url, "method": "purge"}), "purge", None, ""),
@@ -118,8 +118,8 @@ async fn a_call_is_get_without_a_body_and_post_with_one() {
 }
 
 #[actix_web::test]
-async fn the_other_server_learns_who_calls_and_for_which_job() {
-    let (url, mut seen) = answering(answer("200 OK", "", "")).await;
+async fn a_call_identifies_this_server_and_the_job() {
+    let (url, mut seen) = responding(response("200 OK", "", "")).await;
     completed(run(&registry(), "http", json!({"url": url})).await);
     let (_, request) = soon(seen.recv()).await.unwrap();
     let agent = concat!("longshore/", env!("CARGO_PKG_VERSION"));
@@ -133,8 +133,8 @@ async fn the_other_server_learns_who_calls_and_for_which_job() {
 }
 
 #[actix_web::test]
-async fn every_attempt_of_a_job_has_one_idempotency_key_and_the_jobs_own_wins() {
-    let (url, mut seen) = answering(answer("200 OK", "", "")).await;
+async fn all_attempts_share_an_idempotency_key_unless_the_job_sets_one() {
+    let (url, mut seen) = responding(response("200 OK", "", "")).await;
     let registry = registry();
     let own = json!({"url": url, "headers": {"Idempotency-Key": "mine", "User-Agent": "me"}});
     let mut keys = Vec::new();
@@ -149,10 +149,10 @@ async fn every_attempt_of_a_job_has_one_idempotency_key_and_the_jobs_own_wins() 
 }
 
 #[actix_web::test]
-async fn what_is_wrong_with_a_payload_is_told_at_submission_with_its_place() {
+async fn payload_problems_are_reported_at_submission_with_a_pointer() {
     let registry = registry();
     let url = "http://127.0.0.1/";
-    let wrong = [
+    let payloads = [
         (json!(null), ""),
         (json!({}), ""),
         (json!({"url": url, "x": 1}), "/x"),
@@ -178,19 +178,19 @@ async fn what_is_wrong_with_a_payload_is_told_at_submission_with_its_place() {
         (json!({"url": url, "body": 1, "body_base64": "AA=="}), "/body_base64"),
         (json!({"url": url, "body_base64": "?"}), "/body_base64"),
     ];
-    for (payload, place) in wrong {
-        assert_eq!(places(&registry, "http", &payload), [place], "{payload}");
+    for (payload, pointer) in payloads {
+        assert_eq!(problem_pointers(&registry, "http", &payload), [pointer], "{payload}");
     }
     for good in ["https://host", "http://[::1]:8080/x?y#z", "http://host:1/{a}"] {
-        assert_eq!(places(&registry, "http", &json!({"url": good})), [""; 0], "{good}");
+        assert_eq!(problem_pointers(&registry, "http", &json!({"url": good})), [""; 0], "{good}");
     }
     let many = json!({"url": "x", "method": " ", "headers": {"host": "a"}});
-    assert_eq!(places(&registry, "http", &many), ["/url", "/headers/host", "/method"]);
+    assert_eq!(problem_pointers(&registry, "http", &many), ["/url", "/headers/host", "/method"]);
     assert_eq!(fatal(run(&registry, "http", many).await).code, "bad_payload");
 }
 
 #[actix_web::test]
-async fn a_long_answer_is_cut_and_flagged_and_its_connection_closed() {
+async fn a_long_response_is_truncated_and_its_connection_closed() {
     let (closed, has_closed) = tokio::sync::oneshot::channel();
     let closed = std::cell::RefCell::new(Some(closed));
     let url = listen(move |mut connection| {
@@ -200,7 +200,7 @@ async fn a_long_answer_is_cut_and_flagged_and_its_connection_closed() {
             let head =
                 "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
             connection.send(head).await;
-            // Without end: only a client that hangs up gets out of here.
+            // This loop ends only when the client closes the connection.
             while connection.send("4\r\n\"€\r\n").await {}
             closed.unwrap().send(()).unwrap();
         }
@@ -208,7 +208,7 @@ async fn a_long_answer_is_cut_and_flagged_and_its_connection_closed() {
     .await;
     let mut config = Config::default();
     config.limits.max_result_bytes = 1_000;
-    let result = whole(run(&registry_of(&config), "http", json!({"url": url})).await);
+    let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);
     soon(has_closed).await.unwrap();
     assert!(result.truncated);
     let len = result.json.as_str().len();
@@ -219,11 +219,11 @@ async fn a_long_answer_is_cut_and_flagged_and_its_connection_closed() {
 }
 
 #[actix_web::test]
-async fn a_long_binary_answer_is_cut_to_whole_base64() {
+async fn a_long_binary_response_is_truncated_to_valid_base64() {
     let mut config = Config::default();
     config.limits.max_result_bytes = 500;
-    let (url, _seen) = answering(answer("200 OK", "", vec![0xff; 2_000])).await;
-    let result = whole(run(&registry_of(&config), "http", json!({"url": url})).await);
+    let (url, _seen) = responding(response("200 OK", "", vec![0xff; 2_000])).await;
+    let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);
     assert!(result.truncated && result.json.as_str().len() <= 500);
     let result: Value = serde_json::from_str(result.json.as_str()).unwrap();
     assert_eq!(result["body_encoding"], "base64");

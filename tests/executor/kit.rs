@@ -1,4 +1,4 @@
-//! What the tests of the executors share.
+//! Helpers that the tests of the executors share.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use longshore::job::outcome::{JobError, JobResult, Outcome};
 use longshore::job::{JobId, Json, Lane, Span, Timestamp};
 use serde_json::Value;
 
-/// A registry with the built-in kinds.
+/// Returns a registry with the built-in kinds.
 pub(crate) fn registry() -> Registry {
     registry_of(&Config::default())
 }
 
-/// A registry of what `config` allows.
+/// Returns a registry with this configuration.
 pub(crate) fn registry_of(config: &Config) -> Registry {
     Registry::new(config).unwrap()
 }
 
-/// A registry whose kind `handler` is run by `handler`.
+/// Returns a registry with an additional kind `handler` that `handler` runs.
 pub(crate) fn registry_with(handler: Handler) -> Registry {
     let mut registry = registry();
     registry.add_handler("handler", handler).unwrap();
     registry
 }
 
-/// The second attempt of job 7, with `timeout`.
+/// Returns the lease of the second attempt of job 7, with this timeout.
 pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJob {
     LeasedJob {
         lease: Lease { job: JobId(7), token: LeaseToken(1) },
@@ -43,15 +43,15 @@ pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJo
     }
 }
 
-/// A time that no test takes.
+/// A timeout that no test reaches.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// Runs an attempt with plenty of time.
+/// Runs an attempt with a timeout that it does not reach.
 pub(crate) async fn run(registry: &Registry, kind: &str, payload: Value) -> Outcome {
     run_within(registry, kind, payload, LONG).await
 }
 
-/// Runs an attempt with `timeout`.
+/// Runs an attempt with this timeout.
 pub(crate) async fn run_within(
     registry: &Registry,
     kind: &str,
@@ -59,19 +59,20 @@ pub(crate) async fn run_within(
     timeout: Duration,
 ) -> Outcome {
     let job = leased(kind, &payload, timeout);
-    let (context, _control) = registry.begin(&job);
+    let (context, _control) = registry.new_context(&job);
     let executor = registry.executor(kind).unwrap();
     soon(executor.run(job.payload, context)).await
 }
 
-/// An attempt that runs on this thread beside the test, and the control over it.
+/// Starts an attempt on this thread, concurrently with the test. Returns its handle
+/// and its control.
 pub(crate) fn start(
     registry: &Registry,
     kind: &str,
     payload: Value,
 ) -> (tokio::task::JoinHandle<Outcome>, Control) {
     let job = leased(kind, &payload, LONG);
-    let (context, control) = registry.begin(&job);
+    let (context, control) = registry.new_context(&job);
     let executor = registry.executor(kind).unwrap();
     (actix_rt::spawn(async move { executor.run(job.payload, context).await }), control)
 }
@@ -83,60 +84,60 @@ pub(crate) fn run_blocking(
     timeout: Duration,
 ) -> (Outcome, Control) {
     let job = leased("handler", &payload, timeout);
-    let (context, control) = registry.begin(&job);
+    let (context, control) = registry.new_context(&job);
     let executor = registry.executor("handler").unwrap();
     (executor.run_blocking(job.payload, &context), control)
 }
 
-/// Waits for what must come, and fails where it does not.
+/// Waits for a future that must complete, and fails the test after 20 s.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this takes far too long")
 }
 
-/// The result of a job that must have completed.
+/// Returns the result value of an attempt that must have completed.
 pub(crate) fn completed(outcome: Outcome) -> Value {
-    serde_json::from_str(whole(outcome).json.as_str()).unwrap()
+    serde_json::from_str(job_result(outcome).json.as_str()).unwrap()
 }
 
-/// The result of a job that must have completed, with its flag.
-pub(crate) fn whole(outcome: Outcome) -> JobResult {
+/// Returns the result of an attempt that must have completed.
+pub(crate) fn job_result(outcome: Outcome) -> JobResult {
     match outcome {
         Outcome::Completed(result) => result,
         other => panic!("not completed: {other:?}"),
     }
 }
 
-/// The error of a job that must have failed for another attempt.
+/// Returns the error of an attempt that must have failed as retryable.
 pub(crate) fn retryable(outcome: Outcome) -> JobError {
     match outcome {
         Outcome::Failed { error, retryable: true, .. } => error,
-        other => panic!("no retryable failure: {other:?}"),
+        other => panic!("not a retryable failure: {other:?}"),
     }
 }
 
-/// The error of a job that must have failed for good.
+/// Returns the error of an attempt that must have failed as not retryable.
 pub(crate) fn fatal(outcome: Outcome) -> JobError {
     match outcome {
         Outcome::Failed { error, retryable: false, .. } => error,
-        other => panic!("no fatal failure: {other:?}"),
+        other => panic!("not a fatal failure: {other:?}"),
     }
 }
 
-/// When the next attempt is to begin, where the failure says so.
+/// Returns the pause before the next attempt, if the failure sets one.
 pub(crate) fn retry_in(outcome: &Outcome) -> Option<Duration> {
     match outcome {
         Outcome::Failed { retry_in, .. } => retry_in.map(Span::duration),
-        other => panic!("no failure: {other:?}"),
+        other => panic!("not a failure: {other:?}"),
     }
 }
 
-/// The places that a payload's check names.
-pub(crate) fn places(registry: &Registry, kind: &str, payload: &Value) -> Vec<String> {
+/// Returns the JSON pointers of the problems of a payload.
+pub(crate) fn problem_pointers(registry: &Registry, kind: &str, payload: &Value) -> Vec<String> {
     let problems = registry.check(kind, &Json::of(payload).unwrap());
     problems.into_iter().map(|problem| problem.pointer).collect()
 }
 
-/// A context that a test keeps, to look at it from outside.
+/// Returns the context and the control of an attempt that no executor runs.
 pub(crate) fn context(timeout: Duration) -> (Context, Control) {
-    registry().begin(&leased("echo", &Value::Null, timeout))
+    registry().new_context(&leased("echo", &Value::Null, timeout))
 }

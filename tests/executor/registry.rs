@@ -1,11 +1,11 @@
-//! Which kinds there are, and what runs them.
+//! The registry: kinds, their lanes and the addition of handlers.
 
 use longshore::executor::{Handler, HandlerError, RegistryError};
 use longshore::job::{Json, Lane};
 
 use crate::kit::*;
 
-fn nothing() -> Handler {
+fn no_op() -> Handler {
     Handler::new(async |_, (): ()| Ok::<_, HandlerError>(()))
 }
 
@@ -23,9 +23,9 @@ fn every_built_in_kind_has_its_lane() {
 }
 
 #[test]
-fn a_handler_takes_the_lane_of_its_form() {
+fn the_type_of_a_handler_determines_its_lane() {
     let mut registry = registry();
-    registry.add_handler("resize", nothing()).unwrap();
+    registry.add_handler("resize", no_op()).unwrap();
     registry.add_handler("hash", Handler::blocking(|_, (): ()| Ok(()))).unwrap();
     assert_eq!(registry.lane_of("resize", None), Ok(Lane::Async));
     assert_eq!(registry.lane_of("hash", None), Ok(Lane::Thread));
@@ -33,10 +33,10 @@ fn a_handler_takes_the_lane_of_its_form() {
 }
 
 #[test]
-fn a_bad_name_or_a_taken_kind_is_refused() {
+fn an_invalid_or_registered_kind_is_refused() {
     let mut registry = registry();
-    let bad = registry.add_handler("Re size", nothing()).unwrap_err();
-    assert!(matches!(bad, RegistryError::BadName { .. }), "{bad}");
-    let taken = registry.add_handler("http", nothing()).unwrap_err();
+    let invalid = registry.add_handler("Re size", no_op()).unwrap_err();
+    assert!(matches!(invalid, RegistryError::BadName { .. }), "{invalid}");
+    let taken = registry.add_handler("http", no_op()).unwrap_err();
     assert!(matches!(taken, RegistryError::Taken { .. }), "{taken}");
 }

@@ -1,4 +1,4 @@
-//! Servers on free loopback ports that do as a test wants, right or wrong.
+//! Scripted HTTP servers on free loopback ports, whose responses may be valid or invalid.
 
 use std::rc::Rc;
 
@@ -6,36 +6,36 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// A request as it came over the wire.
+/// A request as the server received it.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// The first line.
+    /// Request line.
     pub(crate) line: String,
-    /// The headers, their names in small letters.
+    /// Headers with lowercase names.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body.
+    /// Body of the request.
     pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    /// The value of a header.
+    /// Returns the value of a header, which must not occur more than once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name);
         let value = values.next().map(|(_, value)| value.as_str());
-        assert!(values.next().is_none(), "{name} came twice");
+        assert!(values.next().is_none(), "{name} occurs more than once");
         value
     }
 }
 
-/// One connection, as the server sees it.
+/// A connection of a client to the server.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// Which connection this is, from 0.
+    /// Number of the connection, counted from 0.
     pub(crate) number: usize,
 }
 
 impl Connection {
-    /// The next request; none where the client closed the connection instead.
+    /// Reads the next request. Returns `None` if the client closed the connection.
     pub(crate) async fn request(&mut self) -> Option<Request> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -56,19 +56,19 @@ impl Connection {
         Some(request)
     }
 
-    /// Sends bytes; false where the client is gone.
+    /// Sends bytes. Returns false if the client closed the connection.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
 
     /// Waits until the client closes the connection.
     pub(crate) async fn closed(&mut self) {
-        let mut rest = [0; 1024];
-        while self.stream.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+        let mut ignored = [0; 1024];
+        while self.stream.read(&mut ignored).await.is_ok_and(|count| count > 0) {}
     }
 }
 
-/// Serves every connection with `serve` on a free port, and tells the URL.
+/// Serves every connection with `serve` on a free port, and returns the URL.
 pub(crate) async fn listen<Fut>(serve: impl Fn(Connection) -> Fut + 'static) -> String
 where
     Fut: Future<Output = ()> + 'static,
@@ -84,20 +84,20 @@ where
     url
 }
 
-/// What a server saw: the number of the connection and the request.
-pub(crate) type Seen = mpsc::UnboundedReceiver<(usize, Request)>;
+/// Requests that a server received, each with the number of its connection.
+pub(crate) type SeenRequests = mpsc::UnboundedReceiver<(usize, Request)>;
 
-/// Answers every request with the same bytes, and tells the URL and the requests.
-pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> (String, Seen) {
+/// Starts a server that sends the same bytes for every request. Returns its URL and the requests.
+pub(crate) async fn responding(response: impl Into<Vec<u8>>) -> (String, SeenRequests) {
     let (seen, requests) = mpsc::unbounded_channel();
-    let answer = Rc::new(answer.into());
+    let response = Rc::new(response.into());
     let url = listen(move |mut connection| {
-        let (seen, answer) = (seen.clone(), Rc::clone(&answer));
+        let (seen, response) = (seen.clone(), Rc::clone(&response));
         async move {
             while let Some(request) = connection.request().await {
-                // The test may have seen enough.
+                // This fails if the test needs no more requests and has dropped the receiver.
                 let _ = seen.send((connection.number, request));
-                connection.send(&*answer).await;
+                connection.send(&*response).await;
             }
         }
     })
@@ -105,14 +105,14 @@ pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> (String, Seen) {
     (url, requests)
 }
 
-/// An answer with its length.
-pub(crate) fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+/// Returns a response with a `content-length`.
+pub(crate) fn response(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
-/// An answer of JSON.
-pub(crate) fn json_answer(body: &str) -> Vec<u8> {
-    answer("200 OK", "content-type: application/json\r\n", body)
+/// Returns a response with status 200 and a JSON body.
+pub(crate) fn json_response(body: &str) -> Vec<u8> {
+    response("200 OK", "content-type: application/json\r\n", body)
 }

@@ -233,7 +233,7 @@ fn a_built_in_kind_cannot_be_a_remote_kind() {
     let taken = Setup::new().config("remote_kinds = ['echo']").fail();
     assert!(!taken.status.success());
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();
-    assert!(said.contains("the kind echo is taken"), "{said}");
+    assert!(said.contains("the kind echo is already registered"), "{said}");
 }
 
 #[test]

@@ -266,7 +266,7 @@ fn what_is_wrong_with_a_submission_stands_at_its_field() {
         ("kind=http&url=ftp://a&queue=NO", "not a name"),
         ("kind=sleep&duration=soon", "duration"),
         ("kind=echo&priority=900", "lies between -100 and 100"),
-        ("kind=none&payload=1", "no kind that is run here"),
+        ("kind=none&payload=1", "is not a known kind"),
     ] {
         let answer = send(&server, "/submit", form);
         assert_eq!(answer.status, 422, "{form}");

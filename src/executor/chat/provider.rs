@@ -1,49 +1,50 @@
-//! A model server as it is configured.
+//! A configured model server.
 
 use awc::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use awc::http::{Method, Uri};
 use bytes::Bytes;
 
 use crate::config::ProviderConfig;
-use crate::executor::chat::limits::Limits;
+use crate::executor::chat::limits::ProviderLimits;
 use crate::executor::http::check_uri;
 use crate::executor::outbound::Call;
 
-/// Why a provider cannot be called.
+/// Error in the configuration of a provider.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// Its `base_url` is no URL; mend it.
+    /// The `base_url` is not a valid URL; correct it.
     #[error("the base_url of provider {name} {why}")]
     BadUrl {
-        /// Which provider.
+        /// Name of the provider.
         name: String,
-        /// What is wrong.
+        /// Problem of the URL, as a predicate.
         why: String,
     },
-    /// The variable that `api_key_env` names is not set; set it.
-    #[error("the environment variable with the key of provider {name} is not set")]
+    /// The environment variable that `api_key_env` names is not set; set it.
+    #[error("the environment variable that holds the key of provider {name} is not set")]
     NoKey {
-        /// Which provider.
+        /// Name of the provider.
         name: String,
     },
-    /// Its key has a character that a header cannot carry, mostly a line break; mend it.
-    #[error("the key of provider {name} holds a character that no header may hold")]
+    /// The key contains a character that is not allowed in a header, usually a line break; correct
+    /// the variable.
+    #[error("the key of provider {name} contains a character that is not allowed in a header")]
     BadKey {
-        /// Which provider.
+        /// Name of the provider.
         name: String,
     },
 }
 
-/// A model server.
+/// A model server with its key and limits.
 pub(super) struct Provider {
     uri: Uri,
     authorization: Option<HeaderValue>,
-    /// What bounds the calls to it.
-    pub(super) limits: Limits,
+    /// Limits of the calls to this server.
+    pub(super) limits: ProviderLimits,
 }
 
 impl Provider {
-    /// Reads the key.
+    /// Checks the URL and reads the key from the environment.
     pub(super) fn new(name: &str, config: &ProviderConfig) -> Result<Self, ProviderError> {
         let url = format!("{}/chat/completions", config.base_url.trim_end_matches('/'));
         let uri =
@@ -59,14 +60,14 @@ impl Provider {
             None => None,
         };
         if let Some(value) = &mut authorization {
-            // Its `Debug` then says nothing.
+            // Keeps the key out of `Debug` output.
             value.set_sensitive(true);
         }
-        let limits = Limits::new(config.max_running, config.requests_per_minute);
+        let limits = ProviderLimits::new(config.max_running, config.requests_per_minute);
         Ok(Self { uri, authorization, limits })
     }
 
-    /// The call that carries `body`.
+    /// Returns a chat-completions call with `body`.
     pub(super) fn call(&self, body: &Bytes) -> Call {
         let mut headers: Vec<(HeaderName, HeaderValue)> =
             vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];

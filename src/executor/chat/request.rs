@@ -8,19 +8,19 @@ use crate::executor::chat::provider::Provider;
 use crate::job::Json;
 use crate::job::problem::Problem;
 
-/// A request that passed every check.
-pub(super) struct Request<'a> {
-    /// The server that it goes to.
+/// Request of a `chat` job, after every check.
+pub(super) struct ChatRequest<'a> {
+    /// Model server to call.
     pub(super) provider: &'a Provider,
-    /// What is sent: the payload without `provider`.
+    /// Body of the call: the payload without `provider`.
     pub(super) body: Bytes,
 }
 
-impl<'a> Request<'a> {
+impl<'a> ChatRequest<'a> {
     /// Reads a payload.
     ///
     /// # Errors
-    /// Every problem, with its place in the payload.
+    /// Returns all problems of the payload, each with a JSON pointer into it.
     pub(super) fn read(
         payload: &Json,
         providers: &'a BTreeMap<String, Provider>,
@@ -30,11 +30,13 @@ impl<'a> Request<'a> {
         let provider = provider(fields.remove("provider").as_ref(), providers, &mut problems);
         match fields.get("messages").map(Json::read::<Vec<Json>>) {
             Some(Ok(messages)) if !messages.is_empty() => {}
-            Some(_) => problems.push(Problem::new("/messages", "is a list of messages, not empty")),
-            None => problems.push(Problem::new("/messages", "is missing")),
+            Some(_) => {
+                problems.push(Problem::new("/messages", "must be a list with at least one message"))
+            }
+            None => problems.push(Problem::new("/messages", "is required")),
         }
         if fields.get("stream").is_some_and(|stream| stream.as_str() == "true") {
-            let why = "cannot be true: a job has one result, at its end";
+            let why = "must not be true: a job returns its whole result at the end";
             problems.push(Problem::new("/stream", why));
         }
         match (provider, Json::of(&fields)) {
@@ -47,7 +49,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The provider that is meant: the one named, or the only one.
+/// Returns the provider that the payload names, or the only provider if it names none.
 fn provider<'a>(
     named: Option<&Json>,
     providers: &'a BTreeMap<String, Provider>,
@@ -56,19 +58,19 @@ fn provider<'a>(
     let found = match (named.map(Json::read::<String>), providers.values().next()) {
         (Some(Ok(name)), _) => match providers.get(&name) {
             Some(provider) => Ok(provider),
-            None => Err(format!("there is no provider {name:?}; {}", known(providers))),
+            None => Err(format!("provider {name:?} does not exist; {}", configured(providers))),
         },
         (Some(Err(problem)), _) => Err(problem.detail),
         (None, Some(only)) if providers.len() == 1 => Ok(only),
-        (None, _) => Err(format!("is missing; {}", known(providers))),
+        (None, _) => Err(format!("is required; {}", configured(providers))),
     };
     found.map_err(|why| problems.push(Problem::new("/provider", why))).ok()
 }
 
-fn known(providers: &BTreeMap<String, Provider>) -> String {
+fn configured(providers: &BTreeMap<String, Provider>) -> String {
     if providers.is_empty() {
         return "no provider is configured".into();
     }
     let names: Vec<&str> = providers.keys().map(String::as_str).collect();
-    format!("known are {}", names.join(", "))
+    format!("configured providers: {}", names.join(", "))
 }

@@ -1,4 +1,4 @@
-//! What a program is given and what it writes.
+//! The standard streams of a program.
 
 use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
@@ -8,59 +8,61 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::speech::Speech;
+use super::stderr_parser::StderrParser;
 use crate::executor::encoded::{Body, encode};
 use crate::executor::secrets::Secrets;
 use crate::job::Json;
 use crate::job::outcome::{JobResult, Outcome};
 
-/// How much of the standard error output is kept: its end, in bytes.
+/// Number of bytes at the end of the standard error output that are kept.
 const MAX_STDERR_BYTES: usize = 64 << 10;
-/// How much of that goes into a message, in bytes.
+/// Maximum length of the standard error output in an error message, in bytes.
 const MAX_EXCERPT_LEN: usize = 2_000;
-/// How much is read at once, in bytes.
+/// Maximum number of bytes of one read.
 const CHUNK_BYTES: usize = 16 << 10;
 
-/// Writes `stdin` and closes it. A program that does not read it does nothing wrong.
+/// Writes `stdin` to the pipe and closes it. Write errors are ignored, because a program need not
+/// read its input.
 pub(super) async fn feed(pipe: Option<ChildStdin>, stdin: &[u8]) {
     if let Some(mut pipe) = pipe {
         let _ = pipe.write_all(stdin).await;
     }
 }
 
-/// What a program wrote.
+/// Output that a program has written so far.
 pub(super) struct Output<'a> {
     max_bytes: usize,
     stdout: Body,
+    /// End of the standard error output, at most [`MAX_STDERR_BYTES`].
     stderr: VecDeque<u8>,
-    speech: Speech<'a>,
+    stderr_parser: StderrParser<'a>,
 }
 
 impl<'a> Output<'a> {
-    /// Nothing yet; the result will be at most `max_bytes` long.
-    pub(super) fn new(max_bytes: usize, speech: Speech<'a>) -> Self {
-        Self { max_bytes, stdout: Body::default(), stderr: VecDeque::new(), speech }
+    /// Returns an empty output whose result will be at most `max_bytes` long.
+    pub(super) fn new(max_bytes: usize, stderr_parser: StderrParser<'a>) -> Self {
+        Self { max_bytes, stdout: Body::default(), stderr: VecDeque::new(), stderr_parser }
     }
 
-    /// Reads both pipes to their ends. What is over the bounds is read as well and forgotten, or
-    /// the program would wait for ever to write it.
+    /// Reads both pipes until they are closed. Output over the limits is read and discarded,
+    /// because otherwise the program would block on a full pipe.
     pub(super) async fn drain(&mut self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) {
-        let Self { max_bytes, stdout: kept, stderr: end, speech } = self;
+        let Self { max_bytes, stdout: stdout_body, stderr: stderr_end, stderr_parser } = self;
         tokio::join!(
-            each_chunk(stdout, |chunk| kept.add(chunk, *max_bytes)),
+            each_chunk(stdout, |chunk| stdout_body.add(chunk, *max_bytes)),
             each_chunk(stderr, |chunk| {
-                speech.hear(chunk);
-                keep_end(end, chunk);
+                stderr_parser.push(chunk);
+                append_and_trim(stderr_end, chunk);
             }),
         );
     }
 
-    /// The program writes no more.
-    pub(super) fn close(&mut self) {
-        self.speech.end();
+    /// Notes that the program writes no more.
+    pub(super) fn finish(&mut self) {
+        self.stderr_parser.finish();
     }
 
-    /// The outcome of a program that ended well.
+    /// Returns the outcome of a program that exited with status 0.
     pub(super) fn result(&self) -> Outcome {
         let encoded = encode(&self.stdout, true, self.max_bytes);
         if !encoded.is_base64 {
@@ -75,39 +77,40 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The outcome of a program that ended badly.
+    /// Returns the outcome of a program that exited with another status or was killed by a signal.
     pub(super) fn failure(&self, status: ExitStatus, secrets: &Secrets) -> Outcome {
-        let mut message = how(status);
+        let mut message = describe(status);
         let stderr: Vec<u8> = self.stderr.iter().copied().collect();
         let text = secrets.hide(String::from_utf8_lossy(&stderr).trim());
-        let begin = text.ceil_char_boundary(text.len().saturating_sub(MAX_EXCERPT_LEN));
+        let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_EXCERPT_LEN));
         if !text.is_empty() {
             message.push_str(": ");
-            message.push_str(&text[begin..]);
+            message.push_str(&text[start..]);
         }
         Outcome::retryable("exit_status", message)
     }
 }
 
-async fn each_chunk(pipe: Option<impl AsyncRead + Unpin>, mut take: impl FnMut(&[u8])) {
+async fn each_chunk(pipe: Option<impl AsyncRead + Unpin>, mut consume: impl FnMut(&[u8])) {
     let Some(mut pipe) = pipe else { return };
     let mut chunk = vec![0; CHUNK_BYTES];
-    // An error ends the pipe as well.
+    // An error ends the loop, just like the end of the stream.
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
-        take(&chunk[..count]);
+        consume(&chunk[..count]);
     }
 }
 
-fn keep_end(end: &mut VecDeque<u8>, chunk: &[u8]) {
+/// Appends a chunk and drops bytes from the front until at most [`MAX_STDERR_BYTES`] are left.
+fn append_and_trim(end: &mut VecDeque<u8>, chunk: &[u8]) {
     end.extend(chunk);
     let surplus = end.len().saturating_sub(MAX_STDERR_BYTES);
     end.drain(..surplus);
 }
 
-fn how(status: ExitStatus) -> String {
+fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("the program exited with status {code}"),
-        (None, Some(signal)) => format!("the program was ended by signal {signal}"),
-        (None, None) => "the program ended in an unknown way".into(),
+        (None, Some(signal)) => format!("the program was killed by signal {signal}"),
+        (None, None) => "the program ended with neither an exit status nor a signal".into(),
     }
 }

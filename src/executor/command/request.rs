@@ -15,42 +15,43 @@ use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Payload {
+#[serde(deny_unknown_fields, expecting = "an object with name")]
+struct CommandPayload {
     name: String,
     #[serde(default)]
     args: Vec<String>,
     stdin: Option<Json>,
 }
 
-/// A request that passed every check.
-pub(super) struct Request<'a> {
+/// Request of a `command` job, after every check.
+pub(super) struct CommandRequest<'a> {
     config: &'a CommandConfig,
     program: &'a str,
     args: Vec<String>,
     stdin: Vec<u8>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> CommandRequest<'a> {
     /// Reads a payload.
     ///
     /// # Errors
-    /// Every problem, with its place in the payload.
+    /// Returns all problems of the payload, each with a JSON pointer into it.
     pub(super) fn read(
         payload: &Json,
         commands: &'a BTreeMap<String, CommandConfig>,
     ) -> Result<Self, Vec<Problem>> {
-        let Payload { name, args, stdin } = payload.read().map_err(|problem| vec![problem])?;
+        let CommandPayload { name, args, stdin } =
+            payload.read().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         for (index, arg) in args.iter().enumerate() {
             if arg.contains('\0') {
-                let why = "holds a NUL character, which no argument can";
+                let why = "must not contain a NUL character";
                 problems.push(Problem::new(format!("/args/{index}"), why));
             }
         }
         let found = commands.get(&name).and_then(|config| Some((config, config.argv.first()?)));
         if found.is_none() {
-            let why = format!("there is no command {name:?}; {}", known(commands));
+            let why = format!("command {name:?} does not exist; {}", configured(commands));
             problems.insert(0, Problem::new("/name", why));
         }
         match found {
@@ -64,17 +65,17 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// What its standard input holds.
+    /// Returns the bytes for the standard input of the program.
     pub(super) fn stdin(&self) -> &[u8] {
         &self.stdin
     }
 
-    /// How long it may run by its own configuration.
+    /// Returns the timeout in the command's configuration, or the longest duration if it has none.
     pub(super) fn timeout(&self) -> Duration {
         self.config.timeout.map_or(Duration::MAX, |timeout| timeout.duration())
     }
 
-    /// The program, ready to start.
+    /// Returns the program with its arguments, environment and directory, ready to start.
     pub(super) fn command(&self) -> process::Command {
         let mut command = process::Command::new(self.program);
         command.args(self.config.argv.iter().skip(1)).args(&self.args);
@@ -85,23 +86,24 @@ impl<'a> Request<'a> {
         command
     }
 
-    /// The variables of the server's own environment that it sees.
+    /// Returns the variables of the server's environment that the program sees.
     fn inherited(&self) -> impl Iterator<Item = (&String, std::ffi::OsString)> {
         let names = self.config.env_from.iter();
         names.filter_map(|name| Some((name, std::env::var_os(name)?)))
     }
 
-    /// What it sees in its environment, which no message may repeat.
+    /// Returns the values of the program's environment variables, which messages must not repeat.
     pub(super) fn secrets(&self) -> Secrets {
         let inherited = self.inherited().filter_map(|(_, value)| value.into_string().ok());
         Secrets::new(inherited.chain(self.config.env.values().cloned()))
     }
 
-    /// The outcome of a program that could not be started.
-    pub(super) fn unspawned(&self, error: &io::Error) -> Outcome {
+    /// Returns the outcome of a program that could not be started.
+    pub(super) fn spawn_failure(&self, error: &io::Error) -> Outcome {
         let message = format!("cannot start {}: {error}", self.program);
         match Errno::from_io_error(error) {
-            // Too many processes or open files, or the program is just being replaced: that passes.
+            // There are too many processes or open files, or the program file is being replaced.
+            // Another attempt may succeed.
             Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::TXTBSY) => {
                 Outcome::retryable("spawn", message)
             }
@@ -110,7 +112,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A string as it is, any other value as JSON.
+/// Returns the text of a JSON string, or the JSON text of any other value.
 fn bytes_of(json: &Json) -> Vec<u8> {
     match json.read::<String>() {
         Ok(text) => text.into_bytes(),
@@ -118,10 +120,10 @@ fn bytes_of(json: &Json) -> Vec<u8> {
     }
 }
 
-fn known(commands: &BTreeMap<String, CommandConfig>) -> String {
+fn configured(commands: &BTreeMap<String, CommandConfig>) -> String {
     if commands.is_empty() {
         return "no command is configured".into();
     }
     let names: Vec<&str> = commands.keys().map(String::as_str).collect();
-    format!("known are {}", names.join(", "))
+    format!("configured commands: {}", names.join(", "))
 }

@@ -1,4 +1,4 @@
-//! Why a handler failed.
+//! The error type of handlers.
 
 use std::error::Error;
 use std::fmt;
@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::job::outcome::{JobError, Outcome};
 use crate::job::time::Span;
 
-/// Why a handler failed, and whether another attempt may help.
+/// Failure of a handler, and whether another attempt may succeed.
 ///
-/// It is not an [`Error`] itself, so that every error becomes one with `?`, as retryable.
+/// This type does not implement [`Error`], so that `?` can convert every error to it. A converted
+/// error is retryable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandlerError {
     error: JobError,
@@ -18,41 +19,41 @@ pub struct HandlerError {
 }
 
 impl HandlerError {
-    /// The code of an error that was given none.
+    /// Code of an error for which the handler sets no code.
     pub const CODE: &str = "handler";
 
-    /// A failure that another attempt may mend.
+    /// Returns a failure after which another attempt may succeed.
     pub fn retryable(message: impl fmt::Display) -> Self {
         Self { error: JobError::new(Self::CODE, message), retryable: true, retry_in: None }
     }
 
-    /// A failure that no further attempt would mend.
+    /// Returns a failure after which no further attempt would succeed.
     pub fn fatal(message: impl fmt::Display) -> Self {
         Self { retryable: false, ..Self::retryable(message) }
     }
 
-    /// The same failure with a word for programs.
+    /// Sets the machine-readable code of the failure.
     #[must_use]
     pub fn code(mut self, code: &str) -> Self {
         self.error = JobError::new(code, self.error.message);
         self
     }
 
-    /// The same failure with a time to wait until the next attempt, instead of the backoff's.
+    /// Sets the pause before the next attempt, which replaces the pause of the job's backoff.
     #[must_use]
     pub fn retry_in(mut self, pause: Duration) -> Self {
         self.retry_in = Some(Span::new(pause.min(Span::MAX)));
         self
     }
 
-    /// Whether another attempt may help.
+    /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         self.retryable
     }
 }
 
 impl<E: Error> From<E> for HandlerError {
-    /// The error with all its causes, as retryable.
+    /// Converts an error with all its causes to a retryable failure.
     fn from(error: E) -> Self {
         Self::retryable(chain(&error))
     }
@@ -65,15 +66,16 @@ impl From<HandlerError> for Outcome {
     }
 }
 
-/// An error with its causes, each said once: some errors repeat their cause in their own text.
+/// Returns the text of an error followed by the texts of its causes. A cause is omitted if the text
+/// already contains it, because some errors repeat their cause.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
             text.push_str(": ");
-            text.push_str(&said);
+            text.push_str(&cause_text);
         }
         source = cause.source();
     }

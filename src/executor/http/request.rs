@@ -15,8 +15,8 @@ use crate::executor::outbound::Call;
 use crate::job::Json;
 use crate::job::problem::{Problem, escape};
 
-/// Headers that belong to the connection or that follow from the rest of the request.
-const NOT_THE_JOBS: [&str; 13] = [
+/// Headers that belong to the connection or are derived from the request, so a job cannot set them.
+const CONNECTION_HEADERS: [&str; 13] = [
     "connection",
     "content-length",
     "expect",
@@ -32,16 +32,16 @@ const NOT_THE_JOBS: [&str; 13] = [
     "via",
 ];
 
-/// The methods that are meant however they are written.
+/// Standard methods, which a payload may write in any case.
 const STANDARD_METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// What begins the names of the headers in which we tell of the job.
-const OWN_PREFIX: &str = "longshore-";
+/// Prefix of the headers in which this server identifies the job. A job cannot set them.
+const RESERVED_PREFIX: &str = "longshore-";
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Payload {
+#[serde(deny_unknown_fields, expecting = "an object with url")]
+struct HttpPayload {
     url: String,
     method: Option<String>,
     #[serde(default)]
@@ -50,21 +50,21 @@ struct Payload {
     body_base64: Option<String>,
 }
 
-/// A request that passed every check.
-pub(super) struct Request {
+/// Request of an `http` job, after every check.
+pub(super) struct HttpRequest {
     uri: Uri,
     method: Method,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
 }
 
-impl Request {
+impl HttpRequest {
     /// Reads a payload.
     ///
     /// # Errors
-    /// Every problem, with its place in the payload.
+    /// Returns all problems of the payload, each with a JSON pointer into it.
     pub(super) fn read(payload: &Json) -> Result<Self, Vec<Problem>> {
-        let payload: Payload = payload.read().map_err(|problem| vec![problem])?;
+        let payload: HttpPayload = payload.read().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let uri = uri(&payload.url, &mut problems);
         let mut headers = headers(&payload.headers, &mut problems);
@@ -77,15 +77,15 @@ impl Request {
         Ok(Self { uri, method, headers, body: body.unwrap_or_default() })
     }
 
-    /// The call, with headers that tell the other server which job and attempt it comes from.
+    /// Returns the call, with headers that identify the job and the attempt to the other server.
     pub(super) fn into_call(self, payload: &Json, context: &Context) -> Call {
         let mut headers = self.headers;
-        let own = [
+        let job_headers = [
             ("longshore-job", context.job().to_string()),
             ("longshore-attempt", context.attempt().to_string()),
             ("idempotency-key", idempotency_key(payload, context)),
         ];
-        for (name, value) in own {
+        for (name, value) in job_headers {
             let name = HeaderName::from_static(name);
             let is_set = headers.iter().any(|(known, _)| *known == name);
             if let (false, Ok(value)) = (is_set, HeaderValue::from_str(&value)) {
@@ -96,10 +96,12 @@ impl Request {
     }
 }
 
-/// The same for every attempt of a job.
+/// Returns the idempotency key, which is the same for every attempt of a job.
 ///
-/// The payload is part of it because the ids of another database begin at 1 as well: a server that
-/// remembers keys would answer a new job as it answered an unlike older one.
+/// The key is `longshore-` with the job id and the first 8 bytes of the payload's SHA-256 in
+/// hexadecimal, for example `longshore-7-44136fa355b3678a` for job 7 with the payload `{}`. The id
+/// alone is not enough, because every database counts from 1: a server that remembers keys would
+/// answer a new job as it answered a different job with the same id in an older database.
 fn idempotency_key(payload: &Json, context: &Context) -> String {
     let digest = Sha256::digest(payload.as_str().as_bytes());
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -116,41 +118,44 @@ fn uri(text: &str, problems: &mut Vec<Problem>) -> Uri {
     }
 }
 
-/// Reads an absolute `http` or `https` URL.
+/// Parses an absolute `http` or `https` URL.
 pub(in crate::executor) fn check_uri(text: &str) -> Result<Uri, String> {
     if !text.is_ascii() {
-        return Err("holds letters outside ASCII; write them percent-encoded".into());
+        return Err("must contain only ASCII characters; percent-encode the others".into());
     }
     let uri: Uri = text.parse().map_err(|error| format!("is not a URL: {error}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("begins with http:// or https://".into());
+        return Err("must start with http:// or https://".into());
     }
-    let Some(authority) = uri.authority() else { return Err("names no host".into()) };
+    let Some(authority) = uri.authority() else { return Err("must name a host".into()) };
     if authority.as_str().contains('@') {
-        return Err("holds a user or password; send them in a header".into());
+        return Err("must not contain a user name or password; send them in a header".into());
     }
     if authority.host().is_empty() {
-        return Err("names no host".into());
+        return Err("must name a host".into());
     }
-    let rest = authority.as_str().get(authority.host().len()..).unwrap_or_default();
-    if !rest.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
-        return Err("names a port that is not one".into());
+    let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
+    if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
+        return Err("has an invalid port; a port must be between 1 and 65535".into());
     }
     Ok(uri)
 }
 
-/// Methods are told apart by their case, and servers know these in capitals only.
+/// Returns the method of a request.
+///
+/// Method names are case-sensitive (RFC 9110, section 9.1), and servers know the standard ones in
+/// upper case only, so `get` becomes `GET`. Other names are sent as they are written.
 fn method(text: Option<&str>, default: Method, problems: &mut Vec<Problem>) -> Method {
     let Some(text) = text else { return default };
     let standard = STANDARD_METHODS.into_iter().find(|method| text.eq_ignore_ascii_case(method));
     match Method::from_bytes(standard.unwrap_or(text).as_bytes()) {
         Ok(Method::CONNECT) => {
-            problems.push(Problem::new("/method", "CONNECT makes a tunnel, not a call"));
+            problems.push(Problem::new("/method", "must not be CONNECT, which opens a tunnel"));
             default
         }
         Ok(method) => method,
         Err(_) => {
-            problems.push(Problem::new("/method", "is not a method, such as GET or POST"));
+            problems.push(Problem::new("/method", "must be an HTTP method such as GET or POST"));
             default
         }
     }
@@ -172,30 +177,29 @@ fn headers(
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-        return Err("is not the name of a header");
+        return Err("is not a valid header name");
     };
-    if NOT_THE_JOBS.contains(&name.as_str()) {
-        return Err("is set by the connection, not by the job");
+    if CONNECTION_HEADERS.contains(&name.as_str()) {
+        return Err("is set by the HTTP client and cannot be set by a job");
     }
-    if name.as_str().starts_with(OWN_PREFIX) {
-        return Err("is set by the server");
+    if name.as_str().starts_with(RESERVED_PREFIX) {
+        return Err("is set by this server and cannot be set by a job");
     }
     match HeaderValue::from_str(value) {
         Ok(value) => Ok((name, value)),
-        Err(_) => Err("holds a character that no header may hold"),
+        Err(_) => Err("contains a character that is not allowed in a header"),
     }
 }
 
-/// The body, if the payload has one, and its content type where the job sets none.
+/// Returns the body, if the payload has one. Adds a content type to `headers` if the job sets none.
 fn body(
-    payload: &Payload,
+    payload: &HttpPayload,
     headers: &mut Vec<(HeaderName, HeaderValue)>,
     problems: &mut Vec<Problem>,
 ) -> Option<Bytes> {
     let (body, content_type) = match (&payload.body, &payload.body_base64) {
         (Some(_), Some(_)) => {
-            problems
-                .push(Problem::new("/body_base64", "stands beside body; one of them is enough"));
+            problems.push(Problem::new("/body_base64", "cannot be combined with body"));
             return None;
         }
         (Some(json), None) => match json.read::<String>() {
@@ -205,7 +209,8 @@ fn body(
         (None, Some(text)) => match BASE64_STANDARD.decode(text) {
             Ok(bytes) => (Bytes::from(bytes), None),
             Err(error) => {
-                problems.push(Problem::new("/body_base64", format!("is not base64: {error}")));
+                problems
+                    .push(Problem::new("/body_base64", format!("is not valid base64: {error}")));
                 return None;
             }
         },

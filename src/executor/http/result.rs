@@ -1,4 +1,4 @@
-//! The result of an `http` job: status, headers and body of the answer.
+//! The result of an `http` job: status, headers and body of the response.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use awc::http::header::{CONTENT_TYPE, HeaderMap};
 use serde::Serialize;
 
 use crate::executor::encoded::encode;
-use crate::executor::outbound::Answer;
+use crate::executor::outbound::Response;
 use crate::job::Json;
 use crate::job::outcome::{JobResult, Outcome};
 
-/// What `body_encoding` and `truncated` add to a result, in bytes.
+/// Number of bytes that `body_encoding` and `truncated` add to a result.
 const FLAGS_LEN: usize = r#","body_encoding":"base64","truncated":true"#.len();
 
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ struct HttpResult {
     truncated: bool,
 }
 
-/// The values of a header: mostly one.
+/// Value of a header, or a list if the header occurs more than once.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Values {
@@ -32,24 +32,27 @@ enum Values {
     Many(Vec<String>),
 }
 
-/// The outcome of an answer. Its body is cut so that the whole result keeps within `max_bytes`.
-pub(super) fn outcome(answer: &Answer, max_bytes: usize) -> Outcome {
+/// Returns the outcome of a response. The body is truncated so that the whole result
+/// fits in `max_bytes`.
+pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     let mut result = HttpResult {
-        status: answer.status.as_u16(),
-        headers: headers(&answer.headers),
+        status: response.status.as_u16(),
+        headers: headers(&response.headers),
         body: Json::null(),
         body_encoding: None,
         truncated: false,
     };
     let envelope_len = Json::of(&result).map_or(0, |json| json.as_str().len()) + FLAGS_LEN;
-    let room = max_bytes.saturating_sub(envelope_len);
-    let body = encode(&answer.body, is_json(&answer.headers), room);
+    let max_body_bytes = max_bytes.saturating_sub(envelope_len);
+    let body = encode(&response.body, is_json(&response.headers), max_body_bytes);
     result.body = body.json;
     result.body_encoding = body.is_base64.then_some("base64");
     result.truncated = body.is_cut;
     match Json::of(&result) {
         Ok(json) => Outcome::Completed(JobResult { json, truncated: body.is_cut }),
-        Err(error) => Outcome::fatal("bad_result", format!("the answer has no JSON form: {error}")),
+        Err(error) => {
+            Outcome::fatal("bad_result", format!("the response cannot be written as JSON: {error}"))
+        }
     }
 }
 
@@ -71,7 +74,7 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, Values> {
     headers
 }
 
-/// Whether the answer says that its body is JSON, or says nothing.
+/// Returns whether `content-type` says that the body is JSON, or is missing.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return true };
     let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! One call to another server, from its request to its answer or its failure.
+//! One call to another server, from the request to the response or the failure.
 
 use std::error::Error;
 use std::io;
@@ -10,71 +10,75 @@ use awc::http::{Method, Uri};
 use bytes::Bytes;
 
 use crate::executor::encoded::Body;
-use crate::executor::outbound::answer::{self, Answer};
-use crate::executor::outbound::{Outbound, refusal};
+use crate::executor::outbound::response::{Response, read_body};
+use crate::executor::outbound::{Outbound, error_response};
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
 use crate::job::outcome::Outcome;
 
-/// The code of a failure between us and the other server.
+/// Error code of a call that failed without a complete response.
 const CONNECTION: &str = "connection";
-/// How much of the body of a refusal is read, in bytes.
-const MAX_REFUSAL_BYTES: usize = 4096;
-/// How long the body of a refusal is waited for; what counts is the status.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(2);
+/// Maximum number of bytes that are read of the body of an error response.
+const MAX_ERROR_BODY_BYTES: usize = 4096;
+/// Maximum wait for the body of an error response, which only adds detail to the error message.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A request to another server.
 pub(in crate::executor) struct Call {
-    /// The method.
+    /// Method of the request.
     pub(in crate::executor) method: Method,
-    /// Absolute, `http` or `https`.
+    /// Absolute `http` or `https` URL.
     pub(in crate::executor) uri: Uri,
-    /// The headers besides those of every call.
+    /// Headers in addition to those of every call.
     pub(in crate::executor) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body; empty for none.
+    /// Body of the request; empty if it has none.
     pub(in crate::executor) body: Bytes,
 }
 
 impl Outbound {
-    /// Makes a call and reads at most `max_bytes` of its answer. Any status but 2xx is a failure.
+    /// Makes a call and reads at most `max_bytes` of the response body. Dropping the future closes
+    /// the connection.
     ///
-    /// Dropping the future closes the connection.
+    /// # Errors
+    /// Returns the outcome of the attempt if the call fails or the status is not 2xx.
     pub(in crate::executor) async fn call(
         &self,
         call: Call,
         max_bytes: usize,
-    ) -> Result<Answer, Outcome> {
+    ) -> Result<Response, Outcome> {
         let server = server_of(&call.uri);
-        let secrets = Secrets::of_headers(&call.headers);
+        let secrets = Secrets::from_headers(&call.headers);
         let mut request = self.request(call.method, call.uri);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));
         }
         let sent = if call.body.is_empty() { request.send() } else { request.send_body(call.body) };
-        let response = sent.await.map_err(|error| unsent(&error, &server, self.connect_timeout))?;
+        let response =
+            sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_success() {
-            let body = answer::read(response, max_bytes).await;
-            let body = body.map_err(|error| broken(&error, &server))?;
-            return Ok(Answer { status, headers, body });
+            let body = read_body(response, max_bytes).await;
+            let body = body.map_err(|error| body_failure(&error, &server))?;
+            return Ok(Response { status, headers, body });
         }
-        let reading = answer::read(response, MAX_REFUSAL_BYTES);
-        let body = match tokio::time::timeout(REFUSAL_PATIENCE, reading).await {
+        let reading = read_body(response, MAX_ERROR_BODY_BYTES);
+        let body = match tokio::time::timeout(ERROR_BODY_TIMEOUT, reading).await {
             Ok(Ok(body)) => body,
-            // The status is known, and that is what decides.
+            // The status is known and decides the outcome, so the body may be missing.
             Ok(Err(_)) | Err(_) => Body::default(),
         };
-        Err(refusal::outcome(status, &headers, &body, &secrets))
+        Err(error_response::outcome(status, &headers, &body, &secrets))
     }
 }
 
-/// The server of a URL, for messages: the rest of a URL may hold what is not to be shown.
+/// Returns the host and port of a URL for messages. The path and the query are omitted, because
+/// they may contain secrets.
 fn server_of(uri: &Uri) -> String {
     uri.authority().map_or_else(String::new, ToString::to_string)
 }
 
-/// The outcome of a call that got no answer.
-fn unsent(error: &SendRequestError, server: &str, connect_timeout: Duration) -> Outcome {
+/// Returns the outcome of a call that got no response head.
+fn send_failure(error: &SendRequestError, server: &str, connect_timeout: Duration) -> Outcome {
     let timeout = Span::new(connect_timeout);
     let message = match error {
         SendRequestError::Url(error) => {
@@ -83,41 +87,43 @@ fn unsent(error: &SendRequestError, server: &str, connect_timeout: Duration) -> 
         SendRequestError::Http(error) => {
             return Outcome::fatal("bad_payload", format!("cannot call {server}: {error}"));
         }
-        // What awc says when the connection ends where an answer should begin.
+        // awc reports this when the connection ends before the first byte of the response.
         SendRequestError::Connect(ConnectError::Disconnected) => {
             format!("{server} closed the connection before it answered")
         }
         SendRequestError::Connect(ConnectError::Timeout) => {
-            format!("{server} did not take the connection within {timeout}")
+            format!("{server} did not accept the connection within {timeout}")
         }
         SendRequestError::Connect(ConnectError::Resolver(error)) => {
-            format!("cannot find {server}: {error}")
+            format!("cannot resolve the address of {server}: {error}")
         }
         SendRequestError::Connect(error) => format!("cannot connect to {server}: {error}"),
-        SendRequestError::Send(error) => format!("the connection to {server} broke: {error}"),
+        SendRequestError::Send(error) => format!("the connection to {server} failed: {error}"),
         SendRequestError::Response(error) => match error.source().and_then(|e| e.downcast_ref()) {
-            Some(error) => unanswered(error, server),
-            None => format!("{server} answered with what is not HTTP: {error}"),
+            Some(error) => head_failure(error, server),
+            None => format!("the response from {server} is not valid HTTP: {error}"),
         },
         other => format!("the call to {server} failed: {other}"),
     };
     Outcome::retryable(CONNECTION, message)
 }
 
-/// What is to be said where the head of an answer did not come as it should.
-fn unanswered(error: &io::Error, server: &str) -> String {
+/// Returns the message for a response head that is invalid or incomplete.
+fn head_failure(error: &io::Error, server: &str) -> String {
     match error.kind() {
-        io::ErrorKind::InvalidData => format!("{server} answered with what is not HTTP: {error}"),
-        _ => format!("the answer of {server} broke off: {error}"),
+        io::ErrorKind::InvalidData => {
+            format!("the response from {server} is not valid HTTP: {error}")
+        }
+        _ => format!("the response from {server} is incomplete: {error}"),
     }
 }
 
-/// The outcome of a call whose answer broke off.
-fn broken(error: &PayloadError, server: &str) -> Outcome {
+/// Returns the outcome of a call whose response body is incomplete.
+fn body_failure(error: &PayloadError, server: &str) -> Outcome {
     let error: &dyn std::fmt::Display = match error {
-        // Whatever is the matter with a connection is wrapped in this.
+        // awc wraps errors of the connection in this variant.
         PayloadError::Incomplete(Some(error)) => error,
         other => other,
     };
-    Outcome::retryable(CONNECTION, format!("the answer of {server} broke off: {error}"))
+    Outcome::retryable(CONNECTION, format!("the response from {server} is incomplete: {error}"))
 }

@@ -1,106 +1,121 @@
-//! The requests and answers of one connection: which bytes awc may take for an answer.
+//! The requests and responses of one connection. Decides which bytes awc reads as a response.
 //!
-//! awc takes any head for that of the answer, an interim one as well; it takes an answer over
-//! HTTP/1.1 without a length for one without a body; and it uses the connection again after either.
-//! The rest of the answer would then be taken for that to the next request, which is another job's.
-//! So each answer is followed here from its head to its end:
+//! awc takes every head as the head of the response, including an interim (1xx) head. It takes an
+//! HTTP/1.1 response without a length as one without a body. In both cases it reuses the
+//! connection, and would read the remaining bytes as the response to the next request, which
+//! belongs to another job. Therefore an [`Exchange`] follows each response from its head to its
+//! end:
 //!
-//! - Interim heads are left out.
-//! - An answer that ends with its connection is handed over as one of HTTP/1.0, as awc reads it.
-//! - Of an answer no byte is handed over that lies behind its end.
-//! - A connection is fit for another request when the end of the answer came, and nothing else
-//!   came. It looks closed otherwise, and so awc's pool leaves it.
+//! - Interim heads are dropped.
+//! - If the body ends with the connection, the head is downgraded to HTTP/1.0. awc then reads until
+//!   the end of the stream.
+//! - Bytes after the end of a response are dropped.
+//! - A connection may be reused only if its response is complete and no other bytes arrived.
+//!   Otherwise it looks closed, so that awc's pool discards it.
+//!
+//! For example, a server sends an interim head with status 103, then a response with status 200,
+//! `content-length: 2` and the body `[]`, then another response that was not requested. awc reads
+//! the 200 response with its body, and then the end of the stream.
 
 use std::io;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::ReadBuf;
 
-use crate::executor::outbound::head::{Final, Head, make_old};
-use crate::executor::outbound::rest::Rest;
+use crate::executor::outbound::body_framing::BodyFraming;
+use crate::executor::outbound::head::{FinalHead, Head, downgrade_to_http_1_0};
 
-/// How long a head may be, in bytes; awc would keep twice as much.
+/// Maximum length of a response head, in bytes. awc itself would buffer twice as much.
 const MAX_HEAD_LEN: usize = 65_536;
 
-/// Where a connection is between a request and the end of its answer.
+/// State of one connection between a request and the end of its response.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     phase: Phase,
-    /// Whether the request was `HEAD`.
-    asks_head: bool,
-    /// Whether no other request may follow.
-    is_spent: bool,
-    /// What is to be handed over first.
+    /// Whether the current request is a `HEAD` request.
+    is_head_request: bool,
+    /// Whether the connection must not carry another request.
+    must_close: bool,
+    /// Bytes to deliver to awc before others are read.
     ready: BytesMut,
 }
 
 #[derive(Debug, Default)]
 enum Phase {
-    /// No answer is due.
+    /// No response is expected.
     #[default]
-    Quiet,
-    /// A request went out, and so much came of the head of its answer.
+    Idle,
+    /// A request was sent, and these bytes of the response head have arrived.
     Head(BytesMut),
-    /// The head went by.
-    Body(Rest),
+    /// The head is complete, and the body is arriving.
+    Body(BodyFraming),
 }
 
 impl Exchange {
-    /// Notes that these bytes of a request go out.
+    /// Notes that these bytes of a request are sent.
     ///
     /// # Errors
-    /// The answer to the request before has not ended, so that this one's could not be told from it.
-    pub(super) fn ask(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Returns [`io::ErrorKind::BrokenPipe`] if the response to the previous request is not
+    /// complete or the connection must not be reused.
+    pub(super) fn on_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &self.phase {
-            Phase::Quiet if !self.is_spent && self.ready.is_empty() => {
-                self.asks_head = bytes.starts_with(b"HEAD ");
+            Phase::Idle if !self.must_close && self.ready.is_empty() => {
+                self.is_head_request = bytes.starts_with(b"HEAD ");
                 self.phase = Phase::Head(BytesMut::new());
                 Ok(())
             }
-            // The request goes on.
-            Phase::Head(came) if came.is_empty() => Ok(()),
-            _ => Err(io::Error::new(io::ErrorKind::BrokenPipe, "it has another answer to carry")),
+            // These are further bytes of the same request.
+            Phase::Head(received) if received.is_empty() => Ok(()),
+            _ => Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the connection is not free for another request",
+            )),
         }
     }
 
-    /// Whether no answer is due, as when awc looks whether a connection is fit for another request.
-    pub(super) fn is_quiet(&self) -> bool {
-        matches!(self.phase, Phase::Quiet)
+    /// Returns whether no response is expected. awc reads in this state to check whether a pooled
+    /// connection is still open.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle)
     }
 
-    /// Hands over what waits for it; true where that is all for now, which may be the end.
-    pub(super) fn hand_over(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+    /// Moves pending bytes to `buf`. Returns true if the read is done: bytes were moved, or the
+    /// stream ends here, which awc sees as a read of no bytes.
+    pub(super) fn deliver(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         if self.ready.is_empty() {
-            return self.is_spent && self.is_quiet();
+            return self.must_close && self.is_idle();
         }
         let len = self.ready.len().min(buf.remaining());
         buf.put_slice(&self.ready[..len]);
         self.ready.advance(len);
         if self.ready.is_empty() {
-            // An idle connection keeps no memory.
+            // Frees the memory, because the connection may be idle from now on.
             self.ready = BytesMut::new();
         }
         true
     }
 
-    /// Takes what came: all in `buf` from `start`, and nothing at the end of the connection. Leaves
-    /// there what is to be handed over; true where that may be, which may be the end.
+    /// Processes bytes that arrived: those in `buf` from `start` on. No bytes mean that the
+    /// connection has closed. Leaves in `buf` the bytes that awc may see. Returns true if the read
+    /// is done, and false if more bytes must be read first.
     ///
     /// # Errors
-    /// The connection ended before the answer, or the head cannot be read.
-    pub(super) fn came(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> io::Result<bool> {
-        let has_ended = buf.filled().len() == start;
+    /// Returns an error if the connection closed before the end of the response, or if the
+    /// head is invalid.
+    pub(super) fn on_receive(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> io::Result<bool> {
+        let is_eof = buf.filled().len() == start;
         match &mut self.phase {
-            Phase::Quiet => {
-                self.is_spent = true;
+            Phase::Idle => {
+                self.must_close = true;
                 buf.set_filled(start);
                 Ok(true)
             }
-            Phase::Head(head) if has_ended => {
+            Phase::Head(head) if is_eof => {
                 if head.is_empty() {
                     return Ok(true);
                 }
-                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends within its head"))
+                let message = "the connection closed within the head";
+                Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))
             }
             Phase::Head(head) => {
                 head.extend_from_slice(&buf.filled()[start..]);
@@ -108,52 +123,57 @@ impl Exchange {
                 self.read_head()?;
                 Ok(false)
             }
-            Phase::Body(rest) if has_ended => rest.end().map(|()| true),
-            Phase::Body(rest) => {
-                let len = rest.take(&buf.filled()[start..]);
-                self.is_spent |= start + len < buf.filled().len();
+            Phase::Body(framing) if is_eof => framing.check_eof().map(|()| true),
+            Phase::Body(framing) => {
+                let len = framing.consume(&buf.filled()[start..]);
+                self.must_close |= start + len < buf.filled().len();
                 buf.set_filled(start + len);
-                self.end_if_over();
+                self.finish_if_complete();
                 Ok(true)
             }
         }
     }
 
-    /// Looks whether the head is whole, and makes it ready with what came of the rest.
+    /// Parses the head. If it is complete, makes it ready for delivery with the bytes of the body
+    /// that have arrived.
     fn read_head(&mut self) -> io::Result<()> {
         let Phase::Head(bytes) = &mut self.phase else { return Ok(()) };
         let head = loop {
-            match Head::read(bytes, self.asks_head) {
+            match Head::parse(bytes, self.is_head_request) {
                 Head::Interim(len) => bytes.advance(len),
                 Head::Final(head) => break head,
                 Head::Partial if bytes.len() < MAX_HEAD_LEN => return Ok(()),
-                Head::Partial => return Err(unreadable("its head is too long")),
-                Head::Unreadable(why) => return Err(unreadable(why)),
+                Head::Partial => {
+                    let why = format!("the head is longer than {MAX_HEAD_LEN} bytes");
+                    return Err(invalid_data(why));
+                }
+                Head::Invalid(why) => return Err(invalid_data(why)),
             }
         };
-        let mut answer = std::mem::take(bytes);
-        let Final { len, mut rest, reads_on, is_lasting } = head;
-        if reads_on {
-            make_old(&mut answer[..len]);
+        let mut response = std::mem::take(bytes);
+        let FinalHead { len, mut framing, needs_downgrade, is_persistent } = head;
+        if needs_downgrade {
+            downgrade_to_http_1_0(&mut response[..len]);
         }
-        let end = len + rest.take(&answer[len..]);
-        self.is_spent |= !is_lasting || end < answer.len();
-        answer.truncate(end);
-        self.ready = answer;
-        self.phase = Phase::Body(rest);
-        self.end_if_over();
+        let end = len + framing.consume(&response[len..]);
+        self.must_close |= !is_persistent || end < response.len();
+        response.truncate(end);
+        self.ready = response;
+        self.phase = Phase::Body(framing);
+        self.finish_if_complete();
         Ok(())
     }
 
-    fn end_if_over(&mut self) {
-        if let Phase::Body(rest) = &self.phase
-            && rest.is_over()
+    /// Returns to the idle phase if the body is complete.
+    fn finish_if_complete(&mut self) {
+        if let Phase::Body(framing) = &self.phase
+            && framing.is_complete()
         {
-            self.phase = Phase::Quiet;
+            self.phase = Phase::Idle;
         }
     }
 }
 
-fn unreadable(why: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why.into())
+fn invalid_data(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }

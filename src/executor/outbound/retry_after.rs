@@ -1,4 +1,4 @@
-//! When a server says to come back.
+//! The pause before the next attempt, as requested by the server.
 
 use std::time::Duration;
 
@@ -6,11 +6,14 @@ use awc::http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 use crate::job::time::{Span, Timestamp};
 
-/// As model servers say it more finely than in seconds.
+/// Header that some model servers send in addition, in milliseconds. It is not standardised.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
-/// The pause that the headers ask for: `retry-after-ms`, or else `Retry-After` in seconds or as a
-/// date (RFC 9110, section 10.2.3).
+/// Returns the pause that the response headers request: `retry-after-ms` if it is valid, otherwise
+/// `Retry-After` as a number of seconds or as a date (RFC 9110, section 10.2.3).
+///
+/// Fractions of a second are accepted too, although the RFC does not allow them. Other
+/// values are ignored.
 pub(super) fn retry_in(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
     in_millis(headers).or_else(|| in_seconds(headers)).or_else(|| until_date(headers, now))
 }
@@ -32,7 +35,8 @@ fn seconds(seconds: f64) -> Option<Span> {
     Some(Span::new(duration.min(Span::MAX)))
 }
 
-/// The time until a date, by the server's own clock where it tells it.
+/// Returns the time until the date in `Retry-After`, measured by the server's clock if the response
+/// has a `Date` header (RFC 9110, section 6.6.1), and by `now` otherwise.
 fn until_date(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
     let date = |name| httpdate::parse_http_date(text(headers, name)?).ok().map(Timestamp::from);
     let pause = date(&RETRY_AFTER)?.since(date(&DATE).unwrap_or(now));
@@ -54,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_dates_are_understood() {
+    fn seconds_and_dates_are_parsed() {
         assert_eq!(pause(&[("retry-after", "120")]), Some(120_000));
         assert_eq!(pause(&[("retry-after", "0.5")]), Some(500));
         assert_eq!(pause(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")]), Some(37_000));
@@ -62,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_read_by_the_servers_own_clock() {
+    fn a_date_is_compared_with_the_servers_clock() {
         let headers = [
             ("date", "Sun, 06 Nov 1994 08:49:30 GMT"),
             ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -71,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_win_over_seconds() {
+    fn milliseconds_take_precedence_over_seconds() {
         assert_eq!(pause(&[("retry-after-ms", "1500"), ("retry-after", "2")]), Some(1_500));
         assert_eq!(pause(&[("retry-after-ms", "soon"), ("retry-after", "2")]), Some(2_000));
     }
 
     #[test]
-    fn what_is_no_time_is_passed_over() {
+    fn an_invalid_value_is_ignored() {
         for text in ["", "soon", "-1", "NaN", "inf"] {
             assert_eq!(pause(&[("retry-after", text)]), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! A connection below HTTP: TCP, or TLS over it.
+//! The transport below HTTP: TCP, or TLS over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -10,17 +10,17 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection.
+/// Transport connection to a server.
 #[derive(Debug)]
 pub(super) enum Socket {
-    /// Without TLS.
+    /// TCP without TLS.
     Plain(TcpStream),
-    /// With TLS.
+    /// TLS over TCP.
     Tls(Box<AsyncTlsStream<TcpStream>>),
 }
 
 impl Socket {
-    /// The connection that carries it.
+    /// Returns the underlying TCP connection.
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
@@ -28,12 +28,13 @@ impl Socket {
         }
     }
 
-    /// Whether nothing has come by now, and the other side has not closed either.
+    /// Returns whether the connection is open and has no unread bytes.
     ///
-    /// Reading learns of what came only when the thread has looked for events since.
-    pub(super) fn is_quiet(&self) -> bool {
-        let seen = recv(self.tcp(), &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        matches!(seen, Err(Errno::AGAIN))
+    /// This asks the kernel with `recv(MSG_PEEK)`. A normal read reports new bytes only after the
+    /// event loop of the thread has polled for events.
+    pub(super) fn is_idle(&self) -> bool {
+        let peeked = recv(self.tcp(), &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Err(Errno::AGAIN))
     }
 }
 

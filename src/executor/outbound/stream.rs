@@ -1,7 +1,7 @@
 //! The connections of calls, as awc sees them.
 //!
-//! What awc reads and writes here is HTTP, over TLS as well: the TLS that awc itself would lay over
-//! a connection would hide the answers from `Exchange`.
+//! awc reads and writes plain HTTP here, even if the connection uses TLS. TLS is below this layer,
+//! because TLS inside awc would hide the responses from `Exchange`.
 
 use std::io;
 use std::pin::Pin;
@@ -19,14 +19,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::executor::outbound::exchange::Exchange;
 use crate::executor::outbound::socket::Socket;
 
-/// A connection that hands over whole answers, each to its own request.
+/// A connection on which each request gets only the bytes of its own response.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
     exchange: Exchange,
 }
 
-/// What finds a server and connects to it, with TLS where it is given.
+/// Returns a service that resolves a host and connects to it, with TLS if `tls` is set.
 pub(super) fn connector(
     tls: Option<Arc<ClientConfig>>,
 ) -> impl Service<ConnectInfo<Uri>, Response = Connection<Uri, Stream>, Error = ConnectError>
@@ -36,7 +36,7 @@ pub(super) fn connector(
         let tls = tls.clone();
         async move {
             let connection = TcpConnector::default().service().call(info).await?;
-            // A request goes out whole; waiting for more to send would only delay it.
+            // A request is written as a whole, so Nagle's algorithm would only delay it.
             connection.io_ref().set_nodelay(true).map_err(ConnectError::Io)?;
             let (socket, uri) = match tls {
                 None => {
@@ -73,16 +73,16 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let Self { socket, exchange } = self.get_mut();
         loop {
-            if exchange.hand_over(buf) {
+            if exchange.deliver(buf) {
                 return Poll::Ready(Ok(()));
             }
             let start = buf.filled().len();
             match Pin::new(&mut *socket).poll_read(cx, buf) {
                 Poll::Ready(read) => read?,
-                Poll::Pending if exchange.is_quiet() && !socket.is_quiet() => {}
+                Poll::Pending if exchange.is_idle() && !socket.is_idle() => {}
                 Poll::Pending => return Poll::Pending,
             }
-            if exchange.came(buf, start)? {
+            if exchange.on_receive(buf, start)? {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -96,7 +96,7 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let Self { socket, exchange } = self.get_mut();
-        exchange.ask(buf)?;
+        exchange.on_send(buf)?;
         Pin::new(socket).poll_write(cx, buf)
     }
 

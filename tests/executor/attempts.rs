@@ -1,4 +1,4 @@
-//! `sleep`, `echo`, and what every attempt can be told and asked.
+//! `sleep`, `echo`, and the context and control of an attempt.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use serde_json::{Value, json};
 use crate::kit::*;
 
 #[actix_web::test]
-async fn echo_gives_its_payload_back() {
+async fn echo_returns_its_payload() {
     let payload = json!({"a": [1, 2.5, null, "ä"]});
     assert_eq!(completed(run(&registry(), "echo", payload.clone()).await), payload);
 }
 
 #[actix_web::test]
-async fn a_result_is_cut_and_flagged_at_its_bound() {
+async fn a_result_over_the_limit_is_truncated_and_flagged() {
     let mut config = Config::default();
     config.limits.max_result_bytes = 10;
     let outcome = run(&registry_of(&config), "echo", json!("0123456789")).await;
-    let result = whole(outcome);
+    let result = job_result(outcome);
     assert!(result.truncated);
     assert_eq!(result.json.as_str(), r#""\"012345678""#);
 }
 
 #[actix_web::test]
-async fn sleep_waits_and_gives_null() {
+async fn sleep_waits_and_returns_null() {
     assert_eq!(completed(run(&registry(), "sleep", json!({"duration": "5ms"})).await), Value::Null);
 }
 
 #[actix_web::test]
-async fn a_longer_sleep_tells_how_far_it_is() {
+async fn a_longer_sleep_reports_its_progress() {
     let (attempt, control) = start(&registry(), "sleep", json!({"duration": "20s"}));
     tokio::select! {
-        _ = attempt => panic!("it told nothing"),
+        _ = attempt => panic!("the sleep reported no progress"),
         () = soon(control.wait_for_reports()) => {}
     }
     let latest = control.take_reports().0.unwrap();
@@ -43,11 +43,11 @@ async fn a_longer_sleep_tells_how_far_it_is() {
 }
 
 #[actix_web::test]
-async fn a_payload_that_sleep_cannot_read_is_told_at_submission() {
+async fn an_invalid_sleep_payload_is_reported_at_submission() {
     let registry = registry();
-    assert_eq!(places(&registry, "sleep", &json!({"duration": "5"})), ["/duration"]);
-    assert_eq!(places(&registry, "sleep", &json!({"duration": "5s"})), [""; 0]);
-    assert_eq!(places(&registry, "sleep", &json!({"duration": "5s", "x": 1})).len(), 1);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5"})), ["/duration"]);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5s"})), [""; 0]);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5s", "x": 1})).len(), 1);
     assert_eq!(fatal(run(&registry, "sleep", Value::Null).await).code, "bad_payload");
 }
 
@@ -61,7 +61,7 @@ async fn an_attempt_ends_at_its_deadline() {
 }
 
 #[actix_web::test]
-async fn a_cancelled_attempt_is_cancelled_and_one_at_shutdown_released() {
+async fn a_stop_ends_an_attempt_as_cancelled_or_at_shutdown_as_released() {
     let registry = registry();
     for (reason, expected) in
         [(StopReason::Cancelled, Outcome::Cancelled), (StopReason::Shutdown, Outcome::Released)]
@@ -73,7 +73,7 @@ async fn a_cancelled_attempt_is_cancelled_and_one_at_shutdown_released() {
 }
 
 #[actix_web::test]
-async fn the_first_reason_to_stop_stays() {
+async fn a_second_stop_does_not_change_the_reason() {
     let (context, control) = context(LONG);
     assert!(!context.is_stopped());
     control.stop(StopReason::Shutdown);
@@ -83,19 +83,19 @@ async fn the_first_reason_to_stop_stays() {
 }
 
 #[actix_web::test]
-async fn progress_is_held_to_a_percentage_and_only_the_latest_is_kept() {
+async fn progress_is_clamped_and_only_the_latest_report_is_kept() {
     let (context, control) = context(LONG);
     assert_eq!(control.take_reports().0, None);
     context.progress(f64::NAN, "");
-    context.progress(250.0, "nearly there");
+    context.progress(250.0, "almost done");
     soon(control.wait_for_reports()).await;
     let latest = control.take_reports().0.unwrap();
-    assert_eq!((latest.percent, latest.message.as_deref()), (100.0, Some("nearly there")));
+    assert_eq!((latest.percent, latest.message.as_deref()), (100.0, Some("almost done")));
     assert_eq!(control.take_reports().0, None);
 }
 
 #[actix_web::test]
-async fn what_is_logged_are_lines_and_a_later_attempt_says_that_it_is_one() {
+async fn log_texts_become_lines_and_later_attempts_are_marked() {
     // The context of these tests is that of a second attempt.
     let (context, control) = context(LONG);
     context.log("one");

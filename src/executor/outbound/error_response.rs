@@ -1,4 +1,4 @@
-//! What a status other than 2xx means for an attempt.
+//! Outcomes of responses with a status other than 2xx.
 
 use awc::http::StatusCode;
 use awc::http::header::{HeaderMap, LOCATION};
@@ -9,12 +9,12 @@ use crate::executor::outbound::retry_after::retry_in;
 use crate::executor::secrets::Secrets;
 use crate::job::outcome::{JobError, Outcome, cut};
 
-/// The code of a failure by status.
+/// Error code of an attempt that failed because of the response status.
 const HTTP_STATUS: &str = "http_status";
-/// How much of an answer goes into a message, in bytes.
+/// Maximum number of bytes of a response body or header in a message.
 const MAX_EXCERPT_LEN: usize = 400;
 
-/// The outcome of an attempt that was answered with `status`.
+/// Returns the outcome of an attempt whose call was answered with `status`.
 pub(super) fn outcome(
     status: StatusCode,
     headers: &HeaderMap,
@@ -29,39 +29,39 @@ pub(super) fn outcome(
     }
 }
 
-/// Whether a later attempt may be answered otherwise.
+/// Returns whether another attempt may get a different status.
 fn is_retryable(status: StatusCode) -> bool {
-    let passing = [
+    let temporary = [
         StatusCode::REQUEST_TIMEOUT,
-        // Too Early (RFC 8470), which has no name there.
+        // 425 Too Early (RFC 8470), which has no constant in this library.
         StatusCode::from_u16(425).unwrap_or(StatusCode::REQUEST_TIMEOUT),
         StatusCode::TOO_MANY_REQUESTS,
     ];
-    status.is_server_error() || passing.contains(&status)
+    status.is_server_error() || temporary.contains(&status)
 }
 
 fn message(status: StatusCode, headers: &HeaderMap, body: &Body, secrets: &Secrets) -> String {
-    let mut message = format!("the server answered {}", said(status));
+    let mut message = format!("the server answered {}", status_text(status));
     if let Some(location) = headers.get(LOCATION).filter(|_| status.is_redirection()) {
         let location = excerpt(location.as_bytes(), secrets);
         message.push_str(&format!(" and points to {location}; redirects are not followed"));
     }
-    let beginning = excerpt(&body.bytes, secrets);
-    if !beginning.is_empty() {
+    let excerpt = excerpt(&body.bytes, secrets);
+    if !excerpt.is_empty() {
         message.push_str(": ");
-        message.push_str(&beginning);
+        message.push_str(&excerpt);
     }
     message
 }
 
-fn said(status: StatusCode) -> String {
+fn status_text(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
         None => status.as_u16().to_string(),
     }
 }
 
-/// The beginning of what the server said, on one line and without our secrets.
+/// Returns the beginning of a text from the server, on one line and without secrets.
 fn excerpt(bytes: &[u8], secrets: &Secrets) -> String {
     let text = secrets.hide(&String::from_utf8_lossy(bytes));
     let is_break = |c: char| c.is_whitespace() || c.is_control();

@@ -1,4 +1,4 @@
-//! A running program with its process group.
+//! A running program and its process group.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -8,14 +8,15 @@ use tokio::process::{Child, Command};
 
 use crate::executor::command::Pipes;
 
-/// A program that leads its process group. Dropping it kills the group.
-pub(super) struct Group {
+/// A program that leads a process group. Dropping this value kills the group.
+pub(super) struct ProcessGroup {
     child: Child,
-    /// The group's number; none once it is known to be gone and may be another's.
+    /// Id of the group. `None` after the leader has ended, because the system may then
+    /// reuse the id.
     id: Option<Pid>,
 }
 
-impl Group {
+impl ProcessGroup {
     /// Starts a program as the leader of a new group.
     pub(super) fn spawn(mut command: Command) -> io::Result<(Self, Pipes)> {
         command.process_group(0).kill_on_drop(true);
@@ -30,36 +31,37 @@ impl Group {
         Ok((Self { child, id }, pipes))
     }
 
-    /// Waits until the leader has ended, and kills what it left of its group.
+    /// Waits until the leader has ended, and kills the other processes of its group.
     ///
-    /// May be called again after it was dropped halfway.
+    /// This is cancel-safe: it may be called again after its future was dropped.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
-        // At once: with the leader gone, the number is the group's only while it has members.
+        // The group is killed at once. Without its leader, the group owns its id only while it has
+        // other members.
         self.kill();
         self.id = None;
         status
     }
 
-    /// Asks the whole group to end.
+    /// Sends SIGTERM to the whole group.
     pub(super) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Ends the whole group.
+    /// Sends SIGKILL to the whole group.
     pub(super) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(id) = self.id {
-            // Fails where nobody is left, which is as well.
+            // Fails if the group has no members left, which needs no handling.
             let _ = kill_process_group(id, signal);
         }
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.kill();
     }
