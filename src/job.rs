@@ -1,4 +1,4 @@
-//! The job and its rules. Pure: no clock, no input or output; time is an argument.
+//! The job and its rules as pure functions: no IO and no clock; the current time is an argument.
 
 pub mod batch;
 pub mod change;
@@ -39,12 +39,12 @@ pub use stats::Stats;
 pub use submission::{NewJob, Submission};
 pub use time::{Span, Timestamp};
 
-/// The id of a job: positive, rising, never reused.
+/// Id of a job. Ids are positive, increase with every new job and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub i64);
 
-/// The id of a batch: positive, rising, never reused.
+/// Id of a batch. Ids are positive, increase with every new batch and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BatchId(pub i64);
@@ -77,82 +77,87 @@ impl FromStr for BatchId {
     }
 }
 
-/// How far a running job says it is.
+/// Progress that a running attempt reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// 0 to 100.
+    /// Completed share of the work, from 0 to 100.
     pub percent: f64,
-    /// What it is doing.
+    /// Description of the current step, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// A job as it stands: the form in which the API shows it.
+/// A job in its current state, in the form that the API returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Its id.
+    /// Id of the job.
     pub id: JobId,
-    /// Which executor or handler runs it.
+    /// Name of the executor or handler that runs the job.
     pub kind: String,
-    /// Its queue.
+    /// Queue that the job belongs to.
     pub queue: QueueName,
-    /// The pool that runs it.
+    /// Pool of workers that runs the job.
     pub lane: Lane,
-    /// Where it stands.
+    /// Current state.
     pub state: State,
-    /// -100 to 100; higher runs first.
+    /// Priority from -100 to 100; jobs with a higher priority run first.
     pub priority: i8,
-    /// How many attempts have begun and count.
+    /// Number of attempts that have started. Attempts that were released do not count.
     pub attempt: u32,
-    /// How many there may be.
+    /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// When it was submitted.
+    /// Time at which the job was submitted.
     pub created_at: Timestamp,
-    /// When it may begin, or when its next attempt may.
+    /// Earliest time at which the first attempt, or the next one, may start.
     pub run_at: Timestamp,
-    /// When its latest attempt began.
+    /// Time at which the latest attempt started.
     pub started_at: Option<Timestamp>,
-    /// When its lease runs out unless it is renewed, while it runs.
+    /// Time at which the lease expires unless it is renewed; set only while the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_expires_at: Option<Timestamp>,
-    /// What the remote worker calls itself that holds its lease, or held the last.
+    /// Name of the remote worker that holds the lease or held the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
-    /// When it became final.
+    /// Time at which the job reached a final state.
     pub finished_at: Option<Timestamp>,
-    /// When it is called off if it has not started.
+    /// Time at which the job is cancelled if it has not started by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// How long an attempt may take.
+    /// Maximum duration of an attempt.
     pub timeout: Span,
-    /// Whether it must never run twice.
+    /// Whether the job must never run twice.
     pub at_most_once: bool,
-    /// Whether it runs and is asked to stop.
+    /// Whether the job is running and has been asked to stop.
     pub cancel_requested: bool,
-    /// Its input; left out of lists unless asked for.
+    /// Input of the job; omitted from lists unless requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Json>,
-    /// What it gave, `null` while it has not; left out of lists unless asked for.
-    #[serde(default, deserialize_with = "queue::named", skip_serializing_if = "Option::is_none")]
+    /// Result of the job, `null` until it completes; omitted from lists unless requested.
+    #[serde(
+        default,
+        deserialize_with = "queue::double_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub result: Option<Option<Json>>,
-    /// Whether the result was cut to `max_result_bytes`.
+    /// Whether the result was truncated to `max_result_bytes`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub result_truncated: bool,
-    /// Why its last attempt failed, or why it was called off.
+    /// Error of the last attempt if it failed, or the reason for which the job was cancelled.
     pub error: Option<JobError>,
-    /// Its failed attempts, oldest first; left out of lists.
+    /// Failed attempts, oldest first; omitted from lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Vec<Failure>>,
-    /// How far its attempt says it is.
+    /// Last progress that the attempt reported.
     pub progress: Option<Progress>,
-    /// Words to find it by.
+    /// Tags that clients can filter by.
     pub tags: Vec<String>,
-    /// Its batch, if it is in one.
+    /// Batch that the job belongs to, if any.
     pub batch: Option<BatchId>,
 }
 
 impl Progress {
-    /// Progress with its text cut to what the database takes; one that is empty is none.
+    /// Creates a progress report. The message is truncated to the length that the database accepts;
+    /// an empty message becomes `None`.
     pub fn new(percent: f64, message: impl Into<String>) -> Self {
         let message = outcome::cut(message.into(), JobError::MAX_MESSAGE_LEN);
         Self { percent, message: Some(message).filter(|message| !message.is_empty()) }
@@ -160,7 +165,7 @@ impl Progress {
 }
 
 impl Job {
-    /// Its result, if it has one and it was not left out.
+    /// Returns the result, unless the job has none or it was omitted.
     pub fn given(&self) -> Option<&Json> {
         self.result.as_ref()?.as_ref()
     }

@@ -1,14 +1,14 @@
-//! What an application is told of a submission that is not valid.
+//! Problems that the library reports for an invalid submission.
 
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
 use longshore::config::Config;
 use longshore::job::Submission;
 use longshore::server::{Error, Server};
 use serde_json::{Value, json};
 
-/// The places of all problems of a submission.
-async fn places(submission: Value) -> Vec<String> {
+/// Returns the JSON pointers of all problems of a submission.
+async fn pointers(submission: Value) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let config = Config { database: directory.path().join("jobs.db"), ..Config::default() };
     let server = Server::builder(config).start().unwrap();
@@ -22,9 +22,9 @@ async fn places(submission: Value) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn what_is_wrong_with_the_job_and_with_its_payload_is_told_at_once() {
-    let wrong = json!({"kind": "sleep", "payload": {"duration": "soon"}, "priority": 500});
-    assert_eq!(places(wrong).await, ["/priority", "/payload/duration"]);
-    let wrong = json!({"kind": "sleep", "payload": {"duration": "soon"}});
-    assert_eq!(places(wrong).await, ["/payload/duration"]);
+async fn problems_of_the_job_and_of_its_payload_are_reported_together() {
+    let invalid = json!({"kind": "sleep", "payload": {"duration": "soon"}, "priority": 500});
+    assert_eq!(pointers(invalid).await, ["/priority", "/payload/duration"]);
+    let invalid = json!({"kind": "sleep", "payload": {"duration": "soon"}});
+    assert_eq!(pointers(invalid).await, ["/payload/duration"]);
 }

@@ -1,4 +1,4 @@
-//! Jobs that were submitted together, with joint counts and one end.
+//! Batches: jobs submitted together, with common counts and one end.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,22 +6,22 @@ use crate::job::BatchId;
 use crate::job::queue::StateCounts;
 use crate::job::time::Timestamp;
 
-/// The longest name of a batch, in bytes.
+/// Maximum length of a batch name, in bytes.
 pub const MAX_NAME_LEN: usize = 200;
 
-/// A batch as it stands.
+/// A batch in its current state, in the form that the API returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Its id, never reused.
+    /// Id of the batch.
     pub id: BatchId,
-    /// What the client called it.
+    /// Name that the client gave to the batch.
     pub name: Option<String>,
-    /// How many jobs it holds.
+    /// Number of jobs in the batch.
     pub total: i64,
-    /// Its jobs by state; they add up to `total`. A final job that is deleted still counts.
+    /// Number of jobs in each state; the sum is `total`. Deleted final jobs still count.
     pub counts: StateCounts,
-    /// When it was submitted.
+    /// Time at which the batch was submitted.
     pub created_at: Timestamp,
-    /// When its last job became final; none while any is live.
+    /// Time at which the last job reached a final state; `None` until then.
     pub finished_at: Option<Timestamp>,
 }

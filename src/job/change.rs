@@ -14,8 +14,7 @@ pub struct Change {
     pub queue: QueueName,
     /// The job's lane.
     pub lane: Lane,
-    /// The job's kind, set only if the job becomes available to remote workers: these may lease by
-    /// kind.
+    /// The job's kind, set only if the job becomes available to remote workers, which lease by kind.
     pub remote_kind: Option<Arc<str>>,
     /// The job's batch, if it belongs to one.
     pub batch: Option<BatchId>,

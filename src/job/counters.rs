@@ -1,37 +1,37 @@
-//! What happens, counted by queue and by stretches of ten seconds: what the charts are drawn from.
+//! Counters of events by queue and time bucket (ten seconds), from which the charts are drawn.
 
 use crate::job::histogram::Histogram;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::stats::STEP;
 use crate::job::{Change, State, Timestamp};
 
-/// What happened in one stretch of time, and how things stood at its end.
+/// Counts of events in one time bucket, and of the waiting and running jobs at its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Jobs that were submitted.
+    /// Number of jobs that were submitted.
     pub submitted: u64,
-    /// Attempts that began.
+    /// Number of attempts that started.
     pub started: u64,
-    /// Jobs that were completed.
+    /// Number of jobs that completed.
     pub completed: u64,
-    /// Jobs that failed for good.
+    /// Number of jobs that reached the state `failed`.
     pub failed: u64,
-    /// Jobs that were cancelled.
+    /// Number of jobs that were cancelled.
     pub cancelled: u64,
-    /// Attempts that failed and are made again.
+    /// Number of attempts that failed and are followed by another.
     pub retried: u64,
-    /// Jobs that waited at its end.
+    /// Number of jobs that were waiting at the end of the bucket: live jobs that were not running.
     pub waiting: u64,
-    /// Jobs that ran at its end.
+    /// Number of jobs that were running at the end of the bucket.
     pub running: u64,
-    /// How long attempts were due before they began.
+    /// Time between the moment a job became due and the start of its attempt.
     pub start: Histogram,
-    /// How long attempts took.
+    /// Time between the start and the end of an attempt.
     pub run: Histogram,
 }
 
 impl Counters {
-    /// Adds what happened later, or elsewhere at the same time.
+    /// Adds the events of another bucket or queue, but not its waiting and running jobs.
     pub fn add(&mut self, other: &Self) {
         self.submitted += other.submitted;
         self.started += other.started;
@@ -43,11 +43,12 @@ impl Counters {
         self.run.add(&other.run);
     }
 
-    /// How much happened.
+    /// Returns the number of events, to find the most active queues.
     pub(super) fn total_events(&self) -> u64 {
         self.submitted + self.started + self.completed + self.failed + self.cancelled
     }
 
+    /// Counts a change of a job's state.
     pub(super) fn record(&mut self, change: &Change) {
         if change.from.is_none() {
             self.submitted += 1;
@@ -69,28 +70,29 @@ impl Counters {
         }
     }
 
+    /// Sets `waiting` and `running` from the number of jobs in each state.
     pub(super) fn set_gauges(&mut self, jobs: &StateCounts) {
         self.waiting = u64::try_from(jobs.live() - jobs.running).unwrap_or(0);
         self.running = u64::try_from(jobs.running).unwrap_or(0);
     }
 }
 
-/// Of how many queues a stretch is kept: those in which most happened. So what is written every ten
-/// seconds is bounded however many queues there are.
+/// Maximum number of queues in a time bucket; those with the most events are kept. This bounds the
+/// amount of data that is written every ten seconds.
 pub const MAX_QUEUES_PER_BUCKET: usize = 200;
 
-/// One stretch of time: the queues in which most happened, and all together.
+/// Counters of ten seconds, for the most active queues and in total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeBucket {
-    /// When it began.
+    /// Start of the time bucket.
     pub began_at: Timestamp,
-    /// By queue; at most [`MAX_QUEUES_PER_BUCKET`].
+    /// Counters by queue; at most [`MAX_QUEUES_PER_BUCKET`] queues.
     pub queues: Vec<(QueueName, Counters)>,
-    /// All together.
+    /// Sum over all queues, including those that are not in `queues`.
     pub all: Counters,
 }
 
-/// When the stretch began that goes on at this time.
+/// Returns the start of the time bucket that contains a time.
 pub fn bucket_start(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(at.millis() - at.millis().rem_euclid(STEP.millis()))
 }

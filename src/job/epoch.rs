@@ -1,38 +1,45 @@
-//! One life of a database: what keeps the workers of an earlier one out.
+//! Epochs: fencing tokens that stay valid when a copy of a database takes the place of the
+//! original.
 //!
-//! A copy knows nothing of the leases that the original gave after it was made. So a copy that is
-//! served begins a new epoch, whose tokens are larger than all of those.
+//! A copy does not contain the leases that the original granted after the copy was made. When a
+//! server opens a copy, it starts a new epoch: every token of the new epoch is larger than every
+//! token that the original can have issued, so workers of the original are refused.
+//!
+//! The floor of an epoch is computed from the time: 256 tokens for each millisecond since 1970. For
+//! example, a job that is leased ten times in an epoch that started at noon has a token at most ten
+//! above the floor, while an epoch that starts at 13:00 has a floor that is 921,600,000 higher.
 
 use crate::job::time::Timestamp;
 
-/// How many leases the tokens of a millisecond are enough for. One job never has as many: each
-/// takes a write of its own.
+/// Number of tokens for each millisecond. A job is never leased that often, because each of its
+/// leases takes a write of its own.
 const TOKENS_PER_MS: i64 = 256;
 
-/// The largest floor, so that tokens stay numbers that every reader of JSON has: below 2^53.
+/// Largest floor. It keeps tokens below 2^53, the limit of exact integers in many JSON parsers.
 const MAX_FLOOR: i64 = 1 << 52;
 
-/// One life of a database.
+/// Epoch of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
-    /// The smallest token that a lease gets.
+    /// Smallest token that a new lease gets.
     pub token_floor: i64,
-    /// When this copy was made; none where the database is no copy or has begun its own epoch.
+    /// Time at which this copy was made; `None` if the database is not a copy or has started its
+    /// own epoch.
     pub copied_at: Option<Timestamp>,
 }
 
 impl Epoch {
-    /// The epoch after this one. `largest_token` is the largest in the tables.
+    /// Returns the epoch after this one. `largest_token` is the largest token in the database.
     ///
-    /// What the original gave after the copy was made stands nowhere here, but the time tells: it
-    /// began at a smaller floor, of an earlier time, and went on one by one. A clock that was set
-    /// back behind the copy is not believed.
+    /// The tokens that the original issued after the copy was made are unknown, but they started at
+    /// a floor of an earlier time and increased by one with each lease of a job. If the clock shows
+    /// a time before the copy was made, the time of the copy is used instead.
     #[must_use]
     pub fn next(self, largest_token: i64, now: Timestamp) -> Self {
         let now = self.copied_at.map_or(now, |copied_at| now.max(copied_at));
         let by_time = now.millis().clamp(0, MAX_FLOOR / TOKENS_PER_MS) * TOKENS_PER_MS;
-        let given = largest_token.max(self.token_floor);
-        Self { token_floor: by_time.max(given.saturating_add(1)), copied_at: None }
+        let issued = largest_token.max(self.token_floor);
+        Self { token_floor: by_time.max(issued.saturating_add(1)), copied_at: None }
     }
 }
 
@@ -47,17 +54,17 @@ mod tests {
     }
 
     #[test]
-    fn a_new_epoch_begins_above_every_token_that_the_original_can_have_given() {
+    fn a_new_epoch_starts_above_every_token_that_the_original_can_have_issued() {
         let second = FIRST.next(70, at("2026-11-22T12:00:00Z"));
         assert!(second.token_floor > 1_000_000_000);
-        // It gave a lease each hundredth of a millisecond, and then a copy of it is served.
-        let given = second.token_floor + 3_600_000 * 100;
+        // The original grants 100 leases a millisecond for an hour, then a copy of it is opened.
+        let issued = second.token_floor + 3_600_000 * 100;
         let third = second.next(second.token_floor + 5, at("2026-11-22T13:00:00Z"));
-        assert!(third.token_floor > given);
+        assert!(third.token_floor > issued);
     }
 
     #[test]
-    fn a_clock_that_was_set_back_leads_to_no_older_token() {
+    fn a_clock_that_was_set_back_does_not_lower_the_floor() {
         let copied_at = Some(at("2026-11-22T12:00:00Z"));
         let copy = Epoch { copied_at, ..FIRST };
         let past = at("1999-12-31T23:59:59Z");
@@ -68,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_stay_numbers_that_every_reader_has() {
+    fn tokens_stay_below_the_limit_of_exact_json_integers() {
         let end = Timestamp::from_millis(i64::MAX);
         assert!(FIRST.next(0, end).token_floor < 1 << 53);
     }

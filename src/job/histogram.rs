@@ -1,19 +1,27 @@
-//! How long things took, as counts by size: small, and exact to a tenth.
+//! A log-linear histogram of durations, for quantiles such as the median start latency.
+//!
+//! Each range from one power of two to the next is divided into eight buckets of equal width, in
+//! the manner of HdrHistogram. For example, the durations from 64 to 127 ms have the buckets 64-71,
+//! 72-79, ..., 120-127. A quantile is the midpoint of the bucket in which it is found: 70 ms is
+//! counted in bucket 64-71 and read as 67 ms.
+//!
+//! The width of a bucket is at most an eighth of its lower end, so the error is at most a sixteenth
+//! of the value. Below 16 ms there is no error because each duration has its own bucket. The whole
+//! range, up to a year, takes 280 buckets.
 
 use serde::{Deserialize, Serialize};
 
-/// How many buckets a doubling has, as a power of two.
-const PARTS_BITS: u32 = 3;
-const PARTS: u64 = 1 << PARTS_BITS;
+/// Number of buckets in each power of two: `1 << SUB_BUCKET_BITS`.
+const SUB_BUCKET_BITS: u32 = 3;
+const SUB_BUCKETS: u64 = 1 << SUB_BUCKET_BITS;
 
-/// Counts of spans by their length. Each bucket is an eighth of a doubling wide, from a millisecond
-/// up to a year.
+/// Number of durations in each bucket, from the first bucket to the last that is not empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<u32>", into = "Vec<u32>")]
 pub struct Histogram(Vec<u32>);
 
 impl From<Vec<u32>> for Histogram {
-    /// Without what stands past the last bucket, which no version writes.
+    /// Restores a stored histogram. Counts after the last bucket are dropped; no version writes any.
     fn from(mut counts: Vec<u32>) -> Self {
         counts.truncate(bucket(Self::MAX_MS) + 1);
         Self(counts)
@@ -27,10 +35,10 @@ impl From<Histogram> for Vec<u32> {
 }
 
 impl Histogram {
-    /// The largest span that is told from larger ones, in milliseconds.
+    /// Longest duration in milliseconds. A longer one is counted as if it were this one.
     const MAX_MS: u64 = 365 * 24 * 3600 * 1000;
 
-    /// Counts one span.
+    /// Counts a duration of `millis` milliseconds.
     pub fn record(&mut self, millis: u64) {
         let bucket = bucket(millis.min(Self::MAX_MS));
         if self.0.len() <= bucket {
@@ -39,7 +47,7 @@ impl Histogram {
         self.0[bucket] = self.0[bucket].saturating_add(1);
     }
 
-    /// Counts what another has counted.
+    /// Adds the counts of another histogram to this one.
     pub fn add(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
@@ -49,34 +57,36 @@ impl Histogram {
         }
     }
 
-    /// The span in milliseconds that this share of all did not exceed; none where there are none.
+    /// Returns the duration in milliseconds that a `share` (0 to 1) of all recorded ones did not
+    /// exceed, or `None` if none was recorded.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         let all: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
-        let mut left = ((all as f64 * share).ceil() as u64).max(1);
+        let mut remaining = ((all as f64 * share).ceil() as u64).max(1);
         for (bucket, count) in self.0.iter().enumerate() {
-            left = left.saturating_sub((*count).into());
-            if left == 0 {
-                return Some(middle(bucket));
+            remaining = remaining.saturating_sub((*count).into());
+            if remaining == 0 {
+                return Some(midpoint(bucket));
             }
         }
         None
     }
 }
 
-/// Where a span is counted: 0 by itself, then eight buckets a doubling.
+/// Returns the index of the bucket that counts `millis`. Bucket 0 is for 0 ms; eight buckets for
+/// each power of two follow.
 fn bucket(millis: u64) -> usize {
-    let Some(doubling) = millis.checked_ilog2() else { return 0 };
-    let part = (millis << PARTS_BITS >> doubling) & (PARTS - 1);
-    (1 + u64::from(doubling) * PARTS + part) as usize
+    let Some(exponent) = millis.checked_ilog2() else { return 0 };
+    let part = (millis << SUB_BUCKET_BITS >> exponent) & (SUB_BUCKETS - 1);
+    (1 + u64::from(exponent) * SUB_BUCKETS + part) as usize
 }
 
-/// The middle of a bucket.
-fn middle(bucket: usize) -> u64 {
-    let Some(place) = (bucket as u64).checked_sub(1) else { return 0 };
-    let (doubling, part) = (place / PARTS, place % PARTS);
-    let begin = ((PARTS + part) << doubling) >> PARTS_BITS;
-    let width = ((1 << doubling) >> PARTS_BITS).max(1);
-    begin + (width - 1) / 2
+/// Returns the midpoint of a bucket, in milliseconds.
+fn midpoint(bucket: usize) -> u64 {
+    let Some(index) = (bucket as u64).checked_sub(1) else { return 0 };
+    let (exponent, part) = (index / SUB_BUCKETS, index % SUB_BUCKETS);
+    let start = ((SUB_BUCKETS + part) << exponent) >> SUB_BUCKET_BITS;
+    let width = ((1 << exponent) >> SUB_BUCKET_BITS).max(1);
+    start + (width - 1) / 2
 }
 
 #[cfg(test)]
@@ -84,17 +94,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_span_is_told_to_a_tenth() {
+    fn a_single_duration_is_read_back_within_a_tenth() {
         for millis in (0..2_000).chain([12_345, 300_000, 86_400_000, Histogram::MAX_MS]) {
             let mut histogram = Histogram::default();
             histogram.record(millis);
-            let told = histogram.quantile(0.5).unwrap();
-            assert!(told.abs_diff(millis) * 10 <= millis, "{millis} told as {told}");
+            let median = histogram.quantile(0.5).unwrap();
+            assert!(median.abs_diff(millis) * 10 <= millis, "{millis} is read as {median}");
         }
     }
 
     #[test]
-    fn half_and_nearly_all_are_found_among_many() {
+    fn the_median_and_the_99th_percentile_are_close_to_the_exact_values() {
         let mut histogram = Histogram::default();
         for millis in 1..=1_000 {
             histogram.record(millis);
@@ -105,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn two_added_are_as_one_that_counted_all() {
+    fn the_sum_of_two_histograms_equals_one_that_recorded_everything() {
         let (mut one, mut other, mut both) =
             (Histogram::default(), Histogram::default(), Histogram::default());
         for millis in [0, 3, 700] {

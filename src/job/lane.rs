@@ -1,51 +1,51 @@
-//! Which pool of workers runs a job.
+//! Lanes: the pools of workers that run jobs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Which pool of workers runs a job. The numbers are what the database holds.
+/// Pool of workers that runs a job. The numbers are stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Lane {
-    /// Network calls and async handlers: many at once on a few threads.
+    /// Network calls and async handlers; many run at once on a few threads.
     Async = 0,
-    /// Blocking Rust handlers: a thread each.
+    /// Blocking Rust handlers; each runs on a thread of its own.
     Thread = 1,
-    /// Child processes.
+    /// Programs that run as child processes.
     Process = 2,
-    /// Workers of the user's own, over HTTP.
+    /// The user's own workers, which lease jobs over HTTP.
     Remote = 3,
 }
 
 impl Lane {
-    /// How many lanes there are.
+    /// Number of lanes.
     pub const COUNT: usize = 4;
 
-    /// Every lane, in the order of their numbers.
+    /// All lanes, ordered by number.
     pub const ALL: [Self; Self::COUNT] = [Self::Async, Self::Thread, Self::Process, Self::Remote];
 
-    /// The lanes whose workers live in this process.
+    /// Lanes whose workers are part of this process.
     pub const LOCAL: [Self; 3] = [Self::Async, Self::Thread, Self::Process];
 
-    /// The number that the database holds.
+    /// Returns the number that the database stores.
     pub fn code(self) -> i64 {
         self as i64
     }
 
-    /// The place of this lane in an array over all lanes.
+    /// Returns the index of this lane in an array with one element for each lane.
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// The lane of a number that the database holds.
+    /// Returns the lane that the database stores as `code`.
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|lane| lane.code() == code)
     }
 
-    /// The word of this lane in JSON and in the configuration.
+    /// Returns the name of this lane in JSON and in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Async => "async",
@@ -56,9 +56,9 @@ impl Lane {
     }
 }
 
-/// A text that names no lane.
+/// Error for a text that is not the name of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a lane: async, thread, process or remote")]
+#[error("not a lane: use async, thread, process or remote")]
 pub struct NotALane;
 
 impl FromStr for Lane {

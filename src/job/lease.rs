@@ -1,4 +1,4 @@
-//! The right to run one attempt of a job, for a time.
+//! Leases: the right to run one attempt of a job until the lease expires.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,46 +8,47 @@ use crate::job::queue::QueueName;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{BatchId, JobId};
 
-/// The fencing number of a lease.
+/// Fencing token of a lease.
 ///
-/// It rises with every lease of its job, whereas a release gives an attempt number back: a finish
-/// that carries an older token comes from a worker whose lease was taken from it.
+/// The token increases with every lease of a job. A finish with an older token comes from a worker
+/// that no longer holds the lease, and is refused. The attempt number cannot serve as a token
+/// because a release decreases it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseToken(pub i64);
 
-/// Which lease is meant: a job and its fencing number.
+/// Identifies a lease by its job and fencing token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
-    /// The job.
+    /// Id of the leased job.
     pub job: JobId,
-    /// The fencing number.
+    /// Fencing token of the lease.
     pub token: LeaseToken,
 }
 
-/// A job as its worker needs it.
+/// A leased job, with the data that a worker needs to run it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedJob {
-    /// The lease under which it runs.
+    /// Lease under which the attempt runs.
     pub lease: Lease,
-    /// When the lease runs out unless it is renewed.
+    /// Time at which the lease expires unless it is renewed.
     pub lease_expires_at: Timestamp,
-    /// When the attempt began.
+    /// Time at which the attempt started.
     pub started_at: Timestamp,
-    /// Which executor or handler runs it.
+    /// Name of the executor or handler that runs the job.
     pub kind: String,
-    /// Its queue.
+    /// Queue that the job belongs to.
     pub queue: QueueName,
-    /// The pool that runs it.
+    /// Pool of workers that runs the job.
     pub lane: Lane,
-    /// Which attempt this is, from 1.
+    /// Number of the attempt, counted from 1.
     pub attempt: u32,
-    /// How many there may be.
+    /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// How long the attempt may take.
+    /// Maximum duration of the attempt.
     pub timeout: Span,
-    /// Its batch, if it is in one.
+    /// Batch that the job belongs to, if any.
     pub batch: Option<BatchId>,
-    /// Its input.
+    /// Input of the job.
     pub payload: Json,
 }

@@ -1,30 +1,35 @@
-//! What an attempt says while it runs: lines of text, of which the end is kept.
+//! The log of a job: lines of text that attempts write while they run. Only its end is kept.
 
 use serde::{Deserialize, Serialize};
 
-/// How much of a job's log is kept: its end, in bytes.
+/// Maximum size of a job's log, in bytes. Older text is removed.
 pub const MAX_LOG_BYTES: usize = 64 << 10;
 
-/// A stretch of a job's log. Positions count the bytes of all that was ever logged for the job, so
-/// that who has read up to `to` asks for what comes after it.
+/// A section of a job's log.
+///
+/// Positions count all bytes that were ever logged for the job, including removed ones. A client
+/// that has read up to `to` continues with the text after that position. For example, if a job has
+/// logged 100,000 bytes, the last 64 KiB are the section from 34,464 to 100,000.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
-    /// Where `text` begins. More than was asked for where what lies between is no longer kept.
+    /// Position at which `text` starts. It is greater than the requested position if the text
+    /// between them is no longer kept.
     pub from: u64,
-    /// Where it ends.
+    /// Position at which `text` ends.
     pub to: u64,
-    /// The lines, each with its end.
+    /// Lines of text, each with a line break at its end.
     pub text: String,
 }
 
 impl Log {
-    /// What begins at 0.
+    /// Creates a section that starts at position 0.
     pub fn new(text: String) -> Self {
         Self { from: 0, to: text.len() as u64, text }
     }
 
-    /// Adds what was said later. Positions in it count from this one's end, so that what was lost
-    /// at its begin is known to be lost.
+    /// Appends a later section. Its positions count from the end of this section: if it does not
+    /// start at 0, text between the two was lost, and the text of this section is removed as well,
+    /// so that a section never has a gap.
     pub fn extend(&mut self, later: &Self) {
         if later.from > 0 {
             self.text.clear();
@@ -34,50 +39,51 @@ impl Log {
         self.append(&later.text);
     }
 
-    /// Adds a text as lines: each has its end.
+    /// Appends a text and ends it with a line break if it has none.
     pub fn push_lines(&mut self, text: &str) {
-        let begin = text.ceil_char_boundary(text.len().saturating_sub(MAX_LOG_BYTES));
-        if begin > 0 {
-            self.to += begin as u64;
+        let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_LOG_BYTES));
+        if start > 0 {
+            self.to += start as u64;
             self.from = self.to;
             self.text.clear();
         }
-        // SQLite's own functions end a text there.
-        let mut line = text[begin..].replace('\0', "\u{fffd}");
-        if !line.is_empty() && !line.ends_with('\n') {
-            line.push('\n');
+        // NUL is replaced because SQLite's functions end a text at a NUL.
+        let mut lines = text[start..].replace('\0', "\u{fffd}");
+        if !lines.is_empty() && !lines.ends_with('\n') {
+            lines.push('\n');
         }
-        self.append(&line);
+        self.append(&lines);
     }
 
-    /// Adds a text, and forgets the oldest lines past [`MAX_LOG_BYTES`].
+    /// Appends a text, and removes the oldest lines if the section is longer than
+    /// [`MAX_LOG_BYTES`].
     pub fn append(&mut self, text: &str) {
         self.text.push_str(text);
         self.to += text.len() as u64;
         let surplus = self.text.len().saturating_sub(MAX_LOG_BYTES);
         if surplus > 0 {
             let cut = self.text.ceil_char_boundary(surplus);
-            // From the begin of a line on, where there is one.
+            // Cut at the start of a line, if there is one.
             let cut = self.text[cut..].find('\n').map_or(cut, |end| cut + end + 1);
-            self.forget(cut);
+            self.remove_start(cut);
         }
     }
 
-    /// What comes after a position.
+    /// Returns the part of this section after `position`.
     #[must_use]
     pub fn after(mut self, position: u64) -> Self {
         let known = position.clamp(self.from, self.to) - self.from;
         let cut = self.text.ceil_char_boundary(usize::try_from(known).unwrap_or(usize::MAX));
-        self.forget(cut);
+        self.remove_start(cut);
         self
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the section has no text.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    fn forget(&mut self, bytes: usize) {
+    fn remove_start(&mut self, bytes: usize) {
         self.text.drain(..bytes);
         self.from += bytes as u64;
     }
@@ -88,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_kept_from_a_line_on_and_positions_stay_true() {
+    fn the_log_keeps_whole_lines_at_its_end_and_correct_positions() {
         let mut log = Log::default();
         for number in 0..10_000 {
             log.append(&format!("line {number} é\n"));
@@ -99,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_read_up_to_a_place_gets_what_comes_after_it() {
+    fn reading_after_a_position_returns_the_text_that_follows_it() {
         let mut log = Log::new("one\n".into());
         log.append("two\n");
         assert_eq!(log.clone().after(4), Log { from: 4, to: 8, text: "two\n".into() });
@@ -109,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_before_it_was_kept_counts_as_lost() {
+    fn text_that_was_lost_before_a_later_section_moves_the_positions() {
         let mut log = Log::new("one\n".into());
         log.extend(&Log { from: 100, to: 104, text: "two\n".into() });
         assert_eq!(log, Log { from: 104, to: 108, text: "two\n".into() });
@@ -118,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn one_endless_line_is_cut_between_characters() {
+    fn a_line_that_is_too_long_is_cut_between_characters() {
         let mut log = Log::default();
         log.append(&"é".repeat(MAX_LOG_BYTES));
         assert_eq!(log.text.len(), MAX_LOG_BYTES);

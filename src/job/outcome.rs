@@ -1,4 +1,4 @@
-//! What running an attempt gave, and where that leaves its job.
+//! Outcomes of attempts, and the state that each outcome leads a job to.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{JobId, State};
 
-/// What is said of a failure: a word for programs and a sentence for people.
+/// Error of a job: a code for programs and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobError {
-    /// A word such as `timeout`, `http_status`, `outcome_unknown`.
+    /// Error code, such as `timeout`, `http_status` or `outcome_unknown`.
     pub code: String,
-    /// A sentence without a full stop.
+    /// Error message, without a full stop.
     pub message: String,
 }
 
 impl JobError {
-    /// The longest code, in bytes.
+    /// Maximum length of a code, in bytes.
     pub const MAX_CODE_LEN: usize = 64;
-    /// The longest message, in bytes; a longer one is cut.
+    /// Maximum length of a message, in bytes; a longer one is truncated.
     pub const MAX_MESSAGE_LEN: usize = 4096;
 
-    /// An error, its texts cut to what the database takes.
+    /// Creates an error. Both texts are truncated to the length that the database accepts.
     pub fn new(code: impl Into<String>, message: impl fmt::Display) -> Self {
         Self {
             code: cut(code.into(), Self::MAX_CODE_LEN),
@@ -34,26 +34,26 @@ impl JobError {
 }
 
 impl JobError {
-    /// What is said of an attempt that took longer than it may.
+    /// Returns the error of an attempt that exceeded its timeout.
     pub fn timed_out(timeout: Span) -> Self {
         Self::new("timeout", format!("the attempt took longer than {timeout}"))
     }
 }
 
-/// Cuts a text to at most `max_len` bytes, between two characters.
+/// Truncates a text to at most `max_len` bytes, between two characters.
 pub fn cut(mut text: String, max_len: usize) -> String {
     text.truncate(text.floor_char_boundary(max_len));
     text
 }
 
-/// A failed attempt, as a job's history shows it.
+/// A failed attempt in a job's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Which attempt.
+    /// Number of the attempt, counted from 1.
     pub attempt: u32,
-    /// When it failed.
+    /// Time at which the attempt failed.
     pub at: Timestamp,
-    /// Why.
+    /// Error that the attempt ended with.
     #[serde(flatten)]
     pub error: JobError,
 }
@@ -61,105 +61,126 @@ pub struct Failure {
 /// The result of a completed job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobResult {
-    /// The value; where it was cut, a JSON string with the beginning of its text.
+    /// JSON value. If it was truncated, a JSON string with the start of the original JSON text.
     pub json: Json,
-    /// Whether it was cut to `max_result_bytes`.
+    /// Whether the value was truncated to `max_result_bytes`.
     pub truncated: bool,
 }
 
 impl JobResult {
-    /// A whole result.
+    /// Creates a result that is not truncated.
     pub fn whole(json: Json) -> Self {
         Self { json, truncated: false }
     }
 
-    /// The result held to `max_bytes`: past it, the beginning of its text as a JSON string.
+    /// Truncates the result to `max_bytes`: a longer one becomes a JSON string with the start of
+    /// its text.
     #[must_use]
     pub fn capped(self, max_bytes: usize) -> Self {
         let text = self.json.as_str();
         if text.len() <= max_bytes {
             return self;
         }
-        let beginning = &text[..text.floor_char_boundary(max_bytes)];
-        let json = Json::of(beginning).unwrap_or_else(|_| Json::null());
+        let start = &text[..text.floor_char_boundary(max_bytes)];
+        let json = Json::of(start).unwrap_or_else(|_| Json::null());
         Self { json, truncated: true }
     }
 }
 
-/// What running an attempt gave.
+/// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It ended well.
+    /// The attempt succeeded.
     Completed(JobResult),
-    /// It ended badly.
+    /// The attempt failed.
     Failed {
-        /// Why.
+        /// Error that the attempt ended with.
         error: JobError,
-        /// Whether another attempt may help.
+        /// Whether another attempt may succeed.
         retryable: bool,
-        /// When the next attempt is to begin, where the other side said so; else the backoff tells.
+        /// Pause before the next attempt, if the worker or the called server requested one;
+        /// otherwise the job's backoff decides.
         retry_in: Option<Span>,
     },
-    /// It was given back unfinished, as at a shutdown; the attempt does not count.
+    /// The job was returned unfinished, for example at a shutdown; the attempt does not count.
     Released,
-    /// It was given back before anything of it was done; the attempt does not count.
+    /// The job was returned before any work was done; the attempt does not count.
     NotBegun,
-    /// It was stopped because the job was cancelled.
+    /// The attempt was stopped because the job was cancelled.
     Cancelled,
-    /// Nobody knows: its lease ran out or its process died. The attempt counts.
+    /// The outcome is unknown: the lease expired or the worker's process ended. The attempt counts.
     Lost(JobError),
 }
 
 impl Outcome {
-    /// A failure that another attempt may mend.
+    /// Creates a failure after which another attempt may succeed.
     pub fn retryable(code: &str, message: impl fmt::Display) -> Self {
         Self::Failed { error: JobError::new(code, message), retryable: true, retry_in: None }
     }
 
-    /// A failure that no further attempt would mend.
+    /// Creates a failure that no further attempt can fix.
     pub fn fatal(code: &str, message: impl fmt::Display) -> Self {
         Self::Failed { error: JobError::new(code, message), retryable: false, retry_in: None }
     }
 }
 
-/// What of a running job decides where an outcome leads.
+/// The properties of a running job that [`settle`] depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Held {
-    /// The job.
+    /// Id of the job.
     pub job: JobId,
-    /// The attempt that ran.
+    /// Number of the attempt that ran, counted from 1.
     pub attempt: u32,
-    /// How many attempts it may have.
+    /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// Whether it must never run twice.
+    /// Whether the job must never run twice.
     pub at_most_once: bool,
-    /// Whether somebody asked for its end meanwhile.
+    /// Whether a cancel was requested while the attempt ran.
     pub cancel_requested: bool,
-    /// The pause between attempts.
+    /// Pause between attempts.
     pub backoff: Backoff,
 }
 
-/// Where an outcome leaves its job.
+/// Changes that an outcome makes to its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// The job's next state.
+    /// Next state of the job.
     pub state: State,
-    /// Its attempts so far.
+    /// Number of attempts that count so far.
     pub attempt: u32,
-    /// When the next attempt is due; none for a final state.
+    /// Time at which the next attempt is due; `None` for a final state.
     pub run_at: Option<Timestamp>,
-    /// What its `error` says from now on.
+    /// New value of the job's `error`.
     pub error: Option<JobError>,
-    /// Whether the attempt goes into the history as failed.
+    /// Whether the attempt is added to the history of failures.
     pub is_failure: bool,
-    /// Whether the job has never begun, though it was leased.
+    /// Whether the job has never started, although it was leased.
     pub is_unstarted: bool,
 }
 
-/// The code of a job whose outcome nobody knows and which may not run again.
+/// Error code of an `at_most_once` job whose outcome is unknown, so that it must not run again.
 pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 
-/// Decides where `outcome` leaves a running job.
+/// Decides the next state of a running job after `outcome`. The first row that applies is used:
+///
+/// | outcome | condition | next state |
+/// | --- | --- | --- |
+/// | `Completed` | | `completed` |
+/// | `Cancelled` | | `cancelled` |
+/// | `Failed` | a cancel was requested | `cancelled` |
+/// | | retryable, not `at_most_once`, attempts left | `retrying`, due after `retry_in` or the backoff |
+/// | | otherwise | `failed` |
+/// | `Released` | `at_most_once` | `failed` with code `outcome_unknown` |
+/// | | a cancel was requested | `cancelled` |
+/// | | otherwise | `queued`; the attempt does not count |
+/// | `NotBegun` | a cancel was requested | `cancelled` |
+/// | | otherwise | `queued`; the attempt does not count |
+/// | `Lost` | `at_most_once` | `failed` with code `outcome_unknown` |
+/// | | a cancel was requested | `cancelled` |
+/// | | attempts left | `queued` |
+/// | | otherwise | `failed` |
+///
+/// `Failed`, `Lost`, and `Released` of an `at_most_once` job are added to the history of failures.
 pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
     let settled = |state: State, error: Option<JobError>| Settlement {
         state,
@@ -192,7 +213,7 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
         }
         Outcome::Released | Outcome::Lost(_) if held.at_most_once => {
             let message =
-                "the attempt was cut short and may have had its effect; the job may not run twice";
+                "the attempt was interrupted and may have taken effect; the job must not run twice";
             let error = JobError::new(OUTCOME_UNKNOWN, message);
             Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
         }
@@ -248,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_side_may_say_when_to_come_back() {
+    fn retry_in_replaces_the_backoff() {
         let outcome = Outcome::Failed {
             error: JobError::new("http_status", "429"),
             retryable: true,
@@ -265,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_gives_the_attempt_back() {
+    fn a_released_attempt_does_not_count() {
         let next = after(held(), &Outcome::Released);
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Queued, 1, false));
     }
@@ -295,17 +316,17 @@ mod tests {
 
     #[test]
     fn a_requested_cancel_wins_over_every_outcome_but_completion() {
-        let asked = Held { cancel_requested: true, ..held() };
-        assert_eq!(after(asked, &Outcome::retryable("x", "y")).state, State::Cancelled);
-        assert_eq!(after(asked, &Outcome::Released).state, State::Cancelled);
+        let cancelled = Held { cancel_requested: true, ..held() };
+        assert_eq!(after(cancelled, &Outcome::retryable("x", "y")).state, State::Cancelled);
+        assert_eq!(after(cancelled, &Outcome::Released).state, State::Cancelled);
         let done = Outcome::Completed(JobResult::whole(Json::null()));
-        assert_eq!(after(asked, &done).state, State::Completed);
+        assert_eq!(after(cancelled, &done).state, State::Completed);
     }
 
     #[test]
-    fn a_long_result_is_cut_between_two_characters_and_flagged() {
-        let cut = JobResult::whole(Json::of("ääää").unwrap()).capped(4);
-        assert!(cut.truncated);
-        assert_eq!(cut.json.as_str(), r#""\"ä""#);
+    fn a_long_result_is_truncated_between_two_characters_and_flagged() {
+        let result = JobResult::whole(Json::of("ääää").unwrap()).capped(4);
+        assert!(result.truncated);
+        assert_eq!(result.json.as_str(), r#""\"ä""#);
     }
 }

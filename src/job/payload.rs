@@ -1,4 +1,4 @@
-//! JSON that Longshore carries without looking inside: payloads and results.
+//! JSON that Longshore stores and returns unchanged: payloads and results.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,47 +9,47 @@ use serde_json::value::RawValue;
 
 use crate::job::problem::{Problem, parse_json};
 
-/// A JSON text, kept letter by letter as it came.
+/// A JSON text, kept byte for byte as it was received.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json(Arc<str>);
 
 impl Json {
-    /// The JSON value `null`.
+    /// Returns the JSON value `null`.
     pub fn null() -> Self {
         Self("null".into())
     }
 
-    /// The JSON text of `value`.
+    /// Serializes `value` as JSON.
     ///
     /// # Errors
-    /// Where `value` has no JSON form, such as a map whose keys are not strings.
+    /// Returns an error if `value` has no JSON form, for example a map whose keys are not strings.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Ok(Self(serde_json::to_string(value)?.into()))
     }
 
-    /// Takes a text that is known to be JSON, as from the database.
+    /// Takes a text that is known to be valid JSON, such as a text from the database.
     pub fn trusted(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// Checks a text from outside: grammar, depth, escapes and numbers.
+    /// Validates a text from an untrusted source: grammar, depth, escapes and numbers.
     ///
     /// # Errors
-    /// The first problem, with its place inside the value.
+    /// Returns the first problem, with its JSON pointer inside the value.
     pub fn checked(text: &str) -> Result<Self, Problem> {
-        parse_json::<Walked>(text.as_bytes())?;
+        parse_json::<Validator>(text.as_bytes())?;
         Ok(Self(text.into()))
     }
 
-    /// The text.
+    /// Returns the JSON text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Reads the value as a `T`.
+    /// Deserializes the value as a `T`.
     ///
     /// # Errors
-    /// The first problem, with its place inside the value.
+    /// Returns the first problem, with its JSON pointer inside the value.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         parse_json(self.0.as_bytes())
     }
@@ -69,26 +69,26 @@ impl Serialize for Json {
 }
 
 impl<'de> Deserialize<'de> for Json {
-    /// Takes any JSON; what is inside is checked by [`Json::checked`].
+    /// Accepts any JSON value without validating its contents, which [`Json::checked`] does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Ok(Self(Box::<str>::from(raw).into()))
     }
 }
 
-/// Visits every part of a JSON value and keeps nothing.
+/// Visits every part of a JSON value and stores nothing.
 ///
-/// Skipping, as `RawValue` does, would let through half a surrogate pair or a number too large
-/// for any reader, and nesting of any depth; visiting does not.
-struct Walked;
+/// `RawValue` skips over a value, so it accepts half a surrogate pair, a number that is too large
+/// and nesting of any depth. Visiting the value finds these problems.
+struct Validator;
 
-impl<'de> Deserialize<'de> for Walked {
+impl<'de> Deserialize<'de> for Validator {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Self)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walked {
+impl<'de> DeserializeSeed<'de> for Validator {
     type Value = Self;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
@@ -96,7 +96,7 @@ impl<'de> DeserializeSeed<'de> for Walked {
     }
 }
 
-impl<'de> Visitor<'de> for Walked {
+impl<'de> Visitor<'de> for Validator {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,14 +145,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_keeps_its_letters() {
+    fn a_payload_is_kept_byte_for_byte() {
         let text = r#"{"b":1.50,"a":[10000000000000000000000]}"#;
         let json = Json::checked(text).unwrap();
         assert_eq!(serde_json::to_string(&json).unwrap(), text);
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_refused_where_it_stands() {
+    fn half_a_surrogate_pair_is_refused_with_its_pointer() {
         let problem = Json::checked(r#"{"a": ["\ud800"]}"#).unwrap_err();
         assert_eq!(problem.pointer, "/a/0");
     }

@@ -1,25 +1,26 @@
-//! What is wrong with an input, and where.
+//! Problems of an input: what is wrong and where.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// One thing that is wrong with an input, at a place named by a JSON pointer (RFC 6901).
+/// One problem of an input, with a JSON pointer (RFC 6901) to the value that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Where: a JSON pointer such as `/3/payload/url`; empty for the whole input.
+    /// JSON pointer such as `/3/payload/url`; empty if the problem is about the whole input.
     pub pointer: String,
-    /// What, in a sentence without a full stop.
+    /// Description of the problem, without a full stop.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem at `pointer`.
+    /// Creates a problem at `pointer`.
     pub fn new(pointer: impl Into<String>, detail: impl fmt::Display) -> Self {
         Self { pointer: pointer.into(), detail: detail.to_string() }
     }
 
-    /// The same problem seen from a value that holds this one at `prefix`.
+    /// Returns the same problem, with `prefix` put before its pointer. `prefix` is the pointer of
+    /// the checked value inside a larger one.
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
         self.pointer.insert_str(0, prefix);
@@ -37,9 +38,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads JSON and names the place of the first problem.
+/// Parses JSON.
 ///
-/// The plain reader goes first, for it is faster; the one that tracks places runs only on bad input.
+/// # Errors
+/// Returns the first problem with its pointer. The text is parsed a second time to find the
+/// pointer, because a parser that tracks the path is slower and valid input does not need it.
 pub fn parse_json<'de, T: serde::Deserialize<'de>>(text: &'de [u8]) -> Result<T, Problem> {
     match serde_json::from_slice(text) {
         Ok(value) => Ok(value),
@@ -50,9 +53,32 @@ pub fn parse_json<'de, T: serde::Deserialize<'de>>(text: &'de [u8]) -> Result<T,
 fn locate<'de, T: serde::Deserialize<'de>>(text: &'de [u8], first: &serde_json::Error) -> Problem {
     let mut reader = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) => Problem::new(pointer_of(error.path()), error.inner()),
-        // Read whole by itself, so what follows it is what is wrong.
+        Err(error) => Problem::new(pointer_of(error.path()), without_rust_types(error.inner())),
+        // The value itself is valid, so the problem is the text after it.
         Ok(_) => Problem::new("", first),
+    }
+}
+
+/// Rust types that serde names in its messages, with words for people who do not know Rust.
+const NUMBER_TYPES: [(&str, &str); 7] = [
+    ("u8", "a whole number between 0 and 255"),
+    ("u16", "a whole number between 0 and 65535"),
+    ("u32", "a whole number between 0 and 4294967295"),
+    ("u64", "a whole number, 0 or more"),
+    ("usize", "a whole number, 0 or more"),
+    ("i64", "a whole number"),
+    ("f64", "a number"),
+];
+
+/// Returns serde's message, such as `invalid type: string "x", expected u32 at line 1 column 9`,
+/// with the Rust type replaced by a description.
+fn without_rust_types(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return message };
+    let (name, position) = expected.split_at(expected.find(' ').unwrap_or(expected.len()));
+    match NUMBER_TYPES.iter().find(|(number_type, _)| *number_type == name) {
+        Some((_, description)) => format!("{found}, expected {description}{position}"),
+        None => message,
     }
 }
 
@@ -72,7 +98,8 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
-/// A name as one step of a JSON pointer: `~` and `/` are escaped (RFC 6901, section 3).
+/// Escapes `~` and `/` in a name so that it can be one segment of a JSON pointer (RFC 6901, section
+/// 3).
 pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
@@ -89,14 +116,24 @@ mod tests {
     }
 
     #[test]
-    fn the_pointer_names_the_place() {
+    fn a_problem_has_the_pointer_of_the_invalid_value() {
         let problem = parse_json::<Shape>(br#"{"a/b": [1, "x"]}"#).unwrap_err();
         assert_eq!(problem.pointer, "/a~1b/1");
         assert!(problem.detail.contains("invalid type: string"), "{problem}");
     }
 
     #[test]
-    fn what_follows_a_whole_value_is_named_by_its_line() {
+    fn a_message_names_no_rust_type() {
+        let detail = |text: &[u8]| parse_json::<Shape>(text).unwrap_err().detail;
+        assert_eq!(
+            detail(br#"{"a/b": ["u32"]}"#),
+            "invalid type: string \"u32\", expected a whole number between 0 and 255 at line 1 column 14"
+        );
+        assert!(detail(br#"{"a/b": "x"}"#).contains("expected a sequence"));
+    }
+
+    #[test]
+    fn text_after_a_complete_value_is_reported_with_its_line() {
         let problem = parse_json::<Shape>(br#"{"a/b": []} x"#).unwrap_err();
         assert_eq!(problem.pointer, "");
         assert!(problem.detail.contains("trailing characters at line 1"), "{problem}");

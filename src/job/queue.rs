@@ -1,4 +1,4 @@
-//! A named line of jobs, with its own limits.
+//! Queues: named lines of jobs, each with its own limits.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -12,33 +12,33 @@ use crate::job::State;
 use crate::job::lane::Lane;
 use crate::job::time::{Span, Timestamp};
 
-/// The name of a queue: `[a-z0-9][a-z0-9._-]{0,63}`. Cheap to clone.
+/// Name of a queue, of the form `[a-z0-9][a-z0-9._-]{0,63}`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueueName(Arc<str>);
 
 impl QueueName {
-    /// The longest name, in characters.
+    /// Maximum length of a name, in characters.
     pub const MAX_LEN: usize = 64;
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Default for QueueName {
-    /// The queue of jobs that name none.
+    /// Returns `default`, the queue of a job that is submitted without a queue.
     fn default() -> Self {
         Self("default".into())
     }
 }
 
-/// A text that cannot name a queue, a kind or a tag.
+/// Error for a text that is not a valid name of a queue or a kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a name: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit")]
+#[error("not a name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or a digit")]
 pub struct NotAName;
 
-/// Whether a text has the form that queues and kinds share.
+/// Returns whether a text is a valid name of a queue or a kind, in the form of [`QueueName`].
 pub fn is_name(text: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.len() <= QueueName::MAX_LEN
@@ -84,102 +84,112 @@ impl<'de> Deserialize<'de> for QueueName {
     }
 }
 
-/// At most `limit` starts in any span of `period`.
+/// Rate limit: at most `limit` attempts start in any time window of length `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with limit and period")]
 pub struct Rate {
-    /// How many attempts may start, 1 to [`Rate::MAX_LIMIT`].
+    /// Maximum number of attempts that start in a period, 1 to [`Rate::MAX_LIMIT`].
     pub limit: u32,
-    /// In how long a time, 1 ms to [`Rate::MAX_PERIOD`].
+    /// Length of the period, 1 ms to [`Rate::MAX_PERIOD`].
     pub period: Span,
 }
 
 impl Rate {
-    /// The most starts a period.
+    /// Largest permitted `limit`.
     pub const MAX_LIMIT: u32 = 1_000_000;
-    /// The longest period: a day.
+    /// Longest permitted `period`: one day.
     pub const MAX_PERIOD: Span = Span::from_secs(24 * 3600);
 
-    /// What is wrong with this rate, if anything: the field and why.
+    /// Returns the JSON pointer of the first invalid field and a message, or `None` if there is none.
     pub fn problem(&self) -> Option<(&'static str, String)> {
         if self.limit == 0 || self.limit > Self::MAX_LIMIT {
-            return Some(("/limit", format!("lies between 1 and {}", Self::MAX_LIMIT)));
+            return Some(("/limit", format!("must be between 1 and {}", Self::MAX_LIMIT)));
         }
         if self.period.millis() == 0 || self.period > Self::MAX_PERIOD {
-            return Some(("/period", format!("lies between 1ms and {}", Self::MAX_PERIOD)));
+            return Some(("/period", format!("must be between 1ms and {}", Self::MAX_PERIOD)));
         }
         None
     }
 }
 
-/// How a queue is limited.
+/// Limits of a queue, and whether it is paused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table with the fields paused, max_running and rate"
+)]
 pub struct QueueSettings {
-    /// No job of a paused queue is started; those that run go on.
+    /// Whether the queue is paused: no job of it starts, running jobs continue.
     pub paused: bool,
-    /// How many jobs of the queue run at once, over all lanes; none means no limit but the lanes'.
+    /// Maximum number of jobs of the queue that run at once, over all lanes; `None` for no limit
+    /// other than the number of workers.
     pub max_running: Option<u32>,
-    /// How many attempts start in a period; none means no limit.
+    /// Maximum number of attempts that start in a period; `None` for no limit.
     pub rate: Option<Rate>,
 }
 
 impl QueueSettings {
-    /// What is wrong with these settings, if anything: the JSON pointer and why.
+    /// Returns the JSON pointer of the first invalid field and a message, or `None` if there is none.
     pub fn problem(&self) -> Option<(String, String)> {
         if self.max_running == Some(0) {
             return Some((
                 "/max_running".into(),
-                "is at least 1; to stop a queue, pause it".into(),
+                "must be at least 1; to stop a queue, pause it".into(),
             ));
         }
-        let (place, why) = self.rate?.problem()?;
-        Some((format!("/rate{place}"), why))
+        let (field, why) = self.rate?.problem()?;
+        Some((format!("/rate{field}"), why))
     }
 }
 
-/// With which settings queues begin, and how many there may be.
+/// Initial settings of new queues, and the maximum number of queues.
 #[derive(Debug, Clone, Default)]
 pub struct QueueRules {
-    /// Those of queues that the configuration names.
+    /// Initial settings of the queues that the configuration lists.
     pub listed: BTreeMap<QueueName, QueueSettings>,
-    /// Those of all others.
+    /// Initial settings of all other queues.
     pub others: QueueSettings,
-    /// How many queues there may be.
+    /// Maximum number of queues.
     pub max_queues: usize,
 }
 
 impl QueueRules {
-    /// The settings with which a queue begins.
+    /// Returns the initial settings of a queue.
     pub fn initial(&self, queue: &QueueName) -> QueueSettings {
         self.listed.get(queue).copied().unwrap_or(self.others)
     }
 }
 
-/// A change to a queue's settings: what is not named stays, `null` takes a limit away.
+/// Change of a queue's settings. An absent field is not changed; `null` removes a limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "an object with the fields paused, max_running and rate"
+)]
 pub struct QueueChange {
-    /// Pause or resume.
+    /// `true` to pause the queue, `false` to resume it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// A new `max_running`.
-    #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    /// New value of `max_running`; `null` for no limit.
+    #[serde(deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
     pub max_running: Option<Option<u32>>,
-    /// A new rate.
-    #[serde(deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    /// New rate limit; `null` for no limit.
+    #[serde(deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
     pub rate: Option<Option<Rate>>,
 }
 
-/// Tells a field that is `null` from one that is not there.
-pub(super) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+/// Deserializes a field so that `null` and an absent field differ: `null` becomes `Some(None)`, and
+/// an absent field becomes `None` through the field's default.
+pub(super) fn double_option<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
 impl QueueChange {
-    /// The settings after this change.
+    /// Returns the settings after this change.
     #[must_use]
     pub fn apply(&self, before: QueueSettings) -> QueueSettings {
         QueueSettings {
@@ -190,27 +200,27 @@ impl QueueChange {
     }
 }
 
-/// How many jobs stand in each state.
+/// Number of jobs in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCounts {
-    /// Waiting for their time.
+    /// Number of jobs that wait for their `run_at`.
     pub scheduled: i64,
-    /// Ready to run.
+    /// Number of jobs that can run now.
     pub queued: i64,
-    /// Leased.
+    /// Number of jobs that a worker runs.
     pub running: i64,
-    /// Waiting for their next attempt.
+    /// Number of jobs that wait for their next attempt.
     pub retrying: i64,
-    /// Ended well.
+    /// Number of jobs that succeeded.
     pub completed: i64,
-    /// Ended badly.
+    /// Number of jobs that failed.
     pub failed: i64,
-    /// Called off or expired.
+    /// Number of jobs that were cancelled or expired.
     pub cancelled: i64,
 }
 
 impl StateCounts {
-    /// The count of one state.
+    /// Returns the counter of one state.
     pub fn of(&mut self, state: State) -> &mut i64 {
         match state {
             State::Scheduled => &mut self.scheduled,
@@ -223,40 +233,41 @@ impl StateCounts {
         }
     }
 
-    /// How many jobs have not ended.
+    /// Returns the number of jobs that are not in a final state.
     pub fn live(&self) -> i64 {
         self.scheduled + self.queued + self.running + self.retrying
     }
 }
 
-/// A queue as it stands.
+/// A queue in its current state, in the form that the API returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
-    /// Its name.
+    /// Name of the queue.
     pub name: QueueName,
-    /// Its limits.
+    /// Limits of the queue, and whether it is paused.
     #[serde(flatten)]
     pub settings: QueueSettings,
-    /// Its jobs by state.
+    /// Number of its jobs in each state.
     pub jobs: StateCounts,
-    /// Since when the oldest of the jobs that are next in line, by lane and priority, waits.
+    /// Earliest `run_at` among the queued jobs that are first in line, one for each lane and
+    /// priority; `None` if no job is queued.
     pub oldest_queued_at: Option<Timestamp>,
-    /// How long that is.
+    /// Time since `oldest_queued_at`.
     pub oldest_queued_age: Option<Span>,
 }
 
-/// A queue as it stood when the server started: where the roster begins.
+/// State of a queue when the server starts, from which the roster is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueLoad {
-    /// Its name.
+    /// Name of the queue.
     pub name: QueueName,
-    /// Its limits.
+    /// Limits of the queue, and whether it is paused.
     pub settings: QueueSettings,
-    /// How many of its jobs run in the remote lane, whose workers outlive a restart.
+    /// Number of its jobs that run in the remote lane, which continue while the server restarts.
     pub remote_running: u32,
-    /// The lanes of this process in which it may have queued jobs.
+    /// Lanes of this process in which the queue may have queued jobs.
     pub ready: Vec<Lane>,
-    /// The kinds of which it may have queued jobs in the remote lane.
+    /// Kinds of which the queue may have queued jobs in the remote lane.
     pub remote_kinds: Vec<String>,
 }
 
@@ -265,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_checked_once() {
+    fn only_valid_names_parse() {
         for good in ["a", "default", "0.mail_out-2", &"x".repeat(64)] {
             assert!(good.parse::<QueueName>().is_ok(), "{good}");
         }
@@ -275,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_leaves_what_it_does_not_name() {
+    fn a_change_keeps_the_settings_that_it_does_not_contain() {
         let before = QueueSettings { paused: true, max_running: Some(5), rate: None };
         let change: QueueChange = serde_json::from_str(r#"{"max_running": null}"#).unwrap();
         let after = change.apply(before);

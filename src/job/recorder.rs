@@ -1,4 +1,7 @@
-//! Counts what happens while it happens: how things stand, and what is not on disk yet.
+//! The recorder counts events in memory, as they happen, for the charts.
+//!
+//! It holds the number of jobs in each state and the time buckets that are not on disk yet: the
+//! current bucket, and closed buckets until they are written.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,86 +13,89 @@ use crate::job::queue::{QueueName, StateCounts};
 use crate::job::stats::POINTS;
 use crate::job::{Lane, State, Timestamp};
 
-/// How many stretches are written in one transaction.
+/// Maximum number of time buckets that are written in one transaction.
 const MAX_BUCKETS_PER_WRITE: usize = 10;
 
-/// One queue, as it stands and in the bucket that goes on.
+/// Counts of one queue.
 #[derive(Debug)]
 struct QueueRecord {
-    queue: QueueName,
+    name: QueueName,
     jobs: StateCounts,
-    /// What happened in the bucket that goes on; none where nothing did.
+    /// Counters of the current time bucket; `None` if nothing has happened in it.
     counters: Option<Box<Counters>>,
 }
 
-/// Counts what happens while it happens.
+/// Counts of all queues, and the time buckets that are not on disk yet. See the module docs.
 #[derive(Debug)]
 pub struct Recorder {
+    /// Start of the current time bucket.
     began_at: Timestamp,
     records: Vec<QueueRecord>,
-    by_queue: HashMap<QueueName, usize>,
-    /// The record that moved last: mostly the next one is of the same queue.
-    last: usize,
+    index_by_queue: HashMap<QueueName, usize>,
+    /// Index of the record that was used last. The next change is usually of the same queue.
+    last_index: usize,
+    /// Number of running jobs in each lane.
     running: [i64; Lane::COUNT],
-    /// Stretches that are over and not on disk yet.
+    /// Closed time buckets that are not on disk yet, oldest first.
     closed: Vec<Arc<TimeBucket>>,
-    /// How many of them, from the first, are being written.
+    /// Number of closed time buckets, counted from the first, that are being written.
     writing: usize,
 }
 
-/// How things stand, and what is not on disk yet.
+/// Current counts of a queue or of all queues, and the time buckets that are not on disk yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
-    /// The jobs, by state.
+    /// Number of jobs in each state.
     pub jobs: StateCounts,
-    /// How many run, by lane; of the whole server.
+    /// Number of running jobs in each lane, of the whole server.
     pub running: [i64; Lane::COUNT],
-    /// By the begin of their stretches, oldest first; the last one goes on.
+    /// Time buckets by their start, oldest first; the last one is not complete yet.
     pub buckets: Vec<(Timestamp, Counters)>,
 }
 
 impl Recorder {
-    /// Begins with the jobs that are there.
+    /// Creates a recorder from the number of jobs in the database, by queue and state, and the
+    /// number of those that run in the remote lane.
     pub fn new(now: Timestamp, queues: Vec<(QueueName, StateCounts)>, remote_running: i64) -> Self {
         let mut running = [0; Lane::COUNT];
         running[Lane::Remote.index()] = remote_running;
         let mut new = Self {
             began_at: bucket_start(now),
             records: Vec::new(),
-            by_queue: HashMap::new(),
-            last: 0,
+            index_by_queue: HashMap::new(),
+            last_index: 0,
             running,
             closed: Vec::new(),
             writing: 0,
         };
         for (queue, jobs) in queues {
-            let record = new.record_of(&queue);
-            new.records[record].jobs = jobs;
+            let index = new.index_of(&queue);
+            new.records[index].jobs = jobs;
         }
         new
     }
 
-    fn record_of(&mut self, queue: &QueueName) -> usize {
-        if self.records.get(self.last).is_some_and(|record| record.queue == *queue) {
-            return self.last;
+    /// Returns the index of a queue's record, which is created if there is none.
+    fn index_of(&mut self, queue: &QueueName) -> usize {
+        if self.records.get(self.last_index).is_some_and(|record| record.name == *queue) {
+            return self.last_index;
         }
-        let found = self.by_queue.get(queue).copied();
-        self.last = found.unwrap_or_else(|| {
-            let record =
-                QueueRecord { queue: queue.clone(), jobs: StateCounts::default(), counters: None };
-            self.records.push(record);
-            self.by_queue.insert(queue.clone(), self.records.len() - 1);
+        let found = self.index_by_queue.get(queue).copied();
+        self.last_index = found.unwrap_or_else(|| {
+            let jobs = StateCounts::default();
+            self.records.push(QueueRecord { name: queue.clone(), jobs, counters: None });
+            self.index_by_queue.insert(queue.clone(), self.records.len() - 1);
             self.records.len() - 1
         });
-        self.last
+        self.last_index
     }
 
-    /// Counts moves that happened together.
+    /// Counts changes that were committed together at `now`.
     pub fn record(&mut self, changes: &[Change], now: Timestamp) {
         self.roll(now);
         for change in changes {
-            let record = self.record_of(&change.queue);
-            let QueueRecord { jobs, counters, .. } = &mut self.records[record];
+            let index = self.index_of(&change.queue);
+            let QueueRecord { jobs, counters, .. } = &mut self.records[index];
             counters.get_or_insert_default().record(change);
             let running = &mut self.running[change.lane.index()];
             for (state, delta) in [(change.from, -1), (change.to, 1)] {
@@ -102,48 +108,51 @@ impl Recorder {
         }
     }
 
-    /// Closes the bucket that is over.
+    /// Closes the current time bucket if it ended before `now`.
     pub fn roll(&mut self, now: Timestamp) {
-        let begins = bucket_start(now);
-        if begins > self.began_at {
+        let start = bucket_start(now);
+        if start > self.began_at {
             self.close();
-            self.began_at = begins;
+            self.began_at = start;
         }
     }
 
-    /// Closes the bucket that goes on, over or not: the server goes down.
+    /// Closes the current time bucket even if it has not ended; also used at shutdown. A bucket
+    /// without events is dropped.
     pub fn close(&mut self) {
         let active = self.records.iter_mut().filter_map(|record| {
             let mut counters = *record.counters.take()?;
             counters.set_gauges(&record.jobs);
-            Some((record.queue.clone(), counters))
+            Some((record.name.clone(), counters))
         });
         let mut queues: Vec<(QueueName, Counters)> = active.collect();
         if queues.is_empty() {
             return;
         }
-        let all = self.all_of(queues.iter().map(|(_, counters)| counters));
+        let all = self.total_of(queues.iter().map(|(_, counters)| counters));
         if queues.len() > MAX_QUEUES_PER_BUCKET {
             queues.select_nth_unstable_by_key(MAX_QUEUES_PER_BUCKET, |(_, counters)| {
                 Reverse(counters.total_events())
             });
             queues.truncate(MAX_QUEUES_PER_BUCKET);
         }
+        // At most an hour of buckets is held while the disk cannot be written.
         if self.closed.len() >= POINTS && self.writing == 0 {
             self.closed.remove(0);
         }
         self.closed.push(Arc::new(TimeBucket { began_at: self.began_at, queues, all }));
     }
 
-    fn all_of<'a>(&self, counters: impl Iterator<Item = &'a Counters>) -> Counters {
+    /// Returns the sum of the counters, with the current number of waiting and running jobs.
+    fn total_of<'a>(&self, counters: impl Iterator<Item = &'a Counters>) -> Counters {
         let mut all = Counters::default();
         counters.for_each(|counters| all.add(counters));
-        all.set_gauges(&self.jobs());
+        all.set_gauges(&self.total_jobs());
         all
     }
 
-    /// The jobs of all queues.
-    fn jobs(&self) -> StateCounts {
+    /// Returns the number of jobs of all queues together, by state.
+    fn total_jobs(&self) -> StateCounts {
         let mut all = StateCounts::default();
         for record in &self.records {
             let mut jobs = record.jobs;
@@ -152,39 +161,42 @@ impl Recorder {
         all
     }
 
-    /// Some of the stretches that are over and neither on disk nor being written, oldest first. They
-    /// count as being written until [`Recorder::mark_written`] or [`Recorder::mark_unwritten`] tells of them:
-    /// what is written twice would count twice.
+    /// Returns closed time buckets to write to disk, oldest first: some of those that are neither
+    /// on disk nor being written.
+    ///
+    /// They are regarded as being written until the caller calls [`Recorder::mark_written`] or
+    /// [`Recorder::mark_unwritten`]. A bucket that is written twice would be counted twice.
     pub fn take_unwritten(&mut self) -> Vec<Arc<TimeBucket>> {
-        let some = self.closed.iter().skip(self.writing).take(MAX_BUCKETS_PER_WRITE);
-        let some: Vec<_> = some.cloned().collect();
-        self.writing += some.len();
-        some
+        let unwritten = self.closed.iter().skip(self.writing).take(MAX_BUCKETS_PER_WRITE);
+        let taken: Vec<_> = unwritten.cloned().collect();
+        self.writing += taken.len();
+        taken
     }
 
-    /// The first so many of those that are being written are on disk.
+    /// Removes the first `count` time buckets that are being written, because they are on disk.
     pub fn mark_written(&mut self, count: usize) {
         self.closed.drain(..count);
         self.writing -= count;
     }
 
-    /// The last so many of those that are being written could not be, and are to be again.
+    /// Marks the last `count` time buckets that are being written as unwritten after a failed write.
     pub fn mark_unwritten(&mut self, count: usize) {
         self.writing -= count;
     }
 
-    /// How many jobs each queue has, by state.
+    /// Returns the number of jobs of each queue, by state.
     pub fn queues(&self) -> Vec<(QueueName, StateCounts)> {
-        self.records.iter().map(|record| (record.queue.clone(), record.jobs)).collect()
+        self.records.iter().map(|record| (record.name.clone(), record.jobs)).collect()
     }
 
-    /// How a queue stands, or all together, and what is not on disk yet.
+    /// Returns the current counts of a queue, or of all queues together if `queue` is `None`, and
+    /// the time buckets that are not on disk yet.
     pub fn snapshot(&mut self, queue: Option<&QueueName>, now: Timestamp) -> Snapshot {
         self.roll(now);
         let record =
-            queue.map(|queue| self.by_queue.get(queue).map(|record| &self.records[*record]));
+            queue.map(|queue| self.index_by_queue.get(queue).map(|index| &self.records[*index]));
         let jobs = match record {
-            None => self.jobs(),
+            None => self.total_jobs(),
             Some(record) => record.map(|record| record.jobs).unwrap_or_default(),
         };
         let of_bucket = |bucket: &Arc<TimeBucket>| match queue {
@@ -199,7 +211,7 @@ impl Recorder {
         let mut buckets: Vec<_> = closed.collect();
         let mut current = match record {
             None => {
-                self.all_of(self.records.iter().filter_map(|record| record.counters.as_deref()))
+                self.total_of(self.records.iter().filter_map(|record| record.counters.as_deref()))
             }
             Some(record) => {
                 record.and_then(|record| record.counters.as_deref()).cloned().unwrap_or_default()
@@ -239,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_is_counted_by_queue_and_all_together() {
+    fn events_are_counted_for_each_queue_and_in_total() {
         let (mail, bulk) = (name("mail"), name("bulk"));
         let mut recorder = Recorder::new(at(0), Vec::new(), 0);
         let changes = [
@@ -259,22 +271,22 @@ mod tests {
         assert_eq!((counters.submitted, counters.started, counters.completed), (3, 2, 1));
         assert_eq!((counters.waiting, counters.running), (1, 1));
         assert_eq!((counters.start.quantile(0.5), counters.run.quantile(0.5)), (Some(8), Some(8)));
-        let of_mail = recorder.snapshot(Some(&mail), at(2));
-        assert_eq!((of_mail.jobs.completed, of_mail.buckets[0].1.submitted), (1, 1));
-        let of_none = recorder.snapshot(Some(&name("other")), at(2));
-        assert_eq!((of_none.jobs, of_none.buckets.len()), (StateCounts::default(), 1));
+        let known = recorder.snapshot(Some(&mail), at(2));
+        assert_eq!((known.jobs.completed, known.buckets[0].1.submitted), (1, 1));
+        let unknown = recorder.snapshot(Some(&name("other")), at(2));
+        assert_eq!((unknown.jobs, unknown.buckets.len()), (StateCounts::default(), 1));
     }
 
     #[test]
-    fn a_stretch_that_is_over_is_kept_until_it_is_on_disk() {
+    fn a_closed_bucket_is_kept_until_it_is_on_disk() {
         let mail = name("mail");
         let mut recorder = Recorder::new(at(0), vec![(mail.clone(), StateCounts::default())], 0);
         recorder.record(&[changed(&mail, None, Some(State::Queued))], at(9));
         recorder.record(&[changed(&mail, None, Some(State::Queued))], at(10));
         let closed = recorder.take_unwritten();
-        let [bucket] = closed.as_slice() else { panic!("not one is closed") };
+        let [bucket] = closed.as_slice() else { panic!("not exactly one bucket is closed") };
         assert_eq!((bucket.began_at, bucket.all.submitted, bucket.all.waiting), (at(0), 1, 1));
-        assert!(recorder.take_unwritten().is_empty(), "it is being written");
+        assert!(recorder.take_unwritten().is_empty(), "the bucket is already being written");
         recorder.mark_unwritten(1);
         assert_eq!(recorder.take_unwritten(), closed);
         let shown = recorder.snapshot(None, at(10)).buckets;
@@ -284,15 +296,15 @@ mod tests {
         );
         recorder.roll(at(20));
         recorder.mark_written(1);
-        // Where nothing happens, nothing is to be written.
+        // A bucket without events is not written.
         recorder.roll(at(30));
-        let rest = recorder.take_unwritten();
-        assert_eq!(rest.iter().map(|bucket| bucket.began_at).collect::<Vec<_>>(), [at(10)]);
+        let remaining = recorder.take_unwritten();
+        assert_eq!(remaining.iter().map(|bucket| bucket.began_at).collect::<Vec<_>>(), [at(10)]);
         assert!(recorder.take_unwritten().is_empty());
     }
 
     #[test]
-    fn of_many_queues_those_are_kept_in_which_most_happened() {
+    fn a_bucket_keeps_the_queues_with_the_most_events() {
         let queues: Vec<QueueName> =
             (0..MAX_QUEUES_PER_BUCKET + 5).map(|n| name(&n.to_string())).collect();
         let mut recorder = Recorder::new(at(0), Vec::new(), 0);
@@ -307,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_were_there_before_count_as_standing_and_not_as_submitted() {
+    fn jobs_from_before_the_start_count_as_waiting_but_not_as_submitted() {
         let mail = name("mail");
         let jobs = StateCounts { queued: 5, completed: 7, ..StateCounts::default() };
         let mut recorder = Recorder::new(at(0), vec![(mail.clone(), jobs)], 2);

@@ -1,4 +1,6 @@
-//! What remote workers ask for and tell, and the checks of it.
+//! Requests of remote workers for leases, and their validation.
+//!
+//! The reports of remote workers on the leases that they hold are in `lease_report`.
 
 mod lease_report;
 
@@ -16,51 +18,55 @@ pub use lease_report::{
     ReportedProgress,
 };
 
-/// The range of leases that remote workers may ask for.
+/// Range of lease durations that a remote worker may request.
 pub const LEASES: std::ops::RangeInclusive<Span> = Span::from_secs(1)..=Span::from_secs(24 * 3600);
-/// The most queues, and the most kinds, that one call names.
+/// Maximum number of queues, and maximum number of kinds, in a lease request.
 pub const MAX_NAMES: usize = 100;
-/// The longest name of a worker, in bytes.
+/// Maximum length of a worker's name, in bytes.
 pub const MAX_WORKER_LEN: usize = 128;
 
-/// A remote worker's call for jobs. All may be left out.
+/// Request of a remote worker for jobs. All fields are optional.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "an object with the fields queues, kinds, limit, lease, wait and worker"
+)]
 pub struct LeaseJobsRequest {
-    /// From which queues; all if left out.
+    /// Queues to lease from; all queues by default.
     pub queues: Option<Vec<String>>,
-    /// Of which kinds; all if left out.
+    /// Kinds of jobs to lease; all kinds by default.
     pub kinds: Option<Vec<String>>,
-    /// How many jobs at most, 1 to [`MAX_LEASE_LIMIT`]; 1 if left out.
+    /// Maximum number of jobs to lease, 1 to [`MAX_LEASE_LIMIT`]; 1 by default.
     pub limit: Option<u32>,
-    /// How long the leases last, one of [`LEASES`]; as configured if left out.
+    /// Duration of the leases, within [`LEASES`]; by default the configured duration.
     pub lease: Option<Span>,
-    /// How long to wait until there is a job; not at all if left out.
+    /// Maximum time to wait for a job if there is none; zero by default.
     pub wait: Option<Span>,
-    /// What the worker calls itself, for people.
+    /// Name of the worker, shown to people.
     pub worker: Option<String>,
 }
 
-/// A call that passed every check.
+/// A [`LeaseJobsRequest`] that is valid, with the defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedLeaseJobsRequest {
-    /// What it takes.
+    /// Queues and kinds that the worker accepts.
     pub filter: LeaseFilter,
-    /// How many jobs at most.
+    /// Maximum number of jobs to lease.
     pub limit: u32,
-    /// How long the leases last.
+    /// Duration of the leases.
     pub lease: Span,
-    /// How long to wait until there is a job.
+    /// Maximum time to wait for a job; zero for a request that does not wait.
     pub wait: Duration,
-    /// What the worker calls itself.
+    /// Name of the worker, shown to people.
     pub worker: Option<String>,
 }
 
 impl LeaseJobsRequest {
-    /// Checks a call, and fills in what is left out.
+    /// Validates the request and fills in the defaults.
     ///
     /// # Errors
-    /// Every problem found, each with its place.
+    /// Returns all problems, each with the JSON pointer of its field.
     pub fn check(
         self,
         lease: Span,
@@ -69,16 +75,18 @@ impl LeaseJobsRequest {
         let mut problems = Vec::new();
         let limit = self.limit.unwrap_or(1);
         if !(1..=MAX_LEASE_LIMIT).contains(&limit) {
-            problems.push(Problem::new("/limit", format!("lies between 1 and {MAX_LEASE_LIMIT}")));
+            problems
+                .push(Problem::new("/limit", format!("must be between 1 and {MAX_LEASE_LIMIT}")));
         }
         let lease = self.lease.unwrap_or(lease);
         check_lease(lease, &mut problems);
         let wait = self.wait.unwrap_or_default().duration();
         if wait > max_wait {
-            problems.push(Problem::new("/wait", format!("is at most {}", Span::new(max_wait))));
+            problems
+                .push(Problem::new("/wait", format!("must be at most {}", Span::new(max_wait))));
         }
-        if self.worker.as_ref().is_some_and(|worker| !is_worker(worker)) {
-            let why = format!("is 1 to {MAX_WORKER_LEN} bytes without control characters");
+        if self.worker.as_ref().is_some_and(|worker| !is_worker_name(worker)) {
+            let why = format!("must be 1 to {MAX_WORKER_LEN} bytes without control characters");
             problems.push(Problem::new("/worker", why));
         }
         check_names("/queues", self.queues.as_deref(), &mut problems);
@@ -97,25 +105,26 @@ impl LeaseJobsRequest {
     }
 }
 
-fn is_worker(name: &str) -> bool {
+fn is_worker_name(name: &str) -> bool {
     (1..=MAX_WORKER_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 fn check_lease(lease: Span, problems: &mut Vec<Problem>) {
     if !LEASES.contains(&lease) {
         let (least, most) = LEASES.into_inner();
-        problems.push(Problem::new("/lease", format!("lies between {least} and {most}")));
+        problems.push(Problem::new("/lease", format!("must be between {least} and {most}")));
     }
 }
 
-fn check_names(place: &str, names: Option<&[String]>, problems: &mut Vec<Problem>) {
+fn check_names(pointer: &str, names: Option<&[String]>, problems: &mut Vec<Problem>) {
     let Some(names) = names else { return };
     if !(1..=MAX_NAMES).contains(&names.len()) {
-        problems.push(Problem::new(place, format!("names 1 to {MAX_NAMES}; for all leave it out")));
+        let why = format!("must list 1 to {MAX_NAMES} names; omit the field for all");
+        problems.push(Problem::new(pointer, why));
         return;
     }
-    let wrong = names.iter().enumerate().filter(|(_, name)| !is_name(name));
-    problems.extend(wrong.map(|(index, _)| Problem::new(format!("{place}/{index}"), NotAName)));
+    let invalid = names.iter().enumerate().filter(|(_, name)| !is_name(name));
+    problems.extend(invalid.map(|(index, _)| Problem::new(format!("{pointer}/{index}"), NotAName)));
 }
 
 #[cfg(test)]
@@ -123,36 +132,36 @@ mod tests {
     use super::*;
     use crate::job::problem::parse_json;
 
-    fn places<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
+    fn pointers<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
         checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
     }
 
-    fn call(text: &str) -> Result<CheckedLeaseJobsRequest, Vec<Problem>> {
-        let call: LeaseJobsRequest = parse_json(text.as_bytes()).unwrap();
-        call.check(Span::from_secs(300), Duration::from_secs(60))
+    fn check(text: &str) -> Result<CheckedLeaseJobsRequest, Vec<Problem>> {
+        let request: LeaseJobsRequest = parse_json(text.as_bytes()).unwrap();
+        request.check(Span::from_secs(300), Duration::from_secs(60))
     }
 
     #[test]
-    fn a_bare_call_takes_one_job_of_any_kind_and_does_not_wait() {
-        let call = call("{}").unwrap();
+    fn an_empty_request_leases_one_job_of_any_kind_and_does_not_wait() {
+        let request = check("{}").unwrap();
         assert_eq!(
-            (call.limit, call.wait, call.filter),
+            (request.limit, request.wait, request.filter),
             (1, Duration::ZERO, LeaseFilter::default())
         );
-        assert_eq!(call.lease, Span::from_secs(300));
+        assert_eq!(request.lease, Span::from_secs(300));
     }
 
     #[test]
-    fn every_problem_of_a_call_is_told_with_its_place() {
+    fn every_problem_of_a_request_is_reported_with_its_pointer() {
         let text = r#"{"queues": [], "kinds": ["a", "B"], "limit": 1001, "lease": "1ms", "wait": "61s", "worker": ""}"#;
         let expected = ["/limit", "/lease", "/wait", "/worker", "/queues", "/kinds/1"];
-        assert_eq!(places(call(text)), expected);
+        assert_eq!(pointers(check(text)), expected);
     }
 
     #[test]
-    fn the_same_wishes_in_another_order_are_one() {
+    fn the_same_names_in_another_order_make_the_same_filter() {
         let filters = [r#"{"kinds": ["b", "a", "b"]}"#, r#"{"kinds": ["a", "b"]}"#];
-        let [first, second] = filters.map(|text| call(text).unwrap().filter);
+        let [first, second] = filters.map(|text| check(text).unwrap().filter);
         assert_eq!(first, second);
     }
 }

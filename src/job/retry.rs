@@ -1,4 +1,4 @@
-//! When the next attempt of a failed job begins.
+//! Retry backoff: exponential pauses between attempts, with jitter.
 
 use std::time::Duration;
 
@@ -7,52 +7,57 @@ use serde::{Deserialize, Serialize};
 use crate::job::JobId;
 use crate::job::time::Span;
 
-/// The growing pause between attempts.
+/// Pause between attempts: it grows by a factor up to a maximum, and is spread by jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table with the fields initial, factor, max and jitter"
+)]
 pub struct Backoff {
-    /// The pause after the first attempt.
+    /// Pause after the first attempt.
     pub initial: Span,
-    /// What each further pause is multiplied by, 1 to 100.
+    /// Factor by which the pause grows after each further attempt, 1 to 100.
     pub factor: f64,
-    /// The longest pause.
+    /// Longest pause before jitter is applied.
     pub max: Span,
-    /// How far a pause is spread to either side, as a fraction of it, 0 to 1.
+    /// Largest deviation of a pause to either side, as a fraction of the pause, 0 to 1.
     pub jitter: f64,
 }
 
 impl Default for Backoff {
-    /// One second, doubling to ten minutes, spread by a fifth.
+    /// Returns the default backoff: one second, doubling up to ten minutes, with 20 % jitter.
     fn default() -> Self {
         Self { initial: Span::from_secs(1), factor: 2.0, max: Span::from_secs(600), jitter: 0.2 }
     }
 }
 
 impl Backoff {
-    /// The longest pause that may be asked for, by a job or by a `Retry-After`: a day.
+    /// Longest pause that a job or a `Retry-After` header may request: one day.
     pub const MAX: Span = Span::from_secs(24 * 3600);
 
-    /// What is wrong with these numbers, if anything: the field and why.
+    /// Returns the JSON pointer of the first invalid field and a message, or `None` if there is none.
     pub fn problem(&self) -> Option<(&'static str, String)> {
         if self.max > Self::MAX {
-            return Some(("/max", format!("is at most {}", Self::MAX)));
+            return Some(("/max", format!("must be at most {}", Self::MAX)));
         }
         if self.initial > self.max {
-            return Some(("/initial", format!("is at most max, which is {}", self.max)));
+            return Some(("/initial", format!("must be at most max, which is {}", self.max)));
         }
         if !(1.0..=100.0).contains(&self.factor) {
-            return Some(("/factor", "lies between 1 and 100".into()));
+            return Some(("/factor", "must be between 1 and 100".into()));
         }
         if !(0.0..=1.0).contains(&self.jitter) {
-            return Some(("/jitter", "lies between 0 and 1".into()));
+            return Some(("/jitter", "must be between 0 and 1".into()));
         }
         None
     }
 
-    /// The pause after `attempt` (counted from 1) of `job`.
+    /// Returns the pause after `attempt` (counted from 1) of `job`.
     ///
-    /// The spread is drawn from the job's id and the attempt: jobs that failed together come back
-    /// apart, and the same attempt always waits as long.
+    /// With the default backoff, attempts 1, 2, 3 and 11 are followed by 1 s, 2 s, 4 s and 600 s,
+    /// each changed by up to 20 %. The jitter is derived from the job's id and the attempt, so
+    /// jobs that failed together are retried at different times, and a pause is reproducible.
     pub fn pause(&self, job: JobId, attempt: u32) -> Duration {
         let steps = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let max_ms = self.max.millis() as f64;
@@ -62,8 +67,8 @@ impl Backoff {
     }
 }
 
-/// A number from 0 to 1 that looks random and is the same for the same job and attempt
-/// (the finalizer of SplitMix64: Steele, Lea and Flood, 2014).
+/// Returns a pseudo-random number from 0 to 1 that depends only on the job and the attempt. The
+/// mixing steps are the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
 fn fraction(job: JobId, attempt: u32) -> f64 {
     let mut bits = (job.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(attempt.into());
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -77,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
+    fn pauses_double_up_to_the_maximum() {
         let backoff = Backoff { jitter: 0.0, ..Backoff::default() };
         let secs: Vec<u64> =
             [1, 2, 3, 10, 11, 500].map(|n| backoff.pause(JobId(1), n).as_secs()).to_vec();
@@ -85,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_spreads_jobs_over_a_fifth_to_either_side() {
+    fn jitter_changes_pauses_by_up_to_a_fifth_to_either_side() {
         let pauses: Vec<u128> =
             (1..1000).map(|id| Backoff::default().pause(JobId(id), 1).as_millis()).collect();
         assert!(pauses.iter().all(|ms| (800..=1200).contains(ms)));

@@ -1,12 +1,21 @@
-//! Who runs next: idle workers shared between the queues that have work.
+//! The roster plans which queues' jobs the idle workers take next: fair share under limits.
 //!
-//! The roster knows how many workers of each lane are idle, which remote workers wait, and of each
-//! queue its limits, how much of it runs and whether it may have queued jobs. From that it makes
-//! lease orders. It holds no jobs: what is not leased costs it nothing, however much waits in the
-//! table.
+//! Each idle worker goes to the ready queue with the fewest running jobs in its lane, as long as
+//! the queue's limits (`max_running`, `rate`, `paused`) allow another start. For example, with six
+//! idle workers and these ready queues:
+//!
+//! | queue | running | `max_running` | granted |
+//! | --- | --- | --- | --- |
+//! | mail | 3 | none | 1 |
+//! | bulk | 0 | 2 | 2 |
+//! | logs | 0 | none | 3 |
+//!
+//! The workers go to bulk, logs, bulk (now at its limit), logs, logs and mail. A backlog in one
+//! queue never starves another. A queue is ready if it may have queued jobs. The roster does not
+//! hold the jobs, so a plan costs the same however many jobs wait in the database.
 
+mod fair_share;
 mod plan;
-mod turns;
 mod waiting_workers;
 
 use std::collections::HashMap;
@@ -16,42 +25,44 @@ use crate::job::lane::Lane;
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::starts::Starts;
 use crate::job::time::Timestamp;
+use fair_share::Rotation;
 use plan::Plan;
-use turns::Turns;
 pub use waiting_workers::{LeaseFilter, WaitingWorker, WaitingWorkerId};
 use waiting_workers::{ReadyQueue, WaitingWorkers};
 
-/// The most jobs that one remote worker may ask for, and that are ordered for all of them at once.
+/// Maximum number of jobs that one remote worker may request, and that one plan orders for all
+/// remote workers together.
 pub const MAX_LEASE_LIMIT: u32 = 1_000;
 
-/// A wish for leases: up to `limit` jobs of one queue in one lane.
+/// Order to lease up to `limit` jobs of one queue in one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseOrder {
-    /// From which queue.
+    /// Queue to lease from.
     pub queue: QueueName,
-    /// For which group.
+    /// Lane of the workers that the jobs are for.
     pub lane: Lane,
-    /// Only of these kinds, each once; all if none. Of the remote lane only.
+    /// Kinds to lease, without duplicates; `None` for all. Only set in the remote lane.
     pub kinds: Option<Arc<[String]>>,
-    /// How many at most.
+    /// Maximum number of jobs to lease.
     pub limit: u32,
-    /// For which remote worker; none for those of this process.
+    /// Remote worker that the jobs are for; `None` for the workers of this process.
     pub waiting_worker: Option<WaitingWorkerId>,
 }
 
+/// What the roster knows of one queue.
 #[derive(Debug, Default)]
-struct Entry {
+struct QueueEntry {
     settings: QueueSettings,
     running: [u32; Lane::COUNT],
     starts: Starts,
 }
 
-impl Entry {
+impl QueueEntry {
     fn total_running(&self) -> u32 {
         self.running.iter().sum()
     }
 
-    /// How many more jobs of this queue may start at `now`.
+    /// Returns the number of jobs of this queue that may start at `now`.
     fn allowance(&self, now: Timestamp) -> u32 {
         if self.settings.paused {
             return 0;
@@ -71,27 +82,27 @@ impl Entry {
     }
 }
 
-/// Who runs next. See the module's page.
+/// Plans lease orders. See the module documentation.
 #[derive(Debug)]
 pub struct Roster {
     idle: [u32; Lane::COUNT],
-    queues: HashMap<QueueName, Entry>,
-    /// The queues that may have queued jobs, by lane.
-    turns: [Turns; Lane::COUNT],
+    queues: HashMap<QueueName, QueueEntry>,
+    /// Ready queues of each lane of this process.
+    ready: [Rotation; Lane::COUNT],
     waiting_workers: WaitingWorkers,
-    /// Whether remote workers come first where both sorts want what a queue may start.
+    /// Whether the next plan serves remote workers before the workers of this process.
     is_remote_first: bool,
     rules: QueueRules,
     is_draining: bool,
 }
 
 impl Roster {
-    /// A roster of `workers` idle workers by lane, with the queues as they stand in the table.
+    /// Creates a roster with `workers` idle workers in each lane and the queues in the database.
     pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>, rules: QueueRules) -> Self {
         let mut roster = Self {
             idle: workers,
             queues: HashMap::new(),
-            turns: Default::default(),
+            ready: Default::default(),
             waiting_workers: WaitingWorkers::default(),
             is_remote_first: false,
             rules,
@@ -110,34 +121,35 @@ impl Roster {
         roster
     }
 
-    fn entry(&mut self, queue: &QueueName) -> &mut Entry {
+    fn entry(&mut self, queue: &QueueName) -> &mut QueueEntry {
         let settings = || self.rules.initial(queue);
-        let new = || Entry { settings: settings(), ..Entry::default() };
+        let new = || QueueEntry { settings: settings(), ..QueueEntry::default() };
         self.queues.entry(queue.clone()).or_insert_with(new)
     }
 
-    /// Notes a queue's limits.
+    /// Sets the limits of a queue.
     pub fn configure(&mut self, queue: &QueueName, settings: QueueSettings) {
         self.entry(queue).settings = settings;
     }
 
-    /// Notes that a queue may have queued jobs in a lane of this process.
+    /// Records that a queue may have queued jobs in a lane of this process.
     ///
-    /// A queue that is new though there are as many as may be is passed over: the store refuses it.
+    /// A new queue is ignored if there are already `max_queues` queues, because the store refuses
+    /// its jobs.
     pub fn mark_ready(&mut self, queue: &QueueName, lane: Lane) {
-        if self.make_known(queue) {
-            self.turns[lane.index()].add(queue);
+        if self.ensure_entry(queue) {
+            self.ready[lane.index()].add(queue);
         }
     }
 
-    /// Notes that a queue may have queued jobs of a kind for remote workers.
+    /// Records that a queue may have queued jobs of a kind for remote workers.
     pub fn mark_remote_ready(&mut self, queue: &QueueName, kind: &str) {
-        if self.make_known(queue) {
+        if self.ensure_entry(queue) {
             self.waiting_workers.mark_ready(queue, kind);
         }
     }
 
-    fn make_known(&mut self, queue: &QueueName) -> bool {
+    fn ensure_entry(&mut self, queue: &QueueName) -> bool {
         if !self.queues.contains_key(queue) && self.queues.len() >= self.rules.max_queues {
             return false;
         }
@@ -145,56 +157,56 @@ impl Roster {
         true
     }
 
-    /// Notes the same of many jobs' queues, lanes and, in the remote lane, kinds; runs of the same
-    /// cost one look.
+    /// Records that the queues of many jobs are ready, given each job's queue, lane and, in the
+    /// remote lane, kind. Consecutive equal jobs cost one lookup.
     pub fn mark_all_ready<'a>(
         &mut self,
-        places: impl Iterator<Item = (&'a QueueName, Lane, Option<&'a str>)>,
+        jobs: impl Iterator<Item = (&'a QueueName, Lane, Option<&'a str>)>,
     ) {
         let mut last = None;
-        for place @ (queue, lane, kind) in places {
-            if last != Some(place) {
+        for job @ (queue, lane, kind) in jobs {
+            if last != Some(job) {
                 match kind {
                     Some(kind) => self.mark_remote_ready(queue, kind),
                     None => self.mark_ready(queue, lane),
                 }
             }
-            last = Some(place);
+            last = Some(job);
         }
     }
 
-    /// Notes that a job of this queue no longer runs, and its worker is idle.
+    /// Records that a job of this queue no longer runs and its worker is idle.
     pub fn freed(&mut self, queue: &QueueName, lane: Lane) {
         self.idle[lane.index()] += 1;
         let running = &mut self.entry(queue).running[lane.index()];
         *running = running.saturating_sub(1);
     }
 
-    /// Takes a [`Roster::freed`] back.
+    /// Undoes [`Roster::freed`].
     pub fn occupied(&mut self, queue: &QueueName, lane: Lane) {
         self.idle[lane.index()] = self.idle[lane.index()].saturating_sub(1);
         self.entry(queue).running[lane.index()] += 1;
     }
 
-    /// Notes that the number of a queue's jobs with remote workers changed.
+    /// Changes the number of a queue's jobs that run on remote workers by `delta`.
     pub fn remote_moved(&mut self, queue: &QueueName, delta: i32) {
         let running = &mut self.entry(queue).running[Lane::Remote.index()];
         *running = running.saturating_add_signed(delta);
     }
 
-    /// Adds a remote worker to those who wait.
-    pub fn add_waiting_worker(&mut self, poll: WaitingWorker) {
-        self.waiting_workers.add(poll);
+    /// Adds a remote worker that waits for jobs.
+    pub fn add_waiting_worker(&mut self, worker: WaitingWorker) {
+        self.waiting_workers.add(worker);
     }
 
-    /// Takes a remote worker away, who was served or has gone.
-    pub fn remove_waiting_worker(&mut self, poll: WaitingWorkerId) {
-        self.waiting_workers.remove(poll);
+    /// Removes a remote worker that was served or no longer waits.
+    pub fn remove_waiting_worker(&mut self, worker: WaitingWorkerId) {
+        self.waiting_workers.remove(worker);
     }
 
-    /// Whether there may be something for a remote worker that waits.
-    pub fn may_serve(&self, poll: WaitingWorkerId, now: Timestamp) -> bool {
-        let Some(filter) = self.waiting_workers.filter_of(poll) else { return false };
+    /// Returns whether there may be jobs for a waiting worker at `now`.
+    pub fn may_serve(&self, worker: WaitingWorkerId, now: Timestamp) -> bool {
+        let Some(filter) = self.waiting_workers.filter_of(worker) else { return false };
         let ready_queues = self.waiting_workers.ready_queues(filter);
         !self.is_draining
             && ready_queues.iter().any(|ready_queue| self.allowance(ready_queue.queue, now) > 0)
@@ -204,25 +216,23 @@ impl Roster {
         self.queues.get(queue).map_or(0, |entry| entry.allowance(now))
     }
 
-    /// Stops leasing for good.
+    /// Stops leasing permanently.
     pub fn drain(&mut self) {
         self.is_draining = true;
     }
 
-    /// Whether it leases nothing any more.
+    /// Returns whether the roster has stopped leasing.
     pub fn is_draining(&self) -> bool {
         self.is_draining
     }
 
-    /// The leases to ask for at `now`.
-    ///
-    /// Each idle worker goes to the ready queue that runs least in its lane, so that a backlog in
-    /// one never starves another; among equals, to the one served longest ago.
+    /// Returns the lease orders at `now`. See the module documentation for the algorithm.
     pub fn plan(&self, now: Timestamp) -> Vec<LeaseOrder> {
         if self.is_draining { Vec::new() } else { Plan::of(self, now) }
     }
 
-    /// Notes what an order brought: `started` jobs now run, and whether the queue has no more for it.
+    /// Records the result of an order: `started` jobs now run, and `is_empty` says that the queue
+    /// has no more jobs for such an order.
     pub fn leased(&mut self, order: &LeaseOrder, started: u32, is_empty: bool, now: Timestamp) {
         let lane = order.lane.index();
         let entry = self.entry(&order.queue);
@@ -232,32 +242,32 @@ impl Roster {
         if started > 0 {
             self.is_remote_first = order.waiting_worker.is_none();
         }
-        if let Some(poll) = order.waiting_worker {
-            // How many run with remote workers is told by the jobs that moved.
+        if let Some(worker) = order.waiting_worker {
+            // The number of running remote jobs is updated by `remote_moved`.
             let ready_queue = ReadyQueue { queue: &order.queue, kinds: order.kinds.clone() };
-            self.waiting_workers.served(poll, &ready_queue, is_empty);
+            self.waiting_workers.mark_served(worker, &ready_queue, is_empty);
         } else {
             self.entry(&order.queue).running[lane] += started;
             self.idle[lane] = self.idle[lane].saturating_sub(started);
-            self.turns[lane].served(&order.queue, is_empty);
+            self.ready[lane].mark_served(&order.queue, is_empty);
         }
     }
 
-    /// When to plan again though nothing else happens: when the first rate limit that holds back a
-    /// ready queue allows another start.
+    /// Returns the time at which to plan again even if nothing else happens: the earliest time at
+    /// which a rate limit lets a ready queue start another job.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.is_draining {
             return None;
         }
-        let held_back = |queue: &QueueName| {
+        let frees_at = |queue: &QueueName| {
             let entry = self.queues.get(queue)?;
             let rate = entry.settings.rate?;
-            let held = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
-            if held { entry.starts.frees_at(rate, now) } else { None }
+            let is_held = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
+            if is_held { entry.starts.frees_at(rate, now) } else { None }
         };
-        let local = Lane::LOCAL.into_iter().flat_map(|lane| self.turns[lane.index()].iter());
-        let remote = self.waiting_workers.waited_for();
-        local.chain(remote).filter_map(held_back).min()
+        let local = Lane::LOCAL.into_iter().flat_map(|lane| self.ready[lane.index()].iter());
+        let remote = self.waiting_workers.queues_in_demand();
+        local.chain(remote).filter_map(frees_at).min()
     }
 }
 
@@ -300,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freed_worker_goes_to_the_queue_that_runs_least() {
+    fn a_freed_worker_goes_to_the_queue_with_the_fewest_running_jobs() {
         let mut roster = roster(4, &["a"]);
         for order in roster.plan(at(0)) {
             roster.leased(&order, order.limit, false, at(0));
@@ -315,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_gave_less_than_asked_is_left_alone_until_it_is_ready_again() {
+    fn an_empty_queue_is_skipped_until_it_is_marked_ready_again() {
         let mut roster = roster(4, &["a"]);
         let orders = roster.plan(at(0));
         roster.leased(&orders[0], 1, true, at(0));
@@ -325,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn max_running_holds_over_all_lanes() {
+    fn max_running_applies_to_all_lanes_together() {
         let mut roster = Roster::new([4, 4, 0, 0], Vec::new(), rules());
         let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
         roster.configure(&name("a"), settings);
@@ -345,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_holds_in_every_window_and_wakes_the_roster() {
+    fn a_rate_limit_applies_to_every_window_and_sets_the_wake_time() {
         let mut roster = roster(100, &["a"]);
         let rate = Some(Rate { limit: 3, period: Span::from_secs(1) });
         roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
@@ -353,7 +363,7 @@ mod tests {
         let mut now = at(0);
         while starts.len() < 30 {
             for order in roster.plan(now) {
-                // One at a time, so that the window fills unevenly.
+                // One start at a time, so that the starts are spread unevenly over the window.
                 roster.leased(&LeaseOrder { limit: 1, ..order }, 1, false, now);
                 starts.push(now.millis());
             }
@@ -366,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_of_the_undo_leaves_things_as_they_were() {
+    fn occupied_undoes_freed() {
         let mut roster = roster(1, &["a"]);
         let orders = roster.plan(at(0));
         roster.leased(&orders[0], 1, false, at(0));

@@ -1,35 +1,46 @@
-//! Where a job stands.
+//! The states of a job.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a job stands. The last three are final: only an explicit retry leaves them.
+/// State of a job. The last three states are final: only an explicit retry request moves a job out
+/// of them.
 ///
-/// The numbers are what the database holds and never change.
+/// The numbers are stored in the database and never change. Which state an outcome leads to is
+/// decided by [`settle`](crate::job::outcome::settle).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum State {
-    /// It waits for its `run_at`. The Keeper stages it to `queued` when that is due.
+    /// The job waits for its `run_at`. When that time comes, the Keeper stages it to `queued`.
+    /// A cancel request, or an `expires_at` that passes first, moves it to `cancelled`.
     Scheduled = 0,
-    /// It can run now. A lease moves it to `running`.
+    /// The job can run now and waits for a worker. The Writer leases it, which moves it to
+    /// `running`. A cancel request moves it to `cancelled`, and so does an `expires_at` that passes
+    /// before the first attempt starts.
     Queued = 1,
-    /// A worker holds its lease. A finish, a rescue or a release moves it on.
+    /// A worker holds a lease on the job. The worker moves it on: a finish moves it to `completed`,
+    /// `failed`, `retrying` or `cancelled`, a release back to `queued`. If the worker is gone, a
+    /// rescue moves it to `queued` if another attempt is allowed, and to `failed` or `cancelled`
+    /// otherwise. A cancel request only asks the worker to stop.
     Running = 2,
-    /// An attempt failed and the next waits for its `run_at`. Staged like `scheduled`.
+    /// An attempt failed and the next one waits for its `run_at`. The Keeper stages the job to
+    /// `queued` at that time, and a retry request does so at once. A cancel request moves it to
+    /// `cancelled`.
     Retrying = 3,
-    /// It ended well, and has a result.
+    /// Final: the job succeeded and has a result.
     Completed = 4,
-    /// It ended badly: out of attempts, not retryable, or its outcome is unknown.
+    /// Final: the last attempt failed, its error is not retryable, or the outcome of an
+    /// `at_most_once` job is unknown.
     Failed = 5,
-    /// It was called off, or expired, before it completed.
+    /// Final: the job was cancelled, or expired, before it completed.
     Cancelled = 6,
 }
 
 impl State {
-    /// Every state, in the order of their numbers.
+    /// All states, ordered by number.
     pub const ALL: [Self; 7] = [
         Self::Scheduled,
         Self::Queued,
@@ -40,22 +51,22 @@ impl State {
         Self::Cancelled,
     ];
 
-    /// Whether the job has ended.
+    /// Returns whether a job in this state has ended.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
-    /// The number that the database holds.
+    /// Returns the number that the database stores.
     pub fn code(self) -> i64 {
         self as i64
     }
 
-    /// The state of a number that the database holds.
+    /// Returns the state that the database stores as `code`.
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
-    /// The word of this state in JSON, in queries and on pages.
+    /// Returns the name of this state in JSON, in queries and on pages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -75,16 +86,16 @@ impl fmt::Display for State {
     }
 }
 
-/// A word that names no state.
+/// Error for a text that is not the name of a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a state: one of scheduled, queued, running, retrying, completed, failed, cancelled")]
+#[error("not a state: use scheduled, queued, running, retrying, completed, failed or cancelled")]
 pub struct NotAState;
 
 impl FromStr for State {
     type Err = NotAState;
 
-    fn from_str(word: &str) -> Result<Self, NotAState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(NotAState)
+    fn from_str(text: &str) -> Result<Self, NotAState> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(NotAState)
     }
 }
 
@@ -93,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_words_lead_back_to_their_state() {
+    fn codes_and_names_parse_back_to_their_state() {
         for state in State::ALL {
             assert_eq!(State::from_code(state.code()), Some(state));
             assert_eq!(state.as_str().parse(), Ok(state));

@@ -1,4 +1,4 @@
-//! What happened lately, as numbers for charts.
+//! Statistics of the last hour, as numbers for charts.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,152 +8,160 @@ use crate::job::lane::Lane;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::time::{Span, Timestamp};
 
-/// How long one point of a chart is.
+/// Duration of one time bucket, which is one point of a chart.
 pub const STEP: Span = Span::from_secs(10);
-/// How many points a chart has: an hour.
+/// Number of points in a chart, together an hour.
 pub const POINTS: usize = 360;
 
-/// How a server, or one of its queues, does: now, and in the last hour.
+/// Statistics of a server or of one of its queues: the current state and the last hour.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
-    /// When this was so.
+    /// Time at which the statistics were taken.
     pub at: Timestamp,
-    /// Of which queue; of all together if none.
+    /// Queue that the statistics are about; `None` for all queues together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueName>,
-    /// How many jobs stand in each state.
+    /// Number of jobs in each state.
     pub jobs: StateCounts,
-    /// The pools, by lane. Of the whole server, even where a queue was asked for.
+    /// Load of each lane. These numbers are about the whole server even if `queue` is set.
     pub lanes: Vec<LaneLoad>,
-    /// How long one point covers.
+    /// Duration that one point covers.
     pub step: Span,
-    /// The last hour, oldest first; the last point is still going on.
+    /// The last hour, oldest point first; the last point is not complete yet.
     pub points: Vec<Point>,
-    /// From being due to the start of an attempt, in the last hour.
+    /// Time between the moment a job became due and the start of its attempt, in the last hour.
     pub start: Latency,
-    /// From the start of an attempt to its end, in the last hour.
+    /// Time between the start and the end of an attempt, in the last hour.
     pub run: Latency,
 }
 
 /// How busy the workers of a lane are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneLoad {
-    /// Which.
+    /// Lane that the numbers are about.
     pub lane: Lane,
-    /// How many workers there are; none where that is not known: remote workers come and go.
+    /// Number of workers in the lane; `None` for the remote lane, whose workers are not known.
     pub workers: Option<u32>,
-    /// How many of them run a job.
+    /// Number of workers that run a job.
     pub busy: u32,
 }
 
-/// What happened in one stretch of time, and how things stood at its end.
+/// Events in one time bucket, and the number of waiting and running jobs at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
-    /// When it began.
+    /// Start of the time bucket.
     pub at: Timestamp,
-    /// Jobs that were submitted.
+    /// Number of jobs that were submitted.
     pub submitted: u64,
-    /// Attempts that began.
+    /// Number of attempts that started.
     pub started: u64,
-    /// Jobs that were completed.
+    /// Number of jobs that completed.
     pub completed: u64,
-    /// Jobs that failed for good.
+    /// Number of jobs that reached the state `failed`.
     pub failed: u64,
-    /// Jobs that were cancelled.
+    /// Number of jobs that were cancelled.
     pub cancelled: u64,
-    /// Attempts that failed and are made again.
+    /// Number of attempts that failed and are followed by another.
     pub retried: u64,
-    /// Jobs that waited at its end: queued, scheduled and retrying ones.
+    /// Number of jobs that were queued, scheduled or retrying at the end of the bucket.
     pub waiting: u64,
-    /// Jobs that ran at its end.
+    /// Number of jobs that were running at the end of the bucket.
     pub running: u64,
-    /// From being due to the start.
+    /// Time between the moment a job became due and the start of its attempt.
     pub start: Latency,
-    /// From the start of an attempt to its end.
+    /// Time between the start and the end of an attempt.
     pub run: Latency,
 }
 
-/// How long something took, in milliseconds; none where nothing did. Exact to a tenth.
+/// Quantiles of durations in milliseconds, exact to a tenth; `None` if nothing was measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Half took no longer.
+    /// Median: half of the durations are not longer.
     pub p50_ms: Option<u64>,
-    /// 99 of 100 took no longer.
+    /// 99th percentile: 99 of 100 durations are not longer.
     pub p99_ms: Option<u64>,
 }
 
 impl Latency {
-    /// Of the spans that a histogram has counted.
+    /// Returns the quantiles of the durations in a histogram.
     pub fn of(histogram: &Histogram) -> Self {
         Self { p50_ms: histogram.quantile(0.5), p99_ms: histogram.quantile(0.99) }
     }
 }
 
 impl Stats {
-    /// How many there were a second lately: in the ten seconds until now.
+    /// Returns the number of events per second in the ten seconds before [`Stats::at`].
+    ///
+    /// `count` selects the kind of event. The last point is not complete, so the point before it
+    /// counts in part: 2.5 s after the start of the last point, the rate is all of the last point
+    /// plus three quarters of the point before it, divided by ten seconds.
     pub fn per_second(&self, count: impl Fn(&Point) -> u64) -> f64 {
         let [.., before, current] = self.points.as_slice() else { return 0.0 };
         let step = self.step.duration().as_secs_f64();
-        let gone = (self.at.since(current.at).as_secs_f64() / step).clamp(0.0, 1.0);
-        (count(current) as f64 + count(before) as f64 * (1.0 - gone)) / step
+        let elapsed = (self.at.since(current.at).as_secs_f64() / step).clamp(0.0, 1.0);
+        (count(current) as f64 + count(before) as f64 * (1.0 - elapsed)) / step
     }
 
-    /// How many there were in the last hour.
+    /// Returns the number of events in the last hour; `count` selects the kind of event.
     pub fn total(&self, count: impl Fn(&Point) -> u64) -> u64 {
         self.points.iter().map(count).sum()
     }
 }
 
 impl Point {
-    /// Jobs that became final.
+    /// Returns the number of jobs that reached a final state.
     pub fn finished(&self) -> u64 {
         self.completed + self.failed + self.cancelled
     }
 
-    fn of(at: Timestamp, tally: &Counters) -> Self {
+    fn of(at: Timestamp, counters: &Counters) -> Self {
         Self {
             at,
-            submitted: tally.submitted,
-            started: tally.started,
-            completed: tally.completed,
-            failed: tally.failed,
-            cancelled: tally.cancelled,
-            retried: tally.retried,
-            waiting: tally.waiting,
-            running: tally.running,
-            start: Latency::of(&tally.start),
-            run: Latency::of(&tally.run),
+            submitted: counters.submitted,
+            started: counters.started,
+            completed: counters.completed,
+            failed: counters.failed,
+            cancelled: counters.cancelled,
+            retried: counters.retried,
+            waiting: counters.waiting,
+            running: counters.running,
+            start: Latency::of(&counters.start),
+            run: Latency::of(&counters.run),
         }
     }
 }
 
-/// The points of the hour that ends with the stretch `last`, from what happened by the begin of
-/// its stretch, oldest first. Several of one stretch add up: a server that ended in the middle of
-/// one began again in it. Where nothing happened, things stand as before.
+/// Returns the points of the hour that ends with the time bucket that starts at `last`.
+///
+/// `buckets` are time buckets by their start, oldest first. Several with the same start are added:
+/// there are two if the server restarted within ten seconds. A point without a bucket has no
+/// events and the same number of waiting and running jobs as the point before it.
 pub fn points(buckets: &[(Timestamp, Counters)], last: Timestamp) -> Vec<Point> {
     let at = |index: usize| last.minus(STEP.duration() * (POINTS - 1 - index) as u32);
     let mut before = buckets.first().map(|(_, first)| gauges_before(first)).unwrap_or_default();
     let mut points = Vec::with_capacity(POINTS);
-    let mut rest = buckets;
+    let mut remaining = buckets;
     for at in (0..POINTS).map(at) {
-        let mut tally = before.clone();
-        while let Some(((began_at, next), others)) = rest.split_first() {
+        let mut counters = before.clone();
+        while let Some(((began_at, next), others)) = remaining.split_first() {
             if *began_at > at {
                 break;
             }
             if *began_at == at {
-                tally.add(next);
+                counters.add(next);
             }
-            (tally.waiting, tally.running) = (next.waiting, next.running);
-            rest = others;
+            (counters.waiting, counters.running) = (next.waiting, next.running);
+            remaining = others;
         }
-        points.push(Point::of(at, &tally));
-        before = Counters { waiting: tally.waiting, running: tally.running, ..Counters::default() };
+        points.push(Point::of(at, &counters));
+        let Counters { waiting, running, .. } = counters;
+        before = Counters { waiting, running, ..Counters::default() };
     }
     points
 }
 
-/// How things stood before a stretch, as far as its own counts tell.
+/// Returns the number of waiting and running jobs at the start of a time bucket, computed from the
+/// numbers at its end and its events.
 fn gauges_before(first: &Counters) -> Counters {
     let ended = first.completed + first.failed + first.cancelled + first.retried;
     Counters {
@@ -176,19 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_has_a_point_for_each_ten_seconds_and_things_stand_between_them() {
+    fn an_hour_has_a_point_for_each_ten_seconds_and_a_point_without_events_keeps_the_gauges() {
         let buckets = [(at(2), submitted(3, 5)), (at(4), submitted(1, 6))];
         let points = points(&buckets, at(5));
         assert_eq!(points.len(), POINTS);
         let end = &points[POINTS - 5..];
-        let told: Vec<_> =
+        let shown: Vec<_> =
             end.iter().map(|point| (point.at, point.submitted, point.waiting)).collect();
         let expected = [(at(1), 0, 2), (at(2), 3, 5), (at(3), 0, 5), (at(4), 1, 6), (at(5), 0, 6)];
-        assert_eq!(told, expected);
+        assert_eq!(shown, expected);
     }
 
     #[test]
-    fn two_parts_of_one_stretch_add_up_and_what_is_older_only_stands() {
+    fn two_parts_of_one_bucket_are_added_and_an_older_bucket_only_sets_the_gauges() {
         let old = (at(-1_000), submitted(9, 4));
         let buckets = [old, (at(1), submitted(1, 1)), (at(1), submitted(2, 3))];
         let points = points(&buckets, at(1));
@@ -198,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_slides_over_the_stretch_that_goes_on() {
+    fn a_rate_covers_the_incomplete_bucket_and_part_of_the_bucket_before_it() {
         let buckets = [(at(0), submitted(100, 0)), (at(1), submitted(30, 0))];
         let stats = Stats {
             at: Timestamp::from_millis(at(1).millis() + 2_500),

@@ -1,4 +1,4 @@
-//! What a client asks for, and the checks that turn it into a job.
+//! Submissions: jobs as clients submit them, and their validation.
 
 use std::time::Duration;
 
@@ -12,60 +12,61 @@ use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{Job, JobId, State};
 
-/// The most tags a job may have.
+/// Maximum number of tags of a job.
 pub const MAX_TAGS: usize = 10;
-/// The longest tag, in bytes.
+/// Maximum length of a tag, in bytes.
 pub const MAX_TAG_LEN: usize = 64;
-/// The most attempts a job may have.
+/// Maximum number of attempts that a job may request.
 pub const MAX_ATTEMPTS: u32 = 1_000;
-/// The longest time limit of an attempt.
+/// Longest timeout of an attempt.
 pub const MAX_TIMEOUT: Span = Span::from_secs(24 * 3600);
-/// How far ahead a job may be scheduled.
+/// Longest time from now to a job's `run_at`.
 pub const MAX_AHEAD: Duration = Span::MAX;
-/// The range of priorities.
+/// Range of priorities.
 pub const PRIORITIES: std::ops::RangeInclusive<i64> = -100..=100;
 
-/// A job as a client submits it: `kind` and `payload`, the rest as needed.
+/// A job as a client submits it. Only `kind` is required.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with kind and payload")]
 pub struct Submission {
-    /// Which executor or handler runs it.
+    /// Name of the executor or handler that runs the job.
     pub kind: String,
-    /// Its input; `null` if left out.
+    /// Input of the job; `null` by default.
     #[serde(default = "Json::null")]
     pub payload: Json,
-    /// The pool that runs it: `remote` for workers of the user's own; else that of its kind.
+    /// Pool of workers that runs the job: `remote` for the user's own workers; by default the lane
+    /// of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
-    /// Its queue, `default` if left out.
+    /// Name of the queue; `default` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
-    /// -100 to 100, 0 if left out; higher runs first.
+    /// Priority from -100 to 100, 0 by default; jobs with a higher priority run first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
-    /// When it may begin.
+    /// Earliest time at which the job may start; now by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
-    /// How long after its submission it may begin; instead of `run_at`.
+    /// Time from the submission to the earliest start; an alternative to `run_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Span>,
-    /// How long an attempt may take.
+    /// Maximum duration of an attempt; as configured by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// How many attempts it may have.
+    /// Maximum number of attempts; as configured by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// The pause between attempts; what is left out is as configured.
+    /// Pause between attempts; fields that are absent are as configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<BackoffChange>,
-    /// Whether it must never run twice.
+    /// Whether the job must never run twice.
     #[serde(default, skip_serializing_if = "is_false")]
     pub at_most_once: bool,
-    /// When it is called off if it has not started. A time that is over is taken as well, for a
-    /// submission may be repeated late: the job is called off at once.
+    /// Time at which the job is cancelled if it has not started by then. A time in the past is
+    /// accepted because a submission may be repeated late: the job is cancelled at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Words to find it by.
+    /// Tags that clients can filter by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
 }
@@ -80,26 +81,27 @@ impl Default for Json {
     }
 }
 
-/// What a submission says of its backoff.
+/// Changes that a submission makes to the configured backoff.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object with backoff fields")]
 pub struct BackoffChange {
-    /// The pause after the first attempt.
+    /// Pause after the first attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial: Option<Span>,
-    /// What each further pause is multiplied by.
+    /// Factor by which the pause grows after each further attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<f64>,
-    /// The longest pause.
+    /// Longest pause before jitter is applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
-    /// How far a pause is spread, as a fraction of it.
+    /// Largest deviation of a pause to either side, as a fraction of the pause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<f64>,
 }
 
 impl BackoffChange {
-    /// The backoff after this change. A bare `initial` above the longest pause raises that as well.
+    /// Returns the backoff after this change. An `initial` without a `max` raises the longest pause
+    /// if it is longer.
     fn apply(self, before: Backoff) -> Backoff {
         let initial = self.initial.unwrap_or(before.initial);
         Backoff {
@@ -111,15 +113,15 @@ impl BackoffChange {
     }
 }
 
-/// What holds for a job that does not say otherwise.
+/// Values for the fields that a submission does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table of job defaults")]
 pub struct JobDefaults {
-    /// How long an attempt may take.
+    /// Maximum duration of an attempt.
     pub timeout: Span,
-    /// How many attempts a job may have.
+    /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// The pause between attempts.
+    /// Pause between attempts.
     pub backoff: Backoff,
 }
 
@@ -130,7 +132,7 @@ impl Default for JobDefaults {
 }
 
 impl JobDefaults {
-    /// What is wrong with these numbers, if anything: JSON pointers and why.
+    /// Returns all problems of these values, each with the JSON pointer of its field.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         check_limits(self.timeout, self.max_attempts, &self.backoff, &mut problems);
@@ -140,52 +142,53 @@ impl JobDefaults {
 
 fn check_limits(timeout: Span, max_attempts: u32, backoff: &Backoff, problems: &mut Vec<Problem>) {
     if timeout.millis() == 0 || timeout > MAX_TIMEOUT {
-        problems.push(Problem::new("/timeout", format!("lies between 1ms and {MAX_TIMEOUT}")));
+        problems.push(Problem::new("/timeout", format!("must be between 1ms and {MAX_TIMEOUT}")));
     }
     if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
-        problems.push(Problem::new("/max_attempts", format!("lies between 1 and {MAX_ATTEMPTS}")));
+        let why = format!("must be between 1 and {MAX_ATTEMPTS}");
+        problems.push(Problem::new("/max_attempts", why));
     }
-    if let Some((place, why)) = backoff.problem() {
-        problems.push(Problem::new(format!("/backoff{place}"), why));
+    if let Some((field, why)) = backoff.problem() {
+        problems.push(Problem::new(format!("/backoff{field}"), why));
     }
 }
 
-/// A job that passed every check and has no id yet.
+/// A valid job that has no id yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
-    /// Which executor or handler runs it.
+    /// Name of the executor or handler that runs the job.
     pub kind: String,
-    /// The pool that runs it.
+    /// Pool of workers that runs the job.
     pub lane: Lane,
-    /// Its queue.
+    /// Queue that the job belongs to.
     pub queue: QueueName,
-    /// -100 to 100.
+    /// Priority from -100 to 100.
     pub priority: i8,
-    /// When it may begin.
+    /// Earliest time at which the job may start.
     pub run_at: Timestamp,
-    /// Whether `run_at` lay ahead when it was checked.
+    /// Whether `run_at` was in the future when the submission was validated.
     pub is_scheduled: bool,
-    /// How long an attempt may take.
+    /// Maximum duration of an attempt.
     pub timeout: Span,
-    /// How many attempts it may have.
+    /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// The pause between attempts.
+    /// Pause between attempts.
     pub backoff: Backoff,
-    /// Whether it must never run twice.
+    /// Whether the job must never run twice.
     pub at_most_once: bool,
-    /// When it is called off if it has not started.
+    /// Time at which the job is cancelled if it has not started by then.
     pub expires_at: Option<Timestamp>,
-    /// Words to find it by, each once.
+    /// Tags that clients can filter by, without duplicates.
     pub tags: Vec<String>,
-    /// Its input.
+    /// Input of the job.
     pub payload: Json,
 }
 
 impl Submission {
-    /// A submission of `kind` with `payload` as its input.
+    /// Creates a submission of `kind` with `payload` as its input.
     ///
     /// # Errors
-    /// Where `payload` has no JSON form.
+    /// Returns an error if `payload` has no JSON form.
     pub fn new<T: Serialize + ?Sized>(
         kind: impl Into<String>,
         payload: &T,
@@ -193,10 +196,10 @@ impl Submission {
         Ok(Self { kind: kind.into(), payload: Json::of(payload)?, ..Self::default() })
     }
 
-    /// Checks everything but the kind, and fills in the defaults.
+    /// Validates all fields except the kind, and fills in the defaults.
     ///
     /// # Errors
-    /// Every problem found, each with its place in the submission.
+    /// Returns all problems, each with the JSON pointer of its field.
     pub fn check(
         self,
         lane: Lane,
@@ -246,7 +249,7 @@ impl Submission {
     fn check_priority(&self, problems: &mut Vec<Problem>) -> i8 {
         let priority = self.priority.unwrap_or(0);
         if !PRIORITIES.contains(&priority) {
-            problems.push(Problem::new("/priority", "lies between -100 and 100"));
+            problems.push(Problem::new("/priority", "must be between -100 and 100"));
         }
         i8::try_from(priority).unwrap_or(0)
     }
@@ -254,7 +257,7 @@ impl Submission {
     fn check_run_at(&self, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
         let run_at = match (self.run_at, self.delay) {
             (Some(_), Some(_)) => {
-                problems.push(Problem::new("/delay", "excludes run_at: give one of the two"));
+                problems.push(Problem::new("/delay", "must not be combined with run_at"));
                 now
             }
             (Some(at), None) => at.max(now),
@@ -262,7 +265,7 @@ impl Submission {
             (None, None) => now,
         };
         if run_at.since(now) > MAX_AHEAD {
-            problems.push(Problem::new("/run_at", "lies more than ten years ahead"));
+            problems.push(Problem::new("/run_at", "must not be more than ten years from now"));
         }
         run_at
     }
@@ -270,32 +273,32 @@ impl Submission {
 
 fn check_tags(tags: &[String], problems: &mut Vec<Problem>) {
     if tags.len() > MAX_TAGS {
-        problems.push(Problem::new("/tags", format!("has more than {MAX_TAGS} entries")));
+        problems.push(Problem::new("/tags", format!("must have at most {MAX_TAGS} entries")));
         return;
     }
     for (index, tag) in tags.iter().enumerate() {
-        let place = format!("/tags/{index}");
+        let pointer = format!("/tags/{index}");
         if tag.is_empty() || tag.len() > MAX_TAG_LEN || tag.chars().any(char::is_control) {
-            let why = format!("is 1 to {MAX_TAG_LEN} bytes without control characters");
-            problems.push(Problem::new(place, why));
+            let why = format!("must be 1 to {MAX_TAG_LEN} bytes without control characters");
+            problems.push(Problem::new(pointer, why));
         } else if tags[..index].contains(tag) {
-            problems.push(Problem::new(place, "stands twice"));
+            problems.push(Problem::new(pointer, "is listed more than once"));
         }
     }
 }
 
 impl NewJob {
-    /// The state in which it enters the table.
+    /// Returns the state in which the job is inserted.
     pub fn state(&self) -> State {
         if self.is_scheduled { State::Scheduled } else { State::Queued }
     }
 
-    /// When it may begin, if it is inserted at `now`.
+    /// Returns the earliest time at which the job may start if it is inserted at `now`.
     pub fn due_at(&self, now: Timestamp) -> Timestamp {
         if self.is_scheduled { self.run_at } else { now }
     }
 
-    /// The job as it stands right after its insertion as `id` at `now`.
+    /// Returns the job as it is right after its insertion with `id` at `now`.
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
             id,
@@ -339,12 +342,12 @@ mod tests {
         submission.check(Lane::Async, &JobDefaults::default(), Timestamp::from_millis(1_000))
     }
 
-    fn places(text: &str) -> Vec<String> {
+    fn pointers(text: &str) -> Vec<String> {
         check(text).unwrap_err().into_iter().map(|problem| problem.pointer).collect()
     }
 
     #[test]
-    fn what_is_left_out_is_as_configured() {
+    fn absent_fields_have_the_configured_values() {
         let job = check(r#"{"kind": "echo"}"#).unwrap();
         assert_eq!(job.queue.as_str(), "default");
         assert_eq!((job.priority, job.max_attempts), (0, 5));
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once_with_its_place() {
+    fn all_problems_are_reported_at_once_with_their_pointers() {
         let text = r#"{"kind": "echo", "queue": "A", "priority": 101, "timeout": "0s",
             "max_attempts": 0, "backoff": {"factor": 0.5}, "tags": ["a", "", "a"],
             "run_at": "2030-01-01T00:00:00Z", "delay": "5s", "expires_at": "1970-01-01T00:00:00Z",
@@ -370,7 +373,7 @@ mod tests {
             "/tags/2",
             "/payload/x",
         ];
-        assert_eq!(places(text), expected);
+        assert_eq!(pointers(text), expected);
     }
 
     #[test]

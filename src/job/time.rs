@@ -1,4 +1,4 @@
-//! Points in time and spans of it, as the database, JSON and configuration write them.
+//! Timestamps and durations, in the forms that the database, JSON and the configuration use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,34 +14,34 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The years 1 to 9999, less the last day: what can be written in every time zone.
+    /// Years 1 to 9999 without the last day, so that a timestamp can be written in every time zone.
     const RANGE_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_207_200_000;
 
-    /// A timestamp from milliseconds since 1970, held to the years that RFC 3339 can write.
+    /// Creates a timestamp from milliseconds since 1970, limited to the years of RFC 3339.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(*Self::RANGE_MS.start(), *Self::RANGE_MS.end()))
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// The instant `span` later; it stops at the year 9999.
+    /// Returns the time `span` later, at most the end of the year 9999.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_add(span_ms))
     }
 
-    /// The instant `span` earlier; it stops at the year 1.
+    /// Returns the time `span` earlier, at least the start of the year 1.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_sub(span_ms))
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// Returns the duration from `earlier` to this time, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -63,7 +63,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A text that is not an RFC 3339 instant.
+/// Error for a text that is not an RFC 3339 timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a time: write RFC 3339, for example 2030-01-31T12:00:00Z")]
 pub struct NotATime;
@@ -92,35 +92,35 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A span of time, written like `"30s"`, `"5m"` or `"1h 30m"`.
+/// A duration, written like `"30s"`, `"5m"` or `"1h 30m"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(Duration);
 
 impl Span {
-    /// The longest span taken anywhere: 10 years.
+    /// Longest duration that is accepted anywhere: 10 years.
     pub const MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-    /// A span of `duration`.
+    /// Creates a span from a standard duration.
     pub const fn new(duration: Duration) -> Self {
         Self(duration)
     }
 
-    /// A span of whole seconds.
+    /// Creates a span of whole seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(Duration::from_secs(secs))
     }
 
-    /// A span of milliseconds, as a database column holds it.
+    /// Creates a span from milliseconds, the form that the database stores.
     pub fn from_millis(millis: i64) -> Self {
         Self(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
-    /// The span as the standard library has it.
+    /// Returns the span as a standard duration.
     pub const fn duration(self) -> Duration {
         self.0
     }
 
-    /// The span in milliseconds, as a database column holds it.
+    /// Returns the span in milliseconds, the form that the database stores.
     pub fn millis(self) -> i64 {
         i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
     }
@@ -133,16 +133,16 @@ impl fmt::Display for Span {
     }
 }
 
-/// A text that is not a span of time, or one that is out of range.
+/// Error for a text that is not a duration or is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotASpan {
-    /// It could not be read.
+    /// The text is not a duration.
     #[error(
         "not a duration: write a number with its unit, for example \"500ms\", \"30s\", \"5m\" or \"2h\""
     )]
     Unreadable,
-    /// It is below zero or longer than ten years.
-    #[error("a duration lies between zero and ten years")]
+    /// The duration is negative or longer than ten years.
+    #[error("must be between zero and ten years")]
     OutOfRange,
 }
 
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timestamp_reads_back_what_it_writes() {
+    fn a_timestamp_parses_back_from_its_text() {
         let time: Timestamp = "2030-01-31T12:00:00.250Z".parse().unwrap();
         assert_eq!(time.to_string(), "2030-01-31T12:00:00.250Z");
         assert_eq!("2030-01-31T14:00:00.25+02:00".parse(), Ok(time));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_stops_at_the_ends_of_the_calendar() {
+    fn arithmetic_is_limited_to_the_range_of_timestamps() {
         let end = Timestamp::from_millis(i64::MAX);
         assert_eq!(end.plus(Duration::MAX), end);
         assert_eq!(end.to_string(), "9999-12-30T22:00:00.000Z");

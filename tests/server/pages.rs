@@ -265,7 +265,7 @@ fn what_is_wrong_with_a_submission_stands_at_its_field() {
         ("kind=echo&payload=%7B%22a%22", "EOF while parsing"),
         ("kind=http&url=ftp://a&queue=NO", "not a name"),
         ("kind=sleep&duration=soon", "duration"),
-        ("kind=echo&priority=900", "lies between -100 and 100"),
+        ("kind=echo&priority=900", "must be between -100 and 100"),
         ("kind=none&payload=1", "is not a known kind"),
     ] {
         let answer = send(&server, "/submit", form);

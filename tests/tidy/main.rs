@@ -1,9 +1,9 @@
-//! The rules of the house, which no compiler holds: layers, sizes, words, reasons.
+//! Rules of this project that the compiler does not check: layers, sizes, dependencies, schema.
 //!
-//! Each rule is a function from a text to what is wrong with it, so that its own tests can show
-//! that it sees a fault.
+//! Each rule is a function that takes a text and returns its faults, so that the tests can also
+//! show that the rule finds a fault.
 
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
 mod layers;
 mod leftovers;
@@ -12,7 +12,7 @@ mod schema;
 mod sizes;
 mod source;
 
-/// Fails with all faults at once.
+/// Panics with a list of all faults, unless there are none.
 #[track_caller]
 fn assert_none(faults: &[String]) {
     assert!(faults.is_empty(), "{} faults:\n  {}", faults.len(), faults.join("\n  "));

@@ -1,4 +1,4 @@
-//! Every dependency is used, and has its reason in docs/ARCHITECTURE.md.
+//! Every dependency is used, and docs/ARCHITECTURE.md gives a reason for it.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,10 +8,10 @@ use crate::source::{Source, paths, root, sources, tokens};
 
 const PAGE: &str = "docs/ARCHITECTURE.md";
 
-/// Here for its features alone: it builds the SQLite that Diesel uses.
+/// Dependency that no code names: its features build the SQLite that Diesel uses.
 const NOT_NAMED: &str = "libsqlite3-sys";
 
-/// The names in Cargo.toml.
+/// Returns the names of all dependencies in Cargo.toml.
 pub(crate) fn dependencies() -> Vec<String> {
     names(&fs::read_to_string(root().join("Cargo.toml")).unwrap())
 }
@@ -23,7 +23,7 @@ fn names(manifest: &str) -> Vec<String> {
     tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
-/// The dependencies without a line of their own, and the lines without a dependency.
+/// Returns a fault for each dependency without a reason, and for each reason without a dependency.
 fn unexplained(dependencies: &[String], page: &str) -> Vec<String> {
     let section = page.split("\n## ").find(|section| section.starts_with("Dependencies"));
     let explained: Vec<&str> = section.unwrap_or_default().lines().filter_map(explained).collect();
@@ -32,25 +32,25 @@ fn unexplained(dependencies: &[String], page: &str) -> Vec<String> {
         faults.push(format!("{name} has no reason in {PAGE}"));
     }
     for name in explained.iter().filter(|name| !dependencies.iter().any(|known| known == *name)) {
-        faults.push(format!("{name} has a reason in {PAGE} and is no dependency"));
+        faults.push(format!("{name} has a reason in {PAGE} but is not a dependency"));
     }
     faults
 }
 
-/// The dependency that a line of a table explains: ``| `name` | why |``.
+/// Returns the dependency that a table row explains: ``| `name` | reason |``.
 fn explained(line: &str) -> Option<&str> {
     let (name, reason) = line.strip_prefix("| `")?.split_once("` |")?;
     (reason.trim().len() > 20).then_some(name)
 }
 
-/// The dependencies that no path begins with.
+/// Returns the dependencies that are not the first segment of any path.
 fn unused(dependencies: &[String], sources: &[Source]) -> Vec<String> {
-    let begins: HashSet<String> = sources
+    let used: HashSet<String> = sources
         .iter()
         .flat_map(|source| paths(&tokens(&source.text)))
-        .map(|path| path.steps[0].clone())
+        .map(|path| path.segments[0].clone())
         .collect();
-    let is_unused = |name: &&String| !begins.contains(&name.replace('-', "_"));
+    let is_unused = |name: &&String| !used.contains(&name.replace('-', "_"));
     dependencies.iter().filter(is_unused).cloned().collect()
 }
 
@@ -61,20 +61,20 @@ fn every_dependency_is_used() {
 }
 
 #[test]
-fn a_dependency_that_nothing_uses_is_seen() {
+fn an_unused_dependency_is_found() {
     let text = "use a_b::c; // d::e".into();
     let source = Source { path: "src/a.rs".into(), text };
     assert_eq!(unused(&["a-b".into(), "d".into()], &[source]), ["d"]);
 }
 
 #[test]
-fn every_dependency_has_its_reason() {
+fn every_dependency_has_a_reason() {
     let page = fs::read_to_string(root().join(PAGE)).unwrap();
     assert_none(&unexplained(&dependencies(), &page));
 }
 
 #[test]
-fn a_dependency_without_a_reason_is_seen() {
+fn a_dependency_without_a_reason_is_found() {
     let page = "# A\n\n## Dependencies\n\n| `a` | because it does what nothing else does |\n\
                 | `b` | why not |\n| `c` | because it does what nothing else does |\n\n## Next\n";
     let faults = unexplained(&["a".into(), "b".into(), "d".into()], page);

@@ -1,4 +1,4 @@
-//! `src/store/schema.rs` says what the migrations make.
+//! `src/store/schema.rs` declares the same tables as the migrations create.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use longshore::store::sqlite::SqliteWrites;
 use crate::assert_none;
 use crate::source::{Token, root, tokens};
 
-/// A table as it is written in either place, a line each: its key, then its columns.
-type Tables = Vec<String>;
+/// Description of tables, one line each for a table's key and for every column.
+type TableLines = Vec<String>;
 
 #[derive(QueryableByName)]
 struct Table {
@@ -32,8 +32,8 @@ struct Column {
     pk: i64,
 }
 
-/// The tables that the migrations make.
-fn made() -> Tables {
+/// Returns the tables that the migrations create.
+fn migrated() -> TableLines {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("longshore.db");
     let config = Config { database: database.clone(), ..Config::default() };
@@ -45,7 +45,7 @@ fn made() -> Tables {
     tables.iter().flat_map(|table| lines_of(&mut connection, &table.name)).collect()
 }
 
-fn lines_of(connection: &mut SqliteConnection, table: &str) -> Tables {
+fn lines_of(connection: &mut SqliteConnection, table: &str) -> TableLines {
     let columns = format!(
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('{table}') ORDER BY cid"
     );
@@ -56,39 +56,40 @@ fn lines_of(connection: &mut SqliteConnection, table: &str) -> Tables {
     let key: Vec<&str> = key.into_iter().map(|(_, name)| name).collect();
     let mut lines = vec![format!("{table} ({})", key.join(", "))];
     for Column { name, sqlite_type, notnull, .. } in &columns {
-        let word = diesel_type(sqlite_type);
-        let word = if *notnull == 1 { word.to_owned() } else { format!("Nullable<{word}>") };
-        lines.push(format!("{table}.{name}: {word}"));
+        let sql_type = diesel_type(sqlite_type);
+        let nullable = || format!("Nullable<{sql_type}>");
+        let sql_type = if *notnull == 1 { sql_type.to_owned() } else { nullable() };
+        lines.push(format!("{table}.{name}: {sql_type}"));
     }
     lines
 }
 
-/// What Diesel calls a type of SQLite's STRICT tables.
+/// Returns Diesel's name for a column type of SQLite's STRICT tables.
 fn diesel_type(sqlite_type: &str) -> &'static str {
     match sqlite_type {
         "INTEGER" => "Integer",
         "REAL" => "Float",
         "TEXT" => "Text",
         "BLOB" => "Binary",
-        other => panic!("no type is known for {other}"),
+        other => panic!("no Diesel type is known for {other}"),
     }
 }
 
-/// The tables that the `diesel::table!` blocks of a text declare.
-fn declared(text: &str) -> Tables {
+/// Returns the tables that the `diesel::table!` blocks of a text declare.
+fn declared(text: &str) -> TableLines {
     let tokens = tokens(text);
     let mut lines = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         if token.text == "table" && tokens.get(at + 1).is_some_and(|next| next.text == "!") {
-            // Behind `table ! { use ... ;` comes the table itself.
-            let begin = at + 3 + tokens[at + 3..].iter().position(|t| t.text == ";").unwrap() + 1;
-            lines.extend(declared_table(&tokens[begin..]));
+            // The table follows `table ! { use ... ;`.
+            let start = at + 3 + tokens[at + 3..].iter().position(|t| t.text == ";").unwrap() + 1;
+            lines.extend(declared_table(&tokens[start..]));
         }
     }
     lines
 }
 
-fn declared_table(tokens: &[Token]) -> Tables {
+fn declared_table(tokens: &[Token]) -> TableLines {
     let open = tokens.iter().position(|token| token.text == "{").unwrap();
     let end = tokens.iter().position(|token| token.text == "}").unwrap();
     let table = &tokens[0].text;
@@ -96,45 +97,45 @@ fn declared_table(tokens: &[Token]) -> Tables {
     let mut lines = vec![format!("{table} {}", key.replace(',', ", "))];
     let body: Vec<&str> = tokens[open + 1..end].iter().map(|token| token.text.as_str()).collect();
     for column in body.split(|text| *text == ",").filter(|column| !column.is_empty()) {
-        // `name - > Type`
+        // The tokens of a column are `name - > Type`.
         lines.push(format!("{table}.{}: {}", column[0], column[3..].concat()));
     }
     lines
 }
 
-fn differences(made: &Tables, declared: &Tables) -> Vec<String> {
-    let only = |these: &Tables, those: &Tables, place: &str| -> Vec<String> {
+fn differences(migrated: &TableLines, declared: &TableLines) -> Vec<String> {
+    let only = |these: &TableLines, those: &TableLines, source: &str| -> Vec<String> {
         let missing = these.iter().filter(|line| !those.contains(line));
-        missing.map(|line| format!("only in {place}: {line}")).collect()
+        missing.map(|line| format!("only in {source}: {line}")).collect()
     };
-    let mut found = only(made, declared, "the migrations");
-    found.extend(only(declared, made, "schema.rs"));
-    if found.is_empty() && made != declared {
-        found.push("the columns stand in another order".into());
+    let mut found = only(migrated, declared, "the migrations");
+    found.extend(only(declared, migrated, "schema.rs"));
+    if found.is_empty() && migrated != declared {
+        found.push("the order of the columns differs".into());
     }
     found
 }
 
 #[test]
-fn the_schema_is_what_the_migrations_make() {
+fn the_schema_declares_the_tables_that_the_migrations_create() {
     let text = fs::read_to_string(root().join("src/store/schema.rs")).unwrap();
-    let made = made();
-    assert!(made.len() > 50, "the migrations made too little: {made:?}");
-    assert_none(&differences(&made, &declared(&text)));
+    let migrated = migrated();
+    assert!(migrated.len() > 50, "the migrations create too few columns: {migrated:?}");
+    assert_none(&differences(&migrated, &declared(&text)));
 }
 
 #[test]
-fn a_schema_that_differs_is_seen() {
-    let made = ["a (b, c)", "a.b: Integer", "a.c: Nullable<Text>"].map(String::from).to_vec();
+fn a_schema_that_differs_is_found() {
+    let migrated = ["a (b, c)", "a.b: Integer", "a.c: Nullable<Text>"].map(String::from).to_vec();
     let text = |c: &str| {
         format!(
             "diesel::table! {{ use x::*; a (b, c) {{ b -> Integer, c -> {c}, }} }} joinable!(a);"
         )
     };
-    assert_none(&differences(&made, &declared(&text("Nullable<Text>"))));
-    assert_eq!(differences(&made, &declared(&text("Text"))).len(), 2);
-    assert_eq!(differences(&made, &declared(&text("Nullable<Text>, d -> Text"))).len(), 1);
-    assert_eq!(differences(&made, &declared("")).len(), 3);
-    let swapped = vec![made[0].clone(), made[2].clone(), made[1].clone()];
-    assert_eq!(differences(&made, &swapped).len(), 1);
+    assert_none(&differences(&migrated, &declared(&text("Nullable<Text>"))));
+    assert_eq!(differences(&migrated, &declared(&text("Text"))).len(), 2);
+    assert_eq!(differences(&migrated, &declared(&text("Nullable<Text>, d -> Text"))).len(), 1);
+    assert_eq!(differences(&migrated, &declared("")).len(), 3);
+    let swapped = vec![migrated[0].clone(), migrated[2].clone(), migrated[1].clone()];
+    assert_eq!(differences(&migrated, &swapped).len(), 1);
 }

@@ -1,4 +1,4 @@
-//! A file fits in the head, and so does a function.
+//! Limits on the length of files and functions.
 
 use crate::assert_none;
 use crate::source::{Source, Token, sources, tokens};
@@ -23,8 +23,8 @@ fn too_long(source: &Source) -> Vec<String> {
     faults
 }
 
-/// The name of the function that begins here and how many lines it has; none where there is no
-/// body, as in a trait.
+/// Returns the name and the number of lines of the function at the start of `tokens`, or `None` if
+/// it has no body, as in a trait.
 fn function(tokens: &[Token]) -> Option<(&str, usize)> {
     let name = tokens.get(1).filter(|token| token.is_word())?;
     let (mut nesting, mut depth) = (0, 0);
@@ -58,13 +58,13 @@ mod samples {
     }
 
     #[test]
-    fn a_long_file_is_seen() {
+    fn a_long_file_is_found() {
         assert_eq!(faults("//\n".repeat(400)), 0);
         assert_eq!(faults("//\n".repeat(401)), 1);
     }
 
     #[test]
-    fn a_long_function_is_seen_whatever_its_strings_hold() {
+    fn a_long_function_is_found_even_if_its_strings_contain_braces() {
         let function =
             |lines| format!("fn a() {{\n{}\"}}\";\n}}\nfn b() {{}}\n", "x;\n".repeat(lines));
         assert_eq!(faults(function(67)), 0);

@@ -1,14 +1,14 @@
-//! The files of the project, and a reader of Rust that knows just enough: it passes over comments
-//! and strings, and finds paths.
+//! The source files of the project, and a minimal Rust tokenizer that skips comments and strings
+//! and finds paths.
 
 use std::fs;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::str::Chars;
 
-/// A file of the project.
+/// A source file of the project.
 pub(crate) struct Source {
-    /// Where it is, from the root on, such as `src/job/time.rs`.
+    /// Path relative to the root of the project, such as `src/job/time.rs`.
     pub(crate) path: String,
     pub(crate) text: String,
 }
@@ -17,27 +17,14 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file with this ending below these directories; a directory that is not there has none.
-pub(crate) fn sources(directories: &[&str], ending: &str) -> Vec<Source> {
+/// Returns every file with an extension below some directories. Missing directories are skipped.
+pub(crate) fn sources(directories: &[&str], extension: &str) -> Vec<Source> {
     let mut found = Vec::new();
     for directory in directories {
-        collect(&root().join(directory), ending, &mut found);
+        collect(&root().join(directory), extension, &mut found);
     }
-    assert!(!found.is_empty(), "there is nothing in {directories:?}");
+    assert!(!found.is_empty(), "no {extension} files in {directories:?}");
     found.sort_by(|a, b| a.path.cmp(&b.path));
-    found
-}
-
-/// Every page for people: those at the root and those in `docs`.
-pub(crate) fn pages() -> Vec<Source> {
-    let mut found = Vec::new();
-    collect(&root().join("docs"), "md", &mut found);
-    for entry in fs::read_dir(root()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(read(&path));
-        }
-    }
     found
 }
 
@@ -47,19 +34,19 @@ fn read(path: &Path) -> Source {
     Source { path, text }
 }
 
-fn collect(directory: &Path, ending: &str, found: &mut Vec<Source>) {
+fn collect(directory: &Path, extension: &str, found: &mut Vec<Source>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, ending, found);
-        } else if path.extension().is_some_and(|extension| extension == ending) {
+            collect(&path, extension, found);
+        } else if path.extension().is_some_and(|found| found == extension) {
             found.push(read(&path));
         }
     }
 }
 
-/// A word or sign of Rust; comments and the contents of strings are none.
+/// A word or punctuation character of Rust. Comments and strings have no tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) text: String,
@@ -72,30 +59,30 @@ impl Token {
     }
 }
 
-/// Takes a text apart.
+/// Splits a Rust source text into tokens.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
-    let mut reader = Reader { rest: text.chars().peekable(), line: 1, tokens: Vec::new() };
-    while let Some(c) = reader.next() {
-        reader.take(c);
+    let mut tokenizer = Tokenizer { chars: text.chars().peekable(), line: 1, tokens: Vec::new() };
+    while let Some(c) = tokenizer.next() {
+        tokenizer.take(c);
     }
-    reader.tokens
+    tokenizer.tokens
 }
 
-struct Reader<'a> {
-    rest: Peekable<Chars<'a>>,
+struct Tokenizer<'a> {
+    chars: Peekable<Chars<'a>>,
     line: usize,
     tokens: Vec<Token>,
 }
 
-impl Reader<'_> {
+impl Tokenizer<'_> {
     fn next(&mut self) -> Option<char> {
-        let c = self.rest.next()?;
+        let c = self.chars.next()?;
         self.line += usize::from(c == '\n');
         Some(c)
     }
 
-    fn next_is(&mut self, wanted: char) -> bool {
-        self.rest.peek() == Some(&wanted)
+    fn next_is(&mut self, expected: char) -> bool {
+        self.chars.peek() == Some(&expected)
     }
 
     fn push(&mut self, text: impl Into<String>) {
@@ -106,9 +93,9 @@ impl Reader<'_> {
     fn take(&mut self, c: char) {
         match c {
             '/' if self.next_is('/') => while self.next().is_some_and(|c| c != '\n') {},
-            '/' if self.next_is('*') => self.pass_block_comment(),
-            '"' => self.pass_string(),
-            '\'' => self.pass_quote(),
+            '/' if self.next_is('*') => self.skip_block_comment(),
+            '"' => self.skip_string(),
+            '\'' => self.skip_quote(),
             ':' if self.next_is(':') => {
                 self.next();
                 self.push("::");
@@ -121,18 +108,18 @@ impl Reader<'_> {
 
     fn take_word(&mut self, first: char) {
         let mut word = String::from(first);
-        while let Some(c) = self.rest.next_if(|c| c.is_alphanumeric() || *c == '_') {
+        while let Some(c) = self.chars.next_if(|c| c.is_alphanumeric() || *c == '_') {
             word.push(c);
         }
         let may_be_raw = matches!(word.as_str(), "r" | "br" | "cr");
         if may_be_raw && (self.next_is('#') || self.next_is('"')) {
-            self.pass_raw_string();
+            self.skip_raw_string();
         } else {
             self.push(word);
         }
     }
 
-    fn pass_block_comment(&mut self) {
+    fn skip_block_comment(&mut self) {
         let mut depth = 0;
         let mut before = '/';
         while let Some(c) = self.next() {
@@ -151,7 +138,7 @@ impl Reader<'_> {
         }
     }
 
-    fn pass_string(&mut self) {
+    fn skip_string(&mut self) {
         while let Some(c) = self.next() {
             match c {
                 '\\' => drop(self.next()),
@@ -161,8 +148,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `r"..."`, `r#"..."#`; a raw word such as `r#type` ends at once.
-    fn pass_raw_string(&mut self) {
+    /// Skips a raw string such as `r"..."` or `r#"..."#`, but not a raw identifier such as `r#type`.
+    fn skip_raw_string(&mut self) {
         let mut hashes = 0;
         while self.next_is('#') {
             self.next();
@@ -185,29 +172,29 @@ impl Reader<'_> {
         }
     }
 
-    /// A character, or the name of a lifetime, which is passed over as well.
-    fn pass_quote(&mut self) {
+    /// Skips a character literal or the name of a lifetime.
+    fn skip_quote(&mut self) {
         match self.next() {
             Some('\\') => {
                 self.next();
                 while self.next().is_some_and(|c| c != '\'') {}
             }
             Some(_) if self.next_is('\'') => drop(self.next()),
-            _ => while self.rest.next_if(|c| c.is_alphanumeric() || *c == '_').is_some() {},
+            _ => while self.chars.next_if(|c| c.is_alphanumeric() || *c == '_').is_some() {},
         }
     }
 }
 
-/// A path such as `crate::job::State`, taken out of its braces.
+/// A path such as `crate::job::State`, with the braces of `use` expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundPath {
-    pub(crate) steps: Vec<String>,
+    pub(crate) segments: Vec<String>,
     pub(crate) line: usize,
-    /// In how many `mod name { }` of its file it stands.
+    /// Number of inline modules (`mod name { }`) that contain the path.
     pub(crate) inner_mods: usize,
 }
 
-/// Every path of more than one step, and every single name behind `use`.
+/// Returns every path with more than one segment, and every single name after `use`.
 pub(crate) fn paths(tokens: &[Token]) -> Vec<FoundPath> {
     let mut found = Vec::new();
     let (mut depth, mut mods): (usize, Vec<usize>) = (0, Vec::new());
@@ -223,8 +210,8 @@ pub(crate) fn paths(tokens: &[Token]) -> Vec<FoundPath> {
                 mods.pop_if(|outer| *outer == depth);
             }
             _ if token.is_word() && (follows("::") || is_used) => {
-                let mut steps = Vec::new();
-                let end = walk(tokens, at, &mut steps, mods.len(), &mut found);
+                let mut segments = Vec::new();
+                let end = walk(tokens, at, &mut segments, mods.len(), &mut found);
                 at = end;
                 continue;
             }
@@ -235,41 +222,42 @@ pub(crate) fn paths(tokens: &[Token]) -> Vec<FoundPath> {
     found
 }
 
-/// Follows the tree of a path from `at`, and gives where it ends.
+/// Adds all paths of the tree that starts at the token `at` to `found`. Returns the index of the
+/// token after it.
 fn walk(
     tokens: &[Token],
     mut at: usize,
-    steps: &mut Vec<String>,
+    segments: &mut Vec<String>,
     inner_mods: usize,
     found: &mut Vec<FoundPath>,
 ) -> usize {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
-    let before = steps.len();
+    let before = segments.len();
     loop {
         if text(at) == "{" {
             at += 1;
             while !matches!(text(at), "}" | "") {
-                at = walk(tokens, at, steps, inner_mods, found);
+                at = walk(tokens, at, segments, inner_mods, found);
                 while !matches!(text(at), "," | "{" | "}" | "") {
                     at += 1;
                 }
                 at += usize::from(text(at) == ",");
             }
-            steps.truncate(before);
+            segments.truncate(before);
             return at + 1;
         }
         let Some(token) = tokens.get(at) else { break };
         if token.is_word() || token.text == "*" {
-            steps.push(token.text.clone());
+            segments.push(token.text.clone());
             at += 1;
         }
         if text(at) != "::" || text(at + 1) == "<" {
-            found.push(FoundPath { steps: steps.clone(), line: token.line, inner_mods });
+            found.push(FoundPath { segments: segments.clone(), line: token.line, inner_mods });
             break;
         }
         at += 1;
     }
-    steps.truncate(before);
+    segments.truncate(before);
     at.max(1)
 }
 
@@ -282,22 +270,22 @@ mod tests {
     }
 
     fn found(text: &str) -> Vec<String> {
-        paths(&tokens(text)).into_iter().map(|path| path.steps.join("::")).collect()
+        paths(&tokens(text)).into_iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
-    fn comments_strings_and_characters_are_passed_over() {
+    fn comments_strings_and_character_literals_are_skipped() {
         let text = "a /* b /* c */ d */ e // f\n\"g \\\" h\" r#\"i \" j\"# 'k' '\\'' &'l m '{' n";
         assert_eq!(texts(text), ["a", "e", "&", "m", "n"]);
     }
 
     #[test]
-    fn lines_are_counted_within_strings_as_well() {
+    fn lines_inside_strings_are_counted() {
         assert_eq!(tokens("\"\n\n\" a")[0].line, 3);
     }
 
     #[test]
-    fn paths_are_taken_out_of_their_braces() {
+    fn braces_in_paths_are_expanded() {
         let text = "use a::{b, c::{d as x, e::*}, self}; f::g(h::<i>()); use j; k { l }";
         assert_eq!(found(text), ["a::b", "a::c::d", "a::c::e::*", "a::self", "f::g", "h", "j"]);
     }

@@ -1,4 +1,4 @@
-//! What remote workers tell of their leases.
+//! Reports of remote workers on their leases, and their validation.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,117 +12,120 @@ use crate::job::retry::Backoff;
 use crate::job::time::Span;
 use crate::job::{JobError, JobId, Progress};
 
-/// What a remote worker does with a lease.
+/// Validated action of a remote worker on a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckedLeaseAction {
-    /// It goes on.
+    /// Renews the lease because the attempt is still running.
     Renew {
-        /// How long the lease lasts from now; as configured if left out.
+        /// Duration of the lease from now; `None` for the configured duration.
         lease: Option<Span>,
-        /// How far it is.
+        /// Progress of the attempt.
         progress: Option<Progress>,
     },
-    /// It has ended, one way or another.
+    /// Reports how the attempt ended.
     Finish(Outcome),
 }
 
-/// The word for an [`CheckedLeaseAction`].
+/// Name of an action on a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseAction {
-    /// Goes on.
+    /// Renews the lease because the attempt is still running.
     Renew,
-    /// Ended well.
+    /// Reports that the attempt succeeded.
     Complete,
-    /// Ended badly.
+    /// Reports that the attempt failed.
     Fail,
-    /// Gives the job back.
+    /// Returns the job unfinished; the attempt does not count.
     Release,
 }
 
-/// What a remote worker says of a lease. Most fields belong to one [`LeaseAction`].
+/// Report of a remote worker on a lease. Most fields belong to one [`LeaseAction`] and are refused
+/// with any other.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object with lease_token")]
 pub struct LeaseReport {
-    /// Which job, where it is one among many.
+    /// Id of the job; only in a list of reports.
     pub id: Option<JobId>,
-    /// What it does, where it is one among many.
+    /// Action to take; only in a list of reports.
     pub action: Option<LeaseAction>,
-    /// The fencing number of the lease.
+    /// Fencing token of the lease; required.
     pub lease_token: Option<LeaseToken>,
-    /// Complete: what it gave, `null` if left out.
+    /// Complete: result of the job; `null` by default.
     pub result: Option<Json>,
-    /// Fail: why.
+    /// Fail: error that ended the attempt; required.
     pub error: Option<ReportedError>,
-    /// Fail: whether another attempt may help, which it may if left out.
+    /// Fail: whether another attempt may succeed; `true` by default.
     pub retryable: Option<bool>,
-    /// Fail: when the next attempt is to begin; else the backoff tells.
+    /// Fail: pause before the next attempt; by default the job's backoff decides.
     pub retry_in: Option<Span>,
-    /// Release: whether anything of it was done, as is taken if left out.
+    /// Release: whether the attempt started any work; `true` by default.
     pub begun: Option<bool>,
-    /// Renew: how long the lease lasts from now.
+    /// Renew: duration of the lease from now; by default the configured duration.
     pub lease: Option<Span>,
-    /// Renew: how far it is.
+    /// Renew: progress of the attempt.
     pub progress: Option<ReportedProgress>,
-    /// With any: lines for the job's log, of which the last 64 KiB are kept.
+    /// Any action: lines for the job's log, which keeps the last 64 KiB.
     pub log: Option<String>,
 }
 
-/// What was said of a lease, checked.
+/// A [`LeaseReport`] that is valid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedLeaseReport {
-    /// Which lease.
+    /// Lease that the report is about.
     pub lease: Lease,
-    /// What is done with it.
+    /// Action to take.
     pub action: CheckedLeaseAction,
-    /// Lines for the job's log; empty where there are none.
+    /// Lines for the job's log; may be empty.
     pub log: Log,
 }
 
-/// Why an attempt failed, as its worker tells it.
+/// Error of a failed attempt, as a remote worker reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with code and message")]
 pub struct ReportedError {
-    /// A word for programs.
+    /// Error code for programs, such as `timeout`.
     pub code: String,
-    /// A sentence for people.
+    /// Error message for people; empty by default.
     #[serde(default)]
     pub message: String,
 }
 
-/// How far an attempt is, as its worker tells it.
+/// Progress of an attempt, as a remote worker reports it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with percent and message")]
 pub struct ReportedProgress {
-    /// 0 to 100.
+    /// Completed share of the work, from 0 to 100.
     pub percent: f64,
-    /// What it is doing.
+    /// Description of the current step, for people.
     #[serde(default)]
     pub message: Option<String>,
 }
 
 impl LeaseReport {
-    /// Checks what is said of the lease of `job`, where job and action are known from elsewhere.
-    /// Results are held to `max_result_bytes`.
+    /// Validates a single report, whose job and action are in the path of the request. A result is
+    /// truncated to `max_result_bytes`.
     ///
     /// # Errors
-    /// Every problem found, each with its place.
+    /// Returns all problems, each with the JSON pointer of its field.
     pub fn check_one(
         self,
         job: JobId,
         action: LeaseAction,
         max_result_bytes: usize,
     ) -> Result<CheckedLeaseReport, Vec<Problem>> {
-        let twice = [("/id", self.id.is_some()), ("/action", self.action.is_some())];
-        let twice = twice.into_iter().filter(|(_, is_there)| *is_there);
-        let problems = twice.map(|(place, _)| Problem::new(place, "stands in the path")).collect();
+        let in_path = [("/id", self.id.is_some()), ("/action", self.action.is_some())];
+        let repeated = in_path.into_iter().filter(|(_, is_present)| *is_present);
+        let why = "must be omitted: it is part of the path";
+        let problems = repeated.map(|(pointer, _)| Problem::new(pointer, why)).collect();
         self.check(Some(job), Some(action), max_result_bytes, problems)
     }
 
-    /// Checks what is said of one lease among many.
+    /// Validates one of several reports, which contains its job and its action. A result is
+    /// truncated to `max_result_bytes`.
     ///
     /// # Errors
-    /// Every problem found, each with its place.
+    /// Returns all problems, each with the JSON pointer of its field.
     pub fn check_many(self, max_result_bytes: usize) -> Result<CheckedLeaseReport, Vec<Problem>> {
         let (job, action) = (self.id, self.action);
         self.check(job, action, max_result_bytes, Vec::new())
@@ -138,13 +141,13 @@ impl LeaseReport {
         let token = self.lease_token;
         let mut log = Log::default();
         log.push_lines(self.log.as_deref().unwrap_or_default());
-        for (place, is_there) in [
+        for (pointer, is_present) in [
             ("/id", job.is_some()),
             ("/action", action.is_some()),
             ("/lease_token", token.is_some()),
         ] {
-            if !is_there {
-                problems.push(Problem::new(place, "is missing"));
+            if !is_present {
+                problems.push(Problem::new(pointer, "is required"));
             }
         }
         let action = action.map(|action| self.action(action, max_result_bytes, &mut problems));
@@ -167,8 +170,8 @@ impl LeaseReport {
             LeaseAction::Complete => self.completed(max_result_bytes, problems),
             LeaseAction::Fail => self.failed(problems),
             LeaseAction::Release => {
-                let is_begun = self.begun.unwrap_or(true);
-                CheckedLeaseAction::Finish(if is_begun {
+                let has_started = self.begun.unwrap_or(true);
+                CheckedLeaseAction::Finish(if has_started {
                     Outcome::Released
                 } else {
                     Outcome::NotBegun
@@ -178,7 +181,7 @@ impl LeaseReport {
         }
     }
 
-    /// The fields that belong to another action.
+    /// Returns a problem for each field that belongs to another action.
     fn fields_of_other_actions(&self, action: LeaseAction) -> Vec<Problem> {
         let fields = [
             ("/result", LeaseAction::Complete, self.result.is_some()),
@@ -189,8 +192,11 @@ impl LeaseReport {
             ("/lease", LeaseAction::Renew, self.lease.is_some()),
             ("/progress", LeaseAction::Renew, self.progress.is_some()),
         ];
-        let foreign = fields.into_iter().filter(|(_, home, is_there)| *is_there && *home != action);
-        foreign.map(|(place, home, _)| Problem::new(place, format!("belongs to {home}"))).collect()
+        fields
+            .into_iter()
+            .filter(|(_, owner, is_present)| *is_present && *owner != action)
+            .map(|(pointer, owner, _)| Problem::new(pointer, format!("belongs to action {owner}")))
+            .collect()
     }
 
     fn completed(self, max_result_bytes: usize, problems: &mut Vec<Problem>) -> CheckedLeaseAction {
@@ -206,22 +212,22 @@ impl LeaseReport {
     fn failed(self, problems: &mut Vec<Problem>) -> CheckedLeaseAction {
         let retryable = self.retryable.unwrap_or(true);
         if self.retry_in.is_some_and(|span| span > Backoff::MAX) {
-            problems.push(Problem::new("/retry_in", format!("is at most {}", Backoff::MAX)));
+            problems.push(Problem::new("/retry_in", format!("must be at most {}", Backoff::MAX)));
         }
         if self.retry_in.is_some() && !retryable {
-            problems.push(Problem::new("/retry_in", "is for what is retryable"));
+            problems.push(Problem::new("/retry_in", "is only allowed if retryable is true"));
         }
         let error = match self.error {
             None => {
                 problems
-                    .push(Problem::new("/error", "says why: {\"code\": ..., \"message\": ...}"));
+                    .push(Problem::new("/error", "is required: an object with code and message"));
                 JobError::new("", "")
             }
             Some(ReportedError { code, message }) => {
                 let length = 1..=JobError::MAX_CODE_LEN;
                 if !length.contains(&code.len()) || code.chars().any(char::is_control) {
                     let most = JobError::MAX_CODE_LEN;
-                    let why = format!("is 1 to {most} bytes without control characters");
+                    let why = format!("must be 1 to {most} bytes without control characters");
                     problems.push(Problem::new("/error/code", why));
                 }
                 JobError::new(code, message)
@@ -234,11 +240,11 @@ impl LeaseReport {
         if let Some(lease) = self.lease {
             check_lease(lease, problems);
         }
-        let progress = self.progress.map(|told| {
-            if !(0.0..=100.0).contains(&told.percent) {
-                problems.push(Problem::new("/progress/percent", "lies between 0 and 100"));
+        let progress = self.progress.map(|ReportedProgress { percent, message }| {
+            if !(0.0..=100.0).contains(&percent) {
+                problems.push(Problem::new("/progress/percent", "must be between 0 and 100"));
             }
-            Progress::new(told.percent, told.message.unwrap_or_default())
+            Progress::new(percent, message.unwrap_or_default())
         });
         CheckedLeaseAction::Renew { lease: self.lease, progress }
     }
@@ -260,58 +266,58 @@ mod tests {
     use super::*;
     use crate::job::problem::parse_json;
 
-    fn places<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
+    fn pointers<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
         checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
     }
 
     fn check(action: LeaseAction, text: &str) -> Result<CheckedLeaseAction, Vec<Problem>> {
-        let told: LeaseReport = parse_json(text.as_bytes()).unwrap();
-        let told = LeaseReport { lease_token: Some(LeaseToken(1)), ..told };
-        told.check_one(JobId(1), action, 10).map(|heard| heard.action)
+        let report: LeaseReport = parse_json(text.as_bytes()).unwrap();
+        let report = LeaseReport { lease_token: Some(LeaseToken(1)), ..report };
+        report.check_one(JobId(1), action, 10).map(|checked| checked.action)
     }
 
     #[test]
-    fn what_belongs_to_another_action_is_refused() {
+    fn a_field_that_belongs_to_another_action_is_refused() {
         let text = r#"{"result": 1, "error": {"code": "a"}, "begun": true, "lease": "1m"}"#;
-        assert_eq!(places(check(LeaseAction::Release, text)), ["/result", "/error", "/lease"]);
+        assert_eq!(pointers(check(LeaseAction::Release, text)), ["/result", "/error", "/lease"]);
         let text = r#"{"error": {"code": ""}, "retryable": false, "retry_in": "25h"}"#;
         assert_eq!(
-            places(check(LeaseAction::Fail, text)),
+            pointers(check(LeaseAction::Fail, text)),
             ["/retry_in", "/retry_in", "/error/code"]
         );
-        assert_eq!(places(check(LeaseAction::Fail, "{}")), ["/error"]);
+        assert_eq!(pointers(check(LeaseAction::Fail, "{}")), ["/error"]);
         let text = r#"{"lease": "25h", "progress": {"percent": 101}}"#;
-        assert_eq!(places(check(LeaseAction::Renew, text)), ["/lease", "/progress/percent"]);
+        assert_eq!(pointers(check(LeaseAction::Renew, text)), ["/lease", "/progress/percent"]);
     }
 
     #[test]
-    fn one_among_many_names_its_job_its_token_and_its_action() {
+    fn a_report_in_a_list_requires_a_job_an_action_and_a_token() {
         assert_eq!(
-            places(LeaseReport::default().check_many(10)),
+            pointers(LeaseReport::default().check_many(10)),
             ["/id", "/action", "/lease_token"]
         );
-        let told = LeaseReport { id: Some(JobId(2)), ..LeaseReport::default() };
+        let report = LeaseReport { id: Some(JobId(2)), ..LeaseReport::default() };
         let expected = ["/id", "/lease_token"];
-        assert_eq!(places(told.check_one(JobId(1), LeaseAction::Release, 10)), expected);
+        assert_eq!(pointers(report.check_one(JobId(1), LeaseAction::Release, 10)), expected);
     }
 
     #[test]
-    fn a_result_is_held_to_its_bound() {
+    fn a_long_result_is_truncated_and_an_invalid_one_refused() {
         let Ok(CheckedLeaseAction::Finish(Outcome::Completed(result))) =
             check(LeaseAction::Complete, r#"{"result": "0123456789"}"#)
         else {
             panic!("not completed");
         };
         assert!(result.truncated);
-        assert_eq!(places(check(LeaseAction::Complete, r#"{"result": "\ud800"}"#)), ["/result"]);
+        assert_eq!(pointers(check(LeaseAction::Complete, r#"{"result": "\ud800"}"#)), ["/result"]);
     }
 
     #[test]
-    fn what_is_logged_are_lines_whatever_else_is_told() {
-        let told = LeaseReport { lease_token: Some(LeaseToken(1)), ..LeaseReport::default() };
-        let said = LeaseReport { log: Some("one\ntwo".into()), ..told.clone() };
-        let log = said.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log;
+    fn log_lines_are_taken_with_any_action() {
+        let silent = LeaseReport { lease_token: Some(LeaseToken(1)), ..LeaseReport::default() };
+        let logged = LeaseReport { log: Some("one\ntwo".into()), ..silent.clone() };
+        let log = logged.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log;
         assert_eq!(log, Log::new("one\ntwo\n".into()));
-        assert!(told.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log.is_empty());
+        assert!(silent.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log.is_empty());
     }
 }

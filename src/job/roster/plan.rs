@@ -1,31 +1,32 @@
-//! Making the lease orders of one moment.
+//! Computes the lease orders for one point in time.
 
 use std::collections::HashMap;
 
-use super::turns::{Candidate, Shares};
+use super::fair_share::{Candidate, FairShare};
 use super::{LeaseOrder, MAX_LEASE_LIMIT, Roster};
 use crate::job::lane::Lane;
 use crate::job::queue::QueueName;
 use crate::job::time::Timestamp;
 
-/// How many leases of a lane are ordered at once. What is left over is ordered in the transaction that
-/// follows: a short one lets others in sooner, and workers run while the next is written.
-const MAX_AT_ONCE: u32 = 256;
+/// Maximum number of leases that one plan orders for a lane. The next transaction orders the rest:
+/// short transactions let other writes in sooner, and workers start while the next one is written.
+const MAX_LEASES_PER_LANE: u32 = 256;
 
-/// A plan in the making.
+/// A plan under construction.
 pub(super) struct Plan<'a> {
     roster: &'a Roster,
     now: Timestamp,
-    /// How many starts of a queue are in the plan already.
-    promised: HashMap<&'a QueueName, u32>,
+    /// Number of job starts of each queue that the plan already contains.
+    planned: HashMap<&'a QueueName, u32>,
     orders: Vec<LeaseOrder>,
 }
 
 impl<'a> Plan<'a> {
-    /// The orders at `now`: of this process's workers and of the remote ones that wait, those first
-    /// that came last the time before.
+    /// Returns the lease orders at `now`, for the idle workers of this process and for waiting
+    /// remote workers. The side that was served last comes second, because the first side may use
+    /// up what the limits of a queue allow.
     pub(super) fn of(roster: &'a Roster, now: Timestamp) -> Vec<LeaseOrder> {
-        let mut plan = Self { roster, now, promised: HashMap::new(), orders: Vec::new() };
+        let mut plan = Self { roster, now, planned: HashMap::new(), orders: Vec::new() };
         if roster.is_remote_first {
             plan.serve_waiting_workers();
             plan.serve_lanes();
@@ -38,12 +39,12 @@ impl<'a> Plan<'a> {
 
     fn serve_lanes(&mut self) {
         for lane in Lane::LOCAL {
-            let idle = self.roster.idle[lane.index()].min(MAX_AT_ONCE);
+            let idle = self.roster.idle[lane.index()].min(MAX_LEASES_PER_LANE);
             if idle == 0 {
                 continue;
             }
-            let mut shares = self.shares(lane, self.roster.turns[lane.index()].iter());
-            for (queue, limit) in shares.grant(idle) {
+            let mut share = self.fair_share(lane, self.roster.ready[lane.index()].iter());
+            for (queue, limit) in share.grant(idle) {
                 self.order(LeaseOrder {
                     queue: queue.clone(),
                     lane,
@@ -56,21 +57,21 @@ impl<'a> Plan<'a> {
     }
 
     fn serve_waiting_workers(&mut self) {
-        let mut left = MAX_LEASE_LIMIT;
-        for (filter, group) in self.roster.waiting_workers.in_turn() {
+        let mut remaining = MAX_LEASE_LIMIT;
+        for (filter, group) in self.roster.waiting_workers.groups_in_order() {
             let ready_queues = self.roster.waiting_workers.ready_queues(filter);
             let kinds: HashMap<&QueueName, _> = ready_queues
                 .iter()
                 .map(|ready_queue| (ready_queue.queue, &ready_queue.kinds))
                 .collect();
-            let mut shares =
-                self.shares(Lane::Remote, ready_queues.iter().map(|ready_queue| ready_queue.queue));
+            let queues = ready_queues.iter().map(|ready_queue| ready_queue.queue);
+            let mut share = self.fair_share(Lane::Remote, queues);
             for (id, wanted) in &group.waiting {
-                if shares.is_over() || *wanted > left {
+                if share.is_exhausted() || *wanted > remaining {
                     break;
                 }
-                left -= wanted;
-                for (queue, limit) in shares.grant(*wanted) {
+                remaining -= wanted;
+                for (queue, limit) in share.grant(*wanted) {
                     self.order(LeaseOrder {
                         queue: queue.clone(),
                         lane: Lane::Remote,
@@ -83,19 +84,19 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn shares(&self, lane: Lane, queues: impl Iterator<Item = &'a QueueName>) -> Shares<'a> {
-        Shares::new(queues.map(|queue| {
+    fn fair_share(&self, lane: Lane, queues: impl Iterator<Item = &'a QueueName>) -> FairShare<'a> {
+        FairShare::new(queues.map(|queue| {
             let running =
                 self.roster.queues.get(queue).map_or(0, |entry| entry.running[lane.index()]);
-            let promised = self.promised.get(queue).copied().unwrap_or(0);
-            let allowance = self.roster.allowance(queue, self.now).saturating_sub(promised);
+            let planned = self.planned.get(queue).copied().unwrap_or(0);
+            let allowance = self.roster.allowance(queue, self.now).saturating_sub(planned);
             Candidate { queue, running, allowance }
         }))
     }
 
     fn order(&mut self, order: LeaseOrder) {
         if let Some((queue, _)) = self.roster.queues.get_key_value(&order.queue) {
-            *self.promised.entry(queue).or_default() += order.limit;
+            *self.planned.entry(queue).or_default() += order.limit;
         }
         self.orders.push(order);
     }

@@ -1,42 +1,46 @@
-//! Remote workers that wait for jobs: who asks for what, in the order in which they came.
+//! Remote workers that wait for jobs, grouped by the queues and kinds that they accept.
+//!
+//! A group is served as a whole before the next one; the group that was served longest ago is
+//! first, so that a group with many workers or large requests does not starve another. Within a
+//! group, the worker that has waited longest is first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::turns::Turns;
+use super::fair_share::Rotation;
 use crate::job::queue::QueueName;
 
-/// Which waiting remote worker is meant.
+/// Id of a waiting remote worker. Ids increase: a worker with a smaller id has waited longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaitingWorkerId(pub u64);
 
 /// A remote worker that waits for up to `limit` jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingWorker {
-    /// Which one.
+    /// Id of the waiting worker.
     pub id: WaitingWorkerId,
-    /// What it takes.
+    /// Queues and kinds that the worker accepts.
     pub filter: LeaseFilter,
-    /// How many jobs it takes at most.
+    /// Maximum number of jobs to lease.
     pub limit: u32,
 }
 
-/// What a remote worker takes; none means all.
+/// Queues and kinds that a remote worker accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct LeaseFilter {
-    /// From which queues.
+    /// Accepted queues; `None` for all.
     pub queues: Option<Arc<[QueueName]>>,
-    /// Of which kinds.
+    /// Accepted kinds; `None` for all.
     pub kinds: Option<Arc<[String]>>,
 }
 
 impl LeaseFilter {
-    /// A filter in which each stands once, so that the same wishes are one.
+    /// Creates a filter with sorted, unique names, so that filters with the same names are equal.
     pub fn new(queues: Option<Vec<QueueName>>, kinds: Option<Vec<String>>) -> Self {
         Self { queues: queues.map(sorted), kinds: kinds.map(sorted) }
     }
 
-    fn takes_from(&self, queue: &QueueName) -> bool {
+    fn accepts_queue(&self, queue: &QueueName) -> bool {
         self.queues.as_ref().is_none_or(|queues| queues.binary_search(queue).is_ok())
     }
 }
@@ -47,43 +51,43 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Arc<[T]> {
     list.into()
 }
 
-/// All who wait for the same.
+/// Waiting workers with the same filter.
 #[derive(Debug, Default)]
 pub(super) struct FilterGroup {
-    /// With how many jobs each takes at most; their ids rise, so the first waits longest.
+    /// Maximum number of jobs for each worker. The first worker has waited longest: ids increase.
     pub(super) waiting: BTreeMap<WaitingWorkerId, u32>,
-    /// When it had its turn last, as a number that rises with every turn.
-    turn: u64,
+    /// Value of [`WaitingWorkers::orders_served`] when this group was served last; 0 if never.
+    last_served: u64,
 }
 
-/// A queue that may have something for a group, and of which of its kinds; none means all.
+/// A queue that may have jobs for a group, with the kinds that are ready; `None` for all kinds.
 #[derive(Debug)]
 pub(super) struct ReadyQueue<'a> {
     pub(super) queue: &'a QueueName,
     pub(super) kinds: Option<Arc<[String]>>,
 }
 
-/// All remote workers that wait, and where there may be jobs for them.
+/// All waiting workers, and the queues that may have jobs for remote workers.
 #[derive(Debug, Default)]
 pub(super) struct WaitingWorkers {
     groups: HashMap<LeaseFilter, FilterGroup>,
     filters: HashMap<WaitingWorkerId, LeaseFilter>,
-    turns_given: u64,
-    /// The queues that may have queued jobs for remote workers.
-    ready: Turns,
-    /// The same by kind. Kinds that have none are not there.
-    ready_by_kind: HashMap<String, Turns>,
+    /// Number of lease orders that the store has answered.
+    orders_served: u64,
+    /// Queues that may have queued jobs for remote workers.
+    ready: Rotation,
+    /// Queues that may have queued jobs of a kind. A kind without a queue has no entry.
+    ready_by_kind: HashMap<String, Rotation>,
 }
 
 impl WaitingWorkers {
-    /// Adds one to those who wait.
-    pub(super) fn add(&mut self, poll: WaitingWorker) {
-        let WaitingWorker { id, filter, limit } = poll;
+    pub(super) fn add(&mut self, worker: WaitingWorker) {
+        let WaitingWorker { id, filter, limit } = worker;
         self.groups.entry(filter.clone()).or_default().waiting.insert(id, limit);
         self.filters.insert(id, filter);
     }
 
-    /// Takes one away, who was served or has gone.
+    /// Removes a worker that was served or no longer waits.
     pub(super) fn remove(&mut self, id: WaitingWorkerId) {
         let Some(filter) = self.filters.remove(&id) else { return };
         let Some(group) = self.groups.get_mut(&filter) else { return };
@@ -93,46 +97,47 @@ impl WaitingWorkers {
         }
     }
 
-    /// Notes that a queue may have jobs of a kind for remote workers.
+    /// Records that a queue may have jobs of a kind for remote workers.
     pub(super) fn mark_ready(&mut self, queue: &QueueName, kind: &str) {
         self.ready.add(queue);
         match self.ready_by_kind.get_mut(kind) {
-            Some(turns) => turns.add(queue),
+            Some(rotation) => rotation.add(queue),
             None => self.ready_by_kind.entry(kind.to_owned()).or_default().add(queue),
         }
     }
 
-    /// Notes that a queue has given to a poll, and whether it has no more of those kinds.
-    pub(super) fn served(
+    /// Records that a worker was served from a queue. `is_empty` says that the queue has no more
+    /// jobs of those kinds.
+    pub(super) fn mark_served(
         &mut self,
         id: WaitingWorkerId,
         ready_queue: &ReadyQueue<'_>,
         is_empty: bool,
     ) {
-        self.turns_given += 1;
+        self.orders_served += 1;
         if let Some(filter) = self.filters.get(&id)
             && let Some(group) = self.groups.get_mut(filter)
         {
-            group.turn = self.turns_given;
+            group.last_served = self.orders_served;
         }
         match &ready_queue.kinds {
             Some(kinds) => {
                 for kind in kinds.iter() {
-                    if let Some(turns) = self.ready_by_kind.get_mut(kind) {
-                        turns.served(ready_queue.queue, is_empty);
+                    if let Some(rotation) = self.ready_by_kind.get_mut(kind) {
+                        rotation.mark_served(ready_queue.queue, is_empty);
                     }
                 }
             }
             None => {
-                self.ready.served(ready_queue.queue, is_empty);
+                self.ready.mark_served(ready_queue.queue, is_empty);
                 if is_empty {
                     let all = self.ready_by_kind.values_mut();
-                    all.for_each(|turns| turns.served(ready_queue.queue, true));
+                    all.for_each(|rotation| rotation.mark_served(ready_queue.queue, true));
                 }
             }
         }
         if is_empty {
-            self.ready_by_kind.retain(|_, turns| !turns.is_empty());
+            self.ready_by_kind.retain(|_, rotation| !rotation.is_empty());
         }
     }
 
@@ -140,33 +145,35 @@ impl WaitingWorkers {
         self.filters.get(&id)
     }
 
-    /// The queues that may have something for one of those who wait.
-    pub(super) fn waited_for(&self) -> impl Iterator<Item = &QueueName> {
-        let is_waited_for =
-            |queue: &&QueueName| self.groups.keys().any(|filter| filter.takes_from(queue));
-        self.ready.iter().filter(is_waited_for)
+    /// Returns the ready queues that at least one waiting worker accepts.
+    pub(super) fn queues_in_demand(&self) -> impl Iterator<Item = &QueueName> {
+        let is_in_demand =
+            |queue: &&QueueName| self.groups.keys().any(|filter| filter.accepts_queue(queue));
+        self.ready.iter().filter(is_in_demand)
     }
 
-    /// Those who wait for the same together, whoever had no turn for longest first, and among those
-    /// who had none whoever waits longest.
-    pub(super) fn in_turn(&self) -> Vec<(&LeaseFilter, &FilterGroup)> {
+    /// Returns the groups in the order in which they are served: the group that was served longest
+    /// ago is first. Among groups that were never served, the one whose first worker has waited
+    /// longest is first.
+    pub(super) fn groups_in_order(&self) -> Vec<(&LeaseFilter, &FilterGroup)> {
         let mut groups: Vec<_> = self.groups.iter().collect();
-        groups
-            .sort_unstable_by_key(|(_, group)| (group.turn, group.waiting.keys().next().copied()));
+        groups.sort_unstable_by_key(|(_, group)| {
+            (group.last_served, group.waiting.keys().next().copied())
+        });
         groups
     }
 
-    /// Where there may be something for those with this filter, in turn.
+    /// Returns the queues that may have jobs for workers with this filter, in round-robin order.
     pub(super) fn ready_queues(&self, filter: &LeaseFilter) -> Vec<ReadyQueue<'_>> {
         let Some(kinds) = &filter.kinds else {
-            let queues = self.ready.iter().filter(|queue| filter.takes_from(queue));
+            let queues = self.ready.iter().filter(|queue| filter.accepts_queue(queue));
             return queues.map(|queue| ReadyQueue { queue, kinds: None }).collect();
         };
         let mut order: Vec<&QueueName> = Vec::new();
         let mut found: HashMap<&QueueName, Vec<String>> = HashMap::new();
         for kind in kinds.iter() {
-            let turns = self.ready_by_kind.get(kind).into_iter().flat_map(Turns::iter);
-            for queue in turns.filter(|queue| filter.takes_from(queue)) {
+            let queues = self.ready_by_kind.get(kind).into_iter().flat_map(Rotation::iter);
+            for queue in queues.filter(|queue| filter.accepts_queue(queue)) {
                 let of_queue = found.entry(queue).or_insert_with(|| {
                     order.push(queue);
                     Vec::new()
@@ -198,7 +205,7 @@ mod tests {
         Timestamp::from_millis(0)
     }
 
-    fn poll(id: u64, queues: &[&str], kinds: &[&str], limit: u32) -> WaitingWorker {
+    fn worker(id: u64, queues: &[&str], kinds: &[&str], limit: u32) -> WaitingWorker {
         let queues = queues.iter().map(|text| name(text)).collect();
         let kinds = kinds.iter().map(|kind| kind.to_string()).collect();
         let some = |list: Vec<_>| Some(list).filter(|list| !list.is_empty());
@@ -216,26 +223,26 @@ mod tests {
         for queue in ready {
             roster.mark_remote_ready(&name(queue), "x");
         }
-        waiting_workers.iter().cloned().for_each(|poll| roster.add_waiting_worker(poll));
+        waiting_workers.iter().cloned().for_each(|worker| roster.add_waiting_worker(worker));
         roster
     }
 
-    /// Who gets how much of which queue.
+    /// Returns the orders as worker, queue and number of jobs.
     fn shares(orders: &[LeaseOrder]) -> Vec<(u64, &str, u32)> {
         let share = |order: &LeaseOrder| Some((order.waiting_worker?.0, order.limit));
         let shares = orders.iter().map(|order| (share(order).unwrap(), order.queue.as_str()));
-        shares.map(|((poll, limit), queue)| (poll, queue, limit)).collect()
+        shares.map(|((worker, limit), queue)| (worker, queue, limit)).collect()
     }
 
     #[test]
-    fn who_waits_longest_is_served_first() {
-        let roster = roster(&["a"], &[poll(1, &[], &[], 5), poll(2, &[], &[], 7)]);
+    fn the_longest_waiting_worker_is_served_first() {
+        let roster = roster(&["a"], &[worker(1, &[], &[], 5), worker(2, &[], &[], 7)]);
         assert_eq!(shares(&roster.plan(now())), [(1, "a", 5), (2, "a", 7)]);
     }
 
     #[test]
-    fn a_poll_is_shared_between_the_queues_that_it_takes() {
-        let waiting_workers = [poll(1, &["a", "b"], &[], 5), poll(2, &["c"], &["w", "x"], 1)];
+    fn a_request_is_shared_between_the_queues_that_the_worker_accepts() {
+        let waiting_workers = [worker(1, &["a", "b"], &[], 5), worker(2, &["c"], &["w", "x"], 1)];
         let roster = roster(&["a", "b", "c", "d"], &waiting_workers);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 3), (1, "b", 2), (2, "c", 1)]);
@@ -243,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_served_from_a_queue_that_has_nothing_until_it_is_ready_again() {
-        let mut roster = roster(&["a"], &[poll(1, &[], &["x"], 5)]);
+    fn an_empty_queue_serves_no_worker_until_it_is_marked_ready_again() {
+        let mut roster = roster(&["a"], &[worker(1, &[], &["x"], 5)]);
         let orders = roster.plan(now());
         roster.leased(&orders[0], 0, true, now());
         assert!(!roster.may_serve(WaitingWorkerId(1), now()));
         assert_eq!(roster.plan(now()), []);
-        // There may be other kinds, which others take.
-        roster.add_waiting_worker(poll(2, &[], &[], 1));
+        // The queue may still have jobs of other kinds, which another worker accepts.
+        roster.add_waiting_worker(worker(2, &[], &[], 1));
         assert_eq!(shares(&roster.plan(now())), [(2, "a", 1)]);
         roster.remove_waiting_worker(WaitingWorkerId(2));
         roster.mark_remote_ready(&name("a"), "x");
@@ -258,8 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_everything_finds_it_empty_for_all() {
-        let mut roster = roster(&["a", "b"], &[poll(1, &["a"], &[], 1), poll(2, &[], &["x"], 1)]);
+    fn an_empty_answer_to_a_worker_that_accepts_every_kind_holds_for_all_workers() {
+        let mut roster =
+            roster(&["a", "b"], &[worker(1, &["a"], &[], 1), worker(2, &[], &["x"], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1), (2, "a", 1)]);
         roster.leased(&orders[0], 0, true, now());
@@ -267,8 +275,8 @@ mod tests {
     }
 
     #[test]
-    fn jobs_of_one_kind_are_no_news_for_who_takes_another() {
-        let mut roster = roster(&[], &[poll(1, &[], &["y"], 1_000), poll(2, &[], &["x"], 3)]);
+    fn jobs_of_one_kind_are_not_ordered_for_a_worker_that_accepts_another_kind() {
+        let mut roster = roster(&[], &[worker(1, &[], &["y"], 1_000), worker(2, &[], &["x"], 3)]);
         for _ in 0..3 {
             roster.mark_remote_ready(&name("a"), "x");
             let orders = roster.plan(now());
@@ -278,19 +286,19 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_much_holds_nobody_up() {
+    fn a_large_request_does_not_delay_other_workers() {
         let all = ["a"];
-        let mut roster = roster(&all, &[poll(1, &[], &["x"], 1_000), poll(2, &[], &[], 1)]);
+        let mut roster = roster(&all, &[worker(1, &[], &["x"], 1_000), worker(2, &[], &[], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1_000)]);
         roster.leased(&orders[0], 1_000, false, now());
-        // It waits on, as it would with others like it.
+        // Worker 1 still waits, as if there were more workers with the same filter.
         assert_eq!(shares(&roster.plan(now()))[0], (2, "a", 1));
     }
 
     #[test]
-    fn who_has_left_is_not_served() {
-        let mut roster = roster(&["a"], &[poll(1, &[], &[], 1), poll(2, &[], &[], 1)]);
+    fn a_worker_that_no_longer_waits_is_not_served() {
+        let mut roster = roster(&["a"], &[worker(1, &[], &[], 1), worker(2, &[], &[], 1)]);
         roster.remove_waiting_worker(WaitingWorkerId(1));
         assert_eq!(shares(&roster.plan(now())), [(2, "a", 1)]);
         roster.remove_waiting_worker(WaitingWorkerId(2));
@@ -299,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_over_remote_workers_and_those_of_this_process() {
+    fn limits_hold_over_remote_and_local_workers_together() {
         let rules = QueueRules { max_queues: 10, ..QueueRules::default() };
         let mut roster = Roster::new([2, 0, 0, 0], Vec::new(), rules);
         let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
@@ -307,12 +315,17 @@ mod tests {
         roster.remote_moved(&name("a"), 1);
         roster.mark_ready(&name("a"), Lane::Async);
         roster.mark_remote_ready(&name("a"), "x");
-        roster.add_waiting_worker(poll(1, &[], &[], 10));
+        roster.add_waiting_worker(worker(1, &[], &[], 10));
         let orders = roster.plan(now());
         let limits: Vec<u32> = orders.iter().map(|order| order.limit).collect();
-        assert_eq!(limits, [2, 2], "one runs, two of the async lane, two more");
+        assert_eq!(
+            limits,
+            [2, 2],
+            "one runs; two for the async lane and two for the remote lane are left"
+        );
         assert_eq!(orders[0].lane, Lane::Async);
-        // Those that came last go first the next time, or a backlog of the one would starve the other.
+        // Local workers were served last, so remote workers come first now. Otherwise a backlog of
+        // one side would starve the other.
         roster.leased(&orders[0], 1, false, now());
         let orders = roster.plan(now());
         let limits: Vec<(Lane, u32)> =
@@ -321,8 +334,8 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_counts_what_remote_workers_start_and_wakes_them() {
-        let mut roster = roster(&["a"], &[poll(1, &[], &[], 10)]);
+    fn a_rate_limit_counts_starts_by_remote_workers_and_sets_the_wake_time() {
+        let mut roster = roster(&["a"], &[worker(1, &[], &[], 10)]);
         let rate = Some(Rate { limit: 3, period: Span::from_secs(1) });
         roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
         let orders = roster.plan(now());
@@ -333,8 +346,8 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_ordered_at_once_than_one_may_ask_for() {
-        let many: Vec<WaitingWorker> = (0..30).map(|id| poll(id, &[], &[], 100)).collect();
+    fn one_plan_orders_at_most_the_limit_of_one_request() {
+        let many: Vec<WaitingWorker> = (0..30).map(|id| worker(id, &[], &[], 100)).collect();
         let orders = roster(&["a"], &many).plan(now());
         assert_eq!(orders.len(), 10);
     }
