@@ -1,72 +1,73 @@
-//! The web pages: made here as HTML, kept fresh by one small script, and whole without it.
+//! The web pages: HTML rendered on the server and refreshed by one small script.
 //!
-//! A page reads what it shows from the [`Handle`](crate::server::Handle), and its forms act through
-//! the same door. Nothing comes from elsewhere: the content security policy would refuse it.
+//! All pages and forms also work without the script. Pages read their data from the
+//! [`Handle`](crate::server::Handle), and forms act through the same handle. Everything a page loads
+//! comes from this server; the content security policy blocks all other origins.
 
-mod act;
-mod answer;
+mod actions;
 mod assets;
 mod batch;
 mod batches;
 mod chart;
 pub(crate) mod demo;
-mod dress;
+mod error_page;
 mod fields;
-mod fold;
 mod form;
-mod hour;
+mod form_token;
 mod job;
+mod job_row;
 mod jobs;
+mod json_view;
+mod layout;
 mod limits;
-mod moment;
+mod metrics_panel;
 mod number;
-mod once;
 mod overview;
 mod queue;
-mod row;
-mod stack;
+mod response;
+mod state_bar;
 mod submit;
-mod trouble;
+mod time;
 
 use actix_web::guard::{Guard, GuardContext};
 use actix_web::http::header::ACCEPT;
 use actix_web::web::{self, ServiceConfig};
 
-/// Every page, and what its forms lead to. To be tried behind the routes of the API.
+/// Adds every page and the targets of its forms. Call it after the routes of the API are added.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(assets::style())
         .service(assets::script())
         .service(assets::icon())
-        .service(overview::all())
-        .service(jobs::all())
-        .service(act::selected())
-        .service(act::cancel())
-        .service(act::retry())
-        .service(act::delete())
-        .service(job::one())
-        .service(submit::all())
-        .service(batches::all())
-        .service(batch::one())
+        .service(overview::resource())
+        .service(jobs::resource())
+        .service(actions::selected())
+        .service(actions::cancel())
+        .service(actions::retry())
+        .service(actions::delete())
+        .service(job::resource())
+        .service(submit::resource())
+        .service(batches::resource())
+        .service(batch::resource())
         .service(batch::cancel())
-        .service(queue::one())
+        .service(queue::resource())
         .service(queue::pause())
         .service(queue::resume())
         .service(queue::limit())
-        .service(demo::all())
-        .service(demo::act())
-        .service(web::resource("/{path:.*}").guard(OfAReader).to(trouble::nowhere));
+        .service(demo::resource())
+        .service(demo::buttons())
+        .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(error_page::not_found));
 }
 
-/// Whether who asks would rather look than read JSON, and not of the API.
-struct OfAReader;
+/// Matches requests outside `/v1` whose `Accept` header names `text/html`.
+struct AcceptsHtml;
 
-impl Guard for OfAReader {
+impl Guard for AcceptsHtml {
     fn check(&self, context: &GuardContext<'_>) -> bool {
         let head = context.head();
         let accept = head.headers().get(ACCEPT).map(|value| value.as_bytes()).unwrap_or_default();
         let path = head.uri.path();
-        let is_of_the_api = path == "/v1" || path.starts_with("/v1/");
-        !is_of_the_api && accept.windows(9).any(|part| part == b"text/html")
+        let is_api = path == "/v1" || path.starts_with("/v1/");
+        !is_api && accept.windows(9).any(|part| part == b"text/html")
     }
 }

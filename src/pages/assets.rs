@@ -1,4 +1,4 @@
-//! The stylesheet and the script: parts of the program, each one file for the browser.
+//! The stylesheet, the script and the icon. They are compiled into the program.
 
 use std::sync::LazyLock;
 
@@ -6,9 +6,9 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use sha2::{Digest, Sha256};
 
-use crate::pages::answer::{Answered, page, secure};
+use crate::pages::response::{PageResult, add_security_headers, page_resource};
 
-/// Everything that says how pages look.
+/// The stylesheet that all pages share.
 const STYLE: &str = concat!(
     include_str!("assets/base.css"),
     include_str!("assets/parts.css"),
@@ -16,7 +16,7 @@ const STYLE: &str = concat!(
     include_str!("assets/demo.css"),
 );
 
-/// Everything that moves on them.
+/// The script that all pages share.
 const SCRIPT: &str = concat!(
     include_str!("assets/live.js"),
     include_str!("assets/forms.js"),
@@ -24,54 +24,59 @@ const SCRIPT: &str = concat!(
     include_str!("assets/demo.js"),
 );
 
-/// What stands beside the title in a browser.
+/// The icon that a browser shows next to the title.
 const ICON: &str = include_str!("assets/icon.svg");
 
-/// A word that changes with them: pages name it, so that what a browser has kept fits its page.
+/// A hash of the assets. Pages put it into the addresses of their assets, so that a browser never
+/// combines a page with a cached asset of another release.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let digest =
         Sha256::new().chain_update(STYLE).chain_update(SCRIPT).chain_update(ICON).finalize();
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 });
 
+/// Returns the hash of the assets.
 pub(super) fn version() -> &'static str {
     &VERSION
 }
 
 pub(super) fn style() -> Resource {
-    page("/assets/style.css", give_style)
+    page_resource("/assets/style.css", get_style)
 }
 
 pub(super) fn script() -> Resource {
-    page("/assets/script.js", give_script)
+    page_resource("/assets/script.js", get_script)
 }
 
 pub(super) fn icon() -> Resource {
-    page("/assets/icon.svg", give_icon)
+    page_resource("/assets/icon.svg", get_icon)
 }
 
-async fn give_icon(request: HttpRequest) -> Answered {
-    Ok(give(&request, "image/svg+xml", ICON))
+async fn get_icon(request: HttpRequest) -> PageResult {
+    Ok(respond(&request, "image/svg+xml", ICON))
 }
 
-async fn give_style(request: HttpRequest) -> Answered {
-    Ok(give(&request, "text/css; charset=utf-8", STYLE))
+async fn get_style(request: HttpRequest) -> PageResult {
+    Ok(respond(&request, "text/css; charset=utf-8", STYLE))
 }
 
-async fn give_script(request: HttpRequest) -> Answered {
-    Ok(give(&request, "text/javascript; charset=utf-8", SCRIPT))
+async fn get_script(request: HttpRequest) -> PageResult {
+    Ok(respond(&request, "text/javascript; charset=utf-8", SCRIPT))
 }
 
-/// An asset. Under the name that holds its version it never changes; without, it is asked for anew.
-fn give(request: &HttpRequest, media_type: &'static str, text: &'static str) -> HttpResponse {
+/// Returns an asset. Under an address with the current version it is immutable; under an address
+/// without a version, browsers must revalidate it.
+fn respond(request: &HttpRequest, media_type: &'static str, text: &'static str) -> HttpResponse {
     let tag = format!("\"{}\"", version());
     let is_versioned = request.query_string() == format!("v={}", version());
-    let keep = if is_versioned { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = request.headers().get(IF_NONE_MATCH).map(|value| value.as_bytes());
-    let is_known = known == Some(tag.as_bytes());
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    secure(&mut response).insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, keep));
-    if is_known {
+    let caching = if is_versioned { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cached = request.headers().get(IF_NONE_MATCH).map(|value| value.as_bytes());
+    let is_cached = cached == Some(tag.as_bytes());
+    let mut response = if is_cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    add_security_headers(&mut response)
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, caching));
+    if is_cached {
         return response.finish();
     }
     response.insert_header((CONTENT_TYPE, media_type)).body(text)
@@ -82,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_stay_small() {
-        assert!(STYLE.len() < 24 << 10, "{} bytes of style", STYLE.len());
-        assert!(SCRIPT.len() < 32 << 10, "{} bytes of script", SCRIPT.len());
+    fn the_assets_stay_small() {
+        assert!(STYLE.len() < 24 << 10, "the stylesheet has {} bytes", STYLE.len());
+        assert!(SCRIPT.len() < 32 << 10, "the script has {} bytes", SCRIPT.len());
     }
 }

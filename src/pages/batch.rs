@@ -1,4 +1,4 @@
-//! `/batches/{id}`: one batch, its jobs, its failures.
+//! `/batches/{id}`: one batch with its jobs and failures.
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, Resource};
@@ -6,34 +6,34 @@ use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::{BatchId, State};
-use crate::pages::answer::{Answered, action, go_to, page, show};
-use crate::pages::dress::{CALM_MS, Dress, LIVELY_MS, Place, query};
+use crate::pages::error_page::PageError;
 use crate::pages::form;
-use crate::pages::moment::{Moment, Took};
+use crate::pages::job_row::{JobRow, StateBadge};
+use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS, query_string};
 use crate::pages::number::Count;
-use crate::pages::row::{Chip, Row};
-use crate::pages::stack::Stack;
-use crate::pages::trouble::Trouble;
+use crate::pages::response::{PageResult, form_resource, page_resource, redirect_to, render};
+use crate::pages::state_bar::StateBar;
+use crate::pages::time::{DurationText, RelativeTime};
 use crate::server::Handle;
 use crate::store::JobFilter;
 
-/// How many of its failures are shown.
+/// Maximum number of failed jobs shown.
 const FAILURES: u32 = 10;
 
-/// How many of its jobs are shown.
+/// Maximum number of jobs shown.
 const JOBS: u32 = 50;
 
-pub(super) fn one() -> Resource {
-    page("/batches/{id}", look)
+pub(super) fn resource() -> Resource {
+    page_resource("/batches/{id}", show_batch)
 }
 
 pub(super) fn cancel() -> Resource {
-    action("/batches/{id}/cancel", cancel_batch)
+    form_resource("/batches/{id}/cancel", cancel_batch)
 }
 
-/// How many of its jobs stand in a state.
-struct Standing {
-    state: Chip,
+/// Number of the batch's jobs in a state, with a link to them.
+struct StateCount {
+    state: StateBadge,
     count: Count,
     query: String,
 }
@@ -41,23 +41,23 @@ struct Standing {
 #[derive(Template)]
 #[template(path = "batch.html")]
 struct BatchPage {
-    dress: Dress,
-    stack: Stack,
+    layout: Layout,
+    state_bar: StateBar,
     done: Count,
     total: Count,
     percent: i64,
-    created: Moment,
-    finished: Option<Moment>,
-    took: Took,
-    standing: Vec<Standing>,
-    failed: Vec<Row>,
-    rows: Vec<Row>,
+    created: RelativeTime,
+    finished: Option<RelativeTime>,
+    elapsed: DurationText,
+    state_counts: Vec<StateCount>,
+    failed: Vec<JobRow>,
+    rows: Vec<JobRow>,
     has_more: bool,
-    selects: bool,
+    is_selectable: bool,
     batch: Batch,
 }
 
-async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     let id = id(&request)?;
     let batch = handle.batch(id).await?;
     let failed = JobFilter {
@@ -74,51 +74,54 @@ async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
     let all = handle.jobs(all).await?;
     let now = handle.now();
     let title = format!("Batch {id}");
-    let dress = match batch.finished_at {
-        Some(_) => Dress::live(title, Place::Batches, CALM_MS),
-        None => {
-            Dress::live(title, Place::Batches, LIVELY_MS).events(format!("/v1/batches/{id}/events"))
-        }
+    let layout = match batch.finished_at {
+        Some(_) => Layout::live(title, NavItem::Batches, SLOW_POLL_MS),
+        None => Layout::live(title, NavItem::Batches, FAST_POLL_MS)
+            .with_events(format!("/v1/batches/{id}/events")),
     };
     let done = batch.total - batch.counts.live();
-    show(&BatchPage {
-        dress,
-        stack: Stack::new(batch.counts, batch.total),
+    render(&BatchPage {
+        layout,
+        state_bar: StateBar::new(batch.counts, batch.total),
         done: Count::new(done),
         total: Count::new(batch.total),
         percent: done * 100 / batch.total.max(1),
-        created: Moment::new(batch.created_at, now),
-        finished: batch.finished_at.map(|at| Moment::new(at, now)),
-        took: Took::new(batch.finished_at.unwrap_or(now).since(batch.created_at)),
-        standing: standing(&batch),
-        failed: Row::all("failed", &failed, now),
-        rows: Row::all("job", &all.jobs, now),
+        created: RelativeTime::new(batch.created_at, now),
+        finished: batch.finished_at.map(|at| RelativeTime::new(at, now)),
+        elapsed: DurationText::new(batch.finished_at.unwrap_or(now).since(batch.created_at)),
+        state_counts: state_counts(&batch),
+        failed: JobRow::all("failed", &failed, now),
+        rows: JobRow::all("job", &all.jobs, now),
         has_more: all.next.is_some(),
-        selects: false,
+        is_selectable: false,
         batch,
     })
 }
 
-async fn cancel_batch(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
+async fn cancel_batch(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     form::read(&request, body, &handle).await?;
     let id = id(&request)?;
     handle.cancel_batch(id).await?;
-    go_to(format!("/batches/{id}"))
+    redirect_to(format!("/batches/{id}"))
 }
 
-fn standing(batch: &Batch) -> Vec<Standing> {
+fn state_counts(batch: &Batch) -> Vec<StateCount> {
     let mut counts = batch.counts;
     let each = State::ALL.into_iter();
-    each.map(|state| Standing {
-        state: Chip(state),
+    each.map(|state| StateCount {
+        state: StateBadge(state),
         count: Count::new(*counts.of(state)),
-        query: query(&[("state", Some(state.to_string())), ("batch", Some(batch.id.to_string()))]),
+        query: query_string(&[
+            ("state", Some(state.to_string())),
+            ("batch", Some(batch.id.to_string())),
+        ]),
     })
     .collect()
 }
 
-fn id(request: &HttpRequest) -> Result<BatchId, Trouble> {
+fn id(request: &HttpRequest) -> Result<BatchId, PageError> {
     let text = request.match_info().get("id").unwrap_or_default();
-    let none = |_| Trouble::none(format!("there is no batch {text}: ids are numbers"));
-    text.parse().map_err(none)
+    let invalid =
+        |_| PageError::not_found(format!("batch {text} does not exist: a batch id is a number"));
+    text.parse().map_err(invalid)
 }

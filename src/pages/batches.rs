@@ -1,4 +1,4 @@
-//! `/batches`: the list, newest first.
+//! `/batches`: the list of batches, newest first.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, Resource};
@@ -6,44 +6,44 @@ use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Timestamp};
-use crate::pages::answer::{Answered, page, show};
-use crate::pages::dress::{Dress, LIVELY_MS, Place, query};
+use crate::pages::error_page::PageError;
 use crate::pages::fields::Fields;
-use crate::pages::moment::{Moment, Took};
+use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, query_string};
 use crate::pages::number::Count;
-use crate::pages::stack::Stack;
-use crate::pages::trouble::Trouble;
+use crate::pages::response::{PageResult, page_resource, render};
+use crate::pages::state_bar::StateBar;
+use crate::pages::time::{DurationText, RelativeTime};
 use crate::server::Handle;
 
-/// How many batches a page shows.
-const PAGE: u32 = 50;
+/// Number of batches on a page.
+const PAGE_SIZE: u32 = 50;
 
-pub(super) fn all() -> Resource {
-    page("/batches", list)
+pub(super) fn resource() -> Resource {
+    page_resource("/batches", list)
 }
 
-/// A batch as a row.
+/// A batch as a row of the list.
 struct BatchRow {
     id: BatchId,
     name: Option<String>,
-    stack: Stack,
+    state_bar: StateBar,
     total: Count,
     done: Count,
     failed: Count,
-    created: Moment,
-    took: Option<Took>,
+    created: RelativeTime,
+    duration: Option<DurationText>,
 }
 
 impl BatchRow {
     fn new(batch: Batch, now: Timestamp) -> Self {
         Self {
             id: batch.id,
-            stack: Stack::new(batch.counts, batch.total),
+            state_bar: StateBar::new(batch.counts, batch.total),
             total: Count::new(batch.total),
             done: Count::new(batch.total - batch.counts.live()),
             failed: Count::new(batch.counts.failed),
-            created: Moment::new(batch.created_at, now),
-            took: batch.finished_at.map(|at| Took::new(at.since(batch.created_at))),
+            created: RelativeTime::new(batch.created_at, now),
+            duration: batch.finished_at.map(|at| DurationText::new(at.since(batch.created_at))),
             name: batch.name,
         }
     }
@@ -52,25 +52,25 @@ impl BatchRow {
 #[derive(Template)]
 #[template(path = "batches.html")]
 struct BatchesPage {
-    dress: Dress,
+    layout: Layout,
     batches: Vec<BatchRow>,
     is_first: bool,
     older: Option<String>,
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    let fields = Fields::of_query(&request)?;
+async fn list(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+    let fields = Fields::from_query(&request)?;
     let mut problems = Vec::new();
-    let before = fields.read("cursor", "is that of another page", &mut problems);
+    let before = fields.read("cursor", "is not a cursor of this list", &mut problems);
     if let Some(problem) = problems.first() {
-        return Err(Trouble::bad(problem));
+        return Err(PageError::bad_request(problem));
     }
-    let found = handle.batches(PAGE, before).await?;
+    let found = handle.batches(PAGE_SIZE, before).await?;
     let now = handle.now();
-    show(&BatchesPage {
-        dress: Dress::live("Batches", Place::Batches, LIVELY_MS),
+    render(&BatchesPage {
+        layout: Layout::live("Batches", NavItem::Batches, FAST_POLL_MS),
         batches: found.batches.into_iter().map(|batch| BatchRow::new(batch, now)).collect(),
         is_first: before.is_none(),
-        older: found.next.map(|next| query(&[("cursor", Some(next.to_string()))])),
+        older: found.next.map(|next| query_string(&[("cursor", Some(next.to_string()))])),
     })
 }

@@ -1,18 +1,20 @@
-//! Charts of the last hour, drawn here as SVG. Words and numbers stand beside the picture as text,
-//! so that the picture may be stretched to any width.
+//! Charts of the last hour, drawn on the server as SVG.
+//!
+//! Labels and numbers are HTML text next to the drawing, not part of it, so that the drawing can be
+//! scaled to any width without distorting text.
 
 use std::fmt::Write;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use crate::pages::moment::Took;
 use crate::pages::number::Amount;
+use crate::pages::time::DurationText;
 
-/// How high the drawing is, in its own units; it is as wide as it has points, less one.
+/// Height of the drawing in its own units. Its width is the number of points minus one.
 const HEIGHT: f64 = 100.0;
 
-/// What the numbers of a chart are.
+/// The unit of a chart's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     PerSecond,
@@ -21,21 +23,21 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    fn tell(self, value: f64) -> String {
+    fn format(self, value: f64) -> String {
         match self {
             Self::PerSecond => format!("{}/s", Amount(value)),
             Self::Jobs => Amount(value).to_string(),
-            Self::Millis => Took::millis(value.round() as u64).to_string(),
+            Self::Millis => DurationText::millis(value.round() as u64).to_string(),
         }
     }
 
-    fn on_axis(self, value: f64) -> String {
-        if self == Self::Millis { on_axis(value) } else { self.tell(value) }
+    fn format_on_axis(self, value: f64) -> String {
+        if self == Self::Millis { time_on_axis(value) } else { self.format(value) }
     }
 }
 
-/// What an axis of times may end at: halves of it are good as well.
-const TIMES_MS: [f64; 20] = [
+/// Maxima for a time axis. The axis also labels the half of its maximum, so halves are round too.
+const TIME_AXIS_MAXIMA_MS: [f64; 20] = [
     10.0,
     20.0,
     50.0,
@@ -58,8 +60,8 @@ const TIMES_MS: [f64; 20] = [
     18_000_000.0,
 ];
 
-/// A time on an axis, in one unit.
-fn on_axis(millis: f64) -> String {
+/// Formats a time for an axis in a single unit, such as `2 min`.
+fn time_on_axis(millis: f64) -> String {
     match millis {
         _ if millis < 1_000.0 => format!("{} ms", Amount(millis)),
         _ if millis < 60_000.0 => format!("{} s", Amount(millis / 1_000.0)),
@@ -72,43 +74,44 @@ fn on_axis(millis: f64) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Line,
-    /// A line, filled down to the ground.
+    /// A line with the area below it filled.
     Area,
     Bars,
 }
 
-/// One row of values, oldest first; none where nothing is known.
+/// A named list of values, oldest first; `None` where no value is known.
 pub(super) struct Series {
     pub(super) name: &'static str,
-    /// The letter of its colour.
+    /// CSS class that sets the colour: `a`, `b` or `c`.
     pub(super) class: &'static str,
     pub(super) shape: Shape,
     pub(super) values: Vec<Option<f64>>,
-    /// On what its bars stand, one number a point; on the ground where it is empty.
+    /// Value at which each bar starts, one per point, for bars stacked on another series. Empty if
+    /// bars start at zero.
     pub(super) floor: Vec<f64>,
 }
 
 impl Series {
-    /// How high each point stands, with the floor under it.
+    /// Returns the upper end of each point: its value plus its floor.
     fn tops(&self) -> impl Iterator<Item = Option<f64>> {
         let floor = self.floor.iter().copied().chain(std::iter::repeat(0.0));
         self.values.iter().zip(floor).map(|(value, floor)| value.map(|value| value + floor))
     }
 }
 
-/// A series as it is drawn.
-struct Drawn {
+/// A series with its SVG paths and labels.
+struct DrawnSeries {
     name: &'static str,
     class: &'static str,
     shape: Shape,
     path: String,
     area: Option<String>,
-    /// Its values as they are told, one a point.
-    told: String,
-    now: String,
+    /// Formatted value of each point, separated by `;`. The script shows them under the pointer.
+    values: String,
+    latest: String,
 }
 
-/// A chart.
+/// A chart as HTML: a title, a legend and an SVG drawing.
 #[derive(Template)]
 #[template(path = "chart.html")]
 pub(super) struct Chart {
@@ -118,10 +121,10 @@ pub(super) struct Chart {
     width: usize,
     top: String,
     middle: String,
-    series: Vec<Drawn>,
+    series: Vec<DrawnSeries>,
 }
 
-/// Its template escapes what is not fixed.
+/// The template escapes every value.
 impl HtmlSafe for Chart {}
 
 impl Chart {
@@ -139,30 +142,30 @@ impl Chart {
             title,
             summary: series.iter().map(|series| summary(series, unit)).collect(),
             width: width.saturating_sub(1).max(1),
-            top: unit.on_axis(top),
-            middle: unit.on_axis(top / 2.0),
+            top: unit.format_on_axis(top),
+            middle: unit.format_on_axis(top / 2.0),
             series: series.iter().map(|series| draw(series, unit, top)).collect(),
         }
     }
 }
 
-/// What is said of a series to who does not see it.
+/// Describes a series in words, for users of screen readers.
 fn summary(series: &Series, unit: Unit) -> String {
     let known = || series.values.iter().flatten().copied();
     let Some(last) = known().next_back() else {
-        return format!("{}: nothing in the last hour. ", series.name);
+        return format!("{}: no data in the last hour. ", series.name);
     };
     let most = known().fold(0.0, f64::max);
-    format!("{}: {} at last, at most {}. ", series.name, unit.tell(last), unit.tell(most))
+    format!("{}: latest {}, maximum {}. ", series.name, unit.format(last), unit.format(most))
 }
 
-fn draw(series: &Series, unit: Unit, top: f64) -> Drawn {
+fn draw(series: &Series, unit: Unit, top: f64) -> DrawnSeries {
     let height = |value: f64| HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT;
     let heights: Vec<Option<f64>> = series.tops().map(|top| top.map(height)).collect();
-    let told: Vec<String> = series
+    let texts: Vec<String> = series
         .values
         .iter()
-        .map(|value| value.map(|value| unit.tell(value)).unwrap_or_default())
+        .map(|value| value.map(|value| unit.format(value)).unwrap_or_default())
         .collect();
     let (path, area) = match series.shape {
         Shape::Bars => {
@@ -172,19 +175,20 @@ fn draw(series: &Series, unit: Unit, top: f64) -> Drawn {
         Shape::Line => (line(&heights), None),
         Shape::Area => (line(&heights), Some(area(&heights))),
     };
-    let now = told.iter().rev().find(|text| !text.is_empty()).cloned();
-    Drawn {
+    let latest = texts.iter().rev().find(|text| !text.is_empty()).cloned();
+    DrawnSeries {
         name: series.name,
         class: series.class,
         shape: series.shape,
         path,
         area,
-        told: told.join(";"),
-        now: now.unwrap_or_else(|| "–".into()),
+        values: texts.join(";"),
+        latest: latest.unwrap_or_else(|| "–".into()),
     }
 }
 
-/// A line through the points that there are. Points on a level stretch are left out.
+/// Returns the path of a line through the known points. Points inside a level run are omitted: they
+/// would not change the drawing.
 fn line(heights: &[Option<f64>]) -> String {
     let mut path = String::new();
     let at = |x: usize| heights.get(x).copied().flatten();
@@ -205,28 +209,28 @@ fn line(heights: &[Option<f64>]) -> String {
     path
 }
 
-/// The ground below a line, stretch by stretch.
+/// Returns the path of the area below a line, one closed shape per run of known points.
 fn area(heights: &[Option<f64>]) -> String {
     let mut path = String::new();
     let mut x = 0;
-    for stretch in heights.split(Option::is_none) {
-        if stretch.len() > 1 {
+    for run in heights.split(Option::is_none) {
+        if run.len() > 1 {
             let _ = write!(path, "M{x} {}", short(HEIGHT));
-            for (step, height) in stretch.iter().flatten().enumerate() {
-                let level = |at: usize| stretch.get(at).copied().flatten() == Some(*height);
+            for (step, height) in run.iter().flatten().enumerate() {
+                let level = |at: usize| run.get(at).copied().flatten() == Some(*height);
                 let is_level = step > 0 && level(step - 1) && level(step + 1);
                 if !is_level {
                     let _ = write!(path, "L{} {}", x + step, short(*height));
                 }
             }
-            let _ = write!(path, "L{} {}Z", x + stretch.len() - 1, short(HEIGHT));
+            let _ = write!(path, "L{} {}Z", x + run.len() - 1, short(HEIGHT));
         }
-        x += stretch.len() + 1;
+        x += run.len() + 1;
     }
     path
 }
 
-/// A bar for each point above its floor.
+/// Returns the path of the bars, one for each point above its floor.
 fn bars(heights: &[Option<f64>], floor: &[f64]) -> String {
     let mut path = String::new();
     for (x, height) in heights.iter().enumerate() {
@@ -238,21 +242,21 @@ fn bars(heights: &[Option<f64>], floor: &[f64]) -> String {
     path
 }
 
-/// A coordinate with one digit behind the point, where it is not 0.
+/// Formats a coordinate with one decimal, omitted if it is 0.
 fn short(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// The next number above `most` that is good for an axis: 1, 2, 4 or 5 with noughts, or a round
-/// time.
+/// Returns the smallest axis maximum that is not below `most`: 1, 2, 4 or 5 times a power of ten, or
+/// for times an entry of [`TIME_AXIS_MAXIMA_MS`]. For example 12345 gives 20000.
 fn ceiling(most: f64, unit: Unit) -> f64 {
     if unit == Unit::Millis
-        && let Some(top) = TIMES_MS.into_iter().find(|top| *top >= most)
+        && let Some(top) = TIME_AXIS_MAXIMA_MS.into_iter().find(|top| *top >= most)
     {
         return top;
     }
-    // What is counted has halves of whole numbers.
+    // The axis labels half of its maximum too, and half a job makes no sense.
     let most = most.max(if unit == Unit::Jobs { 2.0 } else { 1.0 });
     let magnitude = 10_f64.powf(most.log10().floor());
     let steps = [1.0, 2.0, 4.0, 5.0, 10.0];
@@ -265,7 +269,7 @@ mod tests {
     use super::*;
 
     fn series(shape: Shape, values: &[Option<f64>]) -> Series {
-        Series { name: "in", class: "a", shape, values: values.to_vec(), floor: Vec::new() }
+        Series { name: "p50", class: "a", shape, values: values.to_vec(), floor: Vec::new() }
     }
 
     #[test]
@@ -275,37 +279,37 @@ mod tests {
         }
         assert_eq!(ceiling(0.0, Unit::Jobs), 2.0);
         for (most, axis) in [(3.0, "10 ms"), (61_000.0, "2 min"), (250_000.0, "5 min")] {
-            assert_eq!(on_axis(ceiling(most, Unit::Millis)), axis);
+            assert_eq!(time_on_axis(ceiling(most, Unit::Millis)), axis);
         }
     }
 
     #[test]
-    fn a_line_is_broken_where_nothing_is_known_and_short_where_it_is_level() {
+    fn a_line_is_broken_at_unknown_points_and_omits_level_points() {
         let values = [Some(1.0), Some(1.0), Some(1.0), None, Some(0.5), None, Some(0.0), Some(1.0)];
         let drawn = draw(&series(Shape::Area, &values), Unit::PerSecond, 1.0);
         assert_eq!(drawn.path, "M0 0L2 0M4 50h.1M6 100L7 0");
         assert_eq!(drawn.area.unwrap(), "M0 100L0 0L2 0L2 100ZM6 100L6 100L7 0L7 100Z");
-        assert_eq!(drawn.told, "1/s;1/s;1/s;;0.5/s;;0/s;1/s");
-        assert_eq!(drawn.now, "1/s");
+        assert_eq!(drawn.values, "1/s;1/s;1/s;;0.5/s;;0/s;1/s");
+        assert_eq!(drawn.latest, "1/s");
     }
 
     #[test]
-    fn bars_stand_on_the_ground() {
+    fn bars_start_at_their_floor() {
         let drawn = draw(&series(Shape::Bars, &[Some(0.0), Some(5.0)]), Unit::Jobs, 10.0);
         assert_eq!(drawn.path, "M1 100V50");
-        let above =
+        let stacked =
             Series { floor: vec![0.0, 5.0], ..series(Shape::Bars, &[Some(2.0), Some(5.0)]) };
-        let drawn = draw(&above, Unit::Jobs, 10.0);
-        assert_eq!((drawn.path.as_str(), drawn.told.as_str()), ("M0 100V80M1 50V0", "2;5"));
+        let drawn = draw(&stacked, Unit::Jobs, 10.0);
+        assert_eq!((drawn.path.as_str(), drawn.values.as_str()), ("M0 100V80M1 50V0", "2;5"));
     }
 
     #[test]
-    fn who_does_not_see_a_chart_is_told_what_it_shows() {
+    fn a_chart_is_described_in_words_for_screen_readers() {
         let some = series(Shape::Line, &[Some(2_000.0), Some(30.0), None]);
         let none = series(Shape::Line, &[None]);
-        let html = Chart::new("start", "Start", Unit::Millis, &[some, none]).to_string();
-        assert!(html.contains("in: 30 ms at last, at most 2.00 s."), "{html}");
-        assert!(html.contains("in: nothing in the last hour."), "{html}");
+        let html = Chart::new("latency", "Queue latency", Unit::Millis, &[some, none]).to_string();
+        assert!(html.contains("p50: latest 30 ms, maximum 2.00 s."), "{html}");
+        assert!(html.contains("p50: no data in the last hour."), "{html}");
         assert!(!html.contains("style="), "{html}");
     }
 }

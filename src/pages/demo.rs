@@ -1,6 +1,6 @@
-//! `/demo`: what Longshore does, to see and to try.
+//! `/demo`: panels that submit example jobs and show how they run.
 //!
-//! Each panel makes requests to the API, which the script sends and follows. Without the script its
+//! The script sends the requests of a panel to the API and follows the jobs. Without the script, the
 //! buttons are forms that submit the same jobs.
 
 mod button;
@@ -15,174 +15,183 @@ use askama::Template;
 use crate::config::{Config, Lanes};
 use crate::job::Lane;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::pages::answer::{Answered, action, go_to, page, show};
-use crate::pages::dress::{Dress, Place, query};
+use crate::pages::error_page::PageError;
 use crate::pages::fields::Fields;
-use crate::pages::trouble::Trouble;
-use crate::pages::{form, once};
+use crate::pages::layout::{Layout, NavItem, query_string};
+use crate::pages::response::{PageResult, form_resource, page_resource, redirect_to, render};
+use crate::pages::{form, form_token};
 use crate::server::Handle;
-use button::{Asked, Button, ECHOES, NARROW_QUEUE, SLEEPERS, SLOTS, WORKERS};
+use button::{Button, ECHOES, HEAVY_JOBS, LIMITED_QUEUE, ModelTarget, SLEEPERS, SLOTS};
 use call::Call;
 
 pub(crate) use button::{ASYNC_KIND, COMMAND, THREAD_KIND};
 pub(crate) use questions::{PROVIDER, QUESTIONS, body, submission};
 
-/// The model that is asked where none is named: any name will do for `longshore mock-llm`.
-const MODEL: &str = "mock";
+/// Default model. `longshore mock-llm` accepts any name.
+const DEFAULT_MODEL: &str = "mock";
 
-pub(super) fn all() -> Resource {
-    page("/demo", look)
+pub(super) fn resource() -> Resource {
+    page_resource("/demo", show_demo)
 }
 
-pub(super) fn act() -> Resource {
-    action("/demo/{button}", press)
+pub(super) fn buttons() -> Resource {
+    form_resource("/demo/{button}", press)
 }
 
-/// A request with the line for a shell that makes it.
-struct Line {
+/// A request with the `curl` command that makes it.
+struct Example {
     call: Call,
     curl: String,
 }
 
-/// A lane and the request that has it work.
-struct Trial {
+/// A lane and the request that runs the example work in it.
+struct LaneDemo {
     lane: Lane,
-    lines: Vec<Line>,
+    examples: Vec<Example>,
 }
 
-/// A provider to choose.
-struct Choice<'a> {
+/// A provider in the selection list.
+struct ProviderChoice<'a> {
     name: &'a str,
-    is_chosen: bool,
+    is_selected: bool,
 }
 
 #[derive(Template)]
 #[template(path = "demo.html")]
 struct DemoPage<'a> {
-    dress: Dress,
-    asked: Asked,
-    /// None where no model server is configured.
-    providers: Vec<Choice<'a>>,
-    /// Empty where the server does not have the work of the demonstration.
-    trials: Vec<Trial>,
+    layout: Layout,
+    target: ModelTarget,
+    /// Empty if no provider is configured.
+    providers: Vec<ProviderChoice<'a>>,
+    /// Empty if the server does not have the kinds and the command of the demo.
+    lane_demos: Vec<LaneDemo>,
     lanes: Lanes,
     cores: usize,
-    start: Vec<Line>,
-    joke: Vec<Line>,
-    semaphore: Vec<Line>,
-    questions: Vec<Line>,
-    echoes: Vec<Line>,
-    once: String,
+    start: Vec<Example>,
+    joke: Vec<Example>,
+    semaphore: Vec<Example>,
+    questions: Vec<Example>,
+    echoes: Vec<Example>,
+    form_token: String,
 }
 
-async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    let fields = Fields::of_query(&request)?;
-    let (config, asked) = (handle.config(), whom(&fields, handle.config()));
-    let page = DemoPage::new(&origin(&request), asked, config, has_work(&handle));
-    show(&page.map_err(Trouble::bad)?)
+async fn show_demo(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+    let fields = Fields::from_query(&request)?;
+    let (config, target) = (handle.config(), model_target(&fields, handle.config()));
+    let page = DemoPage::new(&origin(&request), target, config, has_heavy_work(&handle));
+    render(&page.map_err(PageError::bad_request)?)
 }
 
 impl<'a> DemoPage<'a> {
     fn new(
         origin: &str,
-        asked: Asked,
+        target: ModelTarget,
         config: &'a Config,
-        has_work: bool,
+        has_heavy_work: bool,
     ) -> Result<Self, serde_json::Error> {
-        let line = |call: Call| Line { curl: call.curl(origin), call };
-        let lines = |button: Button, about| Ok(vec![line(button.call(about, &asked)?)]);
-        let one = submission(&asked.provider, &asked.model, QUESTIONS[0])?;
-        let one =
-            Call::one("one", "One of ten questions, and wait for its end", "?wait=60s", &one)?;
-        let limit = Call::limit("limit", "At most five at once", NARROW_QUEUE, SLOTS);
+        let example = |call: Call| Example { curl: call.curl(origin), call };
+        let examples = |button: Button, about| Ok(vec![example(button.call(about, &target)?)]);
+        let one = submission(&target.provider, &target.model, QUESTIONS[0])?;
+        let one = Call::one(
+            "one",
+            "One of the ten questions; wait until it is finished",
+            "?wait=60s",
+            &one,
+        )?;
+        let limit =
+            Call::limit("limit", "Limit the queue to five running jobs", LIMITED_QUEUE, SLOTS);
         let lanes = [
-            (Lane::Async, "Four jobs in the lane async"),
-            (Lane::Thread, "The same four in the lane thread"),
-            (Lane::Process, "The same four in the lane process"),
+            (Lane::Async, "Four jobs in the async lane"),
+            (Lane::Thread, "The same four jobs in the thread lane"),
+            (Lane::Process, "The same four jobs in the process lane"),
         ];
-        let trial = |(lane, about)| Ok(Trial { lane, lines: lines(Button::Work(lane), about)? });
-        let lanes = lanes.into_iter().filter(|_| has_work);
-        let trials: Result<_, serde_json::Error> = lanes.map(trial).collect();
+        let lane_demo =
+            |(lane, about)| Ok(LaneDemo { lane, examples: examples(Button::Work(lane), about)? });
+        let lanes = lanes.into_iter().filter(|_| has_heavy_work);
+        let lane_demos: Result<_, serde_json::Error> = lanes.map(lane_demo).collect();
         Ok(Self {
-            dress: Dress::still("Demo", Place::Demo),
-            providers: choices(&asked, config),
-            trials: trials?,
+            layout: Layout::fixed("Demo", NavItem::Demo),
+            providers: provider_choices(&target, config),
+            lane_demos: lane_demos?,
             lanes: config.lanes,
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            start: lines(Button::Start, "Two jobs that sleep for five seconds")?,
-            joke: lines(Button::Joke, "A question as a job")?,
+            start: examples(Button::Start, "Two jobs that sleep for five seconds")?,
+            joke: examples(Button::Joke, "Ask for a joke as a job")?,
             semaphore: vec![
-                line(limit),
-                line(Button::Semaphore.call("Twenty jobs for that queue", &asked)?),
+                example(limit),
+                example(Button::Semaphore.call("Submit twenty jobs to that queue", &target)?),
             ],
             questions: vec![
-                line(one),
-                line(Button::Questions.call("All ten together, as a batch", &asked)?),
+                example(one),
+                example(Button::Questions.call("All ten questions as a batch", &target)?),
             ],
-            echoes: lines(Button::Echoes, "Small jobs beside them")?,
-            once: once::word(),
-            asked,
+            echoes: examples(Button::Echoes, "Small jobs at the same time")?,
+            form_token: form_token::generate(),
+            target,
         })
     }
 }
 
-/// Where the page is that asks a model.
+/// Returns the path of the demo page that uses this model.
 pub(crate) fn address(model: &str) -> String {
-    let model = Some(model).filter(|model| *model != MODEL).map(str::to_owned);
-    format!("/demo{}", query(&[("model", model)]))
+    let model = Some(model).filter(|model| *model != DEFAULT_MODEL).map(str::to_owned);
+    format!("/demo{}", query_string(&[("model", model)]))
 }
 
-/// Where the browser found this server.
+/// Returns the origin under which the browser reached this server.
 fn origin(request: &HttpRequest) -> String {
     let info = request.connection_info();
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     format!("{}://{}", info.scheme(), host.unwrap_or_else(|| info.host()))
 }
 
-/// Whom to ask: who was chosen, else the demonstration's own, else the first there is.
-fn whom(fields: &Fields, config: &Config) -> Asked {
-    let chosen = [fields.word("provider"), Some(PROVIDER)].into_iter().flatten();
+/// Returns the provider and the model to use. The provider is the selected one, or else the one of
+/// `longshore demo`, or else the first that is configured.
+fn model_target(fields: &Fields, config: &Config) -> ModelTarget {
+    let candidates = [fields.trimmed("provider"), Some(PROVIDER)].into_iter().flatten();
     let known =
-        chosen.filter(|name| config.providers.contains_key(*name)).map(str::to_owned).next();
+        candidates.filter(|name| config.providers.contains_key(*name)).map(str::to_owned).next();
     let provider = known.or_else(|| config.providers.keys().next().cloned());
-    Asked {
+    ModelTarget {
         provider: provider.unwrap_or_else(|| PROVIDER.into()),
-        model: fields.word("model").unwrap_or(MODEL).into(),
+        model: fields.trimmed("model").unwrap_or(DEFAULT_MODEL).into(),
     }
 }
 
-fn choices<'a>(asked: &Asked, config: &'a Config) -> Vec<Choice<'a>> {
+fn provider_choices<'a>(target: &ModelTarget, config: &'a Config) -> Vec<ProviderChoice<'a>> {
     let names = config.providers.keys();
-    names.map(|name| Choice { name, is_chosen: *name == asked.provider }).collect()
+    names.map(|name| ProviderChoice { name, is_selected: *name == target.provider }).collect()
 }
 
-/// Whether the server can do the heavy work in each lane.
-fn has_work(handle: &Handle) -> bool {
+/// Returns whether the server has the kinds and the command that run the heavy work in each lane.
+fn has_heavy_work(handle: &Handle) -> bool {
     let kinds = handle.kinds();
     let has = |kind: &str| kinds.iter().any(|known| known == kind);
     has(ASYNC_KIND) && has(THREAD_KIND) && handle.config().commands.contains_key(COMMAND)
 }
 
-/// What a button does where there is no script: submits the jobs, and leads to them.
-async fn press(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
+/// Handles a button without script: submits its jobs and redirects to them.
+async fn press(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
-    let word = request.match_info().get("button").unwrap_or_default();
-    let button = Button::of(word);
-    let button = button.ok_or_else(|| Trouble::none(format!("the demo does not do {word}")))?;
-    let asked = whom(&fields, handle.config());
-    let mut jobs = button.jobs(&asked).map_err(Trouble::bad)?;
-    let key = once::key(&fields, &(word, &jobs)).map_err(Trouble::bad)?;
+    let name = request.match_info().get("button").unwrap_or_default();
+    let button = Button::of(name);
+    let button = button
+        .ok_or_else(|| PageError::not_found(format!("the demo has no button named {name}")))?;
+    let target = model_target(&fields, handle.config());
+    let mut jobs = button.jobs(&target).map_err(PageError::bad_request)?;
+    let key =
+        form_token::idempotency_key(&fields, &(name, &jobs)).map_err(PageError::bad_request)?;
     if button == Button::Joke
         && let Some(joke) = jobs.pop()
     {
         let job = handle.submit_keyed(joke, key).await?.value;
-        return go_to(format!("/jobs/{}", job.id));
+        return redirect_to(format!("/jobs/{}", job.id));
     }
     if button == Button::Semaphore {
-        let queue: QueueName = NARROW_QUEUE.parse().map_err(Trouble::bad)?;
+        let queue: QueueName = LIMITED_QUEUE.parse().map_err(PageError::bad_request)?;
         let change = QueueChange { max_running: Some(Some(SLOTS)), ..QueueChange::default() };
         handle.configure(queue, change).await?;
     }
-    let batch = handle.submit_batch(Some(button.name()), jobs, key).await?.value;
-    go_to(format!("/batches/{}", batch.id))
+    let batch = handle.submit_batch(Some(button.batch_name()), jobs, key).await?.value;
+    redirect_to(format!("/batches/{}", batch.id))
 }

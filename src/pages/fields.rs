@@ -1,4 +1,4 @@
-//! What a query string or a form says: names with their values, read one by one.
+//! The fields of a query string or a form, and how they are parsed.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -7,18 +7,19 @@ use std::str::FromStr;
 use actix_web::HttpRequest;
 use actix_web::web::Query;
 
-use crate::pages::trouble::Trouble;
+use crate::pages::error_page::PageError;
 
-/// The values of a query string or a form. A field that was left empty is as one that is not there.
+/// The fields of a query string or a form, by name. Empty fields are treated as missing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields {
     values: BTreeMap<String, Vec<String>>,
 }
 
 impl Fields {
-    /// Reads what is written as in a query string.
-    pub(super) fn parse(text: &str) -> Result<Self, Trouble> {
-        let pairs = Query::<Vec<(String, String)>>::from_query(text).map_err(Trouble::bad)?;
+    /// Parses `application/x-www-form-urlencoded` text, the format of query strings and forms.
+    pub(super) fn parse(text: &str) -> Result<Self, PageError> {
+        let pairs =
+            Query::<Vec<(String, String)>>::from_query(text).map_err(PageError::bad_request)?;
         let mut fields = Self::default();
         for (name, value) in pairs.into_inner() {
             if !value.is_empty() {
@@ -28,22 +29,22 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Reads the query string of a page.
-    pub(super) fn of_query(request: &HttpRequest) -> Result<Self, Trouble> {
+    /// Parses the query string of a request.
+    pub(super) fn from_query(request: &HttpRequest) -> Result<Self, PageError> {
         Self::parse(request.query_string())
     }
 
-    /// The value of a field.
+    /// Returns the first value of a field.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).and_then(|values| values.first()).map(String::as_str)
     }
 
-    /// The value of a field, without the blanks around it.
-    pub(super) fn word(&self, name: &str) -> Option<&str> {
-        self.get(name).map(str::trim).filter(|word| !word.is_empty())
+    /// Returns the first value of a field without surrounding white space, if that is not empty.
+    pub(super) fn trimmed(&self, name: &str) -> Option<&str> {
+        self.get(name).map(str::trim).filter(|value| !value.is_empty())
     }
 
-    /// Every value of a field that may stand more than once.
+    /// Returns all values of a field that may occur more than once.
     pub(super) fn all(&self, name: &str) -> &[String] {
         self.values.get(name).map_or(&[], Vec::as_slice)
     }
@@ -53,16 +54,17 @@ impl Fields {
         self.values.insert(name.into(), vec![value.into()]);
     }
 
-    /// The value of a field, read; where it cannot be, what it should be is added to `problems`.
+    /// Parses the value of a field. If that fails, adds `NAME REQUIREMENT` to `problems`, such as
+    /// "batch must be a number".
     pub(super) fn read<T: FromStr>(
         &self,
         name: &'static str,
-        wanted: impl Display,
+        requirement: impl Display,
         problems: &mut Vec<String>,
     ) -> Option<T> {
-        let parsed = self.word(name)?.parse().ok();
+        let parsed = self.trimmed(name)?.parse().ok();
         if parsed.is_none() {
-            problems.push(format!("{name} {wanted}"));
+            problems.push(format!("{name} {requirement}"));
         }
         parsed
     }
@@ -73,10 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_left_empty_is_not_there() {
+    fn empty_fields_are_treated_as_missing() {
         let fields = Fields::parse("state=&queue=+mail+&id=1&id=2").unwrap();
         assert_eq!(fields.get("state"), None);
-        assert_eq!(fields.word("queue"), Some("mail"));
+        assert_eq!(fields.trimmed("queue"), Some("mail"));
         assert_eq!(fields.all("id"), ["1", "2"]);
     }
 }

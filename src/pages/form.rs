@@ -1,4 +1,4 @@
-//! Forms that come in: from a page of this server, held to a size and a time.
+//! Reading submitted forms: only from pages of this server, within limits of size and time.
 
 use std::time::Duration;
 
@@ -7,55 +7,58 @@ use actix_web::http::header::{HOST, ORIGIN};
 use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest};
 
+use crate::pages::error_page::PageError;
 use crate::pages::fields::Fields;
-use crate::pages::trouble::Trouble;
 use crate::server::Handle;
 
-/// How long a browser may take for a form.
+/// Maximum time that a browser may take to send a form.
 const FORM_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much longer a text may be in a form: three letters for each byte.
-const GROWTH: usize = 3;
+/// Growth of a payload by form encoding: at worst each byte becomes three, such as `%7B`.
+const ENCODING_FACTOR: usize = 3;
 
-/// What the fields beside a payload may take, in bytes.
-const ROOM_FOR_FIELDS: usize = 64 << 10;
+/// Maximum size of all other fields of a form, in bytes.
+const OTHER_FIELDS_BYTES: usize = 64 << 10;
 
-const TOO_LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "That is too large");
-
-/// Reads a form.
+/// Reads the fields of a form.
 ///
-/// Browsers send `Origin` with every form; a form without one, or of another site, is refused.
+/// As a protection against cross-site request forgery, the `Origin` header must name this server.
+/// Browsers send it with every form.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
     handle: &Handle,
-) -> Result<Fields, Trouble> {
+) -> Result<Fields, PageError> {
     if !is_own(request) {
-        let why = "a form has to come from a page of this server";
-        return Err(Trouble::new(StatusCode::FORBIDDEN, "Refused", why));
+        let why = "forms are accepted only from pages of this server: the Origin header is missing \
+            or names another site";
+        return Err(PageError::new(StatusCode::FORBIDDEN, "Form refused", why));
     }
     if request.content_type() != "application/x-www-form-urlencoded" {
-        let why = "a form comes as application/x-www-form-urlencoded";
-        return Err(Trouble::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Refused", why));
+        let why = "the content type of a form must be application/x-www-form-urlencoded";
+        return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Form refused", why));
     }
-    let most = handle.config().limits.max_payload_bytes * GROWTH + ROOM_FOR_FIELDS;
-    // What many forms weigh together is bounded, from before they are read.
-    let _permit = handle.weigh(most.min(told_length(request).unwrap_or(most)))?;
-    let slow = |_| Trouble::new(StatusCode::REQUEST_TIMEOUT, "Too slow", "the form took too long");
-    let read = tokio::time::timeout(FORM_TIMEOUT, payload.to_bytes_limited(most));
-    let Ok(read) = read.await.map_err(slow)? else {
-        let (status, title) = TOO_LARGE;
-        return Err(Trouble::new(status, title, format!("a form has at most {most} bytes")));
+    let max_bytes = handle.config().limits.max_payload_bytes * ENCODING_FACTOR + OTHER_FIELDS_BYTES;
+    // Bounds the memory of all forms that are read at once. The permit is taken before reading.
+    let _permit = handle.weigh(max_bytes.min(content_length(request).unwrap_or(max_bytes)))?;
+    let timed_out = |_| {
+        let why = format!("the form was not received within {} seconds", FORM_TIMEOUT.as_secs());
+        PageError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", why)
     };
-    let bytes = read.map_err(Trouble::bad)?;
-    Fields::parse(std::str::from_utf8(&bytes).map_err(Trouble::bad)?)
+    let read = tokio::time::timeout(FORM_TIMEOUT, payload.to_bytes_limited(max_bytes));
+    let Ok(read) = read.await.map_err(timed_out)? else {
+        let why = format!("a form must be at most {max_bytes} bytes");
+        return Err(PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "Form too large", why));
+    };
+    let bytes = read.map_err(PageError::bad_request)?;
+    Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)
 }
 
-fn told_length(request: &HttpRequest) -> Option<usize> {
+fn content_length(request: &HttpRequest) -> Option<usize> {
     request.headers().get("content-length")?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Whether the form stands on a page of this server.
+/// Returns whether the form was sent from a page of this server.
 fn is_own(request: &HttpRequest) -> bool {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let origin = header(ORIGIN).and_then(|origin| origin.split_once("://"));

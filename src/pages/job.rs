@@ -1,4 +1,4 @@
-//! `/jobs/{id}`: one job, whole.
+//! `/jobs/{id}`: everything that is known about one job.
 
 mod timeline;
 
@@ -7,72 +7,80 @@ use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
 use crate::job::{Job, JobId, Log, State, Timestamp};
-use crate::pages::answer::{Answered, page, show};
-use crate::pages::dress::{CALM_MS, Dress, LIVELY_MS, Place};
-use crate::pages::fold::Fold;
-use crate::pages::moment::Moment;
-use crate::pages::row::{Chip, ProgressBar, Tag};
-use crate::pages::trouble::Trouble;
+use crate::pages::error_page::PageError;
+use crate::pages::job_row::{ProgressBar, StateBadge, Tag};
+use crate::pages::json_view::JsonView;
+use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
+use crate::pages::response::{PageResult, page_resource, render};
+use crate::pages::time::RelativeTime;
 use crate::server::Handle;
-use timeline::{Event, events};
+use timeline::{TimelineEvent, events};
 
-pub(super) fn one() -> Resource {
-    page("/jobs/{id}", look)
+pub(super) fn resource() -> Resource {
+    page_resource("/jobs/{id}", show_job)
 }
 
-/// The id in the path. One that is no number leads to nothing.
-pub(super) fn id(request: &HttpRequest) -> Result<JobId, Trouble> {
+/// Returns the job id in the path of a request.
+///
+/// # Errors
+/// Returns a 404 if it is not a number.
+pub(super) fn id(request: &HttpRequest) -> Result<JobId, PageError> {
     let text = request.match_info().get("id").unwrap_or_default();
-    let none = |_| Trouble::none(format!("there is no job {text}: ids are numbers"));
-    text.parse().map_err(none)
+    let invalid =
+        |_| PageError::not_found(format!("job {text} does not exist: a job id is a number"));
+    text.parse().map_err(invalid)
 }
 
 #[derive(Template)]
 #[template(path = "job.html")]
 struct JobPage {
-    dress: Dress,
-    state: Chip,
+    layout: Layout,
+    state: StateBadge,
     can_cancel: bool,
     can_retry: bool,
     progress: Option<ProgressBar>,
     progress_message: Option<String>,
-    events: Vec<Event>,
-    lease_expires: Option<Moment>,
-    expires: Option<Moment>,
+    events: Vec<TimelineEvent>,
+    lease_expires: Option<RelativeTime>,
+    expires: Option<RelativeTime>,
     tags: Vec<Tag>,
-    payload: Fold,
-    result: Option<Fold>,
+    payload: JsonView,
+    result: Option<JsonView>,
     log: Log,
     job: Job,
 }
 
-async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
+async fn show_job(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     let id = id(&request)?;
     let job = handle.job(id).await?;
     let log = handle.log(id, 0).await?;
-    show(&JobPage::new(job, log, handle.now()))
+    render(&JobPage::new(job, log, handle.now()))
 }
 
 impl JobPage {
     fn new(job: Job, log: Log, now: Timestamp) -> Self {
-        let moment = |at| Moment::new(at, now);
-        let raw = format!("/v1/jobs/{}", job.id);
-        let every_ms = if job.state.is_final() { CALM_MS } else { LIVELY_MS };
-        let dress = Dress::live(format!("Job {}", job.id), Place::Jobs, every_ms);
+        let relative = |at| RelativeTime::new(at, now);
+        let api_path = format!("/v1/jobs/{}", job.id);
+        let poll_ms = if job.state.is_final() { SLOW_POLL_MS } else { FAST_POLL_MS };
+        let layout = Layout::live(format!("Job {}", job.id), NavItem::Jobs, poll_ms);
         let progress = job.progress.as_ref().filter(|_| !job.state.is_final());
         Self {
-            dress: if job.state.is_final() { dress } else { dress.events(format!("{raw}/events")) },
-            state: Chip(job.state),
+            layout: if job.state.is_final() {
+                layout
+            } else {
+                layout.with_events(format!("{api_path}/events"))
+            },
+            state: StateBadge(job.state),
             can_cancel: !job.state.is_final() && !job.cancel_requested,
             can_retry: job.state.is_final() || job.state == State::Retrying,
             progress: progress.map(|progress| ProgressBar::new(progress.percent)),
             progress_message: progress.and_then(|progress| progress.message.clone()),
             events: events(&job, now),
-            lease_expires: job.lease_expires_at.map(moment),
-            expires: job.expires_at.map(moment),
+            lease_expires: job.lease_expires_at.map(relative),
+            expires: job.expires_at.map(relative),
             tags: Tag::all(&job),
-            payload: Fold::new(job.payload.as_ref(), &raw),
-            result: job.given().map(|result| Fold::new(Some(result), &raw)),
+            payload: JsonView::new(job.payload.as_ref(), &api_path),
+            result: job.given().map(|result| JsonView::new(Some(result), &api_path)),
             log,
             job,
         }

@@ -1,4 +1,4 @@
-//! `/jobs`: the list, with filters, page by page.
+//! `/jobs`: the list of jobs with filters and pages.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -8,30 +8,30 @@ use askama::Template;
 use crate::job::queue::{NotAName, QueueName, StateCounts};
 use crate::job::state::NotAState;
 use crate::job::{BatchId, JobId, State};
-use crate::pages::answer::{Answered, go_to, page, show, with_status};
-use crate::pages::dress::{CALM_MS, Dress, Place, SLOW_RELOAD_SECS, query};
 use crate::pages::fields::Fields;
+use crate::pages::job_row::{JobRow, StateBadge};
+use crate::pages::layout::{Layout, NavItem, SLOW_POLL_MS, SLOW_RELOAD_SECS, query_string};
 use crate::pages::number::Count;
-use crate::pages::row::{Chip, Row};
+use crate::pages::response::{PageResult, page_resource, redirect_to, render, render_with_status};
 use crate::server::{Error, Handle};
 use crate::store::{JobFilter, JobPage};
 
-/// How many jobs a page shows.
-pub(super) const PAGE: u32 = 50;
+/// Number of jobs on a page.
+const PAGE_SIZE: u32 = 50;
 
-/// How many queues are offered; others can be written.
+/// Maximum number of queues suggested in the filter. Other names can be typed.
 const MAX_QUEUES: usize = 200;
 
-/// How many pages back the list remembers.
+/// Maximum number of earlier pages that the list can go back to.
 const MAX_TRAIL: usize = 50;
 
-pub(super) fn all() -> Resource {
-    page("/jobs", list)
+pub(super) fn resource() -> Resource {
+    page_resource("/jobs", list)
 }
 
-/// What is looked for, as it was written.
+/// The filter and the position of a list page, as given in its query string.
 #[derive(Debug, Clone, Default)]
-struct Wanted {
+struct ListQuery {
     state: Option<State>,
     queue: Option<String>,
     kind: String,
@@ -39,94 +39,94 @@ struct Wanted {
     batch: String,
     id: String,
     before: Option<JobId>,
-    /// Where the pages began that led here.
+    /// Cursors of the earlier pages, for the link to the newer page. The first page has no cursor.
     trail: Vec<JobId>,
 }
 
-/// A choice of a state, with how many jobs stand in it.
-struct Tab {
-    state: Option<Chip>,
+/// A link that selects a state, with the number of jobs in it.
+struct StateTab {
+    state: Option<StateBadge>,
     query: String,
-    /// None where it is not kept: nothing is counted for a page.
+    /// `None` if there is no stored counter for this filter: jobs are not counted for a page.
     count: Option<Count>,
-    is_here: bool,
+    is_current: bool,
 }
 
 #[derive(Template)]
 #[template(path = "jobs.html")]
 struct JobsPage {
-    dress: Dress,
-    filter: Wanted,
+    layout: Layout,
+    filter: ListQuery,
     problems: Vec<String>,
-    done: Option<String>,
-    tabs: Vec<Tab>,
+    action_summary: Option<String>,
+    tabs: Vec<StateTab>,
     queues: Vec<String>,
     kinds: Vec<String>,
-    rows: Vec<Row>,
-    selects: bool,
+    rows: Vec<JobRow>,
+    is_selectable: bool,
     back: String,
     newest: Option<String>,
     newer: Option<String>,
     older: Option<String>,
-    looked_back_to: Option<JobId>,
+    searched_to: Option<JobId>,
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    let fields = Fields::of_query(&request)?;
-    let (wanted, filter, mut problems) = Wanted::read(&fields);
-    if let (Ok(id), []) = (wanted.id.parse::<JobId>(), problems.as_slice()) {
-        return go_to(format!("/jobs/{id}"));
+async fn list(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+    let fields = Fields::from_query(&request)?;
+    let (list, filter, mut problems) = ListQuery::parse(&fields);
+    if let (Ok(id), []) = (list.id.parse::<JobId>(), problems.as_slice()) {
+        return redirect_to(format!("/jobs/{id}"));
     }
-    if !wanted.id.is_empty() {
-        problems.push("id is a number".into());
+    if !list.id.is_empty() {
+        problems.push("id must be a number".into());
     }
     let queues = handle.counts();
     let counts = counts(&handle, &filter, &queues).await?;
     let found = if problems.is_empty() { handle.jobs(filter).await? } else { JobPage::default() };
-    let is_bad = !problems.is_empty();
+    let is_invalid = !problems.is_empty();
     let page = JobsPage {
-        dress: if is_bad { Dress::still("Jobs", Place::Jobs) } else { dress(&wanted) },
+        layout: if is_invalid { Layout::fixed("Jobs", NavItem::Jobs) } else { layout(&list) },
         problems,
-        done: done(&fields),
-        tabs: tabs(&wanted, counts),
-        queues: choices(&queues),
+        action_summary: action_summary(&fields),
+        tabs: tabs(&list, counts),
+        queues: queue_names(&queues),
         kinds: handle.kinds(),
-        rows: Row::all("job", &found.jobs, handle.now()),
-        selects: true,
-        back: wanted.query(),
-        newest: wanted.before.is_some().then(|| wanted.first().query()),
-        newer: wanted.newer().map(|newer| newer.query()),
-        older: found.next.map(|next| wanted.older(next).query()),
-        looked_back_to: found.next.filter(|_| found.jobs.len() < PAGE as usize),
-        filter: wanted,
+        rows: JobRow::all("job", &found.jobs, handle.now()),
+        is_selectable: true,
+        back: list.query(),
+        newest: list.before.is_some().then(|| list.first().query()),
+        newer: list.newer().map(|newer| newer.query()),
+        older: found.next.map(|next| list.older(next).query()),
+        searched_to: found.next.filter(|_| found.jobs.len() < PAGE_SIZE as usize),
+        filter: list,
     };
-    if is_bad { Ok(with_status(StatusCode::BAD_REQUEST, &page)) } else { show(&page) }
+    if is_invalid { Ok(render_with_status(StatusCode::BAD_REQUEST, &page)) } else { render(&page) }
 }
 
-fn dress(wanted: &Wanted) -> Dress {
-    let kind = Some(wanted.kind.clone());
-    let events = query(&[("queue", wanted.queue.clone()), ("kind", kind)]);
-    Dress::live("Jobs", Place::Jobs, CALM_MS)
-        .reload(SLOW_RELOAD_SECS)
-        .events(format!("/v1/events{events}"))
+fn layout(list: &ListQuery) -> Layout {
+    let kind = Some(list.kind.clone());
+    let events = query_string(&[("queue", list.queue.clone()), ("kind", kind)]);
+    Layout::live("Jobs", NavItem::Jobs, SLOW_POLL_MS)
+        .with_reload(SLOW_RELOAD_SECS)
+        .with_events(format!("/v1/events{events}"))
 }
 
-/// The queues that are offered.
-fn choices(queues: &[(QueueName, StateCounts)]) -> Vec<String> {
+/// Returns the names of the queues that the filter suggests.
+fn queue_names(queues: &[(QueueName, StateCounts)]) -> Vec<String> {
     let mut names: Vec<String> = queues.iter().map(|(name, _)| name.to_string()).collect();
     names.sort_unstable();
     names.truncate(MAX_QUEUES);
     names
 }
 
-/// The states to choose from.
-fn tabs(wanted: &Wanted, counts: Option<StateCounts>) -> Vec<Tab> {
-    let first = wanted.first();
-    let tab = |state: Option<State>, count: Option<i64>| Tab {
-        state: state.map(Chip),
-        query: Wanted { state, ..first.clone() }.query(),
+/// Returns one tab for all jobs and one for each state.
+fn tabs(list: &ListQuery, counts: Option<StateCounts>) -> Vec<StateTab> {
+    let first = list.first();
+    let tab = |state: Option<State>, count: Option<i64>| StateTab {
+        state: state.map(StateBadge),
+        query: ListQuery { state, ..first.clone() }.query(),
         count: count.map(Count::new),
-        is_here: wanted.state == state,
+        is_current: list.state == state,
     };
     let of = |state| counts.map(|mut counts| *counts.of(state));
     let all = State::ALL.into_iter().map(of).sum();
@@ -135,8 +135,8 @@ fn tabs(wanted: &Wanted, counts: Option<StateCounts>) -> Vec<Tab> {
     tabs
 }
 
-/// How many jobs stand in each state, from what is kept by queue or by batch; none where neither
-/// fits what is looked for.
+/// Returns the number of jobs in each state that match the filter. The numbers come from the stored
+/// counters of queues and batches; returns `None` if these do not fit the filter.
 async fn counts(
     handle: &Handle,
     filter: &JobFilter,
@@ -144,9 +144,9 @@ async fn counts(
 ) -> Result<Option<StateCounts>, Error> {
     match filter {
         JobFilter { kind: None, tag: None, batch: None, queue, .. } => {
-            let is_meant = |name: &QueueName| queue.as_ref().is_none_or(|meant| meant == name);
+            let matches = |name: &QueueName| queue.as_ref().is_none_or(|queue| queue == name);
             let mut sums = StateCounts::default();
-            for (_, counts) in queues.iter().filter(|(name, _)| is_meant(name)) {
+            for (_, counts) in queues.iter().filter(|(name, _)| matches(name)) {
                 let mut counts = *counts;
                 for state in State::ALL {
                     *sums.of(state) += *counts.of(state);
@@ -165,64 +165,69 @@ async fn counts(
     }
 }
 
-/// What was done with chosen jobs, where the form led back here.
-fn done(fields: &Fields) -> Option<String> {
+/// Returns what an action did with the selected jobs, if its form redirected to this page.
+fn action_summary(fields: &Fields) -> Option<String> {
     let number = |name| fields.get(name).and_then(|text| text.parse::<u32>().ok());
     let (done, refused) = (number("done")?, number("refused")?);
-    let (deed, why) = match fields.get("did")? {
-        "cancel" => ("called off, or told to stop", "had ended before"),
-        "retry" => ("queued once more", "run or wait already"),
-        "delete" => ("deleted", "have not ended, or were gone"),
+    let (action, reason) = match fields.get("did")? {
+        "cancel" => ("cancelled or asked to stop", "already finished"),
+        "retry" => ("queued again", "already running or waiting"),
+        "delete" => ("deleted", "not finished yet, or already deleted"),
         _ => return None,
     };
-    let mut told = format!("{done} {} {deed}.", if done == 1 { "job was" } else { "jobs were" });
+    let jobs_were = |count| if count == 1 { "job was" } else { "jobs were" };
+    let mut summary = format!("{done} {} {action}.", jobs_were(done));
     if refused > 0 {
-        told.push_str(&format!(" {refused} could not be: they {why}."));
+        summary.push_str(&format!(" {refused} {} skipped: {reason}.", jobs_were(refused)));
     }
-    Some(told)
+    Some(summary)
 }
 
-impl Wanted {
-    /// Reads what is looked for; with what is wrong about it.
-    fn read(fields: &Fields) -> (Self, JobFilter, Vec<String>) {
+impl ListQuery {
+    /// Parses a query string. Returns the filter for the store and the problems as well.
+    fn parse(fields: &Fields) -> (Self, JobFilter, Vec<String>) {
         let mut problems = Vec::new();
-        let text = |name| fields.word(name).unwrap_or_default().to_owned();
+        let text = |name| fields.trimmed(name).unwrap_or_default().to_owned();
         let trail = text("trail");
-        let wanted = Self {
-            state: fields.read("state", format!("is {NotAState}"), &mut problems),
-            queue: fields.word("queue").map(str::to_owned),
+        let list = Self {
+            state: fields.read("state", format!("is invalid: {NotAState}"), &mut problems),
+            queue: fields.trimmed("queue").map(str::to_owned),
             kind: text("kind"),
             tag: text("tag"),
             batch: text("batch"),
             id: text("id"),
-            before: fields.read("cursor", "is that of another page", &mut problems),
+            before: fields.read("cursor", "is not a cursor of this list", &mut problems),
             trail: trail.split('.').filter_map(|id| id.parse().ok()).take(MAX_TRAIL).collect(),
         };
         let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let filter = JobFilter {
-            state: wanted.state,
-            queue: fields.read::<QueueName>("queue", format!("is {NotAName}"), &mut problems),
-            kind: some(&wanted.kind),
-            tag: some(&wanted.tag),
-            batch: fields.read::<BatchId>("batch", "is a number", &mut problems),
-            before: wanted.before,
-            limit: PAGE,
+            state: list.state,
+            queue: fields.read::<QueueName>(
+                "queue",
+                format!("is invalid: {NotAName}"),
+                &mut problems,
+            ),
+            kind: some(&list.kind),
+            tag: some(&list.tag),
+            batch: fields.read::<BatchId>("batch", "must be a number", &mut problems),
+            before: list.before,
+            limit: PAGE_SIZE,
             with_payload: false,
             with_result: false,
         };
-        (wanted, filter, problems)
+        (list, filter, problems)
     }
 
-    /// Whether anything narrows the list.
-    fn is_set(&self) -> bool {
+    /// Returns whether any filter is set.
+    fn is_filtered(&self) -> bool {
         let texts = [&self.kind, &self.tag, &self.batch, &self.id];
         self.state.is_some() || self.queue.is_some() || texts.iter().any(|text| !text.is_empty())
     }
 
-    /// The address that looks for this.
+    /// Returns the query string of this list page.
     fn query(&self) -> String {
         let trail: Vec<String> = self.trail.iter().map(ToString::to_string).collect();
-        query(&[
+        query_string(&[
             ("state", self.state.map(|state| state.to_string())),
             ("queue", self.queue.clone()),
             ("kind", Some(self.kind.clone())),
@@ -233,21 +238,22 @@ impl Wanted {
         ])
     }
 
-    /// The first page of the same.
+    /// Returns the first page of the same list.
     fn first(&self) -> Self {
         Self { before: None, trail: Vec::new(), ..self.clone() }
     }
 
-    /// The page behind this one.
+    /// Returns the next page, with older jobs.
     fn older(&self, next: JobId) -> Self {
         let mut older = Self { before: Some(next), ..self.clone() };
         older.trail.extend(self.before);
-        let surplus = older.trail.len().saturating_sub(MAX_TRAIL);
-        older.trail.drain(..surplus);
+        let excess = older.trail.len().saturating_sub(MAX_TRAIL);
+        older.trail.drain(..excess);
         older
     }
 
-    /// The page before this one, where it is remembered and not the first.
+    /// Returns the previous page, with newer jobs. Returns `None` if that is the first page, or if its
+    /// cursor is no longer in the trail.
     fn newer(&self) -> Option<Self> {
         let mut newer = self.clone();
         newer.before = Some(newer.trail.pop()?);
@@ -255,14 +261,16 @@ impl Wanted {
     }
 }
 
-/// A list of jobs with this query, read anew so that nothing else comes along.
-pub(super) fn address(back: &str, more: &[(&str, Option<String>)]) -> String {
+/// Returns the path of the list page with the query string `back`, followed by the parameters `more`.
+///
+/// `back` comes from a form. It is parsed and written again, so that only filters and cursors remain.
+pub(super) fn list_path(back: &str, more: &[(&str, Option<String>)]) -> String {
     let fields = Fields::parse(back.trim_start_matches('?')).unwrap_or_default();
-    let wanted = Wanted::read(&fields).0.query();
-    let more = query(more);
-    match wanted.is_empty() {
+    let list = ListQuery::parse(&fields).0.query();
+    let more = query_string(more);
+    match list.is_empty() {
         true => format!("/jobs{more}"),
-        false => format!("/jobs{wanted}{}", more.replacen('?', "&", 1)),
+        false => format!("/jobs{list}{}", more.replacen('?', "&", 1)),
     }
 }
 
@@ -270,13 +278,13 @@ pub(super) fn address(back: &str, more: &[(&str, Option<String>)]) -> String {
 mod tests {
     use super::*;
 
-    fn wanted(text: &str) -> Wanted {
-        Wanted::read(&Fields::parse(text).unwrap()).0
+    fn parse(text: &str) -> ListQuery {
+        ListQuery::parse(&Fields::parse(text).unwrap()).0
     }
 
     #[test]
-    fn pages_lead_on_and_back() {
-        let first = wanted("state=failed&tag=a+b");
+    fn pages_link_to_the_older_and_the_newer_page() {
+        let first = parse("state=failed&tag=a+b");
         let second = first.older(JobId(90));
         assert_eq!(second.query(), "?state=failed&tag=a%20b&cursor=90");
         assert!(second.newer().is_none());
@@ -287,17 +295,17 @@ mod tests {
     }
 
     #[test]
-    fn a_way_back_holds_nothing_but_a_filter() {
+    fn a_redirect_keeps_only_filters() {
         let evil = "?kind=x%0d%0aSet-Cookie&to=//evil.example&did=cancel";
         let more = [("done", Some("1".into()))];
-        assert_eq!(address(evil, &more), "/jobs?kind=x%0D%0ASet-Cookie&done=1");
-        assert_eq!(address("", &more), "/jobs?done=1");
+        assert_eq!(list_path(evil, &more), "/jobs?kind=x%0D%0ASet-Cookie&done=1");
+        assert_eq!(list_path("", &more), "/jobs?done=1");
     }
 
     #[test]
-    fn every_filter_that_cannot_be_read_is_named() {
+    fn every_invalid_filter_is_named() {
         let fields = Fields::parse("state=lost&queue=Q&batch=x&cursor=y").unwrap();
-        let problems = Wanted::read(&fields).2;
+        let problems = ListQuery::parse(&fields).2;
         let first_words: Vec<_> =
             problems.iter().filter_map(|problem| problem.split(' ').next()).collect();
         assert_eq!(first_words, ["state", "cursor", "queue", "batch"]);

@@ -1,10 +1,10 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
 use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-/// A whole number, its thousands parted by commas.
+/// A whole number with commas between thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Count(i64);
 
@@ -13,8 +13,8 @@ impl Count {
         Self(number)
     }
 
-    /// Of something that is counted without a sign.
-    pub(super) fn of(number: u64) -> Self {
+    /// Converts an unsigned number. Numbers above `i64::MAX` are shown as `i64::MAX`.
+    pub(super) fn from_u64(number: u64) -> Self {
         Self(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
@@ -29,8 +29,8 @@ impl fmt::Display for Count {
         if self.0 < 0 {
             f.write_str("-")?;
         }
-        for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
                 f.write_str(",")?;
             }
             write!(f, "{digit}")?;
@@ -41,7 +41,7 @@ impl fmt::Display for Count {
 
 impl HtmlSafe for Count {}
 
-/// A number that need not be whole, with as many digits as matter.
+/// A number with about three significant digits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Amount(pub(super) f64);
 
@@ -64,21 +64,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_parted() {
-        let told = |number| Count::new(number).to_string();
-        assert_eq!(told(0), "0");
-        assert_eq!(told(999), "999");
-        assert_eq!(told(1_000), "1,000");
-        assert_eq!(told(-12_345_678), "-12,345,678");
+    fn thousands_are_separated_by_commas() {
+        let text = |number| Count::new(number).to_string();
+        assert_eq!(text(0), "0");
+        assert_eq!(text(999), "999");
+        assert_eq!(text(1_000), "1,000");
+        assert_eq!(text(-12_345_678), "-12,345,678");
     }
 
     #[test]
-    fn an_amount_has_the_digits_that_matter() {
-        let told = |number| Amount(number).to_string();
-        assert_eq!(told(0.0), "0");
-        assert_eq!(told(0.126), "0.13");
-        assert_eq!(told(0.5), "0.5");
-        assert_eq!(told(12.34), "12.3");
-        assert_eq!(told(20_123.4), "20,123");
+    fn an_amount_has_about_three_significant_digits() {
+        let text = |number| Amount(number).to_string();
+        assert_eq!(text(0.0), "0");
+        assert_eq!(text(0.126), "0.13");
+        assert_eq!(text(0.5), "0.5");
+        assert_eq!(text(12.34), "12.3");
+        assert_eq!(text(20_123.4), "20,123");
     }
 }

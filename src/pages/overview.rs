@@ -1,4 +1,4 @@
-//! `/`: what runs, what waits, what broke, at a glance.
+//! `/`: the overview with metrics, lanes, queues and the latest failures.
 
 use actix_web::Resource;
 use actix_web::web::Data;
@@ -7,27 +7,27 @@ use askama::Template;
 use crate::job::queue::{Queue, StateCounts};
 use crate::job::stats::LaneLoad;
 use crate::job::{Lane, Timestamp};
-use crate::pages::answer::{Answered, page, show};
-use crate::pages::dress::{Dress, LIVELY_MS, Place};
-use crate::pages::hour::Hour;
+use crate::pages::job_row::{JobRow, Meter};
+use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::limits;
-use crate::pages::moment::Took;
+use crate::pages::metrics_panel::MetricsPanel;
 use crate::pages::number::Count;
-use crate::pages::row::{Meter, Row};
+use crate::pages::response::{PageResult, page_resource, render};
+use crate::pages::time::DurationText;
 use crate::server::Handle;
 use crate::store::QueueSubset;
 
-/// How many queues are shown.
+/// Maximum number of queues shown.
 const MAX_QUEUES: usize = 200;
 
-/// How many of the latest failures are shown.
+/// Maximum number of failed jobs shown.
 const FAILURES: u32 = 10;
 
-pub(super) fn all() -> Resource {
-    page("/", look)
+pub(super) fn resource() -> Resource {
+    page_resource("/", show_overview)
 }
 
-/// The workers of a lane.
+/// A lane and its workers as a row.
 struct LaneRow {
     lane: Lane,
     busy: u32,
@@ -51,9 +51,9 @@ impl LaneRow {
 struct QueueRow {
     name: String,
     is_paused: bool,
-    /// In the order of the columns.
+    /// Numbers of jobs in the order of the columns: queued, running, scheduled, retrying, failed.
     counts: [Count; 5],
-    oldest: Option<Took>,
+    oldest: Option<DurationText>,
     limits: String,
 }
 
@@ -64,8 +64,8 @@ impl QueueRow {
             name: queue.name.to_string(),
             is_paused: queue.settings.paused,
             counts: [queued, running, scheduled, retrying, failed].map(Count::new),
-            oldest: queue.oldest_queued_age.map(|age| Took::new(age.duration())),
-            limits: limits::told(&queue.settings),
+            oldest: queue.oldest_queued_age.map(|age| DurationText::new(age.duration())),
+            limits: limits::describe(&queue.settings),
         }
     }
 }
@@ -73,30 +73,30 @@ impl QueueRow {
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage {
-    dress: Dress,
-    hour: Hour,
+    layout: Layout,
+    metrics: MetricsPanel,
     lanes: Vec<LaneRow>,
     queues: Vec<QueueRow>,
     more_queues: usize,
-    rows: Vec<Row>,
-    selects: bool,
-    is_new: bool,
+    rows: Vec<JobRow>,
+    is_selectable: bool,
+    has_no_queues: bool,
 }
 
-async fn look(handle: Data<Handle>) -> Answered {
+async fn show_overview(handle: Data<Handle>) -> PageResult {
     let stats = handle.stats(None).await?;
     let QueueSubset { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
     let failed = handle.recent_failures(FAILURES).await?;
-    let is_new = queues.is_empty();
+    let has_no_queues = queues.is_empty();
     let now: Timestamp = handle.now();
-    show(&OverviewPage {
-        dress: Dress::live("Overview", Place::Overview, LIVELY_MS),
+    render(&OverviewPage {
+        layout: Layout::live("Overview", NavItem::Overview, FAST_POLL_MS),
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
-        hour: Hour::of(&stats),
+        metrics: MetricsPanel::new(&stats),
         queues: queues.iter().map(QueueRow::new).collect(),
         more_queues: all - queues.len(),
-        rows: Row::all("failed", &failed, now),
-        selects: false,
-        is_new,
+        rows: JobRow::all("failed", &failed, now),
+        is_selectable: false,
+        has_no_queues,
     })
 }

@@ -1,4 +1,4 @@
-//! `/queues/{name}`: one queue, its hour, its limits.
+//! `/queues/{name}`: one queue with its metrics, limits and latest jobs.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
@@ -7,40 +7,42 @@ use askama::Template;
 
 use crate::job::queue::{QueueChange, StateCounts};
 use crate::job::{QueueName, State};
-use crate::pages::answer::{Answered, action, go_to, page, with_status};
-use crate::pages::dress::{Dress, LIVELY_MS, Place, SLOW_RELOAD_SECS, query};
+use crate::pages::error_page::PageError;
 use crate::pages::form;
-use crate::pages::hour::Hour;
+use crate::pages::job_row::{JobRow, StateBadge};
+use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_RELOAD_SECS, query_string};
 use crate::pages::limits::{self, LimitsForm};
-use crate::pages::moment::Took;
+use crate::pages::metrics_panel::MetricsPanel;
 use crate::pages::number::Count;
-use crate::pages::row::{Chip, Row};
-use crate::pages::trouble::Trouble;
+use crate::pages::response::{
+    PageResult, form_resource, page_resource, redirect_to, render_with_status,
+};
+use crate::pages::time::DurationText;
 use crate::server::Handle;
 use crate::store::JobFilter;
 
-/// How many of its latest jobs are shown.
+/// Maximum number of jobs shown.
 const LATEST: u32 = 20;
 
-pub(super) fn one() -> Resource {
-    page("/queues/{name}", look)
+pub(super) fn resource() -> Resource {
+    page_resource("/queues/{name}", show_queue)
 }
 
 pub(super) fn pause() -> Resource {
-    action("/queues/{name}/pause", pause_queue)
+    form_resource("/queues/{name}/pause", pause_queue)
 }
 
 pub(super) fn resume() -> Resource {
-    action("/queues/{name}/resume", resume_queue)
+    form_resource("/queues/{name}/resume", resume_queue)
 }
 
 pub(super) fn limit() -> Resource {
-    action("/queues/{name}/limits", limit_queue)
+    form_resource("/queues/{name}/limits", limit_queue)
 }
 
-/// How many of its jobs stand in a state.
-struct Standing {
-    state: Chip,
+/// Number of the queue's jobs in a state, with a link to them.
+struct StateCount {
+    state: StateBadge,
     count: Count,
     query: String,
 }
@@ -48,98 +50,109 @@ struct Standing {
 #[derive(Template)]
 #[template(path = "queue.html")]
 struct QueuePage {
-    dress: Dress,
+    layout: Layout,
     name: QueueName,
     is_paused: bool,
     limits: String,
-    oldest: Option<Took>,
-    standing: Vec<Standing>,
-    hour: Hour,
+    oldest: Option<DurationText>,
+    state_counts: Vec<StateCount>,
+    metrics: MetricsPanel,
     form: LimitsForm,
-    rows: Vec<Row>,
-    selects: bool,
+    rows: Vec<JobRow>,
+    is_selectable: bool,
 }
 
-async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    show_queue(&handle, name(&request)?, None).await
+async fn show_queue(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+    render_queue(&handle, name(&request)?, None).await
 }
 
-async fn pause_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
-    turn(&request, body, &handle, true).await
+async fn pause_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+    set_paused(&request, body, &handle, true).await
 }
 
-async fn resume_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
-    turn(&request, body, &handle, false).await
+async fn resume_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+    set_paused(&request, body, &handle, false).await
 }
 
-/// Pauses or resumes.
-async fn turn(request: &HttpRequest, body: Payload, handle: &Handle, paused: bool) -> Answered {
+/// Pauses or resumes the queue in the path, and redirects to the page with the button.
+async fn set_paused(
+    request: &HttpRequest,
+    body: Payload,
+    handle: &Handle,
+    paused: bool,
+) -> PageResult {
     let fields = form::read(request, body, handle).await?;
     let name = name(request)?;
     let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
     handle.configure(name.clone(), change).await?;
-    match fields.word("back") {
-        Some("overview") => go_to("/"),
-        _ => go_to(format!("/queues/{name}")),
+    match fields.trimmed("back") {
+        Some("overview") => redirect_to("/"),
+        _ => redirect_to(format!("/queues/{name}")),
     }
 }
 
-async fn limit_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
+async fn limit_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
     let name = name(&request)?;
-    match LimitsForm::read(&fields) {
+    match LimitsForm::parse(&fields) {
         Ok(change) => {
             handle.configure(name.clone(), change).await?;
-            go_to(format!("/queues/{name}"))
+            redirect_to(format!("/queues/{name}"))
         }
-        Err(form) => show_queue(&handle, name, Some(form)).await,
+        Err(form) => render_queue(&handle, name, Some(form)).await,
     }
 }
 
-/// The page of a queue; with a form that is wrong, where one is.
-async fn show_queue(handle: &Handle, name: QueueName, wrong: Option<LimitsForm>) -> Answered {
-    let none = || {
-        Trouble::none(format!("no job has named a queue {name} yet, and nobody has configured it"))
+/// Renders the page of a queue. `invalid` is the submitted form of the limits, if it has errors.
+async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsForm>) -> PageResult {
+    let not_found = || {
+        PageError::not_found(format!(
+            "queue {name} does not exist: it has no jobs and has not been configured"
+        ))
     };
-    let queue = handle.queue(name.clone()).await?.ok_or_else(none)?;
+    let queue = handle.queue(name.clone()).await?.ok_or_else(not_found)?;
     let stats = handle.stats(Some(name.clone())).await?;
     let latest = JobFilter { queue: Some(name.clone()), limit: LATEST, ..JobFilter::default() };
     let latest = handle.jobs(latest).await?.jobs;
     let title = format!("Queue {name}");
-    // What answers a form has no address of its own to be kept fresh from.
-    let dress = match wrong {
-        Some(_) => Dress::still(title, Place::Overview),
-        None => Dress::live(title, Place::Overview, LIVELY_MS).reload(SLOW_RELOAD_SECS),
+    // The response to a form cannot be refreshed: its address accepts only forms.
+    let layout = match invalid {
+        Some(_) => Layout::fixed(title, NavItem::Overview),
+        None => Layout::live(title, NavItem::Overview, FAST_POLL_MS).with_reload(SLOW_RELOAD_SECS),
     };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if invalid.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = QueuePage {
-        dress,
+        layout,
         is_paused: queue.settings.paused,
-        limits: limits::told(&queue.settings),
-        oldest: queue.oldest_queued_age.map(|age| Took::new(age.duration())),
-        standing: standing(&name, queue.jobs),
-        hour: Hour::of(&stats),
-        form: wrong.unwrap_or_else(|| LimitsForm::of(&queue.settings)),
-        rows: Row::all("job", &latest, handle.now()),
-        selects: false,
+        limits: limits::describe(&queue.settings),
+        oldest: queue.oldest_queued_age.map(|age| DurationText::new(age.duration())),
+        state_counts: state_counts(&name, queue.jobs),
+        metrics: MetricsPanel::new(&stats),
+        form: invalid.unwrap_or_else(|| LimitsForm::new(&queue.settings)),
+        rows: JobRow::all("job", &latest, handle.now()),
+        is_selectable: false,
         name,
     };
-    let answer: HttpResponse = with_status(status, &page);
-    Ok(answer)
+    let response: HttpResponse = render_with_status(status, &page);
+    Ok(response)
 }
 
-fn standing(name: &QueueName, mut counts: StateCounts) -> Vec<Standing> {
+fn state_counts(name: &QueueName, mut counts: StateCounts) -> Vec<StateCount> {
     let each = State::ALL.into_iter();
-    each.map(|state| Standing {
-        state: Chip(state),
+    each.map(|state| StateCount {
+        state: StateBadge(state),
         count: Count::new(*counts.of(state)),
-        query: query(&[("state", Some(state.to_string())), ("queue", Some(name.to_string()))]),
+        query: query_string(&[
+            ("state", Some(state.to_string())),
+            ("queue", Some(name.to_string())),
+        ]),
     })
     .collect()
 }
 
-fn name(request: &HttpRequest) -> Result<QueueName, Trouble> {
+fn name(request: &HttpRequest) -> Result<QueueName, PageError> {
     let text = request.match_info().get("name").unwrap_or_default();
-    text.parse()
-        .map_err(|error| Trouble::none(format!("there is no queue {text:?}: it is {error}")))
+    text.parse().map_err(|error| {
+        PageError::not_found(format!("queue {text:?} does not exist: the name is invalid: {error}"))
+    })
 }

@@ -1,4 +1,4 @@
-//! `/submit`: a job by a form for its kind, with what is wrong told at its field.
+//! `/submit`: a form for each kind of job, with errors shown at their fields.
 
 mod indent;
 mod input;
@@ -13,56 +13,58 @@ use sha2::{Digest, Sha256};
 
 use crate::job::problem::Problem;
 use crate::job::{JobId, Lane, Submission};
-use crate::pages::answer::{Answered, go_to, page, show, with_status};
-use crate::pages::dress::{Dress, Place, query};
+use crate::pages::error_page::PageError;
 use crate::pages::fields::Fields;
-use crate::pages::trouble::Trouble;
-use crate::pages::{form, once};
+use crate::pages::layout::{Layout, NavItem, query_string};
+use crate::pages::response::{PageResult, page_resource, redirect_to, render, render_with_status};
+use crate::pages::{form, form_token};
 use crate::server::{Error, Handle};
 use crate::store::{IdempotencyKey, Refusal};
-use input::{Control, Input, place};
-use kinds::Shape;
+use input::{Control, Input, assign};
+use kinds::PayloadForm;
 
-/// The longest idempotency key, in bytes.
-const MAX_KEY: usize = 255;
+/// Maximum length of an idempotency key, in bytes.
+const MAX_KEY_BYTES: usize = 255;
 
-pub(super) fn all() -> Resource {
-    page("/submit", look).route(web::post().to(submit))
+pub(super) fn resource() -> Resource {
+    page_resource("/submit", show_form).route(web::post().to(submit))
 }
 
 #[derive(Template)]
 #[template(path = "submit.html")]
 struct SubmitPage {
-    dress: Dress,
+    layout: Layout,
     kinds: Vec<String>,
     kind: String,
-    about: &'static str,
-    /// Whether the payload is written as JSON, and where the other way is.
+    description: &'static str,
+    /// Whether the payload is edited as JSON instead of in fields.
     as_json: bool,
-    other_way: Option<String>,
+    /// Query string that switches between fields and JSON. `None` if the kind has no fields.
+    alternative: Option<String>,
     payload: Vec<Input>,
     options: Vec<Input>,
+    /// Problems that belong to no field.
     problems: Vec<String>,
     from: Option<JobId>,
-    once: String,
+    form_token: String,
 }
 
-async fn look(request: HttpRequest, handle: Data<Handle>) -> Answered {
-    let mut fields = Fields::of_query(&request)?;
+async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+    let mut fields = Fields::from_query(&request)?;
     let mut problems = Vec::new();
-    let from: Option<JobId> = fields.read("from", "is the id of a job", &mut problems);
+    let from: Option<JobId> = fields.read("from", "must be a job id", &mut problems);
     if let Some(problem) = problems.first() {
-        return Err(Trouble::bad(problem));
+        return Err(PageError::bad_request(problem));
     }
     if let Some(id) = from {
-        fields = again(&handle, id).await?;
+        fields = fields_of_job(&handle, id).await?;
     }
-    fields.set("once", once::word());
-    show(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
+    fields.set("form_token", form_token::generate());
+    render(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
 }
 
-/// A form filled in from a job.
-async fn again(handle: &Handle, id: JobId) -> Result<Fields, Trouble> {
+/// Returns the fields of a form that submits the same job again.
+async fn fields_of_job(handle: &Handle, id: JobId) -> Result<Fields, PageError> {
     let job = handle.job(id).await?;
     let mut fields = Fields::default();
     fields.set("kind", job.kind);
@@ -83,40 +85,41 @@ async fn again(handle: &Handle, id: JobId) -> Result<Fields, Trouble> {
     Ok(fields)
 }
 
-async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Answered {
+async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
-    let refused =
-        |status, problems| Ok(with_status(status, &SubmitPage::new(&handle, &fields, problems)));
-    let (submission, key) = match read(&fields) {
-        Ok(read) => read,
+    let refused = |status, problems| {
+        Ok(render_with_status(status, &SubmitPage::new(&handle, &fields, problems)))
+    };
+    let (submission, key) = match parse(&fields) {
+        Ok(parsed) => parsed,
         Err(problems) => return refused(StatusCode::UNPROCESSABLE_ENTITY, problems),
     };
     match handle.submit_keyed(submission, key).await {
-        Ok(job) => go_to(format!("/jobs/{}", job.value.id)),
+        Ok(job) => redirect_to(format!("/jobs/{}", job.value.id)),
         Err(Error::Invalid(problems)) => refused(StatusCode::UNPROCESSABLE_ENTITY, problems),
         Err(error) => {
-            let place = match &error {
+            let pointer = match &error {
                 Error::Refused(Refusal::KeyReused) => "/idempotency_key",
                 Error::Refused(Refusal::TooManyQueues(_)) => "/queue",
                 _ => "",
             };
-            // What was typed stays in the form.
-            let problem = Problem::new(place, &error);
-            refused(Trouble::from(error).status(), vec![problem])
+            // The form is rendered again, so the user's input is not lost.
+            let problem = Problem::new(pointer, &error);
+            refused(PageError::from(error).status(), vec![problem])
         }
     }
 }
 
-/// Reads the whole form.
-fn read(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Problem>> {
-    let kind = fields.word("kind").unwrap_or_default();
-    let shape = Shape::of(kind, fields.get("as") == Some("json"));
-    let payload = shape.payload(fields);
-    let options = options::read(fields);
+/// Parses the whole form.
+fn parse(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Problem>> {
+    let kind = fields.trimmed("kind").unwrap_or_default();
+    let payload_form = PayloadForm::of(kind, fields.get("as") == Some("json"));
+    let payload = payload_form.payload(fields);
+    let options = options::parse(fields);
     match (payload, options) {
         (Ok(payload), Ok(options)) => {
             let submission = Submission { kind: kind.to_owned(), payload, ..options };
-            let key = key(fields, &submission).map_err(|problem| vec![problem])?;
+            let key = idempotency_key(fields, &submission).map_err(|problem| vec![problem])?;
             Ok((submission, key))
         }
         (payload, options) => {
@@ -125,13 +128,20 @@ fn read(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Pro
     }
 }
 
-/// The idempotency key, with the fingerprint of what is submitted under it.
-fn key(fields: &Fields, submission: &Submission) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(key) = fields.word("idempotency_key") else {
-        return once::key(fields, submission).map_err(|error| Problem::new("", error));
+/// Returns the idempotency key that the user typed, or else the key of the form token.
+///
+/// The fingerprint of a typed key is the SHA-256 hash of `/submit`, a zero byte and the submission as
+/// JSON. The server refuses the same key with another fingerprint.
+fn idempotency_key(
+    fields: &Fields,
+    submission: &Submission,
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = fields.trimmed("idempotency_key") else {
+        return form_token::idempotency_key(fields, submission)
+            .map_err(|error| Problem::new("", error));
     };
-    if key.len() > MAX_KEY || !key.bytes().all(|letter| (b' '..=b'~').contains(&letter)) {
-        let why = format!("is 1 to {MAX_KEY} visible ASCII characters");
+    if key.len() > MAX_KEY_BYTES || !key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        let why = format!("must be 1 to {MAX_KEY_BYTES} printable ASCII characters");
         return Err(Problem::new("/idempotency_key", why));
     }
     let text = serde_json::to_vec(submission).map_err(|error| Problem::new("", error))?;
@@ -140,45 +150,45 @@ fn key(fields: &Fields, submission: &Submission) -> Result<Option<IdempotencyKey
 }
 
 impl SubmitPage {
-    /// The form as it was filled in, each problem at its field.
+    /// Returns the page with the submitted values and each problem at its field.
     fn new(handle: &Handle, fields: &Fields, problems: Vec<Problem>) -> Self {
-        let kind = fields.word("kind").unwrap_or("http").to_owned();
-        let asks_json = fields.get("as") == Some("json");
-        let shape = Shape::of(&kind, asks_json);
-        let mut payload = shape.inputs(handle.config());
+        let kind = fields.trimmed("kind").unwrap_or("http").to_owned();
+        let as_json = fields.get("as") == Some("json");
+        let payload_form = PayloadForm::of(&kind, as_json);
+        let mut payload = payload_form.inputs(handle.config());
         let mut options = options::inputs(handle.config());
         for input in payload.iter_mut().chain(&mut options) {
             input.fill(fields);
         }
-        let mut elsewhere = Vec::new();
+        let mut unassigned = Vec::new();
         for problem in problems {
-            if let Some(problem) = place(problem, &mut payload, &mut options) {
-                elsewhere.push(problem.to_string());
+            if let Some(problem) = assign(problem, &mut payload, &mut options) {
+                unassigned.push(problem.to_string());
             }
         }
-        let way = |word: Option<&str>| {
-            query(&[("kind", Some(kind.clone())), ("as", word.map(str::to_owned))])
+        let switch_to = |format: Option<&str>| {
+            query_string(&[("kind", Some(kind.clone())), ("as", format.map(str::to_owned))])
         };
-        let other_way = match (asks_json, Shape::of(&kind, false)) {
-            (_, Shape::Json) => None,
-            (true, _) => Some(way(None)),
-            (false, _) => Some(way(Some("json"))),
+        let alternative = match (as_json, PayloadForm::of(&kind, false)) {
+            (_, PayloadForm::Json) => None,
+            (true, _) => Some(switch_to(None)),
+            (false, _) => Some(switch_to(Some("json"))),
         };
         let mut kinds = handle.kinds();
         if !kinds.contains(&kind) {
             kinds.push(kind.clone());
         }
         Self {
-            dress: Dress::still("Submit a job", Place::Submit),
+            layout: Layout::fixed("Submit a job", NavItem::Submit),
             kinds,
-            about: kinds::about(&kind),
+            description: kinds::description(&kind),
             kind,
-            as_json: asks_json,
-            other_way,
+            as_json,
+            alternative,
             payload,
             options,
-            problems: elsewhere,
-            once: fields.get("once").unwrap_or_default().to_owned(),
+            problems: unassigned,
+            form_token: fields.get("form_token").unwrap_or_default().to_owned(),
             from: None,
         }
     }

@@ -1,7 +1,7 @@
-//! A browser process, driven by WebDriver: JSON over HTTP, and nothing more.
+//! A browser process that is controlled by WebDriver (JSON over HTTP).
 //!
-//! WebDriver is small enough to be spoken over the sockets that the other tests use; a library for
-//! it would bring an async runtime, and more libraries to name its own types.
+//! The protocol is small enough for the plain HTTP client of the other tests. A WebDriver library would
+//! add an async runtime and further dependencies.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -15,11 +15,11 @@ use tempfile::TempDir;
 
 use crate::kit::{Connection, skip};
 
-/// How many browsers run at once, whatever the number of threads that tests have.
+/// Maximum number of browsers that run at once, for any number of test threads.
 const MAX_BROWSERS: usize = 3;
 
-/// What the browser is told at its start. It runs as root in a container as well, on little shared
-/// memory, and looks the same everywhere.
+/// Command-line flags of the browser. With them it also runs as root in a container with little shared
+/// memory, and renders the same everywhere.
 const FLAGS: [&str; 10] = [
     "--headless=new",
     "--no-sandbox",
@@ -33,14 +33,14 @@ const FLAGS: [&str; 10] = [
     "--no-first-run",
 ];
 
-/// How many browsers run, and the bell for when one has ended.
+/// Number of running browsers, and the condition variable that is notified when one ends.
 static RUNNING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
-/// The right to run a browser.
-struct Turn;
+/// A permit to run a browser.
+struct BrowserPermit;
 
-impl Turn {
-    fn take() -> Self {
+impl BrowserPermit {
+    fn acquire() -> Self {
         let (running, ended) = &RUNNING;
         let is_full = |running: &mut usize| *running >= MAX_BROWSERS;
         *ended.wait_while(running.lock().unwrap(), is_full).unwrap() += 1;
@@ -48,7 +48,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for BrowserPermit {
     fn drop(&mut self) {
         let (running, ended) = &RUNNING;
         *running.lock().unwrap() -= 1;
@@ -56,75 +56,76 @@ impl Drop for Turn {
     }
 }
 
-/// A browser with one window. It ends when this is dropped, after a panic as well.
+/// A browser with one window. Dropping it ends the browser, also after a panic.
 pub(crate) struct Driver {
     process: Child,
     connection: Mutex<Connection>,
     session: String,
-    // After the process, which writes there.
+    // Dropped after the process, which writes to this folder.
     _profile: TempDir,
-    _turn: Turn,
+    _permit: BrowserPermit,
 }
 
 impl Driver {
-    /// Starts one; none where there is no browser on this machine, and then the test is left out.
+    /// Starts a browser. Returns `None` if this machine has none; the test is then skipped.
     pub(crate) fn start() -> Option<Self> {
         let (Some(browser), Some(_)) = (find_program("chromium"), find_program("chromedriver"))
         else {
-            skip("it takes chromium and chromedriver");
+            skip("chromium and chromedriver are not installed");
             return None;
         };
-        let turn = Turn::take();
+        let permit = BrowserPermit::acquire();
         let profile = tempfile::tempdir().unwrap();
         let (process, port) = spawn(profile.path());
         let connection = Connection::open(([127, 0, 0, 1], port).into()).unwrap();
         let (connection, session) = (Mutex::new(connection), String::new());
-        let mut driver = Self { process, connection, session, _profile: profile, _turn: turn };
+        let mut driver = Self { process, connection, session, _profile: profile, _permit: permit };
         let profile = format!("--user-data-dir={}", driver._profile.path().display());
         let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
-        let wanted = json!({"capabilities": {"alwaysMatch": {
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "unhandledPromptBehavior": "ignore",
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             "goog:chromeOptions": {"binary": browser, "args": flags},
         }}});
-        let session =
-            driver.send("POST", "/session", &wanted).unwrap_or_else(|why| panic!("{why}"));
+        let session = driver
+            .send("POST", "/session", &capabilities)
+            .unwrap_or_else(|error| panic!("{error}"));
         driver.session = session["sessionId"].as_str().unwrap().to_owned();
         Some(driver)
     }
 
-    /// A command of the session that only asks.
+    /// Sends a `GET` command of the session.
     pub(crate) fn get(&self, path: &str) -> Result<Value, String> {
         self.send("GET", &format!("/session/{}{path}", self.session), &Value::Null)
     }
 
-    /// A command of the session.
+    /// Sends a `POST` command of the session.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         self.send("POST", &format!("/session/{}{path}", self.session), body)
     }
 
-    /// A command of the Chrome DevTools Protocol, for what WebDriver has none.
+    /// Sends a command of the Chrome DevTools Protocol, for features that WebDriver does not have.
     pub(crate) fn devtools(&self, command: &str, params: &Value) -> Value {
         let body = json!({"cmd": command, "params": params});
-        self.post("/goog/cdp/execute", &body).unwrap_or_else(|why| panic!("{command}: {why}"))
+        self.post("/goog/cdp/execute", &body).unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// What has come to this log since it was read last.
+    /// Returns the entries of a log since it was last read.
     pub(crate) fn log(&self, name: &str) -> Vec<Value> {
         let entries = self.post("/se/log", &json!({"type": name}));
-        let entries = entries.unwrap_or_else(|why| panic!("log {name}: {why}"));
+        let entries = entries.unwrap_or_else(|error| panic!("log {name}: {error}"));
         entries.as_array().unwrap().clone()
     }
 
-    /// Sends a command and gives its value, or the error with its message.
+    /// Sends a command. Returns its value, or the error code with its message.
     fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let headers = [("content-type", "application/json; charset=utf-8")];
         let mut connection = self.connection.lock().unwrap();
-        let answer = connection.request(method, path, &headers, body.as_bytes()).unwrap();
-        let value = answer.json()["value"].take();
-        if answer.status == 200 {
+        let response = connection.request(method, path, &headers, body.as_bytes()).unwrap();
+        let value = response.json()["value"].take();
+        if response.status == 200 {
             return Ok(value);
         }
         let message = value["message"].as_str().unwrap_or_default().lines().next();
@@ -134,13 +135,13 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // So that each process of the browser is awaited by the one that began it.
+        // Ends the session first, so that the browser can wait for its child processes.
         if let (Ok(mut connection), false) = (self.connection.lock(), self.session.is_empty()) {
             let session = format!("/session/{}", self.session);
             let _ = connection.request("DELETE", &session, &[], b"");
         }
-        // The driver and the browser are one group of processes; to the browser's own children it
-        // is as if it had crashed, and they end.
+        // The driver and the browser are one process group. Other children of the browser end by
+        // themselves when it is gone.
         if let Some(group) = Pid::from_raw(self.process.id().cast_signed()) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -148,9 +149,9 @@ impl Drop for Driver {
     }
 }
 
-/// Starts the driver in a group of its own, and gives the port that it took.
+/// Starts the driver in its own process group. Returns it with the port that it listens on.
 fn spawn(home: &Path) -> (Child, u16) {
-    // Now and then the port that it chose is taken when it comes to listen there.
+    // Another process may take the port between its selection and the `listen` call, so this retries.
     let started = (0..10).find_map(|_| try_spawn(home));
     started.expect("chromedriver starts")
 }
@@ -174,7 +175,7 @@ fn try_spawn(home: &Path) -> Option<(Child, u16)> {
     None
 }
 
-/// Where a program stands.
+/// Returns the path of a program in `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())

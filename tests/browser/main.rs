@@ -1,32 +1,33 @@
-//! The pages in a real browser, and `top` in a real terminal.
+//! Tests of the pages in a real browser, and of `top` in a real terminal.
 //!
-//! It takes Debian's `chromium`, `chromium-driver` and `tmux`; `tests/run` installs them. Each test has a
-//! browser of its own and ends with [`page::Page::assert_clean`]. `axe.min.js` is told of in [`axe`].
+//! They need Debian's `chromium`, `chromium-driver` and `tmux`; `tests/run` installs them. Each test
+//! starts its own browser and ends with [`page::Page::assert_clean`]. The module [`axe`] describes
+//! `axe.min.js`.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it has seen"
+    reason = "a failing test panics and prints what it has seen"
 )]
 
+mod all_pages;
 mod axe;
 mod batches;
-mod clean;
 mod demo;
 mod driver;
-mod everywhere;
+mod harness;
 mod hostile;
-mod hour;
+mod interruptions;
 mod job;
 mod jobs;
 #[path = "../kit/mod.rs"]
 mod kit;
-mod kit_itself;
-mod left;
+mod metrics;
 mod overview;
 mod page;
-mod scenery;
+mod page_checks;
+mod sample_server;
 mod screenshots;
 mod submit;
 mod terminal;

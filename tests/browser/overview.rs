@@ -1,4 +1,4 @@
-//! The overview and the page of a queue: what runs, what waits, what broke; pausing and limits.
+//! The overview and the page of a queue: contents, updates, pausing and limits.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn in_queue(queue: &str, job: Value) -> Value {
     with(job, &json!({"queue": queue}))
 }
 
-/// The cells of a queue's row.
+/// Returns the texts of the cells in the row of a queue.
 fn row(page: &Page, queue: &str) -> Vec<String> {
     let script = "return Array.from(document.querySelectorAll(`#queue-${arguments[0]} td`),
         (cell) => cell.innerText.trim())";
@@ -18,19 +18,19 @@ fn row(page: &Page, queue: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_server_without_jobs_says_what_to_do() {
+fn a_server_without_jobs_shows_how_to_start() {
     let server = Server::start();
     let Some(page) = Page::open(&server, "/") else { return };
     page.wait_for_text("waits for its first job");
     server.finished(server.submit(&echo(1)));
-    page.wait_for("the queue is there", "document.getElementById('queue-default')");
+    page.wait_for("the queue is listed", "document.getElementById('queue-default')");
     page.follow("Submit a job");
     page.wait_for_path("/submit");
     page.assert_clean();
 }
 
 #[test]
-fn the_overview_shows_what_runs_waits_and_broke_as_it_happens() {
+fn the_overview_updates_queues_lanes_and_failures() {
     let server = Server::start();
     server.patch("/v1/queues/mail", &json!({"max_running": 2})).expect(200);
     let Some(page) = Page::open(&server, "/") else { return };
@@ -46,7 +46,7 @@ fn the_overview_shows_what_runs_waits_and_broke_as_it_happens() {
     let failed = server.submit(&call);
     server.finished(failed);
     page.wait_for(
-        "what failed is told",
+        "the failed job is listed",
         &format!("document.querySelector('#failures a[href=\"/jobs/{failed}\"]')"),
     );
     assert_eq!(page.value("window.marker"), "the same page");
@@ -56,33 +56,39 @@ fn the_overview_shows_what_runs_waits_and_broke_as_it_happens() {
 }
 
 #[test]
-fn a_queue_is_paused_and_resumed_on_the_overview() {
+fn a_queue_can_be_paused_and_resumed_on_the_overview() {
     let server = Server::start();
     server.patch("/v1/queues/mail", &json!({"paused": false})).expect(200);
     let Some(page) = Page::open(&server, "/") else { return };
     page.click("[aria-label='Pause queue mail']");
-    page.wait_for("it is paused", "document.querySelector('[aria-label=\"Resume queue mail\"]')");
+    page.wait_for(
+        "the queue is paused",
+        "document.querySelector('[aria-label=\"Resume queue mail\"]')",
+    );
     assert_eq!(server.queue("mail")["paused"], true);
     assert_eq!(page.path(), "/");
     page.click("[aria-label='Resume queue mail']");
-    page.wait_for("it goes on", "document.querySelector('[aria-label=\"Pause queue mail\"]')");
+    page.wait_for(
+        "the queue is resumed",
+        "document.querySelector('[aria-label=\"Pause queue mail\"]')",
+    );
     assert_eq!(server.queue("mail")["paused"], false);
     page.assert_clean();
 }
 
 #[test]
-fn the_charts_have_what_happened() {
+fn the_charts_show_the_submitted_jobs() {
     let server = Server::start();
     let jobs: Vec<Value> = (0..50).map(|_| echo(1)).collect();
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     let Some(page) = Page::open(&server, "/") else { return };
-    // What came in during the hour, by ten seconds, in jobs a second.
+    // Sums the rates of submitted jobs over the hour, one value per ten seconds.
     let script = "return document.querySelector('.chart [data-values]').dataset.values.split(';')
-        .reduce((sum, told) => sum + (parseFloat(told) || 0), 0)";
-    page.until("the fifty are in the first chart", || {
+        .reduce((sum, value) => sum + (parseFloat(value) || 0), 0)";
+    page.until("the fifty jobs are in the first chart", || {
         (page.run(script, &json!([])).as_f64() >= Some(4.9)).then_some(())
     });
-    // A hand under the pointer tells the values of that time.
+    // The chart shows the values at the position of the pointer.
     let plot = "const box = document.querySelector('.chart .plot svg').getBoundingClientRect();
         document.querySelector('.chart .plot svg').dispatchEvent(new PointerEvent('pointermove',
             {bubbles: true, clientX: box.left + box.width / 2, clientY: box.top + 5}))";
@@ -92,42 +98,42 @@ fn the_charts_have_what_happened() {
 }
 
 #[test]
-fn the_limits_of_a_queue_are_changed_and_what_is_wrong_is_told() {
+fn the_limits_of_a_queue_can_be_changed_and_errors_are_shown() {
     let server = Server::start();
     server.submit(&in_queue("mail", sleep("1h")));
     let Some(page) = Page::open(&server, "/queues/mail") else { return };
     page.fill("#max_running", "none");
     page.press("Set limits");
-    page.wait_for("the fault is told", "document.getElementById('max_running-wrong')?.innerText");
+    page.wait_for("the error is shown", "document.getElementById('max_running-error')?.innerText");
     page.fill("#max_running", "7");
     page.fill("#rate_limit", "30");
     page.fill("#rate_period", "1m");
     page.press("Set limits");
     page.wait_for_path("/queues/mail");
-    page.wait_for("the limit stands there", "document.getElementById('max_running').value === '7'");
+    page.wait_for("the new limit is shown", "document.getElementById('max_running').value === '7'");
     let queue = server.queue("mail");
     assert_eq!(queue["max_running"], 7);
     assert_eq!(queue["rate"], json!({"limit": 30, "period": "1m"}));
-    // What somebody else changes meanwhile stays.
+    // A limit that somebody else has changed in the meantime is kept.
     server.patch("/v1/queues/mail", &json!({"max_running": 9})).expect(200);
     page.fill("#rate_limit", "40");
     page.press("Set limits");
-    page.wait_for("both stand there", "document.getElementById('max_running').value === '9'");
+    page.wait_for("both limits are shown", "document.getElementById('max_running').value === '9'");
     assert_eq!(server.queue("mail")["max_running"], 9);
     assert_eq!(server.queue("mail")["rate"], json!({"limit": 40, "period": "1m"}));
     page.fill("#max_running", "");
     page.fill("#rate_limit", "");
     page.fill("#rate_period", "");
     page.press("Set limits");
-    page.until("there are no limits", || {
+    page.until("the limits are removed", || {
         server.queue("mail")["max_running"].is_null().then_some(())
     });
     assert_eq!(server.queue("mail")["rate"], Value::Null);
-    page.assert_clean_but_for(&["status of 4"]);
+    page.assert_clean_except(&["status of 4"]);
 }
 
 #[test]
-fn the_page_of_a_queue_follows_it() {
+fn the_page_of_a_queue_updates_without_a_reload() {
     let server = Server::start();
     let first = server.submit(&in_queue("mail", sleep("1h")));
     server.submit(&in_queue("other", sleep("1h")));
@@ -135,9 +141,12 @@ fn the_page_of_a_queue_follows_it() {
     page.run("window.marker = 'the same page'", &json!([]));
     assert_eq!(page.count("#latest tbody tr"), 1);
     let second = server.submit(&in_queue("mail", echo(1)));
-    page.wait_for("both are there", &format!("document.querySelector('#latest #job-{second}')"));
+    page.wait_for(
+        "both jobs are listed",
+        &format!("document.querySelector('#latest #job-{second}')"),
+    );
     server.post_empty(&format!("/v1/jobs/{first}/cancel")).expect(200);
-    page.until("the first is cancelled", || {
+    page.until("the first job is cancelled", || {
         let state = page.text(&format!("#latest #job-{first} .state"));
         (state.as_deref() == Some("cancelled")).then_some(())
     });
@@ -146,8 +155,8 @@ fn the_page_of_a_queue_follows_it() {
     page.wait_for_text("paused");
     assert_eq!(server.queue("mail")["paused"], true);
     page.press("Resume");
-    page.until("it goes on", || (server.queue("mail")["paused"] == false).then_some(()));
-    page.follow("Its jobs");
+    page.until("the queue is resumed", || (server.queue("mail")["paused"] == false).then_some(()));
+    page.follow("View jobs");
     page.wait_for_path("/jobs?queue=mail");
     page.assert_clean();
 }

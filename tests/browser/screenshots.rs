@@ -1,4 +1,4 @@
-//! The pictures in `docs/screenshots`: `cargo test --test browser -- --ignored screenshots`.
+//! Takes the screenshots in `docs/screenshots`: `cargo test --test browser -- --ignored screenshots`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,41 +9,41 @@ use longshore::job::Timestamp;
 use serde_json::{Value, json};
 
 use crate::driver::find_program;
-use crate::hour;
 use crate::kit::demo::Demo;
+use crate::metrics;
 use crate::page::Page;
-use crate::scenery::Scenery;
+use crate::sample_server::SampleServer;
 
-/// The most that a picture may take, in bytes.
+/// Maximum size of a screenshot, in bytes.
 const MAX_BYTES: u64 = 150_000;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots")
 }
 
-/// Takes a page as it is, once light and once dark.
+/// Takes a screenshot of the open page in light mode and one in dark mode.
 fn take(page: &Page, name: &str) {
-    page.frame(1280, 900);
+    page.emulate_size(1280, 900);
     for scheme in ["light", "dark"] {
-        page.prefer(scheme);
-        // The mouse rests nowhere.
+        page.set_color_scheme(scheme);
+        // No element keeps the focus.
         page.run("document.activeElement?.blur(); scrollTo(0, 0)", &json!([]));
         let path = folder().join(format!("{name}-{scheme}.png"));
-        std::fs::write(&path, page.picture()).unwrap();
+        std::fs::write(&path, page.screenshot()).unwrap();
         shrink(&path);
         let bytes = std::fs::metadata(&path).unwrap().len();
         eprintln!("{} has {bytes} bytes", path.display());
         assert!(bytes < MAX_BYTES, "install pngquant: {} has {bytes} bytes", path.display());
     }
-    page.prefer("light");
+    page.set_color_scheme("light");
 }
 
-/// Makes a picture smaller where there is a program for that.
+/// Makes a screenshot smaller with pngquant and optipng, if they are installed.
 fn shrink(path: &Path) {
     if find_program("pngquant").is_some() {
         let mut pngquant = Command::new("pngquant");
         pngquant.args(["--force", "--skip-if-larger", "--strip", "--quality", "80-98", "--output"]);
-        // It fails where it could make nothing smaller of it.
+        // It fails if it cannot make the file smaller.
         let _ = pngquant.arg(path).arg(path).status().unwrap();
     }
     if find_program("optipng").is_some() {
@@ -53,28 +53,28 @@ fn shrink(path: &Path) {
     }
 }
 
-/// A server that has been in use for an hour.
-fn after_an_hour() -> Scenery {
-    let mut scenery = Scenery::start();
-    let server = &scenery.server;
-    let done = |queue: &str| json!({"kind": "echo", "queue": queue, "payload": {"order": 4711}});
+/// Returns a server that looks as if it had been in use for an hour.
+fn after_an_hour() -> SampleServer {
+    let mut samples = SampleServer::start();
+    let server = &samples.server;
+    let order = |queue: &str| json!({"kind": "echo", "queue": queue, "payload": {"order": 4711}});
     for (day, queue) in (1..).zip(["mail", "mail", "model", "images"].repeat(4)) {
-        let jobs: Vec<Value> = (0..1_000).map(|_| done(queue)).collect();
+        let jobs: Vec<Value> = (0..1_000).map(|_| order(queue)).collect();
         let batch = json!({"name": format!("Orders of day {day}"), "jobs": jobs});
         let batch = server.post("/v1/batches", &batch).expect(202)["id"].clone();
         server.get(&format!("/v1/batches/{batch}?wait=30s")).expect(200);
     }
     server.patch("/v1/queues/exports", &json!({"paused": false})).expect(200);
-    scenery.limit();
+    samples.set_limits();
     server.terminate();
-    scenery.server.ended();
-    // They did not come in a second.
-    let database = rusqlite::Connection::open(scenery.server.database()).unwrap();
+    samples.server.ended();
+    // The counters show all jobs in a few seconds. They are replaced by sample metrics of an hour.
+    let database = rusqlite::Connection::open(samples.server.database()).unwrap();
     database.execute_batch("DELETE FROM time_buckets").unwrap();
     drop(database);
-    hour::write(scenery.server.database(), now());
-    scenery.server.start_again();
-    scenery
+    metrics::write(samples.server.database(), now());
+    samples.server.start_again();
+    samples
 }
 
 fn now() -> Timestamp {
@@ -82,34 +82,34 @@ fn now() -> Timestamp {
     Timestamp::from_millis(since.as_millis().try_into().unwrap())
 }
 
-/// Submits jobs of all sorts one by one until it is told to stop, as an application does.
-fn feed(scenery: &Scenery, is_over: &AtomicBool) {
-    let jobs = scenery.jobs();
-    // No factor in common with their number: each has its turn, and neighbours differ.
+/// Submits jobs of all kinds one by one until `is_over` is set.
+fn feed(samples: &SampleServer, is_over: &AtomicBool) {
+    let jobs = samples.jobs();
+    // Coprime to the number of jobs: each job is submitted in turn, and neighbours differ.
     let step = 61;
     for number in 0.. {
         if is_over.load(Ordering::Relaxed) {
             return;
         }
-        scenery.server.submit(&jobs[number * step % jobs.len()]);
+        samples.server.submit(&jobs[number * step % jobs.len()]);
         std::thread::sleep(Duration::from_millis(115));
     }
 }
 
 #[test]
-#[ignore = "it writes the pictures of the documentation"]
+#[ignore = "it writes the screenshots of the documentation"]
 fn screenshots_of_each_page() {
-    let scenery = after_an_hour();
-    let Some(page) = Page::open(&scenery.server, "/") else { return };
+    let samples = after_an_hour();
+    let Some(page) = Page::open(&samples.server, "/") else { return };
     std::fs::create_dir_all(folder()).unwrap();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| feed(&scenery, &is_over));
-        // Stops the other thread after a panic as well.
+        scope.spawn(|| feed(&samples, &is_over));
+        // Stops the other thread, also after a panic.
         let _stop = Stop(&is_over);
-        // Two whole stretches of the charts.
+        // Two complete time buckets of the charts.
         std::thread::sleep(Duration::from_secs(21));
-        take_all(&scenery, &page);
+        take_all(&samples, &page);
     });
 }
 
@@ -121,14 +121,14 @@ impl Drop for Stop<'_> {
     }
 }
 
-fn take_all(scenery: &Scenery, page: &Page) {
+fn take_all(samples: &SampleServer, page: &Page) {
     page.goto("/");
     take(page, "overview");
     page.goto("/jobs");
     take(page, "jobs");
-    page.goto(&format!("/jobs/{}", scenery.broken()));
+    page.goto(&format!("/jobs/{}", samples.submit_failing_job()));
     take(page, "job");
-    let batch = scenery.batch();
+    let batch = samples.submit_batch();
     std::thread::sleep(Duration::from_secs(5));
     page.goto(&format!("/batches/{batch}"));
     take(page, "batch");
@@ -153,14 +153,14 @@ fn take_all(scenery: &Scenery, page: &Page) {
 }
 
 #[test]
-#[ignore = "it writes the pictures of the documentation"]
+#[ignore = "it writes the screenshots of the documentation"]
 fn screenshots_of_the_demo() {
     let demo = Demo::start("1s");
     let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
     std::fs::create_dir_all(folder()).unwrap();
     page.press("Get a joke");
-    page.wait_for("the joke is there", "document.querySelector('.joke')");
+    page.wait_for("the joke is shown", "document.querySelector('.joke')");
     page.press("Start task");
-    page.wait_for("they are half way", "document.querySelector('.out progress')?.value > 45");
+    page.wait_for("the jobs are half-way", "document.querySelector('.out progress')?.value > 45");
     take(&page, "demo");
 }

@@ -1,4 +1,4 @@
-//! A terminal of tmux, for what draws on a whole screen.
+//! A terminal in tmux, for tests of full-screen programs.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
@@ -9,63 +9,63 @@ use tempfile::TempDir;
 use crate::driver::find_program;
 use crate::kit::{LONG, skip};
 
-/// A terminal with a shell in it, seen by a tmux server of its own. It ends when this is dropped.
+/// A terminal with a shell, in a tmux server of its own. Dropping it ends the server.
 pub(crate) struct Terminal {
     folder: TempDir,
 }
 
 impl Terminal {
-    /// Opens one of this size; none where there is no tmux on this machine.
+    /// Opens a terminal of this size. Returns `None` if tmux is not installed.
     pub(crate) fn open(width: u16, height: u16) -> Option<Self> {
         if find_program("tmux").is_none() {
-            skip("it takes tmux");
+            skip("tmux is not installed");
             return None;
         }
         let terminal = Self { folder: tempfile::tempdir().unwrap() };
         let (width, height) = (width.to_string(), height.to_string());
-        // A bare shell: its prompt is known, and no file of the user's is read.
+        // A shell with a known prompt that reads no files of the user.
         let shell = "env -i PATH=\"$PATH\" TERM=\"$TERM\" LANG=C.UTF-8 PS1='$ ' /bin/sh";
         terminal.tmux(&["new-session", "-d", "-x", &width, "-y", &height, shell]);
-        terminal.wait_for("the shell is there", |screen| screen.starts_with('$'));
+        terminal.wait_for("the shell prompt is shown", |screen| screen.starts_with('$'));
         Some(terminal)
     }
 
-    /// Types a line and Enter.
-    pub(crate) fn line(&self, text: &str) {
+    /// Types a line and presses Enter.
+    pub(crate) fn type_line(&self, text: &str) {
         self.tmux(&["send-keys", "-l", text]);
         self.press("Enter");
     }
 
-    /// Presses a key, by tmux's name for it.
+    /// Presses a key, named as in tmux.
     pub(crate) fn press(&self, key: &str) {
         self.tmux(&["send-keys", key]);
     }
 
-    /// Makes it larger or smaller.
+    /// Resizes the terminal.
     pub(crate) fn resize(&self, width: u16, height: u16) {
         let (width, height) = (width.to_string(), height.to_string());
         self.tmux(&["resize-window", "-x", &width, "-y", &height]);
     }
 
-    /// What stands on the screen.
+    /// Returns the text on the screen.
     pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    /// A property of the terminal, such as `alternate_on` or `cursor_flag`.
+    /// Returns a property of the terminal, such as `alternate_on` or `cursor_flag`.
     pub(crate) fn property(&self, name: &str) -> String {
         self.tmux(&["display-message", "-p", &format!("#{{{name}}}")]).trim().to_owned()
     }
 
-    /// Waits until the screen shows something, and gives it.
-    pub(crate) fn wait_for(&self, what: &str, shows: impl Fn(&str) -> bool) -> String {
-        let began = Instant::now();
+    /// Waits until the screen fulfils a condition, and returns it.
+    pub(crate) fn wait_for(&self, what: &str, is_reached: impl Fn(&str) -> bool) -> String {
+        let started_at = Instant::now();
         loop {
             let screen = self.screen();
-            if shows(&screen) {
+            if is_reached(&screen) {
                 return screen;
             }
-            assert!(began.elapsed() < LONG, "this did not come about: {what}\n{screen}");
+            assert!(started_at.elapsed() < LONG, "did not happen: {what}\n{screen}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -5,18 +5,18 @@ use serde_json::json;
 use crate::kit::{Server, sleep, with};
 use crate::terminal::Terminal;
 
-/// The program on a screen of this size, with what the shell said before it.
+/// Starts `longshore top` on a screen of this size, after a line of other output.
 fn start(server: &Server, width: u16, height: u16) -> Option<Terminal> {
     let terminal = Terminal::open(width, height)?;
-    terminal.line("echo what was there before");
-    terminal.wait_for("it is said", |screen| screen.contains("\nwhat was there before"));
-    terminal.line(&format!("{} top --url {}", env!("CARGO_BIN_EXE_longshore"), server.url()));
-    terminal.wait_for("top draws", |screen| screen.contains("? help"));
+    terminal.type_line("echo output before top");
+    terminal.wait_for("the output is shown", |screen| screen.contains("\noutput before top"));
+    terminal.type_line(&format!("{} top --url {}", env!("CARGO_BIN_EXE_longshore"), server.url()));
+    terminal.wait_for("top is drawn", |screen| screen.contains("? help"));
     assert_eq!(terminal.property("alternate_on"), "1");
     Some(terminal)
 }
 
-/// Waits until some line has all these words.
+/// Waits until a line contains all these words.
 fn wait_for_line(terminal: &Terminal, words: &[&str]) -> String {
     let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
     let screen = terminal
@@ -24,23 +24,23 @@ fn wait_for_line(terminal: &Terminal, words: &[&str]) -> String {
     screen.lines().find(has_all).unwrap().to_owned()
 }
 
-/// Ends it, and checks that the terminal is as it was.
+/// Quits `top` with a key, and checks that the terminal is restored.
 fn quit(terminal: &Terminal, key: &str) {
     terminal.press(key);
-    let screen = terminal.wait_for("the shell is back", |screen| {
-        screen.contains("\nwhat was there before") && screen.trim_end().ends_with("\n$")
+    let screen = terminal.wait_for("the shell prompt is shown again", |screen| {
+        screen.contains("\noutput before top") && screen.trim_end().ends_with("\n$")
     });
     assert_eq!(terminal.property("alternate_on"), "0", "{screen}");
     assert_eq!(terminal.property("cursor_flag"), "1", "the cursor is hidden");
-    // What is typed is shown again, a line at a time.
-    terminal.line("echo $((6 * 7)) is typed");
+    // The terminal echoes input again and is in line mode.
+    terminal.type_line("echo $((6 * 7)) is typed");
     terminal.wait_for("the terminal echoes", |screen| {
         screen.contains("echo $((6 * 7)) is typed") && screen.contains("\n42 is typed")
     });
 }
 
 #[test]
-fn top_shows_queues_lanes_and_jobs_as_they_run_and_leaves_the_terminal_as_it_was() {
+fn top_shows_queues_lanes_and_jobs_and_restores_the_terminal() {
     let server = Server::start();
     server.patch("/v1/queues/mail", &json!({"max_running": 1})).expect(200);
     let first = server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
@@ -54,14 +54,14 @@ fn top_shows_queues_lanes_and_jobs_as_they_run_and_leaves_the_terminal_as_it_was
     let slept = server.submit(&sleep("1h"));
     wait_for_line(&terminal, &[&format!(" {slept} "), "sleep", "default"]);
     terminal.press("?");
-    terminal.wait_for("the keys are told", |screen| screen.contains("pause the queue"));
+    terminal.wait_for("the help is shown", |screen| screen.contains("pause the queue"));
     terminal.press("x");
-    terminal.wait_for("they are gone", |screen| !screen.contains("pause the queue"));
+    terminal.wait_for("the help is closed", |screen| !screen.contains("pause the queue"));
     quit(&terminal, "q");
 }
 
 #[test]
-fn top_pauses_cancels_after_a_question_and_runs_again() {
+fn top_pauses_queues_cancels_after_confirmation_and_retries() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
     server.reaches(running, "running");
@@ -74,26 +74,26 @@ fn top_pauses_cancels_after_a_question_and_runs_again() {
     wait_for_line(&terminal, &["default", "paused"]);
     assert_eq!(server.queue("default")["paused"], true);
     terminal.press("p");
-    terminal.wait_for("it goes on", |_| server.queue("default")["paused"] == false);
+    terminal.wait_for("the queue is resumed", |_| server.queue("default")["paused"] == false);
     terminal.press("Tab");
     terminal.press("c");
     wait_for_line(&terminal, &[&format!("Cancel job {running}?")]);
     terminal.press("n");
-    terminal.wait_for("the question is gone", |screen| !screen.contains("Cancel job"));
+    terminal.wait_for("the question is closed", |screen| !screen.contains("Cancel job"));
     assert_eq!(server.job(running)["cancel_requested"], false);
     terminal.press("c");
     wait_for_line(&terminal, &[&format!("Cancel job {running}?")]);
     terminal.press("y");
-    terminal.wait_for("it is cancelled", |_| server.job(running)["state"] == "cancelled");
+    terminal.wait_for("the job is cancelled", |_| server.job(running)["state"] == "cancelled");
     terminal.press("f");
     wait_for_line(&terminal, &[&format!(" {failed} "), "http"]);
     terminal.press("r");
-    terminal.wait_for("it runs again", |_| server.job(failed)["failures"][1].is_object());
+    terminal.wait_for("the job runs again", |_| server.job(failed)["failures"][1].is_object());
     quit(&terminal, "Escape");
 }
 
 #[test]
-fn top_waits_for_a_server_that_is_gone_and_fits_every_size() {
+fn top_waits_for_an_unreachable_server_and_fits_every_size() {
     let mut server = Server::start();
     let running = server.submit(&sleep("1h"));
     server.reaches(running, "running");
@@ -101,13 +101,13 @@ fn top_waits_for_a_server_that_is_gone_and_fits_every_size() {
     let job = format!(" {running} ");
     wait_for_line(&terminal, &[&job, "sleep"]);
     server.kill();
-    terminal.wait_for("it says so", |screen| screen.contains("last update at"));
+    terminal.wait_for("the loss of the server is shown", |screen| screen.contains("last update at"));
     server.start_again_there();
-    terminal.wait_for("it goes on", |screen| !screen.contains("last update at"));
+    terminal.wait_for("top is live again", |screen| !screen.contains("last update at"));
     wait_for_line(&terminal, &[&job, "sleep", "2/5"]);
     for (width, height) in [(80, 24), (40, 10), (10, 3), (200, 60)] {
         terminal.resize(width, height);
-        terminal.wait_for("it is drawn anew", |screen| {
+        terminal.wait_for("the screen is redrawn", |screen| {
             let widest = screen.lines().map(|line| line.chars().count()).max().unwrap();
             widest <= usize::from(width) && (width < 80 || screen.contains("? help"))
         });

@@ -1,4 +1,4 @@
-//! The page `/demo`, and what `longshore demo` brings along for it.
+//! The page `/demo`, and the kinds and providers that `longshore demo` adds for it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,52 +9,53 @@ use crate::kit::demo::Demo;
 use crate::kit::model::Model;
 use crate::kit::{Connection, Response, Server, Setup};
 
-const READER: [(&str, &str); 1] = [("accept", "text/html")];
+/// The header with which browsers ask for a page.
+const ACCEPT_HTML: [(&str, &str); 1] = [("accept", "text/html")];
 
 fn text(response: &Response) -> String {
     String::from_utf8(response.body.clone()).unwrap()
 }
 
-/// Presses a button where there is no script, and gives where that leads.
-fn press(addr: SocketAddr, deed: &str, fields: &str) -> Response {
+/// Presses a button without script, and returns the response.
+fn press(addr: SocketAddr, button: &str, fields: &str) -> Response {
     let origin = format!("http://{addr}");
     let form = [
         ("origin", origin.as_str()),
         ("content-type", "application/x-www-form-urlencoded"),
         ("accept", "text/html"),
     ];
-    let path = format!("/demo/{deed}");
+    let path = format!("/demo/{button}");
     Connection::open(addr).unwrap().request("POST", &path, &form, fields.as_bytes()).unwrap()
 }
 
-/// Where an answer leads.
+/// Returns the address to which a response redirects.
 fn location(response: &Response) -> String {
     assert_eq!(response.status, 303, "{}", text(response));
     response.header("location").unwrap().to_owned()
 }
 
 #[test]
-fn the_page_shows_its_requests_as_lines_for_this_server() {
+fn the_page_shows_its_requests_as_curl_commands() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("local")).start();
-    let answer = server.request("GET", "/demo", &READER, b"");
-    assert_eq!(answer.status, 200);
-    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'self'"));
-    let page = text(&answer);
+    let response = server.request("GET", "/demo", &ACCEPT_HTML, b"");
+    assert_eq!(response.status, 200);
+    assert!(response.header("content-security-policy").unwrap().contains("default-src 'self'"));
+    let page = text(&response);
     for (path, count) in [("batches", 3), ("jobs", 1), ("jobs?wait=60s", 1)] {
-        let line = format!("curl -s &#39;{}/v1/{path}&#39;", server.url());
-        assert_eq!(page.matches(&line).count(), count, "{path}: {page}");
+        let command = format!("curl -s &#39;{}/v1/{path}&#39;", server.url());
+        assert_eq!(page.matches(&command).count(), count, "{path}: {page}");
     }
     assert!(page.contains("curl -s -X PATCH"), "{page}");
     assert!(!page.contains("<script>") && !page.contains("style="), "{page}");
-    // The heavy work is the demonstration's own.
+    // Only `longshore demo` has the kinds and the command of the heavy work.
     assert!(page.contains("<code>longshore demo</code>") && !page.contains("/demo/async"));
 }
 
 #[test]
-fn a_server_without_a_model_server_says_how_to_get_one() {
+fn a_server_without_a_provider_shows_how_to_get_one() {
     let server = Server::start();
-    let page = text(&server.request("GET", "/demo", &READER, b""));
+    let page = text(&server.request("GET", "/demo", &ACCEPT_HTML, b""));
     assert!(page.contains("[providers.NAME]") && !page.contains("action=\"/demo/joke\""), "{page}");
     assert_eq!(press(server.addr(), "joke", "").status, 422);
     assert_eq!(press(server.addr(), "async", "").status, 422);
@@ -62,18 +63,18 @@ fn a_server_without_a_model_server_says_how_to_get_one() {
 }
 
 #[test]
-fn the_buttons_work_without_script() {
+fn the_buttons_work_without_scripts() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("local")).start();
     assert_eq!(location(&press(server.addr(), "start", "")), "/batches/1");
     assert_eq!(server.get("/v1/batches/1").expect(200)["total"], 2);
-    assert_eq!(location(&press(server.addr(), "joke", "model=any&once=a")), "/jobs/3");
-    // A double click is one.
-    assert_eq!(location(&press(server.addr(), "joke", "model=any&once=a")), "/jobs/3");
+    assert_eq!(location(&press(server.addr(), "joke", "model=any&form_token=a")), "/jobs/3");
+    // A double click submits one job.
+    assert_eq!(location(&press(server.addr(), "joke", "model=any&form_token=a")), "/jobs/3");
     let joke = server.finished(3);
     assert_eq!((&joke["state"], &joke["payload"]["model"]), (&json!("completed"), &json!("any")));
-    assert_eq!(location(&press(server.addr(), "semaphore", "once=a")), "/batches/2");
-    assert_eq!(location(&press(server.addr(), "semaphore", "once=a")), "/batches/2");
+    assert_eq!(location(&press(server.addr(), "semaphore", "form_token=a")), "/batches/2");
+    assert_eq!(location(&press(server.addr(), "semaphore", "form_token=a")), "/batches/2");
     assert_eq!(server.queue("demo-five")["max_running"], 5);
     assert_eq!(location(&press(server.addr(), "questions", "")), "/batches/3");
     let batch = server.get("/v1/batches/3?wait=30s").expect(200);
@@ -81,34 +82,34 @@ fn the_buttons_work_without_script() {
 }
 
 #[test]
-fn what_is_asked_for_in_the_address_breaks_out_of_nothing() {
+fn values_of_the_address_are_escaped() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("local")).start();
     let path = "/demo?provider=none&model=%22%3E%3Cscript%3Ealert(1)%3C/script%3E%27";
-    let answer = server.request("GET", path, &READER, b"");
-    assert_eq!(answer.status, 200);
-    let page = text(&answer);
+    let response = server.request("GET", path, &ACCEPT_HTML, b"");
+    assert_eq!(response.status, 200);
+    let page = text(&response);
     assert!(!page.contains("<script>alert") && !page.contains("\">\"<"), "{page}");
-    // In JSON, quoted for the shell, escaped for HTML.
+    // The model is part of a JSON text that is quoted for the shell and escaped for HTML.
     assert!(page.contains("alert(1)&#60;/script&#62;&#39;\\&#39;&#39;"), "{page}");
 }
 
 fn get(demo: &Demo, path: &str) -> Response {
-    Connection::open(demo.addr).unwrap().request("GET", path, &READER, b"").unwrap()
+    Connection::open(demo.addr).unwrap().request("GET", path, &ACCEPT_HTML, b"").unwrap()
 }
 
-/// The jobs of the batch that a button makes, once they have ended.
-fn jobs(demo: &Demo, deed: &str) -> Vec<Value> {
-    let batch = location(&press(demo.addr, deed, ""));
-    let ended = get(demo, &format!("/v1{batch}?wait=60s")).expect(200);
-    assert!(ended["finished_at"].is_string(), "{ended}");
-    let id = &ended["id"];
+/// Presses a button and returns the jobs of its batch, once they are finished.
+fn jobs(demo: &Demo, button: &str) -> Vec<Value> {
+    let batch = location(&press(demo.addr, button, ""));
+    let finished = get(demo, &format!("/v1{batch}?wait=60s")).expect(200);
+    assert!(finished["finished_at"].is_string(), "{finished}");
+    let id = &finished["id"];
     let jobs = get(demo, &format!("/v1/jobs?batch={id}&include=result")).expect(200);
     jobs["jobs"].as_array().unwrap().clone()
 }
 
 #[test]
-fn the_demonstration_does_the_same_work_in_every_lane() {
+fn the_demo_runs_the_same_work_in_every_lane() {
     let demo = Demo::start("1ms");
     let link = format!("open http://{}/demo\n", demo.addr);
     assert!(demo.output.contains(&link), "{}", demo.output);
@@ -127,7 +128,7 @@ fn the_demonstration_does_the_same_work_in_every_lane() {
 }
 
 #[test]
-fn the_demonstration_knows_more_than_one_joke() {
+fn the_demo_has_more_than_one_joke() {
     let demo = Demo::start("1ms");
     let joke = || {
         let job = location(&press(demo.addr, "joke", ""));

@@ -1,4 +1,4 @@
-// The panels of the demo page: each makes the requests that stand beside it and follows its jobs.
+// The panels of the demo page. Each sends the requests that it shows and follows its jobs by events.
 (() => {
   const page = document.querySelector("[data-demo]");
   if (!page || !window.EventSource) return;
@@ -14,36 +14,36 @@
   const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
   const span = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : seconds(ms));
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  const BEAT = 2000, TRIES = 20;
+  const POLL_MS = 2000, MAX_RETRIES = 20;
   const at = (time) => Date.parse(time);
   const isFinal = ({ finished_at }) => Boolean(finished_at);
   const mustBeCompleted = ({ id, state, error }) => {
     if (state !== "completed") throw new Error(`job ${id} ${state}: ${error?.message || ""}`);
   };
 
-  const ask = async (method, path, body) => {
+  const request = async (method, path, body) => {
     const headers = body ? { "content-type": "application/json" } : {};
-    const fail = (text, isPassing) => { throw Object.assign(new Error(text), { isPassing }); };
-    const lost = () => fail("the server cannot be reached", true);
-    const answer = await fetch(path, { method, body, headers }).catch(lost);
-    const said = await answer.json().catch(lost);
-    if (!answer.ok) fail(said.detail || `the server answered ${answer.status}`, answer.status === 503);
-    return said;
+    const fail = (text, isTransient) => { throw Object.assign(new Error(text), { isTransient }); };
+    const unreachable = () => fail("the server cannot be reached", true);
+    const response = await fetch(path, { method, body, headers }).catch(unreachable);
+    const value = await response.json().catch(unreachable);
+    if (!response.ok) fail(value.detail || `the server returned status ${response.status}`, response.status === 503);
+    return value;
   };
-  // A server that is started anew is waited for.
+  // Retries while the server restarts.
   const get = async (path) => {
-    for (let left = TRIES; ; left -= 1) {
+    for (let left = MAX_RETRIES; ; left -= 1) {
       try {
-        return await ask("GET", path);
+        return await request("GET", path);
       } catch (error) {
-        if (!error.isPassing || left === 0) throw error;
+        if (!error.isTransient || left === 0) throw error;
       }
-      await pause(BEAT);
+      await pause(POLL_MS);
     }
   };
   const jobsOf = async (batch) => (await get(`/v1/jobs?batch=${batch.id}&limit=50`)).jobs.reverse();
 
-  const hear = (path, listeners) => {
+  const subscribe = (path, listeners) => {
     const source = new EventSource(path);
     for (const [name, listener] of Object.entries(listeners)) {
       source.addEventListener(name, (event) => listener(event.data && JSON.parse(event.data)));
@@ -51,16 +51,16 @@
     return source;
   };
 
-  // Hears events until one is the last. A stream that breaks is taken up again by the browser; one that
-  // is refused, as by a server that is just being started, is asked for again.
-  const hearUntil = (path, isLast, listeners = {}) => new Promise((resolve, reject) => {
+  // Resolves with the first event that passes the test in `isLast`. The browser reconnects a stream that
+  // breaks. A stream that is refused, for example while the server starts, is opened again here.
+  const subscribeUntil = (path, isLast, listeners = {}) => new Promise((resolve, reject) => {
     const [[name, test]] = Object.entries(isLast);
-    let left = TRIES;
-    const begin = () => {
-      const source = hear(path, {
+    let left = MAX_RETRIES;
+    const open = () => {
+      const source = subscribe(path, {
         ...listeners,
         [name]: (data) => {
-          left = TRIES;
+          left = MAX_RETRIES;
           if (!test(data)) return;
           source.close();
           resolve(data);
@@ -69,70 +69,70 @@
           if (source.readyState !== EventSource.CLOSED) return;
           if (left === 0) return reject(new Error("the server sends no events"));
           left -= 1;
-          setTimeout(begin, BEAT);
+          setTimeout(open, POLL_MS);
         },
       });
     };
-    begin();
+    open();
   });
 
-  // Submits a batch and follows its jobs until all have ended. What events may have missed is asked
-  // for at the begin, and now and then: jobs may be deleted, and the queue may be paused.
-  const followBatch = async (queue, submit, show, tell) => {
+  // Submits a batch and follows its jobs until all are finished. The jobs are also read at the start and
+  // every POLL_MS, because events may be missed, jobs may be deleted and the queue may be paused.
+  const followBatch = async (queue, submit, show, setStatus) => {
     const jobs = new Map();
-    let batch = null, isLooking = false, isPaused = false, isOver = false, end, fail;
+    let batch = null, isLoading = false, isPaused = false, isDone = false, end, fail;
     const ended = new Promise((resolve, reject) => { end = resolve; fail = reject; });
-    const take = (job) => {
+    const update = (job) => {
       const known = jobs.get(job.id);
-      const isOld = known && (isFinal(known) || (known.started_at && !job.started_at));
-      if (!batch || job.batch !== batch.id || isOld) return;
+      const isOutdated = known && (isFinal(known) || (known.started_at && !job.started_at));
+      if (!batch || job.batch !== batch.id || isOutdated) return;
       jobs.set(job.id, job);
       const all = [...jobs.values()].sort((one, other) => one.id - other.id);
       show(all);
       if (all.length === batch.total && all.every(isFinal)) end(all);
     };
-    const look = async () => {
+    const poll = async () => {
       const now = await get(`/v1/batches/${batch.id}`);
       const left = await jobsOf(batch);
-      left.forEach(take);
+      left.forEach(update);
       if (isFinal(now)) {
-        if (left.length) end(left); else fail(new Error("its jobs have been deleted"));
+        if (left.length) end(left); else fail(new Error("the jobs of the batch have been deleted"));
       }
       const { paused } = await get(`/v1/queues/${queue}`);
-      if (paused !== isPaused && !isOver) tell(paused ? `The queue ${queue} is paused; its jobs wait until it is resumed.` : "The queue goes on.");
+      if (paused !== isPaused && !isDone) setStatus(paused ? `Queue ${queue} is paused; its jobs wait until it is resumed.` : `Queue ${queue} has been resumed.`);
       isPaused = paused;
     };
     const load = async () => {
-      if (!batch || isLooking) return;
-      isLooking = true;
-      await look().catch(fail);
-      isLooking = false;
+      if (!batch || isLoading) return;
+      isLoading = true;
+      await poll().catch(fail);
+      isLoading = false;
     };
-    const source = hear(`/v1/events?queue=${queue}`, { open: load, job: take, lost: load });
-    const beat = setInterval(load, BEAT);
+    const source = subscribe(`/v1/events?queue=${queue}`, { open: load, job: update, lost: load });
+    const timer = setInterval(load, POLL_MS);
     try {
       batch = await submit();
       await load();
       (await ended).forEach(mustBeCompleted);
       return await ended;
     } finally {
-      isOver = true;
-      clearInterval(beat);
+      isDone = true;
+      clearInterval(timer);
       source.close();
     }
   };
 
-  // Two sleeps, each followed by its own events.
-  const start = async ({ call, out, tell, follow }) => {
-    const began = performance.now();
+  // Two sleep jobs, each followed by its own event stream.
+  const start = async ({ call, output, setStatus, follow }) => {
+    const startedAt = performance.now();
     const jobs = await jobsOf(await call("start"));
-    follow("What the first of them tells", `/v1/jobs/${jobs[0].id}/events`);
-    tell(`${jobs.length} jobs have started.`);
+    follow("Progress and log of the first job", `/v1/jobs/${jobs[0].id}/events`);
+    setStatus(`${jobs.length} jobs submitted.`);
     await Promise.all(jobs.map((job) => {
       const progress = bar(`Progress of job ${job.id}`, 100);
       const note = make("span", { class: "num" }, job.state);
-      out.append(make("div", { class: "line" }, link(job), progress, note));
-      const last = hearUntil(`/v1/jobs/${job.id}/events`, { state: isFinal }, {
+      output.append(make("div", { class: "demo-row" }, link(job), progress, note));
+      const last = subscribeUntil(`/v1/jobs/${job.id}/events`, { state: isFinal }, {
         progress: ({ percent, message }) => {
           progress.value = percent;
           note.textContent = message || `${Math.round(percent)} %`;
@@ -143,37 +143,37 @@
         note.textContent = `${job.state}, ${seconds(at(job.finished_at) - at(job.created_at))}`;
       });
     }));
-    tell(`Both have ended, ${seconds(performance.now() - began)} after the press of the button.`);
+    setStatus(`Both jobs finished ${seconds(performance.now() - startedAt)} after the click.`);
   };
 
-  const joke = async ({ call, out, tell, follow }) => {
+  const joke = async ({ call, output, setStatus, follow }) => {
     const job = await call("joke");
-    follow("What the job tells, and its result", `/v1/jobs/${job.id}/events`);
-    tell(`Job ${job.id} asks the model.`);
-    const last = await hearUntil(`/v1/jobs/${job.id}/events`, { state: isFinal });
+    follow("Progress, log and result", `/v1/jobs/${job.id}/events`);
+    setStatus(`Job ${job.id} is asking the model.`);
+    const last = await subscribeUntil(`/v1/jobs/${job.id}/events`, { state: isFinal });
     mustBeCompleted(last);
     const text = last.result?.choices?.[0]?.message?.content;
-    if (!text) throw new Error(`job ${job.id} has no answer that could be read`);
-    out.append(make("blockquote", { class: "joke" }, text), make("p", {}, link(job)));
-    tell(`The answer came after ${seconds(at(last.finished_at) - at(last.created_at))}.`);
+    if (!text) throw new Error(`the result of job ${job.id} has no message`);
+    output.append(make("blockquote", { class: "joke" }, text), make("p", {}, link(job)));
+    setStatus(`Answered after ${seconds(at(last.finished_at) - at(last.created_at))}.`);
   };
 
-  // How many ran at once at most, by the times that the server wrote down.
-  const peak = (jobs) => {
+  // Returns the maximum number of jobs that ran at the same time, from the times stored by the server.
+  const maxConcurrency = (jobs) => {
     const steps = jobs.flatMap((job) => [[at(job.started_at), 1], [at(job.finished_at), -1]]);
     steps.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
     let running = 0;
     return Math.max(...steps.map(([, step]) => (running += step)));
   };
 
-  const semaphore = async ({ call, out, tell, follow, form }) => {
-    const slots = Array.from({ length: Number(form.dataset.slots) }, (_, place) => {
-      return { place, job: null, box: make("li") };
+  const semaphore = async ({ call, output, setStatus, follow, form }) => {
+    const slots = Array.from({ length: Number(form.dataset.slots) }, (_, index) => {
+      return { index, job: null, box: make("li") };
     });
-    const done = bar("Jobs that are done", 1), count = make("span", { class: "num" });
-    out.append(
+    const done = bar("Finished jobs", 1), count = make("span", { class: "num" });
+    output.append(
       make("ol", { class: "slots", "aria-label": "Slots" }, ...slots.map((slot) => slot.box)),
-      make("div", { class: "line" }, make("span", {}, "Done"), done, count),
+      make("div", { class: "demo-row" }, make("span", {}, "Finished"), done, count),
     );
     const show = (jobs) => {
       const running = jobs.filter((job) => job.state === "running");
@@ -184,132 +184,132 @@
         const free = slots.find((slot) => slot.job === null);
         if (free) free.job = job.id;
       }
-      for (const { place, job, box } of slots) {
-        const text = job === null ? `${place + 1}: free` : `Job ${job}`;
+      for (const { index, job, box } of slots) {
+        const text = job === null ? `${index + 1}: free` : `Job ${job}`;
         if (box.textContent !== text) box.textContent = text;
         box.classList.toggle("taken", job !== null);
       }
       done.max = jobs.length;
       done.value = jobs.filter(isFinal).length;
       const waiting = jobs.length - done.value - running.length;
-      count.textContent = `${done.value} of ${jobs.length}, ${waiting} wait`;
+      count.textContent = `${done.value} of ${jobs.length}, ${waiting} waiting`;
     };
     show([]);
     await call("limit");
-    follow("What happens in that queue", "/v1/events?queue=demo-five");
-    tell("The jobs go through the queue.");
-    const jobs = await followBatch("demo-five", () => call("semaphore"), show, tell);
+    follow("Events of the queue", "/v1/events?queue=demo-five");
+    setStatus("The jobs are running.");
+    const jobs = await followBatch("demo-five", () => call("semaphore"), show, setStatus);
     const took = Math.max(...jobs.map((job) => at(job.finished_at))) - Math.min(...jobs.map((job) => at(job.created_at)));
-    tell(`${jobs.length} jobs took ${seconds(took)}. By their times, at most ${peak(jobs)} ran at once.`);
+    setStatus(`${jobs.length} jobs took ${seconds(took)}. At most ${maxConcurrency(jobs)} ran at the same time.`);
   };
 
   // The same questions both ways, at the same time.
-  const race = async ({ call, calls, out, tell, follow }) => {
+  const race = async ({ call, calls, output, setStatus, follow }) => {
     const jobs = JSON.parse(calls("questions").body).jobs;
-    const began = performance.now();
-    const racers = ["One by one", "Together"].map((name) => {
+    const startedAt = performance.now();
+    const racers = ["One by one", "In parallel"].map((name) => {
       const racer = { bar: bar(name, jobs.length), time: make("span", { class: "num" }), took: null };
-      out.append(make("div", { class: "line race" }, make("span", {}, name), racer.bar, racer.time));
+      output.append(make("div", { class: "demo-row" }, make("span", {}, name), racer.bar, racer.time));
       return racer;
     });
     const show = () => {
       for (const { bar: { value, max }, time, took } of racers) {
-        time.textContent = `${value} of ${max}, ${seconds(took ?? performance.now() - began)}`;
+        time.textContent = `${value} of ${max}, ${seconds(took ?? performance.now() - startedAt)}`;
       }
     };
     const set = (racer, value) => {
       racer.bar.value = value;
-      if (value === jobs.length) racer.took = performance.now() - began;
+      if (value === jobs.length) racer.took = performance.now() - startedAt;
       show();
     };
     const oneByOne = async (racer) => {
-      for (const [place, job] of jobs.entries()) {
-        let now = await ask("POST", calls("one").path, JSON.stringify(job));
+      for (const [index, job] of jobs.entries()) {
+        let now = await request("POST", calls("one").path, JSON.stringify(job));
         while (!isFinal(now)) now = await get(`/v1/jobs/${now.id}?wait=60s`);
         mustBeCompleted(now);
-        set(racer, place + 1);
+        set(racer, index + 1);
       }
     };
-    const together = async (racer) => {
+    const inParallel = async (racer) => {
       const { id } = await call("questions");
-      follow("How far the batch is", `/v1/batches/${id}/events`);
+      follow("Batch progress", `/v1/batches/${id}/events`);
       const isDone = (batch) => {
         set(racer, batch.counts.completed);
         return isFinal(batch);
       };
-      await hearUntil(`/v1/batches/${id}/events`, { batch: isDone });
-      if (racer.took === null) throw new Error(`not every job of batch ${id} was completed`);
+      await subscribeUntil(`/v1/batches/${id}/events`, { batch: isDone });
+      if (racer.took === null) throw new Error(`not every job of batch ${id} completed`);
     };
-    tell("Ten questions are asked, both ways at the same time.");
+    setStatus("Asking ten questions, one by one and in parallel.");
     const clock = setInterval(show, 100);
     try {
-      await Promise.all([oneByOne(racers[0]), together(racers[1])]);
+      await Promise.all([oneByOne(racers[0]), inParallel(racers[1])]);
     } finally {
       clearInterval(clock);
     }
     const [slow, fast] = racers.map((racer) => racer.took);
-    tell(`One by one ${seconds(slow)}, together ${seconds(fast)}: ${(slow / fast).toFixed(1)} times as fast.`);
+    setStatus(`One by one ${seconds(slow)}, in parallel ${seconds(fast)}: ${(slow / fast).toFixed(1)} times as fast.`);
   };
 
-  // When each job of a lane ran, as bars on one scale for all lanes.
+  // Draws when each job of a lane ran. All lanes share one time scale.
   const SVG = "http://www.w3.org/2000/svg";
-  const draw = (trial, longest) => {
-    const { jobs, svg } = trial;
+  const draw = (run, longest) => {
+    const { jobs, svg } = run;
     if (!jobs.length) return;
     const zero = Math.min(...jobs.map((job) => at(job.created_at)));
-    const now = trial.took === null ? performance.now() - trial.began : trial.took;
-    const told = [];
+    const now = run.took === null ? performance.now() - run.startedAt : run.took;
+    const labels = [];
     svg.replaceChildren(...jobs.filter((job) => job.started_at).map((job, row) => {
       const rect = document.createElementNS(SVG, "rect");
       const from = at(job.started_at) - zero, to = isFinal(job) ? at(job.finished_at) - zero : now;
       const box = { x: (1000 * from) / longest, y: 4 + 16 * row, width: Math.max((1000 * (to - from)) / longest, 2), height: 12 };
       for (const [name, value] of Object.entries(box)) rect.setAttribute(name, value);
       rect.setAttribute("class", job.state);
-      told.push(`job ${job.id} from ${span(from)} to ${span(to)}`);
+      labels.push(`job ${job.id} from ${span(from)} to ${span(to)}`);
       return rect;
     }));
-    svg.setAttribute("aria-label", `${trial.lane}: ${told.join(", ")}`);
-    trial.time.textContent = seconds(now);
+    svg.setAttribute("aria-label", `${run.lane}: ${labels.join(", ")}`);
+    run.time.textContent = seconds(now);
   };
 
-  const lanes = async ({ call, out, tell, follow, words }) => {
-    const trials = words.split(" ").map((lane) => {
+  const lanes = async ({ call, output, setStatus, follow, laneNames }) => {
+    const runs = laneNames.split(" ").map((lane) => {
       const svg = document.createElementNS(SVG, "svg");
       const attributes = { class: "spans", viewBox: "0 0 1000 68", preserveAspectRatio: "none", role: "img", "aria-label": lane };
       for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
-      const time = make("span", { class: "num" }, "waits");
-      out.append(make("div", { class: "line" }, make("b", {}, lane), svg, time));
-      return { lane, svg, time, jobs: [], began: 0, took: null, echo: 0 };
+      const time = make("span", { class: "num" }, "waiting");
+      output.append(make("div", { class: "demo-row" }, make("b", {}, lane), svg, time));
+      return { lane, svg, time, jobs: [], startedAt: 0, took: null, echo: 0 };
     });
     const show = () => {
-      const length = (trial) => trial.took ?? (trial.began && performance.now() - trial.began);
-      const longest = Math.max(1000, ...trials.map(length));
-      trials.forEach((trial) => draw(trial, longest));
+      const length = (run) => run.took ?? (run.startedAt && performance.now() - run.startedAt);
+      const longest = Math.max(1000, ...runs.map(length));
+      runs.forEach((run) => draw(run, longest));
     };
-    const echo = async (trial) => {
+    const echo = async (run) => {
       await pause(150);
       const { id } = await get(`/v1/batches/${(await call("echoes")).id}?wait=60s`);
       const jobs = await jobsOf({ id });
-      trial.echo = Math.max(...jobs.map((job) => at(job.finished_at) - at(job.created_at)));
+      run.echo = Math.max(...jobs.map((job) => at(job.finished_at) - at(job.created_at)));
     };
-    follow("What happens in their queue", "/v1/events?queue=demo-work");
+    follow("Events of the queue", "/v1/events?queue=demo-work");
     const clock = setInterval(show, 100);
     try {
-      for (const trial of trials) {
-        tell(`Four jobs count primes in the lane ${trial.lane}.`);
-        trial.began = performance.now();
-        const work = followBatch("demo-work", () => call(trial.lane), (jobs) => { trial.jobs = jobs; }, tell);
-        const [jobs] = await Promise.all([work, echo(trial)]);
+      for (const run of runs) {
+        setStatus(`Four jobs are counting primes in the ${run.lane} lane.`);
+        run.startedAt = performance.now();
+        const work = followBatch("demo-work", () => call(run.lane), (jobs) => { run.jobs = jobs; }, setStatus);
+        const [jobs] = await Promise.all([work, echo(run)]);
         const created = Math.min(...jobs.map((job) => at(job.created_at)));
-        trial.took = Math.max(...jobs.map((job) => at(job.finished_at))) - created;
+        run.took = Math.max(...jobs.map((job) => at(job.finished_at))) - created;
         show();
       }
     } finally {
       clearInterval(clock);
     }
     show();
-    const each = (what) => trials.map((trial) => `${trial.lane} ${what(trial)}`).join(", ");
-    tell(`Four jobs took: ${each(({ took }) => seconds(took))}. An echo beside them took up to: ${each(({ echo }) => span(echo))}.`);
+    const each = (what) => runs.map((run) => `${run.lane} ${what(run)}`).join(", ");
+    setStatus(`Four jobs took: ${each(({ took }) => seconds(took))}. The slowest echo job took: ${each(({ echo }) => span(echo))}.`);
   };
 
   const panels = { start, joke, semaphore, race, lanes };
@@ -320,36 +320,36 @@
     event.preventDefault();
     const buttons = [...form.querySelectorAll("button")];
     if (buttons.some((button) => button.ariaDisabled)) return;
-    const card = form.closest(".card"), out = card.querySelector(".out");
-    const outcome = card.querySelector(".outcome");
+    const card = form.closest(".card"), output = card.querySelector(".panel-output");
+    const status = card.querySelector(".panel-status");
     const calls = (name) => card.querySelector(`[data-call="${name}"]`).dataset;
-    const call = (name) => ask(calls(name).method, calls(name).path, calls(name).body);
-    const tell = (text, isBad = false) => {
-      outcome.textContent = text;
-      outcome.classList.toggle("bad", isBad);
+    const call = (name) => request(calls(name).method, calls(name).path, calls(name).body);
+    const setStatus = (text, isBad = false) => {
+      status.textContent = text;
+      status.classList.toggle("bad", isBad);
     };
     const follow = (about, path) => {
-      const id = `heard-${form.dataset.panel}`;
-      for (const old of card.querySelectorAll(`[data-of="${id}"]`)) old.remove();
+      const id = `stream-${form.dataset.panel}`;
+      for (const old of card.querySelectorAll(`[data-stream="${id}"]`)) old.remove();
       const button = make("button", { type: "button", class: "small", "data-copy": id, "aria-describedby": `${id}-about` }, "Copy");
       const line = make("code", { id }, `curl -sN '${location.origin}${path}'`);
       card.querySelector(".calls").append(
-        make("p", { id: `${id}-about`, "data-of": id }, make("span", {}, about), button),
-        make("pre", { "data-of": id, tabindex: 0, role: "region", "aria-labelledby": `${id}-about` }, line),
+        make("p", { id: `${id}-about`, "data-stream": id }, make("span", {}, about), button),
+        make("pre", { "data-stream": id, tabindex: 0, role: "region", "aria-labelledby": `${id}-about` }, line),
       );
     };
     buttons.forEach((button) => { button.ariaDisabled = "true"; });
-    out.replaceChildren();
+    output.replaceChildren();
     if (run === lanes && running.size) {
-      tell("Waits for the other panels, to have the machine for itself.");
+      setStatus("Waiting for the other panels to finish, because they would slow down this one.");
       await Promise.allSettled([...running]);
     }
-    const work = run({ form, out, tell, call, calls, follow, words: event.submitter?.value });
+    const work = run({ form, output, setStatus, call, calls, follow, laneNames: event.submitter?.value });
     running.add(work);
     try {
       await work;
     } catch (error) {
-      tell(`It did not work: ${error.message}`, true);
+      setStatus(`Failed: ${error.message}`, true);
     } finally {
       running.delete(work);
       buttons.forEach((button) => { button.ariaDisabled = null; });

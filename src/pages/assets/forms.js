@@ -1,71 +1,72 @@
-// Lists whose entries are chosen, buttons that ask once more, and JSON that is checked as it is typed.
+// Selection of list rows, buttons that ask for confirmation, and validation of JSON while it is typed.
 (() => {
-  const chosen = document.getElementById("chosen");
-  const boxes = () => [...chosen.querySelectorAll("input[name=id]")];
-  const count = () => {
-    const all = boxes(), ticked = all.filter((box) => box.checked).length;
-    const [whole] = chosen.querySelectorAll("[data-all] input");
-    chosen.querySelector("[data-all]").hidden = all.length === 0;
-    whole.checked = ticked > 0 && ticked === all.length;
-    whole.indeterminate = ticked > 0 && ticked < all.length;
-    chosen.querySelector("[data-chosen]").textContent = ticked ? `${ticked} chosen` : "";
-    for (const button of chosen.querySelectorAll("button[name=deed]")) button.disabled = ticked === 0;
+  const selection = document.getElementById("selection");
+  const boxes = () => [...selection.querySelectorAll("input[name=id]")];
+  const update = () => {
+    const all = boxes(), selected = all.filter((box) => box.checked).length;
+    const [selectAll] = selection.querySelectorAll("[data-select-all] input");
+    selection.querySelector("[data-select-all]").hidden = all.length === 0;
+    selectAll.checked = selected > 0 && selected === all.length;
+    selectAll.indeterminate = selected > 0 && selected < all.length;
+    selection.querySelector("[data-selected-count]").textContent = selected ? `${selected} selected` : "";
+    for (const button of selection.querySelectorAll("button[name=job_action]")) button.disabled = selected === 0;
   };
-  if (chosen) {
-    chosen.addEventListener("change", (event) => {
-      if (event.target.closest("[data-all]")) for (const box of boxes()) box.checked = event.target.checked;
-      count();
+  if (selection) {
+    selection.addEventListener("change", (event) => {
+      if (event.target.closest("[data-select-all]")) for (const box of boxes()) box.checked = event.target.checked;
+      update();
     });
-    document.addEventListener("fresh", count);
-    addEventListener("pageshow", count);
-    count();
+    document.addEventListener("refreshed", update);
+    addEventListener("pageshow", update);
+    update();
   }
 
-  // A page that is come back to may submit the same once more.
+  // A page that the user returns to may submit the same job again, so its form token changes.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    for (const field of document.querySelectorAll("input[name=once]")) field.value += `-${Date.now()}`;
+    for (const field of document.querySelectorAll("input[name=form_token]")) field.value += `-${Date.now()}`;
   });
 
-  // What was done is told once: a reload of the page does not say it again.
+  // The summary of an action is shown once: its parameters are removed from the address, so that a
+  // reload does not show it again.
   const here = new URL(location.href);
   if (here.searchParams.has("did")) {
     for (const name of ["did", "done", "refused"]) here.searchParams.delete(name);
     history.replaceState(history.state, "", here);
   }
 
-  // The first press asks, the second one acts.
-  let asking = null;
-  const calm = () => {
-    if (!asking) return;
-    clearTimeout(asking.timer);
-    asking.button.textContent = asking.text;
-    asking.button.classList.remove("sure");
-    delete asking.button.dataset.keep;
-    asking = null;
+  // The first click asks for confirmation, the second one submits.
+  let pending = null;
+  const reset = () => {
+    if (!pending) return;
+    clearTimeout(pending.timer);
+    pending.button.textContent = pending.text;
+    pending.button.classList.remove("confirm");
+    delete pending.button.dataset.keep;
+    pending = null;
   };
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-sure]");
-    if (asking && asking.button === button) return;
-    calm();
+    const button = event.target.closest("button[data-confirm]");
+    if (pending && pending.button === button) return;
+    reset();
     if (!button) return;
     event.preventDefault();
-    asking = { button, text: button.textContent, timer: setTimeout(calm, 5000) };
-    button.textContent = button.dataset.sure;
-    button.classList.add("sure");
+    pending = { button, text: button.textContent, timer: setTimeout(reset, 5000) };
+    button.textContent = button.dataset.confirm;
+    button.classList.add("confirm");
     button.dataset.keep = "";
   });
 
-  // What the browser says of a JSON text, at its field.
+  // Shows the browser's error message for an invalid JSON text at its field.
   const check = (field) => {
-    const told = document.getElementById(field.id + "-wrong");
-    let wrong = "";
+    const output = document.getElementById(field.id + "-error");
+    let message = "";
     if (field.value.trim()) {
-      try { JSON.parse(field.value); } catch (error) { wrong = error.message; }
+      try { JSON.parse(field.value); } catch (error) { message = error.message; }
     }
-    field.setAttribute("aria-invalid", String(wrong !== ""));
-    told.textContent = wrong;
-    return !wrong;
+    field.setAttribute("aria-invalid", String(message !== ""));
+    output.textContent = message;
+    return !message;
   };
   for (const field of document.querySelectorAll("textarea[data-json]")) {
     let timer = 0;
@@ -79,7 +80,7 @@
       field.focus();
     });
   }
-  // Who chooses another kind keeps what is the same for every kind.
+  // When the user switches to another kind, the options that all kinds share are kept.
   document.querySelector("form[data-carry]")?.addEventListener("formdata", (event) => {
     for (const field of document.querySelectorAll("[data-carried] [name]")) {
       const isSet = field.type === "checkbox" ? field.checked : field.value !== "";

@@ -1,22 +1,22 @@
 "use strict";
-// Keeps the parts of a page that are marked `data-live` fresh: where an event tells of news, or from
-// time to time, the page is fetched once more and what differs is put in. What the user does with
-// the page (focus, ticks, text, what is folded) stays.
+// Refreshes the elements that are marked `data-live`. At each event and at a fixed interval, the page
+// is fetched again and the differences are patched into the open page. The state that belongs to the
+// user is kept: the focus, check boxes, typed text, and which JSON objects are expanded.
 (() => {
   const main = document.getElementById("main");
-  const every = Number(main?.dataset.every);
-  if (!every) return;
-  const pulse = document.getElementById("pulse");
-  const LEAST = 1000, AGAIN = 2000, PATIENCE = 10000;
-  let source = null, timer = 0, last = 0, isBusy = false, isAsked = false, failures = 0;
+  const pollMs = Number(main?.dataset.pollMs);
+  if (!pollMs) return;
+  const status = document.getElementById("live-status");
+  const MIN_GAP_MS = 1000, RETRY_MS = 2000, TIMEOUT_MS = 10000;
+  let source = null, timer = 0, last = 0, isRefreshing = false, isRequested = false, failures = 0;
 
-  const tell = (text, isOff) => {
-    if (pulse.textContent !== text) pulse.textContent = text;
-    pulse.classList.toggle("off", isOff);
+  const setStatus = (text, isOff) => {
+    if (status.textContent !== text) status.textContent = text;
+    status.classList.toggle("off", isOff);
   };
 
-  // Makes `old` what `fresh` is, and leaves alone what is the same.
-  const change = (old, fresh) => {
+  // Changes `old` into `fresh`. Nodes that are equal are not touched.
+  const patch = (old, fresh) => {
     if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
       old.replaceWith(fresh);
       return;
@@ -26,35 +26,35 @@
       return;
     }
     if ("keep" in old.dataset) return;
-    const isFolding = old.nodeName === "DETAILS";
-    const isTyped = /^(INPUT|SELECT|TEXTAREA|OPTION)$/.test(old.nodeName);
+    const isDetails = old.nodeName === "DETAILS";
+    const isInput = /^(INPUT|SELECT|TEXTAREA|OPTION)$/.test(old.nodeName);
     for (const { name } of [...old.attributes]) {
-      if (!fresh.hasAttribute(name) && !(isFolding && name === "open")) old.removeAttribute(name);
+      if (!fresh.hasAttribute(name) && !(isDetails && name === "open")) old.removeAttribute(name);
     }
     for (const { name, value } of fresh.attributes) {
-      const isUsers = (isFolding && name === "open") || (isTyped && /^(value|checked|selected)$/.test(name));
-      if (!isUsers && old.getAttribute(name) !== value) old.setAttribute(name, value);
+      const isUserState = (isDetails && name === "open") || (isInput && /^(value|checked|selected)$/.test(name));
+      if (!isUserState && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
-    if (old.nodeName !== "TEXTAREA") changeAll(old, fresh);
+    if (old.nodeName !== "TEXTAREA") patchChildren(old, fresh);
   };
 
-  const changeAll = (old, fresh) => {
-    const known = new Map();
-    const stays = new Set(Array.from(fresh.children, (child) => child.id));
+  const patchChildren = (old, fresh) => {
+    const byId = new Map();
+    const freshIds = new Set(Array.from(fresh.children, (child) => child.id));
     for (const child of [...old.children].filter((child) => child.id)) {
-      // What goes leaves first: what stays need not move then, and keeps the focus.
-      if (stays.has(child.id)) known.set(child.id, child); else child.remove();
+      // Removed elements go first, so that the others need not move and keep the focus.
+      if (freshIds.has(child.id)) byId.set(child.id, child); else child.remove();
     }
     let at = old.firstChild;
     for (const child of [...fresh.childNodes]) {
-      const same = child.id && known.get(child.id);
+      const same = child.id && byId.get(child.id);
       if (same) {
-        known.delete(child.id);
+        byId.delete(child.id);
         if (same !== at) old.insertBefore(same, at); else at = at.nextSibling;
-        change(same, child);
-      } else if (at && !(at.id && known.has(at.id)) && at.nodeName === child.nodeName && !child.id && !at.id) {
+        patch(same, child);
+      } else if (at && !(at.id && byId.has(at.id)) && at.nodeName === child.nodeName && !child.id && !at.id) {
         const next = at.nextSibling;
-        change(at, child);
+        patch(at, child);
         at = next;
       } else {
         old.insertBefore(child, at);
@@ -67,65 +67,65 @@
     }
   };
 
-  // Who chooses rows of a list wants them to stay where they are: then only what they say changes.
-  const isHeld = (part) => part.querySelector(".pick :checked, .pick :focus, .pick:hover") !== null;
-  const changeKnown = (part, news) => {
-    for (const row of news.querySelectorAll("tr[id]")) {
-      const known = document.getElementById(row.id);
-      if (known) change(known, row);
+  // While the user selects rows of a list, its rows must not move: only their contents are patched.
+  const isInUse = (part) => part.querySelector(".select-cell :checked, .select-cell :focus, .select-cell:hover") !== null;
+  const patchRows = (part, fresh) => {
+    for (const row of fresh.querySelectorAll("tr[id]")) {
+      const shown = document.getElementById(row.id);
+      if (shown) patch(shown, row);
     }
   };
 
-  // A log that is read at its end is followed.
+  // A log that is scrolled to its end stays at its end.
   const isAtEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
   const toEnd = (log) => { log.scrollTop = log.scrollHeight; };
 
   const refresh = async () => {
-    isBusy = true;
-    isAsked = false;
+    isRefreshing = true;
+    isRequested = false;
     last = Date.now();
     try {
-      const signal = AbortSignal.timeout(PATIENCE);
-      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store", signal });
-      if (answer.status === 404 || answer.ok) {
-        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store", signal });
+      if (response.status === 404 || response.ok) {
+        const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
         const style = (page) => page.querySelector("link[rel=stylesheet]")?.getAttribute("href");
-        // Another version of the server: its parts may not fit this page.
-        if (style(fresh) !== style(document) || answer.status === 404) return location.reload();
+        // After an update of the server, the open page may not match its new elements.
+        if (style(fresh) !== style(document) || response.status === 404) return location.reload();
         const tails = [...document.querySelectorAll("[data-tail]")].filter(isAtEnd);
         for (const part of document.querySelectorAll("[data-live]")) {
-          const news = fresh.getElementById(part.id);
-          if (news) (isHeld(part) ? changeKnown : change)(part, news);
+          const freshPart = fresh.getElementById(part.id);
+          if (freshPart) (isInUse(part) ? patchRows : patch)(part, freshPart);
         }
         tails.forEach(toEnd);
-        document.dispatchEvent(new Event("fresh"));
+        document.dispatchEvent(new Event("refreshed"));
         if (failures > 0) {
           stop();
           listen();
         }
         failures = 0;
-        tell("Live", false);
+        setStatus("Live", false);
       } else {
-        throw new Error(answer.status);
+        throw new Error(response.status);
       }
     } catch (error) {
       failures += 1;
-      if (failures > 1 || error.name === "TimeoutError") tell("Not reachable, trying again", true);
+      if (failures > 1 || error.name === "TimeoutError") setStatus("Server unreachable, retrying", true);
     } finally {
-      isBusy = false;
-      plan(failures ? AGAIN : isAsked ? LEAST : every);
+      isRefreshing = false;
+      schedule(failures ? RETRY_MS : isRequested ? MIN_GAP_MS : pollMs);
     }
   };
 
-  const plan = (ms) => {
+  const schedule = (ms) => {
     clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(refresh, Math.max(ms, last + LEAST - Date.now(), 0));
+    if (!document.hidden) timer = setTimeout(refresh, Math.max(ms, last + MIN_GAP_MS - Date.now(), 0));
   };
 
-  const news = () => {
-    if (isBusy || isAsked) { isAsked = true; return; }
-    isAsked = true;
-    plan(0);
+  const requestRefresh = () => {
+    if (isRefreshing || isRequested) { isRequested = true; return; }
+    isRequested = true;
+    schedule(0);
   };
 
   const listen = () => {
@@ -133,31 +133,31 @@
     if (!path || source || document.hidden) return;
     source = new EventSource(path);
     for (const name of ["state", "progress", "log", "failure", "batch", "job", "gone", "lost"]) {
-      source.addEventListener(name, news);
+      source.addEventListener(name, requestRefresh);
     }
-    // The stream broke: whether the server is there is seen by asking.
-    source.addEventListener("error", news);
+    // The stream broke. A refresh shows whether the server is reachable.
+    source.addEventListener("error", requestRefresh);
   };
 
-  // A browser has few connections for a server: pages that nobody sees hold none.
+  // A browser opens only a few connections per server, so hidden pages close theirs.
   const stop = () => {
     clearTimeout(timer);
     source?.close();
     source = null;
   };
 
-  // What was planned was dropped with the timer: it is planned anew.
-  const goOn = () => {
-    isAsked = false;
+  // `stop` has cancelled the timer of a requested refresh, so the request is made again.
+  const resume = () => {
+    isRequested = false;
     listen();
-    news();
+    requestRefresh();
   };
 
-  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : goOn()));
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : resume()));
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => { if (event.persisted) goOn(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) resume(); });
   document.querySelectorAll("[data-tail]").forEach(toEnd);
-  tell("Live", false);
+  setStatus("Live", false);
   listen();
-  plan(every);
+  schedule(pollMs);
 })();

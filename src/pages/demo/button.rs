@@ -1,4 +1,4 @@
-//! What the buttons of the page do: which jobs each submits.
+//! The buttons of the demo page and the jobs that they submit.
 
 use serde_json::json;
 
@@ -6,64 +6,65 @@ use crate::job::{Lane, Submission};
 use crate::pages::demo::call::Call;
 use crate::pages::demo::questions::{QUESTIONS, submission};
 
-/// The kind that does heavy work on a thread of the lane `async`.
+/// The kind that runs the heavy work on a thread of the `async` lane.
 pub(crate) const ASYNC_KIND: &str = "demo-async";
-/// The kind that does it on a thread of its own.
+/// The kind that runs the heavy work in the `thread` lane.
 pub(crate) const THREAD_KIND: &str = "demo-thread";
-/// The command that does it as a program.
+/// The command that runs the heavy work in the `process` lane.
 pub(crate) const COMMAND: &str = "demo-process";
 
-/// The queue that lets few jobs run at once.
-pub(super) const NARROW_QUEUE: &str = "demo-five";
-/// How many.
+/// The queue with a limit of [`SLOTS`] running jobs.
+pub(super) const LIMITED_QUEUE: &str = "demo-five";
+/// Maximum number of running jobs of the limited queue.
 pub(super) const SLOTS: u32 = 5;
-/// How many jobs go through it.
+/// Number of jobs submitted to the limited queue.
 pub(super) const SLEEPERS: usize = 20;
-/// How many jobs do heavy work at once.
-pub(super) const WORKERS: usize = 4;
-/// How many small jobs run beside them.
+/// Number of jobs with heavy work per lane.
+pub(super) const HEAVY_JOBS: usize = 4;
+/// Number of small jobs that run at the same time as the heavy work.
 pub(super) const ECHOES: usize = 8;
 
 /// The queue of the heavy work.
 const WORK_QUEUE: &str = "demo-work";
 
-/// Primes are counted up to here: about a second of one core, also where the build is a slow one.
+/// Upper bound of the primes to count: about a second of work on one core. Debug builds are slower and
+/// count fewer.
 const PRIMES_BELOW: u64 = if cfg!(debug_assertions) { 400_000 } else { 4_000_000 };
 
-/// Who is asked.
+/// The provider and the model that answer the questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct ModelTarget {
     pub(super) provider: String,
     pub(super) model: String,
 }
 
-/// What a button does.
+/// A button of the demo page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Button {
-    /// Two sleeps at once.
+    /// Two sleep jobs at the same time.
     Start,
     /// One question.
     Joke,
-    /// Many sleeps in a queue that lets few run.
+    /// Many sleep jobs in a queue with a limit.
     Semaphore,
-    /// All questions together.
+    /// All questions as one batch.
     Questions,
     /// Heavy work in a lane.
     Work(Lane),
-    /// Small jobs beside the heavy ones.
+    /// Small jobs at the same time as the heavy work.
     Echoes,
 }
 
 impl Button {
-    /// The button that a form names.
-    pub(super) fn of(word: &str) -> Option<Self> {
+    /// Returns the button with this name, if it has a form.
+    pub(super) fn of(name: &str) -> Option<Self> {
         let works = [Lane::Async, Lane::Thread, Lane::Process].map(Self::Work);
         let others = [Self::Start, Self::Joke, Self::Semaphore, Self::Questions];
-        others.into_iter().chain(works).find(|button| button.word() == word)
+        others.into_iter().chain(works).find(|button| button.name() == name)
     }
 
-    /// The word that forms and the script name it by.
-    fn word(self) -> &'static str {
+    /// Returns the name that forms and the script use.
+    fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Joke => "joke",
@@ -74,28 +75,28 @@ impl Button {
         }
     }
 
-    /// The name of its batch.
-    pub(super) fn name(self) -> String {
+    /// Returns the name of the batch that the button submits.
+    pub(super) fn batch_name(self) -> String {
         match self {
-            Self::Start => "two sleeps at once".into(),
+            Self::Start => "two sleep jobs".into(),
             Self::Joke => "a joke".into(),
-            Self::Semaphore => format!("{SLEEPERS} sleeps, {SLOTS} at once"),
+            Self::Semaphore => format!("{SLEEPERS} sleep jobs, {SLOTS} at once"),
             Self::Questions => "ten questions".into(),
             Self::Work(lane) => format!("primes in the {lane} lane"),
-            Self::Echoes => "echoes beside the primes".into(),
+            Self::Echoes => "echo jobs".into(),
         }
     }
 
-    /// Its jobs.
-    pub(super) fn jobs(self, asked: &Asked) -> Result<Vec<Submission>, serde_json::Error> {
-        let ask = |question: &str| submission(&asked.provider, &asked.model, question);
+    /// Returns the jobs that the button submits.
+    pub(super) fn jobs(self, target: &ModelTarget) -> Result<Vec<Submission>, serde_json::Error> {
+        let ask = |question: &str| submission(&target.provider, &target.model, question);
         match self {
             Self::Start => Ok(vec![Submission::new("sleep", &json!({"duration": "5s"}))?; 2]),
             Self::Joke => Ok(vec![ask(QUESTIONS[0])?]),
             Self::Questions => QUESTIONS.into_iter().map(ask).collect(),
             Self::Semaphore => {
                 let job = Submission::new("sleep", &json!({"duration": "1s"}))?;
-                Ok(vec![Submission { queue: Some(NARROW_QUEUE.into()), ..job }; SLEEPERS])
+                Ok(vec![Submission { queue: Some(LIMITED_QUEUE.into()), ..job }; SLEEPERS])
             }
             Self::Work(lane) => {
                 let job = match lane {
@@ -108,21 +109,21 @@ impl Button {
                         Submission::new(ASYNC_KIND, &json!({"below": PRIMES_BELOW}))
                     }
                 };
-                Ok(vec![Submission { queue: Some(WORK_QUEUE.into()), ..job? }; WORKERS])
+                Ok(vec![Submission { queue: Some(WORK_QUEUE.into()), ..job? }; HEAVY_JOBS])
             }
             Self::Echoes => Ok(vec![Submission::new("echo", "still there?")?; ECHOES]),
         }
     }
 
-    /// The request that submits them.
+    /// Returns the request that submits the jobs.
     pub(super) fn call(
         self,
         about: &'static str,
-        asked: &Asked,
+        target: &ModelTarget,
     ) -> Result<Call, serde_json::Error> {
-        match (self, self.jobs(asked)?.as_slice()) {
-            (Self::Joke, [job]) => Call::one(self.word(), about, "", job),
-            (_, jobs) => Call::batch(self.word(), about, &self.name(), jobs),
+        match (self, self.jobs(target)?.as_slice()) {
+            (Self::Joke, [job]) => Call::one(self.name(), about, "", job),
+            (_, jobs) => Call::batch(self.name(), about, &self.batch_name(), jobs),
         }
     }
 }
@@ -131,13 +132,13 @@ impl Button {
 mod tests {
     use super::*;
 
-    fn asked() -> Asked {
-        Asked { provider: "p".into(), model: "m".into() }
+    fn target() -> ModelTarget {
+        ModelTarget { provider: "p".into(), model: "m".into() }
     }
 
     #[test]
-    fn each_deed_has_its_jobs() {
-        let count = |word| Button::of(word).unwrap().jobs(&asked()).unwrap().len();
+    fn each_button_has_its_jobs() {
+        let count = |name| Button::of(name).unwrap().jobs(&target()).unwrap().len();
         let counts = ["start", "joke", "semaphore", "questions", "async", "process"].map(count);
         assert_eq!(counts, [2, 1, 20, 10, 4, 4]);
         assert_eq!(Button::of("rest"), None);
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_same_work_goes_to_every_lane() {
-        let body = |lane| Button::Work(lane).call("", &asked()).unwrap().body;
+        let body = |lane| Button::Work(lane).call("", &target()).unwrap().body;
         let below = PRIMES_BELOW.to_string();
         for (lane, kind) in
             [(Lane::Async, ASYNC_KIND), (Lane::Thread, THREAD_KIND), (Lane::Process, COMMAND)]

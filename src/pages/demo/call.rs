@@ -1,4 +1,4 @@
-//! Requests to the API that the page makes, as it makes them and as a line for a shell.
+//! Requests to the API that the demo page makes and shows as `curl` commands.
 
 use serde_json::Value;
 
@@ -7,9 +7,9 @@ use crate::job::Submission;
 /// A request that a panel makes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Call {
-    /// By what the script finds it.
+    /// Name by which the script finds the request.
     pub(super) name: &'static str,
-    /// What it does, in a few words.
+    /// Short description of what the request does.
     pub(super) about: &'static str,
     pub(super) method: &'static str,
     pub(super) path: String,
@@ -17,7 +17,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Submits one job.
+    /// Returns a request that submits one job.
     pub(super) fn one(
         name: &'static str,
         about: &'static str,
@@ -28,7 +28,7 @@ impl Call {
         Ok(Self { name, about, method: "POST", path, body })
     }
 
-    /// Submits jobs as a batch, a line each.
+    /// Returns a request that submits jobs as a batch, with one line per job.
     pub(super) fn batch(
         name: &'static str,
         about: &'static str,
@@ -41,7 +41,7 @@ impl Call {
         Ok(Self { name, about, method: "POST", path: "/v1/batches".into(), body })
     }
 
-    /// Changes the limits of a queue.
+    /// Returns a request that limits the running jobs of a queue.
     pub(super) fn limit(
         name: &'static str,
         about: &'static str,
@@ -52,7 +52,7 @@ impl Call {
         Self { name, about, method: "PATCH", path: format!("/v1/queues/{queue}"), body }
     }
 
-    /// The request as a line for a shell; `origin` is where the server is.
+    /// Returns the request as a `curl` command for a shell.
     pub(super) fn curl(&self, origin: &str) -> String {
         let method = if self.method == "POST" { "" } else { &format!(" -X {}", self.method) };
         let (url, body) = (quoted(&format!("{origin}{}", self.path)), quoted(&self.body));
@@ -60,7 +60,7 @@ impl Call {
     }
 }
 
-/// A text as a shell takes it for one word.
+/// Quotes a text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -74,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_takes_the_body_as_it_is() {
+    fn a_shell_passes_the_body_unchanged() {
         let call = Call::one("", "", "?wait=60s", &echo("it's $HOME `id` \\ \"\n")).unwrap();
-        let line = call.curl("http://a:1").replace("curl -s", "printf '%s|'");
-        let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        let command = call.curl("http://a:1").replace("curl -s", "printf '%s|'");
+        let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
         let words = String::from_utf8(output.stdout).unwrap();
         let words: Vec<&str> = words.split('|').collect();
         assert_eq!(words[0], "http://a:1/v1/jobs?wait=60s");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_what_the_api_takes() {
+    fn a_batch_has_the_form_of_the_api() {
         let jobs = [echo("a"), echo("b")];
         let call = Call::batch("", "", "two \"echoes\"", &jobs).unwrap();
         let body: Value = serde_json::from_str(&call.body).unwrap();
@@ -96,9 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn other_methods_are_named() {
-        let line = Call::limit("", "", "five", 5).curl("http://a:1");
-        assert!(line.starts_with("curl -s -X PATCH 'http://a:1/v1/queues/five'"), "{line}");
-        assert!(line.ends_with("-d '{\"max_running\":5}'"), "{line}");
+    fn methods_other_than_post_are_named() {
+        let command = Call::limit("", "", "five", 5).curl("http://a:1");
+        assert!(command.starts_with("curl -s -X PATCH 'http://a:1/v1/queues/five'"), "{command}");
+        assert!(command.ends_with("-d '{\"max_running\":5}'"), "{command}");
     }
 }

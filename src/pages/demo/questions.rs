@@ -1,13 +1,13 @@
-//! Ten questions for a model, and how one is asked.
+//! Ten questions for a language model, and the jobs that ask them.
 
 use serde_json::{Value, json};
 
 use crate::job::Submission;
 
-/// The name under which the demonstration's server knows its model server.
+/// Name of the provider that `longshore demo` configures.
 pub(crate) const PROVIDER: &str = "demo";
 
-/// The questions of the write-up from which Longshore grew, and more of that manner.
+/// The questions. The first ones come from the write-up from which Longshore grew.
 pub(crate) const QUESTIONS: [&str; 10] = [
     "Tell me a joke",
     "What's the capital of France?",
@@ -21,12 +21,12 @@ pub(crate) const QUESTIONS: [&str; 10] = [
     "What is the square root of 144?",
 ];
 
-/// A chat-completions body that asks a question.
+/// Returns a chat-completions body with this question.
 pub(crate) fn body(model: &str, question: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": question}]})
 }
 
-/// The question as a job.
+/// Returns the question as a `chat` job.
 pub(crate) fn submission(
     provider: &str,
     model: &str,

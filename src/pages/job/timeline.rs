@@ -1,75 +1,80 @@
-//! What happened to a job, in its order.
+//! The timeline of a job.
 
 use crate::job::{Job, JobError, State, Timestamp};
-use crate::pages::moment::{Moment, Took};
+use crate::pages::time::{DurationText, RelativeTime};
 
-/// Something that happened to a job.
-pub(super) struct Event {
-    /// How it looks: a state, or what did not end well.
+/// An entry of the timeline.
+pub(super) struct TimelineEvent {
+    /// CSS class that sets the colour and shape: the name of a state.
     pub(super) class: &'static str,
     pub(super) title: String,
-    pub(super) at: Moment,
-    /// How long what it ends took.
-    pub(super) took: Option<String>,
+    pub(super) at: RelativeTime,
+    /// Duration that the entry reports, such as "ran for 1.20 s".
+    pub(super) duration: Option<String>,
     pub(super) error: Option<JobError>,
 }
 
-/// What happened to a job, oldest first, and what is next. Of earlier attempts only their end is
-/// kept.
-pub(super) fn events(job: &Job, now: Timestamp) -> Vec<Event> {
-    let event = |class, title: String, at| Event {
+/// Returns what happened to a job, oldest first, and what happens next.
+///
+/// The job stores the start of its latest attempt only. Earlier attempts therefore have no entry for
+/// their start, only one for their failure.
+pub(super) fn events(job: &Job, now: Timestamp) -> Vec<TimelineEvent> {
+    let event = |class, title: String, at| TimelineEvent {
         class,
         title,
-        at: Moment::new(at, now),
-        took: None,
+        at: RelativeTime::new(at, now),
+        duration: None,
         error: None,
     };
     let mut events = vec![event("queued", "Submitted".into(), job.created_at)];
     let is_first = job.attempt == 0 && job.failures.as_ref().is_none_or(Vec::is_empty);
     if job.state == State::Scheduled || is_first && job.run_at > job.created_at {
-        events.push(event("scheduled", "May begin".into(), job.run_at));
+        events.push(event("scheduled", "Scheduled start".into(), job.run_at));
     }
     let failures = job.failures.as_deref().unwrap_or_default();
     let latest = job.started_at.map(|at| (job.attempt, at));
-    let mut latest_is_told = false;
+    let mut has_latest_start = false;
     for failure in failures {
         if let Some((attempt, at)) = latest.filter(|(attempt, _)| failure.attempt == *attempt) {
-            events.push(event("running", format!("Attempt {attempt} began"), at));
-            latest_is_told = true;
+            events.push(event("running", format!("Attempt {attempt} started"), at));
+            has_latest_start = true;
         }
         let mut failed = event("failed", format!("Attempt {} failed", failure.attempt), failure.at);
         failed.error = Some(failure.error.clone());
-        failed.took = latest
+        failed.duration = latest
             .filter(|(attempt, _)| failure.attempt == *attempt)
-            .map(|(_, at)| format!("after {}", Took::new(failure.at.since(at))));
+            .map(|(_, at)| format!("after {}", DurationText::new(failure.at.since(at))));
         events.push(failed);
     }
-    if let Some((attempt, at)) = latest.filter(|_| !latest_is_told) {
-        let mut began = event("running", format!("Attempt {attempt} began"), at);
+    if let Some((attempt, at)) = latest.filter(|_| !has_latest_start) {
+        let mut started = event("running", format!("Attempt {attempt} started"), at);
         if job.state == State::Running {
-            began.took = Some(format!("runs for {}", Took::new(now.since(at))));
+            started.duration = Some(format!("running for {}", DurationText::new(now.since(at))));
         }
-        events.push(began);
+        events.push(started);
     }
     events.extend(end(job, now));
     events
 }
 
-/// How it ended, or what it waits for.
-fn end(job: &Job, now: Timestamp) -> Option<Event> {
+/// Returns the entry for the end of a job, or for its next attempt.
+fn end(job: &Job, now: Timestamp) -> Option<TimelineEvent> {
     let (class, title, at) = match job.state {
         State::Completed => ("completed", "Completed", job.finished_at?),
-        State::Failed => ("failed", "Failed for good", job.finished_at?),
+        State::Failed => ("failed", "Failed permanently", job.finished_at?),
         State::Cancelled => ("cancelled", "Cancelled", job.finished_at?),
         State::Retrying => ("retrying", "Next attempt", job.run_at),
         State::Scheduled | State::Queued | State::Running => return None,
     };
-    let took = match (job.state.is_final(), job.started_at) {
-        (true, Some(began)) => Some(format!("ran for {}", Took::new(at.since(began)))),
+    let duration = match (job.state.is_final(), job.started_at) {
+        (true, Some(started_at)) => {
+            Some(format!("ran for {}", DurationText::new(at.since(started_at))))
+        }
         _ => None,
     };
     let error = job.error.clone().filter(|_| job.state == State::Cancelled);
-    Some(Event { class, title: title.into(), at: Moment::new(at, now), took, error })
+    let at = RelativeTime::new(at, now);
+    Some(TimelineEvent { class, title: title.into(), at, duration, error })
 }
 
 #[cfg(test)]
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attempt_stands_between_submission_and_end() {
+    fn attempts_are_listed_between_submission_and_end() {
         let failure = |attempt, at| Failure {
             attempt,
             at: Timestamp::from_millis(at),
@@ -102,12 +107,12 @@ mod tests {
         job.started_at = Some(Timestamp::from_millis(4_000));
         job.failures = Some(vec![failure(1, 2_000)]);
         job.state = State::Running;
-        assert_eq!(titles(&job), ["Submitted", "Attempt 1 failed", "Attempt 2 began"]);
+        assert_eq!(titles(&job), ["Submitted", "Attempt 1 failed", "Attempt 2 started"]);
         job.failures = Some(vec![failure(1, 2_000), failure(2, 5_000)]);
         job.state = State::Retrying;
-        assert_eq!(titles(&job)[2..], ["Attempt 2 began", "Attempt 2 failed", "Next attempt"]);
+        assert_eq!(titles(&job)[2..], ["Attempt 2 started", "Attempt 2 failed", "Next attempt"]);
         job.state = State::Failed;
         job.finished_at = Some(Timestamp::from_millis(5_000));
-        assert_eq!(titles(&job)[4], "Failed for good");
+        assert_eq!(titles(&job)[4], "Failed permanently");
     }
 }

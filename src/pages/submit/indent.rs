@@ -1,22 +1,23 @@
-//! JSON written out for editing, its letters kept.
+//! Indentation of JSON for editing.
 
-/// The same JSON, an entry a line. Numbers and texts keep their letters, which reading it would not.
+/// Indents JSON with one entry per line. Only white space changes: parsing and serializing would also
+/// rewrite numbers such as `1.50` and escapes in strings.
 pub(super) fn indent(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
-    let (mut is_text, mut is_escaped) = (false, false);
+    let (mut in_string, mut is_escaped) = (false, false);
     let mut letters = json.chars().peekable();
     while let Some(letter) = letters.next() {
-        if is_text {
+        if in_string {
             text.push(letter);
-            is_text = is_escaped || letter != '"';
+            in_string = is_escaped || letter != '"';
             is_escaped = letter == '\\' && !is_escaped;
             continue;
         }
         match letter {
             ' ' | '\n' | '\r' | '\t' => {}
             '"' => {
-                is_text = true;
+                in_string = true;
                 text.push(letter);
             }
             '{' | '[' => {
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_are_kept_and_only_space_changes() {
+    fn only_white_space_changes() {
         let json = r#"{"b":1.50,"a":[ ],"c":{"text":"a, \"b\": {\\"},"d":[1,2]}"#;
         let expected = "{\n  \"b\": 1.50,\n  \"a\": [],\n  \"c\": {\n    \
             \"text\": \"a, \\\"b\\\": {\\\\\"\n  },\n  \"d\": [\n    1,\n    2\n  ]\n}";

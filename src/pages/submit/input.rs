@@ -1,19 +1,21 @@
-//! A field of the form: what it is called, what stands in it, what is wrong with that.
+//! A field of the form: its label, its value and its errors.
 
 use crate::job::problem::Problem;
 use crate::pages::fields::Fields;
 
-/// How a field is filled in.
+/// The kind of HTML control of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Control {
+    /// A text of one line.
     Line,
-    /// So many lines.
+    /// A text of several lines, with the number of lines shown.
     Lines(u8),
-    /// JSON, which the script checks as it is typed.
+    /// A JSON text that the script validates while it is typed.
     Json,
-    /// One of these: the value and what it is called.
+    /// A list to select from, as pairs of value and label.
     Choice(Vec<(String, String)>),
-    Tick,
+    /// A check box.
+    CheckBox,
 }
 
 /// A field of the form.
@@ -24,7 +26,7 @@ pub(super) struct Input {
     pub(super) hint: String,
     pub(super) control: Control,
     pub(super) value: String,
-    pub(super) wrong: Vec<String>,
+    pub(super) errors: Vec<String>,
 }
 
 impl Input {
@@ -34,21 +36,21 @@ impl Input {
         hint: impl Into<String>,
         control: Control,
     ) -> Self {
-        let (hint, value, wrong) = (hint.into(), String::new(), Vec::new());
-        Self { name, label, hint, control, value, wrong }
+        let (hint, value, errors) = (hint.into(), String::new(), Vec::new());
+        Self { name, label, hint, control, value, errors }
     }
 
-    /// Whether it takes the whole width.
+    /// Returns whether the field takes the full width of the form.
     pub(super) fn is_wide(&self) -> bool {
         matches!(self.control, Control::Lines(_) | Control::Json)
     }
 
-    /// Whether this is its value.
-    pub(super) fn holds(&self, value: &str) -> bool {
+    /// Returns whether the field has this value.
+    pub(super) fn has_value(&self, value: &str) -> bool {
         self.value == value
     }
 
-    /// Puts in what was sent.
+    /// Sets the value from the submitted fields.
     pub(super) fn fill(&mut self, fields: &Fields) {
         if let Some(value) = fields.get(self.name) {
             self.value = value.to_owned();
@@ -56,14 +58,17 @@ impl Input {
     }
 }
 
-/// Puts a problem to the field that it is about, and gives it back where there is none.
-pub(super) fn place(
+/// Adds a problem to the field that its JSON pointer names. Returns the problem if no field matches.
+///
+/// For example `/payload/url` belongs to the field `url`, and `/tags/2` to the field `tags`.
+pub(super) fn assign(
     problem: Problem,
     payload: &mut [Input],
     options: &mut [Input],
 ) -> Option<Problem> {
-    let mut steps = problem.pointer.split('/').skip(1);
-    let (first, second) = (steps.next().unwrap_or_default(), steps.next().unwrap_or_default());
+    let mut segments = problem.pointer.split('/').skip(1);
+    let (first, second) =
+        (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     let (inputs, name) = match first {
         "payload" => (payload, if second == "messages" { "message" } else { second }),
         other => (options, other),
@@ -72,11 +77,11 @@ pub(super) fn place(
     let found = inputs.iter_mut().find(|input| input.name == name || is_json);
     let Some(input) = found else { return Some(problem) };
     let inner = problem.pointer.trim_start_matches("/payload");
-    let told = match is_json && !inner.is_empty() {
+    let error = match is_json && !inner.is_empty() {
         true => format!("{inner}: {}", problem.detail),
         false => problem.detail,
     };
-    input.wrong.push(told);
+    input.errors.push(error);
     None
 }
 
@@ -89,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_stands_at_its_field() {
+    fn a_problem_is_assigned_to_its_field() {
         let mut payload = inputs(&["url", "message"]);
         let mut options = inputs(&["queue", "tags"]);
         for (pointer, name) in [
@@ -98,20 +103,20 @@ mod tests {
             ("/queue", "queue"),
             ("/tags/2", "tags"),
         ] {
-            assert_eq!(place(Problem::new(pointer, "bad"), &mut payload, &mut options), None);
+            assert_eq!(assign(Problem::new(pointer, "bad"), &mut payload, &mut options), None);
             let mut all = payload.iter().chain(&options);
-            let input = all.find(|input| input.wrong == ["bad"]).unwrap();
+            let input = all.find(|input| input.errors == ["bad"]).unwrap();
             assert_eq!(input.name, name);
-            payload.iter_mut().chain(&mut options).for_each(|input| input.wrong.clear());
+            payload.iter_mut().chain(&mut options).for_each(|input| input.errors.clear());
         }
-        let elsewhere = Problem::new("/payload/elsewhere", "bad");
-        assert_eq!(place(elsewhere.clone(), &mut payload, &mut options), Some(elsewhere));
+        let unknown = Problem::new("/payload/unknown", "bad");
+        assert_eq!(assign(unknown.clone(), &mut payload, &mut options), Some(unknown));
     }
 
     #[test]
-    fn a_problem_inside_json_names_its_place() {
+    fn a_problem_inside_json_keeps_its_pointer() {
         let mut payload = inputs(&["payload"]);
-        place(Problem::new("/payload/a/0", "bad"), &mut payload, &mut []);
-        assert_eq!(payload[0].wrong, ["/a/0: bad"]);
+        assign(Problem::new("/payload/a/0", "bad"), &mut payload, &mut []);
+        assert_eq!(payload[0].errors, ["/a/0: bad"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The form of each kind, and the payload that it gives.
+//! The payload form of each kind.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,33 @@ use crate::job::problem::Problem;
 use crate::pages::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
-/// The methods that are offered; others go as JSON.
+/// The HTTP methods to select from. Other methods can be submitted as JSON.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/// Which fields a payload is made of.
+/// The set of fields that a payload is built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum PayloadForm {
     Http,
     Chat,
     Command,
     Sleep,
-    /// One field with the payload as JSON.
+    /// A single field with the payload as JSON.
     Json,
 }
 
-/// What a kind does.
-pub(super) fn about(kind: &str) -> &'static str {
+/// Describes what a kind does.
+pub(super) fn description(kind: &str) -> &'static str {
     match kind {
         "http" => {
-            "Calls a URL. The answer is the result; 5xx, 429 and broken connections are tried again."
+            "Sends an HTTP request. The result is the response; 5xx, 429 and connection errors are retried."
         }
         "chat" => {
-            "Asks a language model of a configured provider. Its whole response is the result."
+            "Sends messages to a language model of a configured provider. The result is its response."
         }
-        "command" => {
-            "Runs a program that the operator has configured. What it prints is the result."
-        }
-        "sleep" => "Waits, for trying and measuring.",
-        "echo" => "Gives its payload back, for trying and measuring.",
-        _ => "Takes any JSON; its handler or worker reads it.",
+        "command" => "Runs a program that the operator has configured. The result is its output.",
+        "sleep" => "Waits for a duration. For tests and measurements.",
+        "echo" => "Returns its payload as the result. For tests and measurements.",
+        _ => "Accepts any JSON payload; a handler or a remote worker interprets it.",
     }
 }
 
@@ -82,7 +80,8 @@ struct Sleep<'a> {
     duration: &'a str,
 }
 
-impl Shape {
+impl PayloadForm {
+    /// Returns the payload form of a kind.
     pub(super) fn of(kind: &str, as_json: bool) -> Self {
         match kind {
             _ if as_json => Self::Json,
@@ -94,7 +93,7 @@ impl Shape {
         }
     }
 
-    /// The fields.
+    /// Returns the fields of the form.
     pub(super) fn inputs(self, config: &Config) -> Vec<Input> {
         use Control::{Choice, Line, Lines};
         let new = Input::new;
@@ -102,81 +101,84 @@ impl Shape {
             Self::Http => vec![
                 new("url", "URL", "", Line),
                 new("method", "Method", "", Choice(methods())),
-                new("headers", "Headers", "One a line, such as Accept: text/plain", Lines(2)),
-                new("body", "Body", "JSON is sent as JSON, anything else as text", Lines(5)),
+                new("headers", "Headers", "One per line, such as Accept: text/plain", Lines(2)),
+                new("body", "Body", "Valid JSON is sent as JSON, anything else as text", Lines(5)),
             ],
             Self::Chat => vec![
                 new("provider", "Provider", "", Choice(names(config.providers.keys()))),
-                new("model", "Model", "As the provider calls it", Line),
-                new("system", "System message", "May be left empty", Lines(2)),
+                new("model", "Model", "Name of the model at the provider", Line),
+                new("system", "System message", "Optional", Lines(2)),
                 new("message", "Message", "", Lines(5)),
             ],
             Self::Command => vec![
                 new("name", "Command", "", Choice(names(config.commands.keys()))),
-                new("args", "Arguments", "One a line", Lines(3)),
-                new("stdin", "Standard input", "May be left empty", Lines(4)),
+                new("args", "Arguments", "One per line", Lines(3)),
+                new("stdin", "Standard input", "Optional", Lines(4)),
             ],
             Self::Sleep => vec![Input {
                 value: "5s".into(),
-                ..new("duration", "Duration", "Such as 500ms, 5s or 1m", Line)
+                ..new("duration", "Duration", "For example 500ms, 5s or 1m", Line)
             }],
             Self::Json => {
-                vec![new("payload", "Payload", "JSON; null if it is left empty", Control::Json)]
+                vec![new("payload", "Payload", "JSON; null if empty", Control::Json)]
             }
         }
     }
 
-    /// The payload.
+    /// Builds the payload from the submitted fields.
     ///
     /// # Errors
-    /// What is wrong, with its place in the submission.
+    /// Returns the problems with their JSON pointers in the submission.
     pub(super) fn payload(self, fields: &Fields) -> Result<Json, Vec<Problem>> {
-        let word = |name| fields.word(name);
-        let needed =
-            |name, place: &str| word(name).ok_or_else(|| vec![Problem::new(place, "is missing")]);
-        let read = match self {
+        let optional = |name| fields.trimmed(name);
+        let required = |name, pointer: &str| {
+            optional(name).ok_or_else(|| vec![Problem::new(pointer, "is required")])
+        };
+        let payload = match self {
             Self::Http => Json::of(&Http {
-                url: needed("url", "/payload/url")?,
-                method: word("method"),
+                url: required("url", "/payload/url")?,
+                method: optional("method"),
                 headers: headers(fields.get("headers").unwrap_or_default())?,
                 body: fields.get("body").map(json_or_text),
             }),
             Self::Chat => {
-                let message = needed("message", "/payload/message")?;
-                let system = word("system").map(|content| Message { role: "system", content });
+                let message = required("message", "/payload/message")?;
+                let system = optional("system").map(|content| Message { role: "system", content });
                 let user = Message { role: "user", content: message };
                 Json::of(&Chat {
-                    provider: word("provider"),
-                    model: word("model"),
+                    provider: optional("provider"),
+                    model: optional("model"),
                     messages: system.into_iter().chain([user]).collect(),
                 })
             }
             Self::Command => Json::of(&Command {
-                name: needed("name", "/payload/name")?,
+                name: required("name", "/payload/name")?,
                 args: fields.get("args").map(|args| args.lines().collect()).unwrap_or_default(),
                 stdin: fields.get("stdin").map(json_or_text),
             }),
-            Self::Sleep => Json::of(&Sleep { duration: needed("duration", "/payload/duration")? }),
+            Self::Sleep => {
+                Json::of(&Sleep { duration: required("duration", "/payload/duration")? })
+            }
             Self::Json => {
-                let text = word("payload").unwrap_or("null");
+                let text = optional("payload").unwrap_or("null");
                 return Json::checked(text).map_err(|problem| vec![problem.under("/payload")]);
             }
         };
-        read.map_err(|error| vec![Problem::new("/payload", error)])
+        payload.map_err(|error| vec![Problem::new("/payload", error)])
     }
 }
 
 fn methods() -> Vec<(String, String)> {
-    let own = ("".into(), "GET, or POST with a body".into());
-    [own].into_iter().chain(METHODS.map(|name| (name.into(), name.into()))).collect()
+    let default = ("".into(), "GET, or POST with a body".into());
+    [default].into_iter().chain(METHODS.map(|name| (name.into(), name.into()))).collect()
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a String>) -> Vec<(String, String)> {
     names.map(|name| (name.clone(), name.clone())).collect()
 }
 
-/// A text that is JSON stands as such, any other as a string. Line ends are those of text files,
-/// which a browser turns into CR LF.
+/// Returns a text as JSON if it is valid JSON, and as a JSON string otherwise. Converts CR LF, which
+/// browsers send in forms, back to LF.
 fn json_or_text(text: &str) -> Json {
     let text = text.replace("\r\n", "\n");
     Json::checked(text.trim())
@@ -188,7 +190,7 @@ fn headers(text: &str) -> Result<BTreeMap<String, String>, Vec<Problem>> {
     let mut headers = BTreeMap::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let Some((name, value)) = line.split_once(':') else {
-            let why = format!("line {} is not of the form Name: value", number + 1);
+            let why = format!("line {} must have the form Name: value", number + 1);
             return Err(vec![Problem::new("/payload/headers", why)]);
         };
         headers.insert(name.trim().to_owned(), value.trim().to_owned());
@@ -201,11 +203,11 @@ mod tests {
     use super::*;
 
     fn payload(kind: &str, form: &str) -> Result<Json, Vec<Problem>> {
-        Shape::of(kind, false).payload(&Fields::parse(form).unwrap())
+        PayloadForm::of(kind, false).payload(&Fields::parse(form).unwrap())
     }
 
     #[test]
-    fn each_kind_gives_its_payload() {
+    fn each_kind_builds_its_payload() {
         for (kind, form, json) in [
             (
                 "http",
@@ -236,15 +238,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_no_json_is_told_with_its_place() {
-        for (kind, form, place) in [
+    fn missing_fields_and_invalid_json_are_reported_with_a_pointer() {
+        for (kind, form, pointer) in [
             ("http", "", "/payload/url"),
             ("http", "url=a&headers=nothing", "/payload/headers"),
             ("chat", "model=m", "/payload/message"),
             ("echo", "payload={", "/payload"),
             ("echo", "payload=[\"\\ud800\"]", "/payload/0"),
         ] {
-            assert_eq!(payload(kind, form).unwrap_err()[0].pointer, place, "{kind} {form}");
+            assert_eq!(payload(kind, form).unwrap_err()[0].pointer, pointer, "{kind} {form}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The fields that every kind shares: when, how often and where a job runs.
+//! The options that all kinds share, such as queue, priority and timeout.
 
 use std::str::FromStr;
 
@@ -9,49 +9,55 @@ use crate::job::{Lane, Submission};
 use crate::pages::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
+/// Returns the fields of the options.
 pub(super) fn inputs(config: &Config) -> Vec<Input> {
-    use Control::{Choice, Line, Lines, Tick};
+    use Control::{CheckBox, Choice, Line, Lines};
     let jobs = &config.jobs;
-    let lanes = [("", "that of its kind"), ("remote", "remote: a worker of your own")];
+    let lanes = [("", "default of the kind"), ("remote", "remote: your own workers")];
     let lanes = lanes.map(|(value, name)| (value.to_owned(), name.to_owned()));
     let new = |name, label, hint: &str, control| Input::new(name, label, hint, control);
     vec![
-        new("queue", "Queue", "default if left empty", Line),
-        new("priority", "Priority", "-100 to 100, 0 if left empty", Line),
-        new("delay", "Delay", "Such as 10m; none if left empty", Line),
-        new("max_attempts", "Attempts", &format!("{} if left empty", jobs.max_attempts), Line),
-        new("timeout", "Timeout", &format!("An attempt; {} if left empty", jobs.timeout), Line),
+        new("queue", "Queue", "Empty for the queue named default", Line),
+        new("priority", "Priority", "-100 to 100; default 0", Line),
+        new("delay", "Delay", "For example 10m; default none", Line),
+        new("max_attempts", "Max attempts", &format!("Default {}", jobs.max_attempts), Line),
+        new("timeout", "Timeout", &format!("Per attempt; default {}", jobs.timeout), Line),
         new("lane", "Lane", "", Choice(lanes.into())),
-        new("tags", "Tags", "One a line, up to ten", Lines(2)),
-        new("idempotency_key", "Idempotency key", "The same again gives the first job", Line),
-        new("at_most_once", "Never run it twice", "", Tick),
+        new("tags", "Tags", "One per line, at most ten", Lines(2)),
+        new(
+            "idempotency_key",
+            "Idempotency key",
+            "Submitting the same key again returns the first job",
+            Line,
+        ),
+        new("at_most_once", "Run at most once", "", CheckBox),
     ]
 }
 
-/// A submission with these options, and neither kind nor payload.
+/// Parses the options into a submission without kind and payload.
 ///
 /// # Errors
-/// Every field that cannot be read.
-pub(super) fn read(fields: &Fields) -> Result<Submission, Vec<Problem>> {
+/// Returns a problem for every field that cannot be parsed.
+pub(super) fn parse(fields: &Fields) -> Result<Submission, Vec<Problem>> {
     let mut problems = Vec::new();
     let (from, to) = (PRIORITIES.start(), PRIORITIES.end());
     let submission = Submission {
-        queue: fields.word("queue").map(str::to_owned),
+        queue: fields.trimmed("queue").map(str::to_owned),
         priority: number(
             fields,
             "priority",
-            format!("lies between {from} and {to}"),
+            format!("must be between {from} and {to}"),
             &mut problems,
         ),
-        delay: own(fields, "delay", &mut problems),
-        timeout: own(fields, "timeout", &mut problems),
+        delay: parsed(fields, "delay", &mut problems),
+        timeout: parsed(fields, "timeout", &mut problems),
         max_attempts: number(
             fields,
             "max_attempts",
-            format!("lies between 1 and {MAX_ATTEMPTS}"),
+            format!("must be between 1 and {MAX_ATTEMPTS}"),
             &mut problems,
         ),
-        lane: own::<Lane>(fields, "lane", &mut problems),
+        lane: parsed::<Lane>(fields, "lane", &mut problems),
         tags: tags(fields.get("tags").unwrap_or_default()),
         at_most_once: fields.get("at_most_once").is_some(),
         ..Submission::default()
@@ -63,29 +69,30 @@ fn tags(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
+/// Parses a field; `requirement` is the message if that fails.
 fn number<T: FromStr>(
     fields: &Fields,
     name: &str,
-    wanted: String,
+    requirement: String,
     problems: &mut Vec<Problem>,
 ) -> Option<T> {
-    let parsed = fields.word(name)?.parse().ok();
+    let parsed = fields.trimmed(name)?.parse().ok();
     if parsed.is_none() {
-        problems.push(Problem::new(format!("/{name}"), wanted));
+        problems.push(Problem::new(format!("/{name}"), requirement));
     }
     parsed
 }
 
-/// A value whose type says itself what is wrong.
-fn own<T: FromStr<Err: std::fmt::Display>>(
+/// Parses a field whose type has an error message of its own.
+fn parsed<T: FromStr<Err: std::fmt::Display>>(
     fields: &Fields,
     name: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<T> {
-    match fields.word(name)?.parse() {
+    match fields.trimmed(name)?.parse() {
         Ok(value) => Some(value),
         Err(error) => {
-            problems.push(Problem::new(format!("/{name}"), format!("is {error}")));
+            problems.push(Problem::new(format!("/{name}"), format!("is invalid: {error}")));
             None
         }
     }
@@ -97,11 +104,11 @@ mod tests {
     use crate::job::Span;
 
     #[test]
-    fn fields_that_are_left_empty_stay_as_configured() {
-        let read = |form: &str| read(&Fields::parse(form).unwrap());
-        assert_eq!(read("queue=&priority=&delay=&tags=&lane=").unwrap(), Submission::default());
+    fn empty_fields_keep_their_defaults() {
+        let parse = |form: &str| parse(&Fields::parse(form).unwrap());
+        assert_eq!(parse("queue=&priority=&delay=&tags=&lane=").unwrap(), Submission::default());
         let submission =
-            read("queue=mail&priority=-5&delay=10m&tags=a%0D%0A+b,+c%0D%0A&at_most_once=yes");
+            parse("queue=mail&priority=-5&delay=10m&tags=a%0D%0A+b,+c%0D%0A&at_most_once=yes");
         let expected = Submission {
             queue: Some("mail".into()),
             priority: Some(-5),
@@ -114,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn every_field_that_cannot_be_read_is_named() {
+    fn every_invalid_field_is_named() {
         let form = "priority=high&delay=soon&timeout=-1s&max_attempts=x&lane=fast";
-        let problems = read(&Fields::parse(form).unwrap()).unwrap_err();
-        let places: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(places, ["/priority", "/delay", "/timeout", "/max_attempts", "/lane"]);
+        let problems = parse(&Fields::parse(form).unwrap()).unwrap_err();
+        let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/priority", "/delay", "/timeout", "/max_attempts", "/lane"]);
     }
 }

@@ -1,5 +1,5 @@
-//! A server that looks as one in use does: queues of a shop that sends mail, asks a model, draws
-//! pictures and calls others, where most goes well and some does not.
+//! A server with realistic sample data: queues of a shop that sends mail, asks a language model, draws
+//! pictures and calls services. Most of its jobs succeed and some fail.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::kit::model::Model;
 use crate::kit::target::Target;
 use crate::kit::{Server, Setup, with};
 
-/// A program that draws, and says how far it is.
+/// A program that draws a picture and reports its progress.
 const DRAW: &str = "for i in 1 2 3 4 5 6 7 8; do \
     echo \"::progress $((i * 100 / 8)) tile $i of 8\" >&2; echo \"rendered tile $i\" >&2; sleep 0.6; done; \
     echo '{\"width\": 1600, \"height\": 900, \"bytes\": 48213}'";
 
-/// A program that gives up.
+/// A program that fails.
 const EXPORT: &str =
     "echo 'connecting to warehouse' >&2; echo 'relation \"orders\" does not exist' >&2; exit 3";
 
-/// What people ask.
+/// Questions to the model.
 const QUESTIONS: [&str; 4] = [
     "Summarise this review in one sentence",
     "Which category does this ticket belong to?",
@@ -26,15 +26,15 @@ const QUESTIONS: [&str; 4] = [
     "Tell me a joke",
 ];
 
-/// A server with what its jobs call.
-pub(crate) struct Scenery {
+/// A server, together with the service and the model that its jobs call.
+pub(crate) struct SampleServer {
     pub(crate) server: Server,
     pub(crate) target: Target,
     _model: Model,
 }
 
-impl Scenery {
-    /// A server with two programs, a model to ask and a service to call.
+impl SampleServer {
+    /// Starts the server with two commands, a model and a service.
     pub(crate) fn start() -> Self {
         let model = Model::start(Duration::from_millis(900));
         let target = Target::start(|caller, request| match request.path.as_str() {
@@ -50,14 +50,14 @@ impl Scenery {
             )
         };
         let provider = model.provider("local") + "max_running = 6\n";
-        // Its programs mostly wait.
+        // The programs mostly wait, so more of them than cores may run.
         let lanes = "[lanes]\nprocess = 6\n".to_owned();
         let config = [lanes, provider, program("draw", DRAW), program("export", EXPORT)].concat();
         Self { server: Setup::new().config(config).start(), target, _model: model }
     }
 
-    /// Gives its queues their limits.
-    pub(crate) fn limit(&self) {
+    /// Sets the limits of the queues.
+    pub(crate) fn set_limits(&self) {
         for (queue, limits) in [
             ("images", json!({"max_running": 4})),
             ("model", json!({"max_running": 3})),
@@ -68,13 +68,13 @@ impl Scenery {
         }
     }
 
-    /// Fills its queues, so that some of everything is running, waiting, done and broken.
+    /// Submits jobs to all queues, so that some are running, waiting, completed and failed.
     pub(crate) fn fill(&self) {
-        self.limit();
+        self.set_limits();
         self.server.post("/v1/jobs", &json!(self.jobs())).expect(202);
     }
 
-    /// What comes in a quarter of a minute.
+    /// Returns the jobs of about 15 seconds.
     pub(crate) fn jobs(&self) -> Vec<Value> {
         let mut jobs: Vec<Value> = (1..=70).map(|number| self.mail(number)).collect();
         jobs.extend((1..=70).map(question));
@@ -92,8 +92,8 @@ impl Scenery {
         jobs
     }
 
-    /// A batch that takes a while.
-    pub(crate) fn batch(&self) -> i64 {
+    /// Submits a batch that takes several seconds. Returns its id.
+    pub(crate) fn submit_batch(&self) -> i64 {
         let mut jobs: Vec<Value> = (1..=30).map(|number| self.mail(number)).collect();
         jobs.extend((1..=18).map(question));
         jobs.extend((1..=8).map(drawing));
@@ -101,8 +101,8 @@ impl Scenery {
         self.server.post("/v1/batches", &batch).expect(202)["id"].as_i64().unwrap()
     }
 
-    /// A job that failed twice in different ways, and runs once more.
-    pub(crate) fn broken(&self) -> i64 {
+    /// Submits a job that has failed twice with different errors and runs again. Returns its id.
+    pub(crate) fn submit_failing_job(&self) -> i64 {
         let job = json!({"kind": "resize", "lane": "remote", "queue": "uploads", "max_attempts": 3,
             "priority": 5, "tags": ["customer-4711", "avatar"],
             "payload": {"source": "s3://uploads/4711/avatar.heic", "sizes": [64, 256, 1024],
@@ -112,36 +112,36 @@ impl Scenery {
             let call = json!({"worker": "gpu-2", "queues": ["uploads"], "wait": "5s"});
             self.server.post("/v1/leases", &call).expect(200)["jobs"][0]["lease_token"].clone()
         };
-        let tell = |verb: &str, told: &Value| {
-            self.server.post(&format!("/v1/leases/{id}/{verb}"), told).expect(200);
+        let report = |action: &str, body: &Value| {
+            self.server.post(&format!("/v1/leases/{id}/{action}"), body).expect(200);
         };
         for (code, message) in [
             ("decoder", "unexpected marker 0xFFD9 in HEIC item 2"),
             ("no_memory", "cannot allocate 1.2 GB for a tile of 20000x20000"),
         ] {
             let error = json!({"code": code, "message": message});
-            tell("fail", &json!({"lease_token": lease(), "retry_in": "0s", "error": error}));
+            report("fail", &json!({"lease_token": lease(), "retry_in": "0s", "error": error}));
         }
         let progress = json!({"percent": 62, "message": "tile 5 of 8"});
         let log = "decoded 4032x3024, 10 bit\ncropped to 3024x3024\nencoding webp, quality 82";
-        tell("renew", &json!({"lease_token": lease(), "progress": progress, "log": log}));
+        report("renew", &json!({"lease_token": lease(), "progress": progress, "log": log}));
         id
     }
 
-    /// A letter, which mostly goes out.
+    /// Returns a job that sends a mail. One in twenty fails or is retried.
     pub(crate) fn mail(&self, number: i64) -> Value {
-        let place = match number % 40 {
+        let path = match number % 40 {
             17 => "/gone",
             29 => "/busy",
             _ => "/send",
         };
         let body = json!({"to": format!("customer-{number}@shop.example"), "template": "receipt"});
-        let payload = json!({"url": self.target.url(place), "method": "POST", "body": body});
+        let payload = json!({"url": self.target.url(path), "method": "POST", "body": body});
         json!({"kind": "http", "queue": "mail", "payload": payload, "tags": ["receipt"]})
     }
 }
 
-/// A question to the model.
+/// Returns a job that asks the model a question.
 fn question(number: i64) -> Value {
     let text = QUESTIONS[usize::try_from(number).unwrap() % QUESTIONS.len()];
     let messages = json!([{"role": "user", "content": text}]);
@@ -149,7 +149,7 @@ fn question(number: i64) -> Value {
     json!({"kind": "chat", "queue": "model", "payload": payload, "tags": ["review"]})
 }
 
-/// A picture to draw.
+/// Returns a job that draws a picture.
 fn drawing(number: i64) -> Value {
     let job = command("draw", &[&format!("product-{number}.png")]);
     with(job, &json!({"queue": "images", "tags": ["thumbnail"]}))

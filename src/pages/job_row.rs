@@ -1,4 +1,4 @@
-//! A job as a row of a table, and the small parts that stand in rows.
+//! A job as a row of a table, and the small elements that rows and pages use.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use askama::filters::HtmlSafe;
 
 use crate::job::outcome::cut;
 use crate::job::{Job, State, Timestamp};
-use crate::pages::dress::query;
-use crate::pages::moment::{Moment, Took};
+use crate::pages::layout::query_string;
+use crate::pages::time::{DurationText, RelativeTime};
 
-/// How much of a message a row shows, in bytes.
-const MAX_NOTE: usize = 140;
+/// Maximum length in bytes of a message in a row.
+const MAX_MESSAGE_BYTES: usize = 140;
 
-/// A state as a word with its colour and shape.
+/// A state as a word with a colour and a symbol.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chip(pub(super) State);
+pub(super) struct StateBadge(pub(super) State);
 
-impl fmt::Display for Chip {
+impl fmt::Display for StateBadge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<span class=\"state {0}\">{0}</span>", self.0)
     }
 }
 
-/// Fixed words.
-impl HtmlSafe for Chip {}
+/// The HTML consists of fixed words.
+impl HtmlSafe for StateBadge {}
 
-/// A share as a bar. What it shows stands beside it as text.
+/// A percentage as a bar. Screen readers skip it, because the same value is shown as text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Meter {
     percent: f64,
@@ -48,10 +48,10 @@ impl fmt::Display for Meter {
     }
 }
 
-/// Numbers and fixed words.
+/// The HTML consists of numbers and fixed words.
 impl HtmlSafe for Meter {}
 
-/// How far a job is, as a bar and a number.
+/// The progress of a job as a bar and a percentage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProgressBar(Meter);
 
@@ -74,90 +74,90 @@ impl fmt::Display for ProgressBar {
     }
 }
 
-/// Numbers and fixed words.
+/// The HTML consists of numbers and fixed words.
 impl HtmlSafe for ProgressBar {}
 
-/// A tag with the list of the jobs that have it.
+/// A tag with a link to the jobs that have it.
 pub(super) struct Tag {
-    pub(super) word: String,
+    pub(super) name: String,
     pub(super) query: String,
 }
 
 impl Tag {
     pub(super) fn all(job: &Job) -> Vec<Self> {
-        let tag = |word: &String| Self {
-            word: word.clone(),
-            query: query(&[("tag", Some(word.clone()))]),
+        let tag = |name: &String| Self {
+            name: name.clone(),
+            query: query_string(&[("tag", Some(name.clone()))]),
         };
         job.tags.iter().map(tag).collect()
     }
 }
 
-/// A job as a row.
-pub(super) struct Row {
-    /// Which part of the page it stands in: a job may stand in two.
-    pub(super) part: &'static str,
+/// A job as a row of a table.
+pub(super) struct JobRow {
+    /// Prefix of the HTML id of the row: a page may show the same job in two tables.
+    pub(super) id_prefix: &'static str,
     pub(super) id: i64,
-    pub(super) state: Chip,
+    pub(super) state: StateBadge,
     pub(super) kind: String,
     pub(super) queue: String,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
-    pub(super) created: Moment,
-    pub(super) took: Option<Took>,
+    pub(super) created: RelativeTime,
+    pub(super) run_time: Option<DurationText>,
     pub(super) progress: Option<ProgressBar>,
-    pub(super) code: Option<String>,
-    pub(super) note: Option<String>,
+    pub(super) error_code: Option<String>,
+    pub(super) message: Option<String>,
     pub(super) tags: Vec<Tag>,
 }
 
-impl Row {
-    pub(super) fn all(part: &'static str, jobs: &[Job], now: Timestamp) -> Vec<Self> {
-        jobs.iter().map(|job| Self { part, ..Self::new(job, now) }).collect()
+impl JobRow {
+    pub(super) fn all(id_prefix: &'static str, jobs: &[Job], now: Timestamp) -> Vec<Self> {
+        jobs.iter().map(|job| Self { id_prefix, ..Self::new(job, now) }).collect()
     }
 
     fn new(job: &Job, now: Timestamp) -> Self {
         let progress = job.progress.as_ref().filter(|_| job.state == State::Running);
         let error = job.error.as_ref();
-        let note = match (error, progress) {
+        let message = match (error, progress) {
             (Some(error), _) => Some(error.message.clone()),
             (None, Some(progress)) => progress.message.clone(),
             (None, None) => None,
         };
         Self {
-            part: "job",
+            id_prefix: "job",
             id: job.id.0,
-            state: Chip(job.state),
+            state: StateBadge(job.state),
             kind: job.kind.clone(),
             queue: job.queue.to_string(),
             attempt: job.attempt,
             max_attempts: job.max_attempts,
-            created: Moment::new(job.created_at, now),
-            took: took(job, now),
+            created: RelativeTime::new(job.created_at, now),
+            run_time: run_time(job, now),
             progress: progress.map(|progress| ProgressBar::new(progress.percent)),
-            code: error.map(|error| error.code.clone()),
-            note: note.map(shorten),
+            error_code: error.map(|error| error.code.clone()),
+            message: message.map(shorten),
             tags: Tag::all(job),
         }
     }
 }
 
-/// How long the latest attempt took, or runs so far.
-pub(super) fn took(job: &Job, now: Timestamp) -> Option<Took> {
+/// Returns how long the latest attempt ran, or has been running.
+fn run_time(job: &Job, now: Timestamp) -> Option<DurationText> {
     let started_at = job.started_at?;
     match (job.state, job.finished_at) {
-        (State::Running, _) => Some(Took::new(now.since(started_at))),
-        (_, Some(finished_at)) => Some(Took::new(finished_at.since(started_at))),
+        (State::Running, _) => Some(DurationText::new(now.since(started_at))),
+        (_, Some(finished_at)) => Some(DurationText::new(finished_at.since(started_at))),
         _ => None,
     }
 }
 
-/// The beginning of a text that may be long.
+/// Truncates a text to [`MAX_MESSAGE_BYTES`].
 fn shorten(text: String) -> String {
-    if text.len() <= MAX_NOTE {
+    if text.len() <= MAX_MESSAGE_BYTES {
         return text;
     }
-    let mut short = cut(text, MAX_NOTE);
+    let mut short = cut(text, MAX_MESSAGE_BYTES);
     short.push('…');
     short
 }

@@ -1,12 +1,12 @@
-//! A page that is left alone for a while: by its user, or by its server.
+//! Pages in a hidden tab, and pages whose server stops responding.
 
 use serde_json::json;
 
 use crate::kit::{Server, echo};
 use crate::page::Page;
 
-/// Makes the page believe that another tab is looked at, or this one again.
-fn hide(page: &Page, hidden: bool) {
+/// Makes the page believe that its tab was hidden or shown.
+fn set_hidden(page: &Page, hidden: bool) {
     let script =
         "Object.defineProperty(document, 'hidden', {configurable: true, value: arguments[0]});
         document.dispatchEvent(new Event('visibilitychange'))";
@@ -14,31 +14,31 @@ fn hide(page: &Page, hidden: bool) {
 }
 
 #[test]
-fn a_page_goes_on_after_another_tab_was_looked_at_while_much_happened() {
+fn a_page_continues_after_its_tab_was_hidden() {
     let server = Server::start();
     let Some(page) = Page::open(&server, "/jobs") else { return };
     for _ in 0..4 {
-        // Some of it comes while the page waits for its turn to ask.
+        // Some of these events arrive while the page waits for its next refresh.
         for number in 0..12 {
             server.submit(&echo(number));
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        hide(&page, true);
+        set_hidden(&page, true);
         server.submit(&echo(0));
-        hide(&page, false);
+        set_hidden(&page, false);
     }
     let last = server.submit(&echo(1));
-    page.wait_for("the last is there", &format!("document.getElementById('job-{last}')"));
+    page.wait_for("the last job is listed", &format!("document.getElementById('job-{last}')"));
     page.assert_clean();
 }
 
 #[test]
-fn a_server_that_answers_no_more_is_told_of() {
+fn a_server_that_stops_responding_is_reported() {
     let server = Server::start();
     let Some(page) = Page::open(&server, "/jobs") else { return };
-    let silent = "window.fetch = (_, {signal}) => new Promise((_, refuse) =>
-        signal.addEventListener('abort', () => refuse(signal.reason)))";
-    page.run(silent, &json!([]));
-    page.wait_for_text("Not reachable");
+    let never_responds = "window.fetch = (_, {signal}) => new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason)))";
+    page.run(never_responds, &json!([]));
+    page.wait_for_text("Server unreachable");
     page.assert_clean();
 }

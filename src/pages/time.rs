@@ -1,4 +1,4 @@
-//! Times and durations as people say them.
+//! Times and durations as short text for people.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,42 +11,42 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A time, told by how far it is from now; the exact one stands beside it.
+/// A time relative to now, such as "12 s ago". Its HTML also holds the exact time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct RelativeTime {
     at: Timestamp,
     now: Timestamp,
 }
 
-impl Moment {
+impl RelativeTime {
     pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
         Self { at, now }
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for RelativeTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at;
         write!(f, "<time datetime=\"{at}\" title=\"{at}\">")?;
         let (past, ahead) = (self.now.since(at), at.since(self.now));
         if ahead.as_secs() > 0 {
-            write!(f, "in {}", Rough(ahead))?;
+            write!(f, "in {}", CoarseDuration(ahead))?;
         } else if past.as_secs() == 0 {
             f.write_str("just now")?;
         } else {
-            write!(f, "{} ago", Rough(past))?;
+            write!(f, "{} ago", CoarseDuration(past))?;
         }
         f.write_str("</time>")
     }
 }
 
-/// Digits and fixed words.
-impl HtmlSafe for Moment {}
+/// The HTML consists of digits and fixed words.
+impl HtmlSafe for RelativeTime {}
 
-/// A duration in its largest unit.
-struct Rough(Duration);
+/// A duration in whole units of its largest unit.
+struct CoarseDuration(Duration);
 
-impl fmt::Display for Rough {
+impl fmt::Display for CoarseDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_secs() {
             secs if secs < MINUTE => write!(f, "{secs} s"),
@@ -57,11 +57,11 @@ impl fmt::Display for Rough {
     }
 }
 
-/// A duration with as many digits as matter.
+/// A duration with about three significant digits, such as "1.23 s".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Took(Duration);
+pub(super) struct DurationText(Duration);
 
-impl Took {
+impl DurationText {
     pub(super) fn new(duration: Duration) -> Self {
         Self(duration)
     }
@@ -71,7 +71,7 @@ impl Took {
     }
 }
 
-impl fmt::Display for Took {
+impl fmt::Display for DurationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (secs, millis) = (self.0.as_secs(), self.0.as_millis());
         match secs {
@@ -85,45 +85,45 @@ impl fmt::Display for Took {
     }
 }
 
-impl HtmlSafe for Took {}
+impl HtmlSafe for DurationText {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(at_ms: i64) -> String {
+    fn relative(at_ms: i64) -> String {
         let now = Timestamp::from_millis(200 * DAY as i64 * 1_000);
-        let moment = Moment::new(Timestamp::from_millis(now.millis() + at_ms), now).to_string();
-        let (_, rest) = moment.split_once('>').unwrap();
-        rest.strip_suffix("</time>").unwrap().to_owned()
+        let html = RelativeTime::new(Timestamp::from_millis(now.millis() + at_ms), now).to_string();
+        let (_, text) = html.split_once('>').unwrap();
+        text.strip_suffix("</time>").unwrap().to_owned()
     }
 
     #[test]
-    fn a_time_is_told_by_its_distance() {
-        assert_eq!(told(0), "just now");
-        assert_eq!(told(-999), "just now");
-        assert_eq!(told(-12_345), "12 s ago");
-        assert_eq!(told(-61_000), "1 min ago");
-        assert_eq!(told(-47 * 3_600_000), "47 h ago");
-        assert_eq!(told(-100 * 86_400_000), "100 days ago");
-        assert_eq!(told(90_000), "in 1 min");
+    fn a_time_is_shown_relative_to_now() {
+        assert_eq!(relative(0), "just now");
+        assert_eq!(relative(-999), "just now");
+        assert_eq!(relative(-12_345), "12 s ago");
+        assert_eq!(relative(-61_000), "1 min ago");
+        assert_eq!(relative(-47 * 3_600_000), "47 h ago");
+        assert_eq!(relative(-100 * 86_400_000), "100 days ago");
+        assert_eq!(relative(90_000), "in 1 min");
     }
 
     #[test]
-    fn the_exact_time_stands_beside_it() {
+    fn the_html_holds_the_exact_time() {
         let at = Timestamp::from_millis(0);
         let exact = "datetime=\"1970-01-01T00:00:00.000Z\" title=\"1970-01-01T00:00:00.000Z\"";
-        assert!(Moment::new(at, at).to_string().contains(exact));
+        assert!(RelativeTime::new(at, at).to_string().contains(exact));
     }
 
     #[test]
-    fn a_duration_has_the_digits_that_matter() {
-        let told = |millis| Took::millis(millis).to_string();
-        assert_eq!(told(7), "7 ms");
-        assert_eq!(told(1_234), "1.23 s");
-        assert_eq!(told(12_345), "12.3 s");
-        assert_eq!(told(125_000), "2 min 5 s");
-        assert_eq!(told(3_720_000), "1 h 2 min");
-        assert_eq!(told(90_000_000), "1 d 1 h");
+    fn a_duration_has_about_three_significant_digits() {
+        let text = |millis| DurationText::millis(millis).to_string();
+        assert_eq!(text(7), "7 ms");
+        assert_eq!(text(1_234), "1.23 s");
+        assert_eq!(text(12_345), "12.3 s");
+        assert_eq!(text(125_000), "2 min 5 s");
+        assert_eq!(text(3_720_000), "1 h 2 min");
+        assert_eq!(text(90_000_000), "1 d 1 h");
     }
 }

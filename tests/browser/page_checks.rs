@@ -1,16 +1,16 @@
-//! What a page must not do: complain, or ask anyone but its own server.
+//! Checks that a page logs nothing to the console and sends requests only to its own server.
 
 use serde_json::Value;
 
-/// Addresses that reach nobody, by how they begin: nothing leaves the browser for them.
+/// Schemes of addresses for which the browser sends no request.
 ///
-/// - `data:` and `blob:` carry what they name in themselves.
-/// - `about:`, `chrome:`, `chrome-extension:` and `devtools:` are the browser's own pages, such as
-///   the one it begins with.
-const NOT_SENT: [&str; 6] =
+/// - `data:` and `blob:` addresses contain their data.
+/// - `about:`, `chrome:`, `chrome-extension:` and `devtools:` are pages of the browser itself, such as
+///   its start page.
+const LOCAL_SCHEMES: [&str; 6] =
     ["data:", "blob:", "about:", "chrome:", "chrome-extension:", "devtools:"];
 
-/// What a page asks for.
+/// The requests of a page.
 pub(crate) struct Requests {
     origin: String,
 }
@@ -20,7 +20,7 @@ impl Requests {
         Self { origin: origin.to_owned() }
     }
 
-    /// The addresses that the events of a performance log were sent to.
+    /// Returns the addresses of the requests in a performance log.
     fn sent(events: &[Value]) -> Vec<String> {
         let mut sent = Vec::new();
         for entry in events {
@@ -36,37 +36,38 @@ impl Requests {
         sent
     }
 
-    /// Those that are neither of this server nor of the browser itself.
+    /// Returns the addresses that belong neither to this server nor to the browser itself.
     fn foreign(&self, sent: Vec<String>) -> Vec<String> {
         let own = format!("{}/", self.origin);
         let is_foreign = |url: &String| {
-            !url.starts_with(&own) && !NOT_SENT.iter().any(|scheme| url.starts_with(scheme))
+            !url.starts_with(&own) && !LOCAL_SCHEMES.iter().any(|scheme| url.starts_with(scheme))
         };
         sent.into_iter().filter(is_foreign).collect()
     }
 
+    /// Checks that all requests in a performance log went to this server.
     pub(crate) fn assert_own(&self, events: &[Value]) {
         let sent = Self::sent(events);
-        assert!(!sent.is_empty(), "the log of requests is not kept");
+        assert!(!sent.is_empty(), "the performance log has no requests");
         let foreign = self.foreign(sent);
-        assert!(foreign.is_empty(), "requests to others than {}: {foreign:#?}", self.origin);
+        assert!(foreign.is_empty(), "requests to servers other than {}: {foreign:#?}", self.origin);
     }
 }
 
-/// Checks that the console is empty but for entries that hold one of the `expected` texts.
+/// Checks that each entry of the console contains one of the `expected` texts.
 pub(crate) fn assert_silent(console: &[Value], expected: &[&str]) {
     let message = |entry: &Value| entry["message"].as_str().unwrap_or_default().to_owned();
     let is_expected = |entry: &&Value| expected.iter().any(|text| message(entry).contains(text));
-    let complaints: Vec<String> = console
+    let unexpected: Vec<String> = console
         .iter()
         .filter(|entry| !is_expected(entry))
         .map(|entry| format!("{} {}", entry["level"], message(entry)))
         .collect();
-    assert!(complaints.is_empty(), "the console has: {complaints:#?}");
+    assert!(unexpected.is_empty(), "unexpected console messages: {unexpected:#?}");
 }
 
 #[test]
-fn a_request_to_somebody_else_is_seen() {
+fn requests_to_other_servers_are_detected() {
     let event = |method: &str, params: Value| {
         let event = serde_json::json!({"message": {"method": method, "params": params}});
         serde_json::json!({"message": event.to_string()})

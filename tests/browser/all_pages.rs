@@ -1,20 +1,20 @@
-//! What holds on every page: for those who do not see it, who have no mouse, no script, or a phone.
+//! Rules that hold for every page: accessibility, use by keyboard, on a phone and without scripts.
 
 use serde_json::{Value, json};
 
 use crate::axe::violations;
 use crate::kit::{Server, echo, sleep, with};
 use crate::page::Page;
-use crate::scenery::Scenery;
+use crate::sample_server::SampleServer;
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
-/// A page of each sort, with something on it.
-fn pages(scenery: &Scenery) -> Vec<String> {
-    let (batch, broken) = (scenery.batch(), scenery.broken());
-    scenery.fill();
-    let server = &scenery.server;
+/// Returns the paths of pages of every kind, on a server with jobs in all states.
+fn pages(samples: &SampleServer) -> Vec<String> {
+    let (batch, broken) = (samples.submit_batch(), samples.submit_failing_job());
+    samples.fill();
+    let server = &samples.server;
     let failed =
         server.run(&json!({"kind": "command", "payload": {"name": "export"}, "max_attempts": 1}));
     let mut pages: Vec<String> = [
@@ -42,31 +42,35 @@ fn pages(scenery: &Scenery) -> Vec<String> {
     pages
 }
 
-/// What a page without jobs may have as well.
-const REFUSED: [&str; 2] = ["status of 400", "status of 404"];
+/// Console messages of the pages that are expected to fail.
+const EXPECTED_FAILURES: [&str; 2] = ["status of 400", "status of 404"];
 
 #[test]
-fn no_page_breaks_a_rule_of_accessibility_be_it_light_or_dark() {
-    let scenery = Scenery::start();
-    let pages = pages(&scenery);
-    let Some(page) = Page::blank(&scenery.server.url()) else { return };
+fn no_page_violates_an_accessibility_rule_in_light_or_dark_mode() {
+    let samples = SampleServer::start();
+    let pages = pages(&samples);
+    let Some(page) = Page::blank(&samples.server.url()) else { return };
     let mut found = Vec::new();
     for path in pages {
         page.goto(&path);
         for scheme in ["light", "dark"] {
-            page.prefer(scheme);
+            page.set_color_scheme(scheme);
             found.extend(
                 violations(&page).into_iter().map(|line| format!("{path} {scheme}: {line}")),
             );
         }
-        found.extend(nameless(&page).into_iter().map(|line| format!("{path}: no name: {line}")));
+        found.extend(
+            controls_without_name(&page)
+                .into_iter()
+                .map(|line| format!("{path}: no accessible name: {line}")),
+        );
     }
-    assert!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));
-    page.assert_clean_but_for(&REFUSED);
+    assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
+    page.assert_clean_except(&EXPECTED_FAILURES);
 }
 
-/// What can be used on the page and has no name for those who do not see it.
-fn nameless(page: &Page) -> Vec<String> {
+/// Returns the controls of the page that have no accessible name.
+fn controls_without_name(page: &Page) -> Vec<String> {
     let roles = [
         "button",
         "link",
@@ -83,21 +87,21 @@ fn nameless(page: &Page) -> Vec<String> {
     let tree = page.accessibility_tree();
     let is_role =
         |node: &&Value| roles.contains(&node["role"]["value"].as_str().unwrap_or_default());
-    let used: Vec<&Value> =
+    let controls: Vec<&Value> =
         tree.iter().filter(|node| node["ignored"] != true).filter(is_role).collect();
-    assert!(used.len() > 5, "the tree has next to nothing: {tree:?}");
+    assert!(controls.len() > 5, "the accessibility tree is nearly empty: {tree:?}");
     let is_table = |node: &Value| node["role"]["value"] == "table";
     let has_no_name = |node: &&&Value| {
         !is_table(node) && node["name"]["value"].as_str().unwrap_or_default().trim().is_empty()
     };
-    used.iter().filter(has_no_name).map(|node| node.to_string()).collect()
+    controls.iter().filter(has_no_name).map(|node| node.to_string()).collect()
 }
 
 #[test]
 fn no_page_is_wider_than_a_phone() {
-    let scenery = Scenery::start();
-    let pages = pages(&scenery);
-    let Some(page) = Page::blank(&scenery.server.url()) else { return };
+    let samples = SampleServer::start();
+    let pages = pages(&samples);
+    let Some(page) = Page::blank(&samples.server.url()) else { return };
     let mut found = Vec::new();
     for path in &pages {
         page.size(390, 844);
@@ -111,10 +115,10 @@ fn no_page_is_wider_than_a_phone() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
-    page.assert_clean_but_for(&REFUSED);
+    page.assert_clean_except(&EXPECTED_FAILURES);
 }
 
-/// Where the page can be scrolled sideways: the elements that reach over its edge.
+/// Returns the elements that extend beyond the right edge, if the page can be scrolled sideways.
 const TOO_WIDE: &str = "
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width && document.body.scrollWidth <= width) return [];
@@ -122,18 +126,18 @@ const TOO_WIDE: &str = "
         .filter((element) => element.getBoundingClientRect().right > width + 0.5)
         .map((element) => element.outerHTML.slice(0, 100)).slice(0, 5))";
 
-/// What has the focus: its name, whether it can be seen, and whether the focus can.
+/// Returns the focused element: its name, whether it is visible, and whether it shows the focus.
 const FOCUSED: &str = "
     const element = document.activeElement, box = element.getBoundingClientRect();
     const style = getComputedStyle(element);
     const ring = parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== 'none'
         || style.boxShadow !== 'none';
     return {tag: element.tagName, ring, name: element.getAttribute('aria-label') ?? element.innerText,
-        seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0
+        visible: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0
             && box.top < innerHeight && box.left < innerWidth}";
 
 #[test]
-fn everything_is_reached_with_the_keyboard_and_shows_that_it_is() {
+fn every_control_is_reachable_by_keyboard_and_shows_the_focus() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
     server.reaches(running, "running");
@@ -143,7 +147,7 @@ fn everything_is_reached_with_the_keyboard_and_shows_that_it_is() {
     page.keys(ENTER);
     page.keys(TAB);
     let inside = "document.getElementById('main').contains(document.activeElement)";
-    assert_eq!(page.value(inside), true, "the first link has not led to the content");
+    assert_eq!(page.value(inside), true, "the skip link did not lead to the content");
     for path in [
         "/".to_owned(),
         "/jobs".into(),
@@ -163,19 +167,19 @@ fn everything_is_reached_with_the_keyboard_and_shows_that_it_is() {
                 break;
             }
             assert_eq!(
-                (&focused["ring"], &focused["seen"]),
+                (&focused["ring"], &focused["visible"]),
                 (&json!(true), &json!(true)),
                 "{path}: {focused}"
             );
             reached += 1;
         }
-        assert!(reached + 2 >= usable, "{path}: {reached} of {usable} are reached");
+        assert!(reached + 2 >= usable, "{path}: {reached} of {usable} controls are reached");
     }
     page.assert_clean();
 }
 
 #[test]
-fn a_job_is_cancelled_with_the_keyboard_alone() {
+fn a_job_can_be_cancelled_by_keyboard_alone() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
     server.reaches(running, "running");
@@ -185,13 +189,13 @@ fn a_job_is_cancelled_with_the_keyboard_alone() {
     page.wait_for_path(&format!("/jobs/{running}"));
     focus(&page, "Cancel");
     page.keys(ENTER);
-    page.until("it is cancelled", || {
+    page.until("the job is cancelled", || {
         (page.text("h1 .state").as_deref() == Some("cancelled")).then_some(())
     });
     page.assert_clean();
 }
 
-/// Goes on with Tab to what has this name.
+/// Presses Tab until the element with this name has the focus.
 fn focus(page: &Page, name: &str) {
     for _ in 0..60 {
         page.keys(TAB);
@@ -199,11 +203,11 @@ fn focus(page: &Page, name: &str) {
             return;
         }
     }
-    panic!("Tab does not lead to {name:?}");
+    panic!("Tab does not reach {name:?}");
 }
 
 #[test]
-fn without_script_pages_tell_and_act_and_load_themselves_anew() {
+fn without_scripts_pages_show_data_accept_forms_and_reload() {
     let server = Server::start();
     let failed = server.run(
         &json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1}),
@@ -219,9 +223,11 @@ fn without_script_pages_tell_and_act_and_load_themselves_anew() {
         assert!(page.text("main").unwrap().contains("running"), "{path}: {}", page.all_text());
     }
     page.press("Cancel");
-    page.until("it is cancelled", || (server.job(running)["state"] == "cancelled").then_some(()));
-    // The page comes anew by itself.
-    page.until("the page knows", || {
+    page.until("the job is cancelled", || {
+        (server.job(running)["state"] == "cancelled").then_some(())
+    });
+    // The page reloads by itself.
+    page.until("the page shows the new state", || {
         (page.text("h1 .state").as_deref() == Some("cancelled")).then_some(())
     });
     page.goto("/jobs?state=failed");
@@ -231,17 +237,17 @@ fn without_script_pages_tell_and_act_and_load_themselves_anew() {
     assert_eq!(server.get(&format!("/v1/jobs/{failed}")).status, 404);
     page.goto("/");
     page.click("[aria-label='Pause queue default']");
-    page.until("it is paused", || (server.queue("default")["paused"] == true).then_some(()));
+    page.until("the queue is paused", || (server.queue("default")["paused"] == true).then_some(()));
     page.goto("/submit?kind=echo");
     page.fill("textarea[name=payload]", "{\"by\": \"hand\"}");
     page.press("Submit");
-    page.until("the job is there", || page.path().starts_with("/jobs/").then_some(()));
+    page.until("the page of the job is open", || page.path().starts_with("/jobs/").then_some(()));
     page.wait_for_text("hand");
     page.assert_clean();
 }
 
 #[test]
-fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
+fn an_open_page_continues_after_a_restart_of_the_server() {
     let mut server = Server::start();
     let batch = json!({"jobs": [with(sleep("1h"), &json!({"max_attempts": 10})), {"kind": "show", "lane": "remote"}]});
     let batch = server.post("/v1/batches", &batch).expect(202)["id"].clone();
@@ -255,14 +261,17 @@ fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
         page.goto(path);
         page.run("window.marker = 'the same page'", &json!([]));
         server.kill();
-        page.wait_for_text("Not reachable");
+        page.wait_for_text("Server unreachable");
         server.start_again_there();
-        page.wait_for("it is live", "document.getElementById('pulse').innerText === 'Live'");
-        // What the old server ran is running again, and the page learns more of it.
+        page.wait_for(
+            "the page is live",
+            "document.getElementById('live-status').innerText === 'Live'",
+        );
+        // The job of the killed server runs again, and the page shows further changes.
         server.reaches(running, "running");
         let new = server.submit(&echo(attempt));
         server.patch("/v1/queues/new", &json!({"paused": true})).expect(200);
-        let news = match path {
+        let condition = match path {
             "/" => "document.getElementById('queue-new')".into(),
             "/jobs" => format!("document.getElementById('job-{new}')"),
             "/queues/default" => format!("document.querySelector('#latest #job-{new}')"),
@@ -275,9 +284,9 @@ fn a_page_that_is_left_open_goes_on_after_the_server_was_started_again() {
                 format!("{timeline}.includes('Attempt {attempt} failed')")
             }
         };
-        page.wait_for(&format!("{path} knows the news"), &news);
+        page.wait_for(&format!("{path} shows the change"), &condition);
         assert_eq!(page.value("window.marker"), "the same page");
     }
-    // What could not be reached meanwhile is told on the console by the browser itself.
-    page.assert_clean_but_for(&["net::ERR_"]);
+    // The browser logs the requests that failed while the server was down.
+    page.assert_clean_except(&["net::ERR_"]);
 }

@@ -1,4 +1,4 @@
-//! How many jobs stand in each state, as one bar.
+//! The numbers of jobs by state as one stacked bar.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use crate::job::State;
 use crate::job::queue::StateCounts;
 
-/// In which order states stand in the bar: what is done first.
+/// Order of the states in the bar: final states first.
 const ORDER: [State; 7] = [
     State::Completed,
     State::Failed,
@@ -18,19 +18,19 @@ const ORDER: [State; 7] = [
     State::Scheduled,
 ];
 
-/// A bar with a stretch for each state. Its counts are told to who does not see it.
-pub(super) struct Stack {
+/// A bar with a segment for each state. Its counts are in its `aria-label`, for screen readers.
+pub(super) struct StateBar {
     counts: StateCounts,
     total: i64,
 }
 
-impl Stack {
+impl StateBar {
     pub(super) fn new(counts: StateCounts, total: i64) -> Self {
         Self { counts, total: total.max(1) }
     }
 
-    /// The states with jobs in them, in order.
-    fn stretches(&self) -> impl Iterator<Item = (State, i64)> {
+    /// Returns the states that have jobs, in order.
+    fn segments(&self) -> impl Iterator<Item = (State, i64)> {
         let mut counts = self.counts;
         ORDER
             .into_iter()
@@ -39,38 +39,38 @@ impl Stack {
     }
 }
 
-impl fmt::Display for Stack {
+impl fmt::Display for StateBar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<svg class=\"meter stack\" role=\"img\" aria-label=\"")?;
-        for (place, (state, count)) in self.stretches().enumerate() {
-            let between = if place > 0 { ", " } else { "" };
-            write!(f, "{between}{count} {state}")?;
+        f.write_str("<svg class=\"meter state-bar\" role=\"img\" aria-label=\"")?;
+        for (index, (state, count)) in self.segments().enumerate() {
+            let separator = if index > 0 { ", " } else { "" };
+            write!(f, "{separator}{count} {state}")?;
         }
         f.write_str("\">")?;
-        let mut before = 0.0;
-        for (state, count) in self.stretches() {
+        let mut x = 0.0;
+        for (state, count) in self.segments() {
             let width = count as f64 * 100.0 / self.total as f64;
             write!(
                 f,
-                "<rect class=\"{state}\" x=\"{before:.2}%\" width=\"{width:.2}%\" height=\"100%\"/>"
+                "<rect class=\"{state}\" x=\"{x:.2}%\" width=\"{width:.2}%\" height=\"100%\"/>"
             )?;
-            before += width;
+            x += width;
         }
         f.write_str("</svg>")
     }
 }
 
-/// Numbers and fixed words.
-impl HtmlSafe for Stack {}
+/// The HTML consists of numbers and fixed words.
+impl HtmlSafe for StateBar {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_state_has_its_stretch_and_is_named() {
+    fn each_state_with_jobs_has_a_segment_and_a_label() {
         let counts = StateCounts { completed: 3, failed: 1, queued: 4, ..Default::default() };
-        let html = Stack::new(counts, 8).to_string();
+        let html = StateBar::new(counts, 8).to_string();
         assert!(html.contains("aria-label=\"3 completed, 1 failed, 4 queued\""), "{html}");
         assert!(html.contains("class=\"failed\" x=\"37.50%\" width=\"12.50%\""), "{html}");
         assert!(!html.contains("running"), "{html}");

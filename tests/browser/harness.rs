@@ -1,4 +1,4 @@
-//! The kit sees what it is there to see.
+//! Tests of the test harness: it detects what it is meant to detect.
 
 use crate::axe::violations;
 use crate::hostile::TEXTS;
@@ -6,7 +6,7 @@ use crate::kit::target::Target;
 use crate::page::Page;
 use crate::terminal::Terminal;
 
-/// A server whose only page has this body.
+/// Starts a server whose only page has this body.
 fn site(body: &'static str) -> Target {
     Target::start(move |caller, request| {
         let page = format!(
@@ -20,21 +20,21 @@ fn site(body: &'static str) -> Target {
     })
 }
 
-/// Whether something panics, as a failing check does.
+/// Returns whether a check fails, which it does by panicking.
 fn fails(check: impl FnOnce()) -> bool {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err()
 }
 
 #[test]
-fn a_page_is_driven_as_a_user_would() {
+fn the_driver_fills_clicks_and_disables_scripts() {
     let site = site(
-        "<form><label for=a>Letter</label><input id=a name=a><button>Go <b>on</b></button></form>
+        "<form><label for=a>Letter</label><input id=a name=a><button>Send <b>form</b></button></form>
          <noscript>no script here</noscript><script>document.title = 'run'</script>",
     );
     let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
     assert_eq!(page.value("document.title"), "run");
     page.fill("#a", "1");
-    page.press("Go on");
+    page.press("Send form");
     page.wait_for_path("/?a=1");
     page.allow_scripts(false);
     page.goto("/");
@@ -44,29 +44,29 @@ fn a_page_is_driven_as_a_user_would() {
 }
 
 #[test]
-fn a_complaint_a_foreign_request_and_a_dialog_are_seen() {
-    let noisy = site("<script>console.warn('loud')</script>");
-    let Some(page) = Page::of_origin(&noisy.url(""), "/") else { return };
+fn console_messages_foreign_requests_and_dialogs_are_detected() {
+    let warning = site("<script>console.warn('a warning')</script>");
+    let Some(page) = Page::of_origin(&warning.url(""), "/") else { return };
     assert!(fails(|| page.assert_clean()));
     drop(page);
 
     let other = site("");
-    let asking = format!("fetch('{}', {{mode: 'no-cors'}}); return 1", other.url("/"));
+    let fetch = format!("fetch('{}', {{mode: 'no-cors'}}); return 1", other.url("/"));
     let Some(page) = Page::of_origin(&other.url("").replace("127.0.0.1", "localhost"), "/") else {
         return;
     };
-    page.run(&asking, &serde_json::json!([]));
+    page.run(&fetch, &serde_json::json!([]));
     assert!(fails(|| page.assert_clean()));
     drop(page);
 
-    let asking = site("<script>setTimeout(() => alert(1))</script>");
-    let Some(page) = Page::of_origin(&asking.url(""), "/") else { return };
+    let alerting = site("<script>setTimeout(() => alert(1))</script>");
+    let Some(page) = Page::of_origin(&alerting.url(""), "/") else { return };
     page.until("the dialog opens", || page.has_dialog().then_some(()));
     assert!(fails(|| page.assert_clean()));
 }
 
 #[test]
-fn what_cannot_be_read_or_has_no_name_is_seen() {
+fn low_contrast_and_missing_names_are_detected() {
     let site = site(
         "<p style='color: #ccc; background: #fff'>pale</p><button></button>
          <p id=a>a</p><p id=a>b</p><i aria-labelledby=a role=img></i>",
@@ -81,23 +81,25 @@ fn what_cannot_be_read_or_has_no_name_is_seen() {
 #[test]
 fn a_terminal_shows_what_a_program_draws() {
     let Some(terminal) = Terminal::open(80, 24) else { return };
-    terminal.line("printf '\\033[?1049h\\033[2J\\033[5;10Hmiddle'; read a; printf '\\033[?1049l'");
+    terminal
+        .type_line("printf '\\033[?1049h\\033[2J\\033[5;10Hmiddle'; read a; printf '\\033[?1049l'");
     terminal.wait_for("the screen is drawn", |screen| screen.contains("         middle"));
     assert_eq!(terminal.property("alternate_on"), "1");
     terminal.press("Enter");
-    terminal
-        .wait_for("the shell is back", |screen| screen.ends_with("$\n") || screen.contains("\n$"));
+    terminal.wait_for("the shell prompt is shown again", |screen| {
+        screen.ends_with("$\n") || screen.contains("\n$")
+    });
     assert_eq!(terminal.property("alternate_on"), "0");
 }
 
 #[test]
-fn the_hostile_texts_do_harm_where_a_page_lets_them() {
-    // Not each by itself: some wait for a hover, or for another browser.
+fn the_hostile_texts_run_on_a_page_without_escaping() {
+    // Not every text runs by itself: some need a hover, or another browser.
     let texts: String = TEXTS.iter().map(|text| format!("<div>{text}</div>")).collect();
     let page = format!("<!doctype html><title>a</title><link rel=icon href=data:,>{texts}");
     let site = Target::start(move |caller, _| {
         caller.answer("200 OK", "content-type: text/html; charset=utf-8\r\n", &page);
     });
     let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
-    page.until("a script has run", || page.was_harmed().then_some(()));
+    page.until("a script has run", || page.ran_hostile_script().then_some(()));
 }
