@@ -1,4 +1,4 @@
-//! The server inside the test's own process, as an application has it.
+//! A server inside the process of the test, as in an application that embeds it.
 
 use longshore::config::Config;
 use longshore::job::{Job, Submission};
@@ -8,20 +8,20 @@ use tempfile::TempDir;
 
 use crate::kit::LONG;
 
-/// A server with one thread for blocking handlers.
+/// Returns the builder of a server with one thread for blocking handlers.
 pub(crate) fn builder(directory: &TempDir) -> Builder {
     let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
     config.lanes.thread = 1;
     Server::builder(config)
 }
 
-/// A job of one attempt.
+/// Returns a job with one attempt.
 pub(crate) fn once(kind: &str, payload: &Value) -> Submission {
     let submission = Submission::new(kind, payload).unwrap();
     Submission { max_attempts: Some(1), ..submission }
 }
 
-/// Submits a job and gives it once it is final.
+/// Submits a job, waits until it is final, and returns it.
 pub(crate) async fn run(handle: &Handle, submission: Submission) -> Job {
     let job = handle.submit(submission).await.unwrap();
     let job = handle.wait(job.id, LONG).await.unwrap();
@@ -29,7 +29,7 @@ pub(crate) async fn run(handle: &Handle, submission: Submission) -> Job {
     job
 }
 
-/// The code of the error with which a job ended.
+/// Returns the code of the error of a job.
 pub(crate) fn code(job: &Job) -> &str {
     &job.error.as_ref().unwrap().code
 }

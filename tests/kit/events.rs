@@ -1,4 +1,4 @@
-//! Server-sent events as they come over a connection.
+//! A client for server-sent events.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::http::{Connection, Response};
 use super::process::Server;
 
-/// An event.
+/// Server-sent event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -15,23 +15,23 @@ pub(crate) struct Event {
     pub(crate) data: Value,
 }
 
-/// A stream of events.
+/// Stream of server-sent events.
 pub(crate) struct Events {
     pub(crate) head: Response,
     connection: Connection,
     text: String,
     ready: VecDeque<Event>,
-    /// How many comments have come.
+    /// Number of comments received so far.
     pub(crate) comments: usize,
 }
 
 impl Server {
-    /// Listens at a path.
+    /// Opens the event stream at a path.
     pub(crate) fn events(&self, path: &str) -> Events {
         Events::open(self.connect(), path, &[])
     }
 
-    /// Listens at a path, having heard all up to this event.
+    /// Opens the event stream at a path with a `Last-Event-ID`.
     pub(crate) fn events_after(&self, path: &str, last: &str) -> Events {
         Events::open(self.connect(), path, &[("last-event-id", last)])
     }
@@ -44,22 +44,22 @@ impl Events {
         Self { head, connection, text: String::new(), ready: VecDeque::new(), comments: 0 }
     }
 
-    /// The next event; none at the end of the stream.
+    /// Returns the next event, or `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<Event> {
         while self.ready.is_empty() {
-            self.hear()?;
+            self.read_chunk()?;
         }
         self.ready.pop_front()
     }
 
-    /// Reads what comes next; none at the end of the stream.
-    fn hear(&mut self) -> Option<()> {
+    /// Reads the next chunk, or returns `None` at the end of the stream.
+    fn read_chunk(&mut self) -> Option<()> {
         let chunk = self.connection.chunk().unwrap()?;
         self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         while let Some((whole, rest)) = self.text.split_once("\n\n") {
             let whole = whole.to_owned();
             self.text = rest.to_owned();
-            self.read(&whole);
+            self.parse(&whole);
         }
         Some(())
     }
@@ -68,31 +68,32 @@ impl Events {
     pub(crate) fn until_comment(&mut self) {
         let before = self.comments;
         while self.comments == before {
-            self.hear().unwrap_or_else(|| panic!("the stream has ended"));
+            self.read_chunk().unwrap_or_else(|| panic!("the stream has ended"));
         }
     }
 
-    /// The next event, of which there is one.
+    /// Returns the next event. Panics at the end of the stream.
     pub(crate) fn more(&mut self) -> Event {
         self.next().unwrap_or_else(|| panic!("the stream has ended"))
     }
 
-    /// The next event that is so; the ones before it are passed over.
-    pub(crate) fn until(&mut self, mut is_it: impl FnMut(&Event) -> bool) -> Event {
+    /// Returns the next event that matches, and skips the events before it.
+    pub(crate) fn until(&mut self, mut matches: impl FnMut(&Event) -> bool) -> Event {
         loop {
             let event = self.more();
-            if is_it(&event) {
+            if matches(&event) {
                 return event;
             }
         }
     }
 
-    /// All that is left, to the end.
+    /// Returns all remaining events up to the end of the stream.
     pub(crate) fn rest(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.next()).collect()
     }
 
-    fn read(&mut self, text: &str) {
+    /// Parses one event or comment.
+    fn parse(&mut self, text: &str) {
         let mut event = Event { id: String::new(), event: String::new(), data: Value::Null };
         for line in text.lines() {
             match line.split_once(": ") {

@@ -1,4 +1,4 @@
-//! A blocking HTTP/1.1 client that shows what stands on the wire.
+//! A blocking HTTP/1.1 client that gives tests access to the raw bytes of a connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than the longest wait that a test asks for.
+/// Timeout of reads and writes, which is longer than the longest `wait` of any test.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// An answer.
+/// HTTP response.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -18,25 +18,25 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The value of a header.
+    /// Returns the value of a header, whose name must be lowercase.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name);
         values.next().map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The body as JSON, where the answer has this status.
+    /// Asserts that the response has this status, and returns its body as JSON.
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         self.json()
     }
 
-    /// Checks that this is a problem with this status, told as RFC 9457 has it, and gives its
-    /// detail.
+    /// Asserts that the response has this status and is a problem (RFC 9457), and returns its detail
+    /// text.
     pub(crate) fn problem(&self, status: u16) -> String {
         let body = self.expect(status);
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
@@ -46,7 +46,7 @@ impl Response {
     }
 }
 
-/// A connection that is kept alive.
+/// Keep-alive connection.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
 }
@@ -60,12 +60,12 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends bytes as they are.
+    /// Sends raw bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes.as_ref())
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its response.
     pub(crate) fn request(
         &mut self,
         method: &str,
@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    /// Reads an answer.
+    /// Reads a response.
     pub(crate) fn answer(&mut self) -> io::Result<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|text| text.parse().ok());
@@ -103,17 +103,17 @@ impl Connection {
         }
         let mut response = Response { status, headers, body: Vec::new() };
         if response.header("content-type") == Some("text/event-stream") {
-            // Its body has no end; who asked for it reads on.
+            // An event stream has no length. The caller reads its body with `chunk`.
             return Ok(response);
         }
         let length = response.header("content-length").map_or(0, |text| text.parse().unwrap());
-        assert_eq!(response.header("transfer-encoding"), None, "no answer comes in chunks");
+        assert_eq!(response.header("transfer-encoding"), None, "only event streams may be chunked");
         response.body = vec![0; length];
         self.stream.read_exact(&mut response.body)?;
         Ok(response)
     }
 
-    /// The next part of a body that comes in chunks; none at its end.
+    /// Returns the next chunk of a chunked body, or `None` at its end.
     pub(crate) fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let length = usize::from_str_radix(&self.line()?, 16).map_err(io::Error::other)?;
         let mut chunk = vec![0; length + 2];
@@ -139,7 +139,7 @@ impl Connection {
         let mut rest = Vec::new();
         match self.stream.read_to_end(&mut rest) {
             Ok(_) => {}
-            // Closed with something of ours unread.
+            // The server has closed the connection with unread data from this client.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             Err(error) => panic!("the connection was not closed: {error}"),
         }

@@ -1,7 +1,8 @@
-//! What the tests of the real process share: the process, a client of plain sockets, servers to
-//! call. Each target that starts it takes this in with `#[path]`.
+//! Shared parts of the tests that run the real server process: the process, an HTTP client on plain
+//! sockets, and servers for jobs to call. Each test binary that uses them includes this module with
+//! `#[path]`.
 
-#![allow(dead_code, unused_imports, reason = "each target uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 pub(crate) mod demo;
 pub(crate) mod embedded;
@@ -19,25 +20,33 @@ pub(crate) use http::{Connection, Response};
 pub(crate) use process::{Server, Setup};
 use serde_json::{Value, json};
 
-/// A time that nothing here takes; past it a test fails.
+/// Maximum time to wait for a condition. No condition in these tests takes as long on a working
+/// server, so a test fails after it.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-/// Looks again and again until there is something to see.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    while began.elapsed() < LONG {
-        if let Some(seen) = look() {
-            return seen;
+/// Calls `check` repeatedly until it returns a value, and returns that value.
+///
+/// Panics after [`LONG`] with `what`, a description of the condition.
+pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    while started.elapsed() < LONG {
+        if let Some(value) = check() {
+            return value;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("in {} s this did not come about: {what}", LONG.as_secs());
+    panic!("this did not happen within {} s: {what}", LONG.as_secs());
 }
 
-/// Leaves the test out that calls this, as it cannot be run here. Where every test must run it has
-/// failed; else a line in the file that `SKIPPED_TESTS` names has it counted.
+/// Marks the calling test as skipped because it cannot run on this machine; the test must then return.
+///
+/// Prints a line, and appends it to the file that `SKIPPED_TESTS` names, where `tests/run` counts it.
+/// Panics if the variable `CI` is set, because every test must run there.
 pub(crate) fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "this test must run: {why}");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "this test must not be skipped when CI is set: {why}"
+    );
     let thread = std::thread::current();
     let line = format!("SKIPPED: {}: {why}\n", thread.name().unwrap_or_default());
     eprint!("{line}");
@@ -47,17 +56,17 @@ pub(crate) fn skip(why: &str) {
     }
 }
 
-/// A job that sleeps.
+/// Returns a job that sleeps.
 pub(crate) fn sleep(duration: &str) -> Value {
     json!({"kind": "sleep", "payload": {"duration": duration}})
 }
 
-/// A job that gives its payload back.
+/// Returns a job whose result is its payload.
 pub(crate) fn echo(payload: impl Into<Value>) -> Value {
     json!({"kind": "echo", "payload": payload.into()})
 }
 
-/// The same job with more fields, or other values of those it has.
+/// Returns the job with these fields added or replaced.
 pub(crate) fn with(mut job: Value, fields: &Value) -> Value {
     for (name, value) in fields.as_object().unwrap() {
         job[name] = value.clone();
@@ -65,7 +74,7 @@ pub(crate) fn with(mut job: Value, fields: &Value) -> Value {
     job
 }
 
-/// The places that an answer names as wrong.
+/// Returns the JSON pointers of the errors in an answer.
 pub(crate) fn pointers(response: &Response) -> Vec<String> {
     let errors = response.json()["errors"].clone();
     let errors = errors.as_array().cloned().unwrap_or_default();

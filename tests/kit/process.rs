@@ -1,4 +1,4 @@
-//! The real server process.
+//! The real server process, and its setup.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::kit::{Connection, LONG, Response, eventually};
 
-/// The program with nothing of the environment's configuration.
+/// Returns a command of the program, without the `LONGSHORE_` variables of the environment.
 pub(crate) fn longshore(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
     let inherited = std::env::vars_os().map(|(name, _)| name);
@@ -25,14 +25,14 @@ pub(crate) fn longshore(args: &[&str]) -> Command {
     command
 }
 
-/// How a server is to be started.
+/// Setup of a server that is to be started.
 pub(crate) struct Setup {
     directory: Arc<TempDir>,
     database: PathBuf,
     config: String,
     env: Vec<(String, String)>,
     options: Vec<String>,
-    /// With port 0, a free one.
+    /// Address to listen on. Port 0 means a free port.
     listen: SocketAddr,
 }
 
@@ -45,36 +45,36 @@ impl Setup {
         Self { directory, database, config, env, options, listen }
     }
 
-    /// With this configuration, in TOML.
+    /// Sets the configuration, in TOML.
     pub(crate) fn config(mut self, toml: impl Into<String>) -> Self {
         self.config = toml.into();
         self
     }
 
-    /// With this variable.
+    /// Adds an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    /// With this option of `serve`.
+    /// Adds an option of `serve`.
     pub(crate) fn option(mut self, option: &str) -> Self {
         self.options.push(option.into());
         self
     }
 
-    /// With its database elsewhere.
+    /// Sets the path of the database.
     pub(crate) fn database(mut self, path: impl Into<PathBuf>) -> Self {
         self.database = path.into();
         self
     }
 
-    /// A directory that goes with the server.
+    /// Returns a directory that is removed with the server.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The command that starts the server.
+    /// Returns the command that starts the server.
     pub(crate) fn command(&self) -> Command {
         let config = self.directory.path().join("longshore.toml");
         std::fs::write(&config, &self.config).unwrap();
@@ -85,38 +85,38 @@ impl Setup {
         command
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts the server and waits until it listens.
     pub(crate) fn start(self) -> Server {
         let log = Arc::new(Mutex::new(String::new()));
         let (child, addr) = spawn(&self, &log).unwrap_or_else(|why| panic!("{why}"));
         Server { setup: self, child, addr, log }
     }
 
-    /// Runs it to its end, which comes at once because it cannot start.
+    /// Runs a server that cannot start until it ends, and returns its output.
     pub(crate) fn fail(&self) -> Output {
         let mut command = self.command();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let began = Instant::now();
-        while child.try_wait().unwrap().is_none() && began.elapsed() < LONG {
+        let started = Instant::now();
+        while child.try_wait().unwrap().is_none() && started.elapsed() < LONG {
             std::thread::sleep(Duration::from_millis(10));
         }
-        // One that serves after all has ended neither well nor by itself.
+        // If the server runs nevertheless, it is killed, so its exit status is not a success.
         let _ = child.kill();
         child.wait_with_output().unwrap()
     }
 }
 
-/// Starts a server and reads where it listens, or why it does not.
+/// Starts a server and returns its process and address, or returns why it did not start.
 fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> Result<(Child, SocketAddr), String> {
     let mut command = setup.command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let kept = Arc::clone(log);
+    let sink = Arc::clone(log);
     let logging = std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let mut kept = kept.lock().unwrap();
-            kept.push_str(&line);
-            kept.push('\n');
+            let mut log = sink.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
         }
     });
     let mut stdout = BufReader::new(stdout);
@@ -124,7 +124,7 @@ fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> Result<(Child, SocketAddr),
     stdout.read_line(&mut line).unwrap();
     let Some(addr) = line.trim().strip_prefix("listening on http://") else {
         let status = child.wait().unwrap();
-        // All of it is there once the other end is closed.
+        // The log is complete after the process has closed its stderr.
         let _ = logging.join();
         return Err(format!("the server did not start, {status}: {line}{}", log.lock().unwrap()));
     };
@@ -133,7 +133,7 @@ fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> Result<(Child, SocketAddr),
     Ok((child, addr))
 }
 
-/// A server process. It is killed when this is dropped; where the test fails, its log is printed.
+/// Server process. Dropping it kills the process, and prints its log if the test has failed.
 pub(crate) struct Server {
     setup: Setup,
     child: Child,
@@ -142,7 +142,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server as it is without any configuration.
+    /// Starts a server without any configuration.
     pub(crate) fn start() -> Self {
         Setup::new().start()
     }
@@ -163,40 +163,41 @@ impl Server {
         &self.setup.database
     }
 
-    /// A directory that goes with the server.
+    /// Returns a directory that is removed with the server.
     pub(crate) fn directory(&self) -> &Path {
         self.setup.directory.path()
     }
 
-    /// What it has logged so far, over all its starts.
+    /// Returns the log of all starts so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Ends it as a power cut of the process would.
+    /// Kills the server with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Stops it where it stands, as a machine without power does, and tells whether a call to the
-    /// disk is under way. The first thread that stops tells all others to: none of them goes further
-    /// than the call that it is in, and none hears of how that ended.
+    /// Stops the server with SIGSTOP, and returns whether a call to the disk is in progress.
+    ///
+    /// After the first thread has stopped, every other thread stops at the end of its current system
+    /// call at the latest, before it can act on the return value.
     pub(crate) fn freeze(&self) -> bool {
         kill_process(self.pid(), Signal::STOP).unwrap();
-        let began = Instant::now();
-        while began.elapsed() < LONG {
+        let started = Instant::now();
+        while started.elapsed() < LONG {
             let states = self.thread_states();
             if states.iter().any(|state| matches!(state, 'T' | 't')) {
                 return states.contains(&'D');
             }
-            // No longer, so that what was under way still is.
+            // A sleep would be too long, because the call in progress could end.
             std::thread::yield_now();
         }
         panic!("the server does not stop");
     }
 
-    /// What its threads do, by the letters of `/proc`.
+    /// Returns the state letter of each thread from `/proc`.
     fn thread_states(&self) -> Vec<char> {
         let threads = format!("/proc/{}/task", self.child.id());
         let state = |thread: std::fs::DirEntry| {
@@ -206,20 +207,20 @@ impl Server {
         std::fs::read_dir(threads).unwrap().map_while(Result::ok).filter_map(state).collect()
     }
 
-    /// Tells it to drain.
+    /// Sends SIGTERM, so that the server drains and exits.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has exited, and returns its status.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         eventually("the server ends", || self.child.try_wait().unwrap())
     }
 
-    /// How it has ended, if it does so within a while.
-    pub(crate) fn ends_within(&mut self, span: Duration) -> Option<ExitStatus> {
-        let began = Instant::now();
-        while began.elapsed() < span {
+    /// Waits for at most `timeout` until the process has exited. Returns `None` if it still runs.
+    pub(crate) fn ends_within(&mut self, timeout: Duration) -> Option<ExitStatus> {
+        let started = Instant::now();
+        while started.elapsed() < timeout {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return Some(status);
             }
@@ -228,18 +229,18 @@ impl Server {
         None
     }
 
-    /// Starts it again on the same database, at another address.
+    /// Starts the server again on the same database, at another address.
     pub(crate) fn start_again(&mut self) {
         self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Starts it again where it was, for those who call it by its address.
+    /// Starts the server again at the same address, for clients that keep using it.
     pub(crate) fn start_again_there(&mut self) {
         self.setup.listen = self.addr;
         self.start_again();
     }
 
-    /// Starts it again, or tells why it does not start.
+    /// Starts the server again, or returns why it does not start.
     pub(crate) fn try_start_again(&mut self) -> Result<(), String> {
         (self.child, self.addr) = spawn(&self.setup, &self.log)?;
         Ok(())
@@ -249,7 +250,7 @@ impl Server {
         Connection::open(self.addr).unwrap()
     }
 
-    /// One request on a connection of its own.
+    /// Sends a request on a new connection.
     pub(crate) fn request(
         &self,
         method: &str,
@@ -282,22 +283,22 @@ impl Server {
         self.request("PATCH", path, &headers, body.to_string().as_bytes())
     }
 
-    /// Does a thing to something: `POST` without a body.
+    /// Sends a `POST` without a body.
     pub(crate) fn post_empty(&self, path: &str) -> Response {
         self.request("POST", path, &[], b"")
     }
 
-    /// Submits a job and gives its id.
+    /// Submits a job and returns its id.
     pub(crate) fn submit(&self, job: &Value) -> i64 {
         self.post("/v1/jobs", job).expect(202)["id"].as_i64().unwrap()
     }
 
-    /// A job as it stands.
+    /// Returns the current state of a job.
     pub(crate) fn job(&self, id: i64) -> Value {
         self.get(&format!("/v1/jobs/{id}")).expect(200)
     }
 
-    /// Every job that it has with its result, by id.
+    /// Returns every job with its result, by id.
     pub(crate) fn all_jobs(&self) -> BTreeMap<i64, Value> {
         let (mut jobs, mut cursor) = (BTreeMap::new(), String::new());
         loop {
@@ -312,10 +313,10 @@ impl Server {
         }
     }
 
-    /// A job once it is final.
+    /// Waits until a job is final, and returns it.
     pub(crate) fn finished(&self, id: i64) -> Value {
-        let began = Instant::now();
-        while began.elapsed() < 2 * LONG {
+        let started = Instant::now();
+        while started.elapsed() < 2 * LONG {
             let job = self.get(&format!("/v1/jobs/{id}?wait=30s")).expect(200);
             if is_final(&job) {
                 return job;
@@ -324,7 +325,7 @@ impl Server {
         panic!("job {id} does not end: {}", self.job(id));
     }
 
-    /// A job once it is in this state.
+    /// Waits until a job is in this state, and returns it.
     pub(crate) fn reaches(&self, id: i64, state: &str) -> Value {
         eventually(&format!("job {id} is {state}"), || {
             let job = self.job(id);
@@ -332,39 +333,39 @@ impl Server {
         })
     }
 
-    /// Submits a job and gives it once it is final.
+    /// Submits a job, waits until it is final, and returns it.
     pub(crate) fn run(&self, job: &Value) -> Value {
         self.finished(self.submit(job))
     }
 
-    /// A queue as it stands.
+    /// Returns the current state of a queue.
     pub(crate) fn queue(&self, name: &str) -> Value {
         self.get(&format!("/v1/queues/{name}")).expect(200)
     }
 
-    /// Checks that the server is well: it answers, and its process has not died meanwhile.
+    /// Asserts that the server answers and that its process has not exited.
     pub(crate) fn is_well(&mut self) {
         assert_eq!(self.get("/healthz").status, 200);
         assert_eq!(self.child.try_wait().unwrap(), None);
     }
 }
 
-/// Whether a job has ended.
+/// Returns whether a job is final.
 pub(crate) fn is_final(job: &Value) -> bool {
     matches!(job["state"].as_str(), Some("completed" | "failed" | "cancelled"))
 }
 
-/// A span of job JSON's times, from RFC 3339.
+/// Returns the duration between two times of job JSON, in RFC 3339.
 pub(crate) fn between(from: &Value, to: &Value) -> Duration {
     let time = |value: &Value| -> longshore::job::Timestamp {
-        value.as_str().unwrap_or_else(|| panic!("no time: {value}")).parse().unwrap()
+        value.as_str().unwrap_or_else(|| panic!("not a time: {value}")).parse().unwrap()
     };
     time(to).since(time(from))
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Fails where it has ended by itself.
+        // Fails if the process has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {

@@ -1,10 +1,10 @@
-//! Servers that `http` jobs call.
+//! HTTP servers for `http` jobs to call.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-/// A request as it came.
+/// Received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -14,20 +14,20 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The value of a header.
+    /// Returns the value of a header, whose name must be lowercase.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name);
         values.next().map(|(_, value)| value.as_str())
     }
 }
 
-/// A connection of a job.
+/// Connection of a client that waits for its answer.
 pub(crate) struct OpenReply {
     stream: BufReader<TcpStream>,
 }
 
 impl OpenReply {
-    /// The next request; none where the connection was closed instead.
+    /// Reads the next request, or returns `None` if the client has closed the connection.
     fn request(&mut self) -> Option<Request> {
         let line = self.line()?;
         let mut words = line.split(' ').map(str::to_owned);
@@ -50,40 +50,40 @@ impl OpenReply {
         }
     }
 
-    /// Answers a request; a caller that has gone away is let go.
+    /// Answers a request. Errors are ignored, because the client may have closed the connection.
     pub(crate) fn answer(&mut self, status: &str, headers: &str, body: &str) {
         let length = body.len();
         let text = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
-    /// Begins an answer of events, which goes on piece by piece.
+    /// Starts a response that is an event stream, to be sent in chunks with [`OpenReply::piece`].
     pub(crate) fn begin_events(&mut self) {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                     transfer-encoding: chunked\r\n\r\n";
         let _ = self.stream.get_mut().write_all(head.as_bytes());
     }
 
-    /// The next piece of it; the answer ends with an empty one.
+    /// Sends the next chunk of the event stream. An empty chunk ends the response.
     pub(crate) fn piece(&mut self, text: &str) {
         let chunk = format!("{:x}\r\n{text}\r\n", text.len());
         let _ = self.stream.get_mut().write_all(chunk.as_bytes());
     }
 
-    /// Ends the connection without an answer.
+    /// Closes the connection without an answer.
     pub(crate) fn cut(&mut self) {
-        // The caller may have done so already.
+        // Fails if the client has already closed the connection.
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);
     }
 
-    /// Waits until the caller closes the connection.
+    /// Waits until the client closes the connection.
     pub(crate) fn closed(&mut self) {
         let mut rest = [0; 1024];
         while self.stream.read(&mut rest).is_ok_and(|count| count > 0) {}
     }
 }
 
-/// A server that does with every request as a test wants, for as long as the test runs.
+/// HTTP server that handles each request with a function of the test. It runs until the test ends.
 pub(crate) struct Target {
     addr: SocketAddr,
 }
