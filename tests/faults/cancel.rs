@@ -1,14 +1,14 @@
-//! A job is cancelled while it ends (L9): one outcome.
+//! Cancels jobs while they end (L9): each job must have one outcome.
 
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Connection, Server, sleep};
-use crate::row::Row;
 
 #[test]
 fn a_job_that_is_cancelled_while_it_ends_has_one_outcome() {
-    let what = "cancelled by four while it ends";
-    let Some(mut row) = Row::begin("L9", what, (1, 50, "times 300 jobs")) else { return };
+    let what = "four clients cancel a job while it ends";
+    let Some(mut row) = FaultRow::start("L9", what, (1, 50, "times 300 jobs")) else { return };
     let (mut completed, mut cancelled) = (0, 0);
     for _ in 0..row.times {
         let counts = race();
@@ -31,9 +31,9 @@ fn race() -> (i64, i64) {
         .map(|number| {
             std::thread::spawn(move || {
                 let mut connection = Connection::open(addr).unwrap();
-                let cancel = |place: usize| {
-                    // Each begins elsewhere, among those that wait, run and have ended.
-                    let id = (place + number * 75) % 300 + 1;
+                let cancel = |index: usize| {
+                    // Each client starts at another job, among jobs that wait, run or have ended.
+                    let id = (index + number * 75) % 300 + 1;
                     let path = format!("/v1/jobs/{id}/cancel");
                     let answer = connection.request("POST", &path, &[], b"").unwrap();
                     assert!(matches!(answer.status, 200 | 409), "{answer:?}");
@@ -55,7 +55,10 @@ fn race() -> (i64, i64) {
             Some("completed") => completed += 1,
             Some("cancelled") => {
                 cancelled += 1;
-                assert!(!was_refused, "it was final before: {job}");
+                assert!(
+                    !was_refused,
+                    "a cancellation was refused although the job was not final: {job}"
+                );
                 assert_eq!(job["result"], json!(null), "{job}");
             }
             _ => panic!("{job}"),
@@ -66,6 +69,9 @@ fn race() -> (i64, i64) {
         (&batch["counts"]["completed"], &batch["counts"]["cancelled"]),
         (&json!(completed), &json!(cancelled))
     );
-    assert!(completed > 0 && cancelled > 0, "{completed} and {cancelled}: nothing was shown");
+    assert!(
+        completed > 0 && cancelled > 0,
+        "{completed} completed and {cancelled} cancelled: this run proves nothing"
+    );
     (completed, cancelled)
 }

@@ -1,7 +1,7 @@
-//! The wall clock of the server is set (L4), by up to a day either way: while it runs nothing moves,
-//! and after a restart nothing waits for a day that was not meant to.
+//! Changes the wall clock of the server by up to a day forwards or backwards (L4). While the server
+//! runs, the change must affect nothing. After a restart, no job may wait longer than it should.
 
-mod wall;
+mod wall_clock;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -10,29 +10,31 @@ use std::time::{Duration, Instant};
 use longshore::job::Span;
 use serde_json::{Value, json};
 
+use crate::fault_row::FaultRow;
 use crate::kit::target::Target;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 use crate::lease_calls::{complete, lease_action, lease_one, remote};
 use crate::random::Random;
-use crate::row::Row;
-use wall::Wall;
+use wall_clock::WallClock;
 
 const DAY_SECS: i64 = 24 * 3600;
-/// To a server that starts by a clock that is ahead, it was down for so long. Less than the 12 hours
-/// that an attempt may take here: those that had all their time would be over.
+/// Offset of a clock that is ahead at a start.
+///
+/// To the server it looks as if it was down for this time. The offset is shorter than the 12 hours
+/// that an attempt may take in this test; an attempt whose time is over would have failed.
 const AHEAD_SECS: i64 = 11 * 3600;
-/// The shortest lease of the server's own jobs, so that it is renewed again and again meanwhile.
+/// Configuration with the shortest lease for the server's own jobs, so that it is renewed often.
 const CONFIG: &str = "lease = '5s'";
-/// What a remote worker is given that goes away.
-const SHORT: Duration = Duration::from_secs(1);
+/// Length of the lease of a remote worker that abandons its job.
+const SHORT_LEASE: Duration = Duration::from_secs(1);
 
-/// A time by up to a day either way.
-fn step(random: &mut Random) -> i64 {
+/// Returns a random offset of up to a day forwards or backwards.
+fn random_offset(random: &mut Random) -> i64 {
     i64::try_from(random.below(2 * DAY_SECS.unsigned_abs())).unwrap() - DAY_SECS
 }
 
-/// A server that fails every call once, and asks to be called again in two seconds.
-fn moody() -> Target {
+/// Starts a server that answers the first call of each path with 503 and `Retry-After: 2`.
+fn flaky_target() -> Target {
     let called = Mutex::new(BTreeSet::new());
     Target::start(move |caller, request| {
         let is_first = called.lock().unwrap().insert(request.path);
@@ -48,31 +50,32 @@ fn call(target: &Target, path: &str) -> Value {
     json!({"kind": "http", "payload": {"url": target.url(path)}})
 }
 
-/// Checks a job that nothing should have troubled.
-fn is_untroubled(job: &Value, state: &str) {
+/// Asserts that a job is in this state and in its first attempt, without a failure.
+fn assert_undisturbed(job: &Value, state: &str) {
     let failures = job["failures"].as_array().unwrap().len();
     assert_eq!((&job["state"], &job["attempt"], failures), (&json!(state), &json!(1), 0), "{job}");
 }
 
-/// A remote worker's lease that nobody will renew.
-struct Left {
+/// Lease of a remote worker that does not renew it.
+struct AbandonedLease {
     lease: Value,
     granted: Instant,
 }
 
-impl Left {
-    fn leave(server: &Server) -> Self {
-        let id = server.submit(&remote("left"));
+impl AbandonedLease {
+    fn take(server: &Server) -> Self {
+        let id = server.submit(&remote("abandoned"));
         let granted = Instant::now();
-        let lease = lease_one(server, &json!({"lease": Span::new(SHORT).to_string()}));
-        assert_eq!(lease["id"], id, "another job was in front");
+        let lease = lease_one(server, &json!({"lease": Span::new(SHORT_LEASE).to_string()}));
+        assert_eq!(lease["id"], id, "another job was leased");
         Self { lease, granted }
     }
 
-    /// The job comes to another worker, not before its time; the first finishes in vain.
-    fn comes_back(self, server: &Server) {
+    /// Asserts that the job is leased to another worker, but not before the lease has expired, and
+    /// that a finish of the first worker is refused.
+    fn assert_rescued(self, server: &Server) {
         let next = lease_one(server, &json!({"lease": "60s"}));
-        assert!(self.granted.elapsed() >= SHORT, "rescued too early: {next}");
+        assert!(self.granted.elapsed() >= SHORT_LEASE, "rescued too early: {next}");
         assert_eq!((&next["id"], &next["attempt"]), (&self.lease["id"], &json!(2)), "{next}");
         complete(server, &self.lease, "late").problem(409);
         complete(server, &next, "in time").expect(200);
@@ -81,43 +84,45 @@ impl Left {
 }
 
 #[test]
-fn nothing_moves_with_a_wall_clock_that_is_set() {
-    let what = "the wall clock is set by up to a day while jobs run";
-    let Some(mut row) = Row::begin("L4", what, (10, 1_000, "steps")) else { return };
-    let Some(wall) = Wall::find() else { return row.skip("there is no libfaketime") };
-    let server = wall.fake(Setup::new().config(CONFIG)).start();
-    let target = moody();
-    let (mut random, seed) = Random::of_this_run();
-    // Both last as long as this may.
+fn a_changed_wall_clock_affects_nothing_while_the_server_runs() {
+    let what = "the wall clock is changed by up to a day while jobs run";
+    let Some(mut row) = FaultRow::start("L4", what, (10, 1_000, "steps")) else { return };
+    let Some(clock) = WallClock::find() else { return row.skip("libfaketime is not installed") };
+    let server = clock.fake(Setup::new().config(CONFIG)).start();
+    let target = flaky_target();
+    let (mut random, seed) = Random::for_this_run();
+    // Both jobs may run for longer than the longest test.
     let whole_day = json!({"timeout": "24h"});
-    let here = server.submit(&with(sleep("12h"), &whole_day));
-    server.reaches(here, "running");
+    let local = server.submit(&with(sleep("12h"), &whole_day));
+    server.reaches(local, "running");
     server.submit(&with(remote("held"), &whole_day));
     let held = lease_one(&server, &json!({"lease": "60s"}));
     let mut rescued = 0;
     for number in 0..row.times {
-        // What takes a while, every now and then.
-        let slow = number % 5 == 0;
-        let left = slow.then(|| Left::leave(&server));
-        let retrying = slow.then(|| server.submit(&call(&target, &format!("/{number}"))));
+        // The checks that take seconds are part of every fifth step only.
+        let is_slow = number % 5 == 0;
+        let abandoned = is_slow.then(|| AbandonedLease::take(&server));
+        let retrying = is_slow.then(|| server.submit(&call(&target, &format!("/{number}"))));
         let sleeping = server.submit(&sleep("100ms"));
         let delayed = server.submit(&with(echo(number), &json!({"delay": "100ms"})));
-        wall.set(step(&mut random));
-        if slow {
-            eventually("the server sees the other time", || wall.is_seen(&server).then_some(()));
+        clock.set(random_offset(&mut random));
+        if is_slow {
+            eventually("the server sees the changed clock", || {
+                clock.is_seen(&server).then_some(())
+            });
         }
-        is_untroubled(&server.finished(sleeping), "completed");
-        is_untroubled(&server.finished(delayed), "completed");
+        assert_undisturbed(&server.finished(sleeping), "completed");
+        assert_undisturbed(&server.finished(delayed), "completed");
         let renewed = lease_action(&server, &held, "renew", &json!({"lease": "60s"})).expect(200);
         assert_eq!(renewed["cancel"], false);
-        if let (Some(left), Some(retrying)) = (left, retrying) {
-            left.comes_back(&server);
+        if let (Some(abandoned), Some(retrying)) = (abandoned, retrying) {
+            abandoned.assert_rescued(&server);
             rescued += 1;
             let job = server.finished(retrying);
             assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
         }
     }
-    is_untroubled(&server.job(here), "running");
+    assert_undisturbed(&server.job(local), "running");
     complete(&server, &held, 1).expect(200);
     row.count("seed", seed);
     row.count("rescued in their time", rescued);
@@ -127,35 +132,35 @@ fn nothing_moves_with_a_wall_clock_that_is_set() {
 }
 
 #[test]
-fn nothing_waits_for_a_day_though_the_server_starts_again_in_another() {
-    let what = "the server starts again by a clock that was set";
-    let Some(mut row) = Row::begin("L4", what, (2, 50, "starts")) else { return };
-    let Some(wall) = Wall::find() else { return row.skip("there is no libfaketime") };
-    let target = moody();
+fn no_job_waits_for_a_day_after_a_restart_with_a_changed_clock() {
+    let what = "the server starts again with a clock that was changed";
+    let Some(mut row) = FaultRow::start("L4", what, (2, 50, "starts")) else { return };
+    let Some(clock) = WallClock::find() else { return row.skip("libfaketime is not installed") };
+    let target = flaky_target();
     let mut longest = Duration::ZERO;
     for number in 0..row.times {
-        wall.set(0);
-        let mut server = wall.fake(Setup::new().config(CONFIG)).start();
-        let here = server.submit(&sleep("12h"));
-        server.reaches(here, "running");
+        clock.set(0);
+        let mut server = clock.fake(Setup::new().config(CONFIG)).start();
+        let local = server.submit(&sleep("12h"));
+        server.reaches(local, "running");
         let retrying = server.submit(&call(&target, &format!("/{number}")));
         server.reaches(retrying, "retrying");
         let held = server.submit(&remote("held"));
         let held = (held, lease_one(&server, &json!({"lease": "60s"})));
-        let left = Left::leave(&server);
+        let abandoned = AbandonedLease::take(&server);
         server.kill();
-        wall.set(if number % 2 == 0 { -DAY_SECS } else { AHEAD_SECS });
+        clock.set(if number % 2 == 0 { -DAY_SECS } else { AHEAD_SECS });
         server.start_again();
-        let began = Instant::now();
+        let started = Instant::now();
         lease_action(&server, &held.1, "renew", &json!({"lease": "60s"})).expect(200);
-        left.comes_back(&server);
+        abandoned.assert_rescued(&server);
         let job = server.finished(retrying);
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
-        assert_eq!(server.reaches(here, "running")["attempt"], 2);
-        longest = longest.max(began.elapsed());
+        assert_eq!(server.reaches(local, "running")["attempt"], 2);
+        longest = longest.max(started.elapsed());
         complete(&server, &held.1, 1).expect(200);
-        is_untroubled(&server.job(held.0), "completed");
+        assert_undisturbed(&server.job(held.0), "completed");
     }
-    row.time("all went on within", longest);
+    row.time("all continued within", longest);
     row.held();
 }

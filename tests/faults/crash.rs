@@ -1,28 +1,30 @@
-//! The server is killed again and again under load (D1): what it has accepted it keeps.
+//! Kills the server repeatedly under load (D1): no accepted job may be lost.
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Server, Setup};
 use crate::random::Random;
-use crate::row::Row;
-use crate::siege::{Figures, besiege, violations};
+use crate::repeated_faults::{LoadCounts, run_with_repeated_faults, violations};
 
-/// How many kills a database goes through. Then comes a new one, so that the check of a long run
-/// stays short.
-const KILLS_OF_A_DATABASE: u32 = 100;
+/// Number of kills for each database.
+///
+/// A long run uses several databases, so that the check of each history stays short.
+const KILLS_PER_DATABASE: u32 = 100;
 
 #[test]
-fn nothing_that_was_accepted_is_lost_though_the_server_is_killed_again_and_again() {
+fn no_accepted_job_is_lost_when_the_server_is_killed_repeatedly() {
     let what = "SIGKILL at a random moment under load";
-    let Some(mut row) = Row::begin("D1", what, (20, 1_000, "kills")) else { return };
-    let (mut random, seed) = Random::of_this_run();
+    let Some(mut row) = FaultRow::start("D1", what, (20, 1_000, "kills")) else { return };
+    let (mut random, seed) = Random::for_this_run();
     eprintln!("D1: seed {seed}");
-    let (mut figures, mut left) = (Figures::default(), row.times);
+    let (mut counts, mut left) = (LoadCounts::default(), row.times);
     while left > 0 {
-        let times = left.min(KILLS_OF_A_DATABASE);
+        let times = left.min(KILLS_PER_DATABASE);
         let mut server = Setup::new().config("lanes.async = 64").start();
-        let seen = besiege(&mut server, times, &mut random, &mut figures, Server::kill);
-        assert_eq!(violations(&seen), []);
+        let observed =
+            run_with_repeated_faults(&mut server, times, &mut random, &mut counts, Server::kill);
+        assert_eq!(violations(&observed), []);
         left -= times;
     }
-    figures.tell(&mut row);
+    counts.report_to(&mut row);
     row.held();
 }

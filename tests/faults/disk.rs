@@ -1,4 +1,5 @@
-//! Disks that are full (D5, D6), and readers that hold the log (D7).
+//! Full disks (D5), limits on file sizes (D6), and readers that keep the write-ahead log from being
+//! checkpointed (D7).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,16 +10,16 @@ use diesel::prelude::*;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
-use crate::row::Row;
 
-/// A small disk in memory, unmounted when it is dropped.
+/// Small filesystem in memory. Dropping it unmounts it.
 struct SmallDisk {
     directory: tempfile::TempDir,
 }
 
 impl SmallDisk {
-    /// Mounts one, or tells why it cannot.
+    /// Mounts a filesystem of this size, or returns why that is not possible.
     fn mount(size: &str) -> Result<Self, String> {
         let directory = tempfile::tempdir().unwrap();
         let size = format!("size={size}");
@@ -33,7 +34,7 @@ impl SmallDisk {
                     |error| error.to_string(),
                     |output| String::from_utf8_lossy(&output.stderr).trim().replace('\n', " "),
                 );
-                Err(format!("a small disk cannot be mounted, which takes root: {why}"))
+                Err(format!("cannot mount a small disk; this needs root: {why}"))
             }
         }
     }
@@ -45,12 +46,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily, for the server may still be on its way out.
+        // Lazy, because the server may still be ending.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }
 
-/// Submits large jobs until one is refused; gives the ids of those that were accepted.
+/// Submits large jobs until one is refused, and returns the ids of the accepted ones.
 fn fill(server: &Server) -> Vec<i64> {
     let large = echo("x".repeat(200_000));
     let mut ids = Vec::new();
@@ -64,26 +65,27 @@ fn fill(server: &Server) -> Vec<i64> {
         }
         ids.push(answer.json()["id"].as_i64().unwrap());
     }
-    panic!("the disk does not fill up");
+    panic!("the disk is not full after 1000 large jobs");
 }
 
-/// Waits until the server takes jobs again, and tells how long that took.
-fn until_accepting(server: &Server) -> Duration {
-    let began = Instant::now();
-    eventually("jobs are taken again", || {
+/// Waits until the server accepts jobs again, and returns how long that took.
+fn wait_until_jobs_are_accepted(server: &Server) -> Duration {
+    let started = Instant::now();
+    eventually("jobs are accepted again", || {
         (server.post("/v1/jobs", &echo(1)).status == 202).then_some(())
     });
-    began.elapsed()
+    started.elapsed()
 }
 
 #[test]
-fn a_full_disk_is_told_and_the_server_goes_on_when_there_is_room() {
-    let Some(mut row) = Row::begin("D5", "a full disk, then room again", (1, 20, "disks")) else {
+fn a_full_disk_is_reported_and_the_server_continues_when_there_is_room() {
+    let Some(mut row) = FaultRow::start("D5", "a full disk, then room again", (1, 20, "disks"))
+    else {
         return;
     };
     let (mut accepted, mut longest) = (0, Duration::ZERO);
     for _ in 0..row.times {
-        match fills_up_and_goes_on() {
+        match fill_and_make_room() {
             Ok((count, took)) => (accepted, longest) = (accepted + count, longest.max(took)),
             Err(why) => return row.skip(&why),
         }
@@ -94,7 +96,7 @@ fn a_full_disk_is_told_and_the_server_goes_on_when_there_is_room() {
     row.held();
 }
 
-fn fills_up_and_goes_on() -> Result<(usize, Duration), String> {
+fn fill_and_make_room() -> Result<(usize, Duration), String> {
     let disk = SmallDisk::mount("16m")?;
     let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
@@ -102,7 +104,7 @@ fn fills_up_and_goes_on() -> Result<(usize, Duration), String> {
     let running = server.submit(&sleep("2s"));
     server.reaches(running, "running");
     let accepted = fill(&server);
-    // Reading goes on, and what ends meanwhile is not forgotten.
+    // Reads still work, and the job that ends while the disk is full keeps its outcome.
     assert_eq!(server.get("/readyz").status, 200);
     for id in &accepted {
         assert_eq!(server.job(*id)["state"], "scheduled");
@@ -111,7 +113,7 @@ fn fills_up_and_goes_on() -> Result<(usize, Duration), String> {
     assert!(server.log().contains("the disk is full"));
     std::thread::sleep(Duration::from_secs(2));
     std::fs::remove_file(&filler).unwrap();
-    let took = until_accepting(&server);
+    let took = wait_until_jobs_are_accepted(&server);
     let job = server.finished(running);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
     server.kill();
@@ -123,17 +125,19 @@ fn fills_up_and_goes_on() -> Result<(usize, Duration), String> {
 }
 
 #[test]
-fn a_server_starts_on_a_disk_that_is_still_full() {
-    let Some(row) = Row::begin("D5", "a start on a full disk", (1, 20, "starts")) else { return };
+fn a_start_on_a_full_disk_succeeds_or_reports_the_full_disk() {
+    let Some(row) = FaultRow::start("D5", "a start on a full disk", (1, 20, "starts")) else {
+        return;
+    };
     for _ in 0..row.times {
-        if let Err(why) = starts_on_a_full_disk() {
+        if let Err(why) = start_on_a_full_disk() {
             return row.skip(&why);
         }
     }
     row.held();
 }
 
-fn starts_on_a_full_disk() -> Result<(), String> {
+fn start_on_a_full_disk() -> Result<(), String> {
     let disk = SmallDisk::mount("4m")?;
     let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
     let accepted = fill(&server);
@@ -147,17 +151,17 @@ fn starts_on_a_full_disk() -> Result<(), String> {
 }
 
 #[test]
-fn a_limit_on_file_sizes_is_no_death() {
-    let Some(mut row) = Row::begin("D6", "a limit on file sizes", (1, 20, "servers")) else {
+fn a_limit_on_file_sizes_does_not_end_the_server() {
+    let Some(mut row) = FaultRow::start("D6", "a limit on file sizes", (1, 20, "servers")) else {
         return;
     };
-    let accepted: usize = (0..row.times).map(|_| meets_the_limit_and_goes_on()).sum();
+    let accepted: usize = (0..row.times).map(|_| reach_the_limit_and_lift_it()).sum();
     row.count("acknowledged", accepted);
     row.count("lost", 0);
     row.held();
 }
 
-fn meets_the_limit_and_goes_on() -> usize {
+fn reach_the_limit_and_lift_it() -> usize {
     let mut server = Server::start();
     server.run(&echo(1));
     let log: PathBuf = format!("{}-wal", server.database().display()).into();
@@ -169,7 +173,7 @@ fn meets_the_limit_and_goes_on() -> usize {
     let accepted = fill(&server);
     server.is_well();
     set(unlimited);
-    until_accepting(&server);
+    wait_until_jobs_are_accepted(&server);
     for id in &accepted {
         assert_eq!(server.job(*id)["state"], "scheduled");
     }
@@ -177,16 +181,17 @@ fn meets_the_limit_and_goes_on() -> usize {
 }
 
 #[test]
-fn a_reader_that_holds_its_snapshot_lets_the_server_go_on() {
-    let Some(mut row) = Row::begin("D7", "a reader holds its snapshot", (1, 20, "readers")) else {
+fn the_server_continues_while_a_reader_holds_its_snapshot() {
+    let Some(mut row) = FaultRow::start("D7", "a reader holds its snapshot", (1, 20, "readers"))
+    else {
         return;
     };
-    let largest = (0..row.times).map(|_| goes_on_beside_a_reader()).max();
+    let largest = (0..row.times).map(|_| write_beside_a_reader()).max();
     row.count("largest log", format!("{} MiB", largest.unwrap()));
     row.held();
 }
 
-fn goes_on_beside_a_reader() -> u64 {
+fn write_beside_a_reader() -> u64 {
     let mut server = Server::start();
     server.run(&echo(1));
     let mut reader = SqliteConnection::establish(server.database().to_str().unwrap()).unwrap();
@@ -198,43 +203,46 @@ fn goes_on_beside_a_reader() -> u64 {
     let log: PathBuf = format!("{}-wal", server.database().display()).into();
     let size = || std::fs::metadata(&log).unwrap().len() >> 20;
     let grown = size();
-    assert!(grown >= 30, "the log could be moved though a reader holds it: {grown} MiB");
+    assert!(
+        grown >= 30,
+        "the log was checkpointed although a reader holds a snapshot: {grown} MiB"
+    );
     reader.batch_execute("COMMIT").unwrap();
     for _ in 0..40 {
         server.submit(&large);
     }
-    assert!(size() <= grown + 20, "the log goes on growing: {} MiB", size());
+    assert!(size() <= grown + 20, "the log still grows after the reader has ended: {} MiB", size());
     server.is_well();
     grown
 }
 
 #[test]
-fn what_runs_while_the_disk_is_full_for_longer_than_its_lease_is_not_taken_back() {
+fn running_jobs_are_not_rescued_while_the_disk_is_full_for_longer_than_their_leases() {
     let what = "a full disk for longer than a lease";
-    let Some(row) = Row::begin("D5", what, (1, 5, "disks")) else { return };
+    let Some(row) = FaultRow::start("D5", what, (1, 5, "disks")) else { return };
     for _ in 0..row.times {
-        if let Err(why) = keeps_its_leases_on_a_full_disk() {
+        if let Err(why) = fill_for_longer_than_a_lease() {
             return row.skip(&why);
         }
     }
     row.held();
 }
 
-fn keeps_its_leases_on_a_full_disk() -> Result<(), String> {
+fn fill_for_longer_than_a_lease() -> Result<(), String> {
     let disk = SmallDisk::mount("16m")?;
     let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
     let setup = Setup::new().config("lease = '5s'").database(disk.path().join("longshore.db"));
     let mut server = setup.start();
     let once = server.submit(&with(sleep("12s"), &json!({"at_most_once": true})));
-    let usual = server.submit(&sleep("12s"));
-    server.reaches(usual, "running");
+    let ordinary = server.submit(&sleep("12s"));
+    server.reaches(ordinary, "running");
     fill(&server);
-    // Longer than the lease.
+    // Longer than the leases of the two jobs.
     std::thread::sleep(Duration::from_secs(7));
     std::fs::remove_file(&filler).unwrap();
-    until_accepting(&server);
-    for id in [once, usual] {
+    wait_until_jobs_are_accepted(&server);
+    for id in [once, ordinary] {
         let job = server.finished(id);
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
     }

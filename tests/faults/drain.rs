@@ -1,18 +1,18 @@
-//! The server is told to end again and again under load (L7): no attempt is burned.
+//! Ends the server with SIGTERM again and again under load (L7): no attempt may be used up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Connection, Server, sleep};
-use crate::row::Row;
 
-/// Submits short jobs until told to stop; gives the ids of those that were accepted.
-fn submit_until(over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
+/// Submits short jobs until `is_over` is set, and returns the ids of the accepted ones.
+fn submit_until(is_over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
     let mut ids = Vec::new();
     let headers = [("content-type", "application/json")];
     let body = sleep("5ms").to_string();
-    while !over.load(Ordering::SeqCst) {
+    while !is_over.load(Ordering::SeqCst) {
         let Ok(mut connection) = Connection::open(addr) else { continue };
         while let Ok(answer) = connection.request("POST", "/v1/jobs", &headers, body.as_bytes()) {
             match answer.status {
@@ -20,7 +20,7 @@ fn submit_until(over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
                 503 => assert!(answer.header("retry-after").is_some(), "{answer:?}"),
                 _ => panic!("{answer:?}"),
             }
-            if over.load(Ordering::SeqCst) || answer.header("connection") == Some("close") {
+            if is_over.load(Ordering::SeqCst) || answer.header("connection") == Some("close") {
                 break;
             }
         }
@@ -29,23 +29,23 @@ fn submit_until(over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
 }
 
 #[test]
-fn restarts_under_load_burn_no_attempt() {
+fn restarts_under_load_use_up_no_attempt() {
     let what = "SIGTERM under load, again and again";
-    let Some(mut row) = Row::begin("L7", what, (8, 200, "restarts")) else { return };
+    let Some(mut row) = FaultRow::start("L7", what, (8, 200, "restarts")) else { return };
     let mut server = Server::start();
     let mut ids = Vec::new();
     for _ in 0..row.times {
-        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::new(AtomicBool::new(false));
         let clients: Vec<_> = (0..3)
             .map(|_| {
-                let (over, addr) = (Arc::clone(&over), server.addr());
-                std::thread::spawn(move || submit_until(&over, addr))
+                let (is_over, addr) = (Arc::clone(&is_over), server.addr());
+                std::thread::spawn(move || submit_until(&is_over, addr))
             })
             .collect();
         std::thread::sleep(Duration::from_millis(150));
         server.terminate();
         assert_eq!(server.ended().code(), Some(0));
-        over.store(true, Ordering::SeqCst);
+        is_over.store(true, Ordering::SeqCst);
         ids.extend(clients.into_iter().flat_map(|client| client.join().unwrap()));
         server.start_again();
     }

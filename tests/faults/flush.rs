@@ -1,4 +1,5 @@
-//! A disk whose flush fails (D4): nothing is promised, the server ends and says why.
+//! Flushes of the disk that fail (D4): the server must send no false acknowledgement, and end with an
+//! error in its log.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -7,30 +8,30 @@ use std::time::Duration;
 use rustix::process::Pid;
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
 use crate::kit::process::longshore;
 use crate::kit::{Connection, Server, Setup, echo, eventually};
-use crate::load::{Load, Seen};
+use crate::load::{Load, Observed};
 use crate::random::Random;
-use crate::row::Row;
-use crate::siege::{Figures, is_sound};
+use crate::repeated_faults::{LoadCounts, assert_verified};
 use crate::tracer::Tracer;
 
-/// How long a server is watched whose flush fails once.
-const LIFE: Duration = Duration::from_secs(2);
-/// How long it serves before its flushes fail, and after its next start.
-const LOAD: Duration = Duration::from_millis(300);
-/// What must have succeeded even in a life so short.
+/// Time in which a server may end after one failed flush.
+const TIME_TO_END: Duration = Duration::from_secs(2);
+/// Time under load before the flushes fail, and again after the next start.
+const TIME_UNDER_LOAD: Duration = Duration::from_millis(300);
+/// Operations that must have succeeded even in so short a run.
 const DEMANDED: [Operation; 3] = [Operation::Submit, Operation::Effect, Operation::Fault];
 
 #[test]
-fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
-    let Some(mut row) = Row::begin("D4", "each flush fails with EIO", (1, 100, "runs")) else {
+fn a_failed_flush_ends_the_server_without_a_false_acknowledgement() {
+    let Some(mut row) = FaultRow::start("D4", "each flush fails with EIO", (1, 100, "runs")) else {
         return;
     };
     for _ in 0..row.times {
-        if let Err(why) = breaks_off_without_a_false_promise() {
+        if let Err(why) = fail_every_flush() {
             return row.skip(&why);
         }
     }
@@ -38,10 +39,10 @@ fn a_flush_that_fails_ends_the_server_without_a_false_promise() {
     row.held();
 }
 
-fn breaks_off_without_a_false_promise() -> Result<(), String> {
+fn fail_every_flush() -> Result<(), String> {
     let mut server = Server::start();
-    let kept = server.submit(&echo(1));
-    server.finished(kept);
+    let accepted = server.submit(&echo(1));
+    server.finished(accepted);
     let tracer = Tracer::flushes(server.pid(), server.directory(), "error=EIO")?;
     let headers = [("content-type", "application/json")];
     let body = echo(2).to_string();
@@ -49,16 +50,16 @@ fn breaks_off_without_a_false_promise() -> Result<(), String> {
         connection.request("POST", "/v1/jobs", &headers, body.as_bytes())
     });
     if let Ok(answer) = answer {
-        assert!(answer.status >= 500, "promised in vain: {answer:?}");
+        assert!(answer.status >= 500, "a false acknowledgement: {answer:?}");
         answer.problem(500);
         assert_eq!(answer.json()["type"], "urn:longshore:problem:outcome-unknown");
     }
     assert_eq!(server.ended().code(), Some(1));
-    tracer.ended();
+    tracer.wait_until_ended();
     let log = server.log();
     assert!(log.contains("cannot continue") && log.contains("disk I/O error"), "{log}");
     server.start_again();
-    assert_eq!(server.job(kept)["state"], "completed");
+    assert_eq!(server.job(accepted)["state"], "completed");
     let jobs = server.get("/v1/jobs").expect(200);
     assert!(jobs["jobs"].as_array().unwrap().len() <= 2, "{jobs}");
     assert_eq!(server.run(&echo(3))["result"], json!(3));
@@ -66,76 +67,79 @@ fn breaks_off_without_a_false_promise() -> Result<(), String> {
 }
 
 #[test]
-fn what_was_accepted_outlives_flushes_that_fail_under_load() {
-    let what = "flushes fail under load, one or all from one on";
-    let Some(mut row) = Row::begin("D4", what, (4, 100, "runs")) else { return };
-    let (mut random, seed) = Random::of_this_run();
+fn accepted_jobs_survive_failed_flushes_under_load() {
+    let what = "flushes fail under load: a single one, or all from one onwards";
+    let Some(mut row) = FaultRow::start("D4", what, (4, 100, "runs")) else { return };
+    let (mut random, seed) = Random::for_this_run();
     eprintln!("D4: seed {seed}");
-    let (mut figures, mut ended) = (Figures::default(), 0);
+    let (mut counts, mut ended) = (LoadCounts::default(), 0);
     for run in 0..row.times {
         let first = 1 + random.below(40);
-        let fails = if run % 2 == 0 { Fails::Once(first) } else { Fails::From(first) };
-        match flushes_fail_under_load(&fails) {
-            Ok((seen, has_ended)) => {
-                assert_eq!(check(&seen.history, &seen.table, &DEMANDED), []);
-                figures.add(&seen);
+        let failures =
+            if run % 2 == 0 { FlushFailures::Once(first) } else { FlushFailures::From(first) };
+        match fail_flushes_under_load(&failures) {
+            Ok((observed, has_ended)) => {
+                assert_eq!(check(&observed.history, &observed.table, &DEMANDED), []);
+                counts.add(&observed);
                 ended += u32::from(has_ended);
             }
             Err(why) => return row.skip(&why),
         }
     }
     row.count("servers that ended", ended);
-    figures.tell(&mut row);
+    counts.report_to(&mut row);
     row.held();
 }
 
-/// Which flushes fail, counted from 1 for each thread.
-enum Fails {
+/// Flushes that fail, counted from 1 for each thread.
+enum FlushFailures {
     Once(u64),
     From(u64),
 }
 
-/// What clients saw of a server whose flushes fail, and whether it ended by itself. A flush that
-/// fails while the log is moved harms nothing, so that one that fails once may be survived.
-fn flushes_fail_under_load(fails: &Fails) -> Result<(Seen, bool), String> {
+/// Makes flushes fail under load. Returns what the clients observed, and whether the server ended.
+///
+/// A server may survive a single failure, because a flush that fails during a checkpoint of the log
+/// loses nothing.
+fn fail_flushes_under_load(failures: &FlushFailures) -> Result<(Observed, bool), String> {
     let mut server = Setup::new().config("lanes.async = 64").start();
     let load = Load::start(&server, 2);
-    std::thread::sleep(LOAD);
-    let how = match fails {
-        Fails::Once(first) => format!("error=EIO:when={first}"),
-        Fails::From(first) => format!("error=EIO:when={first}+"),
+    std::thread::sleep(TIME_UNDER_LOAD);
+    let how = match failures {
+        FlushFailures::Once(first) => format!("error=EIO:when={first}"),
+        FlushFailures::From(first) => format!("error=EIO:when={first}+"),
     };
-    let traced = Tracer::flushes(server.pid(), server.directory(), &how)?;
+    let tracer = Tracer::flushes(server.pid(), server.directory(), &how)?;
     load.fault(&how);
-    let status = match fails {
-        Fails::Once(_) => server.ends_within(LIFE),
-        Fails::From(_) => Some(server.ended()),
+    let status = match failures {
+        FlushFailures::Once(_) => server.ends_within(TIME_TO_END),
+        FlushFailures::From(_) => Some(server.ended()),
     };
     assert!(status.is_none_or(|status| status.code() == Some(1)), "{status:?}");
     if status.is_none() {
         server.kill();
     }
-    traced.ended();
+    tracer.wait_until_ended();
     server.start_again();
-    load.moved(server.addr());
-    std::thread::sleep(LOAD);
-    is_sound(server.database());
+    load.set_addr(server.addr());
+    std::thread::sleep(TIME_UNDER_LOAD);
+    assert_verified(server.database());
     Ok((load.end(&server), status.is_some()))
 }
 
 #[test]
-fn a_demonstration_whose_server_fails_while_it_serves_ends_with_an_error() {
-    let what = "each flush fails under a demonstration";
-    let Some(row) = Row::begin("D4", what, (1, 10, "runs")) else { return };
+fn the_demo_exits_with_an_error_when_its_server_fails() {
+    let what = "each flush fails while `longshore demo` runs";
+    let Some(row) = FaultRow::start("D4", what, (1, 10, "runs")) else { return };
     for _ in 0..row.times {
-        if let Err(why) = demonstration_ends_with_an_error() {
+        if let Err(why) = fail_every_flush_of_the_demo() {
             return row.skip(&why);
         }
     }
     row.held();
 }
 
-fn demonstration_ends_with_an_error() -> Result<(), String> {
+fn fail_every_flush_of_the_demo() -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let mut demo = longshore(&["demo", "--delay", "1ms", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -155,8 +159,8 @@ fn demonstration_ends_with_an_error() -> Result<(), String> {
     let mut connection = Connection::open(addr.parse().unwrap()).unwrap();
     let headers = [("content-type", "application/json")];
     let _ = connection.request("POST", "/v1/jobs", &headers, echo(1).to_string().as_bytes());
-    let status = eventually("the demonstration ends", || demo.try_wait().unwrap());
+    let status = eventually("the demo ends", || demo.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
-    tracer.ended();
+    tracer.wait_until_ended();
     Ok(())
 }

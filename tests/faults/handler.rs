@@ -1,4 +1,4 @@
-//! Handlers that panic or never return (L5): that attempt fails, others flow on.
+//! Handlers that panic or never return (L5): their attempts fail, and other jobs still run.
 
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -6,8 +6,8 @@ use longshore::executor::{Context, HandlerError};
 use longshore::job::{State, Submission};
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::kit::embedded::{builder, code, once, run};
-use crate::row::Row;
 
 async fn sum(_: Context, numbers: Vec<i64>) -> Result<i64, HandlerError> {
     Ok(numbers.iter().sum())
@@ -15,7 +15,9 @@ async fn sum(_: Context, numbers: Vec<i64>) -> Result<i64, HandlerError> {
 
 #[actix_web::test]
 async fn a_panic_fails_its_attempt_and_nothing_else() {
-    let Some(mut row) = Row::begin("L5", "handlers that panic", (5, 500, "panics")) else { return };
+    let Some(mut row) = FaultRow::start("L5", "handlers that panic", (5, 500, "panics")) else {
+        return;
+    };
     let directory = tempfile::tempdir().unwrap();
     async fn panics(_: Context, text: String) -> Result<(), HandlerError> {
         panic!("async {text}")
@@ -29,7 +31,7 @@ async fn a_panic_fails_its_attempt_and_nothing_else() {
         .start()
         .unwrap();
     let handle = server.handle();
-    // Oftener than there are threads.
+    // More panics than there are threads.
     let kinds = ["async", "blocking", "async", "blocking", "blocking"].into_iter().cycle();
     for kind in kinds.take(row.times.max(5) as usize) {
         let job = run(&handle, once(kind, &json!("oh"))).await;
@@ -45,14 +47,15 @@ async fn a_panic_fails_its_attempt_and_nothing_else() {
 
 #[actix_web::test]
 async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane() {
-    let Some(row) = Row::begin("L5", "a handler that never returns", (1, 1, "handlers")) else {
+    let Some(row) = FaultRow::start("L5", "a handler that never returns", (1, 1, "handlers"))
+    else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
     let (release, released) = mpsc::channel::<()>();
     let released = Arc::new(Mutex::new(released));
     let stubborn = move |_: Context, (): ()| -> Result<(), HandlerError> {
-        // An error says that the test has ended.
+        // Returns an error when the test has ended.
         let _ = released.lock().unwrap().recv();
         Ok(())
     };

@@ -1,9 +1,10 @@
-//! What clients did and what they were told: an append-only file of JSON lines on a healthy disk.
+//! History of the requests and answers of all clients and workers: an append-only file of JSON lines
+//! on a disk that is not broken.
 //!
-//! A line is written before a request is sent, and one after its answer came, so that the order of
-//! the lines is an order in time. An answer that did not come, or that is a 5xx, leaves the request
-//! [`Event::Unknown`]: it is never taken for one that had no effect. Several processes may write to
-//! one file, each line in one write.
+//! One line is written before each request is sent and one after its answer has arrived, so that the
+//! order of the lines is an order in time. If no answer arrives, or the answer is a 5xx, the request
+//! ends as [`Event::Unknown`], because it may have had its effect. Several processes may write to one
+//! file; each line is written by a single write.
 
 mod broken;
 pub(crate) mod check;
@@ -23,72 +24,73 @@ use sha2::{Digest, Sha256};
 
 use crate::kit::Response;
 
-/// What a result or a payload is compared by.
+/// Hash by which results are compared.
 pub(crate) type Hash = String;
 
-/// The hash of a value, however its text is written.
+/// Returns the hash of a JSON value, which does not depend on how its text is formatted.
 pub(crate) fn hash(value: &Value) -> Hash {
     let digest = Sha256::digest(value.to_string());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A line. Those with a `call` belong together: what was sent, and what came of it.
+/// One line of the history. A request and its answer have the same `call`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
-    /// Sent: a submission. Its tag is on the job, and on no other but with the same key.
+    /// Request: a submission. Its job has its tag. Another submission has the same tag only if it is
+    /// a repetition with the same idempotency key.
     Submit(Submit),
-    /// Answered: the job is accepted.
+    /// Answer: the job is accepted.
     Submitted { call: u64, job: i64 },
-    /// Sent: a request for leases.
+    /// Request: a lease request of a worker.
     Lease { call: u64, worker: String },
-    /// Answered: the leases that it brought, which may be none.
-    Leased { call: u64, leases: Vec<Held> },
-    /// A worker begins with a lease.
+    /// Answer: the granted leases, possibly none.
+    Leased { call: u64, leases: Vec<HeldLease> },
+    /// A worker starts the job of a lease.
     Start { job: i64, token: i64, worker: String },
-    /// A job has changed the world: known by its lease, or by the number of its attempt.
+    /// A job had its effect. The event has the token of its lease or the number of its attempt.
     Effect { job: i64, token: Option<i64>, attempt: Option<i64> },
-    /// Sent: the outcome of a lease. `result` is the hash of what completes it.
+    /// Request: a finish. `result` is the hash of the result if the action is `complete`.
     Finish { call: u64, job: i64, token: i64, action: String, result: Option<Hash> },
-    /// Answered: it is kept; `is_repeated` says that it was before.
+    /// Answer: the finish is stored. `is_repeated` is true if it was stored before.
     Finished { call: u64, is_repeated: bool },
-    /// Sent: a cancellation.
+    /// Request: a cancellation.
     Cancel { call: u64, job: i64 },
-    /// Answered: the job's state by then.
+    /// Answer: the state of the job after the cancellation.
     Cancelled { call: u64, state: String },
-    /// Sent: a question for a job.
+    /// Request: a read of a job.
     Read { call: u64, job: i64 },
-    /// Answered: its state.
+    /// Answer: the state of the job.
     Seen { call: u64, state: String },
-    /// Answered: a 4xx, the request had no effect.
+    /// Answer: a 4xx. The request had no effect.
     Refused { call: u64, status: u16 },
-    /// No answer, or a 5xx.
+    /// No answer, or a 5xx. The request may have had its effect.
     Unknown { call: u64, why: String },
-    /// Something was broken.
+    /// A fault was injected.
     Fault { what: String },
 }
 
-/// A submission and what is to be expected of it.
+/// Submission and the expected properties of its job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Submit {
     pub(crate) call: u64,
     pub(crate) tag: String,
     pub(crate) key: Option<String>,
     pub(crate) at_most_once: bool,
-    /// It has an effect that is recorded.
+    /// Whether the job has an effect that is recorded.
     pub(crate) has_effect: bool,
-    /// The hash of its result, where that is known beforehand.
+    /// Hash of the result, if it is known in advance.
     pub(crate) result: Option<Hash>,
 }
 
-/// A lease as its worker got it.
+/// Lease that was granted to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Held {
+pub(crate) struct HeldLease {
     pub(crate) job: i64,
     pub(crate) token: i64,
 }
 
-/// Writes a history. Clones write to the same file.
+/// Writer of a history. Clones write to the same file.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     file: Arc<File>,
@@ -97,31 +99,31 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a history in this file.
+    /// Creates the file and starts a history in it.
     pub(crate) fn create(path: &Path) -> Self {
         let file = OpenOptions::new().append(true).create_new(true).open(path).unwrap();
         Self { file: Arc::new(file), path: Arc::new(path.to_owned()), calls: Arc::default() }
     }
 
-    /// Where the history is, for other processes that write to it.
+    /// Returns the path of the history, for other processes that write to it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The number of a request that is about to be sent.
+    /// Returns a new number for a request that is about to be sent.
     pub(crate) fn call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Writes a line.
+    /// Appends an event.
     pub(crate) fn record(&self, event: &Event) {
         let mut line = serde_json::to_string(event).unwrap();
         line.push('\n');
-        // One write, so that lines do not mix.
+        // A single write, so that lines do not mix.
         (&*self.file).write_all(line.as_bytes()).unwrap();
     }
 
-    /// Writes what came of a request: `accepted` reads an answer that is a 2xx.
+    /// Records the answer to a request. `accepted` makes the event for an answer that is a 2xx.
     pub(crate) fn answer(
         &self,
         call: u64,
@@ -138,17 +140,17 @@ impl Recorder {
         });
     }
 
-    /// What has been written so far.
+    /// Reads all events that have been written so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         read(&std::fs::read_to_string(&*self.path).unwrap())
     }
 }
 
-/// Reads a history. A last line that is torn is left out: its writer was killed.
+/// Reads a history. An incomplete last line is ignored, because its writer was killed.
 pub(crate) fn read(text: &str) -> Vec<Event> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let event = |line: &str| {
-        serde_json::from_str(line).unwrap_or_else(|error| panic!("no event, {error}: {line}"))
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("not an event, {error}: {line}"))
     };
     whole.lines().map(event).collect()
 }

@@ -6,10 +6,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::kit::eventually;
 
-/// Ends a filesystem at once whenever it is told to: what is not on its device by then never comes
-/// there, not even its own log. The number is that of `EXT4_IOC_SHUTDOWN`, and 2 says that the log
-/// is not flushed. In Python, for the call is none of those that safe Rust can make.
-const CUTTER: &str = "
+/// Script that shuts down a filesystem each time it reads a line.
+///
+/// After the shutdown nothing more is written to the device, not even the journal of the filesystem.
+/// 0x8004587D is `EXT4_IOC_SHUTDOWN`, and 2 means that the journal is not flushed. The script is in
+/// Python because safe Rust has no call for this ioctl.
+const CUT_SCRIPT: &str = "
 import fcntl, os, struct, sys
 print('ready', flush=True)
 for _ in sys.stdin:
@@ -19,13 +21,13 @@ for _ in sys.stdin:
     print('cut', flush=True)
 ";
 
-/// A mounted image. It is unmounted when this is dropped, and its loop device goes with that.
+/// Mounted image. Dropping it unmounts the image, which also frees its loop device.
 pub(crate) struct Image {
     directory: tempfile::TempDir,
     cutter: Option<Cutter>,
 }
 
-/// A process that waits for the word to cut.
+/// Process that shuts down the filesystem on request.
 struct Cutter {
     child: Child,
     stdin: ChildStdin,
@@ -33,20 +35,20 @@ struct Cutter {
 }
 
 impl Image {
-    /// Makes and mounts one, or tells why it cannot.
+    /// Creates and mounts an image, or returns why that is not possible.
     pub(crate) fn mount(mebibytes: u64) -> Result<Self, String> {
         let mut image = Self { directory: tempfile::tempdir().unwrap(), cutter: None };
         let file = std::fs::File::create(image.file()).unwrap();
         file.set_len(mebibytes << 20).unwrap();
         std::fs::create_dir(image.path()).unwrap();
         let make = run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image.file()));
-        let made = make.and_then(|()| image.attach());
-        made.map_err(|why| format!("an image cannot be mounted, which takes root: {why}"))?;
+        let mounted = make.and_then(|()| image.attach());
+        mounted.map_err(|why| format!("cannot mount an image; this needs root: {why}"))?;
         image.cutter = Some(Cutter::start(&image.path())?);
         Ok(image)
     }
 
-    /// Where it is mounted.
+    /// Returns the directory where the image is mounted.
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("mounted")
     }
@@ -64,16 +66,17 @@ impl Image {
         self.cutter.as_mut().unwrap().cut();
     }
 
-    /// Gives power again, once nobody holds anything of it any more.
+    /// Mounts the image again, after no process uses it any more.
     pub(crate) fn restore(&self) {
-        eventually("the image is let go", || detach(&self.path()).ok());
+        eventually("the image is unmounted", || detach(&self.path()).ok());
         self.attach().unwrap();
     }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
-        // Lazily where somebody still holds it; an image that was never mounted is none.
+        // A lazy unmount works while a process still uses the image. Both fail if the image was
+        // never mounted.
         if detach(&self.path()).is_err() {
             let _ = run(Command::new("umount").arg("--lazy").arg(self.path()));
         }
@@ -83,30 +86,30 @@ impl Drop for Image {
 impl Cutter {
     fn start(path: &Path) -> Result<Self, String> {
         let mut command = Command::new("python3");
-        command.args(["-c", CUTTER]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["-c", CUT_SCRIPT]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("python3: {error}"))?;
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut cutter = Self { child, stdin, stdout };
-        cutter.says("ready");
+        cutter.expect_line("ready");
         Ok(cutter)
     }
 
     fn cut(&mut self) {
         self.stdin.write_all(b"cut\n").unwrap();
-        self.says("cut");
+        self.expect_line("cut");
     }
 
-    fn says(&mut self, word: &str) {
+    fn expect_line(&mut self, expected: &str) {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), word, "the power could not be cut");
+        assert_eq!(line.trim(), expected, "the power could not be cut");
     }
 }
 
 impl Drop for Cutter {
     fn drop(&mut self) {
-        // Fails where it has ended by itself.
+        // Fails if the process has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,28 +1,28 @@
-//! Finishes that come late or twice: a worker that was paused past its lease (L1), and one that lost
-//! the answer (L3).
+//! Finishes that arrive late or repeatedly: a worker is paused past its lease (L1), or the answer to
+//! its finish is lost (L3).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
 use crate::history::{Event, Recorder};
 use crate::kit::{Response, Server, eventually};
 use crate::lease_calls::{lease_action, lease_one, remote};
-use crate::proxy::{Fate, Proxy};
-use crate::row::Row;
-use crate::worker::process::{Worker, python};
-use crate::worker::{all_end, count, history, submit};
+use crate::proxy::{Delivery, Proxy};
+use crate::worker::process::{Worker, has_python};
+use crate::worker::{count, history, submit, wait_until_all_end};
 
-/// Whether a worker has begun with a job.
-fn has_begun(recorder: &Recorder, id: i64) -> Option<()> {
+/// Returns `Some` if a worker has started a job.
+fn has_started(recorder: &Recorder, id: i64) -> Option<()> {
     let events = recorder.events();
     events.iter().any(|event| matches!(event, Event::Start { job, .. } if *job == id)).then_some(())
 }
 
-/// How many finishes of a job were refused.
+/// Returns the number of refused finishes of a job.
 fn refused(recorder: &Recorder, id: i64) -> usize {
     let events = recorder.events();
     let calls: Vec<u64> = events
@@ -38,26 +38,26 @@ fn refused(recorder: &Recorder, id: i64) -> usize {
     )
 }
 
-/// Completes a job through a proxy; none where the answer got lost.
+/// Completes a job through a proxy. Returns `None` if the answer was lost.
 fn finish(proxy: &Proxy, leased: &Value, token: &Value, result: &Value) -> Option<Response> {
     let path = format!("/v1/leases/{}/complete", leased["id"]);
     proxy.post(&path, &json!({"lease_token": token, "result": result}))
 }
 
 #[test]
-fn a_worker_that_was_paused_past_its_lease_finishes_in_vain() {
+fn the_finish_of_a_worker_that_was_paused_past_its_lease_is_refused() {
     let what = "a worker is paused past its lease, and another finishes";
-    let Some(mut row) = Row::begin("L1", what, (5, 100, "pauses")) else { return };
-    if !python() {
-        return row.skip("there is no python3");
+    let Some(mut row) = FaultRow::start("L1", what, (5, 100, "pauses")) else { return };
+    if !has_python() {
+        return row.skip("python3 is not installed");
     }
     let server = Server::start();
     let (_directory, recorder) = history();
-    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Fate::Delivered);
+    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Delivery::Delivered);
     let mut worker = Worker::start(&proxy.url(), &recorder, 1, &["--threads", "1"]);
     for number in 0..row.times {
         let id = submit(&server, &recorder, number, 0.2);
-        eventually("the worker begins", || has_begun(&recorder, id));
+        eventually("the worker starts the job", || has_started(&recorder, id));
         worker.pause();
         let call = json!({"lease": "60s", "wait": "30s", "worker": "second"});
         let next = proxy.post("/v1/leases", &call).unwrap().expect(200)["jobs"][0].clone();
@@ -71,7 +71,7 @@ fn a_worker_that_was_paused_past_its_lease_finishes_in_vain() {
         assert_eq!(before, after);
         assert_eq!((&after["result"], &after["attempt"]), (&json!(square), &json!(2)), "{after}");
     }
-    let table = all_end(&server);
+    let table = wait_until_all_end(&server);
     worker.stop();
     let demanded = [Operation::Submit, Operation::Lease, Operation::Start, Operation::Finish];
     assert_eq!(check(&recorder.events(), &table, &demanded), []);
@@ -83,14 +83,14 @@ fn a_worker_that_was_paused_past_its_lease_finishes_in_vain() {
 #[test]
 fn a_finish_whose_answer_was_lost_counts_once_however_often_it_is_repeated() {
     let what = "the answer to a finish is lost, and the finish repeated";
-    let Some(mut row) = Row::begin("L3", what, (20, 2_000, "answers")) else { return };
+    let Some(mut row) = FaultRow::start("L3", what, (20, 2_000, "answers")) else { return };
     let mut server = Server::start();
     let (_directory, recorder) = history();
     let is_lossy = Arc::new(AtomicBool::new(false));
     let start = |server: &Server| {
         let is_lossy = Arc::clone(&is_lossy);
         Proxy::start(server.addr(), recorder.clone(), move |_, _| {
-            if is_lossy.load(Ordering::SeqCst) { Fate::Lost } else { Fate::Delivered }
+            if is_lossy.load(Ordering::SeqCst) { Delivery::Lost } else { Delivery::Delivered }
         })
     };
     let mut proxy = start(&server);
@@ -107,7 +107,7 @@ fn a_finish_whose_answer_was_lost_counts_once_however_often_it_is_repeated() {
         }
         is_lossy.store(false, Ordering::SeqCst);
         if number % 10 == 9 {
-            // What was finished is known after a restart as well.
+            // A repeated finish must be recognised after a restart as well.
             server.kill();
             server.start_again();
             proxy = start(&server);

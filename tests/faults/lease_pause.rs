@@ -1,45 +1,45 @@
-//! The server is paused for three leases (L2), or its disk is: no job ends twice, and none runs more
-//! than once again.
+//! Pauses the server, or one flush of its disk, for longer than a lease (L2). No job may end twice,
+//! and none may run again more than once.
 
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
 use crate::history::{Event, Submit};
 use crate::kit::{Setup, eventually, sleep, with};
 use crate::lease_calls::{complete, lease_one, remote};
-use crate::proxy::{Fate, Proxy};
+use crate::proxy::{Delivery, Proxy};
 use crate::random::Random;
-use crate::row::Row;
 use crate::tracer::Tracer;
-use crate::worker::process::{Worker, python};
-use crate::worker::{all_end, count, history, submit};
+use crate::worker::process::{Worker, has_python};
+use crate::worker::{count, history, submit, wait_until_all_end};
 
-/// The shortest lease of the server's own jobs.
+/// Length of the leases of the server's own jobs, the shortest that the configuration allows.
 const LEASE_SECS: u32 = 5;
-/// How many jobs of each kind run at a pause.
+/// Number of jobs for the server and for the remote worker at each pause.
 const JOBS: u32 = 40;
 
 #[test]
-fn a_server_that_is_paused_for_three_leases_runs_no_job_twice_again() {
+fn a_server_that_is_paused_for_three_leases_runs_each_job_again_at_most_once() {
     let what = "the server is paused for three leases";
-    let Some(mut row) = Row::begin("L2", what, (1, 20, "pauses")) else { return };
-    if !python() {
-        return row.skip("there is no python3");
+    let Some(mut row) = FaultRow::start("L2", what, (1, 20, "pauses")) else { return };
+    if !has_python() {
+        return row.skip("python3 is not installed");
     }
     let server = Setup::new().config(format!("lease = '{LEASE_SECS}s'")).start();
     let (_directory, recorder) = history();
-    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Fate::Delivered);
-    let form = ["--threads", &JOBS.to_string()];
-    let mut worker = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &form);
-    let (mut random, seed) = Random::of_this_run();
+    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Delivery::Delivered);
+    let options = ["--threads", &JOBS.to_string()];
+    let mut worker = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &options);
+    let (mut random, seed) = Random::for_this_run();
     for pause in 0..row.times {
         for number in 0..JOBS {
             let number = pause * JOBS + number;
-            // Some end before the pause, some in it, some after it.
+            // Some jobs end before the pause, some during it and some after it.
             submit(&server, &recorder, number, random.within(&(500..18_000)) as f64 / 1_000.0);
             let call = recorder.call();
             let tag = format!("here-{number}");
@@ -57,9 +57,9 @@ fn a_server_that_is_paused_for_three_leases_runs_no_job_twice_again() {
         kill_process(server.pid(), Signal::STOP).unwrap();
         std::thread::sleep(Duration::from_secs(3 * u64::from(LEASE_SECS)));
         kill_process(server.pid(), Signal::CONT).unwrap();
-        all_end(&server);
+        wait_until_all_end(&server);
     }
-    let table = all_end(&server);
+    let table = wait_until_all_end(&server);
     worker.stop();
     let demanded = [Operation::Submit, Operation::Lease, Operation::Finish, Operation::Effect];
     let events = recorder.events();
@@ -78,13 +78,13 @@ fn a_server_that_is_paused_for_three_leases_runs_no_job_twice_again() {
     row.held();
 }
 
-/// Longer than any lease of this test, in microseconds.
+/// Delay of the first flush in microseconds, which is longer than any lease of this test.
 const STALL: &str = "delay_enter=8000000:when=1";
 
 #[test]
-fn a_commit_that_takes_longer_than_a_lease_loses_none_that_it_gave() {
-    let what = "a flush takes longer than the leases that it is for";
-    let Some(mut row) = Row::begin("L2", what, (1, 20, "flushes")) else { return };
+fn a_commit_that_takes_longer_than_a_lease_does_not_lose_the_lease() {
+    let what = "a flush takes longer than the leases that it stores";
+    let Some(mut row) = FaultRow::start("L2", what, (1, 20, "flushes")) else { return };
     let mut again = 0;
     for _ in 0..row.times {
         let server = Setup::new().config(format!("lease = '{LEASE_SECS}s'")).start();
@@ -100,7 +100,7 @@ fn a_commit_that_takes_longer_than_a_lease_loses_none_that_it_gave() {
             let leased = scope.spawn(|| lease_one(&server, &json!({"lease": "4s"})));
             scope.spawn(|| server.post("/v1/jobs", &jobs).expect(202));
             let leased = leased.join().unwrap();
-            // Time for a rescue that was decided before the lease was handed over.
+            // Gives a rescue time to happen that was decided before the lease was granted.
             std::thread::sleep(Duration::from_millis(2_500));
             complete(&server, &leased, 1).expect(200);
         });

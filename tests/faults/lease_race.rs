@@ -1,26 +1,27 @@
-//! Everything at once that can happen to one job (L9): lease, finish, renewal, cancel, rescue.
+//! Leases, finishes, renews, cancels and rescues one job at the same time (L9).
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
 use crate::history::{Event, Recorder, Submit};
 use crate::kit::{Connection, Server, with};
 use crate::lease_calls::remote;
-use crate::proxy::{Fate, Proxy};
+use crate::proxy::{Delivery, Proxy};
 use crate::random::Random;
-use crate::row::Row;
-use crate::worker::{all_end, count, history};
+use crate::worker::{count, history, wait_until_all_end};
 
-/// How many jobs are raced for at once: as many as a worker can get in one answer.
-const AT_ONCE: u32 = 200;
-/// The first leases last a second, and are taken back within two.
+/// Number of jobs in each round. One request leases all of them.
+const JOBS_PER_ROUND: u32 = 200;
+/// Approximate time in which the clients act on the jobs of a round. The first leases last one second
+/// and are rescued within two.
 const RACE_MS: u64 = 1_200;
 
-/// Somebody who does things to jobs.
+/// Client that acts on jobs at random.
 struct Racer {
     server: SocketAddr,
     proxy: SocketAddr,
@@ -41,19 +42,19 @@ impl Racer {
         Connection::open(addr).unwrap().request(method, path, &headers, body.as_bytes()).unwrap()
     }
 
-    /// Finishes a lease one way or another; the proxy writes it down.
+    /// Finishes or renews a lease in a random way. The proxy records it.
     fn finish(&mut self, leased: &Value) {
-        let (verb, told) = match self.random.below(6) {
+        let (action, fields) = match self.random.below(6) {
             0 => ("release", json!({})),
             1 => ("fail", json!({"error": {"code": "x"}, "retry_in": "10ms"})),
             2 => ("renew", json!({"lease": "1s"})),
             draw => ("complete", json!({"result": draw})),
         };
-        let body = with(json!({"lease_token": leased["lease_token"]}), &told);
-        self.send(self.proxy, "POST", &format!("/v1/leases/{}/{verb}", leased["id"]), &body);
+        let body = with(json!({"lease_token": leased["lease_token"]}), &fields);
+        self.send(self.proxy, "POST", &format!("/v1/leases/{}/{action}", leased["id"]), &body);
     }
 
-    /// Leases what comes back, and finishes it.
+    /// Leases jobs that are queued again, and finishes them.
     fn lease(&mut self) {
         let call = json!({"limit": 1 + self.random.below(3), "lease": "1s", "worker": "racer"});
         let leased = self.send(self.proxy, "POST", "/v1/leases", &call).expect(200);
@@ -83,12 +84,12 @@ impl Racer {
         });
     }
 
-    /// Does something to each job, in an order of its own, while their leases run out.
+    /// Acts on each job in random order while the first leases expire.
     fn race(mut self, mut leases: Vec<Value>) {
-        let pause = Duration::from_millis(RACE_MS) / AT_ONCE * 2;
+        let pause = Duration::from_millis(RACE_MS) / JOBS_PER_ROUND * 2;
         while !leases.is_empty() {
-            let place = self.random.below(leases.len() as u64);
-            let leased = leases.swap_remove(usize::try_from(place).unwrap());
+            let index = self.random.below(leases.len() as u64);
+            let leased = leases.swap_remove(usize::try_from(index).unwrap());
             let id = leased["id"].as_i64().unwrap();
             match self.random.below(8) {
                 0..=2 => self.finish(&leased),
@@ -101,7 +102,7 @@ impl Racer {
     }
 }
 
-/// Submits jobs and writes that down.
+/// Submits jobs and records the submissions.
 fn submit(server: &Server, recorder: &Recorder, jobs: std::ops::Range<u32>) {
     for number in jobs {
         let (call, tag) = (recorder.call(), number.to_string());
@@ -116,22 +117,22 @@ fn submit(server: &Server, recorder: &Recorder, jobs: std::ops::Range<u32>) {
 }
 
 #[test]
-fn whatever_happens_to_a_job_at_once_it_ends_once() {
-    let what = "lease, finish, renewal, cancel and rescue of a job at once";
-    let Some(mut row) = Row::begin("L9", what, (400, 20_000, "races")) else { return };
+fn a_job_ends_once_under_concurrent_leases_finishes_renewals_and_cancellations() {
+    let what = "lease, finish, renew, cancel and rescue one job at the same time";
+    let Some(mut row) = FaultRow::start("L9", what, (400, 20_000, "races")) else { return };
     let server = Server::start();
     let (_directory, recorder) = history();
-    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Fate::Delivered);
-    let (mut random, seed) = Random::of_this_run();
-    let mut begun = 0;
-    while begun < row.times {
-        let end = row.times.min(begun + AT_ONCE);
-        submit(&server, &recorder, begun..end);
-        begun = end;
-        let call = json!({"limit": AT_ONCE, "lease": "1s", "worker": "first"});
+    let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Delivery::Delivered);
+    let (mut random, seed) = Random::for_this_run();
+    let mut submitted = 0;
+    while submitted < row.times {
+        let end = row.times.min(submitted + JOBS_PER_ROUND);
+        submit(&server, &recorder, submitted..end);
+        submitted = end;
+        let call = json!({"limit": JOBS_PER_ROUND, "lease": "1s", "worker": "first"});
         let leased = proxy.post("/v1/leases", &call).unwrap().expect(200)["jobs"].clone();
         let leased = leased.as_array().unwrap().clone();
-        // Until the first leases are about to run out.
+        // Waits until the first leases are about to expire.
         std::thread::sleep(Duration::from_millis(500));
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -142,7 +143,7 @@ fn whatever_happens_to_a_job_at_once_it_ends_once() {
             }
         });
     }
-    // What is left is completed by one who takes all that comes.
+    // One last worker completes all jobs that are left.
     let is_live = |server: &Server| {
         let jobs = server.queue("default")["jobs"].clone();
         ["queued", "running", "retrying"].iter().any(|state| jobs[state] != 0)
@@ -155,7 +156,7 @@ fn whatever_happens_to_a_job_at_once_it_ends_once() {
             proxy.post(&format!("/v1/leases/{}/complete", leased["id"]), &body).unwrap();
         }
     }
-    let table = all_end(&server);
+    let table = wait_until_all_end(&server);
     let events = recorder.events();
     let demanded = [
         Operation::Submit,

@@ -1,8 +1,8 @@
-//! Clients that keep a server busy while something is broken, and what they saw.
+//! Clients and remote workers that keep a server busy while faults are injected.
 
 mod client;
 mod effects;
-mod wire;
+mod recording_client;
 mod worker;
 
 use std::net::SocketAddr;
@@ -19,14 +19,14 @@ use worker::Worker;
 const CLIENTS: u64 = 8;
 const WORKERS: u64 = 6;
 
-/// What the clients share.
+/// State that all clients and workers share.
 struct Shared {
     addr: Mutex<SocketAddr>,
     is_over: AtomicBool,
-    /// No job is left for the workers.
+    /// Set when every job has ended, so that the workers stop.
     is_drained: AtomicBool,
     recorder: Recorder,
-    /// How long a client pauses between two requests, on average.
+    /// Average pause of a client between two requests, in milliseconds.
     pause_ms: u64,
 }
 
@@ -44,26 +44,26 @@ impl Shared {
     }
 }
 
-/// The clients and remote workers at work.
+/// Running clients and remote workers.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
-    /// Where the history is; it goes with this.
+    /// Directory of the history, removed when this is dropped.
     _directory: tempfile::TempDir,
 }
 
-/// What was done and what is there when all is over.
+/// History of a run, and every job that the server has at its end.
 #[derive(Clone)]
-pub(crate) struct Seen {
+pub(crate) struct Observed {
     pub(crate) history: Vec<Event>,
     pub(crate) table: Table,
 }
 
 impl Load {
-    /// Starts clients that pause for about `pause_ms` between two requests.
+    /// Starts workers, and clients that pause for `pause_ms` between two requests on average.
     pub(crate) fn start(server: &Server, pause_ms: u64) -> Self {
-        // Not beside the database, which may be on a disk that is to break.
+        // The history is on another disk than the database, whose disk may be broken by the test.
         let directory = tempfile::tempdir().unwrap();
         let recorder = Recorder::create(&directory.path().join("history.ndjson"));
         let effects = effects::start(recorder.clone()).url("/");
@@ -82,33 +82,34 @@ impl Load {
         Self { clients, workers, shared, _directory: directory }
     }
 
-    /// Writes down that something was broken.
+    /// Records that a fault was injected.
     pub(crate) fn fault(&self, what: &str) {
         self.shared.recorder.record(&Event::Fault { what: what.into() });
     }
 
-    /// Tells the clients where the server is now.
-    pub(crate) fn moved(&self, addr: SocketAddr) {
+    /// Gives the clients and workers the new address of the server.
+    pub(crate) fn set_addr(&self, addr: SocketAddr) {
         *self.shared.addr.lock().unwrap() = addr;
     }
 
-    /// Ends the clients, waits until no job is live, and reads what was done and what is there.
-    pub(crate) fn end(self, server: &Server) -> Seen {
+    /// Stops the clients, waits until every job has ended, stops the workers, and returns the
+    /// history and all jobs.
+    pub(crate) fn end(self, server: &Server) -> Observed {
         self.shared.is_over.store(true, Ordering::SeqCst);
         for client in self.clients {
             client.join().unwrap();
         }
-        drain(server);
+        wait_until_all_end(server);
         self.shared.is_drained.store(true, Ordering::SeqCst);
         for worker in self.workers {
             worker.join().unwrap();
         }
-        Seen { history: self.shared.recorder.events(), table: table::of(server) }
+        Observed { history: self.shared.recorder.events(), table: table::of(server) }
     }
 }
 
-/// Waits until no job is live.
-fn drain(server: &Server) {
+/// Waits until every job has ended.
+fn wait_until_all_end(server: &Server) {
     eventually("every job ends", || {
         let queues = server.get("/v1/queues").expect(200);
         let live = |queue: &serde_json::Value| {

@@ -1,14 +1,14 @@
-//! The faults that the server is held to, each by its letter and number: `D` breaks disks and
-//! processes, `L` leases and workers.
+//! Fault tests: each breaks something and checks that the promises of the server still hold.
 //!
-//! Every test run takes each in a short form. `tests/faults/run --long` takes the long one and
-//! prints a table; `size` says what can be chosen. A test begins a [`row::Row`] with the fault that
-//! it is for.
+//! Each fault has a letter and a number, as in docs/RELIABILITY.md: `D` for broken disks and
+//! processes, `L` for broken leases and workers. Every test run uses the short form of each fault;
+//! `tests/faults/run --long` uses the long form and prints a table. The module `size` documents the
+//! variables that select faults and sizes. Each test starts a [`fault_row::FaultRow`] for its fault.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it has measured"
+    reason = "a test fails by panicking, and prints what it has measured"
 )]
 
 mod cancel;
@@ -16,6 +16,7 @@ mod clock;
 mod crash;
 mod disk;
 mod drain;
+mod fault_row;
 mod flush;
 mod handler;
 mod history;
@@ -34,9 +35,8 @@ mod program;
 mod proxy;
 mod random;
 mod repeat;
-mod row;
+mod repeated_faults;
 mod second;
-mod siege;
 mod size;
 mod startup;
 mod tracer;

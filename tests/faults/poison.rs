@@ -1,22 +1,22 @@
-//! A job that kills the server each time (L6).
+//! A job during each of whose attempts the server is killed (L6).
 
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Server, echo, sleep, with};
-use crate::row::Row;
 
 #[test]
-fn a_job_that_kills_the_server_each_time_fails_after_its_attempts() {
+fn a_job_that_kills_the_server_at_each_attempt_fails_after_the_last_one() {
     let what = "a job that kills the server at each attempt";
-    let Some(row) = Row::begin("L6", what, (1, 20, "jobs of 3 attempts")) else { return };
+    let Some(row) = FaultRow::start("L6", what, (1, 20, "jobs of 3 attempts")) else { return };
     let mut server = Server::start();
     for _ in 0..row.times {
-        poison_fails_and_another_completes(&mut server);
+        kill_the_server_at_each_attempt(&mut server);
     }
     row.held();
 }
 
-fn poison_fails_and_another_completes(server: &mut Server) {
+fn kill_the_server_at_each_attempt(server: &mut Server) {
     let poison = server.submit(&with(sleep("1h"), &json!({"max_attempts": 3})));
     let other = server.submit(&with(echo(1), &json!({"delay": "2s"})));
     for attempt in 1..=3 {

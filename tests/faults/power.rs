@@ -1,73 +1,75 @@
-//! The power is cut again and again under load (D2): what was accepted is on disk. And the control
-//! (D3): the same rig finds losses where the log is not flushed, or it would prove nothing.
+//! Cuts the power repeatedly under load (D2): every accepted job must be on disk. The control (D3)
+//! disables the flushes of the log; the same test setup must find losses then, or D2 proves nothing.
 
 use std::time::Duration;
 
+use crate::fault_row::FaultRow;
 use crate::history::Event;
 use crate::history::check::check;
 use crate::history::violation::Violation;
 use crate::image::Image;
 use crate::kit::{Server, Setup, echo};
-use crate::load::{Load, Seen};
+use crate::load::{Load, Observed};
 use crate::random::Random;
-use crate::row::Row;
-use crate::siege::{Figures, besiege, violations};
+use crate::repeated_faults::{LoadCounts, run_with_repeated_faults, violations};
 use crate::tracer::Tracer;
 
-/// How many cuts a database goes through before there is a new one.
-const CUTS_OF_AN_IMAGE: u32 = 50;
+/// Number of power cuts for each database.
+const CUTS_PER_IMAGE: u32 = 50;
 const IMAGE_MEBIBYTES: u64 = 96;
-/// How long the control serves before its cut.
-const LIFE: Duration = Duration::from_millis(700);
+/// Time that the server runs under load in the control before the cut.
+const UPTIME: Duration = Duration::from_millis(700);
 
 fn start_on(image: &Image) -> Server {
     let setup = Setup::new().config("lanes.async = 64");
     setup.database(image.path().join("longshore.db")).start()
 }
 
-/// Cuts the power of the server and its disk, and gives it again.
+/// Cuts the power of the server and its disk, and mounts the disk again. Returns whether a call to
+/// the disk was in progress at the cut.
 ///
-/// The server is stopped first, as it is on a machine without power: an `fdatasync` that is under
-/// way while ext4 is shut down may return 0 although nothing comes to the disk. A plain loop of
-/// `pwrite` and `fdatasync` shows that at one cut of ten. Nobody may hear of it. Tells whether there
-/// was such a call.
+/// The server is stopped before the cut, as a machine without power would be. An `fdatasync` that is
+/// in progress while ext4 is shut down may return 0 although nothing reaches the disk; a plain loop
+/// of `pwrite` and `fdatasync` shows this at one cut of ten. A stopped server cannot act on that
+/// return value.
 fn cut(server: &mut Server, image: &mut Image) -> bool {
-    let is_under_way = server.freeze();
+    let is_call_in_progress = server.freeze();
     image.cut();
     server.kill();
     image.restore();
-    is_under_way
+    is_call_in_progress
 }
 
 #[test]
-fn nothing_that_was_accepted_is_lost_though_the_power_is_cut_again_and_again() {
+fn no_accepted_job_is_lost_when_the_power_is_cut_repeatedly() {
     let what = "power cut at a random moment under load";
-    let Some(mut row) = Row::begin("D2", what, (10, 1_000, "cuts")) else { return };
-    let (mut random, seed) = Random::of_this_run();
+    let Some(mut row) = FaultRow::start("D2", what, (10, 1_000, "cuts")) else { return };
+    let (mut random, seed) = Random::for_this_run();
     eprintln!("D2: seed {seed}");
-    let (mut figures, mut left, mut under_way) = (Figures::default(), row.times, 0);
+    let (mut counts, mut left, mut calls_in_progress) = (LoadCounts::default(), row.times, 0);
     while left > 0 {
-        let times = left.min(CUTS_OF_AN_IMAGE);
+        let times = left.min(CUTS_PER_IMAGE);
         let mut image = match Image::mount(IMAGE_MEBIBYTES) {
             Ok(image) => image,
             Err(why) => return row.skip(&why),
         };
         let mut server = start_on(&image);
-        let seen = besiege(&mut server, times, &mut random, &mut figures, |server| {
-            under_way += u32::from(cut(server, &mut image));
-        });
-        assert_eq!(violations(&seen), []);
+        let observed =
+            run_with_repeated_faults(&mut server, times, &mut random, &mut counts, |server| {
+                calls_in_progress += u32::from(cut(server, &mut image));
+            });
+        assert_eq!(violations(&observed), []);
         left -= times;
     }
-    row.count("in a call to the disk", under_way);
-    figures.tell(&mut row);
+    row.count("cuts during a disk call", calls_in_progress);
+    counts.report_to(&mut row);
     row.held();
 }
 
 #[test]
-fn the_rig_finds_what_is_lost_where_the_log_is_not_flushed() {
+fn the_test_setup_finds_lost_jobs_if_the_log_is_not_flushed() {
     let what = "the control: flushes of the log do nothing";
-    let Some(mut row) = Row::begin("D3", what, (3, 50, "cuts")) else { return };
+    let Some(mut row) = FaultRow::start("D3", what, (3, 50, "cuts")) else { return };
     let (mut acknowledged, mut lost) = (0, 0);
     for _ in 0..row.times {
         match cut_without_flushes() {
@@ -77,28 +79,30 @@ fn the_rig_finds_what_is_lost_where_the_log_is_not_flushed() {
     }
     row.count("acknowledged", acknowledged);
     row.count("lost", lost);
-    assert!(lost > 0, "nothing was lost: the rig would not find it");
+    assert!(lost > 0, "nothing was lost: the test setup does not find losses");
     row.held();
 }
 
-/// One cut under load, with flushes of the log that say that all is well and do nothing, which is
-/// what `synchronous=NORMAL` makes of a commit. Counts what was acknowledged and what of it is lost.
+/// Cuts the power once under load, while flushes of the log report success and do nothing. Returns
+/// the numbers of acknowledged and of lost jobs.
+///
+/// A commit with `synchronous=NORMAL` would behave the same way, because it does not flush the log.
 fn cut_without_flushes() -> Result<(usize, usize), String> {
     let mut image = Image::mount(IMAGE_MEBIBYTES)?;
     let mut server = start_on(&image);
     server.run(&echo(1));
     let log = image.path().join("longshore.db-wal");
-    let traced = Tracer::flushes_of(&log, server.pid(), server.directory(), "retval=0")?;
+    let tracer = Tracer::flushes_of(&log, server.pid(), server.directory(), "retval=0")?;
     let load = Load::start(&server, 2);
-    std::thread::sleep(LIFE);
+    std::thread::sleep(UPTIME);
     cut(&mut server, &mut image);
-    traced.ended();
+    tracer.wait_until_ended();
     server.start_again();
-    load.moved(server.addr());
-    let Seen { history, table } = load.end(&server);
+    load.set_addr(server.addr());
+    let Observed { history, table } = load.end(&server);
     let found = check(&history, &table, &[]);
     let is_lost =
-        |it: &&Violation| matches!(it, Violation::Lost { .. } | Violation::Another { .. });
+        |it: &&Violation| matches!(it, Violation::Lost { .. } | Violation::DifferentJob { .. });
     let acknowledged = history.iter().filter(|it| matches!(it, Event::Submitted { .. })).count();
     Ok((acknowledged, found.iter().filter(is_lost).count()))
 }

@@ -1,23 +1,28 @@
-//! Programs that abort, are deaf, leave children behind or never return (L5).
+//! Programs that abort, ignore SIGTERM, leave children behind or never return (L5).
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Server, Setup, echo, eventually};
-use crate::row::Row;
 
-/// How long what a program leaves may go on.
-const GONE_AFTER: Duration = Duration::from_secs(5);
+/// Maximum time until every process of an ended attempt is gone.
+const MAX_TIME_TO_EXIT: Duration = Duration::from_secs(5);
 
-/// How each misbehaves, and the code with which its attempt ends. It writes its process ids, and
-/// those of its children, into the file that it is given.
+/// Name, script and expected error code of each program; `None` if its attempt completes.
+///
+/// Each program writes its process id and those of its children to the file that is its argument.
 const PROGRAMS: [(&str, &str, Option<&str>); 5] = [
     ("aborts", r#"echo $$ >> "$1"; kill -ABRT $$"#, Some("exit_status")),
-    ("is_deaf", r#"trap "" TERM; echo $$ >> "$1"; while :; do sleep 1000; done"#, Some("timeout")),
     (
-        "is_deaf_with_its_child",
+        "ignores_sigterm",
+        r#"trap "" TERM; echo $$ >> "$1"; while :; do sleep 1000; done"#,
+        Some("timeout"),
+    ),
+    (
+        "ignores_sigterm_with_its_child",
         r#"trap "" TERM; sleep 1000 & echo $! >> "$1"; echo $$ >> "$1"; while :; do sleep 1000; done"#,
         Some("timeout"),
     ),
@@ -35,26 +40,26 @@ fn start() -> Server {
     Setup::new().config(config).start()
 }
 
-/// Whether a process runs. One that ended and that nobody has asked after does not.
+/// Returns whether a process runs. A zombie does not count.
 fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }
 
-/// How long it takes until none of the processes is left whose ids stand in this file.
-fn gone(path: &Path) -> Duration {
-    let began = Instant::now();
+/// Waits until no process runs whose id is in this file, and returns how long that took.
+fn wait_until_gone(path: &Path) -> Duration {
+    let started = Instant::now();
     let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.lines().count() > 0, "no program began");
+    assert!(text.lines().count() > 0, "the program did not start");
     eventually("no process is left", || (!text.lines().any(is_alive)).then_some(()));
-    began.elapsed()
+    started.elapsed()
 }
 
 #[test]
-fn what_a_program_does_fails_its_attempt_and_leaves_no_process() {
-    let what = "programs that abort, are deaf, leave children, never return";
-    let Some(mut row) = Row::begin("L5", what, (1, 50, "times 5 programs")) else { return };
+fn misbehaving_programs_affect_only_their_attempts_and_leave_no_process() {
+    let what = "programs that abort, ignore SIGTERM, leave children behind, never return";
+    let Some(mut row) = FaultRow::start("L5", what, (1, 50, "times 5 programs")) else { return };
     let server = start();
     let mut longest = Duration::ZERO;
     for round in 0..row.times {
@@ -65,16 +70,16 @@ fn what_a_program_does_fails_its_attempt_and_leaves_no_process() {
             (server.submit(&job), file)
         };
         let jobs: Vec<_> = PROGRAMS.iter().map(submit).collect();
-        // Others flow on meanwhile.
+        // Other jobs complete in the meantime.
         assert_eq!(server.run(&echo(round))["state"], "completed");
         for ((id, file), (name, _, code)) in jobs.iter().zip(PROGRAMS) {
             let job = server.finished(*id);
             let code = code.map_or(Value::Null, Value::from);
             assert_eq!(job["error"]["code"], code, "{name}: {job}");
-            longest = longest.max(gone(file));
+            longest = longest.max(wait_until_gone(file));
         }
     }
-    assert!(longest < GONE_AFTER, "{longest:?}");
+    assert!(longest < MAX_TIME_TO_EXIT, "{longest:?}");
     row.time("the last process gone after", longest);
     row.held();
 }

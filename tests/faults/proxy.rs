@@ -1,43 +1,46 @@
-//! Stands between remote workers and the server: writes down what is said, and keeps answers back.
+//! A proxy between remote workers and the server. It records requests and answers, and can drop
+//! answers.
 
 use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use crate::history::{Event, Held, Recorder, hash};
+use crate::history::{Event, HeldLease, Recorder, hash};
 use crate::kit::target::{OpenReply, Request, Target};
 use crate::kit::{Connection, Response};
 
-/// What becomes of an answer.
+/// What the proxy does with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Delivery {
+    /// The answer is passed to the client.
     Delivered,
-    /// The server has done what it was asked for, and the connection ends.
+    /// The server has processed the request, and the proxy closes the connection without an answer.
     Lost,
 }
 
-/// A proxy that runs as long as the test.
+/// A proxy that runs until the test ends.
 pub(crate) struct Proxy(Target);
 
 impl Proxy {
-    /// Passes requests on to `server`, and asks `fate` what is to become of each answer.
+    /// Starts a proxy that passes requests to `server` and handles each answer as `delivery` returns.
     pub(crate) fn start(
         server: SocketAddr,
         recorder: Recorder,
-        fate: impl Fn(&Request, &Response) -> Fate + Send + Sync + 'static,
+        delivery: impl Fn(&Request, &Response) -> Delivery + Send + Sync + 'static,
     ) -> Self {
         Self(Target::start(move |caller, request| {
             let call = recorder.call();
-            let is_recorded = before(&recorder, call, &request);
+            let is_recorded = record_request(&recorder, call, &request);
             let answer = forward(server, &request);
-            let fate = answer.as_ref().map_or(Fate::Lost, |answer| fate(&request, answer));
-            if is_recorded && fate == Fate::Delivered {
+            let delivery =
+                answer.as_ref().map_or(Delivery::Lost, |answer| delivery(&request, answer));
+            if is_recorded && delivery == Delivery::Delivered {
                 recorder.answer(call, &answer, |answer| accepted(call, &request, answer));
             } else if is_recorded {
                 recorder.record(&Event::Unknown { call, why: "the answer was lost".into() });
             }
             match answer {
-                Ok(answer) if fate == Fate::Delivered => deliver(caller, &answer),
+                Ok(answer) if delivery == Delivery::Delivered => deliver(caller, &answer),
                 _ => caller.cut(),
             }
         }))
@@ -47,7 +50,7 @@ impl Proxy {
         self.0.url("")
     }
 
-    /// Sends a request through it; none where the answer got lost.
+    /// Sends a request through the proxy. Returns `None` if the answer was lost.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Option<Response> {
         let headers = [("content-type", "application/json")];
         let answer = Connection::open(self.addr()).and_then(|mut connection| {
@@ -72,22 +75,24 @@ fn deliver(caller: &mut OpenReply, answer: &Response) {
     let lines =
         names.iter().filter_map(|name| Some(format!("{name}: {}\r\n", answer.header(name)?)));
     let body = String::from_utf8_lossy(&answer.body);
-    caller.answer(&format!("{} As It Came", answer.status), &lines.collect::<String>(), &body);
+    caller.answer(&format!("{} Forwarded", answer.status), &lines.collect::<String>(), &body);
 }
 
 fn json(request: &Request) -> Value {
     serde_json::from_slice(&request.body).unwrap_or_default()
 }
 
-/// The job and the action of a finish; none for other requests. Many in one are renewals here.
+/// Returns the job and the action of a finish, and `None` for other requests.
+///
+/// A bulk request is not a finish, because the workers of these tests use it for renewals only.
 fn finish(request: &Request) -> Option<(i64, &str)> {
     let (job, action) = request.path.strip_prefix("/v1/leases/")?.split_once('/')?;
     let job = job.parse().ok()?;
     matches!(action, "complete" | "fail" | "release").then_some((job, action))
 }
 
-/// Writes down what is asked for, if it belongs to the history.
-fn before(recorder: &Recorder, call: u64, request: &Request) -> bool {
+/// Records a request if it belongs to the history, and returns whether it does.
+fn record_request(recorder: &Recorder, call: u64, request: &Request) -> bool {
     let body = json(request);
     let event = if request.path == "/v1/leases" {
         let worker = body["worker"].as_str().unwrap_or_default().to_owned();
@@ -103,12 +108,12 @@ fn before(recorder: &Recorder, call: u64, request: &Request) -> bool {
     true
 }
 
-/// What an answer that is a 2xx says.
+/// Returns the event for an answer that is a 2xx.
 fn accepted(call: u64, request: &Request, answer: &Value) -> Event {
     if request.path != "/v1/leases" {
         return Event::Finished { call, is_repeated: answer["repeated"] == true };
     }
-    let lease = |job: &Value| Held {
+    let lease = |job: &Value| HeldLease {
         job: job["id"].as_i64().unwrap(),
         token: job["lease_token"].as_i64().unwrap(),
     };

@@ -1,21 +1,21 @@
-//! Numbers that look random, from a seed that a test prints (SplitMix64).
+//! Pseudorandom numbers (SplitMix64) from a seed that a test prints, so that a run can be repeated.
 
-/// A row of numbers.
+/// Generator of a sequence of pseudorandom numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The row of a seed.
+    /// Creates the generator for a seed.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A row that no other test run has, and its seed.
-    pub(crate) fn of_this_run() -> (Self, u64) {
+    /// Creates a generator with a seed from the process id, and returns the seed as well.
+    pub(crate) fn for_this_run() -> (Self, u64) {
         let seed = u64::from(std::process::id()) ^ 0x10_75_40_7E;
         (Self(seed), seed)
     }
 
-    /// The next number, below `end`.
+    /// Returns the next number, which is less than `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,7 +23,7 @@ impl Random {
         (bits ^ (bits >> 31)) % end
     }
 
-    /// The next number in a range.
+    /// Returns the next number in a range.
     pub(crate) fn within(&mut self, range: &std::ops::Range<u64>) -> u64 {
         range.start + self.below(range.end - range.start)
     }

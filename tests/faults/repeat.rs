@@ -1,18 +1,19 @@
-//! A submission that is repeated with its key while the server is killed (L8): one job.
+//! Repeats a submission with one idempotency key while the server is killed (L8): it must make one
+//! job.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Connection, LONG, Server, sleep};
-use crate::row::Row;
 
-/// Submits with one key again and again until it is answered, wherever the server then is.
-fn until_answered(addr: &Mutex<std::net::SocketAddr>, key: &str, body: &str) -> i64 {
-    let began = Instant::now();
+/// Submits with one key until it is answered, at the current address of the server. Returns the id.
+fn submit_until_answered(addr: &Mutex<std::net::SocketAddr>, key: &str, body: &str) -> i64 {
+    let started = Instant::now();
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-    while began.elapsed() < LONG {
+    while started.elapsed() < LONG {
         let addr = *addr.lock().unwrap();
         let answer = Connection::open(addr).and_then(|mut connection| {
             connection.request("POST", "/v1/jobs", &headers, body.as_bytes())
@@ -28,12 +29,12 @@ fn until_answered(addr: &Mutex<std::net::SocketAddr>, key: &str, body: &str) -> 
 }
 
 #[test]
-fn fifty_at_once_with_one_key_make_one_job_though_the_server_is_killed_meanwhile() {
-    let what = "a submission repeated by fifty over a kill";
-    let Some(mut row) = Row::begin("L8", what, (1, 100, "keys")) else { return };
+fn fifty_concurrent_submissions_with_one_key_make_one_job_while_the_server_is_killed() {
+    let what = "fifty clients repeat one submission while the server is killed";
+    let Some(mut row) = FaultRow::start("L8", what, (1, 100, "keys")) else { return };
     let mut server = Server::start();
     for number in 0..row.times {
-        one_key_makes_one_job(&mut server, &format!("key-{number}"));
+        submit_concurrently_with_one_key(&mut server, &format!("key-{number}"));
     }
     let jobs = server.all_jobs();
     assert_eq!(jobs.len(), usize::try_from(row.times).unwrap(), "{jobs:?}");
@@ -42,7 +43,7 @@ fn fifty_at_once_with_one_key_make_one_job_though_the_server_is_killed_meanwhile
     row.held();
 }
 
-fn one_key_makes_one_job(server: &mut Server, key: &str) {
+fn submit_concurrently_with_one_key(server: &mut Server, key: &str) {
     let addr = Arc::new(Mutex::new(server.addr()));
     let ready = Arc::new(Barrier::new(51));
     let body = sleep("10ms").to_string();
@@ -52,11 +53,12 @@ fn one_key_makes_one_job(server: &mut Server, key: &str) {
             let (key, body) = (key.to_owned(), body.clone());
             thread::spawn(move || {
                 ready.wait();
-                // Every fifth goes on after the kill, so that there is always one who asks then.
-                let mut ids = vec![until_answered(&addr, &key, &body)];
+                // Four of five clients repeat the submission up to four times, so that some requests
+                // are sent after the kill.
+                let mut ids = vec![submit_until_answered(&addr, &key, &body)];
                 for _ in 0..number % 5 {
                     thread::sleep(Duration::from_millis(20));
-                    ids.push(until_answered(&addr, &key, &body));
+                    ids.push(submit_until_answered(&addr, &key, &body));
                 }
                 ids
             })

@@ -1,7 +1,7 @@
-//! A second server on one database (D8).
+//! Starts a second server on the database of a running one (D8): it must be refused.
 
+use crate::fault_row::FaultRow;
 use crate::kit::{Server, Setup};
-use crate::row::Row;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -9,7 +9,8 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn a_second_server_on_one_database_is_refused_clearly() {
-    let Some(row) = Row::begin("D8", "a second server on one database", (1, 100, "starts")) else {
+    let Some(row) = FaultRow::start("D8", "a second server on one database", (1, 100, "starts"))
+    else {
         return;
     };
     let mut server = Server::start();
@@ -21,7 +22,7 @@ fn a_second_server_on_one_database_is_refused_clearly() {
         let error = text(&output.stderr);
         assert!(error.contains("another process serves") && error.contains(&path), "{error}");
         server.is_well();
-        // And once the first has ended, however it did, the second may.
+        // After the first server was killed, another one may start.
         server.kill();
         server.start_again();
     }
@@ -29,7 +30,7 @@ fn a_second_server_on_one_database_is_refused_clearly() {
 }
 
 #[test]
-fn a_database_has_one_server_by_whatever_name_it_goes() {
+fn a_second_server_is_refused_even_if_it_opens_the_database_through_a_link() {
     let mut server = Server::start();
     let link = server.directory().join("link.db");
     std::os::unix::fs::symlink(server.database(), &link).unwrap();

@@ -1,4 +1,4 @@
-//! A server that is killed while it starts (D9): the next start finds what it needs.
+//! Kills the server while it starts (D9): the next start must succeed and lose nothing.
 
 mod older;
 
@@ -8,25 +8,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::fault_row::FaultRow;
 use crate::history::violation::Operation;
 use crate::history::{Event, Recorder, Submit, check::check, table};
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 use crate::random::Random;
-use crate::row::Row;
-use crate::siege::is_sound;
+use crate::repeated_faults::assert_verified;
 
-/// How often each database is killed at its start.
+/// Maximum number of kills for each database.
 const KILLS: u32 = 12;
-/// Jobs that run when the server is killed.
+/// Number of jobs that run when the server is killed.
 const JOBS: u32 = 200;
 
 #[test]
-fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
-    let what = "killed while the tables are made";
-    let Some(mut row) = Row::begin("D9", what, (3, 50, "databases")) else { return };
+fn a_server_that_is_killed_during_its_start_can_start_again() {
+    let what = "killed while it creates the tables";
+    let Some(mut row) = FaultRow::start("D9", what, (3, 50, "databases")) else { return };
     for round in 0..u64::from(row.times) {
         let setup = Setup::new();
-        // Over the making of the tables, and over what lies before and behind it.
+        // The pauses cover the time before, during and after the creation of the tables.
         for pause in 0..u64::from(KILLS) {
             kill_after(&setup, Duration::from_millis(3 * pause + round % 3));
         }
@@ -37,31 +37,36 @@ fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
     row.held();
 }
 
-/// Starts a server and kills it after a while. One that ends before has to say why.
+/// Starts a server and kills it after a pause. Panics if the server ends before that.
 fn kill_after(setup: &Setup, pause: Duration) {
     let mut child = setup.command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(pause);
-    let refused = child.try_wait().unwrap();
-    // Fails where it has ended by itself.
+    let exit_status = child.try_wait().unwrap();
+    // Fails if the process has ended by itself.
     let _ = child.kill();
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(refused.is_none(), "it did not start, {refused:?}: {told}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        exit_status.is_none(),
+        "the server ended before it was killed, {exit_status:?}: {stderr}"
+    );
 }
 
-/// A moment at which to kill a server that takes `start` to start: mostly early, for that is where
-/// the tables are made and changed, and always within its first second.
-fn moment(random: &mut Random, start: Duration) -> Duration {
+/// Returns a random pause before the kill of a server that takes `start` to start.
+///
+/// Most pauses are short, because the tables are created and changed early in a start. One of eight
+/// may be up to a second.
+fn random_pause(random: &mut Random, start: Duration) -> Duration {
     let whole = if random.below(8) == 0 { Duration::from_secs(1) } else { start };
     let part = random.below(1_000) as f64 / 1_000.0;
     whole.mul_f64(part * part)
 }
 
 #[test]
-fn a_server_that_is_killed_while_it_migrates_is_never_half_migrated() {
+fn a_database_is_never_half_migrated_when_the_server_is_killed_during_the_migration() {
     let what = "killed while an older database is migrated";
-    let Some(mut row) = Row::begin("D9", what, (12, 300, "databases")) else { return };
-    let (mut random, seed) = Random::of_this_run();
+    let Some(mut row) = FaultRow::start("D9", what, (12, 300, "databases")) else { return };
+    let (mut random, seed) = Random::for_this_run();
     eprintln!("D9: seed {seed}");
     let directory = tempfile::tempdir().unwrap();
     let template = directory.path().join("older.db");
@@ -72,8 +77,8 @@ fn a_server_that_is_killed_while_it_migrates_is_never_half_migrated() {
     for _ in 0..row.times {
         let setup = older_setup(&template);
         for _ in 0..KILLS {
-            kill_after(&setup, moment(&mut random, start));
-            let state = older::look(&setup.directory().join("longshore.db"));
+            kill_after(&setup, random_pause(&mut random, start));
+            let state = older::read(&setup.directory().join("longshore.db"));
             assert!(state.is_whole(), "{state:?}");
             if state.versions == whole {
                 after += 1;
@@ -82,9 +87,9 @@ fn a_server_that_is_killed_while_it_migrates_is_never_half_migrated() {
             before += 1;
         }
         let mut server = setup.start();
-        all_complete(&server);
+        assert_all_complete(&server);
         server.kill();
-        is_sound(server.database());
+        assert_verified(server.database());
     }
     row.count("kills", before + after);
     row.count("before the migration", before);
@@ -99,18 +104,18 @@ fn older_setup(template: &Path) -> Setup {
     setup
 }
 
-/// How long a server takes to start on an older database.
+/// Returns how long a server takes to start on an older database.
 fn time_to_start(template: &Path) -> Duration {
     let setup = older_setup(template);
-    let began = Instant::now();
+    let started = Instant::now();
     let server = setup.start();
-    let took = began.elapsed();
-    all_complete(&server);
+    let took = started.elapsed();
+    assert_all_complete(&server);
     took
 }
 
-/// Each of the older jobs gives its number back.
-fn all_complete(server: &Server) {
+/// Asserts that each job of the older database completes with its id as its result.
+fn assert_all_complete(server: &Server) {
     for id in 1..=older::JOBS {
         let job = server.finished(id);
         assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!(id)), "{job}");
@@ -118,13 +123,13 @@ fn all_complete(server: &Server) {
 }
 
 #[test]
-fn a_server_that_is_killed_while_it_recovers_loses_nothing() {
-    let what = "killed while it takes back what ran";
-    let Some(mut row) = Row::begin("D9", what, (1, 60, "databases")) else { return };
-    let (mut random, seed) = Random::of_this_run();
+fn no_job_is_lost_when_the_server_is_killed_during_the_rescue() {
+    let what = "killed while it rescues the jobs of a dead server";
+    let Some(mut row) = FaultRow::start("D9", what, (1, 60, "databases")) else { return };
+    let (mut random, seed) = Random::for_this_run();
     eprintln!("D9: seed {seed}");
     for _ in 0..row.times {
-        killed_while_it_recovers(&mut random);
+        kill_during_the_rescue(&mut random);
     }
     row.count("kills", KILLS * row.times);
     row.count("jobs", JOBS * row.times);
@@ -132,7 +137,7 @@ fn a_server_that_is_killed_while_it_recovers_loses_nothing() {
     row.held();
 }
 
-fn killed_while_it_recovers(random: &mut Random) {
+fn kill_during_the_rescue(random: &mut Random) {
     let histories = tempfile::tempdir().unwrap();
     let recorder = Recorder::create(&histories.path().join("history.ndjson"));
     let directory = tempfile::tempdir().unwrap();
@@ -146,12 +151,12 @@ fn killed_while_it_recovers(random: &mut Random) {
     });
     server.kill();
     recorder.record(&Event::Fault { what: "kill".into() });
-    let began = Instant::now();
+    let started = Instant::now();
     server.start_again();
-    let start = began.elapsed();
+    let start = started.elapsed();
     server.kill();
     for _ in 0..KILLS {
-        kill_after(&setup(), moment(random, start));
+        kill_after(&setup(), random_pause(random, start));
     }
     server.start_again();
     for id in ids {
@@ -165,10 +170,10 @@ fn killed_while_it_recovers(random: &mut Random) {
     let demanded = [Operation::Submit, Operation::Cancel, Operation::Fault];
     assert_eq!(check(&recorder.events(), &table::of(&server), &demanded), []);
     server.kill();
-    is_sound(&database);
+    assert_verified(&database);
 }
 
-/// Submits a job that does not end by itself; every fourth may run once only.
+/// Submits a job that sleeps for an hour. Every fourth job is an `at_most_once` job.
 fn submit(server: &Server, recorder: &Recorder, number: u32) -> i64 {
     let (tag, at_most_once) = (number.to_string(), number.is_multiple_of(4));
     let fields = json!({"tags": [tag], "at_most_once": at_most_once, "max_attempts": 100});

@@ -1,4 +1,4 @@
-//! Calls of a process to the system, which fail or do nothing.
+//! Makes system calls of a process fail, or succeed without an effect, with `strace`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,19 +7,19 @@ use rustix::process::Pid;
 
 use crate::kit::eventually;
 
-/// A tracer; the process goes on unharmed when it ends.
+/// A running `strace`. When it ends, its process continues unchanged.
 pub(crate) struct Tracer {
     child: Child,
 }
 
 impl Tracer {
-    /// Makes every `fdatasync` and `fsync` of a process end as `how` says, such as `error=EIO`; or
-    /// tells why it cannot. `directory` is for what is traced.
+    /// Injects `how`, such as `error=EIO`, into every `fdatasync` and `fsync` of a process, or returns
+    /// why that is not possible. The trace is written to `directory`.
     pub(crate) fn flushes(pid: Pid, directory: &Path, how: &str) -> Result<Self, String> {
         Self::attach(pid, directory, how, &mut Command::new("strace"))
     }
 
-    /// The same for the flushes of one file.
+    /// Does the same as [`Tracer::flushes`] for the flushes of one file only.
     pub(crate) fn flushes_of(
         file: &Path,
         pid: Pid,
@@ -44,32 +44,32 @@ impl Tracer {
             .stderr(Stdio::null())
             .spawn();
         let why = match strace.map(|child| Self { child }) {
-            Ok(mut tracer) => match tracer.holds(&pid) {
+            Ok(mut tracer) => match tracer.is_attached(&pid) {
                 true => return Ok(tracer),
-                false => "it may not trace the server".into(),
+                false => "it may not trace the process".into(),
             },
             Err(error) => error.to_string(),
         };
-        Err(format!("flushes cannot be broken without strace: {why}"))
+        Err(format!("cannot break flushes with strace: {why}"))
     }
 
-    /// Waits until every thread of the process is traced; false where the tracer ends instead.
-    fn holds(&mut self, pid: &str) -> bool {
-        eventually("the tracer is there", || {
+    /// Waits until every thread of the process is traced. Returns false if the tracer ends instead.
+    fn is_attached(&mut self, pid: &str) -> bool {
+        eventually("the tracer is attached", || {
             let ended = self.child.try_wait().unwrap().map(|_| false);
             ended.or_else(|| are_traced(pid).then_some(true))
         })
     }
 
-    /// Waits until it ends, as it does when its process has.
-    pub(crate) fn ended(mut self) {
+    /// Waits until the tracer ends, which it does after its process has ended.
+    pub(crate) fn wait_until_ended(mut self) {
         eventually("the tracer ends", || self.child.try_wait().unwrap());
     }
 }
 
 impl Drop for Tracer {
     fn drop(&mut self) {
-        // Fails where it has ended by itself.
+        // Fails if the tracer has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

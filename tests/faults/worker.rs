@@ -1,4 +1,4 @@
-//! `examples/worker.py`, a worker of somebody's own: killed, paused past its leases and restarted.
+//! Kills, pauses and restarts workers that run `examples/worker.py`.
 
 pub(crate) mod process;
 
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::table::{self, Table};
 use crate::history::violation::Operation;
@@ -14,12 +15,11 @@ use crate::history::{Event, Recorder, Submit, hash};
 use crate::kit::target::Request;
 use crate::kit::{Response, Server, eventually, with};
 use crate::lease_calls::remote;
-use crate::proxy::{Fate, Proxy};
+use crate::proxy::{Delivery, Proxy};
 use crate::random::Random;
-use crate::row::Row;
-use process::{Worker, python};
+use process::{Worker, has_python};
 
-/// What must have succeeded.
+/// Operations that must have succeeded at least once.
 const DEMANDED: [Operation; 6] = [
     Operation::Submit,
     Operation::Lease,
@@ -28,20 +28,22 @@ const DEMANDED: [Operation; 6] = [
     Operation::Finish,
     Operation::Fault,
 ];
-/// The leases of the workers, in seconds, and a pause that they do not survive.
+/// Length of the leases of the workers, in seconds.
 pub(crate) const LEASE_SECS: u32 = 2;
+/// Pause of a worker that is longer than its leases.
 const PAUSE: Duration = Duration::from_secs(4);
-/// In how many processes three workers run jobs: two in their own, one in three more.
+/// Number of processes in which the three workers run jobs: two workers run jobs in their own
+/// process, and one runs them in three child processes.
 const PROCESSES: usize = 5;
 
-/// A job whose effect is recorded and whose result is known.
+/// Returns a job whose effect is recorded and whose result is known in advance.
 pub(crate) fn square(number: u32, seconds: f64) -> Value {
     let payload = json!({"number": number, "seconds": seconds});
     let fields = json!({"kind": "square", "payload": payload, "max_attempts": 100, "tags": [number.to_string()]});
     with(remote(0), &fields)
 }
 
-/// Submits the square of a number, and writes that down.
+/// Submits a job that computes a square, records the submission, and returns the id.
 pub(crate) fn submit(server: &Server, recorder: &Recorder, number: u32, seconds: f64) -> i64 {
     let call = recorder.call();
     let (tag, has_effect) = (number.to_string(), true);
@@ -53,8 +55,8 @@ pub(crate) fn submit(server: &Server, recorder: &Recorder, number: u32, seconds:
     id
 }
 
-/// Waits until no job is live.
-pub(crate) fn all_end(server: &Server) -> Table {
+/// Waits until every job has ended, and returns all jobs.
+pub(crate) fn wait_until_all_end(server: &Server) -> Table {
     eventually("every job ends", || {
         let jobs = server.queue("default")["jobs"].clone();
         let live = ["queued", "running", "retrying", "scheduled"];
@@ -63,20 +65,20 @@ pub(crate) fn all_end(server: &Server) -> Table {
     table::of(server)
 }
 
-/// A history beside nothing that breaks.
+/// Creates a history in a temporary directory.
 pub(crate) fn history() -> (tempfile::TempDir, Recorder) {
     let directory = tempfile::tempdir().unwrap();
     let recorder = Recorder::create(&directory.path().join("history.ndjson"));
     (directory, recorder)
 }
 
-/// How often something stands in a history.
-pub(crate) fn count(events: &[Event], is: impl Fn(&Event) -> bool) -> usize {
-    events.iter().filter(|event| is(event)).count()
+/// Returns the number of events that match.
+pub(crate) fn count(events: &[Event], matches: impl Fn(&Event) -> bool) -> usize {
+    events.iter().filter(|event| matches(event)).count()
 }
 
-/// How many processes have begun with a job.
-fn at_work(recorder: &Recorder) -> usize {
+/// Returns the number of processes that have started a job.
+fn processes_at_work(recorder: &Recorder) -> usize {
     let names = recorder.events().into_iter().filter_map(|event| match event {
         Event::Start { worker, .. } => Some(worker),
         _ => None,
@@ -89,54 +91,57 @@ fn is_complete(request: &Request) -> bool {
 }
 
 #[test]
-fn a_thousand_jobs_are_finished_once_though_their_workers_are_killed_and_paused() {
-    let what = "workers in Python killed, paused past their leases, answers to finishes lost";
-    let Some(mut row) = Row::begin("worker", what, (1_000, 20_000, "jobs")) else { return };
-    if !python() {
-        return row.skip("there is no python3");
+fn every_job_is_finished_once_although_workers_are_killed_and_paused() {
+    let what = "workers in Python are killed or paused past their leases, and answers to finishes are lost";
+    let Some(mut row) = FaultRow::start("worker", what, (1_000, 20_000, "jobs")) else { return };
+    if !has_python() {
+        return row.skip("python3 is not installed");
     }
     let server = Server::start();
     let (_directory, recorder) = history();
-    let lost = std::sync::atomic::AtomicU32::new(0);
+    let finishes = std::sync::atomic::AtomicU32::new(0);
     let proxy = Proxy::start(server.addr(), recorder.clone(), move |request, _: &Response| {
         let is_lost = is_complete(request)
-            && lost.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 25 == 24;
-        if is_lost { Fate::Lost } else { Fate::Delivered }
+            && finishes.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 25 == 24;
+        if is_lost { Delivery::Lost } else { Delivery::Delivered }
     });
     for number in 0..row.times {
         submit(&server, &recorder, number, 0.1);
     }
-    let forms = [["--threads", "4"], ["--processes", "3"], ["--threads", "5"]];
-    let mut workers = forms.map(|form| Worker::start(&proxy.url(), &recorder, LEASE_SECS, &form));
-    // One that has not begun holds nothing that could be late.
-    eventually("all work", || (at_work(&recorder) >= PROCESSES).then_some(()));
-    let (mut random, seed) = Random::of_this_run();
+    let options = [["--threads", "4"], ["--processes", "3"], ["--threads", "5"]];
+    let mut workers =
+        options.map(|options| Worker::start(&proxy.url(), &recorder, LEASE_SECS, &options));
+    // Only a worker that has started a job can be late with it.
+    eventually("all processes have started a job", || {
+        (processes_at_work(&recorder) >= PROCESSES).then_some(())
+    });
+    let (mut random, seed) = Random::for_this_run();
     let (mut kills, mut pauses) = (0, 0);
     while server.queue("default")["jobs"]["queued"].as_u64() > Some(50) {
         std::thread::sleep(Duration::from_millis(random.within(&(200..600))));
-        let one = usize::try_from(random.below(3)).unwrap();
-        // By turns, so that a short run has both.
+        let index = usize::try_from(random.below(3)).unwrap();
+        // Every third fault is a pause, so that even a short run has pauses and kills.
         if (kills + pauses) % 3 == 0 {
             recorder.record(&Event::Fault { what: "pause".into() });
-            workers[one].pause();
+            workers[index].pause();
             std::thread::sleep(PAUSE);
-            workers[one].resume();
+            workers[index].resume();
             pauses += 1;
         } else {
             recorder.record(&Event::Fault { what: "kill".into() });
-            workers[one].kill();
-            workers[one] = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &forms[one]);
+            workers[index].kill();
+            workers[index] = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &options[index]);
             kills += 1;
         }
     }
-    let table = all_end(&server);
+    let table = wait_until_all_end(&server);
     for worker in &mut workers {
         worker.stop();
     }
     let events = recorder.events();
     assert_eq!(check(&events, &table, &DEMANDED), []);
     assert!(table.values().all(|job| job.state == "completed"));
-    let finishes = |is: fn(&Event) -> bool| count(&events, is);
+    let finishes = |matches: fn(&Event) -> bool| count(&events, matches);
     let stale = finishes(|event| matches!(event, Event::Refused { status: 409, .. }));
     let repeated = finishes(|event| matches!(event, Event::Finished { is_repeated: true, .. }));
     let accepted = finishes(|event| matches!(event, Event::Finished { is_repeated: false, .. }));
@@ -152,9 +157,9 @@ fn a_thousand_jobs_are_finished_once_though_their_workers_are_killed_and_paused(
 }
 
 #[test]
-fn a_worker_in_python_says_what_became_of_a_job() {
-    if !python() {
-        return crate::kit::skip("there is no python3");
+fn the_python_worker_reports_results_errors_progress_and_releases() {
+    if !has_python() {
+        return crate::kit::skip("python3 is not installed");
     }
     let server = Server::start();
     let (_directory, recorder) = history();
@@ -177,17 +182,18 @@ fn a_worker_in_python_says_what_became_of_a_job() {
     let waiting = || {
         let fields = json!({"kind": "wait", "payload": {"seconds": 300}, "timeout": "1h"});
         let id = server.submit(&with(remote(0), &fields));
-        eventually("progress is told", || {
+        eventually("progress is reported", || {
             (server.job(id)["progress"]["message"] == "waiting").then_some(id)
         })
     };
     let cancelled = waiting();
     server.post_empty(&format!("/v1/jobs/{cancelled}/cancel")).expect(200);
-    let left = waiting();
+    let released = waiting();
     worker.stop();
-    // One went back with its attempt; the other ended at its next step, or here.
+    // The second job was released, which gives its attempt back. The first one ended at its next
+    // progress report or at the stop of the worker.
     assert_eq!(server.finished(cancelled)["state"], "cancelled");
-    let left = server.job(left);
-    assert_eq!((&left["state"], &left["attempt"]), (&json!("queued"), &json!(0)));
+    let released = server.job(released);
+    assert_eq!((&released["state"], &released["attempt"]), (&json!("queued"), &json!(0)));
     assert_eq!(worker.log().matches("WARNING").count(), 2, "{}", worker.log());
 }

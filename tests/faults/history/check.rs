@@ -1,21 +1,24 @@
-//! Holds a history against what the server has in the end.
+//! Compares a history with the jobs that the server has at the end.
 //!
-//! A pure function. What is unknown is allowed either way; what was acknowledged is not.
+//! The check is a pure function. A request with an unknown outcome may have had its effect or not;
+//! an acknowledged request must have had it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::leases;
-use super::table::{Found, Table, is_final};
+use super::table::{StoredJob, Table, is_final};
 use super::violation::{Operation, Violation};
 use super::{Event, Submit};
 
-/// Everything in which the history and the table break a promise. `demanded` says what must have
-/// succeeded at least once, since nothing is shown by what never happened.
+/// Returns every violation of a promise that the history and the table show.
+///
+/// Each operation in `demanded` must have succeeded at least once, because an operation that never
+/// happened proves nothing.
 pub(crate) fn check(events: &[Event], table: &Table, demanded: &[Operation]) -> Vec<Violation> {
-    let view = View::of(events);
+    let view = HistoryView::of(events);
     let mut found = BTreeSet::new();
     found.extend(submissions(&view, table));
-    found.extend(ends(&view, table));
+    found.extend(final_states(&view, table));
     found.extend(leases::check(&view, table));
     found.extend(effects(&view, table));
     found.extend(reads(&view, table));
@@ -25,16 +28,16 @@ pub(crate) fn check(events: &[Event], table: &Table, demanded: &[Operation]) -> 
     found.into_iter().collect()
 }
 
-/// A history with its answers found.
-pub(super) struct View<'a> {
+/// A history with an index of its answers and submissions.
+pub(super) struct HistoryView<'a> {
     pub(super) events: &'a [Event],
-    /// Where the answer to a call stands.
+    /// Index of the answer to each call.
     answers: BTreeMap<u64, usize>,
-    /// The submissions by the tag of their job, the first where a key was used again.
+    /// Submissions by the tag of their job; the first one if it was repeated with its key.
     by_tag: BTreeMap<&'a str, &'a Submit>,
 }
 
-impl<'a> View<'a> {
+impl<'a> HistoryView<'a> {
     fn of(events: &'a [Event]) -> Self {
         let mut view = Self { events, answers: BTreeMap::new(), by_tag: BTreeMap::new() };
         for (at, event) in events.iter().enumerate() {
@@ -57,22 +60,22 @@ impl<'a> View<'a> {
         view
     }
 
-    /// The answer to a call and its place; none where the history ends before it.
+    /// Returns the answer to a call and its index, or `None` if the history has no answer.
     pub(super) fn answer(&self, call: u64) -> Option<(usize, &'a Event)> {
         self.answers.get(&call).map(|at| (*at, &self.events[*at]))
     }
 
-    /// What was submitted under the tag of a job.
-    fn submission(&self, job: &Found) -> Option<&'a Submit> {
+    /// Returns the submission with the tag of a job.
+    fn submission(&self, job: &StoredJob) -> Option<&'a Submit> {
         self.by_tag.get(job.tag.as_str()).copied()
     }
 
-    /// Whether a job was submitted as one that never runs twice.
-    fn runs_once(&self, job: &Found) -> bool {
+    /// Returns whether a job was submitted with `at_most_once`.
+    fn is_at_most_once(&self, job: &StoredJob) -> bool {
         self.submission(job).is_some_and(|submit| submit.at_most_once)
     }
 
-    /// The jobs that were acknowledged: where that stands, and their tags.
+    /// Returns the id of each acknowledged job, the index of the acknowledgement, and the tag.
     fn acknowledged(&self) -> impl Iterator<Item = (i64, usize, &'a str)> {
         self.events.iter().filter_map(|event| {
             let Event::Submit(submit) = event else { return None };
@@ -107,8 +110,9 @@ impl<'a> View<'a> {
     }
 }
 
-/// What was acknowledged is there, what is there was submitted, and once.
-fn submissions(view: &View, table: &Table) -> Vec<Violation> {
+/// Checks that acknowledged jobs exist, that existing jobs were submitted, and that each submission
+/// has one job.
+fn submissions(view: &HistoryView, table: &Table) -> Vec<Violation> {
     let mut found = BTreeSet::new();
     for (id, _, tag) in view.acknowledged() {
         match table.get(&id) {
@@ -116,8 +120,8 @@ fn submissions(view: &View, table: &Table) -> Vec<Violation> {
                 found.insert(Violation::Lost { job: id, tag: tag.into() });
             }
             Some(job) if job.tag != tag => {
-                let (acknowledged, there) = (tag.into(), job.tag.clone());
-                found.insert(Violation::Another { job: id, acknowledged, found: there });
+                let (acknowledged, actual) = (tag.into(), job.tag.clone());
+                found.insert(Violation::DifferentJob { job: id, acknowledged, found: actual });
             }
             Some(_) => {}
         }
@@ -129,71 +133,74 @@ fn submissions(view: &View, table: &Table) -> Vec<Violation> {
             found.insert(Violation::Invented { job: *id, tag: job.tag.clone() });
         }
     }
-    let several = by_tag.into_iter().filter(|(_, jobs)| jobs.len() > 1);
-    found.extend(several.map(|(tag, jobs)| Violation::Several { tag: tag.into(), jobs }));
+    let duplicates = by_tag.into_iter().filter(|(_, jobs)| jobs.len() > 1);
+    found.extend(duplicates.map(|(tag, jobs)| Violation::Duplicates { tag: tag.into(), jobs }));
     found.into_iter().collect()
 }
 
-/// Everything has ended, in a way that something explains, and with the result that it must have.
-fn ends(view: &View, table: &Table) -> Vec<Violation> {
+/// Checks that every job is final, that a request or a fault explains how it ended, and that it has
+/// the expected result.
+fn final_states(view: &HistoryView, table: &Table) -> Vec<Violation> {
     let mut found = Vec::new();
-    let (cancelled, given_up) = (view.cancelled(), leases::given_up(view));
+    let (cancelled, failed) = (view.cancelled(), leases::failed_by_workers(view));
     for (id, job) in table {
         if !job.is_final() {
             found.push(Violation::NotFinal { job: *id, state: job.state.clone() });
             continue;
         }
-        let is_unknown = view.runs_once(job) && job.error.as_deref() == Some("outcome_unknown");
+        let is_unknown =
+            view.is_at_most_once(job) && job.error.as_deref() == Some("outcome_unknown");
         let is_explained = match job.state.as_str() {
             "completed" => true,
             "cancelled" => cancelled.contains(id),
-            _ => is_unknown || given_up.contains(id),
+            _ => is_unknown || failed.contains(id),
         };
         if !is_explained {
             let (state, error) = (job.state.clone(), job.error.clone());
             found.push(Violation::Unexplained { job: *id, state, error });
         }
-        if view.runs_once(job) && job.attempt > 1 {
+        if view.is_at_most_once(job) && job.attempt > 1 {
             found.push(Violation::RanTwice { job: *id });
         }
         let expected = view.submission(job).and_then(|submit| submit.result.as_ref());
         if job.state == "completed" && expected.is_some_and(|it| job.result.as_ref() != Some(it)) {
-            found.push(Violation::OtherResult { job: *id });
+            found.push(Violation::WrongResult { job: *id });
         }
     }
     found
 }
 
-/// What an effect says of its attempt: the token of its lease, its number.
-type Mark = (Option<i64>, Option<i64>);
+/// Token of the lease and number of the attempt that an effect belongs to. One of them is set.
+type EffectSource = (Option<i64>, Option<i64>);
 
-/// Each effect belongs to an attempt, and each attempt has one at most.
-fn effects(view: &View, table: &Table) -> Vec<Violation> {
+/// Checks that each effect belongs to an attempt, that each attempt has at most one effect, and that
+/// jobs have their effects.
+fn effects(view: &HistoryView, table: &Table) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut by_job: BTreeMap<i64, Vec<Mark>> = BTreeMap::new();
-    let mut begun = BTreeSet::new();
+    let mut by_job: BTreeMap<i64, Vec<EffectSource>> = BTreeMap::new();
+    let mut started = BTreeSet::new();
     for event in view.events {
         match event {
             Event::Start { job, token, .. } => {
-                begun.insert((*job, *token));
+                started.insert((*job, *token));
             }
             Event::Effect { job, token, attempt } => {
-                let had = by_job.entry(*job).or_default();
-                let is_of_a_lease = token.is_none_or(|token| begun.contains(&(*job, token)));
+                let earlier = by_job.entry(*job).or_default();
+                let is_of_a_lease = token.is_none_or(|token| started.contains(&(*job, token)));
                 let last = table.get(job).map_or(0, |job| job.attempt);
                 let is_of_an_attempt = attempt.is_none_or(|number| (1..=last).contains(&number));
-                let is_first = !had.contains(&(*token, *attempt));
+                let is_first = !earlier.contains(&(*token, *attempt));
                 if !(table.contains_key(job) && is_of_a_lease && is_of_an_attempt && is_first) {
                     found.push(Violation::EffectUnexplained { job: *job });
                 }
-                had.push((*token, *attempt));
+                earlier.push((*token, *attempt));
             }
             _ => {}
         }
     }
     for (id, job) in table {
         let count = by_job.get(id).map_or(0, Vec::len);
-        if view.runs_once(job) && count > 1 {
+        if view.is_at_most_once(job) && count > 1 {
             found.push(Violation::RanTwice { job: *id });
         }
         let has_effect = view.submission(job).is_some_and(|submit| submit.has_effect);
@@ -204,12 +211,13 @@ fn effects(view: &View, table: &Table) -> Vec<Violation> {
     found
 }
 
-/// What was acknowledged is found by all who ask after that, and an end is for ever.
-fn reads(view: &View, table: &Table) -> Vec<Violation> {
+/// Checks that reads after the acknowledgement find the job, and that a final state that a client has
+/// seen is the one that is stored.
+fn reads(view: &HistoryView, table: &Table) -> Vec<Violation> {
     let mut found = BTreeSet::new();
-    let mut known_since: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut acknowledged_at: BTreeMap<i64, usize> = BTreeMap::new();
     for (id, at, _) in view.acknowledged() {
-        let since = known_since.entry(id).or_insert(at);
+        let since = acknowledged_at.entry(id).or_insert(at);
         *since = at.min(*since);
     }
     for (sent, event) in view.events.iter().enumerate() {
@@ -219,7 +227,7 @@ fn reads(view: &View, table: &Table) -> Vec<Violation> {
         };
         match view.answer(call) {
             Some((_, Event::Refused { status: 404, .. }))
-                if known_since.get(&id).is_some_and(|since| *since < sent) =>
+                if acknowledged_at.get(&id).is_some_and(|since| *since < sent) =>
             {
                 found.insert(Violation::NotFound { job: id });
             }
@@ -227,7 +235,7 @@ fn reads(view: &View, table: &Table) -> Vec<Violation> {
                 let now = table.get(&id).map(|job| &job.state).filter(|now| *now != state);
                 if let Some(now) = now.filter(|_| is_final(state)) {
                     let (seen, now) = (state.clone(), now.clone());
-                    found.insert(Violation::EndChanged { job: id, seen, found: now });
+                    found.insert(Violation::FinalStateChanged { job: id, seen, found: now });
                 }
             }
             _ => {}

@@ -1,49 +1,51 @@
-//! What a history shows of leases: tokens rise, a late finish is refused, one outcome stands.
+//! Checks the leases in a history: tokens rise, late finishes are refused, each lease has one outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::View;
+use super::check::HistoryView;
 use super::table::Table;
 use super::violation::Violation;
-use super::{Event, Hash, Held};
+use super::{Event, Hash, HeldLease};
 
-/// A lease that a worker was granted.
+/// Lease that was granted to a worker.
 #[derive(Clone, Copy)]
-struct Granted {
+struct GrantedLease {
     token: i64,
-    /// Where it was asked for, and where it came.
+    /// Index of the lease request.
     sent: usize,
+    /// Index of its answer.
     answered: usize,
 }
 
-/// A finish and what came of it.
+/// A finish and its answer.
 struct Finish<'a> {
     job: i64,
     token: i64,
     action: &'a str,
     result: Option<&'a Hash>,
+    /// Index of the request.
     sent: usize,
-    /// Where its answer stands.
+    /// Index of the answer.
     answered: usize,
-    answer: Answer,
+    answer: FinishAnswer,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum FinishAnswer {
     Accepted,
     Repeated,
     Refused,
     Unknown,
 }
 
-/// The jobs that a worker said have failed, whether it was heard or not.
-pub(super) fn given_up(view: &View) -> BTreeSet<i64> {
+/// Returns the jobs that a worker reported as failed, whatever the answer was.
+pub(super) fn failed_by_workers(view: &HistoryView) -> BTreeSet<i64> {
     let finishes = finishes(view).into_iter();
     finishes.filter(|finish| finish.action == "fail").map(|finish| finish.job).collect()
 }
 
-/// Everything in which leases break a promise.
-pub(super) fn check(view: &View, table: &Table) -> Vec<Violation> {
+/// Returns every violation of a promise by leases.
+pub(super) fn check(view: &HistoryView, table: &Table) -> Vec<Violation> {
     let granted = granted(view);
     let finishes = finishes(view);
     let mut found = BTreeSet::new();
@@ -57,14 +59,14 @@ pub(super) fn check(view: &View, table: &Table) -> Vec<Violation> {
             .any(|lease| lease.token > finish.token && lease.answered < finish.sent);
         let (job, token) = (finish.job, finish.token);
         match finish.answer {
-            Answer::Accepted if is_stale => {
+            FinishAnswer::Accepted if is_stale => {
                 found.insert(Violation::StaleAccepted { job, token });
             }
-            // A release wishes no more than that the lease is held no longer. Where a rescue has seen
-            // to that, and what it left is what the release would have left, that is all the same.
-            Answer::Repeated if finish.action == "release" => {}
-            Answer::Repeated if !finishes.iter().any(|other| is_repeat(finish, other)) => {
-                found.insert(Violation::RepeatedNothing { job, token });
+            // A release only asks that the lease is not held any more. A release after a rescue may be
+            // answered as repeated, because the job is as the release would have left it.
+            FinishAnswer::Repeated if finish.action == "release" => {}
+            FinishAnswer::Repeated if !finishes.iter().any(|other| is_repeat(finish, other)) => {
+                found.insert(Violation::FalseRepeat { job, token });
             }
             _ => {}
         }
@@ -75,39 +77,41 @@ pub(super) fn check(view: &View, table: &Table) -> Vec<Violation> {
     found.into_iter().collect()
 }
 
-/// Whether `finish`, when it was answered, said what `other` had said, which may have been heard. Of
-/// two that are under way at once either may come first.
+/// Returns whether `finish` repeats `other`, which the server may have accepted by then.
+///
+/// The server may process two concurrent finishes in either order, so it is enough that `other` was
+/// sent before `finish` was answered.
 fn is_repeat(finish: &Finish, other: &Finish) -> bool {
-    let what = |finish: &Finish| (finish.job, finish.token, finish.action.to_owned());
+    let key = |finish: &Finish| (finish.job, finish.token, finish.action.to_owned());
     other.sent != finish.sent
         && other.sent < finish.answered
-        && other.answer != Answer::Refused
-        && what(other) == what(finish)
+        && other.answer != FinishAnswer::Refused
+        && key(other) == key(finish)
         && other.result == finish.result
 }
 
-fn granted(view: &View) -> BTreeMap<i64, Vec<Granted>> {
-    let mut granted: BTreeMap<i64, Vec<Granted>> = BTreeMap::new();
+fn granted(view: &HistoryView) -> BTreeMap<i64, Vec<GrantedLease>> {
+    let mut granted: BTreeMap<i64, Vec<GrantedLease>> = BTreeMap::new();
     for (sent, event) in view.events.iter().enumerate() {
         let Event::Lease { call, .. } = event else { continue };
         let Some((answered, Event::Leased { leases, .. })) = view.answer(*call) else { continue };
-        for Held { job, token } in leases {
-            granted.entry(*job).or_default().push(Granted { token: *token, sent, answered });
+        for HeldLease { job, token } in leases {
+            granted.entry(*job).or_default().push(GrantedLease { token: *token, sent, answered });
         }
     }
     granted
 }
 
-fn finishes<'a>(view: &View<'a>) -> Vec<Finish<'a>> {
+fn finishes<'a>(view: &HistoryView<'a>) -> Vec<Finish<'a>> {
     let mut finishes = Vec::new();
     for (sent, event) in view.events.iter().enumerate() {
         let Event::Finish { call, job, token, action, result } = event else { continue };
         let (answered, answer) = match view.answer(*call) {
-            Some((at, Event::Finished { is_repeated: false, .. })) => (at, Answer::Accepted),
-            Some((at, Event::Finished { is_repeated: true, .. })) => (at, Answer::Repeated),
-            Some((at, Event::Refused { .. })) => (at, Answer::Refused),
-            Some((at, _)) => (at, Answer::Unknown),
-            None => (usize::MAX, Answer::Unknown),
+            Some((at, Event::Finished { is_repeated: false, .. })) => (at, FinishAnswer::Accepted),
+            Some((at, Event::Finished { is_repeated: true, .. })) => (at, FinishAnswer::Repeated),
+            Some((at, Event::Refused { .. })) => (at, FinishAnswer::Refused),
+            Some((at, _)) => (at, FinishAnswer::Unknown),
+            None => (usize::MAX, FinishAnswer::Unknown),
         };
         let (job, token, result) = (*job, *token, result.as_ref());
         finishes.push(Finish { job, token, action, result, sent, answered, answer });
@@ -115,8 +119,9 @@ fn finishes<'a>(view: &View<'a>) -> Vec<Finish<'a>> {
     finishes
 }
 
-/// A lease that was asked for after another had come has a higher token, and no two have one.
-fn tokens(job: i64, leases: &[Granted]) -> Vec<Violation> {
+/// Checks that a lease has a higher token than each lease of the job that was granted before it was
+/// requested, and that no two leases of the job have the same token.
+fn tokens(job: i64, leases: &[GrantedLease]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (at, lease) in leases.iter().enumerate() {
         for later in &leases[at + 1..] {
@@ -131,11 +136,11 @@ fn tokens(job: i64, leases: &[Granted]) -> Vec<Violation> {
     found
 }
 
-/// A lease is finished once, and a job completed once.
+/// Checks that each lease is finished once, and that each job is completed once.
 fn outcomes(finishes: &[Finish]) -> Vec<Violation> {
     let mut found = Vec::new();
     let (mut finished, mut completed) = (BTreeSet::new(), BTreeSet::new());
-    for finish in finishes.iter().filter(|finish| finish.answer == Answer::Accepted) {
+    for finish in finishes.iter().filter(|finish| finish.answer == FinishAnswer::Accepted) {
         let (job, token) = (finish.job, finish.token);
         let is_first = finished.insert((job, token));
         let is_only = finish.action != "complete" || completed.insert(job);
@@ -146,9 +151,12 @@ fn outcomes(finishes: &[Finish]) -> Vec<Violation> {
     found
 }
 
-/// What is completed, and its worker knows, is leased no more.
-fn leased_after_end(finishes: &[Finish], granted: &BTreeMap<i64, Vec<Granted>>) -> Vec<Violation> {
-    let is_end = |it: &&Finish| it.action == "complete" && it.answer == Answer::Accepted;
+/// Checks that a job is not leased again after its completion was acknowledged to a worker.
+fn leased_after_end(
+    finishes: &[Finish],
+    granted: &BTreeMap<i64, Vec<GrantedLease>>,
+) -> Vec<Violation> {
+    let is_end = |it: &&Finish| it.action == "complete" && it.answer == FinishAnswer::Accepted;
     let mut found = Vec::new();
     for Finish { job, answered, .. } in finishes.iter().filter(is_end) {
         let leases = granted.get(job).into_iter().flatten();
@@ -159,7 +167,8 @@ fn leased_after_end(finishes: &[Finish], granted: &BTreeMap<i64, Vec<Granted>>) 
     found
 }
 
-/// A job that workers completed has the result that was accepted, or one whose answer is unknown.
+/// Checks that a job completed by a worker has the result that was accepted. If no finish is known to
+/// be accepted, it must be the result of one that was not refused.
 fn results(finishes: &[Finish], table: &Table) -> Vec<Violation> {
     let mut by_job: BTreeMap<i64, Vec<&Finish>> = BTreeMap::new();
     for finish in finishes.iter().filter(|finish| finish.action == "complete") {
@@ -168,16 +177,16 @@ fn results(finishes: &[Finish], table: &Table) -> Vec<Violation> {
     let mut found = Vec::new();
     for (id, finishes) in by_job {
         let Some(job) = table.get(&id) else { continue };
-        let accepted = finishes.iter().find(|finish| finish.answer == Answer::Accepted);
+        let accepted = finishes.iter().find(|finish| finish.answer == FinishAnswer::Accepted);
         let is_right = match accepted {
             Some(accepted) => job.result.as_ref() == accepted.result,
             None if job.state != "completed" => true,
             None => finishes.iter().any(|finish| {
-                finish.answer != Answer::Refused && finish.result == job.result.as_ref()
+                finish.answer != FinishAnswer::Refused && finish.result == job.result.as_ref()
             }),
         };
         if !is_right {
-            found.push(Violation::OtherResult { job: id });
+            found.push(Violation::WrongResult { job: id });
         }
     }
     found

@@ -1,4 +1,4 @@
-//! What the server has in the end.
+//! Jobs that the server has at the end of a run.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use serde_json::Value;
 use super::{Hash, hash};
 use crate::kit::Server;
 
-/// A job as it is found when all is over.
+/// Job as it is stored at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Found {
+pub(crate) struct StoredJob {
     pub(crate) tag: String,
     pub(crate) state: String,
     pub(crate) attempt: i64,
-    /// The hash of its result, where it has completed.
+    /// Hash of its result, if it has completed.
     pub(crate) result: Option<Hash>,
-    /// The code of its error, where it has not.
+    /// Code of its error, if it has one.
     pub(crate) error: Option<String>,
 }
 
-impl Found {
+impl StoredJob {
     fn read(job: &Value) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let state = text(&job["state"]).unwrap();
@@ -32,22 +32,22 @@ impl Found {
         }
     }
 
-    /// Whether it has ended.
+    /// Returns whether the job has ended.
     pub(crate) fn is_final(&self) -> bool {
         is_final(&self.state)
     }
 }
 
-/// Whether a state is the last one.
+/// Returns whether a state is final.
 pub(crate) fn is_final(state: &str) -> bool {
     matches!(state, "completed" | "failed" | "cancelled")
 }
 
-/// Every job by its id.
-pub(crate) type Table = BTreeMap<i64, Found>;
+/// Every job, by its id.
+pub(crate) type Table = BTreeMap<i64, StoredJob>;
 
-/// Reads all that a server has.
+/// Reads every job of a server.
 pub(crate) fn of(server: &Server) -> Table {
     let jobs = server.all_jobs();
-    jobs.iter().map(|(id, job)| (*id, Found::read(job))).collect()
+    jobs.iter().map(|(id, job)| (*id, StoredJob::read(job))).collect()
 }

@@ -1,49 +1,49 @@
-//! What a history can show that may not be.
+//! Violations of promises that a history can show.
 
-/// Something that broke a promise. Each names the job.
+/// Violation of a promise. `job` is the id of the job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Violation {
-    /// It was acknowledged and is not there.
+    /// The job was acknowledged and does not exist.
     Lost { job: i64, tag: String },
-    /// It is there and nobody submitted it.
+    /// The job exists and was never submitted.
     Invented { job: i64, tag: String },
-    /// It was acknowledged, and another is there under its id.
-    Another { job: i64, acknowledged: String, found: String },
-    /// One submission or one key made several.
-    Several { tag: String, jobs: Vec<i64> },
-    /// It has not ended.
+    /// The job was acknowledged, and its id belongs to a different job.
+    DifferentJob { job: i64, acknowledged: String, found: String },
+    /// One submission, or one idempotency key, has several jobs.
+    Duplicates { tag: String, jobs: Vec<i64> },
+    /// The job has not ended.
     NotFinal { job: i64, state: String },
-    /// It failed or was called off, and neither what was asked nor a fault explains that.
+    /// The job failed or was cancelled, and neither a request nor a fault explains that.
     Unexplained { job: i64, state: String, error: Option<String> },
-    /// A lease that was asked for after another was granted has no higher token.
+    /// A lease that was requested after another one was granted has no higher token.
     TokenFell { job: i64, before: i64, after: i64 },
-    /// Two leases have one token.
+    /// Two leases of the job have the same token.
     TokenTwice { job: i64, token: i64 },
-    /// It was leased again though its worker had been told that it is completed.
+    /// The job was leased again after its completion was acknowledged to a worker.
     LeasedAfterEnd { job: i64, token: i64 },
-    /// A finish was accepted though its lease had been superseded before it was sent.
+    /// A finish was accepted although its lease had been superseded before the finish was sent.
     StaleAccepted { job: i64, token: i64 },
-    /// A lease was finished twice, or its job completed twice.
+    /// A lease was finished twice, or the job was completed twice.
     FinishedTwice { job: i64, token: i64 },
-    /// A finish was answered as known that had not been sent before.
-    RepeatedNothing { job: i64, token: i64 },
-    /// It has another result than the one that was accepted, or than can be.
-    OtherResult { job: i64 },
-    /// It had an effect that no attempt explains.
+    /// A finish was answered as repeated although it had not been sent before.
+    FalseRepeat { job: i64, token: i64 },
+    /// The job has another result than the one that was accepted or expected.
+    WrongResult { job: i64 },
+    /// The job had an effect that no attempt explains.
     EffectUnexplained { job: i64 },
-    /// It has completed without its effect.
+    /// The job has completed without its effect.
     EffectMissing { job: i64 },
-    /// It may run once and had two effects, or two attempts.
+    /// The job is an `at_most_once` job and had two effects or two attempts.
     RanTwice { job: i64 },
-    /// It was acknowledged, and somebody who asked was told that it is not there.
+    /// The job was acknowledged, and a later read did not find it.
     NotFound { job: i64 },
-    /// It was seen in a final state, and now is in another.
-    EndChanged { job: i64, seen: String, found: String },
-    /// Nothing of this sort succeeded: nothing was shown.
+    /// The job was seen in a final state and is in another state now.
+    FinalStateChanged { job: i64, seen: String, found: String },
+    /// No operation of this kind succeeded, so the run proves nothing about it.
     NeverSucceeded { operation: Operation },
 }
 
-/// What clients and workers do.
+/// Operation of clients and workers, or an injected fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
     Submit,

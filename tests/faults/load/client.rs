@@ -1,4 +1,4 @@
-//! A client that goes on submitting, asking and cancelling, and writes down what it was told.
+//! A client that submits, reads and cancels jobs, and records every request and answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::wire::Wire;
+use super::recording_client::RecordingClient;
 use crate::history::{Event, Submit, hash};
 use crate::kit::{echo, sleep, with};
 use crate::random::Random;
@@ -14,16 +14,16 @@ use crate::random::Random;
 pub(super) struct Client {
     number: u64,
     shared: Arc<Shared>,
-    /// Where effects are had.
+    /// Base URL of the server that records effects.
     effects: String,
     random: Random,
-    wire: Wire,
-    /// The jobs that it was told of.
+    http: RecordingClient,
+    /// Ids of the jobs that it submitted and that were accepted.
     ids: Vec<i64>,
 }
 
-/// What is to be submitted.
-struct Order {
+/// Job to submit: its body, and what the history records about it.
+struct NewJob {
     body: String,
     submit: Submit,
 }
@@ -31,8 +31,8 @@ struct Order {
 impl Client {
     pub(super) fn new(number: u64, shared: Arc<Shared>, effects: String) -> Self {
         let random = Random::new(number);
-        let wire = Wire::new(Arc::clone(&shared));
-        Self { number, shared, effects, random, wire, ids: Vec::new() }
+        let http = RecordingClient::new(Arc::clone(&shared));
+        Self { number, shared, effects, random, http, ids: Vec::new() }
     }
 
     pub(super) fn work(mut self) {
@@ -49,7 +49,7 @@ impl Client {
         }
     }
 
-    fn order(&mut self, tag: &str, draw: u64) -> Order {
+    fn new_job(&mut self, tag: &str, draw: u64) -> NewJob {
         let call = json!({"kind": "http", "payload": {"url": format!("{}{tag}", self.effects)}});
         let (job, result) = match draw {
             3 => (sleep("20ms"), None),
@@ -63,19 +63,21 @@ impl Client {
         let key = (self.random.below(2) == 0).then(|| tag.to_owned());
         let has_effect = job["kind"] == "http" || job["kind"] == "remote";
         let submit = Submit { call: 0, tag: tag.into(), key, at_most_once, has_effect, result };
-        Order { body: with(job, &fields).to_string(), submit }
+        NewJob { body: with(job, &fields).to_string(), submit }
     }
 
-    /// Submits a job. With a key it is submitted until it is answered; without one the answer may
-    /// stay unknown, and the tag is not used again.
+    /// Submits a job.
+    ///
+    /// With an idempotency key the request is repeated until it is answered. Without one it is sent
+    /// once, because its outcome may be unknown and a second request could make a second job.
     fn submit(&mut self, tag: &str, draw: u64) {
-        let Order { body, submit } = self.order(tag, draw);
+        let NewJob { body, submit } = self.new_job(tag, draw);
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(submit.key.as_deref().map(|key| ("idempotency-key", key)));
         while !self.shared.is_over() {
             let sent = |call| Event::Submit(Submit { call, ..submit.clone() });
             let answer =
-                self.wire.request("POST", "/v1/jobs", &headers, &body, sent, |call, body| {
+                self.http.request("POST", "/v1/jobs", &headers, &body, sent, |call, body| {
                     Event::Submitted { call, job: body["id"].as_i64().unwrap() }
                 });
             match &answer {
@@ -86,18 +88,18 @@ impl Client {
                 Some(Ok(answer)) => assert!(answer.status >= 500, "{answer:?}"),
                 Some(Err(_)) | None => {}
             }
-            // What was never sent is sent again.
+            // Without a connection nothing was sent, so the request may be sent again.
             if submit.key.is_none() && answer.is_some() {
                 return;
             }
         }
     }
 
-    /// Asks for a job that was accepted.
+    /// Reads a job that was accepted.
     fn read(&mut self) {
         let Some(job) = self.any_job() else { return };
         let sent = |call| Event::Read { call, job };
-        self.wire.request("GET", &format!("/v1/jobs/{job}"), &[], "", sent, |call, body| {
+        self.http.request("GET", &format!("/v1/jobs/{job}"), &[], "", sent, |call, body| {
             Event::Seen { call, state: body["state"].as_str().unwrap().into() }
         });
     }
@@ -105,7 +107,7 @@ impl Client {
     fn cancel(&mut self) {
         let Some(job) = self.any_job() else { return };
         let (path, sent) = (format!("/v1/jobs/{job}/cancel"), |call| Event::Cancel { call, job });
-        self.wire.request("POST", &path, &[], "", sent, |call, body| Event::Cancelled {
+        self.http.request("POST", &path, &[], "", sent, |call, body| Event::Cancelled {
             call,
             state: body["state"].as_str().unwrap().into(),
         });
@@ -113,7 +115,7 @@ impl Client {
 
     fn any_job(&mut self) -> Option<i64> {
         let count = self.ids.len().max(1) as u64;
-        // Rather one of the latest: the others have ended.
+        // One of the latest 50 jobs, because older ones have probably ended.
         let back = self.random.below(count.min(50)) as usize;
         self.ids.iter().rev().nth(back).copied()
     }

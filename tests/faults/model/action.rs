@@ -1,11 +1,12 @@
-//! What may happen, and how that is told.
+//! Messages and events of the model, and their descriptions.
 
 use std::fmt;
 
-use super::row::{Finish, Grant, Report};
+use super::job_row::{Finish, Grant, Report};
 
-/// What is under way between workers and server. It may arrive at any time later, in any order, any
-/// number of times or never.
+/// Message between a worker and the server.
+///
+/// Messages may arrive at any later step, in any order, any number of times or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Message {
     Granted(Grant),
@@ -13,49 +14,49 @@ pub(super) enum Message {
     Renew(Grant),
 }
 
-/// What may happen next.
+/// Event that may happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// A worker's wish for a job reaches the server.
+    /// The server receives a lease request of a worker and grants a lease.
     Lease {
         worker: u8,
         job: usize,
     },
-    /// A worker ends what it runs and sends a finish.
+    /// A worker ends its attempt and sends a finish.
     End {
         worker: u8,
         report: Report,
     },
-    /// A worker asks for more time.
-    AskForTime {
+    /// A worker sends a renewal of its lease.
+    RequestRenewal {
         worker: u8,
     },
-    /// A worker dies with what it runs; another takes its place.
+    /// A worker dies during its attempt. Another worker takes its place.
     Die {
         worker: u8,
     },
-    /// A message arrives.
+    /// A message arrives and leaves the network.
     Arrive(Message),
-    /// A message arrives and will once more: the network has made two of it, or its sender repeats
-    /// it for want of an answer.
+    /// A message arrives and stays in the network, because the network has duplicated it or its sender
+    /// repeats it after a missing answer.
     ArriveTwice(Message),
-    /// A message gets lost.
+    /// A message is lost.
     Lose(Message),
-    /// A lease finds nobody who waits for it any more, and is given back.
-    GiveBack(Grant),
-    /// The time of a lease is over.
-    RunOut {
+    /// The worker that requested a lease does not wait for it any more, so the lease is released.
+    ReleaseUndelivered(Grant),
+    /// A lease expires.
+    Expire {
         job: usize,
     },
-    /// The server looks for leases that have run out.
+    /// The server rescues a job whose lease has expired.
     Rescue {
         job: usize,
     },
-    /// It finds one whose attempt has had all its time.
+    /// The server ends an attempt that has exceeded its timeout.
     TimeOut {
         job: usize,
     },
-    /// The next attempt is due.
+    /// The next attempt of a job is due, and the server queues the job.
     Stage {
         job: usize,
     },
@@ -67,26 +68,27 @@ pub(super) enum Action {
     },
     Crash,
     Start,
-    /// A backup is made.
+    /// A backup of the database is made.
     Copy,
-    /// The server starts with the backup.
+    /// The server starts with the restored backup.
     Restore,
 }
 
 impl Action {
+    /// Returns the name under which an event is counted.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Lease { .. } => "lease",
-            Self::End { .. } => "end",
-            Self::AskForTime { .. } => "ask for time",
+            Self::End { .. } => "end attempt",
+            Self::RequestRenewal { .. } => "request renewal",
             Self::Die { .. } => "die",
-            Self::Arrive(Message::Granted(_)) => "begin",
+            Self::Arrive(Message::Granted(_)) => "start job",
             Self::Arrive(Message::Finish(_)) => "finish",
             Self::Arrive(Message::Renew(_)) => "renew",
             Self::ArriveTwice(_) => "arrive twice",
             Self::Lose(_) => "lose",
-            Self::GiveBack(_) => "give back",
-            Self::RunOut { .. } => "run out",
+            Self::ReleaseUndelivered(_) => "release undelivered",
+            Self::Expire { .. } => "expire",
             Self::Rescue { .. } => "rescue",
             Self::TimeOut { .. } => "time out",
             Self::Stage { .. } => "stage",
@@ -100,7 +102,7 @@ impl Action {
     }
 }
 
-/// As a step of a story.
+/// Describes the event as a step of a counterexample.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,18 +110,20 @@ impl fmt::Display for Action {
             Self::Arrive(message) => write!(f, "{message} arrives"),
             Self::ArriveTwice(message) => write!(f, "{message} arrives a first time"),
             Self::Lose(message) => write!(f, "{message} is lost"),
-            Self::GiveBack(grant) => write!(f, "{grant} finds nobody"),
+            Self::ReleaseUndelivered(grant) => {
+                write!(f, "{grant} is not delivered and is released")
+            }
             Self::End { worker, report } => write!(f, "worker {worker} sends {report:?}"),
-            Self::AskForTime { worker } => write!(f, "worker {worker} asks for time"),
+            Self::RequestRenewal { worker } => write!(f, "worker {worker} requests a renewal"),
             Self::Die { worker } => write!(f, "worker {worker} dies"),
-            Self::RunOut { job } => write!(f, "the lease of job {job} runs out"),
+            Self::Expire { job } => write!(f, "the lease of job {job} expires"),
             Self::Rescue { job } => write!(f, "job {job} is rescued"),
-            Self::TimeOut { job } => write!(f, "job {job} has had its time"),
+            Self::TimeOut { job } => write!(f, "the attempt of job {job} times out"),
             Self::Stage { job } => write!(f, "job {job} is staged"),
             Self::Cancel { job } => write!(f, "job {job} is cancelled"),
             Self::Retry { job } => write!(f, "job {job} is retried by hand"),
             Self::Crash => f.write_str("the server dies"),
-            Self::Start => f.write_str("it starts"),
+            Self::Start => f.write_str("the server starts"),
             Self::Copy => f.write_str("a backup is made"),
             Self::Restore => f.write_str("the backup is restored"),
         }

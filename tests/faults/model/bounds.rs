@@ -1,33 +1,38 @@
-//! How large the worlds are that are gone through.
+//! Sizes of the models that are explored.
 
-use super::row::Report;
+use super::job_row::Report;
 
-/// How large a world is.
+/// Size of a model.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
-    /// Most attempts of a job, and whether it may run once only.
+    /// Maximum number of attempts of each job, and whether it is an `at_most_once` job.
     pub(super) jobs: Vec<(u32, bool)>,
     pub(super) workers: u8,
-    /// How often a job may be leased, and retried by hand.
+    /// Maximum number of leases of a job.
     pub(super) leases: u8,
+    /// Maximum number of retries of a job by hand.
     pub(super) retries: u8,
-    /// How often the server may be restored from a backup.
+    /// Maximum number of times that the server is restored from a backup.
     pub(super) copies: u8,
-    /// How many messages may be under way at once.
+    /// Maximum number of messages in the network at the same time.
     pub(super) in_flight: usize,
-    /// What a worker may report.
+    /// Outcomes that a worker may report.
     pub(super) reports: Vec<Report>,
 }
 
 impl Bounds {
-    /// Worlds in which a job is leased so many times: in those of a long run, more than twice, more
-    /// is under way as well.
+    /// Returns the models in which a job may be leased `leases` times.
+    ///
+    /// With more than two leases, as in a long run, more messages may be in the network as well, and
+    /// one more model has two jobs.
     pub(super) fn of(leases: u8) -> Vec<Self> {
         let mut bounds = Self::short();
         if leases <= 2 {
             return bounds;
         }
-        let [_, crowded, once, copied] = &mut bounds[..] else { unreachable!("there are four") };
+        let [_, crowded, once, copied] = &mut bounds[..] else {
+            unreachable!("the short run has four models")
+        };
         crowded.reports.push(Report::Fail { retryable: false });
         (crowded.leases, once.leases) = (leases, leases);
         (once.in_flight, copied.in_flight) = (2, 2);
@@ -37,7 +42,7 @@ impl Bounds {
         bounds
     }
 
-    /// Those of every test run: small ones first, in which most of what is broken is found.
+    /// Returns the models of a short run, the smallest first, in which most broken variants are caught.
     pub(super) fn short() -> Vec<Self> {
         let fail = Report::Fail { retryable: true };
         let reports = [Report::Complete(0), fail, Report::Release, Report::Complete(1)];

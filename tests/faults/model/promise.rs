@@ -1,23 +1,23 @@
-//! What must hold in every state of the world.
+//! Properties that must hold in every state of the model.
 
 use stateright::Property;
 
-use super::server::Server;
-use super::world::{Scene, World};
+use super::server::ModelServer;
+use super::world::{Scenario, World};
 
-/// A promise. All but the last are noted as broken by the step that breaks them.
+/// Promise of the server. For all but the last one, [`World`] records whether a step has broken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Promise {
     LeaseEndsOnce,
-    LifeEndsOnce,
+    JobEndsOnce,
     OnlyTheHolderFinishes,
     OnlyTheHolderRenews,
-    ResultIsOfTheAcceptedFinish,
+    ResultIsFromAcceptedFinish,
     FinalStays,
     TokensRise,
-    OnceIsBegunOnce,
-    LeaseHoldsUntilItRunsOut,
-    AnsweredIsKept,
+    AtMostOnceStartsOnce,
+    NoRescueBeforeExpiry,
+    AcceptedFinishIsKept,
     RepeatedWasAccepted,
     CanEnd,
 }
@@ -25,78 +25,79 @@ pub(super) enum Promise {
 impl Promise {
     pub(super) const ALL: [Self; 12] = [
         Self::LeaseEndsOnce,
-        Self::LifeEndsOnce,
+        Self::JobEndsOnce,
         Self::OnlyTheHolderFinishes,
         Self::OnlyTheHolderRenews,
-        Self::ResultIsOfTheAcceptedFinish,
+        Self::ResultIsFromAcceptedFinish,
         Self::FinalStays,
         Self::TokensRise,
-        Self::OnceIsBegunOnce,
-        Self::LeaseHoldsUntilItRunsOut,
-        Self::AnsweredIsKept,
+        Self::AtMostOnceStartsOnce,
+        Self::NoRescueBeforeExpiry,
+        Self::AcceptedFinishIsKept,
         Self::RepeatedWasAccepted,
         Self::CanEnd,
     ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::LeaseEndsOnce => "a lease is finished once at most",
-            Self::LifeEndsOnce => "a job ends once, until it is retried by hand",
-            Self::OnlyTheHolderFinishes => "a finish is accepted from the lease that holds only",
-            Self::OnlyTheHolderRenews => "a renewal is accepted from the lease that holds only",
-            Self::ResultIsOfTheAcceptedFinish => "the result is that of the accepted finish",
-            Self::FinalStays => "a final state changes by a retry by hand only",
+            Self::LeaseEndsOnce => "a lease is finished at most once",
+            Self::JobEndsOnce => "a job ends once, until it is retried by hand",
+            Self::OnlyTheHolderFinishes => "a finish is accepted only from the current lease",
+            Self::OnlyTheHolderRenews => "a renewal is accepted only from the current lease",
+            Self::ResultIsFromAcceptedFinish => "the result is that of the accepted finish",
+            Self::FinalStays => "a final state changes only by a retry by hand",
             Self::TokensRise => "tokens rise with every lease of a job",
-            Self::OnceIsBegunOnce => "a job that may run once is begun once",
-            Self::LeaseHoldsUntilItRunsOut => "no lease is taken back before it has run out",
-            Self::AnsweredIsKept => "a finish that was answered as done stays done",
+            Self::AtMostOnceStartsOnce => "an at_most_once job is started once",
+            Self::NoRescueBeforeExpiry => "no job is rescued before its lease has expired",
+            Self::AcceptedFinishIsKept => "an acknowledged finish stays stored",
             Self::RepeatedWasAccepted => {
-                "a result or an error is called repeated only if it was accepted"
+                "a result or an error is answered as repeated only if it was accepted"
             }
-            Self::CanEnd => "each job can end from here",
+            Self::CanEnd => "each job can still end",
         }
     }
 
-    /// For the checker, which takes functions without surroundings.
-    pub(super) fn property(self) -> Property<Scene> {
-        macro_rules! kept {
+    /// Returns the property for the checker. The checker takes function pointers, so there is a
+    /// function for each promise.
+    pub(super) fn property(self) -> Property<Scenario> {
+        macro_rules! properties {
             ($($promise:ident),*) => {
                 match self {
-                    $(Self::$promise => Property::always(self.name(), |_: &Scene, world: &World| {
+                    $(Self::$promise => Property::always(self.name(), |_: &Scenario, world: &World| {
                         !world.broken.contains(&Promise::$promise)
                     }),)*
-                    Self::CanEnd => Property::always(self.name(), |scene: &Scene, world: &World| {
-                        can_end(world.server.clone(), scene)
+                    Self::CanEnd => Property::always(self.name(), |scenario: &Scenario, world: &World| {
+                        can_end(world.server.clone(), scenario)
                     }),
                 }
             };
         }
-        kept!(
+        properties!(
             LeaseEndsOnce,
-            LifeEndsOnce,
+            JobEndsOnce,
             OnlyTheHolderFinishes,
             OnlyTheHolderRenews,
-            ResultIsOfTheAcceptedFinish,
+            ResultIsFromAcceptedFinish,
             FinalStays,
             TokensRise,
-            OnceIsBegunOnce,
-            LeaseHoldsUntilItRunsOut,
-            AnsweredIsKept,
+            AtMostOnceStartsOnce,
+            NoRescueBeforeExpiry,
+            AcceptedFinishIsKept,
             RepeatedWasAccepted
         )
     }
 }
 
-/// Whether every job ends if nothing more goes wrong: leases of those who are gone run out, and who
-/// asks for a lease then completes.
-fn can_end(mut server: Server, scene: &Scene) -> bool {
-    server.start(scene.variant);
-    for job in 0..scene.bounds.jobs.len() {
-        server.run_out(job);
-        server.rescue(job, false, scene.variant);
+/// Returns whether every job ends if nothing more fails: leases of dead workers expire, and the next
+/// worker that leases a job completes it.
+fn can_end(mut server: ModelServer, scenario: &Scenario) -> bool {
+    server.start(scenario.variant);
+    for job in 0..scenario.bounds.jobs.len() {
+        server.expire(job);
+        server.rescue(job, false, scenario.variant);
         server.stage(job);
-        if let Some(grant) = server.lease(job, 0, u8::MAX, scene.variant) {
-            server.finish(&grant.completed(), scene.variant);
+        if let Some(grant) = server.lease(job, 0, u8::MAX, scenario.variant) {
+            server.finish(&grant.completed(), scenario.variant);
         }
     }
     server.rows().iter().all(|row| row.state.is_final())

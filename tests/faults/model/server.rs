@@ -1,27 +1,28 @@
-//! The server of the model: a table on disk, what it has in memory, and what it does with them.
+//! The server of the model: its table on disk, its memory, and its operations.
 
 use longshore::job::epoch::Epoch;
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobError, State, Timestamp};
 
-use super::row::{Finish, Grant, Report, Row, Taken};
+use super::job_row::{Finish, FinishAnswer, Grant, JobRow, Report};
 use super::variant::Variant;
 
-/// When a copy is made, and when it is restored.
+/// Time at which a copy is made.
 const COPIED_AT_MS: i64 = 1;
+/// Time at which a copy is restored.
 const RESTORED_AT_MS: i64 = 2;
 
-/// The server and its disk. It runs while it has a memory.
+/// Server and its disk. The server is running while `memory` is set.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Server {
-    disk: Vec<Row>,
-    memory: Option<Vec<Row>>,
-    /// The smallest token of this epoch.
+pub(super) struct ModelServer {
+    disk: Vec<JobRow>,
+    memory: Option<Vec<JobRow>>,
+    /// Smallest token of the current epoch.
     token_floor: i64,
 }
 
-impl Server {
-    pub(super) fn new(rows: Vec<Row>) -> Self {
+impl ModelServer {
+    pub(super) fn new(rows: Vec<JobRow>) -> Self {
         Self { memory: Some(rows.clone()), disk: rows, token_floor: 0 }
     }
 
@@ -29,8 +30,8 @@ impl Server {
         self.memory.is_some()
     }
 
-    /// The jobs as whoever asks would see them.
-    pub(super) fn rows(&self) -> &[Row] {
+    /// Returns the jobs as a read would return them.
+    pub(super) fn rows(&self) -> &[JobRow] {
         self.memory.as_ref().unwrap_or(&self.disk)
     }
 
@@ -45,22 +46,24 @@ impl Server {
         self.memory = Some(self.disk.clone());
         for job in 0..self.disk.len() {
             match variant {
-                Variant::TakesLeasesBackAtStart => self.take_back(job, &lost()),
+                Variant::RescuesEveryLeaseAtStart => self.end_lease(job, &lost()),
                 Variant::KeepsExpiryInMemory => {
-                    self.write(job, |row| row.is_watched = false);
+                    self.write(job, |row| row.is_expiry_known = false);
                 }
                 _ => {}
             }
         }
     }
 
-    pub(super) fn copy(&self) -> Vec<Row> {
+    pub(super) fn copy(&self) -> Vec<JobRow> {
         self.disk.clone()
     }
 
-    /// Starts with an older copy: with tokens above all that were ever given, and without the leases
-    /// that the copy has, whose holders may have gone on since.
-    pub(super) fn restore(&mut self, copy: Vec<Row>, variant: Variant) {
+    /// Starts with a restored copy.
+    ///
+    /// A new epoch makes every new token higher than all earlier ones. The leases in the copy end,
+    /// because their workers may have continued since the copy was made.
+    pub(super) fn restore(&mut self, copy: Vec<JobRow>, variant: Variant) {
         self.disk = copy;
         self.memory = Some(self.disk.clone());
         if variant == Variant::RestoresWithoutNewEpoch {
@@ -73,24 +76,28 @@ impl Server {
         let largest = self.disk.iter().map(|row| row.token).max().unwrap_or(0);
         self.token_floor = before.next(largest, Timestamp::from_millis(RESTORED_AT_MS)).token_floor;
         for job in 0..self.disk.len() {
-            self.take_back(job, &lost());
+            self.end_lease(job, &lost());
         }
     }
 
     /// Changes a row in memory and on disk.
-    fn write<T>(&mut self, job: usize, change: impl FnOnce(&mut Row) -> T) -> Option<T> {
+    fn write<T>(&mut self, job: usize, change: impl FnOnce(&mut JobRow) -> T) -> Option<T> {
         let memory = self.memory.as_mut()?;
-        let given = change(&mut memory[job]);
+        let returned = change(&mut memory[job]);
         self.disk[job] = memory[job].clone();
-        Some(given)
+        Some(returned)
     }
 
-    /// Changes a row in memory and forgets to store it.
-    fn forget<T>(&mut self, job: usize, change: impl FnOnce(&mut Row) -> T) -> Option<T> {
+    /// Changes a row in memory and not on disk, as some broken variants do.
+    fn write_memory_only<T>(
+        &mut self,
+        job: usize,
+        change: impl FnOnce(&mut JobRow) -> T,
+    ) -> Option<T> {
         self.memory.as_mut().map(|memory| change(&mut memory[job]))
     }
 
-    /// Leases a job that is queued to whoever asks.
+    /// Leases a queued job to a worker.
     pub(super) fn lease(
         &mut self,
         job: usize,
@@ -99,7 +106,7 @@ impl Server {
         variant: Variant,
     ) -> Option<Grant> {
         let floor = self.token_floor;
-        let lease = |row: &mut Row| {
+        let lease = |row: &mut JobRow| {
             let last = row.accepted.last();
             let is_finished = last.is_some_and(|(last, report)| {
                 last + 1 == serial && !matches!(report, Report::Release | Report::NotBegun)
@@ -114,78 +121,80 @@ impl Server {
             row.holder = Some(serial);
             row.token
         };
-        if variant == Variant::RescuesByClocksOfWorkers {
-            self.take_back(job, &lost());
+        if variant == Variant::RescuesByWorkerClocks {
+            self.end_lease(job, &lost());
         }
         if self.rows()[job].state != State::Queued {
             return None;
         }
         let token = match variant {
-            Variant::KeepsLeasesInMemory => self.forget(job, lease),
+            Variant::KeepsLeasesInMemory => self.write_memory_only(job, lease),
             _ => self.write(job, lease),
         };
         token.map(|token| Grant { worker, job, token, serial })
     }
 
-    pub(super) fn finish(&mut self, finish: &Finish, variant: Variant) -> Option<Taken> {
+    pub(super) fn finish(&mut self, finish: &Finish, variant: Variant) -> Option<FinishAnswer> {
         let floor = self.token_floor;
-        let take = |row: &mut Row| {
+        let take = |row: &mut JobRow| {
             if let (Variant::StoresResultsFirst, Report::Complete(value)) = (variant, finish.report)
             {
                 row.result = Some(value);
             }
-            if row.may_finish(&finish.grant, variant) {
+            if row.accepts_finish(&finish.grant, variant) {
                 row.settle(&finish.report.outcome());
                 row.accepted.push((finish.grant.serial, finish.report));
                 if row.state.is_final() {
                     row.ended_by.get_or_insert(finish.report);
                 }
-                Taken::Accepted
+                FinishAnswer::Accepted
             } else if row.is_repeat(finish, floor, variant) {
-                Taken::Repeated
+                FinishAnswer::Repeated
             } else {
-                Taken::Stale
+                FinishAnswer::Stale
             }
         };
         match variant {
-            Variant::AnswersBeforeTheDisk => self.forget(finish.grant.job, take),
+            Variant::AnswersBeforeCommit => self.write_memory_only(finish.grant.job, take),
             _ => self.write(finish.grant.job, take),
         }
     }
 
     pub(super) fn renew(&mut self, grant: &Grant, variant: Variant) -> Option<bool> {
-        let holds = |row: &Row| variant == Variant::RenewsForAnybody || row.token == grant.token;
+        let holds =
+            |row: &JobRow| variant == Variant::RenewsForAnyWorker || row.token == grant.token;
         self.write(grant.job, |row| {
             let renews = row.state == State::Running && holds(row);
-            row.is_over &= !renews;
+            row.is_expired &= !renews;
             renews
         })
     }
 
-    /// Time passes, for the server that runs and for one that does not.
-    pub(super) fn run_out(&mut self, job: usize) {
+    /// Lets the lease of a job expire, whether the server is running or not.
+    pub(super) fn expire(&mut self, job: usize) {
         for rows in self.memory.iter_mut().chain([&mut self.disk]) {
-            rows[job].is_over |= rows[job].state == State::Running;
+            rows[job].is_expired |= rows[job].state == State::Running;
         }
     }
 
-    /// Takes back a job whose lease has run out: its worker is gone, or the attempt has had all the
-    /// time that it may have.
+    /// Rescues a job whose lease has expired, because its worker is gone or its attempt has exceeded
+    /// its timeout.
     pub(super) fn rescue(&mut self, job: usize, is_timeout: bool, variant: Variant) {
         let row = &self.rows()[job];
-        if !row.is_over || !row.is_watched {
+        if !row.is_expired || !row.is_expiry_known {
             return;
         }
         let at_most_once = row.at_most_once;
-        if variant == Variant::RescuesWhatMayRunOnce {
+        if variant == Variant::RescuesAtMostOnceJobs {
             self.write(job, |row| row.at_most_once = false);
         }
         let timeout = || Outcome::retryable("timeout", "it took too long");
-        self.take_back(job, &if is_timeout { timeout() } else { lost() });
+        self.end_lease(job, &if is_timeout { timeout() } else { lost() });
         self.write(job, |row| row.at_most_once = at_most_once);
     }
 
-    pub(super) fn take_back(&mut self, job: usize, outcome: &Outcome) {
+    /// Ends the lease of a running job with an outcome.
+    pub(super) fn end_lease(&mut self, job: usize, outcome: &Outcome) {
         self.write(job, |row| {
             if row.state == State::Running {
                 row.settle(outcome);
@@ -213,17 +222,17 @@ impl Server {
     /// Retries a job by hand.
     pub(super) fn retry(&mut self, job: usize, variant: Variant) {
         self.write(job, |row| {
-            let waits = matches!(row.state, State::Scheduled | State::Queued | State::Running);
-            if waits || row.at_most_once && row.attempt > 0 {
+            let is_live = matches!(row.state, State::Scheduled | State::Queued | State::Running);
+            if is_live || row.at_most_once && row.attempt > 0 {
                 return;
             }
             row.enter(State::Queued);
             row.max_attempts = row.max_attempts.max(row.attempt + 1);
             row.result = None;
             row.ended_by = None;
-            row.life += 1;
+            row.manual_retries += 1;
             row.ends = 0;
-            if variant == Variant::RetriesWithNewTokens {
+            if variant == Variant::ResetsTokensOnRetry {
                 row.token = 0;
             }
         });
@@ -231,5 +240,5 @@ impl Server {
 }
 
 fn lost() -> Outcome {
-    Outcome::Lost(JobError::new("lost", "its worker let the lease run out"))
+    Outcome::Lost(JobError::new("lost", "its worker let the lease expire"))
 }

@@ -1,40 +1,41 @@
-//! Servers with one rule left out or wrong.
+//! Servers that lack one rule or have it wrong.
 
 use super::promise::Promise;
 
-/// A server: the sound one, or one with a fault.
+/// Variant of the server: the correct one, or one with a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variant {
     Sound,
-    /// It looks at the id of the job and not at the token.
+    /// Compares the id of the job in a finish, but not the token.
     ComparesJobsOnly,
-    /// It takes the number of the attempt for a token; a release gives that back.
+    /// Uses the number of the attempt as the token. A release gives the number back, so the next lease
+    /// has the same token.
     ComparesAttempts,
-    /// Its token rises where a finish ended the last lease, not where a rescue or release did.
+    /// Raises the token only if a finish ended the last lease, and not after a rescue or a release.
     RaisesTokensAfterFinishesOnly,
-    /// Its finish has no look at the state of the job.
-    FinishesWhatDoesNotRun,
-    /// It stores jobs and keeps leases in memory.
+    /// Accepts a finish without a check that the job is running.
+    FinishesJobsThatDoNotRun,
+    /// Stores jobs on disk, but keeps leases only in memory.
     KeepsLeasesInMemory,
-    /// It stores leases and knows only from memory which of them may run out.
+    /// Stores leases on disk, but keeps only in memory which of them can expire.
     KeepsExpiryInMemory,
-    /// It answers a finish before that is on disk.
-    AnswersBeforeTheDisk,
-    /// It calls every finish repeated that comes with the last token.
+    /// Answers a finish before it is on disk.
+    AnswersBeforeCommit,
+    /// Answers every finish with the last token as repeated, without a comparison of the outcome.
     KnowsRepeatsByTokenOnly,
-    /// It goes on with the tokens of an older copy that was restored.
+    /// Continues with the tokens of a restored older copy.
     RestoresWithoutNewEpoch,
-    /// It believes a worker who says that a lease of another has run out.
-    RescuesByClocksOfWorkers,
-    /// It takes every lease back when it starts.
-    TakesLeasesBackAtStart,
-    /// It makes the row of a job anew when that is retried by hand.
-    RetriesWithNewTokens,
-    /// It queues again what was lost though it may run only once.
-    RescuesWhatMayRunOnce,
-    /// It renews the lease of a job whoever asks.
-    RenewsForAnybody,
-    /// It stores a result and then looks whether the lease holds.
+    /// Rescues a job when another worker claims that the lease has expired.
+    RescuesByWorkerClocks,
+    /// Rescues every running job when it starts, even if the lease has not expired.
+    RescuesEveryLeaseAtStart,
+    /// Resets the token of a job that is retried by hand.
+    ResetsTokensOnRetry,
+    /// Queues an `at_most_once` job again after its lease has expired.
+    RescuesAtMostOnceJobs,
+    /// Renews the lease of a job without a comparison of the token.
+    RenewsForAnyWorker,
+    /// Stores a result before it checks that the lease is the current one.
     StoresResultsFirst,
 }
 
@@ -43,21 +44,21 @@ impl Variant {
         Self::ComparesJobsOnly,
         Self::ComparesAttempts,
         Self::RaisesTokensAfterFinishesOnly,
-        Self::FinishesWhatDoesNotRun,
+        Self::FinishesJobsThatDoNotRun,
         Self::KeepsLeasesInMemory,
         Self::KeepsExpiryInMemory,
-        Self::AnswersBeforeTheDisk,
+        Self::AnswersBeforeCommit,
         Self::KnowsRepeatsByTokenOnly,
         Self::RestoresWithoutNewEpoch,
-        Self::RescuesByClocksOfWorkers,
-        Self::TakesLeasesBackAtStart,
-        Self::RetriesWithNewTokens,
-        Self::RescuesWhatMayRunOnce,
-        Self::RenewsForAnybody,
+        Self::RescuesByWorkerClocks,
+        Self::RescuesEveryLeaseAtStart,
+        Self::ResetsTokensOnRetry,
+        Self::RescuesAtMostOnceJobs,
+        Self::RenewsForAnyWorker,
         Self::StoresResultsFirst,
     ];
 
-    /// The promises that do not hold with this one and are looked at. Others may break as well.
+    /// Returns the promises that this variant must break. It may break others as well.
     pub(super) fn breaks(self) -> &'static [Promise] {
         match self {
             Self::Sound => &[],
@@ -65,20 +66,20 @@ impl Variant {
             | Self::ComparesAttempts
             | Self::RaisesTokensAfterFinishesOnly
             | Self::RestoresWithoutNewEpoch
-            | Self::RetriesWithNewTokens => &[Promise::OnlyTheHolderFinishes],
-            Self::FinishesWhatDoesNotRun => {
-                &[Promise::FinalStays, Promise::LeaseEndsOnce, Promise::LifeEndsOnce]
+            | Self::ResetsTokensOnRetry => &[Promise::OnlyTheHolderFinishes],
+            Self::FinishesJobsThatDoNotRun => {
+                &[Promise::FinalStays, Promise::LeaseEndsOnce, Promise::JobEndsOnce]
             }
             Self::KeepsLeasesInMemory => &[Promise::TokensRise],
             Self::KeepsExpiryInMemory => &[Promise::CanEnd],
-            Self::AnswersBeforeTheDisk => &[Promise::AnsweredIsKept],
+            Self::AnswersBeforeCommit => &[Promise::AcceptedFinishIsKept],
             Self::KnowsRepeatsByTokenOnly => &[Promise::RepeatedWasAccepted],
-            Self::RescuesByClocksOfWorkers | Self::TakesLeasesBackAtStart => {
-                &[Promise::LeaseHoldsUntilItRunsOut]
+            Self::RescuesByWorkerClocks | Self::RescuesEveryLeaseAtStart => {
+                &[Promise::NoRescueBeforeExpiry]
             }
-            Self::RescuesWhatMayRunOnce => &[Promise::OnceIsBegunOnce],
-            Self::RenewsForAnybody => &[Promise::OnlyTheHolderRenews],
-            Self::StoresResultsFirst => &[Promise::ResultIsOfTheAcceptedFinish],
+            Self::RescuesAtMostOnceJobs => &[Promise::AtMostOnceStartsOnce],
+            Self::RenewsForAnyWorker => &[Promise::OnlyTheHolderRenews],
+            Self::StoresResultsFirst => &[Promise::ResultIsFromAcceptedFinish],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who acts in the model, and how: workers, the network, time, users, faults.
+//! The state of the model, and the effects of its events: workers, network, time, users and faults.
 
 use std::collections::BTreeSet;
 
@@ -7,53 +7,59 @@ use stateright::{Model, Property};
 
 use super::action::{Action, Message};
 use super::bounds::Bounds;
+use super::event_counts::EventCounts;
+use super::job_row::{Finish, FinishAnswer, Grant, JobRow, Report};
 use super::promise::Promise;
-use super::row::{Finish, Grant, Report, Row, Taken};
-use super::server::Server;
-use super::tally::Tally;
+use super::server::ModelServer;
 use super::variant::Variant;
 
-/// A moment.
+/// State of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
-    pub(super) server: Server,
-    /// What each worker runs. One that takes no step for long is one that is paused.
-    hands: Vec<Option<Grant>>,
+    pub(super) server: ModelServer,
+    /// Lease that each worker runs. A paused worker is one that takes no step for a long time.
+    running: Vec<Option<Grant>>,
     network: BTreeSet<Message>,
-    copy: Option<Vec<Row>>,
+    copy: Option<Vec<JobRow>>,
     restores: u8,
-    /// How many leases of each job were ever given, and the highest token.
+    /// Number of leases of each job so far.
     serials: Vec<u8>,
+    /// Highest token of each job so far.
     highest: Vec<i64>,
-    /// The leases that their workers began with.
-    begun: BTreeSet<(usize, u8)>,
-    /// Finishes that somebody was told are done.
-    answered: BTreeSet<(usize, u8, Report)>,
+    /// Leases whose workers have started the job.
+    started: BTreeSet<(usize, u8)>,
+    /// Finishes that were acknowledged as accepted.
+    acknowledged: BTreeSet<(usize, u8, Report)>,
     pub(super) broken: BTreeSet<Promise>,
 }
 
-/// A model to check: a world and its server.
+/// Model to check: its bounds, and the variant of its server.
 #[derive(Clone)]
-pub(super) struct Scene {
+pub(super) struct Scenario {
     pub(super) bounds: Bounds,
     pub(super) variant: Variant,
     promises: Vec<Promise>,
-    tally: Tally,
+    event_counts: EventCounts,
 }
 
-impl Scene {
+impl Scenario {
     pub(super) fn new(bounds: Bounds, variant: Variant) -> Self {
-        Self { bounds, variant, promises: Promise::ALL.to_vec(), tally: Tally::default() }
+        Self {
+            bounds,
+            variant,
+            promises: Promise::ALL.to_vec(),
+            event_counts: EventCounts::default(),
+        }
     }
 
-    /// With a look at one promise only.
-    pub(super) fn holding(self, promise: Promise) -> Self {
+    /// Returns the scenario with checks of one promise only.
+    pub(super) fn checking_only(self, promise: Promise) -> Self {
         Self { promises: vec![promise], ..self }
     }
 
-    /// Counting what happens there.
-    pub(super) fn tallied(self, tally: &Tally) -> Self {
-        Self { tally: tally.clone(), ..self }
+    /// Returns the scenario with its events counted in `event_counts`.
+    pub(super) fn counted_in(self, event_counts: &EventCounts) -> Self {
+        Self { event_counts: event_counts.clone(), ..self }
     }
 
     fn lease(&self, world: &mut World, worker: u8, job: usize) {
@@ -70,90 +76,90 @@ impl Scene {
     fn finish(&self, world: &mut World, finish: &Finish) {
         let Grant { job, serial, .. } = finish.grant;
         let before = world.server.rows()[job].clone();
-        let Some(taken) = world.server.finish(finish, self.variant) else { return };
-        let said = (serial, finish.report);
-        match taken {
-            Taken::Accepted => {
-                self.tally.count(world.server.rows()[job].state.as_str());
+        let Some(answer) = world.server.finish(finish, self.variant) else { return };
+        let claim = (serial, finish.report);
+        match answer {
+            FinishAnswer::Accepted => {
+                self.event_counts.count(world.server.rows()[job].state.as_str());
                 if before.holder != Some(serial) {
                     world.broken.insert(Promise::OnlyTheHolderFinishes);
                 }
                 if before.accepted.iter().any(|(known, _)| *known == serial) {
                     world.broken.insert(Promise::LeaseEndsOnce);
                 }
-                world.answered.insert((job, serial, finish.report));
+                world.acknowledged.insert((job, serial, finish.report));
             }
-            Taken::Repeated => {
-                self.tally.count("repeated");
-                // A release wishes for no more than that the lease is not held.
-                let is_claim = !matches!(finish.report, Report::Release | Report::NotBegun);
-                if is_claim && !before.accepted.contains(&said) {
+            FinishAnswer::Repeated => {
+                self.event_counts.count("repeated");
+                // A release only asks that the lease is not held any more.
+                let is_outcome = !matches!(finish.report, Report::Release | Report::NotBegun);
+                if is_outcome && !before.accepted.contains(&claim) {
                     world.broken.insert(Promise::RepeatedWasAccepted);
                 }
             }
-            Taken::Stale => self.tally.count("stale"),
+            FinishAnswer::Stale => self.event_counts.count("stale"),
         }
     }
 
     fn renew(&self, world: &mut World, grant: &Grant) {
         let holder = world.server.rows()[grant.job].holder;
         let Some(renewed) = world.server.renew(grant, self.variant) else { return };
-        self.tally.count(if renewed { "renewed" } else { "not renewed" });
+        self.event_counts.count(if renewed { "renewed" } else { "not renewed" });
         if renewed && holder != Some(grant.serial) {
             world.broken.insert(Promise::OnlyTheHolderRenews);
         }
     }
 
-    /// Notes what a step has broken that shows in the rows.
+    /// Records the promises that a step has broken, as far as the stored jobs show that.
     fn compare(&self, before: &World, world: &mut World, action: Action) {
         let is_restore = action == Action::Restore;
         for job in 0..self.bounds.jobs.len() {
             let (was, is) = (&before.server.rows()[job], &world.server.rows()[job]);
-            let by_hand = is.life > was.life || is_restore;
+            let is_manual = is.manual_retries > was.manual_retries || is_restore;
             let is_finished = is.accepted.len() > was.accepted.len();
             let mut broken = Vec::new();
-            if was.state.is_final() && *is != *was && !by_hand {
+            if was.state.is_final() && *is != *was && !is_manual {
                 broken.push(Promise::FinalStays);
             }
             if is.ends > 1 {
-                broken.push(Promise::LifeEndsOnce);
+                broken.push(Promise::JobEndsOnce);
             }
-            // Older copies know nothing of what has begun since.
-            let leases = world.begun.iter().filter(|(known, _)| *known == job).count();
+            // A restored copy does not know which jobs were started after it was made.
+            let leases = world.started.iter().filter(|(known, _)| *known == job).count();
             if is.at_most_once && leases > 1 && world.restores == 0 {
-                broken.push(Promise::OnceIsBegunOnce);
+                broken.push(Promise::AtMostOnceStartsOnce);
             }
             let is_right = match (is.result, is.ended_by) {
                 (None, by) => !matches!(by, Some(Report::Complete(_))),
                 (Some(value), by) => by == Some(Report::Complete(value)),
             };
             if !is_right || is.result.is_some() != (is.state == State::Completed) {
-                broken.push(Promise::ResultIsOfTheAcceptedFinish);
+                broken.push(Promise::ResultIsFromAcceptedFinish);
             }
-            let was_held = was.holder.is_some() && !was.is_over;
+            let was_held = was.holder.is_some() && !was.is_expired;
             if was_held && is.holder != was.holder && !is_finished && !is_restore {
-                broken.push(Promise::LeaseHoldsUntilItRunsOut);
+                broken.push(Promise::NoRescueBeforeExpiry);
             }
             world.broken.extend(broken);
         }
         let rows = world.server.rows();
-        let is_kept = |(job, serial, report): &(usize, u8, Report)| {
+        let is_stored = |(job, serial, report): &(usize, u8, Report)| {
             rows[*job].accepted.contains(&(*serial, *report))
         };
-        if !world.answered.iter().all(is_kept) {
-            world.broken.insert(Promise::AnsweredIsKept);
+        if !world.acknowledged.iter().all(is_stored) {
+            world.broken.insert(Promise::AcceptedFinishIsKept);
         }
     }
 
-    /// A message is at its end. A server that does not run does not get it; a worker that runs
-    /// something has not asked for more.
+    /// Delivers a message. A server that is down does not receive it. A worker that already runs a job
+    /// ignores a further lease.
     fn arrive(&self, world: &mut World, message: Message) {
         match message {
             Message::Granted(grant) => {
-                let hand = &mut world.hands[usize::from(grant.worker)];
-                if hand.is_none() {
-                    *hand = Some(grant);
-                    world.begun.insert((grant.job, grant.serial));
+                let slot = &mut world.running[usize::from(grant.worker)];
+                if slot.is_none() {
+                    *slot = Some(grant);
+                    world.started.insert((grant.job, grant.serial));
                 }
             }
             Message::Finish(finish) => self.finish(world, &finish),
@@ -166,16 +172,16 @@ impl Scene {
         match action {
             Action::Lease { worker, job } => self.lease(world, worker, job),
             Action::End { worker, report } => {
-                if let Some(grant) = world.hands[usize::from(worker)].take() {
+                if let Some(grant) = world.running[usize::from(worker)].take() {
                     world.network.insert(Message::Finish(Finish { grant, report }));
                 }
             }
-            Action::AskForTime { worker } => {
-                if let Some(grant) = world.hands[usize::from(worker)] {
+            Action::RequestRenewal { worker } => {
+                if let Some(grant) = world.running[usize::from(worker)] {
                     world.network.insert(Message::Renew(grant));
                 }
             }
-            Action::Die { worker } => world.hands[usize::from(worker)] = None,
+            Action::Die { worker } => world.running[usize::from(worker)] = None,
             Action::ArriveTwice(message) => self.arrive(world, message),
             Action::Arrive(message) => {
                 world.network.remove(&message);
@@ -184,12 +190,12 @@ impl Scene {
             Action::Lose(message) => {
                 world.network.remove(&message);
             }
-            Action::GiveBack(grant) => {
+            Action::ReleaseUndelivered(grant) => {
                 world.network.remove(&Message::Granted(grant));
                 let report = Report::NotBegun;
                 world.network.insert(Message::Finish(Finish { grant, report }));
             }
-            Action::RunOut { job } => world.server.run_out(job),
+            Action::Expire { job } => world.server.expire(job),
             Action::Rescue { job } => world.server.rescue(job, false, variant),
             Action::TimeOut { job } => world.server.rescue(job, true, variant),
             Action::Stage { job } => world.server.stage(job),
@@ -202,30 +208,30 @@ impl Scene {
                 let Some(copy) = world.copy.take() else { return };
                 world.server.restore(copy, variant);
                 world.restores += 1;
-                // What happened since the copy is lost with what it was told of.
-                world.answered.clear();
+                // The restore loses everything after the copy, including acknowledged finishes.
+                world.acknowledged.clear();
             }
         }
     }
 }
 
-impl Model for Scene {
+impl Model for Scenario {
     type State = World;
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        let rows = self.bounds.jobs.iter().map(|(attempts, once)| Row::new(*attempts, *once));
+        let rows = self.bounds.jobs.iter().map(|(attempts, once)| JobRow::new(*attempts, *once));
         let jobs = self.bounds.jobs.len();
         vec![World {
-            server: Server::new(rows.collect()),
-            hands: vec![None; self.bounds.workers.into()],
+            server: ModelServer::new(rows.collect()),
+            running: vec![None; self.bounds.workers.into()],
             network: BTreeSet::new(),
             copy: None,
             restores: 0,
             serials: vec![0; jobs],
             highest: vec![0; jobs],
-            begun: BTreeSet::new(),
-            answered: BTreeSet::new(),
+            started: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
             broken: BTreeSet::new(),
         }]
     }
@@ -233,10 +239,10 @@ impl Model for Scene {
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         let has_room = world.network.len() < self.bounds.in_flight;
         for worker in 0..self.bounds.workers {
-            if has_room && world.hands[usize::from(worker)].is_some() {
+            if has_room && world.running[usize::from(worker)].is_some() {
                 let ends = self.bounds.reports.iter();
                 actions.extend(ends.map(|report| Action::End { worker, report: *report }));
-                actions.extend([Action::AskForTime { worker }, Action::Die { worker }]);
+                actions.extend([Action::RequestRenewal { worker }, Action::Die { worker }]);
             }
         }
         for message in &world.network {
@@ -244,22 +250,22 @@ impl Model for Scene {
             actions.push(Action::ArriveTwice(*message));
             actions.push(Action::Lose(*message));
             if let Message::Granted(grant) = *message
-                && !world.begun.contains(&(grant.job, grant.serial))
+                && !world.started.contains(&(grant.job, grant.serial))
             {
-                actions.push(Action::GiveBack(grant));
+                actions.push(Action::ReleaseUndelivered(grant));
             }
         }
         for job in 0..self.bounds.jobs.len() {
             if has_room && world.serials[job] < self.bounds.leases {
-                // The workers are alike: that the first one begins is no loss.
+                // Symmetry reduction: all workers are alike, so worker 0 takes the first lease.
                 let is_first = world.serials.iter().all(|serial| *serial == 0);
                 let workers = if is_first { 1 } else { self.bounds.workers };
                 actions.extend((0..workers).map(|worker| Action::Lease { worker, job }));
             }
-            if world.server.rows()[job].life < self.bounds.retries {
+            if world.server.rows()[job].manual_retries < self.bounds.retries {
                 actions.push(Action::Retry { job });
             }
-            actions.extend([Action::RunOut { job }, Action::Rescue { job }]);
+            actions.extend([Action::Expire { job }, Action::Rescue { job }]);
             actions.extend([Action::TimeOut { job }, Action::Stage { job }]);
             actions.push(Action::Cancel { job });
         }
@@ -278,7 +284,7 @@ impl Model for Scene {
             return None;
         }
         self.compare(before, &mut world, action);
-        self.tally.count(action.kind());
+        self.event_counts.count(action.kind());
         Some(world)
     }
 

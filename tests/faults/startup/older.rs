@@ -1,4 +1,4 @@
-//! A database as an older release left it: made by the first migration alone.
+//! A database of an older release, created by the first migration alone.
 
 use std::path::Path;
 
@@ -6,20 +6,20 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-/// How many jobs it holds: half of them wait, and half were running.
+/// Number of jobs in the database: half of them are queued, and half were running.
 pub(super) const JOBS: i64 = 200;
 
-/// What is found in a database.
+/// Contents of a database.
 #[derive(Debug, PartialEq)]
 pub(super) struct State {
-    /// The migrations that it says it has had.
+    /// Versions of the migrations that its table of migrations lists.
     pub(super) versions: Vec<String>,
     schema: Vec<String>,
     damage: Vec<String>,
     jobs: Vec<String>,
 }
 
-/// Makes one.
+/// Creates the database.
 pub(super) fn make(path: &Path) {
     let mut connection = connect(path);
     connection.batch_execute("PRAGMA journal_mode = WAL").unwrap();
@@ -40,8 +40,8 @@ pub(super) fn make(path: &Path) {
     connection.batch_execute(&jobs).unwrap();
 }
 
-/// Looks into a database, beside which a log may lie, without changing it.
-pub(super) fn look(path: &Path) -> State {
+/// Reads a copy of a database and of its write-ahead log, so that the original is not changed.
+pub(super) fn read(path: &Path) -> State {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("copy.db");
     std::fs::copy(path, &copy).unwrap();
@@ -52,7 +52,7 @@ pub(super) fn look(path: &Path) -> State {
     state(&mut connect(&copy))
 }
 
-/// What a database has after the first migrations, but for its jobs.
+/// Returns the contents of a database without jobs after the first `count` migrations.
 pub(super) fn expected(count: usize) -> State {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
     migrate(&mut connection, count);
@@ -60,7 +60,8 @@ pub(super) fn expected(count: usize) -> State {
 }
 
 impl State {
-    /// Whether it is whole: what its migrations make and no more, undamaged, with every job.
+    /// Returns whether the database is undamaged, has every job, and has exactly the schema that its
+    /// migrations create.
     pub(super) fn is_whole(&self) -> bool {
         let State { versions, schema, .. } = expected(self.versions.len());
         let ids: Vec<String> = (1..=JOBS).map(|id| id.to_string()).collect();
@@ -72,20 +73,21 @@ fn connect(path: &Path) -> SqliteConnection {
     SqliteConnection::establish(path.to_str().unwrap()).unwrap()
 }
 
-/// Does the first migrations as the server does, each with its note of it.
+/// Runs the first `count` migrations and adds each to the table of migrations, as the server does.
 fn migrate(connection: &mut SqliteConnection, count: usize) {
-    let notes = "CREATE TABLE __diesel_schema_migrations (
+    let table = "CREATE TABLE __diesel_schema_migrations (
         version VARCHAR(50) PRIMARY KEY NOT NULL,
         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
-    connection.batch_execute(notes).unwrap();
+    connection.batch_execute(table).unwrap();
     for (version, sql) in migrations().into_iter().take(count) {
         connection.batch_execute(&sql).unwrap();
-        let note = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')");
-        connection.batch_execute(&note).unwrap();
+        let insert =
+            format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')");
+        connection.batch_execute(&insert).unwrap();
     }
 }
 
-/// Versions and their SQL, in their order.
+/// Returns the version and the SQL of each migration, in order.
 fn migrations() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
     let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap());
@@ -104,7 +106,7 @@ fn state(connection: &mut SqliteConnection) -> State {
         |sql: &str| -> Vec<String> { diesel::dsl::sql::<Text>(sql).load(connection).unwrap() };
     State {
         versions: texts("SELECT version FROM __diesel_schema_migrations ORDER BY version"),
-        // The table of the migrations is Diesel's own.
+        // Diesel creates the table of migrations itself.
         schema: texts(
             "SELECT type || ' ' || name || ' ' || sql FROM sqlite_schema
              WHERE sql IS NOT NULL AND name NOT IN ('__diesel_schema_migrations', 'sqlite_sequence')
@@ -116,11 +118,11 @@ fn state(connection: &mut SqliteConnection) -> State {
 }
 
 #[test]
-fn a_half_migrated_database_is_told_from_a_whole_one() {
+fn a_half_migrated_database_is_recognised() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("older.db");
     make(&path);
-    assert!(look(&path).is_whole());
+    assert!(read(&path).is_whole());
     connect(&path).batch_execute("ALTER TABLE jobs ADD COLUMN half INTEGER").unwrap();
-    assert!(!look(&path).is_whole());
+    assert!(!read(&path).is_whole());
 }

@@ -1,14 +1,14 @@
-"""Kinds for the tests of examples/worker.py, which write down what they do in the history."""
+"""Kinds of jobs for the tests of examples/worker.py. They record starts and effects in the history."""
 import json, os, time
 
 from worker import kind, main
 
 
 def record(event, lease, **fields):
-    told = {"event": event, "job": lease.job["id"], "token": lease.job["lease_token"], **fields}
-    # One write, so that lines of several processes do not mix.
+    line = {"event": event, "job": lease.job["id"], "token": lease.job["lease_token"], **fields}
+    # A single write, so that lines of several processes do not mix.
     file = os.open(os.environ["HISTORY"], os.O_WRONLY | os.O_APPEND)
-    os.write(file, (json.dumps(told) + "\n").encode())
+    os.write(file, (json.dumps(line) + "\n").encode())
     os.close(file)
 
 

@@ -1,4 +1,4 @@
-//! A worker in Python, as a process that can be broken.
+//! A Python worker in a process that can be paused, resumed and killed.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -11,35 +11,35 @@ use tempfile::TempDir;
 use crate::history::Recorder;
 use crate::kit::eventually;
 
-/// Whether there is a Python.
-pub(crate) fn python() -> bool {
+/// Returns whether `python3` is installed.
+pub(crate) fn has_python() -> bool {
     let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
     version.is_ok_and(|status| status.success())
 }
 
-/// A worker and what it has started. It is killed when this is dropped.
+/// Worker and the processes that it has started. Dropping it kills all of them.
 pub(crate) struct Worker {
     child: Child,
     directory: TempDir,
 }
 
 impl Worker {
-    /// Starts `examples/worker.py` with the kinds of the tests.
-    pub(crate) fn start(url: &str, recorder: &Recorder, lease_secs: u32, form: &[&str]) -> Self {
+    /// Starts `examples/worker.py` with the kinds of the tests and these options.
+    pub(crate) fn start(url: &str, recorder: &Recorder, lease_secs: u32, options: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let directory = tempfile::tempdir().unwrap();
         let log = File::create(directory.path().join("log")).unwrap();
         let child = Command::new("python3")
             .arg(root.join("tests/faults/worker/handlers.py"))
             .args(["--url", url, "--lease", &lease_secs.to_string()])
-            .args(form)
+            .args(options)
             .env("PYTHONPATH", root.join("examples"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("HISTORY", recorder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            // Its processes with it.
+            // A group of its own, so that signals reach its child processes as well.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -63,16 +63,16 @@ impl Worker {
         self.child.wait().unwrap();
     }
 
-    /// Tells it to end, and checks that it does so well.
+    /// Sends SIGTERM, and asserts that the worker then exits with success.
     pub(crate) fn stop(&mut self) {
-        // One that was started just now does not listen yet.
-        eventually("the worker listens", || self.catches(Signal::TERM).then_some(()));
+        // A worker that has just started has not installed its signal handler yet.
+        eventually("the worker handles SIGTERM", || self.catches(Signal::TERM).then_some(()));
         self.signal(Signal::TERM);
         let status = eventually("the worker ends", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}: {}", self.log());
     }
 
-    /// Whether it has a handler for a signal.
+    /// Returns whether the worker has a handler for a signal.
     fn catches(&self, signal: Signal) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
@@ -80,7 +80,7 @@ impl Worker {
         caught >> (signal.as_raw() - 1) & 1 == 1
     }
 
-    /// What it has logged.
+    /// Returns the log of the worker.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
@@ -88,7 +88,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Fails where all have ended.
+        // Fails if all processes have ended.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
         if std::thread::panicking() {

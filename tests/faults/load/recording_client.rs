@@ -1,4 +1,4 @@
-//! Requests that are written down before they are sent and after they are answered.
+//! An HTTP client that records each request before it is sent and again after its answer.
 
 use std::io;
 use std::sync::Arc;
@@ -10,19 +10,20 @@ use super::Shared;
 use crate::history::Event;
 use crate::kit::{Connection, Response};
 
-/// A kept connection to wherever the server is.
-pub(super) struct Wire {
+/// HTTP client with a keep-alive connection to the current address of the server.
+pub(super) struct RecordingClient {
     shared: Arc<Shared>,
     connection: Option<Connection>,
 }
 
-impl Wire {
+impl RecordingClient {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, connection: None }
     }
 
-    /// Sends a request whose beginning is `sent`, and whose answer, if it is a 2xx, is `accepted`.
-    /// None where there is no connection, and so nothing was sent.
+    /// Sends a request, and records `sent` before it and `accepted` after an answer that is a 2xx.
+    ///
+    /// Returns `None` if no connection could be opened, so that nothing was sent.
     pub(super) fn request(
         &mut self,
         method: &str,

@@ -1,22 +1,22 @@
-//! What has happened while the worlds were gone through: a world in which nothing happens keeps
-//! every promise.
+//! Counts of the events that happened in the models. A model in which nothing happens breaks no
+//! promise, so every kind of event must have happened.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// Every step and every answer that must have come about.
+/// Every kind of event and of answer that must have happened.
 const EVENTS: [&str; 29] = [
     "lease",
-    "begin",
-    "end",
+    "start job",
+    "end attempt",
     "arrive twice",
     "lose",
-    "give back",
-    "ask for time",
+    "release undelivered",
+    "request renewal",
     "die",
     "finish",
     "renew",
-    "run out",
+    "expire",
     "rescue",
     "time out",
     "stage",
@@ -26,7 +26,7 @@ const EVENTS: [&str; 29] = [
     "start",
     "copy",
     "restore",
-    // Answers; of accepted finishes, the state that they led to.
+    // Answers. An accepted finish is counted under the state of its job after it.
     "repeated",
     "stale",
     "renewed",
@@ -38,11 +38,11 @@ const EVENTS: [&str; 29] = [
     "cancelled",
 ];
 
-/// Counts by event.
+/// Number of times that each kind of event has happened. Clones share the counts.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+pub(super) struct EventCounts(Arc<Mutex<BTreeMap<&'static str, u64>>>);
 
-impl Tally {
+impl EventCounts {
     pub(super) fn count(&self, event: &'static str) {
         *self.0.lock().unwrap().entry(event).or_default() += 1;
     }
@@ -51,7 +51,7 @@ impl Tally {
         self.0.lock().unwrap().len()
     }
 
-    pub(super) fn demand_everything(&self) {
+    pub(super) fn assert_all_occurred(&self) {
         let counts = self.0.lock().unwrap();
         let missing: Vec<_> = EVENTS.iter().filter(|event| !counts.contains_key(*event)).collect();
         assert!(missing.is_empty(), "never happened: {missing:?}");

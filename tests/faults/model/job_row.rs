@@ -1,4 +1,4 @@
-//! A job as it is stored, and what the rules make of it.
+//! A stored job of the model, and the rules that change it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use longshore::job::{JobId, Json, State, Timestamp};
 
 use super::variant::Variant;
 
-/// What a worker reports.
+/// Outcome that a worker reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Report {
     Complete(u8),
@@ -17,7 +17,7 @@ pub(super) enum Report {
         retryable: bool,
     },
     Release,
-    /// It was given back before its worker had begun.
+    /// The lease was released before its worker had started the job.
     NotBegun,
 }
 
@@ -42,8 +42,10 @@ impl Report {
     }
 }
 
-/// A lease as its worker was told of it. `serial` counts all leases that the job ever had and is
-/// known to the model only: it tells whose lease is meant, whatever the server has for a token.
+/// Lease as it was granted to a worker.
+///
+/// `serial` numbers all leases that the job ever had. Only the model knows it, and uses it to identify
+/// a lease even if a broken variant grants the same token twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Grant {
     pub(super) worker: u8,
@@ -65,48 +67,50 @@ impl Grant {
     }
 }
 
-/// A finish on its way.
+/// Finish in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Finish {
     pub(super) grant: Grant,
     pub(super) report: Report,
 }
 
-/// What a finish is answered.
+/// Answer to a finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum FinishAnswer {
     Accepted,
     Repeated,
     Stale,
 }
 
-/// A job as it is stored. What stands below `failures` is known to the model only.
+/// Stored job. The fields after `failures` are known only to the model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Row {
+pub(super) struct JobRow {
     pub(super) state: State,
     pub(super) token: i64,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
     pub(super) at_most_once: bool,
     pub(super) cancel_requested: bool,
-    /// Whether the time of its lease is over. A renewal gives it more.
-    pub(super) is_over: bool,
-    /// Whether the server knows that the lease can run out.
-    pub(super) is_watched: bool,
+    /// Whether its lease has expired. A renewal sets this to false.
+    pub(super) is_expired: bool,
+    /// Whether the server knows that the lease can expire.
+    pub(super) is_expiry_known: bool,
     pub(super) result: Option<u8>,
-    /// Codes by token.
+    /// Code of each failed attempt, by the token of its lease.
     failures: BTreeMap<i64, String>,
-    /// Whose lease holds.
+    /// Serial number of the current lease.
     pub(super) holder: Option<u8>,
-    /// Which finishes were accepted, of which lease, and which was the first to end its life.
+    /// Accepted finishes, each with the serial number of its lease.
     pub(super) accepted: Vec<(u8, Report)>,
+    /// First accepted finish that ended the job since its last retry by hand.
     pub(super) ended_by: Option<Report>,
-    /// How often it was retried by hand, and how often it ended since.
-    pub(super) life: u8,
+    /// Number of retries by hand.
+    pub(super) manual_retries: u8,
+    /// Number of times that the job ended since its last retry by hand.
     pub(super) ends: u8,
 }
 
-impl Row {
+impl JobRow {
     pub(super) fn new(max_attempts: u32, at_most_once: bool) -> Self {
         Self {
             state: State::Queued,
@@ -115,14 +119,14 @@ impl Row {
             max_attempts,
             at_most_once,
             cancel_requested: false,
-            is_over: false,
-            is_watched: false,
+            is_expired: false,
+            is_expiry_known: false,
             result: None,
             failures: BTreeMap::new(),
             holder: None,
             accepted: Vec::new(),
             ended_by: None,
-            life: 0,
+            manual_retries: 0,
             ends: 0,
         }
     }
@@ -138,15 +142,15 @@ impl Row {
         }
     }
 
-    /// What the rules of the project say that an outcome means.
+    /// Applies an outcome by the rules of the library (`job::outcome::settle`).
     pub(super) fn settle(&mut self, outcome: &Outcome) {
         let settlement = settle(&self.held(), outcome, Timestamp::from_millis(0));
         if settlement.is_failure {
-            let own = match outcome {
+            let code = match outcome {
                 Outcome::Failed { error, .. } => Some(error.code.clone()),
                 _ => settlement.error.map(|error| error.code),
             };
-            self.failures.insert(self.token, own.unwrap());
+            self.failures.insert(self.token, code.unwrap());
         }
         if let Outcome::Completed(result) = outcome {
             self.result = result.json.as_str().parse().ok();
@@ -158,19 +162,19 @@ impl Row {
     pub(super) fn enter(&mut self, state: State) {
         self.state = state;
         self.cancel_requested = false;
-        self.is_over = false;
-        self.is_watched = state == State::Running;
+        self.is_expired = false;
+        self.is_expiry_known = state == State::Running;
         self.holder = None;
         self.ends += u8::from(state.is_final());
     }
 
-    pub(super) fn may_finish(&self, grant: &Grant, variant: Variant) -> bool {
+    pub(super) fn accepts_finish(&self, grant: &Grant, variant: Variant) -> bool {
         let has_token = variant == Variant::ComparesJobsOnly || self.token == grant.token;
-        let runs = variant == Variant::FinishesWhatDoesNotRun || self.state == State::Running;
+        let runs = variant == Variant::FinishesJobsThatDoNotRun || self.state == State::Running;
         has_token && runs
     }
 
-    /// The store's look at what ended the latest lease.
+    /// Returns whether a finish repeats the one that ended the latest lease, by the rules of the store.
     pub(super) fn is_repeat(&self, finish: &Finish, floor: i64, variant: Variant) -> bool {
         let token = finish.grant.token;
         if token != self.token || token < floor.max(1) || self.state == State::Running {

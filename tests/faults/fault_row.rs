@@ -1,4 +1,4 @@
-//! One row of the report: a fault, how often it happened, what was counted, whether all held.
+//! One row of the report: a fault, its size, its counts and its verdict.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -6,29 +6,32 @@ use std::time::{Duration, Instant};
 use crate::kit::skip;
 use crate::size::Size;
 
-/// A row that is being filled. It is told when it ends, with the verdict that all held only if
-/// [`Row::held`] was called, and appended to the file that `FAULTS_REPORT` names: columns divided
-/// by tabs.
-pub(crate) struct Row {
+/// Row of the report for one fault.
+///
+/// When it is dropped, the row is printed and appended to the file that `FAULTS_REPORT` names, with
+/// tabs between its columns. The verdict is `held` only if [`FaultRow::held`] was called.
+pub(crate) struct FaultRow {
     fault: &'static str,
     what: &'static str,
     unit: &'static str,
-    /// How often the fault happens in this run.
+    /// Size of the fault in this run: how often it happens, in `unit`s.
     pub(crate) times: u32,
     counts: Vec<String>,
     verdict: &'static str,
-    began: Instant,
+    started: Instant,
 }
 
-impl Row {
-    /// Begins the row of a fault of CHECKS, such as `D1`, that happens `short` times in every test
-    /// run and `long` times in a long one. None where this run is for others: the test is over.
-    pub(crate) fn begin(
+impl FaultRow {
+    /// Starts the row of a fault of docs/RELIABILITY.md, such as `D1`.
+    ///
+    /// The fault happens `short` times in a short run and `long` times in a long run, counted in
+    /// `unit`s. Returns `None` if this run does not include the fault; the test then returns at once.
+    pub(crate) fn start(
         fault: &'static str,
         what: &'static str,
         (short, long, unit): (u32, u32, &'static str),
     ) -> Option<Self> {
-        let size = Size::of_this_run();
+        let size = Size::from_env();
         let row = || Self {
             fault,
             what,
@@ -36,27 +39,29 @@ impl Row {
             times: size.times(fault, short, long),
             counts: Vec::new(),
             verdict: "FAILED",
-            began: Instant::now(),
+            started: Instant::now(),
         };
-        size.has(fault).then(row)
+        size.includes(fault).then(row)
     }
 
-    /// Adds a figure.
+    /// Adds a named count to the row.
     pub(crate) fn count(&mut self, name: &str, count: impl std::fmt::Display) {
         self.counts.push(format!("{name} {count}"));
     }
 
-    /// Adds a time.
+    /// Adds a named time to the row, in milliseconds.
     pub(crate) fn time(&mut self, name: &str, time: Duration) {
         self.counts.push(format!("{name} {} ms", time.as_millis()));
     }
 
-    /// Ends it: everything that was asked for held.
+    /// Ends the row with the verdict `held`: every promise held.
     pub(crate) fn held(mut self) {
         self.verdict = "held";
     }
 
-    /// Ends it: this cannot be run here. Where every test must run it has failed.
+    /// Ends the row with the verdict `skipped`: the test cannot run on this machine.
+    ///
+    /// Panics if the variable `CI` is set, because every test must run there.
     pub(crate) fn skip(mut self, why: &str) {
         skip(why);
         self.counts.push(why.replace(['\t', '\n'], " "));
@@ -65,22 +70,22 @@ impl Row {
 
     fn line(&self) -> String {
         let (times, counts) = (self.times, self.counts.join(", "));
-        let seconds = self.began.elapsed().as_secs_f64();
+        let seconds = self.started.elapsed().as_secs_f64();
         let (fault, what, unit, verdict) = (self.fault, self.what, self.unit, self.verdict);
         format!("{fault}\t{what}\t{times} {unit}\t{counts}\t{verdict}\t{seconds:.1}\n")
     }
 }
 
-impl Drop for Row {
+impl Drop for FaultRow {
     fn drop(&mut self) {
         let line = self.line();
         eprint!("{}", line.replace('\t', " | "));
         let Some(path) = std::env::var_os("FAULTS_REPORT") else { return };
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        // A row that is missing would be taken for one that was not asked for.
+        // A missing row would look like a fault that this run does not include.
         if let Err(error) = written {
-            eprintln!("the report cannot be written: {error}");
+            eprintln!("cannot write a row of the report: {error}");
             std::process::abort();
         }
     }
