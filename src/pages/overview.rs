@@ -85,7 +85,7 @@ struct OverviewPage {
 
 async fn look(handle: Data<Handle>) -> Answered {
     let stats = handle.stats(None).await?;
-    let QueueSubset { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
+    let QueueSubset { queues, total } = handle.deepest_queues(MAX_QUEUES).await?;
     let failed = handle.recent_failures(FAILURES).await?;
     let is_new = queues.is_empty();
     let now: Timestamp = handle.now();
@@ -94,7 +94,7 @@ async fn look(handle: Data<Handle>) -> Answered {
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
         hour: Hour::of(&stats),
         queues: queues.iter().map(QueueRow::new).collect(),
-        more_queues: all - queues.len(),
+        more_queues: total - queues.len(),
         rows: Row::all("failed", &failed, now),
         selects: false,
         is_new,

@@ -1,14 +1,17 @@
-//! One transaction's worth of writes: what they share while it is open.
+//! The commit group: the writes of one transaction, and the state that they share.
+//!
+//! Writes that arrive while a transaction runs are committed together in the next one (group commit),
+//! so that many writes share one sync to disk.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
-use super::lease_remote::Spot;
+use super::lease_remote::RemoteFilter;
 use super::queue::QueueIds;
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::queue::{QueueName, QueueRules, QueueSettings};
 use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
 use crate::store::sql_types::{Integer, Text};
@@ -17,79 +20,81 @@ use crate::store::{
 };
 
 statement! {
-    KindOf -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
+    FindKind -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
 }
 
-/// Why a write ends early.
-pub(super) enum Stop {
-    /// The rules refuse it. It has changed nothing: operations check before they write.
+/// Error of applying one write.
+pub(super) enum ApplyError {
+    /// The rules refuse the write. It has changed nothing, because operations check before they write.
     Refused(Refusal),
-    /// The database failed it.
-    Failed(Failure),
+    /// The database failed.
+    Failed(TransactionError),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for ApplyError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Error> for Stop {
+impl From<Error> for ApplyError {
     fn from(error: Error) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+impl From<TransactionError> for ApplyError {
+    fn from(error: TransactionError) -> Self {
+        Self::Failed(error)
     }
 }
 
-impl From<StoreError> for Stop {
+impl From<StoreError> for ApplyError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-/// What applying one write gives.
-pub(super) type Applied = Result<Answer, Stop>;
+/// Result of applying one write.
+pub(super) type ApplyResult = Result<Answer, ApplyError>;
 
-/// How a write was taken by the rules.
-pub(super) type Taken = Result<Answer, Refusal>;
+/// Answer to one write, or its refusal.
+pub(super) type WriteResult = Result<Answer, Refusal>;
 
-/// Parts a write that the rules refuse from one that the database fails.
-pub(super) fn taken<T>(applied: Result<T, Stop>) -> Result<Result<T, Refusal>, Failure> {
+/// Separates a refusal, which concerns one write, from a database error, which ends the transaction.
+pub(super) fn split_refusal<T>(
+    applied: Result<T, ApplyError>,
+) -> Result<Result<T, Refusal>, TransactionError> {
     match applied {
         Ok(answer) => Ok(Ok(answer)),
-        Err(Stop::Refused(refusal)) => Ok(Err(refusal)),
-        Err(Stop::Failed(failure)) => Err(failure),
+        Err(ApplyError::Refused(refusal)) => Ok(Err(refusal)),
+        Err(ApplyError::Failed(error)) => Err(error),
     }
 }
 
-/// The open transaction.
-pub(super) struct Group<'a> {
+/// Writes of one open transaction.
+pub(super) struct CommitGroup<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) rules: &'a QueueRules,
     pub(super) queue_ids: &'a mut QueueIds,
-    /// The smallest token of this epoch.
+    /// Smallest lease token of this epoch.
     pub(super) token_floor: i64,
     pub(super) now: Timestamp,
-    /// Where remote workers have found nothing, until a job is queued.
-    pub(super) empty: Vec<Spot>,
-    /// How many bytes of payloads went to remote workers.
-    pub(super) leased_bytes: usize,
-    /// Whether what has expired was cleared away, as far as is done at once.
-    pub(super) has_expired_some: bool,
+    /// Filters of remote workers for which no job is left; cleared when a job is queued.
+    pub(super) exhausted: Vec<RemoteFilter>,
+    /// Number of payload bytes leased to remote workers in this transaction.
+    pub(super) leased_payload_bytes: usize,
+    /// Whether a lease of this group has already cancelled expired jobs; reset when a job is queued.
+    pub(super) is_expiry_done: bool,
     changes: Vec<Change>,
     reported: Vec<(JobId, QueueName)>,
     configured: Vec<(QueueName, QueueSettings)>,
 }
 
-/// The columns that make a [`JobLocation`].
-pub(super) type PlaceRow = (i64, i64, i64, Option<i64>);
+/// Columns of a [`JobLocation`]: id, queue, lane and batch of a job.
+pub(super) type LocationRow = (i64, i64, i64, Option<i64>);
 
-impl<'a> Group<'a> {
+impl<'a> CommitGroup<'a> {
     pub(super) fn new(
         connection: &'a mut SqliteConnection,
         rules: &'a QueueRules,
@@ -103,39 +108,45 @@ impl<'a> Group<'a> {
             queue_ids,
             token_floor,
             now,
-            empty: Vec::new(),
-            leased_bytes: 0,
-            has_expired_some: false,
+            exhausted: Vec::new(),
+            leased_payload_bytes: 0,
+            is_expiry_done: false,
             changes: Vec::new(),
             reported: Vec::new(),
             configured: Vec::new(),
         }
     }
 
-    /// Applies writes in their order; plain submissions that follow each other together.
-    pub(super) fn apply_all(&mut self, writes: &[Write]) -> Result<Vec<Taken>, Failure> {
+    /// Applies writes in order. Consecutive plain submissions are inserted together.
+    pub(super) fn apply_all(
+        &mut self,
+        writes: &[Write],
+    ) -> Result<Vec<WriteResult>, TransactionError> {
         let mut answers = Vec::with_capacity(writes.len());
-        let mut rest = writes;
-        while let [first, others @ ..] = rest {
-            let plain: Vec<&Submit> = rest.iter().map_while(Write::plain_submit).collect();
+        let mut remaining = writes;
+        while let [first, others @ ..] = remaining {
+            let plain: Vec<&Submit> = remaining.iter().map_while(Write::plain_submit).collect();
             if plain.is_empty() {
-                answers.push(taken(self.apply(first))?);
-                rest = others;
+                answers.push(split_refusal(self.apply(first))?);
+                remaining = others;
             } else {
                 answers.extend(self.submit_together(&plain)?);
-                rest = &rest[plain.len()..];
+                remaining = &remaining[plain.len()..];
             }
         }
         Ok(answers)
     }
 
-    /// Applies writes in their order, each behind a savepoint.
-    pub(super) fn apply_each_alone(&mut self, writes: &[Write]) -> Result<Vec<Taken>, Failure> {
-        writes.iter().map(|write| taken(self.apply_alone(write))).collect()
+    /// Applies writes in order, each after a savepoint of its own.
+    pub(super) fn apply_each_alone(
+        &mut self,
+        writes: &[Write],
+    ) -> Result<Vec<WriteResult>, TransactionError> {
+        writes.iter().map(|write| split_refusal(self.apply_alone(write))).collect()
     }
 
-    /// Applies one write. Where the database fails it, the transaction is to be given up.
-    pub(super) fn apply(&mut self, write: &Write) -> Applied {
+    /// Applies one write. After [`ApplyError::Failed`] the caller must roll back.
+    pub(super) fn apply(&mut self, write: &Write) -> ApplyResult {
         match write {
             Write::Submit(submit) => self.submit(submit),
             Write::Lease(request) => self.lease(request),
@@ -152,67 +163,72 @@ impl<'a> Group<'a> {
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => self.each(writes, Self::apply),
-            Write::TimeBuckets(stretches) => self.tally(stretches),
+            Write::TimeBuckets(buckets) => self.store_time_buckets(buckets),
             Write::Configure { queue, change } => self.configure(queue, change),
         }
     }
 
-    fn each(&mut self, writes: &[Write], apply: fn(&mut Self, &Write) -> Applied) -> Applied {
-        let taken: Result<_, Failure> =
-            writes.iter().map(|write| taken(apply(self, write))).collect();
-        Ok(Answer::Each(taken?))
+    fn each(
+        &mut self,
+        writes: &[Write],
+        apply: fn(&mut Self, &Write) -> ApplyResult,
+    ) -> ApplyResult {
+        let results: Result<_, TransactionError> =
+            writes.iter().map(|write| split_refusal(apply(self, write))).collect();
+        Ok(Answer::Each(results?))
     }
 
-    /// Applies one write behind a savepoint: what it did is undone where a constraint refuses it.
-    pub(super) fn apply_alone(&mut self, write: &Write) -> Applied {
+    /// Applies one write after a savepoint. If a constraint refuses the write, it is undone and the
+    /// result is [`Refusal::Rejected`].
+    pub(super) fn apply_alone(&mut self, write: &Write) -> ApplyResult {
         if let Write::Each(writes) = write {
             return self.each(writes, Self::apply_alone);
         }
-        let changed = self.changes.len();
+        let changes = self.changes.len();
         let (reported, configured) = (self.reported.len(), self.configured.len());
         self.connection.batch_execute("SAVEPOINT one_write")?;
         let applied = self.apply(write);
-        if let Err(Stop::Failed(Failure::Write(error))) = &applied {
+        if let Err(ApplyError::Failed(TransactionError::Constraint(error))) = &applied {
             let refusal = Refusal::Rejected(error.to_string());
             self.connection.batch_execute("ROLLBACK TO one_write; RELEASE one_write")?;
-            self.changes.truncate(changed);
+            self.changes.truncate(changes);
             self.reported.truncate(reported);
             for (queue, _) in self.configured.drain(configured..) {
                 self.queue_ids.remove(&queue);
             }
             return Err(refusal.into());
         }
-        if let Err(Stop::Failed(_)) = applied {
-            // The whole transaction is given up, and SQLite may have undone it already.
+        if let Err(ApplyError::Failed(_)) = applied {
+            // The caller rolls back the whole transaction, or SQLite has already done so.
             return applied;
         }
         self.connection.batch_execute("RELEASE one_write")?;
         applied
     }
 
-    /// Brings the counts up to date and gives everything out. COMMIT follows.
+    /// Updates the counts and returns the result of the group. The caller then commits.
     pub(super) fn close(
         mut self,
         answers: Vec<Result<Answer, Refusal>>,
-    ) -> Result<Committed, Failure> {
-        self.count_queues()?;
-        let ended_batches = self.count_batches()?;
+    ) -> Result<Committed, TransactionError> {
+        self.update_queue_counts()?;
+        let ended_batches = self.update_batch_counts()?;
         self.remove_empty_batches()?;
-        self.name_remote_kinds()?;
+        self.fill_remote_kinds()?;
         let Self { changes, reported, configured, .. } = self;
         Ok(Committed { answers, changes, reported, ended_batches, configured })
     }
 
-    /// Looks up the kinds of the jobs that come back to the remote lane. Those of new jobs are known
-    /// to whoever submitted them.
-    fn name_remote_kinds(&mut self) -> Result<(), Failure> {
-        let comes_back = |change: &&mut Change| {
+    /// Sets `remote_kind` of the jobs in the remote lane that were queued again. Of new jobs it is not
+    /// set, because the caller that submits them knows their kinds.
+    fn fill_remote_kinds(&mut self) -> Result<(), TransactionError> {
+        let is_requeued_remote = |change: &&mut Change| {
             let is_queued = change.from.is_some() && change.to == Some(State::Queued);
             change.lane == Lane::Remote && is_queued
         };
-        for change in self.changes.iter_mut().filter(comes_back) {
-            let look = KindOf { job: change.job.0 };
-            let kind: Option<String> = look.get_result(self.connection).optional()?;
+        for change in self.changes.iter_mut().filter(is_requeued_remote) {
+            let find = FindKind { job: change.job.0 };
+            let kind: Option<String> = find.get_result(self.connection).optional()?;
             change.remote_kind = kind.map(Into::into);
         }
         Ok(())
@@ -222,62 +238,69 @@ impl<'a> Group<'a> {
         &self.changes
     }
 
-    /// Notes that a job moved. Counts and everybody who listens live by these notes.
-    pub(super) fn moved(&mut self, place: JobLocation, from: Option<State>, to: Option<State>) {
-        self.push(place, from, to, None, None);
+    /// Records a change of a job's state; `None` is the state before creation and after removal.
+    ///
+    /// Counts of queues and batches, the roster and event streams are all derived from these records.
+    pub(super) fn record_move(
+        &mut self,
+        location: JobLocation,
+        from: Option<State>,
+        to: Option<State>,
+    ) {
+        self.push_change(location, from, to, None, None);
     }
 
-    /// The same of one that starts or ends to run, with how long it took until then.
-    pub(super) fn moved_after(
+    /// Records the start or end of an attempt, with how long the job was due or the attempt ran.
+    pub(super) fn record_timed_move(
         &mut self,
-        place: JobLocation,
+        location: JobLocation,
         from: State,
         to: State,
         took: Option<Span>,
     ) {
-        self.push(place, Some(from), Some(to), None, took);
+        self.push_change(location, Some(from), Some(to), None, took);
     }
 
-    /// Notes that an attempt told something of itself.
-    pub(super) fn note_report(&mut self, job: JobId, queue: QueueName) {
+    /// Records that the progress or the log of a job changed.
+    pub(super) fn record_report(&mut self, job: JobId, queue: QueueName) {
         self.reported.push((job, queue));
     }
 
-    /// Notes that a job moved to where it waits for `due_at`.
-    pub(super) fn moved_until(
+    /// Records a move to a state in which the job waits until `due_at`.
+    pub(super) fn record_move_until(
         &mut self,
-        place: JobLocation,
+        location: JobLocation,
         from: Option<State>,
         to: State,
         due_at: Timestamp,
         took: Option<Span>,
     ) {
-        self.push(place, from, Some(to), Some(due_at), took);
+        self.push_change(location, from, Some(to), Some(due_at), took);
     }
 
-    fn push(
+    fn push_change(
         &mut self,
-        place: JobLocation,
+        location: JobLocation,
         from: Option<State>,
         to: Option<State>,
         due_at: Option<Timestamp>,
         took: Option<Span>,
     ) {
         if to == Some(State::Queued) {
-            self.empty.clear();
-            self.has_expired_some = false;
+            self.exhausted.clear();
+            self.is_expiry_done = false;
         }
-        let JobLocation { job, queue, lane, batch } = place;
+        let JobLocation { job, queue, lane, batch } = location;
         let remote_kind = None;
         self.changes.push(Change { job, queue, lane, remote_kind, batch, from, to, due_at, took });
     }
 
-    pub(super) fn note_configured(&mut self, queue: QueueName, settings: QueueSettings) {
+    pub(super) fn record_configured(&mut self, queue: QueueName, settings: QueueSettings) {
         self.configured.push((queue, settings));
     }
 
-    /// The place of a row: id, queue, lane, batch.
-    pub(super) fn place(&self, row: PlaceRow) -> Result<JobLocation, StoreError> {
+    /// Converts a row to the location of its job.
+    pub(super) fn location(&self, row: LocationRow) -> Result<JobLocation, StoreError> {
         let (job, queue, lane, batch) = row;
         Ok(JobLocation {
             job: JobId(job),

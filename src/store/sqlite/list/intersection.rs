@@ -1,40 +1,43 @@
-//! The ids that stand in several walks.
+//! Leapfrog intersection: the ids that are in every one of several descending sequences.
+//!
+//! See the documentation of [`super`] for an example.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::walk::{Budget, Walk};
+use super::merge::{MergedIds, WorkBudget};
 
-/// How much a page may look through: some ten milliseconds.
-const BUDGET: i64 = 60_000;
+/// Work budget of a page, in ids read: about ten milliseconds.
+const PAGE_BUDGET: i64 = 60_000;
 
-/// What it costs to read a row, as so many ids that are read.
-const ROW: i64 = 20;
+/// Cost of reading a row, in ids read.
+const ROW_COST: i64 = 20;
 
-/// Why there are no more ids.
+/// Reason why an intersection returns no more ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// There are none.
-    OfAll,
-    /// A page has done as much as it may. Those from here on have been looked at.
-    OfPage { seen_from: i64 },
+    /// No further id is in every sequence.
+    Exhausted,
+    /// The work budget is spent. All ids from `lowest_seen` on have been checked.
+    OutOfBudget { lowest_seen: i64 },
 }
 
-/// A way down all walks at once.
-pub(super) struct Search<'f> {
-    walks: Vec<Walk<'f>>,
-    /// What lies above has been looked at.
+/// Intersection of several descending sequences of ids.
+pub(super) struct Intersection<'f> {
+    sequences: Vec<MergedIds<'f>>,
+    /// Candidate: every id above it has been checked.
     top: i64,
-    budget: Budget,
+    budget: WorkBudget,
 }
 
-impl<'f> Search<'f> {
-    /// Begins at `top`.
-    pub(super) fn new(walks: Vec<Walk<'f>>, top: i64) -> Self {
-        Self { walks, top, budget: Budget::new(BUDGET) }
+impl<'f> Intersection<'f> {
+    /// Creates an intersection that starts at `top`.
+    pub(super) fn new(sequences: Vec<MergedIds<'f>>, top: i64) -> Self {
+        Self { sequences, top, budget: WorkBudget::new(PAGE_BUDGET) }
     }
 
-    /// The next ids that stand in every walk, falling, and the end where it has come.
+    /// Returns the next ids that are in every sequence, in descending order and up to `limit`, and the
+    /// reason if there are no more.
     pub(super) fn take(
         &mut self,
         connection: &mut SqliteConnection,
@@ -42,21 +45,21 @@ impl<'f> Search<'f> {
     ) -> QueryResult<(Vec<i64>, Option<End>)> {
         let mut ids = Vec::new();
         while ids.len() < limit {
-            let tried = self.top;
-            for walk in &mut self.walks {
-                match walk.next(connection, self.top, &mut self.budget)? {
+            let candidate = self.top;
+            for sequence in &mut self.sequences {
+                match sequence.next(connection, self.top, &mut self.budget)? {
                     Some(id) => self.top = id,
-                    None => return Ok((ids, Some(End::OfAll))),
+                    None => return Ok((ids, Some(End::Exhausted))),
                 }
             }
-            // None of them has led further down: it stands in all.
-            if self.top == tried {
-                ids.push(tried);
+            // No sequence jumped below the candidate, so all of them contain it.
+            if self.top == candidate {
+                ids.push(candidate);
                 self.top -= 1;
-                self.budget.spend(ROW);
+                self.budget.spend(ROW_COST);
             }
             if self.budget.is_spent() {
-                return Ok((ids, Some(End::OfPage { seen_from: self.top + 1 })));
+                return Ok((ids, Some(End::OutOfBudget { lowest_seen: self.top + 1 })));
             }
         }
         Ok((ids, None))
@@ -67,8 +70,9 @@ impl<'f> Search<'f> {
 mod tests {
     use super::*;
 
-    fn search(walks: &[&[i64]], top: i64) -> Search<'static> {
-        Search::new(walks.iter().map(|ids| Walk::over(ids.to_vec())).collect(), top)
+    fn intersection(sequences: &[&[i64]], top: i64) -> Intersection<'static> {
+        let sequences = sequences.iter().map(|ids| MergedIds::of_ids(ids.to_vec()));
+        Intersection::new(sequences.collect(), top)
     }
 
     fn connection() -> SqliteConnection {
@@ -76,27 +80,31 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_all_walks_is_found_in_falling_order() {
+    fn the_ids_in_every_sequence_are_found_in_descending_order() {
         let all = [[1, 2, 3, 5, 8, 9].as_slice(), &[9, 7, 5, 3, 1], &[1, 3, 4, 8, 9]];
-        let found = search(&all, 8).take(&mut connection(), 10).unwrap();
-        assert_eq!(found, (vec![3, 1], Some(End::OfAll)));
-        let mut search = search(&all, i64::MAX);
-        assert_eq!(search.take(&mut connection(), 2).unwrap(), (vec![9, 3], None));
-        assert_eq!(search.take(&mut connection(), 2).unwrap(), (vec![1], Some(End::OfAll)));
+        let found = intersection(&all, 8).take(&mut connection(), 10).unwrap();
+        assert_eq!(found, (vec![3, 1], Some(End::Exhausted)));
+        let mut intersection = intersection(&all, i64::MAX);
+        assert_eq!(intersection.take(&mut connection(), 2).unwrap(), (vec![9, 3], None));
+        assert_eq!(
+            intersection.take(&mut connection(), 2).unwrap(),
+            (vec![1], Some(End::Exhausted))
+        );
     }
 
     #[test]
-    fn nothing_stands_in_a_walk_over_nothing() {
-        let found = search(&[&[1, 2], &[]], i64::MAX).take(&mut connection(), 10).unwrap();
-        assert_eq!(found, (Vec::new(), Some(End::OfAll)));
+    fn an_intersection_with_an_empty_sequence_is_empty() {
+        let found = intersection(&[&[1, 2], &[]], i64::MAX).take(&mut connection(), 10).unwrap();
+        assert_eq!(found, (Vec::new(), Some(End::Exhausted)));
     }
 
     #[test]
-    fn a_page_ends_after_so_much_work_and_tells_where_to_go_on() {
+    fn a_page_ends_when_its_work_budget_is_spent_and_returns_where_to_continue() {
         let ids: Vec<i64> = (1..=100_000).collect();
-        let (found, end) = search(&[&ids], i64::MAX).take(&mut connection(), usize::MAX).unwrap();
-        let seen_from = *found.last().unwrap();
-        assert_eq!(end, Some(End::OfPage { seen_from }));
-        assert_eq!(found, (seen_from..=100_000).rev().collect::<Vec<_>>());
+        let (found, end) =
+            intersection(&[&ids], i64::MAX).take(&mut connection(), usize::MAX).unwrap();
+        let lowest_seen = *found.last().unwrap();
+        assert_eq!(end, Some(End::OutOfBudget { lowest_seen }));
+        assert_eq!(found, (lowest_seen..=100_000).rev().collect::<Vec<_>>());
     }
 }
