@@ -85,7 +85,7 @@ struct OverviewPage {
 
 async fn show_overview(handle: Data<Handle>) -> PageResult {
     let stats = handle.stats(None).await?;
-    let QueueSubset { queues, all } = handle.deepest_queues(MAX_QUEUES).await?;
+    let QueueSubset { queues, total } = handle.deepest_queues(MAX_QUEUES).await?;
     let failed = handle.recent_failures(FAILURES).await?;
     let has_no_queues = queues.is_empty();
     let now: Timestamp = handle.now();
@@ -94,8 +94,8 @@ async fn show_overview(handle: Data<Handle>) -> PageResult {
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
         metrics: MetricsPanel::new(&stats),
         queues: queues.iter().map(QueueRow::new).collect(),
-        more_queues: all - queues.len(),
-        rows: JobRow::all("failed", &failed, now),
+        more_queues: total - queues.len(),
+        rows: JobRow::total("failed", &failed, now),
         is_selectable: false,
         has_no_queues,
     })

@@ -1,43 +1,48 @@
-//! What writes gave: an answer each, and what moved.
+//! Answers to writes, and the result of a commit group.
 
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{QueueName, QueueSettings};
 use crate::job::{BatchId, Change, JobId, State, Timestamp};
 
-/// What a write gave.
+/// Answer of the store to one write.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// To [`Write::Submit`](crate::store::Write::Submit).
+    /// Answer to [`Write::Submit`](crate::store::Write::Submit).
     Submitted(Submitted),
-    /// To [`Write::Lease`](crate::store::Write::Lease).
+    /// Answer to [`Write::Lease`](crate::store::Write::Lease).
     Leased(Leased),
-    /// To [`Write::Finish`](crate::store::Write::Finish).
+    /// Answer to [`Write::Finish`](crate::store::Write::Finish).
     Finished(Finished),
-    /// To [`Write::Renew`](crate::store::Write::Renew).
+    /// Answer to [`Write::Renew`](crate::store::Write::Renew).
     Renewed(Renewed),
-    /// To [`Write::Cancel`](crate::store::Write::Cancel) and [`Write::CancelBatch`](crate::store::Write::CancelBatch): how many jobs ended at once and which run
-    /// still and are to stop.
+    /// Answer to [`Write::Cancel`](crate::store::Write::Cancel) and
+    /// [`Write::CancelBatch`](crate::store::Write::CancelBatch).
     Cancelled {
-        /// How many are cancelled.
+        /// Number of jobs that were cancelled at once.
         ended: usize,
-        /// Which are to be stopped by their workers.
+        /// Running jobs, in any order, that their workers must stop.
         running: Vec<JobId>,
     },
-    /// To [`Write::Stage`](crate::store::Write::Stage), [`Write::Expire`](crate::store::Write::Expire) and [`Write::Rescue`](crate::store::Write::Rescue).
+    /// Answer to [`Write::Stage`](crate::store::Write::Stage),
+    /// [`Write::Expire`](crate::store::Write::Expire) and
+    /// [`Write::Rescue`](crate::store::Write::Rescue).
     Moved(MoveSummary),
-    /// To [`Write::Delete`](crate::store::Write::Delete) and [`Write::Prune`](crate::store::Write::Prune): how many jobs were removed.
+    /// Answer to [`Write::Delete`](crate::store::Write::Delete) and
+    /// [`Write::Prune`](crate::store::Write::Prune): number of jobs removed.
     Removed(usize),
-    /// To [`Write::Each`](crate::store::Write::Each), in the order of the writes.
+    /// Answer to [`Write::Each`](crate::store::Write::Each): one entry per write, in their order.
     Each(Vec<Result<Answer, Refusal>>),
-    /// To [`Write::Configure`](crate::store::Write::Configure): the settings from now on.
+    /// Answer to [`Write::Configure`](crate::store::Write::Configure): the settings after the change.
     Configured(QueueSettings),
-    /// To [`Write::Retry`](crate::store::Write::Retry), [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log) and [`Write::TimeBuckets`](crate::store::Write::TimeBuckets).
+    /// Answer to [`Write::Retry`](crate::store::Write::Retry),
+    /// [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log) and
+    /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets).
     Done,
 }
 
 impl Answer {
-    /// Adds the jobs that are to be stopped by their workers.
+    /// Adds the running jobs that their workers must stop to `jobs`.
     pub(crate) fn note_cancelled(&self, jobs: &mut Vec<JobId>) {
         match self {
             Self::Cancelled { running, .. } => jobs.extend(running),
@@ -49,112 +54,119 @@ impl Answer {
     }
 }
 
-/// What a lease gave.
+/// Jobs leased by one request.
 #[derive(Debug, Clone, Default)]
 pub struct Leased {
-    /// The jobs, those to run first at the front.
+    /// The jobs, ordered by descending priority, then by ascending id.
     pub jobs: Vec<LeasedJob>,
-    /// Whether there is nothing more to lease there. Fewer jobs than were asked for do not tell, for
-    /// large payloads come in portions.
+    /// Whether no further job matches the order.
+    ///
+    /// Fewer jobs than requested do not imply that, because a transaction leases a limited number of
+    /// payload bytes to remote workers. A store may return `false` although nothing is left, but
+    /// then the next request must return `true`.
     pub is_empty: bool,
 }
 
-/// What a submission gave.
+/// Result of a submission.
 #[derive(Debug, Clone)]
 pub struct Submitted {
-    /// The first job's id; the others follow it one by one.
+    /// Id of the first job; the others have the ids that follow it.
     pub first: JobId,
-    /// How many jobs.
+    /// Number of jobs.
     pub count: usize,
-    /// The batch, as it stood right after the submission.
+    /// The batch, if the submission has one: as inserted or, for a repetition, with its current counts.
     pub batch: Option<Batch>,
-    /// When it was submitted.
+    /// Time of the first submission.
     pub at: Timestamp,
-    /// Whether these jobs come from an earlier submission with the same key.
+    /// Whether this repeats an earlier submission with the same key, which inserted the jobs.
     pub is_repeat: bool,
 }
 
 impl Submitted {
-    /// The ids of the jobs, in the order of their submission.
+    /// Returns the ids of the jobs, in the order of their submission.
     pub fn ids(&self) -> impl Iterator<Item = JobId> + use<> {
         let first = self.first.0;
         (0..self.count).map(move |offset| JobId(first + offset as i64))
     }
 }
 
-/// How a finish was taken.
+/// Result of a finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finished {
-    /// It decided the job's next state.
+    /// The outcome was applied; this is the new state of the job.
     Accepted(State),
-    /// It is the same finish as before; nothing changed.
+    /// The finish repeats the one that ended the attempt; nothing changed.
     Repeated,
 }
 
-/// What became of leases that were to be extended.
+/// Result of a renewal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Renewed {
-    /// Those that still hold, with the time when they run out.
+    /// Leases that are still held, with the time at which they expire.
     pub held: Vec<(Lease, Timestamp)>,
-    /// Of those, the jobs that are to stop.
+    /// Jobs of held leases that the worker must stop.
     pub cancelled: Vec<JobId>,
 }
 
-/// What a stage, an expiry or a rescue did.
+/// Result of a stage, an expiry or a rescue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MoveSummary {
-    /// How many jobs it moved.
+    /// Number of jobs moved.
     pub count: usize,
-    /// When the next is due, if any waits.
+    /// Earliest time at which another job is due; in the past if the limit was reached. `None` if
+    /// there is none.
     pub next_at: Option<Timestamp>,
 }
 
-/// Why one write was not applied. The others of its group are unharmed.
+/// Reason why one write was not applied. Other writes of its group are not affected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is no such job.
-    #[error("there is no job {0}")]
+    /// The job does not exist.
+    #[error("job {0} does not exist")]
     NoJob(JobId),
-    /// There is no such batch.
-    #[error("there is no batch {0}")]
+    /// The batch does not exist.
+    #[error("batch {0} does not exist")]
     NoBatch(BatchId),
-    /// The job's state does not allow it.
-    #[error("{why}")]
+    /// The state of the job does not allow the write.
+    #[error("{reason}")]
     Conflict {
-        /// The job.
+        /// Id of the job.
         job: JobId,
-        /// Where it stands.
+        /// Current state of the job.
         state: State,
-        /// Why that does not go.
-        why: String,
+        /// Sentence that names the job and says why its state does not allow the write.
+        reason: String,
     },
-    /// The lease was taken from the worker, or its job has ended otherwise.
+    /// The lease is not the latest of its job, belongs to the other kind of worker, or its attempt
+    /// has already ended with another outcome.
     #[error(
-        "the lease is no longer held: its token is not the latest, or the job has ended otherwise"
+        "the lease is no longer held: its token is not the latest, or its attempt has already ended"
     )]
     StaleLease,
-    /// The idempotency key was used for another submission.
-    #[error("the idempotency key was used before, with another body")]
+    /// The idempotency key belongs to a submission with another fingerprint.
+    #[error("the idempotency key was used before with a different request")]
     KeyReused,
-    /// There are as many queues as may be.
-    #[error("there are {0} queues already, which is the most that may be")]
+    /// The write needs a new queue, and there are already `max_queues` queues.
+    #[error("there are already {0} queues, which is the maximum")]
     TooManyQueues(usize),
-    /// The database refused this write by itself: a bug, for the rules above should have.
+    /// A constraint of the tables refused the write. This is a bug: an earlier check should have
+    /// refused it.
     #[error("the database refused the write: {0}")]
     Rejected(String),
 }
 
-/// What a committed group gave.
+/// Result of a committed group.
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
-    /// One answer a write, in their order.
+    /// One answer or refusal per write, in the order of the writes.
     pub answers: Vec<Result<Answer, Refusal>>,
-    /// Every job that moved, in order.
+    /// Every change of a job's state, creation and removal, in the order in which they were applied.
     pub changes: Vec<Change>,
-    /// Jobs whose attempt told how far it is, or added to the log, with their queues.
+    /// Jobs whose progress or log changed, with their queues.
     pub reported: Vec<(JobId, QueueName)>,
-    /// Batches whose last job became final.
+    /// Batches that ended in this group: none of their jobs is live after it, and at least one was
+    /// live before it or was submitted in it.
     pub ended_batches: Vec<BatchId>,
-    /// Queues that are new or have new settings.
+    /// Queues that were created or whose settings were set, with their settings.
     pub configured: Vec<(QueueName, QueueSettings)>,
 }

@@ -1,15 +1,15 @@
-//! The SQLite backend: one file an operation.
+//! The SQLite backend: one file per operation.
 
 pub mod backup;
 mod batch;
 mod cancel;
 mod clock_skew;
+mod commit_group;
 mod counts;
 mod delete;
 mod epoch;
 mod finish;
 mod foreign_log;
-mod group;
 mod insert;
 mod lease;
 mod lease_remote;
@@ -38,13 +38,13 @@ use crate::config::Config;
 use crate::job::Timestamp;
 use crate::job::queue::{QueueLoad, QueueRules};
 use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
-use group::Group;
+use commit_group::CommitGroup;
 use open::Lock;
 pub use open::MIN_SQLITE;
 use queue::QueueIds;
 pub use read::SqliteReads;
 
-/// The write connection. See [`WriteStore`].
+/// Write connection to a SQLite database. See [`WriteStore`].
 pub struct SqliteWrites {
     connection: SqliteConnection,
     queue_rules: QueueRules,
@@ -58,13 +58,14 @@ impl WriteStore for SqliteWrites {
     fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError> {
         let committed = match self.try_commit(writes, now, |group, writes| group.apply_all(writes))
         {
-            // One write hit a constraint. Again, each behind a savepoint, so that it fails alone.
-            Err(transaction::Failure::Write(_)) => {
+            // One write broke a constraint. Run the group again with a savepoint per write, so that
+            // only that write is undone.
+            Err(transaction::TransactionError::Constraint(_)) => {
                 self.try_commit(writes, now, |group, writes| group.apply_each_alone(writes))
             }
             result => result,
         };
-        committed.map_err(|failure| size_limit::read_as_full(failure.into(), &self.database))
+        committed.map_err(|error| size_limit::detect_full(error.into(), &self.database))
     }
 
     fn begin_epoch(
@@ -72,15 +73,15 @@ impl WriteStore for SqliteWrites {
         is_restored: bool,
         now: Timestamp,
     ) -> Result<Option<NewEpoch>, StoreError> {
-        let begun = epoch::begin(&mut self.connection, is_restored, now)
-            .map_err(|failure| size_limit::read_as_full(failure.into(), &self.database))?;
-        let Some((before, next)) = begun else { return Ok(None) };
+        let started = epoch::start(&mut self.connection, is_restored, now)
+            .map_err(|error| size_limit::detect_full(error.into(), &self.database))?;
+        let Some((before, next)) = started else { return Ok(None) };
         self.token_floor = next.token_floor;
         Ok(Some(NewEpoch { token_floor: next.token_floor, copied_at: before.copied_at }))
     }
 
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError> {
-        queue::loads(&mut self.connection)
+        queue::read_loads(&mut self.connection)
     }
 }
 
@@ -89,32 +90,37 @@ impl SqliteWrites {
         &mut self,
         writes: &[Write],
         now: Timestamp,
-        apply: fn(&mut Group<'_>, &[Write]) -> Result<Vec<group::Taken>, transaction::Failure>,
-    ) -> Result<Committed, transaction::Failure> {
+        apply: fn(
+            &mut CommitGroup<'_>,
+            &[Write],
+        ) -> Result<Vec<commit_group::WriteResult>, transaction::TransactionError>,
+    ) -> Result<Committed, transaction::TransactionError> {
         let known_queues = self.queue_ids.len();
         let Self { connection, queue_rules, queue_ids, token_floor, .. } = self;
         let result = transaction::immediate(connection, |connection| {
-            let mut group = Group::new(connection, queue_rules, queue_ids, *token_floor, now);
+            let mut group = CommitGroup::new(connection, queue_rules, queue_ids, *token_floor, now);
             let answers = apply(&mut group, writes)?;
             group.close(answers)
         });
         if result.is_err() && self.queue_ids.len() > known_queues {
-            // Queues that the rolled back transaction made are not there.
+            // The rollback removed the queues that the transaction created.
             self.queue_ids = QueueIds::read(&mut self.connection)?;
         }
         result
     }
 
-    /// Opens the database for writing: takes its lock, brings its tables up to date.
+    /// Opens the configured database for writing: creates it if it does not exist, locks it and runs
+    /// pending migrations.
     ///
     /// # Errors
-    /// Where another process serves it, or it cannot be opened or prepared.
+    /// Returns [`OpenError`](crate::store::OpenError) if another process serves the database, or if it
+    /// cannot be opened or migrated.
     pub fn open(config: &Config) -> Result<Self, crate::store::OpenError> {
         let (mut connection, lock) = open::for_writing(&config.database)?;
         let queue_ids = QueueIds::read(&mut connection)
             .map_err(|error| open::failed(&config.database, &error))?;
         let token_floor = epoch::read(&mut connection)
-            .map_err(|failure| open::failed(&config.database, &StoreError::from(failure)))?
+            .map_err(|error| open::failed(&config.database, &StoreError::from(error)))?
             .token_floor;
         let queue_rules = config.queue_rules();
         let database = config.database.clone();

@@ -1,4 +1,4 @@
-//! What can be asked of the table.
+//! The writes that a store applies.
 
 use std::sync::Arc;
 
@@ -9,68 +9,111 @@ use crate::job::queue::{QueueChange, QueueName};
 use crate::job::roster::LeaseOrder;
 use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
 
-/// One change to the table. A group of them is one transaction.
+/// One write. A commit group applies several of them in one transaction.
+///
+/// `now` below is the time that [`WriteStore::commit`](crate::store::WriteStore::commit) is given.
+/// A write that names a job or batch which does not exist is refused with
+/// [`NoJob`](crate::store::Refusal::NoJob) or [`NoBatch`](crate::store::Refusal::NoBatch), one under
+/// a lease that is no longer held with [`StaleLease`](crate::store::Refusal::StaleLease), and one that
+/// the job's state does not allow with [`Conflict`](crate::store::Refusal::Conflict).
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// Adds jobs, all or none.
+    /// Inserts jobs, all or none, as `scheduled` or `queued`, with consecutive ids.
+    ///
+    /// New queues are created with the configured settings; the submission is refused with
+    /// [`TooManyQueues`](crate::store::Refusal::TooManyQueues) if that would exceed `max_queues`.
+    /// If any job of an earlier submission with the same key still exists, nothing is inserted: the
+    /// answer is that submission, or [`KeyReused`](crate::store::Refusal::KeyReused) if the
+    /// fingerprint differs. Answer: [`Submitted`](crate::store::Submitted).
     Submit(Submit),
-    /// Leases queued jobs.
+    /// Leases queued jobs of one queue and lane, highest priority first, then smallest id.
+    ///
+    /// Each leased job becomes `running`: `attempt` rises by one, the token becomes
+    /// `max(token + 1, token_floor)`, `started_at` is `now`, the lease expires at `now + lease`, and
+    /// the progress is cleared. A job that expired before it ever started is not leased; the write
+    /// cancels such jobs, a bounded number at a time. Pauses, `max_running` and rates are not checked:
+    /// the roster plans the orders. A queue that does not exist is not created.
+    /// Answer: [`Leased`](crate::store::Leased).
     Lease(LeaseRequest),
-    /// Reports the outcome of an attempt.
+    /// Reports the outcome of an attempt; [`settle`](crate::job::outcome::settle) decides the next
+    /// state of its job.
+    ///
+    /// The lease must be the latest of a running job, and in a lane of the given [`Holder`]. A finish
+    /// that repeats the one which ended the attempt is answered with
+    /// [`Repeated`](crate::store::Finished::Repeated), unless its token is of an earlier epoch.
+    /// Answer: [`Finished`](crate::store::Finished).
     Finish(Finish),
-    /// Extends leases.
+    /// Extends leases. Leases that are not held are omitted from the answer, except that a remote
+    /// worker's request for a single lease is refused. Answer: [`Renewed`](crate::store::Renewed).
     Renew(Renew),
-    /// Notes how far an attempt is.
+    /// Stores the progress of a running attempt. Answer: [`Done`](crate::store::Answer::Done).
     Report(Lease, Progress),
-    /// Adds to a job's log.
+    /// Appends lines to the log of a running job. Answer: [`Done`](crate::store::Answer::Done).
     Log(LogLines),
-    /// Calls off a job: at once if it does not run, else its worker is to stop.
+    /// Cancels a job: at once if it waits; if it runs, sets `cancel_requested` so that its worker
+    /// stops it. Cancelling a cancelled job changes nothing; a completed or failed job is refused.
+    /// Answer: [`Cancelled`](crate::store::Answer::Cancelled).
     Cancel(JobId),
-    /// Calls off every job of a batch.
+    /// Cancels every job of a batch that has not ended.
+    /// Answer: [`Cancelled`](crate::store::Answer::Cancelled).
     CancelBatch(BatchId),
-    /// Queues a final job once more, or one that waits for its next attempt.
+    /// Queues a final or `retrying` job again, due `now`.
+    ///
+    /// Clears result, error, progress and `expires_at`, keeps the failures, and raises `max_attempts`
+    /// if no attempt is left. Refused in any other state, and if the job has `at_most_once` and an
+    /// attempt of it has started. Answer: [`Done`](crate::store::Answer::Done).
     Retry(JobId),
-    /// Removes a final job.
+    /// Removes a final job with everything that belongs to it. A batch or idempotency key is removed
+    /// with its last job. Answer: [`Removed`](crate::store::Answer::Removed).
     Delete(JobId),
-    /// Queues scheduled and retrying jobs that are due.
+    /// Queues due `scheduled` and `retrying` jobs, longest due first.
+    /// Answer: [`Moved`](crate::store::Answer::Moved).
     Stage {
-        /// How many at most.
+        /// Maximum number of jobs to queue.
         limit: u32,
     },
-    /// Calls off jobs that expired before they started.
+    /// Cancels `scheduled` and `queued` jobs that reached `expires_at` and never started, earliest
+    /// first, with the error code `expired`. Answer: [`Moved`](crate::store::Answer::Moved).
     Expire {
-        /// How many at most.
+        /// Maximum number of jobs to cancel.
         limit: u32,
     },
-    /// Takes back jobs whose worker is gone.
+    /// Ends attempts whose worker is gone as [`Lost`](crate::job::outcome::Outcome::Lost), with the
+    /// error code `lost`, or `timeout` if a remote attempt used up its time.
+    /// Answer: [`Moved`](crate::store::Answer::Moved).
     Rescue {
-        /// Which.
+        /// Jobs to rescue.
         scope: RescueScope,
-        /// How many at most.
+        /// Maximum number of jobs to rescue.
         limit: u32,
     },
-    /// Removes those of the given jobs that became final before a time.
+    /// Removes those of the given jobs that are final and ended before `finished_before`; skips all
+    /// others. Answer: [`Removed`](crate::store::Answer::Removed).
     Prune {
-        /// Candidates.
+        /// Candidates, as found by [`ReadStore::prunable`](crate::store::ReadStore::prunable).
         jobs: Vec<JobId>,
-        /// Only those that ended before this.
+        /// Only jobs whose `finished_at` is before this time are removed.
         finished_before: Timestamp,
     },
-    /// Several writes, each taken or refused by itself, with one answer for all.
+    /// Applies several writes in order, each applied or refused by itself.
+    /// Answer: [`Each`](crate::store::Answer::Each).
     Each(Vec<Write>),
-    /// Writes down what happened, for the charts.
+    /// Adds finished time buckets to the stored ones, and removes those that charts no longer show.
+    /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
-    /// Changes a queue's settings; makes the queue if it is new.
+    /// Changes the settings of a queue, and creates the queue if it is new.
+    /// Answer: [`Configured`](crate::store::Answer::Configured).
     Configure {
-        /// Which queue.
+        /// Queue to change or create.
         queue: QueueName,
-        /// What to change.
+        /// Settings to change.
         change: QueueChange,
     },
 }
 
 impl Write {
-    /// A submission that depends on nothing but room for its queues: it has no key and no batch.
+    /// Returns the submission if it has jobs, no idempotency key and no batch. Such submissions can
+    /// be inserted together and in any order.
     pub fn plain_submit(&self) -> Option<&Submit> {
         match self {
             Self::Submit(submit) => {
@@ -82,81 +125,83 @@ impl Write {
     }
 }
 
-/// Jobs to add, all or none.
+/// A submission: jobs to insert, all or none.
 #[derive(Debug, Clone)]
 pub struct Submit {
-    /// The jobs; at least one. Shared, for the caller needs them again to answer.
+    /// The jobs; at least one. Shared because the caller needs them again for its answer.
     pub jobs: Arc<[NewJob]>,
-    /// Makes a repetition give the first submission's jobs.
+    /// Idempotency key, if the client sent one.
     pub key: Option<IdempotencyKey>,
-    /// Puts the jobs into a batch.
+    /// Batch to create for the jobs.
     pub batch: Option<NewBatch>,
 }
 
-/// What makes a repeated submission known as one.
+/// Key that identifies repetitions of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The client's key.
+    /// Key that the client chose.
     pub key: String,
-    /// The hash of what was submitted under it.
+    /// SHA-256 of the submission; a repetition must have the same one.
     pub fingerprint: [u8; 32],
 }
 
-/// A batch to be made.
+/// A batch to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBatch {
-    /// What the client calls it.
+    /// Name that the client chose.
     pub name: Option<String>,
 }
 
-/// A wish for leases.
+/// A request for leases.
 #[derive(Debug, Clone)]
 pub struct LeaseRequest {
-    /// How many of which queue and lane.
+    /// Queue, lane, kinds and maximum number of jobs.
     pub order: LeaseOrder,
-    /// How long the leases last; with remote workers no longer than an attempt may take.
+    /// Duration of the leases. In the remote lane a lease never outlasts the job's timeout.
     pub lease: Span,
-    /// What the remote worker calls itself.
+    /// Name of the remote worker.
     pub worker: Option<String>,
 }
 
 /// The outcome of an attempt.
 #[derive(Debug, Clone)]
 pub struct Finish {
-    /// The lease under which it ran.
+    /// Lease of the attempt.
     pub lease: Lease,
-    /// What it gave.
+    /// Outcome of the attempt.
     pub outcome: Outcome,
-    /// Who tells it.
+    /// Whether a local or a remote worker reports it.
     pub holder: Holder,
-    /// Where the job stands, as a worker of this process knows from its lease: saves a look.
+    /// Location of the job, if the worker knows it; saves a lookup. Ignored if it is of another job.
     pub location: Option<JobLocation>,
-    /// When the attempt began, as a worker of this process knows as well.
+    /// Time at which the attempt started, if the worker knows it. Used only with `location`.
     pub started_at: Option<Timestamp>,
 }
 
-/// Where a job stands for good.
+/// Queue, lane and batch of a job, which never change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobLocation {
-    /// The job.
+    /// Id of the job.
     pub job: JobId,
-    /// Its queue.
+    /// Queue of the job.
     pub queue: QueueName,
-    /// Its lane.
+    /// Lane of the job.
     pub lane: Lane,
-    /// Its batch, if it is in one.
+    /// Batch of the job, if it belongs to one.
     pub batch: Option<BatchId>,
 }
 
 impl JobLocation {
-    /// Where a leased job stands.
+    /// Returns the location of a leased job.
     pub fn of(job: &LeasedJob) -> Self {
         Self { job: job.lease.job, queue: job.queue.clone(), lane: job.lane, batch: job.batch }
     }
 }
 
-/// Who holds a lease. Neither sort ends what the other holds: the tokens of two jobs may be equal,
-/// and a remote worker may name a wrong job.
+/// Kind of worker that holds a lease.
+///
+/// A store refuses a call from the wrong kind of worker. The token alone is not enough, because
+/// tokens of different jobs may be equal and a remote worker may name a wrong job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// A worker of this process.
@@ -166,59 +211,60 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// Who holds the leases of a lane.
+    /// Returns the kind of worker that runs the jobs of a lane.
     pub fn of(lane: Lane) -> Self {
         if lane == Lane::Remote { Self::Remote } else { Self::Local }
     }
 
-    /// Whether jobs of this lane are its own.
+    /// Returns whether this kind of worker runs the jobs of a lane.
     pub fn holds(self, lane: Lane) -> bool {
         self == Self::of(lane)
     }
 }
 
-/// Leases to extend. Extending never shortens.
+/// Leases to extend. A renewal never shortens a lease.
 #[derive(Debug, Clone)]
 pub struct Renew {
-    /// Which.
+    /// Leases to extend.
     pub leases: Vec<Lease>,
-    /// How long they last from now, as at first if none; with remote workers no longer than an
-    /// attempt may take.
+    /// Duration from now on; `None` means the duration that the remote worker first asked for. In the
+    /// remote lane a lease never outlasts the job's timeout.
     pub lease: Option<Span>,
-    /// Who asks for it.
+    /// Whether a local or a remote worker asks.
     pub holder: Holder,
-    /// How far the attempts are, where that is told as well.
+    /// Progress to store for each lease that is held.
     pub progress: Option<Progress>,
 }
 
-/// What an attempt said since it said something last.
+/// Lines that a running attempt adds to the log of its job.
 #[derive(Debug, Clone)]
 pub struct LogLines {
-    /// The lease under which it runs.
+    /// Lease of the attempt.
     pub lease: Lease,
-    /// Who tells it.
+    /// Whether a local or a remote worker reports them.
     pub holder: Holder,
-    /// The lines. Positions in it count from the end of what was said before.
+    /// The lines, with positions relative to the end of the stored log: a `from` of N means that N
+    /// bytes were dropped in between.
     pub log: Log,
 }
 
-/// Whose jobs a rescue takes back.
+/// Selects the running jobs that a rescue ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RescueScope {
-    /// Those whose lease has run out.
+    /// Jobs whose lease expired at `by` or earlier, earliest first.
     Expired {
-        /// By when: the time at which the rescue was decided. It may be written later, and leases
-        /// that were renewed late must not suffer from that.
+        /// Time at which the rescue was decided. The rescue may be committed later; leases that held
+        /// at this time are left alone, so that a renewal that is still under way can apply.
         by: Timestamp,
     },
-    /// Those of local lanes, whose process has died, and all of an earlier epoch. Only right before
-    /// any worker starts. Turns back as well what the process put off by a clock that was set back
-    /// since.
+    /// Jobs of local lanes, whose process is dead, and jobs of an earlier epoch in any lane. Commit it
+    /// only before any worker starts. It first repairs clock skew: leases and retry pauses that
+    /// start later than `now`, because the clock was set back, are moved to start at `now`.
     Dead,
 }
 
 impl RescueScope {
-    /// Those whose lease has run out by the time of the transaction.
+    /// Returns the scope of all jobs whose lease has expired when the transaction runs.
     pub fn expired_now() -> Self {
         Self::Expired { by: Timestamp::from_millis(i64::MAX) }
     }

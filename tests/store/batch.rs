@@ -1,4 +1,4 @@
-//! Batches: joint counts and one end.
+//! Batches: counts over all jobs, and one end.
 
 use longshore::job::batch::Batch;
 use longshore::job::outcome::Outcome;
@@ -17,7 +17,7 @@ fn batch(store: &mut Store, id: i64) -> Batch {
     store.reads.batch(BatchId(id)).unwrap().unwrap()
 }
 
-/// A store with a batch of two jobs, both running.
+/// Creates a store with a batch of two running jobs, and returns their leases.
 fn running_pair() -> (Store, [longshore::job::lease::Lease; 2]) {
     let mut store = Store::fresh();
     store.write(submit_batch(vec![job(), job()])).unwrap();
@@ -31,12 +31,12 @@ fn a_batch_counts_its_jobs_from_the_start() {
     let run_at = store.after(5);
     let scheduled = NewJob { run_at, is_scheduled: true, ..job() };
     let answer = submitted(store.write(submit_batch(vec![job(), scheduled, job()])));
-    let told = answer.batch.unwrap();
-    assert_eq!((told.id, told.total), (BatchId(1), 3));
-    assert_eq!(told.name.as_deref(), Some("nightly"));
-    assert_eq!(told.counts, StateCounts { queued: 2, scheduled: 1, ..Default::default() });
-    assert_eq!((told.created_at, told.finished_at), (store.now, None));
-    assert_eq!(batch(&mut store, 1), told);
+    let created = answer.batch.unwrap();
+    assert_eq!((created.id, created.total), (BatchId(1), 3));
+    assert_eq!(created.name.as_deref(), Some("nightly"));
+    assert_eq!(created.counts, StateCounts { queued: 2, scheduled: 1, ..Default::default() });
+    assert_eq!((created.created_at, created.finished_at), (store.now, None));
+    assert_eq!(batch(&mut store, 1), created);
     assert_eq!(store.job(JobId(2)).batch, Some(BatchId(1)));
     assert_eq!(store.reads.batch(BatchId(2)).unwrap(), None);
 }
@@ -49,8 +49,8 @@ fn counts_follow_the_jobs() {
     store.finish(second, Outcome::Released).unwrap();
     let expected = StateCounts { retrying: 1, queued: 1, ..Default::default() };
     assert_eq!(batch(&mut store, 1).counts, expected);
-    store.pass(1);
-    store.shift(Write::Stage { limit: 10 });
+    store.advance(1);
+    store.move_jobs(Write::Stage { limit: 10 });
     assert_eq!(batch(&mut store, 1).counts, StateCounts { queued: 2, ..Default::default() });
 }
 
@@ -60,7 +60,7 @@ fn a_batch_ends_with_its_last_job() {
     let committed = store.commit(&[finish(first, completed("1"))]);
     assert_eq!(committed.ended_batches, []);
     assert_eq!(batch(&mut store, 1).finished_at, None);
-    store.pass(7);
+    store.advance(7);
     let committed = store.commit(&[finish(second, Outcome::fatal("broken", "it broke"))]);
     assert_eq!(committed.ended_batches, [BatchId(1)]);
     let ended = batch(&mut store, 1);
@@ -76,7 +76,7 @@ fn a_batch_whose_jobs_end_in_one_group_ends_once() {
 }
 
 #[test]
-fn a_batch_may_begin_and_end_in_one_group() {
+fn a_batch_may_start_and_end_in_one_group() {
     let mut store = Store::fresh();
     let committed = store.commit(&[submit_batch(vec![job()]), Write::CancelBatch(BatchId(1))]);
     assert_eq!(committed.ended_batches, [BatchId(1)]);
@@ -84,14 +84,14 @@ fn a_batch_may_begin_and_end_in_one_group() {
 }
 
 #[test]
-fn a_retry_opens_a_batch_again_and_its_end_is_told_again() {
+fn a_retry_opens_a_batch_again_and_its_end_is_reported_again() {
     let (mut store, leases) = running_pair();
     store.commit(&leases.map(|lease| finish(lease, completed("1"))));
     let committed = store.commit(&[Write::Retry(JobId(1))]);
     assert_eq!(committed.ended_batches, []);
     let open = batch(&mut store, 1);
     assert_eq!((open.finished_at, open.counts.queued, open.counts.completed), (None, 1, 1));
-    store.pass(5);
+    store.advance(5);
     let lease = store.lease_next().lease;
     let committed = store.commit(&[finish(lease, completed("2"))]);
     assert_eq!(committed.ended_batches, [BatchId(1)]);
@@ -102,7 +102,7 @@ fn a_retry_opens_a_batch_again_and_its_end_is_told_again() {
 fn the_end_of_a_batch_does_not_move_when_a_job_is_retried_and_cancelled_at_once() {
     let (mut store, leases) = running_pair();
     store.commit(&leases.map(|lease| finish(lease, completed("1"))));
-    store.pass(5);
+    store.advance(5);
     let group: [Write; 2] = [Write::Retry(JobId(1)), Write::Cancel(JobId(1))];
     let Committed { ended_batches, .. } = store.commit(&group);
     assert_eq!(ended_batches, []);
@@ -112,13 +112,13 @@ fn the_end_of_a_batch_does_not_move_when_a_job_is_retried_and_cancelled_at_once(
 }
 
 #[test]
-fn expiry_and_rescue_count_as_well() {
+fn expiry_and_rescue_update_the_counts_of_a_batch() {
     let mut store = Store::fresh();
     let expires_at = Some(store.after(1));
-    let doomed = NewJob { max_attempts: 1, priority: 1, ..job() };
-    store.write(submit_batch(vec![NewJob { expires_at, ..job() }, doomed])).unwrap();
+    let last_attempt = NewJob { max_attempts: 1, priority: 1, ..job() };
+    store.write(submit_batch(vec![NewJob { expires_at, ..job() }, last_attempt])).unwrap();
     store.lease_next();
-    store.pass(60);
+    store.advance(60);
     let rescue = Write::Rescue { scope: RescueScope::expired_now(), limit: 10 };
     let committed = store.commit(&[Write::Expire { limit: 10 }, rescue]);
     assert_eq!(committed.ended_batches, [BatchId(1)]);
@@ -127,18 +127,18 @@ fn expiry_and_rescue_count_as_well() {
 }
 
 #[test]
-fn a_removed_job_still_counts_until_the_batch_goes_with_its_last() {
+fn a_removed_job_remains_counted_until_its_batch_is_removed_with_the_last_job() {
     let (mut store, leases) = running_pair();
     store.commit(&leases.map(|lease| finish(lease, completed("1"))));
     store.remove(Write::Delete(JobId(1)));
-    let rest = batch(&mut store, 1);
-    assert_eq!((rest.total, rest.counts.completed), (2, 2));
+    let remaining = batch(&mut store, 1);
+    assert_eq!((remaining.total, remaining.counts.completed), (2, 2));
     store.remove(Write::Delete(JobId(2)));
     assert_eq!(store.reads.batch(BatchId(1)).unwrap(), None);
 }
 
 #[test]
-fn a_batch_goes_with_its_jobs_where_they_end_and_are_removed_in_one_group() {
+fn a_batch_is_removed_with_its_jobs_when_they_end_and_are_removed_in_one_group() {
     let (mut store, [first, second]) = running_pair();
     let removals = [1, 2].map(|id| Write::Delete(JobId(id)));
     let ends = [finish(first, completed("1")), finish(second, completed("2"))];
@@ -160,7 +160,7 @@ fn a_job_may_be_retried_cancelled_and_removed_with_its_batch_in_one_group() {
 }
 
 #[test]
-fn a_batch_of_nothing_or_of_a_bad_job_is_refused_whole() {
+fn an_empty_batch_or_one_with_an_invalid_job_is_refused_as_a_whole() {
     let mut store = Store::fresh();
     for jobs in [Vec::new(), vec![job(), impossible_job()]] {
         let refused = store.write(submit_batch(jobs));
@@ -188,7 +188,7 @@ fn batches_are_listed_newest_first_a_page_at_a_time() {
         }
     }
     assert_eq!(seen, [vec![5, 4], vec![3, 2], vec![1]]);
-    let whole = store.reads.batches(4, Some(BatchId(5))).unwrap();
-    assert_eq!(whole.next, None, "a full page at the end has no next");
-    assert_eq!(whole.batches[0], batch(&mut store, 4));
+    let last_page = store.reads.batches(4, Some(BatchId(5))).unwrap();
+    assert_eq!(last_page.next, None, "a full last page has no next page");
+    assert_eq!(last_page.batches[0], batch(&mut store, 4));
 }

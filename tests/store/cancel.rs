@@ -1,4 +1,4 @@
-//! Cancelling: at once what waits, by its worker what runs, not at all what has ended.
+//! Cancellations: waiting jobs end at once, workers stop running jobs, and ended jobs are refused.
 
 use longshore::job::outcome::Outcome;
 use longshore::job::{BatchId, JobError, JobId, NewJob, State};
@@ -11,7 +11,7 @@ fn a_waiting_job_is_cancelled_at_once() {
     for state in [State::Scheduled, State::Queued, State::Retrying] {
         let mut store = Store::fresh();
         let id = store.job_in(state);
-        store.pass(1);
+        store.advance(1);
         assert_eq!(store.cancel(Write::Cancel(id)), (1, vec![]));
         let job = store.job(id);
         assert_eq!((job.state, job.finished_at), (State::Cancelled, Some(store.now)));
@@ -21,7 +21,7 @@ fn a_waiting_job_is_cancelled_at_once() {
 }
 
 #[test]
-fn a_running_job_is_asked_to_stop_and_runs_on() {
+fn a_running_job_is_asked_to_stop_and_keeps_running() {
     let mut store = Store::fresh();
     let id = store.job_in(State::Running);
     for _ in 0..2 {
@@ -32,7 +32,7 @@ fn a_running_job_is_asked_to_stop_and_runs_on() {
 }
 
 #[test]
-fn every_outcome_of_a_job_that_was_to_stop_ends_it() {
+fn every_outcome_ends_a_job_that_was_asked_to_stop() {
     let lost = Outcome::Lost(JobError::new("lost", "its worker is gone"));
     let ends = [
         (completed("1"), State::Completed),
@@ -55,7 +55,7 @@ fn every_outcome_of_a_job_that_was_to_stop_ends_it() {
 }
 
 #[test]
-fn the_attempts_own_error_stays_in_the_history_of_a_cancelled_job() {
+fn the_error_of_the_attempt_stays_in_the_failures_of_a_cancelled_job() {
     let mut store = Store::fresh();
     let lease = store.running(job());
     store.cancel(Write::Cancel(lease.job));
@@ -66,7 +66,7 @@ fn the_attempts_own_error_stays_in_the_history_of_a_cancelled_job() {
 }
 
 #[test]
-fn a_job_that_may_run_once_and_was_to_stop_has_an_unknown_outcome_when_it_is_lost() {
+fn an_at_most_once_job_that_was_asked_to_stop_and_is_lost_has_an_unknown_outcome() {
     let mut store = Store::fresh();
     let lease = store.running(NewJob { at_most_once: true, ..job() });
     store.cancel(Write::Cancel(lease.job));
@@ -82,7 +82,7 @@ fn a_cancelled_job_may_be_cancelled_again() {
 }
 
 #[test]
-fn a_job_that_has_ended_otherwise_cannot_be_cancelled() {
+fn a_completed_or_failed_job_cannot_be_cancelled() {
     for state in [State::Completed, State::Failed] {
         let mut store = Store::fresh();
         let id = store.job_in(state);
@@ -94,7 +94,7 @@ fn a_job_that_has_ended_otherwise_cannot_be_cancelled() {
 }
 
 #[test]
-fn what_is_not_there_cannot_be_cancelled() {
+fn a_job_or_batch_that_does_not_exist_cannot_be_cancelled() {
     let mut store = Store::fresh();
     let refused = store.write(Write::Cancel(JobId(7))).unwrap_err();
     assert_eq!(refused, Refusal::NoJob(JobId(7)));
@@ -103,7 +103,7 @@ fn what_is_not_there_cannot_be_cancelled() {
 }
 
 #[test]
-fn cancelling_a_batch_ends_what_waits_and_asks_what_runs() {
+fn cancelling_a_batch_ends_waiting_jobs_and_asks_running_jobs_to_stop() {
     let mut store = Store::fresh();
     let run_at = store.after(60);
     let scheduled = NewJob { run_at, is_scheduled: true, ..job() };

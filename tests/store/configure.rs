@@ -1,4 +1,4 @@
-//! Queues: made on first use, changed, kept.
+//! Queues: created on first use, configured, and stored.
 
 use longshore::config::Config;
 use longshore::job::queue::{QueueChange, QueueSettings, Rate};
@@ -27,7 +27,7 @@ fn config() -> Config {
 }
 
 #[test]
-fn a_queue_begins_with_the_settings_of_the_configuration() {
+fn a_new_queue_gets_the_settings_of_the_configuration() {
     let mut store = Store::configured(config());
     let jobs = vec![job_in_queue("mail"), job_in_queue("other"), job_in_queue("mail")];
     let committed = store.commit(&[crate::kit::submit(jobs)]);
@@ -39,7 +39,7 @@ fn a_queue_begins_with_the_settings_of_the_configuration() {
 }
 
 #[test]
-fn a_change_leaves_what_it_does_not_name_and_is_kept() {
+fn a_change_keeps_the_settings_that_it_does_not_name_and_survives_a_restart() {
     let mut store = Store::configured(config());
     store.submit(job_in_queue("mail"));
     let change = QueueChange { paused: Some(false), max_running: Some(None), rate: None };
@@ -53,7 +53,7 @@ fn a_change_leaves_what_it_does_not_name_and_is_kept() {
 }
 
 #[test]
-fn what_the_database_holds_wins_over_the_configuration() {
+fn settings_in_the_database_take_precedence_over_the_configuration() {
     let mut store = Store::fresh();
     store.submit(job_in_queue("mail"));
     *store.config() = config();
@@ -63,7 +63,7 @@ fn what_the_database_holds_wins_over_the_configuration() {
 }
 
 #[test]
-fn a_change_makes_a_queue_that_is_new() {
+fn a_change_creates_a_new_queue() {
     let mut store = Store::fresh();
     let change = QueueChange { paused: Some(true), ..QueueChange::default() };
     store.write(configure("mail", change)).unwrap();
@@ -71,7 +71,7 @@ fn a_change_makes_a_queue_that_is_new() {
 }
 
 #[test]
-fn a_rejected_change_leaves_queue_and_group_unharmed() {
+fn a_rejected_change_does_not_affect_its_queue_or_group() {
     let mut store = Store::fresh();
     store.submit(job_in_queue("mail"));
     let bad = QueueChange { max_running: Some(Some(0)), ..QueueChange::default() };
@@ -89,7 +89,7 @@ fn a_rejected_change_leaves_queue_and_group_unharmed() {
 }
 
 #[test]
-fn a_change_makes_no_more_queues_than_may_be() {
+fn a_change_creates_no_more_queues_than_allowed() {
     let mut config = Config::default();
     config.limits.max_queues = 1;
     let mut store = Store::configured(config);
@@ -99,8 +99,8 @@ fn a_change_makes_no_more_queues_than_may_be() {
 }
 
 #[test]
-fn the_store_obeys_orders_for_a_paused_queue() {
-    // Who is paused is for the roster to know, which makes the orders.
+fn the_store_leases_from_a_paused_queue_if_ordered_to() {
+    // The roster orders the leases, and it knows which queues are paused.
     let mut store = Store::configured(config());
     let id = store.submit(job_in_queue("mail"));
     assert_eq!(ids(&leased(store.write(lease("mail", Lane::Async, 1)))), [id]);
@@ -108,7 +108,7 @@ fn the_store_obeys_orders_for_a_paused_queue() {
 }
 
 #[test]
-fn at_the_start_the_roster_is_told_of_every_queue_and_its_remote_jobs() {
+fn queue_loads_returns_every_queue_and_its_remote_jobs() {
     let mut store = Store::configured(config());
     let remote = longshore::job::NewJob { lane: Lane::Remote, ..job_in_queue("mail") };
     let blocking = longshore::job::NewJob { lane: Lane::Thread, ..job_in_queue("mail") };
@@ -120,7 +120,7 @@ fn at_the_start_the_roster_is_told_of_every_queue_and_its_remote_jobs() {
     loads.sort_by(|a, b| a.name.cmp(&b.name));
     let [default, mail] = loads.try_into().unwrap();
     assert_eq!((default.name, default.remote_running), (queue("default"), 0));
-    assert_eq!(default.ready, [], "its only job runs");
+    assert_eq!(default.ready, [], "its only job is running");
     assert_eq!((mail.name, mail.remote_running), (queue("mail"), 2));
     assert!(mail.settings.paused);
     assert_eq!(mail.ready, [Lane::Thread]);

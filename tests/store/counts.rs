@@ -1,4 +1,4 @@
-//! Counts of queues, and since when their oldest job waits.
+//! Counts of queues, and the age of their oldest job.
 
 use longshore::job::queue::StateCounts;
 use longshore::job::{Lane, NewJob, Span, State};
@@ -49,25 +49,25 @@ fn queues_are_listed_by_name() {
 }
 
 #[test]
-fn a_queue_tells_since_when_its_oldest_job_waits() {
+fn a_queue_shows_since_when_its_oldest_job_waits() {
     let mut store = Store::fresh();
     let now = store.now;
     store.submit(NewJob { priority: -5, lane: Lane::Thread, ..job() });
-    store.pass(10);
+    store.advance(10);
     let run_at = store.now;
     store.submit_all(vec![
         NewJob { run_at, ..job() },
         NewJob { run_at, priority: 9, ..job() },
         NewJob { run_at, lane: Lane::Remote, ..job() },
     ]);
-    store.pass(5);
+    store.advance(5);
     let found = store.reads.queue(&queue("default"), store.now).unwrap().unwrap();
     assert_eq!(found.oldest_queued_at, Some(now));
     assert_eq!(found.oldest_queued_age, Some(Span::from_secs(15)));
 }
 
 #[test]
-fn a_queue_in_which_nothing_is_queued_has_no_oldest_job() {
+fn a_queue_without_queued_jobs_has_no_oldest_job() {
     let mut store = Store::fresh();
     store.job_in(State::Running);
     let found = store.reads.queue(&queue("default"), store.now).unwrap().unwrap();
@@ -75,16 +75,16 @@ fn a_queue_in_which_nothing_is_queued_has_no_oldest_job() {
 }
 
 #[test]
-fn of_very_many_queues_the_deepest_are_told_by_name() {
+fn the_deepest_of_many_queues_are_returned_in_order_of_their_names() {
     let mut store = Store::fresh();
     for number in 0..20 {
         store.submit_all(vec![job_in_queue(&format!("q{number:02}")); number + 1]);
     }
-    let part = store.reads.deepest_queues(3, store.now).unwrap();
-    let told: Vec<_> =
-        part.queues.iter().map(|queue| (queue.name.as_str(), queue.jobs.queued)).collect();
-    assert_eq!((told, part.all), (vec![("q17", 18), ("q18", 19), ("q19", 20)], 20));
-    assert!(part.queues.iter().all(|queue| queue.oldest_queued_at.is_some()));
+    let subset = store.reads.deepest_queues(3, store.now).unwrap();
+    let deepest: Vec<_> =
+        subset.queues.iter().map(|queue| (queue.name.as_str(), queue.jobs.queued)).collect();
+    assert_eq!((deepest, subset.total), (vec![("q17", 18), ("q18", 19), ("q19", 20)], 20));
+    assert!(subset.queues.iter().all(|queue| queue.oldest_queued_at.is_some()));
     let all = store.reads.queues(store.now).unwrap();
     assert_eq!(store.reads.deepest_queues(20, store.now).unwrap().queues, all);
     let one = store.reads.queue(&queue("q05"), store.now).unwrap();

@@ -1,4 +1,4 @@
-//! Removing a final job, with all that belongs to it.
+//! Removal of a final job and everything that belongs to it.
 
 use longshore::job::{JobId, NewJob, State};
 use longshore::store::{JobFilter, Refusal, Write};
@@ -6,19 +6,19 @@ use longshore::store::{JobFilter, Refusal, Write};
 use crate::kit::{Store, completed, failed, job};
 
 #[test]
-fn a_final_job_is_removed_with_all_that_belongs_to_it() {
+fn a_final_job_is_removed_with_everything_that_belongs_to_it() {
     for state in [State::Completed, State::Failed, State::Cancelled] {
         let mut store = Store::fresh();
         let id = store.job_in(state);
         let committed = store.commit(&[Write::Delete(id)]);
         let [change] = committed.changes.try_into().unwrap();
         assert_eq!((change.job, change.from, change.to), (id, Some(state), None));
-        assert!(!store.is_there(id));
+        assert!(!store.exists(id));
     }
 }
 
 #[test]
-fn a_removed_job_is_found_by_its_tags_no_more() {
+fn a_removed_job_is_no_longer_found_by_its_tags() {
     let mut store = Store::fresh();
     let lease = store.running(NewJob { tags: vec!["a".into(), "b".into()], ..job() });
     store.finish(lease, completed("1")).unwrap();
@@ -28,7 +28,7 @@ fn a_removed_job_is_found_by_its_tags_no_more() {
 }
 
 #[test]
-fn a_removed_job_takes_its_failures_along() {
+fn the_failures_of_a_removed_job_are_removed() {
     let mut store = Store::fresh();
     let lease = store.running(NewJob { max_attempts: 1, ..job() });
     store.finish(lease, failed()).unwrap();
@@ -47,7 +47,7 @@ fn a_live_job_is_not_removed() {
 }
 
 #[test]
-fn a_job_is_removed_once() {
+fn a_job_cannot_be_removed_twice() {
     let mut store = Store::fresh();
     let id = store.job_in(State::Completed);
     let [first, second] =

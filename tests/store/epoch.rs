@@ -1,4 +1,4 @@
-//! Epochs: the workers of the original can do nothing in a copy.
+//! Epochs: workers of the original database can do nothing in a copy.
 
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
@@ -7,19 +7,19 @@ use longshore::store::{Answer, NewBatch, Refusal, RescueScope, Submit, Write};
 
 use crate::kit::{self, LEASE, Store, completed, failed, ids, job, lease, leased, submit};
 
-fn begin(store: &mut Store, is_restored: bool) -> bool {
+fn begin_epoch(store: &mut Store, is_restored: bool) -> bool {
     let now = store.now;
     store.writes().begin_epoch(is_restored, now).unwrap().is_some()
 }
 
 fn rescue_dead(store: &mut Store, limit: u32) -> usize {
-    store.shift(Write::Rescue { scope: RescueScope::Dead, limit }).count
+    store.move_jobs(Write::Rescue { scope: RescueScope::Dead, limit }).count
 }
 
-/// A copy that is served, as the start of a server does it.
+/// Makes a copy and opens it in the way in which a server starts.
 fn serve_copy(original: &Store) -> Store {
     let mut copy = original.backed_up();
-    assert!(begin(&mut copy, false), "a copy tells that it is one");
+    assert!(begin_epoch(&mut copy, false), "the copy is marked as a copy");
     rescue_dead(&mut copy, 1_000);
     copy
 }
@@ -37,11 +37,11 @@ fn outcomes() -> [Outcome; 7] {
         Outcome::Released,
         Outcome::NotBegun,
         Outcome::Cancelled,
-        Outcome::Lost(JobError::new("lost", "the server ended while it ran")),
+        Outcome::Lost(JobError::new("lost", "the server stopped while the job was running")),
     ]
 }
 
-/// Tries everything that a worker can say, and looks whether the job stands as before.
+/// Tries every call of a worker, and checks that none of them changes the job.
 fn assert_refused(store: &mut Store, lease: Lease) {
     let before = store.job(lease.job);
     for outcome in outcomes() {
@@ -60,25 +60,25 @@ fn assert_refused(store: &mut Store, lease: Lease) {
 }
 
 #[test]
-fn a_copy_begins_a_new_epoch_once_and_its_original_none() {
+fn a_copy_starts_a_new_epoch_once_and_its_original_starts_none() {
     let mut original = Store::fresh();
     original.submit(job());
     let copied_at = original.now;
     let mut copy = original.backed_up();
-    copy.pass(60);
+    copy.advance(60);
     let now = copy.now;
     let epoch = copy.writes().begin_epoch(false, now).unwrap().unwrap();
     assert_eq!(epoch.copied_at, Some(copied_at));
     assert_eq!(copy.lease_next().lease.token, LeaseToken(epoch.token_floor));
-    assert!(!begin(&mut copy, false));
+    assert!(!begin_epoch(&mut copy, false));
     copy.reopen();
-    assert!(!begin(&mut copy, false));
-    assert!(!begin(&mut original, false));
+    assert!(!begin_epoch(&mut copy, false));
+    assert!(!begin_epoch(&mut original, false));
     assert_eq!(original.lease_next().lease.token, LeaseToken(1));
 }
 
 #[test]
-fn a_copy_that_was_made_otherwise_begins_one_where_that_is_said() {
+fn a_copy_made_by_other_means_starts_an_epoch_if_the_caller_says_so() {
     let mut store = Store::fresh();
     let before = store.running(job());
     store.reopen();
@@ -90,7 +90,7 @@ fn a_copy_that_was_made_otherwise_begins_one_where_that_is_said() {
 }
 
 #[test]
-fn what_ran_in_a_copy_is_taken_back_in_every_lane() {
+fn jobs_that_were_running_in_a_copy_are_rescued_in_every_lane() {
     let mut original = Store::fresh();
     let held = Lane::ALL.map(|lane| running_in(&mut original, lane));
     let mut copy = serve_copy(&original);
@@ -102,7 +102,7 @@ fn what_ran_in_a_copy_is_taken_back_in_every_lane() {
 }
 
 #[test]
-fn a_worker_from_before_can_do_nothing_in_a_copy() {
+fn a_worker_of_the_original_can_do_nothing_in_a_copy() {
     let mut original = Store::fresh();
     let held = Lane::ALL.map(|lane| running_in(&mut original, lane));
     let mut copy = serve_copy(&original);
@@ -112,7 +112,7 @@ fn a_worker_from_before_can_do_nothing_in_a_copy() {
         let again = leased(copy.write(lease("default", lane, 1))).remove(0).lease;
         assert_eq!(again.job, before.job);
         assert!(again.token > before.token);
-        // While another runs it, and when that has ended.
+        // While another worker runs the job, and after that attempt has ended.
         assert_refused(&mut copy, before);
         copy.finish_as_holder(again, completed("2")).unwrap();
         assert_refused(&mut copy, before);
@@ -120,19 +120,19 @@ fn a_worker_from_before_can_do_nothing_in_a_copy() {
 }
 
 #[test]
-fn leases_that_the_original_gave_after_the_copy_was_made_are_refused() {
+fn leases_granted_by_the_original_after_the_copy_was_made_are_refused() {
     let mut original = Store::fresh();
     let id = original.submit(NewJob { max_attempts: 100, ..job() });
     let mut copy = serve_copy(&original);
-    let mut given = Vec::new();
+    let mut granted = Vec::new();
     for _ in 0..50 {
         let lease = original.lease_next().lease;
         original.finish(lease, Outcome::Released).unwrap();
-        given.push(lease);
+        granted.push(lease);
     }
     let own = copy.lease_next().lease;
     assert_eq!(own.job, id);
-    for lease in given {
+    for lease in granted {
         assert!(lease.token < own.token);
         assert_refused(&mut copy, lease);
     }
@@ -140,14 +140,14 @@ fn leases_that_the_original_gave_after_the_copy_was_made_are_refused() {
 }
 
 #[test]
-fn a_finish_from_before_is_refused_as_well_where_it_only_repeats_what_the_copy_knows() {
+fn a_finish_of_an_earlier_epoch_is_refused_even_if_it_repeats_what_the_copy_knows() {
     let mut original = Store::fresh();
     for outcome in outcomes() {
         let lease = original.running(NewJob { priority: 1, max_attempts: 1, ..job() });
         original.finish(lease, outcome.clone()).unwrap();
         let mut copy = serve_copy(&original);
         assert_refused(&mut copy, lease);
-        // The original itself still knows it.
+        // In the original it is still recognized as a repetition.
         original.finish(lease, outcome).unwrap();
         if original.state(lease.job) == State::Queued {
             original.cancel(Write::Cancel(lease.job));
@@ -156,16 +156,16 @@ fn a_finish_from_before_is_refused_as_well_where_it_only_repeats_what_the_copy_k
 }
 
 #[test]
-fn a_crash_in_the_middle_of_taking_back_leaves_the_rest_to_the_next_start() {
+fn a_crash_in_the_middle_of_a_rescue_leaves_the_remaining_jobs_to_the_next_start() {
     let mut original = Store::fresh();
     let held: Vec<Lease> = [Lane::Async, Lane::Remote, Lane::Remote]
         .map(|lane| running_in(&mut original, lane))
         .into();
     let mut copy = original.backed_up();
-    assert!(begin(&mut copy, false));
+    assert!(begin_epoch(&mut copy, false));
     assert_eq!(rescue_dead(&mut copy, 1), 1);
     copy.reopen();
-    assert!(!begin(&mut copy, false), "it has begun");
+    assert!(!begin_epoch(&mut copy, false), "the epoch has already started");
     assert_eq!(rescue_dead(&mut copy, 1), 1);
     copy.reopen();
     assert_eq!(rescue_dead(&mut copy, 10), 1);
@@ -175,13 +175,13 @@ fn a_crash_in_the_middle_of_taking_back_leaves_the_rest_to_the_next_start() {
 }
 
 #[test]
-fn a_crash_before_anything_is_taken_back_leaves_all_to_the_next_start() {
+fn a_crash_before_the_rescue_leaves_all_jobs_to_the_next_start() {
     let mut original = Store::fresh();
     let held = running_in(&mut original, Lane::Remote);
     let mut copy = original.backed_up();
-    assert!(begin(&mut copy, false));
+    assert!(begin_epoch(&mut copy, false));
     copy.reopen();
-    assert!(!begin(&mut copy, false));
+    assert!(!begin_epoch(&mut copy, false));
     assert_eq!(rescue_dead(&mut copy, 10), 1);
     assert_refused(&mut copy, held);
 }
@@ -201,10 +201,10 @@ fn remote_leases_of_the_epoch_survive_a_restart() {
 fn a_copy_of_a_copy_refuses_the_workers_of_both() {
     let mut original = Store::fresh();
     let first = original.running(job());
-    original.pass(60);
+    original.advance(60);
     let mut copy = serve_copy(&original);
     let second = copy.lease_next().lease;
-    copy.pass(60);
+    copy.advance(60);
     let mut third = serve_copy(&copy);
     assert_refused(&mut third, first);
     assert_refused(&mut third, second);
@@ -212,7 +212,7 @@ fn a_copy_of_a_copy_refuses_the_workers_of_both() {
 }
 
 #[test]
-fn what_may_run_once_and_ran_in_a_copy_ends_as_unknown() {
+fn an_at_most_once_job_that_was_running_in_a_copy_ends_with_an_unknown_outcome() {
     let mut original = Store::fresh();
     let held = original.running(NewJob { at_most_once: true, ..job() });
     let mut copy = serve_copy(&original);
@@ -222,7 +222,7 @@ fn what_may_run_once_and_ran_in_a_copy_ends_as_unknown() {
 }
 
 #[test]
-fn a_copy_gives_no_id_that_its_original_has_given_since() {
+fn a_copy_uses_no_id_that_its_original_has_used_since() {
     let mut original = Store::fresh();
     original.submit(job());
     let mut copy = serve_copy(&original);
@@ -237,7 +237,7 @@ fn a_copy_gives_no_id_that_its_original_has_given_since() {
     assert!(since.ids().all(|id| id < first), "{first}");
     let Ok(Answer::Submitted(submitted)) = copy.write(batch) else { panic!("not submitted") };
     assert!(submitted.batch.unwrap().id.0 > 1);
-    assert!(!copy.is_there(JobId(2)));
+    assert!(!copy.exists(JobId(2)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Finishing: who may, and what repetitions and late ones get.
+//! Finishes: which leases may finish a job, and the answers to repeated and late finishes.
 
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
@@ -17,8 +17,8 @@ fn a_late_worker_cannot_finish_a_job_that_was_leased_again() {
     for outcome in outcomes() {
         let mut store = Store::fresh();
         let late = store.running(job());
-        store.pass(61);
-        store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+        store.advance(61);
+        store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
         let holder = store.lease_next().lease;
         let before = store.job(late.job);
         assert_eq!(store.finish(late, outcome.clone()), Err(Refusal::StaleLease));
@@ -31,27 +31,27 @@ fn a_late_worker_cannot_finish_a_job_that_was_leased_again() {
 }
 
 #[test]
-fn a_worker_whose_lease_was_taken_cannot_finish_even_before_another_holds_it() {
+fn a_worker_whose_job_was_rescued_cannot_finish_even_before_the_job_is_leased_again() {
     for outcome in outcomes() {
         let mut store = Store::fresh();
         let late = store.running(job());
-        store.pass(61);
-        store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+        store.advance(61);
+        store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
         assert_eq!(store.finish(late, outcome), Err(Refusal::StaleLease));
         assert_eq!(store.job(late.job).attempt, 1);
     }
 }
 
 #[test]
-fn a_lease_that_ran_out_holds_until_it_is_taken() {
+fn an_expired_lease_holds_until_its_job_is_rescued() {
     let mut store = Store::fresh();
     let lease = store.running(job());
-    store.pass(3600);
+    store.advance(3600);
     let finished = store.finish(lease, completed("1"));
     assert_eq!(finished, Ok(Finished::Accepted(State::Completed)));
 }
 
-/// Finishes, finishes the same way again, and compares what is there before and after.
+/// Finishes a job, repeats the finish, and checks that the repetition changes nothing.
 fn finish_twice(new: NewJob, outcome: &Outcome, cancel: bool) -> (Finished, Job) {
     let mut store = Store::fresh();
     let lease = store.running(new);
@@ -60,7 +60,7 @@ fn finish_twice(new: NewJob, outcome: &Outcome, cancel: bool) -> (Finished, Job)
     }
     let first = store.finish(lease, outcome.clone()).unwrap();
     let before = store.job(lease.job);
-    store.pass(1);
+    store.advance(1);
     let again = finish(lease, outcome.clone());
     let committed = store.commit(&[again.clone(), again]);
     for answer in committed.answers {
@@ -73,28 +73,28 @@ fn finish_twice(new: NewJob, outcome: &Outcome, cancel: bool) -> (Finished, Job)
 }
 
 #[test]
-fn the_same_finish_again_is_known_and_changes_nothing() {
+fn a_repeated_finish_is_recognized_and_changes_nothing() {
     for outcome in outcomes() {
         finish_twice(job(), &outcome, false);
     }
 }
 
 #[test]
-fn the_same_finish_again_is_known_where_the_job_was_to_stop() {
+fn a_repeated_finish_is_recognized_if_the_job_was_asked_to_stop() {
     for outcome in outcomes() {
         finish_twice(job(), &outcome, true);
     }
 }
 
 #[test]
-fn the_same_finish_again_is_known_where_the_job_may_not_run_twice() {
+fn a_repeated_finish_is_recognized_for_an_at_most_once_job() {
     for outcome in outcomes() {
         finish_twice(NewJob { at_most_once: true, ..job() }, &outcome, false);
     }
 }
 
 #[test]
-fn a_finish_in_one_group_with_its_repetition_is_taken_once() {
+fn a_finish_and_its_repetition_in_one_group_apply_once() {
     let mut store = Store::fresh();
     let lease = store.running(job());
     let committed = store.commit(&[finish(lease, completed("1")), finish(lease, completed("1"))]);
@@ -105,15 +105,15 @@ fn a_finish_in_one_group_with_its_repetition_is_taken_once() {
 
 #[test]
 fn another_outcome_under_the_same_lease_is_refused() {
-    for (place, first) in outcomes().into_iter().enumerate() {
-        for (other_place, other) in outcomes().into_iter().enumerate() {
+    for (index, first) in outcomes().into_iter().enumerate() {
+        for (other_index, other) in outcomes().into_iter().enumerate() {
             let mut store = Store::fresh();
             let lease = store.running(job());
             store.finish(lease, first.clone()).unwrap();
             let before = store.job(lease.job);
-            // A release of a cancelled job asks for what is so: it is taken for a repetition.
-            let is_fulfilled = first == Outcome::Cancelled && other == Outcome::Released;
-            if place != other_place && !is_fulfilled {
+            // A release of a cancelled job has the same effect, so it counts as a repetition.
+            let is_equivalent = first == Outcome::Cancelled && other == Outcome::Released;
+            if index != other_index && !is_equivalent {
                 let refused = store.finish(lease, other.clone());
                 assert_eq!(refused, Err(Refusal::StaleLease), "{first:?}, then {other:?}");
             }
@@ -135,22 +135,22 @@ fn another_result_or_error_under_the_same_lease_is_refused() {
 }
 
 #[test]
-fn a_token_that_was_never_given_out_finishes_nothing() {
+fn a_token_that_was_never_granted_finishes_nothing() {
     let mut store = Store::fresh();
     let id = store.submit(job());
-    let made_up = |token| Lease { job: id, token: LeaseToken(token) };
+    let forged = |token| Lease { job: id, token: LeaseToken(token) };
     for outcome in outcomes() {
-        assert_eq!(store.finish(made_up(0), outcome), Err(Refusal::StaleLease));
+        assert_eq!(store.finish(forged(0), outcome), Err(Refusal::StaleLease));
     }
     store.lease_next();
     for token in [-1, 0, 2, i64::MAX] {
-        assert_eq!(store.finish(made_up(token), completed("1")), Err(Refusal::StaleLease));
+        assert_eq!(store.finish(forged(token), completed("1")), Err(Refusal::StaleLease));
     }
     assert_eq!(store.state(id), State::Running);
 }
 
 #[test]
-fn a_job_that_is_not_there_cannot_be_finished() {
+fn a_job_that_does_not_exist_cannot_be_finished() {
     let mut store = Store::fresh();
     let lease = Lease { job: JobId(7), token: LeaseToken(1) };
     for outcome in outcomes() {
@@ -159,14 +159,14 @@ fn a_job_that_is_not_there_cannot_be_finished() {
 }
 
 #[test]
-fn a_worker_may_say_itself_that_an_attempt_was_lost() {
+fn a_worker_may_report_an_attempt_as_lost() {
     let lost = Outcome::Lost(JobError::new("lost", "its child was killed"));
     let (first, _) = finish_twice(job(), &lost, false);
     assert_eq!(first, Finished::Accepted(State::Queued));
 }
 
 #[test]
-fn where_another_job_stands_is_not_taken_for_where_this_one_does() {
+fn the_location_of_another_job_is_ignored() {
     let mut store = Store::fresh();
     store.submit_all(vec![job(), job_in_queue("mail")]);
     let [of_default] = leased(store.write(lease("default", Lane::Async, 1))).try_into().unwrap();

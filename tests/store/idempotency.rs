@@ -1,4 +1,4 @@
-//! Idempotency keys: submitting twice makes one job.
+//! Idempotency keys: repeating a submission inserts its jobs once.
 
 use longshore::job::{JobId, NewJob, State};
 use longshore::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
@@ -21,19 +21,19 @@ fn remove_by_ending(store: &mut Store) {
 }
 
 #[test]
-fn the_same_key_and_body_give_the_first_job_again() {
+fn the_same_key_and_body_return_the_first_job() {
     let mut store = Store::fresh();
     let first = once(&mut store);
     let first_at = store.now;
     assert!(!first.is_repeat);
-    store.pass(5);
+    store.advance(5);
     store.reopen();
     let committed = store.commit(&[keyed(vec![job()], 1, None)]);
     assert_eq!(committed.changes, []);
     let again = submitted(committed.answers.into_iter().next().unwrap());
     assert!(again.is_repeat);
     assert_eq!((again.first, again.count, again.at), (first.first, 1, first_at));
-    assert!(!store.is_there(JobId(2)));
+    assert!(!store.exists(JobId(2)));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn the_same_key_twice_in_one_group_makes_one_job() {
     let (first, second) = (submitted(first), submitted(second));
     assert_eq!((first.is_repeat, second.is_repeat), (false, true));
     assert_eq!(first.first, second.first);
-    assert!(!store.is_there(JobId(2)));
+    assert!(!store.exists(JobId(2)));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn the_same_key_with_another_body_is_refused() {
     once(&mut store);
     let refused = store.write(keyed(vec![job(), job()], 2, None)).unwrap_err();
     assert_eq!(refused, Refusal::KeyReused);
-    assert!(!store.is_there(JobId(2)));
+    assert!(!store.exists(JobId(2)));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_same_key_with_another_body_in_one_group_is_refused_alone() {
 }
 
 #[test]
-fn a_key_holds_whatever_became_of_its_job() {
+fn a_key_remains_valid_after_its_job_has_ended() {
     let mut store = Store::fresh();
     let first = once(&mut store).first;
     let lease = store.lease_next().lease;
@@ -78,7 +78,7 @@ fn a_key_holds_whatever_became_of_its_job() {
 }
 
 #[test]
-fn a_key_goes_with_its_last_job() {
+fn a_key_is_removed_with_its_last_job() {
     let mut store = Store::fresh();
     let two = || keyed(vec![job(), job()], 1, None);
     store.write(two()).unwrap();
@@ -86,37 +86,37 @@ fn a_key_goes_with_its_last_job() {
     let again = submitted(store.write(two()));
     assert_eq!((again.is_repeat, again.first, again.count), (true, JobId(1), 2));
     remove_by_ending(&mut store);
-    let anew = submitted(store.write(keyed(vec![job()], 2, None)));
-    assert_eq!((anew.is_repeat, anew.first), (false, JobId(3)));
+    let new = submitted(store.write(keyed(vec![job()], 2, None)));
+    assert_eq!((new.is_repeat, new.first), (false, JobId(3)));
 }
 
 #[test]
-fn a_key_goes_with_its_job_and_comes_again_in_one_group() {
+fn a_key_may_be_removed_with_its_job_and_used_again_in_one_group() {
     let mut store = Store::fresh();
     let first = once(&mut store).first;
     store.cancel(Write::Cancel(first));
     let group = [Write::Delete(first), keyed(vec![job()], 2, None)];
     let answer = store.commit(&group).answers.remove(1);
-    let anew = submitted(answer);
-    assert_eq!((anew.is_repeat, anew.first), (false, JobId(2)));
+    let new = submitted(answer);
+    assert_eq!((new.is_repeat, new.first), (false, JobId(2)));
     assert!(submitted(store.write(keyed(vec![job()], 2, None))).is_repeat);
 }
 
 #[test]
-fn removing_other_jobs_leaves_a_key_alone() {
+fn removing_other_jobs_does_not_affect_a_key() {
     let mut store = Store::fresh();
     let before = store.job_in(State::Cancelled);
     let first = once(&mut store).first;
     let after = store.job_in(State::Cancelled);
-    let young = store.now.plus(std::time::Duration::from_secs(1));
-    let prune = Write::Prune { jobs: vec![before, after], finished_before: young };
+    let finished_before = store.now.plus(std::time::Duration::from_secs(1));
+    let prune = Write::Prune { jobs: vec![before, after], finished_before };
     assert_eq!(store.remove(prune), 2);
     let again = once(&mut store);
     assert_eq!((again.is_repeat, again.first), (true, first));
 }
 
 #[test]
-fn a_repeated_batch_is_told_as_it_stands_now() {
+fn a_repeated_submission_of_a_batch_returns_its_current_counts() {
     let mut store = Store::fresh();
     let batch = || Some(NewBatch { name: Some("nightly".into()) });
     let jobs = || vec![job(), job(), job()];
@@ -130,7 +130,7 @@ fn a_repeated_batch_is_told_as_it_stands_now() {
 }
 
 #[test]
-fn the_key_of_a_rejected_submission_is_free() {
+fn the_key_of_a_rejected_submission_can_be_used_again() {
     let mut store = Store::fresh();
     let group = [keyed(vec![job(), impossible_job()], 1, None), keyed(vec![job()], 2, None)];
     let [bad, good] = store.commit(&group).answers.try_into().unwrap();

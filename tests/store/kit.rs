@@ -1,4 +1,4 @@
-//! A store under test: a fresh database, its time, and short words for what tests do with it.
+//! A store under test: a new database, its clock, and shorthands for common operations.
 
 pub(crate) mod sqlite;
 pub(crate) mod statements;
@@ -16,22 +16,22 @@ use longshore::store::{
     Refusal, Renew, Submit, Submitted, Write, WriteStore,
 };
 
-/// What a store has to bring to be held to this suite.
+/// Storage backend that this suite can test.
 pub(crate) trait Backend {
-    /// Opens the database for writing, and makes it if it is not there.
+    /// Opens the database for writing, and creates it if it does not exist.
     fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError>;
 
-    /// A read connection.
+    /// Opens a read connection.
     fn reads(&self) -> Box<dyn ReadStore>;
 
-    /// What is wrong with the database, as `longshore verify` has it.
+    /// Returns the faults that `longshore verify` finds in the database.
     fn faults(&self) -> Vec<String>;
 
-    /// A copy as `longshore backup` makes it, in a place of its own.
+    /// Makes a copy of the database in a new directory, as `longshore backup` does.
     fn backup(&self, now: Timestamp) -> Box<dyn Backend>;
 }
 
-/// A store with a clock that tests move.
+/// Store with a clock that tests control.
 pub(crate) struct Store {
     backend: Box<dyn Backend>,
     config: Config,
@@ -40,19 +40,19 @@ pub(crate) struct Store {
     pub(crate) now: Timestamp,
 }
 
-/// When tests begin.
+/// Time at which tests start, in milliseconds since 1970.
 pub(crate) const START: i64 = 1_000_000;
 
-/// How long leases last that do not say otherwise.
+/// Duration of leases, unless a test chooses another.
 pub(crate) const LEASE: Span = Span::from_secs(60);
 
 impl Store {
-    /// An empty store, configured as by default.
+    /// Creates an empty store with the default configuration.
     pub(crate) fn fresh() -> Self {
         Self::configured(Config::default())
     }
 
-    /// An empty store. This line chooses the backend.
+    /// Creates an empty store with the given configuration. Its body chooses the backend.
     pub(crate) fn configured(config: Config) -> Self {
         Self::on(sqlite::Sqlite::fresh(), config)
     }
@@ -64,14 +64,14 @@ impl Store {
         Self { backend: Box::new(backend), config, writes, reads, now }
     }
 
-    /// Ends the process, as far as the store can tell, and starts it again.
+    /// Closes and opens the store, which looks like a restart of the process to it.
     pub(crate) fn reopen(&mut self) {
         self.writes = None;
         self.reads = self.backend.reads();
         self.writes = Some(self.backend.open(&self.config).unwrap());
     }
 
-    /// A copy of it, opened by a process of its own. The original goes on.
+    /// Makes a copy of the store and opens it, as another process would. The original stays open.
     pub(crate) fn backed_up(&self) -> Self {
         let backend = self.backend.backup(self.now);
         let writes = Some(backend.open(&self.config).unwrap());
@@ -87,21 +87,21 @@ impl Store {
         &mut **self.writes.as_mut().unwrap()
     }
 
-    /// Lets time pass.
-    pub(crate) fn pass(&mut self, secs: u64) {
+    /// Advances the clock.
+    pub(crate) fn advance(&mut self, secs: u64) {
         self.now = self.now.plus(Duration::from_secs(secs));
     }
 
-    /// The time in so many seconds.
+    /// Returns the time `secs` seconds from now.
     pub(crate) fn after(&self, secs: u64) -> Timestamp {
         self.now.plus(Duration::from_secs(secs))
     }
 
-    /// Commits a group.
+    /// Commits a group of writes.
     pub(crate) fn commit(&mut self, writes: &[Write]) -> Committed {
         let now = self.now;
         let committed = self.writes().commit(writes, now).unwrap();
-        assert_eq!(committed.answers.len(), writes.len(), "one answer a write");
+        assert_eq!(committed.answers.len(), writes.len(), "one answer per write");
         committed
     }
 
@@ -123,7 +123,7 @@ impl Store {
         leased(self.write(lease("default", Lane::Async, limit)))
     }
 
-    /// Leases the one job that is to run next.
+    /// Leases the next job of the default queue and the async lane.
     pub(crate) fn lease_next(&mut self) -> LeasedJob {
         self.lease(1).pop().expect("a job to lease")
     }
@@ -132,11 +132,11 @@ impl Store {
     pub(crate) fn running(&mut self, job: NewJob) -> Lease {
         let id = self.submit(job);
         let lease = self.lease_next().lease;
-        assert_eq!(lease.job, id, "another job was in front");
+        assert_eq!(lease.job, id, "another job was leased before it");
         lease
     }
 
-    /// Brings a fresh job into a state.
+    /// Creates a job and moves it to `state`.
     pub(crate) fn job_in(&mut self, state: State) -> JobId {
         if state == State::Scheduled {
             let run_at = self.after(3600);
@@ -157,12 +157,12 @@ impl Store {
         lease.job
     }
 
-    /// What a worker of this process reports.
+    /// Reports an outcome as a local worker.
     pub(crate) fn finish(&mut self, lease: Lease, outcome: Outcome) -> Result<Finished, Refusal> {
         self.finished(finish(lease, outcome))
     }
 
-    /// What a remote worker reports.
+    /// Reports an outcome as a remote worker.
     pub(crate) fn finish_remote(
         &mut self,
         lease: Lease,
@@ -171,7 +171,7 @@ impl Store {
         self.finished(finish_remote(lease, outcome))
     }
 
-    /// What the holder of a lease reports, whichever sort of worker that is.
+    /// Reports an outcome as the kind of worker that runs the job's lane.
     pub(crate) fn finish_as_holder(
         &mut self,
         lease: Lease,
@@ -189,15 +189,15 @@ impl Store {
         }
     }
 
-    /// A stage, an expiry or a rescue.
-    pub(crate) fn shift(&mut self, write: Write) -> MoveSummary {
+    /// Commits a stage, an expiry or a rescue, and returns its summary.
+    pub(crate) fn move_jobs(&mut self, write: Write) -> MoveSummary {
         match self.write(write) {
             Ok(Answer::Moved(moved)) => moved,
             other => panic!("nothing moved: {other:?}"),
         }
     }
 
-    /// A deletion or a prune: how many jobs it removed.
+    /// Commits a deletion or a prune, and returns how many jobs it removed.
     pub(crate) fn remove(&mut self, write: Write) -> usize {
         match self.write(write) {
             Ok(Answer::Removed(count)) => count,
@@ -205,7 +205,7 @@ impl Store {
         }
     }
 
-    /// A cancel: how many jobs ended, and which are to stop.
+    /// Commits a cancellation, and returns how many jobs ended and which must stop.
     pub(crate) fn cancel(&mut self, write: Write) -> (usize, Vec<JobId>) {
         match self.write(write) {
             Ok(Answer::Cancelled { ended, mut running }) => {
@@ -217,14 +217,14 @@ impl Store {
     }
 
     pub(crate) fn job(&mut self, id: JobId) -> Job {
-        self.reads.job(id).unwrap().expect("the job is there")
+        self.reads.job(id).unwrap().expect("the job exists")
     }
 
     pub(crate) fn state(&mut self, id: JobId) -> State {
         self.job(id).state
     }
 
-    pub(crate) fn is_there(&mut self, id: JobId) -> bool {
+    pub(crate) fn exists(&mut self, id: JobId) -> bool {
         self.reads.job(id).unwrap().is_some()
     }
 }
@@ -237,7 +237,7 @@ impl Drop for Store {
     }
 }
 
-/// A job with nothing special to it. Its backoff has no spread.
+/// Returns a plain job. Its backoff has no jitter.
 pub(crate) fn job() -> NewJob {
     NewJob {
         kind: "echo".into(),
@@ -256,7 +256,7 @@ pub(crate) fn job() -> NewJob {
     }
 }
 
-/// A job that passes no check: the database has to refuse it.
+/// Returns a job with a timeout of 0, which a constraint of the database refuses.
 pub(crate) fn impossible_job() -> NewJob {
     NewJob { timeout: Span::from_millis(0), ..job() }
 }
@@ -273,7 +273,7 @@ pub(crate) fn submit(jobs: Vec<NewJob>) -> Write {
     Write::Submit(Submit { jobs: jobs.into(), key: None, batch: None })
 }
 
-/// A lease of the remote lane, of some kinds only.
+/// Returns a lease request of a remote worker for certain kinds.
 pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
     let kinds = Some(kinds.iter().map(|kind| kind.to_string()).collect());
     let order = LeaseOrder {
@@ -291,7 +291,7 @@ pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
     Write::Lease(LeaseRequest { order, lease: LEASE, worker: None })
 }
 
-/// What a worker of this process reports.
+/// Returns the finish of a local worker.
 pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {
     Write::Finish(Finish {
         lease,
@@ -302,7 +302,7 @@ pub(crate) fn finish(lease: Lease, outcome: Outcome) -> Write {
     })
 }
 
-/// What a remote worker reports.
+/// Returns the finish of a remote worker.
 pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
     Write::Finish(Finish {
         lease,
@@ -313,13 +313,13 @@ pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
     })
 }
 
-/// A renewal by a worker of this process.
+/// Returns the renewal of a local worker.
 pub(crate) fn renew(leases: &[Lease], lease: Span) -> Renew {
     let leases = leases.to_vec();
     Renew { leases, lease: Some(lease), holder: Holder::Local, progress: None }
 }
 
-/// A renewal by a remote worker, for as long as it asked at first.
+/// Returns the renewal of a remote worker, for the duration that it first asked for.
 pub(crate) fn renew_remote(leases: &[Lease]) -> Renew {
     Renew { leases: leases.to_vec(), lease: None, holder: Holder::Remote, progress: None }
 }
@@ -346,7 +346,7 @@ pub(crate) fn leased(answer: Result<Answer, Refusal>) -> Vec<LeasedJob> {
     }
 }
 
-/// The ids of leased jobs.
+/// Returns the ids of leased jobs.
 pub(crate) fn ids(jobs: &[LeasedJob]) -> Vec<JobId> {
     jobs.iter().map(|job| job.lease.job).collect()
 }

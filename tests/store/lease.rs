@@ -1,4 +1,4 @@
-//! Leasing: the right jobs, in the right order, each to one worker only.
+//! Leases: the right jobs, in the right order, each to one worker only.
 
 use longshore::job::{BatchId, JobId, Json, Lane, NewJob, Span, State};
 use longshore::store::{NewBatch, Submit, Write};
@@ -19,7 +19,7 @@ fn higher_priority_runs_first_and_then_the_oldest() {
 }
 
 #[test]
-fn a_lease_gives_the_first_of_its_queue_and_no_more_than_asked() {
+fn a_lease_returns_the_first_jobs_of_its_queue_up_to_the_limit() {
     let mut store = Store::fresh();
     store.submit_all(vec![with_priority(0), with_priority(1), with_priority(2)]);
     assert!(store.lease(0).is_empty());
@@ -43,7 +43,7 @@ fn a_lease_takes_from_its_queue_and_lane_only() {
 }
 
 #[test]
-fn a_queue_that_nobody_used_gives_nothing_and_is_not_made() {
+fn a_lease_from_an_unknown_queue_returns_no_jobs_and_creates_no_queue() {
     let mut store = Store::fresh();
     assert!(leased(store.write(lease("mail", Lane::Async, 10))).is_empty());
     assert_eq!(store.reads.queue(&queue("mail"), store.now).unwrap(), None);
@@ -57,7 +57,7 @@ fn only_queued_jobs_are_leased() {
 }
 
 #[test]
-fn a_worker_is_told_all_that_it_needs() {
+fn a_lease_returns_everything_that_a_worker_needs() {
     let mut store = Store::fresh();
     let new = NewJob {
         kind: "http".into(),
@@ -69,7 +69,7 @@ fn a_worker_is_told_all_that_it_needs() {
     let batch = Some(NewBatch { name: None });
     let jobs = vec![new].into();
     store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
-    store.pass(3);
+    store.advance(3);
     let job = store.lease_next();
     assert_eq!((job.lease.job, job.lease.token.0), (JobId(1), 1));
     assert_eq!(job.lease_expires_at, store.now.plus(LEASE.duration()));

@@ -1,4 +1,4 @@
-//! Lists: newest first, by any filter, a page at a time.
+//! Lists: newest first, with any filter, one page at a time.
 
 use longshore::job::{BatchId, Job, JobId, Json, NewJob, State};
 use longshore::store::{JobFilter, NewBatch, Submit, Write};
@@ -10,8 +10,8 @@ fn all() -> JobFilter {
     JobFilter { limit: 200, ..JobFilter::default() }
 }
 
-/// Follows the cursors to the end: the ids, and how many pages that took.
-fn walk(store: &mut Store, filter: &JobFilter) -> (Vec<i64>, usize) {
+/// Reads all pages of a list, and returns the ids and the number of pages.
+fn read_pages(store: &mut Store, filter: &JobFilter) -> (Vec<i64>, usize) {
     let mut found = Vec::new();
     let mut filter = filter.clone();
     for pages in 1.. {
@@ -22,7 +22,7 @@ fn walk(store: &mut Store, filter: &JobFilter) -> (Vec<i64>, usize) {
             Some(next) if filter.before.is_none_or(|before| next < before) => {
                 filter.before = Some(next);
             }
-            Some(next) => panic!("the cursor {next} does not go on from {filter:?}"),
+            Some(next) => panic!("the cursor {next} does not continue {filter:?}"),
             None => return (found, pages),
         }
     }
@@ -30,11 +30,11 @@ fn walk(store: &mut Store, filter: &JobFilter) -> (Vec<i64>, usize) {
 }
 
 fn ids(store: &mut Store, filter: &JobFilter) -> Vec<i64> {
-    walk(store, filter).0
+    read_pages(store, filter).0
 }
 
-/// Three hundred jobs: each third in queue `mail`, each fifth of kind `http`, each seventh tagged
-/// `seven`, the first hundred in a batch, of those some ended.
+/// Creates 300 jobs: every third in the queue `mail`, every fifth of the kind `http`, every seventh
+/// with the tag `seven`, the first hundred in a batch, and half of these cancelled.
 fn mixed_store() -> Store {
     let mut store = Store::fresh();
     let jobs: Vec<NewJob> = (1..=300).map(mixed_job).collect();
@@ -66,10 +66,10 @@ fn is_cancelled(id: i64) -> bool {
 }
 
 #[test]
-fn a_list_begins_with_the_newest_and_follows_its_cursor_to_the_end() {
+fn a_list_starts_with_the_newest_job_and_its_cursors_lead_to_the_end() {
     let mut store = mixed_store();
     assert_eq!(ids(&mut store, &all()), expected(|_| true));
-    let (found, pages) = walk(&mut store, &JobFilter { limit: 7, ..all() });
+    let (found, pages) = read_pages(&mut store, &JobFilter { limit: 7, ..all() });
     assert_eq!(found, expected(|_| true));
     assert_eq!(pages, 43);
 }
@@ -91,9 +91,9 @@ fn each_filter_alone_finds_its_jobs() {
     assert_eq!(found, expected(|id| !is_cancelled(id)));
 }
 
-/// Every way to set some of five filters, on pages of every size.
+/// Tries all combinations of five filters, on pages of several sizes.
 #[test]
-fn filters_together_find_what_each_of_them_finds() {
+fn combined_filters_find_the_jobs_that_match_all_of_them() {
     let mut store = mixed_store();
     for bits in 0..32 {
         let has = |bit: u32| bits & (1 << bit) != 0;
@@ -120,9 +120,9 @@ fn filters_together_find_what_each_of_them_finds() {
 }
 
 #[test]
-fn a_filter_that_nothing_matches_gives_an_empty_end() {
+fn a_filter_without_matches_returns_one_empty_page() {
     let mut store = mixed_store();
-    let nothing = [
+    let unmatched = [
         JobFilter { queue: Some(queue("none")), ..all() },
         JobFilter { tag: Some("none".into()), ..all() },
         JobFilter { batch: Some(BatchId(9)), ..all() },
@@ -131,15 +131,15 @@ fn a_filter_that_nothing_matches_gives_an_empty_end() {
         JobFilter { before: Some(JobId(-5)), ..all() },
         JobFilter { before: Some(JobId(i64::MIN)), ..all() },
     ];
-    for filter in nothing {
-        assert_eq!(walk(&mut store, &filter), (Vec::new(), 1), "{filter:?}");
+    for filter in unmatched {
+        assert_eq!(read_pages(&mut store, &filter), (Vec::new(), 1), "{filter:?}");
     }
     let mut empty = Store::fresh();
-    assert_eq!(walk(&mut empty, &all()), (Vec::new(), 1));
+    assert_eq!(read_pages(&mut empty, &all()), (Vec::new(), 1));
 }
 
 #[test]
-fn a_cursor_above_the_newest_job_begins_with_the_newest() {
+fn a_cursor_above_the_newest_job_starts_with_the_newest() {
     let mut store = mixed_store();
     for before in [301, 1_000_000_000, i64::MAX] {
         let page = store.reads.jobs(&JobFilter { before: Some(JobId(before)), ..all() }).unwrap();
@@ -148,7 +148,7 @@ fn a_cursor_above_the_newest_job_begins_with_the_newest() {
 }
 
 #[test]
-fn jobs_submitted_meanwhile_do_not_disturb_a_walk() {
+fn jobs_submitted_meanwhile_do_not_change_the_pages_that_follow() {
     let mut store = mixed_store();
     let first = store.reads.jobs(&JobFilter { limit: 10, ..all() }).unwrap();
     store.submit(job());
@@ -168,24 +168,24 @@ fn only(store: &mut Store, filter: &JobFilter) -> Job {
 }
 
 #[test]
-fn payloads_and_results_are_left_out_unless_asked_for() {
+fn payloads_and_results_are_omitted_unless_requested() {
     let mut store = Store::fresh();
     let id = finished_job(&mut store);
-    let whole = store.job(id);
+    let full = store.job(id);
     for (with_payload, with_result) in [(false, false), (true, false), (false, true), (true, true)]
     {
         let expected = Job {
-            payload: whole.payload.clone().filter(|_| with_payload),
-            result: whole.result.clone().filter(|_| with_result),
+            payload: full.payload.clone().filter(|_| with_payload),
+            result: full.result.clone().filter(|_| with_result),
             failures: None,
-            ..whole.clone()
+            ..full.clone()
         };
         let filter = JobFilter { with_payload, with_result, ..all() };
         assert_eq!(only(&mut store, &filter), expected);
     }
 }
 
-/// A store with one rare job far below others. The ids between them are of jobs that are gone.
+/// Creates a store with one rare job whose id is far below the others, with unused ids between them.
 fn sparse_store() -> Store {
     let (mut store, database) = Store::on_sqlite();
     store.submit(NewJob { kind: "rare".into(), tags: vec!["rare".into()], ..job() });
@@ -196,24 +196,24 @@ fn sparse_store() -> Store {
 }
 
 #[test]
-fn a_rare_match_far_below_is_on_the_first_page() {
+fn a_rare_match_with_a_much_smaller_id_is_on_the_first_page() {
     let mut store = sparse_store();
     let rare = JobFilter { kind: Some("rare".into()), ..all() };
-    assert_eq!(walk(&mut store, &rare), (vec![1], 1));
+    assert_eq!(read_pages(&mut store, &rare), (vec![1], 1));
     let both = JobFilter { tag: Some("rare".into()), state: Some(State::Queued), ..rare };
-    assert_eq!(walk(&mut store, &both), (vec![1], 1));
+    assert_eq!(read_pages(&mut store, &both), (vec![1], 1));
 }
 
 #[test]
 fn a_page_may_be_filled_from_both_sides_of_a_gap() {
     let mut store = sparse_store();
-    let (found, _) = walk(&mut store, &JobFilter { limit: 299, ..all() });
+    let (found, _) = read_pages(&mut store, &JobFilter { limit: 299, ..all() });
     let newest_first: Vec<i64> = (1_200_001..=1_200_300).rev().chain([1]).collect();
     assert_eq!(found, newest_first);
 }
 
 #[test]
-fn a_page_of_large_payloads_ends_early_and_goes_on_by_its_cursor() {
+fn a_page_of_large_payloads_ends_early_and_continues_at_its_cursor() {
     let mut store = Store::fresh();
     let large = NewJob { payload: Json::trusted(format!("\"{}\"", "x".repeat(1 << 20))), ..job() };
     let submitted = store.submit_all(vec![large; 20]);
@@ -233,7 +233,7 @@ fn a_page_of_large_payloads_ends_early_and_goes_on_by_its_cursor() {
     assert!(pages > 1);
 }
 
-/// Jobs of two sorts in turn, of 40,000 each: tagged ones and those of another kind. One has both.
+/// Creates 80,000 jobs that alternate: one has the tag, the next has the kind. One more job has both.
 fn striped_store() -> Store {
     let (mut store, database) = Store::on_sqlite();
     let striped = NewJob { tags: vec!["striped".into()], kind: "odd".into(), ..job() };
@@ -254,26 +254,26 @@ fn striped_store() -> Store {
 }
 
 #[test]
-fn where_two_filters_hardly_meet_pages_come_back_short() {
+fn pages_are_short_if_two_filters_have_few_jobs_in_common() {
     let mut store = striped_store();
     let filter = JobFilter { tag: Some("striped".into()), kind: Some("odd".into()), ..all() };
-    let (found, pages) = walk(&mut store, &filter);
+    let (found, pages) = read_pages(&mut store, &filter);
     assert_eq!(found, [1]);
-    assert!(pages > 1, "each page looks through a bounded part of the table");
+    assert!(pages > 1, "each page has a work budget");
 }
 
 #[test]
-fn what_failed_last_need_not_have_been_submitted_last() {
+fn recent_failures_are_ordered_by_their_end_and_not_by_their_submission() {
     let mut store = Store::fresh();
     let old = store.running(NewJob { max_attempts: 1, ..job() });
     let new = store.running(NewJob { max_attempts: 1, ..job() });
     for lease in [new, old] {
-        store.pass(1);
+        store.advance(1);
         store.finish(lease, failed()).unwrap();
     }
     store.job_in(State::Completed);
-    let told: Vec<JobId> =
+    let failed: Vec<JobId> =
         store.reads.recent_failures(10).unwrap().iter().map(|job| job.id).collect();
-    assert_eq!(told, [old.job, new.job]);
+    assert_eq!(failed, [old.job, new.job]);
     assert_eq!(store.reads.recent_failures(1).unwrap().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Lists of jobs of every sort, beside what a look at each job finds.
+//! Lists of random jobs with random filters, compared with a check of every single job.
 
 use longshore::job::outcome::Outcome;
 use longshore::job::{BatchId, Job, JobId, Lane, NewJob, State};
@@ -11,11 +11,11 @@ const KINDS: [&str; 4] = ["echo", "http", "rare", "never"];
 const TAGS: [&str; 3] = ["red", "blue", "never"];
 const JOBS: i64 = 600;
 
-/// Numbers that look like chance and are the same each time.
-struct Chance(u64);
+/// Pseudorandom numbers (xorshift), the same at every run.
+struct Random(u64);
 
-impl Chance {
-    /// A number below `end`.
+impl Random {
+    /// Returns a number below `end`.
     fn below(&mut self, end: u64) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -27,15 +27,15 @@ impl Chance {
         self.below(count) == 0
     }
 
-    /// A job; only the first hundred are in the queue `old` or of the kind `rare`.
+    /// Returns a random job. Only the first hundred may be in the queue `old` or have the kind `rare`.
     fn job(&mut self, store: &Store, number: i64) -> NewJob {
-        let sorts = if number < 100 { 3 } else { 2 };
+        let choices = if number < 100 { 3 } else { 2 };
         let is_scheduled = self.is_one_in(6);
         let tags = TAGS[..2].iter().filter(|_| self.is_one_in(4)).map(|tag| tag.to_string());
         NewJob {
             tags: tags.collect(),
-            queue: queue(QUEUES[self.below(sorts)]),
-            kind: KINDS[self.below(sorts)].into(),
+            queue: queue(QUEUES[self.below(choices)]),
+            kind: KINDS[self.below(choices)].into(),
             lane: if self.is_one_in(3) { Lane::Remote } else { Lane::Async },
             priority: self.below(3) as i8 - 1,
             is_scheduled,
@@ -53,50 +53,51 @@ impl Chance {
     }
 }
 
-/// Six hundred jobs in every state, queue and lane, some of them in two batches, some removed.
-fn random_store(chance: &mut Chance) -> Store {
+/// Creates 600 jobs of all states, queues and lanes, some of them in two batches, some removed.
+fn random_store(random: &mut Random) -> Store {
     let mut store = Store::fresh();
     for first in (0..JOBS).step_by(50) {
-        let jobs: Vec<_> = (first..first + 50).map(|number| chance.job(&store, number)).collect();
+        let jobs: Vec<_> = (first..first + 50).map(|number| random.job(&store, number)).collect();
         let batch = [0, 400].contains(&first).then_some(NewBatch { name: None });
         store.write(Write::Submit(Submit { jobs: jobs.into(), key: None, batch })).unwrap();
         for name in &QUEUES[..3] {
             for lane in [Lane::Async, Lane::Remote] {
-                run_some(&mut store, chance, name, lane);
+                run_some(&mut store, random, name, lane);
             }
         }
     }
     for _ in 0..60 {
-        let job = JobId(chance.below(JOBS as u64) as i64 + 1);
-        // Some are refused, for the state that they are in.
-        let deed = if chance.is_one_in(2) { Write::Cancel(job) } else { Write::Delete(job) };
-        let _ = store.write(deed);
+        let job = JobId(random.below(JOBS as u64) as i64 + 1);
+        // Some of these writes are refused because of the job's state.
+        let write = if random.is_one_in(2) { Write::Cancel(job) } else { Write::Delete(job) };
+        let _ = store.write(write);
     }
     store
 }
 
-/// Leases some jobs and ends most of them.
-fn run_some(store: &mut Store, chance: &mut Chance, name: &str, lane: Lane) {
+/// Leases some jobs and finishes most of them.
+fn run_some(store: &mut Store, random: &mut Random, name: &str, lane: Lane) {
     for job in leased(store.write(lease(name, lane, 8))) {
-        let end = if lane == Lane::Remote { finish_remote } else { finish };
-        if !chance.is_one_in(5) {
-            store.write(end(job.lease, chance.outcome())).unwrap();
+        let finish = if lane == Lane::Remote { finish_remote } else { finish };
+        if !random.is_one_in(5) {
+            store.write(finish(job.lease, random.outcome())).unwrap();
         }
     }
 }
 
-/// Every way to set some of five filters, with values that match many jobs, few and none.
+/// Returns all combinations of five filters, with values that match many jobs, few jobs and none.
 fn filters() -> Vec<JobFilter> {
     let mut filters = vec![JobFilter { limit: 7, ..JobFilter::default() }];
-    spread(&mut filters, &State::ALL, |filter, state| filter.state = Some(*state));
-    spread(&mut filters, &QUEUES, |filter, name| filter.queue = Some(queue(name)));
-    spread(&mut filters, &KINDS, |filter, kind| filter.kind = Some(kind.to_string()));
-    spread(&mut filters, &TAGS, |filter, tag| filter.tag = Some(tag.to_string()));
-    spread(&mut filters, &[1, 2, 3], |filter, batch| filter.batch = Some(BatchId(*batch)));
+    add_variants(&mut filters, &State::ALL, |filter, state| filter.state = Some(*state));
+    add_variants(&mut filters, &QUEUES, |filter, name| filter.queue = Some(queue(name)));
+    add_variants(&mut filters, &KINDS, |filter, kind| filter.kind = Some(kind.to_string()));
+    add_variants(&mut filters, &TAGS, |filter, tag| filter.tag = Some(tag.to_string()));
+    add_variants(&mut filters, &[1, 2, 3], |filter, batch| filter.batch = Some(BatchId(*batch)));
     filters
 }
 
-fn spread<T>(filters: &mut Vec<JobFilter>, values: &[T], set: impl Fn(&mut JobFilter, &T)) {
+/// Adds a variant of every filter for each value.
+fn add_variants<T>(filters: &mut Vec<JobFilter>, values: &[T], set: impl Fn(&mut JobFilter, &T)) {
     for plain in filters.clone() {
         filters.extend(values.iter().map(|value| {
             let mut filter = plain.clone();
@@ -114,11 +115,11 @@ fn is_match(filter: &JobFilter, job: &Job) -> bool {
         && filter.batch.is_none_or(|batch| Some(batch) == job.batch)
 }
 
-/// Follows the cursors to the end, by pages of every size.
-fn walk(store: &mut Store, mut filter: JobFilter, chance: &mut Chance) -> Vec<Job> {
+/// Reads all pages of a list, with a random size each.
+fn read_pages(store: &mut Store, mut filter: JobFilter, random: &mut Random) -> Vec<Job> {
     let mut found = Vec::new();
     loop {
-        filter.limit = [1, 7, 50, 200][chance.below(4)];
+        filter.limit = [1, 7, 50, 200][random.below(4)];
         let page = store.reads.jobs(&filter).unwrap();
         assert!(page.jobs.len() <= filter.limit as usize);
         assert!(page.next.is_none_or(|next| filter.before.is_none_or(|before| next < before)));
@@ -131,19 +132,19 @@ fn walk(store: &mut Store, mut filter: JobFilter, chance: &mut Chance) -> Vec<Jo
 }
 
 #[test]
-fn every_list_has_the_jobs_that_a_look_at_each_finds() {
-    let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
-    let mut store = random_store(&mut chance);
-    let whole = walk(&mut store, JobFilter::default(), &mut chance);
-    let there = (1..=JOBS).rev().map(JobId).filter(|id| store.is_there(*id)).collect::<Vec<_>>();
-    assert_eq!(whole.iter().map(|job| job.id).collect::<Vec<_>>(), there);
+fn every_list_has_exactly_the_jobs_that_match_its_filter() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut store = random_store(&mut random);
+    let all = read_pages(&mut store, JobFilter::default(), &mut random);
+    let existing = (1..=JOBS).rev().map(JobId).filter(|id| store.exists(*id)).collect::<Vec<_>>();
+    assert_eq!(all.iter().map(|job| job.id).collect::<Vec<_>>(), existing);
     for state in State::ALL {
-        assert!(whole.iter().any(|job| job.state == state), "none is {state}");
+        assert!(all.iter().any(|job| job.state == state), "none is {state}");
     }
     let mut matched = 0;
     for filter in filters() {
-        let found = walk(&mut store, filter.clone(), &mut chance);
-        let expected: Vec<&Job> = whole.iter().filter(|job| is_match(&filter, job)).collect();
+        let found = read_pages(&mut store, filter.clone(), &mut random);
+        let expected: Vec<&Job> = all.iter().filter(|job| is_match(&filter, job)).collect();
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
         matched += usize::from(!found.is_empty());
     }

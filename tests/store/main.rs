@@ -1,10 +1,10 @@
-//! One suite for every store: what the docs of `store::write` promise, operation by operation.
+//! Test suite for every storage backend: the contract documented in `store` and `store::write`.
 //!
-//! The tests speak to a [`kit::Store`] and do not know what is behind it. A further backend is one
-//! more `impl kit::Backend`. Each test ends with a look through all tables: a [`kit::Store`] that
-//! is dropped has to be sound.
+//! The tests use a [`kit::Store`] and do not know its backend. To test another backend, implement
+//! [`kit::Backend`] for it. When a [`kit::Store`] is dropped at the end of a test, it verifies that all
+//! its tables are sound.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod batch;
 mod cancel;

@@ -1,7 +1,8 @@
-//! Any sequence of operations: the store beside a model in memory, compared after every group.
+//! Property test: random sequences of operations on the store and on a model in memory, compared after
+//! every commit group.
 //!
-//! More cases: `PROPTEST_CASES=2000 cargo test --test store model`. It says which seed it took;
-//! `PROPTEST_RNG_SEED` takes that one again. It is L10 in the table of `tests/faults/run`.
+//! More cases: `PROPTEST_CASES=2000 cargo test --test store model`. The test prints the seed that it
+//! used; `PROPTEST_RNG_SEED` repeats it. It is row L10 in the table of `tests/faults/run`.
 
 mod operation;
 mod table;
@@ -25,44 +26,44 @@ use crate::kit::Store;
 use operation::{Step, steps};
 use table::{MAX_QUEUES, Model};
 
-/// How many cases where `PROPTEST_CASES` does not say.
+/// Number of cases if `PROPTEST_CASES` is not set.
 const CASES: u32 = 64;
 const STEPS: usize = 40;
 
 fn config() -> ProptestConfig {
-    let said = ProptestConfig::default();
-    let is_said = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if is_said { said.cases } else { CASES };
-    let rng_seed = match said.rng_seed {
+    let default = ProptestConfig::default();
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_set { default.cases } else { CASES };
+    let rng_seed = match default.rng_seed {
         RngSeed::Random => RngSeed::Fixed(u64::from(std::process::id()) ^ 0x10_75_40_7E),
         seed @ RngSeed::Fixed(_) => seed,
     };
-    ProptestConfig { cases, rng_seed, failure_persistence: None, ..said }
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..default }
 }
 
 #[test]
-fn any_sequence_of_operations_leaves_what_the_model_says() {
+fn any_sequence_of_operations_has_the_same_effect_as_in_the_model() {
     let (config, began) = (config(), Instant::now());
     let (cases, seed) = (config.cases, config.rng_seed);
     let operations = AtomicUsize::new(0);
-    let ran = TestRunner::new(config).run(&steps(STEPS), |steps| {
+    let result = TestRunner::new(config).run(&steps(STEPS), |steps| {
         operations.fetch_add(steps.iter().map(Step::operations).sum(), Ordering::Relaxed);
-        Pair::fresh().walk(&steps);
+        StoreAndModel::fresh().run(&steps);
         Ok(())
     });
-    let verdict = if ran.is_ok() { "held" } else { "FAILED" };
+    let verdict = if result.is_ok() { "held" } else { "FAILED" };
     let counts = format!("{} operations, seed {seed}", operations.into_inner());
     let seconds = began.elapsed().as_secs_f64();
     report(&format!(
-        "L10\tany sequence of operations, beside a model\t{cases} cases\t{counts}\t{verdict}\t{seconds:.1}\n"
+        "L10\tany sequence of operations, compared with a model\t{cases} cases\t{counts}\t{verdict}\t{seconds:.1}\n"
     ));
-    if let Err(error) = ran {
+    if let Err(error) = result {
         panic!("seed {seed}: {error}");
     }
 }
 
-/// Tells a row of the table of faults, and adds it where one is made.
-#[allow(clippy::print_stderr, reason = "it says what it has measured")]
+/// Prints a row of the table of faults, and appends it to the file `FAULTS_REPORT` if that is set.
+#[allow(clippy::print_stderr, reason = "the test prints its measurements")]
 fn report(row: &str) {
     eprint!("{}", row.replace('\t', " | "));
     if let Some(path) = std::env::var_os("FAULTS_REPORT") {
@@ -72,14 +73,14 @@ fn report(row: &str) {
 }
 
 /// The store and its model.
-struct Pair {
+struct StoreAndModel {
     store: Store,
     model: Model,
-    /// What the charts count of the changes that the store tells.
+    /// Recorder of the charts, fed with the changes that the store reports.
     recorder: Recorder,
 }
 
-impl Pair {
+impl StoreAndModel {
     fn fresh() -> Self {
         let mut config = Config::default();
         config.limits.max_queues = MAX_QUEUES;
@@ -89,12 +90,12 @@ impl Pair {
         Self { store, model, recorder }
     }
 
-    fn walk(mut self, steps: &[Step]) {
+    fn run(mut self, steps: &[Step]) {
         for step in steps {
             match step {
                 Step::Group { after_ms, operations } => {
-                    self.pass(*after_ms);
-                    self.model.begin();
+                    self.advance(*after_ms);
+                    self.model.start_group();
                     let writes: Vec<(Write, Result<Answer, Refusal>)> = operations
                         .iter()
                         .map(|operation| {
@@ -106,9 +107,9 @@ impl Pair {
                     self.compare_group(writes);
                 }
                 Step::Crash { after_ms } => {
-                    self.pass(*after_ms);
+                    self.advance(*after_ms);
                     self.store.reopen();
-                    self.model.begin();
+                    self.model.start_group();
                     let write = Write::Rescue { scope: RescueScope::Dead, limit: 1_000 };
                     let expected = self.model.apply(&write);
                     self.compare_group(vec![(write, expected)]);
@@ -118,12 +119,12 @@ impl Pair {
         self.compare_all();
     }
 
-    fn pass(&mut self, millis: u64) {
+    fn advance(&mut self, millis: u64) {
         self.store.now = self.store.now.plus(Duration::from_millis(millis));
         self.model.now = self.store.now;
     }
 
-    /// Answers, moves and ended batches of one group, and the jobs that it moved.
+    /// Compares the answers, changes and ended batches of one group, and the jobs that it changed.
     fn compare_group(&mut self, writes: Vec<(Write, Result<Answer, Refusal>)>) {
         let (writes, expected): (Vec<Write>, Vec<_>) = writes.into_iter().unzip();
         let committed = self.store.commit(&writes);
@@ -131,14 +132,14 @@ impl Pair {
             compare_emptiness(&answer, &expected);
             assert_eq!(plain_answer(answer), plain_answer(expected), "the answer to {write:?}");
         }
-        let ended = self.model.close();
-        let mut told_ended = committed.ended_batches;
-        told_ended.sort_unstable();
-        assert_eq!(told_ended, ended, "ended batches after {writes:#?}");
+        let ended = self.model.end_group();
+        let mut ended_batches = committed.ended_batches;
+        ended_batches.sort_unstable();
+        assert_eq!(ended_batches, ended, "ended batches after {writes:#?}");
         self.recorder.record(&committed.changes, self.store.now);
-        let moves = sorted(&self.model.moves);
-        assert_eq!(sorted(&committed.changes), moves, "changes after {writes:#?}");
-        for id in moves.iter().map(|change| change.job) {
+        let changes = sorted(&self.model.changes);
+        assert_eq!(sorted(&committed.changes), changes, "changes after {writes:#?}");
+        for id in changes.iter().map(|change| change.job) {
             self.compare_job(id, &writes);
         }
     }
@@ -148,7 +149,7 @@ impl Pair {
         let expected = self.model.job(id).map(plain_job);
         assert_eq!(found, expected, "job {id} after {writes:#?}");
         let log = self.store.reads.log(id, 0).unwrap();
-        assert_eq!(log, self.model.rows.get(&id).map(|row| row.log.clone()), "the log of job {id}");
+        assert_eq!(log, self.model.jobs.get(&id).map(|job| job.log.clone()), "the log of job {id}");
     }
 
     fn compare_all(mut self) {
@@ -166,7 +167,7 @@ impl Pair {
         let queues: Vec<Queue> = queues.into_iter().map(plain_queue).collect();
         for queue in &queues {
             let counted = self.recorder.snapshot(Some(&queue.name), self.store.now);
-            assert_eq!(counted.jobs, queue.jobs, "what the charts count of {}", queue.name);
+            assert_eq!(counted.jobs, queue.jobs, "counts of the charts for {}", queue.name);
         }
         let running = Lane::ALL.map(|lane| self.model.running_in(lane));
         assert_eq!(self.recorder.snapshot(None, self.store.now).running, running);
@@ -174,31 +175,31 @@ impl Pair {
     }
 }
 
-/// Moves by job; those of one job in their order. Which job of a group moves first is free.
+/// Sorts changes by job. Within one write the order of changes of different jobs is not defined.
 fn sorted(changes: &[Change]) -> Vec<Change> {
     let mut changes = changes.to_vec();
     changes.sort_by_key(|change| change.job);
-    // How long things took is for charts; the model does not know it.
+    // The model does not know durations, which are only for charts.
     changes.iter_mut().for_each(|change| change.took = None);
     changes
 }
 
-/// Where the store says that there is no more, there is none. Where there is some it may say so late,
-/// but not for ever.
+/// Compares `is_empty` of a lease. The store may return `false` although no job is left, but not if it
+/// returned no jobs.
 fn compare_emptiness(answer: &Result<Answer, Refusal>, expected: &Result<Answer, Refusal>) {
     if let (Ok(Answer::Leased(leased)), Ok(Answer::Leased(truth))) = (answer, expected) {
-        assert!(truth.is_empty || !leased.is_empty, "there is more than {leased:?}");
+        assert!(truth.is_empty || !leased.is_empty, "more jobs match than {leased:?}");
         assert_eq!(leased.jobs.is_empty(), truth.jobs.is_empty());
         assert!(leased.is_empty || !truth.is_empty || !leased.jobs.is_empty(), "{leased:?}");
     }
 }
 
-/// An answer without the words that only people read.
+/// Returns an answer without texts for people and without what the store may choose.
 fn plain_answer(mut answer: Result<Answer, Refusal>) -> String {
     match &mut answer {
         Ok(Answer::Cancelled { running, .. }) => running.sort_unstable(),
         Ok(Answer::Leased(leased)) => leased.is_empty = false,
-        Err(Refusal::Conflict { why, .. } | Refusal::Rejected(why)) => why.clear(),
+        Err(Refusal::Conflict { reason, .. } | Refusal::Rejected(reason)) => reason.clear(),
         _ => {}
     }
     format!("{answer:?}")
@@ -213,7 +214,7 @@ fn plain_job(mut job: Job) -> Job {
     job
 }
 
-/// Since when the oldest waits is told roughly only.
+/// Removes the age of the oldest job, which the model does not compute.
 fn plain_queue(queue: Queue) -> Queue {
     Queue { oldest_queued_at: None, oldest_queued_age: None, ..queue }
 }

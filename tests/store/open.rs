@@ -1,4 +1,4 @@
-//! Opening: one at a time, tables brought up to date, and tables that refuse what may not be.
+//! Opening a database: one process at a time, and tables whose constraints refuse invalid rows.
 
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
@@ -9,7 +9,7 @@ use crate::kit::sqlite::{Sqlite, run};
 use crate::kit::{Backend, Store, completed, job};
 
 #[test]
-fn a_database_is_opened_by_one_at_a_time() {
+fn a_database_is_opened_by_one_process_at_a_time() {
     let (store, database) = Store::on_sqlite();
     let second = database.open(&Config::default()).err();
     assert!(matches!(second, Some(OpenError::InUse { .. })), "{second:?}");
@@ -18,7 +18,7 @@ fn a_database_is_opened_by_one_at_a_time() {
 }
 
 #[test]
-fn a_database_that_cannot_be_made_is_told_with_its_path() {
+fn the_error_for_a_database_that_cannot_be_created_names_its_path() {
     let database = Sqlite::fresh();
     std::fs::create_dir(database.path()).unwrap();
     let error = database.open(&Config::default()).err().unwrap();
@@ -31,7 +31,7 @@ fn a_database_that_cannot_be_made_is_told_with_its_path() {
 }
 
 #[test]
-fn everything_is_there_after_opening_again() {
+fn all_jobs_exist_after_the_database_is_opened_again() {
     let mut store = Store::fresh();
     let ids = State::ALL.map(|state| store.job_in(state));
     let before = ids.map(|id| store.job(id));
@@ -42,15 +42,15 @@ fn everything_is_there_after_opening_again() {
 }
 
 #[test]
-fn what_is_committed_is_seen_by_reads_that_began_before() {
+fn committed_jobs_are_visible_to_connections_that_were_opened_before() {
     let mut store = Store::fresh();
-    assert!(!store.is_there(JobId(1)));
+    assert!(!store.exists(JobId(1)));
     let id = store.submit(job());
-    assert!(store.is_there(id));
+    assert!(store.exists(id));
 }
 
 #[test]
-fn the_log_can_be_moved_into_the_database_file() {
+fn a_checkpoint_moves_the_log_into_the_database_file() {
     let mut store = Store::fresh();
     store.submit(job());
     let checkpoint = store.reads.checkpoint().unwrap();
@@ -59,25 +59,25 @@ fn the_log_can_be_moved_into_the_database_file() {
 }
 
 #[test]
-fn the_database_is_durable_and_holds_its_references() {
+fn the_database_has_a_write_ahead_log_and_enforces_references() {
     let (mut store, database) = Store::on_sqlite();
     store.submit(job());
     let connection = &mut database.raw();
     assert!(run(connection, "DELETE FROM queues").is_err(), "jobs refer to their queue");
     assert!(run(connection, "UPDATE jobs SET batch_id = 9").is_err(), "there is no batch 9");
     let log = database.path().with_extension("db-wal");
-    assert!(log.exists(), "the write-ahead log lies beside the database");
+    assert!(log.exists(), "the write-ahead log is next to the database");
 }
 
 fn assert_refused(connection: &mut SqliteConnection, changes: &[&str]) {
     for change in changes {
         let changed = run(connection, &format!("UPDATE {change}"));
-        assert!(changed.is_err(), "the tables allow: UPDATE {change}");
+        assert!(changed.is_err(), "the constraints allow: UPDATE {change}");
     }
 }
 
 #[test]
-fn the_tables_refuse_jobs_that_may_not_be() {
+fn the_tables_refuse_invalid_jobs() {
     let (mut store, database) = Store::on_sqlite();
     store.submit(job());
     let connection = &mut database.raw();
@@ -103,29 +103,29 @@ fn the_tables_refuse_jobs_that_may_not_be() {
             // Running without a lease, a lease without running.
             "jobs SET state = 2, lease_token = 1",
             "jobs SET lease_expires_at = 5",
-            // Final without an end, an end without being final.
+            // Final without finished_at, finished_at without being final.
             "jobs SET state = 6",
             "jobs SET finished_at = 5",
-            // Asked to stop though it does not run; ended well though it never ran.
+            // A requested cancellation without running, completed without a lease.
             "jobs SET cancel_requested = 1",
             "jobs SET state = 4, finished_at = 5",
-            // Half an error.
+            // An error code without a message.
             "jobs SET error_code = 'lost'",
         ],
     );
 }
 
 #[test]
-fn the_tables_refuse_queues_batches_and_keys_that_may_not_be() {
+fn the_tables_refuse_invalid_queues_batches_and_keys() {
     let (mut store, database) = Store::on_sqlite();
     store.submit(job());
     let connection = &mut database.raw();
     run(connection, "BEGIN").unwrap();
-    let filled = "INSERT INTO batches (total, queued, created_at) VALUES (1, 1, 0);
+    let rows = "INSERT INTO batches (total, queued, created_at) VALUES (1, 1, 0);
         INSERT INTO results VALUES (1, 0, '1');
         INSERT INTO failures VALUES (1, 1, 1, 0, 'a', 'b');
         INSERT INTO submissions VALUES ('k', zeroblob(32), 1, 1, NULL, 0)";
-    run(connection, filled).unwrap();
+    run(connection, rows).unwrap();
     assert_refused(
         connection,
         &[

@@ -1,8 +1,8 @@
-//! How SQLite finds the rows of the statements that run all the time.
+//! Query plans of the statements that run often.
 //!
-//! Their cost must not grow with what else stands in the table, so each has to go through its
-//! partial index, in its order: no scan, no sorting. That has to hold in an empty table, where
-//! SQLite guesses, and in a full one after ANALYZE, where it knows.
+//! Their cost must not grow with the other rows of the table, so each must use its partial index in
+//! the order of that index, without a scan or a sort. This is tested in an empty table, where SQLite
+//! has no statistics, and in a full one before and after ANALYZE.
 
 use std::collections::BTreeSet;
 
@@ -18,29 +18,29 @@ use crate::kit::{
     Store, completed, failed, finish, ids, job, job_in_queue, lease, lease_kinds, leased, submit,
 };
 
-/// What a write runs on the table of jobs to find its rows, and the index for it.
+/// Returns writes, the index that they must use to find jobs, and the number of statements that do so.
 fn lookups() -> [(Write, &'static str, usize); 8] {
     let rescue = |scope| Write::Rescue { scope, limit: 10 };
     [
         (lease("default", Lane::Async, 10), "jobs_queued", 1),
         (lease("default", Lane::Remote, 10), "jobs_queued", 1),
         (lease_kinds(&["echo"]), "jobs_queued_remote", 1),
-        // What is due, and the time of the next.
+        // The due jobs, and the time at which the next one is due.
         (Write::Stage { limit: 10 }, "jobs_due", 2),
         (Write::Expire { limit: 10 }, "jobs_expiring", 2),
         (rescue(RescueScope::expired_now()), "jobs_leased", 2),
-        // And what a clock that was set back since would put off.
+        // In addition the repair of clock skew.
         (rescue(RescueScope::Dead), "jobs_leased", 3),
         (rescue(RescueScope::Dead), "jobs_due", 1),
     ]
 }
 
-/// The statements of a write that look for jobs by what the index is for.
+/// Returns the statements of a write that find jobs by the columns of an index.
 fn statements_of(write: Write, index: &str) -> Vec<String> {
     let statements = Statements::record();
     let mut store = Store::fresh();
     store.submit(job());
-    statements.forget();
+    statements.clear();
     store.write(write).unwrap();
     let word = match index {
         "jobs_queued" => "lane = ",
@@ -55,20 +55,21 @@ fn statements_of(write: Write, index: &str) -> Vec<String> {
     found
 }
 
+/// Step of a query plan.
 #[derive(QueryableByName)]
-struct Step {
+struct PlanStep {
     #[diesel(sql_type = Text)]
     detail: String,
 }
 
 fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let explain = format!("EXPLAIN QUERY PLAN {sql}");
-    let steps: Vec<Step> = diesel::sql_query(explain).load(connection).unwrap();
+    let steps: Vec<PlanStep> = diesel::sql_query(explain).load(connection).unwrap();
     steps.into_iter().map(|step| step.detail).collect()
 }
 
-/// Going through an index from one end shows as a scan of it; that of a partial index is fine
-/// where only its first row is wanted.
+/// Returns whether a step scans a whole table or index. SQLite also shows `min()` as a scan, although
+/// it reads only the first row of the index.
 fn is_whole_scan(step: &str, sql: &str) -> bool {
     let is_first_of_index = sql.starts_with("SELECT min(") && step.contains("COVERING INDEX");
     step.starts_with("SCAN") && !is_first_of_index
@@ -82,13 +83,13 @@ fn assert_plan(connection: &mut SqliteConnection, sql: &str, index: &str) {
     assert!(!plan.iter().any(|step| is_whole_scan(step, sql)), "scans: {shown}");
 }
 
-/// The jobs themselves are found by their ids.
+/// A remote lease first finds ids and then updates the jobs by id.
 #[test]
-fn a_remote_lease_goes_by_the_ids_it_has_found() {
+fn a_remote_lease_updates_jobs_by_their_ids() {
     let statements = Statements::record();
     let (mut store, database) = Store::on_sqlite();
     store.submit(NewJob { lane: Lane::Remote, ..job() });
-    statements.forget();
+    statements.clear();
     store.write(lease("default", Lane::Remote, 10)).unwrap();
     let update = statements.run().into_iter().find(|sql| sql.starts_with("UPDATE jobs")).unwrap();
     let plan = plan(&mut database.raw(), &update);
@@ -106,12 +107,12 @@ fn assert_plans(connection: &mut SqliteConnection) {
 }
 
 #[test]
-fn each_lookup_goes_through_its_index_where_the_table_is_empty() {
+fn each_lookup_uses_its_index_in_an_empty_table() {
     let (_store, database) = Store::on_sqlite();
     assert_plans(&mut database.raw());
 }
 
-/// Fourteen thousand jobs in every state, queue and lane; most have ended.
+/// Inserts 14,000 jobs of all states, queues and lanes, most of which have ended.
 fn fill(store: &mut Store) {
     for name in ["default", "mail", "reports"] {
         for lane in Lane::ALL {
@@ -119,20 +120,20 @@ fn fill(store: &mut Store) {
             store.submit_all(vec![plain.clone(); 1_100]);
             let jobs = leased(store.write(lease(name, lane, 1_050)));
             assert_eq!(ids(&jobs).len(), 1_050);
-            let ends = jobs.iter().take(1_000).enumerate().map(|(place, job)| {
-                finish(job.lease, if place % 20 == 0 { failed() } else { completed("1") })
+            let finishes = jobs.iter().take(1_000).enumerate().map(|(index, job)| {
+                finish(job.lease, if index % 20 == 0 { failed() } else { completed("1") })
             });
-            store.commit(&ends.collect::<Vec<_>>());
+            store.commit(&finishes.collect::<Vec<_>>());
             let expires_at = Some(store.after(5_000));
             let run_at = store.after(4_000);
-            let late = NewJob { run_at, is_scheduled: true, expires_at, ..plain };
-            store.commit(&[submit(vec![late; 50])]);
+            let scheduled = NewJob { run_at, is_scheduled: true, expires_at, ..plain };
+            store.commit(&[submit(vec![scheduled; 50])]);
         }
     }
 }
 
 #[test]
-fn each_lookup_goes_through_its_index_in_a_full_table() {
+fn each_lookup_uses_its_index_in_a_full_table() {
     let (mut store, database) = Store::on_sqlite();
     fill(&mut store);
     for state in [State::Scheduled, State::Queued, State::Running, State::Retrying] {
@@ -142,11 +143,11 @@ fn each_lookup_goes_through_its_index_in_a_full_table() {
     let mut connection = database.raw();
     assert_plans(&mut connection);
     run(&mut connection, "ANALYZE").unwrap();
-    // Statistics are read when a connection opens.
+    // A connection reads the statistics when it is opened.
     assert_plans(&mut database.raw());
 }
 
-/// A filter for each index, and some for two.
+/// Returns a filter for each index, and some for two.
 fn filters() -> Vec<JobFilter> {
     let plain = JobFilter { limit: 10, ..JobFilter::default() };
     let (kind, in_queue) = (Some("echo".to_string()), Some(job().queue));
@@ -170,15 +171,15 @@ fn filters() -> Vec<JobFilter> {
     filters
 }
 
-/// What lists run.
+/// Returns the SELECT statements that lists run.
 fn list_statements(store: &mut Store, statements: &Statements) -> BTreeSet<String> {
-    statements.forget();
+    statements.clear();
     for filter in filters() {
         store.reads.jobs(&filter).unwrap();
     }
     store.reads.recent_failures(10).unwrap();
-    let is_look = |sql: &String| sql.starts_with("SELECT") || sql.starts_with("WITH");
-    statements.run().into_iter().filter(is_look).collect()
+    let is_select = |sql: &String| sql.starts_with("SELECT") || sql.starts_with("WITH");
+    statements.run().into_iter().filter(is_select).collect()
 }
 
 fn assert_no_scan(connection: &mut SqliteConnection, sql: &str) {

@@ -1,4 +1,4 @@
-//! Remote workers: leases of some kinds only, and attempts that nobody here watches over.
+//! Remote workers: leases of certain kinds, and attempts whose timeout only the lease enforces.
 
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::Outcome;
@@ -12,7 +12,7 @@ use crate::kit::{
     LEASE, Store, completed, finish_remote, ids, job, leased, queue, renew_remote, submit,
 };
 
-/// A job that takes its time, so that leases run out before it does.
+/// Returns a job whose timeout is longer than the leases of the tests.
 fn remote(kind: &str) -> NewJob {
     NewJob { lane: Lane::Remote, kind: kind.into(), timeout: Span::from_secs(600), ..job() }
 }
@@ -41,7 +41,7 @@ impl Store {
 }
 
 #[test]
-fn a_worker_gets_only_the_kinds_that_it_takes() {
+fn a_worker_gets_only_jobs_of_the_kinds_that_it_asks_for() {
     let mut store = Store::fresh();
     store.submit_all(["a", "b", "c", "a", "b"].map(remote).to_vec());
     assert_eq!(ids(&store.lease_kinds(&["b"], 10)), [JobId(2), JobId(5)]);
@@ -50,7 +50,7 @@ fn a_worker_gets_only_the_kinds_that_it_takes() {
 }
 
 #[test]
-fn of_several_kinds_the_first_in_line_go_first() {
+fn jobs_of_several_kinds_are_leased_in_one_common_order() {
     let mut store = Store::fresh();
     let with = |kind, priority| NewJob { priority, ..remote(kind) };
     store.submit_all(vec![with("a", 0), with("b", 0), with("a", 5), with("b", 9), with("c", 99)]);
@@ -59,18 +59,18 @@ fn of_several_kinds_the_first_in_line_go_first() {
 }
 
 #[test]
-fn what_one_found_empty_is_looked_at_again_once_there_is_a_job() {
+fn an_exhausted_filter_is_checked_again_after_a_job_is_queued() {
     let mut store = Store::fresh();
-    let look = request(Some(&["a"]), 2, None);
-    let group = [look.clone(), look.clone(), submit(vec![remote("a")]), look.clone(), look];
+    let lease = request(Some(&["a"]), 2, None);
+    let group = [lease.clone(), lease.clone(), submit(vec![remote("a")]), lease.clone(), lease];
     let committed = store.commit(&group);
     let found: Vec<usize> =
-        [0, 1, 3, 4].map(|place| leased(committed.answers[place].clone()).len()).to_vec();
+        [0, 1, 3, 4].map(|index| leased(committed.answers[index].clone()).len()).to_vec();
     assert_eq!(found, [0, 0, 1, 0]);
 }
 
 #[test]
-fn who_holds_a_job_is_told_with_it() {
+fn a_job_shows_the_worker_that_holds_it() {
     let mut store = Store::fresh();
     let lease = store.running_remote(remote("a"), Some("ann"));
     let shown = store.job(lease.job);
@@ -79,47 +79,55 @@ fn who_holds_a_job_is_told_with_it() {
     let listed = store.reads.jobs(&JobFilter { limit: 1, ..JobFilter::default() }).unwrap();
     assert_eq!(listed.jobs[0].worker.as_deref(), Some("ann"));
     store.finish_remote(lease, Outcome::Released).unwrap();
-    assert_eq!(store.job(lease.job).worker.as_deref(), Some("ann"), "it held the last lease");
+    assert_eq!(
+        store.job(lease.job).worker.as_deref(),
+        Some("ann"),
+        "the last worker is still shown"
+    );
     let next = leased(store.write(request(None, 1, None))).remove(0).lease;
-    assert_eq!(store.job(lease.job).worker, None, "the next one gave no name");
+    assert_eq!(store.job(lease.job).worker, None, "the next worker sent no name");
     store.finish_remote(next, completed("1")).unwrap();
     assert_eq!(store.job(lease.job).lease_expires_at, None);
 }
 
 #[test]
-fn a_lease_never_reaches_beyond_the_time_of_its_attempt() {
+fn a_lease_never_outlasts_the_timeout_of_its_job() {
     let mut store = Store::fresh();
     let lease = store.running_remote(NewJob { timeout: Span::from_secs(90), ..remote("a") }, None);
     let renew = Write::Renew(renew_remote(&[lease]));
     let end = store.after(90);
     for secs in [0, 29, 30] {
-        store.pass(secs);
+        store.advance(secs);
         store.write(renew.clone()).unwrap();
     }
     assert_eq!(store.job(lease.job).lease_expires_at, Some(end));
 }
 
 #[test]
-fn an_attempt_that_takes_too_long_comes_back_as_timed_out() {
+fn a_remote_attempt_that_takes_too_long_is_rescued_as_timed_out() {
     let mut store = Store::fresh();
     let job = NewJob { timeout: Span::from_secs(30), ..remote("a") };
     let lease = store.running_remote(job, None);
-    store.pass(30);
-    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    store.advance(30);
+    store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     let shown = store.job(lease.job);
-    assert_eq!(shown.state, State::Queued, "at once, for its worker may just be dead");
+    assert_eq!(
+        shown.state,
+        State::Queued,
+        "without a retry pause, because its worker may have died"
+    );
     assert_eq!(shown.error.unwrap().code, "timeout");
     let late = store.finish_remote(lease, completed("1")).unwrap_err();
     assert_eq!(late, Refusal::StaleLease);
 }
 
 #[test]
-fn nobody_knows_what_became_of_an_attempt_that_took_too_long() {
+fn an_at_most_once_attempt_that_takes_too_long_has_an_unknown_outcome() {
     let mut store = Store::fresh();
     let once = NewJob { timeout: Span::from_secs(30), at_most_once: true, ..remote("a") };
     let lease = store.running_remote(once, None);
-    store.pass(30);
-    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    store.advance(30);
+    store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     let shown = store.job(lease.job);
     assert_eq!(
         (shown.state, shown.error.unwrap().code.as_str()),
@@ -128,62 +136,62 @@ fn nobody_knows_what_became_of_an_attempt_that_took_too_long() {
 }
 
 #[test]
-fn a_renewal_lasts_as_long_as_the_lease_was_asked_for() {
+fn a_renewal_lasts_as_long_as_the_first_request_asked_for() {
     let mut store = Store::fresh();
     let lease = store.running_remote(remote("a"), None);
-    store.pass(20);
+    store.advance(20);
     store.write(Write::Renew(renew_remote(&[lease]))).unwrap();
     assert_eq!(store.job(lease.job).lease_expires_at, Some(store.now.plus(LEASE.duration())));
 }
 
 #[test]
-fn a_remote_worker_and_one_of_this_process_end_nothing_of_each_other() {
+fn remote_and_local_workers_cannot_finish_each_others_jobs() {
     let mut store = Store::fresh();
     let local = store.running(NewJob { at_most_once: true, ..job() });
-    let far = store.running_remote(remote("a"), None);
+    let remote_lease = store.running_remote(remote("a"), None);
     for outcome in [completed("1"), Outcome::fatal("x", ""), Outcome::NotBegun, Outcome::Released] {
         let refused = store.finish_remote(local, outcome.clone()).unwrap_err();
         assert_eq!(refused, Refusal::StaleLease, "{outcome:?}");
-        let refused = store.finish(far, outcome.clone()).unwrap_err();
+        let refused = store.finish(remote_lease, outcome.clone()).unwrap_err();
         assert_eq!(refused, Refusal::StaleLease, "{outcome:?}");
     }
     assert_eq!(store.write(Write::Renew(renew_remote(&[local]))).unwrap_err(), Refusal::StaleLease);
-    assert_eq!([store.state(local.job), store.state(far.job)], [State::Running; 2]);
-    // Nor do they hear of each other's ends.
+    assert_eq!([store.state(local.job), store.state(remote_lease.job)], [State::Running; 2]);
+    // A repeated finish of the other kind of worker is not recognized either.
     store.finish(local, completed("1")).unwrap();
     assert_eq!(store.finish_remote(local, completed("1")).unwrap_err(), Refusal::StaleLease);
 }
 
 #[test]
-fn a_renewal_of_one_lease_says_why_it_does_not_hold() {
+fn a_renewal_of_a_single_lease_reports_why_it_is_not_held() {
     let mut store = Store::fresh();
     let lease = store.running_remote(remote("a"), None);
     store.finish_remote(lease, completed("1")).unwrap();
     let refused =
         |store: &mut Store, lease| store.write(Write::Renew(renew_remote(&[lease]))).unwrap_err();
     assert_eq!(refused(&mut store, lease), Refusal::StaleLease);
-    let nobodys = Lease { job: JobId(9), ..lease };
-    assert_eq!(refused(&mut store, nobodys), Refusal::NoJob(JobId(9)));
+    let unknown = Lease { job: JobId(9), ..lease };
+    assert_eq!(refused(&mut store, unknown), Refusal::NoJob(JobId(9)));
 }
 
 #[test]
-fn a_job_that_has_not_begun_can_still_expire() {
+fn a_job_released_before_it_started_can_still_expire() {
     let mut store = Store::fresh();
     let expires_at = Some(store.after(10));
     let lease = store.running_remote(NewJob { expires_at, ..remote("a") }, None);
     store.finish_remote(lease, Outcome::NotBegun).unwrap();
     assert_eq!(store.job(lease.job).started_at, None);
-    store.pass(10);
+    store.advance(10);
     assert_eq!(leased(store.write(request(None, 1, None))), []);
     assert_eq!(store.state(lease.job), State::Cancelled);
 }
 
 #[test]
-fn many_kinds_come_in_their_order_however_many_are_looked_at() {
+fn jobs_of_many_kinds_are_leased_in_order_however_many_are_read_at_once() {
     let mut store = Store::fresh();
     let kinds: Vec<String> = (0..40).map(|number| format!("kind-{number}")).collect();
     let all: Vec<&str> = kinds.iter().map(String::as_str).collect();
-    // The first kind stands in front with more jobs than are looked at of one at once.
+    // The first kind comes first, with more jobs than are read of one kind at once.
     let mut jobs: Vec<NewJob> = vec![NewJob { priority: 1, ..remote("kind-0") }; 60];
     jobs.extend(kinds.iter().map(|kind| remote(kind)));
     store.submit_all(jobs);
@@ -199,7 +207,7 @@ fn many_kinds_come_in_their_order_however_many_are_looked_at() {
 }
 
 #[test]
-fn a_lease_says_whether_there_is_more() {
+fn a_lease_reports_whether_more_jobs_match() {
     let mut store = Store::fresh();
     let is_empty = |store: &mut Store, limit| match store.write(request(Some(&["a"]), limit, None))
     {
@@ -208,23 +216,23 @@ fn a_lease_says_whether_there_is_more() {
     };
     let large = Json::of(&"x".repeat(3 << 20)).unwrap();
     store.submit_all(vec![NewJob { payload: large, ..remote("a") }; 5]);
-    assert_eq!(is_empty(&mut store, 9), (3, false), "cut for their size");
+    assert_eq!(is_empty(&mut store, 9), (3, false), "limited by the size of the payloads");
     assert_eq!(is_empty(&mut store, 1), (1, false));
     assert_eq!(is_empty(&mut store, 2), (1, true));
 }
 
 #[test]
-fn a_lease_that_ran_out_before_is_lost_and_comes_back_at_once() {
+fn an_attempt_whose_lease_expires_is_lost_and_its_job_is_queued_at_once() {
     let mut store = Store::fresh();
     let lease = store.running_remote(remote("a"), None);
-    store.pass(60);
-    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    store.advance(60);
+    store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     let shown = store.job(lease.job);
     assert_eq!((shown.state, shown.error.unwrap().code.as_str()), (State::Queued, "lost"));
 }
 
 #[test]
-fn progress_goes_with_a_renewal() {
+fn a_renewal_can_report_progress() {
     let mut store = Store::fresh();
     let lease = store.running_remote(remote("a"), None);
     let progress = Some(Progress::new(40.0, "reading"));
@@ -234,7 +242,7 @@ fn progress_goes_with_a_renewal() {
 }
 
 #[test]
-fn what_was_not_begun_may_run_though_it_may_run_only_once() {
+fn an_at_most_once_job_that_was_not_started_may_still_run() {
     let mut store = Store::fresh();
     let lease = store.running_remote(NewJob { at_most_once: true, ..remote("a") }, None);
     assert_eq!(
@@ -248,7 +256,7 @@ fn what_was_not_begun_may_run_though_it_may_run_only_once() {
 }
 
 #[test]
-fn each_of_many_is_taken_or_refused_by_itself() {
+fn each_write_of_a_bulk_is_applied_or_refused_by_itself() {
     let mut store = Store::fresh();
     let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
     store.finish_remote(first, completed("1")).unwrap();
@@ -259,18 +267,18 @@ fn each_of_many_is_taken_or_refused_by_itself() {
         Write::Report(second, Progress::new(50.0, "")),
     ];
     let Ok(Answer::Each(answers)) = store.write(Write::Each(many)) else { panic!("no answers") };
-    let told: Vec<String> = answers.iter().map(|answer| format!("{answer:?}")).collect();
+    let results: Vec<String> = answers.iter().map(|answer| format!("{answer:?}")).collect();
     let expected = [
         "Ok(Finished(Repeated))",
         "Err(StaleLease)",
         "Ok(Finished(Accepted(Completed)))",
         "Err(StaleLease)",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(results, expected);
 }
 
 #[test]
-fn one_of_many_that_the_database_rejects_leaves_the_others_unharmed() {
+fn a_write_of_a_bulk_that_the_database_rejects_does_not_affect_the_others() {
     let mut store = Store::fresh();
     let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
     let impossible = Write::Report(first, Progress { percent: 101.0, message: None });

@@ -1,4 +1,4 @@
-//! Renewing leases, and reporting progress under them.
+//! Renewals of leases, and progress reports.
 
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
@@ -15,14 +15,14 @@ fn renew(store: &mut Store, leases: &[Lease], lease: Span) -> Renewed {
 }
 
 #[test]
-fn a_renewed_lease_holds_from_now_on() {
+fn a_renewed_lease_lasts_from_now_on() {
     let mut store = Store::fresh();
     let lease = store.running(job());
-    store.pass(50);
+    store.advance(50);
     let expires_at = store.now.plus(LEASE.duration());
     assert_eq!(renew(&mut store, &[lease], LEASE).held, [(lease, expires_at)]);
-    store.pass(59);
-    let rescued = store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    store.advance(59);
+    let rescued = store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     assert_eq!((rescued.count, rescued.next_at), (0, Some(expires_at)));
 }
 
@@ -36,26 +36,26 @@ fn renewing_never_shortens_a_lease() {
 }
 
 #[test]
-fn a_lease_that_was_taken_or_has_ended_is_not_renewed() {
+fn a_lease_whose_job_was_rescued_or_has_ended_is_not_renewed() {
     let mut store = Store::fresh();
-    let taken = store.running(job());
-    store.pass(61);
-    store.shift(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    let rescued = store.running(job());
+    store.advance(61);
+    store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
     let holder = store.lease_next().lease;
     let ended = store.running(job());
     store.finish(ended, completed("1")).unwrap();
-    let nobodys = Lease { job: JobId(99), token: LeaseToken(1) };
-    let renewed = renew(&mut store, &[taken, ended, nobodys, holder], LEASE);
+    let unknown = Lease { job: JobId(99), token: LeaseToken(1) };
+    let renewed = renew(&mut store, &[rescued, ended, unknown, holder], LEASE);
     assert_eq!(renewed.held.iter().map(|held| held.0).collect::<Vec<_>>(), [holder]);
     assert_eq!(renewed.cancelled, []);
 }
 
 #[test]
-fn renewing_tells_which_jobs_are_to_stop() {
+fn a_renewal_reports_which_jobs_must_stop() {
     let mut store = Store::fresh();
-    let [going, stopping] = [job(), job()].map(|new| store.running(new));
+    let [running, stopping] = [job(), job()].map(|new| store.running(new));
     store.write(Write::Cancel(stopping.job)).unwrap();
-    let renewed = renew(&mut store, &[going, stopping], LEASE);
+    let renewed = renew(&mut store, &[running, stopping], LEASE);
     assert_eq!(renewed.held.len(), 2);
     assert_eq!(renewed.cancelled, [stopping.job]);
 }
@@ -76,7 +76,7 @@ fn progress_is_shown_while_the_lease_holds() {
 }
 
 #[test]
-fn an_attempt_begins_with_no_progress() {
+fn an_attempt_starts_without_progress() {
     let mut store = Store::fresh();
     let lease = store.running(job());
     let half = Progress { percent: 50.0, message: None };

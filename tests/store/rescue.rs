@@ -1,4 +1,4 @@
-//! Rescuing jobs whose worker is gone.
+//! Rescues: jobs whose worker is gone are queued again.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use longshore::store::{MoveSummary, Refusal, RescueScope, Write};
 use crate::kit::{LEASE, Store, job, lease, leased};
 
 fn rescue(store: &mut Store, scope: RescueScope, limit: u32) -> MoveSummary {
-    store.shift(Write::Rescue { scope, limit })
+    store.move_jobs(Write::Rescue { scope, limit })
 }
 
 fn running_in(store: &mut Store, lane: Lane) -> Lease {
@@ -19,14 +19,14 @@ fn running_in(store: &mut Store, lane: Lane) -> Lease {
 }
 
 #[test]
-fn a_job_comes_back_when_its_lease_runs_out_and_not_before() {
+fn a_job_is_queued_when_its_lease_expires_and_not_before() {
     let mut store = Store::fresh();
     let held = store.running(job());
     let expires_at = store.now.plus(LEASE.duration());
-    store.pass(59);
+    store.advance(59);
     let moved = rescue(&mut store, RescueScope::expired_now(), 10);
     assert_eq!((moved.count, moved.next_at), (0, Some(expires_at)));
-    store.pass(1);
+    store.advance(1);
     let moved = rescue(&mut store, RescueScope::expired_now(), 10);
     assert_eq!((moved.count, moved.next_at), (1, None));
     let job = store.job(held.job);
@@ -37,54 +37,54 @@ fn a_job_comes_back_when_its_lease_runs_out_and_not_before() {
 }
 
 #[test]
-fn leases_of_every_lane_run_out() {
+fn leases_of_every_lane_expire() {
     let mut store = Store::fresh();
     for lane in Lane::ALL {
         running_in(&mut store, lane);
     }
-    store.pass(60);
+    store.advance(60);
     assert_eq!(rescue(&mut store, RescueScope::expired_now(), 10).count, 4);
 }
 
 #[test]
-fn after_a_crash_the_jobs_of_local_lanes_come_back_without_waiting() {
+fn after_a_crash_the_jobs_of_local_lanes_are_queued_at_once() {
     let mut store = Store::fresh();
     let held = Lane::ALL.map(|lane| running_in(&mut store, lane));
     store.reopen();
     let moved = rescue(&mut store, RescueScope::Dead, 10);
     assert_eq!(moved.count, 3);
-    // That of the remote one, whose attempt may take no longer than this.
+    // The end of the remote lease, which is limited by the timeout of its job.
     assert_eq!(moved.next_at, Some(store.now.plus(job().timeout.duration().min(LEASE.duration()))));
     let states = held.map(|lease| store.state(lease.job));
     assert_eq!(states, [State::Queued, State::Queued, State::Queued, State::Running]);
 }
 
 #[test]
-fn no_more_are_rescued_at_once_than_the_limit() {
+fn no_more_jobs_are_rescued_at_once_than_the_limit() {
     for scope in [RescueScope::expired_now(), RescueScope::Dead] {
         let mut store = Store::fresh();
         store.submit_all(vec![job(); 5]);
         store.lease(5);
-        store.pass(60);
+        store.advance(60);
         let counts = [2, 2, 2].map(|limit| rescue(&mut store, scope, limit).count);
         assert_eq!(counts, [2, 2, 1]);
     }
 }
 
 #[test]
-fn those_whose_lease_ran_out_first_are_rescued_first() {
+fn jobs_whose_lease_expired_first_are_rescued_first() {
     let mut store = Store::fresh();
     let first = store.running(job());
-    store.pass(1);
+    store.advance(1);
     let second = store.running(job());
-    store.pass(60);
+    store.advance(60);
     rescue(&mut store, RescueScope::expired_now(), 1);
     assert_eq!(store.state(first.job), State::Queued);
     assert_eq!(store.state(second.job), State::Running);
 }
 
 #[test]
-fn a_job_that_takes_its_worker_along_each_time_ends_as_failed() {
+fn a_job_that_crashes_its_worker_each_time_ends_as_failed() {
     let mut store = Store::fresh();
     let id = store.submit(NewJob { max_attempts: 3, ..job() });
     for _ in 0..3 {
@@ -99,7 +99,7 @@ fn a_job_that_takes_its_worker_along_each_time_ends_as_failed() {
 }
 
 #[test]
-fn a_job_that_may_run_once_is_not_run_again_after_a_crash() {
+fn an_at_most_once_job_is_not_run_again_after_a_crash() {
     let mut store = Store::fresh();
     let held = store.running(NewJob { at_most_once: true, ..job() });
     store.reopen();
@@ -110,7 +110,7 @@ fn a_job_that_may_run_once_is_not_run_again_after_a_crash() {
 }
 
 #[test]
-fn a_job_that_was_to_stop_is_cancelled_when_it_is_rescued() {
+fn a_job_that_was_asked_to_stop_is_cancelled_when_it_is_rescued() {
     let mut store = Store::fresh();
     let held = store.running(job());
     store.cancel(Write::Cancel(held.job));
@@ -118,22 +118,22 @@ fn a_job_that_was_to_stop_is_cancelled_when_it_is_rescued() {
     rescue(&mut store, RescueScope::Dead, 10);
     assert_eq!(store.state(held.job), State::Cancelled);
     assert_eq!(store.job(held.job).failures.unwrap()[0].error.code, "lost");
-    // Its worker did not end it: what it says now is no repetition.
+    // The rescue ended the attempt, so a finish of its worker is not a repetition.
     assert_eq!(store.finish(held, Outcome::Released), Err(Refusal::StaleLease));
 }
 
 #[test]
-fn a_rescue_that_is_written_late_takes_nothing_that_held_when_it_was_decided() {
+fn a_rescue_that_is_committed_late_leaves_leases_that_held_when_it_was_decided() {
     let mut store = Store::fresh();
     let held = store.running(job());
     let by = store.now;
-    store.pass(600);
+    store.advance(600);
     assert_eq!(rescue(&mut store, RescueScope::Expired { by }, 10).count, 0);
     assert_eq!(store.state(held.job), State::Running);
 }
 
 #[test]
-fn a_clock_that_was_set_back_before_a_start_holds_up_no_lease_and_no_retry() {
+fn a_clock_that_was_set_back_before_a_start_delays_no_rescue_and_no_retry() {
     let mut store = Store::fresh();
     let held = running_in(&mut store, Lane::Remote);
     let failing = store.running(job());
@@ -149,12 +149,12 @@ fn a_clock_that_was_set_back_before_a_start_holds_up_no_lease_and_no_retry() {
     assert_eq!((job.state, job.run_at), (State::Retrying, store.now.plus(pause)));
     assert_eq!((leased.state, leased.started_at), (State::Running, Some(store.now)));
     assert_eq!(leased.lease_expires_at, Some(store.now.plus(span)));
-    // Its time was given by the wall.
+    // Its run_at is wall-clock time.
     assert_eq!(store.job(scheduled).run_at, scheduled_at);
 }
 
 #[test]
-fn a_clock_that_goes_on_before_a_start_moves_no_time() {
+fn a_clock_that_was_not_set_back_before_a_start_moves_no_lease_and_no_retry() {
     let mut store = Store::fresh();
     let held = running_in(&mut store, Lane::Remote);
     let failing = store.running(job());

@@ -1,4 +1,4 @@
-//! Retrying what has ended, or waits for its next attempt.
+//! Manual retries of jobs that have ended or wait for their next attempt.
 
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobId, NewJob, Progress, State};
@@ -11,7 +11,7 @@ fn a_job_that_ended_or_waits_for_its_next_attempt_is_queued_at_once() {
     for state in [State::Retrying, State::Completed, State::Failed, State::Cancelled] {
         let mut store = Store::fresh();
         let id = store.job_in(state);
-        store.pass(5);
+        store.advance(5);
         store.write(Write::Retry(id)).unwrap();
         let job = store.job(id);
         assert_eq!((job.state, job.run_at), (State::Queued, store.now));
@@ -34,14 +34,14 @@ fn a_job_that_waits_or_runs_is_not_retried() {
 }
 
 #[test]
-fn a_job_that_is_not_there_is_not_retried() {
+fn a_job_that_does_not_exist_is_not_retried() {
     let mut store = Store::fresh();
     let refused = store.write(Write::Retry(JobId(7))).unwrap_err();
     assert_eq!(refused, Refusal::NoJob(JobId(7)));
 }
 
 #[test]
-fn a_job_without_attempts_left_has_one_more() {
+fn a_retry_adds_an_attempt_if_none_is_left() {
     let mut store = Store::fresh();
     let lease = store.running(NewJob { max_attempts: 1, ..job() });
     store.finish(lease, failed()).unwrap();
@@ -54,7 +54,7 @@ fn a_job_without_attempts_left_has_one_more() {
 }
 
 #[test]
-fn a_job_with_attempts_left_has_no_more_than_before() {
+fn a_retry_adds_no_attempt_if_some_are_left() {
     let mut store = Store::fresh();
     let id = store.job_in(State::Failed);
     store.write(Write::Retry(id)).unwrap();
@@ -62,7 +62,7 @@ fn a_job_with_attempts_left_has_no_more_than_before() {
 }
 
 #[test]
-fn a_job_that_may_run_once_and_has_run_is_not_retried() {
+fn an_at_most_once_job_that_has_run_is_not_retried() {
     let mut store = Store::fresh();
     let lease = store.running(NewJob { at_most_once: true, ..job() });
     store.finish(lease, failed()).unwrap();
@@ -72,7 +72,7 @@ fn a_job_that_may_run_once_and_has_run_is_not_retried() {
 }
 
 #[test]
-fn a_job_that_may_run_once_and_never_began_is_retried() {
+fn an_at_most_once_job_that_never_started_is_retried() {
     let mut store = Store::fresh();
     let id = store.submit(NewJob { at_most_once: true, ..job() });
     store.cancel(Write::Cancel(id));
@@ -81,19 +81,19 @@ fn a_job_that_may_run_once_and_never_began_is_retried() {
 }
 
 #[test]
-fn what_expired_does_not_expire_again() {
+fn a_retried_job_does_not_expire_again() {
     let mut store = Store::fresh();
     let expires_at = Some(store.after(10));
     let id = store.submit(NewJob { expires_at, ..job() });
-    store.pass(20);
-    assert_eq!(store.shift(Write::Expire { limit: 10 }).count, 1);
+    store.advance(20);
+    assert_eq!(store.move_jobs(Write::Expire { limit: 10 }).count, 1);
     store.write(Write::Retry(id)).unwrap();
     assert_eq!(store.job(id).expires_at, None);
     assert_eq!(store.lease_next().lease.job, id);
 }
 
 #[test]
-fn a_retry_starts_with_no_progress_and_keeps_the_history() {
+fn a_retry_starts_without_progress_and_keeps_the_failures() {
     let mut store = Store::fresh();
     let lease = store.running(job());
     store.write(Write::Report(lease, Progress { percent: 90.0, message: None })).unwrap();
@@ -108,7 +108,7 @@ fn a_retry_starts_with_no_progress_and_keeps_the_history() {
 }
 
 #[test]
-fn a_retried_job_is_not_finished_by_the_worker_of_before() {
+fn a_retried_job_is_not_finished_by_its_former_worker() {
     let mut store = Store::fresh();
     let lease = store.running(job());
     store.finish(lease, completed("1")).unwrap();

@@ -1,4 +1,4 @@
-//! Submitting: all or none, in order, found again as given.
+//! Submissions: all or none, in order, read back as submitted.
 
 use longshore::config::Config;
 use longshore::job::retry::Backoff;
@@ -7,8 +7,8 @@ use longshore::store::{Refusal, Write};
 
 use crate::kit::{Store, impossible_job, job, job_in_queue, queue, submit, submitted};
 
-/// A job with a value of its own in every column.
-fn peculiar_job(store: &Store) -> NewJob {
+/// Returns a job with a value in every column that differs from the default.
+fn unusual_job(store: &Store) -> NewJob {
     NewJob {
         kind: "http".into(),
         lane: Lane::Remote,
@@ -34,14 +34,14 @@ fn peculiar_job(store: &Store) -> NewJob {
 #[test]
 fn a_job_is_found_as_it_was_submitted() {
     let mut store = Store::fresh();
-    let new = peculiar_job(&store);
+    let new = unusual_job(&store);
     let id = store.submit(new.clone());
     let expected = new.inserted(id, store.now);
     assert_eq!(store.job(id), expected);
 }
 
 #[test]
-fn the_jobs_of_a_submission_have_ids_that_follow_each_other() {
+fn the_jobs_of_a_submission_have_consecutive_ids() {
     let mut store = Store::fresh();
     let committed = store.commit(&[submit(vec![job(), job()]), submit(vec![job(); 3])]);
     let [first, second] = committed.answers.try_into().unwrap();
@@ -62,7 +62,7 @@ fn an_id_is_never_used_again() {
 }
 
 #[test]
-fn only_a_job_whose_time_lies_ahead_is_scheduled() {
+fn only_a_job_that_is_due_later_is_scheduled() {
     let mut store = Store::fresh();
     let queued = store.submit(job());
     assert_eq!(store.state(queued), State::Queued);
@@ -71,9 +71,9 @@ fn only_a_job_whose_time_lies_ahead_is_scheduled() {
 }
 
 #[test]
-fn every_new_job_is_told_as_a_change() {
+fn every_new_job_is_reported_as_a_change() {
     let mut store = Store::fresh();
-    let scheduled = peculiar_job(&store);
+    let scheduled = unusual_job(&store);
     let due_at = scheduled.run_at;
     let committed = store.commit(&[submit(vec![job(), scheduled])]);
     let [queued, scheduled] = committed.changes.try_into().unwrap();
@@ -86,17 +86,17 @@ fn every_new_job_is_told_as_a_change() {
 }
 
 #[test]
-fn jobs_that_go_into_the_table_together_keep_their_order() {
+fn jobs_that_are_inserted_together_keep_their_order() {
     let mut store = Store::fresh();
     let numbered = |numbers: std::ops::Range<u32>| {
         let job = |number| NewJob { payload: Json::of(&number).unwrap(), ..job() };
         submit(numbers.map(job).collect())
     };
-    // Rows go in by sixteen, by four and by one, whatever submission they are of.
+    // Rows are inserted in chunks of 16, 4 and 1, across submissions.
     let group = [numbered(0..10), numbered(10..11), numbered(11..23), numbered(23..24)];
     let answers = store.commit(&group).answers.into_iter().map(submitted);
-    let places: Vec<_> = answers.map(|answer| (answer.first.0, answer.count)).collect();
-    assert_eq!(places, [(1, 10), (11, 1), (12, 12), (24, 1)]);
+    let ranges: Vec<_> = answers.map(|answer| (answer.first.0, answer.count)).collect();
+    assert_eq!(ranges, [(1, 10), (11, 1), (12, 12), (24, 1)]);
     for number in 0..24_i64 {
         let job = store.reads.job(JobId(number + 1)).unwrap().unwrap();
         assert_eq!(job.payload, Some(Json::of(&number).unwrap()));
@@ -104,15 +104,15 @@ fn jobs_that_go_into_the_table_together_keep_their_order() {
 }
 
 #[test]
-fn a_submission_is_taken_whole_or_not_at_all() {
+fn a_submission_is_inserted_as_a_whole_or_not_at_all() {
     let mut store = Store::fresh();
     let refused = store.write(submit(vec![job(), job(), impossible_job(), job()]));
     assert!(matches!(refused, Err(Refusal::Rejected(_))), "{refused:?}");
-    assert!((1..=4).all(|id| !store.is_there(JobId(id))));
+    assert!((1..=4).all(|id| !store.exists(JobId(id))));
 }
 
 #[test]
-fn a_rejected_write_leaves_the_others_of_its_group_unharmed() {
+fn a_rejected_write_does_not_affect_the_others_of_its_group() {
     let mut store = Store::fresh();
     let group = [submit(vec![job()]), submit(vec![impossible_job()]), submit(vec![job()])];
     let committed = store.commit(&group);
@@ -125,10 +125,10 @@ fn a_rejected_write_leaves_the_others_of_its_group_unharmed() {
 }
 
 #[test]
-fn a_tag_that_stands_twice_is_rejected_by_the_database() {
+fn a_duplicate_tag_is_rejected_by_the_database() {
     let mut store = Store::fresh();
-    let twice = NewJob { tags: vec!["a".into(), "a".into()], ..job() };
-    let refused = store.write(submit(vec![twice]));
+    let duplicate = NewJob { tags: vec!["a".into(), "a".into()], ..job() };
+    let refused = store.write(submit(vec![duplicate]));
     assert!(matches!(refused, Err(Refusal::Rejected(_))), "{refused:?}");
 }
 
@@ -140,19 +140,19 @@ fn a_submission_without_jobs_is_refused() {
 }
 
 #[test]
-fn a_queue_that_only_a_rejected_write_names_is_not_made() {
+fn a_queue_that_only_a_rejected_write_names_is_not_created() {
     let mut store = Store::fresh();
     let bad = NewJob { queue: queue("mail"), ..impossible_job() };
     let committed = store.commit(&[submit(vec![job()]), submit(vec![bad])]);
     assert_eq!(committed.configured.len(), 1);
     assert_eq!(store.reads.queue(&queue("mail"), store.now).unwrap(), None);
-    // Had the store kept its id in mind, this job would refer to a queue that is not there.
+    // If the store had cached the id of the rejected queue, this job would refer to a missing queue.
     let id = store.submit(job_in_queue("mail"));
     assert_eq!(store.job(id).queue, queue("mail"));
 }
 
 #[test]
-fn a_queue_of_a_rejected_write_is_made_where_another_of_the_group_names_it_too() {
+fn a_queue_of_a_rejected_write_is_created_if_another_write_of_the_group_names_it() {
     let mut store = Store::fresh();
     let bad = NewJob { queue: queue("mail"), ..impossible_job() };
     let good = job_in_queue("mail");
@@ -170,7 +170,7 @@ fn store_with_room_for_two_queues() -> Store {
 }
 
 #[test]
-fn there_are_no_more_queues_than_may_be() {
+fn no_more_queues_are_created_than_allowed() {
     let mut store = store_with_room_for_two_queues();
     store.submit_all(vec![job_in_queue("a"), job_in_queue("b")]);
     let refused = store.write(submit(vec![job_in_queue("c")])).unwrap_err();
@@ -179,7 +179,7 @@ fn there_are_no_more_queues_than_may_be() {
 }
 
 #[test]
-fn a_submission_refused_for_its_queues_makes_none_of_them() {
+fn a_submission_refused_because_of_its_queues_creates_none_of_them() {
     let mut store = store_with_room_for_two_queues();
     store.submit(job_in_queue("a"));
     let both = vec![job_in_queue("b"), job_in_queue("c")];

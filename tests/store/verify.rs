@@ -1,4 +1,4 @@
-//! Verifying: a sound database is found sound, and each fault is found by the check for it.
+//! Verification: a sound database passes, and each fault is found by its check.
 
 mod faults;
 
@@ -23,7 +23,7 @@ use crate::kit::sqlite::run;
 use crate::kit::{Store, completed, job, lease_kinds, leased};
 use faults::FAULTS;
 
-/// A copy of a database that has something of everything.
+/// Copy of a database that has rows in every table.
 struct Sample {
     _directory: TempDir,
     path: PathBuf,
@@ -43,8 +43,8 @@ impl Sample {
         SqliteConnection::establish(self.path.to_str().unwrap()).unwrap()
     }
 
-    /// Does what no version of the program does.
-    fn break_by(&self, sql: &str) {
+    /// Runs SQL with all constraints switched off.
+    fn corrupt(&self, sql: &str) {
         let connection = &mut self.connect();
         run(connection, "PRAGMA foreign_keys = OFF").unwrap();
         run(connection, "PRAGMA ignore_check_constraints = ON").unwrap();
@@ -57,8 +57,8 @@ impl Sample {
     }
 }
 
-/// Jobs 1 to 7 are in the states 0 to 6; 8 runs remotely; 9 and 10 are a batch with a key and tags,
-/// of which 9 is completed; 11 was released.
+/// Inserts jobs: 1 to 7 in the states 0 to 6; 8 running in the remote lane; 9 (completed, with tags)
+/// and 10 in a batch with an idempotency key; 11 released.
 fn fill(store: &mut Store) {
     for state in State::ALL {
         store.job_in(state);
@@ -79,20 +79,20 @@ fn fill(store: &mut Store) {
     let log = Log::new("one\n".into());
     store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
     let all = Counters { submitted: 11, ..Counters::default() };
-    let stretch = TimeBucket { began_at: store.now, queues: Vec::new(), all };
-    store.write(Write::TimeBuckets(vec![stretch.into()])).unwrap();
+    let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };
+    store.write(Write::TimeBuckets(vec![bucket.into()])).unwrap();
 }
 
-/// The checks that find something.
-fn broken(report: &Report) -> Vec<&str> {
+/// Returns the names of the checks that found faults.
+fn failed_checks(report: &Report) -> Vec<&str> {
     let found = report.checks.iter().filter(|check| check.faults > 0);
     found.map(|check| check.name.as_str()).collect()
 }
 
 #[test]
-fn a_sound_database_is_found_sound_and_every_check_has_looked() {
+fn a_sound_database_passes_every_check() {
     let report = Sample::new().verify();
-    assert_eq!(broken(&report), [""; 0]);
+    assert_eq!(failed_checks(&report), [""; 0]);
     assert!(report.is_sound && report.copied_at.is_some());
     assert_eq!((report.pending_migrations.len(), report.unknown_migrations.len()), (0, 0));
     for check in &report.checks {
@@ -101,22 +101,22 @@ fn a_sound_database_is_found_sound_and_every_check_has_looked() {
 }
 
 #[test]
-fn each_fault_is_found_by_the_check_for_it_and_named() {
-    let whole = Sample::new();
-    for (sql, name, words) in FAULTS {
-        let sample = Sample { path: whole.path.with_extension("broken"), ..Sample::empty() };
-        fs::copy(&whole.path, &sample.path).unwrap();
-        sample.break_by(sql);
+fn each_fault_is_found_and_described_by_its_check() {
+    let sound = Sample::new();
+    for (sql, name, text) in FAULTS {
+        let sample = Sample { path: sound.path.with_extension("broken"), ..Sample::empty() };
+        fs::copy(&sound.path, &sample.path).unwrap();
+        sample.corrupt(sql);
         let report = sample.verify();
         assert!(!report.is_sound, "{sql}");
         let check = report.checks.iter().find(|check| check.name == *name).unwrap();
-        let is_named = check.examples.iter().any(|example| example.contains(words));
-        assert!(check.faults > 0 && is_named, "{sql}: {check:?}, {:?}", broken(&report));
+        let is_described = check.examples.iter().any(|example| example.contains(text));
+        assert!(check.faults > 0 && is_described, "{sql}: {check:?}, {:?}", failed_checks(&report));
     }
 }
 
 #[test]
-fn every_check_has_a_fault_that_it_finds() {
+fn every_check_finds_at_least_one_fault() {
     let report = Sample::new().verify();
     for check in report.checks {
         assert!(FAULTS.iter().any(|(_, name, _)| *name == check.name), "{}", check.name);
@@ -124,9 +124,9 @@ fn every_check_has_a_fault_that_it_finds() {
 }
 
 #[test]
-fn faults_are_counted_and_the_first_of_them_named() {
+fn faults_are_counted_and_the_first_ones_described() {
     let sample = Sample::new();
-    sample.break_by("UPDATE jobs SET priority = 101");
+    sample.corrupt("UPDATE jobs SET priority = 101");
     let report = sample.verify();
     let check = report.checks.iter().find(|check| check.name == "settings").unwrap();
     assert_eq!((check.looked_at, check.faults, check.examples.len()), (Some(11), 11, 5));
@@ -134,7 +134,7 @@ fn faults_are_counted_and_the_first_of_them_named() {
 }
 
 #[test]
-fn pages_that_are_gone_are_told_and_no_check_is_left_out_for_it() {
+fn damaged_pages_are_reported_and_no_check_is_skipped_because_of_them() {
     let sample = Sample::new();
     let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'jobs'";
     let root: i64 = diesel::dsl::sql::<diesel::sql_types::BigInt>(root)
@@ -143,30 +143,30 @@ fn pages_that_are_gone_are_told_and_no_check_is_left_out_for_it() {
     let file = fs::OpenOptions::new().write(true).open(&sample.path).unwrap();
     file.write_all_at(&[0x55; 4096], u64::try_from(root - 1).unwrap() * 4096).unwrap();
     let report = sample.verify();
-    let broken = broken(&report);
-    assert!(broken.contains(&"integrity") && broken.contains(&"states"), "{broken:?}");
+    let failed = failed_checks(&report);
+    assert!(failed.contains(&"integrity") && failed.contains(&"states"), "{failed:?}");
     assert!(report.checks.iter().any(|check| {
-        check.examples.iter().any(|example| example.starts_with("it cannot be read"))
+        check.examples.iter().any(|example| example.starts_with("cannot be read"))
     }));
 }
 
 #[test]
-fn tables_of_another_version_are_told() {
+fn tables_of_another_version_are_reported() {
     let sample = Sample::new();
-    sample.break_by("INSERT INTO __diesel_schema_migrations VALUES ('99990101000000', 0)");
+    sample.corrupt("INSERT INTO __diesel_schema_migrations VALUES ('99990101000000', 0)");
     assert_eq!(sample.verify().unknown_migrations, ["99990101000000"]);
     let older = "DROP TABLE epoch;
         DELETE FROM __diesel_schema_migrations WHERE version = '20261122130000'";
-    sample.break_by(older);
+    sample.corrupt(older);
     let report = sample.verify();
     assert_eq!(report.pending_migrations, ["20261122130000"]);
-    let left_out = report.checks.iter().filter(|check| check.is_left_out);
-    assert_eq!(left_out.map(|check| check.name.as_str()).collect::<Vec<_>>(), ["epoch"]);
+    let skipped = report.checks.iter().filter(|check| check.is_left_out);
+    assert_eq!(skipped.map(|check| check.name.as_str()).collect::<Vec<_>>(), ["epoch"]);
     assert!(report.is_sound);
 }
 
 #[test]
-fn what_is_no_database_of_ours_cannot_be_verified() {
+fn a_file_that_is_not_a_longshore_database_cannot_be_verified() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("a ?b#c%41.db");
     let error = |wanted: &str| {
@@ -174,9 +174,9 @@ fn what_is_no_database_of_ours_cannot_be_verified() {
         assert!(error.contains(wanted) && error.contains("a ?b#c%41.db"), "{error}");
     };
     error("No such file");
-    assert!(!path.exists(), "looking makes no file");
+    assert!(!path.exists(), "verify creates no file");
     fs::write(&path, "").unwrap();
-    error("it holds no jobs");
+    error("not a database of longshore");
     fs::write(&path, [0x55; 8192]).unwrap();
     error("not a database");
     fs::remove_file(&path).unwrap();
@@ -185,7 +185,7 @@ fn what_is_no_database_of_ours_cannot_be_verified() {
 }
 
 #[test]
-fn a_log_of_another_database_is_not_read_into_a_copy() {
+fn the_log_of_another_database_is_not_applied_to_a_copy() {
     let sample = Sample::new();
     let log = sample.path.with_extension("db-wal");
     fs::write(&log, [1; 5000]).unwrap();
@@ -201,7 +201,7 @@ fn a_log_of_another_database_is_not_read_into_a_copy() {
 }
 
 #[test]
-fn verifying_changes_nothing_in_the_file() {
+fn verify_changes_nothing_in_the_file() {
     let sample = Sample::new();
     let before = fs::read(&sample.path).unwrap();
     sample.verify();
@@ -210,7 +210,7 @@ fn verifying_changes_nothing_in_the_file() {
 }
 
 impl Sample {
-    /// A place for a file that lies elsewhere.
+    /// Returns a sample without a file.
     fn empty() -> Self {
         Self { _directory: TempDir::new().unwrap(), path: PathBuf::new() }
     }

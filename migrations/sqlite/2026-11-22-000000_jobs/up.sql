@@ -12,7 +12,7 @@ CREATE TABLE queues (
     CHECK ((rate_limit IS NULL) = (rate_period_ms IS NULL))
 ) STRICT;
 
--- How many jobs of a queue stand in each state, kept in the transactions that move them.
+-- Number of jobs of a queue in each state, updated in the same transactions as the jobs.
 CREATE TABLE queue_counts (
     queue_id INTEGER NOT NULL REFERENCES queues (id),
     state    INTEGER NOT NULL CHECK (state BETWEEN 0 AND 6),
@@ -74,25 +74,25 @@ CREATE TABLE jobs (
     CHECK ((error_code IS NULL) = (error_message IS NULL))
 ) STRICT;
 
--- Partial, so that what they cost does not grow with the jobs that have ended.
+-- Partial indexes, so that their cost does not grow with the number of jobs that have ended.
 CREATE INDEX jobs_queued   ON jobs (lane, queue_id, priority DESC, id) WHERE state = 1;
 CREATE INDEX jobs_due      ON jobs (run_at) WHERE state IN (0, 3);
 CREATE INDEX jobs_leased   ON jobs (lease_expires_at) WHERE state = 2;
 CREATE INDEX jobs_expiring ON jobs (expires_at)
     WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1);
 CREATE INDEX jobs_batch    ON jobs (batch_id, id) WHERE batch_id IS NOT NULL;
--- For lists: states that are rare among many other rows.
+-- For lists: states that only a few of many rows are in.
 CREATE INDEX jobs_failed    ON jobs (id) WHERE state = 5;
 CREATE INDEX jobs_cancelled ON jobs (id) WHERE state = 6;
 
--- Apart from jobs, so that finishing does not rewrite payloads.
+-- A separate table, so that finishing a job does not rewrite its payload.
 CREATE TABLE results (
     job_id    INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     truncated INTEGER NOT NULL CHECK (truncated IN (0, 1)),
     result    TEXT    NOT NULL
 ) STRICT;
 
--- One row a failed attempt. The token tells leases apart that share an attempt's number.
+-- One row per failed attempt. The token distinguishes leases with the same attempt number.
 CREATE TABLE failures (
     job_id      INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     lease_token INTEGER NOT NULL,
@@ -103,14 +103,14 @@ CREATE TABLE failures (
     PRIMARY KEY (job_id, lease_token)
 ) STRICT, WITHOUT ROWID;
 
--- For lists by tag; jobs.tags has the same for showing them.
+-- For lists by tag. The column jobs.tags has the same tags, to show them with the job.
 CREATE TABLE job_tags (
     tag    TEXT    NOT NULL,
     job_id INTEGER NOT NULL,
     PRIMARY KEY (tag, job_id)
 ) STRICT, WITHOUT ROWID;
 
--- One row a submission with an idempotency key. The jobs of a submission have consecutive ids.
+-- One row per submission with an idempotency key. The jobs of a submission have consecutive ids.
 CREATE TABLE submissions (
     idempotency_key TEXT    PRIMARY KEY NOT NULL,
     fingerprint     BLOB    NOT NULL CHECK (length(fingerprint) = 32),

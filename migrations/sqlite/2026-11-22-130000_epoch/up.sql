@@ -1,5 +1,5 @@
--- One life of the database. A copy that is served begins a new one: its leases get tokens that are
--- larger than any given before, so that no worker of the original can finish a job of the copy.
+-- The current epoch of the database. A server that opens a copy starts a new epoch: its leases get
+-- tokens larger than all earlier ones, so that no worker of the original can finish a job of the copy.
 CREATE TABLE epoch (
     id          INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
     -- The smallest token that a lease gets. Running jobs below it are of an earlier epoch.

@@ -7,6 +7,6 @@ SET sql = replace(replace(sql,
     'CHECK (state IN (0, 1, 6) OR lease_token > 0)')
 WHERE type = 'table' AND name = 'jobs';
 PRAGMA writable_schema = RESET;
--- Tells other connections that the tables have changed.
+-- Makes other connections read the changed schema.
 CREATE TABLE changed (x INTEGER);
 DROP TABLE changed;

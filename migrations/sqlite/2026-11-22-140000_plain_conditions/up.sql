@@ -1,7 +1,7 @@
--- SQLite makes a table in memory for an IN of more than two values, at every row that it checks; that
--- was half of what an INSERT cost. The same conditions as comparisons. No row changes, so the text of
--- the table is changed in its place, as https://www.sqlite.org/lang_altertable.html describes it: with
--- millions of rows this takes no longer than with none.
+-- SQLite creates a table in memory for an IN of more than two values at every row that it checks, which
+-- was half of the cost of an INSERT. This replaces such conditions with equivalent comparisons. No row
+-- changes, so only the text of the table is edited, as https://www.sqlite.org/lang_altertable.html
+-- describes. That takes no longer with millions of rows than with none.
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema
 SET sql = replace(replace(sql,
@@ -11,6 +11,6 @@ SET sql = replace(replace(sql,
     'CHECK (state <= 1 OR state = 6 OR lease_token > 0)')
 WHERE type = 'table' AND name = 'jobs';
 PRAGMA writable_schema = RESET;
--- Tells other connections that the tables have changed.
+-- Makes other connections read the changed schema.
 CREATE TABLE changed (x INTEGER);
 DROP TABLE changed;

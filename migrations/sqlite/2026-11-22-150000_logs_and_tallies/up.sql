@@ -1,4 +1,4 @@
--- The end of what the attempts of a job said while they ran. Apart from jobs, for few have one.
+-- The end of the log of a job. A separate table, because few jobs have a log.
 CREATE TABLE logs (
     job_id INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     -- How many bytes were logged in all: text is the last of them.
@@ -6,8 +6,8 @@ CREATE TABLE logs (
     text   TEXT    NOT NULL
 ) STRICT;
 
--- What happened in a queue in ten seconds, for the charts of the last hour. Nothing lives by it:
--- written after the fact, and gone after an hour. Queue 0 is all of them together.
+-- Counters of a queue for ten seconds each, for the charts of the last hour. Nothing else depends on
+-- them: they are written afterwards and deleted after about an hour. Queue 0 counts all queues together.
 CREATE TABLE tallies (
     queue_id  INTEGER NOT NULL,
     began_at  INTEGER NOT NULL,

@@ -1,12 +1,12 @@
--- For lists. A database with many jobs takes about two seconds a million for this, once.
+-- Indexes for lists. This migration takes about two seconds per million jobs.
 
--- All jobs of a queue, and all of a kind, a kind or a queue at a time. Of what changes while a job
--- lives it holds nothing, so that only inserting and removing jobs costs.
+-- All jobs of a queue or of a kind; a list merges one range per kind or per queue. It has no column
+-- that changes while a job exists, so it adds cost only when a job is inserted or removed.
 CREATE INDEX jobs_listed ON jobs (queue_id, kind, id);
 
--- The jobs in states that are rare among many others: scheduled, retrying, failed and cancelled. Those
--- that go straight from queued to completed never stand here. No IN, for which SQLite would make a table
--- in memory at every row.
+-- The jobs in rare states: scheduled, retrying, failed and cancelled. A job that goes straight from
+-- queued to completed is never in these indexes. The condition has no IN, because SQLite would create a
+-- table in memory for it at every row.
 DROP INDEX jobs_failed;
 DROP INDEX jobs_cancelled;
 CREATE INDEX jobs_rare ON jobs (state, id)
@@ -14,5 +14,5 @@ CREATE INDEX jobs_rare ON jobs (state, id)
 CREATE INDEX jobs_rare_listed ON jobs (state, queue_id, kind, id)
     WHERE state <> 1 AND state <> 2 AND state <> 4;
 
--- What failed last, which need not have been submitted last.
+-- The latest failures, which are not necessarily of the latest submissions.
 CREATE INDEX jobs_failed_at ON jobs (finished_at) WHERE state = 5;

@@ -1,9 +1,8 @@
-//! A copy of a database that may be in use.
+//! Backups: a copy of a database that may be in use.
 //!
-//! `VACUUM INTO` reads one snapshot, however long it takes, and holds no writer up; all that it
-//! costs the server is a log that cannot be cut back meanwhile. SQLite's backup API would have to
-//! do the same in one step, for it begins again with every write of another process; and it is not
-//! to be had without unsafe code.
+//! `VACUUM INTO` reads one snapshot, however long it takes, and does not block the writer. Its only cost
+//! for the server is that the log cannot be truncated meanwhile. SQLite's backup API restarts with
+//! every write of another process unless it copies everything in one step, and it needs unsafe code.
 
 mod partial;
 
@@ -17,13 +16,13 @@ use diesel::sqlite::SqliteConnection;
 use serde::{Deserialize, Serialize};
 
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use super::{epoch, foreign_log, open};
 use crate::job::Timestamp;
 use crate::job::queue::StateCounts;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::{OpenError, StoreError, state_of};
-use partial::Partial;
+use partial::PartialFile;
 
 statement! {
     CopyInto<'a> = "VACUUM INTO " [file: Text as &'a str]
@@ -37,91 +36,93 @@ statement! {
     JobsByState -> (Integer, Integer) = "SELECT state, count(*) FROM jobs GROUP BY state"
 }
 
-/// What a backup has brought.
+/// Result of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
-    /// The size of the copy.
+    /// Size of the copy in bytes.
     pub bytes: u64,
-    /// Its jobs.
+    /// Number of jobs in the copy, by state.
     pub jobs: StateCounts,
-    /// Whether the copy says of itself that it is one. Tables from before there were epochs cannot.
+    /// Whether the copy is marked as a copy. Tables of versions without epochs cannot be marked.
     pub is_marked: bool,
 }
 
-/// Why there is no backup. Nothing was left behind.
+/// Error of a backup. The target file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The file is there already; it may be replaced where that is wanted.
-    #[error("{} is there already", .0.display())]
+    /// The target exists; the caller can ask to replace it.
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// The copy would take the place of the database or of what belongs to it.
+    /// The target is the database itself, or a file that belongs to it.
     #[error("{} belongs to the database itself", .0.display())]
     OwnFile(PathBuf),
-    /// A log lies where the copy's own would: SQLite would write it into the copy.
+    /// There is a log or journal next to the target. SQLite would write its pages into the copy.
     #[error("{} belongs to another database file: move it away first", .0.display())]
     ForeignLog(PathBuf),
-    /// Another backup writes the same file at this moment.
+    /// Another backup is writing the same file.
     #[error("another backup is writing {}", .0.display())]
     Busy(PathBuf),
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A file cannot be used.
+    /// A file cannot be created, locked, renamed or synced.
     #[error("cannot write {}: {error}", path.display())]
     Io {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         error: io::Error,
     },
     /// The database cannot be copied, or the disk is full.
-    #[error("cannot copy {}: {why}", database.display())]
+    #[error("cannot copy {}: {reason}", database.display())]
     Failed {
-        /// Which.
+        /// Path of the database.
         database: PathBuf,
-        /// Why.
-        why: String,
+        /// What went wrong, for people.
+        reason: String,
     },
 }
 
 impl BackupError {
-    /// Whether the files that were named do not do, and not what is in them.
+    /// Returns whether the arguments are wrong, and not the files' contents or the disk.
     pub fn is_misuse(&self) -> bool {
         matches!(self, Self::Exists(_) | Self::OwnFile(_) | Self::ForeignLog(_))
     }
 }
 
-/// Copies a database to `file`, which is there only once it is whole and on disk.
+/// Copies a database to `file`. The file appears only when the copy is complete and on disk.
 ///
 /// # Errors
-/// Where the file may not be written, or the database cannot be read.
+/// Returns [`BackupError`] if the file cannot be written or the database cannot be read.
 pub fn back_up(
     database: &Path,
     file: &Path,
     replace: bool,
     now: Timestamp,
 ) -> Result<Backup, BackupError> {
-    let failed =
-        |why: &dyn Display| BackupError::Failed { database: database.into(), why: why.to_string() };
+    let failed = |reason: &dyn Display| BackupError::Failed {
+        database: database.into(),
+        reason: reason.to_string(),
+    };
     let mut source = open::read_only(database)?;
     check_target(database, file, replace)?;
-    let partial = Partial::create(database, file)?;
+    let partial = PartialFile::create(database, file)?;
     let copying = CopyInto { file: partial.name() }.execute(&mut source);
-    copying.map_err(|error| failed(&StoreError::from(Failure::from(error))))?;
+    copying.map_err(|error| failed(&StoreError::from(TransactionError::from(error))))?;
     drop(source);
-    let backup = complete(partial.path(), now).map_err(|why| failed(&why))?;
-    // Somebody may have made it meanwhile.
+    let backup = mark_and_check(partial.path(), now).map_err(|reason| failed(&reason))?;
+    // The target may have been created meanwhile.
     check_target(database, file, replace)?;
-    partial.become_file(file)?;
+    partial.publish(file)?;
     Ok(backup)
 }
 
-/// Whether a copy may stand there.
+/// Checks that a copy may be written to `file`.
 fn check_target(database: &Path, file: &Path, replace: bool) -> Result<(), BackupError> {
     if is_part_of(database, file) {
         return Err(BackupError::OwnFile(file.into()));
     }
-    if let Some(log) = foreign_log::leftover(file) {
+    if let Some(log) = foreign_log::find_leftover(file) {
         return Err(BackupError::ForeignLog(log));
     }
     if file.exists() && !replace {
@@ -130,27 +131,28 @@ fn check_target(database: &Path, file: &Path, replace: bool) -> Result<(), Backu
     Ok(())
 }
 
-/// Whether a file is the database, its log or its lock, under whatever name.
+/// Returns whether `file` is the database, its log or its lock, even by another path or a link.
 fn is_part_of(database: &Path, file: &Path) -> bool {
-    let Ok(file) = partial::true_path(file) else { return false };
+    let Ok(file) = partial::resolve(file) else { return false };
     let Ok(database) = std::fs::canonicalize(database) else { return false };
     let parts = ["", "-wal", "-shm", "-journal", ".lock"];
     let mut parts = parts.into_iter().map(|suffix| foreign_log::with_suffix(&database, suffix));
     parts.any(|part| part == file || partial::is_same_file(&part, &file))
 }
 
-/// Has the copy say that it is one, and looks whether it is whole.
-fn complete(copy: &Path, now: Timestamp) -> Result<Backup, String> {
-    let told = |error: diesel::result::Error| StoreError::from(Failure::from(error)).to_string();
-    let mut connection = open::as_it_is(copy).map_err(|error| error.to_string())?;
-    // Nothing lies beside it while it is written: where that fails it is thrown away.
-    connection.batch_execute("PRAGMA journal_mode = MEMORY").map_err(told)?;
-    let is_marked = epoch::is_there(&mut connection).map_err(told)?;
+/// Marks the copy as such, and checks that it is undamaged.
+fn mark_and_check(copy: &Path, now: Timestamp) -> Result<Backup, String> {
+    let to_text =
+        |error: diesel::result::Error| StoreError::from(TransactionError::from(error)).to_string();
+    let mut connection = open::unmigrated(copy).map_err(|error| error.to_string())?;
+    // No journal file next to the copy. It protects nothing: after an error the copy is deleted.
+    connection.batch_execute("PRAGMA journal_mode = MEMORY").map_err(to_text)?;
+    let is_marked = epoch::exists(&mut connection).map_err(to_text)?;
     if is_marked {
-        epoch::mark_copy(&mut connection, now).map_err(told)?;
+        epoch::mark_copy(&mut connection, now).map_err(to_text)?;
     }
     let damage: Option<String> =
-        QuickCheck {}.get_result(&mut connection).optional().map_err(told)?;
+        QuickCheck {}.get_result(&mut connection).optional().map_err(to_text)?;
     if let Some(damage) = damage {
         return Err(format!("the copy is damaged, and so is the database: {damage}"));
     }
@@ -161,7 +163,7 @@ fn complete(copy: &Path, now: Timestamp) -> Result<Backup, String> {
 }
 
 fn count_jobs(connection: &mut SqliteConnection) -> Result<StateCounts, StoreError> {
-    let rows: Vec<(i64, i64)> = JobsByState {}.load(connection).map_err(Failure::from)?;
+    let rows: Vec<(i64, i64)> = JobsByState {}.load(connection).map_err(TransactionError::from)?;
     let mut counts = StateCounts::default();
     for (state, jobs) in rows {
         *counts.of(state_of(state)?) = jobs;

@@ -1,11 +1,11 @@
-//! Batches: made with their jobs, read by id and listed.
+//! Batches: inserted with their jobs, read by id and listed.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::group::{Group, Stop};
+use super::commit_group::{ApplyError, CommitGroup};
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::batch::Batch;
 use crate::job::queue::StateCounts;
 use crate::job::{BatchId, NewJob, Timestamp};
@@ -21,12 +21,12 @@ statement! {
     ", " [created_at: Integer as i64] ") RETURNING id"
 }
 
-impl Group<'_> {
+impl CommitGroup<'_> {
     pub(super) fn insert_batch(
         &mut self,
         batch: &NewBatch,
         jobs: &[NewJob],
-    ) -> Result<Batch, Stop> {
+    ) -> Result<Batch, ApplyError> {
         let mut counts = StateCounts::default();
         for job in jobs {
             *counts.of(job.state()) += 1;
@@ -51,7 +51,7 @@ impl Group<'_> {
         })
     }
 
-    pub(super) fn batch_exists(&mut self, id: BatchId) -> Result<bool, Stop> {
+    pub(super) fn batch_exists(&mut self, id: BatchId) -> Result<bool, ApplyError> {
         let exists = diesel::dsl::exists(batches::table.find(id.0));
         Ok(diesel::select(exists).get_result(self.connection)?)
     }
@@ -95,23 +95,23 @@ impl From<BatchRow> for Batch {
     }
 }
 
-/// One batch as it stands.
+/// Returns a batch with its current counts.
 pub(super) fn find(
     connection: &mut SqliteConnection,
     id: BatchId,
 ) -> Result<Option<Batch>, StoreError> {
     let row =
         batches::table.find(id.0).select(BatchRow::as_select()).get_result(connection).optional();
-    Ok(row.map_err(Failure::from)?.map(Batch::from))
+    Ok(row.map_err(TransactionError::from)?.map(Batch::from))
 }
 
-/// One page of all batches, newest first.
+/// Returns one page of all batches, newest first.
 pub(super) fn page(
     connection: &mut SqliteConnection,
     limit: u32,
     before: Option<BatchId>,
-) -> Result<BatchPage, Failure> {
-    // One more than is wanted tells whether there are more.
+) -> Result<BatchPage, TransactionError> {
+    // One row more than the limit shows whether there is a next page.
     let rows: Vec<BatchRow> = batches::table
         .filter(batches::id.lt(before.map_or(i64::MAX, |before| before.0)))
         .order(batches::id.desc())

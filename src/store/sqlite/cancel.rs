@@ -1,8 +1,8 @@
-//! Cancelling: at once where nothing runs, by asking the worker where something does.
+//! Cancellations: a waiting job ends at once, a running job is marked so that its worker stops it.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, PlaceRow, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup, LocationRow};
 use super::statement::statement;
 use crate::job::{BatchId, JobId, State};
 use crate::store::schema::jobs;
@@ -23,7 +23,7 @@ statement! {
 }
 
 statement! {
-    /// All jobs of a batch that wait in one state, at once.
+    /// Cancels all jobs of a batch that wait in one state.
     CancelWaitingInBatch -> (Integer, Integer, Integer, Nullable<Integer>) =
     "UPDATE jobs
      SET state = 6, finished_at = " [now: Integer as i64]
@@ -38,32 +38,32 @@ statement! {
      WHERE batch_id = " [batch: Integer as i64] " AND state = 2 RETURNING id"
 }
 
-impl Group<'_> {
-    pub(super) fn cancel(&mut self, job: JobId) -> Applied {
-        let (row, state) = self.job_at(job)?;
+impl CommitGroup<'_> {
+    pub(super) fn cancel(&mut self, job: JobId) -> ApplyResult {
+        let (row, state) = self.find_location(job)?;
         let mut running = Vec::new();
         match state {
             State::Scheduled | State::Queued | State::Retrying => {
                 CancelWaiting { now: self.now.millis(), job: job.0 }.execute(self.connection)?;
-                let place = self.place(row)?;
-                self.moved(place, Some(state), Some(State::Cancelled));
+                let location = self.location(row)?;
+                self.record_move(location, Some(state), Some(State::Cancelled));
             }
             State::Running => {
                 RequestCancel { job: job.0 }.execute(self.connection)?;
                 running.push(job);
             }
-            // Asked for before: the wish is fulfilled.
+            // A repeated request changes nothing.
             State::Cancelled => {}
             State::Completed | State::Failed => {
-                let why = format!("job {job} is {state} and can no longer be cancelled");
-                return Err(Refusal::Conflict { job, state, why }.into());
+                let reason = format!("job {job} is {state} and can no longer be cancelled");
+                return Err(Refusal::Conflict { job, state, reason }.into());
             }
         }
         let ended = usize::from(running.is_empty() && !state.is_final());
         Ok(Answer::Cancelled { ended, running })
     }
 
-    pub(super) fn cancel_batch(&mut self, batch: BatchId) -> Applied {
+    pub(super) fn cancel_batch(&mut self, batch: BatchId) -> ApplyResult {
         if !self.batch_exists(batch)? {
             return Err(Refusal::NoBatch(batch).into());
         }
@@ -74,20 +74,20 @@ impl Group<'_> {
                 batch: batch.0,
                 state: state.code(),
             };
-            let rows: Vec<PlaceRow> = update.load(self.connection)?;
+            let rows: Vec<LocationRow> = update.load(self.connection)?;
             ended += rows.len();
             for row in rows {
-                let place = self.place(row)?;
-                self.moved(place, Some(state), Some(State::Cancelled));
+                let location = self.location(row)?;
+                self.record_move(location, Some(state), Some(State::Cancelled));
             }
         }
         let running: Vec<i64> = RequestCancelInBatch { batch: batch.0 }.load(self.connection)?;
         Ok(Answer::Cancelled { ended, running: running.into_iter().map(JobId).collect() })
     }
 
-    /// Where a job stands.
-    pub(super) fn job_at(&mut self, job: JobId) -> Result<(PlaceRow, State), Stop> {
-        let row: Option<(PlaceRow, i64)> = jobs::table
+    /// Returns the location columns and the state of a job, or refuses if it does not exist.
+    pub(super) fn find_location(&mut self, job: JobId) -> Result<(LocationRow, State), ApplyError> {
+        let row: Option<(LocationRow, i64)> = jobs::table
             .find(job.0)
             .select(((jobs::id, jobs::queue_id, jobs::lane, jobs::batch_id), jobs::state))
             .get_result(self.connection)

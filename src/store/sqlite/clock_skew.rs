@@ -1,15 +1,17 @@
-//! Turning times back: the wall clock was set back while no server ran.
+//! Repair of clock skew: the wall clock was set back while no server was running.
+//!
+//! For example, a server leased a job at 12:00 until 12:01, and the clock was then set back to 9:00.
+//! Without a repair the lease would block the job for three hours; with it the lease ends at 9:01.
 
 use diesel::prelude::*;
 
-use super::group::{Group, Stop};
+use super::commit_group::{ApplyError, CommitGroup};
 use super::statement::statement;
 use crate::store::sql_types::Integer;
 
 statement! {
-    /// An attempt that begins in the future began by a clock that was ahead. Its lease lasts as long
-    /// from now as it lasted from then.
-    TurnLeasesBack =
+    /// Moves leases of attempts that started in the future to start now, with the same duration.
+    ShiftLeases =
     "UPDATE jobs INDEXED BY jobs_leased
      SET lease_expires_at = lease_expires_at - started_at + " [now: Integer as i64]
     ", started_at = " [start: Integer as i64]
@@ -18,8 +20,9 @@ statement! {
 }
 
 statement! {
-    /// The same of a pause between two attempts, which began when the last of them failed.
-    TurnRetriesBack =
+    /// Moves retry pauses that start in the future, at the latest failure of their job, to start now,
+    /// with the same duration.
+    ShiftRetries =
     "UPDATE jobs INDEXED BY jobs_due
      SET run_at = run_at + " [now: Integer as i64]
     "    - (SELECT failed_at FROM failures
@@ -29,13 +32,13 @@ statement! {
               WHERE job_id = jobs.id AND lease_token = jobs.lease_token) > " [at: Integer as i64]
 }
 
-impl Group<'_> {
-    /// Leases and pauses that the last process gave by a clock that was ahead would hold jobs up
-    /// until the clock is there again. What is scheduled stays: its time is meant by the wall.
-    pub(super) fn repair_clock_skew(&mut self) -> Result<(), Stop> {
+impl CommitGroup<'_> {
+    /// Moves leases and retry pauses that start in the future to start now. Scheduled jobs keep their
+    /// `run_at`, because clients mean wall-clock time by it.
+    pub(super) fn repair_clock_skew(&mut self) -> Result<(), ApplyError> {
         let now = self.now.millis();
-        TurnLeasesBack { now, start: now, by: now, at: now }.execute(self.connection)?;
-        TurnRetriesBack { now, by: now, at: now }.execute(self.connection)?;
+        ShiftLeases { now, start: now, by: now, at: now }.execute(self.connection)?;
+        ShiftRetries { now, by: now, at: now }.execute(self.connection)?;
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
-//! Joint counts, kept in the transactions that move the jobs.
+//! Counts of queues and batches, updated in the same transactions as their jobs.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
-use super::group::Group;
+use super::commit_group::CommitGroup;
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::{BatchId, State};
 use crate::store::Change;
@@ -19,7 +19,8 @@ statement! {
 }
 
 statement! {
-    /// A batch ends with its last live job, and is open again when one of its jobs is retried.
+    /// Adds deltas to the counts of a batch. The batch ends when no job is live, and opens again when
+    /// one of its jobs is retried.
     AddToBatch -> Bool =
     "UPDATE batches SET scheduled = scheduled + " [scheduled: Integer as i64]
     ", queued = queued + " [queued: Integer as i64]
@@ -36,16 +37,16 @@ statement! {
 }
 
 statement! {
-    /// A batch goes with its last job.
+    /// Removes an ended batch without jobs.
     DeleteEmptyBatch =
     "DELETE FROM batches
      WHERE id = " [batch: Integer as i64] " AND finished_at IS NOT NULL
          AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
 }
 
-impl Group<'_> {
-    /// Adds up the moves by queue and state.
-    pub(super) fn count_queues(&mut self) -> Result<(), Failure> {
+impl CommitGroup<'_> {
+    /// Adds up the changes by queue and state, and updates the counts of the queues.
+    pub(super) fn update_queue_counts(&mut self) -> Result<(), TransactionError> {
         let mut counts: HashMap<&QueueName, StateCounts> = HashMap::new();
         for change in self.changes() {
             let counts = counts.entry(&change.queue).or_default();
@@ -72,10 +73,11 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Adds up the moves by batch, and tells which batches ended.
+    /// Adds up the changes by batch, updates the counts of the batches, and returns the batches that
+    /// ended.
     ///
-    /// New jobs were counted when their batch was made, and removed ones still count.
-    pub(super) fn count_batches(&mut self) -> Result<Vec<BatchId>, Failure> {
+    /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
+    pub(super) fn update_batch_counts(&mut self) -> Result<Vec<BatchId>, TransactionError> {
         let mut counts: HashMap<BatchId, StateCounts> = HashMap::new();
         for change in self.changes() {
             if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
@@ -94,8 +96,9 @@ impl Group<'_> {
         Ok(ended)
     }
 
-    /// Removes the batches whose last job was removed. Only now, for their ends are counted by now.
-    pub(super) fn remove_empty_batches(&mut self) -> Result<(), Failure> {
+    /// Removes the batches whose last job was removed. Runs after the counts are updated, which records
+    /// that a batch has ended.
+    pub(super) fn remove_empty_batches(&mut self) -> Result<(), TransactionError> {
         let is_removal = |change: &&Change| change.to.is_none();
         let batches: HashSet<BatchId> =
             self.changes().iter().filter(is_removal).filter_map(|change| change.batch).collect();
@@ -105,7 +108,11 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn add_to_batch(&mut self, batch: BatchId, counts: &StateCounts) -> Result<bool, Failure> {
+    fn add_to_batch(
+        &mut self,
+        batch: BatchId,
+        counts: &StateCounts,
+    ) -> Result<bool, TransactionError> {
         let update = AddToBatch {
             scheduled: counts.scheduled,
             queued: counts.queued,

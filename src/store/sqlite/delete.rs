@@ -1,15 +1,15 @@
-//! Removing final jobs: one by its id, or many that are old.
+//! Removal of final jobs: one by id, or many old ones.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, PlaceRow, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup, LocationRow};
 use super::statement::statement;
 use crate::job::{JobId, State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, Refusal, state_of};
 
 statement! {
-    /// Results and failures go with their job.
+    /// Removes a final job. Foreign keys cascade to its result, failures, log and remote lease.
     DeleteJob -> ((Integer, Integer, Integer, Nullable<Integer>), Integer, Nullable<Text>) =
     "DELETE FROM jobs
      WHERE id = " [job: Integer as i64] " AND finished_at < " [finished_before: Integer as i64]
@@ -22,7 +22,7 @@ statement! {
 }
 
 statement! {
-    /// An idempotency key goes with the last of its jobs.
+    /// Removes the idempotency key of a job if no job of its submission is left.
     DeleteEmptySubmission =
     "DELETE FROM submissions
      WHERE idempotency_key = (
@@ -33,20 +33,20 @@ statement! {
          WHERE id >= submissions.first_job_id AND id < submissions.first_job_id + submissions.jobs)"
 }
 
-type DeletedRow = (PlaceRow, i64, Option<String>);
+type DeletedRow = (LocationRow, i64, Option<String>);
 
-impl Group<'_> {
-    pub(super) fn delete(&mut self, job: JobId) -> Applied {
-        let (_, state) = self.job_at(job)?;
+impl CommitGroup<'_> {
+    pub(super) fn delete(&mut self, job: JobId) -> ApplyResult {
+        let (_, state) = self.find_location(job)?;
         if !state.is_final() {
-            let why = format!("job {job} is {state}; only a final job can be deleted");
-            return Err(Refusal::Conflict { job, state, why }.into());
+            let reason = format!("job {job} is {state}; only a final job can be deleted");
+            return Err(Refusal::Conflict { job, state, reason }.into());
         }
         let removed = self.remove(job, i64::MAX)?;
         Ok(Answer::Removed(usize::from(removed)))
     }
 
-    pub(super) fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> Applied {
+    pub(super) fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
         let mut removed = 0;
         for job in jobs {
             removed += usize::from(self.remove(*job, finished_before.millis())?);
@@ -54,7 +54,7 @@ impl Group<'_> {
         Ok(Answer::Removed(removed))
     }
 
-    fn remove(&mut self, job: JobId, finished_before: i64) -> Result<bool, Stop> {
+    fn remove(&mut self, job: JobId, finished_before: i64) -> Result<bool, ApplyError> {
         let delete = DeleteJob { job: job.0, finished_before };
         let row: Option<DeletedRow> = delete.get_result(self.connection).optional()?;
         let Some((row, state, tags)) = row else { return Ok(false) };
@@ -63,13 +63,13 @@ impl Group<'_> {
         }
         DeleteEmptySubmission { job: job.0 }.execute(self.connection)?;
         let state: State = state_of(state)?;
-        let place = self.place(row)?;
-        self.moved(place, Some(state), None);
+        let location = self.location(row)?;
+        self.record_move(location, Some(state), None);
         Ok(true)
     }
 }
 
-/// The tags of their column.
+/// Returns the tags of a `tags` column.
 pub(super) fn tags_of(text: Option<&str>) -> Vec<String> {
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! Finishing: the outcome of an attempt decides where its job goes.
+//! Finishes: apply the outcome of an attempt to its job.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, PlaceRow, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup, LocationRow};
 use super::statement::statement;
 use crate::job::lease::Lease;
 use crate::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
@@ -13,16 +13,17 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, Finish, Finished, Holder, JobLocation, Refusal, lane_of};
 
 statement! {
-    /// Whether a lease holds, and where its job stands, for who does not know. A look-up and a plain
-    /// UPDATE cost less than an UPDATE with RETURNING, for which SQLite makes a table in memory.
-    HeldPlace -> ((Integer, Integer, Integer, Nullable<Integer>), Nullable<Integer>) =
+    /// Finds the location of a job that runs under a lease, if the caller does not know it. A SELECT
+    /// and a plain UPDATE cost less than an UPDATE with RETURNING, for which SQLite creates a table in
+    /// memory.
+    FindRunningLocation -> ((Integer, Integer, Integer, Nullable<Integer>), Nullable<Integer>) =
     "SELECT id, queue_id, lane, batch_id, started_at FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
     " AND state = 2"
 }
 
 statement! {
-    /// The frequent end, which needs no rules.
+    /// Completes a job. This is the most frequent outcome, and it needs no rules.
     CompleteJob =
     "UPDATE jobs
      SET state = 4, finished_at = " [now: Integer as i64]
@@ -39,7 +40,7 @@ statement! {
 }
 
 statement! {
-    /// Every other end, after the rules have decided.
+    /// Stores the settlement of any other outcome.
     SettleJob<'a> =
     "UPDATE jobs
      SET state = " [state: Integer as i64] ", attempt = " [attempt: Integer as i64]
@@ -61,10 +62,10 @@ statement! {
     ", " [code: Text as &'a str] ", " [message: Text as &'a str] ")"
 }
 
-/// What of a running job decides its settlement.
+/// Columns of a running job that [`settle`] needs, and its location.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = jobs)]
-struct HeldRow {
+struct RunningJobRow {
     id: i64,
     queue_id: i64,
     lane: i64,
@@ -80,7 +81,7 @@ struct HeldRow {
     started_at: Option<i64>,
 }
 
-impl HeldRow {
+impl RunningJobRow {
     fn held(&self) -> Held {
         Held {
             job: crate::job::JobId(self.id),
@@ -97,13 +98,13 @@ impl HeldRow {
         }
     }
 
-    fn place(&self) -> PlaceRow {
+    fn location(&self) -> LocationRow {
         (self.id, self.queue_id, self.lane, self.batch_id)
     }
 }
 
-impl Group<'_> {
-    pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
+impl CommitGroup<'_> {
+    pub(super) fn finish(&mut self, finish: &Finish) -> ApplyResult {
         let accepted = match &finish.outcome {
             Outcome::Completed(result) => self.complete(finish, result)?,
             outcome => self.settle(finish.lease, outcome, Some(finish.holder))?,
@@ -114,74 +115,80 @@ impl Group<'_> {
         }
     }
 
-    fn complete(&mut self, finish: &Finish, result: &JobResult) -> Result<Option<State>, Stop> {
+    fn complete(
+        &mut self,
+        finish: &Finish,
+        result: &JobResult,
+    ) -> Result<Option<State>, ApplyError> {
         let (job, token) = (finish.lease.job.0, finish.lease.token.0);
-        let known = finish.location.as_ref().filter(|place| place.job == finish.lease.job);
-        let (place, started_at) = match known {
-            Some(known) => (known.clone(), finish.started_at),
-            None => match self.held_place(finish.lease)? {
+        let given = finish.location.as_ref().filter(|location| location.job == finish.lease.job);
+        let (location, started_at) = match given {
+            Some(given) => (given.clone(), finish.started_at),
+            None => match self.running_location(finish.lease)? {
                 Some(found) => found,
                 None => return Ok(None),
             },
         };
         let complete = CompleteJob { now: self.now.millis(), job, token };
-        if !finish.holder.holds(place.lane) || complete.execute(self.connection)? == 0 {
+        if !finish.holder.holds(location.lane) || complete.execute(self.connection)? == 0 {
             return Ok(None);
         }
         let truncated = result.truncated.into();
         InsertResult { job, truncated, result: result.json.as_str() }.execute(self.connection)?;
         let took = started_at.map(|at| Span::new(self.now.since(at)));
-        self.moved_after(place, State::Running, State::Completed, took);
+        self.record_timed_move(location, State::Running, State::Completed, took);
         Ok(Some(State::Completed))
     }
 
-    /// Where a job stands that runs under this lease, and since when it runs.
-    pub(super) fn held_place(
+    /// Returns the location and the start time of the job that runs under `lease`, if it is held.
+    pub(super) fn running_location(
         &mut self,
         lease: Lease,
-    ) -> Result<Option<(JobLocation, Option<Timestamp>)>, Stop> {
-        let look = HeldPlace { job: lease.job.0, token: lease.token.0 };
-        let row: Option<(PlaceRow, Option<i64>)> = look.get_result(self.connection).optional()?;
+    ) -> Result<Option<(JobLocation, Option<Timestamp>)>, ApplyError> {
+        let find = FindRunningLocation { job: lease.job.0, token: lease.token.0 };
+        let row: Option<(LocationRow, Option<i64>)> =
+            find.get_result(self.connection).optional()?;
         let Some((row, started_at)) = row else { return Ok(None) };
-        Ok(Some((self.place(row)?, started_at.map(Timestamp::from_millis))))
+        Ok(Some((self.location(row)?, started_at.map(Timestamp::from_millis))))
     }
 
-    /// Applies the rules to a running job; none where the lease no longer holds, or is not the
-    /// holder's.
+    /// Settles a running job and returns its new state. Returns `None` if the lease is not held, or if
+    /// its job runs in a lane of the other kind of worker.
     pub(super) fn settle(
         &mut self,
         lease: Lease,
         outcome: &Outcome,
         holder: Option<Holder>,
-    ) -> Result<Option<State>, Stop> {
-        let row: Option<HeldRow> = jobs::table
+    ) -> Result<Option<State>, ApplyError> {
+        let row: Option<RunningJobRow> = jobs::table
             .find(lease.job.0)
             .filter(jobs::lease_token.eq(lease.token.0))
-            // It runs. Not `state = ?`, which SQLite would prepare anew at every run.
+            // Only running jobs have this column set. With `state = ?` SQLite would prepare the
+            // statement again at every run.
             .filter(jobs::lease_expires_at.is_not_null())
-            .select(HeldRow::as_select())
+            .select(RunningJobRow::as_select())
             .get_result(self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
         let held = row.held();
         let settlement = settle(&held, outcome, self.now);
-        let place = self.place(row.place())?;
-        if holder.is_some_and(|holder| !holder.holds(place.lane)) {
+        let location = self.location(row.location())?;
+        if holder.is_some_and(|holder| !holder.holds(location.lane)) {
             return Ok(None);
         }
         if settlement.is_failure {
             self.insert_failure(lease, held.attempt, outcome, &settlement)?;
         }
         self.update_settled(lease, &settlement)?;
-        // What was given back has not taken its time.
+        // The duration of an attempt that was released is not recorded.
         let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotBegun);
         let started_at = row.started_at.filter(|_| has_ended).map(Timestamp::from_millis);
         let took = started_at.map(|at| Span::new(self.now.since(at)));
-        self.note_settled(place, &settlement, took);
+        self.record_settled(location, &settlement, took);
         Ok(Some(settlement.state))
     }
 
-    fn update_settled(&mut self, lease: Lease, settlement: &Settlement) -> Result<(), Stop> {
+    fn update_settled(&mut self, lease: Lease, settlement: &Settlement) -> Result<(), ApplyError> {
         let finished_at = settlement.state.is_final().then_some(self.now.millis());
         SettleJob {
             state: settlement.state.code(),
@@ -198,13 +205,18 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn note_settled(&mut self, place: JobLocation, settlement: &Settlement, took: Option<Span>) {
+    fn record_settled(
+        &mut self,
+        location: JobLocation,
+        settlement: &Settlement,
+        took: Option<Span>,
+    ) {
         let from = State::Running;
         match (settlement.state, settlement.run_at) {
             (State::Retrying, Some(run_at)) => {
-                self.moved_until(place, Some(from), State::Retrying, run_at, took);
+                self.record_move_until(location, Some(from), State::Retrying, run_at, took);
             }
-            (state, _) => self.moved_after(place, from, state, took),
+            (state, _) => self.record_timed_move(location, from, state, took),
         }
     }
 
@@ -214,7 +226,7 @@ impl Group<'_> {
         attempt: u32,
         outcome: &Outcome,
         settlement: &Settlement,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ApplyError> {
         let own = own_error(outcome, settlement);
         let Some(error) = own.or(settlement.error.as_ref()) else { return Ok(()) };
         InsertFailure {
@@ -229,8 +241,9 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// A worker that repeats its finish, having lost the answer, is told that it is done.
-    fn refuse_or_repeat(&mut self, finish: &Finish) -> Applied {
+    /// Answers a finish whose lease is not held: as repeated if it is the finish that ended the
+    /// attempt, sent again because its answer was lost, and with a refusal otherwise.
+    fn refuse_or_repeat(&mut self, finish: &Finish) -> ApplyResult {
         let lease = finish.lease;
         let row: Option<(i64, i64, i64)> = jobs::table
             .find(lease.job.0)
@@ -239,7 +252,7 @@ impl Group<'_> {
             .optional()?;
         let Some((token, state, lane)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
         if token == lease.token.0
-            // What the worker of another epoch says is not compared: it is refused.
+            // A finish under a token of an earlier epoch is refused without a comparison.
             && token >= self.token_floor.max(1)
             && finish.holder.holds(lane_of(lane)?)
             && state != State::Running.code()
@@ -250,7 +263,7 @@ impl Group<'_> {
         Err(Refusal::StaleLease.into())
     }
 
-    fn is_repeat(&mut self, finish: &Finish, state: i64) -> Result<bool, Stop> {
+    fn is_repeat(&mut self, finish: &Finish, state: i64) -> Result<bool, ApplyError> {
         let lease = finish.lease;
         let failure = self.find_failure(lease)?;
         match &finish.outcome {
@@ -266,7 +279,8 @@ impl Group<'_> {
             Outcome::Failed { error, .. } | Outcome::Lost(error) => {
                 Ok(failure.as_ref() == Some(error))
             }
-            // Where it may not run twice, or was to stop, the release ended the job.
+            // A release ends a job with at_most_once (its outcome is unknown), and one that was asked
+            // to stop.
             Outcome::Released => Ok(match failure {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => [State::Queued.code(), State::Cancelled.code()].contains(&state),
@@ -277,8 +291,8 @@ impl Group<'_> {
         }
     }
 
-    /// How the attempt under a lease failed, if it did.
-    fn find_failure(&mut self, lease: Lease) -> Result<Option<JobError>, Stop> {
+    /// Returns the error of the attempt under a lease, if the attempt failed.
+    fn find_failure(&mut self, lease: Lease) -> Result<Option<JobError>, ApplyError> {
         let row: Option<(String, String)> = failures::table
             .find((lease.job.0, lease.token.0))
             .select((failures::code, failures::message))
@@ -288,8 +302,8 @@ impl Group<'_> {
     }
 }
 
-/// The error that the attempt itself ended with, which the history keeps even where the job's own
-/// error says something else, such as that it was cancelled meanwhile.
+/// Returns the error of the attempt itself. The list of failures stores it even if the job's own error
+/// differs, for example because the job was cancelled while it ran.
 fn own_error<'a>(outcome: &'a Outcome, settlement: &Settlement) -> Option<&'a JobError> {
     match outcome {
         Outcome::Failed { error, .. } => Some(error),

@@ -1,44 +1,46 @@
-//! A write-ahead log that belongs to another database file.
+//! Detection of a write-ahead log that belongs to another database file.
 //!
-//! SQLite takes whatever lies beside a database under the right name. Where a copy was put in the
-//! place of a database whose log was left lying, it would write the pages of that log into the
-//! copy. A copy is not in WAL mode until it is served, so such a log can only be a foreign one.
+//! SQLite uses any log next to a database that has the right name. If a database file was replaced by
+//! a backup and its log was not removed, SQLite would write the pages of that log into the backup. A
+//! backup is not in WAL mode until a server opens it, so a log next to it must be a foreign one.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Where the header says in which mode the file is to be read: 1 is a rollback journal, 2 a log.
-const READ_VERSION_AT: usize = 19;
+/// Offset of the read version in the database header: 1 means rollback journal, 2 means WAL.
+/// See <https://www.sqlite.org/fileformat.html>.
+const READ_VERSION_OFFSET: usize = 19;
 
-/// The foreign log beside a database, if one lies there.
-pub(super) fn beside(database: &Path) -> std::io::Result<Option<PathBuf>> {
-    let mut header = [0; READ_VERSION_AT + 1];
+/// Returns the foreign log next to a database, if there is one.
+pub(super) fn find(database: &Path) -> std::io::Result<Option<PathBuf>> {
+    let mut header = [0; READ_VERSION_OFFSET + 1];
     match File::open(database)?.read_exact(&mut header) {
-        Ok(()) if header[READ_VERSION_AT] == 1 => {
-            Ok(Some(with_suffix(database, "-wal")).filter(is_filled))
+        Ok(()) if header[READ_VERSION_OFFSET] == 1 => {
+            Ok(Some(with_suffix(database, "-wal")).filter(is_not_empty))
         }
-        // Too short for a header: an empty file, whose log SQLite itself removes.
+        // A file too short for a header is a new database, whose log SQLite itself removes.
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(error),
         _ => Ok(None),
     }
 }
 
-/// What lies beside a file and would be taken for its log or journal.
-pub(super) fn leftover(database: &Path) -> Option<PathBuf> {
-    ["-wal", "-journal"].map(|suffix| with_suffix(database, suffix)).into_iter().find(is_filled)
+/// Returns a file next to `database` that SQLite would use as its log or journal.
+pub(super) fn find_leftover(database: &Path) -> Option<PathBuf> {
+    ["-wal", "-journal"].map(|suffix| with_suffix(database, suffix)).into_iter().find(is_not_empty)
 }
 
-/// Whether a change of the mode was interrupted, which only who may write can undo.
+/// Returns whether a rollback journal exists: a change of the journal mode was interrupted, and only a
+/// connection that may write can undo it.
 pub(super) fn has_journal(database: &Path) -> bool {
-    is_filled(&with_suffix(database, "-journal"))
+    is_not_empty(&with_suffix(database, "-journal"))
 }
 
-fn is_filled(path: &PathBuf) -> bool {
+fn is_not_empty(path: &PathBuf) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
-/// The name of a file that belongs to a database.
+/// Returns the path of a file that belongs to a database.
 pub(super) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);

@@ -1,7 +1,8 @@
-//! Putting jobs into the table, several rows by one statement.
+//! Inserts of jobs, several rows per statement.
 //!
-//! A statement costs as much as a row: cursors on the table and its indexes are opened, and the
-//! largest id so far is looked up and written back.
+//! Running a statement costs as much as inserting a row: it opens cursors on the table and its indexes,
+//! and reads and writes back the largest id so far. So rows are inserted in chunks of 16, then 4, then
+//! 1: 23 jobs take one statement of 16, one of 4 and three of 1.
 
 use std::marker::PhantomData;
 
@@ -9,26 +10,26 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use super::group::Group;
+use super::commit_group::CommitGroup;
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::{JobLocation, StoreError};
 
-/// Without RETURNING, for which SQLite makes a table in memory each time.
+/// Without RETURNING, because SQLite creates a table in memory for it at every run.
 const INSERT: &str =
     "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
          expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,
          backoff_max_ms, backoff_jitter, batch_id, tags, kind, payload)
      VALUES ";
 
-/// How many rows the statements take that are kept prepared; the last of them takes one.
-const MANY: usize = 16;
-const SOME: usize = 4;
+/// Number of rows that the large and the small prepared statement insert; a third one inserts one.
+const LARGE_CHUNK: usize = 16;
+const SMALL_CHUNK: usize = 4;
 
-/// A row to be.
-struct Row<'a> {
+/// Column values of a job to insert.
+struct NewJobRow<'a> {
     state: i64,
     lane: i64,
     queue_id: i64,
@@ -49,7 +50,7 @@ struct Row<'a> {
     payload: &'a str,
 }
 
-impl<'a> Row<'a> {
+impl<'a> NewJobRow<'a> {
     fn of(job: &'a NewJob, queue_id: i64, batch: Option<BatchId>, now: Timestamp) -> Self {
         Self {
             state: job.state().code(),
@@ -73,7 +74,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The values in the order of the columns.
+    /// Binds the values in the order of the columns in [`INSERT`].
     fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let numbers = [
             &self.state,
@@ -113,22 +114,22 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Inserts `N` rows.
-struct InsertJobs<'a, const N: usize>(&'a [Row<'a>]);
+/// Statement that inserts `N` rows.
+struct InsertJobs<'a, const N: usize>(&'a [NewJobRow<'a>]);
 
-/// Stands for the statement of so many rows, whatever is bound to it.
-struct Id<const N: usize>(PhantomData<()>);
+/// Identifies the statement for `N` rows in Diesel's cache, whatever values are bound to it.
+struct StatementId<const N: usize>(PhantomData<()>);
 
 impl<const N: usize> QueryId for InsertJobs<'_, N> {
-    type QueryId = Id<N>;
+    type QueryId = StatementId<N>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
 impl<const N: usize> QueryFragment<Sqlite> for InsertJobs<'_, N> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(INSERT);
-        for (place, row) in self.0.iter().enumerate() {
-            if place > 0 {
+        for (index, row) in self.0.iter().enumerate() {
+            if index > 0 {
                 out.push_sql(", ");
             }
             row.bind(&mut out)?;
@@ -149,20 +150,21 @@ statement! {
      VALUES (" [tag: Text as &'a str] ", " [job_id: Integer as i64] ")"
 }
 
-impl Group<'_> {
-    /// Puts jobs into the table, in their order; their queues are there. The first one's id, if there is one; the others
-    /// follow it one by one, since nobody else writes meanwhile.
+impl CommitGroup<'_> {
+    /// Inserts jobs in order, and returns the id of the first, or `None` if there are no jobs.
+    ///
+    /// Their queues must exist. The ids are consecutive, because there is only one write connection.
     pub(super) fn insert_jobs<'j>(
         &mut self,
         jobs: impl Iterator<Item = &'j NewJob> + Clone,
         batch: Option<BatchId>,
-    ) -> Result<Option<JobId>, Failure> {
+    ) -> Result<Option<JobId>, TransactionError> {
         let mut rows = Vec::new();
         for job in jobs.clone() {
             let queue_id = self.queue_ids.id(&job.queue).ok_or_else(|| {
-                StoreError::Corrupt(format!("the queue {} was not made", job.queue))
+                StoreError::Corrupt(format!("the queue {} was not created", job.queue))
             })?;
-            rows.push(Row::of(job, queue_id, batch, self.now));
+            rows.push(NewJobRow::of(job, queue_id, batch, self.now));
         }
         if rows.is_empty() {
             return Ok(None);
@@ -171,40 +173,47 @@ impl Group<'_> {
         let last: i64 = LastInsertId {}.get_result(self.connection)?;
         let first = last - rows.len() as i64 + 1;
         for (id, job) in (first..).zip(jobs) {
-            self.note_new(JobId(id), job, batch)?;
+            self.record_new_job(JobId(id), job, batch)?;
         }
         Ok(Some(JobId(first)))
     }
 
-    fn insert_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Failure> {
-        let (many, rest) = rows.as_chunks::<MANY>();
-        for rows in many {
-            InsertJobs::<MANY>(rows).execute(self.connection)?;
+    fn insert_rows(&mut self, rows: &[NewJobRow<'_>]) -> Result<(), TransactionError> {
+        let (chunks, remainder) = rows.as_chunks::<LARGE_CHUNK>();
+        for rows in chunks {
+            InsertJobs::<LARGE_CHUNK>(rows).execute(self.connection)?;
         }
-        let (some, rest) = rest.as_chunks::<SOME>();
-        for rows in some {
-            InsertJobs::<SOME>(rows).execute(self.connection)?;
+        let (chunks, remainder) = remainder.as_chunks::<SMALL_CHUNK>();
+        for rows in chunks {
+            InsertJobs::<SMALL_CHUNK>(rows).execute(self.connection)?;
         }
-        for row in rest {
+        for row in remainder {
             InsertJobs::<1>(std::slice::from_ref(row)).execute(self.connection)?;
         }
         Ok(())
     }
 
-    fn note_new(&mut self, id: JobId, job: &NewJob, batch: Option<BatchId>) -> Result<(), Failure> {
+    fn record_new_job(
+        &mut self,
+        id: JobId,
+        job: &NewJob,
+        batch: Option<BatchId>,
+    ) -> Result<(), TransactionError> {
         for tag in &job.tags {
             InsertTag { tag, job_id: id.0 }.execute(self.connection)?;
         }
-        let place = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
+        let location = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
         match job.state() {
-            state @ State::Scheduled => self.moved_until(place, None, state, job.run_at, None),
-            state => self.moved(place, None, Some(state)),
+            state @ State::Scheduled => {
+                self.record_move_until(location, None, state, job.run_at, None)
+            }
+            state => self.record_move(location, None, Some(state)),
         }
         Ok(())
     }
 }
 
-/// Tags as their column holds them: a JSON array, or nothing where there are none.
+/// Returns tags in the form of their column: a JSON array, or NULL if there are none.
 fn tags_text(tags: &[String]) -> Option<String> {
     if tags.is_empty() { None } else { serde_json::to_string(tags).ok() }
 }

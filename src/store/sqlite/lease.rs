@@ -1,8 +1,8 @@
-//! Leasing: the right to run queued jobs goes to somebody.
+//! Leases: grant the right to run queued jobs to workers.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group};
+use super::commit_group::{ApplyResult, CommitGroup};
 use super::statement::statement;
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::roster::LeaseOrder;
@@ -11,9 +11,11 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {
-    /// `+ 0` hides a bound value from SQLite, which would look at it and prepare all this anew.
-    /// The inner SELECT walks `jobs_queued` from its first match and stops at the limit, so its
-    /// cost does not depend on what else stands in the table.
+    /// Leases up to `limit` queued jobs of a queue and lane.
+    ///
+    /// The inner SELECT reads the index `jobs_queued` from its first match and stops at the limit, so
+    /// its cost does not depend on other rows. `+ 0` hides a bound value from the query planner:
+    /// without it SQLite would prepare the statement again for every new value.
     LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer) =
     "UPDATE jobs
      SET state = 2, attempt = attempt + 1, lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
@@ -27,22 +29,23 @@ statement! {
     " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at"
 }
 
-/// The columns that a lease gives.
+/// Columns that a lease returns: priority, id, token, attempt, maximum attempts, timeout, batch, kind,
+/// payload and `run_at`.
 pub(super) type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String, i64);
 
-impl Group<'_> {
-    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
+impl CommitGroup<'_> {
+    pub(super) fn lease(&mut self, request: &LeaseRequest) -> ApplyResult {
         let order = &request.order;
-        let nothing = |is_empty| Answer::Leased(Leased { jobs: Vec::new(), is_empty });
+        let no_jobs = |is_empty| Answer::Leased(Leased { jobs: Vec::new(), is_empty });
         if order.limit == 0 {
-            return Ok(nothing(false));
+            return Ok(no_jobs(false));
         }
-        // What expired before it started must not start: it is passed over, and some of it cleared
-        // away, that the next lease need not pass it over again. One seek where there is none.
-        if !std::mem::replace(&mut self.has_expired_some, true) {
-            self.expire_some(MOVE_AT_ONCE)?;
+        // The lease skips jobs that expired before they started. Some of them are cancelled first, so
+        // that later leases need not skip them again. If there are none, that costs one index seek.
+        if !std::mem::replace(&mut self.is_expiry_done, true) {
+            self.expire_due(MOVE_AT_ONCE)?;
         }
-        let Some(queue_id) = self.queue_ids.id(&order.queue) else { return Ok(nothing(true)) };
+        let Some(queue_id) = self.queue_ids.id(&order.queue) else { return Ok(no_jobs(true)) };
         if order.lane == Lane::Remote {
             return self.lease_remote(request, queue_id);
         }
@@ -59,18 +62,19 @@ impl Group<'_> {
         .load(self.connection)?;
         let lease_expires_at = lease_expires_at.millis();
         let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
-        let jobs = self.leased(order, rows);
+        let jobs = self.leased_jobs(order, rows);
         let is_empty = jobs.len() < order.limit as usize;
         Ok(Answer::Leased(Leased { jobs, is_empty }))
     }
 
-    /// The jobs of rows that were just leased, with the ends of their leases.
-    pub(super) fn leased(
+    /// Converts rows that were just leased, each with the time at which its lease expires, to jobs, and
+    /// records their change of state.
+    pub(super) fn leased_jobs(
         &mut self,
         order: &LeaseOrder,
         mut rows: Vec<(LeasedRow, i64)>,
     ) -> Vec<LeasedJob> {
-        // RETURNING has no order.
+        // RETURNING does not return rows in a defined order.
         rows.sort_unstable_by_key(|(row, _)| (-row.0, row.1));
         let mut leased = Vec::with_capacity(rows.len());
         for (row, lease_expires_at) in rows {
@@ -91,7 +95,12 @@ impl Group<'_> {
                 payload: Json::trusted(payload),
             };
             let waited = Span::new(self.now.since(Timestamp::from_millis(run_at)));
-            self.moved_after(JobLocation::of(&job), State::Queued, State::Running, Some(waited));
+            self.record_timed_move(
+                JobLocation::of(&job),
+                State::Queued,
+                State::Running,
+                Some(waited),
+            );
             leased.push(job);
         }
         leased

@@ -1,10 +1,21 @@
-//! Leasing to remote workers, which may take some kinds only.
+//! Leases of remote workers, which may ask for certain kinds of jobs.
+//!
+//! A request without kinds reads the index of queued jobs in order. A request for several kinds reads
+//! up to `part` jobs of each kind and merges these lists. If a list is full, more jobs of its kind may
+//! follow its last one, so the merged list is cut at the smallest last position of all full lists. For
+//! example, with ids, equal priorities and a `part` of 3:
+//!
+//! ```text
+//! kind a: 1 3 4 ...   full: unread jobs may follow 4
+//! kind b: 2 9         complete
+//! merged: 1 2 3 4     9 is cut, because an unread job of kind a may precede it
+//! ```
 
 use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup};
 use super::lease::LeasedRow;
 use super::statement::statement;
 use crate::job::QueueName;
@@ -13,8 +24,8 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, LeaseRequest, Leased, MAX_LEASED_BYTES};
 
 statement! {
-    /// The first in line of a queue, by way of `jobs_queued`.
-    FirstRemote -> (Integer, Integer, Integer) =
+    /// Finds the first queued jobs of a queue in the index `jobs_queued`.
+    FirstRemoteJobs -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
@@ -22,8 +33,9 @@ statement! {
 }
 
 statement! {
-    /// The first in line of a queue and a kind. SQLite would rather pass over all other kinds.
-    FirstOfKind<'a> -> (Integer, Integer, Integer) =
+    /// Finds the first queued jobs of a queue and kind. Without INDEXED BY SQLite would choose
+    /// `jobs_queued` and skip the jobs of all other kinds.
+    FirstRemoteJobsOfKind<'a> -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs INDEXED BY jobs_queued_remote
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND kind = " [kind: Text as &'a str]
@@ -32,8 +44,8 @@ statement! {
 }
 
 statement! {
-    /// No lease reaches beyond the time that its attempt may take.
-    LeaseThese<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer), Integer) =
+    /// Leases jobs by id. No lease outlasts the timeout of its job.
+    LeaseByIds<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer), Integer) =
     "UPDATE jobs
      SET state = 2, attempt = attempt + 1,
          lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
@@ -44,52 +56,55 @@ statement! {
 }
 
 statement! {
-    NoteHolder<'a> =
+    UpsertRemoteLease<'a> =
     "INSERT OR REPLACE INTO remote_leases (job_id, lease_ms, worker)
      SELECT value, " [lease_ms: Integer as i64] ", " [worker: Nullable<Text> as Option<&'a str>]
     " FROM json_each(" [jobs: Text as &'a str] ")"
 }
 
-/// How many jobs of a kind are looked at, beyond a fair part, where several are asked for.
+/// Number of jobs to read of each kind beyond an equal share of the limit, if a request names kinds.
 const LOOK_AHEAD: i64 = 16;
 
-/// What a remote worker takes from: a queue, and all kinds or some.
+/// A queue and the kinds that a remote worker takes from it; `None` means all kinds.
 #[derive(Debug)]
-pub(super) struct Spot {
+pub(super) struct RemoteFilter {
     queue: QueueName,
     kinds: Option<Arc<[String]>>,
 }
 
-impl Spot {
-    fn is_that_of(&self, order: &LeaseOrder) -> bool {
+impl RemoteFilter {
+    fn is_filter_of(&self, order: &LeaseOrder) -> bool {
         self.queue == order.queue && self.kinds == order.kinds
     }
 }
 
-/// The first in line: what a lease takes.
-struct Line {
-    /// Priority, id, bytes of payload.
-    jobs: Vec<(i64, i64, i64)>,
-    /// Whether these are all.
-    is_whole: bool,
+/// Priority, id and payload bytes of a queued job.
+type CandidateRow = (i64, i64, i64);
+
+/// Queued jobs that a lease may take, in the order in which they are leased.
+struct Candidates {
+    jobs: Vec<CandidateRow>,
+    /// Whether no other job matches the order.
+    is_complete: bool,
 }
 
-impl Group<'_> {
-    pub(super) fn lease_remote(&mut self, request: &LeaseRequest, queue_id: i64) -> Applied {
+impl CommitGroup<'_> {
+    pub(super) fn lease_remote(&mut self, request: &LeaseRequest, queue_id: i64) -> ApplyResult {
         let order = &request.order;
-        if self.empty.iter().any(|spot| spot.is_that_of(order)) {
+        if self.exhausted.iter().any(|filter| filter.is_filter_of(order)) {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: true }));
         }
-        let line = self.line(order, queue_id)?;
-        let (ids, is_empty) = self.take_from(&line, order);
+        let candidates = self.find_candidates(order, queue_id)?;
+        let (ids, is_empty) = self.select_ids(&candidates, order);
         if is_empty {
-            self.empty.push(Spot { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            self.exhausted
+                .push(RemoteFilter { queue: order.queue.clone(), kinds: order.kinds.clone() });
         }
         if ids.is_empty() {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty }));
         }
-        let jobs = list(&ids);
-        let rows: Vec<(LeasedRow, i64)> = LeaseThese {
+        let jobs = json_array(&ids);
+        let rows: Vec<(LeasedRow, i64)> = LeaseByIds {
             token_floor: self.token_floor,
             now: self.now.millis(),
             lease_expires_at: self.now.plus(request.lease.duration()).millis(),
@@ -98,64 +113,67 @@ impl Group<'_> {
         }
         .load(self.connection)?;
         let (lease_ms, worker) = (request.lease.millis(), request.worker.as_deref());
-        NoteHolder { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
-        Ok(Answer::Leased(Leased { jobs: self.leased(order, rows), is_empty }))
+        UpsertRemoteLease { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
+        Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
     }
 
-    /// The first in line, at least as many as are asked for, or fewer where that cannot be told
-    /// without a look at many more.
-    fn line(&mut self, order: &LeaseOrder, queue_id: i64) -> Result<Line, Stop> {
+    /// Returns the first queued jobs that match the order. If the order names kinds there may be fewer
+    /// than the limit although more match, see the module's documentation.
+    fn find_candidates(
+        &mut self,
+        order: &LeaseOrder,
+        queue_id: i64,
+    ) -> Result<Candidates, ApplyError> {
         let (at, limit) = (self.now.millis(), i64::from(order.limit));
         let Some(kinds) = &order.kinds else {
-            let jobs: Vec<_> = FirstRemote { queue_id, at, limit }.load(self.connection)?;
-            return Ok(Line { is_whole: (jobs.len() as i64) < limit, jobs });
+            let jobs: Vec<_> = FirstRemoteJobs { queue_id, at, limit }.load(self.connection)?;
+            return Ok(Candidates { is_complete: (jobs.len() as i64) < limit, jobs });
         };
-        // Of several kinds the first of each. Nothing is known of what stands behind the last that
-        // was looked at of a kind, so the line ends with the foremost of those.
+        // Read the first jobs of each kind, and cut the merged list where unread jobs may precede.
         let part = limit.min(limit / kinds.len().max(1) as i64 + LOOK_AHEAD);
-        let mut jobs: Vec<(i64, i64, i64)> = Vec::new();
+        let mut jobs: Vec<CandidateRow> = Vec::new();
         let mut end = None;
         for kind in kinds.iter() {
-            let found: Vec<(i64, i64, i64)> =
-                FirstOfKind { queue_id, kind, at, limit: part }.load(self.connection)?;
+            let found: Vec<CandidateRow> =
+                FirstRemoteJobsOfKind { queue_id, kind, at, limit: part }.load(self.connection)?;
             if let Some(last) = found.last()
                 && found.len() as i64 >= part
             {
-                let last = place(last);
+                let last = lease_position(last);
                 end = Some(end.map_or(last, |end: (i64, i64)| end.min(last)));
             }
             jobs.extend(found);
         }
-        jobs.sort_unstable_by_key(place);
+        jobs.sort_unstable_by_key(lease_position);
         if let Some(end) = end {
-            jobs.retain(|job| place(job) <= end);
+            jobs.retain(|job| lease_position(job) <= end);
         }
-        Ok(Line { jobs, is_whole: end.is_none() })
+        Ok(Candidates { jobs, is_complete: end.is_none() })
     }
 
-    /// Takes as many as were asked for, until the payloads of the transaction are as large as they
-    /// may be. Tells whether nothing is left.
-    fn take_from(&mut self, line: &Line, order: &LeaseOrder) -> (Vec<i64>, bool) {
+    /// Returns the ids to lease, up to the limit of the order and to the limit on payload bytes of the
+    /// transaction, and whether no matching job is left after them.
+    fn select_ids(&mut self, candidates: &Candidates, order: &LeaseOrder) -> (Vec<i64>, bool) {
         let mut ids = Vec::new();
-        for (_, id, bytes) in &line.jobs {
-            if ids.len() >= order.limit as usize || self.leased_bytes >= MAX_LEASED_BYTES {
+        for (_, id, bytes) in &candidates.jobs {
+            if ids.len() >= order.limit as usize || self.leased_payload_bytes >= MAX_LEASED_BYTES {
                 break;
             }
-            self.leased_bytes += usize::try_from(*bytes).unwrap_or(0);
+            self.leased_payload_bytes += usize::try_from(*bytes).unwrap_or(0);
             ids.push(*id);
         }
-        let is_empty = line.is_whole && ids.len() == line.jobs.len();
+        let is_empty = candidates.is_complete && ids.len() == candidates.jobs.len();
         (ids, is_empty)
     }
 }
 
-/// Where a job stands in line.
-fn place((priority, id, _): &(i64, i64, i64)) -> (i64, i64) {
+/// Returns the sort key of a job: descending priority, then ascending id.
+fn lease_position((priority, id, _): &CandidateRow) -> (i64, i64) {
     (-priority, *id)
 }
 
-/// Ids as a JSON array, which is how many of them are bound to one place.
-fn list(ids: &[i64]) -> String {
+/// Returns ids as a JSON array, so that they are bound to a single parameter.
+fn json_array(ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
     format!("[{}]", ids.join(","))
 }

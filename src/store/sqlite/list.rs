@@ -1,40 +1,62 @@
-//! Lists of jobs: newest first, by any of the filters, a page at a time.
+//! Lists of jobs: newest first, with any combination of filters, one page at a time.
 //!
-//! Each filter has an index with the ids of its jobs in their order (`index`), or several that are
-//! merged (`walk`); `choice` finds them. A page goes along all of them at once and takes the ids
-//! that stand in each (`search`), then reads the rows. So what it costs does not grow with the table.
-//! Where two filters match many jobs each and hardly any together, a page comes back short after so
-//! much work, or empty, and still names a next one.
+//! The cost of a page does not grow with the table, because it reads ids from indexes and only then
+//! the rows that it shows:
+//!
+//! 1. `plan` chooses index ranges for each condition of the filter. Within a range ids are in order.
+//! 2. `merge` combines the ranges of one condition into one descending sequence (k-way merge): a
+//!    heap holds the largest unread id of each range.
+//! 3. `intersection` finds the ids that are in every sequence (leapfrog intersection): each sequence
+//!    in turn jumps to its largest id that is not above the candidate, which becomes the new candidate;
+//!    when no sequence moves it, it is in all of them.
+//!
+//! For example, a list of the kind `http` with the tag `red`. Two queues have jobs of that kind:
+//!
+//! ```text
+//! mail, http:     9 4 1
+//! reports, http:  8         merged with the line above: 9 8 4 1, the sequence of the kind
+//! tag red:        7 5 4 2   the sequence of the tag
+//!
+//! start           the tag starts at 7, the kind jumps over 9 and 8 to 4
+//! candidate 4     the tag jumps over 7 and 5 to 4, the kind has 4: job 4 is on the page
+//! candidate 3     the tag jumps to 2, the kind jumps to 1
+//! candidate 1     the tag has no id left: end of the list
+//! ```
+//!
+//! If two conditions match many jobs each but hardly any together, no order helps. A page therefore
+//! has a work budget, counted in ids read. When it is spent the page ends early, possibly empty, with
+//! a cursor to the next page.
 
-mod choice;
-mod index;
-mod search;
-mod walk;
+mod index_range;
+mod intersection;
+mod merge;
+mod plan;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use super::read::JobRow;
-use super::transaction::{self, Failure};
+use super::transaction::{self, TransactionError};
 use crate::job::{Job, JobId, Json};
 use crate::store::schema::{jobs, queues, remote_leases, results};
 use crate::store::{JobFilter, JobPage};
-use search::{End, Search};
+use intersection::{End, Intersection};
 
-/// At how many bytes of payloads and results a page ends, with a cursor to go on from.
+/// Number of payload and result bytes at which a page ends early, with a cursor to the next page.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
-type Row = (JobRow, String, Option<String>, Option<String>, Option<String>, Option<i64>);
+/// Columns of a listed job: the job, queue name, worker, payload, result and whether it was truncated.
+type ListedRow = (JobRow, String, Option<String>, Option<String>, Option<String>, Option<i64>);
 
-/// One page of a list.
+/// Returns one page of the jobs that match `filter`.
 pub(super) fn page(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
-) -> Result<JobPage, Failure> {
+) -> Result<JobPage, TransactionError> {
     transaction::reading(connection, |connection| {
         let top = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
-        match choice::walks(connection, filter)? {
-            Some(walks) => fill(connection, filter, Search::new(walks, top)),
+        match plan::sequences(connection, filter)? {
+            Some(sequences) => fill(connection, filter, Intersection::new(sequences, top)),
             None => Ok(JobPage::default()),
         }
     })
@@ -43,17 +65,17 @@ pub(super) fn page(
 fn fill(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
-    mut search: Search<'_>,
-) -> Result<JobPage, Failure> {
+    mut intersection: Intersection<'_>,
+) -> Result<JobPage, TransactionError> {
     let mut page = JobPage::default();
     let mut bytes = 0;
     loop {
-        // One more than is wanted tells whether there are more.
+        // One job more than the limit shows whether there is a next page.
         let missing = filter.limit as usize + 1 - page.jobs.len();
-        let (ids, end) = search.take(connection, missing.min(portion(filter)))?;
-        for row in rows(connection, filter, &ids)? {
-            let weight = weight(&row);
-            let job = job_of(row, filter)?;
+        let (ids, end) = intersection.take(connection, missing.min(rows_per_read(filter)))?;
+        for row in read_rows(connection, filter, &ids)? {
+            let row_bytes = text_bytes(&row);
+            let job = to_job(row, filter)?;
             if !matches(filter, &job) {
                 continue;
             }
@@ -61,13 +83,13 @@ fn fill(
                 page.next = page.jobs.last().map(|job| job.id);
                 return Ok(page);
             }
-            bytes += weight;
+            bytes += row_bytes;
             page.jobs.push(job);
         }
         match end {
-            Some(End::OfAll) => return Ok(page),
-            Some(End::OfPage { seen_from }) => {
-                page.next = Some(JobId(seen_from));
+            Some(End::Exhausted) => return Ok(page),
+            Some(End::OutOfBudget { lowest_seen }) => {
+                page.next = Some(JobId(lowest_seen));
                 return Ok(page);
             }
             None => {}
@@ -75,17 +97,17 @@ fn fill(
     }
 }
 
-/// How many rows are fetched at once: few, where each may be megabytes.
-fn portion(filter: &JobFilter) -> usize {
+/// Returns how many rows to read at once; few if each may have megabytes.
+fn rows_per_read(filter: &JobFilter) -> usize {
     if filter.with_payload || filter.with_result { 8 } else { usize::MAX }
 }
 
-/// What a row weighs in memory, roughly.
-fn weight((_, _, _, payload, result, _): &Row) -> usize {
+/// Returns the number of payload and result bytes of a row.
+fn text_bytes((_, _, _, payload, result, _): &ListedRow) -> usize {
     payload.as_ref().map_or(0, String::len) + result.as_ref().map_or(0, String::len)
 }
 
-/// Whether a job is one of those that are asked for. Not every filter has led to it.
+/// Returns whether a job matches the filter. Conditions without a sequence of ids are checked only here.
 fn matches(filter: &JobFilter, job: &Job) -> bool {
     filter.state.is_none_or(|state| job.state == state)
         && filter.queue.as_ref().is_none_or(|queue| job.queue == *queue)
@@ -94,12 +116,12 @@ fn matches(filter: &JobFilter, job: &Job) -> bool {
         && filter.batch.is_none_or(|batch| job.batch == Some(batch))
 }
 
-/// The rows with these ids, newest first.
-fn rows(
+/// Reads the rows with the given ids, newest first.
+fn read_rows(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
     ids: &[i64],
-) -> Result<Vec<Row>, Failure> {
+) -> Result<Vec<ListedRow>, TransactionError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -128,7 +150,7 @@ fn rows(
     Ok(rows)
 }
 
-fn job_of(row: Row, filter: &JobFilter) -> Result<Job, Failure> {
+fn to_job(row: ListedRow, filter: &JobFilter) -> Result<Job, TransactionError> {
     let (row, queue, worker, payload, result, truncated) = row;
     let mut job = row.into_job(&queue)?;
     job.worker = worker;

@@ -1,11 +1,11 @@
-//! What attempts say while they run: the end of it is kept with the job.
+//! Logs of jobs: the last lines that their attempts wrote.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::group::{Applied, Group};
+use super::commit_group::{ApplyResult, CommitGroup};
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::{JobId, Log};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::{Answer, LogLines, Refusal};
@@ -15,30 +15,30 @@ statement! {
 }
 
 statement! {
-    KeepLog<'a> =
+    UpsertLog<'a> =
     "INSERT INTO logs (job_id, total, text) VALUES (" [job: Integer as i64]
     ", " [total: Integer as i64] ", " [text: Text as &'a str]
     ") ON CONFLICT (job_id) DO UPDATE SET total = excluded.total, text = excluded.text"
 }
 
-impl Group<'_> {
-    /// Adds to a job's log, where the lease holds under which its attempt runs.
-    pub(super) fn log(&mut self, lines: &LogLines) -> Applied {
-        let held = self.held_place(lines.lease)?;
-        let held = held.filter(|(place, _)| lines.holder.holds(place.lane));
-        let (place, _) = held.ok_or(Refusal::StaleLease)?;
+impl CommitGroup<'_> {
+    /// Appends lines to the log of a job that runs under a held lease.
+    pub(super) fn log(&mut self, lines: &LogLines) -> ApplyResult {
+        let running = self.running_location(lines.lease)?;
+        let running = running.filter(|(location, _)| lines.holder.holds(location.lane));
+        let (location, _) = running.ok_or(Refusal::StaleLease)?;
         let job = lines.lease.job;
         let mut log = find(self.connection, job)?;
         log.extend(&lines.log);
         let total = i64::try_from(log.to).unwrap_or(i64::MAX);
-        KeepLog { job: job.0, total, text: &log.text }.execute(self.connection)?;
-        self.note_report(job, place.queue);
+        UpsertLog { job: job.0, total, text: &log.text }.execute(self.connection)?;
+        self.record_report(job, location.queue);
         Ok(Answer::Done)
     }
 }
 
-/// The log of a job; empty where it has said nothing.
-pub(super) fn find(connection: &mut SqliteConnection, job: JobId) -> Result<Log, Failure> {
+/// Returns the stored log of a job; empty if it has none.
+pub(super) fn find(connection: &mut SqliteConnection, job: JobId) -> Result<Log, TransactionError> {
     let row: Option<(i64, String)> = FindLog { job: job.0 }.get_result(connection).optional()?;
     let Some((total, text)) = row else { return Ok(Log::default()) };
     let to = u64::try_from(total).unwrap_or(0);

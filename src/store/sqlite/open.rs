@@ -1,4 +1,4 @@
-//! Opening the database: the lock, the version, the settings of a connection, the tables.
+//! Opening a database: lock file, SQLite version, connection settings and migrations.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -16,29 +16,31 @@ use crate::store::{BUSY_TIMEOUT, OpenError};
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// The first SQLite whose WAL mode does not lose pages when a log is reset beside a checkpoint.
+/// Oldest SQLite version that is accepted: earlier ones can lose pages in WAL mode if the log is reset
+/// during a checkpoint.
 pub const MIN_SQLITE: &str = "3.51.3";
 
-/// Pages in the log at which the writer moves them into the database file by itself: 16 MiB.
+/// Number of pages in the log at which a commit starts a checkpoint (16 MiB).
 const AUTOCHECKPOINT_PAGES: u32 = 4_000;
 
-/// To what size the log is cut back after it was larger.
+/// Size to which the log file is truncated after it was larger, in bytes.
 const LOG_SIZE_LIMIT: u32 = 64 << 20;
 
-/// How much of the database a connection keeps in memory, in KiB.
+/// Page cache of the write connection and of a read connection, in KiB.
 const WRITE_CACHE_KIB: u32 = 2 << 10;
 const READ_CACHE_KIB: u32 = 1 << 10;
 
-/// The lock that keeps a second server from the same database, for as long as it lives.
+/// Lock that keeps a second server from the same database until it is dropped.
 pub(super) struct Lock {
     _file: File,
 }
 
-/// Names the database in an error.
-pub(super) fn failed(path: &Path, why: &dyn fmt::Display) -> OpenError {
-    OpenError::Failed { path: path.display().to_string(), why: why.to_string() }
+/// Returns [`OpenError::Failed`] with the path of the database.
+pub(super) fn failed(path: &Path, reason: &dyn fmt::Display) -> OpenError {
+    OpenError::Failed { path: path.display().to_string(), reason: reason.to_string() }
 }
 
+/// Opens a database for writing: creates it if it does not exist, locks it and runs pending migrations.
 pub(super) fn for_writing(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
     let lock = lock(path)?;
     refuse_foreign_log(path)?;
@@ -49,20 +51,22 @@ pub(super) fn for_writing(path: &Path) -> Result<(SqliteConnection, Lock), OpenE
 }
 
 fn refuse_foreign_log(path: &Path) -> Result<(), OpenError> {
-    match foreign_log::beside(path) {
+    match foreign_log::find(path) {
         Ok(None) => Ok(()),
         Ok(Some(log)) => Err(OpenError::ForeignLog { path: path.into(), log }),
         Err(error) => Err(failed(path, &error)),
     }
 }
 
-/// Sets up the write connection and brings the tables up to date.
+/// Configures the write connection and runs pending migrations.
 fn prepare(
     connection: &mut SqliteConnection,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mode: String = JournalMode {}.get_result(connection)?;
     if mode != "wal" {
-        return Err(format!("it takes journal mode {mode} only, and WAL is needed").into());
+        return Err(
+            format!("WAL mode is needed, but the file only supports journal mode {mode}").into()
+        );
     }
     connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"))?;
     connection.batch_execute(&format!("PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}"))?;
@@ -71,7 +75,7 @@ fn prepare(
     Ok(())
 }
 
-/// Brings the tables up to date. Says so where they are not new, for it may take its time.
+/// Runs pending migrations. Logs each one if the database is not new, because it may take long.
 fn migrate(
     connection: &mut SqliteConnection,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -79,7 +83,7 @@ fn migrate(
     for migration in connection.pending_migrations(MIGRATIONS)? {
         if !is_new {
             let name = migration.name();
-            tracing::info!(migration = %name, "bringing the tables up to date; with many jobs this takes a while");
+            tracing::info!(migration = %name, "migrating the database; this takes a while if there are many jobs");
         }
         connection.run_migration(&migration)?;
     }
@@ -90,23 +94,24 @@ statement! {
     JournalMode -> Text = "PRAGMA journal_mode = WAL"
 }
 
+/// Opens a database for reading.
 pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut connection = connect(path, READ_CACHE_KIB)?;
-    // Nothing here writes rows; a checkpoint moves pages only.
+    // A checkpoint is allowed, because it copies pages and writes no rows.
     connection.batch_execute("PRAGMA query_only = ON").map_err(|error| failed(path, &error))?;
     Ok(connection)
 }
 
-/// Opens a database, be it served or not, and changes nothing: neither its rows nor its tables,
-/// nor the mode that it is in.
+/// Opens a database without changing its rows, tables or journal mode, whether a server is using it or
+/// not.
 pub(super) fn read_only(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mode = if foreign_log::has_journal(path) { "rw" } else { "ro" };
     let mut connection = open_in_mode(path, mode)?;
     refuse_foreign_log(path)?;
-    // Where it is no database, or another holds it for long, it fails here and not half way.
+    // A file that is no database, or that is locked for long, fails here instead of later.
     let tables: QueryResult<i64> = FindJobs {}.get_result(&mut connection);
     match tables.map_err(|error| failed(path, &error))? {
-        0 => Err(failed(path, &"it holds no jobs of longshore")),
+        0 => Err(failed(path, &"it is not a database of longshore: it has no table of jobs")),
         _ => Ok(connection),
     }
 }
@@ -115,22 +120,23 @@ statement! {
     FindJobs -> Integer = "SELECT count(*) FROM sqlite_schema WHERE name = 'jobs'"
 }
 
-/// Opens a database for writing, and leaves its tables and its mode as they are.
-pub(super) fn as_it_is(path: &Path) -> Result<SqliteConnection, OpenError> {
+/// Opens an existing database for writing without changing its tables or journal mode.
+pub(super) fn unmigrated(path: &Path) -> Result<SqliteConnection, OpenError> {
     open_in_mode(path, "rw")
 }
 
-/// Opens a file that is there.
+/// Opens an existing file in a mode of SQLite's URI filenames.
 fn open_in_mode(path: &Path, mode: &str) -> Result<SqliteConnection, OpenError> {
-    // SQLite says of each fault that it cannot open the file.
+    // Opens the file first for a precise error: SQLite only reports that it cannot open it.
     std::fs::File::open(path).map_err(|error| failed(path, &error))?;
     let absolute = std::path::absolute(path).map_err(|error| failed(path, &error))?;
     let text = absolute.to_str().ok_or_else(|| OpenError::BadPath(path.into()))?;
-    connect_to(path, &format!("file:{}?mode={mode}", escaped(text)), READ_CACHE_KIB)
+    connect_to(path, &format!("file:{}?mode={mode}", uri_escaped(text)), READ_CACHE_KIB)
 }
 
-/// A path as a URI has it, as far as SQLite reads one.
-fn escaped(path: &str) -> String {
+/// Escapes the characters of a path that SQLite interprets in a URI filename.
+/// See <https://www.sqlite.org/uri.html>.
+fn uri_escaped(path: &str) -> String {
     path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
@@ -142,7 +148,7 @@ fn connect(path: &Path, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
 fn connect_to(path: &Path, url: &str, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
     let mut connection = SqliteConnection::establish(url).map_err(|error| failed(path, &error))?;
     let settings = [
-        // First, so that what follows waits for others as well.
+        // First, so that the settings after it also wait for locks of other connections.
         format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()),
         "PRAGMA synchronous = FULL".into(),
         "PRAGMA temp_store = MEMORY".into(),
@@ -172,10 +178,10 @@ fn is_older(found: &str, needed: &str) -> bool {
     numbers(found) < numbers(needed)
 }
 
-/// Takes the lock, whose name follows from the file itself: a link to it is the same database.
+/// Locks a database. The lock file is named after the real path, so that a link leads to the same lock.
 fn lock(path: &Path) -> Result<Lock, OpenError> {
     let unusable = |error: std::io::Error| failed(path, &error);
-    // An empty file is a new database to SQLite.
+    // Creates the file if necessary: SQLite treats an empty file as a new database.
     OpenOptions::new().create(true).append(true).open(path).map_err(unusable)?;
     let name = std::fs::canonicalize(path).map_err(unusable)?.display().to_string();
     let lock_path = PathBuf::from(format!("{name}.lock"));

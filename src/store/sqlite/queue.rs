@@ -1,13 +1,13 @@
-//! Queues: made on their first use, changed, read at the start.
+//! Queues: created on first use, configured, and read at the start for the roster.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::group::{Applied, Group, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup};
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings, Rate};
 use crate::job::{Lane, Span, State};
 use crate::store::schema::queues;
@@ -43,27 +43,27 @@ statement! {
 }
 
 statement! {
-    /// `lease_expires_at > 0` holds for all and makes SQLite use the index on running jobs.
+    /// `lease_expires_at > 0` is true for every running job and makes SQLite use their index.
     RemoteRunning -> (Integer, Integer) =
     "SELECT queue_id, count(*) FROM jobs
      WHERE state = 2 AND lease_expires_at > 0 AND lane = 3 GROUP BY queue_id"
 }
 
 statement! {
-    AnyQueued -> Integer =
+    HasQueuedJobs -> Integer =
     "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 1 AND lane = (" [lane: Integer as i64]
     " + 0) AND queue_id = " [queue_id: Integer as i64] ")"
 }
 
 statement! {
-    /// The next kind in the alphabet: one step over all jobs of a kind.
+    /// Finds the next kind in byte order; one index seek skips all jobs of the kind before it.
     NextRemoteKind<'a> -> Text =
     "SELECT kind FROM jobs INDEXED BY jobs_queued_remote
      WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
     " AND kind > " [after: Text as &'a str] " ORDER BY kind LIMIT 1"
 }
 
-/// The ids of all queues, both ways. Queues are never removed, so what is here stays true.
+/// Cache of the ids and names of all queues. It never goes stale, because queues are never removed.
 #[derive(Debug, Default)]
 pub(super) struct QueueIds {
     ids: HashMap<QueueName, i64>,
@@ -71,15 +71,15 @@ pub(super) struct QueueIds {
 }
 
 impl QueueIds {
-    /// Reads them from the table.
+    /// Reads all queues from the table.
     pub(super) fn read(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
         let rows: Vec<(String, i64)> = queues::table
             .select((queues::name, queues::id))
             .load(connection)
-            .map_err(Failure::from)?;
+            .map_err(TransactionError::from)?;
         let mut all = Self::default();
         for (name, id) in rows {
-            all.insert(name_of(&name)?, id);
+            all.insert(parse_queue_name(&name)?, id);
         }
         Ok(all)
     }
@@ -92,7 +92,7 @@ impl QueueIds {
         self.ids.get(name).copied()
     }
 
-    /// The name of a queue, which is known since some row refers to it.
+    /// Returns the name of a queue that a row refers to.
     pub(super) fn name(&self, id: i64) -> Result<QueueName, StoreError> {
         self.names.get(&id).cloned().ok_or_else(|| crate::store::corrupt("queue", id))
     }
@@ -109,7 +109,7 @@ impl QueueIds {
     }
 }
 
-/// The columns that make [`QueueSettings`].
+/// Columns of [`QueueSettings`]: paused, maximum running, rate limit and rate period.
 pub(super) type SettingsRow = (i64, Option<i64>, Option<i64>, Option<i64>);
 
 pub(super) fn settings_of(row: SettingsRow) -> QueueSettings {
@@ -122,7 +122,7 @@ pub(super) fn settings_of(row: SettingsRow) -> QueueSettings {
     QueueSettings { paused: paused != 0, max_running, rate }
 }
 
-fn row_of(settings: &QueueSettings) -> SettingsRow {
+fn settings_row(settings: &QueueSettings) -> SettingsRow {
     (
         settings.paused.into(),
         settings.max_running.map(Into::into),
@@ -131,9 +131,9 @@ fn row_of(settings: &QueueSettings) -> SettingsRow {
     )
 }
 
-impl Group<'_> {
-    /// The id of a queue; makes the queue if it is new.
-    pub(super) fn queue_id(&mut self, name: &QueueName) -> Result<i64, Stop> {
+impl CommitGroup<'_> {
+    /// Returns the id of a queue, and creates the queue if it is new.
+    pub(super) fn queue_id(&mut self, name: &QueueName) -> Result<i64, ApplyError> {
         if let Some(id) = self.queue_ids.id(name) {
             return Ok(id);
         }
@@ -141,7 +141,7 @@ impl Group<'_> {
             return Err(Refusal::TooManyQueues(self.rules.max_queues).into());
         }
         let settings = self.rules.initial(name);
-        let (paused, max_running, rate_limit, rate_period_ms) = row_of(&settings);
+        let (paused, max_running, rate_limit, rate_period_ms) = settings_row(&settings);
         let created_at = self.now.millis();
         let id: i64 = InsertQueue {
             name: name.as_str(),
@@ -156,11 +156,11 @@ impl Group<'_> {
             InsertCount { queue_id: id, state: state.code() }.execute(self.connection)?;
         }
         self.queue_ids.insert(name.clone(), id);
-        self.note_configured(name.clone(), settings);
+        self.record_configured(name.clone(), settings);
         Ok(id)
     }
 
-    pub(super) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> Applied {
+    pub(super) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> ApplyResult {
         let id = self.queue_id(name)?;
         let before: SettingsRow = queues::table
             .find(id)
@@ -172,20 +172,20 @@ impl Group<'_> {
             ))
             .get_result(self.connection)?;
         let settings = change.apply(settings_of(before));
-        let (paused, max_running, rate_limit, rate_period_ms) = row_of(&settings);
+        let (paused, max_running, rate_limit, rate_period_ms) = settings_row(&settings);
         UpdateQueue { paused, max_running, rate_limit, rate_period_ms, id }
             .execute(self.connection)?;
-        self.note_configured(name.clone(), settings);
+        self.record_configured(name.clone(), settings);
         Ok(Answer::Configured(settings))
     }
 }
 
-pub(super) fn name_of(text: &str) -> Result<QueueName, StoreError> {
+pub(super) fn parse_queue_name(text: &str) -> Result<QueueName, StoreError> {
     text.parse().map_err(|error| StoreError::Corrupt(format!("queue {text:?}: {error}")))
 }
 
-/// The queues as the roster needs them at the start.
-pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>, StoreError> {
+/// Returns all queues with what the roster needs at the start.
+pub(super) fn read_loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>, StoreError> {
     let rows: Vec<(i64, String, SettingsRow)> = queues::table
         .select((
             queues::id,
@@ -193,36 +193,37 @@ pub(super) fn loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>,
             (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
         ))
         .load(connection)
-        .map_err(Failure::from)?;
-    let running: Vec<(i64, i64)> = RemoteRunning {}.load(connection).map_err(Failure::from)?;
+        .map_err(TransactionError::from)?;
+    let running: Vec<(i64, i64)> =
+        RemoteRunning {}.load(connection).map_err(TransactionError::from)?;
     let running: HashMap<i64, i64> = running.into_iter().collect();
     let mut loads = Vec::with_capacity(rows.len());
     for (id, name, settings) in rows {
         let remote = running.get(&id).copied().unwrap_or(0);
         loads.push(QueueLoad {
-            name: name_of(&name)?,
+            name: parse_queue_name(&name)?,
             settings: settings_of(settings),
             remote_running: u32::try_from(remote).unwrap_or(u32::MAX),
-            ready: ready_lanes(connection, id).map_err(Failure::from)?,
-            remote_kinds: remote_kinds(connection, id).map_err(Failure::from)?,
+            ready: ready_lanes(connection, id).map_err(TransactionError::from)?,
+            remote_kinds: remote_kinds(connection, id).map_err(TransactionError::from)?,
         });
     }
     Ok(loads)
 }
 
-/// The local lanes in which a queue has queued jobs: one seek each.
+/// Returns the local lanes in which a queue has queued jobs, with one index seek per lane.
 fn ready_lanes(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<Lane>> {
     let mut ready = Vec::new();
     for lane in Lane::LOCAL {
-        let look = AnyQueued { lane: lane.code(), queue_id };
-        if look.get_result::<i64>(connection)? != 0 {
+        let exists = HasQueuedJobs { lane: lane.code(), queue_id };
+        if exists.get_result::<i64>(connection)? != 0 {
             ready.push(lane);
         }
     }
     Ok(ready)
 }
 
-/// The kinds of which a queue has queued jobs in the remote lane: one seek each.
+/// Returns the kinds of a queue's queued jobs in the remote lane, with one index seek per kind.
 fn remote_kinds(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<String>> {
     let mut kinds: Vec<String> = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Reading queues: their limits, their counts, since when their oldest waits.
+//! Reads of queues: settings, counts and the age of the oldest queued job.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::queue::{SettingsRow, name_of, settings_of};
+use super::queue::{SettingsRow, parse_queue_name, settings_of};
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{Lane, Span, Timestamp};
 use crate::store::schema::{queue_counts, queues};
@@ -16,58 +16,59 @@ use crate::store::sql_types::Integer;
 use crate::store::{QueueSubset, state_of};
 
 statement! {
-    /// The first queued job below a priority: one step of the walk that finds the oldest.
-    FirstBelow -> (Integer, Integer) =
+    /// Finds the first queued job with a lower priority: one step of the search for the oldest.
+    FirstBelowPriority -> (Integer, Integer) =
     "SELECT priority, run_at FROM jobs
      WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
 }
 
-/// A queue without its oldest job.
-type Row = (i64, String, SettingsRow);
+/// Id, name and settings of a queue.
+type QueueRow = (i64, String, SettingsRow);
 
-/// Every queue, by name.
+/// Returns all queues, ordered by name.
 pub(super) fn all(
     connection: &mut SqliteConnection,
     now: Timestamp,
-) -> Result<Vec<Queue>, Failure> {
+) -> Result<Vec<Queue>, TransactionError> {
     Ok(deepest(connection, usize::MAX, now)?.queues)
 }
 
-/// The queues with the most live jobs, by name.
+/// Returns the `limit` queues with the most live jobs, ordered by name.
 pub(super) fn deepest(
     connection: &mut SqliteConnection,
-    most: usize,
+    limit: usize,
     now: Timestamp,
-) -> Result<QueueSubset, Failure> {
-    let rows: Vec<Row> = queues::table.order(queues::name).select(columns()).load(connection)?;
+) -> Result<QueueSubset, TransactionError> {
+    let rows: Vec<QueueRow> =
+        queues::table.order(queues::name).select(columns()).load(connection)?;
     let counts = counts_by_id(connection)?;
-    let of = |id: &i64| counts.get(id).copied().unwrap_or_default();
-    let all = rows.len();
-    let mut rows: Vec<(Row, StateCounts)> = rows
+    let counts_of = |id: &i64| counts.get(id).copied().unwrap_or_default();
+    let total = rows.len();
+    let mut rows: Vec<(QueueRow, StateCounts)> = rows
         .into_iter()
         .map(|row| {
-            let counts = of(&row.0);
+            let counts = counts_of(&row.0);
             (row, counts)
         })
         .collect();
-    if all > most {
+    if total > limit {
         rows.sort_by_key(|(_, counts)| Reverse(counts.live()));
-        rows.truncate(most);
+        rows.truncate(limit);
         rows.sort_by(|(one, _), (other, _)| one.1.cmp(&other.1));
     }
-    let queues = rows.into_iter().map(|(row, counts)| queue_of(connection, row, counts, now));
-    Ok(QueueSubset { queues: queues.collect::<Result<_, _>>()?, all })
+    let queues = rows.into_iter().map(|(row, counts)| to_queue(connection, row, counts, now));
+    Ok(QueueSubset { queues: queues.collect::<Result<_, _>>()?, total })
 }
 
-/// One queue.
+/// Returns a queue, if it exists.
 pub(super) fn one(
     connection: &mut SqliteConnection,
     name: &QueueName,
     now: Timestamp,
-) -> Result<Option<Queue>, Failure> {
+) -> Result<Option<Queue>, TransactionError> {
     let found = queues::table.filter(queues::name.eq(name.as_str())).select(columns());
-    let row: Option<Row> = found.get_result(connection).optional()?;
+    let row: Option<QueueRow> = found.get_result(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
     let rows: Vec<(i64, i64)> = queue_counts::table
         .filter(queue_counts::queue_id.eq(row.0))
@@ -77,18 +78,18 @@ pub(super) fn one(
     for (state, jobs) in rows {
         *counts.of(state_of(state)?) = jobs;
     }
-    queue_of(connection, row, counts, now).map(Some)
+    to_queue(connection, row, counts, now).map(Some)
 }
 
-/// How many jobs each queue has, by state.
+/// Returns the number of jobs of every queue, by state.
 pub(super) fn counts(
     connection: &mut SqliteConnection,
-) -> Result<Vec<(QueueName, StateCounts)>, Failure> {
+) -> Result<Vec<(QueueName, StateCounts)>, TransactionError> {
     let names: Vec<(i64, String)> =
         queues::table.select((queues::id, queues::name)).load(connection)?;
     let counts = counts_by_id(connection)?;
-    let of = |id: i64| counts.get(&id).copied().unwrap_or_default();
-    names.into_iter().map(|(id, name)| Ok((name_of(&name)?, of(id)))).collect()
+    let counts_of = |id: i64| counts.get(&id).copied().unwrap_or_default();
+    names.into_iter().map(|(id, name)| Ok((parse_queue_name(&name)?, counts_of(id)))).collect()
 }
 
 type Columns = (
@@ -105,8 +106,12 @@ fn columns() -> Columns {
     )
 }
 
-/// In one query, for there may be thousands of queues; mostly with nothing in most states.
-fn counts_by_id(connection: &mut SqliteConnection) -> Result<HashMap<i64, StateCounts>, Failure> {
+/// Returns the counts of all queues by queue id.
+///
+/// One query, because there may be thousands of queues; it skips the counts that are 0, which most are.
+fn counts_by_id(
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<i64, StateCounts>, TransactionError> {
     let rows: Vec<(i64, i64, i64)> = queue_counts::table
         .filter(queue_counts::jobs.ne(0))
         .select((queue_counts::queue_id, queue_counts::state, queue_counts::jobs))
@@ -118,15 +123,15 @@ fn counts_by_id(connection: &mut SqliteConnection) -> Result<HashMap<i64, StateC
     Ok(counts)
 }
 
-fn queue_of(
+fn to_queue(
     connection: &mut SqliteConnection,
-    (id, name, settings): Row,
+    (id, name, settings): QueueRow,
     jobs: StateCounts,
     now: Timestamp,
-) -> Result<Queue, Failure> {
+) -> Result<Queue, TransactionError> {
     let oldest_queued_at = if jobs.queued > 0 { oldest_queued(connection, id)? } else { None };
     Ok(Queue {
-        name: name_of(&name)?,
+        name: parse_queue_name(&name)?,
         settings: settings_of(settings),
         jobs,
         oldest_queued_at,
@@ -134,17 +139,20 @@ fn queue_of(
     })
 }
 
-/// Within one lane and priority the first by id is the oldest; there are few of both, so a walk over
-/// them reads a few rows however long the queue is.
+/// Returns the smallest `run_at` among the first jobs, by id, of each lane and priority.
+///
+/// That is one index seek per lane and priority, of which there are few, however long the queue is.
+/// For example with jobs of the priorities 5 and 0 in one lane: the first seek finds the first job of
+/// priority 5, the second (below 5) the first one of priority 0, and the third (below 0) none.
 fn oldest_queued(
     connection: &mut SqliteConnection,
     queue_id: i64,
-) -> Result<Option<Timestamp>, Failure> {
+) -> Result<Option<Timestamp>, TransactionError> {
     let mut oldest: Option<i64> = None;
     for lane in Lane::ALL {
         let mut priority = i64::MAX;
         loop {
-            let step = FirstBelow { lane: lane.code(), queue_id, priority };
+            let step = FirstBelowPriority { lane: lane.code(), queue_id, priority };
             let row: Option<(i64, i64)> = step.get_result(connection).optional()?;
             let Some((found, run_at)) = row else { break };
             priority = found;

@@ -1,12 +1,12 @@
-//! Reading: one job, one batch, the queues; and what the Keeper looks up.
+//! Read connections: jobs, batches, queues, logs and time buckets, and what the Keeper looks up.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use super::delete::tags_of;
-use super::queue::name_of;
+use super::queue::parse_queue_name;
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use super::{batch, list, log, open, queue_read, time_buckets};
 use crate::config::Config;
 use crate::job::batch::Batch;
@@ -21,22 +21,23 @@ use crate::store::{
     ReadStore, StoreError, lane_of, state_of,
 };
 
-/// A read connection. See [`ReadStore`].
+/// Read connection to a SQLite database. See [`ReadStore`].
 pub struct SqliteReads {
     connection: SqliteConnection,
 }
 
 impl SqliteReads {
-    /// Opens the database, which [`super::SqliteWrites`] has prepared, for reading.
+    /// Opens the configured database for reading. [`super::SqliteWrites`] must have opened it before,
+    /// which creates its tables.
     ///
     /// # Errors
-    /// Where it cannot be opened.
+    /// Returns [`OpenError`] if the database cannot be opened.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         Ok(Self { connection: open::for_reading(&config.database)? })
     }
 }
 
-/// A job's row but for its payload.
+/// Columns of a job, except its payload.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub(super) struct JobRow {
@@ -65,14 +66,14 @@ pub(super) struct JobRow {
 }
 
 impl JobRow {
-    /// The job without payload, result and failures.
+    /// Converts the row to a job without payload, result and failures.
     pub(super) fn into_job(self, queue: &str) -> Result<Job, StoreError> {
         let error = self.error_code.zip(self.error_message);
         let message = self.progress_message;
         Ok(Job {
             id: JobId(self.id),
             kind: self.kind,
-            queue: name_of(queue)?,
+            queue: parse_queue_name(queue)?,
             lane: lane_of(self.lane)?,
             state: state_of(self.state)?,
             priority: i8::try_from(self.priority).unwrap_or(0),
@@ -100,19 +101,19 @@ impl JobRow {
     }
 }
 
-/// A job with everything but its history.
-type WholeRow = (JobRow, String, String, Option<String>, Option<i64>, Option<String>);
+/// Job, queue name, payload, result, whether the result was truncated, and worker.
+type FullJobRow = (JobRow, String, String, Option<String>, Option<i64>, Option<String>);
 
 statement! {
-    /// The end of a stretch of rows, and the jobs in it that are old enough to go.
-    OldInStretch -> Integer =
+    /// Finds the jobs in a range of ids that became final before a time.
+    OldJobsInRange -> Integer =
     "SELECT id FROM jobs
      WHERE id > " [after: Integer as i64] " AND id <= " [until: Integer as i64]
     " AND finished_at < " [finished_before: Integer as i64]
 }
 
 statement! {
-    FailedLast -> Integer =
+    RecentlyFailed -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_failed_at
      WHERE state = 5 AND finished_at > 0 ORDER BY finished_at DESC
      LIMIT (" [limit: Integer as i64] " + 0)"
@@ -131,8 +132,8 @@ statement! {
     CheckpointLog -> (Integer, Integer, Integer) = "PRAGMA wal_checkpoint(PASSIVE)"
 }
 
-/// How many ids one look for old jobs covers.
-const PRUNE_STRETCH: i64 = 2_000;
+/// Difference between the last and the first id that one prune step scans, which bounds its rows.
+const PRUNE_STEP_IDS: i64 = 2_000;
 
 impl ReadStore for SqliteReads {
     fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -144,8 +145,8 @@ impl ReadStore for SqliteReads {
     }
 
     fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let find = FailedLast { limit: limit.into() };
-        let ids: Vec<i64> = find.load(&mut self.connection).map_err(Failure::from)?;
+        let find = RecentlyFailed { limit: limit.into() };
+        let ids: Vec<i64> = find.load(&mut self.connection).map_err(TransactionError::from)?;
         self.job_summaries(&ids.into_iter().map(JobId).collect::<Vec<_>>())
     }
 
@@ -161,8 +162,8 @@ impl ReadStore for SqliteReads {
         queue_read::all(&mut self.connection, now).map_err(unreadable)
     }
 
-    fn deepest_queues(&mut self, most: usize, now: Timestamp) -> Result<QueueSubset, StoreError> {
-        queue_read::deepest(&mut self.connection, most, now).map_err(unreadable)
+    fn deepest_queues(&mut self, limit: usize, now: Timestamp) -> Result<QueueSubset, StoreError> {
+        queue_read::deepest(&mut self.connection, limit, now).map_err(unreadable)
     }
 
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
@@ -174,11 +175,11 @@ impl ReadStore for SqliteReads {
     }
 
     fn job_update(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, StoreError> {
-        self.find_news(id, log_after).map_err(unreadable)
+        self.find_update(id, log_after).map_err(unreadable)
     }
 
     fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        let found = ids.iter().filter_map(|id| self.find_brief(*id).transpose());
+        let found = ids.iter().filter_map(|id| self.find_summary(*id).transpose());
         found.collect::<Result<_, _>>().map_err(unreadable)
     }
 
@@ -187,7 +188,7 @@ impl ReadStore for SqliteReads {
         queue: Option<&QueueName>,
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
-        time_buckets::within(&mut self.connection, queue, span).map_err(unreadable)
+        time_buckets::in_span(&mut self.connection, queue, span).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
@@ -204,21 +205,22 @@ impl ReadStore for SqliteReads {
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
         let row: (i64, i64, i64) =
-            CheckpointLog {}.get_result(&mut self.connection).map_err(Failure::from)?;
+            CheckpointLog {}.get_result(&mut self.connection).map_err(TransactionError::from)?;
         Ok(Checkpoint { log_pages: row.1, moved_pages: row.2 })
     }
 }
 
-fn unreadable(failure: Failure) -> StoreError {
-    match StoreError::from(failure) {
+/// Converts the error of a read, after which nothing is unknown: a read changes nothing.
+fn unreadable(error: TransactionError) -> StoreError {
+    match StoreError::from(error) {
         StoreError::Unknown(why) => StoreError::Unreadable(why),
         other => other,
     }
 }
 
 impl SqliteReads {
-    fn find_job(&mut self, id: JobId) -> Result<Option<Job>, Failure> {
-        let row: Option<WholeRow> = jobs::table
+    fn find_job(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
+        let row: Option<FullJobRow> = jobs::table
             .inner_join(queues::table)
             .left_join(results::table)
             .left_join(remote_leases::table)
@@ -239,12 +241,12 @@ impl SqliteReads {
         job.payload = Some(Json::trusted(payload));
         job.result = Some(result.map(Json::trusted));
         job.result_truncated = truncated == Some(1);
-        job.failures = Some(self.find_history(&job)?);
+        job.failures = Some(self.find_job_failures(&job)?);
         Ok(Some(job))
     }
 
-    /// A job without payload, result and failures.
-    fn find_brief(&mut self, id: JobId) -> Result<Option<Job>, Failure> {
+    /// Returns a job without payload, result and failures.
+    fn find_summary(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
         let row: Option<(JobRow, String, Option<String>)> = jobs::table
             .inner_join(queues::table)
             .left_join(remote_leases::table)
@@ -256,32 +258,36 @@ impl SqliteReads {
         Ok(Some(Job { worker, ..row.into_job(&queue)? }))
     }
 
-    fn find_log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, Failure> {
-        let is_there: Option<i64> =
+    fn find_log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, TransactionError> {
+        let exists: Option<i64> =
             jobs::table.find(id.0).select(jobs::id).get_result(&mut self.connection).optional()?;
-        if is_there.is_none() {
+        if exists.is_none() {
             return Ok(None);
         }
         Ok(Some(log::find(&mut self.connection, id)?.after(after)))
     }
 
-    fn find_news(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, Failure> {
-        let Some(mut job) = self.find_brief(id)? else { return Ok(None) };
-        job.failures = Some(self.find_history(&job)?);
+    fn find_update(
+        &mut self,
+        id: JobId,
+        log_after: u64,
+    ) -> Result<Option<JobUpdate>, TransactionError> {
+        let Some(mut job) = self.find_summary(id)? else { return Ok(None) };
+        job.failures = Some(self.find_job_failures(&job)?);
         let log = log::find(&mut self.connection, id)?.after(log_after);
         Ok(Some(JobUpdate { job, log }))
     }
 
-    /// The failures of a job, looked up only where it can have some.
-    fn find_history(&mut self, job: &Job) -> Result<Vec<JobFailure>, Failure> {
-        // A first attempt that runs, or that ended well, has no history. The error does not tell:
-        // a retry and a release take it away.
+    /// Returns the failures of a job, without a query if it cannot have any.
+    fn find_job_failures(&mut self, job: &Job) -> Result<Vec<JobFailure>, TransactionError> {
+        // A first attempt that is running or has completed has no failures. The error column does not
+        // show it, because a retry and a release clear it.
         let is_first_try = matches!(job.state, State::Running | State::Completed);
-        let has_history = job.attempt > 1 || job.attempt == 1 && !is_first_try;
-        if has_history { self.find_failures(job.id) } else { Ok(Vec::new()) }
+        let may_have_failures = job.attempt > 1 || job.attempt == 1 && !is_first_try;
+        if may_have_failures { self.find_failures(job.id) } else { Ok(Vec::new()) }
     }
 
-    fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, Failure> {
+    fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, TransactionError> {
         let rows: Vec<(i64, i64, String, String)> = failures::table
             .filter(failures::job_id.eq(id.0))
             .order(failures::lease_token)
@@ -299,18 +305,18 @@ impl SqliteReads {
         &mut self,
         after: JobId,
         finished_before: Timestamp,
-    ) -> Result<Prunable, Failure> {
-        // Ids have gaps where jobs were removed: begin at the first that is there.
+    ) -> Result<Prunable, TransactionError> {
+        // Removed jobs leave gaps between ids: start at the first job that exists.
         let first: Option<(i64, i64)> =
             FirstAfter { after: after.0 }.get_result(&mut self.connection).optional()?;
         let Some((first, created_at)) = first else { return Ok(Prunable::default()) };
         if created_at >= finished_before.millis() {
-            // Jobs end after they are made, and those behind were made later still.
+            // A job ends after it was created, and jobs with larger ids were created later.
             return Ok(Prunable::default());
         }
-        let until = first + PRUNE_STRETCH;
+        let until = first + PRUNE_STEP_IDS;
         let query =
-            OldInStretch { after: first - 1, until, finished_before: finished_before.millis() };
+            OldJobsInRange { after: first - 1, until, finished_before: finished_before.millis() };
         let found: Vec<i64> = query.load(&mut self.connection)?;
         let last: Option<i64> = LastId {}.get_result(&mut self.connection)?;
         let next = last.filter(|last| *last > until).map(|_| JobId(until));

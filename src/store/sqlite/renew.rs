@@ -1,8 +1,8 @@
-//! Renewing leases, and noting how far attempts are.
+//! Renewals of leases, and progress reports.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group};
+use super::commit_group::{ApplyResult, CommitGroup};
 use super::statement::statement;
 use crate::job::lease::Lease;
 use crate::job::{JobId, Progress, Span, Timestamp};
@@ -10,8 +10,8 @@ use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::{Answer, Holder, Refusal, Renew, Renewed};
 
 statement! {
-    /// Never shortens, and with remote workers never beyond the time that the attempt may take: in
-    /// the other lanes its executor sees to that.
+    /// Extends a lease. It never shortens one, and in the remote lane no lease outlasts the timeout of
+    /// its job; in local lanes the executor enforces the timeout.
     RenewLease -> (Integer, Integer) =
     "UPDATE jobs
      SET lease_expires_at = max(lease_expires_at, min("
@@ -32,8 +32,8 @@ statement! {
     " AND state = 2 RETURNING queue_id"
 }
 
-impl Group<'_> {
-    pub(super) fn renew(&mut self, renew: &Renew) -> Applied {
+impl CommitGroup<'_> {
+    pub(super) fn renew(&mut self, renew: &Renew) -> ApplyResult {
         let is_remote = (renew.holder == Holder::Remote).into();
         let lease_ms = renew.lease.map(Span::millis);
         let mut renewed = Renewed::default();
@@ -58,14 +58,14 @@ impl Group<'_> {
         if let ([lease], Holder::Remote, []) =
             (renew.leases.as_slice(), renew.holder, renewed.held.as_slice())
         {
-            // Whoever holds one wants to know why not.
-            self.job_at(lease.job)?;
+            // A worker that renews a single lease learns whether the job exists.
+            self.find_location(lease.job)?;
             return Err(Refusal::StaleLease.into());
         }
         Ok(Answer::Renewed(renewed))
     }
 
-    pub(super) fn report(&mut self, lease: Lease, progress: &Progress) -> Applied {
+    pub(super) fn report(&mut self, lease: Lease, progress: &Progress) -> ApplyResult {
         let update = ReportProgress {
             percent: progress.percent,
             message: progress.message.as_deref(),
@@ -74,7 +74,7 @@ impl Group<'_> {
         };
         let queue: Option<i64> = update.get_result(self.connection).optional()?;
         let queue = self.queue_ids.name(queue.ok_or(Refusal::StaleLease)?)?;
-        self.note_report(lease.job, queue);
+        self.record_report(lease.job, queue);
         Ok(Answer::Done)
     }
 }

@@ -1,8 +1,8 @@
-//! Retrying: a job that ended, or waits for its next attempt, is queued at once.
+//! Manual retries: queue a job that has ended or waits for its next attempt.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group};
+use super::commit_group::{ApplyResult, CommitGroup};
 use super::statement::statement;
 use crate::job::{JobId, State};
 use crate::store::schema::{jobs, results};
@@ -10,7 +10,8 @@ use crate::store::sql_types::Integer;
 use crate::store::{Answer, Refusal};
 
 statement! {
-    /// One attempt more where all are used up. What expired does not expire again.
+    /// Allows one more attempt if all are used up, and clears `expires_at`, so that a job that expired
+    /// does not expire again.
     RequeueJob =
     "UPDATE jobs
      SET state = 1, run_at = " [now: Integer as i64]
@@ -19,10 +20,10 @@ statement! {
      WHERE id = " [job: Integer as i64] " AND state IN (3, 4, 5, 6)"
 }
 
-impl Group<'_> {
-    pub(super) fn retry(&mut self, job: JobId) -> Applied {
-        let (row, state) = self.job_at(job)?;
-        let conflict = |why: String| Refusal::Conflict { job, state, why };
+impl CommitGroup<'_> {
+    pub(super) fn retry(&mut self, job: JobId) -> ApplyResult {
+        let (row, state) = self.find_location(job)?;
+        let conflict = |reason: String| Refusal::Conflict { job, state, reason };
         if matches!(state, State::Scheduled | State::Queued | State::Running) {
             return Err(conflict(format!("job {job} is {state} and has not ended yet")).into());
         }
@@ -31,15 +32,15 @@ impl Group<'_> {
             .select((jobs::at_most_once, jobs::attempt))
             .get_result(self.connection)?;
         if at_most_once != 0 && attempt > 0 {
-            let why = format!(
-                "job {job} has at_most_once and has run; submit a new one if it may run again"
+            let reason = format!(
+                "job {job} has at_most_once and has already run; submit a new job to run it again"
             );
-            return Err(conflict(why).into());
+            return Err(conflict(reason).into());
         }
         RequeueJob { now: self.now.millis(), job: job.0 }.execute(self.connection)?;
         diesel::delete(results::table.find(job.0)).execute(self.connection)?;
-        let place = self.place(row)?;
-        self.moved(place, Some(state), Some(State::Queued));
+        let location = self.location(row)?;
+        self.record_move(location, Some(state), Some(State::Queued));
         Ok(Answer::Done)
     }
 }

@@ -1,4 +1,4 @@
-//! The limit on file sizes (`ulimit -f`), which fills a disk before its time.
+//! Detection of the limit on file sizes (`ulimit -f`), which acts like a full disk.
 
 use std::path::Path;
 
@@ -6,14 +6,16 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::store::StoreError;
 
-/// The largest page that SQLite writes at once, with its frame in the log.
+/// Size of the largest page that SQLite writes, with its frame header in the log, in bytes.
 const MAX_WRITE_BYTES: u64 = (64 << 10) + 24;
 
-/// The error as it is meant: SQLite tells a write past the limit as any other I/O error. Unlike
-/// those it leaves no doubt: the write was refused before the end of its transaction was written.
-pub(super) fn read_as_full(error: StoreError, database: &Path) -> StoreError {
+/// Returns [`StoreError::Full`] instead of [`StoreError::Unknown`] if a file has reached the limit.
+///
+/// SQLite reports a write past the limit as a general I/O error. Its outcome is known, however: the
+/// write was refused before the end of the transaction was written.
+pub(super) fn detect_full(error: StoreError, database: &Path) -> StoreError {
     match error {
-        StoreError::Unknown(why) if why.contains("disk I/O error") && is_reached(database) => {
+        StoreError::Unknown(text) if text.contains("disk I/O error") && is_reached(database) => {
             StoreError::Full("a file has reached the limit on file sizes".into())
         }
         error => error,

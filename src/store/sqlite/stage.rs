@@ -1,16 +1,16 @@
-//! What time brings: jobs that are due are queued, jobs that expired are called off.
+//! Moves at a given time: stage queues due jobs, expire cancels expired jobs.
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, PlaceRow, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup, LocationRow};
 use super::statement::statement;
 use crate::job::{State, Timestamp};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::{Answer, MoveSummary, state_of};
 
 statement! {
-    /// `state IN (0, 3)` is the condition of the index `jobs_due`, to the letter. A state that is
-    /// bound would have SQLite look at it, and prepare the statement anew, at every run.
+    /// Queues due jobs. `state IN (0, 3)` repeats the condition of the index `jobs_due` literally. With
+    /// a bound state SQLite would prepare the statement again at every run.
     StageDue -> ((Integer, Integer, Integer, Nullable<Integer>), Integer) =
     "UPDATE jobs SET state = 1
      WHERE state IN (0, 3) AND id IN (
@@ -26,8 +26,8 @@ statement! {
 }
 
 statement! {
-    /// The condition is that of the index `jobs_expiring`, to the letter. Every lease looks here,
-    /// and mostly finds nothing.
+    /// Finds expired jobs. The condition repeats that of the index `jobs_expiring` literally, because
+    /// every lease runs this statement, mostly without finding anything.
     ExpiringJobs -> ((Integer, Integer, Integer, Nullable<Integer>), Integer) =
     "SELECT id, queue_id, lane, batch_id, state FROM jobs
      WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1)
@@ -49,38 +49,38 @@ statement! {
      WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1)"
 }
 
-impl Group<'_> {
-    pub(super) fn stage(&mut self, limit: u32) -> Applied {
+impl CommitGroup<'_> {
+    pub(super) fn stage(&mut self, limit: u32) -> ApplyResult {
         let update = StageDue { now: self.now.millis(), limit: limit.into() };
-        let rows: Vec<(PlaceRow, i64)> = update.load(self.connection)?;
+        let rows: Vec<(LocationRow, i64)> = update.load(self.connection)?;
         let count = rows.len();
         for (row, token) in rows {
-            // Only a lease raises the token, and what has been leased waits for another attempt.
+            // Only a lease raises the token, so a job with a token waits for another attempt.
             let from = if token == 0 { State::Scheduled } else { State::Retrying };
-            let place = self.place(row)?;
-            self.moved(place, Some(from), Some(State::Queued));
+            let location = self.location(row)?;
+            self.record_move(location, Some(from), Some(State::Queued));
         }
         let next_at: Option<i64> = NextDue {}.get_result(self.connection)?;
         let next_at = next_at.map(Timestamp::from_millis);
         Ok(Answer::Moved(MoveSummary { count, next_at }))
     }
 
-    pub(super) fn expire(&mut self, limit: u32) -> Applied {
-        let count = self.expire_some(limit)?;
+    pub(super) fn expire(&mut self, limit: u32) -> ApplyResult {
+        let count = self.expire_due(limit)?;
         let next_at: Option<i64> = NextExpiry {}.get_result(self.connection)?;
         let next_at = next_at.map(Timestamp::from_millis);
         Ok(Answer::Moved(MoveSummary { count, next_at }))
     }
 
-    pub(super) fn expire_some(&mut self, limit: u32) -> Result<usize, Stop> {
+    pub(super) fn expire_due(&mut self, limit: u32) -> Result<usize, ApplyError> {
         let now = self.now.millis();
         let query = ExpiringJobs { now, limit: limit.into() };
-        let rows: Vec<(PlaceRow, i64)> = query.load(self.connection)?;
+        let rows: Vec<(LocationRow, i64)> = query.load(self.connection)?;
         let count = rows.len();
         for (row, state) in rows {
             ExpireJob { now, job: row.0 }.execute(self.connection)?;
-            let place = self.place(row)?;
-            self.moved(place, Some(state_of(state)?), Some(State::Cancelled));
+            let location = self.location(row)?;
+            self.record_move(location, Some(state_of(state)?), Some(State::Cancelled));
         }
         Ok(count)
     }

@@ -1,13 +1,19 @@
-//! Statements that are prepared once a connection.
+//! SQL statements that are prepared once per connection.
 //!
-//! Diesel never caches an `update(..)` or a `sql_query(..)`, and binds numbers where a partial
-//! index wants to see them. A query type of our own with a static `QueryId` is cached, and shows
-//! its SQL where it is used.
+//! Diesel never caches `update(..)` and `sql_query(..)`, and it binds numbers that a partial index
+//! needs as literals. It does cache a custom query type with a static `QueryId`, so each statement is
+//! such a type, declared with its SQL next to the code that runs it.
 
-/// Makes a type for one statement: its SQL with the bound values in their places.
+/// Declares a type for one SQL statement with typed parameters.
 ///
-/// `[name: SqlType as RustType]` is a bound value and becomes a field. A statement that gives rows
-/// names their types behind `->`.
+/// `[name: SqlType as RustType]` is a bound parameter, which becomes a field of the type. A statement
+/// that returns rows lists the types of its columns after `->`. For example
+///
+/// ```text
+/// statement! { FindKind -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64] }
+/// ```
+///
+/// declares a struct that runs as `FindKind { job: 7 }.get_result(connection)`.
 macro_rules! statement {
     (@build $(#[$doc:meta])* $name:ident $(<$life:lifetime>)? =
         $($sql:literal $([$field:ident: $sql_type:ty as $rust_type:ty])?)*) => {
@@ -17,7 +23,7 @@ macro_rules! statement {
         }
 
         const _: () = {
-            /// Stands for the statement whatever is bound to it.
+            /// Identifies the statement in Diesel's cache, whatever values are bound to it.
             pub(super) struct Id;
 
             impl $(<$life>)? diesel::query_builder::QueryId for $name $(<$life>)? {

@@ -1,19 +1,19 @@
-//! Submitting: new jobs, all or none.
+//! Submissions: insert new jobs, all or none.
 
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use super::group::{Applied, Group, Stop, Taken, taken};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup, WriteResult, split_refusal};
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::{BatchId, JobId, NewJob};
 use crate::store::schema::{jobs, submissions};
 use crate::store::sql_types::{Binary, Integer, Nullable, Text};
 use crate::store::{Answer, IdempotencyKey, Refusal, Submit, Submitted};
 
 statement! {
-    /// A key whose jobs are gone may be used anew.
+    /// Replaces a key whose jobs were all removed.
     InsertKey<'a> =
     "INSERT OR REPLACE INTO submissions
          (idempotency_key, fingerprint, first_job_id, jobs, batch_id, created_at)
@@ -22,18 +22,18 @@ statement! {
     ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
 }
 
-/// What is kept of a submission with a key.
+/// Fingerprint, first job id, number of jobs, batch id and creation time of a keyed submission.
 type SubmissionRow = (Vec<u8>, i64, i64, Option<i64>, i64);
 
-impl Group<'_> {
-    pub(super) fn submit(&mut self, submit: &Submit) -> Applied {
+impl CommitGroup<'_> {
+    pub(super) fn submit(&mut self, submit: &Submit) -> ApplyResult {
         if let Some(key) = &submit.key
             && let Some(earlier) = self.find_submission(key)?
         {
             return Ok(Answer::Submitted(earlier));
         }
-        // First, for a refusal must leave nothing behind.
-        self.make_queues(&submit.jobs)?;
+        // Before anything is inserted, because a refused write must change nothing.
+        self.create_queues(&submit.jobs)?;
         let batch = match &submit.batch {
             Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
             None => None,
@@ -49,11 +49,14 @@ impl Group<'_> {
         Ok(Answer::Submitted(Submitted { first, count, batch, at, is_repeat: false }))
     }
 
-    /// Submissions without keys and batches: their jobs go into the table together. One answer each.
-    pub(super) fn submit_together(&mut self, submits: &[&Submit]) -> Result<Vec<Taken>, Failure> {
+    /// Inserts the jobs of several plain submissions together. Returns one result per submission.
+    pub(super) fn submit_together(
+        &mut self,
+        submits: &[&Submit],
+    ) -> Result<Vec<WriteResult>, TransactionError> {
         let mut refusals: Vec<Option<Refusal>> = Vec::with_capacity(submits.len());
         for submit in submits {
-            refusals.push(taken(self.make_queues(&submit.jobs))?.err());
+            refusals.push(split_refusal(self.create_queues(&submit.jobs))?.err());
         }
         let accepted = submits.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
         let jobs = accepted.flat_map(|(submit, _)| submit.jobs.iter());
@@ -70,13 +73,13 @@ impl Group<'_> {
         Ok(submits.iter().zip(refusals).map(answer).collect())
     }
 
-    /// Makes those queues of jobs that are new, all or none.
-    fn make_queues(&mut self, jobs: &[NewJob]) -> Result<(), Stop> {
+    /// Creates those queues of jobs that do not exist yet, all or none.
+    fn create_queues(&mut self, jobs: &[NewJob]) -> Result<(), ApplyError> {
         let names = jobs.iter().map(|job| &job.queue);
         let new: BTreeSet<_> = names.filter(|name| self.queue_ids.id(name).is_none()).collect();
-        let most = self.rules.max_queues;
-        if !new.is_empty() && self.queue_ids.len() + new.len() > most {
-            return Err(Refusal::TooManyQueues(most).into());
+        let max = self.rules.max_queues;
+        if !new.is_empty() && self.queue_ids.len() + new.len() > max {
+            return Err(Refusal::TooManyQueues(max).into());
         }
         for name in new {
             self.queue_id(name)?;
@@ -84,8 +87,8 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// The submission that used this key before, if any of its jobs is still there.
-    fn find_submission(&mut self, key: &IdempotencyKey) -> Result<Option<Submitted>, Stop> {
+    /// Returns the earlier submission with this key, if any of its jobs still exists.
+    fn find_submission(&mut self, key: &IdempotencyKey) -> Result<Option<Submitted>, ApplyError> {
         let found: Option<SubmissionRow> = submissions::table
             .find(&key.key)
             .select((
@@ -100,11 +103,11 @@ impl Group<'_> {
         let Some((fingerprint, first, count, batch_id, created_at)) = found else {
             return Ok(None);
         };
-        let still_there: bool = diesel::select(diesel::dsl::exists(
+        let has_jobs: bool = diesel::select(diesel::dsl::exists(
             jobs::table.filter(jobs::id.ge(first)).filter(jobs::id.lt(first + count)),
         ))
         .get_result(self.connection)?;
-        if !still_there {
+        if !has_jobs {
             return Ok(None);
         }
         if fingerprint != key.fingerprint {
@@ -129,7 +132,7 @@ impl Group<'_> {
         first: JobId,
         jobs: usize,
         batch: Option<BatchId>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ApplyError> {
         InsertKey {
             key: &key.key,
             fingerprint: &key.fingerprint,

@@ -1,4 +1,4 @@
-//! What happened by stretches of ten seconds, for the charts. Kept for an hour and some.
+//! Time buckets: counters of ten seconds each, for charts. Stored for a little over an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::group::{Applied, Group, Stop};
+use super::commit_group::{ApplyError, ApplyResult, CommitGroup};
 use super::statement::statement;
-use super::transaction::Failure;
+use super::transaction::TransactionError;
 use crate::job::counters::{Counters, TimeBucket};
 use crate::job::histogram::Histogram;
 use crate::job::{QueueName, Timestamp};
@@ -16,17 +16,17 @@ use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::{Answer, StoreError};
 
-/// Stands for all queues together.
-const ALL: i64 = 0;
+/// Queue id of the rows that count all queues together.
+const ALL_QUEUES: i64 = 0;
 
-/// How long the rows are kept: an hour, and some for what a clock cannot foresee.
-const KEPT: Duration = Duration::from_secs(3_900);
+/// How long the rows are stored: one hour, and five minutes of reserve.
+const RETENTION: Duration = Duration::from_secs(3_900);
 
-/// How many rows go at once. More than are written at once.
-const FORGOTTEN_AT_ONCE: i64 = 10_000;
+/// Maximum number of old rows that one write deletes. It is more than one write inserts.
+const MAX_DELETED_ROWS: i64 = 10_000;
 
 statement! {
-    KeepTally<'a> =
+    UpsertTimeBucket<'a> =
     "INSERT OR REPLACE INTO time_buckets (queue_id, began_at, submitted, started, completed, failed,
          cancelled, retried, waiting, running, start, run)
      VALUES (" [queue_id: Integer as i64] ", " [began_at: Integer as i64]
@@ -38,8 +38,9 @@ statement! {
 }
 
 statement! {
-    /// What is too old to be drawn, and what a clock that was set back since has put ahead.
-    ForgetTallies =
+    /// Deletes rows that are too old for charts, and rows in the future, which a clock that was later
+    /// set back has left.
+    DeleteOldTimeBuckets =
     "DELETE FROM time_buckets WHERE (queue_id, began_at) IN (
          SELECT queue_id, began_at FROM time_buckets
          WHERE began_at < " [before: Integer as i64] " OR began_at > " [after: Integer as i64]
@@ -48,7 +49,7 @@ statement! {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = time_buckets)]
-struct Row {
+struct TimeBucketRow {
     began_at: i64,
     submitted: i64,
     started: i64,
@@ -62,87 +63,90 @@ struct Row {
     run: String,
 }
 
-impl Group<'_> {
-    /// Writes down stretches that are over, and removes those that are too old to be drawn.
-    pub(super) fn tally(&mut self, stretches: &[Arc<TimeBucket>]) -> Applied {
-        for stretch in stretches {
-            for (queue, tally) in &stretch.queues {
+impl CommitGroup<'_> {
+    /// Stores finished time buckets, and deletes those that are too old for charts.
+    pub(super) fn store_time_buckets(&mut self, buckets: &[Arc<TimeBucket>]) -> ApplyResult {
+        for bucket in buckets {
+            for (queue, counters) in &bucket.queues {
                 let Some(queue_id) = self.queue_ids.id(queue) else { continue };
-                self.keep_tally(queue_id, stretch.began_at, tally)?;
+                self.upsert_time_bucket(queue_id, bucket.began_at, counters)?;
             }
-            self.keep_tally(ALL, stretch.began_at, &stretch.all)?;
+            self.upsert_time_bucket(ALL_QUEUES, bucket.began_at, &bucket.all)?;
         }
-        let before = self.now.minus(KEPT).millis();
-        let forget = ForgetTallies { before, after: self.now.millis(), limit: FORGOTTEN_AT_ONCE };
-        forget.execute(self.connection)?;
+        let before = self.now.minus(RETENTION).millis();
+        let after = self.now.millis();
+        DeleteOldTimeBuckets { before, after, limit: MAX_DELETED_ROWS }.execute(self.connection)?;
         Ok(Answer::Done)
     }
 
-    /// A server that began in the middle of a stretch adds to what the one before it wrote.
-    fn keep_tally(
+    /// Adds counters to the stored ones of the same bucket: a server that starts within a bucket
+    /// continues the one of the server before it. The gauges (waiting, running) are replaced.
+    fn upsert_time_bucket(
         &mut self,
         queue_id: i64,
         began_at: Timestamp,
-        tally: &Counters,
-    ) -> Result<(), Stop> {
-        let earlier: Option<Row> = time_buckets::table
+        counters: &Counters,
+    ) -> Result<(), ApplyError> {
+        let earlier: Option<TimeBucketRow> = time_buckets::table
             .find((queue_id, began_at.millis()))
-            .select(Row::as_select())
+            .select(TimeBucketRow::as_select())
             .get_result(self.connection)
             .optional()?;
         let mut sum = match earlier {
-            Some(row) => row.read()?.1,
+            Some(row) => row.into_counters()?.1,
             None => Counters::default(),
         };
-        sum.add(tally);
-        KeepTally {
+        sum.add(counters);
+        UpsertTimeBucket {
             queue_id,
             began_at: began_at.millis(),
-            submitted: count(sum.submitted),
-            started: count(sum.started),
-            completed: count(sum.completed),
-            failed: count(sum.failed),
-            cancelled: count(sum.cancelled),
-            retried: count(sum.retried),
-            waiting: count(tally.waiting),
-            running: count(tally.running),
-            start: &text(&sum.start),
-            run: &text(&sum.run),
+            submitted: to_column(sum.submitted),
+            started: to_column(sum.started),
+            completed: to_column(sum.completed),
+            failed: to_column(sum.failed),
+            cancelled: to_column(sum.cancelled),
+            retried: to_column(sum.retried),
+            waiting: to_column(counters.waiting),
+            running: to_column(counters.running),
+            start: &histogram_json(&sum.start),
+            run: &histogram_json(&sum.run),
         }
         .execute(self.connection)?;
         Ok(())
     }
 }
 
-/// What happened in a queue, or in all together, in stretches that began in a span, oldest first.
-pub(super) fn within(
+/// Returns the time buckets of a queue, or the totals of all queues, that start within `span`, oldest
+/// first.
+pub(super) fn in_span(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
     span: (Timestamp, Timestamp),
-) -> Result<Vec<(Timestamp, Counters)>, Failure> {
+) -> Result<Vec<(Timestamp, Counters)>, TransactionError> {
     let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
-    let rows: Vec<Row> = time_buckets::table
+    let rows: Vec<TimeBucketRow> = time_buckets::table
         .filter(time_buckets::queue_id.eq(queue_id))
         .filter(time_buckets::began_at.between(span.0.millis(), span.1.millis()))
         .order(time_buckets::began_at)
-        .select(Row::as_select())
+        .select(TimeBucketRow::as_select())
         .load(connection)?;
-    Ok(rows.into_iter().map(Row::read).collect::<Result<_, _>>()?)
+    Ok(rows.into_iter().map(TimeBucketRow::into_counters).collect::<Result<_, _>>()?)
 }
 
 fn queue_id(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
-) -> Result<Option<i64>, Failure> {
-    let Some(queue) = queue else { return Ok(Some(ALL)) };
+) -> Result<Option<i64>, TransactionError> {
+    let Some(queue) = queue else { return Ok(Some(ALL_QUEUES)) };
     let found = queues::table.filter(queues::name.eq(queue.as_str())).select(queues::id);
     Ok(found.get_result(connection).optional()?)
 }
 
-impl Row {
-    fn read(self) -> Result<(Timestamp, Counters), StoreError> {
+impl TimeBucketRow {
+    /// Returns the start of the bucket and its counters.
+    fn into_counters(self) -> Result<(Timestamp, Counters), StoreError> {
         let number = |count: i64| u64::try_from(count).unwrap_or(0);
-        let tally = Counters {
+        let counters = Counters {
             submitted: number(self.submitted),
             started: number(self.started),
             completed: number(self.completed),
@@ -151,22 +155,22 @@ impl Row {
             retried: number(self.retried),
             waiting: number(self.waiting),
             running: number(self.running),
-            start: histogram(&self.start)?,
-            run: histogram(&self.run)?,
+            start: parse_histogram(&self.start)?,
+            run: parse_histogram(&self.run)?,
         };
-        Ok((Timestamp::from_millis(self.began_at), tally))
+        Ok((Timestamp::from_millis(self.began_at), counters))
     }
 }
 
-fn count(count: u64) -> i64 {
+fn to_column(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn text(histogram: &Histogram) -> String {
+fn histogram_json(histogram: &Histogram) -> String {
     serde_json::to_string(histogram).unwrap_or_else(|_| "[]".into())
 }
 
-fn histogram(text: &str) -> Result<Histogram, StoreError> {
+fn parse_histogram(text: &str) -> Result<Histogram, StoreError> {
     serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("counts of a tally: {error}")))
+        .map_err(|error| StoreError::Corrupt(format!("histogram of a time bucket: {error}")))
 }

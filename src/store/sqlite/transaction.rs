@@ -1,4 +1,4 @@
-//! A transaction, and what its errors mean.
+//! Transactions, and the classification of their errors.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -20,35 +20,35 @@ statement! {
     Commit = "COMMIT"
 }
 
-/// Why a transaction came to nothing.
+/// Error of a transaction, which is rolled back.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// One of its statements was refused by a constraint. The transaction is rolled back.
-    Write(Error),
-    /// The store itself failed.
+pub(super) enum TransactionError {
+    /// A constraint of the tables refused a statement.
+    Constraint(Error),
+    /// The store failed.
     Store(StoreError),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for TransactionError {
     fn from(error: Error) -> Self {
         match &error {
-            Error::DatabaseError(kind, _) if is_constraint(kind) => Self::Write(error),
-            _ => Self::Store(meaning(&error)),
+            Error::DatabaseError(kind, _) if is_constraint(kind) => Self::Constraint(error),
+            _ => Self::Store(classify(&error)),
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for TransactionError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Write(error) => meaning(&error),
-            Failure::Store(error) => error,
+impl From<TransactionError> for StoreError {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Constraint(error) => classify(&error),
+            TransactionError::Store(error) => error,
         }
     }
 }
@@ -60,9 +60,9 @@ fn is_constraint(kind: &DatabaseErrorKind) -> bool {
     matches!(kind, CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
 }
 
-/// What SQLite's message means. Diesel does not hand its code on, and the texts of
-/// `sqlite3_errstr` are fixed.
-fn meaning(error: &Error) -> StoreError {
+/// Classifies an error by SQLite's message, because Diesel does not expose SQLite's error code. The
+/// messages of `sqlite3_errstr` never change.
+fn classify(error: &Error) -> StoreError {
     let text = error.to_string();
     if text.contains("database or disk is full") {
         StoreError::Full(text)
@@ -71,49 +71,50 @@ fn meaning(error: &Error) -> StoreError {
     }
 }
 
-/// A transaction that did not begin wrote nothing, whatever kept it from it.
-fn not_begun(error: Error) -> Failure {
+/// Classifies an error of BEGIN. A locked database is not an unknown outcome here, because nothing
+/// was written.
+fn begin_error(error: Error) -> TransactionError {
     let text = error.to_string();
     if text.contains("database is locked") {
-        Failure::Store(StoreError::Busy(text))
+        TransactionError::Store(StoreError::Busy(text))
     } else {
         error.into()
     }
 }
 
-/// Runs `work` between BEGIN IMMEDIATE and COMMIT, and undoes it where it fails.
+/// Runs `work` between BEGIN IMMEDIATE and COMMIT, and rolls back if it fails.
 ///
-/// Not Diesel's own transaction: where the disk is full SQLite rolls back by itself, and Diesel's
-/// manager takes the ROLLBACK that then fails for the error, and the connection for broken.
+/// Diesel's own transaction is not used: if the disk is full, SQLite rolls back by itself, Diesel's
+/// ROLLBACK then fails, and Diesel returns that error and treats the connection as broken.
 pub(super) fn immediate<T>(
     connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    Begin {}.execute(connection).map_err(not_begun)?;
-    end(connection, work)
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, TransactionError>,
+) -> Result<T, TransactionError> {
+    Begin {}.execute(connection).map_err(begin_error)?;
+    run_and_end(connection, work)
 }
 
-/// Runs `look`, which only reads, so that it sees all as it stood at one moment.
+/// Runs `read`, which must only read, on one snapshot of the database.
 pub(super) fn reading<T>(
     connection: &mut SqliteConnection,
-    look: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    read: impl FnOnce(&mut SqliteConnection) -> Result<T, TransactionError>,
+) -> Result<T, TransactionError> {
     BeginReading {}.execute(connection)?;
-    end(connection, look)
+    run_and_end(connection, read)
 }
 
-/// Runs what stands in a transaction that has begun, and ends it.
-fn end<T>(
+/// Runs `work` in a transaction that has begun, and ends the transaction.
+fn run_and_end<T>(
     connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let done = match work(connection) {
-        Ok(value) => Commit {}.execute(connection).map(|_| value).map_err(Failure::from),
-        Err(failure) => Err(failure),
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, TransactionError>,
+) -> Result<T, TransactionError> {
+    let result = match work(connection) {
+        Ok(value) => Commit {}.execute(connection).map(|_| value).map_err(TransactionError::from),
+        Err(error) => Err(error),
     };
-    if done.is_err() {
-        // Fails where SQLite has rolled back already, which is as good.
+    if result.is_err() {
+        // This fails if SQLite has already rolled back, which is harmless.
         let _ = connection.batch_execute("ROLLBACK");
     }
-    done
+    result
 }

@@ -1,4 +1,4 @@
-//! Whether a database is sound: what SQLite says of its pages, and what must agree in its tables.
+//! Verification of a database: SQLite's own checks of the file, and rules on the rows of the tables.
 
 mod rules;
 
@@ -16,73 +16,75 @@ use crate::job::Timestamp;
 use crate::store::OpenError;
 use rules::{RULES, Rule};
 
-/// How many faults of a check are named.
-const NAMED: usize = 5;
+/// Maximum number of faults of a check that are described.
+const MAX_EXAMPLES: usize = 5;
 
-/// What was found.
+/// Result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Whether no check found a fault.
     pub is_sound: bool,
-    /// When this copy was made; none where it is none, or has been served since.
+    /// Time at which this copy was made; `None` if the database is no copy or has been served since.
     pub copied_at: Option<Timestamp>,
-    /// Migrations of this program that the next start runs. Checks that need them are left out.
+    /// Versions of the migrations that the next start runs. Checks that need them are skipped.
     pub pending_migrations: Vec<String>,
-    /// Migrations that this program does not know: a newer one has had the database.
+    /// Versions of migrations that this program does not know: a newer version used the database.
     pub unknown_migrations: Vec<String>,
-    /// The checks, in their order.
+    /// Results of the checks, in the order in which they run.
     pub checks: Vec<Check>,
 }
 
-/// What one check found.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// Its name.
+    /// Name of the check.
     pub name: String,
-    /// What holds where it finds nothing.
+    /// Statement that is true if the check finds no fault.
     pub holds: String,
-    /// How many rows it has looked at; none where it looks at pages or was left out.
+    /// Number of rows checked; `None` if the check reads the whole file or was skipped.
     pub looked_at: Option<i64>,
-    /// How many faults it found.
+    /// Number of faults found.
     pub faults: u64,
-    /// The first of them.
+    /// Descriptions of the first faults.
     pub examples: Vec<String>,
-    /// Whether it was left out, for the tables are of an older version.
+    /// Whether the check was skipped because the tables are of an older version.
     pub is_left_out: bool,
 }
 
-/// Checks a database, be it served or not. All that is said holds of one moment.
+/// Checks a database, whether a server is using it or not. All checks read the same snapshot, and
+/// nothing is changed.
 ///
 /// # Errors
-/// Where it cannot be opened at all.
+/// Returns [`OpenError`] if the database cannot be opened.
 pub fn verify(database: &Path) -> Result<Report, OpenError> {
     let mut connection = open::read_only(database)?;
     let unusable = |error: diesel::result::Error| open::failed(database, &error);
-    // What is sorted may be more than fits into memory.
+    // Some checks sort more than fits into memory.
     connection.batch_execute("PRAGMA temp_store = FILE; BEGIN").map_err(unusable)?;
     let mut report = compare_migrations(&mut connection).map_err(unusable)?;
-    let has_epoch = epoch::is_there(&mut connection).map_err(unusable)?;
+    let has_epoch = epoch::exists(&mut connection).map_err(unusable)?;
     if has_epoch {
         report.copied_at = epoch::read(&mut connection).ok().and_then(|epoch| epoch.copied_at);
     }
     for rule in RULES {
         let is_left_out =
             report.pending_migrations.iter().any(|pending| rule.needs == Some(pending.as_str()));
-        report.checks.push(if is_left_out { left_out(rule) } else { check(&mut connection, rule) });
+        report.checks.push(if is_left_out { skipped(rule) } else { check(&mut connection, rule) });
     }
     report.is_sound = report.checks.iter().all(|check| check.faults == 0);
     Ok(report)
 }
 
+/// Row with one text.
 #[derive(QueryableByName)]
-struct Words {
+struct TextRow {
     #[diesel(sql_type = Text)]
     words: String,
 }
 
-/// Which migrations were run, against those that this program has.
+/// Compares the migrations that were run with those of this program.
 fn compare_migrations(connection: &mut SqliteConnection) -> QueryResult<Report> {
-    let rows: Vec<Words> =
+    let rows: Vec<TextRow> =
         diesel::sql_query("SELECT version AS words FROM __diesel_schema_migrations ORDER BY 1")
             .load(connection)?;
     let run: Vec<String> = rows.into_iter().map(|row| row.words).collect();
@@ -102,7 +104,7 @@ fn compare_migrations(connection: &mut SqliteConnection) -> QueryResult<Report> 
     })
 }
 
-fn left_out(rule: &Rule) -> Check {
+fn skipped(rule: &Rule) -> Check {
     Check {
         name: rule.name.into(),
         holds: rule.holds.into(),
@@ -113,13 +115,12 @@ fn left_out(rule: &Rule) -> Check {
     }
 }
 
-/// Looks for what breaks a rule. What cannot be read breaks it as well.
+/// Runs a check. A table that cannot be read counts as a fault.
 fn check(connection: &mut SqliteConnection, rule: &Rule) -> Check {
-    let mut check = Check { is_left_out: false, ..left_out(rule) };
-    let looked = find_faults(connection, rule, &mut check);
-    if let Err(error) = looked {
+    let mut check = Check { is_left_out: false, ..skipped(rule) };
+    if let Err(error) = find_faults(connection, rule, &mut check) {
         check.faults += 1;
-        check.examples.push(format!("it cannot be read: {error}"));
+        check.examples.push(format!("cannot be read: {error}"));
     }
     check
 }
@@ -135,10 +136,10 @@ fn find_faults(
         check.looked_at = Some(count.get_result(connection)?);
     }
     let found = diesel::sql_query(rule.faults);
-    for row in found.load_iter::<Words, DefaultLoadingMode>(connection)? {
-        let Words { words } = row?;
+    for row in found.load_iter::<TextRow, DefaultLoadingMode>(connection)? {
+        let TextRow { words } = row?;
         check.faults += 1;
-        if check.examples.len() < NAMED {
+        if check.examples.len() < MAX_EXAMPLES {
             check.examples.push(words);
         }
     }

@@ -1,4 +1,4 @@
-//! The SQLite backend as the suite sees it: a directory with a database file.
+//! The SQLite backend under test: a directory with a database file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,11 +28,11 @@ impl Sqlite {
         self.directory.path().join("longshore.db")
     }
 
-    fn at_home(&self, config: &Config) -> Config {
+    fn configured(&self, config: &Config) -> Config {
         Config { database: self.path(), ..config.clone() }
     }
 
-    /// A connection that the store knows nothing of.
+    /// Opens a connection to the database that bypasses the store.
     pub(crate) fn raw(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(self.path().to_str().unwrap()).unwrap();
         run(&mut connection, "PRAGMA busy_timeout = 5000").unwrap();
@@ -41,13 +41,13 @@ impl Sqlite {
     }
 }
 
-/// Runs SQL that gives nothing.
+/// Runs SQL statements that return no rows.
 pub(crate) fn run(connection: &mut SqliteConnection, sql: &str) -> QueryResult<()> {
     diesel::connection::SimpleConnection::batch_execute(connection, sql)
 }
 
 impl Store {
-    /// An empty store, and its database for the test to look into.
+    /// Creates an empty store, and returns its database as well, so that the test can read it directly.
     pub(crate) fn on_sqlite() -> (Self, Arc<Sqlite>) {
         let database = Arc::new(Sqlite::fresh());
         (Self::on(database.clone(), Config::default()), database)
@@ -74,20 +74,20 @@ impl Backend for Arc<Sqlite> {
 
 impl Backend for Sqlite {
     fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError> {
-        Ok(Box::new(SqliteWrites::open(&self.at_home(config))?))
+        Ok(Box::new(SqliteWrites::open(&self.configured(config))?))
     }
 
     fn reads(&self) -> Box<dyn ReadStore> {
-        Box::new(SqliteReads::open(&self.at_home(&Config::default())).unwrap())
+        Box::new(SqliteReads::open(&self.configured(&Config::default())).unwrap())
     }
 
     fn faults(&self) -> Vec<String> {
         let report = verify(&self.path()).unwrap();
         assert_eq!(report.is_sound, report.checks.iter().all(|check| check.faults == 0));
-        let named = report.checks.iter().flat_map(|check| {
+        let descriptions = report.checks.iter().flat_map(|check| {
             check.examples.iter().map(|example| format!("{}: {example}", check.name))
         });
-        named.collect()
+        descriptions.collect()
     }
 
     fn backup(&self, now: Timestamp) -> Box<dyn Backend> {

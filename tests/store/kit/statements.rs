@@ -1,4 +1,4 @@
-//! The SQL that the store really runs, as Diesel tells of it.
+//! Recording of the SQL that the store runs, from Diesel's instrumentation.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
@@ -6,39 +6,39 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
 #[derive(Default)]
-struct Log {
+struct StatementLog {
     prepared: Vec<String>,
     run: Vec<String>,
 }
 
 thread_local! {
-    static LOG: RefCell<Option<Arc<Mutex<Log>>>> = const { RefCell::new(None) };
+    static LOG: RefCell<Option<Arc<Mutex<StatementLog>>>> = const { RefCell::new(None) };
 }
 
-/// What the connections that this thread opens from now on prepare and run.
-pub(crate) struct Statements(Arc<Mutex<Log>>);
+/// Statements that the connections prepare and run which this thread opens from now on.
+pub(crate) struct Statements(Arc<Mutex<StatementLog>>);
 
 impl Statements {
     pub(crate) fn record() -> Self {
         set_default_instrumentation(recorder).unwrap();
-        let log = Arc::new(Mutex::new(Log::default()));
+        let log = Arc::new(Mutex::new(StatementLog::default()));
         LOG.set(Some(log.clone()));
         Self(log)
     }
 
-    /// What was prepared and kept, in order, with placeholders for its values.
+    /// Returns the statements that were prepared and cached, in order, with placeholders for values.
     pub(crate) fn prepared(&self) -> Vec<String> {
         self.0.lock().unwrap().prepared.clone()
     }
 
-    /// What was run, in order, with placeholders for its values.
+    /// Returns the statements that were run, in order, with placeholders for values.
     pub(crate) fn run(&self) -> Vec<String> {
         self.0.lock().unwrap().run.clone()
     }
 
-    /// Begins anew.
-    pub(crate) fn forget(&self) {
-        *self.0.lock().unwrap() = Log::default();
+    /// Forgets all recorded statements.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap() = StatementLog::default();
     }
 }
 
@@ -48,7 +48,7 @@ impl Drop for Statements {
     }
 }
 
-/// Diesel asks for this where a connection is opened, on the thread that opens it.
+/// Returns the instrumentation of a new connection. Diesel calls it on the thread that opens it.
 fn recorder() -> Option<Box<dyn Instrumentation>> {
     let log = LOG.with_borrow(Clone::clone)?;
     Some(Box::new(move |event: InstrumentationEvent<'_>| {

@@ -1,4 +1,4 @@
-//! What may be done, before it is known which jobs there are.
+//! Random operations. They name jobs by index, because the ids are known only when they run.
 
 use std::time::Duration;
 
@@ -21,21 +21,21 @@ use proptest::sample::{Index, select};
 use super::table::Model;
 use crate::kit::job;
 
-/// One queue more than there may be.
+/// Queue names: one more than `max_queues` allows.
 const QUEUES: [&str; 4] = ["default", "mail", "reports", "one-too-many"];
 const KINDS: [&str; 3] = ["echo", "resize", "shrink"];
 const LANES: [Lane; 3] = [Lane::Async, Lane::Thread, Lane::Remote];
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// Some operations at once, some time after the last.
+    /// A commit group of operations, some time after the step before.
     Group { after_ms: u64, operations: Vec<Operation> },
-    /// The process dies, and another opens the database.
+    /// The process crashes, and another one opens the database.
     Crash { after_ms: u64 },
 }
 
 impl Step {
-    /// How many operations it has; a crash is one.
+    /// Returns the number of operations; a crash counts as one.
     pub(super) fn operations(&self) -> usize {
         match self {
             Self::Group { operations, .. } => operations.len(),
@@ -67,7 +67,7 @@ pub(super) enum Operation {
     Finish {
         lease: Recent,
         outcome: Outcome,
-        is_mistaken: bool,
+        is_wrong_holder: bool,
     },
     Renew {
         leases: Vec<Recent>,
@@ -108,10 +108,10 @@ pub(super) enum Operation {
     },
 }
 
-/// One of the leases given out, more likely a late one: 0 is the last.
+/// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
 type Recent = usize;
 
-/// What differs between jobs.
+/// Properties of a job that differ from job to job.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     queue: &'static str,
@@ -142,7 +142,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs())
             .prop_map(|(queue, lane, limit, secs)| Operation::Lease { queue, lane, limit, secs }),
         12 => (recent(), outcome(), proptest::bool::weighted(0.05)).prop_map(
-            |(lease, outcome, is_mistaken)| Operation::Finish { lease, outcome, is_mistaken }
+            |(lease, outcome, is_wrong_holder)| Operation::Finish { lease, outcome, is_wrong_holder }
         ),
         2 => vec((recent(), outcome()), 0..4).prop_map(Operation::FinishMany),
         4 => lease_remote(),
@@ -238,7 +238,7 @@ fn queue_name(name: &str) -> QueueName {
 }
 
 impl Operation {
-    /// The write that this is, with what the model knows of.
+    /// Returns the write of this operation, with ids that the model knows.
     pub(super) fn write(&self, model: &Model) -> Write {
         match self {
             Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
@@ -261,8 +261,8 @@ impl Operation {
                     |(lease, outcome): &(Recent, Outcome)| finish(model, *lease, outcome, false);
                 Write::Each(finishes.iter().map(finish).collect())
             }
-            Self::Finish { lease, outcome, is_mistaken } => {
-                finish(model, *lease, outcome, *is_mistaken)
+            Self::Finish { lease, outcome, is_wrong_holder } => {
+                finish(model, *lease, outcome, *is_wrong_holder)
             }
             Self::Renew { leases, secs, percent, is_remote } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
@@ -282,7 +282,7 @@ impl Operation {
             }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
             Self::CancelBatch(batch) => {
-                // One more than there are.
+                // Possibly one above the largest id.
                 Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
             }
             Self::Retry(job) => Write::Retry(job_of(model, job)),
@@ -320,37 +320,31 @@ fn lease_of_queue(
     Write::Lease(LeaseRequest { order, lease: Span::from_secs(secs), worker })
 }
 
-/// A finish by whoever holds such a job, or by one who takes it for his own.
-fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_mistaken: bool) -> Write {
+/// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.
+fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool) -> Write {
     let lease = lease_of(model, lease);
     let job = model.job(lease.job);
     let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
-    let holder = if is_remote == is_mistaken { Holder::Local } else { Holder::Remote };
-    // Workers of this process know where their jobs stand.
-    let place = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
+    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote };
+    // Local workers know the location of their jobs.
+    let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
         job: job.id,
         queue: job.queue.clone(),
         lane: job.lane,
         batch: job.batch,
     });
-    Write::Finish(Finish {
-        lease,
-        outcome: outcome.clone(),
-        holder,
-        location: place,
-        started_at: None,
-    })
+    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {
-    // One more than there are.
+    // Possibly one above the largest id.
     JobId(1 + job.index(model.next_job as usize) as i64)
 }
 
 fn lease_of(model: &Model, recent: Recent) -> Lease {
-    let nobodys = Lease { job: JobId(1), token: LeaseToken(0) };
+    let unknown = Lease { job: JobId(1), token: LeaseToken(0) };
     let count = model.leases.len();
-    if count == 0 { nobodys } else { model.leases[count - 1 - recent % count] }
+    if count == 0 { unknown } else { model.leases[count - 1 - recent % count] }
 }
 
 impl Draft {

@@ -1,6 +1,6 @@
-//! The model: what the store promises, told with maps in memory.
+//! The model: the contract of the store, implemented with maps in memory.
 //!
-//! It shares `settle` with the store, and nothing else.
+//! It shares only `settle` with the store.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use longshore::store::{Answer, Change, IdempotencyKey, Refusal, Submit, Submitte
 
 pub(super) const MAX_QUEUES: usize = 3;
 
-/// A job, and what of it is not shown.
+/// A job, with the properties that readers do not see.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct ModelJob {
     pub(super) job: Job,
     pub(super) backoff: Backoff,
     pub(super) token: i64,
     pub(super) lease_expires_at: Option<Timestamp>,
-    /// For how long a remote worker asked.
+    /// Lease duration that a remote worker asked for.
     pub(super) remote_lease: Option<Span>,
-    /// How the attempt under the latest token failed.
+    /// Error of the attempt under the latest token, if it failed.
     pub(super) failure: Option<JobError>,
-    /// What its attempts said.
+    /// Log of all its attempts.
     pub(super) log: Log,
-    /// The finish that brought it where it stands, if nothing happened since.
+    /// Outcome that led to the current state, if nothing has happened since.
     pub(super) finished_by: Option<Outcome>,
 }
 
-struct Key {
+struct ModelKey {
     fingerprint: [u8; 32],
     first: i64,
     count: usize,
@@ -40,38 +40,38 @@ struct Key {
 }
 
 struct ModelBatch {
-    /// As the last group left it.
+    /// The batch after the last group.
     shown: Batch,
-    /// The latest state of every job that it ever had.
+    /// Latest state of every job of the batch, removed ones included.
     jobs: BTreeMap<JobId, State>,
     live_before: i64,
 }
 
 pub(super) struct Model {
     pub(super) now: Timestamp,
-    pub(super) rows: BTreeMap<JobId, Row>,
+    pub(super) jobs: BTreeMap<JobId, ModelJob>,
     pub(super) next_job: i64,
     pub(super) next_batch: i64,
-    /// Every lease ever given out.
+    /// Every lease granted so far.
     pub(super) leases: Vec<Lease>,
-    /// What this group moved.
-    pub(super) moves: Vec<Change>,
+    /// Changes of this group.
+    pub(super) changes: Vec<Change>,
     queues: BTreeMap<QueueName, QueueSettings>,
     batches: BTreeMap<BatchId, ModelBatch>,
-    keys: BTreeMap<String, Key>,
+    keys: BTreeMap<String, ModelKey>,
 }
 
-pub(super) type Applied = Result<Answer, Refusal>;
+pub(super) type ApplyResult = Result<Answer, Refusal>;
 
 impl Model {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             now,
-            rows: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             next_job: 1,
             next_batch: 1,
             leases: Vec::new(),
-            moves: Vec::new(),
+            changes: Vec::new(),
             queues: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -79,19 +79,19 @@ impl Model {
     }
 
     pub(super) fn running_in(&self, lane: Lane) -> i64 {
-        let jobs = self.rows.values().map(|row| &row.job);
+        let jobs = self.jobs.values().map(|row| &row.job);
         jobs.filter(|job| job.lane == lane && job.state == State::Running).count() as i64
     }
 
-    /// Begins a group.
-    pub(super) fn begin(&mut self) {
-        self.moves.clear();
+    /// Starts a commit group.
+    pub(super) fn start_group(&mut self) {
+        self.changes.clear();
         for batch in self.batches.values_mut() {
             batch.live_before = counts(batch.jobs.values()).live();
         }
     }
 
-    pub(super) fn apply(&mut self, write: &Write) -> Applied {
+    pub(super) fn apply(&mut self, write: &Write) -> ApplyResult {
         match write {
             Write::Submit(submit) => self.submit(submit),
             Write::Lease(request) => self.lease(request),
@@ -115,8 +115,8 @@ impl Model {
         }
     }
 
-    /// Ends a group: which batches ended with it.
-    pub(super) fn close(&mut self) -> Vec<BatchId> {
+    /// Ends a commit group, and returns the batches that ended in it.
+    pub(super) fn end_group(&mut self) -> Vec<BatchId> {
         let mut ended = Vec::new();
         for (id, batch) in &mut self.batches {
             batch.shown.counts = counts(batch.jobs.values());
@@ -127,26 +127,26 @@ impl Model {
                 ended.push(*id);
             }
         }
-        for change in &mut self.moves {
-            let comes_back = change.from.is_some() && change.to == Some(State::Queued);
-            if comes_back && change.lane == Lane::Remote {
-                let row = self.rows.get(&change.job);
+        for change in &mut self.changes {
+            let is_requeued = change.from.is_some() && change.to == Some(State::Queued);
+            if is_requeued && change.lane == Lane::Remote {
+                let row = self.jobs.get(&change.job);
                 change.remote_kind = row.map(|row| row.job.kind.as_str().into());
             }
         }
-        let rows = &self.rows;
-        self.batches.retain(|_, batch| batch.jobs.keys().any(|job| rows.contains_key(job)));
+        let jobs = &self.jobs;
+        self.batches.retain(|_, batch| batch.jobs.keys().any(|job| jobs.contains_key(job)));
         ended
     }
 
     pub(super) fn job(&self, id: JobId) -> Option<Job> {
-        self.rows
+        self.jobs
             .get(&id)
             .map(|row| Job { lease_expires_at: row.lease_expires_at, ..row.job.clone() })
     }
 
     pub(super) fn job_ids(&self) -> Vec<JobId> {
-        self.rows.keys().copied().collect()
+        self.jobs.keys().copied().collect()
     }
 
     pub(super) fn batch(&self, id: BatchId) -> Option<Batch> {
@@ -158,7 +158,7 @@ impl Model {
             name: name.clone(),
             settings: *settings,
             jobs: counts(
-                self.rows.values().filter(|row| row.job.queue == *name).map(|row| &row.job.state),
+                self.jobs.values().filter(|row| row.job.queue == *name).map(|row| &row.job.state),
             ),
             oldest_queued_at: None,
             oldest_queued_age: None,
@@ -166,9 +166,9 @@ impl Model {
         self.queues.iter().map(queue).collect()
     }
 
-    /// Moves a job, and notes it.
-    pub(super) fn shift(&mut self, id: JobId, to: State) {
-        let Some(row) = self.rows.get_mut(&id) else { panic!("no job {id}") };
+    /// Moves a job to a state, and records the change.
+    pub(super) fn set_state(&mut self, id: JobId, to: State) {
+        let Some(row) = self.jobs.get_mut(&id) else { panic!("no job {id}") };
         let from = std::mem::replace(&mut row.job.state, to);
         row.job.finished_at = to.is_final().then_some(self.now);
         row.finished_by = None;
@@ -176,13 +176,13 @@ impl Model {
             row.lease_expires_at = None;
             row.job.cancel_requested = false;
         }
-        self.note(id, Some(from), Some(to));
+        self.record(id, Some(from), Some(to));
     }
 
-    fn note(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
-        let job = &self.rows[&id].job;
+    fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
+        let job = &self.jobs[&id].job;
         let is_timed = matches!(to, Some(State::Scheduled | State::Retrying));
-        self.moves.push(Change {
+        self.changes.push(Change {
             job: id,
             queue: job.queue.clone(),
             lane: job.lane,
@@ -198,7 +198,7 @@ impl Model {
         }
     }
 
-    fn submit(&mut self, submit: &Submit) -> Applied {
+    fn submit(&mut self, submit: &Submit) -> ApplyResult {
         if let Some(IdempotencyKey { key, fingerprint }) = &submit.key
             && let Some(earlier) = self.keys.get(key)
         {
@@ -235,7 +235,7 @@ impl Model {
             let id = JobId(self.next_job);
             self.next_job += 1;
             let job = Job { batch: batch_id, ..new.inserted(id, self.now) };
-            let row = Row {
+            let row = ModelJob {
                 job,
                 backoff: new.backoff,
                 token: 0,
@@ -245,14 +245,14 @@ impl Model {
                 finished_by: None,
                 log: Log::default(),
             };
-            self.rows.insert(id, row);
-            self.note(id, None, Some(new.state()));
+            self.jobs.insert(id, row);
+            self.record(id, None, Some(new.state()));
         }
         let count = submit.jobs.len();
         if let Some(IdempotencyKey { key, fingerprint }) = &submit.key {
             let fingerprint = *fingerprint;
-            let key_row = Key { fingerprint, first, count, batch: batch_id, at: self.now };
-            self.keys.insert(key.clone(), key_row);
+            let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
+            self.keys.insert(key.clone(), model_key);
         }
         Submitted { first: JobId(first), count, batch, at: self.now, is_repeat: false }
     }
@@ -275,28 +275,28 @@ impl Model {
         shown
     }
 
-    pub(super) fn find(&self, id: JobId) -> Result<&Row, Refusal> {
-        self.rows.get(&id).ok_or(Refusal::NoJob(id))
+    pub(super) fn find(&self, id: JobId) -> Result<&ModelJob, Refusal> {
+        self.jobs.get(&id).ok_or(Refusal::NoJob(id))
     }
 
     pub(super) fn batch_jobs(&self, id: BatchId) -> Result<Vec<JobId>, Refusal> {
         let batch = self.batches.get(&id).ok_or(Refusal::NoBatch(id))?;
-        Ok(batch.jobs.keys().copied().filter(|job| self.rows.contains_key(job)).collect())
+        Ok(batch.jobs.keys().copied().filter(|job| self.jobs.contains_key(job)).collect())
     }
 
-    fn delete(&mut self, id: JobId) -> Applied {
+    fn delete(&mut self, id: JobId) -> ApplyResult {
         let state = self.find(id)?.job.state;
         if !state.is_final() {
-            return Err(Refusal::Conflict { job: id, state, why: String::new() });
+            return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
         self.remove(id);
         Ok(Answer::Removed(1))
     }
 
-    fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> Applied {
+    fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
         let mut removed = 0;
         for id in jobs {
-            let finished_at = self.rows.get(id).and_then(|row| row.job.finished_at);
+            let finished_at = self.jobs.get(id).and_then(|row| row.job.finished_at);
             if finished_at.is_some_and(|at| at < finished_before) {
                 self.remove(*id);
                 removed += 1;
@@ -306,16 +306,16 @@ impl Model {
     }
 
     fn remove(&mut self, id: JobId) {
-        let state = self.rows[&id].job.state;
-        self.note(id, Some(state), None);
-        self.rows.remove(&id);
-        let rows = &self.rows;
+        let state = self.jobs[&id].job.state;
+        self.record(id, Some(state), None);
+        self.jobs.remove(&id);
+        let jobs = &self.jobs;
         self.keys.retain(|_, key| {
-            (key.first..key.first + key.count as i64).any(|id| rows.contains_key(&JobId(id)))
+            (key.first..key.first + key.count as i64).any(|id| jobs.contains_key(&JobId(id)))
         });
     }
 
-    fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> Applied {
+    fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
         if !self.queues.contains_key(queue) && self.queues.len() == MAX_QUEUES {
             return Err(Refusal::TooManyQueues(MAX_QUEUES));
         }

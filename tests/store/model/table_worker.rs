@@ -1,4 +1,4 @@
-//! What workers and clients do with single jobs of the model.
+//! Writes of the model by workers and clients on single jobs.
 
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{Held, OUTCOME_UNKNOWN, Outcome, settle};
@@ -7,13 +7,13 @@ use longshore::store::{
     Answer, Finish, Finished, Holder, LeaseRequest, Leased, LogLines, Refusal, Renew, Renewed,
 };
 
-use super::table::{Applied, Model, Row};
+use super::table::{ApplyResult, Model, ModelJob};
 
 fn error(code: &str) -> Option<JobError> {
     Some(JobError::new(code, ""))
 }
 
-impl Row {
+impl ModelJob {
     fn holds(&self, lease: Lease) -> bool {
         self.job.state == State::Running && self.token == lease.token.0
     }
@@ -29,7 +29,7 @@ impl Row {
         }
     }
 
-    /// Whether a finish under the latest token asks for what is so already.
+    /// Returns whether a finish under the latest token repeats the one that was applied.
     fn repeats(&self, outcome: &Outcome) -> bool {
         match outcome {
             Outcome::Completed(result) => self.job.given() == Some(&result.json),
@@ -49,14 +49,14 @@ impl Row {
 }
 
 impl Model {
-    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Applied {
+    pub(super) fn lease(&mut self, request: &LeaseRequest) -> ApplyResult {
         let order = &request.order;
         if order.limit == 0 {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: false }));
         }
         self.expire_due(usize::MAX);
         let mut waiting: Vec<(i16, JobId)> = self
-            .rows
+            .jobs
             .values()
             .map(|row| &row.job)
             .filter(|job| job.state == State::Queued)
@@ -69,8 +69,8 @@ impl Model {
         waiting.truncate(order.limit as usize);
         let mut leased = Vec::new();
         for (_, id) in waiting {
-            self.shift(id, State::Running);
-            let row = self.rows.get_mut(&id).unwrap();
+            self.set_state(id, State::Running);
+            let row = self.jobs.get_mut(&id).unwrap();
             row.token += 1;
             row.failure = None;
             let mut lease_expires_at = self.now.plus(request.lease.duration());
@@ -103,7 +103,7 @@ impl Model {
         Ok(Answer::Leased(Leased { jobs: leased, is_empty }))
     }
 
-    pub(super) fn finish(&mut self, finish: &Finish) -> Applied {
+    pub(super) fn finish(&mut self, finish: &Finish) -> ApplyResult {
         let Finish { lease, outcome, holder, location: _, started_at: _ } = finish;
         let row = self.find(lease.job)?;
         if !holder.holds(row.job.lane) {
@@ -115,15 +115,15 @@ impl Model {
         }
         let is_latest = row.token == lease.token.0 && row.token > 0;
         let is_repeat = is_latest && row.job.state != State::Running && row.repeats(outcome);
-        // The promise behind it: a worker that lost the answer and asks again is told.
+        // The promise: a worker that lost the answer and repeats its finish gets an answer.
         assert!(is_repeat || !is_latest || row.finished_by.as_ref() != Some(outcome));
         if is_repeat { Ok(Answer::Finished(Finished::Repeated)) } else { Err(Refusal::StaleLease) }
     }
 
-    /// Ends an attempt.
+    /// Ends an attempt with an outcome, and returns the new state of its job.
     pub(super) fn settle(&mut self, id: JobId, outcome: &Outcome) -> State {
         let now = self.now;
-        let row = self.rows.get_mut(&id).unwrap();
+        let row = self.jobs.get_mut(&id).unwrap();
         let settlement = settle(&row.held(), outcome, now);
         if settlement.is_failure {
             let own = match outcome {
@@ -144,16 +144,17 @@ impl Model {
             row.job.result = Some(Some(result.json.clone()));
             row.job.result_truncated = result.truncated;
         }
-        self.shift(id, settlement.state);
-        self.rows.get_mut(&id).unwrap().finished_by = Some(outcome.clone());
+        self.set_state(id, settlement.state);
+        self.jobs.get_mut(&id).unwrap().finished_by = Some(outcome.clone());
         settlement.state
     }
 
-    pub(super) fn renew(&mut self, renew: &Renew) -> Applied {
+    pub(super) fn renew(&mut self, renew: &Renew) -> ApplyResult {
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
-            let is_held = |row: &&mut Row| row.holds(*lease) && renew.holder.holds(row.job.lane);
-            let Some(row) = self.rows.get_mut(&lease.job).filter(is_held) else {
+            let is_held =
+                |row: &&mut ModelJob| row.holds(*lease) && renew.holder.holds(row.job.lane);
+            let Some(row) = self.jobs.get_mut(&lease.job).filter(is_held) else {
                 continue;
             };
             let lease_for = renew.lease.or(row.remote_lease).unwrap_or_default();
@@ -181,8 +182,8 @@ impl Model {
         Ok(Answer::Renewed(renewed))
     }
 
-    pub(super) fn report(&mut self, lease: Lease, progress: &Progress) -> Applied {
-        let row = self.rows.get_mut(&lease.job).filter(|row| row.holds(lease));
+    pub(super) fn report(&mut self, lease: Lease, progress: &Progress) -> ApplyResult {
+        let row = self.jobs.get_mut(&lease.job).filter(|row| row.holds(lease));
         let row = row.ok_or(Refusal::StaleLease)?;
         if progress.percent > 100.0 {
             return Err(Refusal::Rejected(String::new()));
@@ -191,22 +192,22 @@ impl Model {
         Ok(Answer::Done)
     }
 
-    pub(super) fn log(&mut self, lines: &LogLines) -> Applied {
-        let row = self.rows.get_mut(&lines.lease.job).filter(|row| row.holds(lines.lease));
+    pub(super) fn log(&mut self, lines: &LogLines) -> ApplyResult {
+        let row = self.jobs.get_mut(&lines.lease.job).filter(|row| row.holds(lines.lease));
         let row = row.filter(|row| lines.holder.holds(row.job.lane)).ok_or(Refusal::StaleLease)?;
         row.log.extend(&lines.log);
         Ok(Answer::Done)
     }
 
-    pub(super) fn cancel(&mut self, id: JobId) -> Applied {
+    pub(super) fn cancel(&mut self, id: JobId) -> ApplyResult {
         let state = self.find(id)?.job.state;
         if matches!(state, State::Completed | State::Failed) {
-            return Err(Refusal::Conflict { job: id, state, why: String::new() });
+            return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
         Ok(self.cancel_all(vec![id]))
     }
 
-    pub(super) fn cancel_batch(&mut self, id: BatchId) -> Applied {
+    pub(super) fn cancel_batch(&mut self, id: BatchId) -> ApplyResult {
         let jobs = self.batch_jobs(id)?;
         Ok(self.cancel_all(jobs))
     }
@@ -215,13 +216,13 @@ impl Model {
         let mut ended = 0;
         let mut running = Vec::new();
         for id in jobs {
-            match self.rows[&id].job.state {
+            match self.jobs[&id].job.state {
                 State::Running => {
-                    self.rows.get_mut(&id).unwrap().job.cancel_requested = true;
+                    self.jobs.get_mut(&id).unwrap().job.cancel_requested = true;
                     running.push(id);
                 }
                 State::Scheduled | State::Queued | State::Retrying => {
-                    self.call_off(id, "cancelled");
+                    self.cancel_waiting(id, "cancelled");
                     ended += 1;
                 }
                 State::Completed | State::Failed | State::Cancelled => {}
@@ -230,20 +231,20 @@ impl Model {
         Answer::Cancelled { ended, running }
     }
 
-    pub(super) fn call_off(&mut self, id: JobId, code: &str) {
-        self.rows.get_mut(&id).unwrap().job.error = error(code);
-        self.shift(id, State::Cancelled);
+    pub(super) fn cancel_waiting(&mut self, id: JobId, code: &str) {
+        self.jobs.get_mut(&id).unwrap().job.error = error(code);
+        self.set_state(id, State::Cancelled);
     }
 
-    pub(super) fn retry(&mut self, id: JobId) -> Applied {
+    pub(super) fn retry(&mut self, id: JobId) -> ApplyResult {
         let job = &self.find(id)?.job;
         let state = job.state;
         let is_early = matches!(state, State::Scheduled | State::Queued | State::Running);
         if is_early || job.at_most_once && job.attempt > 0 {
-            return Err(Refusal::Conflict { job: id, state, why: String::new() });
+            return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
-        self.shift(id, State::Queued);
-        let job = &mut self.rows.get_mut(&id).unwrap().job;
+        self.set_state(id, State::Queued);
+        let job = &mut self.jobs.get_mut(&id).unwrap().job;
         job.run_at = self.now;
         job.expires_at = None;
         job.max_attempts = job.max_attempts.max(job.attempt + 1);

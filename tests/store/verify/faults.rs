@@ -1,6 +1,6 @@
-//! What is done to a sound database, the check that has to find it, and words of what it says.
+//! Faults that `longshore verify` must find.
 
-/// The jobs are those of the sample. Each breaks what no version of the program breaks.
+/// SQL that corrupts the sample, the check that must find the fault, and a part of its description.
 pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     // The state of a job.
     ("UPDATE jobs SET state = 7 WHERE id = 2", "states", "job 2 is in state 7"),
@@ -45,7 +45,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE jobs SET attempt = 4, lease_token = 9 WHERE id = 5", "leases", "attempt 4 of 3"),
     ("UPDATE jobs SET attempt = -1 WHERE id = 2", "leases", "job 2 is at attempt -1 of 3"),
     ("UPDATE jobs SET attempt = 2 WHERE id = 5", "leases", "attempt 2 with the token 1"),
-    // What jobs ask for.
+    // Settings of jobs.
     ("UPDATE jobs SET priority = 101 WHERE id = 2", "settings", "job 2 has priority 101"),
     ("UPDATE jobs SET max_attempts = 0 WHERE id = 2", "settings", "job 2 has max_attempts 0"),
     ("UPDATE jobs SET at_most_once = 2 WHERE id = 2", "settings", "job 2 has at_most_once 2"),
@@ -193,7 +193,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "references",
         "failures refers to no row",
     ),
-    // The pages: an index that does not have what it should.
+    // The file: an index whose entries do not match its definition.
     (
         "UPDATE sqlite_schema SET sql = replace(sql, 'state = 1', 'state = 0')
          WHERE name = 'jobs_queued'",

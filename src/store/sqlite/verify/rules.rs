@@ -1,19 +1,19 @@
-//! What holds of the tables after every transaction, as queries for what breaks it.
+//! Rules that the tables satisfy after every transaction, as queries that find violations.
 //!
-//! Every CHECK of the tables is here again. A connection that only reads leaves them out of its
-//! `integrity_check`, and any other says that one is broken and not in which row.
+//! Every CHECK of the tables is repeated here: on a read-only connection SQLite's `integrity_check`
+//! ignores CHECK constraints, and on others it does not report which row violates one.
 
-/// One thing that holds.
+/// One rule.
 pub(super) struct Rule {
-    /// Its name.
+    /// Name of the check.
     pub(super) name: &'static str,
-    /// What holds.
+    /// Statement that is true if there is no fault.
     pub(super) holds: &'static str,
-    /// The table that it looks at row by row.
+    /// Table whose rows are checked; `None` if the check reads the whole file.
     pub(super) table: Option<&'static str>,
-    /// The migration without which it cannot be looked at.
+    /// Version of the migration that the query needs.
     pub(super) needs: Option<&'static str>,
-    /// Gives a row with the column `words` for each fault.
+    /// Query that returns a row with the column `words` for each fault.
     pub(super) faults: &'static str,
 }
 
@@ -26,41 +26,51 @@ const fn of_table(
     Rule { name, holds, table: Some(table), needs: None, faults }
 }
 
-const fn of_pages(name: &'static str, holds: &'static str, faults: &'static str) -> Rule {
+const fn of_file(name: &'static str, holds: &'static str, faults: &'static str) -> Rule {
     Rule { name, holds, table: None, needs: None, faults }
 }
 
-/// All of them, in the order in which they are told.
+/// All rules, in the order in which they are checked and printed.
 pub(super) const RULES: &[Rule] = &[
-    of_pages("integrity", "SQLite finds no damage", INTEGRITY),
-    of_pages("references", "every reference leads to a row", REFERENCES),
-    of_table("states", "jobs", "each job stands in one possible state", STATES),
-    of_table("leases", "jobs", "leases, tokens and attempts agree", LEASES),
-    of_table("settings", "jobs", "what jobs ask for is in bounds", SETTINGS),
-    of_table("payloads", "jobs", "payloads are JSON", PAYLOADS),
-    of_table("results", "results", "completed jobs, and only they, have a result", RESULTS),
-    of_table("failures", "failures", "failures are of attempts that jobs have had", FAILURES),
-    of_table("tags", "job_tags", "the tags to find jobs by are those that they show", TAGS),
-    of_table("queues", "queues", "queues have a name and possible settings", QUEUES),
-    of_table("queue counts", "queue_counts", "the counts of queues are as recounted", QUEUE_COUNTS),
-    of_table("batches", "batches", "the counts and ends of batches are as recounted", BATCHES),
-    of_table("keys", "submissions", "idempotency keys lead to jobs of one submission", KEYS),
+    of_file("integrity", "SQLite finds no damage in the file", INTEGRITY),
+    of_file("references", "every reference points to an existing row", REFERENCES),
+    of_table("states", "jobs", "each job is in a valid state", STATES),
+    of_table("leases", "jobs", "leases, tokens and attempts of jobs agree", LEASES),
+    of_table("settings", "jobs", "the settings of jobs are within their bounds", SETTINGS),
+    of_table("payloads", "jobs", "payloads are valid JSON", PAYLOADS),
+    of_table("results", "results", "completed jobs, and no others, have a result", RESULTS),
+    of_table("failures", "failures", "each failure belongs to an attempt of its job", FAILURES),
+    of_table("tags", "job_tags", "the index of tags matches the tags of the jobs", TAGS),
+    of_table("queues", "queues", "queues have valid names and settings", QUEUES),
+    of_table("queue counts", "queue_counts", "the counts of queues match their jobs", QUEUE_COUNTS),
+    of_table("batches", "batches", "the counts and end times of batches match their jobs", BATCHES),
+    of_table(
+        "keys",
+        "submissions",
+        "each idempotency key refers to the jobs of one submission",
+        KEYS,
+    ),
     Rule {
         needs: Some("20261122120000"),
-        ..of_table("workers", "remote_leases", "only jobs of remote workers name one", WORKERS)
+        ..of_table(
+            "workers",
+            "remote_leases",
+            "only jobs in the remote lane have a worker",
+            WORKERS,
+        )
     },
-    of_table("ids", "sqlite_sequence", "no id will be given twice", IDS),
+    of_table("ids", "sqlite_sequence", "no id can be assigned twice", IDS),
     Rule {
         needs: Some("20261122130000"),
-        ..of_table("epoch", "epoch", "there is one epoch, with possible tokens", EPOCH)
+        ..of_table("epoch", "epoch", "there is one epoch, with valid tokens", EPOCH)
     },
     Rule {
         needs: Some("20261122150000"),
-        ..of_table("logs", "logs", "logs are of possible sizes", LOGS)
+        ..of_table("logs", "logs", "logs have valid sizes", LOGS)
     },
     Rule {
         needs: Some("20261122150000"),
-        ..of_table("charts", "time_buckets", "what charts are drawn from are counts", TIME_BUCKETS)
+        ..of_table("charts", "time_buckets", "the counters for charts are valid", TIME_BUCKETS)
     },
 ];
 
@@ -85,7 +95,7 @@ const STATES: &str = "
         END AS fault FROM jobs NOT INDEXED)
     WHERE fault IS NOT NULL";
 
-/// Each lease raises the token, and at most one attempt belongs to it.
+/// Each lease raises the token, and at most one attempt runs under a token.
 const LEASES: &str = "
     SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
         WHEN lease_token NOT BETWEEN 0 AND 9007199254740991 THEN 'has the token ' || lease_token
@@ -137,8 +147,8 @@ const RESULTS: &str = "
     SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
     WHERE truncated NOT IN (0, 1)";
 
-/// The attempts of a job's failures rise with their tokens, and what runs or has completed has not
-/// failed under its last lease; what failed has.
+/// The attempts of a job's failures rise with their tokens. A running or completed job has no failure
+/// under its latest lease; a retrying or failed job has one.
 const FAILURES: &str = "
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
         WHEN failures.lease_token NOT BETWEEN 1 AND jobs.lease_token
@@ -202,7 +212,7 @@ const QUEUE_COUNTS: &str = "
     SELECT 'queue ' || queue_id || ' counts jobs in state ' || state FROM queue_counts
     WHERE state NOT BETWEEN 0 AND 6";
 
-/// A final job that was removed still counts; everything else is as recounted.
+/// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
 const BATCHES: &str = "
     WITH counted AS (
         SELECT batch_id, sum(state = 0) AS scheduled, sum(state = 1) AS queued,

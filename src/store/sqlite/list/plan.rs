@@ -1,20 +1,20 @@
-//! Which indexes lead to the jobs of a filter.
+//! The plan of a list: which sequences of ids to intersect for a filter.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::index::Index;
-use super::walk::Walk;
+use super::index_range::IndexRange;
+use super::merge::MergedIds;
 use crate::job::{QueueName, State};
 use crate::store::JobFilter;
 use crate::store::schema::queues;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 
-/// Of how many indexes a walk is merged at most; past it the filter is left to the rows.
+/// Maximum number of index ranges to merge. A condition with more ranges is checked on the rows.
 const MAX_MERGED: i64 = 1_000;
 
-/// How many ids are read at most to be sorted.
+/// Maximum number of ids to read and sort if a condition has no index in the order of ids.
 const MAX_SORTED: i64 = 20_000;
 
 statement! {
@@ -29,7 +29,7 @@ statement! {
 }
 
 statement! {
-    /// The kinds of a queue, each by a step over all its jobs.
+    /// Finds the kinds of a queue; one index seek per kind skips all jobs of the kind before it.
     KindsInQueue -> Text =
     "WITH RECURSIVE given (queue_id) AS (SELECT " [queue_id: Integer as i64]
     "), kinds (kind) AS (
@@ -50,7 +50,7 @@ statement! {
 }
 
 statement! {
-    /// The same for jobs in a rare state.
+    /// Finds the kinds of a queue's jobs in a rare state, in the same way.
     RareKindsInQueue -> Text =
     "WITH RECURSIVE given (state, queue_id) AS (SELECT " [state: Integer as i64]
     ", " [queue_id: Integer as i64] "), kinds (kind) AS (
@@ -74,9 +74,9 @@ statement! {
 }
 
 statement! {
-    /// Where jobs are queued: lane, queue and priority, each by a step over the jobs there. Each queue
-    /// that is looked at has such a place, so that no more are looked at than may be found.
-    QueuedSpots -> (Integer, Integer, Integer) =
+    /// Finds each lane, queue and priority in which jobs are queued; one index seek skips all jobs of the
+    /// one before it. Only queues with queued jobs are searched, at most as many as may be merged.
+    QueuedRanges -> (Integer, Integer, Integer) =
     "WITH RECURSIVE lanes (lane) AS (VALUES (0), (1), (2), (3)),
      lines (queue_id) AS (
          SELECT queue_id FROM queue_counts
@@ -102,55 +102,56 @@ statement! {
 }
 
 statement! {
-    /// `lease_expires_at > 0` holds for all and makes SQLite use the index.
+    /// `lease_expires_at > 0` is true for every running job and makes SQLite use their index.
     RunningIds -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_leased WHERE state = 2 AND lease_expires_at > 0"
 }
 
-/// The walks whose common ids are the jobs of a filter, or among which they are; none where there
-/// are no such jobs.
-pub(super) fn walks<'f>(
+/// Returns sequences of ids whose intersection contains all jobs that match a filter, and possibly
+/// others. Returns `None` if no job can match.
+pub(super) fn sequences<'f>(
     connection: &mut SqliteConnection,
     filter: &'f JobFilter,
-) -> QueryResult<Option<Vec<Walk<'f>>>> {
+) -> QueryResult<Option<Vec<MergedIds<'f>>>> {
     let queue_id = match &filter.queue {
-        Some(queue) => match id_of(connection, queue)? {
+        Some(queue) => match find_queue_id(connection, queue)? {
             None => return Ok(None),
             found => found,
         },
         None => None,
     };
-    let mut walks = Vec::new();
-    walks.extend(filter.batch.map(|batch| Walk::new(vec![Index::Batch(batch.0)])));
-    walks.extend(filter.tag.as_ref().map(|tag| Walk::new(vec![Index::Tag(tag)])));
-    let place = Place { queue_id, kind: filter.kind.as_deref() };
+    let mut sequences = Vec::new();
+    sequences.extend(filter.batch.map(|batch| MergedIds::new(vec![IndexRange::Batch(batch.0)])));
+    sequences.extend(filter.tag.as_ref().map(|tag| MergedIds::new(vec![IndexRange::Tag(tag)])));
+    let condition = QueueAndKind { queue_id, kind: filter.kind.as_deref() };
     if let Some(state) = filter.state {
         let count = count(connection, state, queue_id)?;
         if count == 0 {
             return Ok(None);
         }
-        walks.extend(place.in_state(connection, state, count)?);
+        sequences.extend(condition.in_state(connection, state, count)?);
     }
-    let is_placed = match filter.state {
+    // Whether the sequence of the state already has only jobs of this queue and kind.
+    let is_covered = match filter.state {
         Some(State::Queued) => filter.kind.is_none(),
         Some(State::Running | State::Completed) | None => false,
         Some(_) => true,
     };
-    if !is_placed {
-        walks.extend(place.in_any_state(connection)?.map(Walk::new));
+    if !is_covered {
+        sequences.extend(condition.in_any_state(connection)?.map(MergedIds::new));
     }
-    if walks.is_empty() {
-        walks.push(Walk::new(vec![Index::All]));
+    if sequences.is_empty() {
+        sequences.push(MergedIds::new(vec![IndexRange::All]));
     }
-    Ok(Some(walks))
+    Ok(Some(sequences))
 }
 
-fn id_of(connection: &mut SqliteConnection, queue: &QueueName) -> QueryResult<Option<i64>> {
+fn find_queue_id(connection: &mut SqliteConnection, queue: &QueueName) -> QueryResult<Option<i64>> {
     let named = queues::table.filter(queues::name.eq(queue.as_str()));
     named.select(queues::id).get_result(connection).optional()
 }
 
-/// How many jobs there are in a state.
+/// Returns the number of jobs in a state, of one queue or of all.
 fn count(
     connection: &mut SqliteConnection,
     state: State,
@@ -163,28 +164,29 @@ fn count(
     }
 }
 
-/// Where to look for jobs.
+/// Conditions on the queue and the kind of a job; `None` means any.
 #[derive(Clone, Copy)]
-struct Place<'f> {
+struct QueueAndKind<'f> {
     queue_id: Option<i64>,
     kind: Option<&'f str>,
 }
 
-impl<'f> Place<'f> {
-    /// The walk of a state of which there are so many jobs. That of queued ones keeps to the queue, and
-    /// that of a rare state to queue and kind.
+impl<'f> QueueAndKind<'f> {
+    /// Returns the ids of the jobs in `state`, of which there are `count`. The sequence of `queued` is
+    /// limited to the queue, and that of a rare state to queue and kind. Returns `None` if too many ids
+    /// or ranges would have to be read.
     fn in_state(
         self,
         connection: &mut SqliteConnection,
         state: State,
         count: i64,
-    ) -> QueryResult<Option<Walk<'f>>> {
+    ) -> QueryResult<Option<MergedIds<'f>>> {
         match state {
-            State::Completed => Ok(Some(Walk::new(vec![Index::Completed]))),
+            State::Completed => Ok(Some(MergedIds::new(vec![IndexRange::Completed]))),
             State::Running if count > MAX_SORTED => Ok(None),
-            State::Running => Ok(Some(Walk::over(RunningIds {}.load(connection)?))),
+            State::Running => Ok(Some(MergedIds::of_ids(RunningIds {}.load(connection)?))),
             State::Queued => self.queued(connection, count),
-            _ => Ok(self.rare(connection, state.code())?.map(Walk::new)),
+            _ => Ok(self.rare(connection, state.code())?.map(MergedIds::new)),
         }
     }
 
@@ -192,64 +194,66 @@ impl<'f> Place<'f> {
         self,
         connection: &mut SqliteConnection,
         count: i64,
-    ) -> QueryResult<Option<Walk<'f>>> {
+    ) -> QueryResult<Option<MergedIds<'f>>> {
         let most = MAX_MERGED + 1;
-        let find = QueuedSpots { queue_id: self.queue_id, most, limit: most };
-        let spots: Vec<(i64, i64, i64)> = find.load(connection)?;
-        let index = |(lane, queue_id, priority)| Index::Queued { lane, queue_id, priority };
-        match few(spots.into_iter().map(index).collect()) {
-            Some(indexes) => Ok(Some(Walk::new(indexes))),
+        let find = QueuedRanges { queue_id: self.queue_id, most, limit: most };
+        let rows: Vec<(i64, i64, i64)> = find.load(connection)?;
+        let range = |(lane, queue_id, priority)| IndexRange::Queued { lane, queue_id, priority };
+        match if_mergeable(rows.into_iter().map(range).collect()) {
+            Some(ranges) => Ok(Some(MergedIds::new(ranges))),
             None if count > MAX_SORTED => Ok(None),
-            None => Ok(Some(Walk::over(QueuedIds {}.load(connection)?))),
+            None => Ok(Some(MergedIds::of_ids(QueuedIds {}.load(connection)?))),
         }
     }
 
+    /// Returns the ranges of a rare state.
     fn rare(
         self,
         connection: &mut SqliteConnection,
         state: i64,
-    ) -> QueryResult<Option<Vec<Index<'f>>>> {
+    ) -> QueryResult<Option<Vec<IndexRange<'f>>>> {
         let limit = MAX_MERGED + 1;
-        let index = |queue_id, kind| Index::RareListed { state, queue_id, kind };
-        let indexes = match (self.queue_id, self.kind) {
-            (None, None) => vec![Index::Rare { state }],
-            (Some(queue_id), Some(kind)) => vec![index(queue_id, kind.into())],
+        let range = |queue_id, kind| IndexRange::RareListed { state, queue_id, kind };
+        let ranges = match (self.queue_id, self.kind) {
+            (None, None) => vec![IndexRange::Rare { state }],
+            (Some(queue_id), Some(kind)) => vec![range(queue_id, kind.into())],
             (Some(queue_id), None) => {
                 let kinds: Vec<String> =
                     RareKindsInQueue { state, queue_id, limit }.load(connection)?;
-                kinds.into_iter().map(|kind| index(queue_id, kind)).collect()
+                kinds.into_iter().map(|kind| range(queue_id, kind)).collect()
             }
             (None, Some(kind)) => {
                 let queues: Vec<i64> = RareQueuesOfKind { state, kind, limit }.load(connection)?;
-                queues.into_iter().map(|queue_id| index(queue_id, kind.into())).collect()
+                queues.into_iter().map(|queue_id| range(queue_id, kind.into())).collect()
             }
         };
-        Ok(few(indexes))
+        Ok(if_mergeable(ranges))
     }
 
+    /// Returns the ranges of the queue and kind, in any state.
     fn in_any_state(
         self,
         connection: &mut SqliteConnection,
-    ) -> QueryResult<Option<Vec<Index<'f>>>> {
+    ) -> QueryResult<Option<Vec<IndexRange<'f>>>> {
         let limit = MAX_MERGED + 1;
-        let index = |queue_id, kind| Index::Listed { queue_id, kind };
-        let indexes = match (self.queue_id, self.kind) {
+        let range = |queue_id, kind| IndexRange::Listed { queue_id, kind };
+        let ranges = match (self.queue_id, self.kind) {
             (None, None) => return Ok(None),
-            (Some(queue_id), Some(kind)) => vec![index(queue_id, kind.into())],
+            (Some(queue_id), Some(kind)) => vec![range(queue_id, kind.into())],
             (Some(queue_id), None) => {
                 let kinds: Vec<String> = KindsInQueue { queue_id, limit }.load(connection)?;
-                kinds.into_iter().map(|kind| index(queue_id, kind)).collect()
+                kinds.into_iter().map(|kind| range(queue_id, kind)).collect()
             }
             (None, Some(kind)) => {
                 let queues: Vec<i64> = QueuesOfKind { kind, limit }.load(connection)?;
-                queues.into_iter().map(|queue_id| index(queue_id, kind.into())).collect()
+                queues.into_iter().map(|queue_id| range(queue_id, kind.into())).collect()
             }
         };
-        Ok(few(indexes))
+        Ok(if_mergeable(ranges))
     }
 }
 
-/// Indexes that are few enough to be merged.
-fn few(indexes: Vec<Index<'_>>) -> Option<Vec<Index<'_>>> {
-    (indexes.len() <= MAX_MERGED as usize).then_some(indexes)
+/// Returns the ranges if there are few enough to merge.
+fn if_mergeable(ranges: Vec<IndexRange<'_>>) -> Option<Vec<IndexRange<'_>>> {
+    (ranges.len() <= MAX_MERGED as usize).then_some(ranges)
 }

@@ -1,4 +1,4 @@
-//! Where the ids of jobs stand in their order, by what is asked for.
+//! Index ranges in which the ids of jobs are in order.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -6,33 +6,25 @@ use diesel::sqlite::SqliteConnection;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 
-/// A stretch of an index in which the ids of jobs are in order.
+/// A range of an index in which the ids of jobs are in order.
 #[derive(Debug, Clone)]
-pub(super) enum Index<'f> {
+pub(super) enum IndexRange<'f> {
     /// All jobs.
     All,
-    /// Those that have completed: they and no others have a result.
+    /// Completed jobs, found by their results: only completed jobs have one.
     Completed,
+    /// Jobs of a batch.
     Batch(i64),
+    /// Jobs with a tag.
     Tag(&'f str),
-    Listed {
-        queue_id: i64,
-        kind: String,
-    },
-    Queued {
-        lane: i64,
-        queue_id: i64,
-        priority: i64,
-    },
-    /// Those of a state that stands in the index of rare ones.
-    Rare {
-        state: i64,
-    },
-    RareListed {
-        state: i64,
-        queue_id: i64,
-        kind: String,
-    },
+    /// Jobs of a queue and kind.
+    Listed { queue_id: i64, kind: String },
+    /// Queued jobs of a lane, queue and priority.
+    Queued { lane: i64, queue_id: i64, priority: i64 },
+    /// Jobs in a rare state: scheduled, retrying, failed or cancelled.
+    Rare { state: i64 },
+    /// Jobs of a queue and kind in a rare state.
+    RareListed { state: i64, queue_id: i64, kind: String },
 }
 
 statement! {
@@ -95,8 +87,8 @@ statement! {
     " ORDER BY id DESC LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
-impl Index<'_> {
-    /// The first ids that are not above `top`, the largest first.
+impl IndexRange<'_> {
+    /// Returns the `limit` largest ids that are not above `top`, in descending order.
     pub(super) fn ids(
         &self,
         connection: &mut SqliteConnection,
