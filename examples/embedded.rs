@@ -133,7 +133,7 @@ async fn cancel_while_it_runs(handle: &Handle) -> Result<(), Box<dyn Error>> {
 
 /// Returns the result of a completed job, decoded to the type that its handler returns.
 fn result_of<T: serde::de::DeserializeOwned>(job: &Job) -> Result<T, Box<dyn Error>> {
-    match (&job.state, job.given()) {
+    match (&job.state, job.result_json()) {
         (State::Completed, Some(result)) => {
             Ok(result.read().map_err(|problem| problem.to_string())?)
         }

@@ -114,7 +114,7 @@ impl Config {
         }
         for (index, kind) in self.remote_kinds.iter().enumerate() {
             if !is_name(kind) {
-                let why = crate::job::queue::NotAName;
+                let why = crate::job::queue::InvalidName;
                 problems.push(Problem::new(format!("/remote_kinds/{index}"), why));
             }
         }
@@ -166,7 +166,7 @@ fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {
 /// Adds a problem to `problems` if `name` is not a valid name of a provider or command.
 fn with_name_problem(name: &str, mut problems: Vec<Problem>) -> Vec<Problem> {
     if !is_name(name) {
-        problems.push(Problem::new("", crate::job::queue::NotAName));
+        problems.push(Problem::new("", crate::job::queue::InvalidName));
     }
     problems
 }

@@ -159,14 +159,14 @@ impl Progress {
     /// Creates a progress report. The message is truncated to the length that the database accepts;
     /// an empty message becomes `None`.
     pub fn new(percent: f64, message: impl Into<String>) -> Self {
-        let message = outcome::cut(message.into(), JobError::MAX_MESSAGE_LEN);
+        let message = outcome::truncate(message.into(), JobError::MAX_MESSAGE_LEN);
         Self { percent, message: Some(message).filter(|message| !message.is_empty()) }
     }
 }
 
 impl Job {
     /// Returns the result, unless the job has none or it was omitted.
-    pub fn given(&self) -> Option<&Json> {
+    pub fn result_json(&self) -> Option<&Json> {
         self.result.as_ref()?.as_ref()
     }
 }

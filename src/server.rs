@@ -134,7 +134,7 @@ impl Server {
     }
 
     /// Ends all waits and event streams: each waiting call returns the current state.
-    pub fn release_waiters(&self) {
+    pub fn release_waiting_requests(&self) {
         self.handle.close();
     }
 

@@ -26,16 +26,16 @@ pub enum LogFormat {
 /// Error for a text that is not the name of a log format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown log format; must be text or json")]
-pub struct NotAFormat;
+pub struct InvalidLogFormat;
 
 impl FromStr for LogFormat {
-    type Err = NotAFormat;
+    type Err = InvalidLogFormat;
 
-    fn from_str(word: &str) -> Result<Self, NotAFormat> {
+    fn from_str(word: &str) -> Result<Self, InvalidLogFormat> {
         match word {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(NotAFormat),
+            _ => Err(InvalidLogFormat),
         }
     }
 }
@@ -43,7 +43,7 @@ impl FromStr for LogFormat {
 /// Error for a log filter that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid log filter: {0}")]
-pub struct NotAFilter(#[from] tracing_subscriber::filter::ParseError);
+pub struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// Starts logging to stderr. Has no effect if the process has already set up logging.
 ///
@@ -52,8 +52,8 @@ pub struct NotAFilter(#[from] tracing_subscriber::filter::ParseError);
 /// environment variable that is set to the empty string, means [`DEFAULT_FILTER`].
 ///
 /// # Errors
-/// Returns [`NotAFilter`] if `filter` cannot be parsed.
-pub fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), NotAFilter> {
+/// Returns [`InvalidLogFilter`] if `filter` cannot be parsed.
+pub fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), InvalidLogFilter> {
     let filter = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
     // `Targets` and not `EnvFilter`, which would add a regular expression engine to the build.
     let filter: Targets = filter.parse()?;
@@ -74,6 +74,6 @@ mod tests {
     #[test]
     fn an_invalid_filter_and_an_unknown_format_are_refused() {
         assert!(start("longshore=loud", LogFormat::Text, false).is_err());
-        assert_eq!("xml".parse::<LogFormat>(), Err(NotAFormat));
+        assert_eq!("xml".parse::<LogFormat>(), Err(InvalidLogFormat));
     }
 }

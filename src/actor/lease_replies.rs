@@ -120,7 +120,7 @@ impl LeaseReplies {
 /// Returns a write that releases leases under which no work has started, so that the attempts
 /// do not count.
 pub(crate) fn release(leases: impl Iterator<Item = Lease>) -> Write {
-    let (outcome, holder) = (Outcome::NotBegun, Holder::Remote);
+    let (outcome, holder) = (Outcome::NotStarted, Holder::Remote);
     let release = |lease| Finish {
         lease,
         outcome: outcome.clone(),

@@ -150,7 +150,7 @@ impl Writer {
     fn update_roster_before(&mut self, writes: &[Write], replies: &[Reply]) {
         for reply in replies {
             if let Reply::Worker { queue, lane, .. } = reply {
-                self.roster.freed(queue, *lane);
+                self.roster.release_worker(queue, *lane);
             }
         }
         for write in writes {
@@ -192,7 +192,7 @@ impl Writer {
                 _ => Leased { jobs: Vec::new(), is_empty: true },
             };
             let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-            self.roster.leased(order, started, is_empty, now);
+            self.roster.record_lease(order, started, is_empty, now);
             match order.waiting_worker {
                 Some(waiting_worker) => self.lease_replies.grant(waiting_worker, jobs),
                 None => dispatch.leased.append(&mut jobs),
@@ -228,7 +228,7 @@ impl Writer {
     fn note_changes(&mut self, changes: &[Change]) {
         for change in changes.iter().filter(|change| change.lane == Lane::Remote) {
             let delta = |state: Option<State>| i32::from(state == Some(State::Running));
-            self.roster.remote_moved(&change.queue, delta(change.to) - delta(change.from));
+            self.roster.change_remote_running(&change.queue, delta(change.to) - delta(change.from));
         }
         // New jobs for remote workers have no `remote_kind`; they were added before the commit.
         let queued = changes.iter().filter(|change| {
@@ -280,7 +280,7 @@ impl Writer {
             let may_fit = has_submissions && !matches!(write, Write::Submit(_));
             match reply {
                 Reply::Worker { ref queue, lane, .. } => {
-                    self.roster.occupied(queue, lane);
+                    self.roster.undo_release(queue, lane);
                     self.pending.push(Commit { write, reply });
                 }
                 _ if may_fit => retry_buffer::push(&mut self.pending, Commit { write, reply }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::show;
-use crate::job::outcome::cut;
+use crate::job::outcome::truncate;
 
 /// Maximum number of bytes shown of an error body that is not problem details.
 const MAX_UNKNOWN_BYTES: usize = 500;
@@ -46,7 +46,10 @@ impl Refusal {
     /// A body that is not problem details becomes the `detail`, shortened if it is long.
     pub fn read(status: u16, body: &[u8]) -> Self {
         let refusal = serde_json::from_slice::<Self>(body).unwrap_or_else(|_| Self {
-            detail: Some(cut(String::from_utf8_lossy(body).trim().to_owned(), MAX_UNKNOWN_BYTES)),
+            detail: Some(truncate(
+                String::from_utf8_lossy(body).trim().to_owned(),
+                MAX_UNKNOWN_BYTES,
+            )),
             ..Self::default()
         });
         Self { status, ..refusal }

@@ -107,7 +107,7 @@ fn result_fields(job: &Job) -> Vec<Field> {
     if let Some(payload) = &job.payload {
         fields.push(("payload", show::plain(payload.as_str())));
     }
-    if let Some(result) = job.given() {
+    if let Some(result) = job.result_json() {
         let note = if job.result_truncated { " (truncated)" } else { "" };
         fields.push(("result", format!("{}{note}", show::plain(result.as_str()))));
     }

@@ -61,7 +61,7 @@ pub(super) async fn wait_and_print(
         output.json(&reply.json)?;
     } else if reply.value.state == State::Completed {
         let null = Json::null();
-        output.json(reply.value.given().unwrap_or(&null))?;
+        output.json(reply.value.result_json().unwrap_or(&null))?;
         if reply.value.result_truncated {
             output
                 .note(format_args!("the result of job {id} was too large and has been truncated"));

@@ -14,14 +14,14 @@ use crate::executor::outbound::OutboundError;
 use crate::executor::{Executor, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
-use crate::job::queue::{NotAName, is_name};
+use crate::job::queue::{InvalidName, is_name};
 use crate::job::{Json, Lane};
 
 /// Error when the registry is created or a handler is added to it.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The name does not have the form of a kind, which is that of a queue; choose another name.
-    #[error("{kind:?} is not a valid kind: {}", NotAName)]
+    #[error("the kind {kind:?} is invalid: {}", InvalidName)]
     BadName {
         /// Name of the kind.
         kind: String,
@@ -109,7 +109,7 @@ impl Registry {
     /// requested lane.
     pub fn lane_of(&self, kind: &str, requested: Option<Lane>) -> Result<Lane, Problem> {
         if requested == Some(Lane::Remote) {
-            let problem = || Problem::new("/kind", NotAName);
+            let problem = || Problem::new("/kind", InvalidName);
             return if is_name(kind) { Ok(Lane::Remote) } else { Err(problem()) };
         }
         let kind_lane = match self.kinds.get(kind) {
@@ -141,11 +141,11 @@ impl Registry {
     /// Returns the names of all kinds, sorted: those that run in this process and those that only
     /// remote workers run.
     pub fn kinds(&self) -> Vec<String> {
-        self.lanes_of_kinds().into_iter().map(|(kind, _)| kind).collect()
+        self.kinds_with_lanes().into_iter().map(|(kind, _)| kind).collect()
     }
 
     /// Returns the names of all kinds, sorted, each with its lane.
-    pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
+    pub fn kinds_with_lanes(&self) -> Vec<(String, Lane)> {
         let local = self.kinds.iter().map(|(kind, executor)| (kind.clone(), executor.lane()));
         let remote = self.remote.iter().map(|kind| (kind.clone(), Lane::Remote));
         let mut kinds: Vec<_> = local.chain(remote).collect();

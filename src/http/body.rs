@@ -61,7 +61,8 @@ pub(super) async fn read(
     }
     // A body without a length may be as long as the limit.
     let length = content_length(request).map_or(max_bytes, |length| length as usize);
-    let permit = if length > LIGHT_BYTES { Some(handle.weigh(length)?) } else { None };
+    let permit =
+        if length > LIGHT_BYTES { Some(handle.acquire_size_permit(length)?) } else { None };
     match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
         Ok(Ok(Some(bytes))) => Ok(Body { bytes, _permit: permit }),
         Ok(Err(error)) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),

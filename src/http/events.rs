@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::http::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, resource};
 use crate::job::batch::Batch;
-use crate::job::queue::NotAName;
+use crate::job::queue::InvalidName;
 use crate::job::{BatchId, JobId};
 use crate::server::{
     AllEvent, AllEvents, AllFilter, BatchEvents, Handle, JobEvent, JobEvents, Position,
@@ -67,7 +67,7 @@ async fn subscribe_to_batch(
 
 async fn subscribe_to_all(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let mut query = Parameters::read(&request, &["queue", "kind"])?;
-    let filter = AllFilter { queue: query.parse("queue", NotAName), kind: query.take("kind") };
+    let filter = AllFilter { queue: query.parse("queue", InvalidName), kind: query.take("kind") };
     query.checked()?;
     let events = Box::new(handle.events(filter)?);
     // Events that were missed between two connections are not stored; the client is informed.

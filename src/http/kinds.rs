@@ -25,6 +25,6 @@ struct Kind {
 }
 
 async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
-    let kinds = handle.lanes_of_kinds().into_iter().map(|(kind, lane)| Kind { kind, lane });
+    let kinds = handle.kinds_with_lanes().into_iter().map(|(kind, lane)| Kind { kind, lane });
     Ok(ok(&Kinds { kinds: kinds.collect() }))
 }

@@ -12,8 +12,8 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::http::problem::Rejection;
 use crate::job::problem::{Problem, escape};
-use crate::job::queue::NotAName;
-use crate::job::state::NotAState;
+use crate::job::queue::InvalidName;
+use crate::job::state::InvalidState;
 use crate::store::JobFilter;
 
 /// Maximum number of jobs or batches on one page of a list.
@@ -137,8 +137,8 @@ pub(super) fn filter(request: &HttpRequest) -> Result<JobFilter, Rejection> {
     let mut query = Parameters::read(request, &LIST_PARAMETERS)?;
     let limit = query.limit();
     let mut filter = JobFilter {
-        state: query.parse("state", NotAState),
-        queue: query.parse("queue", NotAName),
+        state: query.parse("state", InvalidState),
+        queue: query.parse("queue", InvalidName),
         kind: query.take("kind"),
         tag: query.take("tag"),
         batch: query.parse("batch", "must be the id of a batch, a number"),

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, Resource};
 
 use crate::http::query::Parameters;
 use crate::http::response::{HandlerResult, ok, resource};
-use crate::job::queue::NotAName;
+use crate::job::queue::InvalidName;
 use crate::server::Handle;
 
 pub(super) fn all() -> Resource {
@@ -14,7 +14,7 @@ pub(super) fn all() -> Resource {
 
 async fn stats(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let mut query = Parameters::read(&request, &["queue"])?;
-    let queue = query.parse("queue", NotAName);
+    let queue = query.parse("queue", InvalidName);
     query.checked()?;
     Ok(ok(&handle.stats(queue).await?))
 }

@@ -58,14 +58,14 @@ impl Lane {
 
 /// Error for a text that is not the name of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a lane: use async, thread, process or remote")]
-pub struct NotALane;
+#[error("must be async, thread, process or remote")]
+pub struct InvalidLane;
 
 impl FromStr for Lane {
-    type Err = NotALane;
+    type Err = InvalidLane;
 
-    fn from_str(text: &str) -> Result<Self, NotALane> {
-        Self::ALL.into_iter().find(|lane| lane.as_str() == text).ok_or(NotALane)
+    fn from_str(text: &str) -> Result<Self, InvalidLane> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == text).ok_or(InvalidLane)
     }
 }
 

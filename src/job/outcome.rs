@@ -27,8 +27,8 @@ impl JobError {
     /// Creates an error. Both texts are truncated to the length that the database accepts.
     pub fn new(code: impl Into<String>, message: impl fmt::Display) -> Self {
         Self {
-            code: cut(code.into(), Self::MAX_CODE_LEN),
-            message: cut(message.to_string(), Self::MAX_MESSAGE_LEN),
+            code: truncate(code.into(), Self::MAX_CODE_LEN),
+            message: truncate(message.to_string(), Self::MAX_MESSAGE_LEN),
         }
     }
 }
@@ -41,7 +41,7 @@ impl JobError {
 }
 
 /// Truncates a text to at most `max_len` bytes, between two characters.
-pub fn cut(mut text: String, max_len: usize) -> String {
+pub fn truncate(mut text: String, max_len: usize) -> String {
     text.truncate(text.floor_char_boundary(max_len));
     text
 }
@@ -105,7 +105,7 @@ pub enum Outcome {
     /// The job was returned unfinished, for example at a shutdown; the attempt does not count.
     Released,
     /// The job was returned before any work was done; the attempt does not count.
-    NotBegun,
+    NotStarted,
     /// The attempt was stopped because the job was cancelled.
     Cancelled,
     /// The outcome is unknown: the lease expired or the worker's process ended. The attempt counts.
@@ -126,7 +126,7 @@ impl Outcome {
 
 /// The properties of a running job that [`settle`] depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Held {
+pub struct RunningAttempt {
     /// Id of the job.
     pub job: JobId,
     /// Number of the attempt that ran, counted from 1.
@@ -155,7 +155,7 @@ pub struct Settlement {
     /// Whether the attempt is added to the history of failures.
     pub is_failure: bool,
     /// Whether the job has never started, although it was leased.
-    pub is_unstarted: bool,
+    pub never_started: bool,
 }
 
 /// Error code of an `at_most_once` job whose outcome is unknown, so that it must not run again.
@@ -173,7 +173,7 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | `Released` | `at_most_once` | `failed` with code `outcome_unknown` |
 /// | | a cancel was requested | `cancelled` |
 /// | | otherwise | `queued`; the attempt does not count |
-/// | `NotBegun` | a cancel was requested | `cancelled` |
+/// | `NotStarted` | a cancel was requested | `cancelled` |
 /// | | otherwise | `queued`; the attempt does not count |
 /// | `Lost` | `at_most_once` | `failed` with code `outcome_unknown` |
 /// | | a cancel was requested | `cancelled` |
@@ -181,14 +181,14 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | | otherwise | `failed` |
 ///
 /// `Failed`, `Lost`, and `Released` of an `at_most_once` job are added to the history of failures.
-pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
+pub fn settle(held: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Settlement {
     let settled = |state: State, error: Option<JobError>| Settlement {
         state,
         attempt: held.attempt,
         run_at: None,
         error,
         is_failure: false,
-        is_unstarted: false,
+        never_started: false,
     };
     let cancelled =
         || settled(State::Cancelled, Some(JobError::new("cancelled", "cancelled while running")));
@@ -217,11 +217,11 @@ pub fn settle(held: &Held, outcome: &Outcome, now: Timestamp) -> Settlement {
             let error = JobError::new(OUTCOME_UNKNOWN, message);
             Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
         }
-        Outcome::Released | Outcome::NotBegun if held.cancel_requested => cancelled(),
-        Outcome::Released | Outcome::NotBegun => Settlement {
+        Outcome::Released | Outcome::NotStarted if held.cancel_requested => cancelled(),
+        Outcome::Released | Outcome::NotStarted => Settlement {
             attempt: held.attempt.saturating_sub(1),
             run_at: Some(now),
-            is_unstarted: *outcome == Outcome::NotBegun && held.attempt <= 1,
+            never_started: *outcome == Outcome::NotStarted && held.attempt <= 1,
             ..settled(State::Queued, None)
         },
         Outcome::Lost(error) => {
@@ -244,9 +244,9 @@ mod tests {
 
     const NOW: i64 = 1_000_000;
 
-    fn held() -> Held {
+    fn held() -> RunningAttempt {
         let backoff = Backoff { jitter: 0.0, ..Backoff::default() };
-        Held {
+        RunningAttempt {
             job: JobId(1),
             attempt: 2,
             max_attempts: 3,
@@ -256,7 +256,7 @@ mod tests {
         }
     }
 
-    fn after(held: Held, outcome: &Outcome) -> Settlement {
+    fn after(held: RunningAttempt, outcome: &Outcome) -> Settlement {
         settle(&held, outcome, Timestamp::from_millis(NOW))
     }
 
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_and_a_fatal_failure_end_the_job() {
-        let last = Held { attempt: 3, ..held() };
+        let last = RunningAttempt { attempt: 3, ..held() };
         assert_eq!(after(last, &Outcome::retryable("x", "y")).state, State::Failed);
         assert_eq!(after(held(), &Outcome::fatal("x", "y")).state, State::Failed);
     }
@@ -296,12 +296,12 @@ mod tests {
         let lost = Outcome::Lost(JobError::new("lost", "the process died"));
         let next = after(held(), &lost);
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Queued, 2, true));
-        assert_eq!(after(Held { attempt: 3, ..held() }, &lost).state, State::Failed);
+        assert_eq!(after(RunningAttempt { attempt: 3, ..held() }, &lost).state, State::Failed);
     }
 
     #[test]
     fn at_most_once_never_runs_twice() {
-        let once = Held { at_most_once: true, attempt: 1, ..held() };
+        let once = RunningAttempt { at_most_once: true, attempt: 1, ..held() };
         for outcome in [
             Outcome::Released,
             Outcome::Lost(JobError::new("lost", "x")),
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_requested_cancel_wins_over_every_outcome_but_completion() {
-        let cancelled = Held { cancel_requested: true, ..held() };
+        let cancelled = RunningAttempt { cancel_requested: true, ..held() };
         assert_eq!(after(cancelled, &Outcome::retryable("x", "y")).state, State::Cancelled);
         assert_eq!(after(cancelled, &Outcome::Released).state, State::Cancelled);
         let done = Outcome::Completed(JobResult::whole(Json::null()));

@@ -35,8 +35,8 @@ impl Default for QueueName {
 
 /// Error for a text that is not a valid name of a queue or a kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or a digit")]
-pub struct NotAName;
+#[error("must be 1 to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or a digit")]
+pub struct InvalidName;
 
 /// Returns whether a text is a valid name of a queue or a kind, in the form of [`QueueName`].
 pub fn is_name(text: &str) -> bool {
@@ -47,10 +47,10 @@ pub fn is_name(text: &str) -> bool {
 }
 
 impl FromStr for QueueName {
-    type Err = NotAName;
+    type Err = InvalidName;
 
-    fn from_str(text: &str) -> Result<Self, NotAName> {
-        if is_name(text) { Ok(Self(text.into())) } else { Err(NotAName) }
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if is_name(text) { Ok(Self(text.into())) } else { Err(InvalidName) }
     }
 }
 
@@ -281,7 +281,7 @@ mod tests {
             assert!(good.parse::<QueueName>().is_ok(), "{good}");
         }
         for bad in ["", "-a", "A", "a b", "ü", &"x".repeat(65)] {
-            assert_eq!(bad.parse::<QueueName>(), Err(NotAName), "{bad}");
+            assert_eq!(bad.parse::<QueueName>(), Err(InvalidName), "{bad}");
         }
     }
 

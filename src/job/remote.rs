@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::job::problem::Problem;
-use crate::job::queue::{NotAName, is_name};
+use crate::job::queue::{InvalidName, is_name};
 use crate::job::roster::{LeaseFilter, MAX_LEASE_LIMIT};
 use crate::job::time::Span;
 
@@ -124,7 +124,8 @@ fn check_names(pointer: &str, names: Option<&[String]>, problems: &mut Vec<Probl
         return;
     }
     let invalid = names.iter().enumerate().filter(|(_, name)| !is_name(name));
-    problems.extend(invalid.map(|(index, _)| Problem::new(format!("{pointer}/{index}"), NotAName)));
+    problems
+        .extend(invalid.map(|(index, _)| Problem::new(format!("{pointer}/{index}"), InvalidName)));
 }
 
 #[cfg(test)]

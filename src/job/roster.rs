@@ -176,20 +176,20 @@ impl Roster {
     }
 
     /// Records that a job of this queue no longer runs and its worker is idle.
-    pub fn freed(&mut self, queue: &QueueName, lane: Lane) {
+    pub fn release_worker(&mut self, queue: &QueueName, lane: Lane) {
         self.idle[lane.index()] += 1;
         let running = &mut self.entry(queue).running[lane.index()];
         *running = running.saturating_sub(1);
     }
 
-    /// Undoes [`Roster::freed`].
-    pub fn occupied(&mut self, queue: &QueueName, lane: Lane) {
+    /// Undoes [`Roster::release_worker`].
+    pub fn undo_release(&mut self, queue: &QueueName, lane: Lane) {
         self.idle[lane.index()] = self.idle[lane.index()].saturating_sub(1);
         self.entry(queue).running[lane.index()] += 1;
     }
 
     /// Changes the number of a queue's jobs that run on remote workers by `delta`.
-    pub fn remote_moved(&mut self, queue: &QueueName, delta: i32) {
+    pub fn change_remote_running(&mut self, queue: &QueueName, delta: i32) {
         let running = &mut self.entry(queue).running[Lane::Remote.index()];
         *running = running.saturating_add_signed(delta);
     }
@@ -233,7 +233,13 @@ impl Roster {
 
     /// Records the result of an order: `started` jobs now run, and `is_empty` says that the queue
     /// has no more jobs for such an order.
-    pub fn leased(&mut self, order: &LeaseOrder, started: u32, is_empty: bool, now: Timestamp) {
+    pub fn record_lease(
+        &mut self,
+        order: &LeaseOrder,
+        started: u32,
+        is_empty: bool,
+        now: Timestamp,
+    ) {
         let lane = order.lane.index();
         let entry = self.entry(&order.queue);
         if let (Some(rate), true) = (entry.settings.rate, started > 0) {
@@ -313,14 +319,14 @@ mod tests {
     fn a_freed_worker_goes_to_the_queue_with_the_fewest_running_jobs() {
         let mut roster = roster(4, &["a"]);
         for order in roster.plan(at(0)) {
-            roster.leased(&order, order.limit, false, at(0));
+            roster.record_lease(&order, order.limit, false, at(0));
         }
         roster.mark_ready(&name("b"), Lane::Async);
         for _ in 0..2 {
-            roster.freed(&name("a"), Lane::Async);
+            roster.release_worker(&name("a"), Lane::Async);
             let orders = roster.plan(at(0));
             assert_eq!(limits(&orders), [("b", 1)]);
-            roster.leased(&orders[0], 1, false, at(0));
+            roster.record_lease(&orders[0], 1, false, at(0));
         }
     }
 
@@ -328,7 +334,7 @@ mod tests {
     fn an_empty_queue_is_skipped_until_it_is_marked_ready_again() {
         let mut roster = roster(4, &["a"]);
         let orders = roster.plan(at(0));
-        roster.leased(&orders[0], 1, true, at(0));
+        roster.record_lease(&orders[0], 1, true, at(0));
         assert_eq!(roster.plan(at(0)), []);
         roster.mark_ready(&name("a"), Lane::Async);
         assert_eq!(limits(&roster.plan(at(0))), [("a", 3)]);
@@ -364,7 +370,7 @@ mod tests {
         while starts.len() < 30 {
             for order in roster.plan(now) {
                 // One start at a time, so that the starts are spread unevenly over the window.
-                roster.leased(&LeaseOrder { limit: 1, ..order }, 1, false, now);
+                roster.record_lease(&LeaseOrder { limit: 1, ..order }, 1, false, now);
                 starts.push(now.millis());
             }
             now = roster.wake_at(now).unwrap_or(now.plus(std::time::Duration::from_millis(70)));
@@ -379,9 +385,9 @@ mod tests {
     fn occupied_undoes_freed() {
         let mut roster = roster(1, &["a"]);
         let orders = roster.plan(at(0));
-        roster.leased(&orders[0], 1, false, at(0));
-        roster.freed(&name("a"), Lane::Async);
-        roster.occupied(&name("a"), Lane::Async);
+        roster.record_lease(&orders[0], 1, false, at(0));
+        roster.release_worker(&name("a"), Lane::Async);
+        roster.undo_release(&name("a"), Lane::Async);
         assert_eq!(roster.plan(at(0)), []);
     }
 }

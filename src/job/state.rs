@@ -88,14 +88,14 @@ impl fmt::Display for State {
 
 /// Error for a text that is not the name of a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a state: use scheduled, queued, running, retrying, completed, failed or cancelled")]
-pub struct NotAState;
+#[error("must be scheduled, queued, running, retrying, completed, failed or cancelled")]
+pub struct InvalidState;
 
 impl FromStr for State {
-    type Err = NotAState;
+    type Err = InvalidState;
 
-    fn from_str(text: &str) -> Result<Self, NotAState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(NotAState)
+    fn from_str(text: &str) -> Result<Self, InvalidState> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(InvalidState)
     }
 }
 

@@ -65,16 +65,16 @@ impl fmt::Display for Timestamp {
 
 /// Error for a text that is not an RFC 3339 timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a time: write RFC 3339, for example 2030-01-31T12:00:00Z")]
-pub struct NotATime;
+#[error("must be a time in RFC 3339, for example 2030-01-31T12:00:00Z")]
+pub struct InvalidTime;
 
 impl FromStr for Timestamp {
-    type Err = NotATime;
+    type Err = InvalidTime;
 
-    fn from_str(text: &str) -> Result<Self, NotATime> {
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
         match text.parse::<jiff::Timestamp>() {
             Ok(instant) => Ok(Self::from_millis(instant.as_millisecond())),
-            Err(_) => Err(NotATime),
+            Err(_) => Err(InvalidTime),
         }
     }
 }
@@ -135,10 +135,10 @@ impl fmt::Display for Span {
 
 /// Error for a text that is not a duration or is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotASpan {
+pub enum InvalidSpan {
     /// The text is not a duration.
     #[error(
-        "not a duration: write a number with its unit, for example \"500ms\", \"30s\", \"5m\" or \"2h\""
+        "must be a duration: a number with its unit, for example \"500ms\", \"30s\", \"5m\" or \"2h\""
     )]
     Unreadable,
     /// The duration is negative or longer than ten years.
@@ -147,15 +147,15 @@ pub enum NotASpan {
 }
 
 impl FromStr for Span {
-    type Err = NotASpan;
+    type Err = InvalidSpan;
 
-    fn from_str(text: &str) -> Result<Self, NotASpan> {
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
         let Ok(signed) = text.parse::<SignedDuration>() else {
-            return Err(NotASpan::Unreadable);
+            return Err(InvalidSpan::Unreadable);
         };
         match Duration::try_from(signed) {
             Ok(duration) if duration <= Self::MAX => Ok(Self(duration)),
-            _ => Err(NotASpan::OutOfRange),
+            _ => Err(InvalidSpan::OutOfRange),
         }
     }
 }
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(time.to_string(), "2030-01-31T12:00:00.250Z");
         assert_eq!("2030-01-31T14:00:00.25+02:00".parse(), Ok(time));
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!("tomorrow".parse::<Timestamp>(), Err(NotATime));
+        assert_eq!("tomorrow".parse::<Timestamp>(), Err(InvalidTime));
     }
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!("1h 30m".parse(), Ok(Span::from_secs(5400)));
         assert_eq!("250ms".parse(), Ok(Span::from_millis(250)));
         assert_eq!(Span::from_secs(5400).to_string(), "1h 30m");
-        assert_eq!("5".parse::<Span>(), Err(NotASpan::Unreadable));
-        assert_eq!("-5s".parse::<Span>(), Err(NotASpan::OutOfRange));
+        assert_eq!("5".parse::<Span>(), Err(InvalidSpan::Unreadable));
+        assert_eq!("-5s".parse::<Span>(), Err(InvalidSpan::OutOfRange));
     }
 }

@@ -40,7 +40,8 @@ pub(super) async fn read(
     }
     let max_bytes = handle.config().limits.max_payload_bytes * ENCODING_FACTOR + OTHER_FIELDS_BYTES;
     // Bounds the memory of all forms that are read at once. The permit is taken before reading.
-    let _permit = handle.weigh(max_bytes.min(content_length(request).unwrap_or(max_bytes)))?;
+    let _permit =
+        handle.acquire_size_permit(max_bytes.min(content_length(request).unwrap_or(max_bytes)))?;
     let timed_out = |_| {
         let why = format!("the form was not received within {} seconds", FORM_TIMEOUT.as_secs());
         PageError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", why)

@@ -80,7 +80,7 @@ impl JobPage {
             expires: job.expires_at.map(relative),
             tags: Tag::all(&job),
             payload: JsonView::new(job.payload.as_ref(), &api_path),
-            result: job.given().map(|result| JsonView::new(Some(result), &api_path)),
+            result: job.result_json().map(|result| JsonView::new(Some(result), &api_path)),
             log,
             job,
         }

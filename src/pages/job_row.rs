@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use crate::job::outcome::cut;
+use crate::job::outcome::truncate;
 use crate::job::{Job, State, Timestamp};
 use crate::pages::layout::query_string;
 use crate::pages::time::{DurationText, RelativeTime};
@@ -157,7 +157,7 @@ fn shorten(text: String) -> String {
     if text.len() <= MAX_MESSAGE_BYTES {
         return text;
     }
-    let mut short = cut(text, MAX_MESSAGE_BYTES);
+    let mut short = truncate(text, MAX_MESSAGE_BYTES);
     short.push('…');
     short
 }

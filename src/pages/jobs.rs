@@ -5,8 +5,8 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
-use crate::job::queue::{NotAName, QueueName, StateCounts};
-use crate::job::state::NotAState;
+use crate::job::queue::{InvalidName, QueueName, StateCounts};
+use crate::job::state::InvalidState;
 use crate::job::{BatchId, JobId, State};
 use crate::pages::fields::Fields;
 use crate::pages::job_row::{JobRow, StateBadge};
@@ -190,7 +190,7 @@ impl ListQuery {
         let text = |name| fields.trimmed(name).unwrap_or_default().to_owned();
         let trail = text("trail");
         let list = Self {
-            state: fields.read("state", format!("is invalid: {NotAState}"), &mut problems),
+            state: fields.read("state", InvalidState, &mut problems),
             queue: fields.trimmed("queue").map(str::to_owned),
             kind: text("kind"),
             tag: text("tag"),
@@ -202,11 +202,7 @@ impl ListQuery {
         let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let filter = JobFilter {
             state: list.state,
-            queue: fields.read::<QueueName>(
-                "queue",
-                format!("is invalid: {NotAName}"),
-                &mut problems,
-            ),
+            queue: fields.read::<QueueName>("queue", InvalidName, &mut problems),
             kind: some(&list.kind),
             tag: some(&list.tag),
             batch: fields.read::<BatchId>("batch", "must be a number", &mut problems),

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::job::Json;
-use crate::job::outcome::cut;
+use crate::job::outcome::truncate;
 
 /// Length in bytes above which a value is shown as truncated text instead of a tree.
 const MAX_BYTES: usize = 200 << 10;
@@ -51,7 +51,7 @@ impl HtmlSafe for JsonView {}
 
 fn truncated(text: &str, raw_path: &str) -> String {
     let mut html = String::from("<pre tabindex=\"0\">");
-    escape(&mut html, &cut(text.to_owned(), TRUNCATED_BYTES));
+    escape(&mut html, &truncate(text.to_owned(), TRUNCATED_BYTES));
     let _ = write!(
         html,
         "…</pre><p class=\"muted\">The first {} KiB of {} KiB. <a href=\"{raw_path}\">Show all</a></p>",

@@ -95,7 +95,7 @@ async fn show_overview(handle: Data<Handle>) -> PageResult {
         metrics: MetricsPanel::new(&stats),
         queues: queues.iter().map(QueueRow::new).collect(),
         more_queues: total - queues.len(),
-        rows: JobRow::total("failed", &failed, now),
+        rows: JobRow::all("failed", &failed, now),
         is_selectable: false,
         has_no_queues,
     })

@@ -132,8 +132,8 @@ impl Handle {
     }
 
     /// Returns the kinds that this server runs, sorted, each with its lane.
-    pub fn lanes_of_kinds(&self) -> Vec<(String, Lane)> {
-        self.0.registry.lanes_of_kinds()
+    pub fn kinds_with_lanes(&self) -> Vec<(String, Lane)> {
+        self.0.registry.kinds_with_lanes()
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -352,7 +352,7 @@ impl Handle {
         let bounds = &self.0.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
         if bytes >= WEIGHT_UNIT {
-            permits.push(self.weigh(bytes)?);
+            permits.push(self.acquire_size_permit(bytes)?);
         }
         let (reply, answer) = oneshot::channel();
         let reply = Reply::Caller { reply, permits };
@@ -368,7 +368,7 @@ impl Handle {
 
     /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
     /// all of it, so that it can still pass alone.
-    pub(crate) fn weigh(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
+    pub(crate) fn acquire_size_permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
         let max = self.0.config.limits.max_write_bytes_in_flight / WEIGHT_UNIT;
         try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, max.max(1)))
     }

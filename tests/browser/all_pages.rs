@@ -140,7 +140,7 @@ const FOCUSED: &str = "
 fn every_control_is_reachable_by_keyboard_and_shows_the_focus() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let Some(page) = Page::open(&server, "/jobs") else { return };
     page.keys(TAB);
     assert_eq!(page.run(FOCUSED, &json!([]))["name"], "Skip to content");
@@ -182,7 +182,7 @@ fn every_control_is_reachable_by_keyboard_and_shows_the_focus() {
 fn a_job_can_be_cancelled_by_keyboard_alone() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let Some(page) = Page::open(&server, "/jobs") else { return };
     focus(&page, &running.to_string());
     page.keys(ENTER);
@@ -214,7 +214,7 @@ fn without_scripts_pages_show_data_accept_forms_and_reload() {
     );
     let failed = failed["id"].as_i64().unwrap();
     let running = server.submit(&sleep("1h"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let Some(page) = Page::blank(&server.url()) else { return };
     page.allow_scripts(false);
     for path in ["/", "/jobs", "/queues/default", &format!("/jobs/{running}")] {
@@ -253,7 +253,7 @@ fn an_open_page_continues_after_a_restart_of_the_server() {
     let batch = server.post("/v1/batches", &batch).expect(202)["id"].clone();
     let jobs = server.get(&format!("/v1/jobs?batch={batch}")).expect(200)["jobs"].clone();
     let [remote, running] = [0, 1].map(|at| jobs[at]["id"].as_i64().unwrap());
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let (job, batch) = (format!("/jobs/{running}"), format!("/batches/{batch}"));
     let Some(page) = Page::open(&server, "/") else { return };
     let paths = ["/", "/jobs", &job, "/queues/default", &batch];
@@ -262,13 +262,13 @@ fn an_open_page_continues_after_a_restart_of_the_server() {
         page.run("window.marker = 'the same page'", &json!([]));
         server.kill();
         page.wait_for_text("Server unreachable");
-        server.start_again_there();
+        server.restart_at_same_address();
         page.wait_for(
             "the page is live",
             "document.getElementById('live-status').innerText === 'Live'",
         );
         // The job of the killed server runs again, and the page shows further changes.
-        server.reaches(running, "running");
+        server.wait_for_state(running, "running");
         let new = server.submit(&echo(attempt));
         server.patch("/v1/queues/new", &json!({"paused": true})).expect(200);
         let condition = match path {

@@ -64,7 +64,7 @@ fn the_page_of_a_job_updates_until_the_job_is_finished() {
 fn a_job_can_be_cancelled_retried_and_deleted() {
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     let Some(page) = Page::open(&server, &format!("/jobs/{id}")) else { return };
     page.press("Cancel");
     wait_for_state(&page, "cancelled");
@@ -134,14 +134,14 @@ fn a_job_can_be_submitted_again_with_changes() {
     let server = Server::start();
     let fields = json!({"queue": "again", "priority": 7, "tags": ["one", "two"]});
     let id = server.submit(&with(echo(json!({"width": 7})), &fields));
-    server.finished(id);
+    server.wait_until_final(id);
     let Some(page) = Page::open(&server, &format!("/jobs/{id}")) else { return };
     page.follow("Submit again with changes");
     page.wait_for("the form is shown", "document.querySelector('textarea[name=payload]')");
     page.fill("textarea[name=payload]", "{\"width\": 8}");
     page.press("Submit");
     page.wait_for_path(&format!("/jobs/{}", id + 1));
-    let job = server.finished(id + 1);
+    let job = server.wait_until_final(id + 1);
     assert_eq!(job["payload"], json!({"width": 8}));
     assert_eq!((&job["queue"], &job["priority"]), (&json!("again"), &json!(7)));
     assert_eq!(job["tags"], json!(["one", "two"]));

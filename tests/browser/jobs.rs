@@ -46,12 +46,12 @@ fn jobs_are_found_by_state_queue_kind_tag_batch_and_id() {
     let server = Server::start();
     let mail = server.submit(&scheduled(&json!({"queue": "mail", "tags": ["spring & sun"]})));
     let echoed = server.submit(&echo("x"));
-    server.finished(echoed);
+    server.wait_until_final(echoed);
     let slept = server.submit(&with(sleep("1h"), &json!({"tags": ["nap"]})));
     let batch = json!({"jobs": [scheduled(&json!({"queue": "mail"}))]});
     let batch = server.post("/v1/batches", &batch).expect(202)["id"].to_string();
     let batched = slept + 1;
-    server.reaches(slept, "running");
+    server.wait_for_state(slept, "running");
     let Some(page) = Page::open(&server, "/jobs") else { return };
     wait_for_list(&page, &[batched, slept, echoed, mail]);
     page.fill("input[name=queue]", "mail");
@@ -109,14 +109,14 @@ fn selected_jobs_are_cancelled_retried_and_deleted_together() {
     let server = Server::start();
     let [first, second, third] = [(); 3].map(|()| server.submit(&scheduled(&json!({}))));
     let running = server.submit(&sleep("1h"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let Some(page) = Page::open(&server, "/jobs") else { return };
     toggle(&page, &[first, second, running]);
     page.wait_for_text("3 selected");
     page.press("Cancel");
     page.press("Cancel selected jobs?");
     page.wait_for_text("3 jobs were");
-    server.finished(running);
+    server.wait_until_final(running);
     for id in [first, second, running] {
         wait_for_state(&page, id, "cancelled");
     }

@@ -22,7 +22,7 @@ fn a_server_without_jobs_shows_how_to_start() {
     let server = Server::start();
     let Some(page) = Page::open(&server, "/") else { return };
     page.wait_for_text("waits for its first job");
-    server.finished(server.submit(&echo(1)));
+    server.wait_until_final(server.submit(&echo(1)));
     page.wait_for("the queue is listed", "document.getElementById('queue-default')");
     page.follow("Submit a job");
     page.wait_for_path("/submit");
@@ -44,7 +44,7 @@ fn the_overview_updates_queues_lanes_and_failures() {
     let call =
         json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
     let failed = server.submit(&call);
-    server.finished(failed);
+    server.wait_until_final(failed);
     page.wait_for(
         "the failed job is listed",
         &format!("document.querySelector('#failures a[href=\"/jobs/{failed}\"]')"),

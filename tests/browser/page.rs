@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::driver::Driver;
-use crate::kit::{LONG, Server};
+use crate::kit::{Server, TEST_TIMEOUT};
 use crate::page_checks::Requests;
 
 /// The key under which WebDriver returns the id of an element.
@@ -238,7 +238,7 @@ impl Page {
     ) {
         let mut error = String::new();
         let started_at = Instant::now();
-        while started_at.elapsed() < LONG {
+        while started_at.elapsed() < TEST_TIMEOUT {
             let found = self.try_run(script, args).unwrap_or_default();
             match found[ELEMENT].as_str().map(&action) {
                 Some(Ok(_)) => return,
@@ -263,13 +263,13 @@ impl Page {
         mut poll: impl FnMut() -> Option<T>,
     ) -> T {
         let started_at = Instant::now();
-        while started_at.elapsed() < times * LONG {
+        while started_at.elapsed() < times * TEST_TIMEOUT {
             if let Some(value) = poll() {
                 return value;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("did not happen within {} s: {what}", (times * LONG).as_secs());
+        panic!("did not happen within {} s: {what}", (times * TEST_TIMEOUT).as_secs());
     }
 
     /// Returns whether a dialog is open.

@@ -67,13 +67,13 @@ fn after_an_hour() -> SampleServer {
     server.patch("/v1/queues/exports", &json!({"paused": false})).expect(200);
     samples.set_limits();
     server.terminate();
-    samples.server.ended();
+    samples.server.wait_for_exit();
     // The counters show all jobs in a few seconds. They are replaced by sample metrics of an hour.
     let database = rusqlite::Connection::open(samples.server.database()).unwrap();
     database.execute_batch("DELETE FROM time_buckets").unwrap();
     drop(database);
     metrics::write(samples.server.database(), now());
-    samples.server.start_again();
+    samples.server.restart();
     samples
 }
 

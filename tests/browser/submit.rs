@@ -34,7 +34,7 @@ fn submit(page: &Page, server: &Server) -> Value {
     let id = page.until("the job's page opens", || {
         page.path().strip_prefix("/jobs/").and_then(|id| id.parse().ok())
     });
-    server.finished(id)
+    server.wait_until_final(id)
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_double_click_submits_one_job() {
         "const button = document.querySelector('.send button'); button.click(); button.click()";
     page.run(twice, &json!([]));
     page.wait_for_path("/jobs/1");
-    server.finished(1);
+    server.wait_until_final(1);
     assert_eq!(server.get("/v1/jobs").expect(200)["jobs"].as_array().unwrap().len(), 1);
     page.assert_clean();
 }

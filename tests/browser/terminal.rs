@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::driver::find_program;
-use crate::kit::{LONG, skip};
+use crate::kit::{TEST_TIMEOUT, skip};
 
 /// A terminal with a shell, in a tmux server of its own. Dropping it ends the server.
 pub(crate) struct Terminal {
@@ -65,7 +65,7 @@ impl Terminal {
             if is_reached(&screen) {
                 return screen;
             }
-            assert!(started_at.elapsed() < LONG, "did not happen: {what}\n{screen}");
+            assert!(started_at.elapsed() < TEST_TIMEOUT, "did not happen: {what}\n{screen}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -45,7 +45,7 @@ fn top_shows_queues_lanes_and_jobs_and_restores_the_terminal() {
     server.patch("/v1/queues/mail", &json!({"max_running": 1})).expect(200);
     let first = server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
     server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
-    server.reaches(first, "running");
+    server.wait_for_state(first, "running");
     let Some(terminal) = start(&server, 120, 40) else { return };
     wait_for_line(&terminal, &[&server.url()]);
     wait_for_line(&terminal, &["async", "1/"]);
@@ -64,7 +64,7 @@ fn top_shows_queues_lanes_and_jobs_and_restores_the_terminal() {
 fn top_pauses_queues_cancels_after_confirmation_and_retries() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let call =
         json!({"kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "max_attempts": 1});
     let failed = server.run(&call)["id"].as_i64().unwrap();
@@ -96,13 +96,14 @@ fn top_pauses_queues_cancels_after_confirmation_and_retries() {
 fn top_waits_for_an_unreachable_server_and_fits_every_size() {
     let mut server = Server::start();
     let running = server.submit(&sleep("1h"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let Some(terminal) = start(&server, 120, 40) else { return };
     let job = format!(" {running} ");
     wait_for_line(&terminal, &[&job, "sleep"]);
     server.kill();
-    terminal.wait_for("the loss of the server is shown", |screen| screen.contains("last update at"));
-    server.start_again_there();
+    terminal
+        .wait_for("the loss of the server is shown", |screen| screen.contains("last update at"));
+    server.restart_at_same_address();
     terminal.wait_for("top is live again", |screen| !screen.contains("last update at"));
     wait_for_line(&terminal, &[&job, "sleep", "2/5"]);
     for (width, height) in [(80, 24), (40, 10), (10, 3), (200, 60)] {

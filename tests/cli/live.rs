@@ -97,11 +97,11 @@ fn tail_resumes_after_the_last_event_when_the_connection_breaks() {
         |caller, number, last_id| match number {
             0 => {
                 assert_eq!(last_id, None);
-                caller.begin_events();
-                caller.piece(&event(7, "job", &job(17, "running", &json!({}))));
+                caller.start_events();
+                caller.send_chunk(&event(7, "job", &job(17, "running", &json!({}))));
                 // The connection ends in the middle of an event.
-                caller.piece("id: 8\nevent: job\nda");
-                caller.cut();
+                caller.send_chunk("id: 8\nevent: job\nda");
+                caller.disconnect();
             }
             1 => {
                 assert_eq!(last_id, Some("7"));
@@ -109,13 +109,13 @@ fn tail_resumes_after_the_last_event_when_the_connection_breaks() {
             }
             2 => {
                 assert_eq!(last_id, Some("7"));
-                caller.begin_events();
-                caller.piece(&event(8, "lost", &json!({"events": 2})));
+                caller.start_events();
+                caller.send_chunk(&event(8, "lost", &json!({"events": 2})));
                 let error = json!({"error": {"code": "timeout", "message": "too slow"}});
-                caller.piece(&event(9, "job", &job(17, "failed", &error)));
-                caller.piece(": a comment\n\n");
-                caller.piece(&event(10, "gone", &json!({"id": 16})));
-                caller.piece("");
+                caller.send_chunk(&event(9, "job", &job(17, "failed", &error)));
+                caller.send_chunk(": a comment\n\n");
+                caller.send_chunk(&event(10, "gone", &json!({"id": 16})));
+                caller.send_chunk("");
             }
             _ => {
                 assert_eq!(last_id, Some("10"));
@@ -144,9 +144,9 @@ fn tail_filters_by_queue_and_kind_and_prints_json() {
         let mut requested = requested.lock().unwrap();
         if requested.is_empty() {
             assert_eq!(request.path, "/v1/events?queue=mail&kind=chat");
-            caller.begin_events();
-            caller.piece(&event(1, "job", &job(17, "queued", &json!({}))));
-            caller.piece("");
+            caller.start_events();
+            caller.send_chunk(&event(1, "job", &job(17, "queued", &json!({}))));
+            caller.send_chunk("");
             *requested = request.path;
         } else {
             caller.answer("204 No Content", "", "");
@@ -173,14 +173,14 @@ fn a_log_is_followed_without_a_gap_or_a_repeat_until_the_job_ends() {
     let log_reads = AtomicUsize::new(0);
     let target = server(
         move |caller, _, _| {
-            caller.begin_events();
-            caller.piece(&event(1, "state", &job(17, "running", &json!({}))));
-            caller.piece(&event(2, "log", &part(0, 8)));
-            caller.piece(&event(3, "log", &part(4, 14)));
+            caller.start_events();
+            caller.send_chunk(&event(1, "state", &job(17, "running", &json!({}))));
+            caller.send_chunk(&event(2, "log", &part(0, 8)));
+            caller.send_chunk(&event(3, "log", &part(4, 14)));
             // Bytes 14 to 19 are missing from the stream, so the command reads the log itself.
-            caller.piece(&event(4, "log", &part(19, 24)));
-            caller.piece(&event(5, "state", &job(17, "completed", &json!({}))));
-            caller.piece("");
+            caller.send_chunk(&event(4, "log", &part(19, 24)));
+            caller.send_chunk(&event(5, "state", &job(17, "completed", &json!({}))));
+            caller.send_chunk("");
         },
         move |caller, request| {
             let after = request.path.strip_prefix("/v1/jobs/17/log?after=").unwrap();
@@ -216,20 +216,24 @@ fn a_wait_in_a_terminal_shows_the_progress_and_then_only_the_result() {
     let done = json!({"result": {"pages": 12}, "payload": null, "failures": []});
     let target = server(
         |caller, number, last_id| {
-            caller.begin_events();
+            caller.start_events();
             if number == 0 {
-                caller.piece(&event(1, "state", &job(17, "queued", &json!({}))));
-                caller.piece(&event(2, "state", &job(17, "running", &json!({"attempt": 2}))));
-                caller.cut();
+                caller.send_chunk(&event(1, "state", &job(17, "queued", &json!({}))));
+                caller.send_chunk(&event(2, "state", &job(17, "running", &json!({"attempt": 2}))));
+                caller.disconnect();
                 return;
             }
             assert_eq!(last_id, Some("2"));
-            caller.piece(&event(3, "state", &job(17, "running", &json!({"attempt": 2}))));
-            caller.piece(&event(4, "progress", &json!({"percent": 42.0, "message": "page 5"})));
+            caller.send_chunk(&event(3, "state", &job(17, "running", &json!({"attempt": 2}))));
+            caller.send_chunk(&event(
+                4,
+                "progress",
+                &json!({"percent": 42.0, "message": "page 5"}),
+            ));
             // The line needs some time to be drawn.
             std::thread::sleep(std::time::Duration::from_millis(700));
-            caller.piece(&event(5, "state", &job(17, "completed", &json!({}))));
-            caller.piece("");
+            caller.send_chunk(&event(5, "state", &job(17, "completed", &json!({}))));
+            caller.send_chunk("");
         },
         move |caller, _| answer(caller, &job(17, "completed", &done)),
     );
@@ -264,12 +268,12 @@ fn a_wait_in_a_terminal_works_without_events() {
 fn a_batch_in_a_terminal_shows_a_bar_and_then_the_counts() {
     let target = server(
         |caller, _, _| {
-            caller.begin_events();
-            caller.piece(&event(1, "batch", &batch(1, 0, false)));
-            caller.piece(&event(2, "batch", &batch(1, 1, false)));
+            caller.start_events();
+            caller.send_chunk(&event(1, "batch", &batch(1, 0, false)));
+            caller.send_chunk(&event(2, "batch", &batch(1, 1, false)));
             std::thread::sleep(std::time::Duration::from_millis(700));
-            caller.piece(&event(3, "batch", &batch(3, 1, true)));
-            caller.piece("");
+            caller.send_chunk(&event(3, "batch", &batch(3, 1, true)));
+            caller.send_chunk("");
         },
         |caller, request| match request.method.as_str() {
             "POST" => {
@@ -306,7 +310,7 @@ fn serve_with_outage(
         }
         match requests.fetch_add(1, Ordering::SeqCst) {
             0 => answer(caller, &before),
-            1 | 2 => caller.cut(),
+            1 | 2 => caller.disconnect(),
             _ => answer(caller, &after),
         }
     }
@@ -340,7 +344,7 @@ fn waiting_for_a_batch_survives_an_outage_of_the_server() {
 
 #[test]
 fn a_server_that_never_answered_is_not_waited_for() {
-    let target = Target::start(|caller, _| caller.cut());
+    let target = Target::start(|caller, _| caller.disconnect());
     let output = run(&target, &["wait", "17"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
 }

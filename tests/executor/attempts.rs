@@ -74,7 +74,7 @@ async fn a_stop_ends_an_attempt_as_cancelled_or_at_shutdown_as_released() {
 
 #[actix_web::test]
 async fn a_second_stop_does_not_change_the_reason() {
-    let (context, control) = context(LONG);
+    let (context, control) = context(TEST_TIMEOUT);
     assert!(!context.is_stopped());
     control.stop(StopReason::Shutdown);
     control.stop(StopReason::Cancelled);
@@ -84,7 +84,7 @@ async fn a_second_stop_does_not_change_the_reason() {
 
 #[actix_web::test]
 async fn progress_is_clamped_and_only_the_latest_report_is_kept() {
-    let (context, control) = context(LONG);
+    let (context, control) = context(TEST_TIMEOUT);
     assert_eq!(control.take_reports().0, None);
     context.progress(f64::NAN, "");
     context.progress(250.0, "almost done");
@@ -97,7 +97,7 @@ async fn progress_is_clamped_and_only_the_latest_report_is_kept() {
 #[actix_web::test]
 async fn log_texts_become_lines_and_later_attempts_are_marked() {
     // The context of these tests is that of a second attempt.
-    let (context, control) = context(LONG);
+    let (context, control) = context(TEST_TIMEOUT);
     context.log("one");
     soon(control.wait_for_reports()).await;
     assert_eq!(control.take_reports().1.text, "--- attempt 2 ---\none\n");
@@ -115,7 +115,7 @@ async fn log_texts_become_lines_and_later_attempts_are_marked() {
 #[test]
 fn a_context_can_be_shared_between_threads() {
     fn shareable<T: Send + Sync>(_: &T) {}
-    let (context, control) = context(LONG);
+    let (context, control) = context(TEST_TIMEOUT);
     shareable(&context);
     shareable(&control);
     shareable(&registry());

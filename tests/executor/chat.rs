@@ -267,7 +267,7 @@ async fn a_cancelled_call_releases_its_permit() {
         async move {
             connection.request().await;
             arrived.send(()).unwrap();
-            connection.closed().await;
+            connection.wait_until_closed().await;
         }
     })
     .await;

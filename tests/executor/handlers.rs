@@ -45,7 +45,7 @@ fn a_blocking_handler_takes_and_returns_its_own_types() {
         assert_eq!((context.job().0, context.max_attempts()), (7, 5));
         Ok(sum.terms.len())
     }));
-    let (outcome, _) = run_blocking(&registry, json!({"terms": [1, 2]}), LONG);
+    let (outcome, _) = run_blocking(&registry, json!({"terms": [1, 2]}), TEST_TIMEOUT);
     assert_eq!(completed(outcome), json!(2));
 }
 
@@ -111,7 +111,7 @@ async fn a_panic_fails_the_attempt_and_nothing_else() {
     let blocking = registry_with(Handler::blocking(|_, (): ()| -> Result<(), HandlerError> {
         std::panic::panic_any(5)
     }));
-    let (outcome, _) = run_blocking(&blocking, json!(null), LONG);
+    let (outcome, _) = run_blocking(&blocking, json!(null), TEST_TIMEOUT);
     assert_eq!(retryable(outcome).code, "panic");
 }
 
@@ -149,7 +149,7 @@ async fn a_stopped_async_handler_is_dropped() {
 /// Starts a blocking handler on a thread and stops it after it has started.
 fn stop_blocking(handler: Handler, started: &mpsc::Receiver<()>, reason: StopReason) -> Outcome {
     let registry = registry_with(handler);
-    let (context, control) = registry.new_context(&leased("handler", &json!(null), LONG));
+    let (context, control) = registry.new_context(&leased("handler", &json!(null), TEST_TIMEOUT));
     let executor = registry.executor("handler").unwrap();
     let thread = std::thread::spawn(move || executor.run_blocking(Json::null(), &context));
     started.recv().unwrap();
@@ -195,6 +195,6 @@ fn a_blocking_handler_that_stops_at_its_deadline_has_timed_out() {
 async fn an_executor_refuses_to_run_in_the_wrong_lane() {
     let registry = registry_with(Handler::blocking(|_, (): ()| Ok(())));
     assert_eq!(fatal(run(&registry, "handler", json!(null)).await).code, "wrong_lane");
-    let (context, _control) = context(LONG);
+    let (context, _control) = context(TEST_TIMEOUT);
     assert_eq!(fatal(Executor::Echo.run_blocking(Json::null(), &context)).code, "wrong_lane");
 }

@@ -64,7 +64,7 @@ async fn a_closed_or_refused_connection_is_retried() {
         |mut connection| async move {
             connection.request().await;
         },
-        LONG,
+        TEST_TIMEOUT,
     );
     let error = retryable(hung_up.await);
     assert_eq!(error.code, "connection");
@@ -94,7 +94,7 @@ async fn an_incomplete_response_is_not_a_result() {
                 connection.request().await;
                 connection.send(format!("HTTP/1.1 200 OK\r\n{head}")).await;
             },
-            LONG,
+            TEST_TIMEOUT,
         );
         let error = retryable(broken_off.await);
         assert_eq!(error.code, "connection", "{head}");
@@ -105,7 +105,8 @@ async fn an_incomplete_response_is_not_a_result() {
 #[actix_web::test]
 async fn one_deadline_covers_head_and_body() {
     let time = Duration::from_millis(100);
-    let slow_head = |mut connection: Connection| async move { connection.closed().await };
+    let slow_head =
+        |mut connection: Connection| async move { connection.wait_until_closed().await };
     assert_eq!(retryable(outcome_with(slow_head, time).await).code, "timeout");
     let slow_body = |mut connection: Connection| async move {
         connection.request().await;
@@ -127,7 +128,7 @@ async fn a_response_that_arrives_byte_by_byte_is_complete() {
             tokio::task::yield_now().await;
         }
     };
-    assert_eq!(completed(outcome_with(by_bytes, LONG).await)["body"], json!({"a": 1}));
+    assert_eq!(completed(outcome_with(by_bytes, TEST_TIMEOUT).await)["body"], json!({"a": 1}));
 }
 
 #[actix_web::test]
@@ -139,7 +140,7 @@ async fn an_error_status_counts_even_if_its_body_never_ends() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert_eq!(retryable(outcome_with(endless, LONG).await).code, "http_status");
+    assert_eq!(retryable(outcome_with(endless, TEST_TIMEOUT).await).code, "http_status");
 }
 
 /// Runs a call, stops it after the server has sent `head`, and waits until the server sees the end
@@ -154,7 +155,7 @@ async fn stop_a_call(head: &'static str, reason: StopReason) -> Outcome {
             connection.request().await;
             connection.send(head).await;
             arrived.send(()).unwrap();
-            connection.closed().await;
+            connection.wait_until_closed().await;
             closed.unwrap().send(()).unwrap();
         }
     })

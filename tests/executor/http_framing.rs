@@ -283,7 +283,7 @@ async fn a_chat_response_may_have_interim_heads_or_no_length_but_must_have_conte
                 connection.request().await;
                 send(&mut connection, &response).await;
                 if !response.closes {
-                    connection.closed().await;
+                    connection.wait_until_closed().await;
                 }
             }
         })

@@ -44,11 +44,11 @@ pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJo
 }
 
 /// A timeout that no test reaches.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs an attempt with a timeout that it does not reach.
 pub(crate) async fn run(registry: &Registry, kind: &str, payload: Value) -> Outcome {
-    run_within(registry, kind, payload, LONG).await
+    run_within(registry, kind, payload, TEST_TIMEOUT).await
 }
 
 /// Runs an attempt with this timeout.
@@ -71,7 +71,7 @@ pub(crate) fn start(
     kind: &str,
     payload: Value,
 ) -> (tokio::task::JoinHandle<Outcome>, Control) {
-    let job = leased(kind, &payload, LONG);
+    let job = leased(kind, &payload, TEST_TIMEOUT);
     let (context, control) = registry.new_context(&job);
     let executor = registry.executor(kind).unwrap();
     (actix_rt::spawn(async move { executor.run(job.payload, context).await }), control)

@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// Waits until the client closes the connection.
-    pub(crate) async fn closed(&mut self) {
+    pub(crate) async fn wait_until_closed(&mut self) {
         let mut ignored = [0; 1024];
         while self.stream.read(&mut ignored).await.is_ok_and(|count| count > 0) {}
     }

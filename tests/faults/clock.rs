@@ -94,7 +94,7 @@ fn a_changed_wall_clock_affects_nothing_while_the_server_runs() {
     // Both jobs may run for longer than the longest test.
     let whole_day = json!({"timeout": "24h"});
     let local = server.submit(&with(sleep("12h"), &whole_day));
-    server.reaches(local, "running");
+    server.wait_for_state(local, "running");
     server.submit(&with(remote("held"), &whole_day));
     let held = lease_one(&server, &json!({"lease": "60s"}));
     let mut rescued = 0;
@@ -111,14 +111,14 @@ fn a_changed_wall_clock_affects_nothing_while_the_server_runs() {
                 clock.is_seen(&server).then_some(())
             });
         }
-        assert_undisturbed(&server.finished(sleeping), "completed");
-        assert_undisturbed(&server.finished(delayed), "completed");
+        assert_undisturbed(&server.wait_until_final(sleeping), "completed");
+        assert_undisturbed(&server.wait_until_final(delayed), "completed");
         let renewed = lease_action(&server, &held, "renew", &json!({"lease": "60s"})).expect(200);
         assert_eq!(renewed["cancel"], false);
         if let (Some(abandoned), Some(retrying)) = (abandoned, retrying) {
             abandoned.assert_rescued(&server);
             rescued += 1;
-            let job = server.finished(retrying);
+            let job = server.wait_until_final(retrying);
             assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
         }
     }
@@ -142,21 +142,21 @@ fn no_job_waits_for_a_day_after_a_restart_with_a_changed_clock() {
         clock.set(0);
         let mut server = clock.fake(Setup::new().config(CONFIG)).start();
         let local = server.submit(&sleep("12h"));
-        server.reaches(local, "running");
+        server.wait_for_state(local, "running");
         let retrying = server.submit(&call(&target, &format!("/{number}")));
-        server.reaches(retrying, "retrying");
+        server.wait_for_state(retrying, "retrying");
         let held = server.submit(&remote("held"));
         let held = (held, lease_one(&server, &json!({"lease": "60s"})));
         let abandoned = AbandonedLease::take(&server);
         server.kill();
         clock.set(if number % 2 == 0 { -DAY_SECS } else { AHEAD_SECS });
-        server.start_again();
+        server.restart();
         let started = Instant::now();
         lease_action(&server, &held.1, "renew", &json!({"lease": "60s"})).expect(200);
         abandoned.assert_rescued(&server);
-        let job = server.finished(retrying);
+        let job = server.wait_until_final(retrying);
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
-        assert_eq!(server.reaches(local, "running")["attempt"], 2);
+        assert_eq!(server.wait_for_state(local, "running")["attempt"], 2);
         longest = longest.max(started.elapsed());
         complete(&server, &held.1, 1).expect(200);
         assert_undisturbed(&server.job(held.0), "completed");

@@ -102,7 +102,7 @@ fn fill_and_make_room() -> Result<(usize, Duration), String> {
     std::fs::write(&filler, vec![1; 6 << 20]).unwrap();
     let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
     let running = server.submit(&sleep("2s"));
-    server.reaches(running, "running");
+    server.wait_for_state(running, "running");
     let accepted = fill(&server);
     // Reads still work, and the job that ends while the disk is full keeps its outcome.
     assert_eq!(server.get("/readyz").status, 200);
@@ -114,10 +114,10 @@ fn fill_and_make_room() -> Result<(usize, Duration), String> {
     std::thread::sleep(Duration::from_secs(2));
     std::fs::remove_file(&filler).unwrap();
     let took = wait_until_jobs_are_accepted(&server);
-    let job = server.finished(running);
+    let job = server.wait_until_final(running);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
     server.kill();
-    server.start_again();
+    server.restart();
     for id in &accepted {
         assert_eq!(server.job(*id)["state"], "scheduled");
     }
@@ -142,7 +142,7 @@ fn start_on_a_full_disk() -> Result<(), String> {
     let mut server = Setup::new().database(disk.path().join("longshore.db")).start();
     let accepted = fill(&server);
     server.kill();
-    let restarted = server.try_start_again();
+    let restarted = server.try_restart();
     match restarted {
         Ok(()) => assert_eq!(server.job(accepted[0])["state"], "scheduled"),
         Err(why) => assert!(why.contains("full"), "{why}"),
@@ -171,7 +171,7 @@ fn reach_the_limit_and_lift_it() -> usize {
     let set = |limit| prlimit(Some(pid), Resource::Fsize, limit).unwrap();
     set(Rlimit { current: Some(limit), ..unlimited });
     let accepted = fill(&server);
-    server.is_well();
+    server.assert_healthy();
     set(unlimited);
     wait_until_jobs_are_accepted(&server);
     for id in &accepted {
@@ -212,7 +212,7 @@ fn write_beside_a_reader() -> u64 {
         server.submit(&large);
     }
     assert!(size() <= grown + 20, "the log still grows after the reader has ended: {} MiB", size());
-    server.is_well();
+    server.assert_healthy();
     grown
 }
 
@@ -236,16 +236,16 @@ fn fill_for_longer_than_a_lease() -> Result<(), String> {
     let mut server = setup.start();
     let once = server.submit(&with(sleep("12s"), &json!({"at_most_once": true})));
     let ordinary = server.submit(&sleep("12s"));
-    server.reaches(ordinary, "running");
+    server.wait_for_state(ordinary, "running");
     fill(&server);
     // Longer than the leases of the two jobs.
     std::thread::sleep(Duration::from_secs(7));
     std::fs::remove_file(&filler).unwrap();
     wait_until_jobs_are_accepted(&server);
     for id in [once, ordinary] {
-        let job = server.finished(id);
+        let job = server.wait_until_final(id);
         assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
     }
-    server.is_well();
+    server.assert_healthy();
     Ok(())
 }

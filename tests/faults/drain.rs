@@ -44,14 +44,14 @@ fn restarts_under_load_use_up_no_attempt() {
             .collect();
         std::thread::sleep(Duration::from_millis(150));
         server.terminate();
-        assert_eq!(server.ended().code(), Some(0));
+        assert_eq!(server.wait_for_exit().code(), Some(0));
         is_over.store(true, Ordering::SeqCst);
         ids.extend(clients.into_iter().flat_map(|client| client.join().unwrap()));
-        server.start_again();
+        server.restart();
     }
     let mut burned = 0;
     for id in &ids {
-        let job = server.finished(*id);
+        let job = server.wait_until_final(*id);
         assert_eq!(job["state"], "completed", "{job}");
         burned += i32::from(job["attempt"] != 1);
     }

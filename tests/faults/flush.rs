@@ -42,7 +42,7 @@ fn a_failed_flush_ends_the_server_without_a_false_acknowledgement() {
 fn fail_every_flush() -> Result<(), String> {
     let mut server = Server::start();
     let accepted = server.submit(&echo(1));
-    server.finished(accepted);
+    server.wait_until_final(accepted);
     let tracer = Tracer::flushes(server.pid(), server.directory(), "error=EIO")?;
     let headers = [("content-type", "application/json")];
     let body = echo(2).to_string();
@@ -54,11 +54,11 @@ fn fail_every_flush() -> Result<(), String> {
         answer.problem(500);
         assert_eq!(answer.json()["type"], "urn:longshore:problem:outcome-unknown");
     }
-    assert_eq!(server.ended().code(), Some(1));
+    assert_eq!(server.wait_for_exit().code(), Some(1));
     tracer.wait_until_ended();
     let log = server.log();
     assert!(log.contains("cannot continue") && log.contains("disk I/O error"), "{log}");
-    server.start_again();
+    server.restart();
     assert_eq!(server.job(accepted)["state"], "completed");
     let jobs = server.get("/v1/jobs").expect(200);
     assert!(jobs["jobs"].as_array().unwrap().len() <= 2, "{jobs}");
@@ -112,15 +112,15 @@ fn fail_flushes_under_load(failures: &FlushFailures) -> Result<(Observed, bool),
     let tracer = Tracer::flushes(server.pid(), server.directory(), &how)?;
     load.fault(&how);
     let status = match failures {
-        FlushFailures::Once(_) => server.ends_within(TIME_TO_END),
-        FlushFailures::From(_) => Some(server.ended()),
+        FlushFailures::Once(_) => server.exits_within(TIME_TO_END),
+        FlushFailures::From(_) => Some(server.wait_for_exit()),
     };
     assert!(status.is_none_or(|status| status.code() == Some(1)), "{status:?}");
     if status.is_none() {
         server.kill();
     }
     tracer.wait_until_ended();
-    server.start_again();
+    server.restart();
     load.set_addr(server.addr());
     std::thread::sleep(TIME_UNDER_LOAD);
     assert_verified(server.database());

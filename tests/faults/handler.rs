@@ -7,7 +7,7 @@ use longshore::job::{State, Submission};
 use serde_json::json;
 
 use crate::fault_row::FaultRow;
-use crate::kit::embedded::{builder, code, once, run};
+use crate::kit::embedded::{builder, code, run, single_attempt};
 
 async fn sum(_: Context, numbers: Vec<i64>) -> Result<i64, HandlerError> {
     Ok(numbers.iter().sum())
@@ -34,11 +34,11 @@ async fn a_panic_fails_its_attempt_and_nothing_else() {
     // More panics than there are threads.
     let kinds = ["async", "blocking", "async", "blocking", "blocking"].into_iter().cycle();
     for kind in kinds.take(row.times.max(5) as usize) {
-        let job = run(&handle, once(kind, &json!("oh"))).await;
+        let job = run(&handle, single_attempt(kind, &json!("oh"))).await;
         assert_eq!((job.state, code(&job)), (State::Failed, "panic"), "{job:?}");
         assert!(job.error.unwrap().message.contains(&format!("{kind} oh")));
     }
-    let job = run(&handle, once("sum", &json!([1]))).await;
+    let job = run(&handle, single_attempt("sum", &json!([1]))).await;
     assert_eq!(job.state, State::Completed);
     server.shutdown().await;
     row.count("others that failed", 0);
@@ -67,10 +67,11 @@ async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane()
         .unwrap();
     let handle = server.handle();
     let timeout = Some("200ms".parse().unwrap());
-    let job = run(&handle, Submission { timeout, ..once("stubborn", &json!(null)) }).await;
+    let job =
+        run(&handle, Submission { timeout, ..single_attempt("stubborn", &json!(null)) }).await;
     assert_eq!((job.state, code(&job)), (State::Failed, "timeout"));
-    let job = run(&handle, once("quick", &json!(1))).await;
-    assert_eq!(job.given().unwrap().as_str(), "2");
+    let job = run(&handle, single_attempt("quick", &json!(1))).await;
+    assert_eq!(job.result_json().unwrap().as_str(), "2");
     drop(release);
     server.shutdown().await;
     row.held();

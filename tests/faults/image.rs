@@ -62,8 +62,8 @@ impl Image {
     }
 
     /// Cuts the power.
-    pub(crate) fn cut(&mut self) {
-        self.cutter.as_mut().unwrap().cut();
+    pub(crate) fn cut_power(&mut self) {
+        self.cutter.as_mut().unwrap().cut_power();
     }
 
     /// Mounts the image again, after no process uses it any more.
@@ -95,7 +95,7 @@ impl Cutter {
         Ok(cutter)
     }
 
-    fn cut(&mut self) {
+    fn cut_power(&mut self) {
         self.stdin.write_all(b"cut\n").unwrap();
         self.expect_line("cut");
     }

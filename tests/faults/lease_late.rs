@@ -109,7 +109,7 @@ fn a_finish_whose_answer_was_lost_counts_once_however_often_it_is_repeated() {
         if number % 10 == 9 {
             // A repeated finish must be recognised after a restart as well.
             server.kill();
-            server.start_again();
+            server.restart();
             proxy = start(&server);
             restarts += 1;
         }

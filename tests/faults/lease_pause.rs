@@ -104,7 +104,7 @@ fn a_commit_that_takes_longer_than_a_lease_does_not_lose_the_lease() {
             std::thread::sleep(Duration::from_millis(2_500));
             complete(&server, &leased, 1).expect(200);
         });
-        let here = server.finished(2);
+        let here = server.wait_until_final(2);
         assert_eq!((&here["state"], &here["attempt"]), (&json!("completed"), &json!(1)), "{here}");
         assert_eq!(server.job(3)["state"], "completed");
         drop(tracer);

@@ -20,13 +20,13 @@ fn kill_the_server_at_each_attempt(server: &mut Server) {
     let poison = server.submit(&with(sleep("1h"), &json!({"max_attempts": 3})));
     let other = server.submit(&with(echo(1), &json!({"delay": "2s"})));
     for attempt in 1..=3 {
-        assert_eq!(server.reaches(poison, "running")["attempt"], attempt);
+        assert_eq!(server.wait_for_state(poison, "running")["attempt"], attempt);
         server.kill();
-        server.start_again();
+        server.restart();
     }
     let job = server.job(poison);
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("lost")), "{job}");
     assert_eq!(job["attempt"], 3);
     assert_eq!(job["failures"].as_array().unwrap().len(), 3);
-    assert_eq!(server.finished(other)["state"], "completed");
+    assert_eq!(server.wait_until_final(other)["state"], "completed");
 }

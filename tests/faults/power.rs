@@ -34,7 +34,7 @@ fn start_on(image: &Image) -> Server {
 /// return value.
 fn cut(server: &mut Server, image: &mut Image) -> bool {
     let is_call_in_progress = server.freeze();
-    image.cut();
+    image.cut_power();
     server.kill();
     image.restore();
     is_call_in_progress
@@ -97,7 +97,7 @@ fn cut_without_flushes() -> Result<(usize, usize), String> {
     std::thread::sleep(UPTIME);
     cut(&mut server, &mut image);
     tracer.wait_until_ended();
-    server.start_again();
+    server.restart();
     load.set_addr(server.addr());
     let Observed { history, table } = load.end(&server);
     let found = check(&history, &table, &[]);

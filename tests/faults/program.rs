@@ -73,7 +73,7 @@ fn misbehaving_programs_affect_only_their_attempts_and_leave_no_process() {
         // Other jobs complete in the meantime.
         assert_eq!(server.run(&echo(round))["state"], "completed");
         for ((id, file), (name, _, code)) in jobs.iter().zip(PROGRAMS) {
-            let job = server.finished(*id);
+            let job = server.wait_until_final(*id);
             let code = code.map_or(Value::Null, Value::from);
             assert_eq!(job["error"]["code"], code, "{name}: {job}");
             longest = longest.max(wait_until_gone(file));

@@ -41,7 +41,7 @@ impl Proxy {
             }
             match answer {
                 Ok(answer) if delivery == Delivery::Delivered => deliver(caller, &answer),
-                _ => caller.cut(),
+                _ => caller.disconnect(),
             }
         }))
     }

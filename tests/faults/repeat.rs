@@ -7,13 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::fault_row::FaultRow;
-use crate::kit::{Connection, LONG, Server, sleep};
+use crate::kit::{Connection, Server, TEST_TIMEOUT, sleep};
 
 /// Submits with one key until it is answered, at the current address of the server. Returns the id.
 fn submit_until_answered(addr: &Mutex<std::net::SocketAddr>, key: &str, body: &str) -> i64 {
     let started = Instant::now();
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-    while started.elapsed() < LONG {
+    while started.elapsed() < TEST_TIMEOUT {
         let addr = *addr.lock().unwrap();
         let answer = Connection::open(addr).and_then(|mut connection| {
             connection.request("POST", "/v1/jobs", &headers, body.as_bytes())
@@ -67,12 +67,12 @@ fn submit_concurrently_with_one_key(server: &mut Server, key: &str) {
     ready.wait();
     thread::sleep(Duration::from_millis(8));
     server.kill();
-    server.start_again();
+    server.restart();
     *addr.lock().unwrap() = server.addr();
     let ids: BTreeSet<i64> =
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let other = server.post_with("/v1/jobs", &[("idempotency-key", key)], &sleep("11ms"));
     other.problem(422);
-    assert_eq!(server.finished(*ids.first().unwrap())["state"], "completed");
+    assert_eq!(server.wait_until_final(*ids.first().unwrap())["state"], "completed");
 }

@@ -58,7 +58,7 @@ pub(crate) fn run_with_repeated_faults(
         fault(server);
         // The time of the fault itself, for example to mount a disk, is not part of the recovery.
         let started = Instant::now();
-        server.start_again();
+        server.restart();
         load.set_addr(server.addr());
         assert_eq!(server.get("/readyz").status, 200);
         counts.longest = counts.longest.max(started.elapsed());

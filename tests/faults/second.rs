@@ -21,10 +21,10 @@ fn a_second_server_on_one_database_is_refused_clearly() {
         let path = server.database().display().to_string();
         let error = text(&output.stderr);
         assert!(error.contains("another process serves") && error.contains(&path), "{error}");
-        server.is_well();
+        server.assert_healthy();
         // After the first server was killed, another one may start.
         server.kill();
-        server.start_again();
+        server.restart();
     }
     row.held();
 }
@@ -37,5 +37,5 @@ fn a_second_server_is_refused_even_if_it_opens_the_database_through_a_link() {
     let output = Setup::new().database(&link).fail();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("another process serves"), "{}", text(&output.stderr));
-    server.is_well();
+    server.assert_healthy();
 }

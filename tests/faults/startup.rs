@@ -117,7 +117,7 @@ fn time_to_start(template: &Path) -> Duration {
 /// Asserts that each job of the older database completes with its id as its result.
 fn assert_all_complete(server: &Server) {
     for id in 1..=older::JOBS {
-        let job = server.finished(id);
+        let job = server.wait_until_final(id);
         assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!(id)), "{job}");
     }
 }
@@ -152,13 +152,13 @@ fn kill_during_the_rescue(random: &mut Random) {
     server.kill();
     recorder.record(&Event::Fault { what: "kill".into() });
     let started = Instant::now();
-    server.start_again();
+    server.restart();
     let start = started.elapsed();
     server.kill();
     for _ in 0..KILLS {
         kill_after(&setup(), random_pause(random, start));
     }
-    server.start_again();
+    server.restart();
     for id in ids {
         cancel(&server, &recorder, id);
     }

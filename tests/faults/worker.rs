@@ -192,7 +192,7 @@ fn the_python_worker_reports_results_errors_progress_and_releases() {
     worker.stop();
     // The second job was released, which gives its attempt back. The first one ended at its next
     // progress report or at the stop of the worker.
-    assert_eq!(server.finished(cancelled)["state"], "cancelled");
+    assert_eq!(server.wait_until_final(cancelled)["state"], "cancelled");
     let released = server.job(released);
     assert_eq!((&released["state"], &released["attempt"]), (&json!("queued"), &json!(0)));
     assert_eq!(worker.log().matches("WARNING").count(), 2, "{}", worker.log());

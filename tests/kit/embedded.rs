@@ -6,7 +6,7 @@ use longshore::server::{Builder, Handle, Server};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::kit::LONG;
+use crate::kit::TEST_TIMEOUT;
 
 /// Returns the builder of a server with one thread for blocking handlers.
 pub(crate) fn builder(directory: &TempDir) -> Builder {
@@ -16,7 +16,7 @@ pub(crate) fn builder(directory: &TempDir) -> Builder {
 }
 
 /// Returns a job with one attempt.
-pub(crate) fn once(kind: &str, payload: &Value) -> Submission {
+pub(crate) fn single_attempt(kind: &str, payload: &Value) -> Submission {
     let submission = Submission::new(kind, payload).unwrap();
     Submission { max_attempts: Some(1), ..submission }
 }
@@ -24,7 +24,7 @@ pub(crate) fn once(kind: &str, payload: &Value) -> Submission {
 /// Submits a job, waits until it is final, and returns it.
 pub(crate) async fn run(handle: &Handle, submission: Submission) -> Job {
     let job = handle.submit(submission).await.unwrap();
-    let job = handle.wait(job.id, LONG).await.unwrap();
+    let job = handle.wait(job.id, TEST_TIMEOUT).await.unwrap();
     assert!(job.state.is_final(), "{job:?}");
     job
 }

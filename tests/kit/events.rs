@@ -73,14 +73,14 @@ impl Events {
     }
 
     /// Returns the next event. Panics at the end of the stream.
-    pub(crate) fn more(&mut self) -> Event {
+    pub(crate) fn expect_next(&mut self) -> Event {
         self.next().unwrap_or_else(|| panic!("the stream has ended"))
     }
 
     /// Returns the next event that matches, and skips the events before it.
     pub(crate) fn until(&mut self, mut matches: impl FnMut(&Event) -> bool) -> Event {
         loop {
-            let event = self.more();
+            let event = self.expect_next();
             if matches(&event) {
                 return event;
             }
@@ -88,7 +88,7 @@ impl Events {
     }
 
     /// Returns all remaining events up to the end of the stream.
-    pub(crate) fn rest(&mut self) -> Vec<Event> {
+    pub(crate) fn read_to_end(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.next()).collect()
     }
 

@@ -22,20 +22,20 @@ use serde_json::{Value, json};
 
 /// Maximum time to wait for a condition. No condition in these tests takes as long on a working
 /// server, so a test fails after it.
-pub(crate) const LONG: Duration = Duration::from_secs(30);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Calls `check` repeatedly until it returns a value, and returns that value.
 ///
-/// Panics after [`LONG`] with `what`, a description of the condition.
+/// Panics after [`TEST_TIMEOUT`] with `what`, a description of the condition.
 pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
-    while started.elapsed() < LONG {
+    while started.elapsed() < TEST_TIMEOUT {
         if let Some(value) = check() {
             return value;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("this did not happen within {} s: {what}", LONG.as_secs());
+    panic!("this did not happen within {} s: {what}", TEST_TIMEOUT.as_secs());
 }
 
 /// Marks the calling test as skipped because it cannot run on this machine; the test must then return.

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::kit::{Connection, LONG, Response, eventually};
+use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually};
 
 /// Returns a command of the program, without the `LONGSHORE_` variables of the environment.
 pub(crate) fn longshore(args: &[&str]) -> Command {
@@ -97,7 +97,7 @@ impl Setup {
         let mut command = self.command();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let started = Instant::now();
-        while child.try_wait().unwrap().is_none() && started.elapsed() < LONG {
+        while child.try_wait().unwrap().is_none() && started.elapsed() < TEST_TIMEOUT {
             std::thread::sleep(Duration::from_millis(10));
         }
         // If the server runs nevertheless, it is killed, so its exit status is not a success.
@@ -186,7 +186,7 @@ impl Server {
     pub(crate) fn freeze(&self) -> bool {
         kill_process(self.pid(), Signal::STOP).unwrap();
         let started = Instant::now();
-        while started.elapsed() < LONG {
+        while started.elapsed() < TEST_TIMEOUT {
             let states = self.thread_states();
             if states.iter().any(|state| matches!(state, 'T' | 't')) {
                 return states.contains(&'D');
@@ -213,12 +213,12 @@ impl Server {
     }
 
     /// Waits until the process has exited, and returns its status.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn wait_for_exit(&mut self) -> ExitStatus {
         eventually("the server ends", || self.child.try_wait().unwrap())
     }
 
     /// Waits for at most `timeout` until the process has exited. Returns `None` if it still runs.
-    pub(crate) fn ends_within(&mut self, timeout: Duration) -> Option<ExitStatus> {
+    pub(crate) fn exits_within(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         while started.elapsed() < timeout {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -230,18 +230,18 @@ impl Server {
     }
 
     /// Starts the server again on the same database, at another address.
-    pub(crate) fn start_again(&mut self) {
-        self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
+    pub(crate) fn restart(&mut self) {
+        self.try_restart().unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Starts the server again at the same address, for clients that keep using it.
-    pub(crate) fn start_again_there(&mut self) {
+    pub(crate) fn restart_at_same_address(&mut self) {
         self.setup.listen = self.addr;
-        self.start_again();
+        self.restart();
     }
 
     /// Starts the server again, or returns why it does not start.
-    pub(crate) fn try_start_again(&mut self) -> Result<(), String> {
+    pub(crate) fn try_restart(&mut self) -> Result<(), String> {
         (self.child, self.addr) = spawn(&self.setup, &self.log)?;
         Ok(())
     }
@@ -314,9 +314,9 @@ impl Server {
     }
 
     /// Waits until a job is final, and returns it.
-    pub(crate) fn finished(&self, id: i64) -> Value {
+    pub(crate) fn wait_until_final(&self, id: i64) -> Value {
         let started = Instant::now();
-        while started.elapsed() < 2 * LONG {
+        while started.elapsed() < 2 * TEST_TIMEOUT {
             let job = self.get(&format!("/v1/jobs/{id}?wait=30s")).expect(200);
             if is_final(&job) {
                 return job;
@@ -326,7 +326,7 @@ impl Server {
     }
 
     /// Waits until a job is in this state, and returns it.
-    pub(crate) fn reaches(&self, id: i64, state: &str) -> Value {
+    pub(crate) fn wait_for_state(&self, id: i64, state: &str) -> Value {
         eventually(&format!("job {id} is {state}"), || {
             let job = self.job(id);
             (job["state"] == state).then_some(job)
@@ -335,7 +335,7 @@ impl Server {
 
     /// Submits a job, waits until it is final, and returns it.
     pub(crate) fn run(&self, job: &Value) -> Value {
-        self.finished(self.submit(job))
+        self.wait_until_final(self.submit(job))
     }
 
     /// Returns the current state of a queue.
@@ -344,7 +344,7 @@ impl Server {
     }
 
     /// Asserts that the server answers and that its process has not exited.
-    pub(crate) fn is_well(&mut self) {
+    pub(crate) fn assert_healthy(&mut self) {
         assert_eq!(self.get("/healthz").status, 200);
         assert_eq!(self.child.try_wait().unwrap(), None);
     }

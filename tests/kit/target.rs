@@ -58,26 +58,26 @@ impl OpenReply {
     }
 
     /// Starts a response that is an event stream, to be sent in chunks with [`OpenReply::piece`].
-    pub(crate) fn begin_events(&mut self) {
+    pub(crate) fn start_events(&mut self) {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                     transfer-encoding: chunked\r\n\r\n";
         let _ = self.stream.get_mut().write_all(head.as_bytes());
     }
 
     /// Sends the next chunk of the event stream. An empty chunk ends the response.
-    pub(crate) fn piece(&mut self, text: &str) {
+    pub(crate) fn send_chunk(&mut self, text: &str) {
         let chunk = format!("{:x}\r\n{text}\r\n", text.len());
         let _ = self.stream.get_mut().write_all(chunk.as_bytes());
     }
 
     /// Closes the connection without an answer.
-    pub(crate) fn cut(&mut self) {
+    pub(crate) fn disconnect(&mut self) {
         // Fails if the client has already closed the connection.
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);
     }
 
     /// Waits until the client closes the connection.
-    pub(crate) fn closed(&mut self) {
+    pub(crate) fn wait_until_closed(&mut self) {
         let mut rest = [0; 1024];
         while self.stream.read(&mut rest).is_ok_and(|count| count > 0) {}
     }

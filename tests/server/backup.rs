@@ -12,7 +12,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::kit::process::longshore;
-use crate::kit::{LONG, Server, Setup, echo, eventually, sleep, with};
+use crate::kit::{Server, Setup, TEST_TIMEOUT, echo, eventually, sleep, with};
 use clients::Clients;
 
 fn run(args: &[&str], paths: &[&Path]) -> Output {
@@ -184,7 +184,7 @@ fn a_killed_backup_leaves_no_copy_and_does_not_block_the_next_backup() {
     let partial = server.directory().join("copy.db.partial");
     let mut killed = 0;
     let started = Instant::now();
-    while killed < 3 && started.elapsed() < LONG {
+    while killed < 3 && started.elapsed() < TEST_TIMEOUT {
         let mut command = longshore(&["backup", "--force", "--database"]);
         command.arg(server.database()).arg(&copy).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -235,7 +235,7 @@ fn verify_reports_faults_in_its_output_and_its_exit_code() {
     use diesel::prelude::*;
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     let copy = back_up(&server, "copy.db");
     let mut connection =
         diesel::sqlite::SqliteConnection::establish(copy.to_str().unwrap()).unwrap();
@@ -261,9 +261,9 @@ fn a_copy_next_to_the_wal_file_of_the_replaced_database_is_not_served() {
     let wal = PathBuf::from(format!("{}-wal", database.display()));
     assert!(fs::metadata(&wal).unwrap().len() > 0, "a killed server must leave its WAL file");
     fs::copy(&copy, &database).unwrap();
-    let error = server.try_start_again().unwrap_err();
+    let error = server.try_restart().unwrap_err();
     assert!(error.contains("-wal is the log of another database"), "{error}");
     fs::remove_file(&wal).unwrap();
-    server.start_again();
+    server.restart();
     assert_eq!(server.all_jobs().len(), 1);
 }

@@ -29,8 +29,8 @@ fn cancelling_a_batch_cancels_all_its_unfinished_jobs() {
     let server = Server::start();
     let delayed = with(echo(2), &json!({"delay": "1h"}));
     server.post("/v1/batches", &json!({"jobs": [echo(1), delayed, sleep("1h")]})).expect(202);
-    server.finished(1);
-    server.reaches(3, "running");
+    server.wait_until_final(1);
+    server.wait_for_state(3, "running");
     let batch = server.post_empty("/v1/batches/1/cancel").expect(200);
     assert_eq!(batch["counts"]["cancelled"].as_i64().unwrap().max(1), 1, "{batch}");
     let batch = server.get("/v1/batches/1?wait=30s").expect(200);

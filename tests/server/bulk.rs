@@ -20,7 +20,7 @@ fn three_jobs() -> Server {
     server.run(&echo(1));
     server.submit(&with(echo(2), &json!({"delay": "1h"})));
     server.submit(&sleep("1h"));
-    server.reaches(3, "running");
+    server.wait_for_state(3, "running");
     server
 }
 
@@ -36,7 +36,7 @@ fn many_jobs_are_cancelled_and_running_ones_are_stopped() {
         (&json!("urn:longshore:problem:conflict"), &json!("Conflict"))
     );
     assert!(answers[3]["detail"].as_str().unwrap().contains("completed"), "{answers}");
-    assert_eq!(server.finished(3)["state"], "cancelled");
+    assert_eq!(server.wait_until_final(3)["state"], "cancelled");
     assert_eq!(server.job(2)["state"], "cancelled");
     assert_eq!(server.job(1)["state"], "completed");
 }
@@ -47,8 +47,8 @@ fn many_jobs_are_retried_in_one_request() {
     bulk_action(&server, "cancel", &[2]).expect(200);
     let answer = bulk_action(&server, "retry", &[1, 2, 3, 4]);
     assert_eq!(statuses(&answer), json!([[1, 200], [2, 200], [3, 409], [4, 404]]));
-    assert_eq!(server.finished(1)["state"], "completed");
-    assert_eq!(server.finished(2)["state"], "completed");
+    assert_eq!(server.wait_until_final(1)["state"], "completed");
+    assert_eq!(server.wait_until_final(2)["state"], "completed");
 }
 
 #[test]

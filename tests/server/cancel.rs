@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::kit::target::Target;
-use crate::kit::{LONG, Server, Setup, echo, eventually, sleep, with};
+use crate::kit::{Server, Setup, TEST_TIMEOUT, echo, eventually, sleep, with};
 
 fn cancel(server: &Server, id: i64) -> serde_json::Value {
     server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200)
@@ -39,10 +39,10 @@ fn a_completed_job_is_not_cancelled() {
 fn a_cancelled_sleep_job_stops_at_once() {
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     let started = Instant::now();
     cancel(&server, id);
-    let job = server.finished(id);
+    let job = server.wait_until_final(id);
     assert_eq!(job["state"], "cancelled");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
@@ -53,14 +53,14 @@ fn cancelling_an_http_job_closes_its_connection() {
     let (sender, calls) = mpsc::channel();
     let target = Target::start(move |caller, _| {
         sender.send("called").unwrap();
-        caller.closed();
+        caller.wait_until_closed();
         sender.send("closed").unwrap();
     });
     let id = server.submit(&json!({"kind": "http", "payload": {"url": target.url("/")}}));
-    assert_eq!(calls.recv_timeout(LONG), Ok("called"));
+    assert_eq!(calls.recv_timeout(TEST_TIMEOUT), Ok("called"));
     cancel(&server, id);
-    assert_eq!(calls.recv_timeout(LONG), Ok("closed"));
-    assert_eq!(server.finished(id)["state"], "cancelled");
+    assert_eq!(calls.recv_timeout(TEST_TIMEOUT), Ok("closed"));
+    assert_eq!(server.wait_until_final(id)["state"], "cancelled");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn cancelling_a_command_ends_its_process_group() {
     let pids: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     assert_eq!(pids.len(), 2);
     cancel(&server, id);
-    assert_eq!(server.finished(id)["state"], "cancelled");
+    assert_eq!(server.wait_until_final(id)["state"], "cancelled");
     for pid in pids {
         eventually("the process has ended", || has_ended(&pid).then_some(()));
     }
@@ -99,7 +99,7 @@ fn a_job_between_two_attempts_is_cancelled_at_once() {
     let target = Target::start(|caller, _| caller.answer("500 Internal", "", ""));
     let call = json!({"kind": "http", "payload": {"url": target.url("/")}});
     let id = server.submit(&with(call, &json!({"backoff": {"initial": "1h"}})));
-    server.reaches(id, "retrying");
+    server.wait_for_state(id, "retrying");
     let job = cancel(&server, id);
     assert_eq!(job["state"], "cancelled");
     assert_eq!(job["failures"].as_array().unwrap().len(), 1);

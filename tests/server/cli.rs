@@ -114,7 +114,7 @@ fn queues_are_listed_paused_and_resumed() {
         serde_json::from_str(&stdout(&run(&server, &["queues", "--json"]))).unwrap();
     assert_eq!(queues["queues"][0]["jobs"]["queued"], 1);
     ends_with(&run(&server, &["resume", "mail"]), 0);
-    assert_eq!(server.finished(1)["state"], "completed");
+    assert_eq!(server.wait_until_final(1)["state"], "completed");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_wait_reports_that_the_server_became_unreachable() {
         let args = ["wait", &id.to_string(), "--timeout", "3s"];
         longshore(&args).env("LONGSHORE_URL", url).output().unwrap()
     });
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     std::thread::sleep(Duration::from_millis(200));
     server.kill();
     let output = waiting.join().unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{run, stderr, stdout};
 use crate::kit::process::longshore;
-use crate::kit::{LONG, Server, Setup, echo, sleep, with};
+use crate::kit::{Server, Setup, TEST_TIMEOUT, echo, sleep, with};
 
 /// Writes a file of submissions, with blank lines between them, and returns its path.
 fn batch_file(server: &Server, lines: &[Value]) -> String {
@@ -116,7 +116,7 @@ fn the_log_of_a_command_is_printed_and_followed_to_its_end() {
         serde_json::from_str(&stdout(&run(&server, &["logs", &id, "--json"]))).unwrap();
     assert_eq!(log, json!({"from": 0, "to": 21, "text": "line 1\nline 2\nline 3\n"}));
     let none = server.submit(&echo(1)).to_string();
-    server.finished(2);
+    server.wait_until_final(2);
     let output = run(&server, &["logs", &none, "--follow"]);
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""), "{output:?}");
 }
@@ -132,7 +132,7 @@ fn tail_prints_one_line_per_event() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let started = Instant::now();
-            while !is_seen.load(Ordering::Relaxed) && started.elapsed() < LONG {
+            while !is_seen.load(Ordering::Relaxed) && started.elapsed() < TEST_TIMEOUT {
                 server.submit(&echo("in another queue"));
                 server.submit(&with(echo(1), &json!({"queue": "mail"})));
                 std::thread::sleep(Duration::from_millis(50));

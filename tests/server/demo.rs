@@ -71,7 +71,7 @@ fn the_buttons_work_without_scripts() {
     assert_eq!(location(&press(server.addr(), "joke", "model=any&form_token=a")), "/jobs/3");
     // A double click submits one job.
     assert_eq!(location(&press(server.addr(), "joke", "model=any&form_token=a")), "/jobs/3");
-    let joke = server.finished(3);
+    let joke = server.wait_until_final(3);
     assert_eq!((&joke["state"], &joke["payload"]["model"]), (&json!("completed"), &json!("any")));
     assert_eq!(location(&press(server.addr(), "semaphore", "form_token=a")), "/batches/2");
     assert_eq!(location(&press(server.addr(), "semaphore", "form_token=a")), "/batches/2");

@@ -8,7 +8,7 @@ use diesel::{Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 
 use crate::kit::target::Target;
-use crate::kit::{Connection, LONG, Server, Setup, echo, eventually, sleep, with};
+use crate::kit::{Connection, Server, Setup, TEST_TIMEOUT, echo, eventually, sleep, with};
 
 /// Returns a job whose HTTP call is answered only when the test releases it, with a receiver that
 /// reports the call and a sender that releases it.
@@ -41,7 +41,7 @@ fn a_draining_server_finishes_running_jobs_and_starts_no_others() {
     let mut server = Server::start();
     let (job, called, release) = held_call();
     let running = server.submit(&job);
-    called.recv_timeout(LONG).unwrap();
+    called.recv_timeout(TEST_TIMEOUT).unwrap();
     server.terminate();
     wait_until_draining(&server);
     assert_eq!(server.get("/healthz").status, 200);
@@ -56,13 +56,13 @@ fn a_draining_server_finishes_running_jobs_and_starts_no_others() {
     let job = server.get(&format!("/v1/jobs/{running}?wait=100ms")).expect(200);
     assert_eq!(job["state"], "running");
     release.send(()).unwrap();
-    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(server.wait_for_exit().code(), Some(0));
     // A request that still waits is answered before the server stops.
     assert_eq!(waiting.join().unwrap().expect(200)["state"], "queued");
-    server.start_again();
+    server.restart();
     let job = server.job(running);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)));
-    assert_eq!(server.finished(queued)["state"], "completed");
+    assert_eq!(server.wait_until_final(queued)["state"], "completed");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn jobs_still_running_after_the_grace_period_are_requeued_without_using_an_attem
     let target = Target::start(move |caller, _| {
         // The target is called again after the restart, when the receiver may be gone.
         let _ = sender.send("called");
-        caller.closed();
+        caller.wait_until_closed();
         let _ = sender.send("closed");
     });
     let call = json!({"kind": "http", "payload": {"url": target.url("/")}});
@@ -80,17 +80,17 @@ fn jobs_still_running_after_the_grace_period_are_requeued_without_using_an_attem
     let calling = server.submit(&call);
     let once = server.submit(&with(call, &json!({"at_most_once": true})));
     for _ in 0..2 {
-        assert_eq!(calls.recv_timeout(LONG), Ok("called"));
+        assert_eq!(calls.recv_timeout(TEST_TIMEOUT), Ok("called"));
     }
-    server.reaches(sleeping, "running");
+    server.wait_for_state(sleeping, "running");
     // Paused, so that the jobs are still queued when they are read after the restart.
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
     server.terminate();
-    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(server.wait_for_exit().code(), Some(0));
     for _ in 0..2 {
-        assert_eq!(calls.recv_timeout(LONG), Ok("closed"));
+        assert_eq!(calls.recv_timeout(TEST_TIMEOUT), Ok("closed"));
     }
-    server.start_again();
+    server.restart();
     for id in [sleeping, calling] {
         let job = server.job(id);
         assert_eq!((&job["state"], &job["attempt"]), (&json!("queued"), &json!(0)), "{job}");
@@ -103,22 +103,22 @@ fn jobs_still_running_after_the_grace_period_are_requeued_without_using_an_attem
     );
     server.post_empty(&format!("/v1/jobs/{once}/retry")).problem(409);
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
-    assert_eq!(server.reaches(sleeping, "running")["attempt"], 1);
+    assert_eq!(server.wait_for_state(sleeping, "running")["attempt"], 1);
 }
 
 #[test]
 fn a_second_signal_stops_the_server_at_once() {
     let mut server = Setup::new().config("shutdown_grace = '1h'").start();
     let id = server.submit(&sleep("1h"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     server.terminate();
     wait_until_draining(&server);
     let started = Instant::now();
     server.terminate();
-    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(server.wait_for_exit().code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
-    server.start_again();
-    let job = server.reaches(id, "running");
+    server.restart();
+    let job = server.wait_for_state(id, "running");
     assert_eq!(
         job["attempt"], 2,
         "an interrupted attempt counts, because its progress is unknown: {job}"
@@ -144,9 +144,9 @@ fn a_job_leased_while_the_signal_arrives_is_released_too() {
     wait_until_draining(&server);
     blocker.batch_execute("ROLLBACK").unwrap();
     let answer = submitting.join().unwrap().unwrap().expect(202);
-    assert_eq!(server.ended().code(), Some(0));
-    server.start_again();
-    let job = server.reaches(answer["id"].as_i64().unwrap(), "running");
+    assert_eq!(server.wait_for_exit().code(), Some(0));
+    server.restart();
+    let job = server.wait_for_state(answer["id"].as_i64().unwrap(), "running");
     assert_eq!((&job["attempt"], &job["failures"]), (&json!(1), &json!([])));
 }
 
@@ -158,6 +158,6 @@ fn an_idle_server_stops_at_once() {
     idle.request("GET", "/healthz", &[], b"").unwrap().expect(200);
     let started = Instant::now();
     server.terminate();
-    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(server.wait_for_exit().code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }

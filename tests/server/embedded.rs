@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::kit::embedded::{builder, code, once, run};
-use crate::kit::{Connection, LONG};
+use crate::kit::embedded::{builder, code, run, single_attempt};
+use crate::kit::{Connection, TEST_TIMEOUT};
 
 #[derive(Deserialize, Serialize)]
 struct Sum {
@@ -43,13 +43,13 @@ async fn handlers_take_and_return_the_applications_own_types() {
         .unwrap();
     let handle = server.handle();
     for (kind, lane, total) in [("sum", "async", 9), ("product", "thread", 24)] {
-        let job = run(&handle, once(kind, &json!({"numbers": [2, 3, 4]}))).await;
+        let job = run(&handle, single_attempt(kind, &json!({"numbers": [2, 3, 4]}))).await;
         assert_eq!((job.state, job.lane.as_str()), (State::Completed, lane));
-        assert_eq!(job.given().unwrap().read::<Total>().unwrap(), Total { total });
-        let job = run(&handle, once(kind, &json!({"numbers": "two"}))).await;
+        assert_eq!(job.result_json().unwrap().read::<Total>().unwrap(), Total { total });
+        let job = run(&handle, single_attempt(kind, &json!({"numbers": "two"}))).await;
         assert_eq!((job.state, code(&job)), (State::Failed, "bad_payload"));
     }
-    let job = run(&handle, once("sum", &json!({"numbers": []}))).await;
+    let job = run(&handle, single_attempt("sum", &json!({"numbers": []}))).await;
     assert_eq!((job.state, code(&job)), (State::Failed, "empty"));
     server.shutdown().await;
 }
@@ -74,7 +74,7 @@ async fn the_progress_of_a_handler_is_shown_over_http() {
             .unwrap();
     let front_handle = front.handle();
     actix_web::rt::spawn(front);
-    let job = handle.submit(once("slow", &json!(null))).await.unwrap();
+    let job = handle.submit(single_attempt("slow", &json!(null))).await.unwrap();
     let path = format!("/v1/jobs/{}", job.id);
     let read_progress = move || {
         let answer = Connection::open(addr).unwrap().request("GET", &path, &[], b"").unwrap();
@@ -90,8 +90,8 @@ async fn the_progress_of_a_handler_is_shown_over_http() {
     }
     assert_eq!(progress, json!({"percent": 40.0, "message": "halfway there"}));
     release.send(true).unwrap();
-    let job = handle.wait(job.id, LONG).await.unwrap();
-    assert_eq!((job.state, job.given().unwrap().as_str()), (State::Completed, "\"done\""));
+    let job = handle.wait(job.id, TEST_TIMEOUT).await.unwrap();
+    assert_eq!((job.state, job.result_json().unwrap().as_str()), (State::Completed, "\"done\""));
     front_handle.stop(true).await;
     server.shutdown().await;
 }
@@ -107,7 +107,7 @@ async fn a_drain_releases_a_job_whose_handler_does_not_return() {
     config.shutdown_grace = "100ms".parse().unwrap();
     let server = Server::builder(config).handler("never", never).start().unwrap();
     let handle = server.handle();
-    let job = handle.submit(once("never", &json!(null))).await.unwrap();
+    let job = handle.submit(single_attempt("never", &json!(null))).await.unwrap();
     while handle.job(job.id).await.unwrap().state != State::Running {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -115,7 +115,7 @@ async fn a_drain_releases_a_job_whose_handler_does_not_return() {
     let job = handle.job(job.id).await.unwrap();
     assert_eq!((job.state, job.attempt), (State::Queued, 0));
     server.stop();
-    assert!(handle.submit(once("never", &json!(null))).await.is_err());
+    assert!(handle.submit(single_attempt("never", &json!(null))).await.is_err());
 }
 
 #[actix_web::test]
@@ -135,8 +135,8 @@ async fn a_job_runs_after_its_handler_changed_between_async_and_blocking() {
     let after = builder(&directory).handler("a", non_blocking).blocking_handler("b", blocking);
     let after = after.start().unwrap();
     for (id, result) in [(a, json!("async")), (b, json!("blocking"))] {
-        let job = after.handle().wait(id, LONG).await.unwrap();
-        assert_eq!(job.given().unwrap().read::<Value>().unwrap(), result, "{job:?}");
+        let job = after.handle().wait(id, TEST_TIMEOUT).await.unwrap();
+        assert_eq!(job.result_json().unwrap().read::<Value>().unwrap(), result, "{job:?}");
     }
     after.shutdown().await;
 }

@@ -31,14 +31,14 @@ fn the_event_stream_of_a_job_sends_its_states_progress_log_and_final_form() {
     let id = server.submit(&remote());
     let mut events = server.events(&format!("/v1/jobs/{id}/events"));
     assert_eq!(events.head.header("cache-control"), Some("no-store"));
-    assert_eq!(events.more().data["state"], "queued");
+    assert_eq!(events.expect_next().data["state"], "queued");
     let token = lease(&server);
-    let running = events.more();
+    let running = events.expect_next();
     assert_eq!((running.event.as_str(), &running.data["state"]), ("state", &json!("running")));
     assert_eq!(running.data.get("payload"), None);
     let fields = json!({"lease_token": token, "progress": {"percent": 30, "message": "reading"}, "log": "one\n"});
     lease_action(&server, id, "renew", &fields);
-    let (log, progress) = (events.more(), events.more());
+    let (log, progress) = (events.expect_next(), events.expect_next());
     assert_eq!(
         (log.event.as_str(), &log.data),
         ("log", &json!({"from": 0, "to": 4, "text": "one\n"}))
@@ -53,7 +53,7 @@ fn the_event_stream_of_a_job_sends_its_states_progress_log_and_final_form() {
         "complete",
         &json!({"lease_token": token, "result": {"a": 1}, "log": "two"}),
     );
-    let rest = events.rest();
+    let rest = events.read_to_end();
     assert_eq!(rest.len(), 2, "{rest:#?}");
     assert_eq!(rest[0].data, json!({"from": 4, "to": 8, "text": "two\n"}));
     assert_eq!(rest[1].data, server.job(id), "the last event contains the whole job");
@@ -65,7 +65,7 @@ fn a_reconnecting_subscriber_gets_new_events_and_none_twice() {
     let id = server.submit(&remote());
     let path = format!("/v1/jobs/{id}/events");
     let mut events = server.events(&path);
-    let queued = events.more();
+    let queued = events.expect_next();
     let token = lease(&server);
     lease_action(&server, id, "renew", &json!({"lease_token": token, "log": "first"}));
     let first_log = events.until(|event| event.event == "log");
@@ -80,26 +80,26 @@ fn a_reconnecting_subscriber_gets_new_events_and_none_twice() {
     );
     let token = lease(&server);
     let mut events = server.events_after(&path, &first_log.id);
-    let (failure, log, state) = (events.more(), events.more(), events.more());
+    let (failure, log, state) = (events.expect_next(), events.expect_next(), events.expect_next());
     assert_eq!((failure.event.as_str(), &failure.data["code"]), ("failure", &json!("broken")));
     assert_eq!(log.data["text"], "last words\n");
     assert_eq!((&state.data["state"], &state.data["attempt"]), (&json!("running"), &json!(2)));
     // Progress stays with the job, but is sent only once.
     let progress = json!({"percent": 90, "message": "nearly"});
     lease_action(&server, id, "renew", &json!({"lease_token": token, "progress": progress}));
-    assert_eq!(events.more().event, "progress");
+    assert_eq!(events.expect_next().event, "progress");
     lease_action(&server, id, "complete", &json!({"lease_token": token}));
-    let end = events.more();
+    let end = events.expect_next();
     assert_eq!((end.data["state"].as_str(), events.next()), (Some("completed"), None));
     // The stream is complete. A 204 makes a browser stop reconnecting.
     assert_eq!(server.events_after(&path, &end.id).head.status, 204);
     // A subscriber that knows some events, none, or an invalid id gets the remaining ones.
-    let all = server.events(&path).rest();
+    let all = server.events(&path).read_to_end();
     assert_eq!(states(&all), ["completed"]);
     assert_eq!(all.iter().filter(|event| event.event == "failure").count(), 1);
-    let since_queued = server.events_after(&path, &queued.id).rest();
+    let since_queued = server.events_after(&path, &queued.id).read_to_end();
     assert_eq!(since_queued.last(), Some(&end));
-    assert_eq!(server.events_after(&path, "not an id").rest().last(), Some(&end));
+    assert_eq!(server.events_after(&path, "not an id").read_to_end().last(), Some(&end));
 }
 
 #[test]
@@ -112,13 +112,13 @@ fn a_subscriber_continues_after_a_server_restart_by_reconnecting() {
     server.terminate();
     // The stream ends, so that it does not delay the shutdown.
     while events.next().is_some() {}
-    assert!(server.ended().success());
-    server.start_again();
+    assert!(server.wait_for_exit().success());
+    server.restart();
     let mut events = server.events_after(&path, &running.id);
     let again = events.until(|event| event.data["state"] == "running");
     assert_ne!(again.id, running.id);
     server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
-    assert_eq!(events.rest().last().unwrap().data["state"], "cancelled");
+    assert_eq!(events.read_to_end().last().unwrap().data["state"], "cancelled");
 }
 
 #[test]
@@ -127,9 +127,9 @@ fn a_cancelled_job_ends_its_stream_and_an_unknown_job_has_none() {
     assert_eq!(server.get("/v1/jobs/1/events").status, 404);
     let id = server.submit(&remote());
     let mut events = server.events(&format!("/v1/jobs/{id}/events"));
-    events.more();
+    events.expect_next();
     server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
-    assert_eq!(states(&events.rest()), ["cancelled"]);
+    assert_eq!(states(&events.read_to_end()), ["cancelled"]);
     assert_eq!(server.delete(&format!("/v1/jobs/{id}")).status, 204);
     assert_eq!(server.get(&format!("/v1/jobs/{id}/events")).status, 404);
 }
@@ -139,7 +139,7 @@ fn an_idle_event_stream_sends_comments() {
     let server = Server::start();
     let id = server.submit(&remote());
     let mut events = server.events(&format!("/v1/jobs/{id}/events"));
-    events.more();
+    events.expect_next();
     events.until_comment();
 }
 
@@ -154,11 +154,11 @@ fn the_event_stream_of_a_batch_sends_its_counts_until_it_finishes() {
     assert_eq!((nearly.event.as_str(), &nearly.data["finished_at"]), ("batch", &Value::Null));
     let token = lease(&server);
     lease_action(&server, 21, "complete", &json!({"lease_token": token}));
-    let rest = events.rest();
+    let rest = events.read_to_end();
     let end = rest.last().unwrap();
     assert_eq!(end.data, server.get(&format!("/v1/batches/{batch}")).expect(200));
     assert_eq!(server.events_after(&path, &end.id).head.status, 204);
-    assert_eq!(server.events_after(&path, &nearly.id).rest().len(), 1);
+    assert_eq!(server.events_after(&path, &nearly.id).read_to_end().len(), 1);
     assert_eq!(server.get("/v1/batches/99/events").status, 404);
 }
 
@@ -182,7 +182,7 @@ fn the_stream_of_all_jobs_sends_changed_jobs_and_is_filtered_by_queue_and_kind()
     let mail_event = mail.until(|_| true);
     assert_eq!(mail_event.data["id"], first);
     assert_eq!(mail_event.data.get("payload"), None);
-    assert_eq!(echoes.more().data["id"], third);
+    assert_eq!(echoes.expect_next().data["id"], third);
     server.post_empty(&format!("/v1/jobs/{second}/cancel")).expect(200);
     server.delete(&format!("/v1/jobs/{second}"));
     assert_eq!(all.until(|event| event.event == "gone").data, json!({"id": second}));
@@ -203,7 +203,7 @@ fn a_slow_or_reconnecting_subscriber_gets_a_lost_event_and_continues() {
         event.data["id"] == 5_000
     });
     assert!(received <= 256, "{received} events were received after the lost event");
-    assert_eq!(server.events_after("/v1/events", &last.id).more().event, "lost");
+    assert_eq!(server.events_after("/v1/events", &last.id).expect_next().event, "lost");
     let next = server.submit(&echo(1));
     events.until(|event| event.data["id"] == next && event.data["state"] == "completed");
 }

@@ -60,15 +60,15 @@ fn a_server_that_cannot_listen_starts_no_job() {
     let job = with(sleep("1h"), &json!({"at_most_once": true, "delay": "300ms"}));
     let id = server.submit(&job);
     server.terminate();
-    server.ended();
+    server.wait_for_exit();
     std::thread::sleep(Duration::from_millis(300));
     for _ in 0..5 {
         let mut command = longshore(&["serve", "--listen", &addr, "--database"]);
         let output = command.arg(server.database()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     }
-    server.start_again();
-    assert_eq!(server.reaches(id, "running")["attempt"], 1);
+    server.restart();
+    assert_eq!(server.wait_for_state(id, "running")["attempt"], 1);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn final_jobs_are_deleted_after_the_retention_period() {
     let live = server.submit(&with(echo(2), &json!({"delay": "1h"})));
     server.kill();
     std::thread::sleep(Duration::from_millis(1_100));
-    server.start_again();
+    server.restart();
     eventually("the old job is deleted", || {
         (server.get(&format!("/v1/jobs/{old}")).status == 404).then_some(())
     });

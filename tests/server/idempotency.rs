@@ -12,7 +12,7 @@ fn submit(server: &Server, key: &str, job: &Value) -> crate::kit::Response {
 fn the_same_key_with_the_same_body_returns_the_first_job_in_its_current_state() {
     let server = Server::start();
     let first = submit(&server, "a-1", &echo(7)).expect(202);
-    server.finished(first["id"].as_i64().unwrap());
+    server.wait_until_final(first["id"].as_i64().unwrap());
     let again = submit(&server, "\"a-1\"", &echo(7)).expect(202);
     assert_eq!(again["id"], first["id"]);
     assert_eq!(again["state"], "completed");
@@ -65,7 +65,7 @@ fn a_key_is_remembered_across_a_restart() {
     let mut server = Server::start();
     let first = submit(&server, "k", &echo(1)).expect(202);
     server.kill();
-    server.start_again();
+    server.restart();
     assert_eq!(submit(&server, "k", &echo(1)).expect(202)["id"], first["id"]);
     submit(&server, "k", &echo(2)).problem(422);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::kit::process::between;
 use crate::kit::target::Target;
-use crate::kit::{LONG, Server, Setup, sleep, with};
+use crate::kit::{Server, Setup, TEST_TIMEOUT, sleep, with};
 
 fn http(url: &str) -> Value {
     json!({"kind": "http", "payload": {"url": url}})
@@ -31,7 +31,7 @@ fn an_http_job_stores_the_response_and_sends_its_id_and_attempt() {
     assert_eq!(job["result"]["status"], 201);
     assert_eq!(job["result"]["headers"]["x-a"], "b");
     assert_eq!(job["result"]["body"], json!({"ok": true}));
-    let request = requests.recv_timeout(LONG).unwrap();
+    let request = requests.recv_timeout(TEST_TIMEOUT).unwrap();
     assert_eq!((&*request.method, &*request.path), ("PUT", "/hook?a=b"));
     assert_eq!(request.body, b"{\"n\":1}");
     assert_eq!(request.header("x-own"), Some("1"));
@@ -89,13 +89,13 @@ fn an_attempt_that_times_out_is_stopped_and_its_connection_closed() {
     let server = Server::start();
     let (sender, closed) = mpsc::channel();
     let target = Target::start(move |caller, _| {
-        caller.closed();
+        caller.wait_until_closed();
         sender.send(()).unwrap();
     });
     let short = json!({"timeout": "200ms", "max_attempts": 1});
     let job = server.run(&with(http(&target.url("/")), &short));
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("timeout")));
-    closed.recv_timeout(LONG).unwrap();
+    closed.recv_timeout(TEST_TIMEOUT).unwrap();
     let job = server.run(&with(sleep("1h"), &short));
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("timeout")));
 }
@@ -126,14 +126,14 @@ fn a_command_returns_its_output_and_gets_only_the_listed_environment() {
 fn the_error_of_a_failed_command_contains_its_status_and_stderr() {
     let server =
         with_commands(&[("fail", r"printf 'a\0b went wrong' >&2; exit 7"), ("kill", "kill -9 $$")]);
-    let once =
+    let single_attempt =
         |name: &str| json!({"kind": "command", "payload": {"name": name}, "max_attempts": 1});
-    let job = server.run(&once("fail"));
+    let job = server.run(&single_attempt("fail"));
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("exit_status")));
     let message = job["error"]["message"].as_str().unwrap();
     assert!(message.contains("status 7") && message.contains("went wrong"), "{message}");
     assert_eq!(job["failures"][0]["message"], message);
-    let job = server.run(&once("kill"));
+    let job = server.run(&single_attempt("kill"));
     assert!(job["error"]["message"].as_str().unwrap().contains("signal 9"), "{job}");
 }
 

@@ -7,7 +7,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::kit::process::between;
-use crate::kit::{LONG, Server, Setup, eventually, sleep, with};
+use crate::kit::{Server, Setup, TEST_TIMEOUT, eventually, sleep, with};
 use crate::leases::{lease, lease_action, remote};
 
 /// Sends a lease request that waits, on a thread of its own. The receiver gets the status and the
@@ -47,7 +47,7 @@ fn waiting_alone(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)
 
 /// Waits for the answer of a lease request and returns its jobs.
 fn jobs(answer: &mpsc::Receiver<(u16, Value)>) -> Vec<Value> {
-    let (status, body) = answer.recv_timeout(LONG).unwrap();
+    let (status, body) = answer.recv_timeout(TEST_TIMEOUT).unwrap();
     assert_eq!(status, 200, "{body}");
     body["jobs"].as_array().unwrap().clone()
 }
@@ -133,7 +133,7 @@ fn a_worker_that_disconnects_while_it_waits_takes_no_job() {
 fn a_draining_server_answers_waiting_workers_and_accepts_outcomes() {
     let mut server = Server::start();
     let slow = server.submit(&sleep("5s"));
-    server.reaches(slow, "running");
+    server.wait_for_state(slow, "running");
     server.submit(&remote(1));
     let leased = lease(&server, 1, &json!({})).remove(0);
     let answer = waiting(&server, &json!({}));
@@ -144,7 +144,7 @@ fn a_draining_server_answers_waiting_workers_and_accepts_outcomes() {
     server.terminate();
     // Answered while the slow job runs: with 200 and no jobs if the request arrives before the drain
     // starts, with 503 if it arrives later.
-    let (status, _) = answer.recv_timeout(LONG).unwrap();
+    let (status, _) = answer.recv_timeout(TEST_TIMEOUT).unwrap();
     assert!(matches!(status, 200 | 503), "{status}");
     assert_eq!(server.job(slow)["state"], "running");
     assert_eq!(server.get("/readyz").status, 503);
@@ -152,8 +152,8 @@ fn a_draining_server_answers_waiting_workers_and_accepts_outcomes() {
     refused.problem(503);
     assert!(refused.header("retry-after").is_some());
     assert_eq!(lease_action(&server, &leased, "complete", &json!({"result": 1})).status, 200);
-    assert!(server.ended().success());
-    server.start_again();
+    assert!(server.wait_for_exit().success());
+    server.restart();
     assert_eq!(server.job(2)["state"], "completed");
     assert_eq!(server.job(3)["state"], "running", "its lease is still valid");
 }

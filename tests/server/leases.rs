@@ -241,7 +241,7 @@ fn leases_survive_a_restart_of_the_server() {
     let mut server = Server::start();
     let leased = running(&server, &remote(1));
     server.kill();
-    server.start_again();
+    server.restart();
     assert_eq!(server.job(1)["state"], "running");
     assert!(lease(&server, 1, &json!({})).is_empty());
     lease_action(&server, &leased, "renew", &json!({})).expect(200);
@@ -271,7 +271,7 @@ fn local_and_remote_workers_share_the_limits_of_a_queue() {
     let server = Server::start();
     server.patch("/v1/queues/default", &json!({"max_running": 2})).expect(200);
     let here = server.submit(&sleep("60s"));
-    server.reaches(here, "running");
+    server.wait_for_state(here, "running");
     for payload in 0..3 {
         server.submit(&remote(payload));
     }
@@ -298,7 +298,7 @@ fn a_lease_request_returns_fewer_jobs_if_their_payloads_are_large() {
 fn a_remote_worker_cannot_finish_a_job_that_the_server_runs() {
     let server = Server::start();
     let here = server.submit(&with(sleep("60s"), &json!({"at_most_once": true})));
-    server.reaches(here, "running");
+    server.wait_for_state(here, "running");
     let leased = json!({"id": here, "lease_token": 1});
     for (action, fields) in [
         ("complete", json!({})),

@@ -19,7 +19,7 @@ fn jobs_in_several_states() -> Server {
     server.run(&with(echo(1), &json!({"tags": ["red", "blue"]})));
     server.submit(&with(echo(2), &json!({"delay": "1h", "queue": "mail", "tags": ["red"]})));
     server.submit(&with(sleep("1h"), &json!({"queue": "mail"})));
-    server.reaches(3, "running");
+    server.wait_for_state(3, "running");
     server.submit(&with(echo(4), &json!({"delay": "1h"})));
     server.post_empty("/v1/jobs/4/cancel").expect(200);
     let failing =
@@ -27,8 +27,8 @@ fn jobs_in_several_states() -> Server {
     assert_eq!(server.run(&failing)["state"], "failed");
     let batch = server.post("/v1/batches", &json!({"jobs": [echo(6), echo(7)]})).expect(202);
     assert_eq!(batch["id"], 1);
-    server.finished(6);
-    server.finished(7);
+    server.wait_until_final(6);
+    server.wait_until_final(7);
     server
 }
 

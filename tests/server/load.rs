@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::kit::{Connection, LONG, Server, Setup, echo, eventually};
+use crate::kit::{Connection, Server, Setup, TEST_TIMEOUT, echo, eventually};
 
 /// Number of idle connections: as many as the limit on open files allows in the test process.
 const IDLE: usize = 800;
@@ -48,7 +48,7 @@ fn submissions_past_the_limit_are_refused_and_no_accepted_job_is_lost() {
     }
     assert!(refused > 0, "no submission was refused, so the test shows nothing");
     for id in &ids {
-        assert_eq!(server.finished(*id)["state"], "completed");
+        assert_eq!(server.wait_until_final(*id)["state"], "completed");
     }
     let all = server.queue("default")["jobs"]["completed"].as_u64();
     assert_eq!(all, Some(ids.len() as u64), "refused submissions must not be stored");
@@ -88,7 +88,7 @@ fn the_total_size_of_large_bodies_is_limited_before_they_are_read() {
     let (sender, answers) = mpsc::channel();
     let unfinished: Vec<TcpStream> =
         (0..3).map(|_| start_request(server.addr(), head, sender.clone())).collect();
-    let refused = answers.recv_timeout(LONG).unwrap();
+    let refused = answers.recv_timeout(TEST_TIMEOUT).unwrap();
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after:"), "{refused}");
     assert!(answers.try_recv().is_err(), "more than one was refused");
     // Small requests are accepted meanwhile, and large ones once the unfinished ones are closed.

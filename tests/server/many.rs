@@ -24,7 +24,7 @@ fn an_array_is_accepted_whole_and_in_order() {
         assert_eq!(job["payload"], number);
         assert_eq!(job["id"], number + 1);
     }
-    assert_eq!(server.finished(100)["result"], 99);
+    assert_eq!(server.wait_until_final(100)["result"], 99);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn json_lines_are_accepted_with_blank_lines_between_them() {
     let body = lines(&server, "{\"kind\": \"echo\", \"payload\": 1}\r\n\n {\"kind\":\"echo\"}")
         .expect(202);
     assert_eq!(body["jobs"].as_array().unwrap().len(), 2);
-    assert_eq!(server.finished(1)["result"], 1);
+    assert_eq!(server.wait_until_final(1)["result"], 1);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn ten_thousand_jobs_are_accepted_and_one_more_is_refused() {
     assert_eq!(count(&server), 0);
     let body = lines(&server, &line.repeat(10_000)).expect(202);
     assert_eq!(body["jobs"].as_array().unwrap().len(), 10_000);
-    assert_eq!(server.finished(10_000)["state"], "completed");
+    assert_eq!(server.wait_until_final(10_000)["state"], "completed");
 }
 
 #[test]

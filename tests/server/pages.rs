@@ -67,7 +67,7 @@ fn submit_evil_jobs(server: &Server) -> (i64, Value) {
         echo(json!({"a": [1.25, EVIL]})),
         &json!({"tags": ["<script>alert(1)</script>"]}),
     ));
-    server.finished(id);
+    server.wait_until_final(id);
     let batch = json!({"name": EVIL, "jobs": [echo(1), sleep("1h"), echo(EVIL)]});
     let batch = server.post("/v1/batches", &batch).expect(202)["id"].clone();
     (id, batch)
@@ -155,7 +155,7 @@ fn the_list_is_filtered_and_paged() {
     let jobs: Vec<Value> =
         (0..120).map(|number| with(echo(number), &json!({"queue": "many"}))).collect();
     server.post("/v1/jobs", &json!(jobs)).expect(202);
-    server.finished(server.submit(&with(echo(1), &json!({"tags": ["a&b"]}))));
+    server.wait_until_final(server.submit(&with(echo(1), &json!({"tags": ["a&b"]}))));
     eventually("all jobs are finished", || {
         (server.queue("many")["jobs"]["completed"] == 120).then_some(())
     });
@@ -192,7 +192,7 @@ fn forms_act_and_redirect() {
     assert_eq!(redirect_of(&server, "/jobs/1/cancel", ""), "/jobs/1");
     assert_eq!(server.job(1)["state"], "cancelled");
     assert_eq!(redirect_of(&server, "/jobs/1/retry", ""), "/jobs/1");
-    server.finished(1);
+    server.wait_until_final(1);
     let back = redirect_of(
         &server,
         "/jobs/selected",
@@ -209,7 +209,7 @@ fn forms_act_and_redirect() {
     assert!(redirect_of(&server, "/jobs/1/delete", "").starts_with("/jobs?did=delete&done=1"));
     server.get("/v1/jobs/1").problem(404);
     let finished = server.submit(&echo(1));
-    server.finished(finished);
+    server.wait_until_final(finished);
     assert_eq!(send(&server, &format!("/jobs/{finished}/cancel"), "").status, 409);
     assert_eq!(send(&server, "/jobs/99/cancel", "").status, 404);
     assert_eq!(send(&server, "/jobs/selected", "job_action=burn&id=2").status, 400);
@@ -256,7 +256,7 @@ fn a_form_for_each_kind_submits_a_job() {
     ] {
         let path = redirect_of(&server, "/submit", form);
         let id = path.strip_prefix("/jobs/").unwrap().parse().unwrap();
-        let job = server.finished(id);
+        let job = server.wait_until_final(id);
         assert_eq!(job["payload"], payload, "{form}");
         page(&server, &path);
     }
@@ -270,7 +270,7 @@ fn errors_of_a_submission_are_shown_at_their_fields() {
     let server = Server::start();
     for (form, expected) in [
         ("kind=echo&payload=%7B%22a%22", "EOF while parsing"),
-        ("kind=http&url=ftp://a&queue=NO", "not a name"),
+        ("kind=http&url=ftp://a&queue=NO", "must be 1 to 64"),
         ("kind=sleep&duration=soon", "duration"),
         ("kind=echo&priority=900", "must be between -100 and 100"),
         ("kind=none&payload=1", "is not a known kind"),
@@ -366,7 +366,7 @@ fn assets_are_cached_by_their_version() {
 fn a_page_shows_the_current_state() {
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     let text = page(&server, &format!("/jobs/{id}"));
     assert!(
         text.contains("class=\"state running\"") && text.contains("Attempt 1 started"),
@@ -375,7 +375,7 @@ fn a_page_shows_the_current_state() {
     assert!(text.contains(&format!("data-events=\"/v1/jobs/{id}/events\"")), "{text}");
     assert!(page(&server, "/").contains("<th scope=\"row\">async</th>"));
     server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
-    server.finished(id);
+    server.wait_until_final(id);
     let text = page(&server, &format!("/jobs/{id}"));
     assert!(text.contains("class=\"state cancelled\"") && !text.contains("data-events"), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{LONG, Server, Setup, echo, eventually, pointers, sleep, with};
+use crate::kit::{Server, Setup, TEST_TIMEOUT, echo, eventually, pointers, sleep, with};
 
 fn in_queue(job: Value, queue: &str) -> Value {
     with(job, &json!({"queue": queue}))
@@ -38,21 +38,21 @@ fn a_pause_takes_effect_at_once_and_survives_a_restart() {
     server.run(&echo(2));
     assert_eq!(server.job(id)["state"], "queued");
     server.kill();
-    server.start_again();
+    server.restart();
     server.run(&echo(3));
     assert_eq!(server.job(id)["state"], "queued");
     assert_eq!(server.queue("mail")["paused"], true);
     server.patch("/v1/queues/mail", &json!({"paused": false})).expect(200);
-    assert_eq!(server.finished(id)["state"], "completed");
+    assert_eq!(server.wait_until_final(id)["state"], "completed");
 }
 
 #[test]
 fn running_jobs_of_a_paused_queue_finish() {
     let server = Server::start();
     let id = server.submit(&sleep("500ms"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
-    assert_eq!(server.finished(id)["state"], "completed");
+    assert_eq!(server.wait_until_final(id)["state"], "completed");
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn a_queue_runs_at_most_max_running_jobs() {
     server.run(&echo(1));
     running(2);
     server.post_empty("/v1/jobs/1/cancel").expect(200);
-    server.finished(1);
-    server.reaches(3, "running");
+    server.wait_until_final(1);
+    server.wait_for_state(3, "running");
     running(2);
     server.patch("/v1/queues/few", &json!({"max_running": 4})).expect(200);
     running(4);
@@ -89,13 +89,16 @@ fn a_queue_starts_at_most_its_rate_limit_of_jobs_per_period() {
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     let mut starts: Vec<i64> = (1..=9)
         .map(|id| {
-            let at = server.finished(id)["started_at"].as_str().unwrap().to_owned();
+            let at = server.wait_until_final(id)["started_at"].as_str().unwrap().to_owned();
             at.parse::<longshore::job::Timestamp>().unwrap().millis()
         })
         .collect();
     starts.sort_unstable();
     assert!(starts.windows(4).all(|four| four[3] - four[0] >= 500), "{starts:?}");
-    assert!(u128::try_from(starts[8] - starts[0]).unwrap() < LONG.as_millis(), "{starts:?}");
+    assert!(
+        u128::try_from(starts[8] - starts[0]).unwrap() < TEST_TIMEOUT.as_millis(),
+        "{starts:?}"
+    );
     assert_eq!(
         server.patch("/v1/queues/slow", &json!({"rate": null})).expect(200)["rate"],
         json!(null)
@@ -135,7 +138,7 @@ fn queues_start_as_configured_and_keep_later_changes() {
     assert_eq!(server.queue("default")["max_running"], 7);
     server.patch("/v1/queues/mail", &json!({"paused": false})).expect(200);
     server.kill();
-    server.start_again();
+    server.restart();
     assert_eq!(server.queue("mail")["paused"], false);
 }
 

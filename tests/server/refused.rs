@@ -103,7 +103,7 @@ fn json_that_a_reader_cannot_represent_is_refused_with_a_pointer() {
     let keys: Vec<String> = (0..100_000).map(|number| format!("\"k{number}\": 1")).collect();
     let answer = post(&server, format!("{{{}}}", keys.join(",")).as_bytes());
     answer.problem(422);
-    server.is_well();
+    server.assert_healthy();
     assert_no_jobs(&server);
 }
 

@@ -24,7 +24,7 @@ fn jobs_that_a_killed_server_was_running_run_again_soon() {
     all_run(&server);
     server.kill();
     let started = Instant::now();
-    server.start_again();
+    server.restart();
     let listening = started.elapsed();
     all_run(&server);
     let took = started.elapsed();
@@ -40,17 +40,17 @@ fn jobs_that_a_killed_server_was_running_run_again_soon() {
 #[test]
 fn an_interrupted_at_most_once_job_fails_with_outcome_unknown() {
     let mut server = Server::start();
-    let once = |job: Value| with(job, &json!({"at_most_once": true}));
-    let interrupted = server.submit(&once(sleep("1h")));
-    server.reaches(interrupted, "running");
-    let waiting = server.submit(&once(with(echo(1), &json!({"delay": "500ms"}))));
+    let at_most_once = |job: Value| with(job, &json!({"at_most_once": true}));
+    let interrupted = server.submit(&at_most_once(sleep("1h")));
+    server.wait_for_state(interrupted, "running");
+    let waiting = server.submit(&at_most_once(with(echo(1), &json!({"delay": "500ms"}))));
     server.kill();
-    server.start_again();
+    server.restart();
     let job = server.job(interrupted);
     assert_eq!(job["state"], "failed");
     assert_eq!(job["error"]["code"], "outcome_unknown");
     // A job that had not started runs.
-    assert_eq!(server.finished(waiting)["state"], "completed");
+    assert_eq!(server.wait_until_final(waiting)["state"], "completed");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_cancel_request_survives_a_kill_before_the_job_stops() {
     let job = server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
     assert_eq!((&job["state"], &job["cancel_requested"]), (&json!("running"), &json!(true)));
     server.kill();
-    server.start_again();
+    server.restart();
     assert_eq!(server.job(id)["state"], "cancelled");
 }
 
@@ -77,10 +77,10 @@ fn scheduled_and_retrying_jobs_start_after_a_restart() {
     let target = Target::start(|caller, _| caller.answer("503 Busy", "retry-after: 2\r\n", ""));
     let retrying = server.submit(&json!({"kind": "http", "payload": {"url": target.url("/")}}));
     let scheduled = server.submit(&with(echo(1), &json!({"delay": "1s"})));
-    server.reaches(retrying, "retrying");
+    server.wait_for_state(retrying, "retrying");
     server.kill();
-    server.start_again();
-    assert_eq!(server.finished(scheduled)["state"], "completed");
+    server.restart();
+    assert_eq!(server.wait_until_final(scheduled)["state"], "completed");
     eventually("the next attempt", || {
         (server.job(retrying)["failures"].as_array().unwrap().len() == 2).then_some(())
     });

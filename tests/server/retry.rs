@@ -21,7 +21,7 @@ fn a_failed_job_runs_again_on_demand() {
     assert_eq!(job["error"]["code"], "http_status");
     let job = server.post_empty("/v1/jobs/1/retry").expect(200);
     assert_eq!(job["error"], json!(null));
-    let job = server.finished(1);
+    let job = server.wait_until_final(1);
     assert_eq!(job["state"], "completed");
     assert_eq!(job["attempt"], 2);
     assert_eq!(job["failures"].as_array().unwrap().len(), 1, "{job}");
@@ -35,7 +35,7 @@ fn a_completed_or_cancelled_job_runs_again_on_demand() {
     server.post_empty("/v1/jobs/2/cancel").expect(200);
     for id in [1, 2] {
         server.post_empty(&format!("/v1/jobs/{id}/retry")).expect(200);
-        let job = server.finished(id);
+        let job = server.wait_until_final(id);
         assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!(id)));
     }
 }
@@ -44,7 +44,7 @@ fn a_completed_or_cancelled_job_runs_again_on_demand() {
 fn a_live_job_is_neither_retried_nor_deleted() {
     let server = Server::start();
     let id = server.submit(&sleep("1h"));
-    server.reaches(id, "running");
+    server.wait_for_state(id, "running");
     server.post_empty(&format!("/v1/jobs/{id}/retry")).problem(409);
     server.delete(&format!("/v1/jobs/{id}")).problem(409);
     server.post_empty("/v1/jobs/99/retry").problem(404);

@@ -49,12 +49,12 @@ fn the_statistics_of_an_hour_agree_with_the_jobs_across_restarts() {
         let jobs = server.post("/v1/jobs", &json!(jobs)).expect(202);
         let id = |index: usize| jobs["jobs"][index]["id"].as_i64().unwrap();
         for index in 0..51 {
-            server.finished(id(index));
+            server.wait_until_final(id(index));
         }
-        server.reaches(id(51), "running");
+        server.wait_for_state(id(51), "running");
         if round == 0 {
             server.post_empty(&format!("/v1/jobs/{}/cancel", id(51))).expect(200);
-            server.finished(id(51));
+            server.wait_until_final(id(51));
         }
         for queue in [None, Some("default"), Some("mail"), Some("nobody")] {
             assert_stats_agree(&server, queue);
@@ -68,8 +68,8 @@ fn the_statistics_of_an_hour_agree_with_the_jobs_across_restarts() {
         assert_eq!(stats["lanes"][3], json!({"lane": "remote", "workers": null, "busy": 0}));
         if round == 0 {
             server.terminate();
-            assert!(server.ended().success());
-            server.start_again();
+            assert!(server.wait_for_exit().success());
+            server.restart();
             assert_stats_agree(&server, None);
         }
     }

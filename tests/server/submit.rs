@@ -32,7 +32,7 @@ fn a_job_is_returned_with_all_its_fields() {
     });
     assert_eq!(job, expected);
     assert!(job["created_at"].as_str().unwrap().ends_with('Z'), "{job}");
-    let job = server.finished(1);
+    let job = server.wait_until_final(1);
     for (name, value) in [("state", "completed"), ("kind", "echo")] {
         expected[name] = value.into();
     }
@@ -80,7 +80,7 @@ fn a_payload_is_returned_byte_for_byte() {
     assert_eq!(crate::kit::pointers(&refused), ["/payload/a/0"], "{refused:?}");
     let payload = payload.replace("1e400000", "1e40");
     let id = submit(&payload).expect(202)["id"].as_i64().unwrap();
-    server.finished(id);
+    server.wait_until_final(id);
     let text = String::from_utf8(server.get(&format!("/v1/jobs/{id}")).body).unwrap();
     assert!(text.contains(&format!(r#""payload":{payload},"result":{payload}"#)), "{text}");
 }
@@ -91,9 +91,9 @@ fn accepted_jobs_survive_a_kill() {
     let ids: Vec<i64> = (0..20).map(|number| server.submit(&echo(number))).collect();
     let waiting = server.submit(&crate::kit::with(sleep("1s"), &json!({"delay": "1h"})));
     server.kill();
-    server.start_again();
+    server.restart();
     for (number, id) in ids.into_iter().enumerate() {
-        assert_eq!(server.finished(id)["payload"], Value::from(number));
+        assert_eq!(server.wait_until_final(id)["payload"], Value::from(number));
     }
     assert_eq!(server.job(waiting)["state"], "scheduled");
 }

@@ -37,7 +37,7 @@ fn a_job_that_has_not_started_before_its_expiry_is_cancelled() {
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("cancelled"), &json!("expired")));
     assert_eq!(job["started_at"], json!(null));
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
-    assert_eq!(server.finished(1)["state"], "completed");
+    assert_eq!(server.wait_until_final(1)["state"], "completed");
     assert_eq!(server.job(2)["state"], "cancelled");
 }
 
@@ -52,8 +52,8 @@ fn a_job_that_expired_while_the_server_was_down_is_never_started() {
         .submit(&with(echo(2), &json!({"expires_at": soon, "queue": "other", "delay": "200ms"})));
     server.kill();
     std::thread::sleep(Duration::from_millis(600));
-    server.start_again();
-    let job = server.finished(id);
+    server.restart();
+    let job = server.wait_until_final(id);
     assert_eq!(
         (&job["state"], &job["error"]["code"]),
         (&json!("cancelled"), &json!("expired")),
@@ -70,7 +70,7 @@ fn higher_priorities_run_first_and_equal_ones_oldest_first() {
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
     let mut starts: Vec<(String, i64)> = (1..=6)
-        .map(|id| (server.finished(id)["started_at"].as_str().unwrap().to_owned(), id))
+        .map(|id| (server.wait_until_final(id)["started_at"].as_str().unwrap().to_owned(), id))
         .collect();
     starts.sort();
     let order: Vec<i64> = starts.into_iter().map(|(_, id)| id).collect();

@@ -62,7 +62,7 @@ fn a_submission_is_accepted_even_if_no_more_requests_may_wait() {
     let id = answer.expect(202)["id"].as_i64().unwrap();
     server.post_empty(&format!("/v1/jobs/{sleeping}/cancel")).expect(200);
     assert_eq!(waiting.join().unwrap().expect(200)["state"], "cancelled");
-    assert_eq!(server.finished(id)["state"], "completed");
+    assert_eq!(server.wait_until_final(id)["state"], "completed");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_request_with_an_ambiguous_length_is_refused_and_its_connection_closed() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{rest}: {answer}");
     }
     assert_eq!(server.get("/v1/jobs").expect(200)["jobs"], serde_json::json!([]));
-    server.is_well();
+    server.assert_healthy();
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn malformed_http_is_not_logged_as_an_error() {
     for noise in ["\u{16}\u{3}\u{1}", "GET / HTTP/9.9\r\n\r\n", "nonsense\r\n\r\n"] {
         exchange(&server, noise);
     }
-    server.is_well();
+    server.assert_healthy();
     let log = server.log();
     assert!(log.contains("serving") && !log.contains("ERROR"), "{log}");
 }
@@ -83,7 +83,7 @@ fn malformed_requests_are_refused() {
         let answer = exchange(&server, text);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    server.is_well();
+    server.assert_healthy();
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn outcomes() -> [Outcome; 7] {
         failed(),
         Outcome::fatal("broken", "it broke"),
         Outcome::Released,
-        Outcome::NotBegun,
+        Outcome::NotStarted,
         Outcome::Cancelled,
         Outcome::Lost(JobError::new("lost", "the server stopped while the job was running")),
     ]

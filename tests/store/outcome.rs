@@ -28,7 +28,7 @@ fn a_completed_job_keeps_its_result_byte_for_byte() {
     let finished = store.finish(lease, completed(r#"{"b": 1.50,  "a": null}"#));
     assert_eq!(finished, Ok(Finished::Accepted(State::Completed)));
     let job = store.job(lease.job);
-    assert_eq!(job.given().unwrap().as_str(), r#"{"b": 1.50,  "a": null}"#);
+    assert_eq!(job.result_json().unwrap().as_str(), r#"{"b": 1.50,  "a": null}"#);
     assert!(!job.result_truncated);
     assert_eq!((job.finished_at, job.error.clone()), (Some(store.now), None));
     assert_eq!(failures_of(&job), []);

@@ -149,7 +149,8 @@ fn remote_and_local_workers_cannot_finish_each_others_jobs() {
     let mut store = Store::fresh();
     let local = store.running(NewJob { at_most_once: true, ..job() });
     let remote_lease = store.running_remote(remote("a"), None);
-    for outcome in [completed("1"), Outcome::fatal("x", ""), Outcome::NotBegun, Outcome::Released] {
+    for outcome in [completed("1"), Outcome::fatal("x", ""), Outcome::NotStarted, Outcome::Released]
+    {
         let refused = store.finish_remote(local, outcome.clone()).unwrap_err();
         assert_eq!(refused, Refusal::StaleLease, "{outcome:?}");
         let refused = store.finish(remote_lease, outcome.clone()).unwrap_err();
@@ -179,7 +180,7 @@ fn a_job_released_before_it_started_can_still_expire() {
     let mut store = Store::fresh();
     let expires_at = Some(store.after(10));
     let lease = store.running_remote(NewJob { expires_at, ..remote("a") }, None);
-    store.finish_remote(lease, Outcome::NotBegun).unwrap();
+    store.finish_remote(lease, Outcome::NotStarted).unwrap();
     assert_eq!(store.job(lease.job).started_at, None);
     store.advance(10);
     assert_eq!(leased(store.write(request(None, 1, None))), []);
@@ -246,10 +247,10 @@ fn an_at_most_once_job_that_was_not_started_may_still_run() {
     let mut store = Store::fresh();
     let lease = store.running_remote(NewJob { at_most_once: true, ..remote("a") }, None);
     assert_eq!(
-        store.finish_remote(lease, Outcome::NotBegun).unwrap(),
+        store.finish_remote(lease, Outcome::NotStarted).unwrap(),
         Finished::Accepted(State::Queued)
     );
-    assert_eq!(store.finish_remote(lease, Outcome::NotBegun).unwrap(), Finished::Repeated);
+    assert_eq!(store.finish_remote(lease, Outcome::NotStarted).unwrap(), Finished::Repeated);
     assert_eq!(store.job(lease.job).attempt, 0);
     let next = leased(store.write(request(None, 1, None))).remove(0);
     assert_eq!((next.attempt, next.lease.token.0), (1, 2));

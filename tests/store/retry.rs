@@ -104,7 +104,7 @@ fn a_retry_starts_without_progress_and_keeps_the_failures() {
     assert_eq!(job.progress, None);
     assert_eq!(job.failures.unwrap().len(), 1);
     store.finish(second, completed("2")).unwrap();
-    assert_eq!(store.job(lease.job).given().unwrap().as_str(), "2");
+    assert_eq!(store.job(lease.job).result_json().unwrap().as_str(), "2");
 }
 
 #[test]

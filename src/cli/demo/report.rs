@@ -18,7 +18,7 @@ pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliErro
     output.line("")?;
     for job in jobs {
         let read = |json: Option<&Json>| json.and_then(|json| json.read::<Value>().ok());
-        let (payload, result) = (read(job.payload.as_ref()), read(job.given()));
+        let (payload, result) = (read(job.payload.as_ref()), read(job.result_json()));
         let question = payload.as_ref().map(question_of).unwrap_or_default();
         output.line(format_args!("{}", output.paint(Colour::Dim, show::plain(question))))?;
         let answer = match (result.as_ref().and_then(answer_of), &job.error) {

@@ -70,7 +70,7 @@ impl RunningServer {
 
     /// Stops the server without waiting for running jobs. Requests in progress are answered.
     pub(in crate::cli) async fn stop(self) {
-        self.server.release_waiters();
+        self.server.release_waiting_requests();
         self.http.stop(true).await;
         self.server.stop();
     }

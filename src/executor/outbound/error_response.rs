@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::executor::encoded::Body;
 use crate::executor::outbound::retry_after::retry_in;
 use crate::executor::secrets::Secrets;
-use crate::job::outcome::{JobError, Outcome, cut};
+use crate::job::outcome::{JobError, Outcome, truncate};
 
 /// Error code of an attempt that failed because of the response status.
 const HTTP_STATUS: &str = "http_status";
@@ -66,5 +66,5 @@ fn excerpt(bytes: &[u8], secrets: &Secrets) -> String {
     let text = secrets.hide(&String::from_utf8_lossy(bytes));
     let is_break = |c: char| c.is_whitespace() || c.is_control();
     let words: Vec<&str> = text.split(is_break).filter(|word| !word.is_empty()).collect();
-    cut(words.join(" "), MAX_EXCERPT_LEN)
+    truncate(words.join(" "), MAX_EXCERPT_LEN)
 }

@@ -174,7 +174,7 @@ impl LeaseReport {
                 CheckedLeaseAction::Finish(if has_started {
                     Outcome::Released
                 } else {
-                    Outcome::NotBegun
+                    Outcome::NotStarted
                 })
             }
             LeaseAction::Renew => self.renewed(problems),

@@ -253,7 +253,7 @@ mod tests {
     fn an_empty_queue_serves_no_worker_until_it_is_marked_ready_again() {
         let mut roster = roster(&["a"], &[worker(1, &[], &["x"], 5)]);
         let orders = roster.plan(now());
-        roster.leased(&orders[0], 0, true, now());
+        roster.record_lease(&orders[0], 0, true, now());
         assert!(!roster.may_serve(WaitingWorkerId(1), now()));
         assert_eq!(roster.plan(now()), []);
         // The queue may still have jobs of other kinds, which another worker accepts.
@@ -270,7 +270,7 @@ mod tests {
             roster(&["a", "b"], &[worker(1, &["a"], &[], 1), worker(2, &[], &["x"], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1), (2, "a", 1)]);
-        roster.leased(&orders[0], 0, true, now());
+        roster.record_lease(&orders[0], 0, true, now());
         assert_eq!(shares(&roster.plan(now())), [(2, "b", 1)]);
     }
 
@@ -281,7 +281,7 @@ mod tests {
             roster.mark_remote_ready(&name("a"), "x");
             let orders = roster.plan(now());
             assert_eq!(shares(&orders), [(2, "a", 3)]);
-            roster.leased(&orders[0], 0, true, now());
+            roster.record_lease(&orders[0], 0, true, now());
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
         let mut roster = roster(&all, &[worker(1, &[], &["x"], 1_000), worker(2, &[], &[], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1_000)]);
-        roster.leased(&orders[0], 1_000, false, now());
+        roster.record_lease(&orders[0], 1_000, false, now());
         // Worker 1 still waits, as if there were more workers with the same filter.
         assert_eq!(shares(&roster.plan(now()))[0], (2, "a", 1));
     }
@@ -312,7 +312,7 @@ mod tests {
         let mut roster = Roster::new([2, 0, 0, 0], Vec::new(), rules);
         let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
         roster.configure(&name("a"), settings);
-        roster.remote_moved(&name("a"), 1);
+        roster.change_remote_running(&name("a"), 1);
         roster.mark_ready(&name("a"), Lane::Async);
         roster.mark_remote_ready(&name("a"), "x");
         roster.add_waiting_worker(worker(1, &[], &[], 10));
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(orders[0].lane, Lane::Async);
         // Local workers were served last, so remote workers come first now. Otherwise a backlog of
         // one side would starve the other.
-        roster.leased(&orders[0], 1, false, now());
+        roster.record_lease(&orders[0], 1, false, now());
         let orders = roster.plan(now());
         let limits: Vec<(Lane, u32)> =
             orders.iter().map(|order| (order.lane, order.limit)).collect();
@@ -340,7 +340,7 @@ mod tests {
         roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 3)]);
-        roster.leased(&orders[0], 3, false, now());
+        roster.record_lease(&orders[0], 3, false, now());
         assert_eq!(roster.plan(now()), []);
         assert_eq!(roster.wake_at(now()), Some(Timestamp::from_millis(1_000)));
     }

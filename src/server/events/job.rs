@@ -47,7 +47,7 @@ pub struct Position {
 /// Error for a text that is not a [`Position`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of an event of a job")]
-pub struct NotAPosition;
+pub struct InvalidPosition;
 
 impl Position {
     /// Returns the fingerprint of a job's state.
@@ -75,16 +75,16 @@ impl fmt::Display for Position {
 }
 
 impl FromStr for Position {
-    type Err = NotAPosition;
+    type Err = InvalidPosition;
 
-    fn from_str(text: &str) -> Result<Self, NotAPosition> {
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let parts: Result<Vec<u64>, _> = text.split('-').map(str::parse).collect();
         let Ok([fingerprint @ .., failures, log]) = parts.as_deref() else {
-            return Err(NotAPosition);
+            return Err(InvalidPosition);
         };
         let fingerprint: Vec<i64> =
             fingerprint.iter().filter_map(|part| (*part).try_into().ok()).collect();
-        let fingerprint = fingerprint.try_into().map_err(|_wrong_count| NotAPosition)?;
+        let fingerprint = fingerprint.try_into().map_err(|_wrong_count| InvalidPosition)?;
         Ok(Self { fingerprint, failures: *failures, log: *log })
     }
 }
@@ -225,7 +225,7 @@ mod tests {
         for text in
             ["", "1", "1-2-3-4-5-6-7", "1-2-3-4-5-6-7-8-9", "a-2-3-4-5-6-7-8", "-1-2-3-4-5-6-7-8"]
         {
-            assert_eq!(text.parse::<Position>(), Err(NotAPosition), "{text}");
+            assert_eq!(text.parse::<Position>(), Err(InvalidPosition), "{text}");
         }
     }
 }

@@ -5,7 +5,9 @@ use diesel::prelude::*;
 use super::commit_group::{ApplyError, ApplyResult, CommitGroup, LocationRow};
 use super::statement::statement;
 use crate::job::lease::Lease;
-use crate::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
+use crate::job::outcome::{
+    JobResult, OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle,
+};
 use crate::job::retry::Backoff;
 use crate::job::{JobError, Span, State, Timestamp};
 use crate::store::schema::{failures, jobs, results};
@@ -46,7 +48,7 @@ statement! {
      SET state = " [state: Integer as i64] ", attempt = " [attempt: Integer as i64]
     ", run_at = coalesce(" [run_at: Nullable<Integer> as Option<i64>] ", run_at)
      , finished_at = " [finished_at: Nullable<Integer> as Option<i64>]
-    ", started_at = CASE WHEN " [is_unstarted: Integer as i64]
+    ", started_at = CASE WHEN " [never_started: Integer as i64]
     " THEN NULL ELSE started_at END, lease_expires_at = NULL, cancel_requested = 0
      , error_code = " [error_code: Nullable<Text> as Option<&'a str>]
     ", error_message = " [error_message: Nullable<Text> as Option<&'a str>]
@@ -82,8 +84,8 @@ struct RunningJobRow {
 }
 
 impl RunningJobRow {
-    fn held(&self) -> Held {
-        Held {
+    fn held(&self) -> RunningAttempt {
+        RunningAttempt {
             job: crate::job::JobId(self.id),
             attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
             max_attempts: u32::try_from(self.max_attempts).unwrap_or(u32::MAX),
@@ -181,7 +183,7 @@ impl CommitGroup<'_> {
         }
         self.update_settled(lease, &settlement)?;
         // The duration of an attempt that was released is not recorded.
-        let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotBegun);
+        let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotStarted);
         let started_at = row.started_at.filter(|_| has_ended).map(Timestamp::from_millis);
         let took = started_at.map(|at| Span::new(self.now.since(at)));
         self.record_settled(location, &settlement, took);
@@ -195,7 +197,7 @@ impl CommitGroup<'_> {
             attempt: settlement.attempt.into(),
             run_at: settlement.run_at.map(|at| at.millis()),
             finished_at,
-            is_unstarted: settlement.is_unstarted.into(),
+            never_started: settlement.never_started.into(),
             error_code: settlement.error.as_ref().map(|error| error.code.as_str()),
             error_message: settlement.error.as_ref().map(|error| error.message.as_str()),
             job: lease.job.0,
@@ -285,7 +287,7 @@ impl CommitGroup<'_> {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => [State::Queued.code(), State::Cancelled.code()].contains(&state),
             }),
-            Outcome::NotBegun => Ok(failure.is_none()
+            Outcome::NotStarted => Ok(failure.is_none()
                 && [State::Queued.code(), State::Cancelled.code()].contains(&state)),
             Outcome::Cancelled => Ok(failure.is_none() && state == State::Cancelled.code()),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use longshore::job::outcome::{Held, JobResult, OUTCOME_UNKNOWN, Outcome, settle};
+use longshore::job::outcome::{JobResult, OUTCOME_UNKNOWN, Outcome, RunningAttempt, settle};
 use longshore::job::retry::Backoff;
 use longshore::job::{JobId, Json, State, Timestamp};
 
@@ -18,7 +18,7 @@ pub(super) enum Report {
     },
     Release,
     /// The lease was released before its worker had started the job.
-    NotBegun,
+    NotStarted,
 }
 
 impl Report {
@@ -30,7 +30,7 @@ impl Report {
             Self::Fail { retryable: true } => Outcome::retryable("failed", "once more"),
             Self::Fail { retryable: false } => Outcome::fatal("refused", "never"),
             Self::Release => Outcome::Released,
-            Self::NotBegun => Outcome::NotBegun,
+            Self::NotStarted => Outcome::NotStarted,
         }
     }
 
@@ -131,8 +131,8 @@ impl JobRow {
         }
     }
 
-    fn held(&self) -> Held {
-        Held {
+    fn held(&self) -> RunningAttempt {
+        RunningAttempt {
             job: JobId(1),
             attempt: self.attempt,
             max_attempts: self.max_attempts,
@@ -191,7 +191,7 @@ impl JobRow {
                 Some(code) => code == OUTCOME_UNKNOWN,
                 None => matches!(self.state, State::Queued | State::Cancelled),
             },
-            Report::NotBegun => {
+            Report::NotStarted => {
                 failure.is_none() && matches!(self.state, State::Queued | State::Cancelled)
             }
         }

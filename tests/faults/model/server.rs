@@ -109,7 +109,7 @@ impl ModelServer {
         let lease = |row: &mut JobRow| {
             let last = row.accepted.last();
             let is_finished = last.is_some_and(|(last, report)| {
-                last + 1 == serial && !matches!(report, Report::Release | Report::NotBegun)
+                last + 1 == serial && !matches!(report, Report::Release | Report::NotStarted)
             });
             row.attempt += 1;
             row.token = match variant {

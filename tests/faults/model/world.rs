@@ -92,7 +92,7 @@ impl Scenario {
             FinishAnswer::Repeated => {
                 self.event_counts.count("repeated");
                 // A release only asks that the lease is not held any more.
-                let is_outcome = !matches!(finish.report, Report::Release | Report::NotBegun);
+                let is_outcome = !matches!(finish.report, Report::Release | Report::NotStarted);
                 if is_outcome && !before.accepted.contains(&claim) {
                     world.broken.insert(Promise::RepeatedWasAccepted);
                 }
@@ -192,7 +192,7 @@ impl Scenario {
             }
             Action::ReleaseUndelivered(grant) => {
                 world.network.remove(&Message::Granted(grant));
-                let report = Report::NotBegun;
+                let report = Report::NotStarted;
                 world.network.insert(Message::Finish(Finish { grant, report }));
             }
             Action::Expire { job } => world.server.expire(job),

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Connection, LONG, Server, echo, sleep, with};
+use crate::kit::{Connection, Server, TEST_TIMEOUT, echo, sleep, with};
 
 /// Number of client threads.
 const CLIENTS: usize = 4;
@@ -46,7 +46,7 @@ impl Clients {
     pub(super) fn wait_until_accepted(&self, count: usize) {
         let accepted = self.record.accepted.lock().unwrap();
         let too_few = |accepted: &mut BTreeMap<i64, String>| accepted.len() < count;
-        let waited = self.record.has_grown.wait_timeout_while(accepted, LONG, too_few);
+        let waited = self.record.has_grown.wait_timeout_while(accepted, TEST_TIMEOUT, too_few);
         let (_guard, waited) = waited.unwrap();
         assert!(!waited.timed_out(), "{count} jobs were not accepted in time");
     }

@@ -103,7 +103,7 @@ fn a_lease_of_a_restored_database_survives_its_restart() {
     let mut restored = Setup::new().database(back_up(&original, "copy.db")).start();
     let new = lease(&restored, 1).remove(0);
     restored.kill();
-    restored.start_again();
+    restored.restart();
     assert_refused(&restored, &old);
     assert_eq!(lease_action(&restored, &new, "complete", &json!({"result": "new"})), 200);
 }
@@ -124,7 +124,7 @@ fn a_copy_made_by_other_means_is_served_with_restored() {
     assert_refused(&restored, &old);
     assert_eq!(lease(&restored, 1)[0]["id"], old["id"]);
     // Started without the option, the original still accepts the lease.
-    original.start_again();
+    original.restart();
     assert_eq!(lease_action(&original, &old, "complete", &json!({"result": "old"})), 200);
 }
 

@@ -230,7 +230,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             retry_in: secs.map(Span::from_secs),
         },
     );
-    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotBegun), 1 => Just(Outcome::Cancelled)]
+    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled)]
 }
 
 fn queue_name(name: &str) -> QueueName {

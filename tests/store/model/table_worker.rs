@@ -1,7 +1,7 @@
 //! Writes of the model by workers and clients on single jobs.
 
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
-use longshore::job::outcome::{Held, OUTCOME_UNKNOWN, Outcome, settle};
+use longshore::job::outcome::{OUTCOME_UNKNOWN, Outcome, RunningAttempt, settle};
 use longshore::job::{BatchId, Failure, JobError, JobId, Lane, Progress, State};
 use longshore::store::{
     Answer, Finish, Finished, Holder, LeaseRequest, Leased, LogLines, Refusal, Renew, Renewed,
@@ -18,8 +18,8 @@ impl ModelJob {
         self.job.state == State::Running && self.token == lease.token.0
     }
 
-    fn held(&self) -> Held {
-        Held {
+    fn held(&self) -> RunningAttempt {
+        RunningAttempt {
             job: self.job.id,
             attempt: self.job.attempt,
             max_attempts: self.job.max_attempts,
@@ -32,7 +32,7 @@ impl ModelJob {
     /// Returns whether a finish under the latest token repeats the one that was applied.
     fn repeats(&self, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::Completed(result) => self.job.given() == Some(&result.json),
+            Outcome::Completed(result) => self.job.result_json() == Some(&result.json),
             Outcome::Failed { error, .. } | Outcome::Lost(error) => {
                 self.failure.as_ref() == Some(error)
             }
@@ -40,7 +40,7 @@ impl ModelJob {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => matches!(self.job.state, State::Queued | State::Cancelled),
             },
-            Outcome::NotBegun => {
+            Outcome::NotStarted => {
                 self.failure.is_none() && matches!(self.job.state, State::Queued | State::Cancelled)
             }
             Outcome::Cancelled => self.failure.is_none() && self.job.state == State::Cancelled,
@@ -137,7 +137,7 @@ impl Model {
             row.failure = Some(error);
         }
         row.job.attempt = settlement.attempt;
-        row.job.started_at = row.job.started_at.filter(|_| !settlement.is_unstarted);
+        row.job.started_at = row.job.started_at.filter(|_| !settlement.never_started);
         row.job.run_at = settlement.run_at.unwrap_or(row.job.run_at);
         row.job.error = settlement.error;
         if let Outcome::Completed(result) = outcome {
