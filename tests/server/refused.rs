@@ -187,7 +187,7 @@ fn an_invalid_parameter_is_named_with_the_expected_value() {
     answer.problem(400);
     let expected = ["/limit", "/state", "/queue", "/batch", "/cursor", "/include"];
     assert_eq!(pointers(&answer), expected);
-    for (query, told) in [
+    for (query, expected) in [
         ("limit=201", "/limit: must be a number between 1 and 200"),
         ("cursor=x", "/cursor: must be the next_cursor of another page"),
         ("batch=x", "/batch: must be the id of a batch, a number"),
@@ -195,7 +195,7 @@ fn an_invalid_parameter_is_named_with_the_expected_value() {
         ("stat=queued", "/stat: unknown parameter; this route supports state, queue"),
     ] {
         let detail = server.get(&format!("/v1/jobs?{query}")).problem(400);
-        assert!(detail.starts_with(told), "{query}: {detail}");
+        assert!(detail.starts_with(expected), "{query}: {detail}");
     }
 }
 
