@@ -126,7 +126,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "failures",
         "job 4 is retrying or failed and has no failure",
     ),
-    // Tags.
+    // The index of tags.
     (
         "DELETE FROM job_tags WHERE tag = 'red'",
         "tags",
@@ -148,7 +148,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "tags",
         "tags of job 9 are not a JSON array",
     ),
-    // Queues.
+    // Queues and their counts.
     ("UPDATE queues SET name = 'Mail'", "queues", "queue 1 has the invalid name Mail"),
     ("UPDATE queues SET name = '-a'", "queues", "queue 1 has the invalid name -a"),
     ("UPDATE queues SET name = ''", "queues", "queue 1 has the invalid name"),
@@ -173,7 +173,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "queue counts",
         "queue 1 has a count for the invalid state 7",
     ),
-    // Batches.
+    // Counts and ends of batches.
     (
         "UPDATE batches SET queued = 2, total = 3",
         "batches",
@@ -232,7 +232,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "workers",
         "job 8 has a worker and was never leased",
     ),
-    // Ids.
+    // Ids above the AUTOINCREMENT counters.
     ("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'jobs'", "ids", "a job has the id 11"),
     ("DELETE FROM sqlite_sequence WHERE name = 'batches'", "ids", "a batch has the id 1"),
     ("UPDATE submissions SET jobs = 10", "ids", "a key refers to job 18"),
@@ -244,7 +244,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE logs SET total = 1", "logs", "the log of job 3 is longer than its total"),
     ("UPDATE time_buckets SET retried = -1", "charts", "has a negative counter"),
     ("UPDATE time_buckets SET run = '['", "charts", "has a histogram that is not valid JSON"),
-    // References.
+    // References to missing rows.
     (
         "UPDATE jobs SET queue_id = 9 WHERE id = 2",
         "references",

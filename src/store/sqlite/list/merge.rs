@@ -105,7 +105,6 @@ impl<'f> RangeReader<'f> {
     }
 
     /// Returns the largest id that is not above `top`, and drops those above it.
-
     fn next(
         &mut self,
         connection: &mut SqliteConnection,
