@@ -112,10 +112,11 @@ pub enum OpenError {
     },
 }
 
-/// Write side of a backend. A process opens one per database, and only the Writer calls it.
+/// Write side of a backend. A process opens one per database.
 ///
-/// The backend takes the time as an argument, never from a clock, and stores it as milliseconds
-/// since 1970. It prevents a second process from opening the same database for writing.
+/// It has one caller at a time: first the start of the server, then the Writer. It takes the time as an
+/// argument, never from a clock. The SQLite backend locks the database, so that no second process
+/// writes to it.
 pub trait WriteStore: Send {
     /// Commits `writes` as one transaction (a commit group), which is on disk when this returns.
     ///
@@ -136,7 +137,7 @@ pub trait WriteStore: Send {
     /// Starts a new epoch if the database is a copy that was never served, or if `is_restored` is
     /// true. Returns `None` if no new epoch was needed.
     ///
-    /// A new epoch raises the smallest lease token above every token given before, clears the mark of
+    /// A new epoch raises the smallest lease token above all earlier tokens, clears the mark of
     /// the copy and skips a range of job and batch ids. Afterwards [`WriteStore::commit`] refuses the
     /// leases of earlier epochs. Call this before any worker starts, and then commit
     /// [`RescueScope::Dead`], which requeues the jobs that were running in the copy.
@@ -180,8 +181,8 @@ pub trait ReadStore: Send {
     /// See [`ReadStore`].
     fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError>;
 
-    /// Returns up to `limit` failed jobs, latest `finished_at` first, without payloads, results and
-    /// failures.
+    /// Returns up to `limit` failed jobs, latest `finished_at` first, as [`ReadStore::job_summaries`]
+    /// returns them.
     ///
     /// # Errors
     /// See [`ReadStore`].
@@ -231,8 +232,8 @@ pub trait ReadStore: Send {
     /// See [`ReadStore`].
     fn job_update(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, StoreError>;
 
-    /// Returns those of `ids` that exist, in the order of `ids`, without payloads, results and
-    /// failures.
+    /// Returns the jobs of `ids` that exist, in the order of `ids`, but without their payloads, results
+    /// and failures.
     ///
     /// # Errors
     /// See [`ReadStore`].

@@ -161,6 +161,8 @@ pub struct Committed {
     /// One answer or refusal per write, in the order of the writes.
     pub answers: Vec<Result<Answer, Refusal>>,
     /// Every change of a job's state, creation and removal, in the order in which they were applied.
+    /// `remote_kind` is set for jobs that are queued again in the remote lane, but not for new jobs,
+    /// whose kinds the caller knows.
     pub changes: Vec<Change>,
     /// Jobs whose progress or log changed, with their queues.
     pub reported: Vec<(JobId, QueueName)>,

@@ -24,7 +24,8 @@ pub enum Write {
     /// [`TooManyQueues`](crate::store::Refusal::TooManyQueues) if that would exceed `max_queues`.
     /// If any job of an earlier submission with the same key still exists, nothing is inserted: the
     /// answer is that submission, or [`KeyReused`](crate::store::Refusal::KeyReused) if the
-    /// fingerprint differs. Answer: [`Submitted`](crate::store::Submitted).
+    /// fingerprint differs. A submission without jobs is
+    /// [`Rejected`](crate::store::Refusal::Rejected). Answer: [`Submitted`](crate::store::Submitted).
     Submit(Submit),
     /// Leases queued jobs of one queue and lane, highest priority first, then smallest id.
     ///
@@ -46,7 +47,8 @@ pub enum Write {
     /// Extends leases. Leases that are not held are omitted from the answer, except that a remote
     /// worker's request for a single lease is refused. Answer: [`Renewed`](crate::store::Renewed).
     Renew(Renew),
-    /// Stores the progress of a running attempt. Answer: [`Done`](crate::store::Answer::Done).
+    /// Stores the progress of a running attempt, 0 to 100 percent.
+    /// Answer: [`Done`](crate::store::Answer::Done).
     Report(Lease, Progress),
     /// Appends lines to the log of a running job. Answer: [`Done`](crate::store::Answer::Done).
     Log(LogLines),

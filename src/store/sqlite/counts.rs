@@ -73,8 +73,7 @@ impl CommitGroup<'_> {
         Ok(())
     }
 
-    /// Adds up the changes by batch, updates the counts of the batches, and returns the batches that
-    /// ended.
+    /// Adds up the changes by batch, updates the counts, and returns the batches that ended.
     ///
     /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
     pub(super) fn update_batch_counts(&mut self) -> Result<Vec<BatchId>, TransactionError> {

@@ -15,9 +15,9 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::{Answer, Finish, Finished, Holder, JobLocation, Refusal, lane_of};
 
 statement! {
-    /// Finds the location of a job that runs under a lease, if the caller does not know it. A SELECT
-    /// and a plain UPDATE cost less than an UPDATE with RETURNING, for which SQLite creates a table in
-    /// memory.
+    /// Finds the location of a job that runs under a lease, if the caller does not know it. A SELECT and
+    /// a plain UPDATE cost less than an UPDATE with RETURNING, because SQLite creates a table in memory
+    /// for RETURNING.
     FindRunningLocation -> ((Integer, Integer, Integer, Nullable<Integer>), Nullable<Integer>) =
     "SELECT id, queue_id, lane, batch_id, started_at FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]

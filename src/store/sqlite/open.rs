@@ -102,8 +102,7 @@ pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
-/// Opens a database without changing its rows, tables or journal mode, whether a server is using it or
-/// not.
+/// Opens a database, which a server may be using. Does not change its rows, tables or journal mode.
 pub(super) fn read_only(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mode = if foreign_log::has_journal(path) { "rw" } else { "ro" };
     let mut connection = open_in_mode(path, mode)?;

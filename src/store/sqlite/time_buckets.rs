@@ -116,8 +116,7 @@ impl CommitGroup<'_> {
     }
 }
 
-/// Returns the time buckets of a queue, or the totals of all queues, that start within `span`, oldest
-/// first.
+/// Returns the time buckets that start within `span`, oldest first, of a queue or of all together.
 pub(super) fn in_span(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,

@@ -78,19 +78,19 @@ const INTEGRITY: &str = "
     SELECT integrity_check AS words FROM pragma_integrity_check WHERE integrity_check != 'ok'";
 
 const REFERENCES: &str = "
-    SELECT \"table\" || coalesce(' row ' || rowid, '') || ' refers to no row of ' || parent AS words
+    SELECT \"table\" || coalesce(' row ' || rowid, '') || ' refers to a missing row of ' || parent AS words
     FROM pragma_foreign_key_check";
 
 const STATES: &str = "
     SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
         WHEN state NOT BETWEEN 0 AND 6 THEN 'is in state ' || state
         WHEN lane NOT BETWEEN 0 AND 3 THEN 'is in lane ' || lane
-        WHEN state < 4 AND finished_at IS NOT NULL THEN 'has a time of its end and has not ended'
-        WHEN state >= 4 AND finished_at IS NULL THEN 'has ended without a time'
+        WHEN state < 4 AND finished_at IS NOT NULL THEN 'has finished_at and has not ended'
+        WHEN state >= 4 AND finished_at IS NULL THEN 'has ended and has no finished_at'
         WHEN cancel_requested NOT IN (0, 1) THEN 'has cancel_requested ' || cancel_requested
-        WHEN cancel_requested = 1 AND state != 2 THEN 'is to stop and does not run'
-        WHEN (error_code IS NULL) != (error_message IS NULL) THEN 'has half an error'
-        WHEN state IN (3, 5, 6) AND error_code IS NULL THEN 'ended badly without an error'
+        WHEN cancel_requested = 1 AND state != 2 THEN 'has cancel_requested and is not running'
+        WHEN (error_code IS NULL) != (error_message IS NULL) THEN 'has only one of error_code and error_message'
+        WHEN state IN (3, 5, 6) AND error_code IS NULL THEN 'is retrying, failed or cancelled and has no error'
         WHEN state = 4 AND error_code IS NOT NULL THEN 'is completed and has an error'
         END AS fault FROM jobs NOT INDEXED)
     WHERE fault IS NOT NULL";
@@ -99,19 +99,19 @@ const STATES: &str = "
 const LEASES: &str = "
     SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
         WHEN lease_token NOT BETWEEN 0 AND 9007199254740991 THEN 'has the token ' || lease_token
-        WHEN state = 2 AND lease_expires_at IS NULL THEN 'runs without a lease'
-        WHEN state != 2 AND lease_expires_at IS NOT NULL THEN 'has a lease and does not run'
-        WHEN state NOT IN (0, 1, 6) AND lease_token = 0 THEN 'has run without a token'
-        WHEN state = 0 AND lease_token > 0 THEN 'is scheduled and has been leased'
-        WHEN state = 2 AND attempt = 0 THEN 'runs no attempt'
-        WHEN attempt > 0 AND started_at IS NULL THEN 'is at an attempt and has not started'
-        WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started and was not leased'
+        WHEN state = 2 AND lease_expires_at IS NULL THEN 'is running and has no lease'
+        WHEN state != 2 AND lease_expires_at IS NOT NULL THEN 'has a lease and is not running'
+        WHEN state NOT IN (0, 1, 6) AND lease_token = 0 THEN 'has run and has lease_token 0'
+        WHEN state = 0 AND lease_token > 0 THEN 'is scheduled and was leased before'
+        WHEN state = 2 AND attempt = 0 THEN 'is running and has attempt 0'
+        WHEN attempt > 0 AND started_at IS NULL THEN 'has an attempt and no started_at'
+        WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started_at and was never leased'
         WHEN attempt NOT BETWEEN 0 AND max_attempts
             THEN 'is at attempt ' || attempt || ' of ' || max_attempts
         WHEN state = 2 AND lane = 3 AND lease_expires_at > started_at + timeout_ms
-            THEN 'is leased for longer than its attempt may take'
+            THEN 'is leased for longer than its timeout'
         WHEN attempt > lease_token
-            THEN 'is at attempt ' || attempt || ' with the token ' || lease_token
+            THEN 'is at attempt ' || attempt || ' and has only lease_token ' || lease_token
         END AS fault FROM jobs NOT INDEXED)
     WHERE fault IS NOT NULL";
 
@@ -131,7 +131,7 @@ const SETTINGS: &str = "
     WHERE fault IS NOT NULL";
 
 const PAYLOADS: &str = "
-    SELECT 'the payload of job ' || id || ' is no JSON' AS words
+    SELECT 'the payload of job ' || id || ' is not valid JSON' AS words
     FROM jobs NOT INDEXED WHERE NOT json_valid(payload)";
 
 const RESULTS: &str = "
@@ -141,7 +141,7 @@ const RESULTS: &str = "
     SELECT 'job ' || job_id || ' has a result and is not completed' FROM results
     WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND state = 4)
     UNION ALL
-    SELECT 'the result of job ' || job_id || ' is no JSON' FROM results
+    SELECT 'the result of job ' || job_id || ' is not valid JSON' FROM results
     WHERE NOT json_valid(result)
     UNION ALL
     SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
@@ -152,19 +152,19 @@ const RESULTS: &str = "
 const FAILURES: &str = "
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
         WHEN failures.lease_token NOT BETWEEN 1 AND jobs.lease_token
-            THEN 'failed under the token ' || failures.lease_token || ', its last is '
+            THEN 'has a failure with token ' || failures.lease_token || ', its latest is '
                 || jobs.lease_token
         WHEN failures.attempt NOT BETWEEN 1 AND jobs.attempt
-            THEN 'failed in attempt ' || failures.attempt || ', its last is ' || jobs.attempt
+            THEN 'has a failure of attempt ' || failures.attempt || ', its latest is ' || jobs.attempt
         WHEN failures.lease_token = jobs.lease_token AND state IN (2, 4)
-            THEN 'failed under the lease that it still has, or ended well under'
+            THEN 'is running or completed and has a failure of its latest lease'
         WHEN failures.attempt <= lag(failures.attempt)
             OVER (PARTITION BY job_id ORDER BY failures.lease_token)
-            THEN 'failed twice in attempt ' || failures.attempt
+            THEN 'has failures out of order at attempt ' || failures.attempt
         END AS fault FROM failures JOIN jobs ON jobs.id = job_id)
     WHERE fault IS NOT NULL
     UNION ALL
-    SELECT 'job ' || id || ' failed last and has no failure of that' FROM jobs NOT INDEXED
+    SELECT 'job ' || id || ' is retrying or failed and has no failure of its latest lease' FROM jobs NOT INDEXED
     WHERE state IN (3, 5) AND NOT EXISTS (
         SELECT 1 FROM failures WHERE job_id = jobs.id AND lease_token = jobs.lease_token)";
 
@@ -172,14 +172,14 @@ const TAGS: &str = "
     WITH shown AS (
         SELECT id, CASE WHEN json_valid(tags) THEN tags ELSE '[]' END AS list
         FROM jobs NOT INDEXED WHERE tags IS NOT NULL)
-    SELECT 'the tags of job ' || id || ' are no list' AS words FROM jobs NOT INDEXED
+    SELECT 'the tags of job ' || id || ' are not a JSON array' AS words FROM jobs NOT INDEXED
     WHERE tags IS NOT NULL
         AND CASE WHEN json_valid(tags) THEN json_type(tags) != 'array' ELSE TRUE END
     UNION ALL
-    SELECT 'job ' || shown.id || ' is not found by its tag ' || value FROM shown, json_each(list)
+    SELECT 'job ' || shown.id || ' is missing in the index of tags with ' || value FROM shown, json_each(list)
     WHERE NOT EXISTS (SELECT 1 FROM job_tags WHERE tag = value AND job_id = shown.id)
     UNION ALL
-    SELECT 'job ' || job_id || ' is found by the tag ' || tag || ', which it does not have'
+    SELECT 'job ' || job_id || ' is in the index of tags with ' || tag || ', which it does not have'
     FROM job_tags
     WHERE NOT EXISTS (
         SELECT 1 FROM jobs, json_each(CASE WHEN json_valid(tags) THEN tags ELSE '[]' END)
@@ -188,10 +188,10 @@ const TAGS: &str = "
 const QUEUES: &str = "
     SELECT 'queue ' || id || ' ' || fault AS words FROM (SELECT id, CASE
         WHEN length(name) NOT BETWEEN 1 AND 64 OR name GLOB '*[^a-z0-9._-]*'
-            OR name GLOB '[._-]*' THEN 'is called ' || name
+            OR name GLOB '[._-]*' THEN 'has the invalid name ' || name
         WHEN paused NOT IN (0, 1) THEN 'has paused ' || paused
         WHEN max_running <= 0 THEN 'has max_running ' || max_running
-        WHEN (rate_limit IS NULL) != (rate_period_ms IS NULL) THEN 'has half a rate'
+        WHEN (rate_limit IS NULL) != (rate_period_ms IS NULL) THEN 'has only one of rate_limit and rate_period_ms'
         WHEN rate_limit <= 0 OR rate_period_ms <= 0
             THEN 'has the rate ' || rate_limit || ' in ' || rate_period_ms || ' ms'
         END AS fault FROM queues)
@@ -209,7 +209,7 @@ const QUEUE_COUNTS: &str = "
         LEFT JOIN counted ON counted.queue_id = queues.id AND counted.state = states.state
     WHERE kept.jobs IS NOT coalesce(counted.jobs, 0)
     UNION ALL
-    SELECT 'queue ' || queue_id || ' counts jobs in state ' || state FROM queue_counts
+    SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
     WHERE state NOT BETWEEN 0 AND 6";
 
 /// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
@@ -236,13 +236,13 @@ const BATCHES: &str = "
         WHEN kept.cancelled < counted.cancelled
             THEN 'counts ' || kept.cancelled || ' cancelled jobs and has ' || counted.cancelled
         WHEN total != kept.scheduled + kept.queued + kept.running + kept.retrying
-            + kept.completed + kept.failed + kept.cancelled THEN 'does not add up to ' || total
+            + kept.completed + kept.failed + kept.cancelled THEN 'has counts that do not add up to its total ' || total
         WHEN finished_at IS NULL
             AND kept.scheduled + kept.queued + kept.running + kept.retrying = 0
-            THEN 'has ended without a time'
+            THEN 'has ended and has no finished_at'
         WHEN finished_at IS NOT NULL
             AND kept.scheduled + kept.queued + kept.running + kept.retrying > 0
-            THEN 'has a time of its end and has not ended'
+            THEN 'has finished_at and has not ended'
         END AS fault FROM batches AS kept LEFT JOIN counted ON batch_id = id)
     WHERE fault IS NOT NULL";
 
@@ -250,49 +250,49 @@ const KEYS: &str = "
     SELECT 'the key of jobs from ' || first_job_id || ' on ' || fault AS words FROM (
         SELECT first_job_id, CASE
         WHEN jobs <= 0 THEN 'has ' || jobs || ' jobs'
-        WHEN length(fingerprint) != 32 THEN 'has no whole fingerprint'
+        WHEN length(fingerprint) != 32 THEN 'has a fingerprint that is not 32 bytes long'
         WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
-            AND id < first_job_id + submissions.jobs) THEN 'outlives them'
+            AND id < first_job_id + submissions.jobs) THEN 'still exists although these are removed'
         WHEN EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
             AND id < first_job_id + submissions.jobs AND batch_id IS NOT submissions.batch_id)
-            THEN 'names another batch than they do'
+            THEN 'has another batch than these'
         WHEN EXISTS (SELECT 1 FROM submissions AS other
             WHERE other.first_job_id >= submissions.first_job_id
                 AND other.first_job_id < submissions.first_job_id + submissions.jobs
                 AND other.idempotency_key != submissions.idempotency_key)
-            THEN 'shares them with another key'
+            THEN 'shares some of these with another key'
         END AS fault FROM submissions)
     WHERE fault IS NOT NULL";
 
 const WORKERS: &str = "
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
-        WHEN lane != 3 THEN 'names a worker and is in lane ' || lane
-        WHEN lease_token = 0 THEN 'names a worker and was never leased'
-        WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'names a worker of no possible length'
+        WHEN lane != 3 THEN 'has a worker and is in lane ' || lane
+        WHEN lease_token = 0 THEN 'has a worker and was never leased'
+        WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'has a worker name that is not 1 to 128 characters long'
         END AS fault FROM remote_leases JOIN jobs ON jobs.id = job_id)
     WHERE fault IS NOT NULL";
 
 const LOGS: &str = "
-    SELECT 'the log of job ' || job_id || ' is longer than all that was logged' AS words
+    SELECT 'the log of job ' || job_id || ' is longer than its total' AS words
     FROM logs WHERE total < octet_length(text)";
 
 const TIME_BUCKETS: &str = "
     SELECT 'queue ' || queue_id || ' at ' || began_at || ' ' || fault AS words FROM (
         SELECT queue_id, began_at, CASE
         WHEN min(submitted, started, completed, failed, cancelled, retried, waiting, running) < 0
-            THEN 'counts less than none'
-        WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has times that are no list'
+            THEN 'has a negative counter'
+        WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has a histogram that is not valid JSON'
         END AS fault FROM time_buckets)
     WHERE fault IS NOT NULL";
 
 const IDS: &str = "
-    SELECT 'a job has the id ' || max(id) || ', which is yet to be given' AS words FROM jobs
+    SELECT 'a job has the id ' || max(id) || ', which was not assigned yet' AS words FROM jobs
     HAVING max(id) > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'jobs'), 0)
     UNION ALL
-    SELECT 'a batch has the id ' || max(id) || ', which is yet to be given' FROM batches
+    SELECT 'a batch has the id ' || max(id) || ', which was not assigned yet' FROM batches
     HAVING max(id) > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'batches'), 0)
     UNION ALL
-    SELECT 'a key leads to job ' || max(first_job_id + jobs - 1) || ', which is yet to be given'
+    SELECT 'a key refers to job ' || max(first_job_id + jobs - 1) || ', which was not assigned yet'
     FROM submissions HAVING max(first_job_id + jobs - 1)
         > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'jobs'), 0)";
 
@@ -301,5 +301,5 @@ const EPOCH: &str = "
     UNION ALL
     SELECT 'the epoch has the id ' || id FROM epoch WHERE id != 1
     UNION ALL
-    SELECT 'the epoch begins with the token ' || token_floor FROM epoch
+    SELECT 'the epoch has the invalid token_floor ' || token_floor FROM epoch
     WHERE token_floor NOT BETWEEN 0 AND 4503599627370496";
