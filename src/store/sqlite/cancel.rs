@@ -13,7 +13,7 @@ statement! {
     CancelWaiting =
     "UPDATE jobs
      SET state = 6, finished_at = " [now: Integer as i64]
-    ", error_code = 'cancelled', error_message = 'cancelled while it waited'
+    ", error_code = 'cancelled', error_message = 'the job was cancelled while it waited'
      WHERE id = " [job: Integer as i64] " AND (state <= 1 OR state = 3)"
 }
 
@@ -27,7 +27,7 @@ statement! {
     CancelWaitingInBatch -> (Integer, Integer, Integer, Nullable<Integer>) =
     "UPDATE jobs
      SET state = 6, finished_at = " [now: Integer as i64]
-    ", error_code = 'cancelled', error_message = 'cancelled while it waited'
+    ", error_code = 'cancelled', error_message = 'the job was cancelled while it waited'
      WHERE batch_id = " [batch: Integer as i64] " AND state = " [state: Integer as i64]
     " RETURNING id, queue_id, lane, batch_id"
 }

@@ -39,7 +39,7 @@ statement! {
     ExpireJob =
     "UPDATE jobs
      SET state = 6, finished_at = " [now: Integer as i64]
-    ", error_code = 'expired', error_message = 'it had not started by its expires_at'
+    ", error_code = 'expired', error_message = 'the job had not started by its expires_at'
      WHERE id = " [job: Integer as i64]
 }
 
