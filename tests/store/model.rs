@@ -55,7 +55,7 @@ fn any_sequence_of_operations_has_the_same_effect_as_in_the_model() {
     let counts = format!("{} operations, seed {seed}", operations.into_inner());
     let seconds = began.elapsed().as_secs_f64();
     report(&format!(
-        "L10\tany sequence of operations, compared with a model\t{cases} cases\t{counts}\t{verdict}\t{seconds:.1}\n"
+        "L10\trandom sequences of operations, compared with a model\t{cases} cases\t{counts}\t{verdict}\t{seconds:.1}\n"
     ));
     if let Err(error) = result {
         panic!("seed {seed}: {error}");
