@@ -78,9 +78,9 @@ fn a_database_is_never_half_migrated_when_the_server_is_killed_during_the_migrat
         let setup = older_setup(&template);
         for _ in 0..KILLS {
             kill_after(&setup, random_pause(&mut random, start));
-            let state = older::read(&setup.directory().join("longshore.db"));
-            assert!(state.is_whole(), "{state:?}");
-            if state.versions == whole {
+            let contents = older::read(&setup.directory().join("longshore.db"));
+            assert!(contents.is_whole(), "{contents:?}");
+            if contents.versions == whole {
                 after += 1;
                 break;
             }

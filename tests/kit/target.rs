@@ -57,7 +57,7 @@ impl OpenReply {
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
-    /// Starts a response that is an event stream, to be sent in chunks with [`OpenReply::piece`].
+    /// Starts a response that is an event stream, to be sent in chunks with [`OpenReply::send_chunk`].
     pub(crate) fn start_events(&mut self) {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                     transfer-encoding: chunked\r\n\r\n";

@@ -150,7 +150,7 @@ fn a_backup_replaces_a_file_only_with_force_and_never_the_database() {
         let mut command = longshore(&["backup", "--database"]);
         command.arg(server.database()).arg(file).args(args).output().unwrap()
     };
-    assert!(exits_with(&backup(&[], &copy), 2).contains("--force replaces it"));
+    assert!(exits_with(&backup(&[], &copy), 2).contains("use --force to replace it"));
     assert!(fs::read(&copy).unwrap() == before);
     let database = server.database().display();
     let parts =

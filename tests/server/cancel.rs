@@ -85,7 +85,7 @@ fn cancelling_a_command_ends_its_process_group() {
     }
 }
 
-/// Whether a process has ended. A zombie, which is not reaped yet, has ended as well.
+/// Returns whether a process has ended. A zombie, which is not reaped yet, has ended as well.
 fn has_ended(pid: &str) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')),

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::kit::*;
 
-/// The states in the `state` events of a stream.
+/// Returns the states in the `state` events of a stream.
 fn states(events: &[Event]) -> Vec<&str> {
     let changes = events.iter().filter(|event| event.event == "state");
     changes.map(|event| event.data["state"].as_str().unwrap()).collect()
 }
 
-/// A job of the remote lane, whose state changes only when the test leases or finishes it.
+/// Returns a job of the remote lane, whose state changes only when the test leases or finishes it.
 fn remote() -> Value {
     json!({"kind": "anything", "lane": "remote", "payload": 1})
 }

@@ -26,7 +26,7 @@ fn waiting(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)> {
     answer
 }
 
-/// The same for a server with `max_waits = 1`. Returns once the request waits.
+/// Sends a lease request that waits to a server with `max_waits = 1`, and returns once it waits.
 fn waiting_alone(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)> {
     let mut answer = waiting(server, fields);
     eventually("the request waits and a second one is refused", || {

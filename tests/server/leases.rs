@@ -1,11 +1,11 @@
-//! `/v1/leases`: what a remote worker may do with a job.
+//! `/v1/leases`: remote workers lease jobs, renew leases and report outcomes.
 
 use serde_json::{Value, json};
 
 use crate::kit::process::between;
 use crate::kit::{Server, Setup, echo, pointers, sleep, with};
 
-/// A job for remote workers.
+/// Returns a job for remote workers.
 pub(crate) fn remote(payload: impl Into<Value>) -> Value {
     with(echo(payload), &json!({"kind": "resize", "lane": "remote"}))
 }
@@ -175,10 +175,10 @@ fn outcomes_may_be_sent_as_json_lines_and_are_refused_together() {
     };
     let good = r#"{"id": 1, "lease_token": 1, "action": "complete", "result": 5}"#;
     let refused = lines(&format!("{good}\n\n{{\"id\": 2, \"action\": \"fail\"}}\n"));
-    assert!(refused.problem(422).contains("2 things"), "{refused:?}");
+    assert!(refused.problem(422).contains("2 fields are invalid"), "{refused:?}");
     assert_eq!(pointers(&refused), ["/1/lease_token", "/1/error"]);
     assert!(refused.json()["errors"][0]["detail"].as_str().unwrap().contains("line 3"));
-    assert_eq!(server.job(1)["state"], "running", "nothing was done");
+    assert_eq!(server.job(1)["state"], "running", "no outcome was applied");
     assert_eq!(lines(good).expect(200)["answers"][0]["state"], "completed");
     assert_eq!(pointers(&lines("")), [""]);
     assert_eq!(lines("{").status, 400);
@@ -232,8 +232,8 @@ fn a_job_is_for_remote_workers_by_its_lane_or_by_its_kind() {
 fn a_built_in_kind_cannot_be_a_remote_kind() {
     let taken = Setup::new().config("remote_kinds = ['echo']").fail();
     assert!(!taken.status.success());
-    let said = String::from_utf8_lossy(&taken.stderr).into_owned();
-    assert!(said.contains("the kind echo is already registered"), "{said}");
+    let error = String::from_utf8_lossy(&taken.stderr).into_owned();
+    assert!(error.contains("the kind echo is already registered"), "{error}");
 }
 
 #[test]

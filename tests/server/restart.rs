@@ -55,7 +55,7 @@ fn an_interrupted_at_most_once_job_fails_with_outcome_unknown() {
 
 #[test]
 fn a_cancel_request_survives_a_kill_before_the_job_stops() {
-    let script = "trap '' TERM; echo 1 > begun; sleep 5";
+    let script = "trap '' TERM; echo 1 > started; sleep 5";
     let setup = Setup::new();
     let directory = setup.directory().display().to_string();
     let config = format!(
@@ -63,7 +63,7 @@ fn a_cancel_request_survives_a_kill_before_the_job_stops() {
     );
     let mut server = setup.config(config).start();
     let id = server.submit(&json!({"kind": "command", "payload": {"name": "stubborn"}}));
-    eventually("the command runs", || server.directory().join("begun").exists().then_some(()));
+    eventually("the command runs", || server.directory().join("started").exists().then_some(()));
     let job = server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
     assert_eq!((&job["state"], &job["cancel_requested"]), (&json!("running"), &json!(true)));
     server.kill();

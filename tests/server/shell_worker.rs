@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::kit::{Server, echo, skip, with};
 
-/// The shell script in the README, with the URL of this server.
+/// Returns the shell script in the README, with the URL of this server.
 fn script(server: &Server) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let page = std::fs::read_to_string(path).unwrap();

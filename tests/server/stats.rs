@@ -9,7 +9,7 @@ fn sum(stats: &Value, field: &str) -> u64 {
     points.iter().map(|point| point[field].as_u64().unwrap()).sum()
 }
 
-/// Number of jobs for which a condition holds, counted from the list of jobs.
+/// Returns the number of jobs for which a condition holds, counted from the list of jobs.
 fn count(server: &Server, is_counted: impl Fn(&Value) -> bool) -> u64 {
     server.all_jobs().values().filter(|job| is_counted(job)).count() as u64
 }

@@ -11,7 +11,7 @@ pub(super) const JOBS: i64 = 200;
 
 /// Contents of a database.
 #[derive(Debug, PartialEq)]
-pub(super) struct State {
+pub(super) struct Contents {
     /// Versions of the migrations that its table of migrations lists.
     pub(super) versions: Vec<String>,
     schema: Vec<String>,
@@ -41,7 +41,7 @@ pub(super) fn make(path: &Path) {
 }
 
 /// Reads a copy of a database and of its write-ahead log, so that the original is not changed.
-pub(super) fn read(path: &Path) -> State {
+pub(super) fn read(path: &Path) -> Contents {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("copy.db");
     std::fs::copy(path, &copy).unwrap();
@@ -49,23 +49,23 @@ pub(super) fn read(path: &Path) -> State {
     if Path::new(&log).exists() {
         std::fs::copy(log, directory.path().join("copy.db-wal")).unwrap();
     }
-    state(&mut connect(&copy))
+    contents(&mut connect(&copy))
 }
 
 /// Returns the contents of a database without jobs after the first `count` migrations.
-pub(super) fn expected(count: usize) -> State {
+pub(super) fn expected(count: usize) -> Contents {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
     migrate(&mut connection, count);
-    state(&mut connection)
+    contents(&mut connection)
 }
 
-impl State {
+impl Contents {
     /// Returns whether the database is undamaged, has every job, and has exactly the schema that its
     /// migrations create.
     pub(super) fn is_whole(&self) -> bool {
-        let State { versions, schema, .. } = expected(self.versions.len());
+        let Contents { versions, schema, .. } = expected(self.versions.len());
         let ids: Vec<String> = (1..=JOBS).map(|id| id.to_string()).collect();
-        *self == State { versions, schema, damage: vec!["ok".into()], jobs: ids }
+        *self == Contents { versions, schema, damage: vec!["ok".into()], jobs: ids }
     }
 }
 
@@ -101,10 +101,10 @@ fn migrations() -> Vec<(String, String)> {
     migrations
 }
 
-fn state(connection: &mut SqliteConnection) -> State {
+fn contents(connection: &mut SqliteConnection) -> Contents {
     let mut texts =
         |sql: &str| -> Vec<String> { diesel::dsl::sql::<Text>(sql).load(connection).unwrap() };
-    State {
+    Contents {
         versions: texts("SELECT version FROM __diesel_schema_migrations ORDER BY version"),
         // Diesel creates the table of migrations itself.
         schema: texts(
