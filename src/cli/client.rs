@@ -2,9 +2,9 @@
 
 mod event_stream;
 mod events;
-mod form;
 mod outage;
 mod transport;
+mod types;
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 
 pub use event_stream::EventStream;
 pub use events::Event;
-pub use form::{EventFilter, JobFilter, JobPage, QueueList, Reply};
 use transport::Transport;
+pub use types::{EventFilter, JobFilter, JobPage, QueueList, Reply};
 
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;

@@ -28,7 +28,7 @@ use crate::cli::target::parse_listen;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
-use crate::pages::demo::{COMMAND, PROVIDER, QUESTIONS, submission};
+use crate::pages::demo::{COMMAND, PROVIDER, QUESTIONS, chat_submission};
 use crate::telemetry::{self, LogFormat};
 use model::ModelServer;
 use progress::Progress;
@@ -164,8 +164,10 @@ async fn ask_at_once(
     client: &Client,
     model: &ModelServer,
 ) -> Result<(Duration, Vec<Job>), CliError> {
-    let jobs: Result<Vec<_>, _> =
-        QUESTIONS.into_iter().map(|question| submission(PROVIDER, &model.name, question)).collect();
+    let jobs: Result<Vec<_>, _> = QUESTIONS
+        .into_iter()
+        .map(|question| chat_submission(PROVIDER, &model.name, question))
+        .collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
     let progress = Progress::start(*output, "all at once", QUESTIONS.len());
     let batch = client.submit_batch(Some("ten questions"), &jobs, None).await?.value;

@@ -27,7 +27,7 @@ pub(super) struct OpenArgs {
     pub(super) target: Target,
 }
 
-/// What a page is about.
+/// The kind of object that a page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PageSubject {
     /// The page of a job

@@ -23,7 +23,7 @@ pub enum Colour {
     Red,
     /// Colour of success.
     Green,
-    /// Colour of what is in progress or needs attention.
+    /// Colour of work in progress and of warnings.
     Yellow,
     /// Style of less important text.
     Dim,

@@ -191,8 +191,8 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
 /// Reads a payload argument: JSON, `@file`, or `-` for stdin.
 fn payload(argument: &str) -> Result<Json, CliError> {
     let text = match argument.strip_prefix('@') {
-        Some(path) => text_of(input::read(path)?)?,
-        None if argument == "-" => text_of(input::read(argument)?)?,
+        Some(path) => decode(input::read(path)?)?,
+        None if argument == "-" => decode(input::read(argument)?)?,
         None => argument.to_owned(),
     };
     Json::checked(text.trim()).map_err(|problem| {
@@ -213,7 +213,7 @@ fn with_hint(error: CliError, payload: &str, wait: Option<Option<Span>>) -> CliE
 }
 
 /// Decodes a payload as UTF-8.
-fn text_of(bytes: Vec<u8>) -> Result<String, CliError> {
+fn decode(bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes)
         .map_err(|error| CliError::Usage(format!("the payload is not UTF-8: {error}")))
 }

@@ -19,9 +19,9 @@ use crate::server::Handle;
 /// Maximum time in which a client must send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The form of a body, as its media type says.
+/// The format of a body, given by its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum BodyFormat {
     Json,
     /// One JSON value per line (NDJSON).
     Lines,
@@ -101,8 +101,8 @@ fn content_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Returns the form of the body, by its media type.
-pub(super) fn form(request: &HttpRequest) -> Result<Form, Rejection> {
+/// Returns the format of the body, by its media type.
+pub(super) fn format(request: &HttpRequest) -> Result<BodyFormat, Rejection> {
     let unsupported =
         |detail: String| Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail);
     let encoding = request.headers().get(CONTENT_ENCODING);
@@ -112,8 +112,10 @@ pub(super) fn form(request: &HttpRequest) -> Result<Form, Rejection> {
         ));
     }
     match request.content_type() {
-        "application/json" => Ok(Form::Json),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        "application/json" => Ok(BodyFormat::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
+            Ok(BodyFormat::Lines)
+        }
         other => {
             let has_one = request.headers().contains_key(CONTENT_TYPE);
             let given = if has_one { other } else { "none" };
@@ -124,9 +126,9 @@ pub(super) fn form(request: &HttpRequest) -> Result<Form, Rejection> {
 
 /// Refuses a body that is not a single JSON value.
 pub(super) fn require_json(request: &HttpRequest) -> Result<(), Rejection> {
-    match form(request)? {
-        Form::Json => Ok(()),
-        Form::Lines => {
+    match format(request)? {
+        BodyFormat::Json => Ok(()),
+        BodyFormat::Lines => {
             let detail = "this route takes application/json, not one JSON value per line";
             Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail))
         }

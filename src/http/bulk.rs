@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, Resource};
 use serde::{Deserialize, Serialize};
 
 use crate::http::body;
-use crate::http::problem::{Refused, Rejection};
+use crate::http::problem::{EntryProblem, Rejection};
 use crate::http::query::NoQuery;
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::JobId;
@@ -49,7 +49,7 @@ struct JobAnswer {
     id: JobId,
     status: u16,
     #[serde(flatten)]
-    problem: Option<Refused>,
+    problem: Option<EntryProblem>,
 }
 
 impl JobAnswer {
@@ -57,7 +57,7 @@ impl JobAnswer {
         match result {
             Ok(()) => Self { id, status: StatusCode::OK.as_u16(), problem: None },
             Err(refusal) => {
-                let (status, problem) = Rejection::from(refusal).refused();
+                let (status, problem) = Rejection::from(refusal).entry_problem();
                 Self { id, status, problem: Some(problem) }
             }
         }

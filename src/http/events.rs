@@ -26,20 +26,20 @@ use crate::server::{
 const COMMENT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// First field of each stream: the number of milliseconds after which a client reconnects.
-const GREETING: &str = "retry: 1000\n";
+const RETRY_FIELD: &str = "retry: 1000\n";
 
 /// A comment, which clients ignore.
 const COMMENT: &str = ":\n\n";
 
-pub(super) fn of_job() -> Resource {
+pub(super) fn job() -> Resource {
     resource("/v1/jobs/{id}/events", "GET").route(web::get().to(subscribe_to_job))
 }
 
-pub(super) fn of_batch() -> Resource {
+pub(super) fn batch() -> Resource {
     resource("/v1/batches/{id}/events", "GET").route(web::get().to(subscribe_to_batch))
 }
 
-pub(super) fn of_all() -> Resource {
+pub(super) fn all() -> Resource {
     resource("/v1/events", "GET").route(web::get().to(subscribe_to_all))
 }
 
@@ -98,7 +98,7 @@ const BATCH_OPEN: &str = "open";
 
 fn event_stream(source: EventSource) -> HttpResponse {
     let body = stream::unfold((source, true), |(mut source, is_first)| async move {
-        let text = if is_first { source.greeting() } else { source.next_or_comment().await? };
+        let text = if is_first { source.first_text() } else { source.next_or_comment().await? };
         Some((Ok::<_, Error>(Bytes::from(text)), (source, false)))
     });
     HttpResponse::Ok()
@@ -112,10 +112,10 @@ fn event_stream(source: EventSource) -> HttpResponse {
 impl EventSource {
     /// Returns the first text of the stream. The stream of all jobs starts with an id, so that a client that
     /// reconnects is recognised even if it has received no event.
-    fn greeting(&self) -> String {
+    fn first_text(&self) -> String {
         match self {
-            Self::Job(_) | Self::Batch(_) => format!("{GREETING}\n"),
-            Self::All { .. } => format!("{GREETING}id: 0\n\n"),
+            Self::Job(_) | Self::Batch(_) => format!("{RETRY_FIELD}\n"),
+            Self::All { .. } => format!("{RETRY_FIELD}id: 0\n\n"),
         }
     }
 

@@ -4,7 +4,7 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
 
-use crate::http::body::{self, Form};
+use crate::http::body::{self, BodyFormat};
 use crate::http::idempotency_key;
 use crate::http::json_list::JsonList;
 use crate::http::prefer::{self, Wait};
@@ -49,18 +49,18 @@ struct Page {
 }
 
 async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> HandlerResult {
-    let form = body::form(&request)?;
+    let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let key = idempotency_key::from_request(&request, &body)?;
-    if form == Form::Json && body.trim_ascii_start().first() != Some(&b'[') {
+    if format == BodyFormat::Json && body.trim_ascii_start().first() != Some(&b'[') {
         let submission = body::parse(&body)?;
         // Release the body and its permit before waiting for the job.
         drop(body);
         return submit_one(&handle, submission, key, wait).await;
     }
     refuse_wait_for_list(wait)?;
-    submit_many(&handle, JsonList::read(form, &body)?, key).await
+    submit_many(&handle, JsonList::read(format, &body)?, key).await
 }
 
 fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {

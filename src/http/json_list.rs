@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::http::body::{Form, parse, status_of};
+use crate::http::body::{BodyFormat, parse, status_of};
 use crate::http::problem::Rejection;
 use crate::job::problem::{Problem, parse_json};
 
@@ -10,24 +10,24 @@ use crate::job::problem::{Problem, parse_json};
 #[derive(Debug)]
 pub(super) struct JsonList<T> {
     pub(super) values: Vec<T>,
-    pub(super) lines: Lines,
+    pub(super) lines: LineNumbers,
 }
 
-/// The line number of each value, from 1; empty if the values came in an array.
+/// The line number of each value, from 1; empty if the body is an array.
 #[derive(Debug, Default)]
-pub(super) struct Lines(Vec<usize>);
+pub(super) struct LineNumbers(Vec<usize>);
 
 impl<T: DeserializeOwned> JsonList<T> {
-    /// Parses a body in either form. Blank lines are ignored.
-    pub(super) fn read(form: Form, body: &[u8]) -> Result<Self, Rejection> {
-        match form {
-            Form::Json => Ok(Self { values: parse(body)?, lines: Lines::default() }),
-            Form::Lines => Self::read_lines(body),
+    /// Parses a body in either format. Blank lines are ignored.
+    pub(super) fn read(format: BodyFormat, body: &[u8]) -> Result<Self, Rejection> {
+        match format {
+            BodyFormat::Json => Ok(Self { values: parse(body)?, lines: LineNumbers::default() }),
+            BodyFormat::Lines => Self::read_lines(body),
         }
     }
 
     fn read_lines(body: &[u8]) -> Result<Self, Rejection> {
-        let mut read = Self { values: Vec::new(), lines: Lines::default() };
+        let mut read = Self { values: Vec::new(), lines: LineNumbers::default() };
         for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
@@ -46,8 +46,8 @@ impl<T: DeserializeOwned> JsonList<T> {
     }
 }
 
-impl Lines {
-    /// Adds the line number to each problem, if the values came in lines.
+impl LineNumbers {
+    /// Adds the line number to each problem, unless the body is an array.
     pub(super) fn locate(&self, problems: Vec<Problem>) -> Vec<Problem> {
         let add_line = |problem: Problem| {
             let index = problem.pointer.split('/').nth(1).and_then(|step| step.parse().ok());
@@ -60,7 +60,8 @@ impl Lines {
     }
 }
 
-/// Replaces the line number in the detail, which the parser counted within the line, by `number`.
+/// Puts the line number before the detail and removes the parser's position from it: `message at line 1
+/// column 7` becomes `line 3, column 7: message`. The parser sees a single line, so its line is always 1.
 fn at_line(problem: Problem, number: usize) -> Problem {
     let detail = problem.detail.as_str();
     let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
@@ -76,11 +77,8 @@ mod tests {
     #[test]
     fn a_problem_is_named_by_its_own_line() {
         let body = b"{\"kind\": \"echo\"}\n\n{\"kind\": 1}\n";
-        let rejection = JsonList::<Submission>::read(Form::Lines, body).unwrap_err();
-        assert!(
-            rejection.to_string().starts_with("/1/kind: in line 3, column 10: "),
-            "{rejection}"
-        );
+        let rejection = JsonList::<Submission>::read(BodyFormat::Lines, body).unwrap_err();
+        assert!(rejection.to_string().starts_with("/1/kind: line 3, column 10: "), "{rejection}");
         assert!(!rejection.to_string().contains("line 1"), "{rejection}");
     }
 }

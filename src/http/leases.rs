@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::http::body;
 use crate::http::json_list::JsonList;
-use crate::http::problem::{Refused, Rejection};
+use crate::http::problem::{EntryProblem, Rejection};
 use crate::http::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
@@ -86,7 +86,7 @@ struct ActionAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<bool>,
     #[serde(flatten)]
-    problem: Option<Refused>,
+    problem: Option<EntryProblem>,
 }
 
 #[derive(Serialize)]
@@ -132,8 +132,8 @@ impl ActionAnswer {
                 Self { status, ..Self::new(lease, result) }
             }
             Err(refusal) => {
-                let refused = Rejection::from(refusal).refused();
-                Self { status: Some(refused.0), problem: Some(refused.1), ..Self::empty(lease) }
+                let (status, problem) = Rejection::from(refusal).entry_problem();
+                Self { status: Some(status), problem: Some(problem), ..Self::empty(lease) }
             }
         }
     }
@@ -170,9 +170,9 @@ async fn act_on_list(
     payload: Payload,
     handle: Data<Handle>,
 ) -> HandlerResult {
-    let form = body::form(&request)?;
+    let format = body::format(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let JsonList { values, lines } = JsonList::read(form, &body)?;
+    let JsonList { values, lines } = JsonList::read(format, &body)?;
     match handle.lease_actions(values).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
         result => {

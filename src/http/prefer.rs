@@ -14,9 +14,9 @@ use crate::server::MAX_WAIT;
 pub(super) enum Wait {
     /// The client does not want to wait.
     No,
-    /// Asked with the header, which the server may ignore.
+    /// The client asked with the header, which the server may ignore.
     Preferred(Duration),
-    /// Asked with the query parameter, which the server must follow or refuse.
+    /// The client asked with the query parameter, which the server must follow or refuse.
     Asked(Duration),
 }
 

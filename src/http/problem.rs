@@ -20,7 +20,7 @@ const RETRY_FULL_SECS: u64 = 5;
 #[derive(Debug)]
 pub(super) struct Rejection {
     status: StatusCode,
-    kind: &'static str,
+    problem_type: &'static str,
     detail: String,
     errors: Vec<Problem>,
     retry_after_secs: Option<u64>,
@@ -31,7 +31,7 @@ pub(super) struct Rejection {
 #[derive(Serialize)]
 struct Details<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    problem_type: String,
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -39,20 +39,20 @@ struct Details<'a> {
     errors: &'a [Problem],
 }
 
-/// Why one entry of a list was refused.
+/// The problem of one entry of a list that was refused.
 #[derive(Serialize)]
-pub(super) struct Refused {
+pub(super) struct EntryProblem {
     #[serde(rename = "type")]
-    kind: String,
+    problem_type: String,
     title: &'static str,
     detail: String,
 }
 
 impl Rejection {
-    /// Returns the status and the reason, for a response that reports on a list of entries.
-    pub(super) fn refused(self) -> (u16, Refused) {
-        let (kind, title) = (self.urn(), self.title());
-        (self.status.as_u16(), Refused { kind, title, detail: self.detail })
+    /// Returns the status and the problem of one entry, for a response that reports on a list of entries.
+    pub(super) fn entry_problem(self) -> (u16, EntryProblem) {
+        let (problem_type, title) = (self.urn(), self.title());
+        (self.status.as_u16(), EntryProblem { problem_type, title, detail: self.detail })
     }
 
     fn title(&self) -> &'static str {
@@ -60,12 +60,23 @@ impl Rejection {
     }
 
     fn urn(&self) -> String {
-        format!("urn:longshore:problem:{}", self.kind)
+        format!("urn:longshore:problem:{}", self.problem_type)
     }
 
-    pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl fmt::Display) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        problem_type: &'static str,
+        detail: impl fmt::Display,
+    ) -> Self {
         let detail = detail.to_string();
-        Self { status, kind, detail, errors: Vec::new(), retry_after_secs: None, allow: None }
+        Self {
+            status,
+            problem_type,
+            detail,
+            errors: Vec::new(),
+            retry_after_secs: None,
+            allow: None,
+        }
     }
 
     /// Reports invalid fields.
@@ -89,7 +100,7 @@ impl Rejection {
 
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Self {
-        let (status, kind) = match &refusal {
+        let (status, problem_type) = match &refusal {
             Refusal::NoJob(_) | Refusal::NoBatch(_) => (StatusCode::NOT_FOUND, "not-found"),
             Refusal::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             Refusal::StaleLease => (StatusCode::CONFLICT, "stale-lease"),
@@ -101,7 +112,7 @@ impl From<Refusal> for Rejection {
                 return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
             }
         };
-        Self::new(status, kind, refusal)
+        Self::new(status, problem_type, refusal)
     }
 }
 
@@ -144,7 +155,7 @@ impl ResponseError for Rejection {
 
     fn error_response(&self) -> HttpResponse {
         let details = Details {
-            kind: self.urn(),
+            problem_type: self.urn(),
             title: self.title(),
             status: self.status.as_u16(),
             detail: &self.detail,

@@ -36,7 +36,7 @@ impl Unit {
     }
 }
 
-/// Maxima for a time axis. The axis also labels the half of its maximum, so halves are round too.
+/// Maxima for a time axis. The axis also labels half of its maximum, so the halves are round numbers too.
 const TIME_AXIS_MAXIMA_MS: [f64; 20] = [
     10.0,
     20.0,
@@ -70,7 +70,7 @@ fn time_on_axis(millis: f64) -> String {
     }
 }
 
-/// How a series is drawn.
+/// The shape in which a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Line,
@@ -187,8 +187,8 @@ fn draw(series: &Series, unit: Unit, top: f64) -> DrawnSeries {
     }
 }
 
-/// Returns the path of a line through the known points. Points inside a level run are omitted: they
-/// would not change the drawing.
+/// Returns the path of a line through the known points. A point with the same height as both its
+/// neighbours is omitted, because it would not change the drawing.
 fn line(heights: &[Option<f64>]) -> String {
     let mut path = String::new();
     let at = |x: usize| heights.get(x).copied().flatten();

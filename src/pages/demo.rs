@@ -25,7 +25,7 @@ use button::{Button, ECHOES, HEAVY_JOBS, LIMITED_QUEUE, ModelTarget, SLEEPERS, S
 use call::Call;
 
 pub(crate) use button::{ASYNC_KIND, COMMAND, THREAD_KIND};
-pub(crate) use questions::{PROVIDER, QUESTIONS, body, submission};
+pub(crate) use questions::{PROVIDER, QUESTIONS, chat_body, chat_submission};
 
 /// Default model. `longshore mock-llm` accepts any name.
 const DEFAULT_MODEL: &str = "mock";
@@ -91,7 +91,7 @@ impl<'a> DemoPage<'a> {
     ) -> Result<Self, serde_json::Error> {
         let example = |call: Call| Example { curl: call.curl(origin), call };
         let examples = |button: Button, about| Ok(vec![example(button.call(about, &target)?)]);
-        let one = submission(&target.provider, &target.model, QUESTIONS[0])?;
+        let one = chat_submission(&target.provider, &target.model, QUESTIONS[0])?;
         let one = Call::one(
             "one",
             "One of the ten questions; wait until it is finished",
@@ -133,7 +133,7 @@ impl<'a> DemoPage<'a> {
 }
 
 /// Returns the path of the demo page that uses this model.
-pub(crate) fn address(model: &str) -> String {
+pub(crate) fn page_path(model: &str) -> String {
     let model = Some(model).filter(|model| *model != DEFAULT_MODEL).map(str::to_owned);
     format!("/demo{}", query_string(&[("model", model)]))
 }
@@ -174,7 +174,7 @@ fn has_heavy_work(handle: &Handle) -> bool {
 async fn press(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
     let name = request.match_info().get("button").unwrap_or_default();
-    let button = Button::of(name);
+    let button = Button::by_name(name);
     let button = button
         .ok_or_else(|| PageError::not_found(format!("the demo has no button named {name}")))?;
     let target = model_target(&fields, handle.config());

@@ -29,7 +29,7 @@ pub(super) async fn read(
     payload: Payload,
     handle: &Handle,
 ) -> Result<Fields, PageError> {
-    if !is_own(request) {
+    if !is_same_origin(request) {
         let why = "forms are accepted only from pages of this server: the Origin header is missing \
             or names another site";
         return Err(PageError::new(StatusCode::FORBIDDEN, "Form refused", why));
@@ -60,7 +60,7 @@ fn content_length(request: &HttpRequest) -> Option<usize> {
 }
 
 /// Returns whether the form was sent from a page of this server.
-fn is_own(request: &HttpRequest) -> bool {
+fn is_same_origin(request: &HttpRequest) -> bool {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let origin = header(ORIGIN).and_then(|origin| origin.split_once("://"));
     origin.is_some_and(|(_, host)| Some(host) == header(HOST))

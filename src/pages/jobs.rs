@@ -128,10 +128,10 @@ fn tabs(list: &ListQuery, counts: Option<StateCounts>) -> Vec<StateTab> {
         count: count.map(Count::new),
         is_current: list.state == state,
     };
-    let of = |state| counts.map(|mut counts| *counts.of(state));
-    let all = State::ALL.into_iter().map(of).sum();
+    let count_in = |state| counts.map(|mut counts| *counts.of(state));
+    let all = State::ALL.into_iter().map(count_in).sum();
     let mut tabs = vec![tab(None, all)];
-    tabs.extend(State::ALL.into_iter().map(|state| tab(Some(state), of(state))));
+    tabs.extend(State::ALL.into_iter().map(|state| tab(Some(state), count_in(state))));
     tabs
 }
 

@@ -1,4 +1,4 @@
-//! What all pages share: the title, the navigation and how a page is refreshed.
+//! The parts that all pages share: the title, the navigation and the refresh settings.
 
 use std::fmt::Write;
 

@@ -36,7 +36,7 @@ fn tiles(stats: &Stats) -> Vec<Tile> {
     let failed = stats.total(|point| point.failed);
     let retried = stats.total(|point| point.retried);
     let submitted = stats.total(|point| point.submitted);
-    let per_second = |of: fn(&Point) -> u64| Amount(stats.per_second(of)).to_string();
+    let per_second = |get: fn(&Point) -> u64| Amount(stats.per_second(get)).to_string();
     vec![
         tile("Submitted", per_second(|point| point.submitted), "/s", in_last_hour(submitted)),
         tile(
@@ -79,15 +79,15 @@ fn charts(stats: &Stats) -> [Chart; 5] {
     let step_secs = stats.step.duration().as_secs_f64().max(0.001);
     let last = points.len().saturating_sub(1);
     // The last time bucket is still open, so it has no rate or latency yet.
-    let of_closed = |of: &dyn Fn(&Point) -> Option<f64>| -> Vec<Option<f64>> {
+    let closed = |get: &dyn Fn(&Point) -> Option<f64>| -> Vec<Option<f64>> {
         let each = points.iter().enumerate();
-        each.map(|(at, point)| if at == last { None } else { of(point) }).collect()
+        each.map(|(at, point)| if at == last { None } else { get(point) }).collect()
     };
-    let per_second = |of: fn(&Point) -> u64| of_closed(&|point| Some(of(point) as f64 / step_secs));
-    let counted = |of: fn(&Point) -> u64| -> Vec<Option<f64>> {
-        points.iter().map(|point| Some(of(point) as f64)).collect()
+    let per_second = |get: fn(&Point) -> u64| closed(&|point| Some(get(point) as f64 / step_secs));
+    let counted = |get: fn(&Point) -> u64| -> Vec<Option<f64>> {
+        points.iter().map(|point| Some(get(point) as f64)).collect()
     };
-    let millis = |of: fn(&Point) -> Option<u64>| of_closed(&|point| of(point).map(|ms| ms as f64));
+    let millis = |get: fn(&Point) -> Option<u64>| closed(&|point| get(point).map(|ms| ms as f64));
     let series =
         |name, class, shape, values| Series { name, class, shape, values, floor: Vec::new() };
     [

@@ -21,8 +21,8 @@ const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
 
 /// The referrer policy.
 ///
-/// `no-referrer` would not do: with it a browser sends `Origin: null` with forms (Fetch, "append a
-/// request `Origin` header"), and [`form`](crate::pages::form) requires the real origin.
+/// `no-referrer` cannot be used: it makes a browser send `Origin: null` with forms (Fetch, "append a
+/// request `Origin` header"), but [`form`](crate::pages::form) requires the real origin.
 const REFERRER: &str = "same-origin";
 
 /// Returns a resource that serves a page to `GET` and `HEAD`.

@@ -57,14 +57,14 @@ async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
         return Err(PageError::bad_request(problem));
     }
     if let Some(id) = from {
-        fields = fields_of_job(&handle, id).await?;
+        fields = fields_from_job(&handle, id).await?;
     }
     fields.set("form_token", form_token::generate());
     render(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
 }
 
 /// Returns the fields of a form that submits the same job again.
-async fn fields_of_job(handle: &Handle, id: JobId) -> Result<Fields, PageError> {
+async fn fields_from_job(handle: &Handle, id: JobId) -> Result<Fields, PageError> {
     let job = handle.job(id).await?;
     let mut fields = Fields::default();
     fields.set("kind", job.kind);
@@ -113,7 +113,7 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
 /// Parses the whole form.
 fn parse(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Problem>> {
     let kind = fields.trimmed("kind").unwrap_or_default();
-    let payload_form = PayloadForm::of(kind, fields.get("as") == Some("json"));
+    let payload_form = PayloadForm::new(kind, fields.get("as") == Some("json"));
     let payload = payload_form.payload(fields);
     let options = options::parse(fields);
     match (payload, options) {
@@ -154,7 +154,7 @@ impl SubmitPage {
     fn new(handle: &Handle, fields: &Fields, problems: Vec<Problem>) -> Self {
         let kind = fields.trimmed("kind").unwrap_or("http").to_owned();
         let as_json = fields.get("as") == Some("json");
-        let payload_form = PayloadForm::of(&kind, as_json);
+        let payload_form = PayloadForm::new(&kind, as_json);
         let mut payload = payload_form.inputs(handle.config());
         let mut options = options::inputs(handle.config());
         for input in payload.iter_mut().chain(&mut options) {
@@ -169,7 +169,7 @@ impl SubmitPage {
         let switch_to = |format: Option<&str>| {
             query_string(&[("kind", Some(kind.clone())), ("as", format.map(str::to_owned))])
         };
-        let alternative = match (as_json, PayloadForm::of(&kind, false)) {
+        let alternative = match (as_json, PayloadForm::new(&kind, false)) {
             (_, PayloadForm::Json) => None,
             (true, _) => Some(switch_to(None)),
             (false, _) => Some(switch_to(Some("json"))),

@@ -27,7 +27,7 @@ fn count(page: &Page, panel: &str, selector: &str) -> u64 {
 #[test]
 fn start_task_shows_the_progress_of_two_jobs() {
     let demo = Demo::start("1ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     page.press("Start task");
     page.wait_for(
         "two progress bars are shown",
@@ -46,7 +46,7 @@ fn start_task_shows_the_progress_of_two_jobs() {
 #[test]
 fn each_joke_is_shown_and_differs_from_the_previous_one() {
     let demo = Demo::start("1ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     let joke = || {
         page.press("Get a joke");
         wait_for(&page, "joke", &["Answered after"]);
@@ -62,7 +62,7 @@ fn each_joke_is_shown_and_differs_from_the_previous_one() {
 #[test]
 fn a_semaphore_never_runs_more_than_five_jobs_at_once() {
     let demo = Demo::start("1ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     page.press("Run 20 jobs");
     page.wait_for(
         "five slots are taken",
@@ -77,7 +77,7 @@ fn a_semaphore_never_runs_more_than_five_jobs_at_once() {
 #[test]
 fn a_paused_queue_is_reported_and_a_deleted_job_is_not_awaited() {
     let demo = Demo::start("1ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     let queue = |body: Value| {
         let mut connection = Connection::open(demo.addr).unwrap();
         let headers = [("content-type", "application/json")];
@@ -107,7 +107,7 @@ fn a_paused_queue_is_reported_and_a_deleted_job_is_not_awaited() {
 #[test]
 fn questions_in_parallel_are_faster_than_one_by_one() {
     let demo = Demo::start("300ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     page.press("Ask ten questions both ways");
     let status = wait_for(&page, "race", &["One by one", "in parallel", "times as fast"]);
     let ratio: f64 =
@@ -120,7 +120,7 @@ fn questions_in_parallel_are_faster_than_one_by_one() {
 #[test]
 fn the_same_work_runs_in_each_lane_and_its_times_are_shown() {
     let demo = Demo::start("1ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     page.press("Run in all three lanes");
     let status = page.until_within(6, "all lanes are finished", || {
         Some(status(&page, "lanes")).filter(|status| status.contains("Four jobs took"))
@@ -135,7 +135,7 @@ fn the_same_work_runs_in_each_lane_and_its_times_are_shown() {
 #[test]
 fn each_request_can_be_copied_and_does_the_same_as_its_button() {
     let demo = Demo::start("1ms");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     page.allow_clipboard();
     let command = page.text("#call-start").unwrap();
     page.click("[data-copy='call-start']");

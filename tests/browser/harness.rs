@@ -1,4 +1,4 @@
-//! Tests of the test harness: it detects what it is meant to detect.
+//! Tests of the test harness itself: its checks detect the faults that they look for.
 
 use crate::axe::violations;
 use crate::hostile::TEXTS;
@@ -31,7 +31,7 @@ fn the_driver_fills_clicks_and_disables_scripts() {
         "<form><label for=a>Letter</label><input id=a name=a><button>Send <b>form</b></button></form>
          <noscript>no script here</noscript><script>document.title = 'run'</script>",
     );
-    let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
+    let Some(page) = Page::open_at(&site.url(""), "/") else { return };
     assert_eq!(page.value("document.title"), "run");
     page.fill("#a", "1");
     page.press("Send form");
@@ -46,13 +46,13 @@ fn the_driver_fills_clicks_and_disables_scripts() {
 #[test]
 fn console_messages_foreign_requests_and_dialogs_are_detected() {
     let warning = site("<script>console.warn('a warning')</script>");
-    let Some(page) = Page::of_origin(&warning.url(""), "/") else { return };
+    let Some(page) = Page::open_at(&warning.url(""), "/") else { return };
     assert!(fails(|| page.assert_clean()));
     drop(page);
 
     let other = site("");
     let fetch = format!("fetch('{}', {{mode: 'no-cors'}}); return 1", other.url("/"));
-    let Some(page) = Page::of_origin(&other.url("").replace("127.0.0.1", "localhost"), "/") else {
+    let Some(page) = Page::open_at(&other.url("").replace("127.0.0.1", "localhost"), "/") else {
         return;
     };
     page.run(&fetch, &serde_json::json!([]));
@@ -60,7 +60,7 @@ fn console_messages_foreign_requests_and_dialogs_are_detected() {
     drop(page);
 
     let alerting = site("<script>setTimeout(() => alert(1))</script>");
-    let Some(page) = Page::of_origin(&alerting.url(""), "/") else { return };
+    let Some(page) = Page::open_at(&alerting.url(""), "/") else { return };
     page.until("the dialog opens", || page.has_dialog().then_some(()));
     assert!(fails(|| page.assert_clean()));
 }
@@ -71,7 +71,7 @@ fn low_contrast_and_missing_names_are_detected() {
         "<p style='color: #ccc; background: #fff'>pale</p><button></button>
          <p id=a>a</p><p id=a>b</p><i aria-labelledby=a role=img></i>",
     );
-    let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
+    let Some(page) = Page::open_at(&site.url(""), "/") else { return };
     let found = violations(&page);
     assert!(found.iter().any(|line| line.contains("color-contrast")), "{found:?}");
     assert!(found.iter().any(|line| line.contains("button-name")), "{found:?}");
@@ -100,6 +100,6 @@ fn the_hostile_texts_run_on_a_page_without_escaping() {
     let site = Target::start(move |caller, _| {
         caller.answer("200 OK", "content-type: text/html; charset=utf-8\r\n", &page);
     });
-    let Some(page) = Page::of_origin(&site.url(""), "/") else { return };
+    let Some(page) = Page::open_at(&site.url(""), "/") else { return };
     page.until("a script has run", || page.ran_hostile_script().then_some(()));
 }

@@ -38,11 +38,11 @@ pub(crate) struct Page {
 impl Page {
     /// Opens a page of a server. Returns `None` if this machine has no browser.
     pub(crate) fn open(server: &Server, path: &str) -> Option<Self> {
-        Self::of_origin(&server.url(), path)
+        Self::open_at(&server.url(), path)
     }
 
     /// Opens a page of any server.
-    pub(crate) fn of_origin(origin: &str, path: &str) -> Option<Self> {
+    pub(crate) fn open_at(origin: &str, path: &str) -> Option<Self> {
         let page = Self::blank(origin)?;
         page.goto(path);
         Some(page)
@@ -51,7 +51,7 @@ impl Page {
     /// Opens a browser without a page.
     pub(crate) fn blank(origin: &str) -> Option<Self> {
         let (driver, origin) = (Driver::start()?, origin.to_owned());
-        let page = Self { driver, requests: Requests::of(&origin), origin };
+        let page = Self { driver, requests: Requests::new(&origin), origin };
         page.size(1280, 900);
         Some(page)
     }

@@ -16,7 +16,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn of(origin: &str) -> Self {
+    pub(crate) fn new(origin: &str) -> Self {
         Self { origin: origin.to_owned() }
     }
 
@@ -75,7 +75,7 @@ fn requests_to_other_servers_are_detected() {
     let request = |url: &str| {
         event("Network.requestWillBeSent", serde_json::json!({"request": {"url": url}}))
     };
-    let requests = Requests::of("http://127.0.0.1:80");
+    let requests = Requests::new("http://127.0.0.1:80");
     let events = [
         request("http://127.0.0.1:80/a"),
         request("http://127.0.0.1:8080/b"),

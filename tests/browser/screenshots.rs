@@ -156,11 +156,14 @@ fn take_all(samples: &SampleServer, page: &Page) {
 #[ignore = "it writes the screenshots of the documentation"]
 fn screenshots_of_the_demo() {
     let demo = Demo::start("1s");
-    let Some(page) = Page::of_origin(&demo.url(), "/demo") else { return };
+    let Some(page) = Page::open_at(&demo.url(), "/demo") else { return };
     std::fs::create_dir_all(folder()).unwrap();
     page.press("Get a joke");
     page.wait_for("the joke is shown", "document.querySelector('.joke')");
     page.press("Start task");
-    page.wait_for("the jobs are half-way", "document.querySelector('.out progress')?.value > 45");
+    page.wait_for(
+        "the jobs are half-way",
+        "document.querySelector('.panel-output progress')?.value > 45",
+    );
     take(&page, "demo");
 }

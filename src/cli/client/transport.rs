@@ -10,8 +10,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::form::Reply;
 use super::outage::Outage;
+use super::types::Reply;
 use crate::cli::error::CliError;
 use crate::cli::refusal::Refusal;
 use crate::job::Json;
@@ -29,7 +29,7 @@ const MAX_RESPONSE_BYTES: usize = 640 << 20;
 const PROBLEM_TYPE: &str = "application/problem+json";
 /// Media type of event streams (HTML standard, section 9.2).
 const EVENTS_TYPE: &str = "text/event-stream";
-/// Pause before repeating a request whose wait ended early.
+/// Pause before repeating a request whose wait ended early, or that was refused without `Retry-After`.
 const EARLY_PAUSE: Duration = Duration::from_millis(250);
 /// Pause between requests to a server that cannot be reached.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);

@@ -7,12 +7,12 @@ use awc::Connector;
 use serde_json::Value;
 
 use super::DemoArgs;
-use super::questions::answer_of;
+use super::questions::answer_text;
 use crate::cli::error::CliError;
 use crate::cli::mock_llm::{self, MockLlm, Options};
 use crate::cli::refusal::Refusal;
 use crate::config::ProviderConfig;
-use crate::pages::demo::body;
+use crate::pages::demo::chat_body;
 
 /// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ impl ModelServer {
             request = request.bearer_auth(key.reveal());
         }
         let unreachable = |why| CliError::Unreachable { url: url.clone(), why };
-        let sent = request.send_body(body(&self.name, question).to_string()).await;
+        let sent = request.send_body(chat_body(&self.name, question).to_string()).await;
         let mut response = sent.map_err(|error| unreachable(error.to_string()))?;
         let status = response.status();
         let body = response.body().await.map_err(|error| unreachable(error.to_string()))?;
@@ -72,7 +72,7 @@ impl ModelServer {
             return Err(CliError::Refused(Refusal::read(status.as_u16(), &body)));
         }
         let answer = serde_json::from_slice::<Value>(&body).ok();
-        let answer = answer.as_ref().and_then(answer_of).map(str::to_owned);
+        let answer = answer.as_ref().and_then(answer_text).map(str::to_owned);
         answer.ok_or_else(|| CliError::BadResponse { url, why: "not a chat completion".into() })
     }
 

@@ -10,10 +10,11 @@ const NAME: &str = "longshore";
 /// Returns the name of this program if `PATH` leads to it, otherwise its quoted path.
 pub(super) fn name() -> String {
     let path = env::current_exe().unwrap_or_else(|_unknown| NAME.into());
-    name_of(&path, env::var_os("PATH").as_deref())
+    name_with_search_path(&path, env::var_os("PATH").as_deref())
 }
 
-fn name_of(program: &Path, search_path: Option<&OsStr>) -> String {
+/// Returns [`name`] for the program at this path and this value of `PATH`.
+fn name_with_search_path(program: &Path, search_path: Option<&OsStr>) -> String {
     let canonical = |path: &Path| path.canonicalize().ok();
     let directories = search_path.into_iter().flat_map(env::split_paths);
     let mut candidates = directories.map(|directory| directory.join(NAME));
@@ -48,11 +49,13 @@ mod tests {
         }
         let program = here.join(NAME);
         let path = program.display().to_string();
-        assert_eq!(name_of(&program, Some(here.as_os_str())), NAME);
-        assert_eq!(name_of(&program, None), path);
+        assert_eq!(name_with_search_path(&program, Some(here.as_os_str())), NAME);
+        assert_eq!(name_with_search_path(&program, None), path);
         // A shell finds another program of that name first.
         let search_path = env::join_paths([&other, &here]).unwrap();
-        assert_eq!(name_of(&program, Some(&search_path)), path);
-        assert!(name_of(&other.join(NAME), None).ends_with(r"/it'\''s other/longshore'"));
+        assert_eq!(name_with_search_path(&program, Some(&search_path)), path);
+        assert!(
+            name_with_search_path(&other.join(NAME), None).ends_with(r"/it'\''s other/longshore'")
+        );
     }
 }

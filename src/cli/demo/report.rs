@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::program;
-use super::questions::{answer_of, question_of};
+use super::questions::{answer_text, question_text};
 use crate::cli::error::CliError;
 use crate::cli::output::{Colour, Output};
 use crate::cli::show;
 use crate::job::{Job, Json, State};
-use crate::pages::demo::{QUESTIONS, address};
+use crate::pages::demo::{QUESTIONS, page_path};
 
 /// Prints each question with its answer, or with the error of its job.
 pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliError> {
@@ -19,9 +19,9 @@ pub(super) fn print_answers(output: &Output, jobs: &[Job]) -> Result<(), CliErro
     for job in jobs {
         let read = |json: Option<&Json>| json.and_then(|json| json.read::<Value>().ok());
         let (payload, result) = (read(job.payload.as_ref()), read(job.result_json()));
-        let question = payload.as_ref().map(question_of).unwrap_or_default();
+        let question = payload.as_ref().map(question_text).unwrap_or_default();
         output.line(format_args!("{}", output.paint(Colour::Dim, show::plain(question))))?;
-        let answer = match (result.as_ref().and_then(answer_of), &job.error) {
+        let answer = match (result.as_ref().and_then(answer_text), &job.error) {
             (Some(answer), _) => show::plain(answer),
             (None, Some(error)) => output.paint(Colour::Red, show::error(error, usize::MAX)),
             (None, None) => job.state.to_string(),
@@ -71,7 +71,7 @@ To try it in another terminal, run:
 
 Press Ctrl-C to stop.",
         database.display(),
-        address(model),
+        page_path(model),
         program::name()
     ))
 }

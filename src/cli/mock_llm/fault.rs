@@ -81,9 +81,9 @@ impl FaultRule {
     /// The number of affected calls among the first n is `n * per_million / 1_000_000`, rounded
     /// down. A call is affected if it raises that number.
     pub fn affects(self, number: u64) -> bool {
-        let share_of = |number: u64| u128::from(number) * u128::from(self.per_million);
+        let millionths = |number: u64| u128::from(number) * u128::from(self.per_million);
         let million = u128::from(MILLION);
-        share_of(number) / million > share_of(number.saturating_sub(1)) / million
+        millionths(number) / million > millionths(number.saturating_sub(1)) / million
     }
 }
 

@@ -16,7 +16,7 @@ use crate::cli::output::Colour;
 
 /// Height of the lanes and charts: four lanes and a border.
 const LOAD_HEIGHT: u16 = 6;
-/// Minimum height of the terminal at which the lanes and charts are shown. On a lower terminal the
+/// Minimum height of the terminal at which the lanes and charts are shown. With fewer lines the
 /// tables need the space.
 const MIN_HEIGHT_WITH_LOAD: u16 = 22;
 
@@ -34,11 +34,12 @@ impl Palette {
 
     /// Returns the style for a colour.
     fn style(self, colour: Colour) -> Style {
-        let of = |colour| if self.has_colour { Style::new().fg(colour) } else { Style::new() };
+        let coloured =
+            |colour| if self.has_colour { Style::new().fg(colour) } else { Style::new() };
         match colour {
-            Colour::Red => of(Color::Red),
-            Colour::Green => of(Color::Green),
-            Colour::Yellow => of(Color::Yellow),
+            Colour::Red => coloured(Color::Red),
+            Colour::Green => coloured(Color::Green),
+            Colour::Yellow => coloured(Color::Yellow),
             Colour::Dim => Style::new().add_modifier(Modifier::DIM),
         }
     }

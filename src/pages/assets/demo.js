@@ -15,7 +15,7 @@
   const span = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : seconds(ms));
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const POLL_MS = 2000, MAX_RETRIES = 20;
-  const at = (time) => Date.parse(time);
+  const millis = (time) => Date.parse(time);
   const isFinal = ({ finished_at }) => Boolean(finished_at);
   const mustBeCompleted = ({ id, state, error }) => {
     if (state !== "completed") throw new Error(`job ${id} ${state}: ${error?.message || ""}`);
@@ -41,7 +41,7 @@
       await pause(POLL_MS);
     }
   };
-  const jobsOf = async (batch) => (await get(`/v1/jobs?batch=${batch.id}&limit=50`)).jobs.reverse();
+  const jobsInBatch = async (batch) => (await get(`/v1/jobs?batch=${batch.id}&limit=50`)).jobs.reverse();
 
   const subscribe = (path, listeners) => {
     const source = new EventSource(path);
@@ -93,7 +93,7 @@
     };
     const poll = async () => {
       const now = await get(`/v1/batches/${batch.id}`);
-      const left = await jobsOf(batch);
+      const left = await jobsInBatch(batch);
       left.forEach(update);
       if (isFinal(now)) {
         if (left.length) end(left); else fail(new Error("the jobs of the batch have been deleted"));
@@ -125,7 +125,7 @@
   // Two sleep jobs, each followed by its own event stream.
   const start = async ({ call, output, setStatus, follow }) => {
     const startedAt = performance.now();
-    const jobs = await jobsOf(await call("start"));
+    const jobs = await jobsInBatch(await call("start"));
     follow("Progress and log of the first job", `/v1/jobs/${jobs[0].id}/events`);
     setStatus(`${jobs.length} jobs submitted.`);
     await Promise.all(jobs.map((job) => {
@@ -140,7 +140,7 @@
       });
       return last.then((job) => {
         if (job.state === "completed") progress.value = 100;
-        note.textContent = `${job.state}, ${seconds(at(job.finished_at) - at(job.created_at))}`;
+        note.textContent = `${job.state}, ${seconds(millis(job.finished_at) - millis(job.created_at))}`;
       });
     }));
     setStatus(`Both jobs finished ${seconds(performance.now() - startedAt)} after the click.`);
@@ -155,12 +155,12 @@
     const text = last.result?.choices?.[0]?.message?.content;
     if (!text) throw new Error(`the result of job ${job.id} has no message`);
     output.append(make("blockquote", { class: "joke" }, text), make("p", {}, link(job)));
-    setStatus(`Answered after ${seconds(at(last.finished_at) - at(last.created_at))}.`);
+    setStatus(`Answered after ${seconds(millis(last.finished_at) - millis(last.created_at))}.`);
   };
 
   // Returns the maximum number of jobs that ran at the same time, from the times stored by the server.
   const maxConcurrency = (jobs) => {
-    const steps = jobs.flatMap((job) => [[at(job.started_at), 1], [at(job.finished_at), -1]]);
+    const steps = jobs.flatMap((job) => [[millis(job.started_at), 1], [millis(job.finished_at), -1]]);
     steps.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
     let running = 0;
     return Math.max(...steps.map(([, step]) => (running += step)));
@@ -199,7 +199,7 @@
     follow("Events of the queue", "/v1/events?queue=demo-five");
     setStatus("The jobs are running.");
     const jobs = await followBatch("demo-five", () => call("semaphore"), show, setStatus);
-    const took = Math.max(...jobs.map((job) => at(job.finished_at))) - Math.min(...jobs.map((job) => at(job.created_at)));
+    const took = Math.max(...jobs.map((job) => millis(job.finished_at))) - Math.min(...jobs.map((job) => millis(job.created_at)));
     setStatus(`${jobs.length} jobs took ${seconds(took)}. At most ${maxConcurrency(jobs)} ran at the same time.`);
   };
 
@@ -256,12 +256,12 @@
   const draw = (run, longest) => {
     const { jobs, svg } = run;
     if (!jobs.length) return;
-    const zero = Math.min(...jobs.map((job) => at(job.created_at)));
+    const zero = Math.min(...jobs.map((job) => millis(job.created_at)));
     const now = run.took === null ? performance.now() - run.startedAt : run.took;
     const labels = [];
     svg.replaceChildren(...jobs.filter((job) => job.started_at).map((job, row) => {
       const rect = document.createElementNS(SVG, "rect");
-      const from = at(job.started_at) - zero, to = isFinal(job) ? at(job.finished_at) - zero : now;
+      const from = millis(job.started_at) - zero, to = isFinal(job) ? millis(job.finished_at) - zero : now;
       const box = { x: (1000 * from) / longest, y: 4 + 16 * row, width: Math.max((1000 * (to - from)) / longest, 2), height: 12 };
       for (const [name, value] of Object.entries(box)) rect.setAttribute(name, value);
       rect.setAttribute("class", job.state);
@@ -289,8 +289,8 @@
     const echo = async (run) => {
       await pause(150);
       const { id } = await get(`/v1/batches/${(await call("echoes")).id}?wait=60s`);
-      const jobs = await jobsOf({ id });
-      run.echo = Math.max(...jobs.map((job) => at(job.finished_at) - at(job.created_at)));
+      const jobs = await jobsInBatch({ id });
+      run.echo = Math.max(...jobs.map((job) => millis(job.finished_at) - millis(job.created_at)));
     };
     follow("Events of the queue", "/v1/events?queue=demo-work");
     const clock = setInterval(show, 100);
@@ -300,15 +300,15 @@
         run.startedAt = performance.now();
         const work = followBatch("demo-work", () => call(run.lane), (jobs) => { run.jobs = jobs; }, setStatus);
         const [jobs] = await Promise.all([work, echo(run)]);
-        const created = Math.min(...jobs.map((job) => at(job.created_at)));
-        run.took = Math.max(...jobs.map((job) => at(job.finished_at))) - created;
+        const created = Math.min(...jobs.map((job) => millis(job.created_at)));
+        run.took = Math.max(...jobs.map((job) => millis(job.finished_at))) - created;
         show();
       }
     } finally {
       clearInterval(clock);
     }
     show();
-    const each = (what) => runs.map((run) => `${run.lane} ${what(run)}`).join(", ");
+    const each = (format) => runs.map((run) => `${run.lane} ${format(run)}`).join(", ");
     setStatus(`Four jobs took: ${each(({ took }) => seconds(took))}. The slowest echo job took: ${each(({ echo }) => span(echo))}.`);
   };
 

@@ -42,7 +42,7 @@
     const byId = new Map();
     const freshIds = new Set(Array.from(fresh.children, (child) => child.id));
     for (const child of [...old.children].filter((child) => child.id)) {
-      // Removed elements go first, so that the others need not move and keep the focus.
+      // Elements that no longer exist are removed first, so that the others need not move and keep the focus.
       if (freshIds.has(child.id)) byId.set(child.id, child); else child.remove();
     }
     let at = old.firstChild;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::job::{Lane, Submission};
 use crate::pages::demo::call::Call;
-use crate::pages::demo::questions::{QUESTIONS, submission};
+use crate::pages::demo::questions::{QUESTIONS, chat_submission};
 
 /// The kind that runs the heavy work on a thread of the `async` lane.
 pub(crate) const ASYNC_KIND: &str = "demo-async";
@@ -57,7 +57,7 @@ pub(super) enum Button {
 
 impl Button {
     /// Returns the button with this name, if it has a form.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(super) fn by_name(name: &str) -> Option<Self> {
         let works = [Lane::Async, Lane::Thread, Lane::Process].map(Self::Work);
         let others = [Self::Start, Self::Joke, Self::Semaphore, Self::Questions];
         others.into_iter().chain(works).find(|button| button.name() == name)
@@ -89,7 +89,7 @@ impl Button {
 
     /// Returns the jobs that the button submits.
     pub(super) fn jobs(self, target: &ModelTarget) -> Result<Vec<Submission>, serde_json::Error> {
-        let ask = |question: &str| submission(&target.provider, &target.model, question);
+        let ask = |question: &str| chat_submission(&target.provider, &target.model, question);
         match self {
             Self::Start => Ok(vec![Submission::new("sleep", &json!({"duration": "5s"}))?; 2]),
             Self::Joke => Ok(vec![ask(QUESTIONS[0])?]),
@@ -138,10 +138,10 @@ mod tests {
 
     #[test]
     fn each_button_has_its_jobs() {
-        let count = |name| Button::of(name).unwrap().jobs(&target()).unwrap().len();
+        let count = |name| Button::by_name(name).unwrap().jobs(&target()).unwrap().len();
         let counts = ["start", "joke", "semaphore", "questions", "async", "process"].map(count);
         assert_eq!(counts, [2, 1, 20, 10, 4, 4]);
-        assert_eq!(Button::of("rest"), None);
+        assert_eq!(Button::by_name("rest"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::job::Submission;
 /// Name of the provider that `longshore demo` configures.
 pub(crate) const PROVIDER: &str = "demo";
 
-/// The questions. The first ones come from the write-up from which Longshore grew.
+/// The questions. The first ones are from the article that led to Longshore.
 pub(crate) const QUESTIONS: [&str; 10] = [
     "Tell me a joke",
     "What's the capital of France?",
@@ -22,17 +22,17 @@ pub(crate) const QUESTIONS: [&str; 10] = [
 ];
 
 /// Returns a chat-completions body with this question.
-pub(crate) fn body(model: &str, question: &str) -> Value {
+pub(crate) fn chat_body(model: &str, question: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": question}]})
 }
 
 /// Returns the question as a `chat` job.
-pub(crate) fn submission(
+pub(crate) fn chat_submission(
     provider: &str,
     model: &str,
     question: &str,
 ) -> Result<Submission, serde_json::Error> {
-    let mut payload = body(model, question);
+    let mut payload = chat_body(model, question);
     payload["provider"] = provider.into();
     Submission::new("chat", &payload)
 }

@@ -81,8 +81,8 @@ struct Sleep<'a> {
 }
 
 impl PayloadForm {
-    /// Returns the payload form of a kind.
-    pub(super) fn of(kind: &str, as_json: bool) -> Self {
+    /// Returns the payload form of a kind, or the JSON field if `as_json` is set.
+    pub(super) fn new(kind: &str, as_json: bool) -> Self {
         match kind {
             _ if as_json => Self::Json,
             "http" => Self::Http,
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     fn payload(kind: &str, form: &str) -> Result<Json, Vec<Problem>> {
-        PayloadForm::of(kind, false).payload(&Fields::parse(form).unwrap())
+        PayloadForm::new(kind, false).payload(&Fields::parse(form).unwrap())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The line at the bottom: a confirmation prompt, a notice, or the keys. Also the help.
+//! The line at the bottom (a confirmation prompt, a notice, or the keys), and the help.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
