@@ -46,8 +46,7 @@ struct Range {
     below: u64,
 }
 
-/// Runs a `primes` job: counts the primes below a number. A blocking handler has a
-/// thread to itself.
+/// Runs a `primes` job: counts the primes below a number. A blocking handler has a thread to itself.
 ///
 /// It reports its progress, and returns early if the job is cancelled, reaches its deadline or the
 /// server stops. The server cannot stop a thread from outside, so the handler must check this.
@@ -105,11 +104,11 @@ async fn submit_and_wait(handle: &Handle) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Submits a batch: several jobs in one transaction, with common counts and one end.
+/// Submits a batch, which is several jobs in one transaction, and waits until all of them have ended.
 async fn wait_for_many(handle: &Handle) -> Result<(), Box<dyn Error>> {
-    let ranges = [10, 100, 1_000].map(|below| Submission::new("primes", &Range { below }));
-    let ranges = ranges.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let batch = handle.submit_batch(Some("primes".into()), ranges, None).await?.value;
+    let jobs = [10, 100, 1_000].map(|below| Submission::new("primes", &Range { below }));
+    let jobs = jobs.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let batch = handle.submit_batch(Some("primes".into()), jobs, None).await?.value;
     let batch = handle.wait_batch(batch.id, Duration::from_secs(10)).await?;
     println!("batch {}: {} of {} completed", batch.id, batch.counts.completed, batch.total);
     Ok(())

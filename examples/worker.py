@@ -18,7 +18,7 @@ KINDS, log = {}, logging.getLogger("worker")
 
 
 def kind(name):
-    """Registers a function that takes a payload and a lease for a kind of job."""
+    """Registers a function for a kind of job. The function takes the payload and the lease."""
     return lambda function: KINDS.setdefault(name, function)
 
 
@@ -195,7 +195,7 @@ def main():
     parser.add_argument("--threads", type=int, default=4, help="maximum jobs at once per process")
     parser.add_argument("--processes", type=int, default=1, help="number of worker processes")
     parser.add_argument("--lease", type=int, default=30, help="duration of a lease in seconds")
-    parser.add_argument("--grace", type=int, default=20, help="seconds for jobs to end at a stop")
+    parser.add_argument("--grace", type=int, default=20, help="seconds to finish jobs after a stop")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     args = parser.parse_args()
     if args.processes == 1:

@@ -9,8 +9,8 @@ use crate::job::Timestamp;
 /// The clock that the server takes its time from.
 ///
 /// It reads the wall clock once, when it is created, and adds the elapsed time of the monotonic
-/// clock. A wall clock that is set back or forward while the server runs therefore moves no lease
-/// and no schedule.
+/// clock. A wall clock that is set back or forward while the server runs therefore does not
+/// change when leases expire or scheduled jobs become due.
 #[derive(Debug, Clone)]
 pub struct Clock(TimeSource);
 
@@ -22,7 +22,7 @@ enum TimeSource {
 
 impl Clock {
     /// Returns a clock that starts at the wall clock's time.
-    #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
+    #[allow(clippy::disallowed_methods, reason = "only this module may read the wall clock")]
     pub fn system() -> Self {
         let started_at = Timestamp::from(SystemTime::now());
         Self(TimeSource::Running { started_at, started: Instant::now() })
@@ -45,7 +45,7 @@ impl Clock {
     /// a manual clock.
     pub fn drift_from_wall(&self) -> Duration {
         let TimeSource::Running { .. } = &self.0 else { return Duration::ZERO };
-        #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
+        #[allow(clippy::disallowed_methods, reason = "only this module may read the wall clock")]
         let wall = Timestamp::from(SystemTime::now());
         let now = self.now();
         now.since(wall).max(wall.since(now))

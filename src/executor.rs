@@ -73,9 +73,8 @@ impl Executor {
 
     /// Runs one attempt to its outcome.
     ///
-    /// The future is not `Send`, and must run on a thread of an actix system. Dropping it
-    /// closes the connection or kills the process group. After a stop, a command may take up to
-    /// 2 s to end.
+    /// The future is not `Send`, and must run on a thread of an actix system. Dropping it closes the
+    /// connection or kills the process group. After a stop, a command may take up to 2 s to end.
     pub async fn run(&self, payload: Json, context: Context) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let outcome = match self {
@@ -97,8 +96,8 @@ impl Executor {
     /// Runs one attempt of a blocking handler on the calling thread, and catches its panic.
     ///
     /// A thread cannot be stopped from outside, so the handler should check
-    /// [`Context::is_stopped`]. If it returns an error after a stop, the outcome is that
-    /// of the stop.
+    /// [`Context::is_stopped`]. If it returns an error after a stop, the outcome is usually that of
+    /// the stop.
     pub fn run_blocking(&self, payload: Json, context: &Context) -> Outcome {
         let Self::Blocking(call) = self else {
             return Outcome::fatal(

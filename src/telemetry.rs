@@ -47,9 +47,9 @@ pub struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// Starts logging to stderr. Has no effect if the process has already set up logging.
 ///
-/// `filter` holds directives separated by commas: a level for all modules (`info`), or a level for the
-/// modules below a path (`longshore::store=debug`). An empty filter, as from an
-/// environment variable that is set to the empty string, means [`DEFAULT_FILTER`].
+/// `filter` consists of directives that are separated by commas: a level for all modules (`info`), or
+/// a level for the modules below a path (`longshore::store=debug`). An empty filter, for example from
+/// an environment variable that is set to the empty string, means [`DEFAULT_FILTER`].
 ///
 /// # Errors
 /// Returns [`InvalidLogFilter`] if `filter` cannot be parsed.

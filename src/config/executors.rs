@@ -104,8 +104,8 @@ impl ProviderConfig {
         problems
     }
 
-    /// Reads the API key from the environment. Returns `None` if no variable is named or it
-    /// is not set.
+    /// Reads the API key from the environment. Returns `None` if `api_key_env` is absent or the
+    /// variable is not set.
     pub fn api_key(&self) -> Option<Secret> {
         std::env::var(self.api_key_env.as_ref()?).ok().map(Secret::new)
     }
@@ -195,14 +195,14 @@ impl CommandConfig {
         {
             problems.push(Problem::new("/cwd", format!("{} is not a directory", cwd.display())));
         }
-        let is_bad = |name: &String| name.is_empty() || name.contains(['=', '\0']);
-        if self.env.keys().any(is_bad) || self.env.values().any(|value| value.contains('\0')) {
+        let is_invalid = |name: &String| name.is_empty() || name.contains(['=', '\0']);
+        if self.env.keys().any(is_invalid) || self.env.values().any(|value| value.contains('\0')) {
             let why =
                 "names must not be empty or contain '=', and names and values must not contain NUL";
             problems.push(Problem::new("/env", why));
         }
         for (index, name) in self.env_from.iter().enumerate() {
-            if is_bad(name) || std::env::var_os(name).is_none() {
+            if is_invalid(name) || std::env::var_os(name).is_none() {
                 let why = format!("names the environment variable {name}, which is not set");
                 problems.push(Problem::new(format!("/env_from/{index}"), why));
             }
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_must_lead_to_a_host() {
+    fn only_a_base_url_with_a_host_and_a_valid_port_is_accepted() {
         for good in ["http://a", "https://a.example:8443/v1/", "http://[::1]:80", "http://[::1]/v1"]
         {
             assert_eq!(check_base_url(good), Ok(()), "{good}");

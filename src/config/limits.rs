@@ -37,8 +37,8 @@ impl Lanes {
 
     /// Returns the problems of these numbers.
     pub fn problems(&self) -> Vec<Problem> {
-        let out_of_range = Self::MAX_WORKERS.into_iter().zip(self.workers());
-        out_of_range
+        let lanes = Self::MAX_WORKERS.into_iter().zip(self.workers());
+        lanes
             .filter(|((_, max), count)| !(1..=*max).contains(count))
             .map(|((pointer, max), _)| {
                 Problem::new(pointer, format!("must be between 1 and {max}"))
@@ -47,8 +47,7 @@ impl Lanes {
     }
 }
 
-/// Limits of requests, queues and results. A request over a limit is answered with a 4xx
-/// status or 503.
+/// Limits of requests, queues and results. A request over a limit gets a 4xx status or 503.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table of numbers")]
 pub struct Limits {
@@ -66,8 +65,7 @@ pub struct Limits {
     pub max_write_bytes_in_flight: usize,
     /// Maximum number of reads in flight.
     pub max_reads_in_flight: usize,
-    /// Maximum number of clients that wait at once: for a job or batch to end, or for
-    /// jobs to lease.
+    /// Maximum number of clients that wait at once: for a job or batch to end, or for jobs to lease.
     pub max_waits: usize,
     /// Maximum number of queues.
     pub max_queues: usize,

@@ -15,7 +15,7 @@ const PREFIX: &str = "LONGSHORE_";
 const CLI_VARIABLES: [&str; 4] =
     ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG", "LONGSHORE_LOG_FORMAT"];
 
-/// Rust types in the messages of serde, and the words that replace them.
+/// Rust types in the messages of serde, and the descriptions that replace them.
 const TYPE_NAMES: [(&str, &str); 4] = [
     ("expected u32", "expected a whole number from 0 to 4294967295"),
     ("expected u64", "expected a whole number of 0 or more"),
@@ -64,8 +64,8 @@ pub enum ConfigError {
     Invalid(Vec<Problem>),
 }
 
-/// Replaces the names of Rust types in an error by words, and appends an example to the standard
-/// library's error for an invalid address.
+/// Replaces the names of Rust types in an error by descriptions, and appends an example to the
+/// standard library's error for an invalid address.
 fn plain(error: &str) -> String {
     let mut text = error.to_owned();
     for (name, words) in TYPE_NAMES {
@@ -91,7 +91,7 @@ fn list(problems: &[Problem]) -> String {
 
 /// Reads the configuration from `file` (if given), `variables` and `overrides`, and checks it.
 ///
-/// The name of a variable is the path of a setting with `__` between its steps, for example
+/// The name of a variable is the path of a setting with `__` between its segments, for example
 /// `LONGSHORE_LANES__ASYNC=64`. Its value is parsed as TOML, or used as a string if it is not TOML.
 /// Names are converted to lowercase, except for the environment variables of a command:
 /// `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` sets `TOKEN` for the program.
@@ -161,18 +161,19 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
     toml::from_str::<Table>(&text).map_err(bad_file)
 }
 
-/// Sets the setting that a variable names to its value.
+/// Stores the value of a variable in the table, at the path that the name of the variable
+/// describes.
 fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
     let (path, value) = match command_env_path(&name[PREFIX.len()..]) {
         Some((path, env_name)) => ([path, vec![env_name.to_owned()]].concat(), parse_string(text)),
-        None => (steps(&name[PREFIX.len()..]), parse_value(text)),
+        None => (segments(&name[PREFIX.len()..]), parse_value(text)),
     };
-    let Some((last, steps)) = path.split_last() else { return Ok(()) };
+    let Some((last, parents)) = path.split_last() else { return Ok(()) };
     let mut parent = table;
-    for step in steps {
-        let inner = parent.entry(step.as_str()).or_insert_with(|| Value::Table(Table::new()));
+    for segment in parents {
+        let inner = parent.entry(segment.as_str()).or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(inner) = inner else {
-            let why = format!("{step} is a single value and has no fields");
+            let why = format!("{segment} is a single value and has no fields");
             return Err(ConfigError::BadVariable { name: name.into(), why });
         };
         parent = inner;
@@ -181,8 +182,8 @@ fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigE
     Ok(())
 }
 
-/// Splits the name of a variable without its prefix into the steps of a path, in lowercase.
-fn steps(path: &str) -> Vec<String> {
+/// Splits the name of a variable without its prefix into the segments of a path, in lowercase.
+fn segments(path: &str) -> Vec<String> {
     path.to_ascii_lowercase().split("__").map(str::to_owned).collect()
 }
 
@@ -190,9 +191,9 @@ fn steps(path: &str) -> Vec<String> {
 /// of the variable, which keeps its case. Returns `None` for any other path.
 fn command_env_path(path: &str) -> Option<(Vec<String>, &str)> {
     let mut parts = path.splitn(4, "__");
-    let steps = steps(&[parts.next()?, parts.next()?, parts.next()?].join("__"));
+    let segments = segments(&[parts.next()?, parts.next()?, parts.next()?].join("__"));
     let env_name = parts.next()?;
-    (steps[0] == "commands" && steps[2] == "env").then_some((steps, env_name))
+    (segments[0] == "commands" && segments[2] == "env").then_some((segments, env_name))
 }
 
 /// Parses a variable's value as TOML, or returns it as a string if it is not TOML.
@@ -211,8 +212,8 @@ fn parse_string(text: &str) -> Value {
     }
 }
 
-/// Converts the merged table to a [`Config`]. The file was checked before, so an error is
-/// in a variable.
+/// Converts the merged table to a [`Config`]. The file was checked before, so an error is in a
+/// variable.
 fn decode(table: Table) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();

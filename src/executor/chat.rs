@@ -80,12 +80,12 @@ impl Chat {
 }
 
 /// Returns the outcome of a 2xx response. The job completes if the body is JSON other than `null`,
-/// or if it was cut, because then it may have been JSON.
+/// or if it was truncated, because then it may have been JSON.
 fn outcome(body: &Body, max_bytes: usize) -> Outcome {
     if body.bytes.is_empty() {
         return Outcome::retryable("bad_answer", "the response has no body");
     }
-    if body.is_cut {
+    if body.is_truncated {
         let json = encode(body, false, max_bytes).json;
         return Outcome::Completed(JobResult { json, truncated: true });
     }

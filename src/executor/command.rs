@@ -26,7 +26,7 @@ use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
-use output::{Output, feed};
+use output::{Output, write_stdin};
 use process_group::ProcessGroup;
 use request::CommandRequest;
 use stderr_parser::StderrParser;
@@ -35,14 +35,14 @@ use stderr_parser::StderrParser;
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// Maximum wait for the end of the output after the process group is gone. Only a process that left
 /// the group can still hold the pipes open.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the jobs of the kind `command`.
 pub struct Command {
     commands: BTreeMap<String, CommandConfig>,
 }
 
-/// Way in which a program ended.
+/// How a program ended.
 enum ProgramEnd {
     Exited(ExitStatus),
     Stopped(StopReason),
@@ -107,16 +107,16 @@ async fn supervise(
     output: &mut Output<'_>,
     context: &Context,
 ) -> std::io::Result<ProgramEnd> {
-    let drain = async {
-        tokio::join!(feed(pipes.stdin, stdin), output.drain(pipes.stdout, pipes.stderr));
+    let transfer = async {
+        tokio::join!(write_stdin(pipes.stdin, stdin), output.read(pipes.stdout, pipes.stderr));
     };
-    tokio::pin!(drain);
-    let (mut is_drained, mut stopped, mut kill_at) = (false, None, None);
+    tokio::pin!(transfer);
+    let (mut is_transferred, mut stopped, mut kill_at) = (false, None, None);
     let status = loop {
         tokio::select! {
             biased;
             status = group.wait() => break status?,
-            () = &mut drain, if !is_drained => is_drained = true,
+            () = &mut transfer, if !is_transferred => is_transferred = true,
             reason = context.stopped(), if stopped.is_none() => {
                 group.terminate();
                 stopped = Some(reason);
@@ -128,9 +128,9 @@ async fn supervise(
             }
         }
     };
-    if !is_drained {
-        // Output that has not arrived by then was not written by the program.
-        let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
+    if !is_transferred {
+        // Output that arrives later was written by a process that left the group.
+        let _ = tokio::time::timeout(OUTPUT_TIMEOUT, transfer).await;
     }
     Ok(stopped.map_or(ProgramEnd::Exited(status), ProgramEnd::Stopped))
 }

@@ -10,7 +10,7 @@ use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
 use crate::job::{JobError, JobId, Log, Progress, Span};
 
-/// Reason for which an attempt must stop.
+/// Reason why an attempt must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
     /// A client cancelled the job.
@@ -36,8 +36,7 @@ impl StopReason {
     }
 }
 
-/// Deadline and stop request of a running attempt. Both are unset at first and are set
-/// at most once.
+/// Deadline and stop request of a running attempt. Both are unset at first and are set at most once.
 #[derive(Debug, Default, Clone, Copy)]
 struct Signal {
     deadline: Option<Instant>,
@@ -45,8 +44,8 @@ struct Signal {
 }
 
 impl Signal {
-    /// Returns why the attempt must stop at `now`, if it must. A stop request goes
-    /// before the deadline.
+    /// Returns why the attempt must stop at `now`, if it must. A stop request takes
+    /// precedence over the deadline.
     fn stop_reason_at(self, now: Instant) -> Option<StopReason> {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
         self.stop.or(is_late.then_some(StopReason::Timeout))
@@ -74,8 +73,8 @@ struct PendingReports {
     has_logged: bool,
 }
 
-/// The attempt as seen by the code that runs it: facts, stop requests, progress and log. A clone
-/// refers to the same attempt.
+/// The attempt as seen by the code that runs it, which can read its properties, see stop requests
+/// and report progress and log lines. A clone refers to the same attempt.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Shared>);
 
@@ -85,8 +84,8 @@ pub struct Context(Arc<Shared>);
 pub struct Control(Arc<Shared>);
 
 impl Context {
-    /// Returns the context of an attempt and its control. The clock of the attempt is
-    /// not running yet.
+    /// Returns the context of an attempt and its control. The clock of the attempt is not
+    /// running yet.
     pub fn new(job: &LeasedJob, max_result_bytes: usize) -> (Self, Control) {
         let shared = Arc::new(Shared {
             job: job.lease.job,
@@ -211,8 +210,8 @@ impl Control {
         let _ = reports.wait_for(has_any).await;
     }
 
-    /// Takes the latest progress and the log lines that the attempt has reported since
-    /// the last call.
+    /// Takes the latest progress and the log lines that the attempt has reported since the last
+    /// call.
     pub fn take_reports(&self) -> (Option<Progress>, Log) {
         let mut taken = (None, Log::default());
         self.0.reports.send_if_modified(|reports| {

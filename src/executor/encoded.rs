@@ -1,4 +1,4 @@
-//! Converts bytes from outside to a JSON value of bounded size.
+//! Converts response bodies and program output to JSON values of limited size.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,16 +10,17 @@ use crate::job::Json;
 pub(super) struct Body {
     /// Bytes that were read.
     pub(super) bytes: Vec<u8>,
-    /// Whether the stream had more bytes than were kept.
-    pub(super) is_cut: bool,
+    /// Whether the stream had more bytes than the maximum.
+    pub(super) is_truncated: bool,
 }
 
 impl Body {
-    /// Appends bytes until the body holds `max_bytes`; drops the others and marks the body as cut.
+    /// Appends bytes until the body holds `max_bytes`; drops the others and marks the body as
+    /// truncated.
     pub(super) fn add(&mut self, bytes: &[u8], max_bytes: usize) {
         let room = max_bytes.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.is_cut |= bytes.len() > room;
+        self.is_truncated |= bytes.len() > room;
     }
 
     /// Returns the body as text, or `None` if it is not UTF-8. A character that was cut in half at
@@ -27,7 +28,7 @@ impl Body {
     pub(super) fn text(&self) -> Option<&str> {
         match std::str::from_utf8(&self.bytes) {
             Ok(text) => Some(text),
-            Err(error) if self.is_cut && error.error_len().is_none() => {
+            Err(error) if self.is_truncated && error.error_len().is_none() => {
                 std::str::from_utf8(&self.bytes[..error.valid_up_to()]).ok()
             }
             Err(_) => None,
@@ -42,28 +43,28 @@ pub(super) struct Encoded {
     /// Whether the value is a string of base64.
     pub(super) is_base64: bool,
     /// Whether the value lacks some of the bytes.
-    pub(super) is_cut: bool,
+    pub(super) is_truncated: bool,
 }
 
 /// Encodes a body as a JSON value that is at most `max_bytes` long.
 ///
-/// A body that is JSON is used as it is, if `may_be_json` is set and it was not cut. Other UTF-8
-/// becomes a JSON string, and everything else a JSON string of base64.
+/// A body that is JSON is used as it is, if `may_be_json` is set and it was not truncated. Other
+/// UTF-8 becomes a JSON string, and everything else a JSON string of base64.
 pub(super) fn encode(body: &Body, may_be_json: bool, max_bytes: usize) -> Encoded {
     if body.bytes.is_empty() {
-        return Encoded { json: Json::null(), is_base64: false, is_cut: body.is_cut };
+        return Encoded { json: Json::null(), is_base64: false, is_truncated: body.is_truncated };
     }
     let Some(text) = body.text() else { return as_base64(body, max_bytes) };
     if may_be_json
-        && !body.is_cut
+        && !body.is_truncated
         && text.len() <= max_bytes
         && let Ok(json) = Json::checked(text.trim())
     {
-        return Encoded { json, is_base64: false, is_cut: false };
+        return Encoded { json, is_base64: false, is_truncated: false };
     }
     let prefix = fitting_prefix(text, max_bytes);
-    let is_cut = body.is_cut || prefix.len() < text.len();
-    Encoded { json: Json::of(prefix).unwrap_or_default(), is_base64: false, is_cut }
+    let is_truncated = body.is_truncated || prefix.len() < text.len();
+    Encoded { json: Json::of(prefix).unwrap_or_default(), is_base64: false, is_truncated }
 }
 
 fn as_base64(body: &Body, max_bytes: usize) -> Encoded {
@@ -72,13 +73,13 @@ fn as_base64(body: &Body, max_bytes: usize) -> Encoded {
     Encoded {
         json: Json::of(&BASE64_STANDARD.encode(bytes)).unwrap_or_default(),
         is_base64: true,
-        is_cut: body.is_cut || bytes.len() < body.bytes.len(),
+        is_truncated: body.is_truncated || bytes.len() < body.bytes.len(),
     }
 }
 
 /// Returns the longest prefix of `text` whose JSON string is at most `max_bytes` long.
 ///
-/// For example, `a"b` within 5 bytes gives `a"`, because `"a\""` is 5 bytes long.
+/// For example, the prefix of `a"b` within 5 bytes is `a"`, because `"a\""` is 5 bytes long.
 pub(super) fn fitting_prefix(text: &str, max_bytes: usize) -> &str {
     let mut left = max_bytes.saturating_sub(2);
     for (index, c) in text.char_indices() {

@@ -10,9 +10,9 @@
 //! - Only HTTP/1.1 is used. awc uses an HTTP/2 connection for one call at a time, and sends a
 //!   request of its own to the server when it drops the connection.
 //! - A connection is reused only within 1 s after its last call. Servers close idle connections
-//!   after 2 s (gunicorn), 5 s (Node, uvicorn, actix-web) or later. A request that is sent at that
-//!   moment fails without a fault of either side, and cannot be repeated safely, because it may
-//!   have arrived.
+//!   after 2 s (gunicorn), 5 s (Node, uvicorn, actix-web) or later. A request that is sent at the
+//!   moment at which the server closes the connection fails, and cannot be repeated safely, because
+//!   it may have arrived.
 //! - A client is replaced after 15 s, which closes its idle connections. awc itself never closes
 //!   the idle connections of a host that is not called again.
 
@@ -154,8 +154,8 @@ impl Outbound {
             .disable_redirects()
             .no_default_headers()
             .add_default_header(("user-agent", USER_AGENT))
-            // Compressed responses are not requested, so the size limit applies to
-            // the received bytes.
+            // Compressed responses are not requested, so the size limit applies to the received
+            // bytes.
             .add_default_header(("accept-encoding", "identity"))
             .finish()
     }
@@ -181,8 +181,8 @@ fn install_crypto() {
     }
 }
 
-/// Returns the TLS configuration: the public root certificates and those of
-/// `ca_file`, HTTP/1.1 only.
+/// Returns the TLS configuration: the public root certificates and those of `ca_file`, and HTTP/1.1
+/// only.
 fn tls(config: &OutboundConfig) -> Result<ClientConfig, OutboundError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

@@ -20,7 +20,7 @@ use crate::job::{Json, Lane};
 /// Error when the registry is created or a handler is added to it.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The name does not have the form of a kind, which is that of a queue; choose another name.
+    /// The name of the kind is not valid; it must have the form of a queue name. Choose another name.
     #[error("the kind {kind:?} is invalid: {}", InvalidName)]
     BadName {
         /// Name of the kind.
@@ -75,7 +75,7 @@ impl Registry {
     /// Adds a kind that `handler` runs.
     ///
     /// # Errors
-    /// Returns [`RegistryError::BadName`] if `kind` does not have the form of a kind, and
+    /// Returns [`RegistryError::BadName`] if `kind` is not a valid name, and
     /// [`RegistryError::Taken`] if it is already registered.
     pub fn add_handler(
         &mut self,
@@ -101,8 +101,7 @@ impl Registry {
         }
     }
 
-    /// Returns the lane that runs jobs of `kind`. `requested` is the lane that
-    /// the submission names.
+    /// Returns the lane that runs jobs of `kind`. `requested` is the lane that the submission names.
     ///
     /// # Errors
     /// Returns a [`Problem`] if the kind is not known, is not a valid name, or does not run in the

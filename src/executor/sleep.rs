@@ -1,4 +1,4 @@
-//! Jobs of the kind `sleep`, which only wait. They serve for trials and benchmarks.
+//! Jobs of the kind `sleep`, which only wait. They are useful for trials and benchmarks.
 
 use std::time::Duration;
 

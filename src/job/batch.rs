@@ -1,4 +1,4 @@
-//! Batches: jobs submitted together, with common counts and one end.
+//! Batches: jobs that are submitted together and can be counted and waited for together.
 
 use serde::{Deserialize, Serialize};
 

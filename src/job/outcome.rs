@@ -181,10 +181,10 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | | otherwise | `failed` |
 ///
 /// `Failed`, `Lost`, and `Released` of an `at_most_once` job are added to the history of failures.
-pub fn settle(held: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Settlement {
+pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Settlement {
     let settled = |state: State, error: Option<JobError>| Settlement {
         state,
-        attempt: held.attempt,
+        attempt: running.attempt,
         run_at: None,
         error,
         is_failure: false,
@@ -197,12 +197,13 @@ pub fn settle(held: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Settl
         Outcome::Cancelled => cancelled(),
         Outcome::Failed { error, retryable, retry_in } => {
             let error = Some(error.clone());
-            let next = if held.cancel_requested {
+            let next = if running.cancel_requested {
                 cancelled()
-            } else if *retryable && !held.at_most_once && held.attempt < held.max_attempts {
+            } else if *retryable && !running.at_most_once && running.attempt < running.max_attempts
+            {
                 let pause = match retry_in {
                     Some(span) => span.duration().min(Backoff::MAX.duration()),
-                    None => held.backoff.pause(held.job, held.attempt),
+                    None => running.backoff.pause(running.job, running.attempt),
                 };
                 let run_at = Some(now.plus(pause));
                 Settlement { run_at, ..settled(State::Retrying, error) }
@@ -211,24 +212,24 @@ pub fn settle(held: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Settl
             };
             Settlement { is_failure: true, ..next }
         }
-        Outcome::Released | Outcome::Lost(_) if held.at_most_once => {
+        Outcome::Released | Outcome::Lost(_) if running.at_most_once => {
             let message =
                 "the attempt was interrupted and may have taken effect; the job must not run twice";
             let error = JobError::new(OUTCOME_UNKNOWN, message);
             Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
         }
-        Outcome::Released | Outcome::NotStarted if held.cancel_requested => cancelled(),
+        Outcome::Released | Outcome::NotStarted if running.cancel_requested => cancelled(),
         Outcome::Released | Outcome::NotStarted => Settlement {
-            attempt: held.attempt.saturating_sub(1),
+            attempt: running.attempt.saturating_sub(1),
             run_at: Some(now),
-            never_started: *outcome == Outcome::NotStarted && held.attempt <= 1,
+            never_started: *outcome == Outcome::NotStarted && running.attempt <= 1,
             ..settled(State::Queued, None)
         },
         Outcome::Lost(error) => {
             let error = Some(error.clone());
-            let next = if held.cancel_requested {
+            let next = if running.cancel_requested {
                 cancelled()
-            } else if held.attempt < held.max_attempts {
+            } else if running.attempt < running.max_attempts {
                 Settlement { run_at: Some(now), ..settled(State::Queued, error) }
             } else {
                 settled(State::Failed, error)
@@ -244,7 +245,7 @@ mod tests {
 
     const NOW: i64 = 1_000_000;
 
-    fn held() -> RunningAttempt {
+    fn running() -> RunningAttempt {
         let backoff = Backoff { jitter: 0.0, ..Backoff::default() };
         RunningAttempt {
             job: JobId(1),
@@ -256,13 +257,13 @@ mod tests {
         }
     }
 
-    fn after(held: RunningAttempt, outcome: &Outcome) -> Settlement {
-        settle(&held, outcome, Timestamp::from_millis(NOW))
+    fn after(running: RunningAttempt, outcome: &Outcome) -> Settlement {
+        settle(&running, outcome, Timestamp::from_millis(NOW))
     }
 
     #[test]
     fn a_retryable_failure_waits_for_its_backoff() {
-        let next = after(held(), &Outcome::retryable("timeout", "too slow"));
+        let next = after(running(), &Outcome::retryable("timeout", "too slow"));
         assert_eq!(next.state, State::Retrying);
         assert_eq!(next.run_at, Some(Timestamp::from_millis(NOW + 2_000)));
         assert!(next.is_failure);
@@ -275,33 +276,33 @@ mod tests {
             retryable: true,
             retry_in: Some(Span::from_secs(30)),
         };
-        assert_eq!(after(held(), &outcome).run_at, Some(Timestamp::from_millis(NOW + 30_000)));
+        assert_eq!(after(running(), &outcome).run_at, Some(Timestamp::from_millis(NOW + 30_000)));
     }
 
     #[test]
     fn the_last_attempt_and_a_fatal_failure_end_the_job() {
-        let last = RunningAttempt { attempt: 3, ..held() };
+        let last = RunningAttempt { attempt: 3, ..running() };
         assert_eq!(after(last, &Outcome::retryable("x", "y")).state, State::Failed);
-        assert_eq!(after(held(), &Outcome::fatal("x", "y")).state, State::Failed);
+        assert_eq!(after(running(), &Outcome::fatal("x", "y")).state, State::Failed);
     }
 
     #[test]
     fn a_released_attempt_does_not_count() {
-        let next = after(held(), &Outcome::Released);
+        let next = after(running(), &Outcome::Released);
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Queued, 1, false));
     }
 
     #[test]
     fn a_lost_attempt_counts() {
         let lost = Outcome::Lost(JobError::new("lost", "the process died"));
-        let next = after(held(), &lost);
+        let next = after(running(), &lost);
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Queued, 2, true));
-        assert_eq!(after(RunningAttempt { attempt: 3, ..held() }, &lost).state, State::Failed);
+        assert_eq!(after(RunningAttempt { attempt: 3, ..running() }, &lost).state, State::Failed);
     }
 
     #[test]
     fn at_most_once_never_runs_twice() {
-        let once = RunningAttempt { at_most_once: true, attempt: 1, ..held() };
+        let once = RunningAttempt { at_most_once: true, attempt: 1, ..running() };
         for outcome in [
             Outcome::Released,
             Outcome::Lost(JobError::new("lost", "x")),
@@ -316,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_requested_cancel_wins_over_every_outcome_but_completion() {
-        let cancelled = RunningAttempt { cancel_requested: true, ..held() };
+        let cancelled = RunningAttempt { cancel_requested: true, ..running() };
         assert_eq!(after(cancelled, &Outcome::retryable("x", "y")).state, State::Cancelled);
         assert_eq!(after(cancelled, &Outcome::Released).state, State::Cancelled);
         let done = Outcome::Completed(JobResult::whole(Json::null()));

@@ -19,8 +19,8 @@ impl Problem {
         Self { pointer: pointer.into(), detail: detail.to_string() }
     }
 
-    /// Returns the same problem, with `prefix` put before its pointer. `prefix` is the pointer of
-    /// the checked value inside a larger one.
+    /// Returns the same problem with `prefix` before its pointer. `prefix` is the pointer to the
+    /// checked value inside a larger one.
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
         self.pointer.insert_str(0, prefix);
@@ -59,7 +59,7 @@ fn locate<'de, T: serde::Deserialize<'de>>(text: &'de [u8], first: &serde_json::
     }
 }
 
-/// Rust types that serde names in its messages, with words for people who do not know Rust.
+/// Rust types that serde names in its messages, and descriptions for readers who do not know Rust.
 const NUMBER_TYPES: [(&str, &str); 7] = [
     ("u8", "a whole number between 0 and 255"),
     ("u16", "a whole number between 0 and 65535"),

@@ -120,7 +120,7 @@ impl Rate {
     expecting = "a table with the fields paused, max_running and rate"
 )]
 pub struct QueueSettings {
-    /// Whether the queue is paused: no job of it starts, running jobs continue.
+    /// Whether the queue is paused: none of its jobs start, and running jobs continue.
     pub paused: bool,
     /// Maximum number of jobs of the queue that run at once, over all lanes; `None` for no limit
     /// other than the number of workers.
@@ -249,7 +249,7 @@ pub struct Queue {
     pub settings: QueueSettings,
     /// Number of its jobs in each state.
     pub jobs: StateCounts,
-    /// Earliest `run_at` among the queued jobs that are first in line, one for each lane and
+    /// Earliest `run_at` among the queued jobs that are next to start, one for each lane and
     /// priority; `None` if no job is queued.
     pub oldest_queued_at: Option<Timestamp>,
     /// Time since `oldest_queued_at`.

@@ -38,7 +38,7 @@ pub struct Recorder {
     running: [i64; Lane::COUNT],
     /// Closed time buckets that are not on disk yet, oldest first.
     closed: Vec<Arc<TimeBucket>>,
-    /// Number of closed time buckets, counted from the first, that are being written.
+    /// Number of time buckets at the start of `closed` that are being written.
     writing: usize,
 }
 
@@ -59,7 +59,7 @@ impl Recorder {
     pub fn new(now: Timestamp, queues: Vec<(QueueName, StateCounts)>, remote_running: i64) -> Self {
         let mut running = [0; Lane::COUNT];
         running[Lane::Remote.index()] = remote_running;
-        let mut new = Self {
+        let mut recorder = Self {
             began_at: bucket_start(now),
             records: Vec::new(),
             index_by_queue: HashMap::new(),
@@ -69,10 +69,10 @@ impl Recorder {
             writing: 0,
         };
         for (queue, jobs) in queues {
-            let index = new.index_of(&queue);
-            new.records[index].jobs = jobs;
+            let index = recorder.index_of(&queue);
+            recorder.records[index].jobs = jobs;
         }
-        new
+        recorder
     }
 
     /// Returns the index of a queue's record, which is created if there is none.
@@ -199,7 +199,7 @@ impl Recorder {
             None => self.total_jobs(),
             Some(record) => record.map(|record| record.jobs).unwrap_or_default(),
         };
-        let of_bucket = |bucket: &Arc<TimeBucket>| match queue {
+        let counters_in = |bucket: &Arc<TimeBucket>| match queue {
             None => Some(bucket.all.clone()),
             Some(queue) => {
                 let mut queues = bucket.queues.iter();
@@ -207,7 +207,7 @@ impl Recorder {
             }
         };
         let closed = self.closed.iter();
-        let closed = closed.filter_map(|bucket| Some((bucket.began_at, of_bucket(bucket)?)));
+        let closed = closed.filter_map(|bucket| Some((bucket.began_at, counters_in(bucket)?)));
         let mut buckets: Vec<_> = closed.collect();
         let mut current = match record {
             None => {

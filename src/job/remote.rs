@@ -19,7 +19,8 @@ pub use lease_report::{
 };
 
 /// Range of lease durations that a remote worker may request.
-pub const LEASES: std::ops::RangeInclusive<Span> = Span::from_secs(1)..=Span::from_secs(24 * 3600);
+pub const LEASE_RANGE: std::ops::RangeInclusive<Span> =
+    Span::from_secs(1)..=Span::from_secs(24 * 3600);
 /// Maximum number of queues, and maximum number of kinds, in a lease request.
 pub const MAX_NAMES: usize = 100;
 /// Maximum length of a worker's name, in bytes.
@@ -39,7 +40,7 @@ pub struct LeaseJobsRequest {
     pub kinds: Option<Vec<String>>,
     /// Maximum number of jobs to lease, 1 to [`MAX_LEASE_LIMIT`]; 1 by default.
     pub limit: Option<u32>,
-    /// Duration of the leases, within [`LEASES`]; by default the configured duration.
+    /// Duration of the leases, within [`LEASE_RANGE`]; by default the configured duration.
     pub lease: Option<Span>,
     /// Maximum time to wait for a job if there is none; zero by default.
     pub wait: Option<Span>,
@@ -63,13 +64,14 @@ pub struct CheckedLeaseJobsRequest {
 }
 
 impl LeaseJobsRequest {
-    /// Validates the request and fills in the defaults.
+    /// Validates the request and fills in the defaults. `default_lease` is the duration of the leases
+    /// if the request does not set one, and `max_wait` is the longest `wait` that is accepted.
     ///
     /// # Errors
     /// Returns all problems, each with the JSON pointer of its field.
     pub fn check(
         self,
-        lease: Span,
+        default_lease: Span,
         max_wait: Duration,
     ) -> Result<CheckedLeaseJobsRequest, Vec<Problem>> {
         let mut problems = Vec::new();
@@ -78,7 +80,7 @@ impl LeaseJobsRequest {
             problems
                 .push(Problem::new("/limit", format!("must be between 1 and {MAX_LEASE_LIMIT}")));
         }
-        let lease = self.lease.unwrap_or(lease);
+        let lease = self.lease.unwrap_or(default_lease);
         check_lease(lease, &mut problems);
         let wait = self.wait.unwrap_or_default().duration();
         if wait > max_wait {
@@ -110,8 +112,8 @@ fn is_worker_name(name: &str) -> bool {
 }
 
 fn check_lease(lease: Span, problems: &mut Vec<Problem>) {
-    if !LEASES.contains(&lease) {
-        let (least, most) = LEASES.into_inner();
+    if !LEASE_RANGE.contains(&lease) {
+        let (least, most) = LEASE_RANGE.into_inner();
         problems.push(Problem::new("/lease", format!("must be between {least} and {most}")));
     }
 }

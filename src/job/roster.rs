@@ -1,4 +1,4 @@
-//! The roster plans which queues' jobs the idle workers take next: fair share under limits.
+//! The roster decides from which queues idle workers take their next jobs: fair share under limits.
 //!
 //! Each idle worker goes to the ready queue with the fewest running jobs in its lane, as long as
 //! the queue's limits (`max_running`, `rate`, `paused`) allow another start. For example, with six
@@ -49,11 +49,13 @@ pub struct LeaseOrder {
     pub waiting_worker: Option<WaitingWorkerId>,
 }
 
-/// What the roster knows of one queue.
+/// State of one queue in the roster.
 #[derive(Debug, Default)]
 struct QueueEntry {
     settings: QueueSettings,
+    /// Number of running jobs in each lane.
     running: [u32; Lane::COUNT],
+    /// Recent starts, for the rate limit.
     starts: Starts,
 }
 
@@ -85,6 +87,7 @@ impl QueueEntry {
 /// Plans lease orders. See the module documentation.
 #[derive(Debug)]
 pub struct Roster {
+    /// Number of idle workers in each lane.
     idle: [u32; Lane::COUNT],
     queues: HashMap<QueueName, QueueEntry>,
     /// Ready queues of each lane of this process.
@@ -228,11 +231,11 @@ impl Roster {
 
     /// Returns the lease orders at `now`. See the module documentation for the algorithm.
     pub fn plan(&self, now: Timestamp) -> Vec<LeaseOrder> {
-        if self.is_draining { Vec::new() } else { Plan::of(self, now) }
+        if self.is_draining { Vec::new() } else { Plan::compute(self, now) }
     }
 
-    /// Records the result of an order: `started` jobs now run, and `is_empty` says that the queue
-    /// has no more jobs for such an order.
+    /// Records the result of an order: `started` jobs now run, and `is_empty` means that the
+    /// queue has no more jobs for such an order.
     pub fn record_lease(
         &mut self,
         order: &LeaseOrder,
@@ -249,7 +252,7 @@ impl Roster {
             self.is_remote_first = order.waiting_worker.is_none();
         }
         if let Some(worker) = order.waiting_worker {
-            // The number of running remote jobs is updated by `remote_moved`.
+            // The number of running remote jobs is updated by `change_remote_running`.
             let ready_queue = ReadyQueue { queue: &order.queue, kinds: order.kinds.clone() };
             self.waiting_workers.mark_served(worker, &ready_queue, is_empty);
         } else {
@@ -268,8 +271,8 @@ impl Roster {
         let frees_at = |queue: &QueueName| {
             let entry = self.queues.get(queue)?;
             let rate = entry.settings.rate?;
-            let is_held = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
-            if is_held { entry.starts.frees_at(rate, now) } else { None }
+            let is_rate_limited = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
+            if is_rate_limited { entry.starts.frees_at(rate, now) } else { None }
         };
         let local = Lane::LOCAL.into_iter().flat_map(|lane| self.ready[lane.index()].iter());
         let remote = self.waiting_workers.queues_in_demand();
@@ -382,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn occupied_undoes_freed() {
+    fn undo_release_undoes_release_worker() {
         let mut roster = roster(1, &["a"]);
         let orders = roster.plan(at(0));
         roster.record_lease(&orders[0], 1, false, at(0));

@@ -1,8 +1,8 @@
 //! A sliding-window log of the starts of one queue, for its rate limit.
 //!
 //! The log holds the times of recent starts, and counts those within the last period. Unlike a
-//! counter that is reset at fixed times, this holds the limit in every window. For example, with a
-//! limit of 3 starts in 10 s and starts at 1 s, 4 s and 9 s:
+//! counter that is reset at fixed times, this enforces the limit in every window. For example, with
+//! a limit of 3 starts in 10 s and starts at 1 s, 4 s and 9 s:
 //!
 //! - at 10 s, all three starts are in the window, so no further job may start;
 //! - at 11 s, the start at 1 s leaves the window and one more job may start.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// State of a job. The last three states are final: only an explicit retry request moves a job out
 /// of them.
 ///
-/// The numbers are stored in the database and never change. Which state an outcome leads to is
-/// decided by [`settle`](crate::job::outcome::settle).
+/// The numbers are stored in the database and never change. [`settle`](crate::job::outcome::settle)
+/// decides which state follows an outcome. The Keeper and the Writer are actors of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
@@ -21,10 +21,10 @@ pub enum State {
     /// `running`. A cancel request moves it to `cancelled`, and so does an `expires_at` that passes
     /// before the first attempt starts.
     Queued = 1,
-    /// A worker holds a lease on the job. The worker moves it on: a finish moves it to `completed`,
-    /// `failed`, `retrying` or `cancelled`, a release back to `queued`. If the worker is gone, a
-    /// rescue moves it to `queued` if another attempt is allowed, and to `failed` or `cancelled`
-    /// otherwise. A cancel request only asks the worker to stop.
+    /// A worker holds a lease on the job. A finish moves it to `completed`, `failed`, `retrying` or
+    /// `cancelled`, and a release moves it back to `queued`. If the worker is gone, a rescue moves it
+    /// to `queued` if another attempt is allowed, and to `failed` or `cancelled` otherwise. A cancel
+    /// request only asks the worker to stop.
     Running = 2,
     /// An attempt failed and the next one waits for its `run_at`. The Keeper stages the job to
     /// `queued` at that time, and a retry request does so at once. A cancel request moves it to

@@ -114,7 +114,7 @@ impl Point {
         self.completed + self.failed + self.cancelled
     }
 
-    fn of(at: Timestamp, counters: &Counters) -> Self {
+    fn new(at: Timestamp, counters: &Counters) -> Self {
         Self {
             at,
             submitted: counters.submitted,
@@ -133,7 +133,7 @@ impl Point {
 
 /// Returns the points of the hour that ends with the time bucket that starts at `last`.
 ///
-/// `buckets` are time buckets by their start, oldest first. Several with the same start are added:
+/// `buckets` are time buckets by their start, oldest first. Buckets with the same start are added:
 /// there are two if the server restarted within ten seconds. A point without a bucket has no
 /// events and the same number of waiting and running jobs as the point before it.
 pub fn points(buckets: &[(Timestamp, Counters)], last: Timestamp) -> Vec<Point> {
@@ -153,7 +153,7 @@ pub fn points(buckets: &[(Timestamp, Counters)], last: Timestamp) -> Vec<Point> 
             (counters.waiting, counters.running) = (next.waiting, next.running);
             remaining = others;
         }
-        points.push(Point::of(at, &counters));
+        points.push(Point::new(at, &counters));
         let Counters { waiting, running, .. } = counters;
         before = Counters { waiting, running, ..Counters::default() };
     }

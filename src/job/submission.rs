@@ -50,13 +50,13 @@ pub struct Submission {
     /// Time from the submission to the earliest start; an alternative to `run_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Span>,
-    /// Maximum duration of an attempt; as configured by default.
+    /// Maximum duration of an attempt; by default the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// Maximum number of attempts; as configured by default.
+    /// Maximum number of attempts; by default the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// Pause between attempts; fields that are absent are as configured.
+    /// Pause between attempts; an absent field has its configured value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<BackoffChange>,
     /// Whether the job must never run twice.
@@ -100,8 +100,8 @@ pub struct BackoffChange {
 }
 
 impl BackoffChange {
-    /// Returns the backoff after this change. An `initial` without a `max` raises the longest pause
-    /// if it is longer.
+    /// Returns the backoff after this change. If `max` is absent, the longest pause is raised to the
+    /// initial pause where that is longer.
     fn apply(self, before: Backoff) -> Backoff {
         let initial = self.initial.unwrap_or(before.initial);
         Backoff {

@@ -42,13 +42,13 @@ fn question() -> Value {
 }
 
 async fn outcome_of(response: Vec<u8>) -> Outcome {
-    let (url, _seen) = responding(response).await;
+    let (url, _seen) = start_server(response).await;
     run(&registry_for(&url), "chat", question()).await
 }
 
 #[actix_web::test]
 async fn the_payload_is_sent_with_the_key_and_the_response_is_the_result() {
-    let (url, mut seen) = responding(json_response(r#"{"choices": [1.50]}"#)).await;
+    let (url, mut seen) = start_server(json_response(r#"{"choices": [1.50]}"#)).await;
     let mut payload = question();
     payload["provider"] = "model".into();
     payload["temperature"] = json!(0.10);
@@ -65,7 +65,7 @@ async fn the_payload_is_sent_with_the_key_and_the_response_is_the_result() {
 
 #[actix_web::test]
 async fn without_a_key_no_authorization_is_sent() {
-    let (url, mut seen) = responding(json_response("{}")).await;
+    let (url, mut seen) = start_server(json_response("{}")).await;
     let keyless = ProviderConfig { api_key_env: None, ..provider(&url) };
     completed(run(&registry_of(&config(keyless)), "chat", question()).await);
     assert_eq!(soon(seen.recv()).await.unwrap().1.header("authorization"), None);
@@ -91,7 +91,7 @@ async fn a_response_that_is_not_json_is_retried() {
 
 #[actix_web::test]
 async fn a_long_response_is_truncated_and_flagged() {
-    let (url, _seen) = responding(json_response(&format!("[\"{}\"]", "a".repeat(500)))).await;
+    let (url, _seen) = start_server(json_response(&format!("[\"{}\"]", "a".repeat(500)))).await;
     let mut config = config(provider(&url));
     config.limits.max_result_bytes = 100;
     let result = job_result(run(&registry_of(&config), "chat", question()).await);
@@ -157,9 +157,9 @@ struct CallCounts {
     total: AtomicUsize,
 }
 
-/// Starts a model server that counts its calls and responds to each after 10 ms, so
-/// that calls overlap.
-async fn counting() -> (String, Arc<CallCounts>) {
+/// Starts a model server that counts its calls and responds to each after 10 ms, so that calls
+/// overlap.
+async fn start_counting_server() -> (String, Arc<CallCounts>) {
     let counts = Arc::new(CallCounts::default());
     let shared = Arc::clone(&counts);
     let url = listen(move |mut connection| {
@@ -181,7 +181,7 @@ async fn counting() -> (String, Arc<CallCounts>) {
 
 #[actix_web::test]
 async fn max_running_holds_over_all_threads() {
-    let (url, counts) = counting().await;
+    let (url, counts) = start_counting_server().await;
     let bounded = ProviderConfig { max_running: Some(3), ..provider(&url) };
     let registry = Arc::new(registry_of(&config(bounded)));
     let (done, mut is_done) = mpsc::unbounded_channel();
@@ -206,7 +206,7 @@ async fn max_running_holds_over_all_threads() {
 
 #[actix_web::test]
 async fn requests_per_minute_delays_calls_and_a_stop_ends_the_wait() {
-    let (url, counts) = counting().await;
+    let (url, counts) = start_counting_server().await;
     let bounded = ProviderConfig { requests_per_minute: Some(2), ..provider(&url) };
     let registry = registry_of(&config(bounded));
     for _ in 0..2 {
@@ -245,8 +245,8 @@ async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
     let (first, _control) = start(&registry, "chat", question());
     soon(has_arrived.recv()).await.unwrap();
 
-    let time = Duration::from_secs(5);
-    let job = leased("chat", &question(), time);
+    let timeout = Duration::from_secs(5);
+    let job = leased("chat", &question(), timeout);
     let (context, control) = registry.new_context(&job);
     let executor = registry.executor("chat").unwrap();
     let second = actix_rt::spawn(async move { executor.run(job.payload, context).await });
@@ -256,7 +256,7 @@ async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
     go.send_replace(true);
     completed(soon(first).await.unwrap());
     completed(soon(second).await.unwrap());
-    assert!(control.deadline().unwrap() >= released_at + time);
+    assert!(control.deadline().unwrap() >= released_at + timeout);
 }
 
 #[actix_web::test]

@@ -28,11 +28,11 @@ pub(crate) fn script(text: &str) -> CommandConfig {
 }
 
 /// Returns a registry with one command, which is named `run`.
-pub(crate) fn running(command: CommandConfig) -> Registry {
-    running_within(command, 1 << 20)
+pub(crate) fn registry_with_command(command: CommandConfig) -> Registry {
+    registry_with_limit(command, 1 << 20)
 }
 
-fn running_within(command: CommandConfig, max_result_bytes: usize) -> Registry {
+fn registry_with_limit(command: CommandConfig, max_result_bytes: usize) -> Registry {
     let mut config = Config::default();
     config.commands.insert("run".into(), command);
     config.limits.max_result_bytes = max_result_bytes;
@@ -40,7 +40,7 @@ fn running_within(command: CommandConfig, max_result_bytes: usize) -> Registry {
 }
 
 async fn outcome_of(command: CommandConfig) -> Outcome {
-    run(&running(command), "command", json!({"name": "run"})).await
+    run(&registry_with_command(command), "command", json!({"name": "run"})).await
 }
 
 async fn result_of(command: CommandConfig) -> Value {
@@ -57,14 +57,14 @@ async fn the_standard_output_of_a_program_is_its_result() {
 
 #[actix_web::test]
 async fn arguments_reach_the_program_unchanged() {
-    let registry = running(script(r#"printf '%s|' "$@""#));
+    let registry = registry_with_command(script(r#"printf '%s|' "$@""#));
     let payload = json!({"name": "run", "args": ["$HOME; echo", "", "a b", "'*'"]});
     assert_eq!(completed(run(&registry, "command", payload).await), "$HOME; echo||a b|'*'|");
 }
 
 #[actix_web::test]
 async fn stdin_gets_a_string_as_it_is_and_other_json_as_its_text() {
-    let registry = running(command(&["cat"]));
+    let registry = registry_with_command(command(&["cat"]));
     for (stdin, expected) in [
         (json!("a\n\"b\""), json!("a\n\"b\"")),
         (json!({"a": [1]}), json!({"a": [1]})),
@@ -80,7 +80,7 @@ async fn stdin_gets_a_string_as_it_is_and_other_json_as_its_text() {
 
 #[actix_web::test]
 async fn a_program_need_not_read_its_stdin() {
-    let registry = running(script("echo fine"));
+    let registry = registry_with_command(script("echo fine"));
     let payload = json!({"name": "run", "stdin": "x".repeat(500_000)});
     assert_eq!(completed(run(&registry, "command", payload).await), "fine\n");
 }
@@ -118,7 +118,7 @@ async fn a_program_inherits_no_descriptor() {
 async fn a_long_output_is_truncated_and_the_program_continues() {
     let marker = tempfile::tempdir().unwrap();
     let path = marker.path().join("done");
-    let registry = running_within(script(r#"yes | head -c 3000000; echo x > "$1""#), 1_000);
+    let registry = registry_with_limit(script(r#"yes | head -c 3000000; echo x > "$1""#), 1_000);
     let payload = json!({"name": "run", "args": [path]});
     let result = job_result(run(&registry, "command", payload).await);
     assert!(result.truncated);
@@ -160,7 +160,7 @@ async fn environment_values_are_in_no_message() {
 
 #[actix_web::test]
 async fn payload_problems_are_reported_at_submission() {
-    let registry = running(command(&["true"]));
+    let registry = registry_with_command(command(&["true"]));
     let wrong = [
         (json!(null), vec![""]),
         (json!({}), vec![""]),
@@ -191,7 +191,7 @@ async fn the_timeout_of_a_command_shortens_that_of_the_job() {
 
 /// Returns the latest progress and the log of a program that has ended.
 async fn reports_of(command: CommandConfig) -> (Option<Progress>, String) {
-    let registry = running(command);
+    let registry = registry_with_command(command);
     let (attempt, control) = start(&registry, "command", json!({"name": "run"}));
     soon(attempt).await.unwrap();
     let (progress, log) = control.take_reports();

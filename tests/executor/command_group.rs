@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::command::{command, running, script};
+use crate::command::{command, registry_with_command, script};
 use crate::kit::*;
 
 /// Waits until the script has written this many process ids into its file.
@@ -64,7 +64,7 @@ const IGNORES_SIGTERM: &str = r#"
 #[actix_web::test]
 async fn a_cancelled_program_is_killed_with_children_that_ignore_sigterm() {
     let (_directory, path) = pid_file();
-    let registry = running(script(IGNORES_SIGTERM));
+    let registry = registry_with_command(script(IGNORES_SIGTERM));
     let payload = json!({"name": "run", "args": [path]});
     let (attempt, control) = start(&registry, "command", payload);
     let pids = pids(&path, 2).await;
@@ -77,10 +77,10 @@ async fn a_cancelled_program_is_killed_with_children_that_ignore_sigterm() {
 #[actix_web::test]
 async fn a_program_past_its_deadline_is_killed_with_its_children() {
     let (_directory, path) = pid_file();
-    let registry = running(script(IGNORES_SIGTERM));
+    let registry = registry_with_command(script(IGNORES_SIGTERM));
     let payload = json!({"name": "run", "args": [path]});
-    let time = Duration::from_millis(500);
-    let error = retryable(run_within(&registry, "command", payload, time).await);
+    let timeout = Duration::from_millis(500);
+    let error = retryable(run_within(&registry, "command", payload, timeout).await);
     assert_eq!(error.code, "timeout");
     wait_until_gone(&pids(&path, 2).await).await;
 }
@@ -90,7 +90,7 @@ async fn a_program_may_clean_up_after_sigterm() {
     let (_directory, path) = pid_file();
     let cleaning_up =
         r#"trap 'echo 1 >> "$1"; exit 0' TERM; echo $$ >> "$1"; while :; do sleep 0.01; done"#;
-    let registry = running(script(cleaning_up));
+    let registry = registry_with_command(script(cleaning_up));
     let (attempt, control) = start(&registry, "command", json!({"name": "run", "args": [path]}));
     pids(&path, 1).await;
     control.stop(StopReason::Shutdown);
@@ -102,7 +102,7 @@ async fn a_program_may_clean_up_after_sigterm() {
 async fn processes_that_a_program_leaves_are_killed_and_delay_nothing() {
     let (_directory, path) = pid_file();
     let leaving = r#"sleep 1000 & echo $! >> "$1"; echo done"#;
-    let registry = running(script(leaving));
+    let registry = registry_with_command(script(leaving));
     let payload = json!({"name": "run", "args": [path]});
     assert_eq!(completed(run(&registry, "command", payload).await), "done\n");
     wait_until_gone(&pids(&path, 1).await).await;
@@ -112,7 +112,7 @@ async fn processes_that_a_program_leaves_are_killed_and_delay_nothing() {
 async fn a_process_that_left_the_group_delays_nothing() {
     let (_directory, path) = pid_file();
     let escaping = r#"setsid sh -c 'echo $$ >> "$0"; exec sleep 1000' "$1" & sleep 0.2; echo done"#;
-    let registry = running(script(escaping));
+    let registry = registry_with_command(script(escaping));
     let payload = json!({"name": "run", "args": [path]});
     assert_eq!(completed(run(&registry, "command", payload).await), "done\n");
     let escaped = pids(&path, 1).await[0];
@@ -122,7 +122,7 @@ async fn a_process_that_left_the_group_delays_nothing() {
 
 #[actix_web::test]
 async fn a_program_that_closed_its_output_is_still_waited_for() {
-    let registry = running(script("exec >&- 2>&-; sleep 0.05; exit 4"));
+    let registry = registry_with_command(script("exec >&- 2>&-; sleep 0.05; exit 4"));
     let error = retryable(run(&registry, "command", json!({"name": "run"})).await);
     assert_eq!(error.message, "the program exited with status 4");
 }
@@ -130,7 +130,7 @@ async fn a_program_that_closed_its_output_is_still_waited_for() {
 #[actix_web::test]
 async fn dropping_an_attempt_kills_its_whole_process_group() {
     let (_directory, path) = pid_file();
-    let registry = running(script(IGNORES_SIGTERM));
+    let registry = registry_with_command(script(IGNORES_SIGTERM));
     let (attempt, _control) = start(&registry, "command", json!({"name": "run", "args": [path]}));
     let pids = pids(&path, 2).await;
     attempt.abort();
@@ -139,7 +139,7 @@ async fn dropping_an_attempt_kills_its_whole_process_group() {
 
 #[actix_web::test]
 async fn a_program_that_does_not_read_its_stdin_can_be_stopped() {
-    let registry = running(command(&["sleep", "1000"]));
+    let registry = registry_with_command(command(&["sleep", "1000"]));
     let payload = json!({"name": "run", "stdin": "x".repeat(500_000)});
     let (attempt, control) = start(&registry, "command", payload);
     tokio::task::yield_now().await;
@@ -149,7 +149,7 @@ async fn a_program_that_does_not_read_its_stdin_can_be_stopped() {
 
 #[actix_web::test]
 async fn many_programs_run_on_several_threads_at_once() {
-    let registry = std::sync::Arc::new(running(script("cat; echo end")));
+    let registry = std::sync::Arc::new(registry_with_command(script("cat; echo end")));
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let registry = std::sync::Arc::clone(&registry);

@@ -7,7 +7,7 @@ use crate::kit::*;
 use crate::server::*;
 
 async fn result_of(response: Vec<u8>) -> Value {
-    let (url, _seen) = responding(response).await;
+    let (url, _seen) = start_server(response).await;
     completed(run(&registry(), "http", json!({"url": url})).await)
 }
 
@@ -62,7 +62,7 @@ async fn a_chunked_response_is_joined() {
 
 #[actix_web::test]
 async fn a_response_to_head_has_a_length_and_no_body() {
-    let (url, _seen) = responding("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+    let (url, _seen) = start_server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
     let result = completed(run(&registry(), "http", json!({"url": url, "method": "HEAD"})).await);
     assert_eq!(
         (&result["headers"]["content-length"], &result["body"]),
@@ -82,7 +82,7 @@ async fn an_http_1_0_response_ends_with_its_connection() {
 
 #[actix_web::test]
 async fn a_call_is_get_without_a_body_and_post_with_one() {
-    let (url, mut seen) = responding(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
     let registry = registry();
     let url = format!("{url}/a/b?c=%20d");
     let text = Some("text/plain; charset=utf-8");
@@ -119,7 +119,7 @@ async fn a_call_is_get_without_a_body_and_post_with_one() {
 
 #[actix_web::test]
 async fn a_call_identifies_this_server_and_the_job() {
-    let (url, mut seen) = responding(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
     completed(run(&registry(), "http", json!({"url": url})).await);
     let (_, request) = soon(seen.recv()).await.unwrap();
     let agent = concat!("longshore/", env!("CARGO_PKG_VERSION"));
@@ -134,7 +134,7 @@ async fn a_call_identifies_this_server_and_the_job() {
 
 #[actix_web::test]
 async fn all_attempts_share_an_idempotency_key_unless_the_job_sets_one() {
-    let (url, mut seen) = responding(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
     let registry = registry();
     let own = json!({"url": url, "headers": {"Idempotency-Key": "mine", "User-Agent": "me"}});
     let mut keys = Vec::new();
@@ -222,7 +222,7 @@ async fn a_long_response_is_truncated_and_its_connection_closed() {
 async fn a_long_binary_response_is_truncated_to_valid_base64() {
     let mut config = Config::default();
     config.limits.max_result_bytes = 500;
-    let (url, _seen) = responding(response("200 OK", "", vec![0xff; 2_000])).await;
+    let (url, _seen) = start_server(response("200 OK", "", vec![0xff; 2_000])).await;
     let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);
     assert!(result.truncated && result.json.as_str().len() <= 500);
     let result: Value = serde_json::from_str(result.json.as_str()).unwrap();

@@ -12,17 +12,20 @@ use crate::kit::*;
 use crate::server::*;
 
 async fn outcome_of(response: Vec<u8>) -> Outcome {
-    let (url, _seen) = responding(response).await;
+    let (url, _seen) = start_server(response).await;
     run(&registry(), "http", json!({"url": url})).await
 }
 
 /// Returns the outcome of a call to a server that handles its connections with `serve`.
-async fn outcome_with<Fut>(serve: impl Fn(Connection) -> Fut + 'static, time: Duration) -> Outcome
+async fn outcome_with<Fut>(
+    serve: impl Fn(Connection) -> Fut + 'static,
+    timeout: Duration,
+) -> Outcome
 where
     Fut: Future<Output = ()> + 'static,
 {
     let url = listen(serve).await;
-    run_within(&registry(), "http", json!({"url": url}), time).await
+    run_within(&registry(), "http", json!({"url": url}), timeout).await
 }
 
 #[actix_web::test]
@@ -104,10 +107,10 @@ async fn an_incomplete_response_is_not_a_result() {
 
 #[actix_web::test]
 async fn one_deadline_covers_head_and_body() {
-    let time = Duration::from_millis(100);
+    let timeout = Duration::from_millis(100);
     let slow_head =
         |mut connection: Connection| async move { connection.wait_until_closed().await };
-    assert_eq!(retryable(outcome_with(slow_head, time).await).code, "timeout");
+    assert_eq!(retryable(outcome_with(slow_head, timeout).await).code, "timeout");
     let slow_body = |mut connection: Connection| async move {
         connection.request().await;
         connection.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
@@ -116,7 +119,7 @@ async fn one_deadline_covers_head_and_body() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert_eq!(retryable(outcome_with(slow_body, time).await).code, "timeout");
+    assert_eq!(retryable(outcome_with(slow_body, timeout).await).code, "timeout");
 }
 
 #[actix_web::test]
@@ -178,7 +181,7 @@ async fn stopping_a_call_closes_its_connection() {
 
 #[actix_web::test]
 async fn a_connection_is_reused() {
-    let (url, mut seen) = responding(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
     let registry = registry();
     for _ in 0..3 {
         completed(run(&registry, "http", json!({"url": url})).await);
@@ -237,7 +240,7 @@ async fn hundreds_of_calls_run_at_once_on_one_thread() {
 #[actix_web::test]
 async fn a_key_that_the_server_repeats_is_not_in_the_message() {
     let body = "bad key s3cr3t-k3y, cookie crumbs-of-c00kie";
-    let (url, _seen) = responding(response("401 Unauthorized", "", body)).await;
+    let (url, _seen) = start_server(response("401 Unauthorized", "", body)).await;
     let headers = json!({"Authorization": "Bearer s3cr3t-k3y", "cookie": "a=crumbs-of-c00kie"});
     let error = fatal(run(&registry(), "http", json!({"url": url, "headers": headers})).await);
     assert!(error.message.contains("bad key"), "{}", error.message);

@@ -48,7 +48,7 @@ async fn send(connection: &mut Connection, response: &SplitResponse) {
 
 /// Starts a server that responds to a request for `/odd` with `odd`, and to any other request with
 /// its path.
-async fn odd_server(odd: SplitResponse) -> (String, SeenRequests) {
+async fn start_odd_server(odd: SplitResponse) -> (String, SeenRequests) {
     let (seen, requests) = mpsc::unbounded_channel();
     let url = listen(move |mut connection| {
         let (seen, odd) = (seen.clone(), odd.clone());
@@ -74,7 +74,7 @@ async fn odd_server(odd: SplitResponse) -> (String, SeenRequests) {
 /// Returns the result of a call with `method` whose response is `odd`. Checks that later calls to
 /// the same host get their own responses.
 async fn result_of(method: &str, odd: SplitResponse) -> Value {
-    let (url, _seen) = odd_server(odd).await;
+    let (url, _seen) = start_odd_server(odd).await;
     let registry = registry();
     let call = |path: &str| json!({"url": format!("{url}{path}"), "method": method});
     let result = completed(run(&registry, "http", call("/odd")).await);
@@ -86,14 +86,15 @@ async fn result_of(method: &str, odd: SplitResponse) -> Value {
     result
 }
 
-const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
-const FOUND: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n[103]";
+const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
+const OK_RESPONSE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n[103]";
 
 #[actix_web::test]
 async fn an_interim_head_is_not_the_response() {
-    let both = format!("{HINTS}{FOUND}");
+    let both = format!("{EARLY_HINTS}{OK_RESPONSE}");
     let late = Duration::from_millis(250);
-    for response in [at_once(&both), apart(&[HINTS, FOUND], late), byte_by_byte(&both)] {
+    for response in [at_once(&both), apart(&[EARLY_HINTS, OK_RESPONSE], late), byte_by_byte(&both)]
+    {
         let result = result_of("GET", response).await;
         assert_eq!((&result["status"], &result["body"]), (&json!(200), &json!([103])));
         assert_eq!(result["headers"].get("link"), None);
@@ -105,8 +106,12 @@ async fn several_interim_heads_are_not_the_response() {
     let processing = "HTTP/1.1 102 Processing\r\n\r\n";
     let proceed = "HTTP/1.1 100 Continue\r\n\r\n";
     let pause = Duration::from_millis(5);
-    for before in [&[HINTS, HINTS][..], &[proceed], &[processing, proceed, HINTS, processing]] {
-        let pieces = [before, &[FOUND]].concat();
+    for before in [
+        &[EARLY_HINTS, EARLY_HINTS][..],
+        &[proceed],
+        &[processing, proceed, EARLY_HINTS, processing],
+    ] {
+        let pieces = [before, &[OK_RESPONSE]].concat();
         for response in [at_once(&pieces.concat()), apart(&pieces, pause)] {
             assert_eq!(result_of("POST", response).await["body"], json!([103]));
         }
@@ -116,7 +121,7 @@ async fn several_interim_heads_are_not_the_response() {
 #[actix_web::test]
 async fn an_error_status_after_an_interim_head_counts() {
     let busy = "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy";
-    let (url, _seen) = odd_server(at_once(&format!("{HINTS}{busy}"))).await;
+    let (url, _seen) = start_odd_server(at_once(&format!("{EARLY_HINTS}{busy}"))).await;
     let registry = registry();
     for _ in 0..3 {
         let call = json!({"url": format!("{url}/odd"), "body": 1});
@@ -138,7 +143,7 @@ async fn a_body_without_a_length_ends_with_its_connection() {
             assert_eq!(result["body"], "all of it", "{headers}");
             assert_eq!(result.get("truncated"), None);
         }
-        let response = closing(at_once(&format!("{HINTS}{head}{long}")));
+        let response = closing(at_once(&format!("{EARLY_HINTS}{head}{long}")));
         assert_eq!(result_of("GET", response).await["body"], long);
         assert_eq!(result_of("GET", closing(at_once(&head))).await["body"], Value::Null);
     }
@@ -147,7 +152,7 @@ async fn a_body_without_a_length_ends_with_its_connection() {
 #[actix_web::test]
 async fn an_error_body_without_a_length_is_in_the_message() {
     let response = "HTTP/1.1 400 Bad Request\r\n\r\nno such model";
-    let (url, _seen) = odd_server(closing(at_once(response))).await;
+    let (url, _seen) = start_odd_server(closing(at_once(response))).await;
     let call = json!({"url": format!("{url}/odd")});
     let error = fatal(run(&registry(), "http", call).await);
     assert!(error.message.ends_with(": no such model"), "{}", error.message);
@@ -158,7 +163,7 @@ async fn a_response_without_a_body_ends_with_its_head() {
     for headers in ["", "content-length: 5\r\n", "transfer-encoding: chunked\r\n"] {
         let response = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
         assert_eq!(result_of("HEAD", at_once(&response)).await["body"], Value::Null);
-        let result = result_of("HEAD", at_once(&format!("{HINTS}{response}"))).await;
+        let result = result_of("HEAD", at_once(&format!("{EARLY_HINTS}{response}"))).await;
         assert_eq!((&result["status"], &result["body"]), (&json!(200), &Value::Null));
         for method in ["GET", "DELETE"] {
             let response = format!("HTTP/1.1 204 No Content\r\n{headers}\r\n");
@@ -169,7 +174,7 @@ async fn a_response_without_a_body_ends_with_its_head() {
     assert_eq!(result_of("POST", at_once(reset)).await["status"], 205);
     for length in ["", "content-length: 1000\r\n"] {
         let response = format!("HTTP/1.1 304 Not Modified\r\n{length}\r\n");
-        let (url, _seen) = odd_server(at_once(&response)).await;
+        let (url, _seen) = start_odd_server(at_once(&response)).await;
         let (registry, started_at) = (registry(), std::time::Instant::now());
         for (path, status) in [("/odd", None), ("/a", Some("/a")), ("/odd", None)] {
             let outcome = run(&registry, "http", json!({"url": format!("{url}{path}")})).await;
@@ -189,7 +194,7 @@ async fn bytes_after_a_response_never_reach_another_job() {
                    2;a=b\r\n[1\r\n3\r\n03]\r\n0\r\nx-trailer: y\r\n\r\n";
     let upgrade = "HTTP/1.1 200 OK\r\nupgrade: websocket\r\ncontent-length: 5\r\n\r\n[103]";
     let (soon, later) = (Duration::from_millis(1), Duration::from_millis(5));
-    for first in [FOUND, chunked, upgrade] {
+    for first in [OK_RESPONSE, chunked, upgrade] {
         assert_eq!(result_of("GET", byte_by_byte(first)).await["body"], json!([103]));
         let (middle, end) = second.split_at(20);
         let whole = format!("{first}{second}");
@@ -231,8 +236,8 @@ async fn bytes_received_while_the_thread_was_busy_never_reach_another_job() {
 async fn a_connection_is_reused_after_any_response_with_a_known_end() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     let empty = "HTTP/1.1 204 No Content\r\n\r\n";
-    for response in [FOUND, chunked, empty, &format!("{HINTS}{FOUND}")] {
-        let (url, mut seen) = odd_server(byte_by_byte(response)).await;
+    for response in [OK_RESPONSE, chunked, empty, &format!("{EARLY_HINTS}{OK_RESPONSE}")] {
+        let (url, mut seen) = start_odd_server(byte_by_byte(response)).await;
         let registry = registry();
         for path in ["/odd", "/a", "/odd", "/b"] {
             completed(run(&registry, "http", json!({"url": format!("{url}{path}")})).await);
@@ -255,8 +260,8 @@ async fn a_head_without_an_end_fails_the_call() {
 
 #[actix_web::test]
 async fn an_incomplete_head_is_retried() {
-    for head in ["HTTP/1.1 200 OK\r\ncontent-le", HINTS] {
-        let (url, _seen) = odd_server(closing(at_once(head))).await;
+    for head in ["HTTP/1.1 200 OK\r\ncontent-le", EARLY_HINTS] {
+        let (url, _seen) = start_odd_server(closing(at_once(head))).await;
         let call = json!({"url": format!("{url}/odd")});
         assert_eq!(retryable(run(&registry(), "http", call).await).code, "connection");
     }
@@ -268,7 +273,9 @@ async fn a_chat_response_may_have_interim_heads_or_no_length_but_must_have_conte
         (closing(at_once("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"a\": 1}")), true),
         (closing(at_once("HTTP/1.1 200 OK\r\n\r\n{\"a\": 1}")), true),
         (
-            at_once(&format!("{HINTS}HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{{\"a\": 1}}")),
+            at_once(&format!(
+                "{EARLY_HINTS}HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{{\"a\": 1}}"
+            )),
             true,
         ),
         (closing(at_once("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")), false),

@@ -64,8 +64,7 @@ pub(crate) async fn run_within(
     soon(executor.run(job.payload, context)).await
 }
 
-/// Starts an attempt on this thread, concurrently with the test. Returns its handle
-/// and its control.
+/// Starts an attempt on this thread, concurrently with the test. Returns its handle and its control.
 pub(crate) fn start(
     registry: &Registry,
     kind: &str,

@@ -88,7 +88,7 @@ where
 pub(crate) type SeenRequests = mpsc::UnboundedReceiver<(usize, Request)>;
 
 /// Starts a server that sends the same bytes for every request. Returns its URL and the requests.
-pub(crate) async fn responding(response: impl Into<Vec<u8>>) -> (String, SeenRequests) {
+pub(crate) async fn start_server(response: impl Into<Vec<u8>>) -> (String, SeenRequests) {
     let (seen, requests) = mpsc::unbounded_channel();
     let response = Rc::new(response.into());
     let url = listen(move |mut connection| {

@@ -21,7 +21,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/executor/tls").join(name)
 }
 
-fn trusting(ca_file: Option<PathBuf>) -> Config {
+fn config_trusting(ca_file: Option<PathBuf>) -> Config {
     let mut config = Config::default();
     config.outbound.ca_file = ca_file;
     config
@@ -75,16 +75,16 @@ async fn outcome_of(response: impl Into<Vec<u8>>, config: &Config) -> Outcome {
 
 #[actix_web::test]
 async fn a_private_authority_is_trusted_only_if_it_is_configured() {
-    let outcome = outcome_of(json_response("[1]"), &trusting(Some(file("ca.pem")))).await;
+    let outcome = outcome_of(json_response("[1]"), &config_trusting(Some(file("ca.pem")))).await;
     assert_eq!(completed(outcome)["body"], json!([1]));
-    let error = retryable(outcome_of(json_response("[1]"), &trusting(None)).await);
+    let error = retryable(outcome_of(json_response("[1]"), &config_trusting(None)).await);
     assert_eq!(error.code, "connection");
     assert!(error.message.contains("certificate"), "{}", error.message);
 }
 
 #[actix_web::test]
 async fn a_chunked_response_cut_off_by_close_notify_is_not_a_result() {
-    let config = trusting(Some(file("ca.pem")));
+    let config = config_trusting(Some(file("ca.pem")));
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\n";
     assert_eq!(retryable(outcome_of(head, &config).await).code, "connection");
     let outcome = outcome_of(format!("{head}0\r\n\r\n"), &config).await;
@@ -93,7 +93,7 @@ async fn a_chunked_response_cut_off_by_close_notify_is_not_a_result() {
 
 #[actix_web::test]
 async fn interim_heads_and_bodies_without_a_length_work_over_tls() {
-    let config = trusting(Some(file("ca.pem")));
+    let config = config_trusting(Some(file("ca.pem")));
     let hints = "HTTP/1.1 103 Early Hints\r\n\r\n";
     let framed = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n[1]";
     let unframed = "HTTP/1.1 200 OK\r\n\r\n[1]";
@@ -106,7 +106,7 @@ async fn interim_heads_and_bodies_without_a_length_work_over_tls() {
 #[test]
 fn unusable_certificates_are_reported_at_the_start() {
     for name in ["no-such-file.pem", "server.key"] {
-        let error = Registry::new(&trusting(Some(file(name)))).err().unwrap();
+        let error = Registry::new(&config_trusting(Some(file(name)))).err().unwrap();
         assert!(matches!(error, RegistryError::Outbound(_)), "{error}");
         assert!(error.to_string().contains(name), "{error}");
     }

@@ -1,5 +1,4 @@
-//! Limits of a provider: how many calls run at once and how many start per minute,
-//! over all threads.
+//! Limits of a provider: how many calls run at once and how many start per minute, over all threads.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,7 +37,7 @@ impl ProviderLimits {
             Some(running) => Arc::clone(running).acquire_owned().await.ok(),
             None => None,
         };
-        // This comes last, so that a start is counted at the time at which it happens.
+        // This is the last step, so that a start is counted at the time at which it happens.
         if let Some(starts) = &self.starts {
             starts.acquire().await;
         }
@@ -48,7 +47,7 @@ impl ProviderLimits {
 
 /// Rate limit over a sliding window: at most `limit` starts in any interval of length `period`.
 ///
-/// The window remembers the times of the last `limit` starts. A new start must not come before the
+/// The window remembers the times of the last `limit` starts. A new start is allowed when the
 /// oldest of them is `period` old. For example, at 2 starts per minute and after starts at 0 s and
 /// 50 s, the third start waits until 60 s and the fourth until 110 s. A counter that is reset every
 /// minute would allow starts at 50 s, 60 s and 61 s.

@@ -8,7 +8,7 @@ use crate::executor::chat::provider::Provider;
 use crate::job::Json;
 use crate::job::problem::Problem;
 
-/// Request of a `chat` job, after every check.
+/// A valid request of a `chat` job.
 pub(super) struct ChatRequest<'a> {
     /// Model server to call.
     pub(super) provider: &'a Provider,

@@ -23,7 +23,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 
 /// Writes `stdin` to the pipe and closes it. Write errors are ignored, because a program need not
 /// read its input.
-pub(super) async fn feed(pipe: Option<ChildStdin>, stdin: &[u8]) {
+pub(super) async fn write_stdin(pipe: Option<ChildStdin>, stdin: &[u8]) {
     if let Some(mut pipe) = pipe {
         let _ = pipe.write_all(stdin).await;
     }
@@ -46,7 +46,7 @@ impl<'a> Output<'a> {
 
     /// Reads both pipes until they are closed. Output over the limits is read and discarded,
     /// because otherwise the program would block on a full pipe.
-    pub(super) async fn drain(&mut self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) {
+    pub(super) async fn read(&mut self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) {
         let Self { max_bytes, stdout: stdout_body, stderr: stderr_end, stderr_parser } = self;
         tokio::join!(
             each_chunk(stdout, |chunk| stdout_body.add(chunk, *max_bytes)),
@@ -57,7 +57,7 @@ impl<'a> Output<'a> {
         );
     }
 
-    /// Notes that the program writes no more.
+    /// Ends the output, because the program writes no more.
     pub(super) fn finish(&mut self) {
         self.stderr_parser.finish();
     }
@@ -67,12 +67,12 @@ impl<'a> Output<'a> {
         let encoded = encode(&self.stdout, true, self.max_bytes);
         if !encoded.is_base64 {
             let json = encoded.json;
-            return Outcome::Completed(JobResult { json, truncated: encoded.is_cut });
+            return Outcome::Completed(JobResult { json, truncated: encoded.is_truncated });
         }
         let wrapper_len = r#"{"base64":}"#.len();
         let encoded = encode(&self.stdout, true, self.max_bytes.saturating_sub(wrapper_len));
         match Json::of(&json!({ "base64": encoded.json })) {
-            Ok(json) => Outcome::Completed(JobResult { json, truncated: encoded.is_cut }),
+            Ok(json) => Outcome::Completed(JobResult { json, truncated: encoded.is_truncated }),
             Err(error) => Outcome::fatal("bad_result", error),
         }
     }

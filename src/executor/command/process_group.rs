@@ -11,8 +11,8 @@ use crate::executor::command::Pipes;
 /// A program that leads a process group. Dropping this value kills the group.
 pub(super) struct ProcessGroup {
     child: Child,
-    /// Id of the group. `None` after the leader has ended, because the system may then
-    /// reuse the id.
+    /// Id of the group. `None` after the leader has ended, because the system may then reuse the
+    /// id.
     id: Option<Pid>,
 }
 

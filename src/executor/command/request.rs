@@ -23,7 +23,7 @@ struct CommandPayload {
     stdin: Option<Json>,
 }
 
-/// Request of a `command` job, after every check.
+/// A valid request of a `command` job.
 pub(super) struct CommandRequest<'a> {
     config: &'a CommandConfig,
     program: &'a str,
@@ -59,7 +59,7 @@ impl<'a> CommandRequest<'a> {
                 config,
                 program,
                 args,
-                stdin: stdin.as_ref().map(bytes_of).unwrap_or_default(),
+                stdin: stdin.as_ref().map(stdin_bytes).unwrap_or_default(),
             }),
             _ => Err(problems),
         }
@@ -113,7 +113,7 @@ impl<'a> CommandRequest<'a> {
 }
 
 /// Returns the text of a JSON string, or the JSON text of any other value.
-fn bytes_of(json: &Json) -> Vec<u8> {
+fn stdin_bytes(json: &Json) -> Vec<u8> {
     match json.read::<String>() {
         Ok(text) => text.into_bytes(),
         Err(_) => json.as_str().as_bytes().to_vec(),

@@ -40,7 +40,7 @@ impl<'a> StderrParser<'a> {
         }
     }
 
-    /// Notes the end of the output. Bytes without a line end are reported as a line too.
+    /// Ends the output. Bytes without a line end are reported as a line too.
     pub(super) fn finish(&mut self) {
         if !self.line.is_empty() {
             self.emit();

@@ -50,7 +50,7 @@ struct HttpPayload {
     body_base64: Option<String>,
 }
 
-/// Request of an `http` job, after every check.
+/// A valid request of an `http` job.
 pub(super) struct HttpRequest {
     uri: Uri,
     method: Method,

@@ -32,8 +32,8 @@ enum Values {
     Many(Vec<String>),
 }
 
-/// Returns the outcome of a response. The body is truncated so that the whole result
-/// fits in `max_bytes`.
+/// Returns the outcome of a response. The body is truncated so that the whole result fits in
+/// `max_bytes`.
 pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     let mut result = HttpResult {
         status: response.status.as_u16(),
@@ -47,9 +47,9 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     let body = encode(&response.body, is_json(&response.headers), max_body_bytes);
     result.body = body.json;
     result.body_encoding = body.is_base64.then_some("base64");
-    result.truncated = body.is_cut;
+    result.truncated = body.is_truncated;
     match Json::of(&result) {
-        Ok(json) => Outcome::Completed(JobResult { json, truncated: body.is_cut }),
+        Ok(json) => Outcome::Completed(JobResult { json, truncated: body.is_truncated }),
         Err(error) => {
             Outcome::fatal("bad_result", format!("the response cannot be written as JSON: {error}"))
         }
@@ -74,7 +74,7 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, Values> {
     headers
 }
 
-/// Returns whether `content-type` says that the body is JSON, or is missing.
+/// Returns whether the body may be JSON: `content-type` is a JSON type or is missing.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return true };
     let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();

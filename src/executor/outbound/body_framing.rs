@@ -102,8 +102,8 @@ impl BodyFraming {
 }
 
 impl ChunkedState {
-    /// Advances over the next byte, or over all available bytes of a chunk's data.
-    /// Returns the others.
+    /// Advances over the next byte, or over all available bytes of a chunk's data. Returns the
+    /// remaining bytes.
     fn consume<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if let Self::Data(missing) = *self {
             let (data, others) = bytes.split_at(bytes.len().min(saturating_usize(missing)));

@@ -18,7 +18,7 @@ use crate::job::outcome::Outcome;
 
 /// Error code of a call that failed without a complete response.
 const CONNECTION: &str = "connection";
-/// Maximum number of bytes that are read of the body of an error response.
+/// Maximum number of bytes that are read from the body of an error response.
 const MAX_ERROR_BODY_BYTES: usize = 4096;
 /// Maximum wait for the body of an error response, which only adds detail to the error message.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);

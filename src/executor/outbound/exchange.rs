@@ -52,7 +52,7 @@ enum Phase {
 }
 
 impl Exchange {
-    /// Notes that these bytes of a request are sent.
+    /// Records that these bytes of a request are sent.
     ///
     /// # Errors
     /// Returns [`io::ErrorKind::BrokenPipe`] if the response to the previous request is not
@@ -100,8 +100,8 @@ impl Exchange {
     /// is done, and false if more bytes must be read first.
     ///
     /// # Errors
-    /// Returns an error if the connection closed before the end of the response, or if the
-    /// head is invalid.
+    /// Returns an error if the connection closed before the end of the response, or if the head is
+    /// invalid.
     pub(super) fn on_receive(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> io::Result<bool> {
         let is_eof = buf.filled().len() == start;
         match &mut self.phase {

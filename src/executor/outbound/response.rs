@@ -18,8 +18,8 @@ pub(in crate::executor) struct Response {
     pub(in crate::executor) body: Body,
 }
 
-/// Reads at most `max_bytes` of a body. If the body is longer, the connection is closed
-/// instead of reused.
+/// Reads at most `max_bytes` of a body. If the body is longer, the connection is closed instead of
+/// reused.
 ///
 /// # Errors
 /// Returns [`PayloadError`] if the connection fails or closes before the end of the body.
@@ -35,7 +35,7 @@ pub(super) async fn read_body(
     }
     while let Some(chunk) = response.next().await {
         body.add(&chunk?, max_bytes);
-        if body.is_cut {
+        if body.is_truncated {
             break;
         }
     }

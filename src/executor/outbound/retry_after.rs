@@ -12,8 +12,8 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Returns the pause that the response headers request: `retry-after-ms` if it is valid, otherwise
 /// `Retry-After` as a number of seconds or as a date (RFC 9110, section 10.2.3).
 ///
-/// Fractions of a second are accepted too, although the RFC does not allow them. Other
-/// values are ignored.
+/// Fractions of a second are accepted too, although the RFC does not allow them. Other values are
+/// ignored.
 pub(super) fn retry_in(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
     in_millis(headers).or_else(|| in_seconds(headers)).or_else(|| until_date(headers, now))
 }

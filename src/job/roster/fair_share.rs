@@ -90,7 +90,7 @@ impl<'a> FairShare<'a> {
         while wanted > 0 {
             let Some(Reverse((running, index))) = self.heap.pop() else { break };
             let candidate = &mut self.candidates[index];
-            // The last queue left takes all the rest in one step.
+            // The last remaining queue gets all remaining starts in one step.
             let count = if self.heap.is_empty() { wanted.min(candidate.allowance) } else { 1 };
             candidate.allowance -= count;
             wanted -= count;

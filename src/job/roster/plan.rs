@@ -8,8 +8,8 @@ use crate::job::lane::Lane;
 use crate::job::queue::QueueName;
 use crate::job::time::Timestamp;
 
-/// Maximum number of leases that one plan orders for a lane. The next transaction orders the rest:
-/// short transactions let other writes in sooner, and workers start while the next one is written.
+/// Maximum number of leases that one plan orders for a lane; the next plan orders more. Short
+/// transactions delay other writes less, and workers start while the next transaction is written.
 const MAX_LEASES_PER_LANE: u32 = 256;
 
 /// A plan under construction.
@@ -23,9 +23,9 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Returns the lease orders at `now`, for the idle workers of this process and for waiting
-    /// remote workers. The side that was served last comes second, because the first side may use
-    /// up what the limits of a queue allow.
-    pub(super) fn of(roster: &'a Roster, now: Timestamp) -> Vec<LeaseOrder> {
+    /// remote workers. Local and remote workers take turns in being served first, because those that
+    /// are served first may use up what the limits of a queue allow.
+    pub(super) fn compute(roster: &'a Roster, now: Timestamp) -> Vec<LeaseOrder> {
         let mut plan = Self { roster, now, planned: HashMap::new(), orders: Vec::new() };
         if roster.is_remote_first {
             plan.serve_waiting_workers();
@@ -45,7 +45,7 @@ impl<'a> Plan<'a> {
             }
             let mut share = self.fair_share(lane, self.roster.ready[lane.index()].iter());
             for (queue, limit) in share.grant(idle) {
-                self.order(LeaseOrder {
+                self.add_order(LeaseOrder {
                     queue: queue.clone(),
                     lane,
                     kinds: None,
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
                 }
                 remaining -= wanted;
                 for (queue, limit) in share.grant(*wanted) {
-                    self.order(LeaseOrder {
+                    self.add_order(LeaseOrder {
                         queue: queue.clone(),
                         lane: Lane::Remote,
                         kinds: kinds.get(queue).and_then(|kinds| (*kinds).clone()),
@@ -94,7 +94,7 @@ impl<'a> Plan<'a> {
         }))
     }
 
-    fn order(&mut self, order: LeaseOrder) {
+    fn add_order(&mut self, order: LeaseOrder) {
         if let Some((queue, _)) = self.roster.queues.get_key_value(&order.queue) {
             *self.planned.entry(queue).or_default() += order.limit;
         }

@@ -106,8 +106,8 @@ impl WaitingWorkers {
         }
     }
 
-    /// Records that a worker was served from a queue. `is_empty` says that the queue has no more
-    /// jobs of those kinds.
+    /// Records that a worker was served from a queue. `is_empty` means that the queue has no
+    /// more jobs of those kinds.
     pub(super) fn mark_served(
         &mut self,
         id: WaitingWorkerId,
@@ -174,11 +174,11 @@ impl WaitingWorkers {
         for kind in kinds.iter() {
             let queues = self.ready_by_kind.get(kind).into_iter().flat_map(Rotation::iter);
             for queue in queues.filter(|queue| filter.accepts_queue(queue)) {
-                let of_queue = found.entry(queue).or_insert_with(|| {
+                let ready_kinds = found.entry(queue).or_insert_with(|| {
                     order.push(queue);
                     Vec::new()
                 });
-                of_queue.push(kind.clone());
+                ready_kinds.push(kind.clone());
             }
         }
         let ready_queue = |queue| {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_answer_to_a_worker_that_accepts_every_kind_holds_for_all_workers() {
+    fn a_queue_without_jobs_of_any_kind_is_skipped_for_all_workers() {
         let mut roster =
             roster(&["a", "b"], &[worker(1, &["a"], &[], 1), worker(2, &[], &["x"], 1)]);
         let orders = roster.plan(now());
@@ -287,8 +287,7 @@ mod tests {
 
     #[test]
     fn a_large_request_does_not_delay_other_workers() {
-        let all = ["a"];
-        let mut roster = roster(&all, &[worker(1, &[], &["x"], 1_000), worker(2, &[], &[], 1)]);
+        let mut roster = roster(&["a"], &[worker(1, &[], &["x"], 1_000), worker(2, &[], &[], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1_000)]);
         roster.record_lease(&orders[0], 1_000, false, now());
@@ -324,8 +323,8 @@ mod tests {
             "one runs; two for the async lane and two for the remote lane are left"
         );
         assert_eq!(orders[0].lane, Lane::Async);
-        // Local workers were served last, so remote workers come first now. Otherwise a backlog of
-        // one side would starve the other.
+        // Local workers were served last, so remote workers are served first now. Otherwise a
+        // backlog of one side would starve the other.
         roster.record_lease(&orders[0], 1, false, now());
         let orders = roster.plan(now());
         let limits: Vec<(Lane, u32)> =
