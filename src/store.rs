@@ -107,7 +107,7 @@ pub enum OpenError {
     Failed {
         /// Path of the database.
         path: String,
-        /// What went wrong, for people.
+        /// Description of the cause, for people.
         reason: String,
     },
 }
@@ -137,7 +137,7 @@ pub trait WriteStore: Send {
     /// Starts a new epoch if the database is a copy that was never served, or if `is_restored` is
     /// true. Returns `None` if no new epoch was needed.
     ///
-    /// A new epoch raises the smallest lease token above all earlier tokens, clears the mark of
+    /// A new epoch raises the smallest lease token above every token granted before, clears the mark of
     /// the copy and skips a range of job and batch ids. Afterwards [`WriteStore::commit`] refuses the
     /// leases of earlier epochs. Call this before any worker starts, and then commit
     /// [`RescueScope::Dead`], which requeues the jobs that were running in the copy.
@@ -240,14 +240,14 @@ pub trait ReadStore: Send {
     fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
 
     /// Returns the time buckets of a queue, or the totals of all queues if `queue` is `None`, that
-    /// start within `span` (both ends included), oldest first.
+    /// start within `range` (both ends included), oldest first.
     ///
     /// # Errors
     /// See [`ReadStore`].
     fn time_buckets(
         &mut self,
         queue: Option<&QueueName>,
-        span: (Timestamp, Timestamp),
+        range: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError>;
 
     /// Returns the number of jobs of every queue by state, in any order.
@@ -368,7 +368,7 @@ pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
 /// asked for more jobs.
 pub(crate) const MAX_LEASED_BYTES: usize = 8 << 20;
 
-/// How long a connection waits for a lock of another connection on the database file.
+/// Maximum time that a connection waits for a lock of another connection on the database file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the error for a column value that no version of this program writes.

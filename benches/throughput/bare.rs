@@ -1,4 +1,4 @@
-//! References: SQLite alone on the same tables, on one connection.
+//! Reference measurements: SQLite alone on the same tables, on one connection.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

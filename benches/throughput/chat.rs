@@ -94,14 +94,14 @@ pub async fn start(delay: Duration, max_running: u32) -> (MockLlm, Running) {
 /// Submits chat jobs as one batch and waits until all are completed.
 pub async fn finish_all(running: &Running, jobs: usize) {
     let handle = running.handle();
-    let batch = handle.submit_batch(None, vec![question(); jobs], None).await.expect("submitted");
+    let batch = handle.submit_batch(None, vec![chat_job(); jobs], None).await.expect("submitted");
     let id = batch.value.id;
     let batch = handle.wait_batch(id, Duration::from_secs(60)).await.expect("the batch is read");
     assert_eq!(batch.counts.completed, jobs as i64, "{batch:?}");
 }
 
-/// Returns a chat job.
-pub fn question() -> Submission {
+/// Returns a chat job for the queue [`QUEUE`].
+pub fn chat_job() -> Submission {
     let payload = serde_json::json!({
         "model": "mock",
         "messages": [{"role": "user", "content": "Tell me a joke"}],

@@ -18,8 +18,8 @@ pub fn run() -> Vec<Figure> {
     let empty = Backlog::new(|config| fill(config, false));
     let mut rounds = Vec::new();
     for _ in 0..drain::ROUNDS {
-        let without = drain::served(empty.copy());
-        rounds.push((drain::served(crowded.copy()), without));
+        let without = drain::drain_rate(empty.copy());
+        rounds.push((drain::drain_rate(crowded.copy()), without));
     }
     let (with, without) = median_round("T6", rounds);
     vec![Figure::new(

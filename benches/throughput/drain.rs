@@ -21,7 +21,7 @@ pub fn run() -> Vec<Figure> {
         let directory = backlog.copy();
         let bare = bare::drain(&bare::open(&config_in(&directory).database), JOBS);
         drop(directory);
-        rounds.push((served(backlog.copy()), bare));
+        rounds.push((drain_rate(backlog.copy()), bare));
     }
     let (served, bare) = median_round("T3", rounds);
     vec![Figure::new(
@@ -34,7 +34,7 @@ pub fn run() -> Vec<Figure> {
 }
 
 /// Serves the database in `directory` until its backlog is completed. Returns jobs per second.
-pub fn served(directory: TempDir) -> f64 {
+pub fn drain_rate(directory: TempDir) -> f64 {
     server::in_system(async {
         let config = config_in(&directory);
         let running = server::start_in(directory, config);

@@ -15,12 +15,12 @@ use crate::report::{Figure, Goal, quantile};
 use crate::server::{self, Running};
 
 const SAMPLES: usize = 1_000;
-/// Number of first samples that are discarded.
+/// Number of samples at the start that are discarded.
 const DISCARDED: usize = 20;
 const PAUSE: Duration = Duration::from_millis(3);
 
 /// Size at which SQLite reuses the write-ahead log from its start: 4,000 pages.
-const LOG_SIZE: u64 = 4_000 * 4_096;
+const WAL_SIZE: u64 = 4_000 * 4_096;
 
 /// The samples of a run, in seconds.
 #[derive(Default)]
@@ -112,8 +112,8 @@ async fn warm_up(running: &Running) {
         done += 500;
         server::run_blocking(move || target.call(Until::Made(500), move |_| request.clone())).await;
         until_completed(&running.handle(), "bench", done).await;
-        let (size, round) = log(running);
-        if size >= LOG_SIZE && *first.get_or_insert(round) != round {
+        let (size, reuses) = wal_size_and_reuses(running);
+        if size >= WAL_SIZE && *first.get_or_insert(reuses) != reuses {
             eprintln!("T5: the write-ahead log was reused after {done} jobs");
             return;
         }
@@ -122,12 +122,12 @@ async fn warm_up(running: &Running) {
 }
 
 /// Returns the size of the write-ahead log, and the number of its reuses, which is in its header.
-fn log(running: &Running) -> (u64, u32) {
-    let mut log =
+fn wal_size_and_reuses(running: &Running) -> (u64, u32) {
+    let mut wal =
         File::open(running.database().with_extension("db-wal")).expect("a write-ahead log");
     let mut head = [0; 16];
-    log.read_exact(&mut head).expect("a header");
-    let size = log.metadata().expect("a size").len();
+    wal.read_exact(&mut head).expect("a header");
+    let size = wal.metadata().expect("a size").len();
     let [.., a, b, c, d] = head;
     (size, u32::from_be_bytes([a, b, c, d]))
 }

@@ -45,11 +45,11 @@ impl Wait {
 
 /// Measurements of many waiting clients.
 struct Measured {
-    /// Growth of the server's memory by the clients, in MB.
+    /// Growth of the server's memory while the clients wait, in MB.
     growth: f64,
     /// Times from sending a finish until its client is woken, in milliseconds.
     delays: Vec<f64>,
-    /// Time until all remaining clients are woken, whose jobs end together, in seconds.
+    /// Time until the remaining clients, whose jobs end together, are all woken, in seconds.
     together: f64,
 }
 
@@ -94,7 +94,7 @@ pub fn run() -> Vec<Figure> {
     figures
 }
 
-/// Returns the memory of as many idle connections, in MB.
+/// Returns the growth of the server's memory by [`CLIENTS`] idle connections, in MB.
 fn idle_connections() -> f64 {
     let program = Program::start();
     program.call(get("/readyz"));

@@ -11,8 +11,8 @@ pub fn print_facts() {
     eprintln!("machine: {cores} cores; databases in {}, on {system}", directory.display());
 }
 
-/// Returns the file system of a path: that of the deepest mount point above it, and of several mounts
-/// at the same point the latest.
+/// Returns the type of the file system that contains `path`: that of the longest mount point which is a
+/// prefix of the path. Of several mounts at the same point, the latest counts.
 fn file_system(path: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string("/proc/mounts").ok()?;
     let mounts = mounts.lines().filter_map(|line| {

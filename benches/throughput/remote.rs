@@ -55,8 +55,8 @@ pub fn run() -> Vec<Figure> {
     let local = Backlog::new(|config| backlog::fill(config, QUEUE, Lane::Async, drain::JOBS));
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let served = drain::served(local.copy());
-        rounds.push((served_remotely(remote.copy()), served));
+        let served = drain::drain_rate(local.copy());
+        rounds.push((remote_drain_rate(remote.copy()), served));
     }
     let (remote, served) = median_round("T9", rounds);
     vec![Figure::new(
@@ -70,7 +70,7 @@ pub fn run() -> Vec<Figure> {
 
 /// Serves the database in `directory` until remote workers have completed all jobs. Returns
 /// jobs per second.
-fn served_remotely(directory: TempDir) -> f64 {
+fn remote_drain_rate(directory: TempDir) -> f64 {
     server::in_system(async {
         let config = config_in(&directory);
         let running = server::start_in(directory, config);

@@ -62,7 +62,7 @@ impl Figure {
     }
 }
 
-/// Formats a number with its significant digits.
+/// Formats a number with fewer decimals the larger it is.
 fn number(value: f64) -> String {
     match value.abs() {
         1_000.0.. => format!("{value:.0}"),

@@ -13,7 +13,7 @@ use longshore::job::queue::QueueChange;
 use longshore::server::{Handle, Server};
 use tempfile::TempDir;
 
-/// Start time of each job of kind `stamp`, with its payload, a number.
+/// Start times of the jobs of kind `stamp`, each with the number that is the payload of the job.
 pub type Stamps = Arc<std::sync::Mutex<Vec<(u64, Instant)>>>;
 
 /// A running server with its HTTP front end.
@@ -84,7 +84,8 @@ pub fn start_in(directory: TempDir, config: Config) -> Running {
     Running { server, addr, stamps, directory }
 }
 
-/// Adds the reference for submissions, a route that parses a job and stores nothing, and the pages.
+/// Adds the pages, and the route `/parse`, which parses a job and stores nothing. The benchmarks of
+/// submissions use it as their reference.
 fn more_routes(config: &mut ServiceConfig) {
     config.route("/parse", web::post().to(parse));
     longshore::pages::routes(config);

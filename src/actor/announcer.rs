@@ -2,8 +2,8 @@
 //!
 //! It owns the reply channels of waiting clients, the `Notify`s of subscribers to one job or batch,
 //! and the feeds of subscribers to all jobs. It carries no data: a woken client reads the row. A
-//! client registers first and reads the row second, so it misses no change. Promise: a slow or dead
-//! client never blocks the Announcer, and dead clients are removed at least once a minute.
+//! client registers first and reads the row second, so it misses no change. The Announcer promises that
+//! a slow or dead client never blocks it, and that dead clients are removed at least once a minute.
 
 use std::collections::HashMap;
 use std::sync::Weak;

@@ -3,7 +3,7 @@
 //! A thread cannot be stopped from outside. If a handler does not return although its attempt
 //! must stop, the attempt ends without it: the worker abandons the thread and continues with a
 //! new one. Once [`MAX_ABANDONED`] threads are abandoned at the same time, a worker waits for its
-//! handler instead. A handler that has not returned [`STOP_GRACE`] after its attempt was stopped
+//! handler instead. A handler that has not returned [`HANDLER_STOP_GRACE`] after its attempt was stopped
 //! counts as stuck.
 
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ use crate::job::Json;
 use crate::job::outcome::Outcome;
 
 /// Time that a handler has to return after its attempt was stopped.
-const STOP_GRACE: Duration = Duration::from_secs(2);
+const HANDLER_STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// Maximum number of abandoned threads whose handlers have not returned yet, over all workers.
 const MAX_ABANDONED: usize = 64;
@@ -73,7 +73,7 @@ impl Blocking {
             outcome = &mut answer => return outcome.unwrap_or_else(|_| thread_died()),
             reason = context.stopped() => reason,
         };
-        let late_answer = tokio::time::timeout(STOP_GRACE, &mut answer).await;
+        let late_answer = tokio::time::timeout(HANDLER_STOP_GRACE, &mut answer).await;
         if let Ok(outcome) = late_answer {
             return outcome.unwrap_or_else(|_| thread_died());
         }

@@ -2,8 +2,8 @@
 //!
 //! It owns the lists of idle workers and the map from each lease to the worker that runs it. It
 //! promises that every job it receives starts on an idle worker, that the leases of running jobs are
-//! renewed well before they expire, and that no lease is rescued before its holder had time to
-//! renew it after a restart or a stall of the server.
+//! renewed well before they expire, and that no job is rescued before the holder of its lease had time
+//! to renew it after a restart or a stall of the server.
 //!
 //! Example of a stall, with leases of 30 s: SIGSTOP stops the process for a minute, so every lease
 //! has expired when the process continues. The next check finds that the last one was more than
@@ -29,8 +29,8 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::{Lane, Span, Timestamp};
 use crate::store::{Answer, Holder, MOVE_AT_ONCE, Renew, RescueScope, Write};
 
-/// Grace period after a restart or a stall: remote workers may still renew before expired
-/// leases are rescued.
+/// Grace period after a restart or a stall, in which remote workers may still renew expired leases
+/// before their jobs are rescued.
 const RENEWAL_GRACE: Duration = Duration::from_secs(2);
 /// Grace period after a rescue failed because nothing could be written. It is longer because the
 /// HTTP API asks refused clients to try again after five seconds.
@@ -39,8 +39,8 @@ const RENEWAL_GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
 /// once a second.
 const STALL_THRESHOLD: Duration = Duration::from_secs(3);
 
-/// An attempt that runs on a local worker.
-struct RunningAttempt {
+/// A local worker that runs an attempt.
+struct BusyWorker {
     lane: Lane,
     worker: Addr<Worker>,
 }
@@ -50,14 +50,15 @@ struct RunningAttempt {
 pub(crate) struct Dispatcher {
     writer: WriterHandle,
     idle: [Vec<Addr<Worker>>; Lane::COUNT],
-    /// Running attempts by lease and not by job: an attempt that lost its lease still occupies its
-    /// worker while the job's next attempt runs.
-    running: HashMap<Lease, RunningAttempt>,
-    lease: Span,
+    /// Busy workers by the lease of their attempt, and not by job: an attempt that lost its lease still
+    /// occupies its worker while the job's next attempt runs.
+    running: HashMap<Lease, BusyWorker>,
+    lease_duration: Span,
     clock: Clock,
     renewed_at: Timestamp,
     checked_at: Timestamp,
-    /// Time before which no lease is rescued, because its holder may have been unable to renew it.
+    /// Time before which no job is rescued, because the holder of its lease may have been unable to
+    /// renew it.
     rescue_not_before: Timestamp,
     /// Whether the rescue is postponed because the server stalled.
     is_rescue_postponed: bool,
@@ -69,7 +70,7 @@ impl Dispatcher {
     pub(crate) fn new(
         writer: WriterHandle,
         workers: [Vec<Addr<Worker>>; Lane::COUNT],
-        lease: Span,
+        lease_duration: Span,
         clock: Clock,
         vital: Vital,
     ) -> Self {
@@ -77,7 +78,7 @@ impl Dispatcher {
             writer,
             idle: workers,
             running: HashMap::new(),
-            lease,
+            lease_duration,
             renewed_at: clock.now(),
             checked_at: clock.now(),
             rescue_not_before: clock.now().plus(RENEWAL_GRACE),
@@ -90,8 +91,8 @@ impl Dispatcher {
 
     /// Marks the worker of an ended attempt as idle.
     fn mark_idle(&mut self, lease: Lease) {
-        if let Some(running) = self.running.remove(&lease) {
-            self.idle[running.lane.index()].push(running.worker);
+        if let Some(busy) = self.running.remove(&lease) {
+            self.idle[busy.lane.index()].push(busy.worker);
         }
     }
 
@@ -99,15 +100,15 @@ impl Dispatcher {
         let Some(worker) = self.idle[job.lane.index()].pop() else {
             return self.vital.raise("a job was leased although no worker of its lane is idle");
         };
-        let running = RunningAttempt { lane: job.lane, worker: worker.clone() };
-        self.running.insert(job.lease, running);
+        let busy = BusyWorker { lane: job.lane, worker: worker.clone() };
+        self.running.insert(job.lease, busy);
         if !send(&worker, Run(job)) {
             self.vital.raise("a worker died");
         }
     }
 
-    fn stop(&self, lease: Lease, running: &RunningAttempt, reason: StopReason) {
-        if !send(&running.worker, Stop { lease, reason }) {
+    fn stop(&self, lease: Lease, busy: &BusyWorker, reason: StopReason) {
+        if !send(&busy.worker, Stop { lease, reason }) {
             self.vital.raise("a worker died");
         }
     }
@@ -120,8 +121,8 @@ impl Dispatcher {
             self.start(job);
         }
         for job in dispatch.cancelled {
-            for (lease, running) in self.running.iter().filter(|(lease, _)| lease.job == job) {
-                self.stop(*lease, running, StopReason::Cancelled);
+            for (lease, busy) in self.running.iter().filter(|(lease, _)| lease.job == job) {
+                self.stop(*lease, busy, StopReason::Cancelled);
             }
         }
         if self.running.is_empty() {
@@ -135,18 +136,23 @@ impl Dispatcher {
     /// the jobs whose lease has expired.
     ///
     /// The order matters, and so does rescuing by the time of this check instead of the time of the
-    /// transaction: a pause of the whole process, or a disk that is full for long, must not cost a
+    /// transaction: a pause of the whole process, or a disk that is full for a long time, must not cost a
     /// running job its lease.
     fn maintain_leases(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        if now.since(self.renewed_at) >= self.lease.duration() / 3 {
+        if now.since(self.renewed_at) >= self.lease_duration.duration() / 3 {
             self.renewed_at = now;
             let leases = self.running.keys().copied().collect();
-            let renew =
-                Renew { leases, lease: Some(self.lease), holder: Holder::Local, progress: None };
+            let renew = Renew {
+                leases,
+                duration: Some(self.lease_duration),
+                holder: Holder::Local,
+                progress: None,
+            };
             self.commit(Write::Renew(renew), Reply::Discard);
         }
-        // Postponed only once: on a machine so busy that every check is late, leases must still expire.
+        // The rescue is postponed only once: on a machine so busy that every check is late, jobs must still be
+        // rescued.
         if now.since(self.checked_at) > STALL_THRESHOLD && !self.is_rescue_postponed {
             self.is_rescue_postponed = true;
             self.rescue_not_before = self.rescue_not_before.max(now.plus(RENEWAL_GRACE));
@@ -220,8 +226,8 @@ impl Handler<StopAll> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, _: StopAll, _: &mut Self::Context) {
-        for (lease, running) in &self.running {
-            self.stop(*lease, running, StopReason::Shutdown);
+        for (lease, busy) in &self.running {
+            self.stop(*lease, busy, StopReason::Shutdown);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The Writer's inbox: writes collect here until the Writer takes all of them for one transaction.
 //!
 //! The Writer owns the [`Inbox`], the receiving end. All senders use a [`WriterHandle`].
-//! Promise: a write that was accepted by [`WriterHandle::commit`] is either taken by the Writer or
-//! dropped with its reply, so its caller never waits for ever.
+//! The inbox promises that a write which [`WriterHandle::commit`] has accepted is either taken by the
+//! Writer or dropped together with its reply channel, so that no caller waits for ever.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -155,13 +155,13 @@ mod tests {
             answers.push(answer);
         }
         for commit in inbox.take().into_iter().take(2) {
-            commit.reply.refuse();
+            commit.reply.answer_unknown();
         }
-        let refused = |answer: &mut oneshot::Receiver<WriteResult>| {
+        let is_unknown = |answer: &mut oneshot::Receiver<WriteResult>| {
             matches!(answer.try_recv(), Ok(Err(WriteError::Unknown)))
         };
-        let refused: Vec<bool> = answers.iter_mut().map(refused).collect();
-        assert_eq!(refused, [true, true, false]);
+        let unknown: Vec<bool> = answers.iter_mut().map(is_unknown).collect();
+        assert_eq!(unknown, [true, true, false]);
         assert!(inbox.take().is_empty());
     }
 }

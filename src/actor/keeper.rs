@@ -35,18 +35,18 @@ use crate::job::stats::STEP;
 use crate::job::{JobId, Span, Timestamp};
 use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
 
-/// Interval between two checks for expired jobs and leases. A check that finds none costs one
-/// index seek each.
+/// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if
+/// it finds none.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval between two checkpoints of the write-ahead log, in addition to SQLite's automatic ones.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 /// Interval at which the Announcer forgets clients that have gone away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// Pause between two chunks of the table while old jobs are searched.
+/// Pause between two chunks of the table while it is searched for old jobs.
 const PRUNE_CHUNK_PAUSE: Duration = Duration::from_millis(100);
 /// Pause between two passes over the table, and after a failed search.
 const PRUNE_PASS_PAUSE: Duration = Duration::from_secs(30);
-/// Maximum difference between the wall clock and the server's clock that is not logged.
+/// Difference between the wall clock and the server's clock above which a warning is logged.
 const MAX_CLOCK_DRIFT: Duration = Duration::from_secs(5);
 /// Maximum pause between two stagings, as a safeguard in case a due time was missed.
 const MAX_STAGE_PAUSE: Duration = Duration::from_secs(60);
@@ -146,7 +146,7 @@ impl Keeper {
         }));
     }
 
-    /// Searches the chunk of the table after an id for old final jobs.
+    /// Searches the next chunk of the table, which starts after an id, for old final jobs.
     fn prune(&self, after: JobId, ctx: &mut Context<Self>) {
         let finished_before = self.clock.now().minus(self.retention.duration());
         let found = self.reader.send(FindPrunable { after, finished_before });

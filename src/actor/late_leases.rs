@@ -6,10 +6,10 @@ use crate::actor::message::{Commit, Reply};
 use crate::job::Timestamp;
 use crate::store::{Answer, Holder, Refusal, Renew, Write};
 
-/// Duration of a transaction from which on its leases count as late.
+/// Minimum duration of a transaction whose leases count as late.
 ///
-/// Half a second, because the shortest lease lasts one second and expired leases are looked for
-/// once a second.
+/// It is half a second, because the shortest lease lasts one second and the server checks for expired
+/// leases once a second.
 const SLOW_TRANSACTION: Duration = Duration::from_millis(500);
 
 /// Returns writes that renew the leases of a commit group that started at `started` and was on disk
@@ -36,7 +36,7 @@ pub(crate) fn renewals(
         let leases: Vec<_> = leased.jobs.iter().map(|job| job.lease).collect();
         if !leases.is_empty() {
             let holder = Holder::of(request.order.lane);
-            let renew = Renew { leases, lease: Some(request.lease), holder, progress: None };
+            let renew = Renew { leases, duration: Some(request.duration), holder, progress: None };
             renewals.push(Commit { write: Write::Renew(renew), reply: Reply::Discard });
         }
     }

@@ -1,8 +1,8 @@
 //! The replies that the Writer owes to waiting workers (remote workers that wait for jobs).
 //!
 //! The roster knows what each waiting worker asks for; this module knows how to answer it.
-//! Promise: jobs that were leased for a worker that has gone away are released at once, not lost
-//! until their lease expires.
+//! It promises that jobs which were leased for a worker that has gone away are released at once, and do
+//! not have to wait until their lease expires.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +17,8 @@ use crate::store::{Finish, Holder, LeaseRequest, Write};
 
 /// A reply that is owed to one waiting worker.
 struct OpenReply {
-    lease: Span,
+    /// Duration of the leases that the worker asked for.
+    lease_duration: Span,
     worker: Option<String>,
     reply: oneshot::Sender<LeaseReply>,
 }
@@ -35,11 +36,11 @@ pub(super) struct LeaseReplies {
 impl LeaseReplies {
     /// Adds a waiting worker, and returns what the roster must know about it.
     pub(super) fn add(&mut self, request: AddWaitingWorker) -> WaitingWorker {
-        let AddWaitingWorker { waiting_worker, no_wait, lease, worker, reply } = request;
+        let AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply } = request;
         if no_wait {
             self.no_wait.insert(waiting_worker.id);
         }
-        self.open.insert(waiting_worker.id, OpenReply { lease, worker, reply });
+        self.open.insert(waiting_worker.id, OpenReply { lease_duration, worker, reply });
         waiting_worker
     }
 
@@ -54,7 +55,7 @@ impl LeaseReplies {
     pub(super) fn request(&self, order: &LeaseOrder) -> Option<LeaseRequest> {
         let open_reply = self.open.get(&order.waiting_worker?)?;
         let worker = open_reply.worker.clone();
-        Some(LeaseRequest { order: order.clone(), lease: open_reply.lease, worker })
+        Some(LeaseRequest { order: order.clone(), duration: open_reply.lease_duration, worker })
     }
 
     /// Collects the jobs leased for a worker until all answers of the transaction are read.
@@ -91,13 +92,13 @@ impl LeaseReplies {
         &mut self,
         mut has_no_jobs: impl FnMut(WaitingWorkerId) -> bool,
     ) -> Vec<WaitingWorkerId> {
-        let gone: Vec<WaitingWorkerId> =
+        let answered: Vec<WaitingWorkerId> =
             self.no_wait.iter().copied().filter(|id| has_no_jobs(*id)).collect();
-        for open_reply in gone.iter().filter_map(|id| self.take(*id)) {
+        for open_reply in answered.iter().filter_map(|id| self.take(*id)) {
             // A closed channel means that the worker has gone away.
             let _ = open_reply.reply.send(Ok(Vec::new()));
         }
-        gone
+        answered
     }
 
     /// Sends the same answer to all waiting workers, and returns their ids.

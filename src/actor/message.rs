@@ -78,7 +78,7 @@ pub(crate) struct AddWaitingWorker {
     /// waiting for one.
     pub(crate) no_wait: bool,
     /// Duration of its leases.
-    pub(crate) lease: Span,
+    pub(crate) lease_duration: Span,
     /// Name that the worker gives itself.
     pub(crate) worker: Option<String>,
     pub(crate) reply: oneshot::Sender<LeaseReply>,
@@ -232,7 +232,7 @@ pub(crate) struct GetJobSummaries(pub(crate) Vec<JobId>);
 pub(crate) struct GetTimeBuckets {
     pub(crate) queue: Option<QueueName>,
     /// Start times of the first and the last time bucket.
-    pub(crate) span: (Timestamp, Timestamp),
+    pub(crate) range: (Timestamp, Timestamp),
 }
 
 /// To a Reader: list the jobs that failed most recently, at most this many.

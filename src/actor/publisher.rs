@@ -20,7 +20,7 @@ use crate::store::Change;
 /// A client registers here before it reads the row. If the Writer read the count just before that,
 /// the change is already committed, so the client's read finds it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SubscriberCounts {
+pub(crate) struct ClientCounts {
     /// Number of clients that wait for the end of a job or batch.
     pub(crate) waiters: Arc<AtomicUsize>,
     /// Number of subscribers of event streams.
@@ -48,11 +48,11 @@ impl Drop for CountGuard {
 /// Passes the effects of commit groups on. See the module documentation.
 #[derive(Clone)]
 pub(crate) struct Publisher {
-    pub(crate) subscriber_counts: SubscriberCounts,
+    pub(crate) client_counts: ClientCounts,
     pub(crate) recorder: SharedRecorder,
 }
 
-/// Effects of one commit group that subscribers and waiting clients may learn of.
+/// Effects of one commit group about which subscribers and waiting clients are notified.
 pub(crate) struct CommitEffects<'a> {
     /// Jobs that changed state.
     pub(crate) changes: &'a [Change],
@@ -73,12 +73,12 @@ impl Publisher {
     pub(crate) fn announce(&self, effects: CommitEffects<'_>, announcer: &Addr<Announcer>) -> bool {
         let CommitEffects { changes, reported, ended_batches } = effects;
         let mut announce = Announce::default();
-        if self.subscriber_counts.waiters.load(Ordering::SeqCst) > 0 {
+        if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
             announce.ended_jobs = changes.iter().filter(is_end).map(|change| change.job).collect();
             announce.ended_batches = ended_batches;
         }
-        if self.subscriber_counts.subscribers.load(Ordering::SeqCst) > 0 {
+        if self.client_counts.subscribers.load(Ordering::SeqCst) > 0 {
             let reported = reported.into_iter().map(ChangedJob::from);
             announce.changed = changes.iter().map(ChangedJob::from).chain(reported).collect();
         }

@@ -88,8 +88,8 @@ impl Handler<GetJobSummaries> for Reader {
 impl Handler<GetTimeBuckets> for Reader {
     type Result = Result<Vec<(Timestamp, Counters)>, StoreError>;
 
-    fn handle(&mut self, find: GetTimeBuckets, _: &mut Self::Context) -> Self::Result {
-        self.store.time_buckets(find.queue.as_ref(), find.span)
+    fn handle(&mut self, get: GetTimeBuckets, _: &mut Self::Context) -> Self::Result {
+        self.store.time_buckets(get.queue.as_ref(), get.range)
     }
 }
 

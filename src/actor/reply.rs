@@ -30,7 +30,7 @@ impl Reply {
     }
 
     /// Answers a caller that the result is unknown because the server is ending.
-    pub(super) fn refuse(self) {
+    pub(super) fn answer_unknown(self) {
         if let Self::Caller { reply, .. } = self {
             let _ = reply.send(Err(WriteError::Unknown));
         }

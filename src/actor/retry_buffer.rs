@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn log_lines_that_wait_for_a_full_disk_take_no_more_memory_than_one_log() {
+    fn log_lines_in_the_retry_buffer_take_no_more_memory_than_one_log() {
         let mut pending = Vec::new();
         push(&mut pending, log_commit(1, "one\n"));
         push(&mut pending, log_commit(2, "other\n"));

@@ -44,13 +44,14 @@ pub(crate) struct Writer {
     store: Box<dyn WriteStore>,
     roster: Roster,
     clock: Clock,
-    lease: Span,
+    /// Duration of the leases of local workers.
+    lease_duration: Span,
     /// The retry buffer, with the Writer's own renewals and releases for the next transaction.
     pending: Vec<Commit>,
     lease_replies: LeaseReplies,
     /// Whether a `Flush` message to itself is in the mailbox.
     is_flush_due: bool,
-    /// Whether the result of a transaction is unknown. Nothing is written any more then.
+    /// Whether the result of a transaction is unknown. If so, the Writer writes nothing more.
     has_failed: bool,
     /// The other actors, once leasing has started.
     peers: Option<StartLeasing>,
@@ -68,7 +69,7 @@ impl Writer {
         store: Box<dyn WriteStore>,
         roster: Roster,
         clock: Clock,
-        lease: Span,
+        lease_duration: Span,
         publisher: Publisher,
         vital: Vital,
     ) -> Self {
@@ -77,7 +78,7 @@ impl Writer {
             store,
             roster,
             clock,
-            lease,
+            lease_duration,
             pending: Vec::new(),
             lease_replies: LeaseReplies::default(),
             is_flush_due: false,
@@ -128,7 +129,8 @@ impl Writer {
 
     /// Returns the store's request for a lease order, for a waiting worker or for local workers.
     fn request(&self, order: &LeaseOrder) -> LeaseRequest {
-        let local = || LeaseRequest { order: order.clone(), lease: self.lease, worker: None };
+        let local =
+            || LeaseRequest { order: order.clone(), duration: self.lease_duration, worker: None };
         self.lease_replies.request(order).unwrap_or_else(local)
     }
 
@@ -213,14 +215,14 @@ impl Writer {
     /// Sends an empty answer to the `no_wait` workers for which no job is available.
     fn answer_no_wait(&mut self, now: Timestamp) {
         let roster = &self.roster;
-        let gone = self
+        let answered = self
             .lease_replies
             .answer_no_wait(|waiting_worker| !roster.may_serve(waiting_worker, now));
-        self.remove_waiting_workers(&gone);
+        self.remove_waiting_workers(&answered);
     }
 
-    fn remove_waiting_workers(&mut self, gone: &[WaitingWorkerId]) {
-        for waiting_worker in gone {
+    fn remove_waiting_workers(&mut self, ids: &[WaitingWorkerId]) {
+        for waiting_worker in ids {
             self.roster.remove_waiting_worker(*waiting_worker);
         }
     }
@@ -273,8 +275,8 @@ impl Writer {
         if self.retry_timer.is_none() {
             tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
         }
-        let gone = self.lease_replies.answer_all(&Err(answer.clone()));
-        self.remove_waiting_workers(&gone);
+        let answered = self.lease_replies.answer_all(&Err(answer.clone()));
+        self.remove_waiting_workers(&answered);
         let has_submissions = writes.iter().any(|write| matches!(write, Write::Submit(_)));
         for (write, reply) in writes.into_iter().zip(replies) {
             let may_fit = has_submissions && !matches!(write, Write::Submit(_));
@@ -301,15 +303,17 @@ impl Writer {
         }
     }
 
-    /// Handles a transaction whose result is unknown: callers are answered so, and the server ends.
+    /// Handles a transaction whose result is unknown: answers all callers with `Unknown`, and ends the
+    /// server.
     fn fail(&mut self, replies: Vec<Reply>, error: &StoreError) {
         self.has_failed = true;
-        replies.into_iter().for_each(Reply::refuse);
+        replies.into_iter().for_each(Reply::answer_unknown);
         self.lease_replies.answer_all(&Err(WriteError::Unknown));
         self.vital.raise(&error.to_string());
     }
 
-    /// Sets a timer for the next start that a rate limit allows: no message arrives at that time.
+    /// Sets a timer for the time at which a rate limit allows the next start, because no message arrives
+    /// at that time.
     fn set_rate_timer(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
         let Some(wake_at) = self.roster.wake_at(now) else { return };
         if let Some((set, handle)) = self.rate_timer {
@@ -342,7 +346,7 @@ impl Handler<Flush> for Writer {
     fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
         self.is_flush_due = false;
         if self.has_failed {
-            self.inbox.take().into_iter().for_each(|commit| commit.reply.refuse());
+            self.inbox.take().into_iter().for_each(|commit| commit.reply.answer_unknown());
         } else {
             self.flush(ctx);
         }

@@ -3,8 +3,9 @@
 //! No events are stored. A subscriber to a job or batch owns a `Notify`. The Announcer signals it
 //! after a commit that changed the subject; the subscriber then reads the row and returns what is new
 //! since its last read. A slow subscriber therefore costs no more memory than a fast one, and a
-//! subscriber that was disconnected misses no lasting state. Several changes between two reads become one event: if a job starts and completes
-//! between two reads, the subscriber sees only `completed`.
+//! subscriber that was disconnected still gets the current state when it reconnects. Several changes
+//! between two reads become one event: if a job starts and completes between two reads, the subscriber
+//! sees only `completed`.
 
 mod all;
 mod batch;
@@ -46,7 +47,7 @@ impl Handle {
     fn subscribe(&self, subject: Subject) -> Result<Subscription, Error> {
         let permit = self.wait_permit()?;
         let connections = self.connections();
-        let count = CountGuard::new(&connections.publisher.subscriber_counts.subscribers);
+        let count = CountGuard::new(&connections.publisher.client_counts.subscribers);
         let notify = Arc::new(Notify::new());
         let subscribe = Subscribe { subject, notify: Arc::downgrade(&notify) };
         if send(&connections.announcer, subscribe) {

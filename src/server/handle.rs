@@ -32,9 +32,9 @@ pub const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
 pub const MAX_FEEDS: usize = 256;
 
-/// Unit in which the size of submissions is counted, in bytes. A semaphore counts in 32 bits, so bytes
-/// would not fit.
-const WEIGHT_UNIT: usize = 1024;
+/// Unit in which the size of pending writes is counted, in bytes. A semaphore counts in 32 bits, so a
+/// number of bytes would not fit.
+const SIZE_UNIT: usize = 1024;
 
 /// The actors that requests go to.
 pub(super) struct Connections {
@@ -48,8 +48,8 @@ pub(super) struct Connections {
 /// Bounds on concurrent requests.
 struct Bounds {
     writes: Arc<Semaphore>,
-    /// The total size of pending writes, in units of [`WEIGHT_UNIT`].
-    write_weight: Arc<Semaphore>,
+    /// The total size of pending writes, in units of [`SIZE_UNIT`].
+    write_size: Arc<Semaphore>,
     /// Separate from `list_reads`, so that many lists do not refuse status requests.
     point_reads: Arc<Semaphore>,
     list_reads: Arc<Semaphore>,
@@ -103,8 +103,8 @@ impl Handle {
         let limits = &config.limits;
         let bounds = Bounds {
             writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
-            write_weight: Arc::new(Semaphore::new(
-                limits.max_write_bytes_in_flight.div_ceil(WEIGHT_UNIT),
+            write_size: Arc::new(Semaphore::new(
+                limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT),
             )),
             point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
@@ -351,7 +351,7 @@ impl Handle {
     pub(super) async fn write(&self, write: Write, bytes: usize) -> Result<Answer, Error> {
         let bounds = &self.0.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
-        if bytes >= WEIGHT_UNIT {
+        if bytes >= SIZE_UNIT {
             permits.push(self.acquire_size_permit(bytes)?);
         }
         let (reply, answer) = oneshot::channel();
@@ -369,8 +369,8 @@ impl Handle {
     /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
     /// all of it, so that it can still pass alone.
     pub(crate) fn acquire_size_permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-        let max = self.0.config.limits.max_write_bytes_in_flight / WEIGHT_UNIT;
-        try_acquire(&self.0.bounds.write_weight, (bytes / WEIGHT_UNIT).clamp(1, max.max(1)))
+        let max = self.0.config.limits.max_write_bytes_in_flight / SIZE_UNIT;
+        try_acquire(&self.0.bounds.write_size, (bytes / SIZE_UNIT).clamp(1, max.max(1)))
     }
 
     /// Sends a query to a Reader and waits for the result. The caller must hold a permit.

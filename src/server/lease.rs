@@ -72,15 +72,16 @@ impl Handle {
 
     /// Registers a waiting worker with the Writer.
     fn add_waiting_worker(&self, request: CheckedLeaseJobsRequest) -> Result<WaitingGuard, Error> {
-        let CheckedLeaseJobsRequest { filter, limit, lease, wait, worker } = request;
+        let CheckedLeaseJobsRequest { filter, limit, lease: lease_duration, wait, worker } =
+            request;
         let permit = self.wait_permit()?;
         let id = WaitingWorkerId(NEXT_WAITING_WORKER.fetch_add(1, Ordering::Relaxed));
         let (reply, jobs) = oneshot::channel();
         let writer = self.writer().clone();
         let guard = WaitingGuard { id, jobs, writer, is_answered: false, _permit: permit };
         let waiting_worker = WaitingWorker { id, filter, limit };
-        let message =
-            AddWaitingWorker { waiting_worker, no_wait: wait.is_zero(), lease, worker, reply };
+        let no_wait = wait.is_zero();
+        let message = AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply };
         if self.writer().send(message) { Ok(guard) } else { Err(Error::Stopped) }
     }
 
@@ -146,8 +147,8 @@ impl Handle {
 fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Write {
     let holder = Holder::Remote;
     let write = match action {
-        CheckedLeaseAction::Renew { lease: span, progress } => {
-            Write::Renew(Renew { leases: vec![lease], lease: span, holder, progress })
+        CheckedLeaseAction::Renew { lease: duration, progress } => {
+            Write::Renew(Renew { leases: vec![lease], duration, holder, progress })
         }
         CheckedLeaseAction::Finish(outcome) => {
             Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None })

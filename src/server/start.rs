@@ -11,7 +11,7 @@ use crate::actor::dispatcher::Dispatcher;
 use crate::actor::inbox::{Inbox, WriterHandle};
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::message::StartLeasing;
-use crate::actor::publisher::{Publisher, SubscriberCounts};
+use crate::actor::publisher::{ClientCounts, Publisher};
 use crate::actor::reader::Reader;
 use crate::actor::shared_recorder::SharedRecorder;
 use crate::actor::vital::{Fatal, Vital};
@@ -45,28 +45,29 @@ pub(super) fn start_actors(parts: Parts) -> Server {
         parts;
     let fatal = Fatal::new();
     let publisher = Publisher {
-        subscriber_counts: SubscriberCounts::default(),
+        client_counts: ClientCounts::default(),
         recorder: SharedRecorder::new(recorder),
     };
     let mut threads = Threads::default();
 
-    let (lease, time, effects) = (config.lease, clock.clone(), publisher.clone());
+    let lease_duration = config.lease;
+    let (time, writer_publisher) = (clock.clone(), publisher.clone());
     let vital = Vital::new("writer", &fatal);
     let inbox = Inbox::default();
     let sender = inbox.sender();
     let writer = Writer::start_in_arbiter(&threads.start_one(), move |_| {
-        Writer::new(inbox, writes, roster, time, lease, effects, vital)
+        Writer::new(inbox, writes, roster, time, lease_duration, writer_publisher, vital)
     });
     let writer = WriterHandle::new(sender, writer);
     let point_reads = start_reader(&mut threads, point_reads, &clock, &fatal);
     let list_reads = start_reader(&mut threads, list_reads, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
 
-    let control = threads.start_one();
+    let control_thread = threads.start_one();
     let (to_writer, time, vital) =
         (writer.clone(), clock.clone(), Vital::new("dispatcher", &fatal));
-    let dispatcher = Dispatcher::start_in_arbiter(&control, move |_| {
-        Dispatcher::new(to_writer, workers, lease, time, vital)
+    let dispatcher = Dispatcher::start_in_arbiter(&control_thread, move |_| {
+        Dispatcher::new(to_writer, workers, lease_duration, time, vital)
     });
     let vital = Vital::new("announcer", &fatal);
     // On a separate thread, because there may be many subscribers, and the start of jobs must not
@@ -82,8 +83,9 @@ pub(super) fn start_actors(parts: Parts) -> Server {
     };
     let (time, retention) = (clock.clone(), config.retention);
     let vital = Vital::new("keeper", &fatal);
-    let keeper =
-        Keeper::start_in_arbiter(&control, move |_| Keeper::new(peers, time, retention, vital));
+    let keeper = Keeper::start_in_arbiter(&control_thread, move |_| {
+        Keeper::new(peers, time, retention, vital)
+    });
     let start =
         StartLeasing { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
     if !writer.send(start) {
@@ -102,7 +104,7 @@ pub(super) fn start_actors(parts: Parts) -> Server {
 struct Threads(Vec<Arbiter>);
 
 impl Threads {
-    /// Starts a thread.
+    /// Starts a thread, and returns a handle with which actors can be started on it.
     fn start_one(&mut self) -> actix_rt::ArbiterHandle {
         let arbiter = Arbiter::new();
         let handle = arbiter.handle();
@@ -130,7 +132,7 @@ fn start_workers(
     fatal: &Fatal,
 ) -> [Vec<Addr<Worker>>; Lane::COUNT] {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let io: Vec<_> = (0..cores).map(|_| threads.start_one()).collect();
+    let worker_threads: Vec<_> = (0..cores).map(|_| threads.start_one()).collect();
     let abandoned = Arc::new(AtomicUsize::new(0));
     let mut workers: [Vec<Addr<Worker>>; Lane::COUNT] = Default::default();
     for lane in Lane::LOCAL {
@@ -138,7 +140,7 @@ fn start_workers(
             let (registry, writer) = (Arc::clone(registry), writer.clone());
             let vital = Vital::new("worker", fatal);
             let abandoned = Arc::clone(&abandoned);
-            let thread = &io[number as usize % io.len()];
+            let thread = &worker_threads[number as usize % worker_threads.len()];
             let worker = Worker::start_in_arbiter(thread, move |_| {
                 Worker::new(registry, writer, abandoned, vital)
             });

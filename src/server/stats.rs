@@ -24,20 +24,20 @@ impl Handle {
         // The recorder is read before the table: a bucket that is written in between is counted twice
         // in this answer, instead of being missed.
         let recorder = &self.connections().publisher.recorder;
-        let now = recorder.with(|recorder| recorder.snapshot(queue.as_ref(), at));
+        let current = recorder.with(|recorder| recorder.snapshot(queue.as_ref(), at));
         // Six more buckets, to know the state before the first point.
         let from = first.minus(STEP.duration() * 6);
-        let written = GetTimeBuckets { queue: queue.clone(), span: (from, last) };
+        let written = GetTimeBuckets { queue: queue.clone(), range: (from, last) };
         let mut buckets = self.read(&self.connections().list_reads, written).await?;
-        buckets.extend(now.buckets);
+        buckets.extend(current.buckets);
         let mut hour = Counters::default();
         let in_hour = buckets.iter().filter(|(started_at, _)| *started_at >= first);
         in_hour.for_each(|(_, counters)| hour.add(counters));
         Ok(Stats {
             at,
             queue,
-            jobs: now.jobs,
-            lanes: Lane::ALL.map(|lane| self.load(lane, now.running[lane.index()])).into(),
+            jobs: current.jobs,
+            lanes: Lane::ALL.map(|lane| self.load(lane, current.running[lane.index()])).into(),
             step: STEP,
             points: points(&buckets, last),
             start: Latency::of(&hour.start),

@@ -10,7 +10,7 @@ use crate::server::handle::{Handle, Idempotent};
 use crate::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
 
 /// Approximate size of a job without its payload, in bytes.
-const JOB_WEIGHT: usize = 256;
+const JOB_BASE_BYTES: usize = 256;
 
 impl Handle {
     /// Submits one job. The job is on disk when this returns.
@@ -25,7 +25,7 @@ impl Handle {
     /// Submits one job, or returns the job that was submitted with the same idempotency key before.
     ///
     /// # Errors
-    /// As [`Handle::submit`]; returns [`Error::Refused`] if the key was used with another body.
+    /// The same as [`Handle::submit`], and [`Error::Refused`] if the key was used with another body.
     pub async fn submit_keyed(
         &self,
         submission: Submission,
@@ -45,7 +45,8 @@ impl Handle {
     /// Submits many jobs in one transaction, all or none, and returns them in the same order.
     ///
     /// # Errors
-    /// As [`Handle::submit_keyed`]; the pointer of a problem starts with the index of the job, from 0.
+    /// The same as [`Handle::submit_keyed`]. The pointer of a problem starts with the index of its job,
+    /// from 0.
     pub async fn submit_many(
         &self,
         submissions: Vec<Submission>,
@@ -71,7 +72,7 @@ impl Handle {
     /// Submits jobs as a batch, in one transaction.
     ///
     /// # Errors
-    /// As [`Handle::submit_many`]; the pointer of a problem starts with `/jobs` and the index.
+    /// The same as [`Handle::submit_many`], but the pointer of a problem starts with `/jobs` and the index.
     pub async fn submit_batch(
         &self,
         name: Option<String>,
@@ -95,8 +96,8 @@ impl Handle {
         key: Option<IdempotencyKey>,
         batch: Option<NewBatch>,
     ) -> Result<Submitted, Error> {
-        let weight = |job: &NewJob| JOB_WEIGHT + job.payload.as_str().len();
-        let bytes = jobs.iter().map(weight).sum();
+        let size = |job: &NewJob| JOB_BASE_BYTES + job.payload.as_str().len();
+        let bytes = jobs.iter().map(size).sum();
         match self.write(Write::Submit(Submit { jobs, key, batch }), bytes).await? {
             Answer::Submitted(submitted) => Ok(submitted),
             _ => Err(Error::Unknown),

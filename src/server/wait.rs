@@ -53,7 +53,7 @@ impl Handle {
     fn add_waiter(&self, subject: Subject) -> Result<Waiter, Error> {
         let connections = self.connections();
         let permit = self.wait_permit()?;
-        let count = CountGuard::new(&connections.publisher.subscriber_counts.waiters);
+        let count = CountGuard::new(&connections.publisher.client_counts.waiters);
         let (reply, ended) = oneshot::channel();
         let waiter = Waiter { ended, _count: count, _permit: permit };
         if send(&connections.announcer, WaitForEnd { subject, reply }) {

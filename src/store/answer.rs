@@ -169,6 +169,6 @@ pub struct Committed {
     /// Batches that ended in this group: none of their jobs is live after it, and at least one was
     /// live before it or was submitted in it.
     pub ended_batches: Vec<BatchId>,
-    /// Queues that were created or whose settings were set, with their settings.
+    /// Queues that were created or configured, with their settings.
     pub configured: Vec<(QueueName, QueueSettings)>,
 }

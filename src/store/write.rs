@@ -30,7 +30,7 @@ pub enum Write {
     /// Leases queued jobs of one queue and lane, highest priority first, then smallest id.
     ///
     /// Each leased job becomes `running`: `attempt` rises by one, the token becomes
-    /// `max(token + 1, token_floor)`, `started_at` is `now`, the lease expires at `now + lease`, and
+    /// `max(token + 1, token_floor)`, `started_at` is `now`, the lease expires at `now + duration`, and
     /// the progress is cleared. A job that expired before it ever started is not leased; the write
     /// cancels such jobs, a bounded number at a time. Pauses, `max_running` and rates are not checked:
     /// the roster plans the orders. A queue that does not exist is not created.
@@ -100,7 +100,7 @@ pub enum Write {
     /// Applies several writes in order, each applied or refused by itself.
     /// Answer: [`Each`](crate::store::Answer::Each).
     Each(Vec<Write>),
-    /// Adds finished time buckets to the stored ones, and removes those that charts no longer show.
+    /// Adds closed time buckets to the stored ones, and removes those that charts no longer show.
     /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
     /// Changes the settings of a queue, and creates the queue if it is new.
@@ -160,7 +160,7 @@ pub struct LeaseRequest {
     /// Queue, lane, kinds and maximum number of jobs.
     pub order: LeaseOrder,
     /// Duration of the leases. In the remote lane a lease never outlasts the job's timeout.
-    pub lease: Span,
+    pub duration: Span,
     /// Name of the remote worker.
     pub worker: Option<String>,
 }
@@ -229,10 +229,10 @@ impl Holder {
 pub struct Renew {
     /// Leases to extend.
     pub leases: Vec<Lease>,
-    /// Duration from now on; `None` means the duration that the remote worker first asked for. In the
-    /// remote lane a lease never outlasts the job's timeout.
-    pub lease: Option<Span>,
-    /// Whether a local or a remote worker asks.
+    /// Duration of the leases from now on; `None` means the one that the remote worker first asked for.
+    /// In the remote lane a lease never outlasts the job's timeout.
+    pub duration: Option<Span>,
+    /// Whether a local or a remote worker renews them.
     pub holder: Holder,
     /// Progress to store for each lease that is held.
     pub progress: Option<Progress>,

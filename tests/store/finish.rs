@@ -169,15 +169,15 @@ fn a_worker_may_report_an_attempt_as_lost() {
 fn the_location_of_another_job_is_ignored() {
     let mut store = Store::fresh();
     store.submit_all(vec![job(), job_in_queue("mail")]);
-    let [of_default] = leased(store.write(lease("default", Lane::Async, 1))).try_into().unwrap();
-    let [of_mail] = leased(store.write(lease("mail", Lane::Async, 1))).try_into().unwrap();
+    let [from_default] = leased(store.write(lease("default", Lane::Async, 1))).try_into().unwrap();
+    let [from_mail] = leased(store.write(lease("mail", Lane::Async, 1))).try_into().unwrap();
     let finish = Finish {
-        lease: of_default.lease,
+        lease: from_default.lease,
         outcome: completed("1"),
         holder: Holder::Local,
-        location: Some(JobLocation::of(&of_mail)),
+        location: Some(JobLocation::of(&from_mail)),
         started_at: None,
     };
     let changes = store.commit(&[Write::Finish(finish)]).changes;
-    assert_eq!((changes[0].job, &changes[0].queue), (of_default.lease.job, &of_default.queue));
+    assert_eq!((changes[0].job, &changes[0].queue), (from_default.lease.job, &from_default.queue));
 }

@@ -10,11 +10,11 @@ fn keyed(jobs: Vec<NewJob>, fingerprint: u8, batch: Option<NewBatch>) -> Write {
     Write::Submit(Submit { jobs: jobs.into(), key: Some(key), batch })
 }
 
-fn once(store: &mut Store) -> Submitted {
+fn submit_keyed_job(store: &mut Store) -> Submitted {
     submitted(store.write(keyed(vec![job()], 1, None)))
 }
 
-fn remove_by_ending(store: &mut Store) {
+fn finish_and_delete(store: &mut Store) {
     let lease = store.lease_next().lease;
     store.finish(lease, completed("1")).unwrap();
     assert_eq!(store.remove(Write::Delete(lease.job)), 1);
@@ -23,7 +23,7 @@ fn remove_by_ending(store: &mut Store) {
 #[test]
 fn the_same_key_and_body_return_the_first_job() {
     let mut store = Store::fresh();
-    let first = once(&mut store);
+    let first = submit_keyed_job(&mut store);
     let first_at = store.now;
     assert!(!first.is_repeat);
     store.advance(5);
@@ -50,7 +50,7 @@ fn the_same_key_twice_in_one_group_makes_one_job() {
 #[test]
 fn the_same_key_with_another_body_is_refused() {
     let mut store = Store::fresh();
-    once(&mut store);
+    submit_keyed_job(&mut store);
     let refused = store.write(keyed(vec![job(), job()], 2, None)).unwrap_err();
     assert_eq!(refused, Refusal::KeyReused);
     assert!(!store.exists(JobId(2)));
@@ -68,10 +68,10 @@ fn the_same_key_with_another_body_in_one_group_is_refused_alone() {
 #[test]
 fn a_key_remains_valid_after_its_job_has_ended() {
     let mut store = Store::fresh();
-    let first = once(&mut store).first;
+    let first = submit_keyed_job(&mut store).first;
     let lease = store.lease_next().lease;
     store.finish(lease, completed("1")).unwrap();
-    let again = once(&mut store);
+    let again = submit_keyed_job(&mut store);
     assert!(again.is_repeat);
     assert_eq!(again.first, first);
     assert_eq!(store.state(first), State::Completed);
@@ -82,10 +82,10 @@ fn a_key_is_removed_with_its_last_job() {
     let mut store = Store::fresh();
     let two = || keyed(vec![job(), job()], 1, None);
     store.write(two()).unwrap();
-    remove_by_ending(&mut store);
+    finish_and_delete(&mut store);
     let again = submitted(store.write(two()));
     assert_eq!((again.is_repeat, again.first, again.count), (true, JobId(1), 2));
-    remove_by_ending(&mut store);
+    finish_and_delete(&mut store);
     let new = submitted(store.write(keyed(vec![job()], 2, None)));
     assert_eq!((new.is_repeat, new.first), (false, JobId(3)));
 }
@@ -93,7 +93,7 @@ fn a_key_is_removed_with_its_last_job() {
 #[test]
 fn a_key_may_be_removed_with_its_job_and_used_again_in_one_group() {
     let mut store = Store::fresh();
-    let first = once(&mut store).first;
+    let first = submit_keyed_job(&mut store).first;
     store.cancel(Write::Cancel(first));
     let group = [Write::Delete(first), keyed(vec![job()], 2, None)];
     let answer = store.commit(&group).answers.remove(1);
@@ -106,12 +106,12 @@ fn a_key_may_be_removed_with_its_job_and_used_again_in_one_group() {
 fn removing_other_jobs_does_not_affect_a_key() {
     let mut store = Store::fresh();
     let before = store.job_in(State::Cancelled);
-    let first = once(&mut store).first;
+    let first = submit_keyed_job(&mut store).first;
     let after = store.job_in(State::Cancelled);
     let finished_before = store.now.plus(std::time::Duration::from_secs(1));
     let prune = Write::Prune { jobs: vec![before, after], finished_before };
     assert_eq!(store.remove(prune), 2);
-    let again = once(&mut store);
+    let again = submit_keyed_job(&mut store);
     assert_eq!((again.is_repeat, again.first), (true, first));
 }
 

@@ -52,7 +52,7 @@ impl Store {
         Self::configured(Config::default())
     }
 
-    /// Creates an empty store with the given configuration. Its body chooses the backend.
+    /// Creates an empty store with the given configuration. This function chooses the backend.
     pub(crate) fn configured(config: Config) -> Self {
         Self::on(sqlite::Sqlite::fresh(), config)
     }
@@ -64,7 +64,7 @@ impl Store {
         Self { backend: Box::new(backend), config, writes, reads, now }
     }
 
-    /// Closes and opens the store, which looks like a restart of the process to it.
+    /// Closes the store and opens it again, as a restart of the process does.
     pub(crate) fn reopen(&mut self) {
         self.writes = None;
         self.reads = self.backend.reads();
@@ -159,7 +159,7 @@ impl Store {
 
     /// Reports an outcome as a local worker.
     pub(crate) fn finish(&mut self, lease: Lease, outcome: Outcome) -> Result<Finished, Refusal> {
-        self.finished(finish(lease, outcome))
+        self.commit_finish(finish(lease, outcome))
     }
 
     /// Reports an outcome as a remote worker.
@@ -168,7 +168,7 @@ impl Store {
         lease: Lease,
         outcome: Outcome,
     ) -> Result<Finished, Refusal> {
-        self.finished(finish_remote(lease, outcome))
+        self.commit_finish(finish_remote(lease, outcome))
     }
 
     /// Reports an outcome as the kind of worker that runs the job's lane.
@@ -179,10 +179,10 @@ impl Store {
     ) -> Result<Finished, Refusal> {
         let is_remote = self.job(lease.job).lane == Lane::Remote;
         let finish = if is_remote { finish_remote } else { finish };
-        self.finished(finish(lease, outcome))
+        self.commit_finish(finish(lease, outcome))
     }
 
-    fn finished(&mut self, write: Write) -> Result<Finished, Refusal> {
+    fn commit_finish(&mut self, write: Write) -> Result<Finished, Refusal> {
         match self.write(write)? {
             Answer::Finished(finished) => Ok(finished),
             other => panic!("not an answer to a finish: {other:?}"),
@@ -283,12 +283,12 @@ pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
         limit: 10,
         waiting_worker: None,
     };
-    Write::Lease(LeaseRequest { order, lease: LEASE, worker: Some("ann".into()) })
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: Some("ann".into()) })
 }
 
 pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
     let order = LeaseOrder { queue: queue(name), lane, kinds: None, limit, waiting_worker: None };
-    Write::Lease(LeaseRequest { order, lease: LEASE, worker: None })
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
 }
 
 /// Returns the finish of a local worker.
@@ -314,14 +314,14 @@ pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
 }
 
 /// Returns the renewal of a local worker.
-pub(crate) fn renew(leases: &[Lease], lease: Span) -> Renew {
+pub(crate) fn renew(leases: &[Lease], duration: Span) -> Renew {
     let leases = leases.to_vec();
-    Renew { leases, lease: Some(lease), holder: Holder::Local, progress: None }
+    Renew { leases, duration: Some(duration), holder: Holder::Local, progress: None }
 }
 
 /// Returns the renewal of a remote worker, for the duration that it first asked for.
 pub(crate) fn renew_remote(leases: &[Lease]) -> Renew {
-    Renew { leases: leases.to_vec(), lease: None, holder: Holder::Remote, progress: None }
+    Renew { leases: leases.to_vec(), duration: None, holder: Holder::Remote, progress: None }
 }
 
 pub(crate) fn completed(json: &str) -> Outcome {

@@ -194,7 +194,8 @@ fn compare_emptiness(answer: &Result<Answer, Refusal>, expected: &Result<Answer,
     }
 }
 
-/// Returns an answer without texts for people and without what the store may choose.
+/// Returns an answer as text, without messages for people and without the parts that a store may choose
+/// freely.
 fn plain_answer(mut answer: Result<Answer, Refusal>) -> String {
     match &mut answer {
         Ok(Answer::Cancelled { running, .. }) => running.sort_unstable(),

@@ -29,7 +29,7 @@ fn lookups() -> [(Write, &'static str, usize); 8] {
         (Write::Stage { limit: 10 }, "jobs_due", 2),
         (Write::Expire { limit: 10 }, "jobs_expiring", 2),
         (rescue(RescueScope::expired_now()), "jobs_leased", 2),
-        // In addition the repair of clock skew.
+        // In addition, one statement of the repair of clock skew.
         (rescue(RescueScope::Dead), "jobs_leased", 3),
         (rescue(RescueScope::Dead), "jobs_due", 1),
     ]

@@ -26,7 +26,7 @@ fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {
         limit,
         waiting_worker: None,
     };
-    Write::Lease(LeaseRequest { order, lease: LEASE, worker: worker.map(str::to_owned) })
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: worker.map(str::to_owned) })
 }
 
 impl Store {
@@ -257,7 +257,7 @@ fn an_at_most_once_job_that_was_not_started_may_still_run() {
 }
 
 #[test]
-fn each_write_of_a_bulk_is_applied_or_refused_by_itself() {
+fn each_of_many_writes_is_applied_or_refused_by_itself() {
     let mut store = Store::fresh();
     let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
     store.finish_remote(first, completed("1")).unwrap();
@@ -279,7 +279,7 @@ fn each_write_of_a_bulk_is_applied_or_refused_by_itself() {
 }
 
 #[test]
-fn a_write_of_a_bulk_that_the_database_rejects_does_not_affect_the_others() {
+fn one_of_many_writes_that_the_database_rejects_does_not_affect_the_others() {
     let mut store = Store::fresh();
     let [first, second] = ["a", "b"].map(|kind| store.running_remote(remote(kind), None));
     let impossible = Write::Report(first, Progress { percent: 101.0, message: None });

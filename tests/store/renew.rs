@@ -7,8 +7,8 @@ use longshore::store::{Answer, Refusal, Renewed, RescueScope, Write};
 
 use crate::kit::{self, LEASE, Store, completed, job};
 
-fn renew(store: &mut Store, leases: &[Lease], lease: Span) -> Renewed {
-    match store.write(Write::Renew(kit::renew(leases, lease))) {
+fn renew(store: &mut Store, leases: &[Lease], duration: Span) -> Renewed {
+    match store.write(Write::Renew(kit::renew(leases, duration))) {
         Ok(Answer::Renewed(renewed)) => renewed,
         other => panic!("nothing renewed: {other:?}"),
     }

@@ -169,16 +169,16 @@ fn tables_of_another_version_are_reported() {
 fn a_file_that_is_not_a_longshore_database_cannot_be_verified() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("a ?b#c%41.db");
-    let error = |wanted: &str| {
+    let assert_error = |wanted: &str| {
         let error = verify(&path).unwrap_err().to_string();
         assert!(error.contains(wanted) && error.contains("a ?b#c%41.db"), "{error}");
     };
-    error("No such file");
+    assert_error("No such file");
     assert!(!path.exists(), "verify creates no file");
     fs::write(&path, "").unwrap();
-    error("not a database of longshore");
+    assert_error("not a database of longshore");
     fs::write(&path, [0x55; 8192]).unwrap();
-    error("not a database");
+    assert_error("not a database");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     assert!(verify(&path).is_err());

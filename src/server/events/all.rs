@@ -64,7 +64,7 @@ impl Handle {
     pub fn events(&self, filter: AllFilter) -> Result<AllEvents, Error> {
         let permit = self.feed_permit()?;
         let connections = self.connections();
-        let count = CountGuard::new(&connections.publisher.subscriber_counts.subscribers);
+        let count = CountGuard::new(&connections.publisher.client_counts.subscribers);
         let feed = Arc::new(Feed::new(filter.queue.clone()));
         if !send(&connections.announcer, SubscribeToAll(Arc::downgrade(&feed))) {
             return Err(Error::Stopped);

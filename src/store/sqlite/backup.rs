@@ -78,13 +78,13 @@ pub enum BackupError {
     Failed {
         /// Path of the database.
         database: PathBuf,
-        /// What went wrong, for people.
+        /// Description of the cause, for people.
         reason: String,
     },
 }
 
 impl BackupError {
-    /// Returns whether the arguments are wrong, and not the files' contents or the disk.
+    /// Returns whether the cause is a wrong argument, and not the content of a file or the disk.
     pub fn is_misuse(&self) -> bool {
         matches!(self, Self::Exists(_) | Self::OwnFile(_) | Self::ForeignLog(_))
     }
@@ -140,7 +140,7 @@ fn is_part_of(database: &Path, file: &Path) -> bool {
     parts.any(|part| part == file || partial::is_same_file(&part, &file))
 }
 
-/// Marks the copy as such, and checks that it is undamaged.
+/// Marks the file as a copy, and checks that it is undamaged.
 fn mark_and_check(copy: &Path, now: Timestamp) -> Result<Backup, String> {
     let to_text =
         |error: diesel::result::Error| StoreError::from(TransactionError::from(error)).to_string();

@@ -1,4 +1,4 @@
-//! Repair of clock skew: the wall clock was set back while no server was running.
+//! Repair of clock skew, for a wall clock that was set back while no server was running.
 //!
 //! For example, a server leased a job at 12:00 until 12:01, and the clock was then set back to 9:00.
 //! Without a repair the lease would block the job for three hours; with it the lease ends at 9:01.

@@ -219,8 +219,8 @@ impl<'a> CommitGroup<'a> {
         Ok(Committed { answers, changes, reported, ended_batches, configured })
     }
 
-    /// Sets `remote_kind` of the jobs in the remote lane that were queued again. Of new jobs it is not
-    /// set, because the caller that submits them knows their kinds.
+    /// Sets `remote_kind` of the jobs in the remote lane that were queued again. It is not set for
+    /// new jobs, because the caller that submits them knows their kinds.
     fn fill_remote_kinds(&mut self) -> Result<(), TransactionError> {
         let is_requeued_remote = |change: &&mut Change| {
             let is_queued = change.from.is_some() && change.to == Some(State::Queued);

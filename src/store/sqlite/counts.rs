@@ -95,8 +95,8 @@ impl CommitGroup<'_> {
         Ok(ended)
     }
 
-    /// Removes the batches whose last job was removed. Runs after the counts are updated, which records
-    /// that a batch has ended.
+    /// Removes the batches whose last job was removed. Must be called after
+    /// [`Self::update_batch_counts`], which records that a batch has ended.
     pub(super) fn remove_empty_batches(&mut self) -> Result<(), TransactionError> {
         let is_removal = |change: &&Change| change.to.is_none();
         let batches: HashSet<BatchId> =

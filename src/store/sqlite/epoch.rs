@@ -1,4 +1,4 @@
-//! The epoch: read when a database is opened, and started anew if the database is a copy.
+//! The epoch: read when a database is opened, and followed by a new one if the database is a copy.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -85,7 +85,7 @@ pub(super) fn exists(connection: &mut SqliteConnection) -> QueryResult<bool> {
     Ok(FindTable {}.get_result::<i64>(connection)? > 0)
 }
 
-/// Marks a copy as such.
+/// Marks the database as a copy that was made at `now`.
 pub(super) fn mark_copy(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<usize> {
     MarkCopy { now: now.millis() }.execute(connection)
 }

@@ -84,7 +84,7 @@ struct RunningJobRow {
 }
 
 impl RunningJobRow {
-    fn held(&self) -> RunningAttempt {
+    fn attempt(&self) -> RunningAttempt {
         RunningAttempt {
             job: crate::job::JobId(self.id),
             attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
@@ -172,14 +172,14 @@ impl CommitGroup<'_> {
             .get_result(self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
-        let held = row.held();
-        let settlement = settle(&held, outcome, self.now);
+        let attempt = row.attempt();
+        let settlement = settle(&attempt, outcome, self.now);
         let location = self.location(row.location())?;
         if holder.is_some_and(|holder| !holder.holds(location.lane)) {
             return Ok(None);
         }
         if settlement.is_failure {
-            self.insert_failure(lease, held.attempt, outcome, &settlement)?;
+            self.insert_failure(lease, attempt.attempt, outcome, &settlement)?;
         }
         self.update_settled(lease, &settlement)?;
         // The duration of an attempt that was released is not recorded.

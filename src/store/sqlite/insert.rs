@@ -17,7 +17,8 @@ use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::{JobLocation, StoreError};
 
-/// Without RETURNING, because SQLite creates a table in memory for it at every run.
+/// Start of the statement. It has no RETURNING clause, because SQLite would create a table in memory for
+/// it at every run.
 const INSERT: &str =
     "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
          expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,

@@ -49,7 +49,7 @@ impl CommitGroup<'_> {
         if order.lane == Lane::Remote {
             return self.lease_remote(request, queue_id);
         }
-        let lease_expires_at = self.now.plus(request.lease.duration());
+        let lease_expires_at = self.now.plus(request.duration.duration());
         let rows: Vec<LeasedRow> = LeaseJobs {
             token_floor: self.token_floor,
             now: self.now.millis(),

@@ -1,9 +1,9 @@
 //! Leases of remote workers, which may ask for certain kinds of jobs.
 //!
 //! A request without kinds reads the index of queued jobs in order. A request for several kinds reads
-//! up to `part` jobs of each kind and merges these lists. If a list is full, more jobs of its kind may
-//! follow its last one, so the merged list is cut at the smallest last position of all full lists. For
-//! example, with ids, equal priorities and a `part` of 3:
+//! up to `per_kind` jobs of each kind and merges these lists. If a list is full, more jobs of its kind
+//! may follow its last one, so the merged list is cut at the smallest last position of all full lists.
+//! For example, with ids, equal priorities and a `per_kind` of 3:
 //!
 //! ```text
 //! kind a: 1 3 4 ...   full: unread jobs may follow 4
@@ -107,12 +107,12 @@ impl CommitGroup<'_> {
         let rows: Vec<(LeasedRow, i64)> = LeaseByIds {
             token_floor: self.token_floor,
             now: self.now.millis(),
-            lease_expires_at: self.now.plus(request.lease.duration()).millis(),
+            lease_expires_at: self.now.plus(request.duration.duration()).millis(),
             from: self.now.millis(),
             jobs: &jobs,
         }
         .load(self.connection)?;
-        let (lease_ms, worker) = (request.lease.millis(), request.worker.as_deref());
+        let (lease_ms, worker) = (request.duration.millis(), request.worker.as_deref());
         UpsertRemoteLease { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
         Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
     }
@@ -130,14 +130,15 @@ impl CommitGroup<'_> {
             return Ok(Candidates { is_complete: (jobs.len() as i64) < limit, jobs });
         };
         // Read the first jobs of each kind, and cut the merged list where unread jobs may precede.
-        let part = limit.min(limit / kinds.len().max(1) as i64 + LOOK_AHEAD);
+        let per_kind = limit.min(limit / kinds.len().max(1) as i64 + LOOK_AHEAD);
         let mut jobs: Vec<CandidateRow> = Vec::new();
         let mut end = None;
         for kind in kinds.iter() {
             let found: Vec<CandidateRow> =
-                FirstRemoteJobsOfKind { queue_id, kind, at, limit: part }.load(self.connection)?;
+                FirstRemoteJobsOfKind { queue_id, kind, at, limit: per_kind }
+                    .load(self.connection)?;
             if let Some(last) = found.last()
-                && found.len() as i64 >= part
+                && found.len() as i64 >= per_kind
             {
                 let last = lease_position(last);
                 end = Some(end.map_or(last, |end: (i64, i64)| end.min(last)));

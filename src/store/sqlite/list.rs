@@ -97,7 +97,7 @@ fn fill(
     }
 }
 
-/// Returns how many rows to read at once; few if each may have megabytes.
+/// Returns the number of rows to read at once, which is small if each row may have megabytes.
 fn rows_per_read(filter: &JobFilter) -> usize {
     if filter.with_payload || filter.with_result { 8 } else { usize::MAX }
 }

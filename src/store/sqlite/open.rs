@@ -107,7 +107,7 @@ pub(super) fn read_only(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mode = if foreign_log::has_journal(path) { "rw" } else { "ro" };
     let mut connection = open_in_mode(path, mode)?;
     refuse_foreign_log(path)?;
-    // A file that is no database, or that is locked for long, fails here instead of later.
+    // A file that is no database, or that is locked for a long time, fails here instead of later.
     let tables: QueryResult<i64> = FindJobs {}.get_result(&mut connection);
     match tables.map_err(|error| failed(path, &error))? {
         0 => Err(failed(path, &"it is not a database of longshore: it has no table of jobs")),

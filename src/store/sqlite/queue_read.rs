@@ -62,7 +62,7 @@ pub(super) fn deepest(
 }
 
 /// Returns a queue, if it exists.
-pub(super) fn one(
+pub(super) fn find(
     connection: &mut SqliteConnection,
     name: &QueueName,
     now: Timestamp,

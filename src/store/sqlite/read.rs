@@ -1,4 +1,4 @@
-//! Read connections: jobs, batches, queues, logs and time buckets, and what the Keeper looks up.
+//! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -167,7 +167,7 @@ impl ReadStore for SqliteReads {
     }
 
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
-        queue_read::one(&mut self.connection, name, now).map_err(unreadable)
+        queue_read::find(&mut self.connection, name, now).map_err(unreadable)
     }
 
     fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError> {
@@ -186,9 +186,9 @@ impl ReadStore for SqliteReads {
     fn time_buckets(
         &mut self,
         queue: Option<&QueueName>,
-        span: (Timestamp, Timestamp),
+        range: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
-        time_buckets::in_span(&mut self.connection, queue, span).map_err(unreadable)
+        time_buckets::in_range(&mut self.connection, queue, range).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
@@ -282,8 +282,8 @@ impl SqliteReads {
     fn find_job_failures(&mut self, job: &Job) -> Result<Vec<JobFailure>, TransactionError> {
         // A first attempt that is running or has completed has no failures. The error column does not
         // show it, because a retry and a release clear it.
-        let is_first_try = matches!(job.state, State::Running | State::Completed);
-        let may_have_failures = job.attempt > 1 || job.attempt == 1 && !is_first_try;
+        let is_running_or_completed = matches!(job.state, State::Running | State::Completed);
+        let may_have_failures = job.attempt > 1 || job.attempt == 1 && !is_running_or_completed;
         if may_have_failures { self.find_failures(job.id) } else { Ok(Vec::new()) }
     }
 

@@ -35,7 +35,7 @@ statement! {
 impl CommitGroup<'_> {
     pub(super) fn renew(&mut self, renew: &Renew) -> ApplyResult {
         let is_remote = (renew.holder == Holder::Remote).into();
-        let lease_ms = renew.lease.map(Span::millis);
+        let lease_ms = renew.duration.map(Span::millis);
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
             let update = RenewLease {

@@ -10,8 +10,8 @@ use crate::store::sql_types::Integer;
 use crate::store::{Answer, Refusal};
 
 statement! {
-    /// Allows one more attempt if all are used up, and clears `expires_at`, so that a job that expired
-    /// does not expire again.
+    /// Queues a job again. Allows one more attempt if all are used up, and clears `expires_at`, so that a
+    /// job that expired does not expire again.
     RequeueJob =
     "UPDATE jobs
      SET state = 1, run_at = " [now: Integer as i64]

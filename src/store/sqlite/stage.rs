@@ -26,8 +26,8 @@ statement! {
 }
 
 statement! {
-    /// Finds expired jobs. The condition repeats that of the index `jobs_expiring` literally, because
-    /// every lease runs this statement, mostly without finding anything.
+    /// Finds expired jobs. The condition repeats that of the index `jobs_expiring` literally, so that
+    /// SQLite uses it: every lease runs this statement, mostly without finding a job.
     ExpiringJobs -> ((Integer, Integer, Integer, Nullable<Integer>), Integer) =
     "SELECT id, queue_id, lane, batch_id, state FROM jobs
      WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (0, 1)

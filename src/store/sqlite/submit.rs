@@ -13,7 +13,7 @@ use crate::store::sql_types::{Binary, Integer, Nullable, Text};
 use crate::store::{Answer, IdempotencyKey, Refusal, Submit, Submitted};
 
 statement! {
-    /// Replaces a key whose jobs were all removed.
+    /// Inserts an idempotency key, or replaces one whose jobs were all removed.
     InsertKey<'a> =
     "INSERT OR REPLACE INTO submissions
          (idempotency_key, fingerprint, first_job_id, jobs, batch_id, created_at)

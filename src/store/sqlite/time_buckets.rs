@@ -19,7 +19,7 @@ use crate::store::{Answer, StoreError};
 /// Queue id of the rows that count all queues together.
 const ALL_QUEUES: i64 = 0;
 
-/// How long the rows are stored: one hour, and five minutes of reserve.
+/// Time for which rows are stored: one hour, and five minutes of reserve.
 const RETENTION: Duration = Duration::from_secs(3_900);
 
 /// Maximum number of old rows that one write deletes. It is more than one write inserts.
@@ -38,8 +38,8 @@ statement! {
 }
 
 statement! {
-    /// Deletes rows that are too old for charts, and rows in the future, which a clock that was later
-    /// set back has left.
+    /// Deletes rows that are too old for charts, and rows in the future, which were written before the
+    /// clock was set back.
     DeleteOldTimeBuckets =
     "DELETE FROM time_buckets WHERE (queue_id, began_at) IN (
          SELECT queue_id, began_at FROM time_buckets
@@ -64,7 +64,7 @@ struct TimeBucketRow {
 }
 
 impl CommitGroup<'_> {
-    /// Stores finished time buckets, and deletes those that are too old for charts.
+    /// Stores closed time buckets, and deletes those that are too old for charts.
     pub(super) fn store_time_buckets(&mut self, buckets: &[Arc<TimeBucket>]) -> ApplyResult {
         for bucket in buckets {
             for (queue, counters) in &bucket.queues {
@@ -116,16 +116,17 @@ impl CommitGroup<'_> {
     }
 }
 
-/// Returns the time buckets that start within `span`, oldest first, of a queue or of all together.
-pub(super) fn in_span(
+/// Returns the time buckets of a queue, or the totals of all queues, that start within `range`, oldest
+/// first.
+pub(super) fn in_range(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
-    span: (Timestamp, Timestamp),
+    range: (Timestamp, Timestamp),
 ) -> Result<Vec<(Timestamp, Counters)>, TransactionError> {
     let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
     let rows: Vec<TimeBucketRow> = time_buckets::table
         .filter(time_buckets::queue_id.eq(queue_id))
-        .filter(time_buckets::began_at.between(span.0.millis(), span.1.millis()))
+        .filter(time_buckets::began_at.between(range.0.millis(), range.1.millis()))
         .order(time_buckets::began_at)
         .select(TimeBucketRow::as_select())
         .load(connection)?;

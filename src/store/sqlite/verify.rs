@@ -75,7 +75,7 @@ pub fn verify(database: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-/// Row with one text.
+/// Row of a query that returns one column of text.
 #[derive(QueryableByName)]
 struct TextRow {
     #[diesel(sql_type = Text)]

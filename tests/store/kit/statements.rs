@@ -15,7 +15,7 @@ thread_local! {
     static LOG: RefCell<Option<Arc<Mutex<StatementLog>>>> = const { RefCell::new(None) };
 }
 
-/// Statements that the connections prepare and run which this thread opens from now on.
+/// Statements that are prepared and run on the connections that this thread opens from now on.
 pub(crate) struct Statements(Arc<Mutex<StatementLog>>);
 
 impl Statements {

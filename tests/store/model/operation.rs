@@ -111,7 +111,7 @@ pub(super) enum Operation {
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
 type Recent = usize;
 
-/// Properties of a job that differ from job to job.
+/// Random properties of a job to submit.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     queue: &'static str,
@@ -266,7 +266,7 @@ impl Operation {
             }
             Self::Renew { leases, secs, percent, is_remote } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
-                lease: secs.map(Span::from_secs),
+                duration: secs.map(Span::from_secs),
                 holder: if *is_remote { Holder::Remote } else { Holder::Local },
                 progress: percent
                     .map(|percent| Progress { percent: f64::from(percent), message: None }),
@@ -317,7 +317,7 @@ fn lease_of_queue(
 ) -> Write {
     let kinds = kinds.map(Into::into);
     let order = LeaseOrder { queue: queue_name(name), lane, kinds, limit, waiting_worker: None };
-    Write::Lease(LeaseRequest { order, lease: Span::from_secs(secs), worker })
+    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker })
 }
 
 /// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.

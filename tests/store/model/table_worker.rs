@@ -18,7 +18,7 @@ impl ModelJob {
         self.job.state == State::Running && self.token == lease.token.0
     }
 
-    fn held(&self) -> RunningAttempt {
+    fn attempt(&self) -> RunningAttempt {
         RunningAttempt {
             job: self.job.id,
             attempt: self.job.attempt,
@@ -73,11 +73,11 @@ impl Model {
             let row = self.jobs.get_mut(&id).unwrap();
             row.token += 1;
             row.failure = None;
-            let mut lease_expires_at = self.now.plus(request.lease.duration());
+            let mut lease_expires_at = self.now.plus(request.duration.duration());
             if row.job.lane == Lane::Remote {
                 lease_expires_at = lease_expires_at.min(self.now.plus(row.job.timeout.duration()));
                 row.job.worker.clone_from(&request.worker);
-                row.remote_lease = Some(request.lease);
+                row.remote_lease = Some(request.duration);
             }
             row.lease_expires_at = Some(lease_expires_at);
             row.job.attempt += 1;
@@ -124,7 +124,7 @@ impl Model {
     pub(super) fn settle(&mut self, id: JobId, outcome: &Outcome) -> State {
         let now = self.now;
         let row = self.jobs.get_mut(&id).unwrap();
-        let settlement = settle(&row.held(), outcome, now);
+        let settlement = settle(&row.attempt(), outcome, now);
         if settlement.is_failure {
             let own = match outcome {
                 Outcome::Failed { error, .. } => Some(error),
@@ -157,13 +157,13 @@ impl Model {
             let Some(row) = self.jobs.get_mut(&lease.job).filter(is_held) else {
                 continue;
             };
-            let lease_for = renew.lease.or(row.remote_lease).unwrap_or_default();
+            let lease_for = renew.duration.or(row.remote_lease).unwrap_or_default();
             let until = self.now.plus(lease_for.duration());
-            let most = match (row.job.lane, row.job.started_at) {
+            let limited = match (row.job.lane, row.job.started_at) {
                 (Lane::Remote, Some(at)) => until.min(at.plus(row.job.timeout.duration())),
                 _ => until,
             };
-            let expires_at = row.lease_expires_at.unwrap().max(most);
+            let expires_at = row.lease_expires_at.unwrap().max(limited);
             if let Some(progress) = &renew.progress {
                 row.job.progress = Some(progress.clone());
             }
@@ -239,8 +239,8 @@ impl Model {
     pub(super) fn retry(&mut self, id: JobId) -> ApplyResult {
         let job = &self.find(id)?.job;
         let state = job.state;
-        let is_early = matches!(state, State::Scheduled | State::Queued | State::Running);
-        if is_early || job.at_most_once && job.attempt > 0 {
+        let has_not_ended = matches!(state, State::Scheduled | State::Queued | State::Running);
+        if has_not_ended || job.at_most_once && job.attempt > 0 {
             return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
         self.set_state(id, State::Queued);

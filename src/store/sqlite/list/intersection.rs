@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn intersection(sequences: &[&[i64]], top: i64) -> Intersection<'static> {
-        let sequences = sequences.iter().map(|ids| MergedIds::of_ids(ids.to_vec()));
+        let sequences = sequences.iter().map(|ids| MergedIds::from_ids(ids.to_vec()));
         Intersection::new(sequences.collect(), top)
     }
 

@@ -50,17 +50,17 @@ impl<'f> MergedIds<'f> {
     pub(super) fn new(ranges: Vec<IndexRange<'f>>) -> Self {
         let count = i64::try_from(ranges.len()).unwrap_or(i64::MAX).max(1);
         let chunk = (FIRST_CHUNKS_TOTAL / count).clamp(4, FIRST_CHUNK);
-        Self::of(ranges.into_iter().map(|range| RangeReader::new(range, chunk)).collect())
+        Self::from_readers(ranges.into_iter().map(|range| RangeReader::new(range, chunk)).collect())
     }
 
     /// Creates a sequence of known ids, given in any order.
-    pub(super) fn of_ids(mut ids: Vec<i64>) -> Self {
+    pub(super) fn from_ids(mut ids: Vec<i64>) -> Self {
         ids.sort_unstable();
         let reader = RangeReader { range: None, buffer: ids, chunk: 0, lowest: 0, width: 0 };
-        Self::of(vec![reader])
+        Self::from_readers(vec![reader])
     }
 
-    fn of(readers: Vec<RangeReader<'f>>) -> Self {
+    fn from_readers(readers: Vec<RangeReader<'f>>) -> Self {
         let heads = (0..readers.len()).map(|index| (i64::MAX, index)).collect();
         Self { readers, heads }
     }

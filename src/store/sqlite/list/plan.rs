@@ -50,7 +50,7 @@ statement! {
 }
 
 statement! {
-    /// Finds the kinds of a queue's jobs in a rare state, in the same way.
+    /// Finds the kinds of a queue's jobs in a rare state, in the same way as [`KindsInQueue`].
     RareKindsInQueue -> Text =
     "WITH RECURSIVE given (state, queue_id) AS (SELECT " [state: Integer as i64]
     ", " [queue_id: Integer as i64] "), kinds (kind) AS (
@@ -74,15 +74,16 @@ statement! {
 }
 
 statement! {
-    /// Finds each lane, queue and priority in which jobs are queued; one index seek skips all jobs of the
-    /// one before it. Only queues with queued jobs are searched, at most as many as may be merged.
+    /// Finds each combination of lane, queue and priority in which jobs are queued; one index seek per
+    /// combination skips all jobs of the one before it. Only queues with queued jobs are searched, at most
+    /// as many as may be merged.
     QueuedRanges -> (Integer, Integer, Integer) =
     "WITH RECURSIVE lanes (lane) AS (VALUES (0), (1), (2), (3)),
      lines (queue_id) AS (
          SELECT queue_id FROM queue_counts
          WHERE state = 1 AND jobs > 0
              AND queue_id = coalesce(" [queue_id: Nullable<Integer> as Option<i64>] ", queue_id)
-         LIMIT (" [most: Integer as i64] " + 0)),
+         LIMIT (" [max_queues: Integer as i64] " + 0)),
      spots (lane, queue_id, priority) AS (
          SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
              WHERE state = 1 AND lane = lanes.lane AND queue_id = lines.queue_id
@@ -184,7 +185,7 @@ impl<'f> QueueAndKind<'f> {
         match state {
             State::Completed => Ok(Some(MergedIds::new(vec![IndexRange::Completed]))),
             State::Running if count > MAX_SORTED => Ok(None),
-            State::Running => Ok(Some(MergedIds::of_ids(RunningIds {}.load(connection)?))),
+            State::Running => Ok(Some(MergedIds::from_ids(RunningIds {}.load(connection)?))),
             State::Queued => self.queued(connection, count),
             _ => Ok(self.rare(connection, state.code())?.map(MergedIds::new)),
         }
@@ -195,14 +196,14 @@ impl<'f> QueueAndKind<'f> {
         connection: &mut SqliteConnection,
         count: i64,
     ) -> QueryResult<Option<MergedIds<'f>>> {
-        let most = MAX_MERGED + 1;
-        let find = QueuedRanges { queue_id: self.queue_id, most, limit: most };
+        let limit = MAX_MERGED + 1;
+        let find = QueuedRanges { queue_id: self.queue_id, max_queues: limit, limit };
         let rows: Vec<(i64, i64, i64)> = find.load(connection)?;
         let range = |(lane, queue_id, priority)| IndexRange::Queued { lane, queue_id, priority };
         match if_mergeable(rows.into_iter().map(range).collect()) {
             Some(ranges) => Ok(Some(MergedIds::new(ranges))),
             None if count > MAX_SORTED => Ok(None),
-            None => Ok(Some(MergedIds::of_ids(QueuedIds {}.load(connection)?))),
+            None => Ok(Some(MergedIds::from_ids(QueuedIds {}.load(connection)?))),
         }
     }
 
