@@ -196,7 +196,7 @@ impl ListQuery {
             tag: text("tag"),
             batch: text("batch"),
             id: text("id"),
-            before: fields.read("cursor", "is not a cursor of this list", &mut problems),
+            before: fields.read("cursor", "must be a cursor of this list", &mut problems),
             trail: trail.split('.').filter_map(|id| id.parse().ok()).take(MAX_TRAIL).collect(),
         };
         let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());

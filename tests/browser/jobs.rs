@@ -178,7 +178,7 @@ fn rows_keep_their_positions_while_the_user_selects_jobs() {
 fn an_invalid_filter_is_reported() {
     let server = Server::start();
     let Some(page) = Page::open(&server, "/jobs?state=lost&batch=x") else { return };
-    page.wait_for_text("state is invalid");
+    page.wait_for_text("state must be scheduled");
     page.wait_for_text("batch must be a number");
     assert_eq!(page.count("[role=alert]"), 2);
     page.follow("Clear");
