@@ -1,49 +1,30 @@
 //! The command line. Each command has a file of its own.
 
-mod backup;
-mod batch;
-mod bulk_report;
-mod cancel;
 pub mod client;
-mod completions;
-mod database;
 mod demo;
-mod descriptors;
 pub mod error;
-mod follow;
-mod id;
+mod help;
 mod input;
-mod list;
-mod logs;
-mod man;
+mod jobs;
 pub mod mock_llm;
 mod open;
 pub mod output;
-mod pause;
 mod queues;
 pub mod refusal;
-mod resume;
-mod retry;
-#[cfg(test)]
-mod sample;
-pub mod serve;
-mod show;
-mod signal;
-mod status;
-mod submit;
-mod table;
-mod tail;
+pub mod server;
 mod target;
 mod top;
-mod verify;
-mod wait;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use error::{CliError, EXIT_CODES};
+use help::{completions, man};
+use jobs::{batch, cancel, list, logs, retry, status, submit, tail, wait};
 use output::Output;
+use queues::{pause, resume};
+use server::{backup, serve, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -107,7 +88,7 @@ enum Command {
 
 /// Runs a command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
-    descriptors::raise_limit();
+    server::descriptors::raise_limit();
     match actix_web::rt::System::new().block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

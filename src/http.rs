@@ -2,20 +2,15 @@
 //! the layers below.
 
 mod batches;
-mod body;
 mod bulk;
 mod events;
-mod guard;
 mod health;
-mod idempotency_key;
 mod jobs;
-mod json_list;
 mod kinds;
 mod leases;
-mod prefer;
 mod problem;
-mod query;
 mod queues;
+mod request;
 mod response;
 mod stats;
 
@@ -108,7 +103,7 @@ pub fn start(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))
-            .wrap(from_fn(guard::same_site))
+            .wrap(from_fn(request::guard::same_site))
             .configure(routes)
             .configure(extend.clone())
     })

@@ -2,9 +2,7 @@
 
 pub mod batch;
 pub mod change;
-pub mod counters;
 pub mod epoch;
-pub mod histogram;
 pub mod lane;
 pub mod lease;
 pub mod log;
@@ -12,13 +10,9 @@ pub mod outcome;
 pub mod payload;
 pub mod problem;
 pub mod queue;
-pub mod recorder;
 pub mod remote;
 pub mod retry;
-pub mod roster;
-mod starts;
 pub mod state;
-pub mod stats;
 pub mod submission;
 pub mod time;
 
@@ -35,7 +29,6 @@ pub use outcome::{Failure, JobError};
 pub use payload::Json;
 pub use queue::QueueName;
 pub use state::State;
-pub use stats::Stats;
 pub use submission::{NewJob, Submission};
 pub use time::{Span, Timestamp};
 

@@ -69,6 +69,9 @@
 
 pub mod job;
 
+pub mod metrics;
+pub mod roster;
+
 pub mod clock;
 pub mod config;
 pub mod telemetry;

@@ -4,30 +4,19 @@
 //! [`Handle`](crate::server::Handle), and forms act through the same handle. Everything a page loads
 //! comes from this server; the content security policy blocks all other origins.
 
-mod actions;
 mod assets;
 mod batch;
 mod batches;
-mod chart;
 pub(crate) mod demo;
 mod error_page;
-mod fields;
-mod form;
-mod form_token;
+mod forms;
 mod job;
-mod job_row;
 mod jobs;
-mod json_view;
-mod layout;
-mod limits;
-mod metrics_panel;
-mod number;
 mod overview;
+mod parts;
 mod queue;
 mod response;
-mod state_bar;
 mod submit;
-mod time;
 
 use actix_web::guard::{Guard, GuardContext};
 use actix_web::http::header::ACCEPT;
@@ -41,10 +30,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(assets::icon())
         .service(overview::resource())
         .service(jobs::resource())
-        .service(actions::selected())
-        .service(actions::cancel())
-        .service(actions::retry())
-        .service(actions::delete())
+        .service(forms::actions::selected())
+        .service(forms::actions::cancel())
+        .service(forms::actions::retry())
+        .service(forms::actions::delete())
         .service(job::resource())
         .service(submit::resource())
         .service(batches::resource())

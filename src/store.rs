@@ -14,7 +14,7 @@
 //! - Batches: name, total, jobs by state, and the time at which the last job became final.
 //! - Idempotency keys: fingerprint, first job id, number of jobs, batch and time of the submission.
 //! - Of each job in the remote lane: the worker name and the duration of its latest lease.
-//! - [Time buckets](crate::job::counters::TimeBucket) of about the last hour.
+//! - [Time buckets](crate::metrics::counters::TimeBucket) of about the last hour.
 //! - The [epoch](crate::job::epoch): the smallest lease token, and whether the database is a copy.
 
 pub mod answer;
@@ -30,9 +30,9 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::job::Change;
 use crate::job::batch::Batch;
-use crate::job::counters::Counters;
 use crate::job::queue::{Queue, QueueLoad, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, Lane, Log, State, Timestamp};
+use crate::metrics::counters::Counters;
 pub use answer::{Answer, Committed, Finished, Leased, MoveSummary, Refusal, Renewed, Submitted};
 pub use write::{
     Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,

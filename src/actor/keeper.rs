@@ -31,8 +31,8 @@ use crate::actor::send;
 use crate::actor::shared_recorder::SharedRecorder;
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
-use crate::job::stats::STEP;
 use crate::job::{JobId, Span, Timestamp};
+use crate::metrics::stats::STEP;
 use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
 
 /// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if

@@ -12,7 +12,7 @@ use crate::actor::message::{AddWaitingWorker, LeaseReply};
 use crate::job::Span;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
-use crate::job::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
+use crate::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
 use crate::store::{Finish, Holder, LeaseRequest, Write};
 
 /// A reply that is owed to one waiting worker.

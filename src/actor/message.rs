@@ -11,11 +11,11 @@ use crate::actor::feed::Feed;
 use crate::actor::keeper::Keeper;
 use crate::executor::StopReason;
 use crate::job::batch::Batch;
-use crate::job::counters::Counters;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::{Queue, QueueName};
-use crate::job::roster::{WaitingWorker, WaitingWorkerId};
 use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
+use crate::metrics::counters::Counters;
+use crate::roster::{WaitingWorker, WaitingWorkerId};
 use crate::store::{
     Answer, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, Prunable, QueueSubset, Refusal,
     StoreError, Write,

@@ -17,9 +17,9 @@ use crate::actor::message::{
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
 use crate::job::batch::Batch;
-use crate::job::counters::Counters;
 use crate::job::queue::Queue;
 use crate::job::{Job, Log, Timestamp};
+use crate::metrics::counters::Counters;
 use crate::store::{
     BatchPage, Checkpoint, JobPage, JobUpdate, Prunable, QueueSubset, ReadStore, StoreError,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::job::recorder::Recorder;
+use crate::metrics::recorder::Recorder;
 
 /// Shared access to the recorder. Clones share the same recorder.
 #[derive(Clone)]

@@ -29,8 +29,8 @@ use crate::actor::retry_buffer;
 use crate::actor::vital::Vital;
 use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
-use crate::job::roster::{LeaseOrder, Roster, WaitingWorkerId};
 use crate::job::{Lane, Span, State, Timestamp};
+use crate::roster::{LeaseOrder, Roster, WaitingWorkerId};
 use crate::store::{
     Answer, Change, Committed, LeaseRequest, Leased, StoreError, Write, WriteStore,
 };

@@ -20,7 +20,8 @@ pub use types::{EventFilter, JobFilter, JobPage, QueueList, Reply};
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId, Log, Stats, Submission};
+use crate::job::{BatchId, Job, JobId, Log, Submission};
+use crate::metrics::Stats;
 
 /// A client for one server.
 pub struct Client(Transport);

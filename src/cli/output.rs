@@ -1,5 +1,10 @@
 //! The output of commands: results go to stdout, notes to stderr.
 
+#[cfg(test)]
+pub(super) mod sample;
+pub(super) mod show;
+pub(super) mod table;
+
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::show;
+use crate::cli::output::show;
 use crate::job::outcome::truncate;
 
 /// Maximum number of bytes shown of an error body that is not problem details.

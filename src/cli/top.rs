@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::use_colour;
-use crate::cli::signal::StopSignals;
+use crate::cli::server::signal::StopSignals;
 use crate::cli::target::Target;
 use draw::Palette;
 use feed::Feed;

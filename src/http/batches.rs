@@ -4,9 +4,11 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::http::query::{self, NoQuery};
+use crate::http::request::body;
+use crate::http::request::idempotency_key;
+use crate::http::request::prefer;
+use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, accepted, ok, resource};
-use crate::http::{body, idempotency_key, prefer};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Submission};
 use crate::server::Handle;

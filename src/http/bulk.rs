@@ -5,9 +5,9 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::http::body;
 use crate::http::problem::{EntryProblem, Rejection};
-use crate::http::query::NoQuery;
+use crate::http::request::body;
+use crate::http::request::query::NoQuery;
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::JobId;
 use crate::server::{Error, Handle, JobAction};

@@ -12,7 +12,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, Resource};
 use futures_util::stream;
 use serde::Serialize;
 
-use crate::http::query::{self, NoQuery, Parameters};
+use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, resource};
 use crate::job::batch::Batch;
 use crate::job::queue::InvalidName;

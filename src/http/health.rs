@@ -4,7 +4,7 @@ use actix_web::web::{self, Data};
 use actix_web::{HttpResponse, Resource};
 use serde_json::json;
 
-use crate::http::query::NoQuery;
+use crate::http::request::query::NoQuery;
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::server::Handle;
 

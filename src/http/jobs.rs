@@ -4,12 +4,12 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
 
-use crate::http::body::{self, BodyFormat};
-use crate::http::idempotency_key;
-use crate::http::json_list::JsonList;
-use crate::http::prefer::{self, Wait};
 use crate::http::problem::Rejection;
-use crate::http::query::{self, NoQuery, Parameters};
+use crate::http::request::body::{self, BodyFormat};
+use crate::http::request::idempotency_key;
+use crate::http::request::json_list::JsonList;
+use crate::http::request::prefer::{self, Wait};
+use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, accepted, json, ok, resource};
 use crate::job::{Job, JobId, Submission};
 use crate::server::{Error, Handle};

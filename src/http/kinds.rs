@@ -4,7 +4,7 @@ use actix_web::Resource;
 use actix_web::web::{self, Data};
 use serde::Serialize;
 
-use crate::http::query::NoQuery;
+use crate::http::request::query::NoQuery;
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::Lane;
 use crate::server::Handle;

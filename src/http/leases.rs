@@ -5,10 +5,10 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::Serialize;
 
-use crate::http::body;
-use crate::http::json_list::JsonList;
 use crate::http::problem::{EntryProblem, Rejection};
-use crate::http::query::{self, NoQuery};
+use crate::http::request::body;
+use crate::http::request::json_list::JsonList;
+use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::remote::{LeaseAction, LeaseJobsRequest};

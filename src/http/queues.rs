@@ -5,9 +5,9 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use serde::Serialize;
 
-use crate::http::body;
 use crate::http::problem::Rejection;
-use crate::http::query::NoQuery;
+use crate::http::request::body;
+use crate::http::request::query::NoQuery;
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::QueueName;
 use crate::job::queue::{Queue, QueueChange};

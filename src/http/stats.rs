@@ -3,7 +3,7 @@
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, Resource};
 
-use crate::http::query::Parameters;
+use crate::http::request::query::Parameters;
 use crate::http::response::{HandlerResult, ok, resource};
 use crate::job::queue::InvalidName;
 use crate::server::Handle;

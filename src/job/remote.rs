@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
-use crate::job::roster::{LeaseFilter, MAX_LEASE_LIMIT};
 use crate::job::time::Span;
+use crate::roster::{LeaseFilter, MAX_LEASE_LIMIT};
 
 pub use lease_report::{
     CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedError,

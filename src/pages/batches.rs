@@ -7,12 +7,12 @@ use askama::Template;
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Timestamp};
 use crate::pages::error_page::PageError;
-use crate::pages::fields::Fields;
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, query_string};
-use crate::pages::number::Count;
+use crate::pages::forms::fields::Fields;
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, query_string};
+use crate::pages::parts::number::Count;
+use crate::pages::parts::state_bar::StateBar;
+use crate::pages::parts::time::{DurationText, RelativeTime};
 use crate::pages::response::{PageResult, page_resource, render};
-use crate::pages::state_bar::StateBar;
-use crate::pages::time::{DurationText, RelativeTime};
 use crate::server::Handle;
 
 /// Number of batches on a page.

@@ -7,7 +7,7 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
-use crate::pages::layout::{Layout, NavItem};
+use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::response::{PageResult, render_with_status};
 use crate::server::Error;
 use crate::store::Refusal;

@@ -8,11 +8,11 @@ use askama::Template;
 
 use crate::job::{Job, JobId, Log, State, Timestamp};
 use crate::pages::error_page::PageError;
-use crate::pages::job_row::{ProgressBar, StateBadge, Tag};
-use crate::pages::json_view::JsonView;
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
+use crate::pages::parts::job_row::{ProgressBar, StateBadge, Tag};
+use crate::pages::parts::json_view::JsonView;
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
+use crate::pages::parts::time::RelativeTime;
 use crate::pages::response::{PageResult, page_resource, render};
-use crate::pages::time::RelativeTime;
 use crate::server::Handle;
 use timeline::{TimelineEvent, events};
 

@@ -8,16 +8,16 @@ use askama::Template;
 use crate::job::queue::{QueueChange, StateCounts};
 use crate::job::{QueueName, State};
 use crate::pages::error_page::PageError;
-use crate::pages::form;
-use crate::pages::job_row::{JobRow, StateBadge};
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_RELOAD_SECS, query_string};
-use crate::pages::limits::{self, LimitsForm};
-use crate::pages::metrics_panel::MetricsPanel;
-use crate::pages::number::Count;
+use crate::pages::forms::form;
+use crate::pages::forms::limits::{self, LimitsForm};
+use crate::pages::parts::job_row::{JobRow, StateBadge};
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_RELOAD_SECS, query_string};
+use crate::pages::parts::metrics_panel::MetricsPanel;
+use crate::pages::parts::number::Count;
+use crate::pages::parts::time::DurationText;
 use crate::pages::response::{
     PageResult, form_resource, page_resource, redirect_to, render_with_status,
 };
-use crate::pages::time::DurationText;
 use crate::server::Handle;
 use crate::store::JobFilter;
 

@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
 /// The referrer policy.
 ///
 /// `no-referrer` cannot be used: it makes a browser send `Origin: null` with forms (Fetch, "append a
-/// request `Origin` header"), but [`form`](crate::pages::form) requires the real origin.
+/// request `Origin` header"), but [`form`](crate::pages::forms::form) requires the real origin.
 const REFERRER: &str = "same-origin";
 
 /// Returns a resource that serves a page to `GET` and `HEAD`.

@@ -14,8 +14,8 @@ use crate::job::remote::{
     CheckedLeaseAction, CheckedLeaseJobsRequest, CheckedLeaseReport, LeaseAction, LeaseJobsRequest,
     LeaseReport,
 };
-use crate::job::roster::{WaitingWorker, WaitingWorkerId};
 use crate::job::{JobId, State, Timestamp};
+use crate::roster::{WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::server::submit::check_each;

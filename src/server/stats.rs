@@ -1,10 +1,10 @@
 //! Statistics of the server: the current state and the last hour.
 
 use crate::actor::message::GetTimeBuckets;
-use crate::job::counters::{Counters, bucket_start};
-use crate::job::recorder::Recorder;
-use crate::job::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
 use crate::job::{Lane, QueueName};
+use crate::metrics::counters::{Counters, bucket_start};
+use crate::metrics::recorder::Recorder;
+use crate::metrics::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
 use crate::store::Write;

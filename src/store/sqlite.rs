@@ -1,34 +1,11 @@
 //! The SQLite backend: one file per operation.
 
-pub mod backup;
-mod batch;
-mod cancel;
-mod clock_skew;
-mod commit_group;
-mod counts;
-mod delete;
-mod epoch;
-mod finish;
-mod foreign_log;
-mod insert;
-mod lease;
-mod lease_remote;
+pub mod admin;
 mod list;
-mod log;
-mod open;
-mod queue;
-mod queue_read;
 mod read;
-mod renew;
-mod rescue;
-mod retry;
-mod size_limit;
-mod stage;
 mod statement;
-mod submit;
-mod time_buckets;
 mod transaction;
-pub mod verify;
+mod write;
 
 use std::path::PathBuf;
 
@@ -38,11 +15,12 @@ use crate::config::Config;
 use crate::job::Timestamp;
 use crate::job::queue::{QueueLoad, QueueRules};
 use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
-use commit_group::CommitGroup;
-use open::Lock;
-pub use open::MIN_SQLITE;
-use queue::QueueIds;
+use admin::open::Lock;
+pub use admin::open::MIN_SQLITE;
+use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
+use write::commit_group::{self, CommitGroup};
+use write::queue::{self, QueueIds};
 
 /// Write connection to a SQLite database. See [`WriteStore`].
 pub struct SqliteWrites {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::job::counters::TimeBucket;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::job::roster::LeaseOrder;
 use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
+use crate::metrics::counters::TimeBucket;
+use crate::roster::LeaseOrder;
 
 /// One write. A commit group applies several of them in one transaction.
 ///

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use longshore::config::Config;
-use longshore::job::counters::{Counters, TimeBucket};
-use longshore::job::stats::STEP;
 use longshore::job::{QueueName, Timestamp};
+use longshore::metrics::counters::{Counters, TimeBucket};
+use longshore::metrics::stats::STEP;
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::{Answer, Write, WriteStore};
 

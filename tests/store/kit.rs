@@ -9,8 +9,8 @@ use longshore::config::Config;
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::retry::Backoff;
-use longshore::job::roster::LeaseOrder;
 use longshore::job::{Job, JobId, Json, Lane, NewJob, QueueName, Span, State, Timestamp};
+use longshore::roster::LeaseOrder;
 use longshore::store::{
     Answer, Committed, Finish, Finished, Holder, LeaseRequest, MoveSummary, OpenError, ReadStore,
     Refusal, Renew, Submit, Submitted, Write, WriteStore,

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use longshore::config::Config;
 use longshore::job::queue::Queue;
-use longshore::job::recorder::Recorder;
 use longshore::job::{BatchId, Job, JobError, JobId, Lane};
+use longshore::metrics::recorder::Recorder;
 use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};

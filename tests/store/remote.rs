@@ -2,8 +2,8 @@
 
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::Outcome;
-use longshore::job::roster::LeaseOrder;
 use longshore::job::{JobId, Json, Lane, NewJob, Progress, Span, State};
+use longshore::roster::LeaseOrder;
 use longshore::store::{
     Answer, Finished, JobFilter, LeaseRequest, Refusal, Renew, RescueScope, Write,
 };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use longshore::job::counters::{Counters, TimeBucket, bucket_start};
 use longshore::job::{Lane, Span};
+use longshore::metrics::counters::{Counters, TimeBucket, bucket_start};
 use longshore::store::{Committed, Finish, Holder, JobLocation, Write};
 
 use crate::kit::{Store, completed, failed, job_in_queue, lease, leased, queue};

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
-use longshore::job::counters::{Counters, TimeBucket};
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobId, Lane, Log, NewJob, State};
+use longshore::metrics::counters::{Counters, TimeBucket};
 use longshore::store::sqlite::SqliteWrites;
-use longshore::store::sqlite::backup::back_up;
-use longshore::store::sqlite::verify::{Report, verify};
+use longshore::store::sqlite::admin::backup::back_up;
+use longshore::store::sqlite::admin::verify::{Report, verify};
 use longshore::store::{Holder, IdempotencyKey, LogLines, NewBatch, OpenError, Submit, Write};
 use tempfile::TempDir;
 

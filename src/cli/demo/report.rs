@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::program;
 use super::questions::{answer_text, question_text};
 use crate::cli::error::CliError;
+use crate::cli::output::show;
 use crate::cli::output::{Colour, Output};
-use crate::cli::show;
 use crate::job::{Job, Json, State};
 use crate::pages::demo::{QUESTIONS, page_path};
 

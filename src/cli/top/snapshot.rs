@@ -3,8 +3,9 @@
 use crate::cli::client::{Client, JobFilter};
 use crate::cli::error::CliError;
 use crate::job::queue::Queue;
-use crate::job::stats::Point;
-use crate::job::{Job, State, Stats};
+use crate::job::{Job, State};
+use crate::metrics::Stats;
+use crate::metrics::stats::Point;
 
 /// Maximum number of jobs in a snapshot, more than a screen shows.
 const MAX_JOBS: u64 = 200;
@@ -101,10 +102,10 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cli::sample;
+    use crate::cli::output::sample;
     use crate::job::lane::Lane;
-    use crate::job::stats::{LaneLoad, Latency, STEP};
     use crate::job::{JobError, Progress, Timestamp};
+    use crate::metrics::stats::{LaneLoad, Latency, STEP};
 
     /// Returns a snapshot with two queues, three jobs and a minute of time buckets.
     pub(in crate::cli::top) fn snapshot() -> Snapshot {

@@ -35,10 +35,10 @@ mod plan;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::read::JobRow;
-use super::transaction::{self, TransactionError};
 use crate::job::{Job, JobId, Json};
 use crate::store::schema::{jobs, queues, remote_leases, results};
+use crate::store::sqlite::read::JobRow;
+use crate::store::sqlite::transaction::{self, TransactionError};
 use crate::store::{JobFilter, JobPage};
 use intersection::{End, Intersection};
 

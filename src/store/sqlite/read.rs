@@ -1,21 +1,25 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
+mod queue_rows;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::delete::tags_of;
-use super::queue::parse_queue_name;
-use super::statement::statement;
-use super::transaction::TransactionError;
-use super::{batch, list, log, open, queue_read, time_buckets};
 use crate::config::Config;
 use crate::job::batch::Batch;
-use crate::job::counters::Counters;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
 use crate::job::{Log, Span, State, Timestamp};
+use crate::metrics::counters::Counters;
 use crate::store::schema::{failures, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::admin::open;
+use crate::store::sqlite::list;
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::queue::parse_queue_name;
+use crate::store::sqlite::write::tags_of;
+use crate::store::sqlite::write::{batch, log, time_buckets};
 use crate::store::{
     BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
     ReadStore, StoreError, lane_of, state_of,
@@ -27,7 +31,7 @@ pub struct SqliteReads {
 }
 
 impl SqliteReads {
-    /// Opens the configured database for reading. [`super::SqliteWrites`] must have opened it before,
+    /// Opens the configured database for reading. [`crate::store::sqlite::SqliteWrites`] must have opened it before,
     /// which creates its tables.
     ///
     /// # Errors
@@ -159,15 +163,15 @@ impl ReadStore for SqliteReads {
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
-        queue_read::all(&mut self.connection, now).map_err(unreadable)
+        queue_rows::all(&mut self.connection, now).map_err(unreadable)
     }
 
     fn deepest_queues(&mut self, limit: usize, now: Timestamp) -> Result<QueueSubset, StoreError> {
-        queue_read::deepest(&mut self.connection, limit, now).map_err(unreadable)
+        queue_rows::deepest(&mut self.connection, limit, now).map_err(unreadable)
     }
 
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
-        queue_read::find(&mut self.connection, name, now).map_err(unreadable)
+        queue_rows::find(&mut self.connection, name, now).map_err(unreadable)
     }
 
     fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError> {
@@ -192,7 +196,7 @@ impl ReadStore for SqliteReads {
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
-        queue_read::counts(&mut self.connection).map_err(unreadable)
+        queue_rows::counts(&mut self.connection).map_err(unreadable)
     }
 
     fn prunable(

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
-use super::statement::statement;
 use crate::store::StoreError;
+use crate::store::sqlite::statement::statement;
 
 statement! {
     Begin = "BEGIN IMMEDIATE"

@@ -5,10 +5,10 @@ use std::time::Duration;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::QueueChange;
-use longshore::job::roster::LeaseOrder;
 use longshore::job::{
     BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
 };
+use longshore::roster::LeaseOrder;
 use longshore::store::{
     Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,
     RescueScope, Submit, Write,

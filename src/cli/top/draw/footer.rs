@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::Palette;
 use crate::cli::output::Colour;
-use crate::cli::show;
+use crate::cli::output::show;
 use crate::cli::top::snapshot::JobList;
 use crate::cli::top::view::View;
 

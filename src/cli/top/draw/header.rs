@@ -7,11 +7,11 @@ use ratatui::text::{Line, Span, Text};
 
 use super::Palette;
 use crate::cli::output::Colour;
-use crate::cli::show;
+use crate::cli::output::show;
 use crate::cli::top::snapshot::Snapshot;
 use crate::cli::top::view::View;
 use crate::job::Timestamp;
-use crate::job::stats::Latency;
+use crate::metrics::stats::Latency;
 
 /// Draws the header.
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {

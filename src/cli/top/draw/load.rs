@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Paragraph, RenderDirection, Sparkline};
 use super::Palette;
 use crate::cli::output::Colour;
 use crate::cli::top::snapshot::{Snapshot, finished};
-use crate::job::stats::{LaneLoad, Point};
+use crate::metrics::stats::{LaneLoad, Point};
 
 /// Width of the text beside a bar: the lane before it and the numbers after it.
 const TEXT_WIDTH: u16 = 8 + 1 + 12;

@@ -7,8 +7,8 @@ use ratatui::text::Line;
 use super::Palette;
 use super::grid::{Column, Grid};
 use crate::cli::output::Colour;
+use crate::cli::output::show;
 use crate::cli::queues::rate;
-use crate::cli::show;
 use crate::cli::top::view::{Pane, View};
 use crate::job::queue::Queue;
 

@@ -1,0 +1,8 @@
+//! Commands that work on the server or its database file, one file a command.
+
+pub(super) mod backup;
+mod database;
+pub(super) mod descriptors;
+pub mod serve;
+pub(super) mod signal;
+pub(super) mod verify;

@@ -1,0 +1,8 @@
+//! Counts what happens to jobs, for charts and statistics: time buckets, the recorder and histograms.
+
+pub mod counters;
+pub mod histogram;
+pub mod recorder;
+pub mod stats;
+
+pub use stats::Stats;

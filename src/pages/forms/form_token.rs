@@ -1,0 +1,56 @@
+//! Form tokens: protection against forms that are sent twice, by a double click or a reload.
+//!
+//! Every rendered page has a random token in its forms. The token and the submitted jobs are hashed
+//! into an idempotency key, so sending the same form again returns what it submitted before.
+
+use std::hash::{BuildHasher, RandomState};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::pages::forms::fields::Fields;
+use crate::store::IdempotencyKey;
+
+/// Returns a random token of 32 hexadecimal digits.
+pub(crate) fn generate() -> String {
+    // Each `RandomState` has hash keys derived from random numbers of the operating system.
+    let random = || RandomState::new().hash_one(());
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Returns the idempotency key of a submission, if its form has a token.
+///
+/// The key is the SHA-256 hash of the token, a zero byte and the submission as JSON. An edited form
+/// therefore has another key, and submits other jobs.
+///
+/// # Errors
+/// Returns an error if the submission cannot be serialized as JSON.
+pub(crate) fn idempotency_key(
+    fields: &Fields,
+    submission: &impl Serialize,
+) -> Result<Option<IdempotencyKey>, serde_json::Error> {
+    let Some(token) = fields.trimmed("form_token") else { return Ok(None) };
+    let text = serde_json::to_vec(submission)?;
+    let digest = Sha256::new().chain_update(token).chain_update("\0").chain_update(text).finalize();
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(IdempotencyKey { key: format!("form-{digits}"), fingerprint: digest.into() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_depends_on_the_token_and_the_submission() {
+        let (one, other) = (generate(), generate());
+        assert_ne!(one, other);
+        let key = |token: &str, submission: &str| {
+            let fields = Fields::parse(&format!("form_token={token}")).unwrap();
+            idempotency_key(&fields, &submission).unwrap().map(|key| key.key)
+        };
+        assert_eq!(key(&one, "a"), key(&one, "a"));
+        assert_ne!(key(&one, "a"), key(&one, "b"));
+        assert_ne!(key(&one, "a"), key(&other, "a"));
+        assert_eq!(key("", "a"), None);
+    }
+}

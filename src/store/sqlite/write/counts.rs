@@ -1,0 +1,129 @@
+//! Counts of queues and batches, updated in the same transactions as their jobs.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+
+use crate::job::queue::{QueueName, StateCounts};
+use crate::job::{BatchId, State};
+use crate::store::Change;
+use crate::store::sql_types::{Bool, Integer};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::commit_group::CommitGroup;
+
+statement! {
+    AddToQueueCount =
+    "UPDATE queue_counts SET jobs = jobs + " [delta: Integer as i64]
+    " WHERE queue_id = " [queue_id: Integer as i64] " AND state = " [state: Integer as i64]
+}
+
+statement! {
+    /// Adds deltas to the counts of a batch. The batch ends when no job is live, and opens again when
+    /// one of its jobs is retried.
+    AddToBatch -> Bool =
+    "UPDATE batches SET scheduled = scheduled + " [scheduled: Integer as i64]
+    ", queued = queued + " [queued: Integer as i64]
+    ", running = running + " [running: Integer as i64]
+    ", retrying = retrying + " [retrying: Integer as i64]
+    ", completed = completed + " [completed: Integer as i64]
+    ", failed = failed + " [failed: Integer as i64]
+    ", cancelled = cancelled + " [cancelled: Integer as i64]
+    ", finished_at = CASE
+         WHEN scheduled + queued + running + retrying + " [live: Integer as i64] " = 0
+         THEN coalesce(finished_at, " [now: Integer as i64]
+    ") END
+       WHERE id = " [id: Integer as i64] " RETURNING finished_at IS NOT NULL"
+}
+
+statement! {
+    /// Removes an ended batch without jobs.
+    DeleteEmptyBatch =
+    "DELETE FROM batches
+     WHERE id = " [batch: Integer as i64] " AND finished_at IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
+}
+
+impl CommitGroup<'_> {
+    /// Adds up the changes by queue and state, and updates the counts of the queues.
+    pub(crate) fn update_queue_counts(&mut self) -> Result<(), TransactionError> {
+        let mut counts: HashMap<&QueueName, StateCounts> = HashMap::new();
+        for change in self.changes() {
+            let counts = counts.entry(&change.queue).or_default();
+            if let Some(from) = change.from {
+                *counts.of(from) -= 1;
+            }
+            if let Some(to) = change.to {
+                *counts.of(to) += 1;
+            }
+        }
+        let mut updates = Vec::new();
+        for (queue, mut counts) in counts {
+            let Some(queue_id) = self.queue_ids.id(queue) else { continue };
+            for state in State::ALL {
+                let delta = *counts.of(state);
+                if delta != 0 {
+                    updates.push(AddToQueueCount { delta, queue_id, state: state.code() });
+                }
+            }
+        }
+        for update in updates {
+            update.execute(self.connection)?;
+        }
+        Ok(())
+    }
+
+    /// Adds up the changes by batch, updates the counts, and returns the batches that ended.
+    ///
+    /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
+    pub(crate) fn update_batch_counts(&mut self) -> Result<Vec<BatchId>, TransactionError> {
+        let mut counts: HashMap<BatchId, StateCounts> = HashMap::new();
+        for change in self.changes() {
+            if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
+                let counts = counts.entry(batch).or_default();
+                *counts.of(from) -= 1;
+                *counts.of(to) += 1;
+            }
+        }
+        let mut ended = Vec::new();
+        for (batch, counts) in counts {
+            let has_ended = self.add_to_batch(batch, &counts)?;
+            if has_ended && counts.live() < 0 {
+                ended.push(batch);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Removes the batches whose last job was removed. Must be called after
+    /// [`Self::update_batch_counts`], which records that a batch has ended.
+    pub(crate) fn remove_empty_batches(&mut self) -> Result<(), TransactionError> {
+        let is_removal = |change: &&Change| change.to.is_none();
+        let batches: HashSet<BatchId> =
+            self.changes().iter().filter(is_removal).filter_map(|change| change.batch).collect();
+        for batch in batches {
+            DeleteEmptyBatch { batch: batch.0 }.execute(self.connection)?;
+        }
+        Ok(())
+    }
+
+    fn add_to_batch(
+        &mut self,
+        batch: BatchId,
+        counts: &StateCounts,
+    ) -> Result<bool, TransactionError> {
+        let update = AddToBatch {
+            scheduled: counts.scheduled,
+            queued: counts.queued,
+            running: counts.running,
+            retrying: counts.retrying,
+            completed: counts.completed,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+            live: counts.live(),
+            now: self.now.millis(),
+            id: batch.0,
+        };
+        Ok(update.get_result(self.connection)?)
+    }
+}

@@ -1,0 +1,62 @@
+//! Rescues: requeue jobs whose worker is gone.
+
+use diesel::prelude::*;
+
+use crate::job::lease::{Lease, LeaseToken};
+use crate::job::outcome::Outcome;
+use crate::job::{JobError, JobId, Span, Timestamp};
+use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::write::commit_group::{ApplyResult, CommitGroup};
+use crate::store::{Answer, MoveSummary, RescueScope};
+
+statement! {
+    /// Finds expired leases. The third column is the timeout of the job if the attempt used it up; only
+    /// in the remote lane, because in local lanes the executor enforces the timeout.
+    ExpiredLeases -> (Integer, Integer, Nullable<Integer>) =
+    "SELECT id, lease_token,
+         CASE WHEN lane = 3 AND started_at + timeout_ms <= lease_expires_at THEN timeout_ms END
+     FROM jobs WHERE state = 2 AND lease_expires_at <= " [by: Integer as i64]
+    " ORDER BY lease_expires_at LIMIT (" [limit: Integer as i64] " + 0)"
+}
+
+statement! {
+    /// Finds jobs of dead processes and of earlier epochs. `lease_expires_at > 0` is true for every
+    /// running job and makes SQLite use their index.
+    DeadLeases -> (Integer, Integer, Nullable<Integer>) =
+    "SELECT id, lease_token, NULL FROM jobs
+     WHERE state = 2 AND lease_expires_at > 0
+         AND (lane != 3 OR lease_token < " [token_floor: Integer as i64]
+    ")   LIMIT (" [limit: Integer as i64] " + 0)"
+}
+
+statement! {
+    NextLeaseEnd -> Nullable<Integer> =
+    "SELECT min(lease_expires_at) FROM jobs WHERE state = 2"
+}
+
+impl CommitGroup<'_> {
+    pub(crate) fn rescue(&mut self, scope: RescueScope, limit: u32) -> ApplyResult {
+        let limit = limit.into();
+        let (leases, message): (Vec<(i64, i64, Option<i64>)>, _) = match scope {
+            RescueScope::Expired { by } => {
+                let query = ExpiredLeases { by: by.min(self.now).millis(), limit };
+                (query.load(self.connection)?, "its worker did not renew the lease in time")
+            }
+            RescueScope::Dead => {
+                self.repair_clock_skew()?;
+                let query = DeadLeases { token_floor: self.token_floor, limit };
+                (query.load(self.connection)?, "the server stopped while the job was running")
+            }
+        };
+        let count = leases.len();
+        let lost = Outcome::Lost(JobError::new("lost", message));
+        for (job, token, timeout_ms) in leases {
+            let timeout = timeout_ms.map(|millis| JobError::timed_out(Span::from_millis(millis)));
+            let lease = Lease { job: JobId(job), token: LeaseToken(token) };
+            self.settle(lease, timeout.map(Outcome::Lost).as_ref().unwrap_or(&lost), None)?;
+        }
+        let next_at: Option<i64> = NextLeaseEnd {}.get_result(self.connection)?;
+        Ok(Answer::Moved(MoveSummary { count, next_at: next_at.map(Timestamp::from_millis) }))
+    }
+}

@@ -1,0 +1,176 @@
+//! Time buckets: counters of ten seconds each, for charts. Stored for a little over an hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use crate::job::{QueueName, Timestamp};
+use crate::metrics::counters::{Counters, TimeBucket};
+use crate::metrics::histogram::Histogram;
+use crate::store::schema::{queues, time_buckets};
+use crate::store::sql_types::{Integer, Text};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::commit_group::{ApplyError, ApplyResult, CommitGroup};
+use crate::store::{Answer, StoreError};
+
+/// Queue id of the rows that count all queues together.
+const ALL_QUEUES: i64 = 0;
+
+/// Time for which rows are stored: one hour, and five minutes of reserve.
+const RETENTION: Duration = Duration::from_secs(3_900);
+
+/// Maximum number of old rows that one write deletes. It is more than one write inserts.
+const MAX_DELETED_ROWS: i64 = 10_000;
+
+statement! {
+    UpsertTimeBucket<'a> =
+    "INSERT OR REPLACE INTO time_buckets (queue_id, began_at, submitted, started, completed, failed,
+         cancelled, retried, waiting, running, start, run)
+     VALUES (" [queue_id: Integer as i64] ", " [began_at: Integer as i64]
+    ", " [submitted: Integer as i64] ", " [started: Integer as i64]
+    ", " [completed: Integer as i64] ", " [failed: Integer as i64]
+    ", " [cancelled: Integer as i64] ", " [retried: Integer as i64]
+    ", " [waiting: Integer as i64] ", " [running: Integer as i64]
+    ", " [start: Text as &'a str] ", " [run: Text as &'a str] ")"
+}
+
+statement! {
+    /// Deletes rows that are too old for charts, and rows in the future, which were written before the
+    /// clock was set back.
+    DeleteOldTimeBuckets =
+    "DELETE FROM time_buckets WHERE (queue_id, began_at) IN (
+         SELECT queue_id, began_at FROM time_buckets
+         WHERE began_at < " [before: Integer as i64] " OR began_at > " [after: Integer as i64]
+    "    LIMIT (" [limit: Integer as i64] " + 0))"
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = time_buckets)]
+struct TimeBucketRow {
+    began_at: i64,
+    submitted: i64,
+    started: i64,
+    completed: i64,
+    failed: i64,
+    cancelled: i64,
+    retried: i64,
+    waiting: i64,
+    running: i64,
+    start: String,
+    run: String,
+}
+
+impl CommitGroup<'_> {
+    /// Stores closed time buckets, and deletes those that are too old for charts.
+    pub(crate) fn store_time_buckets(&mut self, buckets: &[Arc<TimeBucket>]) -> ApplyResult {
+        for bucket in buckets {
+            for (queue, counters) in &bucket.queues {
+                let Some(queue_id) = self.queue_ids.id(queue) else { continue };
+                self.upsert_time_bucket(queue_id, bucket.began_at, counters)?;
+            }
+            self.upsert_time_bucket(ALL_QUEUES, bucket.began_at, &bucket.all)?;
+        }
+        let before = self.now.minus(RETENTION).millis();
+        let after = self.now.millis();
+        DeleteOldTimeBuckets { before, after, limit: MAX_DELETED_ROWS }.execute(self.connection)?;
+        Ok(Answer::Done)
+    }
+
+    /// Adds counters to the stored ones of the same bucket: a server that starts within a bucket
+    /// continues the one of the server before it. The gauges (waiting, running) are replaced.
+    fn upsert_time_bucket(
+        &mut self,
+        queue_id: i64,
+        began_at: Timestamp,
+        counters: &Counters,
+    ) -> Result<(), ApplyError> {
+        let earlier: Option<TimeBucketRow> = time_buckets::table
+            .find((queue_id, began_at.millis()))
+            .select(TimeBucketRow::as_select())
+            .get_result(self.connection)
+            .optional()?;
+        let mut sum = match earlier {
+            Some(row) => row.into_counters()?.1,
+            None => Counters::default(),
+        };
+        sum.add(counters);
+        UpsertTimeBucket {
+            queue_id,
+            began_at: began_at.millis(),
+            submitted: to_column(sum.submitted),
+            started: to_column(sum.started),
+            completed: to_column(sum.completed),
+            failed: to_column(sum.failed),
+            cancelled: to_column(sum.cancelled),
+            retried: to_column(sum.retried),
+            waiting: to_column(counters.waiting),
+            running: to_column(counters.running),
+            start: &histogram_json(&sum.start),
+            run: &histogram_json(&sum.run),
+        }
+        .execute(self.connection)?;
+        Ok(())
+    }
+}
+
+/// Returns the time buckets of a queue, or the totals of all queues, that start within `range`, oldest
+/// first.
+pub(crate) fn in_range(
+    connection: &mut SqliteConnection,
+    queue: Option<&QueueName>,
+    range: (Timestamp, Timestamp),
+) -> Result<Vec<(Timestamp, Counters)>, TransactionError> {
+    let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
+    let rows: Vec<TimeBucketRow> = time_buckets::table
+        .filter(time_buckets::queue_id.eq(queue_id))
+        .filter(time_buckets::began_at.between(range.0.millis(), range.1.millis()))
+        .order(time_buckets::began_at)
+        .select(TimeBucketRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(TimeBucketRow::into_counters).collect::<Result<_, _>>()?)
+}
+
+fn queue_id(
+    connection: &mut SqliteConnection,
+    queue: Option<&QueueName>,
+) -> Result<Option<i64>, TransactionError> {
+    let Some(queue) = queue else { return Ok(Some(ALL_QUEUES)) };
+    let found = queues::table.filter(queues::name.eq(queue.as_str())).select(queues::id);
+    Ok(found.get_result(connection).optional()?)
+}
+
+impl TimeBucketRow {
+    /// Returns the start of the bucket and its counters.
+    fn into_counters(self) -> Result<(Timestamp, Counters), StoreError> {
+        let number = |count: i64| u64::try_from(count).unwrap_or(0);
+        let counters = Counters {
+            submitted: number(self.submitted),
+            started: number(self.started),
+            completed: number(self.completed),
+            failed: number(self.failed),
+            cancelled: number(self.cancelled),
+            retried: number(self.retried),
+            waiting: number(self.waiting),
+            running: number(self.running),
+            start: parse_histogram(&self.start)?,
+            run: parse_histogram(&self.run)?,
+        };
+        Ok((Timestamp::from_millis(self.began_at), counters))
+    }
+}
+
+fn to_column(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn histogram_json(histogram: &Histogram) -> String {
+    serde_json::to_string(histogram).unwrap_or_else(|_| "[]".into())
+}
+
+fn parse_histogram(text: &str) -> Result<Histogram, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("histogram of a time bucket: {error}")))
+}
