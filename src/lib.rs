@@ -67,6 +67,9 @@
 //! - [`http`]: the HTTP API. [`pages`]: the web pages. Both call the handle.
 //! - [`cli`]: the command line, one file per command.
 
+#[cfg(not(feature = "sqlite"))]
+compile_error!("enable the feature `sqlite`: it is the only storage backend");
+
 pub mod job;
 
 pub mod metrics;
@@ -74,6 +77,7 @@ pub mod roster;
 
 pub mod clock;
 pub mod config;
+#[cfg(feature = "cli")]
 pub mod telemetry;
 
 pub mod executor;
@@ -84,8 +88,10 @@ pub(crate) mod actor;
 pub mod server;
 
 pub mod http;
+#[cfg(feature = "pages")]
 pub mod pages;
 
+#[cfg(feature = "cli")]
 pub mod cli;
 
 /// Compiles and runs the Rust examples of the README as tests.
