@@ -18,16 +18,14 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
 use crate::actor::inbox::Inbox;
-use crate::actor::late_leases;
 use crate::actor::lease_replies::LeaseReplies;
 use crate::actor::message::{
     AddWaitingWorker, Commit, Dispatch, Drain, DueAt, Flush, RemoveWaitingWorker, Reply,
     StartLeasing, WriteError,
 };
 use crate::actor::publisher::{CommitEffects, Publisher};
-use crate::actor::retry_buffer;
 use crate::actor::vital::Vital;
-use crate::actor::{MAILBOX_CAPACITY, send};
+use crate::actor::{MAILBOX_CAPACITY, late_leases, retry_buffer, send};
 use crate::clock::Clock;
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::roster::{LeaseOrder, Roster, WaitingWorkerId};
@@ -38,7 +36,6 @@ use crate::store::{
 /// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// The Writer. See the module documentation.
 pub(crate) struct Writer {
     inbox: Inbox,
     store: Box<dyn WriteStore>,
