@@ -100,7 +100,7 @@ impl Recorder {
             let running = &mut self.running[change.lane.index()];
             for (state, delta) in [(change.from, -1), (change.to, 1)] {
                 let Some(state) = state else { continue };
-                *jobs.of(state) += delta;
+                *jobs.get_mut(state) += delta;
                 if state == State::Running {
                     *running += delta;
                 }
@@ -154,10 +154,7 @@ impl Recorder {
     /// Returns the number of jobs of all queues together, by state.
     fn total_jobs(&self) -> StateCounts {
         let mut all = StateCounts::default();
-        for record in &self.records {
-            let mut jobs = record.jobs;
-            State::ALL.into_iter().for_each(|state| *all.of(state) += *jobs.of(state));
-        }
+        self.records.iter().for_each(|record| all.add(&record.jobs));
         all
     }
 

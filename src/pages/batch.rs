@@ -106,11 +106,10 @@ async fn cancel_batch(request: HttpRequest, body: Payload, handle: Data<Handle>)
 }
 
 fn state_counts(batch: &Batch) -> Vec<StateCount> {
-    let mut counts = batch.counts;
     let each = State::ALL.into_iter();
     each.map(|state| StateCount {
         state: StateBadge(state),
-        count: Count::new(*counts.of(state)),
+        count: Count::new(batch.counts.get(state)),
         query: query_string(&[
             ("state", Some(state.to_string())),
             ("batch", Some(batch.id.to_string())),

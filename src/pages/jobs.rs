@@ -128,7 +128,7 @@ fn tabs(list: &ListQuery, counts: Option<StateCounts>) -> Vec<StateTab> {
         count: count.map(Count::new),
         is_current: list.state == state,
     };
-    let count_in = |state| counts.map(|mut counts| *counts.of(state));
+    let count_in = |state| counts.map(|counts| counts.get(state));
     let all = State::ALL.into_iter().map(count_in).sum();
     let mut tabs = vec![tab(None, all)];
     tabs.extend(State::ALL.into_iter().map(|state| tab(Some(state), count_in(state))));
@@ -147,10 +147,7 @@ async fn counts(
             let matches = |name: &QueueName| queue.as_ref().is_none_or(|queue| queue == name);
             let mut sums = StateCounts::default();
             for (_, counts) in queues.iter().filter(|(name, _)| matches(name)) {
-                let mut counts = *counts;
-                for state in State::ALL {
-                    *sums.of(state) += *counts.of(state);
-                }
+                sums.add(counts);
             }
             Ok(Some(sums))
         }

@@ -137,11 +137,11 @@ async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsFo
     Ok(response)
 }
 
-fn state_counts(name: &QueueName, mut counts: StateCounts) -> Vec<StateCount> {
+fn state_counts(name: &QueueName, counts: StateCounts) -> Vec<StateCount> {
     let each = State::ALL.into_iter();
     each.map(|state| StateCount {
         state: StateBadge(state),
-        count: Count::new(*counts.of(state)),
+        count: Count::new(counts.get(state)),
         query: query_string(&[
             ("state", Some(state.to_string())),
             ("queue", Some(name.to_string())),
