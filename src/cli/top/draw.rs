@@ -103,8 +103,8 @@ mod tests {
         for part in [
             "http://127.0.0.1:7373",
             "12:00:55",
-            "submitted 6.0/s",
-            "finished 3.1/s",
+            "submitted 7.0/s",
+            "finished 3.6/s",
             "start p50 3ms p99 1.24s",
             "run p50 - p99 -",
             "16/64",
