@@ -28,7 +28,8 @@ use button::{Button, ECHOES, HEAVY_JOBS, LIMITED_QUEUE, ModelTarget, SLEEPERS, S
 use call::Call;
 
 pub(crate) use button::{ASYNC_KIND, COMMAND, THREAD_KIND};
-pub(crate) use questions::{PROVIDER, QUESTIONS, chat_body, chat_submission};
+pub(crate) use call::shell_quoted;
+pub(crate) use questions::{BATCH_NAME, PROVIDER, QUESTIONS, chat_body, chat_submission};
 
 /// Default model. `longshore mock-llm` accepts any name.
 pub(crate) const DEFAULT_MODEL: &str = "mock";

@@ -79,8 +79,8 @@ mod tests {
     use ratatui::crossterm::event::KeyCode;
 
     use super::*;
-    use crate::cli::top::feed::Update;
     use crate::cli::top::snapshot::tests::failed_snapshot;
+    use crate::cli::top::update::Update;
     use crate::cli::top::view::tests::view;
 
     /// Returns the lines of a screen of this size.

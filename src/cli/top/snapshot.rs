@@ -77,7 +77,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cli::output::sample;
+    use crate::cli::sample;
     use crate::job::lane::Lane;
     use crate::job::{JobError, Progress, Timestamp};
     use crate::metrics::stats::{LaneLoad, Latency};
