@@ -4,13 +4,14 @@ pub mod client;
 mod demo;
 pub mod error;
 mod help;
-mod input;
 mod jobs;
 pub mod mock_llm;
 mod open;
 pub mod output;
 mod queues;
 pub mod refusal;
+#[cfg(test)]
+mod sample;
 pub mod server;
 mod target;
 mod top;

@@ -4,5 +4,6 @@ pub mod counters;
 pub mod histogram;
 pub mod recorder;
 pub mod stats;
+pub mod time_bucket;
 
 pub use stats::Stats;

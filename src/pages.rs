@@ -8,7 +8,6 @@ mod assets;
 mod batch;
 mod batches;
 pub(crate) mod demo;
-mod error_page;
 mod forms;
 mod job;
 mod jobs;
@@ -22,6 +21,8 @@ use actix_web::guard::{Guard, GuardContext};
 use actix_web::http::header::ACCEPT;
 use actix_web::web::{self, ServiceConfig};
 
+use response::error_page::not_found;
+
 /// Adds every page and the targets of its forms. Call it after the routes of the API are added.
 pub fn routes(config: &mut ServiceConfig) {
     config
@@ -30,10 +31,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(assets::icon())
         .service(overview::resource())
         .service(jobs::resource())
-        .service(forms::actions::selected())
-        .service(forms::actions::cancel())
-        .service(forms::actions::retry())
-        .service(forms::actions::delete())
+        .service(jobs::actions::selected())
+        .service(jobs::actions::cancel())
+        .service(jobs::actions::retry())
+        .service(jobs::actions::delete())
         .service(job::resource())
         .service(submit::resource())
         .service(batches::resource())
@@ -45,7 +46,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(queue::limit())
         .service(demo::resource())
         .service(demo::buttons())
-        .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(error_page::not_found));
+        .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(not_found));
 }
 
 /// Matches requests outside `/v1` whose `Accept` header names `text/html`.

@@ -14,7 +14,7 @@
 //! - Batches: name, total, jobs by state, and the time at which the last job became final.
 //! - Idempotency keys: fingerprint, first job id, number of jobs, batch and time of the submission.
 //! - Of each job in the remote lane: the worker name and the duration of its latest lease.
-//! - [Time buckets](crate::metrics::counters::TimeBucket) of about the last hour.
+//! - [Time buckets](crate::metrics::time_bucket::TimeBucket) of about the last hour.
 //! - The [epoch](crate::job::epoch): the smallest lease token, and whether the database is a copy.
 
 pub mod answer;

@@ -32,7 +32,7 @@ use crate::actor::shared_recorder::SharedRecorder;
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
-use crate::metrics::stats::STEP;
+use crate::metrics::time_bucket::STEP;
 use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
 
 /// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if

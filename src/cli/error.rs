@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::output::show;
 use crate::cli::refusal::Refusal;
-use crate::cli::server::serve::ServeError;
+use crate::cli::server::serve::error::ServeError;
 use crate::config::ConfigError;
 use crate::job::{BatchId, JobError, JobId, State};
 use crate::server::StartError;

@@ -5,6 +5,7 @@ mod bulk_report;
 pub(super) mod cancel;
 mod follow;
 pub(super) mod id;
+mod input;
 pub(super) mod list;
 pub(super) mod logs;
 pub(super) mod retry;

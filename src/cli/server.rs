@@ -4,5 +4,6 @@ pub(super) mod backup;
 mod database;
 pub(super) mod descriptors;
 pub mod serve;
+pub(super) mod settings;
 pub(super) mod signal;
 pub(super) mod verify;

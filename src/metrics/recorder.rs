@@ -10,8 +10,9 @@ use std::sync::Arc;
 use crate::job::change::Change;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::{Lane, State, Timestamp};
-use crate::metrics::counters::{Counters, MAX_QUEUES_PER_BUCKET, TimeBucket, bucket_start};
+use crate::metrics::counters::Counters;
 use crate::metrics::stats::POINTS;
+use crate::metrics::time_bucket::{MAX_QUEUES_PER_BUCKET, TimeBucket, bucket_start};
 
 /// Maximum number of time buckets that are written in one transaction.
 const MAX_BUCKETS_PER_WRITE: usize = 10;
@@ -100,7 +101,7 @@ impl Recorder {
             let running = &mut self.running[change.lane.index()];
             for (state, delta) in [(change.from, -1), (change.to, 1)] {
                 let Some(state) = state else { continue };
-                *jobs.of(state) += delta;
+                *jobs.get_mut(state) += delta;
                 if state == State::Running {
                     *running += delta;
                 }
@@ -132,7 +133,7 @@ impl Recorder {
         let all = self.total_of(queues.iter().map(|(_, counters)| counters));
         if queues.len() > MAX_QUEUES_PER_BUCKET {
             queues.select_nth_unstable_by_key(MAX_QUEUES_PER_BUCKET, |(_, counters)| {
-                Reverse(counters.total_events())
+                Reverse(counters.counts.total_events())
             });
             queues.truncate(MAX_QUEUES_PER_BUCKET);
         }
@@ -154,10 +155,7 @@ impl Recorder {
     /// Returns the number of jobs of all queues together, by state.
     fn total_jobs(&self) -> StateCounts {
         let mut all = StateCounts::default();
-        for record in &self.records {
-            let mut jobs = record.jobs;
-            State::ALL.into_iter().for_each(|state| *all.of(state) += *jobs.of(state));
-        }
+        self.records.iter().for_each(|record| all.add(&record.jobs));
         all
     }
 
@@ -267,12 +265,13 @@ mod tests {
         assert_eq!((all.jobs.completed, all.jobs.scheduled, all.jobs.running), (1, 1, 1));
         assert_eq!(all.running, [1, 0, 0, 0]);
         let [(began_at, counters)] = all.buckets.try_into().unwrap();
+        let counts = counters.counts;
         assert_eq!(began_at, at(0));
-        assert_eq!((counters.submitted, counters.started, counters.completed), (3, 2, 1));
-        assert_eq!((counters.waiting, counters.running), (1, 1));
+        assert_eq!((counts.submitted, counts.started, counts.completed), (3, 2, 1));
+        assert_eq!((counts.waiting, counts.running), (1, 1));
         assert_eq!((counters.start.quantile(0.5), counters.run.quantile(0.5)), (Some(8), Some(8)));
         let known = recorder.snapshot(Some(&mail), at(2));
-        assert_eq!((known.jobs.completed, known.buckets[0].1.submitted), (1, 1));
+        assert_eq!((known.jobs.completed, known.buckets[0].1.counts.submitted), (1, 1));
         let unknown = recorder.snapshot(Some(&name("other")), at(2));
         assert_eq!((unknown.jobs, unknown.buckets.len()), (StateCounts::default(), 1));
     }
@@ -285,13 +284,16 @@ mod tests {
         recorder.record(&[changed(&mail, None, Some(State::Queued))], at(10));
         let closed = recorder.take_unwritten();
         let [bucket] = closed.as_slice() else { panic!("not exactly one bucket is closed") };
-        assert_eq!((bucket.began_at, bucket.all.submitted, bucket.all.waiting), (at(0), 1, 1));
+        assert_eq!(
+            (bucket.began_at, bucket.all.counts.submitted, bucket.all.counts.waiting),
+            (at(0), 1, 1)
+        );
         assert!(recorder.take_unwritten().is_empty(), "the bucket is already being written");
         recorder.mark_unwritten(1);
         assert_eq!(recorder.take_unwritten(), closed);
         let shown = recorder.snapshot(None, at(10)).buckets;
         assert_eq!(
-            shown.iter().map(|(_, counters)| counters.submitted).collect::<Vec<_>>(),
+            shown.iter().map(|(_, counters)| counters.counts.submitted).collect::<Vec<_>>(),
             [1, 1]
         );
         recorder.roll(at(20));
@@ -314,8 +316,8 @@ mod tests {
         recorder.close();
         let bucket = &recorder.take_unwritten()[0];
         assert_eq!(bucket.queues.len(), MAX_QUEUES_PER_BUCKET);
-        assert!(bucket.queues.iter().all(|(_, counters)| counters.submitted == 2));
-        assert_eq!(bucket.all.submitted, 2 * MAX_QUEUES_PER_BUCKET as u64 + 5);
+        assert!(bucket.queues.iter().all(|(_, counters)| counters.counts.submitted == 2));
+        assert_eq!(bucket.all.counts.submitted, 2 * MAX_QUEUES_PER_BUCKET as u64 + 5);
     }
 
     #[test]
@@ -325,7 +327,8 @@ mod tests {
         let mut recorder = Recorder::new(at(0), vec![(mail.clone(), jobs)], 2);
         let snapshot = recorder.snapshot(Some(&mail), at(1));
         assert_eq!((snapshot.jobs, snapshot.running[Lane::Remote.index()]), (jobs, 2));
-        assert_eq!((snapshot.buckets[0].1.submitted, snapshot.buckets[0].1.waiting), (0, 5));
+        let counts = snapshot.buckets[0].1.counts;
+        assert_eq!((counts.submitted, counts.waiting), (0, 5));
         recorder.record(&[changed(&mail, Some(State::Completed), None)], at(2));
         assert_eq!(recorder.snapshot(None, at(2)).jobs.completed, 6);
     }

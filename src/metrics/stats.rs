@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::job::lane::Lane;
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::time::{Span, Timestamp};
-use crate::metrics::counters::Counters;
+use crate::metrics::counters::{BucketCounts, Counters};
 use crate::metrics::histogram::Histogram;
+use crate::metrics::time_bucket::STEP;
 
-/// Duration of one time bucket, which is one point of a chart.
-pub const STEP: Span = Span::from_secs(10);
 /// Number of points in a chart, together an hour.
 pub const POINTS: usize = 360;
 
@@ -46,27 +45,14 @@ pub struct LaneLoad {
     pub busy: u32,
 }
 
-/// Events in one time bucket, and the number of waiting and running jobs at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// One point of a chart: the counts and latencies of one time bucket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// Start of the time bucket.
     pub at: Timestamp,
-    /// Number of jobs that were submitted.
-    pub submitted: u64,
-    /// Number of attempts that started.
-    pub started: u64,
-    /// Number of jobs that completed.
-    pub completed: u64,
-    /// Number of jobs that reached the state `failed`.
-    pub failed: u64,
-    /// Number of jobs that were cancelled.
-    pub cancelled: u64,
-    /// Number of attempts that failed and are followed by another.
-    pub retried: u64,
-    /// Number of jobs that were queued, scheduled or retrying at the end of the bucket.
-    pub waiting: u64,
-    /// Number of jobs that were running at the end of the bucket.
-    pub running: u64,
+    /// Number of events, and of the waiting and running jobs at the end of the bucket.
+    #[serde(flatten)]
+    pub counts: BucketCounts,
     /// Time between the moment a job became due and the start of its attempt.
     pub start: Latency,
     /// Time between the start and the end of an attempt.
@@ -94,40 +80,35 @@ impl Stats {
     ///
     /// `count` selects the kind of event. The last point is not complete, so the point before it
     /// counts in part: 2.5 s after the start of the last point, the rate is all of the last point
-    /// plus three quarters of the point before it, divided by ten seconds.
-    pub fn per_second(&self, count: impl Fn(&Point) -> u64) -> f64 {
+    /// plus three quarters of the point before it, divided by ten seconds. Returns 0 if there are
+    /// fewer than two points.
+    pub fn per_second(&self, count: impl Fn(&BucketCounts) -> u64) -> f64 {
         let [.., before, current] = self.points.as_slice() else { return 0.0 };
-        let step = self.step.duration().as_secs_f64();
+        let step = self.step_secs();
         let elapsed = (self.at.since(current.at).as_secs_f64() / step).clamp(0.0, 1.0);
-        (count(current) as f64 + count(before) as f64 * (1.0 - elapsed)) / step
+        (count(&current.counts) as f64 + count(&before.counts) as f64 * (1.0 - elapsed)) / step
+    }
+
+    /// Returns the number of events per second at each point. The last one is `None`, because that
+    /// point is not complete; `count` selects the kind of event.
+    pub fn rates(&self, count: impl Fn(&BucketCounts) -> u64) -> Vec<Option<f64>> {
+        self.closed(|point| Some(count(&point.counts) as f64 / self.step_secs()))
+    }
+
+    /// Returns a value of each point, and `None` for the last one, which is not complete.
+    pub fn closed(&self, value: impl Fn(&Point) -> Option<f64>) -> Vec<Option<f64>> {
+        let Some((_last, closed)) = self.points.split_last() else { return Vec::new() };
+        closed.iter().map(value).chain([None]).collect()
     }
 
     /// Returns the number of events in the last hour; `count` selects the kind of event.
-    pub fn total(&self, count: impl Fn(&Point) -> u64) -> u64 {
-        self.points.iter().map(count).sum()
-    }
-}
-
-impl Point {
-    /// Returns the number of jobs that reached a final state.
-    pub fn finished(&self) -> u64 {
-        self.completed + self.failed + self.cancelled
+    pub fn total(&self, count: impl Fn(&BucketCounts) -> u64) -> u64 {
+        self.points.iter().map(|point| count(&point.counts)).sum()
     }
 
-    fn new(at: Timestamp, counters: &Counters) -> Self {
-        Self {
-            at,
-            submitted: counters.submitted,
-            started: counters.started,
-            completed: counters.completed,
-            failed: counters.failed,
-            cancelled: counters.cancelled,
-            retried: counters.retried,
-            waiting: counters.waiting,
-            running: counters.running,
-            start: Latency::of(&counters.start),
-            run: Latency::of(&counters.run),
-        }
+    /// Returns the duration of a time bucket in seconds, never zero.
+    fn step_secs(&self) -> f64 {
+        self.step.duration().as_secs_f64().max(0.001)
     }
 }
 
@@ -138,11 +119,12 @@ impl Point {
 /// events and the same number of waiting and running jobs as the point before it.
 pub fn points(buckets: &[(Timestamp, Counters)], last: Timestamp) -> Vec<Point> {
     let at = |index: usize| last.minus(STEP.duration() * (POINTS - 1 - index) as u32);
-    let mut before = buckets.first().map(|(_, first)| gauges_before(first)).unwrap_or_default();
+    let first = buckets.first().map(|(_, first)| first.counts.gauges_before());
+    let mut gauges = first.unwrap_or_default();
     let mut points = Vec::with_capacity(POINTS);
     let mut remaining = buckets;
     for at in (0..POINTS).map(at) {
-        let mut counters = before.clone();
+        let mut counters = Counters { counts: gauges, ..Counters::default() };
         while let Some(((began_at, next), others)) = remaining.split_first() {
             if *began_at > at {
                 break;
@@ -150,25 +132,20 @@ pub fn points(buckets: &[(Timestamp, Counters)], last: Timestamp) -> Vec<Point> 
             if *began_at == at {
                 counters.add(next);
             }
-            (counters.waiting, counters.running) = (next.waiting, next.running);
+            counters.counts.waiting = next.counts.waiting;
+            counters.counts.running = next.counts.running;
             remaining = others;
         }
-        points.push(Point::new(at, &counters));
-        let Counters { waiting, running, .. } = counters;
-        before = Counters { waiting, running, ..Counters::default() };
+        let Counters { counts, start, run } = &counters;
+        points.push(Point {
+            at,
+            counts: *counts,
+            start: Latency::of(start),
+            run: Latency::of(run),
+        });
+        gauges = counts.gauges();
     }
     points
-}
-
-/// Returns the number of waiting and running jobs at the start of a time bucket, computed from the
-/// numbers at its end and its events.
-fn gauges_before(first: &Counters) -> Counters {
-    let ended = first.completed + first.failed + first.cancelled + first.retried;
-    Counters {
-        waiting: (first.waiting + first.started).saturating_sub(first.submitted + first.retried),
-        running: (first.running + ended).saturating_sub(first.started),
-        ..Counters::default()
-    }
 }
 
 #[cfg(test)]
@@ -180,7 +157,8 @@ mod tests {
     }
 
     fn submitted(submitted: u64, waiting: u64) -> Counters {
-        Counters { submitted, waiting, ..Counters::default() }
+        let counts = BucketCounts { submitted, waiting, ..BucketCounts::default() };
+        Counters { counts, ..Counters::default() }
     }
 
     #[test]
@@ -189,8 +167,10 @@ mod tests {
         let points = points(&buckets, at(5));
         assert_eq!(points.len(), POINTS);
         let end = &points[POINTS - 5..];
-        let shown: Vec<_> =
-            end.iter().map(|point| (point.at, point.submitted, point.waiting)).collect();
+        let shown: Vec<_> = end
+            .iter()
+            .map(|point| (point.at, point.counts.submitted, point.counts.waiting))
+            .collect();
         let expected = [(at(1), 0, 2), (at(2), 3, 5), (at(3), 0, 5), (at(4), 1, 6), (at(5), 0, 6)];
         assert_eq!(shown, expected);
     }
@@ -200,9 +180,22 @@ mod tests {
         let old = (at(-1_000), submitted(9, 4));
         let buckets = [old, (at(1), submitted(1, 1)), (at(1), submitted(2, 3))];
         let points = points(&buckets, at(1));
-        let last = points[POINTS - 1];
-        assert_eq!((last.submitted, last.waiting), (3, 3));
-        assert_eq!((points[0].submitted, points[0].waiting), (0, 4));
+        let counts = |index: usize| (points[index].counts.submitted, points[index].counts.waiting);
+        assert_eq!((counts(0), counts(POINTS - 1)), ((0, 4), (3, 3)));
+    }
+
+    #[test]
+    fn a_point_is_one_flat_json_object() {
+        let counts = BucketCounts { submitted: 1, running: 2, ..BucketCounts::default() };
+        let start = Latency { p50_ms: Some(3), p99_ms: None };
+        let point = Point { at: at(0), counts, start, run: Latency::default() };
+        let json = concat!(
+            r#"{"at":"1970-01-12T13:46:40.000Z","submitted":1,"started":0,"completed":0,"failed":0,"#,
+            r#""cancelled":0,"retried":0,"waiting":0,"running":2,"start":{"p50_ms":3,"p99_ms":null},"#,
+            r#""run":{"p50_ms":null,"p99_ms":null}}"#
+        );
+        assert_eq!(serde_json::to_string(&point).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Point>(json).unwrap(), point);
     }
 
     #[test]
@@ -218,8 +211,10 @@ mod tests {
             start: Latency::default(),
             run: Latency::default(),
         };
-        let rate = stats.per_second(|point| point.submitted);
+        let rate = stats.per_second(|counts| counts.submitted);
         assert!((rate - 10.5).abs() < 1e-9, "{rate}");
-        assert_eq!(stats.total(|point| point.submitted), 130);
+        assert_eq!(stats.total(|counts| counts.submitted), 130);
+        let rates = stats.rates(|counts| counts.submitted);
+        assert_eq!((rates[POINTS - 2], rates[POINTS - 1]), (Some(10.0), None));
     }
 }

@@ -1,6 +1,5 @@
-//! Forms: reading what a browser sends, and the actions behind buttons.
+//! Forms: reads what a browser sends, and protects against forms that are sent twice.
 
-pub(super) mod actions;
 pub(super) mod fields;
 pub(super) mod form;
 pub(super) mod form_token;

@@ -13,7 +13,8 @@ use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::metrics_panel::MetricsPanel;
 use crate::pages::parts::number::Count;
 use crate::pages::parts::time::DurationText;
-use crate::pages::response::{PageResult, page_resource, render};
+use crate::pages::response::resource::page_resource;
+use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
 use crate::store::QueueSubset;
 

@@ -13,12 +13,15 @@ use sha2::{Digest, Sha256};
 
 use crate::job::problem::Problem;
 use crate::job::{JobId, Lane, Submission};
-use crate::pages::error_page::PageError;
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
-use crate::pages::parts::layout::{Layout, NavItem, query_string};
-use crate::pages::response::{PageResult, page_resource, redirect_to, render, render_with_status};
+use crate::pages::parts::layout::{Layout, NavItem};
+use crate::pages::parts::query::query_string;
+use crate::pages::response::error_page::PageError;
+use crate::pages::response::render::render_with_status;
+use crate::pages::response::resource::page_resource;
+use crate::pages::response::{PageResult, redirect_to, render};
 use crate::server::{Error, Handle};
 use crate::store::{IdempotencyKey, Refusal};
 use input::{Control, Input, assign};
@@ -60,7 +63,7 @@ async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     if let Some(id) = from {
         fields = fields_from_job(&handle, id).await?;
     }
-    fields.set("form_token", form_token::generate());
+    fields.set("form_token", form_token::generate()?);
     render(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
 }
 

@@ -2,9 +2,10 @@
 
 use crate::actor::message::GetTimeBuckets;
 use crate::job::{Lane, QueueName};
-use crate::metrics::counters::{Counters, bucket_start};
+use crate::metrics::counters::Counters;
 use crate::metrics::recorder::Recorder;
-use crate::metrics::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
+use crate::metrics::stats::{LaneLoad, Latency, POINTS, Stats, points};
+use crate::metrics::time_bucket::{STEP, bucket_start};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
 use crate::store::Write;

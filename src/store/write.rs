@@ -6,7 +6,7 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
-use crate::metrics::counters::TimeBucket;
+use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
 
 /// One write. A commit group applies several of them in one transaction.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, State};
-use longshore::metrics::counters::{Counters, TimeBucket};
+use longshore::metrics::counters::Counters;
+use longshore::metrics::time_bucket::TimeBucket;
 use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 
 use crate::kit::statements::Statements;

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use longshore::job::{Lane, Span};
-use longshore::metrics::counters::{Counters, TimeBucket, bucket_start};
+use longshore::metrics::counters::{BucketCounts, Counters};
+use longshore::metrics::time_bucket::{TimeBucket, bucket_start};
 use longshore::store::{Committed, Finish, Holder, JobLocation, Write};
 
 use crate::kit::{Store, completed, failed, job_in_queue, lease, leased, queue};
 
 fn counters(submitted: u64, waiting: u64, took: u64) -> Counters {
-    let mut counters = Counters { submitted, waiting, ..Counters::default() };
+    let counts = BucketCounts { submitted, waiting, ..BucketCounts::default() };
+    let mut counters = Counters { counts, ..Counters::default() };
     counters.run.record(took);
     counters
 }

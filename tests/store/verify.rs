@@ -12,7 +12,8 @@ use longshore::config::Config;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobId, Lane, Log, NewJob, State};
-use longshore::metrics::counters::{Counters, TimeBucket};
+use longshore::metrics::counters::{BucketCounts, Counters};
+use longshore::metrics::time_bucket::TimeBucket;
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::admin::backup::back_up;
 use longshore::store::sqlite::admin::verify::{Report, verify};
@@ -78,7 +79,8 @@ fn fill(store: &mut Store) {
     let lease = Lease { job: JobId(3), token: LeaseToken(1) };
     let log = Log::new("one\n".into());
     store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
-    let all = Counters { submitted: 11, ..Counters::default() };
+    let counts = BucketCounts { submitted: 11, ..BucketCounts::default() };
+    let all = Counters { counts, ..Counters::default() };
     let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };
     store.write(Write::TimeBuckets(vec![bucket.into()])).unwrap();
 }

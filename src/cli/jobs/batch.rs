@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
-use crate::cli::input;
+use crate::cli::jobs::input;
 use crate::cli::jobs::submit::parse_key;
 use crate::cli::output::Output;
 use crate::cli::output::show;

@@ -6,7 +6,6 @@ use crate::cli::error::CliError;
 use crate::cli::jobs::bulk_report::BulkReport;
 use crate::cli::jobs::id::parse_id;
 use crate::cli::output::Output;
-use crate::cli::output::show;
 use crate::cli::target::Target;
 use crate::job::{Job, JobId};
 
@@ -40,5 +39,5 @@ pub(crate) async fn run(args: CancelArgs) -> Result<(), CliError> {
 
 fn print_job(output: &Output, job: &Job) -> Result<(), CliError> {
     let suffix = if job.state.is_final() { "" } else { "\tcancel requested" };
-    output.line(format_args!("{}\t{}{suffix}", job.id, show::state(output, job.state)))
+    output.line(format_args!("{}\t{}{suffix}", job.id, output.state(job.state)))
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::cli::client::{Client, JobFilter};
 use crate::cli::error::CliError;
 use crate::cli::jobs::id::parse_id;
+use crate::cli::output::Colour;
 use crate::cli::output::show;
 use crate::cli::output::table::{Cell, Table};
 use crate::cli::target::Target;
@@ -105,7 +106,7 @@ fn row(job: &Job, now: Timestamp) -> [Cell; 7] {
     let error = job.error.as_ref().map(|error| show::error(error, MAX_ERROR_CHARS));
     [
         Cell::number(&job.id),
-        Cell::text(&job.state).in_colour(show::colour(job.state)),
+        Cell::text(&job.state).in_colour(Colour::of_state(job.state)),
         Cell::text(&job.kind),
         Cell::text(&job.queue),
         Cell::number(&format_args!("{}/{}", job.attempt, job.max_attempts)),

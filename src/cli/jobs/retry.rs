@@ -6,7 +6,6 @@ use crate::cli::error::CliError;
 use crate::cli::jobs::bulk_report::BulkReport;
 use crate::cli::jobs::id::parse_id;
 use crate::cli::output::Output;
-use crate::cli::output::show;
 use crate::cli::target::Target;
 use crate::job::{Job, JobId};
 
@@ -39,5 +38,5 @@ pub(crate) async fn run(args: RetryArgs) -> Result<(), CliError> {
 }
 
 fn print_job(output: &Output, job: &Job) -> Result<(), CliError> {
-    output.line(format_args!("{}\t{}", job.id, show::state(output, job.state)))
+    output.line(format_args!("{}\t{}", job.id, output.state(job.state)))
 }

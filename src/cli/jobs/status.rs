@@ -49,7 +49,7 @@ fn basic_fields(output: &Output, job: &Job, now: Timestamp) -> Vec<Field> {
     let once = if job.at_most_once { ", at most once" } else { "" };
     let mut fields = vec![
         ("job", job.id.to_string()),
-        ("state", format!("{}{note}", show::state(output, job.state))),
+        ("state", format!("{}{note}", output.state(job.state))),
         ("kind", job.kind.clone()),
         ("queue", format!("{}, {} lane, priority {}", job.queue, job.lane, job.priority)),
         ("attempt", format!("{} of {}{once}", job.attempt, job.max_attempts)),

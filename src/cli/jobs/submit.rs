@@ -4,10 +4,9 @@ use clap::Args;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::input;
+use crate::cli::jobs::input;
 use crate::cli::jobs::wait;
 use crate::cli::output::Output;
-use crate::cli::output::show;
 use crate::cli::target::Target;
 use crate::job::{Job, Json, Lane, Span, Submission, Timestamp};
 
@@ -165,7 +164,7 @@ fn print_job(
         output.note(format_args!("{}\t{}\t{url}", job.id, job.state));
         return Ok(());
     }
-    output.line(format_args!("{}\t{}\t{url}", job.id, show::state(output, job.state)))
+    output.line(format_args!("{}\t{}\t{url}", job.id, output.state(job.state)))
 }
 
 /// Builds the submission from the arguments.

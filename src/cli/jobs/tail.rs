@@ -89,7 +89,7 @@ fn line(output: &Output, event: &Event, now: Timestamp) -> Option<String> {
 
 /// Returns the line for a job that changed.
 fn job_line(output: &Output, job: &Job, time: &str) -> String {
-    let state = output.paint(show::colour(job.state), format_args!("{:<9}", job.state));
+    let state = output.paint(Colour::of_state(job.state), format_args!("{:<9}", job.state));
     let (id, kind, queue) = (job.id, &job.kind, &job.queue);
     let line = format!("{time}  {id:>6}  {kind:<10}  {queue:<10}  {state}  {}", detail(job));
     line.trim_end().to_owned()
@@ -111,7 +111,7 @@ fn detail(job: &Job) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::sample;
+    use crate::cli::sample;
     use crate::job::{JobError, Progress};
 
     fn line_for(name: &str, data: impl Into<String>) -> Option<String> {

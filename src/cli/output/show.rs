@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::output::{Colour, Output};
-use crate::job::{JobError, Progress, State, Timestamp};
+use crate::job::{JobError, Progress, Timestamp};
 
 /// Placeholder for a missing value.
 pub(crate) const NONE: &str = "-";
@@ -57,21 +56,6 @@ pub(crate) fn error(error: &JobError, max_chars: usize) -> String {
         return text;
     }
     text.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Returns the colour of a state.
-pub(crate) fn colour(state: State) -> Colour {
-    match state {
-        State::Completed => Colour::Green,
-        State::Failed => Colour::Red,
-        State::Running | State::Retrying => Colour::Yellow,
-        State::Scheduled | State::Queued | State::Cancelled => Colour::Dim,
-    }
-}
-
-/// Returns the name of a state in its colour.
-pub(crate) fn state(output: &Output, state: State) -> String {
-    output.paint(colour(state), state)
 }
 
 #[cfg(test)]

@@ -76,8 +76,8 @@ pub(crate) fn run(args: BackupArgs) -> Result<(), CliError> {
 }
 
 /// Formats the counts that are not 0, such as `2 queued, 1 failed`.
-fn nonzero_counts(mut jobs: StateCounts) -> String {
-    let counts = State::ALL.map(|state| (state, *jobs.of(state)));
+fn nonzero_counts(jobs: StateCounts) -> String {
+    let counts = State::ALL.map(|state| (state, jobs.get(state)));
     let parts: Vec<String> = counts
         .iter()
         .filter(|(_, count)| *count > 0)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::error::CliError;
-use crate::cli::server::serve::variables;
+use crate::cli::server::settings::variables;
 use crate::config;
 
 /// Location of the database, given in the same way as for the server.

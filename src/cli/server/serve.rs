@@ -1,5 +1,6 @@
 //! `longshore serve`: runs the server.
 
+pub(crate) mod error;
 mod running;
 
 use std::io;
@@ -10,12 +11,11 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::use_colour;
-use crate::cli::target::parse_listen;
+use crate::cli::server::settings::{parse_listen, variables};
 use crate::config::{self, Overrides};
 use crate::telemetry::{self, LogFormat};
 use running::run_server;
 pub(crate) use running::start_server;
-pub use running::{RunningServer, ServeError};
 
 const HELP: &str = "\
 Settings are read from the configuration file, then from environment variables, then from these
@@ -80,13 +80,4 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), CliError> {
     let overrides = Overrides { listen: args.listen, database: args.database };
     let config = config::load(args.config.as_deref(), variables(), &overrides)?;
     Ok(run_server(config, args.restored).await?)
-}
-
-/// Returns the environment variables.
-///
-/// Bytes that are not UTF-8 are replaced, so that such a setting is reported as invalid and never
-/// ignored silently.
-pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
-    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }

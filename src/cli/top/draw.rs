@@ -79,8 +79,8 @@ mod tests {
     use ratatui::crossterm::event::KeyCode;
 
     use super::*;
-    use crate::cli::top::feed::Update;
     use crate::cli::top::snapshot::tests::failed_snapshot;
+    use crate::cli::top::update::Update;
     use crate::cli::top::view::tests::view;
 
     /// Returns the lines of a screen of this size.
@@ -103,8 +103,8 @@ mod tests {
         for part in [
             "http://127.0.0.1:7373",
             "12:00:55",
-            "submitted 6.0/s",
-            "finished 3.1/s",
+            "submitted 7.0/s",
+            "finished 3.6/s",
             "start p50 3ms p99 1.24s",
             "run p50 - p99 -",
             "16/64",

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use actix_web::HttpRequest;
 use actix_web::web::Query;
 
-use crate::pages::error_page::PageError;
+use crate::pages::response::error_page::PageError;
 
 /// The fields of a query string or a form, by name. Empty fields are treated as missing.
 #[derive(Debug, Clone, Default)]

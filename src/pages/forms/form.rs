@@ -7,8 +7,8 @@ use actix_web::http::header::{HOST, ORIGIN};
 use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest};
 
-use crate::pages::error_page::PageError;
 use crate::pages::forms::fields::Fields;
+use crate::pages::response::error_page::PageError;
 use crate::server::Handle;
 
 /// Maximum time that a browser may take to send a form.

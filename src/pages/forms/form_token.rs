@@ -3,19 +3,27 @@
 //! Every rendered page has a random token in its forms. The token and the submitted jobs are hashed
 //! into an idempotency key, so sending the same form again returns what it submitted before.
 
-use std::hash::{BuildHasher, RandomState};
-
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::pages::forms::fields::Fields;
+use crate::pages::parts::hex::hex;
+use crate::pages::response::error_page::PageError;
 use crate::store::IdempotencyKey;
 
 /// Returns a random token of 32 hexadecimal digits.
-pub(crate) fn generate() -> String {
-    // Each `RandomState` has hash keys derived from random numbers of the operating system.
-    let random = || RandomState::new().hash_one(());
-    format!("{:016x}{:016x}", random(), random())
+///
+/// # Errors
+/// Returns a 500 if the operating system provides no random numbers.
+pub(crate) fn generate() -> Result<String, PageError> {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).map_err(|error| {
+        tracing::error!(%error, "the operating system provides no random numbers");
+        let why = "the form could not be created: the server has no random numbers";
+        PageError::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", why)
+    })?;
+    Ok(hex(&token))
 }
 
 /// Returns the idempotency key of a submission, if its form has a token.
@@ -32,8 +40,8 @@ pub(crate) fn idempotency_key(
     let Some(token) = fields.trimmed("form_token") else { return Ok(None) };
     let text = serde_json::to_vec(submission)?;
     let digest = Sha256::new().chain_update(token).chain_update("\0").chain_update(text).finalize();
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(IdempotencyKey { key: format!("form-{digits}"), fingerprint: digest.into() }))
+    let key = format!("form-{}", hex(&digest));
+    Ok(Some(IdempotencyKey { key, fingerprint: digest.into() }))
 }
 
 #[cfg(test)]
@@ -42,7 +50,8 @@ mod tests {
 
     #[test]
     fn the_key_depends_on_the_token_and_the_submission() {
-        let (one, other) = (generate(), generate());
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+        assert_eq!(one.len(), 32);
         assert_ne!(one, other);
         let key = |token: &str, submission: &str| {
             let fields = Fields::parse(&format!("form_token={token}")).unwrap();

@@ -3,72 +3,15 @@
 //! Labels and numbers are HTML text next to the drawing, not part of it, so that the drawing can be
 //! scaled to any width without distorting text.
 
-use std::fmt::Write;
+mod axis;
+mod path;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use crate::pages::parts::number::Amount;
-use crate::pages::parts::time::DurationText;
-
-/// Height of the drawing in its own units. Its width is the number of points minus one.
-const HEIGHT: f64 = 100.0;
-
-/// The unit of a chart's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
-    PerSecond,
-    Jobs,
-    Millis,
-}
-
-impl Unit {
-    fn format(self, value: f64) -> String {
-        match self {
-            Self::PerSecond => format!("{}/s", Amount(value)),
-            Self::Jobs => Amount(value).to_string(),
-            Self::Millis => DurationText::millis(value.round() as u64).to_string(),
-        }
-    }
-
-    fn format_on_axis(self, value: f64) -> String {
-        if self == Self::Millis { time_on_axis(value) } else { self.format(value) }
-    }
-}
-
-/// Maxima for a time axis. The axis also labels half of its maximum, so the halves are round numbers too.
-const TIME_AXIS_MAXIMA_MS: [f64; 20] = [
-    10.0,
-    20.0,
-    50.0,
-    100.0,
-    200.0,
-    500.0,
-    1_000.0,
-    2_000.0,
-    5_000.0,
-    10_000.0,
-    20_000.0,
-    30_000.0,
-    60_000.0,
-    120_000.0,
-    300_000.0,
-    600_000.0,
-    1_200_000.0,
-    3_600_000.0,
-    7_200_000.0,
-    18_000_000.0,
-];
-
-/// Formats a time for an axis in a single unit, such as `2 min`.
-fn time_on_axis(millis: f64) -> String {
-    match millis {
-        _ if millis < 1_000.0 => format!("{} ms", Amount(millis)),
-        _ if millis < 60_000.0 => format!("{} s", Amount(millis / 1_000.0)),
-        _ if millis < 3_600_000.0 => format!("{} min", Amount(millis / 60_000.0)),
-        _ => format!("{} h", Amount(millis / 3_600_000.0)),
-    }
-}
+pub(crate) use axis::Unit;
+use axis::ceiling;
+use path::{HEIGHT, area, bars, line};
 
 /// The shape in which a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,100 +130,12 @@ fn draw(series: &Series, unit: Unit, top: f64) -> DrawnSeries {
     }
 }
 
-/// Returns the path of a line through the known points. A point with the same height as both its
-/// neighbours is omitted, because it would not change the drawing.
-fn line(heights: &[Option<f64>]) -> String {
-    let mut path = String::new();
-    let at = |x: usize| heights.get(x).copied().flatten();
-    for (x, height) in heights.iter().enumerate() {
-        let Some(height) = height else { continue };
-        let before = x.checked_sub(1).and_then(at);
-        let after = at(x + 1);
-        let letter = if before.is_none() { 'M' } else { 'L' };
-        if before == Some(*height) && after == Some(*height) {
-            continue;
-        }
-        // Writing into a string does not fail.
-        let _ = write!(path, "{letter}{x} {}", short(*height));
-        if before.is_none() && after.is_none() {
-            path.push_str("h.1");
-        }
-    }
-    path
-}
-
-/// Returns the path of the area below a line, one closed shape per run of known points.
-fn area(heights: &[Option<f64>]) -> String {
-    let mut path = String::new();
-    let mut x = 0;
-    for run in heights.split(Option::is_none) {
-        if run.len() > 1 {
-            let _ = write!(path, "M{x} {}", short(HEIGHT));
-            for (step, height) in run.iter().flatten().enumerate() {
-                let level = |at: usize| run.get(at).copied().flatten() == Some(*height);
-                let is_level = step > 0 && level(step - 1) && level(step + 1);
-                if !is_level {
-                    let _ = write!(path, "L{} {}", x + step, short(*height));
-                }
-            }
-            let _ = write!(path, "L{} {}Z", x + run.len() - 1, short(HEIGHT));
-        }
-        x += run.len() + 1;
-    }
-    path
-}
-
-/// Returns the path of the bars, one for each point above its floor.
-fn bars(heights: &[Option<f64>], floor: &[f64]) -> String {
-    let mut path = String::new();
-    for (x, height) in heights.iter().enumerate() {
-        let floor = floor.get(x).copied().unwrap_or(HEIGHT);
-        if let Some(height) = height.filter(|height| *height < floor) {
-            let _ = write!(path, "M{x} {}V{}", short(floor), short(height));
-        }
-    }
-    path
-}
-
-/// Formats a coordinate with one decimal, omitted if it is 0.
-fn short(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// Returns the smallest axis maximum that is not below `most`: 1, 2, 4 or 5 times a power of ten, or
-/// for times an entry of [`TIME_AXIS_MAXIMA_MS`]. For example 12345 gives 20000.
-fn ceiling(most: f64, unit: Unit) -> f64 {
-    if unit == Unit::Millis
-        && let Some(top) = TIME_AXIS_MAXIMA_MS.into_iter().find(|top| *top >= most)
-    {
-        return top;
-    }
-    // The axis labels half of its maximum too, and half a job makes no sense.
-    let most = most.max(if unit == Unit::Jobs { 2.0 } else { 1.0 });
-    let magnitude = 10_f64.powf(most.log10().floor());
-    let steps = [1.0, 2.0, 4.0, 5.0, 10.0];
-    let fits = steps.into_iter().map(|step| step * magnitude).find(|top| *top >= most * 0.999_999);
-    fits.unwrap_or(most)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn series(shape: Shape, values: &[Option<f64>]) -> Series {
         Series { name: "p50", class: "a", shape, values: values.to_vec(), floor: Vec::new() }
-    }
-
-    #[test]
-    fn an_axis_ends_at_a_round_number() {
-        for (most, top) in [(0.0, 1.0), (1.0, 1.0), (3.2, 4.0), (7.0, 10.0), (12_345.0, 20_000.0)] {
-            assert_eq!(ceiling(most, Unit::PerSecond), top, "{most}");
-        }
-        assert_eq!(ceiling(0.0, Unit::Jobs), 2.0);
-        for (most, axis) in [(3.0, "10 ms"), (61_000.0, "2 min"), (250_000.0, "5 min")] {
-            assert_eq!(time_on_axis(ceiling(most, Unit::Millis)), axis);
-        }
     }
 
     #[test]

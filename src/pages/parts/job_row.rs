@@ -6,7 +6,7 @@ use askama::filters::HtmlSafe;
 
 use crate::job::outcome::truncate;
 use crate::job::{Job, State, Timestamp};
-use crate::pages::parts::layout::query_string;
+use crate::pages::parts::query::query_string;
 use crate::pages::parts::time::{DurationText, RelativeTime};
 
 /// Maximum length in bytes of a message in a row.

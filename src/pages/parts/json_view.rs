@@ -76,14 +76,13 @@ impl HtmlWriter {
         self.values += 1;
         let is_deep = depth >= MAX_DEPTH || self.values > MAX_VALUES;
         match text.as_bytes().first() {
-            Some(b'{') if !is_deep => match serde_json::from_str::<ObjectEntries<'_>>(text) {
-                Ok(entries) => self.tree(('{', '}'), &entries.0, depth),
-                Err(_) => self.scalar("", text),
-            },
-            Some(b'[') if !is_deep => match serde_json::from_str::<ArrayEntries<'_>>(text) {
-                Ok(items) => self.tree(('[', ']'), &items.0, depth),
-                Err(_) => self.scalar("", text),
-            },
+            Some(open @ (b'{' | b'[')) if !is_deep => {
+                match serde_json::from_str::<Entries<'_>>(text) {
+                    Ok(Entries(entries)) if *open == b'{' => self.tree(('{', '}'), &entries, depth),
+                    Ok(Entries(entries)) => self.tree(('[', ']'), &entries, depth),
+                    Err(_) => self.scalar("", text),
+                }
+            }
             Some(b'"') => self.scalar("s", text),
             Some(b'-' | b'0'..=b'9') => self.scalar("n", text),
             Some(b't' | b'f' | b'n') => self.scalar("w", text),
@@ -135,59 +134,38 @@ impl HtmlWriter {
 /// An entry of an object or array: its name, if it is in an object, and its unparsed value.
 type Entry<'a> = (Option<String>, &'a RawValue);
 
-/// The fields of an object in their original order, including repeated names.
-struct ObjectEntries<'a>(Vec<Entry<'a>>);
+/// The entries of an object or array in their original order, including repeated names.
+struct Entries<'a>(Vec<Entry<'a>>);
 
-/// The entries of an array.
-struct ArrayEntries<'a>(Vec<Entry<'a>>);
+struct EntriesVisitor;
 
-impl<'de> Deserialize<'de> for ObjectEntries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = ObjectEntries<'de>;
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
 
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<ObjectEntries<'de>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some((name, value)) = map.next_entry()? {
-                    entries.push((Some(name), value));
-                }
-                Ok(ObjectEntries(entries))
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((name, value)) = map.next_entry()? {
+            entries.push((Some(name), value));
         }
-        deserializer.deserialize_map(ObjectVisitor)
+        Ok(Entries(entries))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(value) = list.next_element()? {
+            entries.push((None, value));
+        }
+        Ok(Entries(entries))
     }
 }
 
-impl<'de> Deserialize<'de> for ArrayEntries<'de> {
+impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ArrayVisitor;
-        impl<'de> Visitor<'de> for ArrayVisitor {
-            type Value = ArrayEntries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(
-                self,
-                mut list: A,
-            ) -> Result<ArrayEntries<'de>, A::Error> {
-                let mut items = Vec::new();
-                while let Some(value) = list.next_element()? {
-                    items.push((None, value));
-                }
-                Ok(ArrayEntries(items))
-            }
-        }
-        deserializer.deserialize_seq(ArrayVisitor)
+        deserializer.deserialize_any(EntriesVisitor)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parts that all pages share: the title, the navigation and the refresh settings.
 
-use std::fmt::Write;
+use crate::pages::assets::bundle::version;
 
 /// Refresh interval in milliseconds of pages that change often.
 pub(crate) const FAST_POLL_MS: u32 = 2_000;
@@ -81,46 +81,6 @@ impl Layout {
 
     /// Returns the version of the stylesheet and the script that this page needs.
     pub(crate) fn version(&self) -> &'static str {
-        crate::pages::assets::version()
-    }
-}
-
-/// Percent-encodes a text for a query string or a path (RFC 3986, section 2.1).
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing into a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
-/// Returns a query string of the values that are not empty, with its `?`. Returns an empty text if
-/// there are none.
-pub(crate) fn query_string(pairs: &[(&str, Option<String>)]) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        let Some(value) = value.as_ref().filter(|value| !value.is_empty()) else { continue };
-        text.push(if text.is_empty() { '?' } else { '&' });
-        text.push_str(name);
-        text.push('=');
-        text.push_str(&percent_encode(value));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_string_omits_empty_values_and_encodes_the_others() {
-        let pairs = [("state", None), ("tag", Some("a&b=\"<é".into())), ("kind", Some("".into()))];
-        assert_eq!(query_string(&pairs), "?tag=a%26b%3D%22%3C%C3%A9");
-        assert_eq!(query_string(&[("id", None)]), "");
+        version()
     }
 }

@@ -1,5 +1,6 @@
 //! The metrics of a server or a queue over the last hour: tiles with key figures, and charts.
 
+use crate::metrics::counters::BucketCounts;
 use crate::metrics::stats::{Latency, Point, Stats};
 use crate::pages::parts::chart::{Chart, Series, Shape, Unit};
 use crate::pages::parts::number::{Amount, Count};
@@ -31,19 +32,19 @@ fn tiles(stats: &Stats) -> Vec<Tile> {
     let jobs = stats.jobs;
     let in_last_hour = |number| format!("{} in the last hour", Count::from_u64(number));
     let tile = |name, value: String, unit, note| Tile { name, value, unit, note };
-    let waiting = jobs.queued + jobs.scheduled + jobs.retrying;
+    let waiting = jobs.waiting();
     let delayed = jobs.scheduled + jobs.retrying;
-    let failed = stats.total(|point| point.failed);
-    let retried = stats.total(|point| point.retried);
-    let submitted = stats.total(|point| point.submitted);
-    let per_second = |get: fn(&Point) -> u64| Amount(stats.per_second(get)).to_string();
+    let failed = stats.total(|counts| counts.failed);
+    let retried = stats.total(|counts| counts.retried);
+    let submitted = stats.total(|counts| counts.submitted);
+    let per_second = |get: fn(&BucketCounts) -> u64| Amount(stats.per_second(get)).to_string();
     vec![
-        tile("Submitted", per_second(|point| point.submitted), "/s", in_last_hour(submitted)),
+        tile("Submitted", per_second(|counts| counts.submitted), "/s", in_last_hour(submitted)),
         tile(
             "Finished",
-            per_second(Point::finished),
+            per_second(BucketCounts::finished),
             "/s",
-            in_last_hour(stats.total(Point::finished)),
+            in_last_hour(stats.total(BucketCounts::finished)),
         ),
         tile(
             "Waiting",
@@ -76,18 +77,9 @@ fn latency(name: &'static str, latency: Latency, scope: &str) -> Tile {
 
 fn charts(stats: &Stats) -> [Chart; 5] {
     let points = stats.points.as_slice();
-    let step_secs = stats.step.duration().as_secs_f64().max(0.001);
-    let last = points.len().saturating_sub(1);
-    // The last time bucket is still open, so it has no rate or latency yet.
-    let closed = |get: &dyn Fn(&Point) -> Option<f64>| -> Vec<Option<f64>> {
-        let each = points.iter().enumerate();
-        each.map(|(at, point)| if at == last { None } else { get(point) }).collect()
+    let counted = |get: fn(&BucketCounts) -> u64| -> Vec<Option<f64>> {
+        points.iter().map(|point| Some(get(&point.counts) as f64)).collect()
     };
-    let per_second = |get: fn(&Point) -> u64| closed(&|point| Some(get(point) as f64 / step_secs));
-    let counted = |get: fn(&Point) -> u64| -> Vec<Option<f64>> {
-        points.iter().map(|point| Some(get(point) as f64)).collect()
-    };
-    let millis = |get: fn(&Point) -> Option<u64>| closed(&|point| get(point).map(|ms| ms as f64));
     let series =
         |name, class, shape, values| Series { name, class, shape, values, floor: Vec::new() };
     [
@@ -96,8 +88,8 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             "Submitted and finished",
             Unit::PerSecond,
             &[
-                series("submitted", "a", Shape::Area, per_second(|point| point.submitted)),
-                series("finished", "b", Shape::Line, per_second(Point::finished)),
+                series("submitted", "a", Shape::Area, stats.rates(|counts| counts.submitted)),
+                series("finished", "b", Shape::Line, stats.rates(BucketCounts::finished)),
             ],
         ),
         Chart::new(
@@ -105,8 +97,8 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             "Waiting and running",
             Unit::Jobs,
             &[
-                series("waiting", "a", Shape::Area, counted(|point| point.waiting)),
-                series("running", "b", Shape::Line, counted(|point| point.running)),
+                series("waiting", "a", Shape::Area, counted(|counts| counts.waiting)),
+                series("running", "b", Shape::Line, counted(|counts| counts.running)),
             ],
         ),
         Chart::new(
@@ -114,32 +106,35 @@ fn charts(stats: &Stats) -> [Chart; 5] {
             "Failures and retries per 10 s",
             Unit::Jobs,
             &[
-                series("failed", "c", Shape::Bars, counted(|point| point.failed)),
+                series("failed", "c", Shape::Bars, counted(|counts| counts.failed)),
                 Series {
-                    floor: points.iter().map(|point| point.failed as f64).collect(),
-                    ..series("retried", "b", Shape::Bars, counted(|point| point.retried))
+                    floor: points.iter().map(|point| point.counts.failed as f64).collect(),
+                    ..series("retried", "b", Shape::Bars, counted(|counts| counts.retried))
                 },
             ],
         ),
-        Chart::new(
-            "latency",
-            "Queue latency",
-            Unit::Millis,
-            &[
-                series("p50", "a", Shape::Line, millis(|point| point.start.p50_ms)),
-                series("p99", "b", Shape::Line, millis(|point| point.start.p99_ms)),
-            ],
-        ),
-        Chart::new(
-            "run",
-            "Run time",
-            Unit::Millis,
-            &[
-                series("p50", "a", Shape::Line, millis(|point| point.run.p50_ms)),
-                series("p99", "b", Shape::Line, millis(|point| point.run.p99_ms)),
-            ],
-        ),
+        latency_chart("latency", "Queue latency", stats, |point| point.start),
+        latency_chart("run", "Run time", stats, |point| point.run),
     ]
+}
+
+/// Returns a chart of the median and the 99th percentile of a latency.
+fn latency_chart(
+    id: &'static str,
+    title: &'static str,
+    stats: &Stats,
+    latency: fn(&Point) -> Latency,
+) -> Chart {
+    let line = |name, class, quantile: fn(Latency) -> Option<u64>| Series {
+        name,
+        class,
+        shape: Shape::Line,
+        values: stats.closed(|point| quantile(latency(point)).map(|millis| millis as f64)),
+        floor: Vec::new(),
+    };
+    let lines =
+        [line("p50", "a", |latency| latency.p50_ms), line("p99", "b", |latency| latency.p99_ms)];
+    Chart::new(id, title, Unit::Millis, &lines)
 }
 
 #[cfg(test)]
@@ -147,14 +142,16 @@ mod tests {
     use super::*;
     use crate::job::Timestamp;
     use crate::job::queue::StateCounts;
-    use crate::metrics::stats::{POINTS, STEP};
+    use crate::metrics::stats::POINTS;
+    use crate::metrics::time_bucket::STEP;
 
-    fn stats(point: impl Fn(usize) -> Point) -> Stats {
+    fn stats(counts: impl Fn(usize) -> BucketCounts) -> Stats {
         let at = Timestamp::from_millis(3_600_000 - 5_000);
         let points: Vec<Point> = (0..POINTS)
             .map(|number| Point {
                 at: Timestamp::from_millis(number as i64 * STEP.millis()),
-                ..point(number)
+                counts: counts(number),
+                ..Point::default()
             })
             .collect();
         Stats {
@@ -169,22 +166,6 @@ mod tests {
         }
     }
 
-    fn point() -> Point {
-        Point {
-            at: Timestamp::from_millis(0),
-            submitted: 0,
-            started: 0,
-            completed: 0,
-            failed: 0,
-            cancelled: 0,
-            retried: 0,
-            waiting: 0,
-            running: 0,
-            start: Latency::default(),
-            run: Latency::default(),
-        }
-    }
-
     fn tile_texts(stats: &Stats) -> Vec<String> {
         let tile = |tile: Tile| format!("{} {}{}: {}", tile.name, tile.value, tile.unit, tile.note);
         tiles(stats).into_iter().map(tile).collect()
@@ -192,11 +173,11 @@ mod tests {
 
     #[test]
     fn the_tiles_show_rates_totals_and_latencies() {
-        let busy = stats(|number| Point {
+        let busy = stats(|number| BucketCounts {
             submitted: 10,
             completed: u64::from(number >= 358) * 30,
             failed: u64::from(number == 5),
-            ..point()
+            ..BucketCounts::default()
         });
         let texts = tile_texts(&busy);
         // The rate of the last ten seconds: the open time bucket, and half of the one before it.
@@ -210,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_open_time_bucket_has_a_depth_but_no_rate() {
-        let full = stats(|_| Point { submitted: 10, waiting: 4, ..point() });
+        let full = stats(|_| BucketCounts { submitted: 10, waiting: 4, ..BucketCounts::default() });
         let [rate, depth, ..] = charts(&full).map(|chart| chart.to_string());
         assert!(rate.contains("1/s;1/s;;") || rate.contains("1/s;\""), "{rate}");
         assert!(rate.contains("d=\"M0 0L358 0\""), "{rate}");
@@ -219,7 +200,7 @@ mod tests {
 
     #[test]
     fn charts_without_data_can_be_drawn() {
-        let none = Stats { points: Vec::new(), ..stats(|_| point()) };
+        let none = Stats { points: Vec::new(), ..stats(|_| BucketCounts::default()) };
         assert_eq!(tile_texts(&none)[0], "Submitted 0/s: 0 in the last hour");
         for chart in charts(&none) {
             assert!(chart.to_string().contains("no data in the last hour"));

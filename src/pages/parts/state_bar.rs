@@ -31,11 +31,8 @@ impl StateBar {
 
     /// Returns the states that have jobs, in order.
     fn segments(&self) -> impl Iterator<Item = (State, i64)> {
-        let mut counts = self.counts;
-        ORDER
-            .into_iter()
-            .map(move |state| (state, *counts.of(state)))
-            .filter(|(_, count)| *count > 0)
+        let counted = ORDER.into_iter().map(|state| (state, self.counts.get(state)));
+        counted.filter(|(_, count)| *count > 0)
     }
 }
 

@@ -331,7 +331,7 @@ impl Model {
 fn counts<'a>(states: impl IntoIterator<Item = &'a State>) -> StateCounts {
     let mut counts = StateCounts::default();
     for state in states {
-        *counts.of(*state) += 1;
+        *counts.get_mut(*state) += 1;
     }
     counts
 }

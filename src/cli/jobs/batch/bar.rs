@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use crate::cli::output::progress::bar_style;
 use crate::cli::output::show;
 use crate::cli::output::use_colour;
 use crate::job::batch::Batch;
@@ -28,12 +29,10 @@ impl BatchBar {
             return None;
         }
         let template = if use_colour(&stderr) { IN_COLOUR } else { PLAIN };
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━╸─");
-        let bar = ProgressBar::new(u64::try_from(batch.total).unwrap_or(0)).with_style(style);
+        let bar = ProgressBar::new(u64::try_from(batch.total).unwrap_or(0));
+        let bar = bar.with_style(bar_style(template));
         bar.set_prefix(format!("batch {}", batch.id));
-        let batch_bar = Self { bar, started: Instant::now(), done_before: done(batch) };
+        let batch_bar = Self { bar, started: Instant::now(), done_before: batch.done() };
         batch_bar.show(batch);
         Some(batch_bar)
     }
@@ -42,10 +41,10 @@ impl BatchBar {
     pub(super) fn show(&self, batch: &Batch) {
         self.bar.set_message(message(
             batch,
-            done(batch) - self.done_before,
+            batch.done() - self.done_before,
             self.started.elapsed(),
         ));
-        self.bar.set_position(u64::try_from(done(batch)).unwrap_or(0));
+        self.bar.set_position(u64::try_from(batch.done()).unwrap_or(0));
     }
 
     /// Hides the bar while `write` writes to the terminal.
@@ -60,13 +59,9 @@ impl Drop for BatchBar {
     }
 }
 
-fn done(batch: &Batch) -> i64 {
-    batch.total - batch.counts.live()
-}
-
 /// Returns counts, rate and time left, given that `newly_done` jobs ended during `elapsed`.
 fn message(batch: &Batch, newly_done: i64, elapsed: Duration) -> String {
-    let mut message = format!("{}/{}", done(batch), batch.total);
+    let mut message = format!("{}/{}", batch.done(), batch.total);
     let rate = newly_done as f64 / elapsed.as_secs_f64().max(0.001);
     if newly_done > 0 {
         message += &format!("  {}", show::rate(rate));
@@ -83,8 +78,10 @@ fn message(batch: &Batch, newly_done: i64, elapsed: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use indicatif::ProgressStyle;
+
     use super::*;
-    use crate::cli::output::sample;
+    use crate::cli::sample;
 
     #[test]
     fn the_bar_shows_counts_rate_time_left_and_failures() {

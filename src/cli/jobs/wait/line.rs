@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use crate::cli::output::progress::bar_style;
 use crate::cli::output::show;
 use crate::cli::output::use_colour;
 use crate::job::{Job, JobId, State};
@@ -30,7 +31,7 @@ impl JobLine {
         if !io::stderr().is_terminal() {
             return None;
         }
-        let bar = ProgressBar::new(BAR_STEPS as u64).with_style(style(PLAIN));
+        let bar = ProgressBar::new(BAR_STEPS as u64).with_style(bar_style(PLAIN));
         bar.set_prefix(format!("job {id}"));
         bar.enable_steady_tick(TICK);
         Some(Self(bar))
@@ -40,12 +41,12 @@ impl JobLine {
     pub(super) fn show(&self, job: &Job) {
         self.0.set_prefix(summary(job));
         let Some(progress) = job.progress.as_ref().filter(|_| job.state == State::Running) else {
-            self.0.set_style(style(PLAIN));
+            self.0.set_style(bar_style(PLAIN));
             self.0.set_message("");
             return;
         };
         let with_bar = if use_colour(&io::stderr()) { WITH_BAR_IN_COLOUR } else { WITH_BAR };
-        self.0.set_style(style(with_bar));
+        self.0.set_style(bar_style(with_bar));
         self.0.set_position((progress.percent.clamp(0.0, 100.0) / 100.0 * BAR_STEPS) as u64);
         self.0.set_message(show::plain(progress.message.as_deref().unwrap_or_default()));
     }
@@ -60,12 +61,6 @@ impl Drop for JobLine {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
 }
 
 /// Returns the ID and the state of the job, with the attempt unless it is the first.
@@ -83,8 +78,10 @@ fn summary(job: &Job) -> String {
 
 #[cfg(test)]
 mod tests {
+    use indicatif::ProgressStyle;
+
     use super::*;
-    use crate::cli::output::sample;
+    use crate::cli::sample;
 
     #[test]
     fn an_attempt_is_shown_unless_it_is_the_first() {

@@ -5,36 +5,15 @@ use std::net::SocketAddr;
 use actix_web::dev::ServerHandle;
 
 use crate::cli::output::Output;
+use crate::cli::server::serve::error::ServeError;
 use crate::cli::server::signal::{StopSignals, survive_file_size_limit};
 use crate::config::Config;
 use crate::http;
 use crate::pages;
-use crate::server::{Builder, Server, StartError};
-
-/// An error that stops the server.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The server did not start; correct the cause that the message names.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The address cannot be listened on; another server may be running there.
-    #[error("cannot listen on {listen}: {error}")]
-    Listen {
-        /// Configured address.
-        listen: SocketAddr,
-        /// Error of the operating system.
-        error: std::io::Error,
-    },
-    /// The handlers for SIGINT and SIGTERM cannot be installed.
-    #[error("cannot listen for signals: {0}")]
-    Signals(std::io::Error),
-    /// The server failed while it ran. Accepted jobs are on disk, and a restart recovers them.
-    #[error("the server failed: {0}")]
-    Failed(String),
-}
+use crate::server::{Builder, Server};
 
 /// A server that runs in this process.
-pub struct RunningServer {
+pub(crate) struct RunningServer {
     addr: SocketAddr,
     http: ServerHandle,
     server: Server,

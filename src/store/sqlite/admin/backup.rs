@@ -166,7 +166,7 @@ fn count_jobs(connection: &mut SqliteConnection) -> Result<StateCounts, StoreErr
     let rows: Vec<(i64, i64)> = JobsByState {}.load(connection).map_err(TransactionError::from)?;
     let mut counts = StateCounts::default();
     for (state, jobs) in rows {
-        *counts.of(state_of(state)?) = jobs;
+        *counts.get_mut(state_of(state)?) = jobs;
     }
     Ok(counts)
 }

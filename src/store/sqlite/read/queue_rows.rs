@@ -76,7 +76,7 @@ pub(crate) fn find(
         .load(connection)?;
     let mut counts = StateCounts::default();
     for (state, jobs) in rows {
-        *counts.of(state_of(state)?) = jobs;
+        *counts.get_mut(state_of(state)?) = jobs;
     }
     to_queue(connection, row, counts, now).map(Some)
 }
@@ -118,7 +118,7 @@ fn counts_by_id(
         .load(connection)?;
     let mut counts: HashMap<i64, StateCounts> = HashMap::new();
     for (id, state, jobs) in rows {
-        *counts.entry(id).or_default().of(state_of(state)?) = jobs;
+        *counts.entry(id).or_default().get_mut(state_of(state)?) = jobs;
     }
     Ok(counts)
 }

@@ -29,7 +29,7 @@ impl CommitGroup<'_> {
     ) -> Result<Batch, ApplyError> {
         let mut counts = StateCounts::default();
         for job in jobs {
-            *counts.of(job.state()) += 1;
+            *counts.get_mut(job.state()) += 1;
         }
         let StateCounts { scheduled, queued, .. } = counts;
         let total = counts.live();

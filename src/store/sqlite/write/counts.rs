@@ -51,17 +51,17 @@ impl CommitGroup<'_> {
         for change in self.changes() {
             let counts = counts.entry(&change.queue).or_default();
             if let Some(from) = change.from {
-                *counts.of(from) -= 1;
+                *counts.get_mut(from) -= 1;
             }
             if let Some(to) = change.to {
-                *counts.of(to) += 1;
+                *counts.get_mut(to) += 1;
             }
         }
         let mut updates = Vec::new();
-        for (queue, mut counts) in counts {
+        for (queue, counts) in counts {
             let Some(queue_id) = self.queue_ids.id(queue) else { continue };
             for state in State::ALL {
-                let delta = *counts.of(state);
+                let delta = counts.get(state);
                 if delta != 0 {
                     updates.push(AddToQueueCount { delta, queue_id, state: state.code() });
                 }
@@ -81,8 +81,8 @@ impl CommitGroup<'_> {
         for change in self.changes() {
             if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
                 let counts = counts.entry(batch).or_default();
-                *counts.of(from) -= 1;
-                *counts.of(to) += 1;
+                *counts.get_mut(from) -= 1;
+                *counts.get_mut(to) += 1;
             }
         }
         let mut ended = Vec::new();

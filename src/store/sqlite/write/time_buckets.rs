@@ -7,8 +7,9 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::{QueueName, Timestamp};
-use crate::metrics::counters::{Counters, TimeBucket};
+use crate::metrics::counters::{BucketCounts, Counters};
 use crate::metrics::histogram::Histogram;
+use crate::metrics::time_bucket::TimeBucket;
 use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
@@ -100,14 +101,14 @@ impl CommitGroup<'_> {
         UpsertTimeBucket {
             queue_id,
             began_at: began_at.millis(),
-            submitted: to_column(sum.submitted),
-            started: to_column(sum.started),
-            completed: to_column(sum.completed),
-            failed: to_column(sum.failed),
-            cancelled: to_column(sum.cancelled),
-            retried: to_column(sum.retried),
-            waiting: to_column(counters.waiting),
-            running: to_column(counters.running),
+            submitted: to_column(sum.counts.submitted),
+            started: to_column(sum.counts.started),
+            completed: to_column(sum.counts.completed),
+            failed: to_column(sum.counts.failed),
+            cancelled: to_column(sum.counts.cancelled),
+            retried: to_column(sum.counts.retried),
+            waiting: to_column(counters.counts.waiting),
+            running: to_column(counters.counts.running),
             start: &histogram_json(&sum.start),
             run: &histogram_json(&sum.run),
         }
@@ -146,7 +147,7 @@ impl TimeBucketRow {
     /// Returns the start of the bucket and its counters.
     fn into_counters(self) -> Result<(Timestamp, Counters), StoreError> {
         let number = |count: i64| u64::try_from(count).unwrap_or(0);
-        let counters = Counters {
+        let counts = BucketCounts {
             submitted: number(self.submitted),
             started: number(self.started),
             completed: number(self.completed),
@@ -155,9 +156,9 @@ impl TimeBucketRow {
             retried: number(self.retried),
             waiting: number(self.waiting),
             running: number(self.running),
-            start: parse_histogram(&self.start)?,
-            run: parse_histogram(&self.run)?,
         };
+        let (start, run) = (parse_histogram(&self.start)?, parse_histogram(&self.run)?);
+        let counters = Counters { counts, start, run };
         Ok((Timestamp::from_millis(self.began_at), counters))
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo, sleep, with};
-use crate::page::Page;
 
 /// Returns the state that the page shows.
 fn state(page: &Page) -> String {

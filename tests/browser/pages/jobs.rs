@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo, sleep, with};
-use crate::page::Page;
 
 /// Returns the ids in the list, from top to bottom.
 pub(crate) fn listed(page: &Page) -> Vec<i64> {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo};
-use crate::page::Page;
 
 /// Makes the page believe that its tab was hidden or shown.
 fn set_hidden(page: &Page, hidden: bool) {

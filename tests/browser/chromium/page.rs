@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::driver::Driver;
+use crate::chromium::driver::Driver;
+use crate::chromium::page_checks::Requests;
 use crate::kit::{Server, TEST_TIMEOUT};
-use crate::page_checks::Requests;
 
 /// The key under which WebDriver returns the id of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -304,13 +304,13 @@ impl Page {
     pub(crate) fn assert_clean(&self) {
         assert!(!self.has_dialog(), "a dialog is open");
         self.requests.assert_own(&self.driver.log("performance"));
-        crate::page_checks::assert_silent(&self.driver.log("browser"), &[]);
+        crate::chromium::page_checks::assert_silent(&self.driver.log("browser"), &[]);
     }
 
     /// Checks the same, but allows console messages that contain one of these texts.
     pub(crate) fn assert_clean_except(&self, expected: &[&str]) {
         self.requests.assert_own(&self.driver.log("performance"));
-        crate::page_checks::assert_silent(&self.driver.log("browser"), expected);
+        crate::chromium::page_checks::assert_silent(&self.driver.log("browser"), expected);
     }
 
     fn post(&self, path: &str, body: &Value) {

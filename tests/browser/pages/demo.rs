@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::Connection;
 use crate::kit::demo::Demo;
-use crate::page::Page;
 
 /// Returns the status line of a panel, which is named by its heading.
 fn status(page: &Page, panel: &str) -> String {

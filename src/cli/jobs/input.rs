@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::cli::error::CliError;
 
 /// Reads a whole file, or stdin if the name is `-`.
-pub(super) fn read(name: &str) -> Result<Vec<u8>, CliError> {
+pub(crate) fn read(name: &str) -> Result<Vec<u8>, CliError> {
     if name == "-" {
         let mut bytes = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut bytes);

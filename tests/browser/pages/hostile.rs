@@ -8,8 +8,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, eventually, with};
-use crate::page::Page;
 
 /// Texts that a page must show unchanged.
 pub(crate) const TEXTS: [&str; 46] = [

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::axe::violations;
+use crate::chromium::axe::violations;
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo, sleep, with};
-use crate::page::Page;
 use crate::sample_server::SampleServer;
 
 const TAB: &str = "\u{e004}";

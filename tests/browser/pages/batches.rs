@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo, sleep};
-use crate::page::Page;
 
 fn submit(server: &Server, name: &str, jobs: &[Value]) -> i64 {
     let batch = json!({"name": name, "jobs": jobs});

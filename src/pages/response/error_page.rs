@@ -8,13 +8,13 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use crate::pages::parts::layout::{Layout, NavItem};
-use crate::pages::response::{PageResult, render_with_status};
+use crate::pages::response::render::render_with_status;
 use crate::server::Error;
 use crate::store::Refusal;
 
 /// An error that is shown to the user as a page.
 #[derive(Debug)]
-pub(super) struct PageError {
+pub(crate) struct PageError {
     status: StatusCode,
     title: &'static str,
     detail: String,
@@ -31,21 +31,21 @@ struct ErrorPage {
 }
 
 impl PageError {
-    pub(super) fn new(status: StatusCode, title: &'static str, detail: impl fmt::Display) -> Self {
+    pub(crate) fn new(status: StatusCode, title: &'static str, detail: impl fmt::Display) -> Self {
         Self { status, title, detail: detail.to_string(), allow: None }
     }
 
     /// Returns a 404: the page, or what it should show, does not exist.
-    pub(super) fn not_found(detail: impl fmt::Display) -> Self {
+    pub(crate) fn not_found(detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found", detail)
     }
 
     /// Returns a 400: the query string or the form is malformed.
-    pub(super) fn bad_request(detail: impl fmt::Display) -> Self {
+    pub(crate) fn bad_request(detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "Bad request", detail)
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 }
@@ -140,12 +140,12 @@ fn sentence(message: &str) -> String {
 }
 
 /// Answers a path without a page.
-pub(super) async fn not_found(request: HttpRequest) -> PageResult {
+pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, PageError> {
     Err(PageError::not_found(format!("there is no page at {}", request.path())))
 }
 
 /// Answers a request whose method its path does not support.
-pub(super) async fn wrong_method(allow: &'static str) -> PageResult {
+pub(crate) async fn wrong_method(allow: &'static str) -> Result<HttpResponse, PageError> {
     let detail = format!("this address supports only the methods {allow}");
     let error = PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail);
     Err(PageError { allow: Some(allow), ..error })

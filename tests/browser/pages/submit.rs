@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo};
-use crate::page::Page;
 use crate::sample_server::SampleServer;
 
 /// Returns the error that is shown at a field.

@@ -6,11 +6,11 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, Resource};
 
 use crate::job::JobId;
-use crate::pages::error_page::PageError;
 use crate::pages::forms::form;
-use crate::pages::job;
-use crate::pages::jobs::list_path;
-use crate::pages::response::{PageResult, form_resource, redirect_to};
+use crate::pages::jobs::list_query::list_path;
+use crate::pages::response::error_page::PageError;
+use crate::pages::response::resource::{form_resource, path_id};
+use crate::pages::response::{PageResult, redirect_to};
 use crate::server::{Handle, JobAction};
 
 /// Returns the action with this name in the form of the job list.
@@ -58,7 +58,7 @@ async fn act_on_one(
     action: JobAction,
 ) -> PageResult {
     form::read(request, body, handle).await?;
-    let id = job::id(request)?;
+    let id: JobId = path_id(request, "job")?;
     match action {
         JobAction::Cancel => handle.cancel(id).await.map(drop)?,
         JobAction::Retry => handle.retry(id).await.map(drop)?,

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chromium::page::Page;
 use crate::kit::{Server, echo, sleep, with};
-use crate::page::Page;
 
 fn in_queue(queue: &str, job: Value) -> Value {
     with(job, &json!({"queue": queue}))

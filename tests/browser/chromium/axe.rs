@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::page::Page;
+use crate::chromium::page::Page;
 
 const AXE: &str = include_str!("axe.min.js");
 
