@@ -43,3 +43,14 @@ fn an_application_runs_its_own_jobs_in_process() {
         assert!(line.starts_with(expected), "{line:?} does not start with {expected:?}");
     }
 }
+
+#[test]
+fn an_application_serves_the_api_and_the_pages_beside_its_own_routes() {
+    let expected = [
+        "job 1 greets Ann",
+        "the API: 200 true",
+        "the pages: 200 true",
+        "a page of another site: 403",
+    ];
+    assert_eq!(lines_of("mounted"), expected);
+}

@@ -27,6 +27,7 @@ mod leases;
 mod list;
 mod load;
 mod many;
+mod mounted;
 mod pages;
 mod queues;
 mod refused;
