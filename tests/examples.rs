@@ -45,6 +45,17 @@ fn an_application_runs_its_own_jobs_in_process() {
 }
 
 #[test]
+fn a_kind_that_is_a_type_has_state_defaults_and_a_typed_result() {
+    let expected = [
+        "job 1 in queue mail sent mail number 1",
+        "timeout 30s, at most 3 attempts",
+        "job 2 in queue urgent sent mail number 2",
+        "job 3 failed: \"nowhere\" is not an address",
+    ];
+    assert_eq!(lines_of("typed"), expected);
+}
+
+#[test]
 fn an_application_serves_the_api_and_the_pages_beside_its_own_routes() {
     let expected = [
         "job 1 greets Ann",

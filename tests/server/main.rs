@@ -37,5 +37,6 @@ mod shell_worker;
 mod stats;
 mod submit;
 mod timing;
+mod typed;
 mod wait;
 mod wire;
