@@ -29,6 +29,8 @@ mod job_handle;
 mod lease;
 mod log;
 mod recovery;
+#[cfg(feature = "testing")]
+mod stage;
 mod start;
 mod stats;
 mod submit;

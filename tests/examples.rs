@@ -65,3 +65,8 @@ fn an_application_serves_the_api_and_the_pages_beside_its_own_routes() {
     ];
     assert_eq!(lines_of("mounted"), expected);
 }
+
+#[test]
+fn an_application_tests_its_jobs_without_waiting() {
+    assert_eq!(lines_of("tested"), ["a handler alone", "a delay of a day", "all attempts"]);
+}
