@@ -11,6 +11,7 @@
 //!
 //! This module does not depend on actors, leases or the database.
 
+pub mod app_state;
 pub mod chat;
 pub mod command;
 pub mod context;
@@ -35,6 +36,7 @@ use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
 use crate::job::{Json, Lane};
 
+pub use app_state::AppState;
 pub use context::{Context, Control, StopReason};
 pub use handler::{Handler, HandlerError};
 pub(crate) use panic::outcome as panic_outcome;
@@ -57,6 +59,15 @@ pub enum Executor {
     Handler(Arc<AsyncCall>),
     /// Calls a blocking function of the application.
     Blocking(Arc<BlockingCall>),
+}
+
+impl From<Handler> for Executor {
+    fn from(handler: Handler) -> Self {
+        match handler {
+            Handler::Async(call) => Self::Handler(call),
+            Handler::Blocking(call) => Self::Blocking(call),
+        }
+    }
 }
 
 impl Executor {
@@ -123,8 +134,7 @@ async fn until_stopped(context: &Context, work: impl Future<Output = Outcome>) -
 /// Returns the outcome of a payload that can no longer be run, for example because its command was
 /// removed from the configuration after the job was submitted.
 fn bad_payload(problems: &[Problem]) -> Outcome {
-    let texts: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    Outcome::fatal("bad_payload", texts.join("; "))
+    Outcome::fatal("bad_payload", Problem::list(problems))
 }
 
 /// Truncates a result to `max_bytes`. Every executor's outcome passes through here.

@@ -17,10 +17,11 @@ mod stats;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, Error, HttpServer, Scope};
 use tokio::net::TcpSocket;
 
 use crate::server::Handle;
@@ -69,6 +70,60 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(health::healthz())
         .service(health::readyz())
         .default_service(web::to(problem::not_found));
+}
+
+/// Returns the API as a service of an actix-web application of the caller's own, with the pages if
+/// `extend` is `pages::routes`.
+///
+/// Requests that a browser sends for pages of other sites are refused, as by [`start`]; this applies
+/// to the routes of the scope and not to the other routes of the application. To accept host names
+/// other than `localhost`, list them in [`Config::hosts`](crate::config::Config::hosts).
+///
+/// - The paths are `/v1/...`, `/healthz` and `/readyz`, and with the pages `/`, `/jobs`, `/batches`,
+///   `/queues`, `/submit`, `/demo` and `/assets`. Links and redirects name these paths, so the scope
+///   does not work under a prefix.
+/// - Register the scope last: it takes every path that no earlier service has taken, and answers
+///   paths that it does not know with 404. An application with its own `/` shows that instead of the
+///   overview.
+/// - To keep all paths apart, give the scope a host name of its own:
+///   `scope(...).guard(guard::Host("jobs.example.com"))`.
+/// - The HTTP server is the caller's: with `h1_allow_half_closed(false)`, a request that waits ends
+///   as soon as its client closes the connection, as it does with [`start`].
+///
+/// ```no_run
+/// use actix_web::{App, HttpServer, web};
+/// use longshore::{http, pages, server::Server};
+///
+/// # async fn example(server: Server) -> std::io::Result<()> {
+/// let handle = server.handle();
+/// HttpServer::new(move || {
+///     App::new()
+///         .route("/hello", web::get().to(|| async { "hello" }))
+///         .service(http::scope(handle.clone(), pages::routes))
+/// })
+/// .h1_allow_half_closed(false)
+/// .bind(("127.0.0.1", 8080))?
+/// .run()
+/// .await
+/// # }
+/// ```
+pub fn scope(
+    handle: Handle,
+    extend: impl FnOnce(&mut ServiceConfig),
+) -> Scope<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + 'static>,
+        Error = Error,
+        InitError = (),
+    > + 'static,
+> {
+    web::scope("")
+        .app_data(web::Data::new(handle))
+        .wrap(from_fn(request::guard::same_site))
+        .configure(routes)
+        .configure(extend)
 }
 
 /// Listens on an address; port 0 picks a free one. Connections wait until [`start`] accepts them.

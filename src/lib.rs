@@ -41,17 +41,36 @@
 //! }
 //! ```
 //!
+//! An application usually needs more than a function for a name:
+//!
+//! - [`JobKind`](job::JobKind): a kind as a type. [`Builder::job_handler`] registers its handler,
+//!   [`Handle::submit_job`] submits a job of it, and [`JobHandle::wait`] returns its typed result.
+//! - [`Builder::state`] and [`Context::state`]: values that handlers use, such as a database pool.
+//! - [`Builder::kind_defaults`]: queue, timeout, attempts and backoff of a kind. The operator
+//!   overrides them with `[kinds.NAME]` in the configuration.
+//! - [`http::scope`] and [`pages::routes`]: the API and the pages inside the application's own
+//!   actix-web server. [`http::start`] serves them on an address of their own.
+//! - `longshore::testing`, with the feature `testing`: a server on a temporary file with a clock that
+//!   the test moves, and one handler without a server.
+//!
 //! For readers who know River or Oban: a *kind* names the code that runs a job, as a worker does
 //! there (a registered handler, or one of the built-in executors `http`, `chat`, `command`,
 //! `sleep` and `echo`); a *queue* has its own limits; a *lane* is the pool of workers that runs a
 //! kind. A job runs at least once, so its handler should be idempotent, unless the job is
 //! submitted with `at_most_once`.
 //!
-//! `examples/embedded.rs` is a complete application, `examples/worker.py` a remote worker. The
-//! README describes configuration, the HTTP API and operation; `docs/ARCHITECTURE.md` describes how
+//! `examples/embedded.rs` is a complete application, `examples/typed.rs` has a kind as a type with state
+//! and defaults, `examples/mounted.rs` the pages in an application's own server, `examples/tested.rs`
+//! the tests of a handler, and `examples/worker.py` a remote worker. The README describes configuration, the HTTP API and operation; `docs/ARCHITECTURE.md` describes how
 //! the code works, and `docs/RELIABILITY.md` which failures it is tested against.
 //!
 //! [`Server::builder`]: server::Server::builder
+//! [`Builder::job_handler`]: server::Builder::job_handler
+//! [`Builder::state`]: server::Builder::state
+//! [`Builder::kind_defaults`]: server::Builder::kind_defaults
+//! [`Context::state`]: executor::Context::state
+//! [`Handle::submit_job`]: server::Handle::submit_job
+//! [`JobHandle::wait`]: server::JobHandle::wait
 //!
 //! # Modules
 //!
@@ -64,7 +83,8 @@
 //! - `actor`: Writer, Readers, Dispatcher, Workers, Keeper and Announcer. Its documentation has a
 //!   diagram.
 //! - [`server`]: starts and connects the actors; the library's API.
-//! - [`http`]: the HTTP API. [`pages`]: the web pages. Both call the handle.
+//! - [`http`]: the HTTP API. [`pages`]: the web pages. Both call the handle. `testing`, behind the
+//!   feature of that name: a server for the tests of an application.
 //! - [`cli`]: the command line, one file per command.
 
 #[cfg(not(feature = "sqlite"))]
@@ -90,6 +110,8 @@ pub mod server;
 pub mod http;
 #[cfg(feature = "pages")]
 pub mod pages;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "cli")]
 pub mod cli;

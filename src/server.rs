@@ -25,8 +25,12 @@ mod bulk;
 mod error;
 mod events;
 mod handle;
+mod job_handle;
 mod lease;
 mod log;
+mod recovery;
+#[cfg(feature = "testing")]
+mod stage;
 mod start;
 mod stats;
 mod submit;
@@ -44,6 +48,7 @@ pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
+pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::LeaseActionResult;
 
 use crate::actor::dispatcher::Dispatcher;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::executor::app_state::AppState;
 use crate::executor::chat::{Chat, ChatError};
 use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
@@ -15,6 +16,7 @@ use crate::executor::{Executor, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
+use crate::job::submission::{EffectiveDefaults, KindDefaults};
 use crate::job::{Json, Lane};
 
 /// Error when the registry is created or a handler is added to it.
@@ -32,6 +34,26 @@ pub enum RegistryError {
         /// Name of the kind.
         kind: String,
     },
+    /// There are defaults for a kind that does not exist, so they would have no effect. Correct its
+    /// name, register its handler, or list it in `remote_kinds`.
+    #[error(
+        "there are defaults for the kind {kind}, which is not known; known kinds: {known}; \
+         list a kind that only your remote workers run in remote_kinds"
+    )]
+    UnknownKind {
+        /// Name of the kind.
+        kind: String,
+        /// Names of the known kinds.
+        known: String,
+    },
+    /// The defaults of a kind have values that are out of bounds; correct them.
+    #[error("the defaults of the kind {kind} are invalid: {}", Problem::list(.problems))]
+    BadDefaults {
+        /// Name of the kind.
+        kind: String,
+        /// Problems of the values, each with the JSON pointer of its field.
+        problems: Vec<Problem>,
+    },
     /// A provider cannot be called with its configuration.
     #[error(transparent)]
     Provider(#[from] ChatError),
@@ -46,6 +68,11 @@ pub struct Registry {
     kinds: BTreeMap<String, Executor>,
     /// Kinds that only remote workers run.
     remote: BTreeSet<String>,
+    /// Defaults of the kinds that have their own.
+    defaults: BTreeMap<String, EffectiveDefaults>,
+    /// Defaults of all other kinds.
+    other_defaults: EffectiveDefaults,
+    app_state: AppState,
     max_result_bytes: usize,
 }
 
@@ -69,7 +96,14 @@ impl Registry {
         if let Some(kind) = remote.iter().find(|kind| kinds.contains_key(*kind)) {
             return Err(RegistryError::Taken { kind: kind.clone() });
         }
-        Ok(Self { kinds, remote, max_result_bytes: config.limits.max_result_bytes })
+        Ok(Self {
+            kinds,
+            remote,
+            defaults: BTreeMap::new(),
+            other_defaults: config.jobs.into(),
+            app_state: AppState::default(),
+            max_result_bytes: config.limits.max_result_bytes,
+        })
     }
 
     /// Adds a kind that `handler` runs.
@@ -92,13 +126,51 @@ impl Registry {
         match self.kinds.entry(kind) {
             Entry::Occupied(entry) => Err(RegistryError::Taken { kind: entry.key().clone() }),
             Entry::Vacant(entry) => {
-                entry.insert(match handler {
-                    Handler::Async(call) => Executor::Handler(call),
-                    Handler::Blocking(call) => Executor::Blocking(call),
-                });
+                entry.insert(handler.into());
                 Ok(())
             }
         }
+    }
+
+    /// Sets the values that the contexts of handlers provide.
+    pub fn set_app_state(&mut self, app_state: AppState) {
+        self.app_state = app_state;
+    }
+
+    /// Sets the defaults of the kinds that have their own: `application` are those of the
+    /// application, which the configuration overrides. All kinds must have been added before.
+    ///
+    /// # Errors
+    /// Returns [`RegistryError::UnknownKind`] if a kind is not known, and
+    /// [`RegistryError::BadDefaults`] if a value is out of bounds.
+    pub fn set_defaults(
+        &mut self,
+        application: &BTreeMap<String, KindDefaults>,
+        config: &Config,
+    ) -> Result<(), RegistryError> {
+        let kinds: BTreeSet<&String> = application.keys().chain(config.kinds.keys()).collect();
+        for kind in kinds {
+            if !self.kinds.contains_key(kind) && !self.remote.contains(kind) {
+                let (kind, known) = (kind.clone(), self.kinds().join(", "));
+                return Err(RegistryError::UnknownKind { kind, known });
+            }
+            let sources = [application.get(kind), config.kinds.get(kind)];
+            let defaults = sources
+                .into_iter()
+                .flatten()
+                .fold(self.other_defaults.clone(), |before, source| source.apply(before));
+            let problems = defaults.jobs.problems();
+            if !problems.is_empty() {
+                return Err(RegistryError::BadDefaults { kind: kind.clone(), problems });
+            }
+            self.defaults.insert(kind.clone(), defaults);
+        }
+        Ok(())
+    }
+
+    /// Returns the defaults for the jobs of a kind.
+    pub fn defaults_of(&self, kind: &str) -> &EffectiveDefaults {
+        self.defaults.get(kind).unwrap_or(&self.other_defaults)
     }
 
     /// Returns the lane that runs jobs of `kind`. `requested` is the lane that the submission names.
@@ -175,6 +247,6 @@ impl Registry {
 
     /// Returns the context of an attempt and its control.
     pub fn new_context(&self, job: &LeasedJob) -> (Context, Control) {
-        Context::new(job, self.max_result_bytes)
+        Context::new(job, self.max_result_bytes, self.app_state.clone())
     }
 }

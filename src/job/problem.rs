@@ -19,6 +19,11 @@ impl Problem {
         Self { pointer: pointer.into(), detail: detail.to_string() }
     }
 
+    /// Returns the texts of problems, separated by semicolons.
+    pub fn list(problems: &[Self]) -> String {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     /// Returns the same problem with `prefix` before its pointer. `prefix` is the pointer to the
     /// checked value inside a larger one.
     #[must_use]

@@ -1,5 +1,8 @@
 //! Submissions: jobs as clients submit them, and their validation.
 
+mod defaults;
+mod job_kind;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,11 @@ use crate::job::queue::QueueName;
 use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{Job, JobId, State};
+
+use defaults::check_limits;
+
+pub use defaults::{EffectiveDefaults, JobDefaults, KindDefaults};
+pub use job_kind::JobKind;
 
 /// Maximum number of tags of a job.
 pub const MAX_TAGS: usize = 10;
@@ -38,7 +46,7 @@ pub struct Submission {
     /// of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
-    /// Name of the queue; `default` by default.
+    /// Name of the queue; by default that of the kind, which is `default` unless configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     /// Priority from -100 to 100, 0 by default; jobs with a higher priority run first.
@@ -50,13 +58,13 @@ pub struct Submission {
     /// Time from the submission to the earliest start; an alternative to `run_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Span>,
-    /// Maximum duration of an attempt; by default the configured one.
+    /// Maximum duration of an attempt; by default that of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// Maximum number of attempts; by default the configured one.
+    /// Maximum number of attempts; by default that of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// Pause between attempts; an absent field has its configured value.
+    /// Pause between attempts; an absent field has the value of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<BackoffChange>,
     /// Whether the job must never run twice.
@@ -81,7 +89,7 @@ impl Default for Json {
     }
 }
 
-/// Changes that a submission makes to the configured backoff.
+/// Changes that a submission, or the defaults of a kind, make to a backoff.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "an object with backoff fields")]
 pub struct BackoffChange {
@@ -110,46 +118,6 @@ impl BackoffChange {
             max: self.max.unwrap_or(before.max.max(initial)),
             jitter: self.jitter.unwrap_or(before.jitter),
         }
-    }
-}
-
-/// Values for the fields that a submission does not contain.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table of job defaults")]
-pub struct JobDefaults {
-    /// Maximum duration of an attempt.
-    pub timeout: Span,
-    /// Maximum number of attempts.
-    pub max_attempts: u32,
-    /// Pause between attempts.
-    pub backoff: Backoff,
-}
-
-impl Default for JobDefaults {
-    fn default() -> Self {
-        Self { timeout: Span::from_secs(300), max_attempts: 5, backoff: Backoff::default() }
-    }
-}
-
-impl JobDefaults {
-    /// Returns all problems of these values, each with the JSON pointer of its field.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        check_limits(self.timeout, self.max_attempts, &self.backoff, &mut problems);
-        problems
-    }
-}
-
-fn check_limits(timeout: Span, max_attempts: u32, backoff: &Backoff, problems: &mut Vec<Problem>) {
-    if timeout.millis() == 0 || timeout > MAX_TIMEOUT {
-        problems.push(Problem::new("/timeout", format!("must be between 1ms and {MAX_TIMEOUT}")));
-    }
-    if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
-        let why = format!("must be between 1 and {MAX_ATTEMPTS}");
-        problems.push(Problem::new("/max_attempts", why));
-    }
-    if let Some((field, why)) = backoff.problem() {
-        problems.push(Problem::new(format!("/backoff{field}"), why));
     }
 }
 
@@ -196,6 +164,32 @@ impl Submission {
         Ok(Self { kind: kind.into(), payload: Json::of(payload)?, ..Self::default() })
     }
 
+    /// Creates a submission of the kind `K` with `payload` as its input.
+    ///
+    /// Options are set with the update syntax:
+    ///
+    /// ```
+    /// # use longshore::job::{JobKind, Span, Submission};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl JobKind for SendMail {
+    /// #     const KIND: &'static str = "send-mail";
+    /// #     type Output = ();
+    /// # }
+    /// # fn main() -> Result<(), serde_json::Error> {
+    /// let mail = SendMail { to: "ann@example.com".into() };
+    /// let later = Submission { delay: Some(Span::from_secs(60)), ..Submission::of(&mail)? };
+    /// assert_eq!(later.kind, "send-mail");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if `payload` has no JSON form.
+    pub fn of<K: JobKind>(payload: &K) -> Result<Self, serde_json::Error> {
+        Self::new(K::KIND, payload)
+    }
+
     /// Validates all fields except the kind, and fills in the defaults.
     ///
     /// # Errors
@@ -203,16 +197,16 @@ impl Submission {
     pub fn check(
         self,
         lane: Lane,
-        defaults: &JobDefaults,
+        defaults: &EffectiveDefaults,
         now: Timestamp,
     ) -> Result<NewJob, Vec<Problem>> {
         let mut problems = Vec::new();
-        let queue = self.check_queue(&mut problems);
+        let queue = self.check_queue(&defaults.queue, &mut problems);
         let priority = self.check_priority(&mut problems);
         let run_at = self.check_run_at(now, &mut problems);
-        let timeout = self.timeout.unwrap_or(defaults.timeout);
-        let max_attempts = self.max_attempts.unwrap_or(defaults.max_attempts);
-        let backoff = self.backoff.unwrap_or_default().apply(defaults.backoff);
+        let timeout = self.timeout.unwrap_or(defaults.jobs.timeout);
+        let max_attempts = self.max_attempts.unwrap_or(defaults.jobs.max_attempts);
+        let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
         check_limits(timeout, max_attempts, &backoff, &mut problems);
         check_tags(&self.tags, &mut problems);
         if let Err(problem) = Json::checked(self.payload.as_str()) {
@@ -238,8 +232,8 @@ impl Submission {
         })
     }
 
-    fn check_queue(&self, problems: &mut Vec<Problem>) -> QueueName {
-        let Some(name) = &self.queue else { return QueueName::default() };
+    fn check_queue(&self, default: &QueueName, problems: &mut Vec<Problem>) -> QueueName {
+        let Some(name) = &self.queue else { return default.clone() };
         name.parse().unwrap_or_else(|error| {
             problems.push(Problem::new("/queue", error));
             QueueName::default()
@@ -339,7 +333,7 @@ mod tests {
     fn check(text: &str) -> Result<NewJob, Vec<Problem>> {
         let submission: Submission =
             parse_json(text.as_bytes()).map_err(|problem| vec![problem])?;
-        submission.check(Lane::Async, &JobDefaults::default(), Timestamp::from_millis(1_000))
+        submission.check(Lane::Async, &EffectiveDefaults::default(), Timestamp::from_millis(1_000))
     }
 
     fn pointers(text: &str) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::store::{Refusal, StoreError};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The input is invalid. Correct the fields that the problems point to, then call again.
-    #[error("the input is invalid: {}", list(.0))]
+    #[error("the input is invalid: {}", Problem::list(.0))]
     Invalid(Vec<Problem>),
     /// A rule refuses the call in the current state of the job, batch, queue or lease. Calling again
     /// does not help; the [`Refusal`] says why.
@@ -44,10 +44,6 @@ pub enum Error {
     /// The server has been stopped. Get a handle from a new server, or try again after the restart.
     #[error("the server has been stopped")]
     Stopped,
-}
-
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Error {

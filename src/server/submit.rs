@@ -135,7 +135,8 @@ impl Handle {
             Lane::Remote => Vec::new(),
             _ => self.check_payload(&submission),
         };
-        match submission.check(lane, &self.config().jobs, now) {
+        let defaults = self.registry().defaults_of(&submission.kind);
+        match submission.check(lane, defaults, now) {
             Ok(job) if payload_problems.is_empty() => Ok(job),
             Ok(_) => Err(payload_problems),
             Err(mut problems) => {

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 7] = [
     &["store", "executor"],
     &["actor"],
     &["server"],
-    &["http", "pages"],
+    &["http", "pages", "testing"],
     &["cli"],
 ];
 
