@@ -10,7 +10,6 @@ pub mod outcome;
 pub mod payload;
 pub mod problem;
 pub mod queue;
-pub mod remote;
 pub mod retry;
 pub mod state;
 pub mod submission;
