@@ -24,7 +24,7 @@ use crate::api::queues::QueueList;
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId, Log, Submission};
+use crate::job::{BatchId, IdempotencyKey, Job, JobId, Log, Submission};
 use crate::metrics::Stats;
 
 /// A client for one server.
@@ -55,11 +55,11 @@ impl Client {
     pub async fn submit(
         &self,
         submission: &Submission,
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Reply<Job>, CliError> {
         let mut request = self.0.post("/v1/jobs");
         if let Some(key) = idempotency_key {
-            request = request.insert_header(("Idempotency-Key", key));
+            request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
         self.0.send_json(request, submission).await
     }
@@ -75,11 +75,11 @@ impl Client {
         &self,
         name: Option<&str>,
         jobs: &[T],
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Reply<Batch>, CliError> {
         let mut request = self.0.post("/v1/batches");
         if let Some(key) = idempotency_key {
-            request = request.insert_header(("Idempotency-Key", key));
+            request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
         self.0.send_json(request, &NewBatch { name: name.map(str::to_owned), jobs }).await
     }

@@ -13,7 +13,7 @@ use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, accepted, json, ok};
 use crate::job::{JobId, Submission};
 use crate::server::{Error, Handle};
-use crate::store::IdempotencyKey;
+use crate::store::SubmissionKey;
 
 pub(super) async fn submit(
     request: HttpRequest,
@@ -47,7 +47,7 @@ fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {
 async fn submit_one(
     handle: &Handle,
     submission: Submission,
-    key: Option<IdempotencyKey>,
+    key: Option<SubmissionKey>,
     wait: Wait,
 ) -> HandlerResult {
     let mut job = handle.submit_keyed(submission, key).await?.value;
@@ -68,7 +68,7 @@ async fn submit_one(
 async fn submit_many(
     handle: &Handle,
     JsonList { values, lines }: JsonList<Submission>,
-    key: Option<IdempotencyKey>,
+    key: Option<SubmissionKey>,
 ) -> HandlerResult {
     match handle.submit_many(values, key).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),

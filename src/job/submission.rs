@@ -1,7 +1,10 @@
 //! Submissions: jobs as clients submit them, and their validation.
 
+mod idempotency_key;
+
 use std::time::Duration;
 
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;

@@ -10,8 +10,8 @@ use longshore::job::{
 };
 use longshore::roster::LeaseOrder;
 use longshore::store::{
-    Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,
-    RescueScope, Submit, Write,
+    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
+    SubmissionKey, Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -243,8 +243,8 @@ impl Operation {
         match self {
             Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
                 jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
-                key: key.map(|(key, fingerprint)| IdempotencyKey {
-                    key: format!("key-{key}"),
+                key: key.map(|(key, fingerprint)| SubmissionKey {
+                    key: format!("key-{key}").parse().unwrap(),
                     fingerprint: [fingerprint; 32],
                 }),
                 batch: is_batch.then_some(NewBatch { name: None }),
