@@ -28,7 +28,7 @@ pub use outcome::{Failure, JobError};
 pub use payload::Json;
 pub use queue::QueueName;
 pub use state::State;
-pub use submission::{IdempotencyKey, NewJob, Submission};
+pub use submission::{IdempotencyKey, Kind, NewJob, Submission, Tag};
 pub use time::{Span, Timestamp};
 
 /// Id of a job. Ids are positive, increase with every new job and are never reused.

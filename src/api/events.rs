@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{JobId, QueueName};
+use crate::job::{JobId, Kind, QueueName};
 
 /// Name of an event. It decides the form of the event's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +86,8 @@ pub struct Lost {
 pub struct EventQuery {
     /// Receives only events about jobs of this queue.
     pub queue: Option<QueueName>,
-    /// Receives only events about jobs of this kind. Kinds have the same form as queue names.
-    pub kind: Option<QueueName>,
+    /// Receives only events about jobs of this kind.
+    pub kind: Option<Kind>,
 }
 
 impl EventQuery {
@@ -99,8 +99,10 @@ impl EventQuery {
 /// and kinds need no escaping.
 impl fmt::Display for EventQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = Self::PARAMETERS.into_iter().zip([&self.queue, &self.kind]);
-        let given = values.filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let queue = self.queue.as_ref().map(QueueName::as_str);
+        let values = [queue, self.kind.as_ref().map(Kind::as_str)];
+        let values = Self::PARAMETERS.into_iter().zip(values);
+        let given = values.filter_map(|(name, value)| Some((name, value?)));
         for (index, (name, value)) in given.enumerate() {
             let separator = if index == 0 { '?' } else { '&' };
             write!(f, "{separator}{name}={value}")?;
@@ -123,11 +125,10 @@ mod tests {
 
     #[test]
     fn a_query_contains_the_filters_that_are_set() {
-        let name = |text: &str| Some(text.parse().unwrap());
         assert_eq!(EventQuery::default().to_string(), "");
-        let query = EventQuery { queue: None, kind: name("echo") };
+        let query = EventQuery { queue: None, kind: "echo".parse().ok() };
         assert_eq!(query.to_string(), "?kind=echo");
-        let query = EventQuery { queue: name("mail"), ..query };
+        let query = EventQuery { queue: "mail".parse().ok(), ..query };
         assert_eq!(query.to_string(), "?queue=mail&kind=echo");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::job::Lane;
+use crate::job::{Kind, Lane};
 
 /// The list of all kinds, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,7 +15,7 @@ pub struct KindList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KindEntry {
     /// Name of the kind.
-    pub kind: String,
+    pub kind: Kind,
     /// Pool of workers that runs its jobs.
     pub lane: Lane,
 }

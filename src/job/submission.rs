@@ -1,11 +1,17 @@
 //! Submissions: jobs as clients submit them, and their validation.
 
 mod idempotency_key;
+mod kind;
+mod tag;
 
+use std::fmt;
 use std::time::Duration;
 
-pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 use serde::{Deserialize, Serialize};
+
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use kind::Kind;
+pub use tag::{InvalidTag, Tag};
 
 use crate::job::lane::Lane;
 use crate::job::payload::Json;
@@ -17,8 +23,6 @@ use crate::job::{Job, JobId, State};
 
 /// Maximum number of tags of a job.
 pub const MAX_TAGS: usize = 10;
-/// Maximum length of a tag, in bytes.
-pub const MAX_TAG_LEN: usize = 64;
 /// Maximum number of attempts that a job may request.
 pub const MAX_ATTEMPTS: u32 = 1_000;
 /// Longest timeout of an attempt.
@@ -160,7 +164,7 @@ fn check_limits(timeout: Span, max_attempts: u32, backoff: &Backoff, problems: &
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     /// Name of the executor or handler that runs the job.
-    pub kind: String,
+    pub kind: Kind,
     /// Pool of workers that runs the job.
     pub lane: Lane,
     /// Queue that the job belongs to.
@@ -182,7 +186,7 @@ pub struct NewJob {
     /// Time at which the job is cancelled if it has not started by then.
     pub expires_at: Option<Timestamp>,
     /// Tags that clients can filter by, without duplicates.
-    pub tags: Vec<String>,
+    pub tags: Vec<Tag>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -199,17 +203,22 @@ impl Submission {
         Ok(Self { kind: kind.into(), payload: Json::of(payload)?, ..Self::default() })
     }
 
-    /// Validates all fields except the kind, and fills in the defaults.
+    /// Validates all fields and fills in the defaults. Whether a server knows the kind is checked
+    /// elsewhere.
     ///
     /// # Errors
     /// Returns all problems, each with the JSON pointer of its field.
     pub fn check(
-        self,
+        mut self,
         lane: Lane,
         defaults: &JobDefaults,
         now: Timestamp,
     ) -> Result<NewJob, Vec<Problem>> {
         let mut problems = Vec::new();
+        let kind = Kind::try_from(std::mem::take(&mut self.kind));
+        if let Err(error) = &kind {
+            problems.push(Problem::new("/kind", error));
+        }
         let queue = self.check_queue(&mut problems);
         let priority = self.check_priority(&mut problems);
         let run_at = self.check_run_at(now, &mut problems);
@@ -217,15 +226,13 @@ impl Submission {
         let max_attempts = self.max_attempts.unwrap_or(defaults.max_attempts);
         let backoff = self.backoff.unwrap_or_default().apply(defaults.backoff);
         check_limits(timeout, max_attempts, &backoff, &mut problems);
-        check_tags(&self.tags, &mut problems);
+        let tags = check_tags(self.tags, &mut problems);
         if let Err(problem) = Json::checked(self.payload.as_str()) {
             problems.push(problem.under("/payload"));
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let (Ok(kind), true) = (kind, problems.is_empty()) else { return Err(problems) };
         Ok(NewJob {
-            kind: self.kind,
+            kind,
             lane,
             queue,
             priority,
@@ -236,7 +243,7 @@ impl Submission {
             backoff,
             at_most_once: self.at_most_once,
             expires_at: self.expires_at,
-            tags: self.tags,
+            tags,
             payload: self.payload,
         })
     }
@@ -274,20 +281,24 @@ impl Submission {
     }
 }
 
-fn check_tags(tags: &[String], problems: &mut Vec<Problem>) {
+/// Validates tags. Returns the valid ones, without duplicates.
+fn check_tags(tags: Vec<String>, problems: &mut Vec<Problem>) -> Vec<Tag> {
     if tags.len() > MAX_TAGS {
         problems.push(Problem::new("/tags", format!("must have at most {MAX_TAGS} entries")));
-        return;
+        return Vec::new();
     }
-    for (index, tag) in tags.iter().enumerate() {
-        let pointer = format!("/tags/{index}");
-        if tag.is_empty() || tag.len() > MAX_TAG_LEN || tag.chars().any(char::is_control) {
-            let why = format!("must be 1 to {MAX_TAG_LEN} bytes without control characters");
-            problems.push(Problem::new(pointer, why));
-        } else if tags[..index].contains(tag) {
-            problems.push(Problem::new(pointer, "is listed more than once"));
+    let mut checked = Vec::with_capacity(tags.len());
+    for (index, tag) in tags.into_iter().enumerate() {
+        let problem = |why: &dyn fmt::Display| Problem::new(format!("/tags/{index}"), why);
+        match Tag::try_from(tag) {
+            Err(error) => problems.push(problem(&error)),
+            Ok(tag) if checked.contains(&tag) => {
+                problems.push(problem(&"is listed more than once"))
+            }
+            Ok(tag) => checked.push(tag),
         }
     }
+    checked
 }
 
 impl NewJob {
@@ -305,7 +316,7 @@ impl NewJob {
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
             id,
-            kind: self.kind.clone(),
+            kind: self.kind.as_str().to_owned(),
             queue: self.queue.clone(),
             lane: self.lane,
             state: self.state(),
@@ -328,7 +339,7 @@ impl NewJob {
             error: None,
             failures: Some(Vec::new()),
             progress: None,
-            tags: self.tags.clone(),
+            tags: self.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
             batch: None,
         }
     }

@@ -20,7 +20,7 @@ use longshore::store::{Holder, LogLines, NewBatch, OpenError, SubmissionKey, Sub
 use tempfile::TempDir;
 
 use crate::kit::sqlite::run;
-use crate::kit::{Store, completed, job, lease_kinds, leased};
+use crate::kit::{Store, completed, job, lease_kinds, leased, tags};
 use faults::FAULTS;
 
 /// Copy of a database that has rows in every table.
@@ -65,7 +65,7 @@ fn fill(store: &mut Store) {
     }
     store.submit(NewJob { lane: Lane::Remote, ..job() });
     assert_eq!(leased(store.write(lease_kinds(&["echo"]))).len(), 1);
-    let tagged = NewJob { tags: vec!["red".into(), "blue".into()], priority: 100, ..job() };
+    let tagged = NewJob { tags: tags(&["red", "blue"]), priority: 100, ..job() };
     let key = Some(SubmissionKey { key: "k".parse().unwrap(), fingerprint: [7; 32] });
     let batch = Some(NewBatch { name: None });
     let jobs = vec![tagged, job()].into();

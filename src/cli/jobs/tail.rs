@@ -10,7 +10,7 @@ use crate::cli::output::show;
 use crate::cli::output::{Colour, Output};
 use crate::cli::target::Target;
 use crate::clock::Clock;
-use crate::job::{Job, QueueName, State, Timestamp};
+use crate::job::{Job, Kind, QueueName, State, Timestamp};
 
 /// Maximum length of an error in a line.
 const MAX_ERROR_CHARS: usize = 100;
@@ -33,7 +33,7 @@ pub(crate) struct TailArgs {
     queue: Option<QueueName>,
     /// Print only events about jobs of this kind
     #[arg(long, value_name = "KIND")]
-    kind: Option<QueueName>,
+    kind: Option<Kind>,
     #[command(flatten)]
     pub(crate) target: Target,
 }

@@ -353,14 +353,14 @@ impl Draft {
         NewJob {
             queue: queue_name(self.queue),
             lane: self.lane,
-            kind: self.kind.into(),
+            kind: self.kind.parse().unwrap(),
             priority: self.priority,
             run_at: after(self.delay_secs),
             is_scheduled: self.delay_secs > 0,
             expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
             max_attempts: self.max_attempts,
             at_most_once: self.at_most_once,
-            tags: self.tags.clone(),
+            tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
             timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
             ..job()
         }
