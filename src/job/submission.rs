@@ -4,14 +4,14 @@ mod idempotency_key;
 mod kind;
 mod tag;
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use kind::Kind;
-pub use tag::{InvalidTag, Tag};
+use tag::check_tags;
+pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
 use crate::job::lane::Lane;
 use crate::job::payload::Json;
@@ -21,8 +21,6 @@ use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{Job, JobId, State};
 
-/// Maximum number of tags of a job.
-pub const MAX_TAGS: usize = 10;
 /// Maximum number of attempts that a job may request.
 pub const MAX_ATTEMPTS: u32 = 1_000;
 /// Longest timeout of an attempt.
@@ -279,26 +277,6 @@ impl Submission {
         }
         run_at
     }
-}
-
-/// Validates tags. Returns the valid ones, without duplicates.
-fn check_tags(tags: Vec<String>, problems: &mut Vec<Problem>) -> Vec<Tag> {
-    if tags.len() > MAX_TAGS {
-        problems.push(Problem::new("/tags", format!("must have at most {MAX_TAGS} entries")));
-        return Vec::new();
-    }
-    let mut checked = Vec::with_capacity(tags.len());
-    for (index, tag) in tags.into_iter().enumerate() {
-        let problem = |why: &dyn fmt::Display| Problem::new(format!("/tags/{index}"), why);
-        match Tag::try_from(tag) {
-            Err(error) => problems.push(problem(&error)),
-            Ok(tag) if checked.contains(&tag) => {
-                problems.push(problem(&"is listed more than once"))
-            }
-            Ok(tag) => checked.push(tag),
-        }
-    }
-    checked
 }
 
 impl NewJob {

@@ -5,6 +5,11 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use crate::job::problem::Problem;
+
+/// Maximum number of tags of a job.
+pub const MAX_TAGS: usize = 10;
+
 /// Text that clients can find a job by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -50,6 +55,26 @@ impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Validates tags. Returns the valid ones, without duplicates.
+pub(super) fn check_tags(tags: Vec<String>, problems: &mut Vec<Problem>) -> Vec<Tag> {
+    if tags.len() > MAX_TAGS {
+        problems.push(Problem::new("/tags", format!("must have at most {MAX_TAGS} entries")));
+        return Vec::new();
+    }
+    let mut checked = Vec::with_capacity(tags.len());
+    for (index, tag) in tags.into_iter().enumerate() {
+        let problem = |why: &dyn fmt::Display| Problem::new(format!("/tags/{index}"), why);
+        match Tag::try_from(tag) {
+            Err(error) => problems.push(problem(&error)),
+            Ok(tag) if checked.contains(&tag) => {
+                problems.push(problem(&"is listed more than once"))
+            }
+            Ok(tag) => checked.push(tag),
+        }
+    }
+    checked
 }
 
 #[cfg(test)]
