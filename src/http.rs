@@ -12,6 +12,7 @@ mod problem;
 mod queues;
 mod request;
 mod response;
+mod routes;
 mod stats;
 
 use std::net::{SocketAddr, TcpListener};
@@ -25,6 +26,7 @@ use actix_web::{App, Error, HttpServer, Scope};
 use tokio::net::TcpSocket;
 
 use crate::server::Handle;
+pub use routes::routes;
 
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -38,39 +40,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time that running requests have to end once the server stops.
 const STOP_GRACE_SECS: u64 = 5;
-
-/// Registers every route of the API.
-///
-/// actix-web tries the routes in this order, so the most frequent ones come first. There is no
-/// `web::scope`, because it would add a step to each match.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(jobs::all())
-        // Before `/v1/jobs/{id}`, which would match these paths as well.
-        .service(bulk::cancel())
-        .service(bulk::retry())
-        .service(bulk::delete())
-        .service(jobs::one())
-        .service(leases::all())
-        .service(leases::many())
-        .service(leases::one())
-        .service(jobs::cancel())
-        .service(jobs::retry())
-        .service(jobs::log())
-        .service(batches::all())
-        .service(batches::one())
-        .service(batches::cancel())
-        .service(queues::all())
-        .service(queues::one())
-        .service(events::job())
-        .service(events::batch())
-        .service(events::all())
-        .service(stats::all())
-        .service(kinds::all())
-        .service(health::healthz())
-        .service(health::readyz())
-        .default_service(web::to(problem::not_found));
-}
 
 /// Returns the API as a service of an actix-web application of the caller's own, with the pages if
 /// `extend` is `pages::routes`.

@@ -10,7 +10,6 @@ pub mod outcome;
 pub mod payload;
 pub mod problem;
 pub mod queue;
-pub mod remote;
 pub mod retry;
 pub mod state;
 pub mod submission;
@@ -29,7 +28,7 @@ pub use outcome::{Failure, JobError};
 pub use payload::Json;
 pub use queue::QueueName;
 pub use state::State;
-pub use submission::{JobKind, KindDefaults, NewJob, Submission};
+pub use submission::{IdempotencyKey, JobKind, Kind, KindDefaults, NewJob, Submission, Tag};
 pub use time::{Span, Timestamp};
 
 /// Id of a job. Ids are positive, increase with every new job and are never reused.

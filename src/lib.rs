@@ -77,6 +77,8 @@
 //! In reading order. A module uses only modules above it:
 //!
 //! - [`job`]: the job and its rules, as pure functions.
+//! - [`roster`]: from which queues idle workers take their next jobs. [`metrics`]: counters and charts.
+//! - [`api`]: the wire forms of the HTTP API and the table of its routes.
 //! - [`config`]: the configuration. [`clock`]: the time. [`telemetry`]: logs.
 //! - [`store`]: jobs in database tables; the only module that uses Diesel.
 //! - [`executor`]: how a kind of job runs; the only module, besides the command line, that uses awc.
@@ -94,6 +96,8 @@ pub mod job;
 
 pub mod metrics;
 pub mod roster;
+
+pub mod api;
 
 pub mod clock;
 pub mod config;

@@ -35,8 +35,8 @@ use crate::job::{BatchId, Job, JobId, Lane, Log, State, Timestamp};
 use crate::metrics::counters::Counters;
 pub use answer::{Answer, Committed, Finished, Leased, MoveSummary, Refusal, Renewed, Submitted};
 pub use write::{
-    Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,
-    RescueScope, Submit, Write,
+    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
+    SubmissionKey, Submit, Write,
 };
 
 /// Error of a whole transaction or read.

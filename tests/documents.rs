@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use longshore::api::routes::ROUTES;
 use longshore::config::{Config, Overrides, load};
 use longshore::job::Submission;
 use serde_json::Value;
@@ -131,6 +132,21 @@ fn every_submission_in_the_documents_is_valid() {
         }
     }
     assert!(count > 10, "{count} submissions");
+}
+
+/// Returns the routes in the first column of a table, such as `GET /v1/jobs`.
+fn listed_routes(page: &str) -> BTreeSet<&str> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ["));
+    let columns = rows.filter_map(|row| row.split('|').next());
+    columns.flat_map(|column| column.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn the_api_page_lists_every_route_and_no_other() {
+    let page = fs::read_to_string(file("docs/API.md")).unwrap();
+    let routes: Vec<String> =
+        ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(listed_routes(&page), routes.iter().map(String::as_str).collect());
 }
 
 /// Returns the tests that a page names: words of at least three parts in backticks, in the last column

@@ -19,7 +19,8 @@ use clap::Args;
 use futures_util::future::{self, Either};
 use tempfile::TempDir;
 
-use crate::cli::client::{Client, JobFilter};
+use crate::api::jobs::JobListQuery;
+use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, use_colour};
 use crate::cli::server::serve::start_server;
@@ -175,11 +176,11 @@ async fn ask_at_once(
     let batch = client.submit_batch(Some(BATCH_NAME), &jobs, None).await?.value;
     watch(client, batch.id, &progress).await?;
     let elapsed = progress.finish();
-    let filter = JobFilter {
+    let filter = JobListQuery {
         batch: Some(batch.id),
         limit: QUESTIONS.len() as u64,
         include: Some("payload,result"),
-        ..JobFilter::default()
+        ..JobListQuery::default()
     };
     let mut jobs = client.list::<Job>(&filter).await?.jobs;
     jobs.sort_by_key(|job| job.id);

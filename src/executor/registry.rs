@@ -17,7 +17,7 @@ use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
-use crate::job::{Json, Lane};
+use crate::job::{Json, Kind, Lane};
 
 /// Error when the registry is created or a handler is added to it.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum RegistryError {
     #[error("the kind {kind} is already registered")]
     Taken {
         /// Name of the kind.
-        kind: String,
+        kind: Kind,
     },
     /// There are defaults for a kind that does not exist, so they would have no effect. Correct its
     /// name, register its handler, or list it in `remote_kinds`.
@@ -62,12 +62,20 @@ pub enum RegistryError {
     Outbound(#[from] OutboundError),
 }
 
+fn parse_kind(text: impl Into<String>) -> Result<Kind, RegistryError> {
+    let text: String = text.into();
+    match text.parse() {
+        Ok(kind) => Ok(kind),
+        Err(InvalidName) => Err(RegistryError::BadName { kind: text }),
+    }
+}
+
 /// All kinds of jobs that this server knows, with their executors.
 pub struct Registry {
     /// Executors of the kinds that run in this process.
-    kinds: BTreeMap<String, Executor>,
+    kinds: BTreeMap<Kind, Executor>,
     /// Kinds that only remote workers run.
-    remote: BTreeSet<String>,
+    remote: BTreeSet<Kind>,
     /// Defaults of the kinds that have their own.
     defaults: BTreeMap<String, EffectiveDefaults>,
     /// Defaults of all other kinds.
@@ -90,9 +98,10 @@ impl Registry {
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
         ];
-        let kinds: BTreeMap<_, _> =
-            executors.map(|(kind, executor)| (kind.into(), executor)).into();
-        let remote: BTreeSet<String> = config.remote_kinds.iter().cloned().collect();
+        let kinds = executors.map(|(kind, executor)| Ok((parse_kind(kind)?, executor)));
+        let kinds = kinds.into_iter().collect::<Result<BTreeMap<_, _>, RegistryError>>()?;
+        let remote = config.remote_kinds.iter().map(parse_kind);
+        let remote = remote.collect::<Result<BTreeSet<_>, _>>()?;
         if let Some(kind) = remote.iter().find(|kind| kinds.contains_key(*kind)) {
             return Err(RegistryError::Taken { kind: kind.clone() });
         }
@@ -116,10 +125,7 @@ impl Registry {
         kind: impl Into<String>,
         handler: Handler,
     ) -> Result<(), RegistryError> {
-        let kind = kind.into();
-        if !is_name(&kind) {
-            return Err(RegistryError::BadName { kind });
-        }
+        let kind = parse_kind(kind)?;
         if self.remote.contains(&kind) {
             return Err(RegistryError::Taken { kind });
         }
@@ -150,7 +156,7 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let kinds: BTreeSet<&String> = application.keys().chain(config.kinds.keys()).collect();
         for kind in kinds {
-            if !self.kinds.contains_key(kind) && !self.remote.contains(kind) {
+            if !self.kinds.contains_key(kind.as_str()) && !self.remote.contains(kind.as_str()) {
                 let (kind, known) = (kind.clone(), self.kinds().join(", "));
                 return Err(RegistryError::UnknownKind { kind, known });
             }
@@ -212,11 +218,11 @@ impl Registry {
     /// Returns the names of all kinds, sorted: those that run in this process and those that only
     /// remote workers run.
     pub fn kinds(&self) -> Vec<String> {
-        self.kinds_with_lanes().into_iter().map(|(kind, _)| kind).collect()
+        self.kinds_with_lanes().into_iter().map(|(kind, _)| kind.into()).collect()
     }
 
     /// Returns the names of all kinds, sorted, each with its lane.
-    pub fn kinds_with_lanes(&self) -> Vec<(String, Lane)> {
+    pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
         let local = self.kinds.iter().map(|(kind, executor)| (kind.clone(), executor.lane()));
         let remote = self.remote.iter().map(|kind| (kind.clone(), Lane::Remote));
         let mut kinds: Vec<_> = local.chain(remote).collect();

@@ -1,11 +1,19 @@
 //! Submissions: jobs as clients submit them, and their validation.
 
 mod defaults;
+mod idempotency_key;
 mod job_kind;
+mod kind;
+mod tag;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use kind::Kind;
+use tag::check_tags;
+pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
 use crate::job::lane::Lane;
 use crate::job::payload::Json;
@@ -20,10 +28,6 @@ use defaults::check_limits;
 pub use defaults::{EffectiveDefaults, JobDefaults, KindDefaults};
 pub use job_kind::JobKind;
 
-/// Maximum number of tags of a job.
-pub const MAX_TAGS: usize = 10;
-/// Maximum length of a tag, in bytes.
-pub const MAX_TAG_LEN: usize = 64;
 /// Maximum number of attempts that a job may request.
 pub const MAX_ATTEMPTS: u32 = 1_000;
 /// Longest timeout of an attempt.
@@ -125,7 +129,7 @@ impl BackoffChange {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     /// Name of the executor or handler that runs the job.
-    pub kind: String,
+    pub kind: Kind,
     /// Pool of workers that runs the job.
     pub lane: Lane,
     /// Queue that the job belongs to.
@@ -147,7 +151,7 @@ pub struct NewJob {
     /// Time at which the job is cancelled if it has not started by then.
     pub expires_at: Option<Timestamp>,
     /// Tags that clients can filter by, without duplicates.
-    pub tags: Vec<String>,
+    pub tags: Vec<Tag>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -190,17 +194,22 @@ impl Submission {
         Self::new(K::KIND, payload)
     }
 
-    /// Validates all fields except the kind, and fills in the defaults.
+    /// Validates all fields and fills in the defaults. Whether a server knows the kind is checked
+    /// elsewhere.
     ///
     /// # Errors
     /// Returns all problems, each with the JSON pointer of its field.
     pub fn check(
-        self,
+        mut self,
         lane: Lane,
         defaults: &EffectiveDefaults,
         now: Timestamp,
     ) -> Result<NewJob, Vec<Problem>> {
         let mut problems = Vec::new();
+        let kind = Kind::try_from(std::mem::take(&mut self.kind));
+        if let Err(error) = &kind {
+            problems.push(Problem::new("/kind", error));
+        }
         let queue = self.check_queue(&defaults.queue, &mut problems);
         let priority = self.check_priority(&mut problems);
         let run_at = self.check_run_at(now, &mut problems);
@@ -208,15 +217,13 @@ impl Submission {
         let max_attempts = self.max_attempts.unwrap_or(defaults.jobs.max_attempts);
         let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
         check_limits(timeout, max_attempts, &backoff, &mut problems);
-        check_tags(&self.tags, &mut problems);
+        let tags = check_tags(self.tags, &mut problems);
         if let Err(problem) = Json::checked(self.payload.as_str()) {
             problems.push(problem.under("/payload"));
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let (Ok(kind), true) = (kind, problems.is_empty()) else { return Err(problems) };
         Ok(NewJob {
-            kind: self.kind,
+            kind,
             lane,
             queue,
             priority,
@@ -227,7 +234,7 @@ impl Submission {
             backoff,
             at_most_once: self.at_most_once,
             expires_at: self.expires_at,
-            tags: self.tags,
+            tags,
             payload: self.payload,
         })
     }
@@ -265,22 +272,6 @@ impl Submission {
     }
 }
 
-fn check_tags(tags: &[String], problems: &mut Vec<Problem>) {
-    if tags.len() > MAX_TAGS {
-        problems.push(Problem::new("/tags", format!("must have at most {MAX_TAGS} entries")));
-        return;
-    }
-    for (index, tag) in tags.iter().enumerate() {
-        let pointer = format!("/tags/{index}");
-        if tag.is_empty() || tag.len() > MAX_TAG_LEN || tag.chars().any(char::is_control) {
-            let why = format!("must be 1 to {MAX_TAG_LEN} bytes without control characters");
-            problems.push(Problem::new(pointer, why));
-        } else if tags[..index].contains(tag) {
-            problems.push(Problem::new(pointer, "is listed more than once"));
-        }
-    }
-}
-
 impl NewJob {
     /// Returns the state in which the job is inserted.
     pub fn state(&self) -> State {
@@ -296,7 +287,7 @@ impl NewJob {
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
             id,
-            kind: self.kind.clone(),
+            kind: self.kind.as_str().to_owned(),
             queue: self.queue.clone(),
             lane: self.lane,
             state: self.state(),
@@ -319,7 +310,7 @@ impl NewJob {
             error: None,
             failures: Some(Vec::new()),
             progress: None,
-            tags: self.tags.clone(),
+            tags: self.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
             batch: None,
         }
     }

@@ -1,6 +1,7 @@
 //! The error type of the library's API.
 
 use crate::actor::message::WriteError;
+use crate::api::problem::ProblemType;
 use crate::job::problem::Problem;
 use crate::job::{BatchId, JobId};
 use crate::store::{Refusal, StoreError};
@@ -52,9 +53,49 @@ impl Error {
         Self::Refused(Refusal::NoJob(id))
     }
 
+    /// Returns the message for a client. Returns `None` if the error is a fault of this program whose
+    /// message names parts of the database; the message is written to the log instead.
+    pub(crate) fn client_message(&self) -> Option<String> {
+        if let Self::Refused(Refusal::Rejected(why)) = self {
+            tracing::error!(why, "the database refused a write that had passed all checks");
+            return None;
+        }
+        Some(self.to_string())
+    }
+
     /// Returns the refusal for a batch that does not exist.
     pub(crate) fn no_batch(id: BatchId) -> Self {
         Self::Refused(Refusal::NoBatch(id))
+    }
+}
+
+/// The one place that decides how an error is answered; all front ends use it.
+impl From<&Error> for ProblemType {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Invalid(_) => Self::Invalid,
+            Error::Refused(refusal) => refusal.into(),
+            Error::Overloaded => Self::Overloaded,
+            Error::StorageFull => Self::StorageFull,
+            Error::Busy => Self::DatabaseBusy,
+            Error::Unknown => Self::OutcomeUnknown,
+            Error::Unreadable => Self::Internal,
+            Error::Draining => Self::Draining,
+            Error::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<&Refusal> for ProblemType {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoJob(_) | Refusal::NoBatch(_) => Self::NotFound,
+            Refusal::Conflict { .. } => Self::Conflict,
+            Refusal::StaleLease => Self::StaleLease,
+            Refusal::KeyReused => Self::IdempotencyKeyReused,
+            Refusal::TooManyQueues(_) => Self::TooManyQueues,
+            Refusal::Rejected(_) => Self::Internal,
+        }
     }
 }
 

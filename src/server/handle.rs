@@ -22,7 +22,7 @@ use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
+use crate::job::{BatchId, Job, JobId, Kind, Lane, Timestamp};
 use crate::server::error::Error;
 use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueueSubset, StoreError, Write};
 
@@ -132,7 +132,7 @@ impl Handle {
     }
 
     /// Returns the kinds that this server runs, sorted, each with its lane.
-    pub fn kinds_with_lanes(&self) -> Vec<(String, Lane)> {
+    pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
         self.0.registry.kinds_with_lanes()
     }
 

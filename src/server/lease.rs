@@ -7,13 +7,13 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::actor::inbox::WriterHandle;
 use crate::actor::lease_replies::release;
 use crate::actor::message::{AddWaitingWorker, Commit, LeaseReply, RemoveWaitingWorker, Reply};
-use crate::job::lease::{Lease, LeasedJob};
-use crate::job::outcome::Outcome;
-use crate::job::problem::Problem;
-use crate::job::remote::{
+use crate::api::leases::{
     CheckedLeaseAction, CheckedLeaseJobsRequest, CheckedLeaseReport, LeaseAction, LeaseJobsRequest,
     LeaseReport,
 };
+use crate::job::lease::{Lease, LeasedJob};
+use crate::job::outcome::Outcome;
+use crate::job::problem::Problem;
 use crate::job::{JobId, State, Timestamp};
 use crate::roster::{WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;

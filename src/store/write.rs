@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
+use crate::job::{BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
 
@@ -133,16 +133,16 @@ pub struct Submit {
     /// The jobs; at least one. Shared because the caller needs them again for its answer.
     pub jobs: Arc<[NewJob]>,
     /// Idempotency key, if the client sent one.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<SubmissionKey>,
     /// Batch to create for the jobs.
     pub batch: Option<NewBatch>,
 }
 
-/// Key that identifies repetitions of a submission.
+/// Idempotency key of a submission, with the fingerprint that its repetitions must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey {
+pub struct SubmissionKey {
     /// Key that the client chose.
-    pub key: String,
+    pub key: IdempotencyKey,
     /// SHA-256 of the submission; a repetition must have the same one.
     pub fingerprint: [u8; 32],
 }

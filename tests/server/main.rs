@@ -33,6 +33,7 @@ mod queues;
 mod refused;
 mod restart;
 mod retry;
+mod routes;
 mod shell_worker;
 mod stats;
 mod submit;

@@ -3,7 +3,7 @@
 use longshore::job::{JobId, NewJob, State};
 use longshore::store::{JobFilter, Refusal, Write};
 
-use crate::kit::{Store, completed, failed, job};
+use crate::kit::{Store, completed, failed, job, tags};
 
 #[test]
 fn a_final_job_is_removed_with_everything_that_belongs_to_it() {
@@ -20,7 +20,7 @@ fn a_final_job_is_removed_with_everything_that_belongs_to_it() {
 #[test]
 fn a_removed_job_is_no_longer_found_by_its_tags() {
     let mut store = Store::fresh();
-    let lease = store.running(NewJob { tags: vec!["a".into(), "b".into()], ..job() });
+    let lease = store.running(NewJob { tags: tags(&["a", "b"]), ..job() });
     store.finish(lease, completed("1")).unwrap();
     assert_eq!(store.remove(Write::Delete(lease.job)), 1);
     let filter = JobFilter { tag: Some("a".into()), limit: 10, ..JobFilter::default() };

@@ -1,12 +1,12 @@
 //! Idempotency keys: repeating a submission inserts its jobs once.
 
 use longshore::job::{JobId, NewJob, State};
-use longshore::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
+use longshore::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
 
 use crate::kit::{Store, completed, impossible_job, job, submit, submitted};
 
 fn keyed(jobs: Vec<NewJob>, fingerprint: u8, batch: Option<NewBatch>) -> Write {
-    let key = IdempotencyKey { key: "k".into(), fingerprint: [fingerprint; 32] };
+    let key = SubmissionKey { key: "k".parse().unwrap(), fingerprint: [fingerprint; 32] };
     Write::Submit(Submit { jobs: jobs.into(), key: Some(key), batch })
 }
 

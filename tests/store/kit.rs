@@ -9,7 +9,7 @@ use longshore::config::Config;
 use longshore::job::lease::{Lease, LeasedJob};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::retry::Backoff;
-use longshore::job::{Job, JobId, Json, Lane, NewJob, QueueName, Span, State, Timestamp};
+use longshore::job::{Job, JobId, Json, Lane, NewJob, QueueName, Span, State, Tag, Timestamp};
 use longshore::roster::LeaseOrder;
 use longshore::store::{
     Answer, Committed, Finish, Finished, Holder, LeaseRequest, MoveSummary, OpenError, ReadStore,
@@ -240,7 +240,7 @@ impl Drop for Store {
 /// Returns a plain job. Its backoff has no jitter.
 pub(crate) fn job() -> NewJob {
     NewJob {
-        kind: "echo".into(),
+        kind: "echo".parse().unwrap(),
         lane: Lane::Async,
         queue: QueueName::default(),
         priority: 0,
@@ -263,6 +263,10 @@ pub(crate) fn impossible_job() -> NewJob {
 
 pub(crate) fn job_in_queue(name: &str) -> NewJob {
     NewJob { queue: queue(name), ..job() }
+}
+
+pub(crate) fn tags(texts: &[&str]) -> Vec<Tag> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
 pub(crate) fn queue(name: &str) -> QueueName {

@@ -60,7 +60,7 @@ fn only_queued_jobs_are_leased() {
 fn a_lease_returns_everything_that_a_worker_needs() {
     let mut store = Store::fresh();
     let new = NewJob {
-        kind: "http".into(),
+        kind: "http".parse().unwrap(),
         timeout: Span::from_secs(7),
         max_attempts: 4,
         payload: Json::trusted(r#"{"a": 1}"#),

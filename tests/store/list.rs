@@ -4,7 +4,7 @@ use longshore::job::{BatchId, Job, JobId, Json, NewJob, State};
 use longshore::store::{JobFilter, NewBatch, Submit, Write};
 
 use crate::kit::sqlite::run;
-use crate::kit::{Store, completed, failed, job, queue};
+use crate::kit::{Store, completed, failed, job, queue, tags};
 
 fn all() -> JobFilter {
     JobFilter { limit: 200, ..JobFilter::default() }
@@ -51,8 +51,8 @@ fn mixed_store() -> Store {
 fn mixed_job(id: i64) -> NewJob {
     NewJob {
         queue: if id % 3 == 0 { queue("mail") } else { queue("default") },
-        kind: if id % 5 == 0 { "http".into() } else { "echo".into() },
-        tags: if id % 7 == 0 { vec!["seven".into(), "odd".into()] } else { Vec::new() },
+        kind: if id % 5 == 0 { "http".parse().unwrap() } else { "echo".parse().unwrap() },
+        tags: if id % 7 == 0 { tags(&["seven", "odd"]) } else { Vec::new() },
         ..job()
     }
 }
@@ -157,7 +157,7 @@ fn jobs_submitted_meanwhile_do_not_change_the_pages_that_follow() {
 }
 
 fn finished_job(store: &mut Store) -> JobId {
-    let new = NewJob { payload: Json::trusted("[1]"), tags: vec!["t".into()], ..job() };
+    let new = NewJob { payload: Json::trusted("[1]"), tags: tags(&["t"]), ..job() };
     let lease = store.running(new);
     store.finish(lease, completed("[2]")).unwrap();
     lease.job
@@ -188,7 +188,7 @@ fn payloads_and_results_are_omitted_unless_requested() {
 /// Creates a store with one rare job whose id is far below the others, with unused ids between them.
 fn sparse_store() -> Store {
     let (mut store, database) = Store::on_sqlite();
-    store.submit(NewJob { kind: "rare".into(), tags: vec!["rare".into()], ..job() });
+    store.submit(NewJob { kind: "rare".parse().unwrap(), tags: tags(&["rare"]), ..job() });
     let jump = "UPDATE sqlite_sequence SET seq = 1200000 WHERE name = 'jobs'";
     run(&mut database.raw(), jump).unwrap();
     store.submit_all(vec![job(); 300]);
@@ -236,7 +236,7 @@ fn a_page_of_large_payloads_ends_early_and_continues_at_its_cursor() {
 /// Creates 80,000 jobs that alternate: one has the tag, the next has the kind. One more job has both.
 fn striped_store() -> Store {
     let (mut store, database) = Store::on_sqlite();
-    let striped = NewJob { tags: vec!["striped".into()], kind: "odd".into(), ..job() };
+    let striped = NewJob { tags: tags(&["striped"]), kind: "odd".parse().unwrap(), ..job() };
     store.submit(striped);
     let more = "
         WITH RECURSIVE ids (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM ids WHERE id <= 80000)

@@ -31,11 +31,11 @@ impl Random {
     fn job(&mut self, store: &Store, number: i64) -> NewJob {
         let choices = if number < 100 { 3 } else { 2 };
         let is_scheduled = self.is_one_in(6);
-        let tags = TAGS[..2].iter().filter(|_| self.is_one_in(4)).map(|tag| tag.to_string());
+        let tags = TAGS[..2].iter().filter(|_| self.is_one_in(4)).map(|tag| tag.parse().unwrap());
         NewJob {
             tags: tags.collect(),
             queue: queue(QUEUES[self.below(choices)]),
-            kind: KINDS[self.below(choices)].into(),
+            kind: KINDS[self.below(choices)].parse().unwrap(),
             lane: if self.is_one_in(3) { Lane::Remote } else { Lane::Async },
             priority: self.below(3) as i8 - 1,
             is_scheduled,

@@ -10,14 +10,14 @@ use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 use crate::kit::statements::Statements;
 use crate::kit::{
     Store, completed, failed, finish, finish_remote, ids, job, lease, lease_kinds, leased,
-    renew_remote, submit,
+    renew_remote, submit, tags,
 };
 
 /// Runs every write of the life of a job once, each in its own group.
 fn run_job_writes(store: &mut Store) {
     // With one insert of each chunk size.
     store.submit_all(vec![job(); 16 + 4]);
-    store.submit_all(vec![NewJob { tags: vec!["a".into()], ..job() }, job()]);
+    store.submit_all(vec![NewJob { tags: tags(&["a"]), ..job() }, job()]);
     let jobs = leased(store.write(lease("default", Lane::Async, 2)));
     assert_eq!(ids(&jobs).len(), 2);
     store.write(Write::Report(jobs[0].lease, Progress::new(1.0, ""))).unwrap();

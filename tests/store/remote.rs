@@ -14,7 +14,12 @@ use crate::kit::{
 
 /// Returns a job whose timeout is longer than the leases of the tests.
 fn remote(kind: &str) -> NewJob {
-    NewJob { lane: Lane::Remote, kind: kind.into(), timeout: Span::from_secs(600), ..job() }
+    NewJob {
+        lane: Lane::Remote,
+        kind: kind.parse().unwrap(),
+        timeout: Span::from_secs(600),
+        ..job()
+    }
 }
 
 fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {

@@ -5,12 +5,12 @@ use longshore::job::retry::Backoff;
 use longshore::job::{JobId, Json, Lane, NewJob, Span, State};
 use longshore::store::{Refusal, Write};
 
-use crate::kit::{Store, impossible_job, job, job_in_queue, queue, submit, submitted};
+use crate::kit::{Store, impossible_job, job, job_in_queue, queue, submit, submitted, tags};
 
 /// Returns a job with a value in every column that differs from the default.
 fn unusual_job(store: &Store) -> NewJob {
     NewJob {
-        kind: "http".into(),
+        kind: "http".parse().unwrap(),
         lane: Lane::Remote,
         queue: queue("mail"),
         priority: -7,
@@ -26,7 +26,7 @@ fn unusual_job(store: &Store) -> NewJob {
         },
         at_most_once: true,
         expires_at: Some(store.after(120)),
-        tags: vec!["a \"b\"".into(), "ü".into()],
+        tags: tags(&["a \"b\"", "ü"]),
         payload: Json::trusted(r#"{"b": 1.50, "a": "\u0000'"}"#),
     }
 }
@@ -127,7 +127,7 @@ fn a_rejected_write_does_not_affect_the_others_of_its_group() {
 #[test]
 fn a_duplicate_tag_is_rejected_by_the_database() {
     let mut store = Store::fresh();
-    let duplicate = NewJob { tags: vec!["a".into(), "a".into()], ..job() };
+    let duplicate = NewJob { tags: tags(&["a", "a"]), ..job() };
     let refused = store.write(submit(vec![duplicate]));
     assert!(matches!(refused, Err(Refusal::Rejected(_))), "{refused:?}");
 }

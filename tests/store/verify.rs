@@ -17,11 +17,11 @@ use longshore::metrics::time_bucket::TimeBucket;
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::admin::backup::back_up;
 use longshore::store::sqlite::admin::verify::{Report, verify};
-use longshore::store::{Holder, IdempotencyKey, LogLines, NewBatch, OpenError, Submit, Write};
+use longshore::store::{Holder, LogLines, NewBatch, OpenError, SubmissionKey, Submit, Write};
 use tempfile::TempDir;
 
 use crate::kit::sqlite::run;
-use crate::kit::{Store, completed, job, lease_kinds, leased};
+use crate::kit::{Store, completed, job, lease_kinds, leased, tags};
 use faults::FAULTS;
 
 /// Copy of a database that has rows in every table.
@@ -66,8 +66,8 @@ fn fill(store: &mut Store) {
     }
     store.submit(NewJob { lane: Lane::Remote, ..job() });
     assert_eq!(leased(store.write(lease_kinds(&["echo"]))).len(), 1);
-    let tagged = NewJob { tags: vec!["red".into(), "blue".into()], priority: 100, ..job() };
-    let key = Some(IdempotencyKey { key: "k".into(), fingerprint: [7; 32] });
+    let tagged = NewJob { tags: tags(&["red", "blue"]), priority: 100, ..job() };
+    let key = Some(SubmissionKey { key: "k".parse().unwrap(), fingerprint: [7; 32] });
     let batch = Some(NewBatch { name: None });
     let jobs = vec![tagged, job()].into();
     store.write(Write::Submit(Submit { jobs, key, batch })).unwrap();

@@ -8,6 +8,7 @@
 mod layers;
 mod leftovers;
 mod reasons;
+mod routes;
 mod schema;
 mod sizes;
 mod source;

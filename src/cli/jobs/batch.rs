@@ -8,12 +8,11 @@ use clap::Args;
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
 use crate::cli::jobs::input;
-use crate::cli::jobs::submit::parse_key;
 use crate::cli::output::Output;
 use crate::cli::output::show;
 use crate::cli::target::Target;
-use crate::job::BatchId;
 use crate::job::batch::Batch;
+use crate::job::{BatchId, IdempotencyKey};
 use bar::BatchBar;
 use lines::BatchLines;
 
@@ -42,8 +41,8 @@ pub(crate) struct BatchArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Idempotency key: submitting again with the same key returns the first batch
-    #[arg(long, value_name = "KEY", value_parser = parse_key)]
-    idempotency_key: Option<String>,
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<IdempotencyKey>,
     /// Do not wait until the jobs have ended
     #[arg(long)]
     no_wait: bool,
@@ -58,7 +57,7 @@ pub(crate) async fn run(args: BatchArgs) -> Result<(), CliError> {
     if lines.jobs.is_empty() {
         return Err(CliError::Usage(format!("{} contains no submission", args.file)));
     }
-    let key = args.idempotency_key.as_deref();
+    let key = args.idempotency_key.as_ref();
     let submitted = client.submit_batch(args.name.as_deref(), &lines.jobs, key).await;
     let batch = submitted.map_err(|error| lines.locate_errors(error))?;
     let (id, total) = (batch.value.id, batch.value.total);

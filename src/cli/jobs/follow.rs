@@ -45,7 +45,7 @@ impl<'a> Follower<'a> {
 fn is_transient(error: &CliError) -> bool {
     match error {
         CliError::Unreachable { .. } => true,
-        CliError::Refused(refusal) => matches!(refusal.status, 502..=504),
+        CliError::Refused(refusal) => matches!(refusal.problem.status, 502..=504),
         _ => false,
     }
 }

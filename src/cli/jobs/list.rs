@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::de::DeserializeOwned;
 
-use crate::cli::client::{Client, JobFilter};
+use crate::api::jobs::JobListQuery;
+use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::jobs::id::parse_id;
 use crate::cli::output::Colour;
@@ -59,13 +60,13 @@ pub(crate) struct ListArgs {
 pub(crate) async fn run(args: ListArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let max_jobs = if args.all { u64::MAX } else { args.limit };
-    let filter = JobFilter {
+    let filter = JobListQuery {
         state: args.state.map(State::as_str),
         queue: args.queue,
         kind: args.kind,
         tag: args.tag,
         batch: args.batch,
-        ..JobFilter::default()
+        ..JobListQuery::default()
     };
     if output.json {
         return each_page(&client, filter, max_jobs, |jobs: Vec<Json>| {
@@ -84,7 +85,7 @@ pub(crate) async fn run(args: ListArgs) -> Result<(), CliError> {
 /// Reads pages and passes their jobs to `show`, until `max_jobs` were read or no more exist.
 async fn each_page<T: DeserializeOwned>(
     client: &Client,
-    mut filter: JobFilter,
+    mut filter: JobListQuery,
     max_jobs: u64,
     mut show: impl FnMut(Vec<T>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::api::events::EventName;
 use crate::cli::client::{Client, Event};
 use crate::cli::error::CliError;
 use crate::cli::jobs::follow::Follower;
@@ -63,9 +64,9 @@ impl Printer<'_> {
     async fn follow(&mut self) -> Result<(), CliError> {
         let mut events = Follower::new(self.client.job_events(self.id), self.output);
         while let Some(event) = events.next().await? {
-            match event.name.as_str() {
-                "log" => self.print_event(&event).await?,
-                "state" => {
+            match EventName::find(&event.name) {
+                Some(EventName::Log) => self.print_event(&event).await?,
+                Some(EventName::State) => {
                     // A stream starts with a state event, before which the job may have logged.
                     self.catch_up().await?;
                     let job: Option<Job> = serde_json::from_str(&event.data).ok();

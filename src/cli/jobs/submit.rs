@@ -8,7 +8,7 @@ use crate::cli::jobs::input;
 use crate::cli::jobs::wait;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
-use crate::job::{Job, Json, Lane, Span, Submission, Timestamp};
+use crate::job::{IdempotencyKey, Job, Json, Lane, Span, Submission, Timestamp};
 
 const HELP: &str = "\
 Prints the ID, the state and the URL of each job. With --wait it prints the result as JSON on
@@ -48,18 +48,12 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "SPAN", num_args = 0..=1, require_equals = true)]
     wait: Option<Option<Span>>,
     /// Idempotency key: submitting again with the same key returns the first job
-    #[arg(long, value_name = "KEY", value_parser = parse_key)]
-    idempotency_key: Option<String>,
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<IdempotencyKey>,
     #[command(flatten)]
     options: JobOptions,
     #[command(flatten)]
     pub(crate) target: Target,
-}
-
-/// Parses an idempotency key, which must fit in an HTTP header.
-pub(crate) fn parse_key(text: &str) -> Result<String, &'static str> {
-    let fits = !text.is_empty() && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if fits { Ok(text.into()) } else { Err("must be one or more printable ASCII characters") }
 }
 
 /// Options of the job.
@@ -124,7 +118,7 @@ pub(crate) async fn run(args: SubmitArgs) -> Result<(), CliError> {
 
 async fn submit_one(client: &Client, output: &Output, args: &SubmitArgs) -> Result<Job, CliError> {
     let submission = submission(args)?;
-    let reply = client.submit(&submission, args.idempotency_key.as_deref()).await?;
+    let reply = client.submit(&submission, args.idempotency_key.as_ref()).await?;
     match (output.json, args.wait.is_some()) {
         (true, false) => output.json(&reply.json)?,
         (true, true) => {}

@@ -1,16 +1,16 @@
 //! `longshore tail`: prints events as they happen, one per line.
 
 use clap::Args;
-use serde::Deserialize;
 
-use crate::cli::client::{Event, EventFilter};
+use crate::api::events::{EventName, EventQuery, Gone, Lost};
+use crate::cli::client::Event;
 use crate::cli::error::CliError;
 use crate::cli::jobs::follow::Follower;
 use crate::cli::output::show;
 use crate::cli::output::{Colour, Output};
 use crate::cli::target::Target;
 use crate::clock::Clock;
-use crate::job::{Job, JobId, QueueName, State, Timestamp};
+use crate::job::{Job, Kind, QueueName, State, Timestamp};
 
 /// Maximum length of an error in a line.
 const MAX_ERROR_CHARS: usize = 100;
@@ -33,28 +33,16 @@ pub(crate) struct TailArgs {
     queue: Option<QueueName>,
     /// Print only events about jobs of this kind
     #[arg(long, value_name = "KIND")]
-    kind: Option<QueueName>,
+    kind: Option<Kind>,
     #[command(flatten)]
     pub(crate) target: Target,
-}
-
-/// The data of a `gone` event: a job that was deleted.
-#[derive(Deserialize)]
-struct Gone {
-    id: JobId,
-}
-
-/// The data of a `lost` event: the number of events that were not delivered; 0 if it is unknown.
-#[derive(Deserialize)]
-struct Lost {
-    events: u64,
 }
 
 /// Prints events as they arrive.
 pub(crate) async fn run(args: TailArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
-    let filter = EventFilter { queue: args.queue, kind: args.kind };
-    let mut events = Follower::new(client.events(&filter), output);
+    let query = EventQuery { queue: args.queue, kind: args.kind };
+    let mut events = Follower::new(client.events(&query), output);
     while let Some(event) = events.next().await? {
         if output.json {
             output.line(event.data.replace('\n', " "))?;
@@ -68,13 +56,15 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), CliError> {
 /// Returns the line for an event, or `None` for an event of an unknown type.
 fn line(output: &Output, event: &Event, now: Timestamp) -> Option<String> {
     let time = show::time_of_day(now);
-    match event.name.as_str() {
-        "job" => serde_json::from_str(&event.data).ok().map(|job| job_line(output, &job, &time)),
-        "gone" => {
+    match EventName::find(&event.name)? {
+        EventName::Job => {
+            serde_json::from_str(&event.data).ok().map(|job| job_line(output, &job, &time))
+        }
+        EventName::Gone => {
             let Gone { id } = serde_json::from_str(&event.data).ok()?;
             Some(format!("{time}  {id:>6}  {}", output.paint(Colour::Dim, "deleted")))
         }
-        "lost" => {
+        EventName::Lost => {
             let Lost { events } = serde_json::from_str(&event.data).ok()?;
             let lost = match events {
                 // Events during a broken connection are not counted.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use futures_util::future::{self, Either};
 
+use crate::api::events::EventName;
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
 use crate::cli::jobs::id::parse_id;
@@ -104,9 +105,9 @@ async fn watch(
     let mut events = client.job_events(id);
     let mut shown: Option<Job> = None;
     while let Some(event) = events.next_despite_outage(on_outage).await? {
-        match event.name.as_str() {
-            "state" => shown = serde_json::from_str(&event.data).ok(),
-            "progress" => {
+        match EventName::find(&event.name) {
+            Some(EventName::State) => shown = serde_json::from_str(&event.data).ok(),
+            Some(EventName::Progress) => {
                 if let Some(job) = &mut shown {
                     job.progress = serde_json::from_str(&event.data).ok();
                 }

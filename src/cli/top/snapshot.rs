@@ -1,6 +1,7 @@
 //! The state of the server at one time, as the view shows it.
 
-use crate::cli::client::{Client, JobFilter};
+use crate::api::jobs::JobListQuery;
+use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::job::queue::Queue;
 use crate::job::{Job, State};
@@ -47,10 +48,10 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Reads the state of the server.
     pub(super) async fn read(client: &Client, list: JobList) -> Result<Self, CliError> {
-        let filter = JobFilter {
+        let filter = JobListQuery {
             state: Some(list.state().as_str()),
             limit: MAX_JOBS,
-            ..JobFilter::default()
+            ..JobListQuery::default()
         };
         Ok(Self {
             stats: client.stats().await?.value,

@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::job::problem::parse_json;
 use crate::server::Handle;
@@ -54,7 +55,7 @@ pub(in crate::http) async fn read(
     let max_bytes = handle.config().limits.max_body_bytes;
     let too_large = || {
         let detail = format!("the body is larger than {max_bytes} bytes");
-        Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+        Rejection::new(ProblemType::TooLarge, detail)
     };
     if content_length(request).is_some_and(|length| length > max_bytes as u64) {
         return Err(too_large());
@@ -65,11 +66,11 @@ pub(in crate::http) async fn read(
         if length > LIGHT_BYTES { Some(handle.acquire_size_permit(length)?) } else { None };
     match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
         Ok(Ok(Some(bytes))) => Ok(Body { bytes, _permit: permit }),
-        Ok(Err(error)) => Err(Rejection::new(StatusCode::BAD_REQUEST, "bad-body", error)),
+        Ok(Err(error)) => Err(Rejection::new(ProblemType::BadBody, error)),
         Ok(Ok(None)) => Err(too_large()),
         Err(_) => {
             let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail))
+            Err(Rejection::new(ProblemType::TooSlow, detail))
         }
     }
 }
@@ -103,8 +104,7 @@ fn content_length(request: &HttpRequest) -> Option<u64> {
 
 /// Returns the format of the body, by its media type.
 pub(in crate::http) fn format(request: &HttpRequest) -> Result<BodyFormat, Rejection> {
-    let unsupported =
-        |detail: String| Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail);
+    let unsupported = |detail: String| Rejection::new(ProblemType::MediaType, detail);
     let encoding = request.headers().get(CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(unsupported(
@@ -130,7 +130,7 @@ pub(in crate::http) fn require_json(request: &HttpRequest) -> Result<(), Rejecti
         BodyFormat::Json => Ok(()),
         BodyFormat::Lines => {
             let detail = "this route takes application/json, not one JSON value per line";
-            Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail))
+            Err(Rejection::new(ProblemType::MediaType, detail))
         }
     }
 }

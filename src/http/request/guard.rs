@@ -7,11 +7,12 @@ use actix_web::Error;
 use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
+use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::server::Handle;
 
@@ -26,7 +27,7 @@ pub(in crate::http) async fn same_site<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     if is_foreign(request.headers()) && !is_followed_link(request.method(), request.headers()) {
         let detail = "the request comes from a page of another site";
-        let rejection = Rejection::new(StatusCode::FORBIDDEN, "foreign-site", detail);
+        let rejection = Rejection::new(ProblemType::ForeignSite, detail);
         let response = rejection.error_response();
         return Ok(request.into_response(response).map_into_right_body());
     }
@@ -35,7 +36,7 @@ pub(in crate::http) async fn same_site<B: MessageBody + 'static>(
         let detail = format!(
             "the host name {name:?} is not allowed; add it to `hosts` in the configuration"
         );
-        let rejection = Rejection::new(StatusCode::FORBIDDEN, "foreign-host", detail);
+        let rejection = Rejection::new(ProblemType::ForeignHost, detail);
         let response = rejection.error_response();
         return Ok(request.into_response(response).map_into_right_body());
     }

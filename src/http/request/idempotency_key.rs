@@ -4,12 +4,10 @@ use actix_web::HttpRequest;
 use sha2::{Digest, Sha256};
 
 use crate::http::problem::Rejection;
-use crate::store::IdempotencyKey;
+use crate::job::submission::InvalidIdempotencyKey;
+use crate::store::SubmissionKey;
 
 const HEADER: &str = "idempotency-key";
-
-/// Maximum length of a key in bytes.
-const MAX_LEN: usize = 255;
 
 /// Returns the key of a submission with this body, if it has one.
 ///
@@ -17,7 +15,7 @@ const MAX_LEN: usize = 255;
 pub(in crate::http) fn from_request(
     request: &HttpRequest,
     body: &[u8],
-) -> Result<Option<IdempotencyKey>, Rejection> {
+) -> Result<Option<SubmissionKey>, Rejection> {
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -25,14 +23,12 @@ pub(in crate::http) fn from_request(
     }
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let key = inner.unwrap_or(text);
-    if key.is_empty() || key.len() > MAX_LEN {
-        let why = format!("must be 1 to {MAX_LEN} visible ASCII characters");
-        return Err(Rejection::bad_parameter(HEADER, why));
-    }
+    let key = inner.unwrap_or(text).parse();
+    let key =
+        key.map_err(|error: InvalidIdempotencyKey| Rejection::bad_parameter(HEADER, error))?;
     let mut hash = Sha256::new();
     hash.update(request.path());
     hash.update([0]);
     hash.update(body);
-    Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint: hash.finalize().into() }))
+    Ok(Some(SubmissionKey { key, fingerprint: hash.finalize().into() }))
 }

@@ -10,6 +10,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 
+use crate::api::jobs::JobListQuery;
+use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::InvalidName;
@@ -20,10 +22,6 @@ use crate::store::JobFilter;
 const MAX_LIMIT: u32 = 200;
 /// Number of jobs or batches on a page if the request has no `limit`.
 const DEFAULT_LIMIT: u32 = 50;
-
-/// Query parameters of a list of jobs.
-const LIST_PARAMETERS: [&str; 8] =
-    ["state", "queue", "kind", "tag", "batch", "limit", "cursor", "include"];
 
 /// The query parameters of a request. Unknown and repeated parameters are problems.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ impl Parameters {
             return Ok(read);
         }
         let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
-            .map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, "bad-query", error))?;
+            .map_err(|error| Rejection::new(ProblemType::BadQuery, error))?;
         for (name, value) in pairs.into_inner() {
             if !known.contains(&name.as_str()) {
                 read.add_problem(&name, unknown(known));
@@ -124,7 +122,7 @@ pub(in crate::http) fn id<T: FromStr>(request: &HttpRequest) -> Result<T, Reject
     let text = request.match_info().get("id").unwrap_or_default();
     text.parse().map_err(|_not_a_number| {
         let detail = format!("{text:?} is not an id: ids are numbers");
-        Rejection::new(StatusCode::NOT_FOUND, "not-found", detail)
+        Rejection::new(ProblemType::NotFound, detail)
     })
 }
 
@@ -140,7 +138,7 @@ pub(in crate::http) fn page<T: FromStr>(
 
 /// Returns the filter of a list of jobs.
 pub(in crate::http) fn filter(request: &HttpRequest) -> Result<JobFilter, Rejection> {
-    let mut query = Parameters::read(request, &LIST_PARAMETERS)?;
+    let mut query = Parameters::read(request, &JobListQuery::PARAMETERS)?;
     let limit = query.limit();
     let mut filter = JobFilter {
         state: query.parse("state", InvalidState),

@@ -7,10 +7,22 @@ use actix_web::http::StatusCode;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::job::submission::InvalidIdempotencyKey;
 use crate::pages::forms::fields::Fields;
 use crate::pages::parts::hex::hex;
 use crate::pages::response::error_page::PageError;
-use crate::store::IdempotencyKey;
+use crate::store::SubmissionKey;
+
+/// Error when the key of a form is made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// The submission has no JSON form.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The text that was made is not a key.
+    #[error(transparent)]
+    Key(#[from] InvalidIdempotencyKey),
+}
 
 /// Returns a random token of 32 hexadecimal digits.
 ///
@@ -32,16 +44,16 @@ pub(crate) fn generate() -> Result<String, PageError> {
 /// therefore has another key, and submits other jobs.
 ///
 /// # Errors
-/// Returns an error if the submission cannot be serialized as JSON.
+/// Returns [`TokenError::Json`] if the submission cannot be serialized as JSON.
 pub(crate) fn idempotency_key(
     fields: &Fields,
     submission: &impl Serialize,
-) -> Result<Option<IdempotencyKey>, serde_json::Error> {
+) -> Result<Option<SubmissionKey>, TokenError> {
     let Some(token) = fields.trimmed("form_token") else { return Ok(None) };
     let text = serde_json::to_vec(submission)?;
     let digest = Sha256::new().chain_update(token).chain_update("\0").chain_update(text).finalize();
-    let key = format!("form-{}", hex(&digest));
-    Ok(Some(IdempotencyKey { key, fingerprint: digest.into() }))
+    let key = format!("form-{}", hex(&digest)).parse()?;
+    Ok(Some(SubmissionKey { key, fingerprint: digest.into() }))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
+use crate::api::problem::ProblemType;
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::response::render::render_with_status;
 use crate::server::Error;
-use crate::store::Refusal;
 
 /// An error that is shown to the user as a page.
 #[derive(Debug)]
@@ -58,33 +58,31 @@ impl fmt::Display for PageError {
 
 impl From<Error> for PageError {
     fn from(error: Error) -> Self {
-        let (status, title) = match &error {
-            Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "Invalid input"),
-            Error::Refused(Refusal::NoJob(_) | Refusal::NoBatch(_)) => {
-                (StatusCode::NOT_FOUND, "Not found")
-            }
-            Error::Refused(Refusal::Conflict { .. } | Refusal::StaleLease) => {
-                (StatusCode::CONFLICT, "Not allowed in this state")
-            }
-            Error::Refused(Refusal::KeyReused | Refusal::TooManyQueues(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "Request refused")
-            }
-            Error::Refused(Refusal::Rejected(why)) => {
-                tracing::error!(why, "the database refused a write that had passed all checks");
-                (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
-            }
-            Error::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "The disk is full"),
-            Error::Overloaded | Error::Busy | Error::Draining | Error::Stopped => {
-                (StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable")
-            }
-            Error::Unknown | Error::Unreadable => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
-            }
-        };
-        let is_internal = matches!(error, Error::Refused(Refusal::Rejected(_)));
-        let detail =
-            if is_internal { "the database refused the write".into() } else { error.to_string() };
-        Self { status, title, detail, allow: None }
+        let problem_type = ProblemType::from(&error);
+        let status = StatusCode::from_u16(problem_type.status());
+        let hidden = || "the database refused the write".into();
+        Self {
+            status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            title: title(problem_type),
+            detail: error.client_message().unwrap_or_else(hidden),
+            allow: None,
+        }
+    }
+}
+
+/// Returns the title of the page that reports an error of the server.
+fn title(problem_type: ProblemType) -> &'static str {
+    match problem_type {
+        ProblemType::Invalid => "Invalid input",
+        ProblemType::NotFound => "Not found",
+        ProblemType::Conflict | ProblemType::StaleLease => "Not allowed in this state",
+        ProblemType::StorageFull => "The disk is full",
+        ProblemType::Overloaded
+        | ProblemType::DatabaseBusy
+        | ProblemType::Draining
+        | ProblemType::Stopped => "Temporarily unavailable",
+        ProblemType::Internal | ProblemType::OutcomeUnknown => "Internal error",
+        _ => "Request refused",
     }
 }
 

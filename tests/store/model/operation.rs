@@ -10,8 +10,8 @@ use longshore::job::{
 };
 use longshore::roster::LeaseOrder;
 use longshore::store::{
-    Finish, Holder, IdempotencyKey, JobLocation, LeaseRequest, LogLines, NewBatch, Renew,
-    RescueScope, Submit, Write,
+    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
+    SubmissionKey, Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -243,8 +243,8 @@ impl Operation {
         match self {
             Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
                 jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
-                key: key.map(|(key, fingerprint)| IdempotencyKey {
-                    key: format!("key-{key}"),
+                key: key.map(|(key, fingerprint)| SubmissionKey {
+                    key: format!("key-{key}").parse().unwrap(),
                     fingerprint: [fingerprint; 32],
                 }),
                 batch: is_batch.then_some(NewBatch { name: None }),
@@ -353,14 +353,14 @@ impl Draft {
         NewJob {
             queue: queue_name(self.queue),
             lane: self.lane,
-            kind: self.kind.into(),
+            kind: self.kind.parse().unwrap(),
             priority: self.priority,
             run_at: after(self.delay_secs),
             is_scheduled: self.delay_secs > 0,
             expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
             max_attempts: self.max_attempts,
             at_most_once: self.at_most_once,
-            tags: self.tags.clone(),
+            tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
             timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
             ..job()
         }

@@ -9,8 +9,10 @@ use longshore::job::lease::Lease;
 use longshore::job::outcome::Outcome;
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
-use longshore::job::{BatchId, Job, JobError, JobId, Lane, Log, QueueName, Span, State, Timestamp};
-use longshore::store::{Answer, Change, IdempotencyKey, Refusal, Submit, Submitted, Write};
+use longshore::job::{
+    BatchId, IdempotencyKey, Job, JobError, JobId, Lane, Log, QueueName, Span, State, Timestamp,
+};
+use longshore::store::{Answer, Change, Refusal, SubmissionKey, Submit, Submitted, Write};
 
 pub(super) const MAX_QUEUES: usize = 3;
 
@@ -58,7 +60,7 @@ pub(super) struct Model {
     pub(super) changes: Vec<Change>,
     queues: BTreeMap<QueueName, QueueSettings>,
     batches: BTreeMap<BatchId, ModelBatch>,
-    keys: BTreeMap<String, ModelKey>,
+    keys: BTreeMap<IdempotencyKey, ModelKey>,
 }
 
 pub(super) type ApplyResult = Result<Answer, Refusal>;
@@ -199,7 +201,7 @@ impl Model {
     }
 
     fn submit(&mut self, submit: &Submit) -> ApplyResult {
-        if let Some(IdempotencyKey { key, fingerprint }) = &submit.key
+        if let Some(SubmissionKey { key, fingerprint }) = &submit.key
             && let Some(earlier) = self.keys.get(key)
         {
             if earlier.fingerprint != *fingerprint {
@@ -249,7 +251,7 @@ impl Model {
             self.record(id, None, Some(new.state()));
         }
         let count = submit.jobs.len();
-        if let Some(IdempotencyKey { key, fingerprint }) = &submit.key {
+        if let Some(SubmissionKey { key, fingerprint }) = &submit.key {
             let fingerprint = *fingerprint;
             let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
             self.keys.insert(key.clone(), model_key);

@@ -1,8 +1,8 @@
 //! The lines of a batch file, and error messages that name the line at fault.
 
 use crate::cli::error::CliError;
-use crate::cli::refusal::{Refusal, RefusedField};
 use crate::job::Json;
+use crate::job::problem::Problem;
 
 /// The submissions of a batch file, with their line numbers.
 #[derive(Debug)]
@@ -35,27 +35,28 @@ impl BatchLines {
 
     /// Replaces the positions in the batch by line numbers: `/jobs/1/kind` becomes `line 3 /kind`.
     pub(super) fn locate_errors(&self, error: CliError) -> CliError {
-        let CliError::Refused(refusal) = error else { return error };
-        let errors = refusal.errors.iter().map(|field| self.locate(field)).collect::<Vec<_>>();
+        let CliError::Refused(mut refusal) = error else { return error };
+        let fields = std::mem::take(&mut refusal.problem.errors).into_iter();
+        let errors: Vec<Problem> = fields.map(|field| self.locate(field)).collect();
         // With a single error the server's detail repeats its pointer, so the detail is replaced.
-        let detail = match errors.as_slice() {
-            [only] => Some(format!("{}: {}", only.pointer, only.detail)),
-            _ => refusal.detail,
-        };
-        CliError::Refused(Refusal { detail, errors, ..refusal })
+        if let [only] = errors.as_slice() {
+            refusal.problem.detail = Some(format!("{}: {}", only.pointer, only.detail));
+        }
+        refusal.problem.errors = errors;
+        CliError::Refused(refusal)
     }
 
-    fn locate(&self, field: &RefusedField) -> RefusedField {
+    fn locate(&self, field: Problem) -> Problem {
         let found = field.pointer.strip_prefix("/jobs/").and_then(|path| {
             let (index, inner) = path.find('/').map_or((path, ""), |slash| path.split_at(slash));
             let number = self.numbers.get(index.parse::<usize>().ok()?)?;
             Some((number, inner))
         });
-        let Some((number, inner)) = found else { return field.clone() };
+        let Some((number, inner)) = found else { return field };
         let inner = if inner.is_empty() { String::new() } else { format!(" {inner}") };
         // The column in the detail counts from the start of the whole batch, so it is dropped.
         let (what, _) = split_position(&field.detail);
-        RefusedField { pointer: format!("line {number}{inner}"), detail: what.to_owned() }
+        Problem::new(format!("line {number}{inner}"), what)
     }
 }
 
@@ -73,9 +74,13 @@ fn split_position(detail: &str) -> (&str, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::problem::ProblemDetails;
+    use crate::cli::refusal::Refusal;
 
-    fn field(pointer: &str, detail: &str) -> RefusedField {
-        RefusedField { pointer: pointer.into(), detail: detail.into() }
+    fn refusal(detail: Option<&str>, errors: Vec<Problem>) -> CliError {
+        let detail = detail.map(str::to_owned);
+        let problem = ProblemDetails { status: 422, detail, errors, ..ProblemDetails::default() };
+        CliError::Refused(Refusal { problem, retry_after: None })
     }
 
     #[test]
@@ -88,29 +93,27 @@ mod tests {
     fn a_refused_submission_is_reported_by_its_line() {
         let lines = BatchLines::read(b"{\"kind\": 1}\n\n{\"kind\": 2}\n").unwrap();
         let errors = vec![
-            field("/jobs/1/kind", "unknown kind"),
-            field("/jobs/0", "missing field at line 1 column 25"),
-            field("/name", "too long"),
+            Problem::new("/jobs/1/kind", "unknown kind"),
+            Problem::new("/jobs/0", "missing field at line 1 column 25"),
+            Problem::new("/name", "too long"),
         ];
-        let refusal = Refusal { status: 422, errors, ..Refusal::default() };
-        let CliError::Refused(located) = lines.locate_errors(CliError::Refused(refusal)) else {
+        let CliError::Refused(located) = lines.locate_errors(refusal(None, errors)) else {
             panic!()
         };
         let expected = [
-            field("line 3 /kind", "unknown kind"),
-            field("line 1", "missing field"),
-            field("/name", "too long"),
+            Problem::new("line 3 /kind", "unknown kind"),
+            Problem::new("line 1", "missing field"),
+            Problem::new("/name", "too long"),
         ];
-        assert_eq!(located.errors, expected);
+        assert_eq!(located.problem.errors, expected);
     }
 
     #[test]
     fn a_single_refusal_is_reported_once() {
         let lines = BatchLines::read(b"\n{\"kind\": \"nope\"}").unwrap();
-        let errors = vec![field("/jobs/0/kind", "unknown kind")];
-        let detail = Some("/jobs/0/kind: unknown kind".into());
-        let refusal = Refusal { status: 422, errors, detail, ..Refusal::default() };
-        let text = lines.locate_errors(CliError::Refused(refusal)).to_string();
+        let errors = vec![Problem::new("/jobs/0/kind", "unknown kind")];
+        let refusal = refusal(Some("/jobs/0/kind: unknown kind"), errors);
+        let text = lines.locate_errors(refusal).to_string();
         let expected = "the server refused the request with status 422: line 2 /kind: unknown kind";
         assert_eq!(text, expected);
     }

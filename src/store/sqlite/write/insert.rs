@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
+use crate::job::{BatchId, JobId, NewJob, State, Tag, Timestamp};
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
@@ -70,7 +70,7 @@ impl<'a> NewJobRow<'a> {
             backoff_jitter: job.backoff.jitter,
             batch_id: batch.map(|batch| batch.0),
             tags: tags_text(&job.tags),
-            kind: &job.kind,
+            kind: job.kind.as_str(),
             payload: job.payload.as_str(),
         }
     }
@@ -201,7 +201,7 @@ impl CommitGroup<'_> {
         batch: Option<BatchId>,
     ) -> Result<(), TransactionError> {
         for tag in &job.tags {
-            InsertTag { tag, job_id: id.0 }.execute(self.connection)?;
+            InsertTag { tag: tag.as_str(), job_id: id.0 }.execute(self.connection)?;
         }
         let location = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
         match job.state() {
@@ -215,6 +215,6 @@ impl CommitGroup<'_> {
 }
 
 /// Returns tags in the form of their column: a JSON array, or NULL if there are none.
-fn tags_text(tags: &[String]) -> Option<String> {
+fn tags_text(tags: &[Tag]) -> Option<String> {
     if tags.is_empty() { None } else { serde_json::to_string(tags).ok() }
 }

@@ -12,7 +12,7 @@ use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::{
     ApplyError, ApplyResult, CommitGroup, WriteResult, split_refusal,
 };
-use crate::store::{Answer, IdempotencyKey, Refusal, Submit, Submitted};
+use crate::store::{Answer, Refusal, SubmissionKey, Submit, Submitted};
 
 statement! {
     /// Inserts an idempotency key, or replaces one whose jobs were all removed.
@@ -90,9 +90,9 @@ impl CommitGroup<'_> {
     }
 
     /// Returns the earlier submission with this key, if any of its jobs still exists.
-    fn find_submission(&mut self, key: &IdempotencyKey) -> Result<Option<Submitted>, ApplyError> {
+    fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
         let found: Option<SubmissionRow> = submissions::table
-            .find(&key.key)
+            .find(key.key.as_str())
             .select((
                 submissions::fingerprint,
                 submissions::first_job_id,
@@ -130,13 +130,13 @@ impl CommitGroup<'_> {
 
     fn insert_key(
         &mut self,
-        key: &IdempotencyKey,
+        key: &SubmissionKey,
         first: JobId,
         jobs: usize,
         batch: Option<BatchId>,
     ) -> Result<(), ApplyError> {
         InsertKey {
-            key: &key.key,
+            key: key.key.as_str(),
             fingerprint: &key.fingerprint,
             first: first.0,
             jobs: i64::try_from(jobs).unwrap_or(i64::MAX),

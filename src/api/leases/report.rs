@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check_lease;
+use crate::api::leases::request::check_lease;
 use crate::job::lease::{Lease, LeaseToken};
 use crate::job::log::Log;
 use crate::job::outcome::{JobResult, Outcome};

@@ -1,8 +1,4 @@
 //! Requests of remote workers for leases, and their validation.
-//!
-//! The reports of remote workers on the leases that they hold are in `lease_report`.
-
-mod lease_report;
 
 use std::time::Duration;
 
@@ -12,11 +8,6 @@ use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::time::Span;
 use crate::roster::{LeaseFilter, MAX_LEASE_LIMIT};
-
-pub use lease_report::{
-    CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedError,
-    ReportedProgress,
-};
 
 /// Range of lease durations that a remote worker may request.
 pub const LEASE_RANGE: std::ops::RangeInclusive<Span> =
@@ -111,7 +102,7 @@ fn is_worker_name(name: &str) -> bool {
     (1..=MAX_WORKER_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-fn check_lease(lease: Span, problems: &mut Vec<Problem>) {
+pub(super) fn check_lease(lease: Span, problems: &mut Vec<Problem>) {
     if !LEASE_RANGE.contains(&lease) {
         let (least, most) = LEASE_RANGE.into_inner();
         problems.push(Problem::new("/lease", format!("must be between {least} and {most}")));
