@@ -2,7 +2,7 @@
 
 use crate::axe::violations;
 use crate::hostile::TEXTS;
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 use crate::page::Page;
 use crate::terminal::Terminal;
 

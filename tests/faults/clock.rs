@@ -11,7 +11,7 @@ use longshore::job::Span;
 use serde_json::{Value, json};
 
 use crate::fault_row::FaultRow;
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 use crate::lease_calls::{complete, lease_action, lease_one, remote};
 use crate::random::Random;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::history::{Event, HeldLease, Recorder, hash};
-use crate::kit::target::{OpenReply, Request, Target};
+use crate::kit::http::{OpenReply, Request, Target};
 use crate::kit::{Connection, Response};
 
 /// What the proxy does with an answer.

@@ -12,7 +12,7 @@ use crate::history::check::check;
 use crate::history::table::{self, Table};
 use crate::history::violation::Operation;
 use crate::history::{Event, Recorder, Submit, hash};
-use crate::kit::target::Request;
+use crate::kit::http::Request;
 use crate::kit::{Response, Server, eventually, with};
 use crate::lease_calls::remote;
 use crate::proxy::{Delivery, Proxy};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 use crate::kit::{Server, Setup, TEST_TIMEOUT, echo, eventually, sleep, with};
 
 fn cancel(server: &Server, id: i64) -> serde_json::Value {

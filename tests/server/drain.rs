@@ -7,19 +7,17 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 
-use crate::kit::target::Target;
+use crate::kit::http::{Target, gate};
 use crate::kit::{Connection, Server, Setup, TEST_TIMEOUT, echo, eventually, sleep, with};
 
 /// Returns a job whose HTTP call is answered only when the test releases it, with a receiver that
 /// reports the call and a sender that releases it.
 fn held_call() -> (Value, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (sender, called) = mpsc::channel();
-    let (release, released) = mpsc::channel();
-    let released = std::sync::Mutex::new(released);
+    let (release, released) = gate();
     let target = Target::start(move |caller, _| {
         sender.send(()).unwrap();
-        // An error means that the test has ended.
-        let _ = released.lock().unwrap().recv();
+        released.wait();
         caller.answer("200 OK", "", "{}");
     });
     let job = json!({"kind": "http", "payload": {"url": target.url("/")}});

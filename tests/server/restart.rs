@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
 
 /// Number of jobs that the kill interrupts.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 use crate::kit::{Server, echo, sleep, with};
 
 #[test]
