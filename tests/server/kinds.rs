@@ -1,5 +1,7 @@
 //! The built-in kinds, each from submission to final state.
 
+mod chat;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 

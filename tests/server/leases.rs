@@ -1,5 +1,8 @@
 //! `/v1/leases`: remote workers lease jobs, renew leases and report outcomes.
 
+mod shell_worker;
+mod waiting;
+
 use serde_json::{Value, json};
 
 use crate::kit::process::between;

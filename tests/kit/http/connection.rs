@@ -4,6 +4,8 @@ use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::message::{self, Response, read_line};
 
 /// Timeout of reads and writes, which is longer than the longest `wait` of any test.
@@ -44,6 +46,12 @@ impl Connection {
             (_, Ok(answer)) => Ok(answer),
             (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
         }
+    }
+
+    /// Sends a `POST` with a JSON body and reads its response.
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> io::Result<Response> {
+        let headers = [("content-type", "application/json")];
+        self.request("POST", path, &headers, body.to_string().as_bytes())
     }
 
     /// Reads a response.

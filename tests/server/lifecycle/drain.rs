@@ -131,11 +131,8 @@ fn a_job_leased_while_the_signal_arrives_is_released_too() {
     let mut blocker = SqliteConnection::establish(server.database().to_str().unwrap()).unwrap();
     blocker.batch_execute("BEGIN IMMEDIATE").unwrap();
     let addr = server.addr();
-    let submitting = std::thread::spawn(move || {
-        let headers = [("content-type", "application/json")];
-        let body = sleep("1h").to_string();
-        Connection::open(addr).unwrap().request("POST", "/v1/jobs", &headers, body.as_bytes())
-    });
+    let submitting =
+        std::thread::spawn(move || Connection::open(addr).unwrap().post("/v1/jobs", &sleep("1h")));
     // Time for the request to reach the server and for its transaction to start.
     std::thread::sleep(Duration::from_millis(300));
     server.terminate();

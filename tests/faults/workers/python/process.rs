@@ -30,7 +30,7 @@ impl Worker {
         let directory = tempfile::tempdir().unwrap();
         let log = File::create(directory.path().join("log")).unwrap();
         let child = Command::new("python3")
-            .arg(root.join("tests/faults/worker/handlers.py"))
+            .arg(root.join("tests/faults/workers/python/handlers.py"))
             .args(["--url", url, "--lease", &lease_secs.to_string()])
             .args(options)
             .env("PYTHONPATH", root.join("examples"))

@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 
 use crate::fault_row::FaultRow;
 use crate::history::check::check;
-use crate::history::table::{self, Table};
+use crate::history::table;
 use crate::history::violation::Operation;
 use crate::history::{Event, Recorder, Submit, hash};
 use crate::kit::http::Request;
 use crate::kit::{Response, Server, eventually, with};
-use crate::lease_calls::remote;
+use crate::leases::calls::remote;
 use crate::proxy::{Delivery, Proxy};
-use crate::random::Random;
 use process::{Worker, has_python};
 
 /// Operations that must have succeeded at least once.
@@ -45,24 +44,10 @@ pub(crate) fn square(number: u32, seconds: f64) -> Value {
 
 /// Submits a job that computes a square, records the submission, and returns the id.
 pub(crate) fn submit(server: &Server, recorder: &Recorder, number: u32, seconds: f64) -> i64 {
-    let call = recorder.call();
     let (tag, has_effect) = (number.to_string(), true);
     let result = Some(hash(&json!(u64::from(number).pow(2))));
-    recorder.record(&Event::Submit(Submit { call, tag, has_effect, result, ..Submit::default() }));
-    let answer = server.post("/v1/jobs", &square(number, seconds));
-    let id = answer.expect(202)["id"].as_i64().unwrap();
-    recorder.record(&Event::Submitted { call, job: id });
-    id
-}
-
-/// Waits until every job has ended, and returns all jobs.
-pub(crate) fn wait_until_all_end(server: &Server) -> Table {
-    eventually("every job ends", || {
-        let jobs = server.queue("default")["jobs"].clone();
-        let live = ["queued", "running", "retrying", "scheduled"];
-        live.iter().all(|state| jobs[state] == 0).then_some(())
-    });
-    table::of(server)
+    let sent = Submit { tag, has_effect, result, ..Submit::default() };
+    recorder.submit(server, &square(number, seconds), sent)
 }
 
 /// Creates a history in a temporary directory.
@@ -115,7 +100,7 @@ fn every_job_is_finished_once_although_workers_are_killed_and_paused() {
     eventually("all processes have started a job", || {
         (processes_at_work(&recorder) >= PROCESSES).then_some(())
     });
-    let (mut random, seed) = Random::for_this_run();
+    let mut random = row.random();
     let (mut kills, mut pauses) = (0, 0);
     while server.queue("default")["jobs"]["queued"].as_u64() > Some(50) {
         std::thread::sleep(Duration::from_millis(random.within(&(200..600))));
@@ -134,7 +119,7 @@ fn every_job_is_finished_once_although_workers_are_killed_and_paused() {
             kills += 1;
         }
     }
-    let table = wait_until_all_end(&server);
+    let table = table::of_ended_jobs(&server);
     for worker in &mut workers {
         worker.stop();
     }
@@ -146,7 +131,6 @@ fn every_job_is_finished_once_although_workers_are_killed_and_paused() {
     let repeated = finishes(|event| matches!(event, Event::Finished { is_repeated: true, .. }));
     let accepted = finishes(|event| matches!(event, Event::Finished { is_repeated: false, .. }));
     assert!(kills > 0 && pauses > 0 && stale > 0 && repeated > 0);
-    row.count("seed", seed);
     row.count("kills", kills);
     row.count("pauses", pauses);
     row.count("finishes accepted", accepted);

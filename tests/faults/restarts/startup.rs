@@ -66,8 +66,7 @@ fn random_pause(random: &mut Random, start: Duration) -> Duration {
 fn a_database_is_never_half_migrated_when_the_server_is_killed_during_the_migration() {
     let what = "killed while an older database is migrated";
     let Some(mut row) = FaultRow::start("D9", what, (12, 300, "databases")) else { return };
-    let (mut random, seed) = Random::for_this_run();
-    eprintln!("D9: seed {seed}");
+    let mut random = row.random();
     let directory = tempfile::tempdir().unwrap();
     let template = directory.path().join("older.db");
     older::make(&template);
@@ -126,8 +125,7 @@ fn assert_all_complete(server: &Server) {
 fn no_job_is_lost_when_the_server_is_killed_during_the_rescue() {
     let what = "killed while it rescues the jobs of a dead server";
     let Some(mut row) = FaultRow::start("D9", what, (1, 60, "databases")) else { return };
-    let (mut random, seed) = Random::for_this_run();
-    eprintln!("D9: seed {seed}");
+    let mut random = row.random();
     for _ in 0..row.times {
         kill_during_the_rescue(&mut random);
     }
@@ -162,13 +160,9 @@ fn kill_during_the_rescue(random: &mut Random) {
     for id in ids {
         cancel(&server, &recorder, id);
     }
-    eventually("every job ends", || {
-        let jobs = server.queue("default")["jobs"].clone();
-        let left = ["queued", "running", "retrying"].map(|state| jobs[state].as_u64().unwrap());
-        (left == [0; 3]).then_some(())
-    });
+    let table = table::of_ended_jobs(&server);
     let demanded = [Operation::Submit, Operation::Cancel, Operation::Fault];
-    assert_eq!(check(&recorder.events(), &table::of(&server), &demanded), []);
+    assert_eq!(check(&recorder.events(), &table, &demanded), []);
     server.kill();
     assert_verified(&database);
 }
@@ -178,12 +172,7 @@ fn submit(server: &Server, recorder: &Recorder, number: u32) -> i64 {
     let (tag, at_most_once) = (number.to_string(), number.is_multiple_of(4));
     let fields = json!({"tags": [tag], "at_most_once": at_most_once, "max_attempts": 100});
     let job = with(sleep("1h"), &fields);
-    let call = recorder.call();
-    let sent = Submit { call, tag, at_most_once, ..Submit::default() };
-    recorder.record(&Event::Submit(sent));
-    let job = server.submit(&job);
-    recorder.record(&Event::Submitted { call, job });
-    job
+    recorder.submit(server, &job, Submit { tag, at_most_once, ..Submit::default() })
 }
 
 fn cancel(server: &Server, recorder: &Recorder, job: i64) {

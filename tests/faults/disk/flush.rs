@@ -14,7 +14,6 @@ use crate::history::violation::Operation;
 use crate::kit::process::longshore;
 use crate::kit::{Connection, Server, Setup, echo, eventually};
 use crate::load::{Load, Observed};
-use crate::random::Random;
 use crate::repeated_faults::{LoadCounts, assert_verified};
 use crate::tracer::Tracer;
 
@@ -30,13 +29,8 @@ fn a_failed_flush_ends_the_server_without_a_false_acknowledgement() {
     let Some(mut row) = FaultRow::start("D4", "each flush fails with EIO", (1, 100, "runs")) else {
         return;
     };
-    for _ in 0..row.times {
-        if let Err(why) = fail_every_flush() {
-            return row.skip(&why);
-        }
-    }
     row.count("false acknowledgements", 0);
-    row.held();
+    row.repeat(fail_every_flush);
 }
 
 fn fail_every_flush() -> Result<(), String> {
@@ -44,11 +38,8 @@ fn fail_every_flush() -> Result<(), String> {
     let accepted = server.submit(&echo(1));
     server.wait_until_final(accepted);
     let tracer = Tracer::flushes(server.pid(), server.directory(), "error=EIO")?;
-    let headers = [("content-type", "application/json")];
-    let body = echo(2).to_string();
-    let answer = Connection::open(server.addr()).and_then(|mut connection| {
-        connection.request("POST", "/v1/jobs", &headers, body.as_bytes())
-    });
+    let answer = Connection::open(server.addr())
+        .and_then(|mut connection| connection.post("/v1/jobs", &echo(2)));
     if let Ok(answer) = answer {
         assert!(answer.status >= 500, "a false acknowledgement: {answer:?}");
         answer.problem(500);
@@ -70,8 +61,7 @@ fn fail_every_flush() -> Result<(), String> {
 fn accepted_jobs_survive_failed_flushes_under_load() {
     let what = "flushes fail under load: a single one, or all from one onwards";
     let Some(mut row) = FaultRow::start("D4", what, (4, 100, "runs")) else { return };
-    let (mut random, seed) = Random::for_this_run();
-    eprintln!("D4: seed {seed}");
+    let mut random = row.random();
     let (mut counts, mut ended) = (LoadCounts::default(), 0);
     for run in 0..row.times {
         let first = 1 + random.below(40);
@@ -131,12 +121,7 @@ fn fail_flushes_under_load(failures: &FlushFailures) -> Result<(Observed, bool),
 fn the_demo_exits_with_an_error_when_its_server_fails() {
     let what = "each flush fails while `longshore demo` runs";
     let Some(row) = FaultRow::start("D4", what, (1, 10, "runs")) else { return };
-    for _ in 0..row.times {
-        if let Err(why) = fail_every_flush_of_the_demo() {
-            return row.skip(&why);
-        }
-    }
-    row.held();
+    row.repeat(fail_every_flush_of_the_demo);
 }
 
 fn fail_every_flush_of_the_demo() -> Result<(), String> {
@@ -157,8 +142,7 @@ fn fail_every_flush_of_the_demo() -> Result<(), String> {
         demo.wait().unwrap();
     })?;
     let mut connection = Connection::open(addr.parse().unwrap()).unwrap();
-    let headers = [("content-type", "application/json")];
-    let _ = connection.request("POST", "/v1/jobs", &headers, echo(1).to_string().as_bytes());
+    let _ = connection.post("/v1/jobs", &echo(1));
     let status = eventually("the demo ends", || demo.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
     tracer.wait_until_ended();

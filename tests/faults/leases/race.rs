@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
-use crate::history::{Event, Recorder, Submit};
+use crate::history::{Event, Recorder, Submit, table};
 use crate::kit::{Connection, Server, with};
-use crate::lease_calls::remote;
+use crate::leases::calls::remote;
 use crate::proxy::{Delivery, Proxy};
 use crate::random::Random;
-use crate::worker::{count, history, wait_until_all_end};
+use crate::workers::python::{count, history};
 
 /// Number of jobs in each round. One request leases all of them.
 const JOBS_PER_ROUND: u32 = 200;
@@ -123,7 +123,7 @@ fn a_job_ends_once_under_concurrent_leases_finishes_renewals_and_cancellations()
     let server = Server::start();
     let (_directory, recorder) = history();
     let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Delivery::Delivered);
-    let (mut random, seed) = Random::for_this_run();
+    let mut random = row.random();
     let mut submitted = 0;
     while submitted < row.times {
         let end = row.times.min(submitted + JOBS_PER_ROUND);
@@ -156,7 +156,7 @@ fn a_job_ends_once_under_concurrent_leases_finishes_renewals_and_cancellations()
             proxy.post(&format!("/v1/leases/{}/complete", leased["id"]), &body).unwrap();
         }
     }
-    let table = wait_until_all_end(&server);
+    let table = table::of_ended_jobs(&server);
     let events = recorder.events();
     let demanded = [
         Operation::Submit,
@@ -169,7 +169,6 @@ fn a_job_ends_once_under_concurrent_leases_finishes_renewals_and_cancellations()
     let ended = |state: &str| table.values().filter(|job| job.state == state).count();
     let rescued = table.values().filter(|job| job.attempt > 1).count();
     assert!(ended("completed") > 0 && ended("cancelled") > 0 && rescued > 0);
-    row.count("seed", seed);
     row.count("completed", ended("completed"));
     row.count("cancelled", ended("cancelled"));
     row.count("run again", rescued);

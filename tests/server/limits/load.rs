@@ -22,12 +22,9 @@ fn submissions_past_the_limit_are_refused_and_no_accepted_job_is_lost() {
             std::thread::spawn(move || {
                 let mut connection = Connection::open(addr).unwrap();
                 ready.wait();
-                let headers = [("content-type", "application/json")];
                 let (mut accepted, mut refused) = (Vec::new(), 0);
                 for _ in 0..30 {
-                    let body = echo(1).to_string();
-                    let answer = connection.request("POST", "/v1/jobs", &headers, body.as_bytes());
-                    let answer = answer.unwrap();
+                    let answer = connection.post("/v1/jobs", &echo(1)).unwrap();
                     if answer.status == 202 {
                         accepted.push(answer.json()["id"].as_i64().unwrap());
                     } else {

@@ -1,6 +1,6 @@
 //! Handlers that panic or never return (L5): their attempts fail, and other jobs still run.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 
 use longshore::executor::{Context, HandlerError};
 use longshore::job::{State, Submission};
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::fault_row::FaultRow;
 use crate::kit::embedded::{builder, code, run, single_attempt};
+use crate::kit::http::gate;
 
 async fn sum(_: Context, numbers: Vec<i64>) -> Result<i64, HandlerError> {
     Ok(numbers.iter().sum())
@@ -52,11 +53,10 @@ async fn a_blocking_handler_that_ignores_its_timeout_does_not_hold_up_its_lane()
         return;
     };
     let directory = tempfile::tempdir().unwrap();
-    let (release, released) = mpsc::channel::<()>();
-    let released = Arc::new(Mutex::new(released));
+    let (release, released) = gate();
+    let released = Arc::new(released);
     let stubborn = move |_: Context, (): ()| -> Result<(), HandlerError> {
-        // Returns an error when the test has ended.
-        let _ = released.lock().unwrap().recv();
+        released.wait();
         Ok(())
     };
     let quick = |_: Context, number: i64| -> Result<i64, HandlerError> { Ok(number + 1) };

@@ -2,7 +2,6 @@
 
 use crate::fault_row::FaultRow;
 use crate::kit::{Server, Setup};
-use crate::random::Random;
 use crate::repeated_faults::{LoadCounts, run_with_repeated_faults, violations};
 
 /// Number of kills for each database.
@@ -14,8 +13,7 @@ const KILLS_PER_DATABASE: u32 = 100;
 fn no_accepted_job_is_lost_when_the_server_is_killed_repeatedly() {
     let what = "SIGKILL at a random moment under load";
     let Some(mut row) = FaultRow::start("D1", what, (20, 1_000, "kills")) else { return };
-    let (mut random, seed) = Random::for_this_run();
-    eprintln!("D1: seed {seed}");
+    let mut random = row.random();
     let (mut counts, mut left) = (LoadCounts::default(), row.times);
     while left > 0 {
         let times = left.min(KILLS_PER_DATABASE);

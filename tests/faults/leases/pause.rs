@@ -9,14 +9,13 @@ use serde_json::json;
 use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
-use crate::history::{Event, Submit};
+use crate::history::{Event, Submit, table};
 use crate::kit::{Setup, eventually, sleep, with};
-use crate::lease_calls::{complete, lease_one, remote};
+use crate::leases::calls::{complete, lease_one, remote};
 use crate::proxy::{Delivery, Proxy};
-use crate::random::Random;
 use crate::tracer::Tracer;
-use crate::worker::process::{Worker, has_python};
-use crate::worker::{count, history, submit, wait_until_all_end};
+use crate::workers::python::process::{Worker, has_python};
+use crate::workers::python::{count, history, submit};
 
 /// Length of the leases of the server's own jobs, the shortest that the configuration allows.
 const LEASE_SECS: u32 = 5;
@@ -35,38 +34,31 @@ fn a_server_that_is_paused_for_three_leases_runs_each_job_again_at_most_once() {
     let proxy = Proxy::start(server.addr(), recorder.clone(), |_, _| Delivery::Delivered);
     let options = ["--threads", &JOBS.to_string()];
     let mut worker = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &options);
-    let (mut random, seed) = Random::for_this_run();
+    let mut random = row.random();
     for pause in 0..row.times {
         for number in 0..JOBS {
             let number = pause * JOBS + number;
             // Some jobs end before the pause, some during it and some after it.
             submit(&server, &recorder, number, random.within(&(500..18_000)) as f64 / 1_000.0);
-            let call = recorder.call();
             let tag = format!("here-{number}");
-            recorder.record(&Event::Submit(Submit { call, tag: tag.clone(), ..Submit::default() }));
             let duration = format!("{}ms", random.within(&(500..18_000)));
-            let answer =
-                Ok(server.post("/v1/jobs", &with(sleep(&duration), &json!({"tags": [tag]}))));
-            recorder.answer(call, &answer, |job| Event::Submitted {
-                call,
-                job: job["id"].as_i64().unwrap(),
-            });
+            let job = with(sleep(&duration), &json!({"tags": [tag]}));
+            recorder.submit(&server, &job, Submit { tag, ..Submit::default() });
         }
         eventually("all run", || (server.queue("default")["jobs"]["queued"] == 0).then_some(()));
         recorder.record(&Event::Fault { what: "pause".into() });
         kill_process(server.pid(), Signal::STOP).unwrap();
         std::thread::sleep(Duration::from_secs(3 * u64::from(LEASE_SECS)));
         kill_process(server.pid(), Signal::CONT).unwrap();
-        wait_until_all_end(&server);
+        table::wait_until_all_end(&server);
     }
-    let table = wait_until_all_end(&server);
+    let table = table::of_ended_jobs(&server);
     worker.stop();
     let demanded = [Operation::Submit, Operation::Lease, Operation::Finish, Operation::Effect];
     let events = recorder.events();
     assert_eq!(check(&events, &table, &demanded), []);
     assert!(table.values().all(|job| job.state == "completed" && job.attempt <= 2));
     let again = table.values().filter(|job| job.attempt > 1).count();
-    row.count("seed", seed);
     row.count("jobs", table.len());
     row.count("run again", again);
     row.count("run again twice", 0);

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
-use crate::history::{Event, Recorder};
+use crate::history::{Event, Recorder, table};
 use crate::kit::{Response, Server, eventually};
-use crate::lease_calls::{lease_action, lease_one, remote};
+use crate::leases::calls::{lease_action, lease_one, remote};
 use crate::proxy::{Delivery, Proxy};
-use crate::worker::process::{Worker, has_python};
-use crate::worker::{count, history, submit, wait_until_all_end};
+use crate::workers::python::process::{Worker, has_python};
+use crate::workers::python::{count, history, submit};
 
 /// Returns `Some` if a worker has started a job.
 fn has_started(recorder: &Recorder, id: i64) -> Option<()> {
@@ -71,7 +71,7 @@ fn the_finish_of_a_worker_that_was_paused_past_its_lease_is_refused() {
         assert_eq!(before, after);
         assert_eq!((&after["result"], &after["attempt"]), (&json!(square), &json!(2)), "{after}");
     }
-    let table = wait_until_all_end(&server);
+    let table = table::of_ended_jobs(&server);
     worker.stop();
     let demanded = [Operation::Submit, Operation::Lease, Operation::Start, Operation::Finish];
     assert_eq!(check(&recorder.events(), &table, &demanded), []);

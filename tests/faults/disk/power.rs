@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
+use crate::disk::image::Image;
 use crate::fault_row::FaultRow;
 use crate::history::Event;
 use crate::history::check::check;
 use crate::history::violation::Violation;
-use crate::image::Image;
 use crate::kit::{Server, Setup, echo};
 use crate::load::{Load, Observed};
-use crate::random::Random;
 use crate::repeated_faults::{LoadCounts, run_with_repeated_faults, violations};
 use crate::tracer::Tracer;
 
@@ -44,8 +43,7 @@ fn cut(server: &mut Server, image: &mut Image) -> bool {
 fn no_accepted_job_is_lost_when_the_power_is_cut_repeatedly() {
     let what = "power cut at a random moment under load";
     let Some(mut row) = FaultRow::start("D2", what, (10, 1_000, "cuts")) else { return };
-    let (mut random, seed) = Random::for_this_run();
-    eprintln!("D2: seed {seed}");
+    let mut random = row.random();
     let (mut counts, mut left, mut calls_in_progress) = (LoadCounts::default(), row.times, 0);
     while left > 0 {
         let times = left.min(CUTS_PER_IMAGE);

@@ -14,11 +14,10 @@ use crate::leases::{lease, lease_action, remote};
 /// body of the answer.
 fn waiting(server: &Server, fields: &Value) -> mpsc::Receiver<(u16, Value)> {
     let mut connection = server.connect();
-    let call = with(json!({"wait": "60s"}), fields).to_string();
+    let call = with(json!({"wait": "60s"}), fields);
     let (sender, answer) = mpsc::channel();
     std::thread::spawn(move || {
-        let headers = [("content-type", "application/json")];
-        let response = connection.request("POST", "/v1/leases", &headers, call.as_bytes());
+        let response = connection.post("/v1/leases", &call);
         let response =
             response.map_or((0, json!(null)), |response| (response.status, response.json()));
         let _ = sender.send(response);

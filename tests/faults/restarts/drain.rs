@@ -10,11 +10,10 @@ use crate::kit::{Connection, Server, sleep};
 /// Submits short jobs until `is_over` is set, and returns the ids of the accepted ones.
 fn submit_until(is_over: &AtomicBool, addr: std::net::SocketAddr) -> Vec<i64> {
     let mut ids = Vec::new();
-    let headers = [("content-type", "application/json")];
-    let body = sleep("5ms").to_string();
+    let job = sleep("5ms");
     while !is_over.load(Ordering::SeqCst) {
         let Ok(mut connection) = Connection::open(addr) else { continue };
-        while let Ok(answer) = connection.request("POST", "/v1/jobs", &headers, body.as_bytes()) {
+        while let Ok(answer) = connection.post("/v1/jobs", &job) {
             match answer.status {
                 202 => ids.push(answer.json()["id"].as_i64().unwrap()),
                 503 => assert!(answer.header("retry-after").is_some(), "{answer:?}"),

@@ -1,0 +1,5 @@
+//! Requests that are too many, too large, too slow or invalid.
+
+mod load;
+mod refused;
+mod wire;
