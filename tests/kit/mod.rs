@@ -13,6 +13,7 @@ pub(crate) mod demo;
 pub(crate) mod embedded;
 pub(crate) mod events;
 pub(crate) mod http;
+pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod process;
 

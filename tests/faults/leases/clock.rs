@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::fault_row::FaultRow;
 use crate::kit::http::Target;
+use crate::kit::leases::lease_action;
 use crate::kit::{Server, Setup, echo, eventually, sleep, with};
-use crate::leases::calls::{complete, lease_action, lease_one, remote};
+use crate::leases::calls::{complete, lease_one, remote};
 use crate::random::Random;
 use wall_clock::WallClock;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::kit::leases::{lease, lease_action, remote};
 use crate::kit::process::between;
 use crate::kit::{Server, Setup, TEST_TIMEOUT, eventually, sleep, with};
-use crate::leases::{lease, lease_action, remote};
 
 /// Sends a lease request that waits, on a thread of its own. The receiver gets the status and the
 /// body of the answer.
