@@ -2,7 +2,7 @@
 
 use crate::chromium::axe::violations;
 use crate::chromium::page::Page;
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 use crate::pages::hostile::TEXTS;
 use crate::terminal::Terminal;
 
