@@ -13,16 +13,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use tokio::sync::oneshot;
 
-use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{
     Commit, Dispatch, MaintainLeases, NotifyWhenIdle, Reply, Run, Stop, StopAll,
 };
 use crate::actor::vital::Vital;
-use crate::actor::worker::Worker;
-use crate::actor::{MAILBOX_CAPACITY, send};
+use crate::actor::writer::inbox::WriterHandle;
+use crate::actor::{MAILBOX_CAPACITY, send_to};
 use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
@@ -39,17 +38,23 @@ const RENEWAL_GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
 /// once a second.
 const STALL_THRESHOLD: Duration = Duration::from_secs(3);
 
+/// A local worker, as the Dispatcher sees it: something that starts and stops one attempt at a time.
+pub(crate) struct WorkerRecipients {
+    pub(crate) run: Recipient<Run>,
+    pub(crate) stop: Recipient<Stop>,
+}
+
 /// A local worker that runs an attempt.
 struct BusyWorker {
     lane: Lane,
-    worker: Addr<Worker>,
+    worker: WorkerRecipients,
 }
 
 /// The Dispatcher. The roster orders at most as many leases as there are idle workers, so every
 /// leased job finds an idle worker.
 pub(crate) struct Dispatcher {
     writer: WriterHandle,
-    idle: [Vec<Addr<Worker>>; Lane::COUNT],
+    idle: [Vec<WorkerRecipients>; Lane::COUNT],
     /// Busy workers by the lease of their attempt, and not by job: an attempt that lost its lease still
     /// occupies its worker while the job's next attempt runs.
     running: HashMap<Lease, BusyWorker>,
@@ -69,7 +74,7 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(
         writer: WriterHandle,
-        workers: [Vec<Addr<Worker>>; Lane::COUNT],
+        workers: [Vec<WorkerRecipients>; Lane::COUNT],
         lease_duration: Span,
         clock: Clock,
         vital: Vital,
@@ -100,15 +105,15 @@ impl Dispatcher {
         let Some(worker) = self.idle[job.lane.index()].pop() else {
             return self.vital.raise("a job was leased although no worker of its lane is idle");
         };
-        let busy = BusyWorker { lane: job.lane, worker: worker.clone() };
-        self.running.insert(job.lease, busy);
-        if !send(&worker, Run(job)) {
+        let (lease, lane) = (job.lease, job.lane);
+        if !send_to(&worker.run, Run(job)) {
             self.vital.raise("a worker died");
         }
+        self.running.insert(lease, BusyWorker { lane, worker });
     }
 
     fn stop(&self, lease: Lease, busy: &BusyWorker, reason: StopReason) {
-        if !send(&busy.worker, Stop { lease, reason }) {
+        if !send_to(&busy.worker.stop, Stop { lease, reason }) {
             self.vital.raise("a worker died");
         }
     }

@@ -17,19 +17,19 @@
 
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+};
 use tokio::sync::oneshot;
 
-use crate::actor::announcer::Announcer;
-use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::WriterHandle;
+use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{
     CheckpointLog, Commit, DueAt, FindPrunable, MaintainLeases, Reply, Sweep, WriteResult,
 };
 use crate::actor::reader::Reader;
-use crate::actor::send;
-use crate::actor::shared_recorder::SharedRecorder;
+use crate::actor::send_to;
 use crate::actor::vital::Vital;
+use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
 use crate::metrics::stats::STEP;
@@ -55,8 +55,8 @@ const MAX_STAGE_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Keeper {
     writer: WriterHandle,
     reader: Addr<Reader>,
-    dispatcher: Addr<Dispatcher>,
-    announcer: Addr<Announcer>,
+    maintain_leases: Recipient<MaintainLeases>,
+    sweep: Recipient<Sweep>,
     recorder: SharedRecorder,
     clock: Clock,
     retention: Span,
@@ -71,19 +71,21 @@ pub(crate) struct Keeper {
 pub(crate) struct Peers {
     pub(crate) writer: WriterHandle,
     pub(crate) reader: Addr<Reader>,
-    pub(crate) dispatcher: Addr<Dispatcher>,
-    pub(crate) announcer: Addr<Announcer>,
+    /// The Dispatcher.
+    pub(crate) maintain_leases: Recipient<MaintainLeases>,
+    /// The Announcer.
+    pub(crate) sweep: Recipient<Sweep>,
     pub(crate) recorder: SharedRecorder,
 }
 
 impl Keeper {
     pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
-        let Peers { writer, reader, dispatcher, announcer, recorder } = peers;
+        let Peers { writer, reader, maintain_leases, sweep, recorder } = peers;
         Self {
             writer,
             reader,
-            dispatcher,
-            announcer,
+            maintain_leases,
+            sweep,
             recorder,
             clock,
             retention,
@@ -131,7 +133,7 @@ impl Keeper {
 
     fn check(&self, ctx: &mut Context<Self>) {
         self.expire(ctx);
-        send(&self.dispatcher, MaintainLeases);
+        send_to(&self.maintain_leases, MaintainLeases);
     }
 
     /// Cancels the jobs that have expired, in chunks of [`MOVE_AT_ONCE`].
@@ -238,7 +240,7 @@ impl Actor for Keeper {
         ctx.run_interval(STEP.duration(), |keeper, ctx| keeper.write_time_buckets(ctx));
         ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
         ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
-            send(&keeper.announcer, Sweep);
+            send_to(&keeper.sweep, Sweep);
             keeper.check_wall_clock();
         });
     }

@@ -2,13 +2,10 @@
 
 use std::sync::Weak;
 
-use actix::{Addr, Message};
+use actix::{Message, Recipient};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
-use crate::actor::announcer::Announcer;
-use crate::actor::dispatcher::Dispatcher;
-use crate::actor::feed::Feed;
-use crate::actor::keeper::Keeper;
+use crate::actor::events::feed::Feed;
 use crate::executor::StopReason;
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
@@ -64,9 +61,12 @@ pub(crate) enum Reply {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct StartLeasing {
-    pub(crate) dispatcher: Addr<Dispatcher>,
-    pub(crate) announcer: Addr<Announcer>,
-    pub(crate) keeper: Addr<Keeper>,
+    /// The Dispatcher.
+    pub(crate) dispatch: Recipient<Dispatch>,
+    /// The Announcer.
+    pub(crate) announce: Recipient<Announce>,
+    /// The Keeper.
+    pub(crate) due_at: Recipient<DueAt>,
 }
 
 /// Handle to Writer: a remote worker waits for jobs.
@@ -149,7 +149,7 @@ pub(crate) struct DueAt(pub(crate) Timestamp);
 
 /// Writer to Announcer: the jobs and batches that ended, and the jobs that changed.
 ///
-/// Each list is filled only if there is a client for it; see [`crate::actor::publisher`].
+/// Each list is filled only if there is a client for it; see [`crate::actor::events::publisher`].
 #[derive(Default, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Announce {

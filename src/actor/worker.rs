@@ -6,6 +6,8 @@
 //! it is given, whether the attempt returns, panics, is stopped or passes its deadline. The last log
 //! lines of an attempt are written before its outcome.
 
+pub(crate) mod blocking;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,10 +17,10 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use futures_util::FutureExt;
 
 use crate::actor::MAILBOX_CAPACITY;
-use crate::actor::blocking::Blocking;
-use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{Commit, Reply, Run, Stop};
 use crate::actor::vital::Vital;
+use crate::actor::worker::blocking::Blocking;
+use crate::actor::writer::inbox::WriterHandle;
 use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
 use crate::job::Lane;
 use crate::job::lease::{Lease, LeasedJob};

@@ -12,22 +12,26 @@
 //! transaction takes all of them, so the cost of a disk sync is shared. Example: at 4 ms per commit
 //! and 10,000 submissions per second, each group has about 40 submissions.
 
+pub(crate) mod inbox;
+mod late_leases;
+pub(crate) mod lease_replies;
+mod reply;
+mod retry_buffer;
+
 use std::mem;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
-use crate::actor::inbox::Inbox;
-use crate::actor::late_leases;
-use crate::actor::lease_replies::LeaseReplies;
+use crate::actor::events::publisher::{CommitEffects, Publisher};
 use crate::actor::message::{
     AddWaitingWorker, Commit, Dispatch, Drain, DueAt, Flush, RemoveWaitingWorker, Reply,
     StartLeasing, WriteError,
 };
-use crate::actor::publisher::{CommitEffects, Publisher};
-use crate::actor::retry_buffer;
 use crate::actor::vital::Vital;
-use crate::actor::{MAILBOX_CAPACITY, send};
+use crate::actor::writer::inbox::Inbox;
+use crate::actor::writer::lease_replies::LeaseReplies;
+use crate::actor::{MAILBOX_CAPACITY, send, send_to};
 use crate::clock::Clock;
 use crate::job::{Lane, Span, State, Timestamp};
 use crate::roster::{LeaseOrder, Roster, WaitingWorkerId};
@@ -248,11 +252,11 @@ impl Writer {
         let is_needed = !dispatch.ended.is_empty()
             || !dispatch.leased.is_empty()
             || !dispatch.cancelled.is_empty();
-        let mut is_sent = !is_needed || send(&peers.dispatcher, dispatch);
+        let mut is_sent = !is_needed || send_to(&peers.dispatch, dispatch);
         if let Some(due_at) = effects.changes.iter().filter_map(|change| change.due_at).min() {
-            is_sent &= send(&peers.keeper, DueAt(due_at));
+            is_sent &= send_to(&peers.due_at, DueAt(due_at));
         }
-        is_sent &= self.publisher.announce(effects, &peers.announcer);
+        is_sent &= self.publisher.announce(effects, &peers.announce);
         if !is_sent {
             self.vital.raise("a core actor is gone");
         }

@@ -8,14 +8,15 @@ use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use crate::actor::announcer::Announcer;
-use crate::actor::inbox::WriterHandle;
+use crate::actor::events::announcer::Announcer;
+use crate::actor::events::publisher::Publisher;
 use crate::actor::message::{
     Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepestQueues, ListJobs, ListQueues,
     ListRecentFailures, Reply,
 };
-use crate::actor::publisher::Publisher;
 use crate::actor::reader::Reader;
+use crate::actor::writer::Writer;
+use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
@@ -39,6 +40,8 @@ const SIZE_UNIT: usize = 1024;
 /// The actors that requests go to.
 pub(super) struct Connections {
     pub(super) writer: WriterHandle,
+    /// The Writer, for messages about waiting workers.
+    pub(super) lease_requests: Addr<Writer>,
     pub(super) point_reads: Addr<Reader>,
     pub(super) list_reads: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
@@ -314,10 +317,6 @@ impl Handle {
     pub(super) async fn stopped(&self) {
         let mut phase = self.0.phase.subscribe();
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
-    }
-
-    pub(super) fn writer(&self) -> &WriterHandle {
-        &self.0.connections.writer
     }
 
     pub(super) fn connections(&self) -> &Connections {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::actor::feed::Feed;
+use crate::actor::events::feed::Feed;
+use crate::actor::events::publisher::CountGuard;
 use crate::actor::message::{GetJobSummaries, SubscribeToAll};
-use crate::actor::publisher::CountGuard;
 use crate::actor::send;
 use crate::job::{Job, JobId, QueueName};
 use crate::server::error::Error;

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix::Addr;
+use actix::Recipient;
 
-use crate::actor::announcer::Announcer;
+use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{Announce, ChangedJob};
-use crate::actor::send;
-use crate::actor::shared_recorder::SharedRecorder;
+use crate::actor::send_to;
 use crate::job::{BatchId, JobId, QueueName, State, Timestamp};
 use crate::store::Change;
 
@@ -70,7 +69,11 @@ impl Publisher {
 
     /// Sends the effects to the Announcer if a client is registered for them. Returns false if the
     /// Announcer is gone.
-    pub(crate) fn announce(&self, effects: CommitEffects<'_>, announcer: &Addr<Announcer>) -> bool {
+    pub(crate) fn announce(
+        &self,
+        effects: CommitEffects<'_>,
+        announcer: &Recipient<Announce>,
+    ) -> bool {
         let CommitEffects { changes, reported, ended_batches } = effects;
         let mut announce = Announce::default();
         if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
@@ -82,7 +85,7 @@ impl Publisher {
             let reported = reported.into_iter().map(ChangedJob::from);
             announce.changed = changes.iter().map(ChangedJob::from).chain(reported).collect();
         }
-        announce.is_empty() || send(announcer, announce)
+        announce.is_empty() || send_to(announcer, announce)
     }
 }
 

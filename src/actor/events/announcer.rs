@@ -12,7 +12,7 @@ use actix::{Actor, Context, Handler};
 use tokio::sync::{Notify, oneshot};
 
 use crate::actor::MAILBOX_CAPACITY;
-use crate::actor::feed::Feed;
+use crate::actor::events::feed::Feed;
 use crate::actor::message::{
     Announce, ChangedJob, Subject, Subscribe, SubscribeToAll, Sweep, WaitForEnd,
 };
