@@ -18,22 +18,19 @@
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
 };
 use tokio::sync::oneshot;
 
 use crate::actor::events::shared_recorder::SharedRecorder;
-use crate::actor::message::{
-    CheckpointLog, Commit, DueAt, FindPrunable, MaintainLeases, Reply, Sweep, WriteResult,
-};
-use crate::actor::reader::Reader;
+use crate::actor::message::{Commit, DueAt, MaintainLeases, Read, Reply, Sweep, WriteResult};
 use crate::actor::send_to;
 use crate::actor::vital::Vital;
 use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
 use crate::metrics::stats::STEP;
-use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
+use crate::store::{Answer, Checkpoint, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
 
 /// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if
 /// it finds none.
@@ -54,7 +51,8 @@ const MAX_STAGE_PAUSE: Duration = Duration::from_secs(60);
 /// The Keeper. See the module documentation.
 pub(crate) struct Keeper {
     writer: WriterHandle,
-    reader: Addr<Reader>,
+    prunable: Recipient<Read<Prunable>>,
+    checkpoint: Recipient<Read<Checkpoint>>,
     maintain_leases: Recipient<MaintainLeases>,
     sweep: Recipient<Sweep>,
     recorder: SharedRecorder,
@@ -70,7 +68,10 @@ pub(crate) struct Keeper {
 /// The actors that the Keeper sends messages to, and the recorder.
 pub(crate) struct Peers {
     pub(crate) writer: WriterHandle,
-    pub(crate) reader: Addr<Reader>,
+    /// A Reader, for the search for old jobs.
+    pub(crate) prunable: Recipient<Read<Prunable>>,
+    /// A Reader, for the checkpoints.
+    pub(crate) checkpoint: Recipient<Read<Checkpoint>>,
     /// The Dispatcher.
     pub(crate) maintain_leases: Recipient<MaintainLeases>,
     /// The Announcer.
@@ -80,10 +81,11 @@ pub(crate) struct Peers {
 
 impl Keeper {
     pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
-        let Peers { writer, reader, maintain_leases, sweep, recorder } = peers;
+        let Peers { writer, prunable, checkpoint, maintain_leases, sweep, recorder } = peers;
         Self {
             writer,
-            reader,
+            prunable,
+            checkpoint,
             maintain_leases,
             sweep,
             recorder,
@@ -151,7 +153,8 @@ impl Keeper {
     /// Searches the next chunk of the table, which starts after an id, for old final jobs.
     fn prune(&self, after: JobId, ctx: &mut Context<Self>) {
         let finished_before = self.clock.now().minus(self.retention.duration());
-        let found = self.reader.send(FindPrunable { after, finished_before });
+        let read = Read::new(move |store, _| store.prunable(after, finished_before));
+        let found = self.prunable.send(read);
         ctx.spawn(found.into_actor(self).map(move |found, keeper, ctx| {
             let Ok(Ok(found)) = found else {
                 ctx.run_later(PRUNE_PASS_PAUSE, move |keeper, ctx| keeper.prune(after, ctx));
@@ -214,7 +217,7 @@ impl Keeper {
     }
 
     fn checkpoint(&self, ctx: &mut Context<Self>) {
-        let moved = self.reader.send(CheckpointLog);
+        let moved = self.checkpoint.send(Read::new(|store, _| store.checkpoint()));
         ctx.spawn(moved.into_actor(self).map(|moved, _, _| match moved {
             Ok(Ok(moved)) => tracing::debug!(
                 log_pages = moved.log_pages,

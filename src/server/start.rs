@@ -77,7 +77,8 @@ pub(super) fn start_actors(parts: Parts) -> Server {
         Announcer::start_in_arbiter(&threads.start_one(), move |_| Announcer::new(vital));
     let peers = Peers {
         writer: writer.clone(),
-        reader: list_reads.clone(),
+        prunable: list_reads.clone().recipient(),
+        checkpoint: list_reads.clone().recipient(),
         maintain_leases: dispatcher.clone().recipient(),
         sweep: announcer.clone().recipient(),
         recorder: publisher.recorder.clone(),
