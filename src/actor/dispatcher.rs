@@ -172,8 +172,7 @@ impl Dispatcher {
     /// Rescues the jobs whose lease had expired at `by`, in chunks of [`MOVE_AT_ONCE`].
     fn rescue(&self, by: Timestamp, ctx: &mut Context<Self>) {
         let scope = RescueScope::Expired { by };
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits: Vec::new() };
+        let (reply, answer) = Reply::caller(Vec::new());
         self.commit(Write::Rescue { scope, limit: MOVE_AT_ONCE }, reply);
         ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| match answer {
             Ok(Ok(Answer::Moved(moved))) if moved.count >= MOVE_AT_ONCE as usize => {

@@ -17,11 +17,6 @@
 
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
-};
-use tokio::sync::oneshot;
-
 use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{Commit, DueAt, MaintainLeases, Read, Reply, Sweep, WriteResult};
 use crate::actor::send_to;
@@ -31,6 +26,9 @@ use crate::clock::Clock;
 use crate::job::{JobId, Span, Timestamp};
 use crate::metrics::stats::STEP;
 use crate::store::{Answer, Checkpoint, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+};
 
 /// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if
 /// it finds none.
@@ -99,8 +97,7 @@ impl Keeper {
 
     /// Sends a write to the Writer and returns its result; `None` if the server is ending.
     fn commit(&self, write: Write) -> impl Future<Output = Option<WriteResult>> + use<> {
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits: Vec::new() };
+        let (reply, answer) = Reply::caller(Vec::new());
         self.writer.commit(Commit { write, reply });
         async move { answer.await.ok() }
     }

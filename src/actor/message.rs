@@ -10,7 +10,7 @@ use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::QueueName;
 use crate::job::{BatchId, JobId, Lane, Span, Timestamp};
-use crate::roster::{WaitingWorker, WaitingWorkerId};
+use crate::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
 use crate::store::{Answer, ReadStore, Refusal, StoreError, Write};
 
 /// Reason why a write was not applied, or may not have been.
@@ -48,8 +48,20 @@ pub(crate) enum Reply {
     Caller { reply: oneshot::Sender<WriteResult>, permits: Vec<OwnedSemaphorePermit> },
     /// The worker that finished a job of this queue and lane. The worker is idle after the commit.
     Worker { lease: Lease, queue: QueueName, lane: Lane },
+    /// The roster, which ordered leases of this duration. Only the Writer itself sends this.
+    Lease { order: LeaseOrder, duration: Span },
     /// No recipient: a refusal is only logged.
     Discard,
+}
+
+impl Reply {
+    /// Returns a reply to a caller, and the channel on which the caller gets the result.
+    pub(crate) fn caller(
+        permits: Vec<OwnedSemaphorePermit>,
+    ) -> (Self, oneshot::Receiver<WriteResult>) {
+        let (reply, result) = oneshot::channel();
+        (Self::Caller { reply, permits }, result)
+    }
 }
 
 /// Server to Writer: the other actors are running, leasing may start.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::Publisher;
@@ -350,8 +350,7 @@ impl Handle {
         if bytes >= SIZE_UNIT {
             permits.push(self.acquire_size_permit(bytes)?);
         }
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits };
+        let (reply, answer) = Reply::caller(permits);
         if !self.0.connections.writer.commit(Commit { write, reply }) {
             return Err(Error::Stopped);
         }

@@ -134,8 +134,7 @@ mod tests {
     }
 
     fn commit() -> (Commit, oneshot::Receiver<WriteResult>) {
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits: Vec::new() };
+        let (reply, answer) = Reply::caller(Vec::new());
         (Commit { write: Write::Cancel(JobId(1)), reply }, answer)
     }
 

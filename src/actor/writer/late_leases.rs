@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::actor::message::{Commit, Reply};
-use crate::job::Timestamp;
-use crate::store::{Answer, Holder, Refusal, Renew, Write};
+use crate::job::lease::LeasedJob;
+use crate::job::{Lane, Span, Timestamp};
+use crate::store::{Holder, Renew, Write};
 
 /// Minimum duration of a transaction whose leases count as late.
 ///
@@ -12,8 +13,15 @@ use crate::store::{Answer, Holder, Refusal, Renew, Write};
 /// leases once a second.
 const SLOW_TRANSACTION: Duration = Duration::from_millis(500);
 
-/// Returns writes that renew the leases of a commit group that started at `started` and was on disk
-/// at `now`; none if the transaction was fast enough.
+/// Times at which a transaction started and was on disk.
+#[derive(Clone, Copy)]
+pub(super) struct TransactionTimes {
+    pub(super) started_at: Timestamp,
+    pub(super) committed_at: Timestamp,
+}
+
+/// Returns a write that renews the leases of `jobs`, which one order leased for `duration`; `None` if
+/// the transaction was fast enough.
 ///
 /// A lease counts from the start of its transaction, and its holder cannot renew it before the
 /// transaction has ended. A rescue that was decided in the meantime would take the job away from a
@@ -22,23 +30,17 @@ const SLOW_TRANSACTION: Duration = Duration::from_millis(500);
 ///
 /// Example: leases of 1 s, and a commit that takes 3 s on a slow disk. When the worker gets the job,
 /// its lease expired 2 s ago. The renewal in the next transaction extends it to 1 s from then.
-pub(crate) fn renewals(
-    writes: &[Write],
-    answers: &[Result<Answer, Refusal>],
-    (started, now): (Timestamp, Timestamp),
-) -> Vec<Commit> {
-    if now.since(started) < SLOW_TRANSACTION {
-        return Vec::new();
+pub(super) fn renewal(
+    jobs: &[LeasedJob],
+    lane: Lane,
+    duration: Span,
+    times: TransactionTimes,
+) -> Option<Commit> {
+    if jobs.is_empty() || times.committed_at.since(times.started_at) < SLOW_TRANSACTION {
+        return None;
     }
-    let mut renewals = Vec::new();
-    for (write, answer) in writes.iter().zip(answers) {
-        let (Write::Lease(request), Ok(Answer::Leased(leased))) = (write, answer) else { continue };
-        let leases: Vec<_> = leased.jobs.iter().map(|job| job.lease).collect();
-        if !leases.is_empty() {
-            let holder = Holder::of(request.order.lane);
-            let renew = Renew { leases, duration: Some(request.duration), holder, progress: None };
-            renewals.push(Commit { write: Write::Renew(renew), reply: Reply::Discard });
-        }
-    }
-    renewals
+    let leases = jobs.iter().map(|job| job.lease).collect();
+    let (duration, holder) = (Some(duration), Holder::of(lane));
+    let renew = Renew { leases, duration, holder, progress: None };
+    Some(Commit { write: Write::Renew(renew), reply: Reply::Discard })
 }
