@@ -57,6 +57,8 @@ pub(crate) mod events;
 pub(crate) mod keeper;
 pub(crate) mod message;
 pub(crate) mod reader;
+#[cfg(test)]
+mod test_kit;
 pub(crate) mod vital;
 pub(crate) mod worker;
 pub(crate) mod writer;

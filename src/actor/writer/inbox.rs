@@ -46,7 +46,7 @@ pub(crate) struct Inbox(Shared);
 
 impl Inbox {
     /// Takes all pending commits, in the order in which they were sent.
-    pub(super) fn take(&self) -> Vec<Commit> {
+    pub(crate) fn take(&self) -> Vec<Commit> {
         let mut pending = lock(&self.0);
         pending.is_notified = false;
         mem::take(&mut pending.commits)
