@@ -235,3 +235,143 @@ impl Handler<StopAll> for Dispatcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix::Addr;
+    use tokio::sync::mpsc::UnboundedReceiver;
+
+    use super::*;
+    use crate::actor::message::WriteError;
+    use crate::actor::test_kit::{FakeWriter, answer, at, leased_job, probe};
+    use crate::actor::vital::Fatal;
+    use crate::job::JobId;
+    use crate::store::MoveSummary;
+
+    const LEASE_DURATION: Span = Span::from_secs(30);
+
+    /// A Dispatcher with one worker in the lane `async`, and everything that it sends messages to.
+    struct Fixture {
+        dispatcher: Addr<Dispatcher>,
+        writer: FakeWriter,
+        clock: Clock,
+        runs: UnboundedReceiver<Run>,
+        stops: UnboundedReceiver<Stop>,
+    }
+
+    fn start() -> Fixture {
+        let (writer, handle) = FakeWriter::start();
+        let ((run, runs), (stop, stops)) = (probe(), probe());
+        let workers = [vec![WorkerRecipients { run, stop }], vec![], vec![], vec![]];
+        let (clock, fatal) = (Clock::manual(at(0)), Fatal::new());
+        fatal.expect_stop();
+        let vital = Vital::new("dispatcher", &fatal);
+        let dispatcher =
+            Dispatcher::new(handle, workers, LEASE_DURATION, clock.clone(), vital).start();
+        Fixture { dispatcher, writer, clock, runs, stops }
+    }
+
+    impl Fixture {
+        /// Sends a lease check, `secs` seconds after the last one.
+        async fn check_after(&mut self, secs: u64) {
+            self.clock.advance(Duration::from_secs(secs));
+            self.dispatcher.send(MaintainLeases).await.unwrap();
+        }
+
+        async fn lease(&mut self, id: i64) -> LeasedJob {
+            let job = leased_job(id, "echo");
+            let dispatch = Dispatch { leased: vec![job.clone()], ..Dispatch::default() };
+            self.dispatcher.send(dispatch).await.unwrap();
+            job
+        }
+    }
+
+    fn rescue_time(commit: &Commit) -> Timestamp {
+        match commit.write {
+            Write::Rescue { scope: RescueScope::Expired { by }, .. } => by,
+            ref write => panic!("{write:?}"),
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_worker_runs_one_job_after_another_and_can_be_stopped() {
+        let mut fixture = start();
+        let first = fixture.lease(1).await;
+        assert_eq!(fixture.runs.recv().await.unwrap().0, first);
+        let cancelled = vec![JobId(1), JobId(2)];
+        fixture.dispatcher.send(Dispatch { cancelled, ..Dispatch::default() }).await.unwrap();
+        let stop = fixture.stops.recv().await.unwrap();
+        assert_eq!((stop.lease, stop.reason), (first.lease, StopReason::Cancelled));
+        let second = leased_job(2, "echo");
+        let dispatch =
+            Dispatch { ended: vec![first.lease], leased: vec![second.clone()], cancelled: vec![] };
+        fixture.dispatcher.send(dispatch).await.unwrap();
+        assert_eq!(fixture.runs.recv().await.unwrap().0, second);
+        assert!(fixture.stops.try_recv().is_err(), "job 2 was stopped");
+    }
+
+    #[actix_web::test]
+    async fn the_server_is_notified_when_the_last_job_has_ended() {
+        let mut fixture = start();
+        let job = fixture.lease(1).await;
+        let (reply, mut idle) = oneshot::channel();
+        fixture.dispatcher.send(NotifyWhenIdle(reply)).await.unwrap();
+        assert!(idle.try_recv().is_err());
+        let dispatch = Dispatch { ended: vec![job.lease], ..Dispatch::default() };
+        fixture.dispatcher.send(dispatch).await.unwrap();
+        idle.await.unwrap();
+    }
+
+    #[actix_web::test]
+    async fn after_a_stall_leases_are_renewed_at_once_and_jobs_are_rescued_only_after_a_pause() {
+        let mut fixture = start();
+        let job = fixture.lease(1).await;
+        fixture.check_after(60).await;
+        let Write::Renew(renew) = fixture.writer.next().await.write else { panic!("no renewal") };
+        assert_eq!((renew.leases, renew.duration), (vec![job.lease], Some(LEASE_DURATION)));
+        fixture.check_after(1).await;
+        assert_eq!(fixture.writer.pending(), 0, "a job was rescued within the grace period");
+        fixture.check_after(1).await;
+        assert_eq!(rescue_time(&fixture.writer.next().await), at(62));
+    }
+
+    #[actix_web::test]
+    async fn leases_are_renewed_after_a_third_of_their_duration_and_before_the_rescue() {
+        let mut fixture = start();
+        let job = fixture.lease(1).await;
+        for _ in 0..9 {
+            fixture.check_after(1).await;
+        }
+        while let Some(commit) = fixture.writer.try_next() {
+            rescue_time(&commit);
+        }
+        fixture.check_after(1).await;
+        let Write::Renew(renew) = fixture.writer.next().await.write else { panic!("no renewal") };
+        assert_eq!(renew.leases, [job.lease]);
+        assert_eq!(rescue_time(&fixture.writer.next().await), at(10));
+    }
+
+    #[actix_web::test]
+    async fn a_full_chunk_of_rescued_jobs_is_followed_by_the_next_and_a_refusal_by_a_pause() {
+        let mut fixture = start();
+        fixture.check_after(2).await;
+        let first = fixture.writer.next().await;
+        let moved = MoveSummary { count: MOVE_AT_ONCE as usize, next_at: None };
+        answer(first, Ok(Answer::Moved(moved)));
+        let second = fixture.writer.next().await;
+        assert_eq!(rescue_time(&second), at(2));
+        answer(second, Err(WriteError::Full));
+        // The refusal has been handled when the Dispatcher has handled this message.
+        fixture.dispatcher.send(Dispatch::default()).await.unwrap();
+        for _ in 0..6 {
+            fixture.check_after(1).await;
+        }
+        assert_eq!(
+            fixture.writer.pending(),
+            0,
+            "no client can renew a lease while nothing is written"
+        );
+        fixture.check_after(1).await;
+        assert_eq!(rescue_time(&fixture.writer.next().await), at(9));
+    }
+}

@@ -43,3 +43,30 @@ impl<T: Send + 'static> Handler<Read<T>> for Reader {
         read.run(&mut *self.store, self.clock.now())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::test_kit::{at, submit, temporary};
+    use crate::actor::vital::Fatal;
+    use crate::job::{JobId, Lane};
+    use crate::store::WriteStore;
+    use crate::store::sqlite::{SqliteReads, SqliteWrites};
+
+    #[actix_web::test]
+    async fn a_read_gets_the_committed_rows_and_the_current_time() {
+        let (_directory, config) = temporary();
+        let mut writes = SqliteWrites::open(&config).unwrap();
+        let reads = SqliteReads::open(&config).unwrap();
+        let fatal = Fatal::new();
+        fatal.expect_stop();
+        let vital = Vital::new("reader", &fatal);
+        let reader = Reader::new(Box::new(reads), Clock::manual(at(7)), vital).start();
+        writes.commit(&[&submit(Lane::Async)], at(0)).unwrap();
+        let read = Read::new(|store, now| Ok((store.job(JobId(1))?, store.job(JobId(2))?, now)));
+        let (found, missing, now) = reader.send(read).await.unwrap().unwrap();
+        assert_eq!((found.unwrap().kind.as_str(), missing, now), ("echo", None, at(7)));
+        let failed = Read::new(|_, _| Err::<(), _>(StoreError::Unreadable("broken".into())));
+        assert!(matches!(reader.send(failed).await.unwrap(), Err(StoreError::Unreadable(_))));
+    }
+}

@@ -18,6 +18,8 @@
 mod attempt;
 mod attempt_end;
 mod blocking;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;

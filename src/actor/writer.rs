@@ -21,6 +21,8 @@ pub(crate) mod lease_replies;
 mod reply;
 mod retry_buffer;
 mod roster_input;
+#[cfg(test)]
+mod tests;
 
 use std::mem;
 use std::time::Duration;
