@@ -52,10 +52,10 @@ pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::LeaseActionResult;
 
 use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{Drain, NotifyWhenIdle, StopAll};
 use crate::actor::send;
 use crate::actor::vital::Fatal;
+use crate::actor::writer::Writer;
 use crate::config::Config;
 
 /// Time that stopped attempts have to report their end.
@@ -70,7 +70,7 @@ const THREADS_GRACE: Duration = Duration::from_secs(3);
 /// recovers all accepted jobs.
 pub struct Server {
     handle: Handle,
-    writer: WriterHandle,
+    writer: actix::Addr<Writer>,
     dispatcher: actix::Addr<Dispatcher>,
     arbiters: Vec<Arbiter>,
     fatal: Fatal,
@@ -104,7 +104,7 @@ impl Server {
     pub async fn drain(&self) {
         self.handle.start_drain();
         let (reply, drained) = oneshot::channel();
-        self.writer.send(Drain(reply));
+        send(&self.writer, Drain(reply));
         // The Writer first: once it has answered, its last leases have been sent to the Dispatcher.
         let drained = drained.map(drop).shared();
         let ended = drained.clone().then(|()| self.idle());

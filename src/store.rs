@@ -118,7 +118,8 @@ pub enum OpenError {
 /// argument, never from a clock. The SQLite backend locks the database, so that no second process
 /// writes to it.
 pub trait WriteStore: Send {
-    /// Commits `writes` as one transaction (a commit group), which is on disk when this returns.
+    /// Commits `writes` as one transaction (a commit group), which is on disk when this returns. They
+    /// are references because the caller stores each write together with the recipient of its answer.
     ///
     /// - Order: writes are applied in the order of the slice; each sees the effects of those before
     ///   it. [`Committed::answers`] has one entry per write, in the same order.
@@ -132,7 +133,7 @@ pub trait WriteStore: Send {
     /// # Errors
     /// Returns [`StoreError::Full`] or [`StoreError::Busy`] if nothing was written. After any other
     /// [`StoreError`] the caller must assume that the outcome is unknown. There are no answers.
-    fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError>;
+    fn commit(&mut self, writes: &[&Write], now: Timestamp) -> Result<Committed, StoreError>;
 
     /// Starts a new epoch if the database is a copy that was never served, or if `is_restored` is
     /// true. Returns `None` if no new epoch was needed.

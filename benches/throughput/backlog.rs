@@ -55,7 +55,9 @@ pub fn pause(config: &Config, queues: impl IntoIterator<Item = String>) {
         Write::Configure { queue: name(&queue), change }
     };
     let pauses: Vec<Write> = queues.into_iter().map(pause).collect();
-    store.commit(&pauses, Timestamp::from_millis(0)).expect("the writes are committed");
+    store
+        .commit(&pauses.iter().collect::<Vec<_>>(), Timestamp::from_millis(0))
+        .expect("the writes are committed");
 }
 
 /// Adds `count` queued jobs to a queue, which is paused. Creates the database and the queue if they
@@ -73,7 +75,7 @@ pub fn fill(config: &Config, queue: &str, lane: Lane, count: usize) {
     let jobs: Arc<[NewJob]> = vec![job; 1_000].into();
     for _ in 0..count / jobs.len() {
         let write = Write::Submit(Submit { jobs: Arc::clone(&jobs), key: None, batch: None });
-        store.commit(&[write], now).expect("the writes are committed");
+        store.commit(&[&write], now).expect("the writes are committed");
     }
 }
 

@@ -4,18 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Message};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use actix::Addr;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::actor::announcer::Announcer;
-use crate::actor::inbox::WriterHandle;
-use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepestQueues, ListJobs, ListQueues,
-    ListRecentFailures, Reply,
-};
-use crate::actor::publisher::Publisher;
+use crate::actor::events::announcer::Announcer;
+use crate::actor::events::publisher::Publisher;
+use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
+use crate::actor::writer::Writer;
+use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
@@ -24,7 +21,9 @@ use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, Kind, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueueSubset, StoreError, Write};
+use crate::store::{
+    Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
+};
 
 /// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -39,6 +38,8 @@ const SIZE_UNIT: usize = 1024;
 /// The actors that requests go to.
 pub(super) struct Connections {
     pub(super) writer: WriterHandle,
+    /// The Writer, for messages about waiting workers.
+    pub(super) lease_requests: Addr<Writer>,
     pub(super) point_reads: Addr<Reader>,
     pub(super) list_reads: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
@@ -180,7 +181,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListJobs(filter)).await
+        self.list_read(move |store, _| store.jobs(&filter)).await
     }
 
     /// Returns at most `limit` jobs that failed most recently, the latest first, without
@@ -190,7 +191,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn recent_failures(&self, limit: u32) -> Result<Vec<Job>, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListRecentFailures(limit)).await
+        self.list_read(move |store, _| store.recent_failures(limit)).await
     }
 
     /// Returns one batch.
@@ -208,7 +209,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn batches(&self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListBatches { limit, before }).await
+        self.list_read(move |store, _| store.batches(limit, before)).await
     }
 
     /// Returns all queues, sorted by name.
@@ -217,7 +218,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListQueues).await
+        self.list_read(|store, now| store.queues(now)).await
     }
 
     /// Returns at most `max` queues, those with the most live jobs, sorted by name.
@@ -226,7 +227,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn deepest_queues(&self, max: usize) -> Result<QueueSubset, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListDeepestQueues(max)).await
+        self.list_read(move |store, now| store.deepest_queues(max, now)).await
     }
 
     /// Returns the number of jobs of each queue by state, from the counters in memory.
@@ -240,7 +241,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn queue(&self, name: QueueName) -> Result<Option<Queue>, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, GetQueue(name)).await
+        self.list_read(move |store, now| store.queue(&name, now)).await
     }
 
     /// Changes a queue's settings, at once and across restarts. Creates the queue if it is new.
@@ -254,7 +255,8 @@ impl Handle {
         // The permit for the read is taken first, so that a call that is refused changes nothing.
         let _permit = self.list_read_permit()?;
         self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
-        self.read(&self.0.connections.list_reads, GetQueue(name)).await?.ok_or(Error::Unreadable)
+        let queue = self.list_read(move |store, now| store.queue(&name, now)).await?;
+        queue.ok_or(Error::Unreadable)
     }
 
     /// Cancels a job. A job that is not running is cancelled at once; a running job is asked to stop.
@@ -316,10 +318,6 @@ impl Handle {
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    pub(super) fn writer(&self) -> &WriterHandle {
-        &self.0.connections.writer
-    }
-
     pub(super) fn connections(&self) -> &Connections {
         &self.0.connections
     }
@@ -334,16 +332,14 @@ impl Handle {
 
     /// Reads one job. The caller must hold a permit.
     pub(super) async fn read_job(&self, id: JobId) -> Result<Job, Error> {
-        self.read(&self.0.connections.point_reads, GetJob(id))
-            .await?
-            .ok_or_else(|| Error::no_job(id))
+        let job = self.point_read(move |store, _| store.job(id)).await?;
+        job.ok_or_else(|| Error::no_job(id))
     }
 
     /// Reads one batch. The caller must hold a permit.
     pub(super) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
-        self.read(&self.0.connections.point_reads, GetBatch(id))
-            .await?
-            .ok_or_else(|| Error::no_batch(id))
+        let batch = self.point_read(move |store, _| store.batch(id)).await?;
+        batch.ok_or_else(|| Error::no_batch(id))
     }
 
     /// Sends a write to the Writer and waits until it is on disk. `bytes` is the approximate size
@@ -354,8 +350,7 @@ impl Handle {
         if bytes >= SIZE_UNIT {
             permits.push(self.acquire_size_permit(bytes)?);
         }
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits };
+        let (reply, answer) = Reply::caller(permits);
         if !self.0.connections.writer.commit(Commit { write, reply }) {
             return Err(Error::Stopped);
         }
@@ -373,18 +368,28 @@ impl Handle {
         try_acquire(&self.0.bounds.write_size, (bytes / SIZE_UNIT).clamp(1, max.max(1)))
     }
 
-    /// Sends a query to a Reader and waits for the result. The caller must hold a permit.
-    pub(super) async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
-    where
-        M: Message<Result = Result<T, StoreError>> + Send + 'static,
-        T: Send + 'static,
-        Reader: actix::Handler<M>,
-        <Reader as Actor>::Context: ToEnvelope<Reader, M>,
-    {
-        match reader.send(query).await {
-            Ok(found) => Ok(found?),
-            Err(_) => Err(Error::Stopped),
-        }
+    /// Runs a read of single rows on its Reader and waits for the result. The caller must hold a
+    /// permit.
+    pub(super) async fn point_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        run_read(&self.0.connections.point_reads, Read::new(read)).await
+    }
+
+    /// Runs a read of a list on its Reader and waits for the result. The caller must hold a permit.
+    pub(super) async fn list_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        run_read(&self.0.connections.list_reads, Read::new(read)).await
+    }
+}
+
+async fn run_read<T: Send + 'static>(reader: &Addr<Reader>, read: Read<T>) -> Result<T, Error> {
+    match reader.send(read).await {
+        Ok(found) => Ok(found?),
+        Err(_) => Err(Error::Stopped),
     }
 }
 

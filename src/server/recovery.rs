@@ -15,7 +15,7 @@ pub(super) fn create_configured_queues(
     let create = |queue: &QueueName| Write::Configure { queue: queue.clone(), change };
     let writes: Vec<Write> = config.queues.keys().map(create).collect();
     if !writes.is_empty() {
-        store.commit(&writes, clock.now())?;
+        store.commit(&writes.iter().collect::<Vec<_>>(), clock.now())?;
     }
     Ok(())
 }
@@ -44,7 +44,7 @@ pub(super) fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(
     let mut rescued = 0;
     loop {
         let write = Write::Rescue { scope: RescueScope::Dead, limit: MOVE_AT_ONCE };
-        let committed = store.commit(&[write], clock.now())?;
+        let committed = store.commit(&[&write], clock.now())?;
         let Some(Ok(Answer::Moved(moved))) = committed.answers.into_iter().next() else { break };
         rescued += moved.count;
         if moved.count == 0 {

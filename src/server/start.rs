@@ -6,17 +6,18 @@ use std::sync::atomic::AtomicUsize;
 use actix::{Actor, Addr};
 use actix_rt::Arbiter;
 
-use crate::actor::announcer::Announcer;
-use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::{Inbox, WriterHandle};
+use crate::actor::dispatcher::{Dispatcher, WorkerRecipients};
+use crate::actor::events::announcer::Announcer;
+use crate::actor::events::publisher::{ClientCounts, Publisher};
+use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::message::StartLeasing;
-use crate::actor::publisher::{ClientCounts, Publisher};
 use crate::actor::reader::Reader;
-use crate::actor::shared_recorder::SharedRecorder;
+use crate::actor::send;
 use crate::actor::vital::{Fatal, Vital};
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
+use crate::actor::writer::inbox::{Inbox, WriterHandle};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
@@ -55,10 +56,10 @@ pub(super) fn start_actors(parts: Parts) -> Server {
     let vital = Vital::new("writer", &fatal);
     let inbox = Inbox::default();
     let sender = inbox.sender();
-    let writer = Writer::start_in_arbiter(&threads.start_one(), move |_| {
+    let writer_address = Writer::start_in_arbiter(&threads.start_one(), move |_| {
         Writer::new(inbox, writes, roster, time, lease_duration, writer_publisher, vital)
     });
-    let writer = WriterHandle::new(sender, writer);
+    let writer = sender.into_handle(writer_address.clone().recipient());
     let point_reads = start_reader(&mut threads, point_reads, &clock, &fatal);
     let list_reads = start_reader(&mut threads, list_reads, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
@@ -76,9 +77,10 @@ pub(super) fn start_actors(parts: Parts) -> Server {
         Announcer::start_in_arbiter(&threads.start_one(), move |_| Announcer::new(vital));
     let peers = Peers {
         writer: writer.clone(),
-        reader: list_reads.clone(),
-        dispatcher: dispatcher.clone(),
-        announcer: announcer.clone(),
+        prunable: list_reads.clone().recipient(),
+        checkpoint: list_reads.clone().recipient(),
+        maintain_leases: dispatcher.clone().recipient(),
+        sweep: announcer.clone().recipient(),
         recorder: publisher.recorder.clone(),
     };
     let (time, retention) = (clock.clone(), config.retention);
@@ -86,17 +88,33 @@ pub(super) fn start_actors(parts: Parts) -> Server {
     let keeper = Keeper::start_in_arbiter(&control_thread, move |_| {
         Keeper::new(peers, time, retention, vital)
     });
-    let start =
-        StartLeasing { dispatcher: dispatcher.clone(), announcer: announcer.clone(), keeper };
-    if !writer.send(start) {
+    let start = StartLeasing {
+        dispatch: dispatcher.clone().recipient(),
+        announce: announcer.clone().recipient(),
+        due_at: keeper.recipient(),
+    };
+    if !send(&writer_address, start) {
         fatal.raise("the writer died before leasing started");
     }
 
     let shutdown_grace = config.shutdown_grace.duration();
-    let connections =
-        Connections { writer: writer.clone(), point_reads, list_reads, announcer, publisher };
+    let connections = Connections {
+        writer,
+        lease_requests: writer_address.clone(),
+        point_reads,
+        list_reads,
+        announcer,
+        publisher,
+    };
     let handle = Handle::new(connections, registry, config, clock);
-    Server { handle, writer, dispatcher, arbiters: threads.0, fatal, shutdown_grace }
+    Server {
+        handle,
+        writer: writer_address,
+        dispatcher,
+        arbiters: threads.0,
+        fatal,
+        shutdown_grace,
+    }
 }
 
 /// The threads of the server, in the order of their start.
@@ -130,11 +148,11 @@ fn start_workers(
     registry: &Arc<Registry>,
     writer: &WriterHandle,
     fatal: &Fatal,
-) -> [Vec<Addr<Worker>>; Lane::COUNT] {
+) -> [Vec<WorkerRecipients>; Lane::COUNT] {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let worker_threads: Vec<_> = (0..cores).map(|_| threads.start_one()).collect();
     let abandoned = Arc::new(AtomicUsize::new(0));
-    let mut workers: [Vec<Addr<Worker>>; Lane::COUNT] = Default::default();
+    let mut workers: [Vec<WorkerRecipients>; Lane::COUNT] = Default::default();
     for lane in Lane::LOCAL {
         for number in 0..config.lanes.workers()[lane.index()] {
             let (registry, writer) = (Arc::clone(registry), writer.clone());
@@ -144,7 +162,8 @@ fn start_workers(
             let worker = Worker::start_in_arbiter(thread, move |_| {
                 Worker::new(registry, writer, abandoned, vital)
             });
-            workers[lane.index()].push(worker);
+            let (run, stop) = (worker.clone().recipient(), worker.recipient());
+            workers[lane.index()].push(WorkerRecipients { run, stop });
         }
     }
     workers

@@ -33,7 +33,7 @@ pub struct SqliteWrites {
 }
 
 impl WriteStore for SqliteWrites {
-    fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError> {
+    fn commit(&mut self, writes: &[&Write], now: Timestamp) -> Result<Committed, StoreError> {
         let committed = match self.try_commit(writes, now, |group, writes| group.apply_all(writes))
         {
             // One write broke a constraint. Run the group again with a savepoint per write, so that
@@ -66,11 +66,11 @@ impl WriteStore for SqliteWrites {
 impl SqliteWrites {
     fn try_commit(
         &mut self,
-        writes: &[Write],
+        writes: &[&Write],
         now: Timestamp,
         apply: fn(
             &mut CommitGroup<'_>,
-            &[Write],
+            &[&Write],
         ) -> Result<Vec<commit_group::WriteResult>, transaction::TransactionError>,
     ) -> Result<Committed, transaction::TransactionError> {
         let known_queues = self.queue_ids.len();

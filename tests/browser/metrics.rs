@@ -97,6 +97,6 @@ pub(crate) fn write(database: &Path, now: Timestamp) {
         Arc::new(TimeBucket { began_at, queues: queues.into(), all })
     };
     let hour: Vec<Arc<TimeBucket>> = (0..BUCKETS).rev().map(bucket).collect();
-    let answers = writes.commit(&[Write::TimeBuckets(hour)], now).unwrap().answers;
+    let answers = writes.commit(&[&Write::TimeBuckets(hour)], now).unwrap().answers;
     assert!(matches!(answers[..], [Ok(Answer::Done)]), "{answers:?}");
 }

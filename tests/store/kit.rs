@@ -100,7 +100,8 @@ impl Store {
     /// Commits a group of writes.
     pub(crate) fn commit(&mut self, writes: &[Write]) -> Committed {
         let now = self.now;
-        let committed = self.writes().commit(writes, now).unwrap();
+        let group: Vec<&Write> = writes.iter().collect();
+        let committed = self.writes().commit(&group, now).unwrap();
         assert_eq!(committed.answers.len(), writes.len(), "one answer per write");
         committed
     }

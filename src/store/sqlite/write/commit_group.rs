@@ -120,12 +120,13 @@ impl<'a> CommitGroup<'a> {
     /// Applies writes in order. Consecutive plain submissions are inserted together.
     pub(crate) fn apply_all(
         &mut self,
-        writes: &[Write],
+        writes: &[&Write],
     ) -> Result<Vec<WriteResult>, TransactionError> {
         let mut answers = Vec::with_capacity(writes.len());
         let mut remaining = writes;
         while let [first, others @ ..] = remaining {
-            let plain: Vec<&Submit> = remaining.iter().map_while(Write::plain_submit).collect();
+            let plain: Vec<&Submit> =
+                remaining.iter().map_while(|write| write.plain_submit()).collect();
             if plain.is_empty() {
                 answers.push(split_refusal(self.apply(first))?);
                 remaining = others;
@@ -140,7 +141,7 @@ impl<'a> CommitGroup<'a> {
     /// Applies writes in order, each after a savepoint of its own.
     pub(crate) fn apply_each_alone(
         &mut self,
-        writes: &[Write],
+        writes: &[&Write],
     ) -> Result<Vec<WriteResult>, TransactionError> {
         writes.iter().map(|write| split_refusal(self.apply_alone(write))).collect()
     }

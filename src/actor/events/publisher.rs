@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix::Addr;
+use actix::Recipient;
 
-use crate::actor::announcer::Announcer;
+use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{Announce, ChangedJob};
-use crate::actor::send;
-use crate::actor::shared_recorder::SharedRecorder;
+use crate::actor::send_to;
 use crate::job::{BatchId, JobId, QueueName, State, Timestamp};
 use crate::store::Change;
 
@@ -70,7 +69,11 @@ impl Publisher {
 
     /// Sends the effects to the Announcer if a client is registered for them. Returns false if the
     /// Announcer is gone.
-    pub(crate) fn announce(&self, effects: CommitEffects<'_>, announcer: &Addr<Announcer>) -> bool {
+    pub(crate) fn announce(
+        &self,
+        effects: CommitEffects<'_>,
+        announcer: &Recipient<Announce>,
+    ) -> bool {
         let CommitEffects { changes, reported, ended_batches } = effects;
         let mut announce = Announce::default();
         if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
@@ -82,7 +85,7 @@ impl Publisher {
             let reported = reported.into_iter().map(ChangedJob::from);
             announce.changed = changes.iter().map(ChangedJob::from).chain(reported).collect();
         }
-        announce.is_empty() || send(announcer, announce)
+        announce.is_empty() || send_to(announcer, announce)
     }
 }
 
@@ -96,5 +99,54 @@ impl From<(JobId, QueueName)> for ChangedJob {
 impl From<&Change> for ChangedJob {
     fn from(change: &Change) -> Self {
         Self { job: change.job, queue: change.queue.clone(), batch: change.batch }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::test_kit::{at, probe};
+    use crate::job::Lane;
+    use crate::metrics::recorder::Recorder;
+
+    fn completed(job: i64) -> Change {
+        Change {
+            job: JobId(job),
+            queue: "mail".parse().unwrap(),
+            lane: Lane::Async,
+            remote_kind: None,
+            batch: None,
+            from: Some(State::Running),
+            to: Some(State::Completed),
+            due_at: None,
+            took: None,
+        }
+    }
+
+    #[actix_web::test]
+    async fn each_effect_is_announced_only_if_a_client_is_registered_for_it() {
+        let (announcer, mut announced) = probe();
+        let recorder = SharedRecorder::new(Recorder::new(at(0), Vec::new(), 0));
+        let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
+        let changes = [completed(1)];
+        let publish = || {
+            let reported = vec![(JobId(2), "mail".parse().unwrap())];
+            let ended_batches = vec![BatchId(3)];
+            let effects = CommitEffects { changes: &changes, reported, ended_batches };
+            assert!(publisher.announce(effects, &announcer));
+        };
+        let counts = &publisher.client_counts;
+        publish();
+        let waiter = CountGuard::new(&counts.waiters);
+        publish();
+        drop(waiter);
+        let _subscriber = CountGuard::new(&counts.subscribers);
+        publish();
+        let first: Announce = announced.recv().await.unwrap();
+        assert_eq!((first.ended_jobs, first.ended_batches), (vec![JobId(1)], vec![BatchId(3)]));
+        assert!(first.changed.is_empty());
+        let second = announced.recv().await.unwrap();
+        assert_eq!(second.changed.iter().map(|job| job.job.0).collect::<Vec<_>>(), [1, 2]);
+        assert!(second.ended_jobs.is_empty() && announced.try_recv().is_err());
     }
 }

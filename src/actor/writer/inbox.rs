@@ -7,12 +7,10 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Handler, Message};
+use actix::Recipient;
 
 use crate::actor::message::{Commit, Flush};
-use crate::actor::send;
-use crate::actor::writer::Writer;
+use crate::actor::send_to;
 
 /// The commits that the Writer has not taken yet.
 #[derive(Default)]
@@ -48,14 +46,13 @@ pub(crate) struct Inbox(Shared);
 
 impl Inbox {
     /// Takes all pending commits, in the order in which they were sent.
-    pub(super) fn take(&self) -> Vec<Commit> {
+    pub(crate) fn take(&self) -> Vec<Commit> {
         let mut pending = lock(&self.0);
         pending.is_notified = false;
         mem::take(&mut pending.commits)
     }
 
-    /// Returns a sending end, from which [`WriterHandle::new`] makes a handle once the Writer
-    /// has an address.
+    /// Returns a sending end, which becomes a handle once the Writer has an address.
     pub(crate) fn sender(&self) -> InboxSender {
         InboxSender(Arc::clone(&self.0))
     }
@@ -68,55 +65,50 @@ impl Drop for Inbox {
 }
 
 /// The sending end of the inbox, before the Writer's address is known.
-#[derive(Clone)]
 pub(crate) struct InboxSender(Shared);
 
-/// Address of the Writer, with the sending end of its inbox. Clones send to the same Writer.
-#[derive(Clone)]
-pub(crate) struct WriterHandle {
-    inbox: InboxSender,
-    writer: Addr<Writer>,
+impl InboxSender {
+    /// Returns a handle to the Writer that takes from this inbox. `flush` wakes that Writer.
+    pub(crate) fn into_handle(self, flush: Recipient<Flush>) -> WriterHandle {
+        WriterHandle(Arc::new(Sender { inbox: self.0, flush }))
+    }
 }
 
-impl WriterHandle {
-    /// Returns a handle to a Writer that takes from this inbox.
-    pub(crate) fn new(inbox: InboxSender, writer: Addr<Writer>) -> Self {
-        Self { inbox, writer }
-    }
+/// The sending end of the inbox, with the recipient that wakes the Writer.
+struct Sender {
+    inbox: Shared,
+    flush: Recipient<Flush>,
+}
 
+/// Handle through which writes are sent to the Writer. Clones send to the same Writer and cost no
+/// allocation.
+#[derive(Clone)]
+pub(crate) struct WriterHandle(Arc<Sender>);
+
+impl WriterHandle {
     /// Adds a write to the next transaction. Returns false if the Writer is gone.
     ///
     /// If the Writer dies after this call, the reply channel of the commit is closed
     /// without an answer.
     pub(crate) fn commit(&self, commit: Commit) -> bool {
-        let mut pending = lock(&self.inbox.0);
+        let Sender { inbox, flush } = &*self.0;
+        let mut pending = lock(inbox);
         if pending.is_closed {
             return false;
         }
         pending.commits.push(commit);
         let is_notified = mem::replace(&mut pending.is_notified, true);
         drop(pending);
-        if !is_notified && !send(&self.writer, Flush) {
-            close(&self.inbox.0);
+        if !is_notified && !send_to(flush, Flush) {
+            close(inbox);
         }
         true
-    }
-
-    /// Sends any other message to the Writer. Returns false if the Writer is gone.
-    pub(crate) fn send<M>(&self, message: M) -> bool
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        Writer: Handler<M>,
-        <Writer as Actor>::Context: ToEnvelope<Writer, M>,
-    {
-        send(&self.writer, message)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use actix::AsyncContext;
+    use actix::{Actor, Addr, AsyncContext, Context, Handler};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -124,17 +116,33 @@ mod tests {
     use crate::job::JobId;
     use crate::store::Write;
 
+    /// A Writer that never starts.
+    struct Unstarted;
+
+    impl Actor for Unstarted {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Flush> for Unstarted {
+        type Result = ();
+
+        fn handle(&mut self, _: Flush, _: &mut Self::Context) {}
+    }
+
+    fn handle(inbox: &Inbox, writer: Addr<Unstarted>) -> WriterHandle {
+        inbox.sender().into_handle(writer.recipient())
+    }
+
     fn commit() -> (Commit, oneshot::Receiver<WriteResult>) {
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits: Vec::new() };
+        let (reply, answer) = Reply::caller(Vec::new());
         (Commit { write: Write::Cancel(JobId(1)), reply }, answer)
     }
 
     #[test]
     fn dropping_the_inbox_closes_the_replies_of_its_commits_even_if_no_writer_ever_started() {
         let inbox = Inbox::default();
-        let context = actix::Context::<Writer>::new();
-        let writer = WriterHandle::new(inbox.sender(), context.address());
+        let context = Context::<Unstarted>::new();
+        let writer = handle(&inbox, context.address());
         let (first, mut answer) = commit();
         assert!(writer.commit(first));
         assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
@@ -146,8 +154,8 @@ mod tests {
     #[test]
     fn the_writer_takes_all_pending_commits_together_and_in_order() {
         let inbox = Inbox::default();
-        let context = actix::Context::<Writer>::new();
-        let writer = WriterHandle::new(inbox.sender(), context.address());
+        let context = Context::<Unstarted>::new();
+        let writer = handle(&inbox, context.address());
         let mut answers = Vec::new();
         for _ in 0..3 {
             let (next, answer) = commit();

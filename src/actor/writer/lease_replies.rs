@@ -13,7 +13,7 @@ use crate::job::Span;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
-use crate::store::{Finish, Holder, LeaseRequest, Write};
+use crate::store::{Finish, Holder, Write};
 
 /// A reply that is owed to one waiting worker.
 struct OpenReply {
@@ -50,12 +50,11 @@ impl LeaseReplies {
         self.no_wait.remove(&id);
     }
 
-    /// Returns the store's request for a lease order; `None` if the order is not for a waiting worker
-    /// or the worker no longer waits.
-    pub(super) fn request(&self, order: &LeaseOrder) -> Option<LeaseRequest> {
+    /// Returns the duration of the leases of an order and the name of the worker that they are for;
+    /// `None` if the order is not for a waiting worker or the worker no longer waits.
+    pub(super) fn terms(&self, order: &LeaseOrder) -> Option<(Span, Option<String>)> {
         let open_reply = self.open.get(&order.waiting_worker?)?;
-        let worker = open_reply.worker.clone();
-        Some(LeaseRequest { order: order.clone(), duration: open_reply.lease_duration, worker })
+        Some((open_reply.lease_duration, open_reply.worker.clone()))
     }
 
     /// Collects the jobs leased for a worker until all answers of the transaction are read.

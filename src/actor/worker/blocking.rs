@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
+use actix::{Actor, Addr, Handler, MailboxError, Message, SyncArbiter, SyncContext};
 
+use crate::actor::worker::attempt_end::AttemptEnd;
 use crate::executor::{Context, Executor};
 use crate::job::Json;
 use crate::job::outcome::Outcome;
@@ -50,32 +51,37 @@ impl Handler<Call> for Thread {
 
 /// The thread of one worker. Clones share the same thread.
 #[derive(Clone)]
-pub(crate) struct Blocking {
+pub(super) struct Blocking {
     thread: Rc<RefCell<Addr<Thread>>>,
     abandoned: Arc<AtomicUsize>,
 }
 
 impl Blocking {
     /// Starts a thread. `abandoned` counts the abandoned threads of all workers.
-    pub(crate) fn start(abandoned: Arc<AtomicUsize>) -> Self {
+    pub(super) fn start(abandoned: Arc<AtomicUsize>) -> Self {
         Self { thread: Rc::new(RefCell::new(new_thread())), abandoned }
     }
 
     /// Runs a handler on the thread. Abandons the thread if the handler does not return in time after
     /// its attempt was stopped.
-    pub(crate) async fn run(self, executor: Executor, payload: Json, context: Context) -> Outcome {
+    pub(super) async fn run(
+        self,
+        executor: Executor,
+        payload: Json,
+        context: Context,
+    ) -> AttemptEnd {
         context.start_clock(context.timeout());
         let call = Call { executor, payload, context: context.clone() };
         let answer = self.thread.borrow().send(call);
         let mut answer = Box::pin(answer);
         let reason = tokio::select! {
             biased;
-            outcome = &mut answer => return outcome.unwrap_or_else(|_| thread_died()),
+            outcome = &mut answer => return end_of(outcome),
             reason = context.stopped() => reason,
         };
         let late_answer = tokio::time::timeout(HANDLER_STOP_GRACE, &mut answer).await;
         if let Ok(outcome) = late_answer {
-            return outcome.unwrap_or_else(|_| thread_died());
+            return end_of(outcome);
         }
         if self.abandoned.fetch_add(1, Ordering::SeqCst) < MAX_ABANDONED {
             tracing::warn!(job = %context.job(), "a blocking handler does not stop; its thread is abandoned");
@@ -90,7 +96,7 @@ impl Blocking {
             tracing::error!(job = %context.job(), "a blocking handler does not stop, and too many threads are abandoned already; its worker waits for it");
             let _ = answer.await;
         }
-        reason.outcome(context.timeout())
+        AttemptEnd::StuckAfterStop(reason)
     }
 }
 
@@ -98,6 +104,7 @@ fn new_thread() -> Addr<Thread> {
     SyncArbiter::start(1, || Thread)
 }
 
-fn thread_died() -> Outcome {
-    Outcome::retryable("panic", "the handler's thread died")
+/// Returns the end of an attempt whose thread has answered or died.
+fn end_of(outcome: Result<Outcome, MailboxError>) -> AttemptEnd {
+    outcome.map_or(AttemptEnd::ThreadDied, AttemptEnd::Returned)
 }

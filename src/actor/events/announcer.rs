@@ -12,7 +12,7 @@ use actix::{Actor, Context, Handler};
 use tokio::sync::{Notify, oneshot};
 
 use crate::actor::MAILBOX_CAPACITY;
-use crate::actor::feed::Feed;
+use crate::actor::events::feed::Feed;
 use crate::actor::message::{
     Announce, ChangedJob, Subject, Subscribe, SubscribeToAll, Sweep, WaitForEnd,
 };
@@ -161,5 +161,93 @@ impl Handler<Sweep> for Announcer {
 
     fn handle(&mut self, _: Sweep, _: &mut Self::Context) {
         self.sweep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix::Addr;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::actor::vital::Fatal;
+    use crate::job::{BatchId, JobId};
+
+    fn announcer() -> Announcer {
+        let fatal = Fatal::new();
+        fatal.expect_stop();
+        Announcer::new(Vital::new("announcer", &fatal))
+    }
+
+    fn changed(job: i64, queue: &str, batch: Option<i64>) -> ChangedJob {
+        ChangedJob { job: JobId(job), queue: queue.parse().unwrap(), batch: batch.map(BatchId) }
+    }
+
+    async fn wait_for_end(announcer: &Addr<Announcer>, subject: Subject) -> oneshot::Receiver<()> {
+        let (reply, ended) = oneshot::channel();
+        announcer.send(WaitForEnd { subject, reply }).await.unwrap();
+        ended
+    }
+
+    async fn subscribe(announcer: &Addr<Announcer>, subject: Subject) -> Arc<Notify> {
+        let notify = Arc::new(Notify::new());
+        let subscribe = Subscribe { subject, notify: Arc::downgrade(&notify) };
+        announcer.send(subscribe).await.unwrap();
+        notify
+    }
+
+    fn is_notified(notify: &Notify) -> bool {
+        notify.notified().now_or_never().is_some()
+    }
+
+    #[actix_web::test]
+    async fn clients_that_wait_are_answered_when_their_job_or_batch_ends() {
+        let announcer = announcer().start();
+        let first = wait_for_end(&announcer, Subject::Job(JobId(1))).await;
+        let second = wait_for_end(&announcer, Subject::Job(JobId(1))).await;
+        let mut other = wait_for_end(&announcer, Subject::Job(JobId(2))).await;
+        let batch = wait_for_end(&announcer, Subject::Batch(BatchId(2))).await;
+        let (ended_jobs, ended_batches) = (vec![JobId(1)], vec![BatchId(2)]);
+        let announce = Announce { ended_jobs, ended_batches, changed: Vec::new() };
+        announcer.send(announce).await.unwrap();
+        for answered in [first, second, batch] {
+            answered.await.unwrap();
+        }
+        assert_eq!(other.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+    }
+
+    #[actix_web::test]
+    async fn a_change_is_announced_to_the_subscribers_of_its_job_and_batch_and_to_feeds() {
+        let announcer = announcer().start();
+        let job = subscribe(&announcer, Subject::Job(JobId(1))).await;
+        let other = subscribe(&announcer, Subject::Job(JobId(3))).await;
+        let batch = subscribe(&announcer, Subject::Batch(BatchId(7))).await;
+        let feed = Arc::new(Feed::new(Some("mail".parse().unwrap())));
+        announcer.send(SubscribeToAll(Arc::downgrade(&feed))).await.unwrap();
+        let changed = vec![changed(1, "mail", Some(7)), changed(2, "bulk", Some(7))];
+        announcer.send(Announce { changed, ..Announce::default() }).await.unwrap();
+        assert_eq!([&job, &batch, &other].map(|notify| is_notified(notify)), [true, true, false]);
+        assert_eq!(feed.take(), (vec![JobId(1)], 0));
+    }
+
+    #[test]
+    fn a_sweep_removes_the_clients_that_have_gone_away_and_no_others() {
+        let mut announcer = announcer();
+        let (reply, ended) = oneshot::channel();
+        announcer.add_waiter(WaitForEnd { subject: Subject::Job(JobId(1)), reply });
+        let (reply, _ended) = oneshot::channel();
+        announcer.add_waiter(WaitForEnd { subject: Subject::Job(JobId(2)), reply });
+        let notify = Arc::new(Notify::new());
+        let subject = Subject::Batch(BatchId(1));
+        announcer.subscribe(Subscribe { subject, notify: Arc::downgrade(&notify) });
+        let feed = Arc::new(Feed::new(None));
+        announcer.feeds.push(Arc::downgrade(&feed));
+        drop((ended, notify, feed));
+        announcer.sweep();
+        let waiting: Vec<_> = announcer.waiters.keys().collect();
+        assert_eq!(waiting, [&Subject::Job(JobId(2))]);
+        assert!(announcer.subscribers.is_empty() && announcer.feeds.is_empty());
     }
 }

@@ -1,0 +1,42 @@
+//! The duty to queue scheduled and retrying jobs when they are due.
+
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use crate::actor::keeper::{CHECK_INTERVAL, Keeper};
+use crate::job::Timestamp;
+use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Write};
+
+/// Maximum pause between two stagings, as a safeguard in case a due time was missed.
+const MAX_STAGE_PAUSE: Duration = Duration::from_secs(60);
+
+impl Keeper {
+    /// Stages the due jobs, and sets the timer for the next job that becomes due.
+    pub(super) fn stage(&mut self, ctx: &mut Context<Self>) {
+        self.stage_timer = None;
+        let staged = self.commit(Write::Stage { limit: MOVE_AT_ONCE });
+        ctx.spawn(staged.into_actor(self).map(|answer, keeper, ctx| {
+            let latest = keeper.clock.now().plus(MAX_STAGE_PAUSE);
+            let next_at = match answer {
+                Some(Ok(Answer::Moved(MoveSummary { next_at, .. }))) => next_at.unwrap_or(latest),
+                // Most likely the disk is full. Try again later.
+                _ => keeper.clock.now().plus(CHECK_INTERVAL),
+            };
+            keeper.stage_at(next_at.min(latest), ctx);
+        }));
+    }
+
+    /// Sets the timer of the next staging, unless it is set to an earlier time already.
+    pub(super) fn stage_at(&mut self, at: Timestamp, ctx: &mut Context<Self>) {
+        if let Some((set, handle)) = self.stage_timer {
+            if set <= at {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let pause = at.since(self.clock.now());
+        let handle = ctx.run_later(pause, Self::stage);
+        self.stage_timer = Some((at, handle));
+    }
+}
