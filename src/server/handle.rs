@@ -1,11 +1,13 @@
 //! The handle: the bounded, typed client of the server, used by the HTTP API, the pages and
 //! the application alike.
 
+mod bounds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::Publisher;
@@ -25,15 +27,12 @@ use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
 };
 
+use bounds::{Bounds, SIZE_UNIT, try_acquire};
+
+pub use bounds::MAX_FEEDS;
+
 /// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
-
-/// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
-pub const MAX_FEEDS: usize = 256;
-
-/// Unit in which the size of pending writes is counted, in bytes. A semaphore counts in 32 bits, so a
-/// number of bytes would not fit.
-const SIZE_UNIT: usize = 1024;
 
 /// The actors that requests go to.
 pub(super) struct Connections {
@@ -44,22 +43,6 @@ pub(super) struct Connections {
     pub(super) list_reads: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
     pub(super) publisher: Publisher,
-}
-
-/// Bounds on concurrent requests.
-struct Bounds {
-    writes: Arc<Semaphore>,
-    /// The total size of pending writes, in units of [`SIZE_UNIT`].
-    write_size: Arc<Semaphore>,
-    /// Separate from `list_reads`, so that many lists do not refuse status requests.
-    point_reads: Arc<Semaphore>,
-    list_reads: Arc<Semaphore>,
-    waits: Arc<Semaphore>,
-    /// Subscribers to all jobs. They have a bound of their own because each costs work for every
-    /// job that changes.
-    feeds: Arc<Semaphore>,
-    /// One permit: the feeds read one after another.
-    feed_turns: Arc<Semaphore>,
 }
 
 /// Phase of the server's life. It only moves forward.
@@ -101,18 +84,7 @@ impl Handle {
         config: Arc<Config>,
         clock: Clock,
     ) -> Self {
-        let limits = &config.limits;
-        let bounds = Bounds {
-            writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
-            write_size: Arc::new(Semaphore::new(
-                limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT),
-            )),
-            point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
-            list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
-            waits: Arc::new(Semaphore::new(limits.max_waits)),
-            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
-            feed_turns: Arc::new(Semaphore::new(1)),
-        };
+        let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         Self(Arc::new(Inner { connections, bounds, registry, config, clock, phase }))
     }
@@ -297,21 +269,6 @@ impl Handle {
         self.write(Write::Delete(id), 0).await.map(drop)
     }
 
-    /// Takes a permit for a client that waits or subscribes to one job or batch.
-    pub(super) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.waits, 1)
-    }
-
-    /// Takes a permit for a subscriber to all jobs.
-    pub(super) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.feeds, 1)
-    }
-
-    /// Waits for the turn of this feed to read. Only one feed reads at a time.
-    pub(super) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
-    }
-
     /// Waits until the server has been stopped, so that no wait outlives it.
     pub(super) async fn stopped(&self) {
         let mut phase = self.0.phase.subscribe();
@@ -320,14 +277,6 @@ impl Handle {
 
     pub(super) fn connections(&self) -> &Connections {
         &self.0.connections
-    }
-
-    pub(super) fn point_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.point_reads, 1)
-    }
-
-    pub(super) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.list_reads, 1)
     }
 
     /// Reads one job. The caller must hold a permit.
@@ -361,13 +310,6 @@ impl Handle {
         }
     }
 
-    /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
-    /// all of it, so that it can still pass alone.
-    pub(crate) fn acquire_size_permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-        let max = self.0.config.limits.max_write_bytes_in_flight / SIZE_UNIT;
-        try_acquire(&self.0.bounds.write_size, (bytes / SIZE_UNIT).clamp(1, max.max(1)))
-    }
-
     /// Runs a read of single rows on its Reader and waits for the result. The caller must hold a
     /// permit.
     pub(super) async fn point_read<T: Send + 'static>(
@@ -390,13 +332,5 @@ async fn run_read<T: Send + 'static>(reader: &Addr<Reader>, read: Read<T>) -> Re
     match reader.send(read).await {
         Ok(found) => Ok(found?),
         Err(_) => Err(Error::Stopped),
-    }
-}
-
-fn try_acquire(bound: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePermit, Error> {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    match Arc::clone(bound).try_acquire_many_owned(count) {
-        Ok(permit) => Ok(permit),
-        Err(_) => Err(Error::Overloaded),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use actix::{Actor, Addr};
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 
 use crate::actor::dispatcher::{Dispatcher, WorkerRecipients};
 use crate::actor::events::announcer::Announcer;
@@ -21,7 +21,7 @@ use crate::actor::writer::inbox::{Inbox, WriterHandle};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
-use crate::job::Lane;
+use crate::job::{Lane, Span};
 use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
 use crate::server::Server;
@@ -75,19 +75,19 @@ pub(super) fn start_actors(parts: Parts) -> Server {
     // wait for them.
     let announcer =
         Announcer::start_in_arbiter(&threads.start_one(), move |_| Announcer::new(vital));
-    let peers = Peers {
-        writer: writer.clone(),
-        prunable: list_reads.clone().recipient(),
-        checkpoint: list_reads.clone().recipient(),
-        maintain_leases: dispatcher.clone().recipient(),
-        sweep: announcer.clone().recipient(),
-        recorder: publisher.recorder.clone(),
-    };
-    let (time, retention) = (clock.clone(), config.retention);
-    let vital = Vital::new("keeper", &fatal);
-    let keeper = Keeper::start_in_arbiter(&control_thread, move |_| {
-        Keeper::new(peers, time, retention, vital)
-    });
+    let keeper = start_keeper(
+        &control_thread,
+        Peers {
+            writer: writer.clone(),
+            prunable: list_reads.clone().recipient(),
+            checkpoint: list_reads.clone().recipient(),
+            maintain_leases: dispatcher.clone().recipient(),
+            sweep: announcer.clone().recipient(),
+            recorder: publisher.recorder.clone(),
+        },
+        (&clock, &fatal),
+        config.retention,
+    );
     let start = StartLeasing {
         dispatch: dispatcher.clone().recipient(),
         announce: announcer.clone().recipient(),
@@ -117,13 +117,23 @@ pub(super) fn start_actors(parts: Parts) -> Server {
     }
 }
 
+fn start_keeper(
+    thread: &ArbiterHandle,
+    peers: Peers,
+    (clock, fatal): (&Clock, &Fatal),
+    retention: Span,
+) -> Addr<Keeper> {
+    let (clock, vital) = (clock.clone(), Vital::new("keeper", fatal));
+    Keeper::start_in_arbiter(thread, move |_| Keeper::new(peers, clock, retention, vital))
+}
+
 /// The threads of the server, in the order of their start.
 #[derive(Default)]
 struct Threads(Vec<Arbiter>);
 
 impl Threads {
     /// Starts a thread, and returns a handle with which actors can be started on it.
-    fn start_one(&mut self) -> actix_rt::ArbiterHandle {
+    fn start_one(&mut self) -> ArbiterHandle {
         let arbiter = Arbiter::new();
         let handle = arbiter.handle();
         self.0.push(arbiter);
