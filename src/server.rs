@@ -28,10 +28,8 @@ mod handle;
 mod job_handle;
 mod lease;
 mod log;
-mod recovery;
 #[cfg(feature = "testing")]
 mod stage;
-mod start;
 mod stats;
 mod submit;
 mod wait;

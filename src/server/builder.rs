@@ -1,5 +1,8 @@
 //! The builder of a server: its handlers, clock and store.
 
+mod recovery;
+mod start;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,8 +16,8 @@ use crate::job::{JobKind, KindDefaults};
 use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
 use crate::server::Server;
-use crate::server::recovery::{begin_epoch, create_configured_queues, rescue_dead};
-use crate::server::start::{Parts, start_actors};
+use crate::server::builder::recovery::{begin_epoch, create_configured_queues, rescue_dead};
+use crate::server::builder::start::{Parts, start_actors};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
 use crate::store::{OpenError, ReadStore, StoreError, WriteStore};
 

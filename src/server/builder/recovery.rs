@@ -6,7 +6,7 @@ use crate::job::queue::{QueueChange, QueueName};
 use crate::store::{Answer, MOVE_AT_ONCE, RescueScope, StoreError, Write, WriteStore};
 
 /// Creates the queues that the configuration lists, so that they are shown before their first job.
-pub(super) fn create_configured_queues(
+pub(crate) fn create_configured_queues(
     store: &mut dyn WriteStore,
     config: &Config,
     clock: &Clock,
@@ -21,7 +21,7 @@ pub(super) fn create_configured_queues(
 }
 
 /// Begins a new epoch if the database is a copy, before any other write.
-pub(super) fn begin_epoch(
+pub(crate) fn begin_epoch(
     store: &mut dyn WriteStore,
     is_restored: bool,
     clock: &Clock,
@@ -40,7 +40,7 @@ pub(super) fn begin_epoch(
 
 /// Rescues the jobs that a dead process left running. This process runs none yet, so every running job
 /// of a local lane belongs to a dead process.
-pub(super) fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
+pub(crate) fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
     let mut rescued = 0;
     loop {
         let write = Write::Rescue { scope: RescueScope::Dead, limit: MOVE_AT_ONCE };

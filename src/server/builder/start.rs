@@ -29,19 +29,19 @@ use crate::server::handle::{Connections, Handle};
 use crate::store::{ReadStore, WriteStore};
 
 /// The parts from which the actors are made.
-pub(super) struct Parts {
-    pub(super) writes: Box<dyn WriteStore>,
-    pub(super) point_reads: Box<dyn ReadStore>,
-    pub(super) list_reads: Box<dyn ReadStore>,
-    pub(super) roster: Roster,
-    pub(super) recorder: Recorder,
-    pub(super) registry: Arc<Registry>,
-    pub(super) config: Arc<Config>,
-    pub(super) clock: Clock,
+pub(crate) struct Parts {
+    pub(crate) writes: Box<dyn WriteStore>,
+    pub(crate) point_reads: Box<dyn ReadStore>,
+    pub(crate) list_reads: Box<dyn ReadStore>,
+    pub(crate) roster: Roster,
+    pub(crate) recorder: Recorder,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: Clock,
 }
 
 /// Starts the actors and returns the server.
-pub(super) fn start_actors(parts: Parts) -> Server {
+pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, registry, config, clock } =
         parts;
     let fatal = Fatal::new();
