@@ -5,12 +5,11 @@ use std::collections::HashSet;
 
 use actix::{Addr, Message};
 use tempfile::TempDir;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::actor::message::WriteError;
 use crate::actor::reader::Reader;
-use crate::actor::test_kit::{FakeWriter, answer, at, probe, submit, temporary};
+use crate::actor::test_kit::{FakeWriter, Received, answer, at, probe, submit, temporary};
 use crate::actor::vital::Fatal;
 use crate::job::{Change, JobId, Lane, State};
 use crate::metrics::recorder::Recorder;
@@ -36,8 +35,8 @@ struct Fixture {
     writer: FakeWriter,
     clock: Clock,
     recorder: SharedRecorder,
-    lease_checks: UnboundedReceiver<MaintainLeases>,
-    sweeps: UnboundedReceiver<Sweep>,
+    lease_checks: Received<MaintainLeases>,
+    sweeps: Received<Sweep>,
     _directory: TempDir,
 }
 
@@ -114,7 +113,7 @@ async fn a_full_chunk_of_expired_jobs_is_followed_by_the_next() {
     assert!(matches!(second.write, Write::Expire { .. }), "{:?}", second.write);
     answer(second, moved(MOVE_AT_ONCE - 1, None));
     fixture.run_duty("maintain_leases").await;
-    fixture.lease_checks.recv().await.unwrap();
+    fixture.lease_checks.next().await;
     assert_eq!(fixture.writer.pending(), 0);
 }
 
@@ -161,7 +160,7 @@ async fn time_buckets_that_could_not_be_written_are_written_later() {
         answer(commit, result);
         // The answer has been handled when the Keeper handles the next message.
         fixture.run_duty("sweep").await;
-        fixture.sweeps.recv().await.unwrap();
+        fixture.sweeps.next().await;
     }
     fixture.run_duty("write_time_buckets").await;
     assert_eq!(fixture.writer.pending(), 0, "a bucket that is on disk was written again");
