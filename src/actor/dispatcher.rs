@@ -239,11 +239,10 @@ impl Handler<StopAll> for Dispatcher {
 #[cfg(test)]
 mod tests {
     use actix::Addr;
-    use tokio::sync::mpsc::UnboundedReceiver;
 
     use super::*;
     use crate::actor::message::WriteError;
-    use crate::actor::test_kit::{FakeWriter, answer, at, leased_job, probe};
+    use crate::actor::test_kit::{FakeWriter, Received, answer, at, leased_job, probe, soon};
     use crate::actor::vital::Fatal;
     use crate::job::JobId;
     use crate::store::MoveSummary;
@@ -255,8 +254,8 @@ mod tests {
         dispatcher: Addr<Dispatcher>,
         writer: FakeWriter,
         clock: Clock,
-        runs: UnboundedReceiver<Run>,
-        stops: UnboundedReceiver<Stop>,
+        runs: Received<Run>,
+        stops: Received<Stop>,
     }
 
     fn start() -> Fixture {
@@ -297,17 +296,17 @@ mod tests {
     async fn a_worker_runs_one_job_after_another_and_can_be_stopped() {
         let mut fixture = start();
         let first = fixture.lease(1).await;
-        assert_eq!(fixture.runs.recv().await.unwrap().0, first);
+        assert_eq!(fixture.runs.next().await.0, first);
         let cancelled = vec![JobId(1), JobId(2)];
         fixture.dispatcher.send(Dispatch { cancelled, ..Dispatch::default() }).await.unwrap();
-        let stop = fixture.stops.recv().await.unwrap();
+        let stop = fixture.stops.next().await;
         assert_eq!((stop.lease, stop.reason), (first.lease, StopReason::Cancelled));
         let second = leased_job(2, "echo");
         let dispatch =
             Dispatch { ended: vec![first.lease], leased: vec![second.clone()], cancelled: vec![] };
         fixture.dispatcher.send(dispatch).await.unwrap();
-        assert_eq!(fixture.runs.recv().await.unwrap().0, second);
-        assert!(fixture.stops.try_recv().is_err(), "job 2 was stopped");
+        assert_eq!(fixture.runs.next().await.0, second);
+        assert!(fixture.stops.try_next().is_none(), "job 2 was stopped");
     }
 
     #[actix_web::test]
@@ -319,7 +318,7 @@ mod tests {
         assert!(idle.try_recv().is_err());
         let dispatch = Dispatch { ended: vec![job.lease], ..Dispatch::default() };
         fixture.dispatcher.send(dispatch).await.unwrap();
-        idle.await.unwrap();
+        soon(idle).await.unwrap();
     }
 
     #[actix_web::test]

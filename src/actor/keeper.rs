@@ -99,6 +99,7 @@ impl Duty {
 /// The Keeper. See the module documentation.
 pub(crate) struct Keeper {
     peers: Peers,
+    duties: &'static [Duty],
     clock: Clock,
     retention: Span,
     /// The timer of the next staging, with the time it is set to.
@@ -124,7 +125,15 @@ pub(crate) struct Peers {
 
 impl Keeper {
     pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
-        Self { peers, clock, retention, stage_timer: None, logged_drift: None, _vital: vital }
+        Self {
+            peers,
+            duties: &DUTIES,
+            clock,
+            retention,
+            stage_timer: None,
+            logged_drift: None,
+            _vital: vital,
+        }
     }
 
     /// Sends a write to the Writer and returns its result; `None` if the server is ending.
@@ -149,7 +158,7 @@ impl Actor for Keeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        for duty in &DUTIES {
+        for duty in self.duties {
             duty.start(self, ctx);
         }
     }

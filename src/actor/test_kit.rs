@@ -2,6 +2,7 @@
 //! inbox without a Writer, and a store on a temporary file.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, Recipient};
 use tempfile::TempDir;
@@ -29,19 +30,40 @@ impl<M: Message<Result = ()> + Unpin + 'static> Handler<M> for Probe<M> {
     }
 }
 
+/// Messages that have been sent to a probe.
+pub(crate) struct Received<M>(UnboundedReceiver<M>);
+
+impl<M> Received<M> {
+    /// Waits for the next message.
+    pub(crate) async fn next(&mut self) -> M {
+        soon(self.0.recv()).await.unwrap()
+    }
+
+    /// Returns the next message that has already arrived.
+    pub(crate) fn try_next(&mut self) -> Option<M> {
+        self.0.try_recv().ok()
+    }
+}
+
 /// Returns a recipient, and the messages that are sent to it.
-pub(crate) fn probe<M>() -> (Recipient<M>, UnboundedReceiver<M>)
+pub(crate) fn probe<M>() -> (Recipient<M>, Received<M>)
 where
     M: Message<Result = ()> + Send + Unpin + 'static,
 {
     let (sender, messages) = mpsc::unbounded_channel();
-    (Probe(sender).start().recipient(), messages)
+    (Probe(sender).start().recipient(), Received(messages))
+}
+
+/// Waits for an event that must happen soon. Fails the test if it does not.
+pub(crate) async fn soon<T>(event: impl Future<Output = T>) -> T {
+    let deadline = Duration::from_secs(10);
+    tokio::time::timeout(deadline, event).await.expect("the event did not happen in time")
 }
 
 /// The inbox of a Writer, without the Writer.
 pub(crate) struct FakeWriter {
     inbox: Inbox,
-    flushes: UnboundedReceiver<Flush>,
+    flushes: Received<Flush>,
     taken: VecDeque<Commit>,
 }
 
@@ -60,7 +82,7 @@ impl FakeWriter {
             if let Some(commit) = self.try_next() {
                 return commit;
             }
-            self.flushes.recv().await.unwrap();
+            self.flushes.next().await;
         }
     }
 

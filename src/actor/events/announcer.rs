@@ -172,6 +172,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::actor::test_kit::soon;
     use crate::actor::vital::Fatal;
     use crate::job::{BatchId, JobId};
 
@@ -213,7 +214,7 @@ mod tests {
         let announce = Announce { ended_jobs, ended_batches, changed: Vec::new() };
         announcer.send(announce).await.unwrap();
         for answered in [first, second, batch] {
-            answered.await.unwrap();
+            soon(answered).await.unwrap();
         }
         assert_eq!(other.try_recv(), Err(oneshot::error::TryRecvError::Empty));
     }

@@ -142,11 +142,11 @@ mod tests {
         drop(waiter);
         let _subscriber = CountGuard::new(&counts.subscribers);
         publish();
-        let first: Announce = announced.recv().await.unwrap();
+        let first: Announce = announced.next().await;
         assert_eq!((first.ended_jobs, first.ended_batches), (vec![JobId(1)], vec![BatchId(3)]));
         assert!(first.changed.is_empty());
-        let second = announced.recv().await.unwrap();
+        let second = announced.next().await;
         assert_eq!(second.changed.iter().map(|job| job.job.0).collect::<Vec<_>>(), [1, 2]);
-        assert!(second.ended_jobs.is_empty() && announced.try_recv().is_err());
+        assert!(second.ended_jobs.is_empty() && announced.try_next().is_none());
     }
 }

@@ -1,16 +1,15 @@
-//! Tests of the Keeper alone: messages in, messages and writes out. Timers of an interval are not
-//! awaited; a message runs a duty by its name.
+//! Tests of the Keeper alone: messages in, messages and writes out. Only the duty `stage` is started;
+//! a message runs any other duty by its name.
 
 use std::collections::HashSet;
 
 use actix::{Addr, Message};
 use tempfile::TempDir;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::actor::message::WriteError;
 use crate::actor::reader::Reader;
-use crate::actor::test_kit::{FakeWriter, answer, at, probe, submit, temporary};
+use crate::actor::test_kit::{FakeWriter, Received, answer, at, probe, submit, temporary};
 use crate::actor::vital::Fatal;
 use crate::job::{Change, JobId, Lane, State};
 use crate::metrics::recorder::Recorder;
@@ -36,8 +35,8 @@ struct Fixture {
     writer: FakeWriter,
     clock: Clock,
     recorder: SharedRecorder,
-    lease_checks: UnboundedReceiver<MaintainLeases>,
-    sweeps: UnboundedReceiver<Sweep>,
+    lease_checks: Received<MaintainLeases>,
+    sweeps: Received<Sweep>,
     _directory: TempDir,
 }
 
@@ -62,7 +61,8 @@ fn start(writes: &[&Write]) -> Fixture {
         recorder: recorder.clone(),
     };
     let vital = Vital::new("keeper", &fatal);
-    let keeper = Keeper::new(peers, clock.clone(), Span::from_secs(3_600), vital).start();
+    let keeper = Keeper::new(peers, clock.clone(), Span::from_secs(3_600), vital);
+    let keeper = Keeper { duties: &DUTIES[..1], ..keeper }.start();
     Fixture { keeper, writer, clock, recorder, lease_checks, sweeps, _directory: directory }
 }
 
@@ -75,11 +75,24 @@ impl Fixture {
         self.keeper.send(RunDuty(name)).await.unwrap();
     }
 
+    /// Answers a write, and waits until the Keeper has handled the answer.
+    async fn answer(&mut self, commit: Commit, result: WriteResult) {
+        answer(commit, result);
+        self.run_duty("sweep").await;
+        self.sweeps.next().await;
+    }
+
+    /// Waits for the next write, which must be a staging.
+    async fn next_staging(&mut self) -> Commit {
+        let commit = self.writer.next().await;
+        assert!(matches!(commit.write, Write::Stage { .. }), "{:?}", commit.write);
+        commit
+    }
+
     /// Waits for the staging at the start, and answers that no job waits for its time.
     async fn finish_first_staging(&mut self) {
-        let first = self.writer.next().await;
-        assert!(matches!(first.write, Write::Stage { .. }), "{:?}", first.write);
-        answer(first, moved(0, None));
+        let first = self.next_staging().await;
+        self.answer(first, moved(0, None)).await;
     }
 }
 
@@ -92,16 +105,15 @@ fn each_duty_is_listed_once() {
 #[actix_web::test]
 async fn jobs_are_staged_at_the_start_and_whenever_the_next_one_is_due() {
     let mut fixture = start(&[]);
-    let first = fixture.writer.next().await;
+    let first = fixture.next_staging().await;
     // More jobs are due already.
-    answer(first, moved(MOVE_AT_ONCE, Some(at(0))));
-    let second = fixture.writer.next().await;
-    assert!(matches!(second.write, Write::Stage { .. }), "{:?}", second.write);
-    answer(second, moved(0, None));
+    fixture.answer(first, moved(MOVE_AT_ONCE, Some(at(0)))).await;
+    let second = fixture.next_staging().await;
+    fixture.answer(second, moved(0, None)).await;
+    assert_eq!(fixture.writer.pending(), 0);
     // A new job is due now, long before the next staging.
     fixture.keeper.send(DueAt(at(0))).await.unwrap();
-    let third = fixture.writer.next().await;
-    assert!(matches!(third.write, Write::Stage { .. }), "{:?}", third.write);
+    fixture.next_staging().await;
 }
 
 #[actix_web::test]
@@ -109,12 +121,13 @@ async fn a_full_chunk_of_expired_jobs_is_followed_by_the_next() {
     let mut fixture = start(&[]);
     fixture.finish_first_staging().await;
     fixture.run_duty("expire").await;
-    answer(fixture.writer.next().await, moved(MOVE_AT_ONCE, None));
-    let second = fixture.writer.next().await;
-    assert!(matches!(second.write, Write::Expire { .. }), "{:?}", second.write);
-    answer(second, moved(MOVE_AT_ONCE - 1, None));
+    for count in [MOVE_AT_ONCE, MOVE_AT_ONCE - 1] {
+        let commit = fixture.writer.next().await;
+        assert!(matches!(commit.write, Write::Expire { .. }), "{:?}", commit.write);
+        fixture.answer(commit, moved(count, None)).await;
+    }
     fixture.run_duty("maintain_leases").await;
-    fixture.lease_checks.recv().await.unwrap();
+    fixture.lease_checks.next().await;
     assert_eq!(fixture.writer.pending(), 0);
 }
 
@@ -158,10 +171,7 @@ async fn time_buckets_that_could_not_be_written_are_written_later() {
         let commit = fixture.writer.next().await;
         let Write::TimeBuckets(buckets) = &commit.write else { panic!("{:?}", commit.write) };
         assert_eq!(buckets.len(), 1);
-        answer(commit, result);
-        // The answer has been handled when the Keeper handles the next message.
-        fixture.run_duty("sweep").await;
-        fixture.sweeps.recv().await.unwrap();
+        fixture.answer(commit, result).await;
     }
     fixture.run_duty("write_time_buckets").await;
     assert_eq!(fixture.writer.pending(), 0, "a bucket that is on disk was written again");

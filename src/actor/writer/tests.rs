@@ -13,7 +13,7 @@ use super::*;
 use crate::actor::events::publisher::ClientCounts;
 use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{Announce, Commit, Dispatch, DueAt, LeaseReply, Reply, WriteResult};
-use crate::actor::test_kit::{at, probe, submit, temporary};
+use crate::actor::test_kit::{Received, at, probe, soon, submit, temporary};
 use crate::actor::vital::Fatal;
 use crate::actor::writer::inbox::WriterHandle;
 use crate::job::lease::LeasedJob;
@@ -73,9 +73,9 @@ struct Fixture {
     fatal: Fatal,
     faults: Arc<Mutex<VecDeque<Fault>>>,
     groups: UnboundedReceiver<Vec<Write>>,
-    dispatched: UnboundedReceiver<Dispatch>,
-    _announced: UnboundedReceiver<Announce>,
-    _due: UnboundedReceiver<DueAt>,
+    dispatched: Received<Dispatch>,
+    _announced: Received<Announce>,
+    _due: Received<DueAt>,
     _directory: TempDir,
 }
 
@@ -129,13 +129,13 @@ impl Fixture {
 
     /// Waits for the next transaction, and returns the names of its writes.
     async fn next_group(&mut self) -> Vec<&'static str> {
-        self.groups.recv().await.unwrap().iter().map(name).collect()
+        soon(self.groups.recv()).await.unwrap().iter().map(name).collect()
     }
 
     /// Waits for the next jobs that are passed to local workers.
     async fn next_leased(&mut self) -> Vec<LeasedJob> {
         loop {
-            let dispatch = self.dispatched.recv().await.unwrap();
+            let dispatch = self.dispatched.next().await;
             if !dispatch.leased.is_empty() {
                 return dispatch.leased;
             }
@@ -182,15 +182,15 @@ async fn writes_that_are_sent_together_share_a_transaction_with_the_leases_that_
     let refused = fixture.send(Write::Cancel(JobId(99)));
     let submitted = fixture.send(submit(Lane::Async));
     assert_eq!(fixture.next_group().await, ["submit", "cancel", "lease"]);
-    let refusal = refused.await.unwrap();
+    let refusal = soon(refused).await.unwrap();
     assert!(matches!(refusal, Err(WriteError::Refused(Refusal::NoJob(JobId(99))))), "{refusal:?}");
-    assert!(matches!(submitted.await.unwrap(), Ok(Answer::Submitted(_))));
+    assert!(matches!(soon(submitted).await.unwrap(), Ok(Answer::Submitted(_))));
     let leased = fixture.next_leased().await;
     assert_eq!(leased.iter().map(|job| job.lease.job).collect::<Vec<_>>(), [JobId(1)]);
     // The finish and the lease of the next job share a transaction too.
     let submitted = fixture.send(submit(Lane::Async));
     assert_eq!(fixture.next_group().await, ["submit"]);
-    assert!(submitted.await.unwrap().is_ok());
+    assert!(soon(submitted).await.unwrap().is_ok());
     fixture.complete(&leased[0]);
     assert_eq!(fixture.next_group().await, ["finish", "lease"]);
     assert_eq!(fixture.next_leased().await[0].lease.job, JobId(2));
@@ -206,11 +206,11 @@ async fn on_a_full_disk_the_caller_gets_an_error_and_the_outcome_is_written_late
     fixture.complete(&job);
     let submitted = fixture.send(submit(Lane::Async));
     assert_eq!(fixture.next_group().await, ["submit", "finish", "lease"]);
-    assert!(matches!(submitted.await.unwrap(), Err(WriteError::Full)));
+    assert!(matches!(soon(submitted).await.unwrap(), Err(WriteError::Full)));
     // The outcome may fit without the submission, so it is retried at once.
     let retried = fixture.next_group().await;
     assert_eq!(retried[0], "finish");
-    assert_eq!(fixture.dispatched.recv().await.unwrap().ended, [job.lease]);
+    assert_eq!(fixture.dispatched.next().await.ended, [job.lease]);
 }
 
 #[actix_web::test]
@@ -218,14 +218,14 @@ async fn after_an_unknown_result_nothing_more_is_written_and_the_server_ends() {
     let mut fixture = start().await;
     fixture.fail_next(Fault::Fail(StoreError::Unknown("the flush failed".into())));
     let first = fixture.send(submit(Lane::Async));
-    assert!(matches!(first.await.unwrap(), Err(WriteError::Unknown)));
+    assert!(matches!(soon(first).await.unwrap(), Err(WriteError::Unknown)));
     let second = fixture.send(Write::Cancel(JobId(1)));
-    assert!(matches!(second.await.unwrap(), Err(WriteError::Unknown)));
-    let jobs = fixture.wait_for_jobs(1, false).await.await.unwrap();
+    assert!(matches!(soon(second).await.unwrap(), Err(WriteError::Unknown)));
+    let jobs = soon(fixture.wait_for_jobs(1, false).await).await.unwrap();
     assert!(matches!(jobs, Err(WriteError::Unknown)), "{jobs:?}");
     assert_eq!(fixture.next_group().await, ["submit", "lease"]);
     assert!(fixture.groups.try_recv().is_err(), "a later write reached the store");
-    assert!(fixture.fatal.raised().await.contains("the flush failed"));
+    assert!(soon(fixture.fatal.raised()).await.contains("the flush failed"));
 }
 
 #[actix_web::test]
@@ -235,7 +235,7 @@ async fn leases_of_a_slow_transaction_are_renewed_before_other_writes() {
     let _submitted = fixture.send(submit(Lane::Async));
     assert_eq!(fixture.next_group().await, ["submit", "lease"]);
     let job = fixture.next_leased().await.remove(0);
-    let group = fixture.groups.recv().await.unwrap();
+    let group = soon(fixture.groups.recv()).await.unwrap();
     let Write::Renew(renew) = &group[0] else { panic!("{group:?}") };
     assert_eq!((&renew.leases, renew.duration), (&vec![job.lease], Some(Span::from_secs(30))));
 }
@@ -246,13 +246,13 @@ async fn a_waiting_worker_gets_a_new_job_and_a_job_for_one_that_left_is_released
     let jobs = fixture.wait_for_jobs(1, false).await;
     let _submitted = fixture.send(submit(Lane::Remote));
     assert_eq!(fixture.next_group().await, ["submit", "lease"]);
-    assert_eq!(jobs.await.unwrap().unwrap()[0].lease.job, JobId(1));
+    assert_eq!(soon(jobs).await.unwrap().unwrap()[0].lease.job, JobId(1));
     drop(fixture.wait_for_jobs(2, false).await);
     // The queue may have more jobs, as far as the roster knows.
     assert_eq!(fixture.next_group().await, ["lease"]);
     let _submitted = fixture.send(submit(Lane::Remote));
     assert_eq!(fixture.next_group().await, ["submit", "lease"]);
-    let group = fixture.groups.recv().await.unwrap();
+    let group = soon(fixture.groups.recv()).await.unwrap();
     let Write::Each(releases) = &group[0] else { panic!("{group:?}") };
     let [Write::Finish(finish)] = releases.as_slice() else { panic!("{releases:?}") };
     assert_eq!(finish.lease.job, JobId(2));
@@ -262,11 +262,11 @@ async fn a_waiting_worker_gets_a_new_job_and_a_job_for_one_that_left_is_released
 #[actix_web::test]
 async fn a_worker_that_does_not_wait_gets_an_empty_answer_at_once() {
     let fixture = start().await;
-    let jobs = fixture.wait_for_jobs(1, true).await.await.unwrap().unwrap();
+    let jobs = soon(fixture.wait_for_jobs(1, true).await).await.unwrap().unwrap();
     assert_eq!(jobs, []);
     let (reply, drained) = oneshot::channel();
     let waiting = fixture.wait_for_jobs(2, false).await;
     fixture.writer.send(Drain(reply)).await.unwrap();
-    drained.await.unwrap();
-    assert_eq!(waiting.await.unwrap().unwrap(), []);
+    soon(drained).await.unwrap();
+    assert_eq!(soon(waiting).await.unwrap().unwrap(), []);
 }
