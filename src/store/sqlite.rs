@@ -14,13 +14,15 @@ use diesel::sqlite::SqliteConnection;
 use crate::config::Config;
 use crate::job::Timestamp;
 use crate::job::queue::{QueueLoad, QueueRules};
+use crate::store::group::queue_ids::QueueIds;
 use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
 use admin::open::Lock;
 pub use admin::open::MIN_SQLITE;
 use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
-use write::commit_group::{self, CommitGroup};
-use write::queue::{self, QueueIds};
+use write::apply::WriteResult;
+use write::commit_group::CommitGroup;
+use write::queue;
 
 /// Write connection to a SQLite database. See [`WriteStore`].
 pub struct SqliteWrites {
@@ -71,7 +73,7 @@ impl SqliteWrites {
         apply: fn(
             &mut CommitGroup<'_>,
             &[Write],
-        ) -> Result<Vec<commit_group::WriteResult>, transaction::TransactionError>,
+        ) -> Result<Vec<WriteResult>, transaction::TransactionError>,
     ) -> Result<Committed, transaction::TransactionError> {
         let known_queues = self.queue_ids.len();
         let Self { connection, queue_rules, queue_ids, token_floor, .. } = self;
@@ -82,7 +84,7 @@ impl SqliteWrites {
         });
         if result.is_err() && self.queue_ids.len() > known_queues {
             // The rollback removed the queues that the transaction created.
-            self.queue_ids = QueueIds::read(&mut self.connection)?;
+            self.queue_ids = queue::read_ids(&mut self.connection)?;
         }
         result
     }
@@ -95,7 +97,7 @@ impl SqliteWrites {
     /// cannot be opened or migrated.
     pub fn open(config: &Config) -> Result<Self, crate::store::OpenError> {
         let (mut connection, lock) = open::for_writing(&config.database)?;
-        let queue_ids = QueueIds::read(&mut connection)
+        let queue_ids = queue::read_ids(&mut connection)
             .map_err(|error| open::failed(&config.database, &error))?;
         let token_floor = epoch::read(&mut connection)
             .map_err(|error| open::failed(&config.database, &StoreError::from(error)))?

@@ -9,6 +9,9 @@ use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
 use crate::metrics::counters::TimeBucket;
 use crate::roster::LeaseOrder;
 
+/// Maximum number of jobs that one stage, expire or rescue moves in a transaction.
+pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
+
 /// One write. A commit group applies several of them in one transaction.
 ///
 /// `now` below is the time that [`WriteStore::commit`](crate::store::WriteStore::commit) is given.

@@ -8,21 +8,20 @@ use diesel::sqlite::SqliteConnection;
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
-use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
-use crate::job::{Log, Span, State, Timestamp};
+use crate::job::{BatchId, Failure as JobFailure, Job, JobId, Log, State, Timestamp};
 use crate::metrics::counters::Counters;
+use crate::store::rows::failure::FailureRow;
+use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{failures, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::admin::open;
 use crate::store::sqlite::list;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::queue::parse_queue_name;
-use crate::store::sqlite::write::tags_of;
 use crate::store::sqlite::write::{batch, log, time_buckets};
 use crate::store::{
     BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
-    ReadStore, StoreError, lane_of, state_of,
+    ReadStore, StoreError,
 };
 
 /// Read connection to a SQLite database. See [`ReadStore`].
@@ -41,73 +40,6 @@ impl SqliteReads {
     }
 }
 
-/// Columns of a job, except its payload.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = jobs)]
-pub(super) struct JobRow {
-    id: i64,
-    state: i64,
-    lane: i64,
-    priority: i64,
-    attempt: i64,
-    max_attempts: i64,
-    created_at: i64,
-    run_at: i64,
-    started_at: Option<i64>,
-    lease_expires_at: Option<i64>,
-    finished_at: Option<i64>,
-    expires_at: Option<i64>,
-    at_most_once: i64,
-    cancel_requested: i64,
-    timeout_ms: i64,
-    batch_id: Option<i64>,
-    progress_percent: Option<f64>,
-    progress_message: Option<String>,
-    error_code: Option<String>,
-    error_message: Option<String>,
-    tags: Option<String>,
-    kind: String,
-}
-
-impl JobRow {
-    /// Converts the row to a job without payload, result and failures.
-    pub(super) fn into_job(self, queue: &str) -> Result<Job, StoreError> {
-        let error = self.error_code.zip(self.error_message);
-        let message = self.progress_message;
-        Ok(Job {
-            id: JobId(self.id),
-            kind: self.kind,
-            queue: parse_queue_name(queue)?,
-            lane: lane_of(self.lane)?,
-            state: state_of(self.state)?,
-            priority: i8::try_from(self.priority).unwrap_or(0),
-            attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
-            max_attempts: u32::try_from(self.max_attempts).unwrap_or(u32::MAX),
-            created_at: Timestamp::from_millis(self.created_at),
-            run_at: Timestamp::from_millis(self.run_at),
-            started_at: self.started_at.map(Timestamp::from_millis),
-            lease_expires_at: self.lease_expires_at.map(Timestamp::from_millis),
-            worker: None,
-            finished_at: self.finished_at.map(Timestamp::from_millis),
-            expires_at: self.expires_at.map(Timestamp::from_millis),
-            timeout: Span::from_millis(self.timeout_ms),
-            at_most_once: self.at_most_once != 0,
-            cancel_requested: self.cancel_requested != 0,
-            payload: None,
-            result: None,
-            result_truncated: false,
-            error: error.map(|(code, message)| JobError { code, message }),
-            failures: None,
-            progress: self.progress_percent.map(|percent| Progress { percent, message }),
-            tags: tags_of(self.tags.as_deref()),
-            batch: self.batch_id.map(BatchId),
-        })
-    }
-}
-
-/// Job, queue name, payload, result, whether the result was truncated, and worker.
-type FullJobRow = (JobRow, String, String, Option<String>, Option<i64>, Option<String>);
-
 statement! {
     /// Finds the jobs in a range of ids that became final before a time.
     OldJobsInRange -> Integer =
@@ -119,7 +51,7 @@ statement! {
 statement! {
     RecentlyFailed -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_failed_at
-     WHERE state = 5 AND finished_at > 0 ORDER BY finished_at DESC
+     WHERE state = " {Failed} " AND finished_at > 0 ORDER BY finished_at DESC
      LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
@@ -134,6 +66,14 @@ statement! {
 
 statement! {
     CheckpointLog -> (Integer, Integer, Integer) = "PRAGMA wal_checkpoint(PASSIVE)"
+}
+
+/// Result of `PRAGMA wal_checkpoint`.
+#[derive(Queryable)]
+struct CheckpointRow {
+    _is_busy: i64,
+    log_pages: i64,
+    moved_pages: i64,
 }
 
 /// Difference between the last and the first id that one prune step scans, which bounds its rows.
@@ -208,9 +148,9 @@ impl ReadStore for SqliteReads {
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
-        let row: (i64, i64, i64) =
+        let row: CheckpointRow =
             CheckpointLog {}.get_result(&mut self.connection).map_err(TransactionError::from)?;
-        Ok(Checkpoint { log_pages: row.1, moved_pages: row.2 })
+        Ok(Checkpoint { log_pages: row.log_pages, moved_pages: row.moved_pages })
     }
 }
 
@@ -229,37 +169,25 @@ impl SqliteReads {
             .left_join(results::table)
             .left_join(remote_leases::table)
             .filter(jobs::id.eq(id.0))
-            .select((
-                JobRow::as_select(),
-                queues::name,
-                jobs::payload,
-                results::result.nullable(),
-                results::truncated.nullable(),
-                remote_leases::worker.nullable(),
-            ))
+            .select(FullJobRow::as_select())
             .get_result(&mut self.connection)
             .optional()?;
-        let Some((row, queue, payload, result, truncated, worker)) = row else { return Ok(None) };
-        let mut job = row.into_job(&queue)?;
-        job.worker = worker;
-        job.payload = Some(Json::trusted(payload));
-        job.result = Some(result.map(Json::trusted));
-        job.result_truncated = truncated == Some(1);
+        let Some(row) = row else { return Ok(None) };
+        let mut job = row.into_job()?;
         job.failures = Some(self.find_job_failures(&job)?);
         Ok(Some(job))
     }
 
     /// Returns a job without payload, result and failures.
     fn find_summary(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
-        let row: Option<(JobRow, String, Option<String>)> = jobs::table
+        let row: Option<SummaryRow> = jobs::table
             .inner_join(queues::table)
             .left_join(remote_leases::table)
             .filter(jobs::id.eq(id.0))
-            .select((JobRow::as_select(), queues::name, remote_leases::worker.nullable()))
+            .select(SummaryRow::as_select())
             .get_result(&mut self.connection)
             .optional()?;
-        let Some((row, queue, worker)) = row else { return Ok(None) };
-        Ok(Some(Job { worker, ..row.into_job(&queue)? }))
+        Ok(row.map(SummaryRow::into_job).transpose()?)
     }
 
     fn find_log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, TransactionError> {
@@ -292,17 +220,12 @@ impl SqliteReads {
     }
 
     fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, TransactionError> {
-        let rows: Vec<(i64, i64, String, String)> = failures::table
+        let rows: Vec<FailureRow> = failures::table
             .filter(failures::job_id.eq(id.0))
             .order(failures::lease_token)
-            .select((failures::attempt, failures::failed_at, failures::code, failures::message))
+            .select(FailureRow::as_select())
             .load(&mut self.connection)?;
-        let failures = rows.into_iter().map(|(attempt, at, code, message)| JobFailure {
-            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
-            at: Timestamp::from_millis(at),
-            error: JobError { code, message },
-        });
-        Ok(failures.collect())
+        Ok(rows.into_iter().map(JobFailure::from).collect())
     }
 
     fn find_prunable(

@@ -1,5 +1,6 @@
 //! Writes: one file per operation, applied as one commit group.
 
+pub(super) mod apply;
 pub(super) mod batch;
 mod cancel;
 pub(super) mod commit_group;
@@ -13,5 +14,3 @@ mod retry;
 mod stage;
 mod submit;
 pub(super) mod time_buckets;
-
-pub(super) use delete::tags_of;

@@ -8,23 +8,21 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{Lane, Span, Timestamp};
+use crate::store::QueueSubset;
+use crate::store::rows::queue::{CountRow, QueueNameRow, QueueRow};
+use crate::store::rows::values::queue_name;
 use crate::store::schema::{queue_counts, queues};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::queue::{SettingsRow, parse_queue_name, settings_of};
-use crate::store::{QueueSubset, state_of};
 
 statement! {
     /// Finds the first queued job with a lower priority: one step of the search for the oldest.
     FirstBelowPriority -> (Integer, Integer) =
     "SELECT priority, run_at FROM jobs
-     WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
 }
-
-/// Id, name and settings of a queue.
-type QueueRow = (i64, String, SettingsRow);
 
 /// Returns all queues, ordered by name.
 pub(crate) fn all(
@@ -41,21 +39,21 @@ pub(crate) fn deepest(
     now: Timestamp,
 ) -> Result<QueueSubset, TransactionError> {
     let rows: Vec<QueueRow> =
-        queues::table.order(queues::name).select(columns()).load(connection)?;
+        queues::table.order(queues::name).select(QueueRow::as_select()).load(connection)?;
     let counts = counts_by_id(connection)?;
     let counts_of = |id: &i64| counts.get(id).copied().unwrap_or_default();
     let total = rows.len();
     let mut rows: Vec<(QueueRow, StateCounts)> = rows
         .into_iter()
         .map(|row| {
-            let counts = counts_of(&row.0);
+            let counts = counts_of(&row.id);
             (row, counts)
         })
         .collect();
     if total > limit {
         rows.sort_by_key(|(_, counts)| Reverse(counts.live()));
         rows.truncate(limit);
-        rows.sort_by(|(one, _), (other, _)| one.1.cmp(&other.1));
+        rows.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
     }
     let queues = rows.into_iter().map(|(row, counts)| to_queue(connection, row, counts, now));
     Ok(QueueSubset { queues: queues.collect::<Result<_, _>>()?, total })
@@ -67,16 +65,16 @@ pub(crate) fn find(
     name: &QueueName,
     now: Timestamp,
 ) -> Result<Option<Queue>, TransactionError> {
-    let found = queues::table.filter(queues::name.eq(name.as_str())).select(columns());
+    let found = queues::table.filter(queues::name.eq(name.as_str())).select(QueueRow::as_select());
     let row: Option<QueueRow> = found.get_result(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
-    let rows: Vec<(i64, i64)> = queue_counts::table
-        .filter(queue_counts::queue_id.eq(row.0))
-        .select((queue_counts::state, queue_counts::jobs))
+    let rows: Vec<CountRow> = queue_counts::table
+        .filter(queue_counts::queue_id.eq(row.id))
+        .select(CountRow::as_select())
         .load(connection)?;
     let mut counts = StateCounts::default();
-    for (state, jobs) in rows {
-        *counts.of(state_of(state)?) = jobs;
+    for row in rows {
+        *counts.of(row.state()?) = row.jobs;
     }
     to_queue(connection, row, counts, now).map(Some)
 }
@@ -85,25 +83,11 @@ pub(crate) fn find(
 pub(crate) fn counts(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<(QueueName, StateCounts)>, TransactionError> {
-    let names: Vec<(i64, String)> =
-        queues::table.select((queues::id, queues::name)).load(connection)?;
+    let rows: Vec<QueueNameRow> =
+        queues::table.select(QueueNameRow::as_select()).load(connection)?;
     let counts = counts_by_id(connection)?;
     let counts_of = |id: i64| counts.get(&id).copied().unwrap_or_default();
-    names.into_iter().map(|(id, name)| Ok((parse_queue_name(&name)?, counts_of(id)))).collect()
-}
-
-type Columns = (
-    queues::id,
-    queues::name,
-    (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
-);
-
-fn columns() -> Columns {
-    (
-        queues::id,
-        queues::name,
-        (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
-    )
+    rows.iter().map(|row| Ok((row.parse()?, counts_of(row.id)))).collect()
 }
 
 /// Returns the counts of all queues by queue id.
@@ -112,27 +96,27 @@ fn columns() -> Columns {
 fn counts_by_id(
     connection: &mut SqliteConnection,
 ) -> Result<HashMap<i64, StateCounts>, TransactionError> {
-    let rows: Vec<(i64, i64, i64)> = queue_counts::table
+    let rows: Vec<CountRow> = queue_counts::table
         .filter(queue_counts::jobs.ne(0))
-        .select((queue_counts::queue_id, queue_counts::state, queue_counts::jobs))
+        .select(CountRow::as_select())
         .load(connection)?;
     let mut counts: HashMap<i64, StateCounts> = HashMap::new();
-    for (id, state, jobs) in rows {
-        *counts.entry(id).or_default().of(state_of(state)?) = jobs;
+    for row in rows {
+        *counts.entry(row.queue_id).or_default().of(row.state()?) = row.jobs;
     }
     Ok(counts)
 }
 
 fn to_queue(
     connection: &mut SqliteConnection,
-    (id, name, settings): QueueRow,
+    QueueRow { id, name, settings }: QueueRow,
     jobs: StateCounts,
     now: Timestamp,
 ) -> Result<Queue, TransactionError> {
     let oldest_queued_at = if jobs.queued > 0 { oldest_queued(connection, id)? } else { None };
     Ok(Queue {
-        name: parse_queue_name(&name)?,
-        settings: settings_of(settings),
+        name: queue_name(id, &name)?,
+        settings: settings.into(),
         jobs,
         oldest_queued_at,
         oldest_queued_age: oldest_queued_at.map(|at| Span::new(now.since(at))),

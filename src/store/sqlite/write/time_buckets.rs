@@ -8,13 +8,14 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::{QueueName, Timestamp};
 use crate::metrics::counters::{Counters, TimeBucket};
-use crate::metrics::histogram::Histogram;
+use crate::store::Answer;
+use crate::store::rows::time_bucket::{TimeBucketRow, histogram_json, to_column};
 use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::commit_group::{ApplyError, ApplyResult, CommitGroup};
-use crate::store::{Answer, StoreError};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
 
 /// Queue id of the rows that count all queues together.
 const ALL_QUEUES: i64 = 0;
@@ -45,22 +46,6 @@ statement! {
          SELECT queue_id, began_at FROM time_buckets
          WHERE began_at < " [before: Integer as i64] " OR began_at > " [after: Integer as i64]
     "    LIMIT (" [limit: Integer as i64] " + 0))"
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = time_buckets)]
-struct TimeBucketRow {
-    began_at: i64,
-    submitted: i64,
-    started: i64,
-    completed: i64,
-    failed: i64,
-    cancelled: i64,
-    retried: i64,
-    waiting: i64,
-    running: i64,
-    start: String,
-    run: String,
 }
 
 impl CommitGroup<'_> {
@@ -140,37 +125,4 @@ fn queue_id(
     let Some(queue) = queue else { return Ok(Some(ALL_QUEUES)) };
     let found = queues::table.filter(queues::name.eq(queue.as_str())).select(queues::id);
     Ok(found.get_result(connection).optional()?)
-}
-
-impl TimeBucketRow {
-    /// Returns the start of the bucket and its counters.
-    fn into_counters(self) -> Result<(Timestamp, Counters), StoreError> {
-        let number = |count: i64| u64::try_from(count).unwrap_or(0);
-        let counters = Counters {
-            submitted: number(self.submitted),
-            started: number(self.started),
-            completed: number(self.completed),
-            failed: number(self.failed),
-            cancelled: number(self.cancelled),
-            retried: number(self.retried),
-            waiting: number(self.waiting),
-            running: number(self.running),
-            start: parse_histogram(&self.start)?,
-            run: parse_histogram(&self.run)?,
-        };
-        Ok((Timestamp::from_millis(self.began_at), counters))
-    }
-}
-
-fn to_column(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn histogram_json(histogram: &Histogram) -> String {
-    serde_json::to_string(histogram).unwrap_or_else(|_| "[]".into())
-}
-
-fn parse_histogram(text: &str) -> Result<Histogram, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("histogram of a time bucket: {error}")))
 }

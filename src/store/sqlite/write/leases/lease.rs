@@ -2,13 +2,15 @@
 
 use diesel::prelude::*;
 
-use crate::job::lease::{Lease, LeaseToken, LeasedJob};
-use crate::job::{BatchId, JobId, Json, Lane, Span, State, Timestamp};
+use crate::job::lease::LeasedJob;
+use crate::job::{Lane, State, Timestamp};
 use crate::roster::LeaseOrder;
-use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{ApplyResult, CommitGroup};
-use crate::store::{Answer, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
+use crate::store::rows::leased::LeasedRow;
+use crate::store::sql_types::Integer;
+use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::write::apply::ApplyResult;
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::{Answer, Change, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {
     /// Leases up to `limit` queued jobs of a queue and lane.
@@ -16,22 +18,18 @@ statement! {
     /// The inner SELECT reads the index `jobs_queued` from its first match and stops at the limit, so
     /// its cost does not depend on other rows. `+ 0` hides a bound value from the query planner:
     /// without it SQLite would prepare the statement again for every new value.
-    LeaseJobs -> (Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer) =
+    LeaseJobs -> Columns<LeasedRow> =
     "UPDATE jobs
-     SET state = 2, attempt = attempt + 1, lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
+     SET state = " {Running} ", attempt = attempt + 1, lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL,
          started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
-    " WHERE state = 1 AND id IN (
+    " WHERE state = " {Queued} " AND id IN (
          SELECT id FROM jobs
-         WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
+         WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     "        AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ")   ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64]
     " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at"
 }
-
-/// Columns that a lease returns: priority, id, token, attempt, maximum attempts, timeout, batch, kind,
-/// payload and `run_at`.
-pub(crate) type LeasedRow = (i64, i64, i64, i64, i64, i64, Option<i64>, String, String, i64);
 
 impl CommitGroup<'_> {
     pub(crate) fn lease(&mut self, request: &LeaseRequest) -> ApplyResult {
@@ -42,7 +40,7 @@ impl CommitGroup<'_> {
         }
         // The lease skips jobs that expired before they started. Some of them are cancelled first, so
         // that later leases need not skip them again. If there are none, that costs one index seek.
-        if !std::mem::replace(&mut self.is_expiry_done, true) {
+        if self.lease_memo.take_expiry() {
             self.expire_due(MOVE_AT_ONCE)?;
         }
         let Some(queue_id) = self.queue_ids.id(&order.queue) else { return Ok(no_jobs(true)) };
@@ -75,32 +73,13 @@ impl CommitGroup<'_> {
         mut rows: Vec<(LeasedRow, i64)>,
     ) -> Vec<LeasedJob> {
         // RETURNING does not return rows in a defined order.
-        rows.sort_unstable_by_key(|(row, _)| (-row.0, row.1));
+        rows.sort_unstable_by_key(|(row, _)| row.position());
         let mut leased = Vec::with_capacity(rows.len());
         for (row, lease_expires_at) in rows {
-            let (_, id, token, attempt, max_attempts, timeout_ms, batch, kind, payload, run_at) =
-                row;
-            let batch = batch.map(BatchId);
-            let job = LeasedJob {
-                lease: Lease { job: JobId(id), token: LeaseToken(token) },
-                lease_expires_at: Timestamp::from_millis(lease_expires_at),
-                started_at: self.now,
-                kind,
-                queue: order.queue.clone(),
-                lane: order.lane,
-                attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
-                max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
-                timeout: Span::from_millis(timeout_ms),
-                batch,
-                payload: Json::trusted(payload),
-            };
-            let waited = Span::new(self.now.since(Timestamp::from_millis(run_at)));
-            self.record_timed_move(
-                JobLocation::of(&job),
-                State::Queued,
-                State::Running,
-                Some(waited),
-            );
+            let took = Some(row.waited(self.now));
+            let job = row.into_job(order, self.now, Timestamp::from_millis(lease_expires_at));
+            let change = JobLocation::of(&job).change(Some(State::Queued), Some(State::Running));
+            self.record(Change { took, ..change });
             leased.push(job);
         }
         leased

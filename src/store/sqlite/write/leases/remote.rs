@@ -11,23 +11,21 @@
 //! merged: 1 2 3 4     9 is cut, because an unread job of kind a may precede it
 //! ```
 
-use std::sync::Arc;
-
 use diesel::prelude::*;
 
-use crate::job::QueueName;
 use crate::roster::LeaseOrder;
+use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{ApplyError, ApplyResult, CommitGroup};
-use crate::store::sqlite::write::leases::lease::LeasedRow;
-use crate::store::{Answer, LeaseRequest, Leased, MAX_LEASED_BYTES};
+use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::{Answer, LeaseRequest, Leased};
 
 statement! {
     /// Finds the first queued jobs of a queue in the index `jobs_queued`.
     FirstRemoteJobs -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs
-     WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = " {Remote} " AND queue_id = " [queue_id: Integer as i64]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -37,7 +35,7 @@ statement! {
     /// `jobs_queued` and skip the jobs of all other kinds.
     FirstRemoteJobsOfKind<'a> -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs INDEXED BY jobs_queued_remote
-     WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = " {Remote} " AND queue_id = " [queue_id: Integer as i64]
     " AND kind = " [kind: Text as &'a str]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
@@ -45,9 +43,9 @@ statement! {
 
 statement! {
     /// Leases jobs by id. No lease outlasts the timeout of its job.
-    LeaseByIds<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer), Integer) =
+    LeaseByIds<'a> -> (Columns<LeasedRow>, Integer) =
     "UPDATE jobs
-     SET state = 2, attempt = attempt + 1,
+     SET state = " {Running} ", attempt = attempt + 1,
          lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
@@ -65,21 +63,20 @@ statement! {
 /// Number of jobs to read of each kind beyond an equal share of the limit, if a request names kinds.
 const LOOK_AHEAD: i64 = 16;
 
-/// A queue and the kinds that a remote worker takes from it; `None` means all kinds.
-#[derive(Debug)]
-pub(crate) struct RemoteFilter {
-    queue: QueueName,
-    kinds: Option<Arc<[String]>>,
+/// A queued job that a lease may take.
+#[derive(Debug, Clone, Copy, Queryable)]
+struct CandidateRow {
+    priority: i64,
+    id: i64,
+    payload_bytes: i64,
 }
 
-impl RemoteFilter {
-    fn is_filter_of(&self, order: &LeaseOrder) -> bool {
-        self.queue == order.queue && self.kinds == order.kinds
+impl CandidateRow {
+    /// Returns the sort key in the order of leases: descending priority, then ascending id.
+    fn position(&self) -> (i64, i64) {
+        (-self.priority, self.id)
     }
 }
-
-/// Priority, id and payload bytes of a queued job.
-type CandidateRow = (i64, i64, i64);
 
 /// Queued jobs that a lease may take, in the order in which they are leased.
 struct Candidates {
@@ -91,14 +88,13 @@ struct Candidates {
 impl CommitGroup<'_> {
     pub(crate) fn lease_remote(&mut self, request: &LeaseRequest, queue_id: i64) -> ApplyResult {
         let order = &request.order;
-        if self.exhausted.iter().any(|filter| filter.is_filter_of(order)) {
+        if self.lease_memo.is_exhausted(order) {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: true }));
         }
         let candidates = self.find_candidates(order, queue_id)?;
         let (ids, is_empty) = self.select_ids(&candidates, order);
         if is_empty {
-            self.exhausted
-                .push(RemoteFilter { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            self.lease_memo.mark_exhausted(order);
         }
         if ids.is_empty() {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty }));
@@ -140,14 +136,14 @@ impl CommitGroup<'_> {
             if let Some(last) = found.last()
                 && found.len() as i64 >= per_kind
             {
-                let last = lease_position(last);
+                let last = last.position();
                 end = Some(end.map_or(last, |end: (i64, i64)| end.min(last)));
             }
             jobs.extend(found);
         }
-        jobs.sort_unstable_by_key(lease_position);
+        jobs.sort_unstable_by_key(CandidateRow::position);
         if let Some(end) = end {
-            jobs.retain(|job| lease_position(job) <= end);
+            jobs.retain(|job| job.position() <= end);
         }
         Ok(Candidates { jobs, is_complete: end.is_none() })
     }
@@ -156,21 +152,16 @@ impl CommitGroup<'_> {
     /// transaction, and whether no matching job is left after them.
     fn select_ids(&mut self, candidates: &Candidates, order: &LeaseOrder) -> (Vec<i64>, bool) {
         let mut ids = Vec::new();
-        for (_, id, bytes) in &candidates.jobs {
-            if ids.len() >= order.limit as usize || self.leased_payload_bytes >= MAX_LEASED_BYTES {
+        for job in &candidates.jobs {
+            if ids.len() >= order.limit as usize || !self.lease_memo.has_room() {
                 break;
             }
-            self.leased_payload_bytes += usize::try_from(*bytes).unwrap_or(0);
-            ids.push(*id);
+            self.lease_memo.add_payload(usize::try_from(job.payload_bytes).unwrap_or(0));
+            ids.push(job.id);
         }
         let is_empty = candidates.is_complete && ids.len() == candidates.jobs.len();
         (ids, is_empty)
     }
-}
-
-/// Returns the sort key of a job: descending priority, then ascending id.
-fn lease_position((priority, id, _): &CandidateRow) -> (i64, i64) {
-    (-priority, *id)
 }
 
 /// Returns ids as a JSON array, so that they are bound to a single parameter.
