@@ -106,6 +106,10 @@ impl From<Refusal> for Rejection {
             Refusal::StaleLease => (StatusCode::CONFLICT, "stale-lease"),
             Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
             Refusal::TooManyQueues(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-many-queues"),
+            Refusal::InvalidSettings { pointer, detail } => {
+                let problem = Problem::new(pointer.clone(), detail.clone());
+                return Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, vec![problem]);
+            }
             Refusal::Rejected(why) => {
                 tracing::error!(why, "the database refused a write that had passed all checks");
                 let detail = "the write was refused by the database";

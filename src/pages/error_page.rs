@@ -66,9 +66,9 @@ impl From<Error> for PageError {
             Error::Refused(Refusal::Conflict { .. } | Refusal::StaleLease) => {
                 (StatusCode::CONFLICT, "Not allowed in this state")
             }
-            Error::Refused(Refusal::KeyReused | Refusal::TooManyQueues(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "Request refused")
-            }
+            Error::Refused(
+                Refusal::KeyReused | Refusal::TooManyQueues(_) | Refusal::InvalidSettings { .. },
+            ) => (StatusCode::UNPROCESSABLE_ENTITY, "Request refused"),
             Error::Refused(Refusal::Rejected(why)) => {
                 tracing::error!(why, "the database refused a write that had passed all checks");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")

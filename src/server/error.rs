@@ -65,6 +65,9 @@ impl Error {
 impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
+            WriteError::Refused(Refusal::InvalidSettings { pointer, detail }) => {
+                Self::Invalid(vec![Problem::new(pointer, detail)])
+            }
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Full => Self::StorageFull,
             WriteError::Busy => Self::Busy,

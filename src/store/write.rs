@@ -106,7 +106,9 @@ pub enum Write {
     /// Adds closed time buckets to the stored ones, and removes those that charts no longer show.
     /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
-    /// Changes the settings of a queue, and creates the queue if it is new.
+    /// Changes the settings of a queue, and creates the queue if it is new. Refused with
+    /// [`InvalidSettings`](crate::store::Refusal::InvalidSettings) if the stored settings with the change
+    /// would be invalid.
     /// Answer: [`Configured`](crate::store::Answer::Configured).
     Configure {
         /// Queue to change or create.

@@ -72,7 +72,7 @@ fn a_change_creates_a_new_queue() {
 }
 
 #[test]
-fn a_rejected_change_does_not_affect_its_queue_or_group() {
+fn an_invalid_change_is_refused_with_its_field_and_does_not_affect_its_queue_or_group() {
     let mut store = Store::fresh();
     store.submit(job_in_queue("mail"));
     let bad = QueueChange { max_running: Some(Some(0)), ..QueueChange::default() };
@@ -81,12 +81,35 @@ fn a_rejected_change_does_not_affect_its_queue_or_group() {
     let committed = store.commit(&group);
     assert_eq!(committed.configured.len(), 1);
     let [first, second, third] = committed.answers.try_into().unwrap();
-    assert!(matches!(first, Err(Refusal::Rejected(_))), "{first:?}");
-    assert!(matches!(second, Err(Refusal::Rejected(_))), "{second:?}");
+    for refused in [first, second] {
+        let Err(Refusal::InvalidSettings { pointer, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(pointer, "/max_running");
+    }
     assert!(third.is_ok());
     assert_eq!(settings(&mut store, "mail"), QueueSettings { paused: true, ..Default::default() });
+    assert_eq!(store.reads.queue(&queue("new"), store.now).unwrap(), None);
     store.submit(job_in_queue("mail"));
     store.submit(job_in_queue("new"));
+}
+
+#[test]
+fn a_change_is_checked_together_with_the_settings_that_are_stored() {
+    // The initial settings of the queue are invalid; a server refuses such a configuration.
+    let long = Rate { limit: 1, period: Span::from_secs(48 * 3600) };
+    let listed = QueueSettings { rate: Some(long), ..QueueSettings::default() };
+    let queues = [(queue("mail"), listed)].into();
+    let mut store = Store::configured(Config { queues, ..Config::default() });
+    store.submit(job_in_queue("mail"));
+    let pause = QueueChange { paused: Some(true), ..QueueChange::default() };
+    let refused = store.write(configure("mail", pause)).unwrap_err();
+    assert!(
+        matches!(&refused, Refusal::InvalidSettings { pointer, .. } if pointer == "/rate/period"),
+        "{refused:?}"
+    );
+    let repair = QueueChange { rate: Some(Some(RATE)), ..pause };
+    store.write(configure("mail", repair)).unwrap();
+    let expected = QueueSettings { paused: true, max_running: None, rate: Some(RATE) };
+    assert_eq!(settings(&mut store, "mail"), expected);
 }
 
 #[test]

@@ -201,6 +201,7 @@ fn plain_answer(mut answer: Result<Answer, Refusal>) -> String {
         Ok(Answer::Cancelled { running, .. }) => running.sort_unstable(),
         Ok(Answer::Leased(leased)) => leased.is_empty = false,
         Err(Refusal::Conflict { reason, .. } | Refusal::Rejected(reason)) => reason.clear(),
+        Err(Refusal::InvalidSettings { detail, .. }) => detail.clear(),
         _ => {}
     }
     format!("{answer:?}")

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::queue::{QueueChange, QueueLoad, QueueName};
+use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings};
 use crate::job::{Lane, State};
 use crate::store::group::queue_ids::QueueIds;
 use crate::store::rows::queue::{QueueNameRow, QueueRow, SettingsRow};
@@ -109,11 +109,20 @@ impl CommitGroup<'_> {
         Ok(id)
     }
 
-    pub(crate) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> ApplyResult {
-        let id = self.queue_id(name)?;
-        let before: SettingsRow =
+    /// Returns the settings of a queue: the stored ones, or those with which it would be created.
+    fn settings(&mut self, name: &QueueName) -> Result<QueueSettings, ApplyError> {
+        let Some(id) = self.queue_ids.id(name) else { return Ok(self.rules.initial(name)) };
+        let row: SettingsRow =
             queues::table.find(id).select(SettingsRow::as_select()).get_result(self.connection)?;
-        let settings = change.apply(before.into());
+        Ok(row.into())
+    }
+
+    pub(crate) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> ApplyResult {
+        let settings = change.apply(self.settings(name)?);
+        if let Some((pointer, detail)) = settings.problem() {
+            return Err(Refusal::InvalidSettings { pointer, detail }.into());
+        }
+        let id = self.queue_id(name)?;
         let SettingsRow { paused, max_running, rate_limit, rate_period_ms } = (&settings).into();
         UpdateQueue { paused, max_running, rate_limit, rate_period_ms, id }
             .execute(self.connection)?;

@@ -316,11 +316,12 @@ impl Model {
     }
 
     fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
+        if change.max_running == Some(Some(0)) {
+            let (pointer, detail) = ("/max_running".into(), String::new());
+            return Err(Refusal::InvalidSettings { pointer, detail });
+        }
         if !self.queues.contains_key(queue) && self.queues.len() == MAX_QUEUES {
             return Err(Refusal::TooManyQueues(MAX_QUEUES));
-        }
-        if change.max_running == Some(Some(0)) {
-            return Err(Refusal::Rejected(String::new()));
         }
         let settings = self.queues.entry(queue.clone()).or_default();
         *settings = change.apply(*settings);
