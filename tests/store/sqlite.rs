@@ -4,6 +4,7 @@
 mod open;
 mod plans;
 mod prepared;
+mod reads;
 #[path = "suite/mod.rs"]
 mod suite;
 mod verify;

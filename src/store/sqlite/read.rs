@@ -90,7 +90,8 @@ impl ReadStore for SqliteReads {
 
     fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
         let find = RecentlyFailed { limit: limit.into() };
-        let ids: Vec<i64> = find.load(&mut self.connection).map_err(TransactionError::from)?;
+        let ids: Vec<i64> =
+            find.load(&mut self.connection).map_err(|error| unreadable(error.into()))?;
         self.job_summaries(&ids.into_iter().map(JobId).collect::<Vec<_>>())
     }
 
@@ -148,8 +149,9 @@ impl ReadStore for SqliteReads {
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
-        let row: CheckpointRow =
-            CheckpointLog {}.get_result(&mut self.connection).map_err(TransactionError::from)?;
+        let row: CheckpointRow = CheckpointLog {}
+            .get_result(&mut self.connection)
+            .map_err(|error| unreadable(error.into()))?;
         Ok(Checkpoint { log_pages: row.log_pages, moved_pages: row.moved_pages })
     }
 }

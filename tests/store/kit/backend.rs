@@ -23,4 +23,7 @@ pub(crate) trait Backend {
 
     /// Runs SQL on the tables directly, past the store.
     fn run_sql(&self, sql: &str);
+
+    /// Runs SQL on the tables directly, with all constraints off.
+    fn corrupt(&self, sql: &str);
 }

@@ -91,4 +91,8 @@ impl Backend for Sqlite {
     fn run_sql(&self, sql: &str) {
         run(&mut self.raw(), sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
+
+    fn corrupt(&self, sql: &str) {
+        corrupt(&mut self.raw(), sql);
+    }
 }
