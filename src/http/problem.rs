@@ -110,6 +110,11 @@ impl From<Refusal> for Rejection {
                 let problem = Problem::new(pointer.clone(), detail.clone());
                 return Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, vec![problem]);
             }
+            Refusal::ImpossibleRow(_) => {
+                // The store has logged the row.
+                let detail = "the database holds an impossible row; `longshore verify` shows it";
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+            }
             Refusal::Rejected(why) => {
                 tracing::error!(why, "the database refused a write that had passed all checks");
                 let detail = "the write was refused by the database";

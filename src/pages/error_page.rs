@@ -73,6 +73,10 @@ impl From<Error> for PageError {
                 tracing::error!(why, "the database refused a write that had passed all checks");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
             }
+            // The store has logged the row.
+            Error::Refused(Refusal::ImpossibleRow(_)) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
+            }
             Error::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "The disk is full"),
             Error::Overloaded | Error::Busy | Error::Draining | Error::Stopped => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable")

@@ -157,6 +157,10 @@ pub enum Refusal {
         /// What the field must be.
         detail: String,
     },
+    /// A row that the write needs has a value that no version of this program writes. The store has
+    /// logged it, and `longshore verify` shows it.
+    #[error("the database holds an impossible row: {0}")]
+    ImpossibleRow(String),
     /// A constraint of the tables refused the write. This is a bug: an earlier check should have
     /// refused it.
     #[error("the database refused the write: {0}")]

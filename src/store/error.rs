@@ -20,8 +20,9 @@ pub enum StoreError {
     /// A read failed. Nothing is lost; the caller may try again.
     #[error("the database could not be read: {0}")]
     Unreadable(String),
-    /// A row contains a value that no version of this program writes.
-    #[error("the database holds an impossible value: {0}")]
+    /// A row contains a value that no version of this program writes, or a row that must exist is
+    /// missing. Nothing was written; `longshore verify` shows the row.
+    #[error("the database holds an impossible row: {0}")]
     Corrupt(String),
 }
 

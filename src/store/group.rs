@@ -4,5 +4,6 @@
 //! by the backend's SQL dialect, so the operations themselves are not here.
 
 pub(crate) mod changes;
+pub(crate) mod impossible;
 pub(crate) mod lease_memo;
 pub(crate) mod queue_ids;

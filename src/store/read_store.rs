@@ -15,9 +15,11 @@ use crate::store::page::{BatchPage, JobPage};
 /// Each call sees everything that was committed before it started. Except for
 /// [`ReadStore::checkpoint`] nothing is written. `now` is used only to compute ages.
 ///
+/// Reads of many rows skip the impossible ones, each of which is logged once.
+///
 /// # Errors
 /// Every method returns [`StoreError::Unreadable`] if the database cannot be read, and
-/// [`StoreError::Corrupt`] if a row contains an impossible value.
+/// [`StoreError::Corrupt`] if the row of the job or batch that it names contains an impossible value.
 pub trait ReadStore: Send {
     /// Returns a job with its payload, result and failures (oldest first), but without its log.
     ///

@@ -17,7 +17,11 @@ pub trait WriteStore: Send {
     /// - Order: writes are applied in the order of the slice; each sees the effects of those before
     ///   it. [`Committed::answers`] has one entry per write, in the same order.
     /// - Refusals: a write that the rules refuse changes nothing. A write that breaks a constraint of
-    ///   the tables is undone and answered with [`Refusal::Rejected`](crate::store::Refusal::Rejected). Neither affects other writes.
+    ///   the tables is undone and answered with [`Refusal::Rejected`](crate::store::Refusal::Rejected).
+    ///   A write that names an impossible row is undone and answered with
+    ///   [`Refusal::ImpossibleRow`](crate::store::Refusal::ImpossibleRow); a write of many rows (lease,
+    ///   stage, expire, rescue, prune, time buckets) skips it. The store logs each such row once.
+    ///   None of these affects other writes.
     /// - Counts: the counts of queues and batches change in the same transaction as their jobs, and
     ///   [`Committed::changes`] has each change of a job's state.
     ///

@@ -19,6 +19,7 @@ mod embedded;
 mod events;
 mod health;
 mod idempotency;
+mod impossible;
 mod kinds;
 #[path = "../kit/mod.rs"]
 mod kit;

@@ -37,7 +37,7 @@ impl LocationRow {
 pub(crate) fn unknown_queue(job: i64, queue: i64) -> StoreError {
     corrupt(
         format_args!("job {job}"),
-        format_args!("is in the queue {queue}, which does not exist"),
+        format_args!("is in queue {queue}, which does not exist or has an invalid name"),
     )
 }
 

@@ -6,6 +6,7 @@ use crate::job::Timestamp;
 use crate::metrics::counters::Counters;
 use crate::metrics::histogram::Histogram;
 use crate::store::error::StoreError;
+use crate::store::rows::values::corrupt;
 use crate::store::schema::time_buckets;
 
 /// Columns of the [`Counters`] of a time bucket.
@@ -38,10 +39,16 @@ impl TimeBucketRow {
             retried: number(self.retried),
             waiting: number(self.waiting),
             running: number(self.running),
-            start: parse_histogram(&self.start)?,
-            run: parse_histogram(&self.run)?,
+            start: self.histogram(&self.start)?,
+            run: self.histogram(&self.run)?,
         };
         Ok((Timestamp::from_millis(self.began_at), counters))
+    }
+
+    fn histogram(&self, text: &str) -> Result<Histogram, StoreError> {
+        let row = format_args!("the time bucket at {}", self.began_at);
+        serde_json::from_str(text)
+            .map_err(|error| corrupt(row, format_args!("has an invalid histogram: {error}")))
     }
 }
 
@@ -51,9 +58,4 @@ pub(crate) fn to_column(count: u64) -> i64 {
 
 pub(crate) fn histogram_json(histogram: &Histogram) -> String {
     serde_json::to_string(histogram).unwrap_or_else(|_| "[]".into())
-}
-
-fn parse_histogram(text: &str) -> Result<Histogram, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("histogram of a time bucket: {error}")))
 }

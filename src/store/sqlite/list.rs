@@ -36,6 +36,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::JobId;
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{ListedRow, SummaryRow};
 use crate::store::schema::{jobs, queues, remote_leases, results};
 use crate::store::sqlite::transaction::{self, TransactionError};
@@ -49,11 +50,14 @@ const MAX_PAGE_BYTES: usize = 8 << 20;
 pub(super) fn page(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
+    impossible: &mut ImpossibleRows,
 ) -> Result<JobPage, TransactionError> {
     transaction::reading(connection, |connection| {
         let top = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
         match plan::sequences(connection, filter)? {
-            Some(sequences) => fill(connection, filter, Intersection::new(sequences, top)),
+            Some(sequences) => {
+                fill(connection, filter, Intersection::new(sequences, top), impossible)
+            }
             None => Ok(JobPage::default()),
         }
     })
@@ -63,6 +67,7 @@ fn fill(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
     mut intersection: Intersection<'_>,
+    impossible: &mut ImpossibleRows,
 ) -> Result<JobPage, TransactionError> {
     let mut page = JobPage::default();
     let mut bytes = 0;
@@ -72,10 +77,10 @@ fn fill(
         let (ids, end) = intersection.take(connection, missing.min(rows_per_read(filter)))?;
         for row in read_rows(connection, filter, &ids)? {
             let row_bytes = row.text_bytes();
-            let job = row.into_job(filter.with_payload, filter.with_result)?;
-            if !filter.matches(&job) {
+            let parsed = row.into_job(filter.with_payload, filter.with_result);
+            let Some(job) = impossible.skip(parsed)?.filter(|job| filter.matches(job)) else {
                 continue;
-            }
+            };
             if page.jobs.len() >= filter.limit as usize || bytes >= MAX_PAGE_BYTES {
                 page.next = page.jobs.last().map(|job| job.id);
                 return Ok(page);

@@ -10,6 +10,7 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{BatchId, Failure as JobFailure, Job, JobId, Log, State, Timestamp};
 use crate::metrics::counters::Counters;
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::failure::FailureRow;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{failures, jobs, queues, remote_leases, results};
@@ -23,10 +24,12 @@ use crate::store::{
     BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
     ReadStore, StoreError,
 };
+use queue_rows::QueueReads;
 
 /// Read connection to a SQLite database. See [`ReadStore`].
 pub struct SqliteReads {
     connection: SqliteConnection,
+    impossible: ImpossibleRows,
 }
 
 impl SqliteReads {
@@ -36,7 +39,8 @@ impl SqliteReads {
     /// # Errors
     /// Returns [`OpenError`] if the database cannot be opened.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        Ok(Self { connection: open::for_reading(&config.database)? })
+        let connection = open::for_reading(&config.database)?;
+        Ok(Self { connection, impossible: ImpossibleRows::of_reads() })
     }
 }
 
@@ -85,7 +89,7 @@ impl ReadStore for SqliteReads {
     }
 
     fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError> {
-        list::page(&mut self.connection, filter).map_err(unreadable)
+        list::page(&mut self.connection, filter, &mut self.impossible).map_err(unreadable)
     }
 
     fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
@@ -104,15 +108,15 @@ impl ReadStore for SqliteReads {
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
-        queue_rows::all(&mut self.connection, now).map_err(unreadable)
+        self.queue_rows().all(now).map_err(unreadable)
     }
 
     fn deepest_queues(&mut self, limit: usize, now: Timestamp) -> Result<QueueSubset, StoreError> {
-        queue_rows::deepest(&mut self.connection, limit, now).map_err(unreadable)
+        self.queue_rows().deepest(limit, now).map_err(unreadable)
     }
 
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
-        queue_rows::find(&mut self.connection, name, now).map_err(unreadable)
+        self.queue_rows().find(name, now).map_err(unreadable)
     }
 
     fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError> {
@@ -124,8 +128,12 @@ impl ReadStore for SqliteReads {
     }
 
     fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        let found = ids.iter().filter_map(|id| self.find_summary(*id).transpose());
-        found.collect::<Result<_, _>>().map_err(unreadable)
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            let found = self.find_summary(*id).map_err(unreadable);
+            jobs.extend(self.impossible.skip(found)?.flatten());
+        }
+        Ok(jobs)
     }
 
     fn time_buckets(
@@ -133,11 +141,12 @@ impl ReadStore for SqliteReads {
         queue: Option<&QueueName>,
         range: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
-        time_buckets::in_range(&mut self.connection, queue, range).map_err(unreadable)
+        time_buckets::in_range(&mut self.connection, queue, range, &mut self.impossible)
+            .map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
-        queue_rows::counts(&mut self.connection).map_err(unreadable)
+        self.queue_rows().counts().map_err(unreadable)
     }
 
     fn prunable(
@@ -165,6 +174,10 @@ fn unreadable(error: TransactionError) -> StoreError {
 }
 
 impl SqliteReads {
+    fn queue_rows(&mut self) -> QueueReads<'_> {
+        QueueReads { connection: &mut self.connection, impossible: &mut self.impossible }
+    }
+
     fn find_job(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
         let row: Option<FullJobRow> = jobs::table
             .inner_join(queues::table)

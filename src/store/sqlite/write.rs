@@ -1,5 +1,6 @@
 //! Writes: one file per operation, applied as one commit group.
 
+mod alone;
 pub(super) mod apply;
 pub(super) mod batch;
 mod cancel;

@@ -6,6 +6,7 @@ use super::Store;
 
 mod configure;
 mod epoch;
+mod impossible;
 mod jobs;
 mod leases;
 mod model;

@@ -3,24 +3,30 @@
 //! Writes that arrive while a transaction runs are committed together in the next one (group commit),
 //! so that many writes share one sync to disk.
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::queue::QueueRules;
 use crate::job::{State, Timestamp};
 use crate::store::group::changes::Changes;
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::lease_memo::LeaseMemo;
 use crate::store::group::queue_ids::QueueIds;
 use crate::store::rows::location::LocationRow;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult, WriteResult, split_refusal};
-use crate::store::{Answer, Change, Committed, JobLocation, Refusal, StoreError, Submit, Write};
+use crate::store::sqlite::write::apply::{ApplyResult, WriteResult, split_refusal};
+use crate::store::{Answer, Change, Committed, JobLocation, StoreError, Submit, Write};
 
 statement! {
     FindKind -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
+}
+
+/// What the write side knows of the tables, beyond one transaction.
+pub(crate) struct KnownRows<'a> {
+    pub(crate) queue_ids: &'a mut QueueIds,
+    pub(crate) impossible: &'a mut ImpossibleRows,
 }
 
 /// Writes of one open transaction.
@@ -28,6 +34,9 @@ pub(crate) struct CommitGroup<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
     pub(crate) rules: &'a QueueRules,
     pub(crate) queue_ids: &'a mut QueueIds,
+    pub(crate) impossible: &'a mut ImpossibleRows,
+    /// Whether writes of many rows handle each row after a savepoint of its own.
+    pub(super) is_row_wise: bool,
     /// Smallest lease token of this epoch.
     pub(crate) token_floor: i64,
     pub(crate) now: Timestamp,
@@ -39,14 +48,17 @@ impl<'a> CommitGroup<'a> {
     pub(crate) fn new(
         connection: &'a mut SqliteConnection,
         rules: &'a QueueRules,
-        queue_ids: &'a mut QueueIds,
+        known: KnownRows<'a>,
         token_floor: i64,
         now: Timestamp,
     ) -> Self {
+        let KnownRows { queue_ids, impossible } = known;
         Self {
             connection,
             rules,
             queue_ids,
+            impossible,
+            is_row_wise: false,
             token_floor,
             now,
             changes: Changes::default(),
@@ -74,14 +86,6 @@ impl<'a> CommitGroup<'a> {
         Ok(answers)
     }
 
-    /// Applies writes in order, each after a savepoint of its own.
-    pub(crate) fn apply_each_alone(
-        &mut self,
-        writes: &[Write],
-    ) -> Result<Vec<WriteResult>, TransactionError> {
-        writes.iter().map(|write| split_refusal(self.apply_alone(write))).collect()
-    }
-
     /// Applies one write. After [`ApplyError::Failed`] the caller must roll back.
     pub(crate) fn apply(&mut self, write: &Write) -> ApplyResult {
         match write {
@@ -105,7 +109,7 @@ impl<'a> CommitGroup<'a> {
         }
     }
 
-    fn each(
+    pub(super) fn each(
         &mut self,
         writes: &[Write],
         apply: fn(&mut Self, &Write) -> ApplyResult,
@@ -113,31 +117,6 @@ impl<'a> CommitGroup<'a> {
         let results: Result<_, TransactionError> =
             writes.iter().map(|write| split_refusal(apply(self, write))).collect();
         Ok(Answer::Each(results?))
-    }
-
-    /// Applies one write after a savepoint. If a constraint refuses the write, it is undone and the
-    /// result is [`Refusal::Rejected`].
-    pub(crate) fn apply_alone(&mut self, write: &Write) -> ApplyResult {
-        if let Write::Each(writes) = write {
-            return self.each(writes, Self::apply_alone);
-        }
-        let mark = self.changes.mark();
-        self.connection.batch_execute("SAVEPOINT one_write")?;
-        let applied = self.apply(write);
-        if let Err(ApplyError::Failed(TransactionError::Constraint(error))) = &applied {
-            let refusal = Refusal::Rejected(error.to_string());
-            self.connection.batch_execute("ROLLBACK TO one_write; RELEASE one_write")?;
-            for queue in self.changes.undo_to(mark) {
-                self.queue_ids.remove(&queue);
-            }
-            return Err(refusal.into());
-        }
-        if let Err(ApplyError::Failed(_)) = applied {
-            // The caller rolls back the whole transaction, or SQLite has already done so.
-            return applied;
-        }
-        self.connection.batch_execute("RELEASE one_write")?;
-        applied
     }
 
     /// Updates the counts and returns the result of the group. The caller then commits.

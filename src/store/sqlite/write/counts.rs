@@ -48,9 +48,18 @@ impl CommitGroup<'_> {
             let Some(queue_id) = self.queue_ids.id(queue) else { continue };
             for state in State::ALL {
                 let delta = *deltas.of(state);
-                if delta != 0 {
-                    AddToQueueCount { delta, queue_id, state: state.code() }
-                        .execute(self.connection)?;
+                if delta == 0 {
+                    continue;
+                }
+                let add = AddToQueueCount { delta, queue_id, state: state.code() };
+                match add.execute(self.connection).map_err(TransactionError::from) {
+                    Ok(_) => {}
+                    // The count was wrong before. It stays as it is, and the jobs are moved.
+                    Err(TransactionError::Constraint(error)) => {
+                        self.impossible
+                            .note(&format!("the {state} jobs of queue {queue}: {error}"));
+                    }
+                    Err(error) => return Err(error),
                 }
             }
         }
@@ -95,6 +104,18 @@ impl CommitGroup<'_> {
             now: self.now.millis(),
             id: batch.0,
         };
-        Ok(update.get_result(self.connection)?)
+        match update.get_result(self.connection).optional().map_err(TransactionError::from) {
+            Ok(Some(has_ended)) => Ok(has_ended),
+            Ok(None) => {
+                self.impossible.note(&format!("batch {batch} has jobs and does not exist"));
+                Ok(false)
+            }
+            // The counts were wrong before. They stay as they are, and the jobs are moved.
+            Err(TransactionError::Constraint(error)) => {
+                self.impossible.note(&format!("the counts of batch {batch}: {error}"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -49,8 +49,13 @@ impl CommitGroup<'_> {
 
     pub(crate) fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
         let mut removed = 0;
-        for job in jobs {
-            removed += usize::from(self.remove(*job, finished_before.millis())?);
+        for job in jobs.iter().copied() {
+            if self.impossible.contains(job) {
+                continue;
+            }
+            let is_removed =
+                self.on_row(Some(job), |group| group.remove(job, finished_before.millis()))?;
+            removed += usize::from(is_removed == Some(true));
         }
         Ok(Answer::Removed(removed))
     }

@@ -7,6 +7,7 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings};
 use crate::job::{Lane, State};
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::queue_ids::QueueIds;
 use crate::store::rows::queue::{QueueNameRow, QueueRow, SettingsRow};
 use crate::store::rows::values::{count_of, queue_name};
@@ -68,14 +69,21 @@ statement! {
 }
 
 /// Reads the ids and names of all queues.
-pub(crate) fn read_ids(connection: &mut SqliteConnection) -> Result<QueueIds, StoreError> {
+///
+/// Queues with an impossible name are skipped, and so are their jobs later.
+pub(crate) fn read_ids(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<QueueIds, StoreError> {
     let rows: Vec<QueueNameRow> = queues::table
         .select(QueueNameRow::as_select())
         .load(connection)
         .map_err(TransactionError::from)?;
     let mut ids = QueueIds::default();
     for row in rows {
-        ids.insert(row.parse()?, row.id);
+        if let Some(name) = impossible.skip(row.parse())? {
+            ids.insert(name, row.id);
+        }
     }
     Ok(ids)
 }
@@ -132,7 +140,10 @@ impl CommitGroup<'_> {
 }
 
 /// Returns all queues with what the roster needs at the start.
-pub(crate) fn read_loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>, StoreError> {
+pub(crate) fn read_loads(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<Vec<QueueLoad>, StoreError> {
     let rows: Vec<QueueRow> = queues::table
         .select(QueueRow::as_select())
         .load(connection)
@@ -142,9 +153,10 @@ pub(crate) fn read_loads(connection: &mut SqliteConnection) -> Result<Vec<QueueL
     let running: HashMap<i64, i64> = running.into_iter().collect();
     let mut loads = Vec::with_capacity(rows.len());
     for QueueRow { id, name, settings } in rows {
+        let Some(name) = impossible.skip(queue_name(id, &name))? else { continue };
         let remote = running.get(&id).copied().unwrap_or(0);
         loads.push(QueueLoad {
-            name: queue_name(id, &name)?,
+            name,
             settings: settings.into(),
             remote_running: count_of(remote),
             ready: ready_lanes(connection, id).map_err(TransactionError::from)?,

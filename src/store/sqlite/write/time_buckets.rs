@@ -9,6 +9,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::job::{QueueName, Timestamp};
 use crate::metrics::counters::{Counters, TimeBucket};
 use crate::store::Answer;
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::time_bucket::{TimeBucketRow, histogram_json, to_column};
 use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
@@ -54,9 +55,13 @@ impl CommitGroup<'_> {
         for bucket in buckets {
             for (queue, counters) in &bucket.queues {
                 let Some(queue_id) = self.queue_ids.id(queue) else { continue };
-                self.upsert_time_bucket(queue_id, bucket.began_at, counters)?;
+                self.on_row(None, |group| {
+                    group.upsert_time_bucket(queue_id, bucket.began_at, counters)
+                })?;
             }
-            self.upsert_time_bucket(ALL_QUEUES, bucket.began_at, &bucket.all)?;
+            self.on_row(None, |group| {
+                group.upsert_time_bucket(ALL_QUEUES, bucket.began_at, &bucket.all)
+            })?;
         }
         let before = self.now.minus(RETENTION).millis();
         let after = self.now.millis();
@@ -107,6 +112,7 @@ pub(crate) fn in_range(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
     range: (Timestamp, Timestamp),
+    impossible: &mut ImpossibleRows,
 ) -> Result<Vec<(Timestamp, Counters)>, TransactionError> {
     let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
     let rows: Vec<TimeBucketRow> = time_buckets::table
@@ -115,7 +121,11 @@ pub(crate) fn in_range(
         .order(time_buckets::began_at)
         .select(TimeBucketRow::as_select())
         .load(connection)?;
-    Ok(rows.into_iter().map(TimeBucketRow::into_counters).collect::<Result<_, _>>()?)
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.extend(impossible.skip(row.into_counters())?);
+    }
+    Ok(found)
 }
 
 fn queue_id(

@@ -244,6 +244,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE logs SET total = 1", "logs", "the log of job 3 is longer than its total"),
     ("UPDATE time_buckets SET retried = -1", "charts", "has a negative counter"),
     ("UPDATE time_buckets SET run = '['", "charts", "has a histogram that is not valid JSON"),
+    ("UPDATE time_buckets SET run = '{}'", "charts", "has a histogram that is not an array"),
     // References to missing rows.
     (
         "UPDATE jobs SET queue_id = 9 WHERE id = 2",

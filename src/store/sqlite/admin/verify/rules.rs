@@ -284,6 +284,8 @@ const TIME_BUCKETS: &str = "
         WHEN min(submitted, started, completed, failed, cancelled, retried, waiting, running) < 0
             THEN 'has a negative counter'
         WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has a histogram that is not valid JSON'
+        WHEN json_type(start) != 'array' OR json_type(run) != 'array'
+            THEN 'has a histogram that is not an array'
         END AS fault FROM time_buckets)
     WHERE fault IS NOT NULL";
 

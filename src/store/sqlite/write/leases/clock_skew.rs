@@ -38,8 +38,12 @@ impl CommitGroup<'_> {
     /// `run_at`, because clients mean wall-clock time by it.
     pub(crate) fn repair_clock_skew(&mut self) -> Result<(), ApplyError> {
         let now = self.now.millis();
-        ShiftLeases { now, start: now, by: now, at: now }.execute(self.connection)?;
-        ShiftRetries { now, by: now, at: now }.execute(self.connection)?;
+        self.on_row(None, |group| {
+            Ok(ShiftLeases { now, start: now, by: now, at: now }.execute(group.connection)?)
+        })?;
+        self.on_row(None, |group| {
+            Ok(ShiftRetries { now, by: now, at: now }.execute(group.connection)?)
+        })?;
         Ok(())
     }
 }

@@ -13,7 +13,9 @@
 
 use diesel::prelude::*;
 
+use crate::job::JobId;
 use crate::roster::LeaseOrder;
+use crate::store::group::impossible::json_array;
 use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
@@ -99,7 +101,21 @@ impl CommitGroup<'_> {
         if ids.is_empty() {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty }));
         }
-        let jobs = json_array(&ids);
+        let rows = if self.is_row_wise {
+            self.lease_each_id(request, &ids)?
+        } else {
+            self.lease_ids(request, &ids)?
+        };
+        Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
+    }
+
+    /// Leases jobs by id. Returns each with the time at which its lease expires.
+    fn lease_ids(
+        &mut self,
+        request: &LeaseRequest,
+        ids: &[i64],
+    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+        let jobs = json_array(ids.iter().copied());
         let rows: Vec<(LeasedRow, i64)> = LeaseByIds {
             token_floor: self.token_floor,
             now: self.now.millis(),
@@ -110,7 +126,21 @@ impl CommitGroup<'_> {
         .load(self.connection)?;
         let (lease_ms, worker) = (request.duration.millis(), request.worker.as_deref());
         UpsertRemoteLease { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
-        Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
+        Ok(rows)
+    }
+
+    /// Leases each job by itself, and skips those that are impossible.
+    fn lease_each_id(
+        &mut self,
+        request: &LeaseRequest,
+        ids: &[i64],
+    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            let leased = self.on_row(Some(JobId(*id)), |group| group.lease_ids(request, &[*id]))?;
+            rows.extend(leased.into_iter().flatten());
+        }
+        Ok(rows)
     }
 
     /// Returns the first queued jobs that match the order. If the order names kinds there may be fewer
@@ -120,13 +150,19 @@ impl CommitGroup<'_> {
         order: &LeaseOrder,
         queue_id: i64,
     ) -> Result<Candidates, ApplyError> {
-        let (at, limit) = (self.now.millis(), i64::from(order.limit));
+        let at = self.now.millis();
         let Some(kinds) = &order.kinds else {
-            let jobs: Vec<_> = FirstRemoteJobs { queue_id, at, limit }.load(self.connection)?;
-            return Ok(Candidates { is_complete: (jobs.len() as i64) < limit, jobs });
+            let limit = self.impossible.limit(order.limit.into());
+            let mut jobs: Vec<CandidateRow> =
+                FirstRemoteJobs { queue_id, at, limit }.load(self.connection)?;
+            let is_complete = (jobs.len() as i64) < limit;
+            self.skip_impossible(&mut jobs, limit, |job| job.id);
+            return Ok(Candidates { is_complete, jobs });
         };
         // Read the first jobs of each kind, and cut the merged list where unread jobs may precede.
+        let limit = i64::from(order.limit);
         let per_kind = limit.min(limit / kinds.len().max(1) as i64 + LOOK_AHEAD);
+        let per_kind = self.impossible.limit(per_kind);
         let mut jobs: Vec<CandidateRow> = Vec::new();
         let mut end = None;
         for kind in kinds.iter() {
@@ -141,6 +177,7 @@ impl CommitGroup<'_> {
             }
             jobs.extend(found);
         }
+        self.skip_impossible(&mut jobs, i64::MAX, |job| job.id);
         jobs.sort_unstable_by_key(CandidateRow::position);
         if let Some(end) = end {
             jobs.retain(|job| job.position() <= end);
@@ -162,10 +199,4 @@ impl CommitGroup<'_> {
         let is_empty = candidates.is_complete && ids.len() == candidates.jobs.len();
         (ids, is_empty)
     }
-}
-
-/// Returns ids as a JSON array, so that they are bound to a single parameter.
-fn json_array(ids: &[i64]) -> String {
-    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-    format!("[{}]", ids.join(","))
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::job::outcome::Outcome;
 use crate::job::{JobError, Timestamp};
 use crate::store::rows::running::LostLeaseRow;
-use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::write::apply::ApplyResult;
 use crate::store::sqlite::write::commit_group::CommitGroup;
@@ -36,10 +36,17 @@ statement! {
     "SELECT min(lease_expires_at) FROM jobs WHERE state = " {Running} ""
 }
 
+statement! {
+    NextLeaseEndExcept<'a> -> Nullable<Integer> =
+    "SELECT min(lease_expires_at) FROM jobs WHERE state = " {Running}
+    " AND id NOT IN (SELECT value FROM json_each(" [jobs: Text as &'a str] "))"
+}
+
 impl CommitGroup<'_> {
     pub(crate) fn rescue(&mut self, scope: RescueScope, limit: u32) -> ApplyResult {
-        let limit = limit.into();
-        let (leases, message): (Vec<LostLeaseRow>, _) = match scope {
+        let wanted = limit.into();
+        let limit = self.impossible.limit(wanted);
+        let (mut leases, message): (Vec<LostLeaseRow>, _) = match scope {
             RescueScope::Expired { by } => {
                 let query = ExpiredLeases { by: by.min(self.now).millis(), limit };
                 (query.load(self.connection)?, "its worker did not renew the lease in time")
@@ -50,13 +57,23 @@ impl CommitGroup<'_> {
                 (query.load(self.connection)?, "the server stopped while the job was running")
             }
         };
-        let count = leases.len();
+        self.skip_impossible(&mut leases, wanted, |row| row.lease().job.0);
+        let mut count = 0;
         let lost = Outcome::Lost(JobError::new("lost", message));
         for row in leases {
             let timeout = row.timeout_error().map(Outcome::Lost);
-            self.settle(row.lease(), timeout.as_ref().unwrap_or(&lost), None)?;
+            let outcome = timeout.as_ref().unwrap_or(&lost);
+            let lease = row.lease();
+            let settled =
+                self.on_row(Some(lease.job), |group| group.settle(lease, outcome, None))?;
+            count += usize::from(settled.is_some());
         }
-        let next_at: Option<i64> = NextLeaseEnd {}.get_result(self.connection)?;
+        let next_at: Option<i64> = if self.impossible.has_no_jobs() {
+            NextLeaseEnd {}.get_result(self.connection)?
+        } else {
+            let jobs = &self.impossible.job_ids_json();
+            NextLeaseEndExcept { jobs }.get_result(self.connection)?
+        };
         Ok(Answer::Moved(MoveSummary { count, next_at: next_at.map(Timestamp::from_millis) }))
     }
 }
