@@ -94,7 +94,8 @@ impl From<&Refusal> for ProblemType {
             Refusal::StaleLease => Self::StaleLease,
             Refusal::KeyReused => Self::IdempotencyKeyReused,
             Refusal::TooManyQueues(_) => Self::TooManyQueues,
-            Refusal::Rejected(_) => Self::Internal,
+            Refusal::InvalidSettings { .. } => Self::Invalid,
+            Refusal::ImpossibleRow(_) | Refusal::Rejected(_) => Self::Internal,
         }
     }
 }
@@ -102,6 +103,9 @@ impl From<&Refusal> for ProblemType {
 impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
+            WriteError::Refused(Refusal::InvalidSettings { pointer, detail }) => {
+                Self::Invalid(vec![Problem::new(pointer, detail)])
+            }
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Full => Self::StorageFull,
             WriteError::Busy => Self::Busy,

@@ -19,7 +19,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
-use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, Kind, Lane, Timestamp};
 use crate::server::error::Error;
@@ -219,16 +218,19 @@ impl Handle {
     /// Changes a queue's settings, at once and across restarts. Creates the queue if it is new.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if a limit is out of range.
+    /// Returns [`Error::Invalid`] if a limit would be out of range after the change.
     pub async fn configure(&self, name: QueueName, change: QueueChange) -> Result<Queue, Error> {
-        if let Some((pointer, detail)) = change.apply(Default::default()).problem() {
-            return Err(Error::Invalid(vec![Problem::new(pointer, detail)]));
-        }
         // The permit for the read is taken first, so that a call that is refused changes nothing.
         let _permit = self.list_read_permit()?;
-        self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
+        let answer = self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
         let queue = self.list_read(move |store, now| store.queue(&name, now)).await?;
-        queue.ok_or(Error::Unreadable)
+        let queue = queue.ok_or(Error::Unreadable)?;
+        // A later call may have changed the settings before they were read; the answer has those of
+        // this call.
+        match answer {
+            Answer::Configured(settings) => Ok(Queue { settings, ..queue }),
+            _ => Ok(queue),
+        }
     }
 
     /// Cancels a job. A job that is not running is cancelled at once; a running job is asked to stop.

@@ -9,6 +9,9 @@ use crate::job::{BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, Sp
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
 
+/// Maximum number of jobs that one stage, expire or rescue moves in a transaction.
+pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
+
 /// One write. A commit group applies several of them in one transaction.
 ///
 /// `now` below is the time that [`WriteStore::commit`](crate::store::WriteStore::commit) is given.
@@ -103,7 +106,9 @@ pub enum Write {
     /// Adds closed time buckets to the stored ones, and removes those that charts no longer show.
     /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
-    /// Changes the settings of a queue, and creates the queue if it is new.
+    /// Changes the settings of a queue, and creates the queue if it is new. Refused with
+    /// [`InvalidSettings`](crate::store::Refusal::InvalidSettings) if the stored settings with the change
+    /// would be invalid.
     /// Answer: [`Configured`](crate::store::Answer::Configured).
     Configure {
         /// Queue to change or create.

@@ -1,5 +1,6 @@
 //! Requests that are too many, too large, too slow or invalid.
 
+mod impossible;
 mod load;
 mod refused;
 mod routes;

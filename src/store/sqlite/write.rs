@@ -1,5 +1,7 @@
 //! Writes: one file per operation, applied as one commit group.
 
+mod alone;
+pub(super) mod apply;
 pub(super) mod batch;
 mod cancel;
 pub(super) mod commit_group;
@@ -13,5 +15,3 @@ mod retry;
 mod stage;
 mod submit;
 pub(super) mod time_buckets;
-
-pub(super) use delete::tags_of;

@@ -15,13 +15,15 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use serde::{Deserialize, Serialize};
 
+use crate::job::State;
 use crate::job::Timestamp;
 use crate::job::queue::StateCounts;
+use crate::store::rows::values::corrupt;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::admin::{epoch, foreign_log, open};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::{OpenError, StoreError, state_of};
+use crate::store::{OpenError, StoreError};
 use partial::PartialFile;
 
 statement! {
@@ -166,7 +168,11 @@ fn count_jobs(connection: &mut SqliteConnection) -> Result<StateCounts, StoreErr
     let rows: Vec<(i64, i64)> = JobsByState {}.load(connection).map_err(TransactionError::from)?;
     let mut counts = StateCounts::default();
     for (state, jobs) in rows {
-        *counts.get_mut(state_of(state)?) = jobs;
+        let known = State::from_code(state);
+        let state = known.ok_or_else(|| {
+            corrupt(format_args!("{jobs} jobs"), format_args!("are in state {state}"))
+        })?;
+        *counts.get_mut(state) = jobs;
     }
     Ok(counts)
 }

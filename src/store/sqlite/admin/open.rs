@@ -3,16 +3,17 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use crate::store::OpenError;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::admin::foreign_log;
 use crate::store::sqlite::statement::statement;
-use crate::store::{BUSY_TIMEOUT, OpenError};
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -29,6 +30,9 @@ const LOG_SIZE_LIMIT: u32 = 64 << 20;
 /// Page cache of the write connection and of a read connection, in KiB.
 const WRITE_CACHE_KIB: u32 = 2 << 10;
 const READ_CACHE_KIB: u32 = 1 << 10;
+
+/// Maximum time that a connection waits for a lock of another connection on the database file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lock that keeps a second server from the same database until it is dropped.
 pub(crate) struct Lock {

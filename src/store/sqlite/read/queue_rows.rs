@@ -8,135 +8,142 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::{Lane, Span, Timestamp};
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::rows::queue::{CountRow, QueueNameRow, QueueRow};
+use crate::store::rows::values::queue_name;
 use crate::store::schema::{queue_counts, queues};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::queue::{SettingsRow, parse_queue_name, settings_of};
-use crate::store::{QueueSubset, state_of};
+use crate::store::{QueueSubset, StoreError};
 
 statement! {
     /// Finds the first queued job with a lower priority: one step of the search for the oldest.
     FirstBelowPriority -> (Integer, Integer) =
     "SELECT priority, run_at FROM jobs
-     WHERE state = 1 AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
 }
 
-/// Id, name and settings of a queue.
-type QueueRow = (i64, String, SettingsRow);
-
-/// Returns all queues, ordered by name.
-pub(crate) fn all(
-    connection: &mut SqliteConnection,
-    now: Timestamp,
-) -> Result<Vec<Queue>, TransactionError> {
-    Ok(deepest(connection, usize::MAX, now)?.queues)
+/// Reads of queues on one connection. Queues and counts with impossible values are skipped.
+pub(super) struct QueueReads<'a> {
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) impossible: &'a mut ImpossibleRows,
 }
 
-/// Returns the `limit` queues with the most live jobs, ordered by name.
-pub(crate) fn deepest(
-    connection: &mut SqliteConnection,
-    limit: usize,
-    now: Timestamp,
-) -> Result<QueueSubset, TransactionError> {
-    let rows: Vec<QueueRow> =
-        queues::table.order(queues::name).select(columns()).load(connection)?;
-    let counts = counts_by_id(connection)?;
-    let counts_of = |id: &i64| counts.get(id).copied().unwrap_or_default();
-    let total = rows.len();
-    let mut rows: Vec<(QueueRow, StateCounts)> = rows
-        .into_iter()
-        .map(|row| {
-            let counts = counts_of(&row.0);
+impl QueueReads<'_> {
+    /// Returns all queues, ordered by name.
+    pub(super) fn all(mut self, now: Timestamp) -> Result<Vec<Queue>, TransactionError> {
+        Ok(self.read_deepest(usize::MAX, now)?.queues)
+    }
+
+    /// Returns the `limit` queues with the most live jobs, ordered by name.
+    pub(super) fn deepest(
+        mut self,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<QueueSubset, TransactionError> {
+        self.read_deepest(limit, now)
+    }
+
+    fn read_deepest(
+        &mut self,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<QueueSubset, TransactionError> {
+        let rows: Vec<QueueRow> = queues::table
+            .order(queues::name)
+            .select(QueueRow::as_select())
+            .load(self.connection)?;
+        let counts = self.counts_by_id()?;
+        let total = rows.len();
+        let with_counts = |row: QueueRow| {
+            let counts = counts.get(&row.id).copied().unwrap_or_default();
             (row, counts)
-        })
-        .collect();
-    if total > limit {
-        rows.sort_by_key(|(_, counts)| Reverse(counts.live()));
-        rows.truncate(limit);
-        rows.sort_by(|(one, _), (other, _)| one.1.cmp(&other.1));
+        };
+        let mut rows: Vec<(QueueRow, StateCounts)> = rows.into_iter().map(with_counts).collect();
+        if total > limit {
+            rows.sort_by_key(|(_, counts)| Reverse(counts.live()));
+            rows.truncate(limit);
+            rows.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        }
+        let mut queues = Vec::with_capacity(rows.len());
+        for (row, counts) in rows {
+            queues.extend(self.to_queue(row, counts, now)?);
+        }
+        Ok(QueueSubset { queues, total })
     }
-    let queues = rows.into_iter().map(|(row, counts)| to_queue(connection, row, counts, now));
-    Ok(QueueSubset { queues: queues.collect::<Result<_, _>>()?, total })
-}
 
-/// Returns a queue, if it exists.
-pub(crate) fn find(
-    connection: &mut SqliteConnection,
-    name: &QueueName,
-    now: Timestamp,
-) -> Result<Option<Queue>, TransactionError> {
-    let found = queues::table.filter(queues::name.eq(name.as_str())).select(columns());
-    let row: Option<QueueRow> = found.get_result(connection).optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let rows: Vec<(i64, i64)> = queue_counts::table
-        .filter(queue_counts::queue_id.eq(row.0))
-        .select((queue_counts::state, queue_counts::jobs))
-        .load(connection)?;
-    let mut counts = StateCounts::default();
-    for (state, jobs) in rows {
-        *counts.get_mut(state_of(state)?) = jobs;
+    /// Returns a queue, if it exists.
+    pub(super) fn find(
+        mut self,
+        name: &QueueName,
+        now: Timestamp,
+    ) -> Result<Option<Queue>, TransactionError> {
+        let found =
+            queues::table.filter(queues::name.eq(name.as_str())).select(QueueRow::as_select());
+        let row: Option<QueueRow> = found.get_result(self.connection).optional()?;
+        let Some(row) = row else { return Ok(None) };
+        let rows: Vec<CountRow> = queue_counts::table
+            .filter(queue_counts::queue_id.eq(row.id))
+            .select(CountRow::as_select())
+            .load(self.connection)?;
+        let counts = self.add_up(rows)?.remove(&row.id).unwrap_or_default();
+        self.to_queue(row, counts, now)
     }
-    to_queue(connection, row, counts, now).map(Some)
-}
 
-/// Returns the number of jobs of every queue, by state.
-pub(crate) fn counts(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<(QueueName, StateCounts)>, TransactionError> {
-    let names: Vec<(i64, String)> =
-        queues::table.select((queues::id, queues::name)).load(connection)?;
-    let counts = counts_by_id(connection)?;
-    let counts_of = |id: i64| counts.get(&id).copied().unwrap_or_default();
-    names.into_iter().map(|(id, name)| Ok((parse_queue_name(&name)?, counts_of(id)))).collect()
-}
-
-type Columns = (
-    queues::id,
-    queues::name,
-    (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
-);
-
-fn columns() -> Columns {
-    (
-        queues::id,
-        queues::name,
-        (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
-    )
-}
-
-/// Returns the counts of all queues by queue id.
-///
-/// One query, because there may be thousands of queues; it skips the counts that are 0, which most are.
-fn counts_by_id(
-    connection: &mut SqliteConnection,
-) -> Result<HashMap<i64, StateCounts>, TransactionError> {
-    let rows: Vec<(i64, i64, i64)> = queue_counts::table
-        .filter(queue_counts::jobs.ne(0))
-        .select((queue_counts::queue_id, queue_counts::state, queue_counts::jobs))
-        .load(connection)?;
-    let mut counts: HashMap<i64, StateCounts> = HashMap::new();
-    for (id, state, jobs) in rows {
-        *counts.entry(id).or_default().get_mut(state_of(state)?) = jobs;
+    /// Returns the number of jobs of every queue, by state.
+    pub(super) fn counts(mut self) -> Result<Vec<(QueueName, StateCounts)>, TransactionError> {
+        let rows: Vec<QueueNameRow> =
+            queues::table.select(QueueNameRow::as_select()).load(self.connection)?;
+        let counts = self.counts_by_id()?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let counts = counts.get(&row.id).copied().unwrap_or_default();
+            found.extend(self.impossible.skip(row.parse())?.map(|name| (name, counts)));
+        }
+        Ok(found)
     }
-    Ok(counts)
-}
 
-fn to_queue(
-    connection: &mut SqliteConnection,
-    (id, name, settings): QueueRow,
-    jobs: StateCounts,
-    now: Timestamp,
-) -> Result<Queue, TransactionError> {
-    let oldest_queued_at = if jobs.queued > 0 { oldest_queued(connection, id)? } else { None };
-    Ok(Queue {
-        name: parse_queue_name(&name)?,
-        settings: settings_of(settings),
-        jobs,
-        oldest_queued_at,
-        oldest_queued_age: oldest_queued_at.map(|at| Span::new(now.since(at))),
-    })
+    /// Returns the counts of all queues by queue id.
+    ///
+    /// One query, because there may be thousands of queues; it skips the counts that are 0, which most
+    /// are.
+    fn counts_by_id(&mut self) -> Result<HashMap<i64, StateCounts>, TransactionError> {
+        let rows: Vec<CountRow> = queue_counts::table
+            .filter(queue_counts::jobs.ne(0))
+            .select(CountRow::as_select())
+            .load(self.connection)?;
+        Ok(self.add_up(rows)?)
+    }
+
+    fn add_up(&mut self, rows: Vec<CountRow>) -> Result<HashMap<i64, StateCounts>, StoreError> {
+        let mut counts: HashMap<i64, StateCounts> = HashMap::new();
+        for row in rows {
+            if let Some(state) = self.impossible.skip(row.state())? {
+                *counts.entry(row.queue_id).or_default().get_mut(state) = row.jobs;
+            }
+        }
+        Ok(counts)
+    }
+
+    fn to_queue(
+        &mut self,
+        QueueRow { id, name, settings }: QueueRow,
+        jobs: StateCounts,
+        now: Timestamp,
+    ) -> Result<Option<Queue>, TransactionError> {
+        let Some(name) = self.impossible.skip(queue_name(id, &name))? else { return Ok(None) };
+        let oldest_queued_at =
+            if jobs.queued > 0 { oldest_queued(self.connection, id)? } else { None };
+        Ok(Some(Queue {
+            name,
+            settings: settings.into(),
+            jobs,
+            oldest_queued_at,
+            oldest_queued_age: oldest_queued_at.map(|at| Span::new(now.since(at))),
+        }))
+    }
 }
 
 /// Returns the smallest `run_at` among the first jobs, by id, of each lane and priority.

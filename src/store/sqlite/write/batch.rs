@@ -5,12 +5,14 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::batch::Batch;
 use crate::job::queue::StateCounts;
-use crate::job::{BatchId, NewJob, Timestamp};
+use crate::job::{BatchId, NewJob};
+use crate::store::rows::batch::BatchRow;
 use crate::store::schema::batches;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::commit_group::{ApplyError, CommitGroup};
+use crate::store::sqlite::write::apply::ApplyError;
+use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::{BatchPage, NewBatch, StoreError};
 
 statement! {
@@ -54,44 +56,6 @@ impl CommitGroup<'_> {
     pub(crate) fn batch_exists(&mut self, id: BatchId) -> Result<bool, ApplyError> {
         let exists = diesel::dsl::exists(batches::table.find(id.0));
         Ok(diesel::select(exists).get_result(self.connection)?)
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = batches)]
-struct BatchRow {
-    id: i64,
-    name: Option<String>,
-    total: i64,
-    scheduled: i64,
-    queued: i64,
-    running: i64,
-    retrying: i64,
-    completed: i64,
-    failed: i64,
-    cancelled: i64,
-    created_at: i64,
-    finished_at: Option<i64>,
-}
-
-impl From<BatchRow> for Batch {
-    fn from(row: BatchRow) -> Self {
-        Self {
-            id: BatchId(row.id),
-            name: row.name,
-            total: row.total,
-            counts: StateCounts {
-                scheduled: row.scheduled,
-                queued: row.queued,
-                running: row.running,
-                retrying: row.retrying,
-                completed: row.completed,
-                failed: row.failed,
-                cancelled: row.cancelled,
-            },
-            created_at: Timestamp::from_millis(row.created_at),
-            finished_at: row.finished_at.map(Timestamp::from_millis),
-        }
     }
 }
 

@@ -3,32 +3,32 @@
 use diesel::prelude::*;
 
 use crate::job::{BatchId, JobId, State};
+use crate::store::rows::location::{LocatedRow, LocationRow};
 use crate::store::schema::jobs;
-use crate::store::sql_types::{Integer, Nullable};
-use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{
-    ApplyError, ApplyResult, CommitGroup, LocationRow,
-};
-use crate::store::{Answer, Refusal, state_of};
+use crate::store::sql_types::Integer;
+use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::{Answer, Refusal};
 
 statement! {
     CancelWaiting =
     "UPDATE jobs
-     SET state = 6, finished_at = " [now: Integer as i64]
+     SET state = " {Cancelled} ", finished_at = " [now: Integer as i64]
     ", error_code = 'cancelled', error_message = 'the job was cancelled while it waited'
-     WHERE id = " [job: Integer as i64] " AND (state <= 1 OR state = 3)"
+     WHERE id = " [job: Integer as i64] " AND (state <= " {Queued} " OR state = " {Retrying} ")"
 }
 
 statement! {
     RequestCancel =
-    "UPDATE jobs SET cancel_requested = 1 WHERE id = " [job: Integer as i64] " AND state = 2"
+    "UPDATE jobs SET cancel_requested = 1 WHERE id = " [job: Integer as i64] " AND state = " {Running} ""
 }
 
 statement! {
     /// Cancels all jobs of a batch that wait in one state.
-    CancelWaitingInBatch -> (Integer, Integer, Integer, Nullable<Integer>) =
+    CancelWaitingInBatch -> Columns<LocationRow> =
     "UPDATE jobs
-     SET state = 6, finished_at = " [now: Integer as i64]
+     SET state = " {Cancelled} ", finished_at = " [now: Integer as i64]
     ", error_code = 'cancelled', error_message = 'the job was cancelled while it waited'
      WHERE batch_id = " [batch: Integer as i64] " AND state = " [state: Integer as i64]
     " RETURNING id, queue_id, lane, batch_id"
@@ -37,18 +37,19 @@ statement! {
 statement! {
     RequestCancelInBatch -> Integer =
     "UPDATE jobs SET cancel_requested = 1
-     WHERE batch_id = " [batch: Integer as i64] " AND state = 2 RETURNING id"
+     WHERE batch_id = " [batch: Integer as i64] " AND state = " {Running} " RETURNING id"
 }
 
 impl CommitGroup<'_> {
     pub(crate) fn cancel(&mut self, job: JobId) -> ApplyResult {
-        let (row, state) = self.find_location(job)?;
+        let row = self.find_job(job)?;
+        let state = row.state()?;
         let mut running = Vec::new();
         match state {
             State::Scheduled | State::Queued | State::Retrying => {
                 CancelWaiting { now: self.now.millis(), job: job.0 }.execute(self.connection)?;
-                let location = self.location(row)?;
-                self.record_move(location, Some(state), Some(State::Cancelled));
+                let location = self.location(row.location)?;
+                self.record(location.change(Some(state), Some(State::Cancelled)));
             }
             State::Running => {
                 RequestCancel { job: job.0 }.execute(self.connection)?;
@@ -80,21 +81,20 @@ impl CommitGroup<'_> {
             ended += rows.len();
             for row in rows {
                 let location = self.location(row)?;
-                self.record_move(location, Some(state), Some(State::Cancelled));
+                self.record(location.change(Some(state), Some(State::Cancelled)));
             }
         }
         let running: Vec<i64> = RequestCancelInBatch { batch: batch.0 }.load(self.connection)?;
         Ok(Answer::Cancelled { ended, running: running.into_iter().map(JobId).collect() })
     }
 
-    /// Returns the location columns and the state of a job, or refuses if it does not exist.
-    pub(crate) fn find_location(&mut self, job: JobId) -> Result<(LocationRow, State), ApplyError> {
-        let row: Option<(LocationRow, i64)> = jobs::table
+    /// Returns the location and the state of a job, or refuses if it does not exist.
+    pub(crate) fn find_job(&mut self, job: JobId) -> Result<LocatedRow, ApplyError> {
+        let row: Option<LocatedRow> = jobs::table
             .find(job.0)
-            .select(((jobs::id, jobs::queue_id, jobs::lane, jobs::batch_id), jobs::state))
+            .select(LocatedRow::as_select())
             .get_result(self.connection)
             .optional()?;
-        let (row, state) = row.ok_or(Refusal::NoJob(job))?;
-        Ok((row, state_of(state)?))
+        Ok(row.ok_or(Refusal::NoJob(job))?)
     }
 }

@@ -1,12 +1,9 @@
 //! Counts of queues and batches, updated in the same transactions as their jobs.
 
-use std::collections::{HashMap, HashSet};
-
 use diesel::prelude::*;
 
-use crate::job::queue::{QueueName, StateCounts};
+use crate::job::queue::StateCounts;
 use crate::job::{BatchId, State};
-use crate::store::Change;
 use crate::store::sql_types::{Bool, Integer};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
@@ -47,48 +44,34 @@ statement! {
 impl CommitGroup<'_> {
     /// Adds up the changes by queue and state, and updates the counts of the queues.
     pub(crate) fn update_queue_counts(&mut self) -> Result<(), TransactionError> {
-        let mut counts: HashMap<&QueueName, StateCounts> = HashMap::new();
-        for change in self.changes() {
-            let counts = counts.entry(&change.queue).or_default();
-            if let Some(from) = change.from {
-                *counts.get_mut(from) -= 1;
-            }
-            if let Some(to) = change.to {
-                *counts.get_mut(to) += 1;
-            }
-        }
-        let mut updates = Vec::new();
-        for (queue, counts) in counts {
+        for (queue, deltas) in self.changes.queue_deltas() {
             let Some(queue_id) = self.queue_ids.id(queue) else { continue };
             for state in State::ALL {
-                let delta = counts.get(state);
-                if delta != 0 {
-                    updates.push(AddToQueueCount { delta, queue_id, state: state.code() });
+                let delta = deltas.get(state);
+                if delta == 0 {
+                    continue;
+                }
+                let add = AddToQueueCount { delta, queue_id, state: state.code() };
+                match add.execute(self.connection).map_err(TransactionError::from) {
+                    Ok(_) => {}
+                    // The count was wrong before. It stays as it is, and the jobs are moved.
+                    Err(TransactionError::Constraint(error)) => {
+                        self.impossible
+                            .note(&format!("the {state} jobs of queue {queue}: {error}"));
+                    }
+                    Err(error) => return Err(error),
                 }
             }
-        }
-        for update in updates {
-            update.execute(self.connection)?;
         }
         Ok(())
     }
 
     /// Adds up the changes by batch, updates the counts, and returns the batches that ended.
-    ///
-    /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
     pub(crate) fn update_batch_counts(&mut self) -> Result<Vec<BatchId>, TransactionError> {
-        let mut counts: HashMap<BatchId, StateCounts> = HashMap::new();
-        for change in self.changes() {
-            if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
-                let counts = counts.entry(batch).or_default();
-                *counts.get_mut(from) -= 1;
-                *counts.get_mut(to) += 1;
-            }
-        }
         let mut ended = Vec::new();
-        for (batch, counts) in counts {
-            let has_ended = self.add_to_batch(batch, &counts)?;
-            if has_ended && counts.live() < 0 {
+        for (batch, deltas) in self.changes.batch_deltas() {
+            let has_ended = self.add_to_batch(batch, &deltas)?;
+            if has_ended && deltas.live() < 0 {
                 ended.push(batch);
             }
         }
@@ -98,10 +81,7 @@ impl CommitGroup<'_> {
     /// Removes the batches whose last job was removed. Must be called after
     /// [`Self::update_batch_counts`], which records that a batch has ended.
     pub(crate) fn remove_empty_batches(&mut self) -> Result<(), TransactionError> {
-        let is_removal = |change: &&Change| change.to.is_none();
-        let batches: HashSet<BatchId> =
-            self.changes().iter().filter(is_removal).filter_map(|change| change.batch).collect();
-        for batch in batches {
+        for batch in self.changes.batches_of_removed_jobs() {
             DeleteEmptyBatch { batch: batch.0 }.execute(self.connection)?;
         }
         Ok(())
@@ -110,20 +90,32 @@ impl CommitGroup<'_> {
     fn add_to_batch(
         &mut self,
         batch: BatchId,
-        counts: &StateCounts,
+        deltas: &StateCounts,
     ) -> Result<bool, TransactionError> {
         let update = AddToBatch {
-            scheduled: counts.scheduled,
-            queued: counts.queued,
-            running: counts.running,
-            retrying: counts.retrying,
-            completed: counts.completed,
-            failed: counts.failed,
-            cancelled: counts.cancelled,
-            live: counts.live(),
+            scheduled: deltas.scheduled,
+            queued: deltas.queued,
+            running: deltas.running,
+            retrying: deltas.retrying,
+            completed: deltas.completed,
+            failed: deltas.failed,
+            cancelled: deltas.cancelled,
+            live: deltas.live(),
             now: self.now.millis(),
             id: batch.0,
         };
-        Ok(update.get_result(self.connection)?)
+        match update.get_result(self.connection).optional().map_err(TransactionError::from) {
+            Ok(Some(has_ended)) => Ok(has_ended),
+            Ok(None) => {
+                self.impossible.note(&format!("batch {batch} has jobs and does not exist"));
+                Ok(false)
+            }
+            // The counts were wrong before. They stay as they are, and the jobs are moved.
+            Err(TransactionError::Constraint(error)) => {
+                self.impossible.note(&format!("the counts of batch {batch}: {error}"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -2,17 +2,18 @@
 
 use diesel::prelude::*;
 
-use crate::job::{JobId, State, Timestamp};
-use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{
-    ApplyError, ApplyResult, CommitGroup, LocationRow,
-};
-use crate::store::{Answer, Refusal, state_of};
+use crate::job::{JobId, Timestamp};
+use crate::store::rows::location::RemovedRow;
+use crate::store::rows::values::tags_of;
+use crate::store::sql_types::{Integer, Text};
+use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::{Answer, Refusal};
 
 statement! {
     /// Removes a final job. Foreign keys cascade to its result, failures, log and remote lease.
-    DeleteJob -> ((Integer, Integer, Integer, Nullable<Integer>), Integer, Nullable<Text>) =
+    DeleteJob -> Columns<RemovedRow> =
     "DELETE FROM jobs
      WHERE id = " [job: Integer as i64] " AND finished_at < " [finished_before: Integer as i64]
     " RETURNING id, queue_id, lane, batch_id, state, tags"
@@ -35,11 +36,9 @@ statement! {
          WHERE id >= submissions.first_job_id AND id < submissions.first_job_id + submissions.jobs)"
 }
 
-type DeletedRow = (LocationRow, i64, Option<String>);
-
 impl CommitGroup<'_> {
     pub(crate) fn delete(&mut self, job: JobId) -> ApplyResult {
-        let (_, state) = self.find_location(job)?;
+        let state = self.find_job(job)?.state()?;
         if !state.is_final() {
             let reason = format!("job {job} is {state}; only a final job can be deleted");
             return Err(Refusal::Conflict { job, state, reason }.into());
@@ -50,28 +49,27 @@ impl CommitGroup<'_> {
 
     pub(crate) fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
         let mut removed = 0;
-        for job in jobs {
-            removed += usize::from(self.remove(*job, finished_before.millis())?);
+        for job in jobs.iter().copied() {
+            if self.impossible.contains(job) {
+                continue;
+            }
+            let is_removed =
+                self.on_row(Some(job), |group| group.remove(job, finished_before.millis()))?;
+            removed += usize::from(is_removed == Some(true));
         }
         Ok(Answer::Removed(removed))
     }
 
     fn remove(&mut self, job: JobId, finished_before: i64) -> Result<bool, ApplyError> {
         let delete = DeleteJob { job: job.0, finished_before };
-        let row: Option<DeletedRow> = delete.get_result(self.connection).optional()?;
-        let Some((row, state, tags)) = row else { return Ok(false) };
-        for tag in tags_of(tags.as_deref()) {
+        let row: Option<RemovedRow> = delete.get_result(self.connection).optional()?;
+        let Some(row) = row else { return Ok(false) };
+        for tag in tags_of(row.tags.as_deref()) {
             DeleteTag { tag: &tag, job: job.0 }.execute(self.connection)?;
         }
         DeleteEmptySubmission { job: job.0 }.execute(self.connection)?;
-        let state: State = state_of(state)?;
-        let location = self.location(row)?;
-        self.record_move(location, Some(state), None);
+        let location = self.location(row.located.location)?;
+        self.record(location.change(Some(row.located.state()?), None));
         Ok(true)
     }
-}
-
-/// Returns the tags of a `tags` column.
-pub(crate) fn tags_of(text: Option<&str>) -> Vec<String> {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }

@@ -10,12 +10,13 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use crate::job::{BatchId, JobId, NewJob, State, Tag, Timestamp};
+use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
+use crate::store::rows::values::tags_text;
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::{JobLocation, StoreError};
+use crate::store::{Change, JobLocation, StoreError};
 
 /// Start of the statement. It has no RETURNING clause, because SQLite would create a table in memory for
 /// it at every run.
@@ -204,17 +205,9 @@ impl CommitGroup<'_> {
             InsertTag { tag: tag.as_str(), job_id: id.0 }.execute(self.connection)?;
         }
         let location = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
-        match job.state() {
-            state @ State::Scheduled => {
-                self.record_move_until(location, None, state, job.run_at, None)
-            }
-            state => self.record_move(location, None, Some(state)),
-        }
+        let state = job.state();
+        let due_at = (state == State::Scheduled).then_some(job.run_at);
+        self.record(Change { due_at, ..location.change(None, Some(state)) });
         Ok(())
     }
-}
-
-/// Returns tags in the form of their column: a JSON array, or NULL if there are none.
-fn tags_text(tags: &[Tag]) -> Option<String> {
-    if tags.is_empty() { None } else { serde_json::to_string(tags).ok() }
 }

@@ -7,7 +7,8 @@ use crate::job::{JobId, Log};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::commit_group::{ApplyResult, CommitGroup};
+use crate::store::sqlite::write::apply::ApplyResult;
+use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::{Answer, LogLines, Refusal};
 
 statement! {
@@ -32,7 +33,7 @@ impl CommitGroup<'_> {
         log.extend(&lines.log);
         let total = i64::try_from(log.to).unwrap_or(i64::MAX);
         UpsertLog { job: job.0, total, text: &log.text }.execute(self.connection)?;
-        self.record_report(job, location.queue);
+        self.changes.push_report(job, location.queue);
         Ok(Answer::Done)
     }
 }

@@ -5,13 +5,18 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings, Rate};
-use crate::job::{Lane, Span, State};
+use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings};
+use crate::job::{Lane, State};
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::group::queue_ids::QueueIds;
+use crate::store::rows::queue::{QueueNameRow, QueueRow, SettingsRow};
+use crate::store::rows::values::{count_of, queue_name};
 use crate::store::schema::queues;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::commit_group::{ApplyError, ApplyResult, CommitGroup};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::{Answer, Refusal, StoreError};
 
 statement! {
@@ -46,12 +51,12 @@ statement! {
     /// `lease_expires_at > 0` is true for every running job and makes SQLite use their index.
     RemoteRunning -> (Integer, Integer) =
     "SELECT queue_id, count(*) FROM jobs
-     WHERE state = 2 AND lease_expires_at > 0 AND lane = 3 GROUP BY queue_id"
+     WHERE state = " {Running} " AND lease_expires_at > 0 AND lane = " {Remote} " GROUP BY queue_id"
 }
 
 statement! {
     HasQueuedJobs -> Integer =
-    "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 1 AND lane = (" [lane: Integer as i64]
+    "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64]
     " + 0) AND queue_id = " [queue_id: Integer as i64] ")"
 }
 
@@ -59,76 +64,28 @@ statement! {
     /// Finds the next kind in byte order; one index seek skips all jobs of the kind before it.
     NextRemoteKind<'a> -> Text =
     "SELECT kind FROM jobs INDEXED BY jobs_queued_remote
-     WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = " {Remote} " AND queue_id = " [queue_id: Integer as i64]
     " AND kind > " [after: Text as &'a str] " ORDER BY kind LIMIT 1"
 }
 
-/// Cache of the ids and names of all queues. It never goes stale, because queues are never removed.
-#[derive(Debug, Default)]
-pub(crate) struct QueueIds {
-    ids: HashMap<QueueName, i64>,
-    names: HashMap<i64, QueueName>,
-}
-
-impl QueueIds {
-    /// Reads all queues from the table.
-    pub(crate) fn read(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
-        let rows: Vec<(String, i64)> = queues::table
-            .select((queues::name, queues::id))
-            .load(connection)
-            .map_err(TransactionError::from)?;
-        let mut all = Self::default();
-        for (name, id) in rows {
-            all.insert(parse_queue_name(&name)?, id);
-        }
-        Ok(all)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    pub(crate) fn id(&self, name: &QueueName) -> Option<i64> {
-        self.ids.get(name).copied()
-    }
-
-    /// Returns the name of a queue that a row refers to.
-    pub(crate) fn name(&self, id: i64) -> Result<QueueName, StoreError> {
-        self.names.get(&id).cloned().ok_or_else(|| crate::store::corrupt("queue", id))
-    }
-
-    fn insert(&mut self, name: QueueName, id: i64) {
-        self.names.insert(id, name.clone());
-        self.ids.insert(name, id);
-    }
-
-    pub(crate) fn remove(&mut self, name: &QueueName) {
-        if let Some(id) = self.ids.remove(name) {
-            self.names.remove(&id);
+/// Reads the ids and names of all queues.
+///
+/// Queues with an impossible name are skipped, and so are their jobs later.
+pub(crate) fn read_ids(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<QueueIds, StoreError> {
+    let rows: Vec<QueueNameRow> = queues::table
+        .select(QueueNameRow::as_select())
+        .load(connection)
+        .map_err(TransactionError::from)?;
+    let mut ids = QueueIds::default();
+    for row in rows {
+        if let Some(name) = impossible.skip(row.parse())? {
+            ids.insert(name, row.id);
         }
     }
-}
-
-/// Columns of [`QueueSettings`]: paused, maximum running, rate limit and rate period.
-pub(crate) type SettingsRow = (i64, Option<i64>, Option<i64>, Option<i64>);
-
-pub(crate) fn settings_of(row: SettingsRow) -> QueueSettings {
-    let (paused, max_running, rate_limit, rate_period_ms) = row;
-    let rate = rate_limit.zip(rate_period_ms).map(|(limit, period_ms)| Rate {
-        limit: u32::try_from(limit).unwrap_or(u32::MAX),
-        period: Span::from_millis(period_ms),
-    });
-    let max_running = max_running.map(|max| u32::try_from(max).unwrap_or(u32::MAX));
-    QueueSettings { paused: paused != 0, max_running, rate }
-}
-
-fn settings_row(settings: &QueueSettings) -> SettingsRow {
-    (
-        settings.paused.into(),
-        settings.max_running.map(Into::into),
-        settings.rate.map(|rate| rate.limit.into()),
-        settings.rate.map(|rate| rate.period.millis()),
-    )
+    Ok(ids)
 }
 
 impl CommitGroup<'_> {
@@ -141,7 +98,7 @@ impl CommitGroup<'_> {
             return Err(Refusal::TooManyQueues(self.rules.max_queues).into());
         }
         let settings = self.rules.initial(name);
-        let (paused, max_running, rate_limit, rate_period_ms) = settings_row(&settings);
+        let SettingsRow { paused, max_running, rate_limit, rate_period_ms } = (&settings).into();
         let created_at = self.now.millis();
         let id: i64 = InsertQueue {
             name: name.as_str(),
@@ -156,54 +113,52 @@ impl CommitGroup<'_> {
             InsertCount { queue_id: id, state: state.code() }.execute(self.connection)?;
         }
         self.queue_ids.insert(name.clone(), id);
-        self.record_configured(name.clone(), settings);
+        self.changes.push_configured(name.clone(), settings);
         Ok(id)
     }
 
+    /// Returns the settings of a queue: the stored ones, or those with which it would be created.
+    fn settings(&mut self, name: &QueueName) -> Result<QueueSettings, ApplyError> {
+        let Some(id) = self.queue_ids.id(name) else { return Ok(self.rules.initial(name)) };
+        let row: SettingsRow =
+            queues::table.find(id).select(SettingsRow::as_select()).get_result(self.connection)?;
+        Ok(row.into())
+    }
+
     pub(crate) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> ApplyResult {
+        let settings = change.apply(self.settings(name)?);
+        if let Some((pointer, detail)) = settings.problem() {
+            return Err(Refusal::InvalidSettings { pointer, detail }.into());
+        }
         let id = self.queue_id(name)?;
-        let before: SettingsRow = queues::table
-            .find(id)
-            .select((
-                queues::paused,
-                queues::max_running,
-                queues::rate_limit,
-                queues::rate_period_ms,
-            ))
-            .get_result(self.connection)?;
-        let settings = change.apply(settings_of(before));
-        let (paused, max_running, rate_limit, rate_period_ms) = settings_row(&settings);
+        let SettingsRow { paused, max_running, rate_limit, rate_period_ms } = (&settings).into();
         UpdateQueue { paused, max_running, rate_limit, rate_period_ms, id }
             .execute(self.connection)?;
-        self.record_configured(name.clone(), settings);
+        self.changes.push_configured(name.clone(), settings);
         Ok(Answer::Configured(settings))
     }
 }
 
-pub(crate) fn parse_queue_name(text: &str) -> Result<QueueName, StoreError> {
-    text.parse().map_err(|error| StoreError::Corrupt(format!("queue {text:?}: {error}")))
-}
-
 /// Returns all queues with what the roster needs at the start.
-pub(crate) fn read_loads(connection: &mut SqliteConnection) -> Result<Vec<QueueLoad>, StoreError> {
-    let rows: Vec<(i64, String, SettingsRow)> = queues::table
-        .select((
-            queues::id,
-            queues::name,
-            (queues::paused, queues::max_running, queues::rate_limit, queues::rate_period_ms),
-        ))
+pub(crate) fn read_loads(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<Vec<QueueLoad>, StoreError> {
+    let rows: Vec<QueueRow> = queues::table
+        .select(QueueRow::as_select())
         .load(connection)
         .map_err(TransactionError::from)?;
     let running: Vec<(i64, i64)> =
         RemoteRunning {}.load(connection).map_err(TransactionError::from)?;
     let running: HashMap<i64, i64> = running.into_iter().collect();
     let mut loads = Vec::with_capacity(rows.len());
-    for (id, name, settings) in rows {
+    for QueueRow { id, name, settings } in rows {
+        let Some(name) = impossible.skip(queue_name(id, &name))? else { continue };
         let remote = running.get(&id).copied().unwrap_or(0);
         loads.push(QueueLoad {
-            name: parse_queue_name(&name)?,
-            settings: settings_of(settings),
-            remote_running: u32::try_from(remote).unwrap_or(u32::MAX),
+            name,
+            settings: settings.into(),
+            remote_running: count_of(remote),
             ready: ready_lanes(connection, id).map_err(TransactionError::from)?,
             remote_kinds: remote_kinds(connection, id).map_err(TransactionError::from)?,
         });

@@ -6,7 +6,8 @@ use crate::job::{JobId, State};
 use crate::store::schema::{jobs, results};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{ApplyResult, CommitGroup};
+use crate::store::sqlite::write::apply::ApplyResult;
+use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::{Answer, Refusal};
 
 statement! {
@@ -14,15 +15,16 @@ statement! {
     /// job that expired does not expire again.
     RequeueJob =
     "UPDATE jobs
-     SET state = 1, run_at = " [now: Integer as i64]
+     SET state = " {Queued} ", run_at = " [now: Integer as i64]
     ", finished_at = NULL, expires_at = NULL, max_attempts = max(max_attempts, attempt + 1)
      , error_code = NULL, error_message = NULL, progress_percent = NULL, progress_message = NULL
-     WHERE id = " [job: Integer as i64] " AND state IN (3, 4, 5, 6)"
+     WHERE id = " [job: Integer as i64] " AND state IN (" {Retrying} ", " {Completed} ", " {Failed} ", " {Cancelled} ")"
 }
 
 impl CommitGroup<'_> {
     pub(crate) fn retry(&mut self, job: JobId) -> ApplyResult {
-        let (row, state) = self.find_location(job)?;
+        let row = self.find_job(job)?;
+        let state = row.state()?;
         let conflict = |reason: String| Refusal::Conflict { job, state, reason };
         if matches!(state, State::Scheduled | State::Queued | State::Running) {
             return Err(conflict(format!("job {job} is {state} and has not ended yet")).into());
@@ -39,8 +41,8 @@ impl CommitGroup<'_> {
         }
         RequeueJob { now: self.now.millis(), job: job.0 }.execute(self.connection)?;
         diesel::delete(results::table.find(job.0)).execute(self.connection)?;
-        let location = self.location(row)?;
-        self.record_move(location, Some(state), Some(State::Queued));
+        let location = self.location(row.location)?;
+        self.record(location.change(Some(state), Some(State::Queued)));
         Ok(Answer::Done)
     }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use crate::job::{BatchId, JobId, NewJob};
+use crate::job::{BatchId, JobId, NewJob, Timestamp};
+use crate::store::rows::submission::SubmissionRow;
 use crate::store::schema::{jobs, submissions};
 use crate::store::sql_types::{Binary, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::commit_group::{
-    ApplyError, ApplyResult, CommitGroup, WriteResult, split_refusal,
-};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult, WriteResult, split_refusal};
+use crate::store::sqlite::write::batch;
+use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::{Answer, Refusal, SubmissionKey, Submit, Submitted};
 
 statement! {
@@ -23,9 +24,6 @@ statement! {
     ", " [first: Integer as i64] ", " [jobs: Integer as i64]
     ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
 }
-
-/// Fingerprint, first job id, number of jobs, batch id and creation time of a keyed submission.
-type SubmissionRow = (Vec<u8>, i64, i64, Option<i64>, i64);
 
 impl CommitGroup<'_> {
     pub(crate) fn submit(&mut self, submit: &Submit) -> ApplyResult {
@@ -93,37 +91,30 @@ impl CommitGroup<'_> {
     fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
         let found: Option<SubmissionRow> = submissions::table
             .find(key.key.as_str())
-            .select((
-                submissions::fingerprint,
-                submissions::first_job_id,
-                submissions::jobs,
-                submissions::batch_id,
-                submissions::created_at,
-            ))
+            .select(SubmissionRow::as_select())
             .get_result(self.connection)
             .optional()?;
-        let Some((fingerprint, first, count, batch_id, created_at)) = found else {
-            return Ok(None);
-        };
+        let Some(found) = found else { return Ok(None) };
+        let (first, end) = (found.first_job_id, found.first_job_id + found.jobs);
         let has_jobs: bool = diesel::select(diesel::dsl::exists(
-            jobs::table.filter(jobs::id.ge(first)).filter(jobs::id.lt(first + count)),
+            jobs::table.filter(jobs::id.ge(first)).filter(jobs::id.lt(end)),
         ))
         .get_result(self.connection)?;
         if !has_jobs {
             return Ok(None);
         }
-        if fingerprint != key.fingerprint {
+        if found.fingerprint != key.fingerprint {
             return Err(Refusal::KeyReused.into());
         }
-        let batch = match batch_id {
-            Some(id) => crate::store::sqlite::write::batch::find(self.connection, BatchId(id))?,
+        let batch = match found.batch_id {
+            Some(id) => batch::find(self.connection, BatchId(id))?,
             None => None,
         };
         Ok(Some(Submitted {
             first: JobId(first),
-            count: usize::try_from(count).unwrap_or(0),
+            count: usize::try_from(found.jobs).unwrap_or(0),
             batch,
-            at: crate::job::Timestamp::from_millis(created_at),
+            at: Timestamp::from_millis(found.created_at),
             is_repeat: true,
         }))
     }

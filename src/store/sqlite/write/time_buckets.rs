@@ -7,15 +7,17 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::{QueueName, Timestamp};
-use crate::metrics::counters::{BucketCounts, Counters};
-use crate::metrics::histogram::Histogram;
+use crate::metrics::counters::Counters;
 use crate::metrics::time_bucket::TimeBucket;
+use crate::store::Answer;
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::rows::time_bucket::{TimeBucketRow, histogram_json, to_column};
 use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::commit_group::{ApplyError, ApplyResult, CommitGroup};
-use crate::store::{Answer, StoreError};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
 
 /// Queue id of the rows that count all queues together.
 const ALL_QUEUES: i64 = 0;
@@ -48,31 +50,19 @@ statement! {
     "    LIMIT (" [limit: Integer as i64] " + 0))"
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = time_buckets)]
-struct TimeBucketRow {
-    began_at: i64,
-    submitted: i64,
-    started: i64,
-    completed: i64,
-    failed: i64,
-    cancelled: i64,
-    retried: i64,
-    waiting: i64,
-    running: i64,
-    start: String,
-    run: String,
-}
-
 impl CommitGroup<'_> {
     /// Stores closed time buckets, and deletes those that are too old for charts.
     pub(crate) fn store_time_buckets(&mut self, buckets: &[Arc<TimeBucket>]) -> ApplyResult {
         for bucket in buckets {
             for (queue, counters) in &bucket.queues {
                 let Some(queue_id) = self.queue_ids.id(queue) else { continue };
-                self.upsert_time_bucket(queue_id, bucket.began_at, counters)?;
+                self.on_row(None, |group| {
+                    group.upsert_time_bucket(queue_id, bucket.began_at, counters)
+                })?;
             }
-            self.upsert_time_bucket(ALL_QUEUES, bucket.began_at, &bucket.all)?;
+            self.on_row(None, |group| {
+                group.upsert_time_bucket(ALL_QUEUES, bucket.began_at, &bucket.all)
+            })?;
         }
         let before = self.now.minus(RETENTION).millis();
         let after = self.now.millis();
@@ -123,6 +113,7 @@ pub(crate) fn in_range(
     connection: &mut SqliteConnection,
     queue: Option<&QueueName>,
     range: (Timestamp, Timestamp),
+    impossible: &mut ImpossibleRows,
 ) -> Result<Vec<(Timestamp, Counters)>, TransactionError> {
     let Some(queue_id) = queue_id(connection, queue)? else { return Ok(Vec::new()) };
     let rows: Vec<TimeBucketRow> = time_buckets::table
@@ -131,7 +122,11 @@ pub(crate) fn in_range(
         .order(time_buckets::began_at)
         .select(TimeBucketRow::as_select())
         .load(connection)?;
-    Ok(rows.into_iter().map(TimeBucketRow::into_counters).collect::<Result<_, _>>()?)
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.extend(impossible.skip(row.into_counters())?);
+    }
+    Ok(found)
 }
 
 fn queue_id(
@@ -141,37 +136,4 @@ fn queue_id(
     let Some(queue) = queue else { return Ok(Some(ALL_QUEUES)) };
     let found = queues::table.filter(queues::name.eq(queue.as_str())).select(queues::id);
     Ok(found.get_result(connection).optional()?)
-}
-
-impl TimeBucketRow {
-    /// Returns the start of the bucket and its counters.
-    fn into_counters(self) -> Result<(Timestamp, Counters), StoreError> {
-        let number = |count: i64| u64::try_from(count).unwrap_or(0);
-        let counts = BucketCounts {
-            submitted: number(self.submitted),
-            started: number(self.started),
-            completed: number(self.completed),
-            failed: number(self.failed),
-            cancelled: number(self.cancelled),
-            retried: number(self.retried),
-            waiting: number(self.waiting),
-            running: number(self.running),
-        };
-        let (start, run) = (parse_histogram(&self.start)?, parse_histogram(&self.run)?);
-        let counters = Counters { counts, start, run };
-        Ok((Timestamp::from_millis(self.began_at), counters))
-    }
-}
-
-fn to_column(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn histogram_json(histogram: &Histogram) -> String {
-    serde_json::to_string(histogram).unwrap_or_else(|_| "[]".into())
-}
-
-fn parse_histogram(text: &str) -> Result<Histogram, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("histogram of a time bucket: {error}")))
 }

@@ -3,6 +3,8 @@
 //! Every CHECK of the tables is repeated here: on a read-only connection SQLite's `integrity_check`
 //! ignores CHECK constraints, and on others it does not report which row violates one.
 
+use crate::store::codes::sql;
+
 /// One rule.
 pub(super) struct Rule {
     /// Name of the check.
@@ -81,39 +83,39 @@ const REFERENCES: &str = "
     SELECT \"table\" || coalesce(' row ' || rowid, '') || ' refers to a missing row of ' || parent AS words
     FROM pragma_foreign_key_check";
 
-const STATES: &str = "
+const STATES: &str = sql!("
     SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
-        WHEN state NOT BETWEEN 0 AND 6 THEN 'is in state ' || state
-        WHEN lane NOT BETWEEN 0 AND 3 THEN 'is in lane ' || lane
-        WHEN state < 4 AND finished_at IS NOT NULL THEN 'has finished_at and has not ended'
-        WHEN state >= 4 AND finished_at IS NULL THEN 'has ended and has no finished_at'
+        WHEN state NOT BETWEEN " {Scheduled} " AND " {Cancelled} " THEN 'is in state ' || state
+        WHEN lane NOT BETWEEN " {Async} " AND " {Remote} " THEN 'is in lane ' || lane
+        WHEN state < " {Completed} " AND finished_at IS NOT NULL THEN 'has finished_at and has not ended'
+        WHEN state >= " {Completed} " AND finished_at IS NULL THEN 'has ended and has no finished_at'
         WHEN cancel_requested NOT IN (0, 1) THEN 'has cancel_requested ' || cancel_requested
-        WHEN cancel_requested = 1 AND state != 2 THEN 'has cancel_requested and is not running'
+        WHEN cancel_requested = 1 AND state != " {Running} " THEN 'has cancel_requested and is not running'
         WHEN (error_code IS NULL) != (error_message IS NULL) THEN 'has only one of error_code and error_message'
-        WHEN state IN (3, 5, 6) AND error_code IS NULL THEN 'is retrying, failed or cancelled and has no error'
-        WHEN state = 4 AND error_code IS NOT NULL THEN 'is completed and has an error'
+        WHEN state IN (" {Retrying} ", " {Failed} ", " {Cancelled} ") AND error_code IS NULL THEN 'is retrying, failed or cancelled and has no error'
+        WHEN state = " {Completed} " AND error_code IS NOT NULL THEN 'is completed and has an error'
         END AS fault FROM jobs NOT INDEXED)
-    WHERE fault IS NOT NULL";
+    WHERE fault IS NOT NULL");
 
 /// Each lease raises the token, and at most one attempt runs under a token.
-const LEASES: &str = "
+const LEASES: &str = sql!("
     SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
         WHEN lease_token NOT BETWEEN 0 AND 9007199254740991 THEN 'has the token ' || lease_token
-        WHEN state = 2 AND lease_expires_at IS NULL THEN 'is running and has no lease'
-        WHEN state != 2 AND lease_expires_at IS NOT NULL THEN 'has a lease and is not running'
-        WHEN state NOT IN (0, 1, 6) AND lease_token = 0 THEN 'has run and has lease_token 0'
-        WHEN state = 0 AND lease_token > 0 THEN 'is scheduled and was leased before'
-        WHEN state = 2 AND attempt = 0 THEN 'is running and has attempt 0'
+        WHEN state = " {Running} " AND lease_expires_at IS NULL THEN 'is running and has no lease'
+        WHEN state != " {Running} " AND lease_expires_at IS NOT NULL THEN 'has a lease and is not running'
+        WHEN state NOT IN (" {Scheduled} ", " {Queued} ", " {Cancelled} ") AND lease_token = 0 THEN 'has run and has lease_token 0'
+        WHEN state = " {Scheduled} " AND lease_token > 0 THEN 'is scheduled and was leased before'
+        WHEN state = " {Running} " AND attempt = 0 THEN 'is running and has attempt 0'
         WHEN attempt > 0 AND started_at IS NULL THEN 'has an attempt and no started_at'
         WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started_at and was never leased'
         WHEN attempt NOT BETWEEN 0 AND max_attempts
             THEN 'is at attempt ' || attempt || ' of ' || max_attempts
-        WHEN state = 2 AND lane = 3 AND lease_expires_at > started_at + timeout_ms
+        WHEN state = " {Running} " AND lane = " {Remote} " AND lease_expires_at > started_at + timeout_ms
             THEN 'is leased for longer than its timeout'
         WHEN attempt > lease_token
             THEN 'is at attempt ' || attempt || ' and has only lease_token ' || lease_token
         END AS fault FROM jobs NOT INDEXED)
-    WHERE fault IS NOT NULL";
+    WHERE fault IS NOT NULL");
 
 const SETTINGS: &str = "
     SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
@@ -134,29 +136,29 @@ const PAYLOADS: &str = "
     SELECT 'the payload of job ' || id || ' is not valid JSON' AS words
     FROM jobs NOT INDEXED WHERE NOT json_valid(payload)";
 
-const RESULTS: &str = "
+const RESULTS: &str = sql!("
     SELECT 'job ' || id || ' is completed and has no result' AS words FROM jobs NOT INDEXED
-    WHERE state = 4 AND NOT EXISTS (SELECT 1 FROM results WHERE job_id = jobs.id)
+    WHERE state = " {Completed} " AND NOT EXISTS (SELECT 1 FROM results WHERE job_id = jobs.id)
     UNION ALL
     SELECT 'job ' || job_id || ' has a result and is not completed' FROM results
-    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND state = 4)
+    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND state = " {Completed} ")
     UNION ALL
     SELECT 'the result of job ' || job_id || ' is not valid JSON' FROM results
     WHERE NOT json_valid(result)
     UNION ALL
     SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
-    WHERE truncated NOT IN (0, 1)";
+    WHERE truncated NOT IN (0, 1)");
 
 /// The attempts of a job's failures rise with their tokens. A running or completed job has no failure
 /// under its latest lease; a retrying or failed job has one.
-const FAILURES: &str = "
+const FAILURES: &str = sql!("
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
         WHEN failures.lease_token NOT BETWEEN 1 AND jobs.lease_token
             THEN 'has a failure with token ' || failures.lease_token || ', its latest is '
                 || jobs.lease_token
         WHEN failures.attempt NOT BETWEEN 1 AND jobs.attempt
             THEN 'has a failure of attempt ' || failures.attempt || ', its latest is ' || jobs.attempt
-        WHEN failures.lease_token = jobs.lease_token AND state IN (2, 4)
+        WHEN failures.lease_token = jobs.lease_token AND state IN (" {Running} ", " {Completed} ")
             THEN 'is running or completed and has a failure of its latest lease'
         WHEN failures.attempt <= lag(failures.attempt)
             OVER (PARTITION BY job_id ORDER BY failures.lease_token)
@@ -165,8 +167,8 @@ const FAILURES: &str = "
     WHERE fault IS NOT NULL
     UNION ALL
     SELECT 'job ' || id || ' is retrying or failed and has no failure of its latest lease' FROM jobs NOT INDEXED
-    WHERE state IN (3, 5) AND NOT EXISTS (
-        SELECT 1 FROM failures WHERE job_id = jobs.id AND lease_token = jobs.lease_token)";
+    WHERE state IN (" {Retrying} ", " {Failed} ") AND NOT EXISTS (
+        SELECT 1 FROM failures WHERE job_id = jobs.id AND lease_token = jobs.lease_token)");
 
 const TAGS: &str = "
     WITH shown AS (
@@ -197,9 +199,9 @@ const QUEUES: &str = "
         END AS fault FROM queues)
     WHERE fault IS NOT NULL";
 
-const QUEUE_COUNTS: &str = "
-    WITH states (state, word) AS (VALUES (0, 'scheduled'), (1, 'queued'), (2, 'running'),
-            (3, 'retrying'), (4, 'completed'), (5, 'failed'), (6, 'cancelled')),
+const QUEUE_COUNTS: &str = sql!("
+    WITH states (state, word) AS (VALUES (" {Scheduled} ", 'scheduled'), (" {Queued} ", 'queued'), (" {Running} ", 'running'),
+            (" {Retrying} ", 'retrying'), (" {Completed} ", 'completed'), (" {Failed} ", 'failed'), (" {Cancelled} ", 'cancelled')),
         counted AS (
             SELECT queue_id, state, count(*) AS jobs FROM jobs NOT INDEXED GROUP BY 1, 2)
     SELECT 'queue ' || name || ' counts ' || coalesce(kept.jobs, 'no') || ' ' || word
@@ -210,14 +212,14 @@ const QUEUE_COUNTS: &str = "
     WHERE kept.jobs IS NOT coalesce(counted.jobs, 0)
     UNION ALL
     SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
-    WHERE state NOT BETWEEN 0 AND 6";
+    WHERE state NOT BETWEEN " {Scheduled} " AND " {Cancelled} "");
 
 /// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
-const BATCHES: &str = "
+const BATCHES: &str = sql!("
     WITH counted AS (
-        SELECT batch_id, sum(state = 0) AS scheduled, sum(state = 1) AS queued,
-            sum(state = 2) AS running, sum(state = 3) AS retrying, sum(state = 4) AS completed,
-            sum(state = 5) AS failed, sum(state = 6) AS cancelled
+        SELECT batch_id, sum(state = " {Scheduled} ") AS scheduled, sum(state = " {Queued} ") AS queued,
+            sum(state = " {Running} ") AS running, sum(state = " {Retrying} ") AS retrying, sum(state = " {Completed} ") AS completed,
+            sum(state = " {Failed} ") AS failed, sum(state = " {Cancelled} ") AS cancelled
         FROM jobs NOT INDEXED WHERE batch_id IS NOT NULL GROUP BY batch_id)
     SELECT 'batch ' || id || ' ' || fault AS words FROM (SELECT id, CASE
         WHEN batch_id IS NULL THEN 'has no jobs'
@@ -244,7 +246,7 @@ const BATCHES: &str = "
             AND kept.scheduled + kept.queued + kept.running + kept.retrying > 0
             THEN 'has finished_at and has not ended'
         END AS fault FROM batches AS kept LEFT JOIN counted ON batch_id = id)
-    WHERE fault IS NOT NULL";
+    WHERE fault IS NOT NULL");
 
 const KEYS: &str = "
     SELECT 'the key of jobs from ' || first_job_id || ' on ' || fault AS words FROM (
@@ -264,13 +266,13 @@ const KEYS: &str = "
         END AS fault FROM submissions)
     WHERE fault IS NOT NULL";
 
-const WORKERS: &str = "
+const WORKERS: &str = sql!("
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
-        WHEN lane != 3 THEN 'has a worker and is in lane ' || lane
+        WHEN lane != " {Remote} " THEN 'has a worker and is in lane ' || lane
         WHEN lease_token = 0 THEN 'has a worker and was never leased'
         WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'has a worker name that is not 1 to 128 characters long'
         END AS fault FROM remote_leases JOIN jobs ON jobs.id = job_id)
-    WHERE fault IS NOT NULL";
+    WHERE fault IS NOT NULL");
 
 const LOGS: &str = "
     SELECT 'the log of job ' || job_id || ' is longer than its total' AS words
@@ -282,6 +284,8 @@ const TIME_BUCKETS: &str = "
         WHEN min(submitted, started, completed, failed, cancelled, retried, waiting, running) < 0
             THEN 'has a negative counter'
         WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has a histogram that is not valid JSON'
+        WHEN json_type(start) != 'array' OR json_type(run) != 'array'
+            THEN 'has a histogram that is not an array'
         END AS fault FROM time_buckets)
     WHERE fault IS NOT NULL";
 

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{ApplyError, CommitGroup};
+use crate::store::sqlite::write::apply::ApplyError;
+use crate::store::sqlite::write::commit_group::CommitGroup;
 
 statement! {
     /// Moves leases of attempts that started in the future to start now, with the same duration.
@@ -15,7 +16,7 @@ statement! {
     "UPDATE jobs INDEXED BY jobs_leased
      SET lease_expires_at = lease_expires_at - started_at + " [now: Integer as i64]
     ", started_at = " [start: Integer as i64]
-    " WHERE state = 2 AND lease_expires_at > " [by: Integer as i64]
+    " WHERE state = " {Running} " AND lease_expires_at > " [by: Integer as i64]
     " AND started_at > " [at: Integer as i64]
 }
 
@@ -27,7 +28,7 @@ statement! {
      SET run_at = run_at + " [now: Integer as i64]
     "    - (SELECT failed_at FROM failures
             WHERE job_id = jobs.id AND lease_token = jobs.lease_token)
-     WHERE state IN (0, 3) AND run_at > " [by: Integer as i64]
+     WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at > " [by: Integer as i64]
     "    AND (SELECT failed_at FROM failures
               WHERE job_id = jobs.id AND lease_token = jobs.lease_token) > " [at: Integer as i64]
 }
@@ -37,8 +38,12 @@ impl CommitGroup<'_> {
     /// `run_at`, because clients mean wall-clock time by it.
     pub(crate) fn repair_clock_skew(&mut self) -> Result<(), ApplyError> {
         let now = self.now.millis();
-        ShiftLeases { now, start: now, by: now, at: now }.execute(self.connection)?;
-        ShiftRetries { now, by: now, at: now }.execute(self.connection)?;
+        self.on_row(None, |group| {
+            Ok(ShiftLeases { now, start: now, by: now, at: now }.execute(group.connection)?)
+        })?;
+        self.on_row(None, |group| {
+            Ok(ShiftRetries { now, by: now, at: now }.execute(group.connection)?)
+        })?;
         Ok(())
     }
 }

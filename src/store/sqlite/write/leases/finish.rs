@@ -3,37 +3,35 @@
 use diesel::prelude::*;
 
 use crate::job::lease::Lease;
-use crate::job::outcome::{
-    JobResult, OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle,
-};
-use crate::job::retry::Backoff;
+use crate::job::outcome::{JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
 use crate::job::{JobError, Span, State, Timestamp};
+use crate::store::rows::location::RunningLocationRow;
+use crate::store::rows::running::{LatestLeaseRow, RunningJobRow};
 use crate::store::schema::{failures, jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{
-    ApplyError, ApplyResult, CommitGroup, LocationRow,
-};
-use crate::store::{Answer, Finish, Finished, Holder, JobLocation, Refusal, lane_of};
+use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::{Answer, Change, Finish, Finished, Holder, JobLocation, Refusal};
 
 statement! {
     /// Finds the location of a job that runs under a lease, if the caller does not know it. A SELECT and
     /// a plain UPDATE cost less than an UPDATE with RETURNING, because SQLite creates a table in memory
     /// for RETURNING.
-    FindRunningLocation -> ((Integer, Integer, Integer, Nullable<Integer>), Nullable<Integer>) =
+    FindRunningLocation -> Columns<RunningLocationRow> =
     "SELECT id, queue_id, lane, batch_id, started_at FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2"
+    " AND state = " {Running} ""
 }
 
 statement! {
     /// Completes a job. This is the most frequent outcome, and it needs no rules.
     CompleteJob =
     "UPDATE jobs
-     SET state = 4, finished_at = " [now: Integer as i64]
+     SET state = " {Completed} ", finished_at = " [now: Integer as i64]
     ", lease_expires_at = NULL, cancel_requested = 0, error_code = NULL, error_message = NULL
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2"
+    " AND state = " {Running} ""
 }
 
 statement! {
@@ -55,7 +53,7 @@ statement! {
      , error_code = " [error_code: Nullable<Text> as Option<&'a str>]
     ", error_message = " [error_message: Nullable<Text> as Option<&'a str>]
     " WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2"
+    " AND state = " {Running} ""
 }
 
 statement! {
@@ -64,47 +62,6 @@ statement! {
      VALUES (" [job: Integer as i64] ", " [token: Integer as i64]
     ", " [attempt: Integer as i64] ", " [failed_at: Integer as i64]
     ", " [code: Text as &'a str] ", " [message: Text as &'a str] ")"
-}
-
-/// Columns of a running job that [`settle`] needs, and its location.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = jobs)]
-struct RunningJobRow {
-    id: i64,
-    queue_id: i64,
-    lane: i64,
-    batch_id: Option<i64>,
-    attempt: i64,
-    max_attempts: i64,
-    at_most_once: i64,
-    cancel_requested: i64,
-    backoff_initial_ms: i64,
-    backoff_factor: f64,
-    backoff_max_ms: i64,
-    backoff_jitter: f64,
-    started_at: Option<i64>,
-}
-
-impl RunningJobRow {
-    fn attempt(&self) -> RunningAttempt {
-        RunningAttempt {
-            job: crate::job::JobId(self.id),
-            attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
-            max_attempts: u32::try_from(self.max_attempts).unwrap_or(u32::MAX),
-            at_most_once: self.at_most_once != 0,
-            cancel_requested: self.cancel_requested != 0,
-            backoff: Backoff {
-                initial: Span::from_millis(self.backoff_initial_ms),
-                factor: self.backoff_factor,
-                max: Span::from_millis(self.backoff_max_ms),
-                jitter: self.backoff_jitter,
-            },
-        }
-    }
-
-    fn location(&self) -> LocationRow {
-        (self.id, self.queue_id, self.lane, self.batch_id)
-    }
 }
 
 impl CommitGroup<'_> {
@@ -140,7 +97,8 @@ impl CommitGroup<'_> {
         let truncated = result.truncated.into();
         InsertResult { job, truncated, result: result.json.as_str() }.execute(self.connection)?;
         let took = started_at.map(|at| Span::new(self.now.since(at)));
-        self.record_timed_move(location, State::Running, State::Completed, took);
+        let change = location.change(Some(State::Running), Some(State::Completed));
+        self.record(Change { took, ..change });
         Ok(Some(State::Completed))
     }
 
@@ -150,10 +108,9 @@ impl CommitGroup<'_> {
         lease: Lease,
     ) -> Result<Option<(JobLocation, Option<Timestamp>)>, ApplyError> {
         let find = FindRunningLocation { job: lease.job.0, token: lease.token.0 };
-        let row: Option<(LocationRow, Option<i64>)> =
-            find.get_result(self.connection).optional()?;
-        let Some((row, started_at)) = row else { return Ok(None) };
-        Ok(Some((self.location(row)?, started_at.map(Timestamp::from_millis))))
+        let row: Option<RunningLocationRow> = find.get_result(self.connection).optional()?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some((self.location(row.location)?, row.started_at())))
     }
 
     /// Settles a running job and returns its new state. Returns `None` if the lease is not held, or if
@@ -176,7 +133,7 @@ impl CommitGroup<'_> {
         let Some(row) = row else { return Ok(None) };
         let attempt = row.attempt();
         let settlement = settle(&attempt, outcome, self.now);
-        let location = self.location(row.location())?;
+        let location = self.location(row.location)?;
         if holder.is_some_and(|holder| !holder.holds(location.lane)) {
             return Ok(None);
         }
@@ -186,8 +143,7 @@ impl CommitGroup<'_> {
         self.update_settled(lease, &settlement)?;
         // The duration of an attempt that was released is not recorded.
         let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotStarted);
-        let started_at = row.started_at.filter(|_| has_ended).map(Timestamp::from_millis);
-        let took = started_at.map(|at| Span::new(self.now.since(at)));
+        let took = row.took(self.now).filter(|_| has_ended);
         self.record_settled(location, &settlement, took);
         Ok(Some(settlement.state))
     }
@@ -215,13 +171,9 @@ impl CommitGroup<'_> {
         settlement: &Settlement,
         took: Option<Span>,
     ) {
-        let from = State::Running;
-        match (settlement.state, settlement.run_at) {
-            (State::Retrying, Some(run_at)) => {
-                self.record_move_until(location, Some(from), State::Retrying, run_at, took);
-            }
-            (state, _) => self.record_timed_move(location, from, state, took),
-        }
+        let due_at = settlement.run_at.filter(|_| settlement.state == State::Retrying);
+        let change = location.change(Some(State::Running), Some(settlement.state));
+        self.record(Change { due_at, took, ..change });
     }
 
     fn insert_failure(
@@ -249,25 +201,27 @@ impl CommitGroup<'_> {
     /// attempt, sent again because its answer was lost, and with a refusal otherwise.
     fn refuse_or_repeat(&mut self, finish: &Finish) -> ApplyResult {
         let lease = finish.lease;
-        let row: Option<(i64, i64, i64)> = jobs::table
+        let row: Option<LatestLeaseRow> = jobs::table
             .find(lease.job.0)
-            .select((jobs::lease_token, jobs::state, jobs::lane))
+            .select(LatestLeaseRow::as_select())
             .get_result(self.connection)
             .optional()?;
-        let Some((token, state, lane)) = row else { return Err(Refusal::NoJob(lease.job).into()) };
-        if token == lease.token.0
+        let row = row.ok_or(Refusal::NoJob(lease.job))?;
+        if row.lease_token == lease.token.0
             // A finish under a token of an earlier epoch is refused without a comparison.
-            && token >= self.token_floor.max(1)
-            && finish.holder.holds(lane_of(lane)?)
-            && state != State::Running.code()
-            && self.is_repeat(finish, state)?
+            && row.lease_token >= self.token_floor.max(1)
+            && finish.holder.holds(row.lane(lease.job)?)
+            && self.is_repeat(finish, row.state(lease.job)?)?
         {
             return Ok(Answer::Finished(Finished::Repeated));
         }
         Err(Refusal::StaleLease.into())
     }
 
-    fn is_repeat(&mut self, finish: &Finish, state: i64) -> Result<bool, ApplyError> {
+    fn is_repeat(&mut self, finish: &Finish, state: State) -> Result<bool, ApplyError> {
+        if state == State::Running {
+            return Ok(false);
+        }
         let lease = finish.lease;
         let failure = self.find_failure(lease)?;
         match &finish.outcome {
@@ -277,8 +231,7 @@ impl CommitGroup<'_> {
                     .select(results::result)
                     .get_result(self.connection)
                     .optional()?;
-                let is_completed = state == State::Completed.code();
-                Ok(is_completed && stored.as_deref() == Some(result.json.as_str()))
+                Ok(state == State::Completed && stored.as_deref() == Some(result.json.as_str()))
             }
             Outcome::Failed { error, .. } | Outcome::Lost(error) => {
                 Ok(failure.as_ref() == Some(error))
@@ -287,11 +240,12 @@ impl CommitGroup<'_> {
             // to stop.
             Outcome::Released => Ok(match failure {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
-                None => [State::Queued.code(), State::Cancelled.code()].contains(&state),
+                None => matches!(state, State::Queued | State::Cancelled),
             }),
-            Outcome::NotStarted => Ok(failure.is_none()
-                && [State::Queued.code(), State::Cancelled.code()].contains(&state)),
-            Outcome::Cancelled => Ok(failure.is_none() && state == State::Cancelled.code()),
+            Outcome::NotStarted => {
+                Ok(failure.is_none() && matches!(state, State::Queued | State::Cancelled))
+            }
+            Outcome::Cancelled => Ok(failure.is_none() && state == State::Cancelled),
         }
     }
 

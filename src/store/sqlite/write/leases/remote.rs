@@ -11,23 +11,23 @@
 //! merged: 1 2 3 4     9 is cut, because an unread job of kind a may precede it
 //! ```
 
-use std::sync::Arc;
-
 use diesel::prelude::*;
 
-use crate::job::QueueName;
+use crate::job::JobId;
 use crate::roster::LeaseOrder;
+use crate::store::group::impossible::json_array;
+use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
-use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{ApplyError, ApplyResult, CommitGroup};
-use crate::store::sqlite::write::leases::lease::LeasedRow;
-use crate::store::{Answer, LeaseRequest, Leased, MAX_LEASED_BYTES};
+use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::{Answer, LeaseRequest, Leased};
 
 statement! {
     /// Finds the first queued jobs of a queue in the index `jobs_queued`.
     FirstRemoteJobs -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs
-     WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = " {Remote} " AND queue_id = " [queue_id: Integer as i64]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -37,7 +37,7 @@ statement! {
     /// `jobs_queued` and skip the jobs of all other kinds.
     FirstRemoteJobsOfKind<'a> -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs INDEXED BY jobs_queued_remote
-     WHERE state = 1 AND lane = 3 AND queue_id = " [queue_id: Integer as i64]
+     WHERE state = " {Queued} " AND lane = " {Remote} " AND queue_id = " [queue_id: Integer as i64]
     " AND kind = " [kind: Text as &'a str]
     " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
@@ -45,9 +45,9 @@ statement! {
 
 statement! {
     /// Leases jobs by id. No lease outlasts the timeout of its job.
-    LeaseByIds<'a> -> ((Integer, Integer, Integer, Integer, Integer, Integer, Nullable<Integer>, Text, Text, Integer), Integer) =
+    LeaseByIds<'a> -> (Columns<LeasedRow>, Integer) =
     "UPDATE jobs
-     SET state = 2, attempt = attempt + 1,
+     SET state = " {Running} ", attempt = attempt + 1,
          lease_token = max(lease_token + 1, " [token_floor: Integer as i64] "),
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
@@ -65,21 +65,20 @@ statement! {
 /// Number of jobs to read of each kind beyond an equal share of the limit, if a request names kinds.
 const LOOK_AHEAD: i64 = 16;
 
-/// A queue and the kinds that a remote worker takes from it; `None` means all kinds.
-#[derive(Debug)]
-pub(crate) struct RemoteFilter {
-    queue: QueueName,
-    kinds: Option<Arc<[String]>>,
+/// A queued job that a lease may take.
+#[derive(Debug, Clone, Copy, Queryable)]
+struct CandidateRow {
+    priority: i64,
+    id: i64,
+    payload_bytes: i64,
 }
 
-impl RemoteFilter {
-    fn is_filter_of(&self, order: &LeaseOrder) -> bool {
-        self.queue == order.queue && self.kinds == order.kinds
+impl CandidateRow {
+    /// Returns the sort key in the order of leases: descending priority, then ascending id.
+    fn position(&self) -> (i64, i64) {
+        (-self.priority, self.id)
     }
 }
-
-/// Priority, id and payload bytes of a queued job.
-type CandidateRow = (i64, i64, i64);
 
 /// Queued jobs that a lease may take, in the order in which they are leased.
 struct Candidates {
@@ -91,19 +90,32 @@ struct Candidates {
 impl CommitGroup<'_> {
     pub(crate) fn lease_remote(&mut self, request: &LeaseRequest, queue_id: i64) -> ApplyResult {
         let order = &request.order;
-        if self.exhausted.iter().any(|filter| filter.is_filter_of(order)) {
+        if self.lease_memo.is_exhausted(order) {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: true }));
         }
         let candidates = self.find_candidates(order, queue_id)?;
         let (ids, is_empty) = self.select_ids(&candidates, order);
         if is_empty {
-            self.exhausted
-                .push(RemoteFilter { queue: order.queue.clone(), kinds: order.kinds.clone() });
+            self.lease_memo.mark_exhausted(order);
         }
         if ids.is_empty() {
             return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty }));
         }
-        let jobs = json_array(&ids);
+        let rows = if self.is_row_wise {
+            self.lease_each_id(request, &ids)?
+        } else {
+            self.lease_ids(request, &ids)?
+        };
+        Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
+    }
+
+    /// Leases jobs by id. Returns each with the time at which its lease expires.
+    fn lease_ids(
+        &mut self,
+        request: &LeaseRequest,
+        ids: &[i64],
+    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+        let jobs = json_array(ids.iter().copied());
         let rows: Vec<(LeasedRow, i64)> = LeaseByIds {
             token_floor: self.token_floor,
             now: self.now.millis(),
@@ -114,7 +126,21 @@ impl CommitGroup<'_> {
         .load(self.connection)?;
         let (lease_ms, worker) = (request.duration.millis(), request.worker.as_deref());
         UpsertRemoteLease { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
-        Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
+        Ok(rows)
+    }
+
+    /// Leases each job by itself, and skips those that are impossible.
+    fn lease_each_id(
+        &mut self,
+        request: &LeaseRequest,
+        ids: &[i64],
+    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            let leased = self.on_row(Some(JobId(*id)), |group| group.lease_ids(request, &[*id]))?;
+            rows.extend(leased.into_iter().flatten());
+        }
+        Ok(rows)
     }
 
     /// Returns the first queued jobs that match the order. If the order names kinds there may be fewer
@@ -124,13 +150,19 @@ impl CommitGroup<'_> {
         order: &LeaseOrder,
         queue_id: i64,
     ) -> Result<Candidates, ApplyError> {
-        let (at, limit) = (self.now.millis(), i64::from(order.limit));
+        let at = self.now.millis();
         let Some(kinds) = &order.kinds else {
-            let jobs: Vec<_> = FirstRemoteJobs { queue_id, at, limit }.load(self.connection)?;
-            return Ok(Candidates { is_complete: (jobs.len() as i64) < limit, jobs });
+            let limit = self.impossible.limit(order.limit.into());
+            let mut jobs: Vec<CandidateRow> =
+                FirstRemoteJobs { queue_id, at, limit }.load(self.connection)?;
+            let is_complete = (jobs.len() as i64) < limit;
+            self.skip_impossible(&mut jobs, limit, |job| job.id);
+            return Ok(Candidates { is_complete, jobs });
         };
         // Read the first jobs of each kind, and cut the merged list where unread jobs may precede.
+        let limit = i64::from(order.limit);
         let per_kind = limit.min(limit / kinds.len().max(1) as i64 + LOOK_AHEAD);
+        let per_kind = self.impossible.limit(per_kind);
         let mut jobs: Vec<CandidateRow> = Vec::new();
         let mut end = None;
         for kind in kinds.iter() {
@@ -140,14 +172,15 @@ impl CommitGroup<'_> {
             if let Some(last) = found.last()
                 && found.len() as i64 >= per_kind
             {
-                let last = lease_position(last);
+                let last = last.position();
                 end = Some(end.map_or(last, |end: (i64, i64)| end.min(last)));
             }
             jobs.extend(found);
         }
-        jobs.sort_unstable_by_key(lease_position);
+        self.skip_impossible(&mut jobs, i64::MAX, |job| job.id);
+        jobs.sort_unstable_by_key(CandidateRow::position);
         if let Some(end) = end {
-            jobs.retain(|job| lease_position(job) <= end);
+            jobs.retain(|job| job.position() <= end);
         }
         Ok(Candidates { jobs, is_complete: end.is_none() })
     }
@@ -156,25 +189,14 @@ impl CommitGroup<'_> {
     /// transaction, and whether no matching job is left after them.
     fn select_ids(&mut self, candidates: &Candidates, order: &LeaseOrder) -> (Vec<i64>, bool) {
         let mut ids = Vec::new();
-        for (_, id, bytes) in &candidates.jobs {
-            if ids.len() >= order.limit as usize || self.leased_payload_bytes >= MAX_LEASED_BYTES {
+        for job in &candidates.jobs {
+            if ids.len() >= order.limit as usize || !self.lease_memo.has_room() {
                 break;
             }
-            self.leased_payload_bytes += usize::try_from(*bytes).unwrap_or(0);
-            ids.push(*id);
+            self.lease_memo.add_payload(usize::try_from(job.payload_bytes).unwrap_or(0));
+            ids.push(job.id);
         }
         let is_empty = candidates.is_complete && ids.len() == candidates.jobs.len();
         (ids, is_empty)
     }
-}
-
-/// Returns the sort key of a job: descending priority, then ascending id.
-fn lease_position((priority, id, _): &CandidateRow) -> (i64, i64) {
-    (-priority, *id)
-}
-
-/// Returns ids as a JSON array, so that they are bound to a single parameter.
-fn json_array(ids: &[i64]) -> String {
-    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-    format!("[{}]", ids.join(","))
 }

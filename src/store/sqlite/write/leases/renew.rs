@@ -4,9 +4,11 @@ use diesel::prelude::*;
 
 use crate::job::lease::Lease;
 use crate::job::{JobId, Progress, Span, Timestamp};
+use crate::store::rows::location::unknown_queue;
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::commit_group::{ApplyResult, CommitGroup};
+use crate::store::sqlite::write::apply::ApplyResult;
+use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::{Answer, Holder, Refusal, Renew, Renewed};
 
 statement! {
@@ -17,9 +19,9 @@ statement! {
      SET lease_expires_at = max(lease_expires_at, min("
          [now: Integer as i64] " + coalesce(" [lease_ms: Nullable<Integer> as Option<i64>]
     ", (SELECT lease_ms FROM remote_leases WHERE job_id = jobs.id), 0),
-         CASE lane WHEN 3 THEN started_at + timeout_ms ELSE 9223372036854775807 END))
+         CASE lane WHEN " {Remote} " THEN started_at + timeout_ms ELSE 9223372036854775807 END))
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2 AND (lane = 3) = " [is_remote: Integer as i64]
+    " AND state = " {Running} " AND (lane = " {Remote} ") = " [is_remote: Integer as i64]
     " RETURNING lease_expires_at, cancel_requested"
 }
 
@@ -29,7 +31,7 @@ statement! {
      SET progress_percent = " [percent: Float as f64]
     ", progress_message = " [message: Nullable<Text> as Option<&'a str>]
     " WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
-    " AND state = 2 RETURNING queue_id"
+    " AND state = " {Running} " RETURNING queue_id"
 }
 
 impl CommitGroup<'_> {
@@ -59,7 +61,7 @@ impl CommitGroup<'_> {
             (renew.leases.as_slice(), renew.holder, renewed.held.as_slice())
         {
             // A worker that renews a single lease learns whether the job exists.
-            self.find_location(lease.job)?;
+            self.find_job(lease.job)?;
             return Err(Refusal::StaleLease.into());
         }
         Ok(Answer::Renewed(renewed))
@@ -73,8 +75,9 @@ impl CommitGroup<'_> {
             token: lease.token.0,
         };
         let queue: Option<i64> = update.get_result(self.connection).optional()?;
-        let queue = self.queue_ids.name(queue.ok_or(Refusal::StaleLease)?)?;
-        self.record_report(lease.job, queue);
+        let queue = queue.ok_or(Refusal::StaleLease)?;
+        let name = self.queue_ids.name(queue).ok_or_else(|| unknown_queue(lease.job.0, queue))?;
+        self.changes.push_report(lease.job, name.clone());
         Ok(Answer::Done)
     }
 }
