@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use crate::job::queue::InvalidName;
 use crate::job::{Lane, QueueName, State, Tag};
 use crate::store::error::StoreError;
 
@@ -24,14 +25,14 @@ pub(crate) fn state_of(job: i64, code: i64) -> Result<State, StoreError> {
 
 /// Returns the name of a queue.
 pub(crate) fn queue_name(id: i64, text: &str) -> Result<QueueName, StoreError> {
-    let fault = || format!("has the invalid name {text}");
-    text.parse().map_err(|_| corrupt(format_args!("queue {id}"), fault()))
+    let fault = format_args!("has the invalid name {text}");
+    text.parse().map_err(|InvalidName| corrupt(format_args!("queue {id}"), fault))
 }
 
 /// Returns the name of the queue that a job belongs to.
 pub(crate) fn queue_of_job(job: i64, text: &str) -> Result<QueueName, StoreError> {
-    let fault = || format!("is in a queue with the invalid name {text}");
-    text.parse().map_err(|_| corrupt(format_args!("job {job}"), fault()))
+    let fault = format_args!("is in a queue with the invalid name {text}");
+    text.parse().map_err(|InvalidName| corrupt(format_args!("job {job}"), fault))
 }
 
 /// Returns the tags of a `tags` column.

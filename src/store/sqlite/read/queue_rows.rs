@@ -69,7 +69,7 @@ impl QueueReads<'_> {
         }
         let mut queues = Vec::with_capacity(rows.len());
         for (row, counts) in rows {
-            queues.extend(self.to_queue(row, counts, now)?);
+            queues.extend(self.complete(row, counts, now)?);
         }
         Ok(QueueSubset { queues, total })
     }
@@ -89,7 +89,7 @@ impl QueueReads<'_> {
             .select(CountRow::as_select())
             .load(self.connection)?;
         let counts = self.add_up(rows)?.remove(&row.id).unwrap_or_default();
-        self.to_queue(row, counts, now)
+        self.complete(row, counts, now)
     }
 
     /// Returns the number of jobs of every queue, by state.
@@ -127,7 +127,9 @@ impl QueueReads<'_> {
         Ok(counts)
     }
 
-    fn to_queue(
+    /// Returns the queue of a row with its counts and the age of its oldest job; `None` if its name is
+    /// impossible.
+    fn complete(
         &mut self,
         QueueRow { id, name, settings }: QueueRow,
         jobs: StateCounts,
