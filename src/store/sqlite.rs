@@ -21,7 +21,7 @@ use admin::open::Lock;
 pub use admin::open::MIN_SQLITE;
 use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
-use write::apply::WriteResult;
+use write::commit_group::apply::WriteResult;
 use write::commit_group::{CommitGroup, KnownRows};
 use write::queue;
 

@@ -52,14 +52,13 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
     let mut threads = Threads::default();
 
     let lease_duration = config.lease;
-    let (time, writer_publisher) = (clock.clone(), publisher.clone());
-    let vital = Vital::new("writer", &fatal);
-    let inbox = Inbox::default();
-    let sender = inbox.sender();
-    let writer_address = Writer::start_in_arbiter(&threads.start_one(), move |_| {
-        Writer::new(inbox, writes, roster, time, lease_duration, writer_publisher, vital)
-    });
-    let writer = sender.into_handle(writer_address.clone().recipient());
+    let (writer_address, writer) = start_writer(
+        &threads.start_one(),
+        (writes, roster),
+        (&clock, &fatal),
+        lease_duration,
+        publisher.clone(),
+    );
     let point_reads = start_reader(&mut threads, point_reads, &clock, &fatal);
     let list_reads = start_reader(&mut threads, list_reads, &clock, &fatal);
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
@@ -115,6 +114,23 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         fatal,
         shutdown_grace,
     }
+}
+
+fn start_writer(
+    thread: &ArbiterHandle,
+    (writes, roster): (Box<dyn WriteStore>, Roster),
+    (clock, fatal): (&Clock, &Fatal),
+    lease_duration: Span,
+    publisher: Publisher,
+) -> (Addr<Writer>, WriterHandle) {
+    let (clock, vital) = (clock.clone(), Vital::new("writer", fatal));
+    let inbox = Inbox::default();
+    let sender = inbox.sender();
+    let address = Writer::start_in_arbiter(thread, move |_| {
+        Writer::new(inbox, writes, roster, clock, lease_duration, publisher, vital)
+    });
+    let handle = sender.into_handle(address.clone().recipient());
+    (address, handle)
 }
 
 fn start_keeper(

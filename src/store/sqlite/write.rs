@@ -1,11 +1,8 @@
 //! Writes: one file per operation, applied as one commit group.
 
-mod alone;
-pub(super) mod apply;
 pub(super) mod batch;
 mod cancel;
 pub(super) mod commit_group;
-mod counts;
 mod delete;
 mod insert;
 pub(super) mod leases;

@@ -11,8 +11,8 @@ use crate::store::schema::batches;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::ApplyError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyError;
 use crate::store::{BatchPage, NewBatch, StoreError};
 
 statement! {

@@ -3,6 +3,10 @@
 //! Writes that arrive while a transaction runs are committed together in the next one (group commit),
 //! so that many writes share one sync to disk.
 
+mod alone;
+pub(in crate::store::sqlite) mod apply;
+mod counts;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
@@ -16,7 +20,7 @@ use crate::store::rows::location::LocationRow;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::{ApplyResult, WriteResult, split_refusal};
+use crate::store::sqlite::write::commit_group::apply::{ApplyResult, WriteResult, split_refusal};
 use crate::store::{Answer, Change, Committed, JobLocation, StoreError, Submit, Write};
 
 statement! {

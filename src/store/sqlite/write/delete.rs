@@ -7,8 +7,8 @@ use crate::store::rows::location::RemovedRow;
 use crate::store::rows::values::tags_of;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::{Columns, statement};
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Refusal};
 
 statement! {

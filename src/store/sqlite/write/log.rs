@@ -7,8 +7,8 @@ use crate::job::{JobId, Log};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::ApplyResult;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyResult;
 use crate::store::{Answer, LogLines, Refusal};
 
 statement! {

@@ -15,8 +15,8 @@ use crate::store::schema::queues;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Refusal, StoreError};
 
 statement! {

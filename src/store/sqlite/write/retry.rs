@@ -6,8 +6,8 @@ use crate::job::{JobId, State};
 use crate::store::schema::{jobs, results};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::apply::ApplyResult;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyResult;
 use crate::store::{Answer, Refusal};
 
 statement! {

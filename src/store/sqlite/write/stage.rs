@@ -6,8 +6,8 @@ use crate::job::{JobId, State, Timestamp};
 use crate::store::rows::location::{LocatedRow, StagedRow};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, MoveSummary};
 
 statement! {

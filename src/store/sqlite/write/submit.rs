@@ -10,9 +10,11 @@ use crate::store::schema::{jobs, submissions};
 use crate::store::sql_types::{Binary, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult, WriteResult, split_refusal};
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{
+    ApplyError, ApplyResult, WriteResult, split_refusal,
+};
 use crate::store::{Answer, Refusal, SubmissionKey, Submit, Submitted};
 
 statement! {

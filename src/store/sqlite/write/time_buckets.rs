@@ -16,8 +16,8 @@ use crate::store::schema::{queues, time_buckets};
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 
 /// Queue id of the rows that count all queues together.
 const ALL_QUEUES: i64 = 0;

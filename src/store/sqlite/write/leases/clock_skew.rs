@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::apply::ApplyError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyError;
 
 statement! {
     /// Moves leases of attempts that started in the future to start now, with the same duration.

@@ -10,8 +10,8 @@ use crate::store::rows::running::{LatestLeaseRow, RunningJobRow};
 use crate::store::schema::{failures, jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Change, Finish, Finished, Holder, JobLocation, Refusal};
 
 statement! {

@@ -8,8 +8,8 @@ use crate::roster::LeaseOrder;
 use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::{Columns, statement};
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Change, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {

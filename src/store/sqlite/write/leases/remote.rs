@@ -19,8 +19,8 @@ use crate::store::group::impossible::json_array;
 use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, LeaseRequest, Leased};
 
 statement! {

@@ -7,8 +7,8 @@ use crate::job::{JobId, Progress, Span, Timestamp};
 use crate::store::rows::location::unknown_queue;
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::apply::ApplyResult;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyResult;
 use crate::store::{Answer, Holder, Refusal, Renew, Renewed};
 
 statement! {

@@ -7,8 +7,8 @@ use crate::job::{JobError, Timestamp};
 use crate::store::rows::running::LostLeaseRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::write::apply::ApplyResult;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyResult;
 use crate::store::{Answer, MoveSummary, RescueScope};
 
 statement! {

@@ -13,8 +13,10 @@ use diesel::connection::SimpleConnection;
 use crate::job::JobId;
 use crate::store::group::lease_memo::LeaseMemo;
 use crate::store::sqlite::transaction::{Fault, TransactionError};
-use crate::store::sqlite::write::apply::{ApplyError, ApplyResult, WriteResult, split_refusal};
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{
+    ApplyError, ApplyResult, WriteResult, split_refusal,
+};
 use crate::store::{Refusal, Write};
 
 impl CommitGroup<'_> {
@@ -51,7 +53,7 @@ impl CommitGroup<'_> {
     /// unchanged and remembered.
     ///
     /// Only a group that is applied again uses a savepoint. In the first try the whole group fails.
-    pub(super) fn on_row<T>(
+    pub(crate) fn on_row<T>(
         &mut self,
         job: Option<JobId>,
         work: impl FnOnce(&mut Self) -> Result<T, ApplyError>,
@@ -69,13 +71,13 @@ impl CommitGroup<'_> {
     }
 
     /// Returns whether writes of many rows must handle each row by itself.
-    pub(super) fn is_each_row_alone(&self) -> bool {
+    pub(crate) fn is_each_row_alone(&self) -> bool {
         self.is_row_wise || !self.impossible.has_no_jobs()
     }
 
     /// Removes the jobs that are known to be impossible from `rows`, and all rows after the first
     /// `limit`.
-    pub(super) fn skip_impossible<T>(
+    pub(crate) fn skip_impossible<T>(
         &self,
         rows: &mut Vec<T>,
         limit: i64,
