@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
+mod circles;
 mod layers;
 mod leftovers;
 mod reasons;

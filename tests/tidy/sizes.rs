@@ -9,9 +9,6 @@ const MAX_FILE_LINES: usize = 400;
 const MAX_FUNCTION_LINES: usize = 70;
 const MAX_FILES_IN_A_FOLDER: usize = 14;
 
-/// Folders that may have more files. The list gets shorter until it is empty.
-const CROWDED_FOLDERS: [&str; 5] = ["src", "src/actor", "src/job", "tests/browser", "tests/store"];
-
 fn too_long(source: &Source) -> Vec<String> {
     let mut faults = Vec::new();
     let lines = source.text.lines().count();
@@ -62,12 +59,7 @@ fn too_full(files: &[String]) -> Vec<String> {
 
 #[test]
 fn no_folder_has_too_many_files() {
-    let is_exempt = |path: &String| {
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        CROWDED_FOLDERS.contains(&folder)
-    };
-    let files = file_names(&["src", "tests"]).into_iter().filter(|path| !is_exempt(path));
-    assert_none(&too_full(&files.collect::<Vec<_>>()));
+    assert_none(&too_full(&file_names(&["src", "tests"])));
 }
 
 #[test]
