@@ -225,12 +225,9 @@ impl Handle {
         let answer = self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
         let queue = self.list_read(move |store, now| store.queue(&name, now)).await?;
         let queue = queue.ok_or(Error::Unreadable)?;
-        // A later call may have changed the settings before they were read; the answer has those of
-        // this call.
-        match answer {
-            Answer::Configured(settings) => Ok(Queue { settings, ..queue }),
-            _ => Ok(queue),
-        }
+        // The answer has the settings of this call, even if a later one has changed them since.
+        let Answer::Configured(settings) = answer else { return Ok(queue) };
+        Ok(Queue { settings, ..queue })
     }
 
     /// Cancels a job. A job that is not running is cancelled at once; a running job is asked to stop.
