@@ -12,6 +12,7 @@
 //! This module does not depend on actors, leases or the database.
 
 pub mod app_state;
+mod attempt;
 pub mod chat;
 pub mod command;
 pub mod context;
@@ -25,15 +26,14 @@ mod panic;
 mod secrets;
 mod sleep;
 
-use std::future::Future;
 use std::sync::Arc;
 
+use crate::executor::attempt::until_stopped;
 use crate::executor::chat::Chat;
 use crate::executor::command::Command;
 use crate::executor::handler::{AsyncCall, BlockingCall};
 use crate::executor::http::Http;
 use crate::job::outcome::{JobResult, Outcome};
-use crate::job::problem::Problem;
 use crate::job::{Json, Lane};
 
 pub use app_state::AppState;
@@ -119,22 +119,6 @@ impl Executor {
         let outcome = handler::run_blocking(&**call, payload, context);
         capped(outcome, context.max_result_bytes())
     }
-}
-
-/// Starts the attempt's clock and runs `work`. If the attempt is stopped first, `work` is dropped.
-async fn until_stopped(context: &Context, work: impl Future<Output = Outcome>) -> Outcome {
-    context.start_clock(context.timeout());
-    tokio::select! {
-        biased;
-        outcome = work => outcome,
-        reason = context.stopped() => reason.outcome(context.timeout()),
-    }
-}
-
-/// Returns the outcome of a payload that can no longer be run, for example because its command was
-/// removed from the configuration after the job was submitted.
-fn bad_payload(problems: &[Problem]) -> Outcome {
-    Outcome::fatal("bad_payload", Problem::list(problems))
 }
 
 /// Truncates a result to `max_bytes`. Every executor's outcome passes through here.

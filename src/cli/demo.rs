@@ -26,13 +26,13 @@ use crate::cli::output::{Output, use_colour};
 use crate::cli::server::serve::start_server;
 use crate::cli::server::settings::{parse_listen, variables};
 use crate::cli::server::signal::StopSignals;
+use crate::cli::server::telemetry::{self, LogFormat};
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
 use crate::pages::demo::{
     BATCH_NAME, COMMAND, DEFAULT_MODEL, PROVIDER, QUESTIONS, chat_submission,
 };
-use crate::telemetry::{self, LogFormat};
 use model::ModelServer;
 use progress::Progress;
 

@@ -6,4 +6,5 @@ pub(super) mod descriptors;
 pub mod serve;
 pub(super) mod settings;
 pub(super) mod signal;
+pub(super) mod telemetry;
 pub(super) mod verify;

@@ -23,7 +23,7 @@ use crate::cli::output::use_colour;
 use crate::cli::server::signal::StopSignals;
 use crate::cli::target::Target;
 use action::UserAction;
-use draw::Palette;
+use draw::palette::Palette;
 use feed::Feed;
 use view::View;
 

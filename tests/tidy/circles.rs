@@ -113,6 +113,10 @@ fn split(tokens: &[Token]) -> (Vec<Token>, Vec<FoundPath>) {
         let rest = &tokens[at..];
         if starts_with(rest, &["#", "[", "cfg", "(", "test", ")", "]", "mod"]) {
             at += item_length(rest);
+        } else if starts_with(rest, &["pub", "(", "in"]) {
+            // The path of a visibility is no import.
+            own.push(token.clone());
+            at += rest.iter().position(|token| token.text == ")").map_or(rest.len(), |end| end + 1);
         } else if token.text == "use" && is_public(&own) {
             let length = item_length(rest);
             reexports.extend(paths(&rest[..length]));

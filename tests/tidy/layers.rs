@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 10] = [
     &["roster"],
     &["metrics"],
     &["api"],
-    &["config", "clock", "telemetry"],
+    &["config", "clock"],
     &["store", "executor"],
     &["actor"],
     &["server"],
@@ -39,7 +39,7 @@ const ALLOWED_LAYERS: [(&str, &[&str]); 19] = [
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),
     ("toml", &["config"]),
-    ("tracing_subscriber", &["telemetry"]),
+    ("tracing_subscriber", &["cli"]),
 ];
 
 /// Further permitted uses: part of a file's path, and a path of a library.

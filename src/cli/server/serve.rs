@@ -12,8 +12,8 @@ use clap::Args;
 use crate::cli::error::CliError;
 use crate::cli::output::use_colour;
 use crate::cli::server::settings::{parse_listen, variables};
+use crate::cli::server::telemetry::{self, LogFormat};
 use crate::config::{self, Overrides};
-use crate::telemetry::{self, LogFormat};
 use running::run_server;
 pub(crate) use running::start_server;
 

@@ -45,10 +45,8 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, registry, config, clock } =
         parts;
     let fatal = Fatal::new();
-    let publisher = Publisher {
-        client_counts: ClientCounts::default(),
-        recorder: SharedRecorder::new(recorder),
-    };
+    let recorder = SharedRecorder::new(recorder);
+    let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
     let mut threads = Threads::default();
 
     let lease_duration = config.lease;
@@ -64,11 +62,8 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
     let workers = start_workers(&mut threads, &config, &registry, &writer, &fatal);
 
     let control_thread = threads.start_one();
-    let (to_writer, time, vital) =
-        (writer.clone(), clock.clone(), Vital::new("dispatcher", &fatal));
-    let dispatcher = Dispatcher::start_in_arbiter(&control_thread, move |_| {
-        Dispatcher::new(to_writer, workers, lease_duration, time, vital)
-    });
+    let dispatcher =
+        start_dispatcher(&control_thread, (&writer, workers), (&clock, &fatal), lease_duration);
     let vital = Vital::new("announcer", &fatal);
     // On a separate thread, because there may be many subscribers, and the start of jobs must not
     // wait for them.
@@ -131,6 +126,19 @@ fn start_writer(
     });
     let handle = sender.into_handle(address.clone().recipient());
     (address, handle)
+}
+
+fn start_dispatcher(
+    thread: &ArbiterHandle,
+    (writer, workers): (&WriterHandle, [Vec<WorkerRecipients>; Lane::COUNT]),
+    (clock, fatal): (&Clock, &Fatal),
+    lease_duration: Span,
+) -> Addr<Dispatcher> {
+    let (writer, clock) = (writer.clone(), clock.clone());
+    let vital = Vital::new("dispatcher", fatal);
+    Dispatcher::start_in_arbiter(thread, move |_| {
+        Dispatcher::new(writer, workers, lease_duration, clock, vital)
+    })
 }
 
 fn start_keeper(

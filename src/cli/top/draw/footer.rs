@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
 use crate::cli::output::show;
 use crate::cli::top::snapshot::JobList;

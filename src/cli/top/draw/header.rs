@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
 use crate::cli::output::show;
 use crate::cli::top::snapshot::Snapshot;

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Paragraph, RenderDirection, Sparkline};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
 use crate::cli::top::snapshot::Snapshot;
 use crate::metrics::counters::BucketCounts;

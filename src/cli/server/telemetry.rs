@@ -11,11 +11,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Default log filter: this crate's messages from level `info`, warnings of all libraries.
 ///
 /// `actix_http` is off because it logs an error for every client that sends malformed HTTP.
-pub const DEFAULT_FILTER: &str = "warn,longshore=info,actix_http=off";
+pub(crate) const DEFAULT_FILTER: &str = "warn,longshore=info,actix_http=off";
 
 /// Format of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Text for people.
     #[default]
     Text,
@@ -26,7 +26,7 @@ pub enum LogFormat {
 /// Error for a text that is not the name of a log format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown log format; must be text or json")]
-pub struct InvalidLogFormat;
+pub(crate) struct InvalidLogFormat;
 
 impl FromStr for LogFormat {
     type Err = InvalidLogFormat;
@@ -43,7 +43,7 @@ impl FromStr for LogFormat {
 /// Error for a log filter that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid log filter: {0}")]
-pub struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
+pub(crate) struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// Starts logging to stderr. Has no effect if the process has already set up logging.
 ///
@@ -53,7 +53,7 @@ pub struct InvalidLogFilter(#[from] tracing_subscriber::filter::ParseError);
 ///
 /// # Errors
 /// Returns [`InvalidLogFilter`] if `filter` cannot be parsed.
-pub fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), InvalidLogFilter> {
+pub(crate) fn start(filter: &str, format: LogFormat, colour: bool) -> Result<(), InvalidLogFilter> {
     let filter = if filter.trim().is_empty() { DEFAULT_FILTER } else { filter };
     // `Targets` and not `EnvFilter`, which would add a regular expression engine to the build.
     let filter: Targets = filter.parse()?;
