@@ -249,7 +249,7 @@ mod tests {
 
     const LEASE_DURATION: Span = Span::from_secs(30);
 
-    /// A Dispatcher with one worker in the lane `async`, and everything that it sends messages to.
+    /// A Dispatcher with two workers in the lane `async`, and everything that it sends messages to.
     struct Fixture {
         dispatcher: Addr<Dispatcher>,
         writer: FakeWriter,
@@ -261,7 +261,8 @@ mod tests {
     fn start() -> Fixture {
         let (writer, handle) = FakeWriter::start();
         let ((run, runs), (stop, stops)) = (probe(), probe());
-        let workers = [vec![WorkerRecipients { run, stop }], vec![], vec![], vec![]];
+        let worker = || WorkerRecipients { run: run.clone(), stop: stop.clone() };
+        let workers = [vec![worker(), worker()], vec![], vec![], vec![]];
         let (clock, fatal) = (Clock::manual(at(0)), Fatal::new());
         fatal.expect_stop();
         let vital = Vital::new("dispatcher", &fatal);
@@ -293,20 +294,22 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_worker_runs_one_job_after_another_and_can_be_stopped() {
+    async fn a_worker_runs_one_job_after_another_and_stops_only_its_own() {
         let mut fixture = start();
-        let first = fixture.lease(1).await;
+        let (first, second) = (fixture.lease(1).await, fixture.lease(2).await);
         assert_eq!(fixture.runs.next().await.0, first);
-        let cancelled = vec![JobId(1), JobId(2)];
+        assert_eq!(fixture.runs.next().await.0, second);
+        let cancelled = vec![JobId(3), JobId(1)];
         fixture.dispatcher.send(Dispatch { cancelled, ..Dispatch::default() }).await.unwrap();
         let stop = fixture.stops.next().await;
         assert_eq!((stop.lease, stop.reason), (first.lease, StopReason::Cancelled));
-        let second = leased_job(2, "echo");
+        // Both workers are busy until the first job has ended.
+        let third = leased_job(3, "echo");
         let dispatch =
-            Dispatch { ended: vec![first.lease], leased: vec![second.clone()], cancelled: vec![] };
+            Dispatch { ended: vec![first.lease], leased: vec![third.clone()], cancelled: vec![] };
         fixture.dispatcher.send(dispatch).await.unwrap();
-        assert_eq!(fixture.runs.next().await.0, second);
-        assert!(fixture.stops.try_next().is_none(), "job 2 was stopped");
+        assert_eq!(fixture.runs.next().await.0, third);
+        assert!(fixture.stops.try_next().is_none(), "another job was stopped");
     }
 
     #[actix_web::test]
