@@ -6,7 +6,7 @@
 //!       Handle: bounded by semaphores; past a bound the caller gets `Overloaded`
 //!         |
 //!         |--- Commit ---------------> Inbox --> Writer
-//!         |--- GetJob, ListJobs .. --> Reader x 2
+//!         |--- Read -----------------> Reader x 2
 //!         '--- WaitForEnd, Subscribe, SubscribeToAll --> Announcer
 //!
 //!  Writer --- Dispatch ---> Dispatcher --- Run, Stop ---> Worker x N (async, thread, process lanes)
@@ -18,8 +18,8 @@
 //!
 //! | from | to | messages |
 //! | --- | --- | --- |
-//! | `Handle`, Worker, Dispatcher, Keeper | Writer, through its [`inbox`] | `Commit`: apply this write in the next transaction and answer after it is on disk |
-//! | [`inbox`], Writer | Writer | `Flush`: commit what is in the inbox |
+//! | `Handle`, Worker, Dispatcher, Keeper | Writer, through its [`inbox`](writer::inbox) | `Commit`: apply this write in the next transaction and answer after it is on disk |
+//! | [`inbox`](writer::inbox), Writer | Writer | `Flush`: commit what is in the inbox |
 //! | `Handle` | Writer | `AddWaitingWorker`, `RemoveWaitingWorker`: a remote worker waits for jobs, or no longer waits |
 //! | Writer | Dispatcher | `Dispatch`: attempts that ended, jobs that were leased, jobs that were cancelled |
 //! | Writer | Announcer | `Announce`: jobs and batches that ended, jobs that changed |
@@ -27,10 +27,13 @@
 //! | Dispatcher | Worker | `Run`, `Stop` |
 //! | Keeper | Dispatcher | `MaintainLeases`: renew the leases of running jobs, rescue jobs whose lease expired |
 //! | Keeper | Announcer | `Sweep`: forget clients that have gone away |
-//! | Keeper | Reader | `FindPrunable`, `CheckpointLog` |
-//! | `Handle` | Reader | `GetJob`, `ListJobs` and the other reads |
+//! | `Handle`, Keeper | Reader | `Read`: run this read and answer with its result |
 //! | `Handle` | Announcer | `WaitForEnd`, `Subscribe`, `SubscribeToAll` |
 //! | `Server` | Writer, Dispatcher | `StartLeasing`; then `Drain`, `NotifyWhenIdle`, `StopAll` |
+//!
+//! All messages are in [`message`]. An actor sends a message to a recipient of that message and does
+//! not know which actor receives it; `server::start` connects the actors. Each actor can therefore be
+//! tested alone.
 //!
 //! What each actor owns:
 //!
@@ -39,7 +42,7 @@
 //! - [`dispatcher`]: which worker is idle and which worker runs which lease.
 //! - [`worker`]: the attempt that it runs.
 //! - [`keeper`]: the timers of all periodic duties.
-//! - [`announcer`]: the clients that wait for an end, and the subscribers of events.
+//! - [`announcer`](events::announcer): the clients that wait for an end, and the subscribers of events.
 //!
 //! The Writer ends each commit group with the leases that the roster plans. A finish and the lease
 //! that follows it, or a submission and its start, therefore share one transaction. The leased jobs
