@@ -1,18 +1,14 @@
 //! The command line. Each command has a file of its own.
 
-pub mod client;
+internal_modules!(client, error, mock_llm, output, refusal, server);
+
 mod demo;
-pub mod error;
 mod help;
 mod jobs;
-pub mod mock_llm;
 mod open;
-pub mod output;
 mod queues;
-pub mod refusal;
 #[cfg(test)]
 mod sample;
-pub mod server;
 mod target;
 mod top;
 

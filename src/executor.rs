@@ -11,15 +11,10 @@
 //!
 //! This module does not depend on actors, leases or the database.
 
-pub mod app_state;
+internal_modules!(app_state, chat, command, handler, http, outbound, registry);
+
 mod attempt;
-pub mod chat;
-pub mod command;
 pub mod context;
-pub mod handler;
-pub mod http;
-pub mod outbound;
-pub mod registry;
 
 mod encoded;
 mod panic;

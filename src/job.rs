@@ -1,14 +1,11 @@
 //! The job and its rules as pure functions: no IO and no clock; the current time is an argument.
 
+internal_modules!(change, epoch, outcome, payload, problem);
+
 pub mod batch;
-pub mod change;
-pub mod epoch;
 pub mod lane;
 pub mod lease;
 pub mod log;
-pub mod outcome;
-pub mod payload;
-pub mod problem;
 pub mod queue;
 pub mod retry;
 pub mod state;

@@ -89,13 +89,33 @@
 //!   feature of that name: a server for the tests of an application.
 //! - [`cli`]: the command line, one file per command.
 
+// Without the feature `testing`, modules that only the tests of this package call are private, and some of
+// their items are unused.
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(dead_code, unreachable_pub, reason = "the tests of this package use these items")
+)]
+
 #[cfg(not(feature = "sqlite"))]
 compile_error!("enable the feature `sqlite`: it is the only storage backend");
+
+/// Declares modules that are public with the feature `testing`, and private to this crate without it.
+macro_rules! internal_modules {
+    ($($(#[$attribute:meta])* $name:ident),+ $(,)?) => {
+        $(
+            #[cfg(feature = "testing")]
+            $(#[$attribute])*
+            pub mod $name;
+            #[cfg(not(feature = "testing"))]
+            $(#[$attribute])*
+            pub(crate) mod $name;
+        )+
+    };
+}
 
 pub mod job;
 
 pub mod metrics;
-pub mod roster;
 
 pub mod api;
 
@@ -103,9 +123,10 @@ pub mod clock;
 pub mod config;
 
 pub mod executor;
-pub mod store;
 
 pub(crate) mod actor;
+
+internal_modules!(roster, store);
 
 pub mod server;
 
@@ -116,6 +137,7 @@ pub mod pages;
 pub mod testing;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 
 /// Compiles and runs the Rust examples of the README as tests.

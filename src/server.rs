@@ -49,6 +49,8 @@ pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::LeaseActionResult;
 
+pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};
+
 use crate::actor::dispatcher::Dispatcher;
 use crate::actor::message::{Drain, NotifyWhenIdle, StopAll};
 use crate::actor::send;

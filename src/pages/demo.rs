@@ -28,8 +28,11 @@ use button::{Button, ECHOES, HEAVY_JOBS, LIMITED_QUEUE, ModelTarget, SLEEPERS, S
 use call::Call;
 
 pub(crate) use button::{ASYNC_KIND, COMMAND, THREAD_KIND};
+#[cfg(feature = "cli")]
 pub(crate) use call::shell_quoted;
-pub(crate) use questions::{BATCH_NAME, PROVIDER, QUESTIONS, chat_body, chat_submission};
+#[cfg(feature = "cli")]
+pub(crate) use questions::{BATCH_NAME, chat_body};
+pub(crate) use questions::{PROVIDER, QUESTIONS, chat_submission};
 
 /// Default model. `longshore mock-llm` accepts any name.
 pub(crate) const DEFAULT_MODEL: &str = "mock";

@@ -18,6 +18,7 @@ use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::queue_ids::QueueIds;
 use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
 use admin::open::Lock;
+#[cfg(feature = "testing")]
 pub use admin::open::MIN_SQLITE;
 use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
