@@ -1,8 +1,8 @@
 //! Runs the attempts of jobs, by kind.
 //!
-//! A [`Registry`] holds every kind that this server runs, and checks payloads at submission. A
+//! A `Registry` holds every kind that this server runs, and checks payloads at submission. A
 //! worker takes the [`Executor`] of its job from the registry, creates a [`Context`] and its
-//! [`Control`], and runs the attempt. Every attempt ends with an [`Outcome`]: errors, panics, stops
+//! `Control`, and runs the attempt. Every attempt ends with an `Outcome`: errors, panics, stops
 //! and missed deadlines are outcomes too.
 //!
 //! One deadline covers the whole attempt. Its clock starts when the work starts; for `chat` this is
@@ -31,11 +31,15 @@ use crate::executor::http::Http;
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::{Json, Lane};
 
-pub use app_state::AppState;
-pub use context::{Context, Control, StopReason};
-pub use handler::{Handler, HandlerError};
+pub use context::{Context, StopReason};
+pub use handler::HandlerError;
 pub(crate) use panic::outcome as panic_outcome;
-pub use registry::{Registry, RegistryError};
+pub use registry::RegistryError;
+
+#[cfg(feature = "testing")]
+pub use {app_state::AppState, context::Control, handler::Handler, registry::Registry};
+#[cfg(not(feature = "testing"))]
+pub(crate) use {app_state::AppState, context::Control, handler::Handler, registry::Registry};
 
 /// Runs the jobs of one kind.
 #[derive(Clone)]

@@ -7,7 +7,7 @@
 //!
 //! - Queues: name, [`QueueSettings`](crate::job::queue::QueueSettings) and the number of jobs in each
 //!   state. The first write that names a queue creates it; queues are never removed.
-//! - Jobs: the fields of [`Job`], the backoff, and the lease token, which is 0 until the first lease.
+//! - Jobs: the fields of [`Job`](crate::job::Job), the backoff, and the lease token, which is 0 until the first lease.
 //!   Job and batch ids are positive, rise and are never reused, not even after a deletion.
 //! - Of each job: its result, one failure per failed attempt (keyed by lease token), and the end of
 //!   its log with the number of bytes logged in total.

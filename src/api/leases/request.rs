@@ -29,7 +29,7 @@ pub struct LeaseJobsRequest {
     pub queues: Option<Vec<String>>,
     /// Kinds of jobs to lease; all kinds by default.
     pub kinds: Option<Vec<String>>,
-    /// Maximum number of jobs to lease, 1 to [`MAX_LEASE_LIMIT`]; 1 by default.
+    /// Maximum number of jobs to lease, 1 to 1,000 (`roster::MAX_LEASE_LIMIT`); 1 by default.
     pub limit: Option<u32>,
     /// Duration of the leases, within [`LEASE_RANGE`]; by default the configured duration.
     pub lease: Option<Span>,

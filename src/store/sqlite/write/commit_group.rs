@@ -91,7 +91,7 @@ impl<'a> CommitGroup<'a> {
         Ok(answers)
     }
 
-    /// Applies one write. After [`ApplyError::Failed`] the caller must roll back.
+    /// Applies one write. After [`ApplyError::Failed`](apply::ApplyError::Failed) the caller must roll back.
     pub(crate) fn apply(&mut self, write: &Write) -> ApplyResult {
         match write {
             Write::Submit(submit) => self.submit(submit),
