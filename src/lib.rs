@@ -72,6 +72,21 @@
 //! [`Handle::submit_job`]: server::Handle::submit_job
 //! [`JobHandle::wait`]: server::JobHandle::wait
 //!
+//! # Features
+//!
+//! - `sqlite`: the storage backend. Required today.
+//! - `pages`: the web pages, to mount beside the API (`http::scope`).
+//! - `cli`: the program `longshore`, with its command line and live view.
+//! - `testing`: a server for the tests of an application.
+//!
+//! All but `testing` are on by default. An application that embeds the server needs
+//! `default-features = false, features = ["sqlite"]`, and `pages` if it shows the pages.
+//!
+//! SQLite is built from source with the options in `.cargo/config.toml` of this repository, which do
+//! not apply to other packages. Set `LIBSQLITE3_FLAGS` to the same value in the `[env]` section of your own
+//! `.cargo/config.toml`: without it everything works, but with an `fsync` instead of an `fdatasync` per
+//! commit (docs/ARCHITECTURE.md, "How SQLite is built", has the measured difference).
+//!
 //! # Modules
 //!
 //! In reading order. A module uses only modules above it:
