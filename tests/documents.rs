@@ -1,4 +1,5 @@
-//! The documents agree with the program: examples can be read, named tests exist, links resolve.
+//! The documents agree with the program: examples can be read, named tests and files exist, links
+//! resolve.
 
 #![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
@@ -282,4 +283,40 @@ fn a_link_that_leads_nowhere_is_found() {
     let page = Page { name: "docs/TEST.md".into(), text: text.into() };
     let expected = ["#same-2", "NO.md", "../README.md#no", "#code", "no.png"];
     assert_eq!(broken_links(&page), expected.map(|link| format!("docs/TEST.md: {link}")));
+}
+
+/// Folders whose files [`missing_paths`] looks for.
+const FOLDERS: [&str; 6] = ["src/", "tests/", "docs/", "migrations/", "benches/", "examples/"];
+
+/// Returns the paths in backticks that start with one of [`FOLDERS`], without the arguments of a
+/// command and without paths that have a placeholder: `NAME`, `*` or `...`.
+fn named_paths(page: &str) -> Vec<String> {
+    let page = without_code_blocks(page);
+    let code = page.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2));
+    let paths = code.filter_map(|code| code.split_whitespace().next());
+    let has_placeholder = |path: &str| ["NAME", "*", "..."].iter().any(|mark| path.contains(mark));
+    paths
+        .filter(|path| FOLDERS.iter().any(|folder| path.starts_with(folder)))
+        .filter(|path| !has_placeholder(path))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn missing_paths(page: &str) -> Vec<String> {
+    named_paths(page).into_iter().filter(|path| !file(path).exists()).collect()
+}
+
+#[test]
+fn every_path_in_the_recipes_exists() {
+    let page = fs::read_to_string(file("CONTRIBUTING.md")).unwrap();
+    let count = named_paths(&page).len();
+    assert!(count > 100, "{count} paths");
+    assert_eq!(missing_paths(&page), [""; 0]);
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_found() {
+    let page = "`src/lib.rs` src/no.rs `tests/run --test store` `src/cli/NAME.rs` `src/**`\n\n\
+                `docs/no.md` `store/no.rs` `tests/no --test store` `src/job/`\n```\n`src/no.rs`\n```";
+    assert_eq!(missing_paths(page), ["docs/no.md", "tests/no"]);
 }
