@@ -54,11 +54,18 @@ impl Error {
     }
 
     /// Returns the message for a client. Returns `None` if the error is a fault of this program whose
-    /// message names parts of the database; the message is written to the log instead.
+    /// message names parts of the database; the message is written to the log instead. The message of an
+    /// impossible row says how to find it.
     pub(crate) fn client_message(&self) -> Option<String> {
         if let Self::Refused(Refusal::Rejected(why)) = self {
             tracing::error!(why, "the database refused a write that had passed all checks");
             return None;
+        }
+        if let Self::Refused(Refusal::ImpossibleRow(_)) = self {
+            // The store has logged the row.
+            return Some(
+                "the database holds an impossible row; `longshore verify` shows it".into(),
+            );
         }
         Some(self.to_string())
     }
