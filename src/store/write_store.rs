@@ -21,7 +21,7 @@ pub trait WriteStore: Send {
     ///   the tables is undone and answered with [`Refusal::Rejected`](crate::store::Refusal::Rejected).
     ///   A write that names an impossible row is undone and answered with
     ///   [`Refusal::ImpossibleRow`](crate::store::Refusal::ImpossibleRow); a write of many rows (lease,
-    ///   stage, expire, rescue, prune, time buckets) skips it. The store logs each such row once.
+    ///   renewal of several leases, stage, expire, rescue, prune, time buckets) skips it. The store logs each such row once.
     ///   None of these affects other writes.
     /// - Counts: the counts of queues and batches change in the same transaction as their jobs, and
     ///   [`Committed::changes`] has each change of a job's state.

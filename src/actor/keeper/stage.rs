@@ -17,11 +17,19 @@ impl Keeper {
         self.stage_timer = None;
         let staged = self.commit(Write::Stage { limit: MOVE_AT_ONCE });
         ctx.spawn(staged.into_actor(self).map(|answer, keeper, ctx| {
-            let latest = keeper.clock.now().plus(MAX_STAGE_PAUSE);
+            let now = keeper.clock.now();
+            let (latest, later) = (now.plus(MAX_STAGE_PAUSE), now.plus(CHECK_INTERVAL));
             let next_at = match answer {
+                // Due jobs that could not be staged are impossible rows; they must not be tried without a
+                // pause.
+                Some(Ok(Answer::Moved(MoveSummary { count: 0, next_at: Some(at) })))
+                    if at <= now =>
+                {
+                    later
+                }
                 Some(Ok(Answer::Moved(MoveSummary { next_at, .. }))) => next_at.unwrap_or(latest),
                 // Most likely the disk is full. Try again later.
-                _ => keeper.clock.now().plus(CHECK_INTERVAL),
+                _ => later,
             };
             keeper.stage_at(next_at.min(latest), ctx);
         }));

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use longshore::job::queue::{QueueChange, StateCounts};
-use longshore::job::{JobId, Lane, NewJob, State};
+use longshore::job::{JobId, Lane, NewJob, Progress, Span, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
 use longshore::metrics::time_bucket::TimeBucket;
-use longshore::store::{Answer, JobFilter, MoveSummary, Refusal, RescueScope, StoreError, Write};
+use longshore::store::{
+    Answer, JobFilter, MoveSummary, Refusal, Renew, RescueScope, StoreError, Write,
+};
 
 use super::Store;
 use crate::kit::{
     completed, failed, finish, finish_remote, ids, job, job_in_queue, lease, lease_kinds, leased,
-    queue, submit,
+    queue, renew, submit,
 };
 
 /// Moves a job to a lane that does not exist, which a constraint refuses.
@@ -131,6 +133,29 @@ fn a_finish_that_breaks_a_constraint_is_refused_alone() {
     let Err(Refusal::Rejected(why)) = first else { panic!("{first:?}") };
     assert!(why.starts_with("job 1: "), "{why}");
     assert!(second.is_ok());
+}
+
+#[test]
+fn a_renewal_skips_an_impossible_job_and_renews_the_others() {
+    let mut store = Store::fresh();
+    let leases = [(); 3].map(|()| store.running(job()));
+    move_to_queue_99(&mut store, leases[1].job);
+    store.advance(30);
+    // The report needs the name of the queue.
+    let progress = Some(Progress::new(50.0, ""));
+    let renewal = Write::Renew(Renew { progress, ..renew(&leases, Span::from_secs(60)) });
+    let [renewed, submitted] =
+        store.commit(&[renewal, submit(vec![job()])]).answers.try_into().unwrap();
+    let Ok(Answer::Renewed(renewed)) = renewed else { panic!("{renewed:?}") };
+    let held: Vec<_> = renewed.held.iter().map(|(lease, _)| *lease).collect();
+    assert_eq!(held, [leases[0], leases[2]]);
+    assert!(submitted.is_ok());
+    // Past the first leases, and not past the renewed ones.
+    store.advance(45);
+    let moved = store.move_jobs(Write::Rescue { scope: RescueScope::expired_now(), limit: 10 });
+    assert_eq!(moved.count, 0);
+    assert_eq!(store.state(leases[0].job), State::Running);
+    assert_reported(&store, "jobs row 2 refers to a missing row of queues");
 }
 
 #[test]

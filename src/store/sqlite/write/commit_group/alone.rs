@@ -139,15 +139,16 @@ impl CommitGroup<'_> {
 
 /// Returns whether a write handles many rows, of which it can skip some.
 fn has_many_rows(write: &Write) -> bool {
-    matches!(
-        write,
+    match write {
+        Write::Renew(renew) => renew.leases.len() > 1,
         Write::Lease(_)
-            | Write::Stage { .. }
-            | Write::Expire { .. }
-            | Write::Rescue { .. }
-            | Write::Prune { .. }
-            | Write::TimeBuckets(_)
-    )
+        | Write::Stage { .. }
+        | Write::Expire { .. }
+        | Write::Rescue { .. }
+        | Write::Prune { .. }
+        | Write::TimeBuckets(_) => true,
+        _ => false,
+    }
 }
 
 /// Returns the job that a write names.

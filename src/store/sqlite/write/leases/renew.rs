@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 
 use crate::job::lease::Lease;
-use crate::job::{JobId, Progress, Span, Timestamp};
+use crate::job::{Progress, Span, Timestamp};
 use crate::store::rows::location::unknown_queue;
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::commit_group::apply::ApplyResult;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Holder, Refusal, Renew, Renewed};
 
 statement! {
@@ -40,21 +40,14 @@ impl CommitGroup<'_> {
         let lease_ms = renew.duration.map(Span::millis);
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
-            let update = RenewLease {
-                now: self.now.millis(),
-                lease_ms,
-                job: lease.job.0,
-                token: lease.token.0,
-                is_remote,
-            };
-            let row: Option<(i64, i64)> = update.get_result(self.connection).optional()?;
-            let Some((expires_at, cancel_requested)) = row else { continue };
-            renewed.held.push((*lease, Timestamp::from_millis(expires_at)));
-            if cancel_requested != 0 {
-                renewed.cancelled.push(JobId(lease.job.0));
-            }
-            if let Some(progress) = &renew.progress {
-                self.report(*lease, progress)?;
+            // Alone if it is impossible: the leases of all local workers are renewed together.
+            let row = self.on_row(Some(lease.job), |group| {
+                group.renew_one(*lease, lease_ms, is_remote, renew.progress.as_ref())
+            })?;
+            let Some(Some((expires_at, is_cancelled))) = row else { continue };
+            renewed.held.push((*lease, expires_at));
+            if is_cancelled {
+                renewed.cancelled.push(lease.job);
             }
         }
         if let ([lease], Holder::Remote, []) =
@@ -65,6 +58,30 @@ impl CommitGroup<'_> {
             return Err(Refusal::StaleLease.into());
         }
         Ok(Answer::Renewed(renewed))
+    }
+
+    /// Renews one lease. Returns the time at which it expires now and whether its job was cancelled, or `None`
+    /// if the lease is no longer held.
+    fn renew_one(
+        &mut self,
+        lease: Lease,
+        lease_ms: Option<i64>,
+        is_remote: i64,
+        progress: Option<&Progress>,
+    ) -> Result<Option<(Timestamp, bool)>, ApplyError> {
+        let update = RenewLease {
+            now: self.now.millis(),
+            lease_ms,
+            job: lease.job.0,
+            token: lease.token.0,
+            is_remote,
+        };
+        let row: Option<(i64, i64)> = update.get_result(self.connection).optional()?;
+        let Some((expires_at, cancel_requested)) = row else { return Ok(None) };
+        if let Some(progress) = progress {
+            self.report(lease, progress)?;
+        }
+        Ok(Some((Timestamp::from_millis(expires_at), cancel_requested != 0)))
     }
 
     pub(crate) fn report(&mut self, lease: Lease, progress: &Progress) -> ApplyResult {
