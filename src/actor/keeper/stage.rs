@@ -20,10 +20,10 @@ impl Keeper {
             let now = keeper.clock.now();
             let (latest, later) = (now.plus(MAX_STAGE_PAUSE), now.plus(CHECK_INTERVAL));
             let next_at = match answer {
-                // Due jobs that could not be staged are impossible rows; they must not be tried without a
-                // pause.
+                // A job that has been due for long and was not staged is an impossible row. It must not be
+                // tried again without a pause.
                 Some(Ok(Answer::Moved(MoveSummary { count: 0, next_at: Some(at) })))
-                    if at <= now =>
+                    if now.since(at) >= CHECK_INTERVAL =>
                 {
                     later
                 }
