@@ -135,7 +135,12 @@ impl Writer {
     /// Takes all pending writes: first those of the retry buffer, then those of the inbox.
     fn take_pending(&mut self) -> Group {
         let mut pending = self.retry_buffer.take();
-        pending.append(&mut self.inbox.take());
+        let mut arrived = self.inbox.take();
+        // Usually there is nothing to retry, and the writes are not copied.
+        if pending.is_empty() {
+            return Group::new(arrived);
+        }
+        pending.append(&mut arrived);
         Group::new(pending)
     }
 

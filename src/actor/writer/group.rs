@@ -11,11 +11,10 @@ impl Group {
     ///
     /// The store inserts consecutive plain submissions together, and they depend on no earlier write.
     /// A submission with an idempotency key does: deleting a job frees its key.
-    pub(super) fn new(commits: Vec<Commit>) -> Self {
-        let is_plain = |commit: &Commit| commit.write.plain_submit().is_some();
-        let (mut ordered, others): (Vec<_>, Vec<_>) = commits.into_iter().partition(is_plain);
-        ordered.extend(others);
-        Self(ordered)
+    pub(super) fn new(mut commits: Vec<Commit>) -> Self {
+        // A stable sort: plain submissions (false) before all others (true), otherwise as they arrived.
+        commits.sort_by_key(|commit| commit.write.plain_submit().is_none());
+        Self(commits)
     }
 
     /// Adds a request for leases that the roster ordered.
