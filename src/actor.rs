@@ -6,7 +6,7 @@
 //!       Handle: bounded by semaphores; past a bound the caller gets `Overloaded`
 //!         |
 //!         |--- Commit ---------------> Inbox --> Writer
-//!         |--- GetJob, ListJobs .. --> Reader x 2
+//!         |--- Read -----------------> Reader x 2
 //!         '--- WaitForEnd, Subscribe, SubscribeToAll --> Announcer
 //!
 //!  Writer --- Dispatch ---> Dispatcher --- Run, Stop ---> Worker x N (async, thread, process lanes)
@@ -18,8 +18,8 @@
 //!
 //! | from | to | messages |
 //! | --- | --- | --- |
-//! | `Handle`, Worker, Dispatcher, Keeper | Writer, through its [`inbox`] | `Commit`: apply this write in the next transaction and answer after it is on disk |
-//! | [`inbox`], Writer | Writer | `Flush`: commit what is in the inbox |
+//! | `Handle`, Worker, Dispatcher, Keeper | Writer, through its [`inbox`](writer::inbox) | `Commit`: apply this write in the next transaction and answer after it is on disk |
+//! | [`inbox`](writer::inbox), Writer | Writer | `Flush`: commit what is in the inbox |
 //! | `Handle` | Writer | `AddWaitingWorker`, `RemoveWaitingWorker`: a remote worker waits for jobs, or no longer waits |
 //! | Writer | Dispatcher | `Dispatch`: attempts that ended, jobs that were leased, jobs that were cancelled |
 //! | Writer | Announcer | `Announce`: jobs and batches that ended, jobs that changed |
@@ -27,10 +27,13 @@
 //! | Dispatcher | Worker | `Run`, `Stop` |
 //! | Keeper | Dispatcher | `MaintainLeases`: renew the leases of running jobs, rescue jobs whose lease expired |
 //! | Keeper | Announcer | `Sweep`: forget clients that have gone away |
-//! | Keeper | Reader | `FindPrunable`, `CheckpointLog` |
-//! | `Handle` | Reader | `GetJob`, `ListJobs` and the other reads |
+//! | `Handle`, Keeper | Reader | `Read`: run this read and answer with its result |
 //! | `Handle` | Announcer | `WaitForEnd`, `Subscribe`, `SubscribeToAll` |
 //! | `Server` | Writer, Dispatcher | `StartLeasing`; then `Drain`, `NotifyWhenIdle`, `StopAll` |
+//!
+//! All messages are in [`message`]. An actor sends a message to a recipient of that message and does
+//! not know which actor receives it; `server::start` connects the actors. Each actor can therefore be
+//! tested alone.
 //!
 //! What each actor owns:
 //!
@@ -39,7 +42,7 @@
 //! - [`dispatcher`]: which worker is idle and which worker runs which lease.
 //! - [`worker`]: the attempt that it runs.
 //! - [`keeper`]: the timers of all periodic duties.
-//! - [`announcer`]: the clients that wait for an end, and the subscribers of events.
+//! - [`announcer`](events::announcer): the clients that wait for an end, and the subscribers of events.
 //!
 //! The Writer ends each commit group with the leases that the roster plans. A finish and the lease
 //! that follows it, or a submission and its start, therefore share one transaction. The leased jobs
@@ -52,27 +55,20 @@
 //! The rules are plain methods; a message handler only calls one. Only addresses, mailboxes and
 //! timers of actix are used, because actix is only passively maintained.
 
-pub(crate) mod announcer;
-pub(crate) mod blocking;
 pub(crate) mod dispatcher;
-pub(crate) mod feed;
-pub(crate) mod inbox;
+pub(crate) mod events;
 pub(crate) mod keeper;
-mod late_leases;
-pub(crate) mod lease_replies;
 pub(crate) mod message;
-pub(crate) mod publisher;
 pub(crate) mod reader;
-mod reply;
-mod retry_buffer;
-pub(crate) mod shared_recorder;
+#[cfg(test)]
+mod test_kit;
 pub(crate) mod vital;
 pub(crate) mod worker;
 pub(crate) mod writer;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::SendError;
-use actix::{Actor, Addr, Handler, Message};
+use actix::{Actor, Addr, Handler, Message, Recipient};
 
 /// Mailbox capacity of every actor, large enough that a mailbox never refuses a message.
 ///
@@ -80,6 +76,7 @@ use actix::{Actor, Addr, Handler, Message};
 pub(crate) const MAILBOX_CAPACITY: usize = 1 << 24;
 
 /// Sends a message to an actor. Returns false if the actor has stopped; the caller must handle that.
+#[allow(clippy::disallowed_methods, reason = "called only while the mailbox is open")]
 pub(crate) fn send<A, M>(address: &Addr<A>, message: M) -> bool
 where
     A: Actor + Handler<M>,
@@ -87,13 +84,28 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    match address.try_send(message) {
+    is_sent(address.try_send(message), |message| address.do_send(message))
+}
+
+/// Sends a message to any actor that handles it. The same as [`send`] for an actor whose type the
+/// sender does not know.
+#[allow(clippy::disallowed_methods, reason = "called only while the mailbox is open")]
+pub(crate) fn send_to<M>(recipient: &Recipient<M>, message: M) -> bool
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    is_sent(recipient.try_send(message), |message| recipient.do_send(message))
+}
+
+/// Returns whether a message was accepted. If the mailbox is full, sends it with `send_anyway`: an
+/// actor that has not started yet still has actix's default mailbox of 16 messages.
+fn is_sent<M>(sent: Result<(), SendError<M>>, send_anyway: impl FnOnce(M)) -> bool {
+    match sent {
         Ok(()) => true,
         Err(SendError::Closed(_)) => false,
         Err(SendError::Full(message)) => {
-            // An actor that has not started yet still has actix's default mailbox of 16 messages.
-            #[allow(clippy::disallowed_methods, reason = "the mailbox is open, only full")]
-            address.do_send(message);
+            send_anyway(message);
             true
         }
     }

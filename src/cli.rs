@@ -1,49 +1,27 @@
 //! The command line. Each command has a file of its own.
 
-mod backup;
-mod batch;
-mod bulk_report;
-mod cancel;
-pub mod client;
-mod completions;
-mod database;
+internal_modules!(client, error, mock_llm, output, refusal, server);
+
 mod demo;
-mod descriptors;
-pub mod error;
-mod follow;
-mod id;
-mod input;
-mod list;
-mod logs;
-mod man;
-pub mod mock_llm;
+mod help;
+mod jobs;
 mod open;
-pub mod output;
-mod pause;
 mod queues;
-pub mod refusal;
-mod resume;
-mod retry;
 #[cfg(test)]
 mod sample;
-pub mod serve;
-mod show;
-mod signal;
-mod status;
-mod submit;
-mod table;
-mod tail;
 mod target;
 mod top;
-mod verify;
-mod wait;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use error::{CliError, EXIT_CODES};
+use help::{completions, man};
+use jobs::{batch, cancel, list, logs, retry, status, submit, tail, wait};
 use output::Output;
+use queues::{pause, resume};
+use server::{backup, serve, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -107,7 +85,7 @@ enum Command {
 
 /// Runs a command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
-    descriptors::raise_limit();
+    server::descriptors::raise_limit();
     match actix_web::rt::System::new().block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

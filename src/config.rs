@@ -20,7 +20,7 @@ pub use load::{ConfigError, Overrides, load, load_database};
 
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};
-use crate::job::submission::JobDefaults;
+use crate::job::submission::{JobDefaults, KindDefaults};
 use crate::job::time::Span;
 
 /// All settings of a server.
@@ -48,6 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// Defaults for the fields that a submission omits.
     pub jobs: JobDefaults,
+    /// Defaults for the jobs of these kinds, which override those in `jobs`.
+    pub kinds: BTreeMap<String, KindDefaults>,
     /// Initial settings of a queue that is not listed in `queues`.
     pub queue_defaults: QueueSettings,
     /// Initial settings of these queues. Later changes through the API are stored in the database
@@ -74,6 +76,7 @@ impl Default for Config {
             remote_kinds: Vec::new(),
             limits: Limits::default(),
             jobs: JobDefaults::default(),
+            kinds: BTreeMap::new(),
             queue_defaults: QueueSettings::default(),
             queues: BTreeMap::new(),
             outbound: OutboundConfig::default(),
@@ -138,6 +141,10 @@ impl Config {
         for (name, settings) in &self.queues {
             add(format!("/queues/{name}"), settings_problems(settings));
         }
+        for (name, defaults) in &self.kinds {
+            let problems = with_name_problem(name, self.kind_problems(defaults));
+            add(format!("/kinds/{}", escape(name)), problems);
+        }
         for (name, provider) in &self.providers {
             let problems = with_name_problem(name, provider.problems());
             add(format!("/providers/{}", escape(name)), problems);
@@ -147,6 +154,13 @@ impl Config {
             add(format!("/commands/{}", escape(name)), problems);
         }
         problems
+    }
+
+    /// Returns the problems of the defaults of a kind. Problems that are in `jobs` are not repeated.
+    fn kind_problems(&self, defaults: &KindDefaults) -> Vec<Problem> {
+        let is_valid = self.jobs.problems().is_empty();
+        let jobs = if is_valid { self.jobs } else { JobDefaults::default() };
+        defaults.apply(jobs.into()).jobs.problems()
     }
 
     /// Returns the initial settings of queues and the maximum number of queues.
@@ -163,7 +177,7 @@ fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {
     settings.problem().into_iter().map(|(pointer, why)| Problem::new(pointer, why)).collect()
 }
 
-/// Adds a problem to `problems` if `name` is not a valid name of a provider or command.
+/// Adds a problem to `problems` if `name` is not a valid name of a kind, provider or command.
 fn with_name_problem(name: &str, mut problems: Vec<Problem>) -> Vec<Problem> {
     if !is_name(name) {
         problems.push(Problem::new("", crate::job::queue::InvalidName));

@@ -1,8 +1,8 @@
 //! Runs the attempts of jobs, by kind.
 //!
-//! A [`Registry`] holds every kind that this server runs, and checks payloads at submission. A
+//! A `Registry` holds every kind that this server runs, and checks payloads at submission. A
 //! worker takes the [`Executor`] of its job from the registry, creates a [`Context`] and its
-//! [`Control`], and runs the attempt. Every attempt ends with an [`Outcome`]: errors, panics, stops
+//! `Control`, and runs the attempt. Every attempt ends with an `Outcome`: errors, panics, stops
 //! and missed deadlines are outcomes too.
 //!
 //! One deadline covers the whole attempt. Its clock starts when the work starts; for `chat` this is
@@ -11,34 +11,35 @@
 //!
 //! This module does not depend on actors, leases or the database.
 
-pub mod chat;
-pub mod command;
+internal_modules!(app_state, chat, command, handler, http, outbound, registry);
+
+mod attempt;
 pub mod context;
-pub mod handler;
-pub mod http;
-pub mod outbound;
-pub mod registry;
 
 mod encoded;
 mod panic;
 mod secrets;
 mod sleep;
 
-use std::future::Future;
 use std::sync::Arc;
 
+use crate::executor::attempt::until_stopped;
 use crate::executor::chat::Chat;
 use crate::executor::command::Command;
 use crate::executor::handler::{AsyncCall, BlockingCall};
 use crate::executor::http::Http;
 use crate::job::outcome::{JobResult, Outcome};
-use crate::job::problem::Problem;
 use crate::job::{Json, Lane};
 
-pub use context::{Context, Control, StopReason};
-pub use handler::{Handler, HandlerError};
+pub use context::{Context, StopReason};
+pub use handler::HandlerError;
 pub(crate) use panic::outcome as panic_outcome;
-pub use registry::{Registry, RegistryError};
+pub use registry::RegistryError;
+
+#[cfg(feature = "testing")]
+pub use {app_state::AppState, context::Control, handler::Handler, registry::Registry};
+#[cfg(not(feature = "testing"))]
+pub(crate) use {app_state::AppState, context::Control, handler::Handler, registry::Registry};
 
 /// Runs the jobs of one kind.
 #[derive(Clone)]
@@ -57,6 +58,15 @@ pub enum Executor {
     Handler(Arc<AsyncCall>),
     /// Calls a blocking function of the application.
     Blocking(Arc<BlockingCall>),
+}
+
+impl From<Handler> for Executor {
+    fn from(handler: Handler) -> Self {
+        match handler {
+            Handler::Async(call) => Self::Handler(call),
+            Handler::Blocking(call) => Self::Blocking(call),
+        }
+    }
 }
 
 impl Executor {
@@ -108,23 +118,6 @@ impl Executor {
         let outcome = handler::run_blocking(&**call, payload, context);
         capped(outcome, context.max_result_bytes())
     }
-}
-
-/// Starts the attempt's clock and runs `work`. If the attempt is stopped first, `work` is dropped.
-async fn until_stopped(context: &Context, work: impl Future<Output = Outcome>) -> Outcome {
-    context.start_clock(context.timeout());
-    tokio::select! {
-        biased;
-        outcome = work => outcome,
-        reason = context.stopped() => reason.outcome(context.timeout()),
-    }
-}
-
-/// Returns the outcome of a payload that can no longer be run, for example because its command was
-/// removed from the configuration after the job was submitted.
-fn bad_payload(problems: &[Problem]) -> Outcome {
-    let texts: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    Outcome::fatal("bad_payload", texts.join("; "))
 }
 
 /// Truncates a result to `max_bytes`. Every executor's outcome passes through here.

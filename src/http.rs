@@ -2,33 +2,31 @@
 //! the layers below.
 
 mod batches;
-mod body;
 mod bulk;
 mod events;
-mod guard;
 mod health;
-mod idempotency_key;
 mod jobs;
-mod json_list;
 mod kinds;
 mod leases;
-mod prefer;
 mod problem;
-mod query;
 mod queues;
+mod request;
 mod response;
+mod routes;
 mod stats;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, Error, HttpServer, Scope};
 use tokio::net::TcpSocket;
 
 use crate::server::Handle;
+pub use routes::routes;
 
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -43,37 +41,58 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that running requests have to end once the server stops.
 const STOP_GRACE_SECS: u64 = 5;
 
-/// Registers every route of the API.
+/// Returns the API as a service of an actix-web application of the caller's own, with the pages if
+/// `extend` is `pages::routes`.
 ///
-/// actix-web tries the routes in this order, so the most frequent ones come first. There is no
-/// `web::scope`, because it would add a step to each match.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(jobs::all())
-        // Before `/v1/jobs/{id}`, which would match these paths as well.
-        .service(bulk::cancel())
-        .service(bulk::retry())
-        .service(bulk::delete())
-        .service(jobs::one())
-        .service(leases::all())
-        .service(leases::many())
-        .service(leases::one())
-        .service(jobs::cancel())
-        .service(jobs::retry())
-        .service(jobs::log())
-        .service(batches::all())
-        .service(batches::one())
-        .service(batches::cancel())
-        .service(queues::all())
-        .service(queues::one())
-        .service(events::job())
-        .service(events::batch())
-        .service(events::all())
-        .service(stats::all())
-        .service(kinds::all())
-        .service(health::healthz())
-        .service(health::readyz())
-        .default_service(web::to(problem::not_found));
+/// Requests that a browser sends for pages of other sites are refused, as by [`start`]; this applies
+/// to the routes of the scope and not to the other routes of the application. To accept host names
+/// other than `localhost`, list them in [`Config::hosts`](crate::config::Config::hosts).
+///
+/// - The paths are `/v1/...`, `/healthz` and `/readyz`, and with the pages `/`, `/jobs`, `/batches`,
+///   `/queues`, `/submit`, `/demo` and `/assets`. Links and redirects name these paths, so the scope
+///   does not work under a prefix.
+/// - Register the scope last: it takes every path that no earlier service has taken, and answers
+///   paths that it does not know with 404. An application with its own `/` shows that instead of the
+///   overview.
+/// - To keep all paths apart, give the scope a host name of its own:
+///   `scope(...).guard(guard::Host("jobs.example.com"))`.
+/// - The HTTP server is the caller's: with `h1_allow_half_closed(false)`, a request that waits ends
+///   as soon as its client closes the connection, as it does with [`start`].
+///
+/// ```no_run
+/// use actix_web::{App, HttpServer, web};
+/// use longshore::{http, pages, server::Server};
+///
+/// # async fn example(server: Server) -> std::io::Result<()> {
+/// let handle = server.handle();
+/// HttpServer::new(move || {
+///     App::new()
+///         .route("/hello", web::get().to(|| async { "hello" }))
+///         .service(http::scope(handle.clone(), pages::routes))
+/// })
+/// .h1_allow_half_closed(false)
+/// .bind(("127.0.0.1", 8080))?
+/// .run()
+/// .await
+/// # }
+/// ```
+pub fn scope(
+    handle: Handle,
+    extend: impl FnOnce(&mut ServiceConfig),
+) -> Scope<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + 'static>,
+        Error = Error,
+        InitError = (),
+    > + 'static,
+> {
+    web::scope("")
+        .app_data(web::Data::new(handle))
+        .wrap(from_fn(request::guard::same_site))
+        .configure(routes)
+        .configure(extend)
 }
 
 /// Listens on an address; port 0 picks a free one. Connections wait until [`start`] accepts them.
@@ -108,7 +127,7 @@ pub fn start(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))
-            .wrap(from_fn(guard::same_site))
+            .wrap(from_fn(request::guard::same_site))
             .configure(routes)
             .configure(extend.clone())
     })

@@ -1,24 +1,14 @@
 //! The job and its rules as pure functions: no IO and no clock; the current time is an argument.
 
+internal_modules!(change, epoch, outcome, payload, problem);
+
 pub mod batch;
-pub mod change;
-pub mod counters;
-pub mod epoch;
-pub mod histogram;
 pub mod lane;
 pub mod lease;
 pub mod log;
-pub mod outcome;
-pub mod payload;
-pub mod problem;
 pub mod queue;
-pub mod recorder;
-pub mod remote;
 pub mod retry;
-pub mod roster;
-mod starts;
 pub mod state;
-pub mod stats;
 pub mod submission;
 pub mod time;
 
@@ -35,8 +25,7 @@ pub use outcome::{Failure, JobError};
 pub use payload::Json;
 pub use queue::QueueName;
 pub use state::State;
-pub use stats::Stats;
-pub use submission::{NewJob, Submission};
+pub use submission::{IdempotencyKey, JobKind, Kind, KindDefaults, NewJob, Submission, Tag};
 pub use time::{Span, Timestamp};
 
 /// Id of a job. Ids are positive, increase with every new job and are never reused.

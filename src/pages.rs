@@ -4,34 +4,24 @@
 //! [`Handle`](crate::server::Handle), and forms act through the same handle. Everything a page loads
 //! comes from this server; the content security policy blocks all other origins.
 
-mod actions;
 mod assets;
 mod batch;
 mod batches;
-mod chart;
 pub(crate) mod demo;
-mod error_page;
-mod fields;
-mod form;
-mod form_token;
+mod forms;
 mod job;
-mod job_row;
 mod jobs;
-mod json_view;
-mod layout;
-mod limits;
-mod metrics_panel;
-mod number;
 mod overview;
+mod parts;
 mod queue;
 mod response;
-mod state_bar;
 mod submit;
-mod time;
 
 use actix_web::guard::{Guard, GuardContext};
 use actix_web::http::header::ACCEPT;
 use actix_web::web::{self, ServiceConfig};
+
+use response::error_page::not_found;
 
 /// Adds every page and the targets of its forms. Call it after the routes of the API are added.
 pub fn routes(config: &mut ServiceConfig) {
@@ -41,10 +31,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(assets::icon())
         .service(overview::resource())
         .service(jobs::resource())
-        .service(actions::selected())
-        .service(actions::cancel())
-        .service(actions::retry())
-        .service(actions::delete())
+        .service(jobs::actions::selected())
+        .service(jobs::actions::cancel())
+        .service(jobs::actions::retry())
+        .service(jobs::actions::delete())
         .service(job::resource())
         .service(submit::resource())
         .service(batches::resource())
@@ -56,7 +46,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(queue::limit())
         .service(demo::resource())
         .service(demo::buttons())
-        .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(error_page::not_found));
+        .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(not_found));
 }
 
 /// Matches requests outside `/v1` whose `Accept` header names `text/html`.

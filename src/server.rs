@@ -25,9 +25,11 @@ mod bulk;
 mod error;
 mod events;
 mod handle;
+mod job_handle;
 mod lease;
 mod log;
-mod start;
+#[cfg(feature = "testing")]
+mod stage;
 mod stats;
 mod submit;
 mod wait;
@@ -44,13 +46,16 @@ pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
+pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::LeaseActionResult;
 
+pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};
+
 use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{Drain, NotifyWhenIdle, StopAll};
 use crate::actor::send;
 use crate::actor::vital::Fatal;
+use crate::actor::writer::Writer;
 use crate::config::Config;
 
 /// Time that stopped attempts have to report their end.
@@ -65,7 +70,7 @@ const THREADS_GRACE: Duration = Duration::from_secs(3);
 /// recovers all accepted jobs.
 pub struct Server {
     handle: Handle,
-    writer: WriterHandle,
+    writer: actix::Addr<Writer>,
     dispatcher: actix::Addr<Dispatcher>,
     arbiters: Vec<Arbiter>,
     fatal: Fatal,
@@ -99,7 +104,7 @@ impl Server {
     pub async fn drain(&self) {
         self.handle.start_drain();
         let (reply, drained) = oneshot::channel();
-        self.writer.send(Drain(reply));
+        send(&self.writer, Drain(reply));
         // The Writer first: once it has answered, its last leases have been sent to the Dispatcher.
         let drained = drained.map(drop).shared();
         let ended = drained.clone().then(|()| self.idle());

@@ -1,4 +1,5 @@
-//! The documents agree with the program: examples can be read, named tests exist, links resolve.
+//! The documents agree with the program: examples can be read, named tests and files exist, links
+//! resolve.
 
 #![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
@@ -6,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use longshore::api::routes::ROUTES;
 use longshore::config::{Config, Overrides, load};
 use longshore::job::Submission;
 use serde_json::Value;
@@ -76,9 +78,8 @@ fn the_example_configuration_names_every_setting() {
     }
     assert_eq!(known.len(), written.len());
     let has_some = |text: &str| written.iter().any(|setting| setting.starts_with(text));
-    assert!(
-        ["/queues/", "/providers/", "/commands/", "/outbound/ca_file"].into_iter().all(has_some)
-    );
+    let optional = ["/queues/", "/kinds/", "/providers/", "/commands/", "/outbound/ca_file"];
+    assert!(optional.into_iter().all(has_some));
 }
 
 /// Returns the problems of a configuration, except for those that depend on the machine.
@@ -132,6 +133,21 @@ fn every_submission_in_the_documents_is_valid() {
         }
     }
     assert!(count > 10, "{count} submissions");
+}
+
+/// Returns the routes in the first column of a table, such as `GET /v1/jobs`.
+fn listed_routes(page: &str) -> BTreeSet<&str> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ["));
+    let columns = rows.filter_map(|row| row.split('|').next());
+    columns.flat_map(|column| column.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn the_api_page_lists_every_route_and_no_other() {
+    let page = fs::read_to_string(file("docs/API.md")).unwrap();
+    let routes: Vec<String> =
+        ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(listed_routes(&page), routes.iter().map(String::as_str).collect());
 }
 
 /// Returns the tests that a page names: words of at least three parts in backticks, in the last column
@@ -267,4 +283,40 @@ fn a_link_that_leads_nowhere_is_found() {
     let page = Page { name: "docs/TEST.md".into(), text: text.into() };
     let expected = ["#same-2", "NO.md", "../README.md#no", "#code", "no.png"];
     assert_eq!(broken_links(&page), expected.map(|link| format!("docs/TEST.md: {link}")));
+}
+
+/// Folders whose files [`missing_paths`] looks for.
+const FOLDERS: [&str; 6] = ["src/", "tests/", "docs/", "migrations/", "benches/", "examples/"];
+
+/// Returns the paths in backticks that start with one of [`FOLDERS`], without the arguments of a
+/// command and without paths that have a placeholder: `NAME`, `*` or `...`.
+fn named_paths(page: &str) -> Vec<String> {
+    let page = without_code_blocks(page);
+    let code = page.split("\n\n").flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2));
+    let paths = code.filter_map(|code| code.split_whitespace().next());
+    let has_placeholder = |path: &str| ["NAME", "*", "..."].iter().any(|mark| path.contains(mark));
+    paths
+        .filter(|path| FOLDERS.iter().any(|folder| path.starts_with(folder)))
+        .filter(|path| !has_placeholder(path))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn missing_paths(page: &str) -> Vec<String> {
+    named_paths(page).into_iter().filter(|path| !file(path).exists()).collect()
+}
+
+#[test]
+fn every_path_in_the_recipes_exists() {
+    let page = fs::read_to_string(file("CONTRIBUTING.md")).unwrap();
+    let count = named_paths(&page).len();
+    assert!(count > 100, "{count} paths");
+    assert_eq!(missing_paths(&page), [""; 0]);
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_found() {
+    let page = "`src/lib.rs` src/no.rs `tests/run --test store` `src/cli/NAME.rs` `src/**`\n\n\
+                `docs/no.md` `store/no.rs` `tests/no --test store` `src/job/`\n```\n`src/no.rs`\n```";
+    assert_eq!(missing_paths(page), ["docs/no.md", "tests/no"]);
 }

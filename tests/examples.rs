@@ -43,3 +43,30 @@ fn an_application_runs_its_own_jobs_in_process() {
         assert!(line.starts_with(expected), "{line:?} does not start with {expected:?}");
     }
 }
+
+#[test]
+fn a_kind_that_is_a_type_has_state_defaults_and_a_typed_result() {
+    let expected = [
+        "job 1 in queue mail sent mail number 1",
+        "timeout 30s, at most 3 attempts",
+        "job 2 in queue urgent sent mail number 2",
+        "job 3 failed: \"nowhere\" is not an address",
+    ];
+    assert_eq!(lines_of("typed"), expected);
+}
+
+#[test]
+fn an_application_serves_the_api_and_the_pages_beside_its_own_routes() {
+    let expected = [
+        "job 1 greets Ann",
+        "the API: 200 true",
+        "the pages: 200 true",
+        "a page of another site: 403",
+    ];
+    assert_eq!(lines_of("mounted"), expected);
+}
+
+#[test]
+fn an_application_tests_its_jobs_without_waiting() {
+    assert_eq!(lines_of("tested"), ["a handler alone", "a delay of a day", "all attempts"]);
+}

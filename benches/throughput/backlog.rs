@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use longshore::config::Config;
 use longshore::job::queue::QueueChange;
-use longshore::job::submission::JobDefaults;
+use longshore::job::submission::EffectiveDefaults;
 use longshore::job::{Lane, NewJob, QueueName, Submission, Timestamp};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::{Submit, Write, WriteStore};
@@ -55,7 +55,9 @@ pub fn pause(config: &Config, queues: impl IntoIterator<Item = String>) {
         Write::Configure { queue: name(&queue), change }
     };
     let pauses: Vec<Write> = queues.into_iter().map(pause).collect();
-    store.commit(&pauses, Timestamp::from_millis(0)).expect("the writes are committed");
+    store
+        .commit(&pauses.iter().collect::<Vec<_>>(), Timestamp::from_millis(0))
+        .expect("the writes are committed");
 }
 
 /// Adds `count` queued jobs to a queue, which is paused. Creates the database and the queue if they
@@ -67,12 +69,13 @@ pub fn fill(config: &Config, queue: &str, lane: Lane, count: usize) {
     let payload: serde_json::Value = serde_json::from_str(PAYLOAD).expect("JSON");
     let submission = Submission::new("echo", &payload).expect("JSON");
     let submission = Submission { queue: Some(queue.to_string()), ..submission };
-    let job =
-        submission.check(lane, &JobDefaults::default(), now).expect("the submission is valid");
+    let job = submission
+        .check(lane, &EffectiveDefaults::default(), now)
+        .expect("the submission is valid");
     let jobs: Arc<[NewJob]> = vec![job; 1_000].into();
     for _ in 0..count / jobs.len() {
         let write = Write::Submit(Submit { jobs: Arc::clone(&jobs), key: None, batch: None });
-        store.commit(&[write], now).expect("the writes are committed");
+        store.commit(&[&write], now).expect("the writes are committed");
     }
 }
 

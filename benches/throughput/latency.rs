@@ -1,8 +1,8 @@
 //! T5: the latency of a submission on an idle server.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Read;
+use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use longshore::config::Config;
 
 use crate::disk;
 use crate::drain::until_completed;
+use crate::kit::Connection;
 use crate::load::{BODY, Target, Until, post};
 use crate::report::{Figure, Goal, quantile};
 use crate::server::{self, Running};
@@ -78,21 +79,17 @@ async fn measure() -> Samples {
 /// response. Returns the time at which each submission was sent, and the samples.
 fn sample(addr: SocketAddr) -> (Vec<Instant>, Samples) {
     let mut log = disk::SyncLog::with_pages(SAMPLES + DISCARDED);
-    let mut stream = TcpStream::connect(addr).expect("the server listens");
-    stream.set_nodelay(true).expect("a TCP option");
-    let mut answer = [0; 4_096];
+    let mut connection = Connection::open(addr).expect("the server listens");
     let mut sent = Vec::new();
     let mut samples = Samples::default();
     for number in 0..SAMPLES + DISCARDED {
         let body = format!(r#"{{"kind":"stamp","payload":{number}}}"#);
         let request = post("/v1/jobs", "application/json", &body);
         let started = Instant::now();
-        stream.write_all(&request).expect("the server reads");
-        // A small response arrives in one piece.
-        let count = stream.read(&mut answer).expect("the server answers");
+        connection.send(&request).expect("the server reads");
+        let response = connection.answer().expect("the server answers");
         samples.acknowledged.push(started.elapsed().as_secs_f64());
-        assert!(answer[..count].starts_with(b"HTTP/1.1 202 "), "an unexpected response");
-        assert!(answer[..count].ends_with(b"}"), "an incomplete response");
+        assert_eq!(response.status, 202, "{response:?}");
         sent.push(started);
         sleep(PAUSE);
         samples.synced.push(log.write_and_sync());

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::kit::{self, Server};
 use crate::load::{Connection, generate, get, post};
-use crate::program::Program;
+use crate::memory::resident_mb;
 use crate::report::{Figure, quantile};
 
 const CLIENTS: usize = 10_000;
@@ -96,44 +97,28 @@ pub fn run() -> Vec<Figure> {
 
 /// Returns the growth of the server's memory by [`CLIENTS`] idle connections, in MB.
 fn idle_connections() -> f64 {
-    let program = Program::start();
-    program.call(get("/readyz"));
-    let before = program.resident_mb();
-    let addr = program.addr;
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    let (opened, is_open) = std::sync::mpsc::channel();
-    let client = std::thread::spawn(move || {
-        generate(move || async move {
-            let mut connections = Vec::new();
-            for _ in 0..CLIENTS {
-                let mut connection = Connection::open(addr).await;
-                connection.expect(200, &get("/healthz")).await;
-                connections.push(connection);
-            }
-            opened.send(()).expect("the main thread waits");
-            let _ = held.recv();
-        });
-    });
-    is_open.recv().expect("the connections are open");
+    let server = Server::start();
+    server.get("/readyz").expect(200);
+    let before = resident_mb(&server);
+    let connect = |_| {
+        let mut connection = server.connect();
+        let response = connection.request("GET", "/healthz", &[], b"");
+        assert_eq!(response.expect("the server answers").status, 200);
+        connection
+    };
+    let _connections: Vec<kit::Connection> = (0..CLIENTS).map(connect).collect();
     std::thread::sleep(SETTLE_TIME);
-    let growth = program.resident_mb() - before;
-    drop(hold);
-    client.join().expect("the client ends");
-    growth
+    resident_mb(&server) - before
 }
 
 /// Runs `clients` waiting clients, of which `woken` are woken one by one.
 fn measure(wait: Wait, clients: usize, woken: usize) -> Measured {
-    let program = Program::start();
-    let jobs: Vec<&str> = vec![r#"{"kind":"wait","lane":"remote","payload":1}"#; clients];
-    let jobs = post("/v1/jobs", "application/json", &format!("[{}]", jobs.join(",")));
-    let addr = program.addr;
-    generate(move || async move {
-        Connection::open(addr).await.expect(202, &jobs).await;
-    });
-    let tokens = lease_all(addr, clients);
-    let before = program.resident_mb();
-    let resident = || program.resident_mb();
+    let server = Server::start();
+    let job = json!({"kind": "wait", "lane": "remote", "payload": 1});
+    server.post("/v1/jobs", &vec![job; clients].into()).expect(202);
+    let tokens = lease_all(&server, clients);
+    let before = resident_mb(&server);
+    let addr = server.addr();
     let (ready, is_ready) = std::sync::mpsc::channel();
     let (go, may_go) = std::sync::mpsc::channel::<()>();
     let client = std::thread::spawn(move || {
@@ -147,33 +132,23 @@ fn measure(wait: Wait, clients: usize, woken: usize) -> Measured {
     });
     is_ready.recv().expect("all clients wait");
     std::thread::sleep(SETTLE_TIME);
-    let growth = resident() - before;
+    let growth = resident_mb(&server) - before;
     go.send(()).expect("the client thread waits");
     let (delays, together) = client.join().expect("the client thread ends");
     Measured { growth, delays, together }
 }
 
 /// Leases `count` jobs. Returns their ids and lease tokens.
-fn lease_all(addr: SocketAddr, count: usize) -> Vec<(i64, i64)> {
-    generate(move || async move {
-        let mut connection = Connection::open(addr).await;
-        let mut tokens = Vec::new();
-        while tokens.len() < count {
-            let lease = post(
-                "/v1/leases",
-                "application/json",
-                r#"{"limit":1000,"lease":"1h","wait":"5s"}"#,
-            );
-            let leased: Value =
-                serde_json::from_slice(connection.expect(200, &lease).await).expect("JSON");
-            let jobs = leased["jobs"].as_array().expect("jobs");
-            let token = |job: &Value| (job["id"].as_i64(), job["lease_token"].as_i64());
-            tokens.extend(
-                jobs.iter().map(token).map(|(id, token)| (id.unwrap_or(0), token.unwrap_or(0))),
-            );
-        }
-        tokens
-    })
+fn lease_all(server: &Server, count: usize) -> Vec<(i64, i64)> {
+    let number = |value: &Value| value.as_i64().expect("a number");
+    let mut tokens = Vec::new();
+    while tokens.len() < count {
+        let lease = json!({"limit": 1_000, "lease": "1h", "wait": "5s"});
+        let leased = server.post("/v1/leases", &lease).expect(200);
+        let jobs = leased["jobs"].as_array().expect("jobs");
+        tokens.extend(jobs.iter().map(|job| (number(&job["id"]), number(&job["lease_token"]))));
+    }
+    tokens
 }
 
 /// What the clients have observed so far.

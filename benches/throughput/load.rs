@@ -10,13 +10,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use crate::kit::http::request;
+
 /// Body of a request that submits one job.
 pub const BODY: &str = r#"{"kind":"echo","queue":"bench","payload":{"user":42,"text":"hello"}}"#;
 
 /// Interval at which a paced load releases the calls that are due.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A persistent HTTP/1.1 connection.
+/// A persistent HTTP/1.1 connection. Unlike the connection of the kit it is asynchronous, so that one
+/// thread serves many.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -71,26 +74,16 @@ fn parse_head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
 
 /// Returns a POST request with a body.
 pub fn post(path: &str, content_type: &str, body: &str) -> Bytes {
-    with_body("POST", path, content_type, body)
-}
-
-/// Returns a PATCH request with a JSON body.
-pub fn patch(path: &str, body: &str) -> Bytes {
-    with_body("PATCH", path, "application/json", body)
-}
-
-fn with_body(method: &str, path: &str, content_type: &str, body: &str) -> Bytes {
-    format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into()
+    message("POST", path, &[("content-type", content_type)], body)
 }
 
 /// Returns a GET request.
 pub fn get(path: &str) -> Bytes {
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into()
+    message("GET", path, &[], "")
+}
+
+fn message(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Bytes {
+    request(method, path, "localhost", headers, body.as_bytes()).into()
 }
 
 /// Number of calls made, and the time that they took.

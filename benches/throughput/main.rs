@@ -21,6 +21,8 @@ mod chat;
 mod crowd;
 mod disk;
 mod drain;
+#[path = "../../tests/kit/mod.rs"]
+mod kit;
 mod latency;
 mod listeners;
 mod load;
@@ -28,7 +30,6 @@ mod machine;
 mod memory;
 mod neighbours;
 mod pages;
-mod program;
 mod reads;
 mod remote;
 mod report;

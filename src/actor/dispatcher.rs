@@ -13,16 +13,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use tokio::sync::oneshot;
 
-use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{
     Commit, Dispatch, MaintainLeases, NotifyWhenIdle, Reply, Run, Stop, StopAll,
 };
 use crate::actor::vital::Vital;
-use crate::actor::worker::Worker;
-use crate::actor::{MAILBOX_CAPACITY, send};
+use crate::actor::writer::inbox::WriterHandle;
+use crate::actor::{MAILBOX_CAPACITY, send_to};
 use crate::clock::Clock;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
@@ -39,17 +38,23 @@ const RENEWAL_GRACE_AFTER_REFUSALS: Duration = Duration::from_secs(7);
 /// once a second.
 const STALL_THRESHOLD: Duration = Duration::from_secs(3);
 
+/// A local worker, as the Dispatcher sees it: something that starts and stops one attempt at a time.
+pub(crate) struct WorkerRecipients {
+    pub(crate) run: Recipient<Run>,
+    pub(crate) stop: Recipient<Stop>,
+}
+
 /// A local worker that runs an attempt.
 struct BusyWorker {
     lane: Lane,
-    worker: Addr<Worker>,
+    worker: WorkerRecipients,
 }
 
 /// The Dispatcher. The roster orders at most as many leases as there are idle workers, so every
 /// leased job finds an idle worker.
 pub(crate) struct Dispatcher {
     writer: WriterHandle,
-    idle: [Vec<Addr<Worker>>; Lane::COUNT],
+    idle: [Vec<WorkerRecipients>; Lane::COUNT],
     /// Busy workers by the lease of their attempt, and not by job: an attempt that lost its lease still
     /// occupies its worker while the job's next attempt runs.
     running: HashMap<Lease, BusyWorker>,
@@ -69,7 +74,7 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(
         writer: WriterHandle,
-        workers: [Vec<Addr<Worker>>; Lane::COUNT],
+        workers: [Vec<WorkerRecipients>; Lane::COUNT],
         lease_duration: Span,
         clock: Clock,
         vital: Vital,
@@ -100,15 +105,15 @@ impl Dispatcher {
         let Some(worker) = self.idle[job.lane.index()].pop() else {
             return self.vital.raise("a job was leased although no worker of its lane is idle");
         };
-        let busy = BusyWorker { lane: job.lane, worker: worker.clone() };
-        self.running.insert(job.lease, busy);
-        if !send(&worker, Run(job)) {
+        let (lease, lane) = (job.lease, job.lane);
+        if !send_to(&worker.run, Run(job)) {
             self.vital.raise("a worker died");
         }
+        self.running.insert(lease, BusyWorker { lane, worker });
     }
 
     fn stop(&self, lease: Lease, busy: &BusyWorker, reason: StopReason) {
-        if !send(&busy.worker, Stop { lease, reason }) {
+        if !send_to(&busy.worker.stop, Stop { lease, reason }) {
             self.vital.raise("a worker died");
         }
     }
@@ -167,8 +172,7 @@ impl Dispatcher {
     /// Rescues the jobs whose lease had expired at `by`, in chunks of [`MOVE_AT_ONCE`].
     fn rescue(&self, by: Timestamp, ctx: &mut Context<Self>) {
         let scope = RescueScope::Expired { by };
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits: Vec::new() };
+        let (reply, answer) = Reply::caller(Vec::new());
         self.commit(Write::Rescue { scope, limit: MOVE_AT_ONCE }, reply);
         ctx.spawn(answer.into_actor(self).map(move |answer, dispatcher, ctx| match answer {
             Ok(Ok(Answer::Moved(moved))) if moved.count >= MOVE_AT_ONCE as usize => {
@@ -229,5 +233,147 @@ impl Handler<StopAll> for Dispatcher {
         for (lease, busy) in &self.running {
             self.stop(*lease, busy, StopReason::Shutdown);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::Addr;
+
+    use super::*;
+    use crate::actor::message::WriteError;
+    use crate::actor::test_kit::{FakeWriter, Received, answer, at, leased_job, probe, soon};
+    use crate::actor::vital::Fatal;
+    use crate::job::JobId;
+    use crate::store::MoveSummary;
+
+    const LEASE_DURATION: Span = Span::from_secs(30);
+
+    /// A Dispatcher with two workers in the lane `async`, and everything that it sends messages to.
+    struct Fixture {
+        dispatcher: Addr<Dispatcher>,
+        writer: FakeWriter,
+        clock: Clock,
+        runs: Received<Run>,
+        stops: Received<Stop>,
+    }
+
+    fn start() -> Fixture {
+        let (writer, handle) = FakeWriter::start();
+        let ((run, runs), (stop, stops)) = (probe(), probe());
+        let worker = || WorkerRecipients { run: run.clone(), stop: stop.clone() };
+        let workers = [vec![worker(), worker()], vec![], vec![], vec![]];
+        let (clock, fatal) = (Clock::manual(at(0)), Fatal::new());
+        fatal.expect_stop();
+        let vital = Vital::new("dispatcher", &fatal);
+        let dispatcher =
+            Dispatcher::new(handle, workers, LEASE_DURATION, clock.clone(), vital).start();
+        Fixture { dispatcher, writer, clock, runs, stops }
+    }
+
+    impl Fixture {
+        /// Sends a lease check, `secs` seconds after the last one.
+        async fn check_after(&mut self, secs: u64) {
+            self.clock.advance(Duration::from_secs(secs));
+            self.dispatcher.send(MaintainLeases).await.unwrap();
+        }
+
+        async fn lease(&mut self, id: i64) -> LeasedJob {
+            let job = leased_job(id, "echo");
+            let dispatch = Dispatch { leased: vec![job.clone()], ..Dispatch::default() };
+            self.dispatcher.send(dispatch).await.unwrap();
+            job
+        }
+    }
+
+    fn rescue_time(commit: &Commit) -> Timestamp {
+        match commit.write {
+            Write::Rescue { scope: RescueScope::Expired { by }, .. } => by,
+            ref write => panic!("{write:?}"),
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_worker_runs_one_job_after_another_and_stops_only_its_own() {
+        let mut fixture = start();
+        let (first, second) = (fixture.lease(1).await, fixture.lease(2).await);
+        assert_eq!(fixture.runs.next().await.0, first);
+        assert_eq!(fixture.runs.next().await.0, second);
+        let cancelled = vec![JobId(3), JobId(1)];
+        fixture.dispatcher.send(Dispatch { cancelled, ..Dispatch::default() }).await.unwrap();
+        let stop = fixture.stops.next().await;
+        assert_eq!((stop.lease, stop.reason), (first.lease, StopReason::Cancelled));
+        // Both workers are busy until the first job has ended.
+        let third = leased_job(3, "echo");
+        let dispatch =
+            Dispatch { ended: vec![first.lease], leased: vec![third.clone()], cancelled: vec![] };
+        fixture.dispatcher.send(dispatch).await.unwrap();
+        assert_eq!(fixture.runs.next().await.0, third);
+        assert!(fixture.stops.try_next().is_none(), "another job was stopped");
+    }
+
+    #[actix_web::test]
+    async fn the_server_is_notified_when_the_last_job_has_ended() {
+        let mut fixture = start();
+        let job = fixture.lease(1).await;
+        let (reply, mut idle) = oneshot::channel();
+        fixture.dispatcher.send(NotifyWhenIdle(reply)).await.unwrap();
+        assert!(idle.try_recv().is_err());
+        let dispatch = Dispatch { ended: vec![job.lease], ..Dispatch::default() };
+        fixture.dispatcher.send(dispatch).await.unwrap();
+        soon(idle).await.unwrap();
+    }
+
+    #[actix_web::test]
+    async fn after_a_stall_leases_are_renewed_at_once_and_jobs_are_rescued_only_after_a_pause() {
+        let mut fixture = start();
+        let job = fixture.lease(1).await;
+        fixture.check_after(60).await;
+        let Write::Renew(renew) = fixture.writer.next().await.write else { panic!("no renewal") };
+        assert_eq!((renew.leases, renew.duration), (vec![job.lease], Some(LEASE_DURATION)));
+        fixture.check_after(1).await;
+        assert_eq!(fixture.writer.pending(), 0, "a job was rescued within the grace period");
+        fixture.check_after(1).await;
+        assert_eq!(rescue_time(&fixture.writer.next().await), at(62));
+    }
+
+    #[actix_web::test]
+    async fn leases_are_renewed_after_a_third_of_their_duration_and_before_the_rescue() {
+        let mut fixture = start();
+        let job = fixture.lease(1).await;
+        for _ in 0..9 {
+            fixture.check_after(1).await;
+        }
+        while let Some(commit) = fixture.writer.try_next() {
+            rescue_time(&commit);
+        }
+        fixture.check_after(1).await;
+        let Write::Renew(renew) = fixture.writer.next().await.write else { panic!("no renewal") };
+        assert_eq!(renew.leases, [job.lease]);
+        assert_eq!(rescue_time(&fixture.writer.next().await), at(10));
+    }
+
+    #[actix_web::test]
+    async fn a_full_chunk_of_rescued_jobs_is_followed_by_the_next_and_a_refusal_by_a_pause() {
+        let mut fixture = start();
+        fixture.check_after(2).await;
+        let first = fixture.writer.next().await;
+        let moved = MoveSummary { count: MOVE_AT_ONCE as usize, next_at: None };
+        answer(first, Ok(Answer::Moved(moved)));
+        let second = fixture.writer.next().await;
+        assert_eq!(rescue_time(&second), at(2));
+        answer(second, Err(WriteError::Full));
+        // The refusal has been handled when the Dispatcher has handled this message.
+        fixture.dispatcher.send(Dispatch::default()).await.unwrap();
+        for _ in 0..6 {
+            fixture.check_after(1).await;
+        }
+        assert_eq!(
+            fixture.writer.pending(),
+            0,
+            "no client can renew a lease while nothing is written"
+        );
+        fixture.check_after(1).await;
+        assert_eq!(rescue_time(&fixture.writer.next().await), at(9));
     }
 }

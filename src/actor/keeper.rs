@@ -1,39 +1,30 @@
 //! The Keeper: one actor with all periodic duties. Each duty is idempotent.
 //!
-//! It owns the timers:
-//!
-//! | duty | when |
-//! | --- | --- |
-//! | stage: queue scheduled and retrying jobs that are due | at the time at which the next job is due |
-//! | expire: cancel jobs that expired before they started | every [`CHECK_INTERVAL`] |
-//! | renew and rescue leases, done by the Dispatcher | every [`CHECK_INTERVAL`] |
-//! | prune: delete old final jobs | continuously, in chunks of the table |
-//! | write closed time buckets | every ten seconds |
-//! | checkpoint the write-ahead log | every [`CHECKPOINT_INTERVAL`] |
-//! | forget clients that have gone away, check the wall clock | every [`SWEEP_INTERVAL`] |
-//!
-//! It promises that a duty that fails, as on a full disk, is tried again later, and that a due job is
-//! staged without polling.
+//! It owns the timers. [`DUTIES`] is the list of everything that it does. It promises that a duty that
+//! fails, as on a full disk, is tried again later, and that a due job is staged without polling.
+
+mod checkpoint;
+mod expire;
+mod prune;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod time_buckets;
+mod wall_clock;
 
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
-use tokio::sync::oneshot;
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 
-use crate::actor::announcer::Announcer;
-use crate::actor::dispatcher::Dispatcher;
-use crate::actor::inbox::WriterHandle;
-use crate::actor::message::{
-    CheckpointLog, Commit, DueAt, FindPrunable, MaintainLeases, Reply, Sweep, WriteResult,
-};
-use crate::actor::reader::Reader;
-use crate::actor::send;
-use crate::actor::shared_recorder::SharedRecorder;
+use crate::actor::events::shared_recorder::SharedRecorder;
+use crate::actor::message::{Commit, DueAt, MaintainLeases, Read, Reply, Sweep, WriteResult};
+use crate::actor::send_to;
 use crate::actor::vital::Vital;
+use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
-use crate::job::stats::STEP;
-use crate::job::{JobId, Span, Timestamp};
-use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, Prunable, Write};
+use crate::job::{Span, Timestamp};
+use crate::metrics::time_bucket::STEP;
+use crate::store::{Checkpoint, Prunable, Write};
 
 /// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if
 /// it finds none.
@@ -42,22 +33,73 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 /// Interval at which the Announcer forgets clients that have gone away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// Pause between two chunks of the table while it is searched for old jobs.
-const PRUNE_CHUNK_PAUSE: Duration = Duration::from_millis(100);
-/// Pause between two passes over the table, and after a failed search.
-const PRUNE_PASS_PAUSE: Duration = Duration::from_secs(30);
-/// Difference between the wall clock and the server's clock above which a warning is logged.
-const MAX_CLOCK_DRIFT: Duration = Duration::from_secs(5);
-/// Maximum pause between two stagings, as a safeguard in case a due time was missed.
-const MAX_STAGE_PAUSE: Duration = Duration::from_secs(60);
+
+/// A periodic duty of the Keeper.
+struct Duty {
+    name: &'static str,
+    rhythm: Rhythm,
+    run: fn(&mut Keeper, &mut Context<Keeper>),
+}
+
+/// Times at which a duty is done.
+enum Rhythm {
+    /// After each interval of this duration.
+    Every(Duration),
+    /// At the start of the Keeper; from then on the duty sets its next time by itself.
+    SelfTimed,
+}
+
+/// All duties. To add one, add its function in a file of its own, and a line here.
+static DUTIES: [Duty; 8] = [
+    // Queues scheduled and retrying jobs at the time at which the next of them is due.
+    Duty { name: "stage", rhythm: Rhythm::SelfTimed, run: Keeper::stage },
+    // Deletes old final jobs, continuously, in chunks of the table.
+    Duty { name: "prune", rhythm: Rhythm::SelfTimed, run: Keeper::prune },
+    Duty { name: "expire", rhythm: Rhythm::Every(CHECK_INTERVAL), run: Keeper::expire },
+    Duty {
+        name: "maintain_leases",
+        rhythm: Rhythm::Every(CHECK_INTERVAL),
+        run: Keeper::maintain_leases,
+    },
+    Duty {
+        name: "write_time_buckets",
+        rhythm: Rhythm::Every(STEP.duration()),
+        run: Keeper::write_time_buckets,
+    },
+    Duty {
+        name: "checkpoint",
+        rhythm: Rhythm::Every(CHECKPOINT_INTERVAL),
+        run: Keeper::checkpoint,
+    },
+    Duty { name: "sweep", rhythm: Rhythm::Every(SWEEP_INTERVAL), run: Keeper::sweep },
+    Duty {
+        name: "check_wall_clock",
+        rhythm: Rhythm::Every(SWEEP_INTERVAL),
+        run: Keeper::check_wall_clock,
+    },
+];
+
+impl Duty {
+    /// Starts to do the duty in its rhythm.
+    fn start(&'static self, keeper: &mut Keeper, ctx: &mut Context<Keeper>) {
+        match self.rhythm {
+            Rhythm::SelfTimed => self.run(keeper, ctx),
+            Rhythm::Every(interval) => {
+                ctx.run_interval(interval, |keeper, ctx| self.run(keeper, ctx));
+            }
+        }
+    }
+
+    fn run(&self, keeper: &mut Keeper, ctx: &mut Context<Keeper>) {
+        tracing::trace!(duty = self.name, "a periodic duty");
+        (self.run)(keeper, ctx);
+    }
+}
 
 /// The Keeper. See the module documentation.
 pub(crate) struct Keeper {
-    writer: WriterHandle,
-    reader: Addr<Reader>,
-    dispatcher: Addr<Dispatcher>,
-    announcer: Addr<Announcer>,
-    recorder: SharedRecorder,
+    peers: Peers,
+    duties: &'static [Duty],
     clock: Clock,
     retention: Span,
     /// The timer of the next staging, with the time it is set to.
@@ -67,24 +109,25 @@ pub(crate) struct Keeper {
     _vital: Vital,
 }
 
-/// The actors that the Keeper sends messages to, and the recorder.
+/// The recipients of the Keeper's messages, and the recorder.
 pub(crate) struct Peers {
     pub(crate) writer: WriterHandle,
-    pub(crate) reader: Addr<Reader>,
-    pub(crate) dispatcher: Addr<Dispatcher>,
-    pub(crate) announcer: Addr<Announcer>,
+    /// A Reader, for the search for old jobs.
+    pub(crate) prunable: Recipient<Read<Prunable>>,
+    /// A Reader, for the checkpoints.
+    pub(crate) checkpoint: Recipient<Read<Checkpoint>>,
+    /// The Dispatcher.
+    pub(crate) maintain_leases: Recipient<MaintainLeases>,
+    /// The Announcer.
+    pub(crate) sweep: Recipient<Sweep>,
     pub(crate) recorder: SharedRecorder,
 }
 
 impl Keeper {
     pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
-        let Peers { writer, reader, dispatcher, announcer, recorder } = peers;
         Self {
-            writer,
-            reader,
-            dispatcher,
-            announcer,
-            recorder,
+            peers,
+            duties: &DUTIES,
             clock,
             retention,
             stage_timer: None,
@@ -95,136 +138,19 @@ impl Keeper {
 
     /// Sends a write to the Writer and returns its result; `None` if the server is ending.
     fn commit(&self, write: Write) -> impl Future<Output = Option<WriteResult>> + use<> {
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits: Vec::new() };
-        self.writer.commit(Commit { write, reply });
+        let (reply, answer) = Reply::caller(Vec::new());
+        self.peers.writer.commit(Commit { write, reply });
         async move { answer.await.ok() }
     }
 
-    /// Stages the due jobs, and sets the timer for the next job that becomes due.
-    fn stage(&mut self, ctx: &mut Context<Self>) {
-        self.stage_timer = None;
-        let staged = self.commit(Write::Stage { limit: MOVE_AT_ONCE });
-        ctx.spawn(staged.into_actor(self).map(|answer, keeper, ctx| {
-            let latest = keeper.clock.now().plus(MAX_STAGE_PAUSE);
-            let next_at = match answer {
-                Some(Ok(Answer::Moved(MoveSummary { next_at, .. }))) => next_at.unwrap_or(latest),
-                // Most likely the disk is full. Try again later.
-                _ => keeper.clock.now().plus(CHECK_INTERVAL),
-            };
-            keeper.stage_at(next_at.min(latest), ctx);
-        }));
+    /// Has the Dispatcher renew the leases of running jobs and rescue jobs whose lease expired.
+    fn maintain_leases(&mut self, _: &mut Context<Self>) {
+        send_to(&self.peers.maintain_leases, MaintainLeases);
     }
 
-    /// Sets the timer of the next staging, unless it is set to an earlier time already.
-    fn stage_at(&mut self, at: Timestamp, ctx: &mut Context<Self>) {
-        if let Some((set, handle)) = self.stage_timer {
-            if set <= at {
-                return;
-            }
-            ctx.cancel_future(handle);
-        }
-        let pause = at.since(self.clock.now());
-        let handle = ctx.run_later(pause, Self::stage);
-        self.stage_timer = Some((at, handle));
-    }
-
-    fn check(&self, ctx: &mut Context<Self>) {
-        self.expire(ctx);
-        send(&self.dispatcher, MaintainLeases);
-    }
-
-    /// Cancels the jobs that have expired, in chunks of [`MOVE_AT_ONCE`].
-    fn expire(&self, ctx: &mut Context<Self>) {
-        let expired = self.commit(Write::Expire { limit: MOVE_AT_ONCE });
-        ctx.spawn(expired.into_actor(self).map(|answer, keeper, ctx| {
-            if let Some(Ok(Answer::Moved(moved))) = answer
-                && moved.count >= MOVE_AT_ONCE as usize
-            {
-                keeper.expire(ctx);
-            }
-        }));
-    }
-
-    /// Searches the next chunk of the table, which starts after an id, for old final jobs.
-    fn prune(&self, after: JobId, ctx: &mut Context<Self>) {
-        let finished_before = self.clock.now().minus(self.retention.duration());
-        let found = self.reader.send(FindPrunable { after, finished_before });
-        ctx.spawn(found.into_actor(self).map(move |found, keeper, ctx| {
-            let Ok(Ok(found)) = found else {
-                ctx.run_later(PRUNE_PASS_PAUSE, move |keeper, ctx| keeper.prune(after, ctx));
-                return;
-            };
-            keeper.remove(found, finished_before, ctx);
-        }));
-    }
-
-    /// Removes the old jobs of a chunk, then continues with the next chunk.
-    fn remove(&self, found: Prunable, finished_before: Timestamp, ctx: &mut Context<Self>) {
-        let (next, pause) = match found.next {
-            Some(next) => (next, PRUNE_CHUNK_PAUSE),
-            None => (JobId(0), PRUNE_PASS_PAUSE),
-        };
-        let removed = (!found.jobs.is_empty())
-            .then(|| self.commit(Write::Prune { jobs: found.jobs, finished_before }));
-        let removed = async {
-            if let Some(removed) = removed {
-                removed.await;
-            }
-        };
-        ctx.spawn(removed.into_actor(self).map(move |(), _, ctx| {
-            ctx.run_later(pause, move |keeper, ctx| keeper.prune(next, ctx));
-        }));
-    }
-
-    /// Writes the closed time buckets, and drops them from memory once they are on disk.
-    fn write_time_buckets(&self, ctx: &mut Context<Self>) {
-        let now = self.clock.now();
-        let closed = self.recorder.with(|recorder| {
-            recorder.roll(now);
-            recorder.take_unwritten()
-        });
-        if closed.is_empty() {
-            return;
-        }
-        let count = closed.len();
-        let written = self.commit(Write::TimeBuckets(closed));
-        ctx.spawn(written.into_actor(self).map(move |written, keeper, _| {
-            keeper.recorder.with(|recorder| match written {
-                Some(Ok(_)) => recorder.mark_written(count),
-                _ => recorder.mark_unwritten(count),
-            });
-        }));
-    }
-
-    /// Warns the operator if the wall clock was set.
-    ///
-    /// The server's clock does not follow it, so that no lease moves. But `run_at` is a time of the
-    /// wall clock, so the operator should know of the difference. The warning is repeated when the
-    /// drift has more than doubled.
-    fn check_wall_clock(&mut self) {
-        let drift = self.clock.drift_from_wall();
-        if drift > MAX_CLOCK_DRIFT && self.logged_drift.is_none_or(|logged| drift > logged * 2) {
-            let by = Span::new(drift);
-            tracing::warn!(%by, "the wall clock was set; schedules follow it after a restart");
-            self.logged_drift = Some(drift);
-        }
-    }
-
-    fn checkpoint(&self, ctx: &mut Context<Self>) {
-        let moved = self.reader.send(CheckpointLog);
-        ctx.spawn(moved.into_actor(self).map(|moved, _, _| match moved {
-            Ok(Ok(moved)) => tracing::debug!(
-                log_pages = moved.log_pages,
-                moved_pages = moved.moved_pages,
-                "checkpointed the write-ahead log"
-            ),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the write-ahead log could not be checkpointed")
-            }
-            // The Reader is gone: the server is ending.
-            Err(_) => {}
-        }));
+    /// Has the Announcer forget clients that have gone away.
+    fn sweep(&mut self, _: &mut Context<Self>) {
+        send_to(&self.peers.sweep, Sweep);
     }
 }
 
@@ -232,15 +158,9 @@ impl Actor for Keeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.stage(ctx);
-        self.prune(JobId(0), ctx);
-        ctx.run_interval(CHECK_INTERVAL, |keeper, ctx| keeper.check(ctx));
-        ctx.run_interval(STEP.duration(), |keeper, ctx| keeper.write_time_buckets(ctx));
-        ctx.run_interval(CHECKPOINT_INTERVAL, |keeper, ctx| keeper.checkpoint(ctx));
-        ctx.run_interval(SWEEP_INTERVAL, |keeper, _| {
-            send(&keeper.announcer, Sweep);
-            keeper.check_wall_clock();
-        });
+        for duty in self.duties {
+            duty.start(self, ctx);
+        }
     }
 }
 

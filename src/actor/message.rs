@@ -2,24 +2,16 @@
 
 use std::sync::Weak;
 
-use actix::{Addr, Message};
+use actix::{Message, Recipient};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
-use crate::actor::announcer::Announcer;
-use crate::actor::dispatcher::Dispatcher;
-use crate::actor::feed::Feed;
-use crate::actor::keeper::Keeper;
+use crate::actor::events::feed::Feed;
 use crate::executor::StopReason;
-use crate::job::batch::Batch;
-use crate::job::counters::Counters;
 use crate::job::lease::{Lease, LeasedJob};
-use crate::job::queue::{Queue, QueueName};
-use crate::job::roster::{WaitingWorker, WaitingWorkerId};
-use crate::job::{BatchId, Job, JobId, Lane, Log, Span, Timestamp};
-use crate::store::{
-    Answer, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, Prunable, QueueSubset, Refusal,
-    StoreError, Write,
-};
+use crate::job::queue::QueueName;
+use crate::job::{BatchId, JobId, Lane, Span, Timestamp};
+use crate::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
+use crate::store::{Answer, ReadStore, Refusal, StoreError, Write};
 
 /// Reason why a write was not applied, or may not have been.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,17 +48,32 @@ pub(crate) enum Reply {
     Caller { reply: oneshot::Sender<WriteResult>, permits: Vec<OwnedSemaphorePermit> },
     /// The worker that finished a job of this queue and lane. The worker is idle after the commit.
     Worker { lease: Lease, queue: QueueName, lane: Lane },
+    /// The roster, which ordered leases of this duration. Only the Writer itself sends this.
+    Lease { order: LeaseOrder, duration: Span },
     /// No recipient: a refusal is only logged.
     Discard,
+}
+
+impl Reply {
+    /// Returns a reply to a caller, and the channel on which the caller gets the result.
+    pub(crate) fn caller(
+        permits: Vec<OwnedSemaphorePermit>,
+    ) -> (Self, oneshot::Receiver<WriteResult>) {
+        let (reply, result) = oneshot::channel();
+        (Self::Caller { reply, permits }, result)
+    }
 }
 
 /// Server to Writer: the other actors are running, leasing may start.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct StartLeasing {
-    pub(crate) dispatcher: Addr<Dispatcher>,
-    pub(crate) announcer: Addr<Announcer>,
-    pub(crate) keeper: Addr<Keeper>,
+    /// The Dispatcher.
+    pub(crate) dispatch: Recipient<Dispatch>,
+    /// The Announcer.
+    pub(crate) announce: Recipient<Announce>,
+    /// The Keeper.
+    pub(crate) due_at: Recipient<DueAt>,
 }
 
 /// Handle to Writer: a remote worker waits for jobs.
@@ -149,7 +156,7 @@ pub(crate) struct DueAt(pub(crate) Timestamp);
 
 /// Writer to Announcer: the jobs and batches that ended, and the jobs that changed.
 ///
-/// Each list is filled only if there is a client for it; see [`crate::actor::publisher`].
+/// Each list is filled only if there is a client for it; see [`crate::actor::events::publisher`].
 #[derive(Default, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Announce {
@@ -206,82 +213,27 @@ pub(crate) enum Subject {
 #[rtype(result = "()")]
 pub(crate) struct Sweep;
 
-/// To a Reader: read one job with its payload and result.
-#[derive(Message)]
-#[rtype(result = "Result<Option<Job>, StoreError>")]
-pub(crate) struct GetJob(pub(crate) JobId);
+/// A read of the database, which a Reader runs with its connection and the current time.
+type ReadFn<T> =
+    Box<dyn FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static>;
 
-/// To a Reader: read a job's log after a position.
-#[derive(Message)]
-#[rtype(result = "Result<Option<Log>, StoreError>")]
-pub(crate) struct GetLog(pub(crate) JobId, pub(crate) u64);
+/// To a Reader: run this read and answer with its result.
+///
+/// Example: `Read::new(move |store, _| store.job(id))`.
+pub(crate) struct Read<T>(ReadFn<T>);
 
-/// To a Reader: read one job without payload and result, and its log after a position.
-#[derive(Message)]
-#[rtype(result = "Result<Option<JobUpdate>, StoreError>")]
-pub(crate) struct GetJobUpdate(pub(crate) JobId, pub(crate) u64);
+impl<T> Read<T> {
+    pub(crate) fn new(
+        read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Self {
+        Self(Box::new(read))
+    }
 
-/// To a Reader: read those of these jobs that exist, without payloads and results.
-#[derive(Message)]
-#[rtype(result = "Result<Vec<Job>, StoreError>")]
-pub(crate) struct GetJobSummaries(pub(crate) Vec<JobId>);
-
-/// To a Reader: read the time buckets of one queue, or of all queues together.
-#[derive(Message)]
-#[rtype(result = "Result<Vec<(Timestamp, Counters)>, StoreError>")]
-pub(crate) struct GetTimeBuckets {
-    pub(crate) queue: Option<QueueName>,
-    /// Start times of the first and the last time bucket.
-    pub(crate) range: (Timestamp, Timestamp),
+    pub(crate) fn run(self, store: &mut dyn ReadStore, now: Timestamp) -> Result<T, StoreError> {
+        (self.0)(store, now)
+    }
 }
 
-/// To a Reader: list the jobs that failed most recently, at most this many.
-#[derive(Message)]
-#[rtype(result = "Result<Vec<Job>, StoreError>")]
-pub(crate) struct ListRecentFailures(pub(crate) u32);
-
-/// To a Reader: list jobs, newest first.
-#[derive(Message)]
-#[rtype(result = "Result<JobPage, StoreError>")]
-pub(crate) struct ListJobs(pub(crate) JobFilter);
-
-/// To a Reader: read one batch.
-#[derive(Message)]
-#[rtype(result = "Result<Option<Batch>, StoreError>")]
-pub(crate) struct GetBatch(pub(crate) BatchId);
-
-/// To a Reader: list batches, newest first.
-#[derive(Message)]
-#[rtype(result = "Result<BatchPage, StoreError>")]
-pub(crate) struct ListBatches {
-    pub(crate) limit: u32,
-    pub(crate) before: Option<BatchId>,
+impl<T: 'static> Message for Read<T> {
+    type Result = Result<T, StoreError>;
 }
-
-/// To a Reader: list all queues.
-#[derive(Message)]
-#[rtype(result = "Result<Vec<Queue>, StoreError>")]
-pub(crate) struct ListQueues;
-
-/// To a Reader: list the queues with the most live jobs, at most this many.
-#[derive(Message)]
-#[rtype(result = "Result<QueueSubset, StoreError>")]
-pub(crate) struct ListDeepestQueues(pub(crate) usize);
-
-/// To a Reader: read one queue.
-#[derive(Message)]
-#[rtype(result = "Result<Option<Queue>, StoreError>")]
-pub(crate) struct GetQueue(pub(crate) QueueName);
-
-/// Keeper to Reader: find jobs that may be pruned, among those after an id.
-#[derive(Message)]
-#[rtype(result = "Result<Prunable, StoreError>")]
-pub(crate) struct FindPrunable {
-    pub(crate) after: JobId,
-    pub(crate) finished_before: Timestamp,
-}
-
-/// Keeper to Reader: copy the write-ahead log into the database file.
-#[derive(Message)]
-#[rtype(result = "Result<Checkpoint, StoreError>")]
-pub(crate) struct CheckpointLog;

@@ -10,19 +10,10 @@
 use actix::{Actor, Context, Handler};
 
 use crate::actor::MAILBOX_CAPACITY;
-use crate::actor::message::{
-    CheckpointLog, FindPrunable, GetBatch, GetJob, GetJobSummaries, GetJobUpdate, GetLog, GetQueue,
-    GetTimeBuckets, ListBatches, ListDeepestQueues, ListJobs, ListQueues, ListRecentFailures,
-};
+use crate::actor::message::Read;
 use crate::actor::vital::Vital;
 use crate::clock::Clock;
-use crate::job::batch::Batch;
-use crate::job::counters::Counters;
-use crate::job::queue::Queue;
-use crate::job::{Job, Log, Timestamp};
-use crate::store::{
-    BatchPage, Checkpoint, JobPage, JobUpdate, Prunable, QueueSubset, ReadStore, StoreError,
-};
+use crate::store::{ReadStore, StoreError};
 
 /// The Reader: one read connection and the clock for queries that depend on the time.
 pub(crate) struct Reader {
@@ -45,130 +36,37 @@ impl Actor for Reader {
     }
 }
 
-impl Handler<GetJob> for Reader {
-    type Result = Result<Option<Job>, StoreError>;
+impl<T: Send + 'static> Handler<Read<T>> for Reader {
+    type Result = Result<T, StoreError>;
 
-    fn handle(&mut self, GetJob(id): GetJob, _: &mut Self::Context) -> Self::Result {
-        self.store.job(id)
+    fn handle(&mut self, read: Read<T>, _: &mut Self::Context) -> Self::Result {
+        read.run(&mut *self.store, self.clock.now())
     }
 }
 
-impl Handler<GetLog> for Reader {
-    type Result = Result<Option<Log>, StoreError>;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::test_kit::{at, submit, temporary};
+    use crate::actor::vital::Fatal;
+    use crate::job::{JobId, Lane};
+    use crate::store::WriteStore;
+    use crate::store::sqlite::{SqliteReads, SqliteWrites};
 
-    fn handle(&mut self, GetLog(id, after): GetLog, _: &mut Self::Context) -> Self::Result {
-        self.store.log(id, after)
-    }
-}
-
-impl Handler<GetJobUpdate> for Reader {
-    type Result = Result<Option<JobUpdate>, StoreError>;
-
-    fn handle(
-        &mut self,
-        GetJobUpdate(id, after): GetJobUpdate,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        self.store.job_update(id, after)
-    }
-}
-
-impl Handler<GetJobSummaries> for Reader {
-    type Result = Result<Vec<Job>, StoreError>;
-
-    fn handle(
-        &mut self,
-        GetJobSummaries(ids): GetJobSummaries,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        self.store.job_summaries(&ids)
-    }
-}
-
-impl Handler<GetTimeBuckets> for Reader {
-    type Result = Result<Vec<(Timestamp, Counters)>, StoreError>;
-
-    fn handle(&mut self, get: GetTimeBuckets, _: &mut Self::Context) -> Self::Result {
-        self.store.time_buckets(get.queue.as_ref(), get.range)
-    }
-}
-
-impl Handler<ListRecentFailures> for Reader {
-    type Result = Result<Vec<Job>, StoreError>;
-
-    fn handle(
-        &mut self,
-        ListRecentFailures(limit): ListRecentFailures,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        self.store.recent_failures(limit)
-    }
-}
-
-impl Handler<ListJobs> for Reader {
-    type Result = Result<JobPage, StoreError>;
-
-    fn handle(&mut self, ListJobs(filter): ListJobs, _: &mut Self::Context) -> Self::Result {
-        self.store.jobs(&filter)
-    }
-}
-
-impl Handler<GetBatch> for Reader {
-    type Result = Result<Option<Batch>, StoreError>;
-
-    fn handle(&mut self, GetBatch(id): GetBatch, _: &mut Self::Context) -> Self::Result {
-        self.store.batch(id)
-    }
-}
-
-impl Handler<ListBatches> for Reader {
-    type Result = Result<BatchPage, StoreError>;
-
-    fn handle(&mut self, list: ListBatches, _: &mut Self::Context) -> Self::Result {
-        self.store.batches(list.limit, list.before)
-    }
-}
-
-impl Handler<ListQueues> for Reader {
-    type Result = Result<Vec<Queue>, StoreError>;
-
-    fn handle(&mut self, _: ListQueues, _: &mut Self::Context) -> Self::Result {
-        self.store.queues(self.clock.now())
-    }
-}
-
-impl Handler<ListDeepestQueues> for Reader {
-    type Result = Result<QueueSubset, StoreError>;
-
-    fn handle(
-        &mut self,
-        ListDeepestQueues(max): ListDeepestQueues,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        self.store.deepest_queues(max, self.clock.now())
-    }
-}
-
-impl Handler<GetQueue> for Reader {
-    type Result = Result<Option<Queue>, StoreError>;
-
-    fn handle(&mut self, GetQueue(name): GetQueue, _: &mut Self::Context) -> Self::Result {
-        self.store.queue(&name, self.clock.now())
-    }
-}
-
-impl Handler<FindPrunable> for Reader {
-    type Result = Result<Prunable, StoreError>;
-
-    fn handle(&mut self, find: FindPrunable, _: &mut Self::Context) -> Self::Result {
-        self.store.prunable(find.after, find.finished_before)
-    }
-}
-
-impl Handler<CheckpointLog> for Reader {
-    type Result = Result<Checkpoint, StoreError>;
-
-    fn handle(&mut self, _: CheckpointLog, _: &mut Self::Context) -> Self::Result {
-        self.store.checkpoint()
+    #[actix_web::test]
+    async fn a_read_gets_the_committed_rows_and_the_current_time() {
+        let (_directory, config) = temporary();
+        let mut writes = SqliteWrites::open(&config).unwrap();
+        let reads = SqliteReads::open(&config).unwrap();
+        let fatal = Fatal::new();
+        fatal.expect_stop();
+        let vital = Vital::new("reader", &fatal);
+        let reader = Reader::new(Box::new(reads), Clock::manual(at(7)), vital).start();
+        writes.commit(&[&submit(Lane::Async)], at(0)).unwrap();
+        let read = Read::new(|store, now| Ok((store.job(JobId(1))?, store.job(JobId(2))?, now)));
+        let (found, missing, now) = reader.send(read).await.unwrap().unwrap();
+        assert_eq!((found.unwrap().kind.as_str(), missing, now), ("echo", None, at(7)));
+        let failed = Read::new(|_, _| Err::<(), _>(StoreError::Unreadable("broken".into())));
+        assert!(matches!(reader.send(failed).await.unwrap(), Err(StoreError::Unreadable(_))));
     }
 }

@@ -1,32 +1,45 @@
 //! The Worker: runs one attempt at a time and reports its outcome to the Writer.
 //!
-//! The steps: find the executor of the kind, start the attempt, relay its progress and log lines
-//! while it runs, turn whatever happens into an [`Outcome`], report that. A worker owns the attempt
-//! that it runs, and its thread for blocking handlers. It promises exactly one outcome for each job
-//! it is given, whether the attempt returns, panics, is stopped or passes its deadline. The last log
-//! lines of an attempt are written before its outcome.
+//! Every attempt takes the same steps, in this order:
+//!
+//! | step | function | what it does |
+//! | --- | --- | --- |
+//! | decode | [`Worker::decode`] | finds the executor of the job's kind |
+//! | start | [`Worker::start`] | creates the context of the attempt, and from now on accepts stop requests |
+//! | run | [`Attempt::run_under_deadline`] | runs the executor until it returns, panics, is stopped or passes its deadline |
+//! | watch | [`Watch::until_ended`] | meanwhile writes progress and log lines |
+//! | classify | [`AttemptEnd::classify`] | turns the [`AttemptEnd`], whichever it is, into an [`Outcome`] |
+//! | report | [`Worker::report`] | writes the last log lines, then the outcome |
+//!
+//! A worker owns the attempt that it runs, and its thread for blocking handlers. It promises exactly
+//! one outcome for each job it is given, whether the attempt returns, panics, is stopped or passes its
+//! deadline. The last log lines of an attempt are written before its outcome.
 
-use std::convert::Infallible;
+mod attempt;
+mod attempt_end;
+mod blocking;
+#[cfg(test)]
+mod tests;
+mod watch;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use futures_util::FutureExt;
 
 use crate::actor::MAILBOX_CAPACITY;
-use crate::actor::blocking::Blocking;
-use crate::actor::inbox::WriterHandle;
 use crate::actor::message::{Commit, Reply, Run, Stop};
 use crate::actor::vital::Vital;
-use crate::executor::{Context as JobContext, Control, Executor, Registry, panic_outcome};
+use crate::actor::worker::attempt::Attempt;
+use crate::actor::worker::attempt_end::AttemptEnd;
+use crate::actor::worker::blocking::Blocking;
+use crate::actor::worker::watch::Watch;
+use crate::actor::writer::inbox::WriterHandle;
+use crate::executor::{Executor, Registry};
 use crate::job::Lane;
-use crate::job::lease::{Lease, LeasedJob};
+use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
-use crate::store::{Finish, Holder, JobLocation, LogLines, Write};
-
-/// Minimum time between two writes of progress and log lines.
-const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+use crate::store::{Finish, Holder, JobLocation, Write};
 
 /// A worker of a local lane. Many workers share a thread.
 pub(crate) struct Worker {
@@ -38,7 +51,8 @@ pub(crate) struct Worker {
     blocking: Option<Blocking>,
     /// Number of threads that all workers together have abandoned.
     abandoned: Arc<AtomicUsize>,
-    current: Option<(Lease, Control)>,
+    /// The attempt that runs.
+    current: Option<Watch>,
     vital: Vital,
 }
 
@@ -52,38 +66,31 @@ impl Worker {
         Self { registry, writer, blocking: None, abandoned, current: None, vital }
     }
 
+    /// Runs a job, step by step. See the module documentation.
     fn run(&mut self, job: LeasedJob, ctx: &mut Context<Self>) {
-        let Some(executor) = self.registry.executor(&job.kind) else {
-            let message = format!("this server does not run jobs of kind {}", job.kind);
-            let outcome = Outcome::retryable("unknown_kind", message);
-            return self.report_outcome(&job, outcome);
+        let Some(executor) = self.decode(&job) else {
+            return self.report(&job, AttemptEnd::UnknownKind.classify(&job));
         };
-        let (context, control) = self.registry.new_context(&job);
-        self.current = Some((job.lease, control.clone()));
-        let writer = self.writer.clone();
-        let blocking = (executor.lane() == Lane::Thread).then(|| self.thread());
-        let lease = job.lease;
-        let payload = job.payload.clone();
-        let attempt = async move {
-            let attempt = async {
-                match blocking {
-                    Some(thread) => thread.run(executor, payload, context).await,
-                    None => run_caught(executor, payload, context).await,
-                }
-            };
-            tokio::select! {
-                biased;
-                outcome = attempt => outcome,
-                never = relay_reports(lease, &control, &writer) => match never {},
-            }
-        };
-        ctx.spawn(attempt.into_actor(self).map(move |outcome, worker, _| {
-            if let Some((lease, control)) = worker.current.take() {
-                // The last reports must be written before the outcome ends the lease.
-                write_reports(lease, &control, &worker.writer);
-            }
-            worker.report_outcome(&job, outcome);
+        let (attempt, watch) = self.start(&job, executor);
+        let ended = watch.until_ended(attempt.run_under_deadline());
+        ctx.spawn(ended.into_actor(self).map(move |end, worker, _| {
+            let outcome = end.classify(&job);
+            worker.report(&job, outcome);
         }));
+    }
+
+    /// Returns the executor of the job's kind, which decodes the payload when it runs.
+    fn decode(&self, job: &LeasedJob) -> Option<Executor> {
+        self.registry.executor(&job.kind)
+    }
+
+    /// Creates the attempt, which can be stopped from now on.
+    fn start(&mut self, job: &LeasedJob, executor: Executor) -> (Attempt, Watch) {
+        let (context, control) = self.registry.new_context(job);
+        let watch = Watch { lease: job.lease, control, writer: self.writer.clone() };
+        self.current = Some(watch.clone());
+        let thread = (executor.lane() == Lane::Thread).then(|| self.thread());
+        (Attempt { executor, payload: job.payload.clone(), context, thread }, watch)
     }
 
     fn thread(&mut self) -> Blocking {
@@ -91,7 +98,11 @@ impl Worker {
         self.blocking.get_or_insert_with(start).clone()
     }
 
-    fn report_outcome(&self, job: &LeasedJob, outcome: Outcome) {
+    /// Writes the last reports of the attempt and then its outcome, which ends the lease.
+    fn report(&mut self, job: &LeasedJob, outcome: Outcome) {
+        if let Some(watch) = self.current.take() {
+            watch.write_reports();
+        }
         let (lease, holder, location) = (job.lease, Holder::Local, Some(JobLocation::of(job)));
         let started_at = Some(job.started_at);
         let write = Write::Finish(Finish { lease, outcome, holder, location, started_at });
@@ -99,45 +110,6 @@ impl Worker {
         if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }
-    }
-
-    fn stop(&self, stop: &Stop) {
-        if let Some((lease, control)) = &self.current
-            && *lease == stop.lease
-        {
-            control.stop(stop.reason);
-        }
-    }
-}
-
-/// Runs an attempt. A panic fails this attempt and nothing else.
-async fn run_caught(executor: Executor, payload: crate::job::Json, context: JobContext) -> Outcome {
-    let attempt = std::panic::AssertUnwindSafe(executor.run(payload, context));
-    match attempt.catch_unwind().await {
-        Ok(outcome) => outcome,
-        Err(panic) => panic_outcome(&*panic),
-    }
-}
-
-/// Writes progress and log lines of the attempt as they are reported, at most once per
-/// [`REPORT_INTERVAL`]. Never returns.
-async fn relay_reports(lease: Lease, control: &Control, writer: &WriterHandle) -> Infallible {
-    loop {
-        control.wait_for_reports().await;
-        write_reports(lease, control, writer);
-        tokio::time::sleep(REPORT_INTERVAL).await;
-    }
-}
-
-/// Writes the progress and log lines that the attempt has reported since the last call.
-fn write_reports(lease: Lease, control: &Control, writer: &WriterHandle) {
-    let (progress, log) = control.take_reports();
-    let progress = progress.map(|progress| Write::Report(lease, progress));
-    let has_log = !log.is_empty();
-    let log = has_log.then_some(Write::Log(LogLines { lease, holder: Holder::Local, log }));
-    for write in progress.into_iter().chain(log) {
-        // If the Writer is gone, the server is ending anyway.
-        writer.commit(Commit { write, reply: Reply::Discard });
     }
 }
 
@@ -161,6 +133,8 @@ impl Handler<Stop> for Worker {
     type Result = ();
 
     fn handle(&mut self, stop: Stop, _: &mut Self::Context) {
-        self.stop(&stop);
+        if let Some(watch) = &self.current {
+            watch.stop(&stop);
+        }
     }
 }

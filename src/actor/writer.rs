@@ -12,26 +12,37 @@
 //! transaction takes all of them, so the cost of a disk sync is shared. Example: at 4 ms per commit
 //! and 10,000 submissions per second, each group has about 40 submissions.
 
+mod delivery;
+mod failure;
+mod group;
+pub(crate) mod inbox;
+mod late_leases;
+pub(crate) mod lease_replies;
+mod reply;
+mod retry_buffer;
+mod roster_input;
+#[cfg(test)]
+mod tests;
+
 use std::mem;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 
-use crate::actor::inbox::Inbox;
-use crate::actor::lease_replies::LeaseReplies;
+use crate::actor::events::publisher::Publisher;
 use crate::actor::message::{
-    AddWaitingWorker, Commit, Dispatch, Drain, DueAt, Flush, RemoveWaitingWorker, Reply,
-    StartLeasing, WriteError,
+    AddWaitingWorker, Drain, Flush, RemoveWaitingWorker, StartLeasing, WriteError,
 };
-use crate::actor::publisher::{CommitEffects, Publisher};
 use crate::actor::vital::Vital;
-use crate::actor::{MAILBOX_CAPACITY, late_leases, retry_buffer, send};
+use crate::actor::writer::group::Group;
+use crate::actor::writer::inbox::Inbox;
+use crate::actor::writer::lease_replies::LeaseReplies;
+use crate::actor::writer::retry_buffer::RetryBuffer;
+use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
-use crate::job::roster::{LeaseOrder, Roster, WaitingWorkerId};
-use crate::job::{Lane, Span, State, Timestamp};
-use crate::store::{
-    Answer, Change, Committed, LeaseRequest, Leased, StoreError, Write, WriteStore,
-};
+use crate::job::{Span, Timestamp};
+use crate::roster::{LeaseOrder, Roster, WaitingWorkerId};
+use crate::store::{LeaseRequest, WriteStore};
 
 /// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -43,8 +54,8 @@ pub(crate) struct Writer {
     clock: Clock,
     /// Duration of the leases of local workers.
     lease_duration: Span,
-    /// The retry buffer, with the Writer's own renewals and releases for the next transaction.
-    pending: Vec<Commit>,
+    /// Writes to retry, with the Writer's own renewals and releases for the next transaction.
+    retry_buffer: RetryBuffer,
     lease_replies: LeaseReplies,
     /// Whether a `Flush` message to itself is in the mailbox.
     is_flush_due: bool,
@@ -76,7 +87,7 @@ impl Writer {
             roster,
             clock,
             lease_duration,
-            pending: Vec::new(),
+            retry_buffer: RetryBuffer::default(),
             lease_replies: LeaseReplies::default(),
             is_flush_due: false,
             has_failed: false,
@@ -98,115 +109,55 @@ impl Writer {
     /// Commits all pending writes and the planned leases in one transaction.
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        let (mut writes, replies) = self.take_pending();
-        self.update_roster_before(&writes, &replies);
-        let orders = if self.peers.is_some() { self.roster.plan(now) } else { Vec::new() };
-        if writes.is_empty() && orders.is_empty() {
+        let mut group = self.take_pending();
+        roster_input::before_commit(&mut self.roster, group.commits());
+        self.add_planned_leases(&mut group, now);
+        if group.is_empty() {
             self.answer_no_wait(now);
             return self.set_rate_timer(now, ctx);
         }
-        writes.extend(orders.iter().map(|order| Write::Lease(self.request(order))));
-        match self.store.commit(&writes, now) {
+        match self.store.commit(&group.writes(), now) {
             Ok(committed) => {
-                let times = (now, self.clock.now());
-                self.pending.extend(late_leases::renewals(&writes, &committed.answers, times));
-                self.deliver(committed, replies, &orders, now);
+                self.deliver(group, committed, now);
                 self.answer_no_wait(now);
-                if !self.pending.is_empty() || !self.roster.plan(now).is_empty() {
+                if !self.retry_buffer.is_empty() || !self.roster.plan(now).is_empty() {
                     self.flush_soon(ctx);
                 }
                 self.set_rate_timer(now, ctx);
             }
             Err(error) => match WriteError::if_nothing_was_written(&error) {
-                Some(answer) => self.retry_later(writes, replies, (&error, answer), ctx),
-                None => self.fail(replies, &error),
+                Some(answer) => self.retry_later(group, (&error, answer), ctx),
+                None => self.fail(group, &error),
             },
         }
     }
 
+    /// Takes all pending writes: first those of the retry buffer, then those of the inbox.
+    fn take_pending(&mut self) -> Group {
+        let mut pending = self.retry_buffer.take();
+        let mut arrived = self.inbox.take();
+        // Usually there is nothing to retry, and the writes are not copied.
+        if pending.is_empty() {
+            return Group::new(arrived);
+        }
+        pending.append(&mut arrived);
+        Group::new(pending)
+    }
+
+    /// Adds the leases that the roster plans, once leasing has started.
+    fn add_planned_leases(&self, group: &mut Group, now: Timestamp) {
+        if self.peers.is_some() {
+            for order in self.roster.plan(now) {
+                group.push_lease(self.request(order));
+            }
+        }
+    }
+
     /// Returns the store's request for a lease order, for a waiting worker or for local workers.
-    fn request(&self, order: &LeaseOrder) -> LeaseRequest {
-        let local =
-            || LeaseRequest { order: order.clone(), duration: self.lease_duration, worker: None };
-        self.lease_replies.request(order).unwrap_or_else(local)
-    }
-
-    /// Takes all pending writes, plain submissions first.
-    ///
-    /// The store inserts consecutive plain submissions together, and they depend on no earlier write.
-    /// A submission with an idempotency key does: deleting a job frees its key.
-    fn take_pending(&mut self) -> (Vec<Write>, Vec<Reply>) {
-        let mut pending = mem::take(&mut self.pending);
-        pending.append(&mut self.inbox.take());
-        let is_plain = |commit: &Commit| commit.write.plain_submit().is_some();
-        let (submits, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_plain);
-        let all = submits.into_iter().chain(others);
-        all.map(|commit| (commit.write, commit.reply)).unzip()
-    }
-
-    /// Updates the roster with the idle workers and new jobs of the group before it is committed, so
-    /// that the group can end with their leases.
-    fn update_roster_before(&mut self, writes: &[Write], replies: &[Reply]) {
-        for reply in replies {
-            if let Reply::Worker { queue, lane, .. } = reply {
-                self.roster.release_worker(queue, *lane);
-            }
-        }
-        for write in writes {
-            let Write::Submit(submit) = write else { continue };
-            let ready = submit.jobs.iter().filter(|job| !job.is_scheduled);
-            self.roster.mark_all_ready(ready.map(|job| {
-                let kind = (job.lane == Lane::Remote).then_some(job.kind.as_str());
-                (&job.queue, job.lane, kind)
-            }));
-        }
-    }
-
-    /// Delivers the results of a group, which is on disk.
-    fn deliver(
-        &mut self,
-        committed: Committed,
-        replies: Vec<Reply>,
-        orders: &[LeaseOrder],
-        now: Timestamp,
-    ) {
-        let Committed { answers, changes, reported, ended_batches, configured } = committed;
-        for (queue, settings) in configured {
-            self.roster.configure(&queue, settings);
-        }
-        self.note_changes(&changes);
-        self.publisher.record(&changes, now);
-        let mut dispatch = Dispatch::default();
-        let mut answers = answers.into_iter();
-        for (reply, answer) in replies.into_iter().zip(&mut answers) {
-            if let Ok(answer) = &answer {
-                answer.note_cancelled(&mut dispatch.cancelled);
-            }
-            reply.answer(answer.map_err(WriteError::from), &mut dispatch);
-        }
-        for (order, answer) in orders.iter().zip(answers) {
-            let Leased { mut jobs, is_empty } = match answer {
-                Ok(Answer::Leased(leased)) => leased,
-                // Refused: the roster orders no more from this queue until it is ready again.
-                _ => Leased { jobs: Vec::new(), is_empty: true },
-            };
-            let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-            self.roster.record_lease(order, started, is_empty, now);
-            match order.waiting_worker {
-                Some(waiting_worker) => self.lease_replies.grant(waiting_worker, jobs),
-                None => dispatch.leased.append(&mut jobs),
-            }
-        }
-        self.deliver_granted();
-        self.notify_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
-    }
-
-    /// Sends the leased jobs to their waiting workers; releases the jobs of workers that have left.
-    fn deliver_granted(&mut self) {
-        let (served, orphans) = self.lease_replies.deliver_granted();
-        self.remove_waiting_workers(&served);
-        let releases = orphans.map(|write| Commit { write, reply: Reply::Discard });
-        self.pending.extend(releases);
+    fn request(&self, order: LeaseOrder) -> LeaseRequest {
+        let for_waiting_worker = self.lease_replies.terms(&order);
+        let (duration, worker) = for_waiting_worker.unwrap_or((self.lease_duration, None));
+        LeaseRequest { order, duration, worker }
     }
 
     /// Sends an empty answer to the `no_wait` workers for which no job is available.
@@ -222,91 +173,6 @@ impl Writer {
         for waiting_worker in ids {
             self.roster.remove_waiting_worker(*waiting_worker);
         }
-    }
-
-    fn note_changes(&mut self, changes: &[Change]) {
-        for change in changes.iter().filter(|change| change.lane == Lane::Remote) {
-            let delta = |state: Option<State>| i32::from(state == Some(State::Running));
-            self.roster.change_remote_running(&change.queue, delta(change.to) - delta(change.from));
-        }
-        // New jobs for remote workers have no `remote_kind`; they were added before the commit.
-        let queued = changes.iter().filter(|change| {
-            let has_kind = change.lane != Lane::Remote || change.remote_kind.is_some();
-            change.to == Some(State::Queued) && has_kind
-        });
-        self.roster.mark_all_ready(
-            queued.map(|change| (&change.queue, change.lane, change.remote_kind.as_deref())),
-        );
-    }
-
-    /// Sends the effects of the group to the Dispatcher, the Keeper and the Announcer.
-    fn notify_peers(&mut self, dispatch: Dispatch, effects: CommitEffects<'_>) {
-        let Some(peers) = &self.peers else { return };
-        let is_needed = !dispatch.ended.is_empty()
-            || !dispatch.leased.is_empty()
-            || !dispatch.cancelled.is_empty();
-        let mut is_sent = !is_needed || send(&peers.dispatcher, dispatch);
-        if let Some(due_at) = effects.changes.iter().filter_map(|change| change.due_at).min() {
-            is_sent &= send(&peers.keeper, DueAt(due_at));
-        }
-        is_sent &= self.publisher.announce(effects, &peers.announcer);
-        if !is_sent {
-            self.vital.raise("a core actor is gone");
-        }
-    }
-
-    /// Handles a transaction of which nothing was written: callers and waiting workers get the error,
-    /// and writes that must not be lost are retried.
-    ///
-    /// These are outcomes, log lines, releases of jobs that remote workers never received, and
-    /// renewals, without which the leases of running jobs would expire. If the group had submissions,
-    /// all its other writes are retried at once, because submissions need most of the disk space and
-    /// the others may fit without them.
-    fn retry_later(
-        &mut self,
-        writes: Vec<Write>,
-        replies: Vec<Reply>,
-        (error, answer): (&StoreError, WriteError),
-        ctx: &mut Context<Self>,
-    ) {
-        if self.retry_timer.is_none() {
-            tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
-        }
-        let answered = self.lease_replies.answer_all(&Err(answer.clone()));
-        self.remove_waiting_workers(&answered);
-        let has_submissions = writes.iter().any(|write| matches!(write, Write::Submit(_)));
-        for (write, reply) in writes.into_iter().zip(replies) {
-            let may_fit = has_submissions && !matches!(write, Write::Submit(_));
-            match reply {
-                Reply::Worker { ref queue, lane, .. } => {
-                    self.roster.undo_release(queue, lane);
-                    self.pending.push(Commit { write, reply });
-                }
-                _ if may_fit => retry_buffer::push(&mut self.pending, Commit { write, reply }),
-                Reply::Discard if retry_buffer::must_not_be_lost(&write) => {
-                    retry_buffer::push(&mut self.pending, Commit { write, reply });
-                }
-                Reply::Caller { reply, .. } => drop(reply.send(Err(answer.clone()))),
-                Reply::Discard => {}
-            }
-        }
-        if has_submissions && !self.pending.is_empty() {
-            self.flush_soon(ctx);
-        } else if self.retry_timer.is_none() && !self.pending.is_empty() {
-            self.retry_timer = Some(ctx.run_later(RETRY_PAUSE, |writer, ctx| {
-                writer.retry_timer = None;
-                writer.flush_soon(ctx);
-            }));
-        }
-    }
-
-    /// Handles a transaction whose result is unknown: answers all callers with `Unknown`, and ends the
-    /// server.
-    fn fail(&mut self, replies: Vec<Reply>, error: &StoreError) {
-        self.has_failed = true;
-        replies.into_iter().for_each(Reply::answer_unknown);
-        self.lease_replies.answer_all(&Err(WriteError::Unknown));
-        self.vital.raise(&error.to_string());
     }
 
     /// Sets a timer for the time at which a rate limit allows the next start, because no message arrives

@@ -3,8 +3,8 @@
 mod event_stream;
 mod events;
 mod outage;
+mod reply;
 mod transport;
-mod types;
 
 use std::time::Duration;
 
@@ -14,24 +14,21 @@ use serde::de::DeserializeOwned;
 
 pub use event_stream::EventStream;
 pub use events::Event;
+pub use reply::Reply;
 use transport::Transport;
-pub use types::{EventFilter, JobFilter, JobPage, QueueList, Reply};
 
+use crate::api::batches::NewBatch;
+use crate::api::events::EventQuery;
+use crate::api::jobs::{JobListQuery, JobPage, SubmittedJobs};
+use crate::api::queues::QueueList;
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, Job, JobId, Log, Stats, Submission};
+use crate::job::{BatchId, IdempotencyKey, Job, JobId, Log, Submission};
+use crate::metrics::Stats;
 
 /// A client for one server.
 pub struct Client(Transport);
-
-/// The request body that submits a batch.
-#[derive(Serialize)]
-struct NewBatch<'a, T> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    jobs: &'a [T],
-}
 
 impl Client {
     /// Creates a client for the server at `base_url` without sending anything.
@@ -58,17 +55,17 @@ impl Client {
     pub async fn submit(
         &self,
         submission: &Submission,
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Reply<Job>, CliError> {
         let mut request = self.0.post("/v1/jobs");
         if let Some(key) = idempotency_key {
-            request = request.insert_header(("Idempotency-Key", key));
+            request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
         self.0.send_json(request, submission).await
     }
 
     /// Submits many jobs, one JSON object per line. Either all or none are accepted.
-    pub async fn submit_lines(&self, lines: Vec<u8>) -> Result<Reply<JobPage>, CliError> {
+    pub async fn submit_lines(&self, lines: Vec<u8>) -> Result<Reply<SubmittedJobs>, CliError> {
         let request = self.0.post("/v1/jobs").insert_header((CONTENT_TYPE, "application/x-ndjson"));
         self.0.send_body(request, lines).await
     }
@@ -78,13 +75,13 @@ impl Client {
         &self,
         name: Option<&str>,
         jobs: &[T],
-        idempotency_key: Option<&str>,
+        idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Reply<Batch>, CliError> {
         let mut request = self.0.post("/v1/batches");
         if let Some(key) = idempotency_key {
-            request = request.insert_header(("Idempotency-Key", key));
+            request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
-        self.0.send_json(request, &NewBatch { name, jobs }).await
+        self.0.send_json(request, &NewBatch { name: name.map(str::to_owned), jobs }).await
     }
 
     /// Reads the current state of a job.
@@ -144,16 +141,16 @@ impl Client {
     }
 
     /// Opens the event stream of all jobs that match a filter.
-    pub fn events(&self, filter: &EventFilter) -> EventStream<'_> {
-        EventStream::new(&self.0, format!("/v1/events{}", filter.query()))
+    pub fn events(&self, query: &EventQuery) -> EventStream<'_> {
+        EventStream::new(&self.0, format!("/v1/events{query}"))
     }
 
     /// Lists one page of jobs.
     pub async fn list<T: DeserializeOwned>(
         &self,
-        filter: &JobFilter,
+        query: &JobListQuery,
     ) -> Result<JobPage<T>, CliError> {
-        let request = self.0.with_query(self.0.get("/v1/jobs"), filter)?;
+        let request = self.0.with_query(self.0.get("/v1/jobs"), query)?;
         let reply = self.0.send(request).await?;
         Ok(reply.value)
     }

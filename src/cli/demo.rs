@@ -19,17 +19,20 @@ use clap::Args;
 use futures_util::future::{self, Either};
 use tempfile::TempDir;
 
-use crate::cli::client::{Client, JobFilter};
+use crate::api::jobs::JobListQuery;
+use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, use_colour};
-use crate::cli::serve::{start_server, variables};
-use crate::cli::signal::StopSignals;
-use crate::cli::target::parse_listen;
+use crate::cli::server::serve::start_server;
+use crate::cli::server::settings::{parse_listen, variables};
+use crate::cli::server::signal::StopSignals;
+use crate::cli::server::telemetry::{self, LogFormat};
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
-use crate::pages::demo::{COMMAND, PROVIDER, QUESTIONS, chat_submission};
-use crate::telemetry::{self, LogFormat};
+use crate::pages::demo::{
+    BATCH_NAME, COMMAND, DEFAULT_MODEL, PROVIDER, QUESTIONS, chat_submission,
+};
 use model::ModelServer;
 use progress::Progress;
 
@@ -56,7 +59,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "URL", requires = "model")]
     provider_url: Option<String>,
     /// Name of the model to ask
-    #[arg(long, value_name = "NAME", default_value = "mock")]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_MODEL)]
     model: String,
     /// Name of the environment variable that holds the API key of the model server
     #[arg(long, value_name = "NAME", requires = "provider_url")]
@@ -170,14 +173,14 @@ async fn ask_at_once(
         .collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
     let progress = Progress::start(*output, "all at once", QUESTIONS.len());
-    let batch = client.submit_batch(Some("ten questions"), &jobs, None).await?.value;
+    let batch = client.submit_batch(Some(BATCH_NAME), &jobs, None).await?.value;
     watch(client, batch.id, &progress).await?;
     let elapsed = progress.finish();
-    let filter = JobFilter {
+    let filter = JobListQuery {
         batch: Some(batch.id),
         limit: QUESTIONS.len() as u64,
         include: Some("payload,result"),
-        ..JobFilter::default()
+        ..JobListQuery::default()
     };
     let mut jobs = client.list::<Job>(&filter).await?.jobs;
     jobs.sort_by_key(|job| job.id);
@@ -193,6 +196,6 @@ async fn watch(client: &Client, id: BatchId, progress: &Progress) -> Result<Batc
             Either::Left((reply, _)) => return Ok(reply?.value),
             Either::Right(_) => client.batch(id).await?.value,
         };
-        progress.set(usize::try_from(batch.total - batch.counts.live()).unwrap_or(0));
+        progress.set(usize::try_from(batch.done()).unwrap_or(0));
     }
 }

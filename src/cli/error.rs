@@ -3,14 +3,14 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::cli::output::show;
 use crate::cli::refusal::Refusal;
-use crate::cli::serve::ServeError;
-use crate::cli::show;
+use crate::cli::server::serve::error::ServeError;
 use crate::config::ConfigError;
 use crate::job::{BatchId, JobError, JobId, State};
 use crate::server::StartError;
 use crate::store::OpenError;
-use crate::store::sqlite::backup::BackupError;
+use crate::store::sqlite::admin::backup::BackupError;
 
 /// The exit codes, shown by `--help`.
 pub const EXIT_CODES: &str = "\

@@ -20,7 +20,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::signal::StopSignals;
+use crate::cli::server::signal::StopSignals;
 use crate::clock::Clock;
 use crate::job::Span;
 use fault::FaultRule;

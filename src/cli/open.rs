@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::error::CliError;
-use crate::cli::id::parse_id;
+use crate::cli::jobs::id::parse_id;
 use crate::cli::target::Target;
 use crate::job::{BatchId, JobId, QueueName};
 

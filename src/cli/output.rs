@@ -1,11 +1,19 @@
 //! The output of commands: results go to stdout, notes to stderr.
 
+mod colour;
+pub(super) mod progress;
+pub(super) mod show;
+pub(super) mod table;
+
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
 use crate::cli::error::CliError;
+use crate::job::State;
+
+pub use colour::{Colour, use_colour};
 
 /// The two outputs of a command.
 #[derive(Debug, Clone, Copy)]
@@ -14,38 +22,6 @@ pub struct Output {
     pub json: bool,
     /// Whether results are printed in colour.
     colour: bool,
-}
-
-/// A colour of the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// Colour of failures.
-    Red,
-    /// Colour of success.
-    Green,
-    /// Colour of work in progress and of warnings.
-    Yellow,
-    /// Style of less important text.
-    Dim,
-}
-
-impl Colour {
-    /// Returns the parameter of the ANSI escape sequence.
-    fn code(self) -> &'static str {
-        match self {
-            Self::Red => "31",
-            Self::Green => "32",
-            Self::Yellow => "33",
-            Self::Dim => "2",
-        }
-    }
-}
-
-/// Returns whether to write in colour: only to a terminal, and only if `NO_COLOR` is not set
-/// (no-color.org).
-pub fn use_colour(stream: &impl IsTerminal) -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && stream.is_terminal()
 }
 
 impl Output {
@@ -106,5 +82,10 @@ impl Output {
     /// Returns the text in a colour if the output is in colour, otherwise unchanged.
     pub fn paint(&self, colour: Colour, text: impl fmt::Display) -> String {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_string() }
+    }
+
+    /// Returns the name of a state in its colour.
+    pub(crate) fn state(&self, state: State) -> String {
+        self.paint(Colour::of_state(state), state)
     }
 }

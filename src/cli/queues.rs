@@ -1,11 +1,14 @@
 //! `longshore queues`: lists the queues with their jobs and limits.
 
+pub(super) mod pause;
+pub(super) mod resume;
+
 use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::Colour;
-use crate::cli::show;
-use crate::cli::table::{Cell, Table};
+use crate::cli::output::show;
+use crate::cli::output::table::{Cell, Table};
 use crate::cli::target::Target;
 use crate::job::queue::{Queue, Rate};
 

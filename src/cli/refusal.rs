@@ -3,41 +3,20 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::cli::show;
+use crate::api::problem::ProblemDetails;
+use crate::cli::output::show;
 use crate::job::outcome::truncate;
 
 /// Maximum number of bytes shown of an error body that is not problem details.
 const MAX_UNKNOWN_BYTES: usize = 500;
 
-/// Problem details (RFC 9457), with the list of `errors` that Longshore adds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+/// The reasons of a server that refused a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// HTTP status of the response.
-    pub status: u16,
-    /// Title of the problem type.
-    pub title: String,
-    /// Description of this occurrence of the problem.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Invalid fields of the request.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<RefusedField>,
+    /// Problem details of the response, with its actual status.
+    pub problem: ProblemDetails,
     /// Time to wait before the request is repeated, if the server sent `Retry-After`.
-    #[serde(skip)]
     pub retry_after: Option<Duration>,
-}
-
-/// One invalid field of a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RefusedField {
-    /// JSON pointer (RFC 6901) to the field; empty for the whole request.
-    pub pointer: String,
-    /// Description of what is wrong with the field.
-    pub detail: String,
 }
 
 impl Refusal {
@@ -45,26 +24,25 @@ impl Refusal {
     ///
     /// A body that is not problem details becomes the `detail`, shortened if it is long.
     pub fn read(status: u16, body: &[u8]) -> Self {
-        let refusal = serde_json::from_slice::<Self>(body).unwrap_or_else(|_| Self {
-            detail: Some(truncate(
-                String::from_utf8_lossy(body).trim().to_owned(),
-                MAX_UNKNOWN_BYTES,
-            )),
-            ..Self::default()
+        let problem = serde_json::from_slice(body).unwrap_or_else(|_| {
+            let text = String::from_utf8_lossy(body).trim().to_owned();
+            let detail = Some(truncate(text, MAX_UNKNOWN_BYTES));
+            ProblemDetails { detail, ..ProblemDetails::default() }
         });
-        Self { status, ..refusal }
+        Self { problem: ProblemDetails { status, ..problem }, retry_after: None }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server refused the request with status {}", self.status)?;
+        let ProblemDetails { status, title, detail, errors, .. } = &self.problem;
+        write!(f, "the server refused the request with status {status}")?;
         // The title is a less exact form of the detail, so it is printed only without a detail.
-        let summary = self.detail.as_deref().unwrap_or(&self.title);
+        let summary = detail.as_deref().unwrap_or(title);
         if !summary.is_empty() {
             write!(f, ": {}", show::plain(summary))?;
         }
-        for field in &self.errors {
+        for field in errors {
             let pointer = if field.pointer.is_empty() { "(whole request)" } else { &field.pointer };
             let line = format!("{pointer}: {}", field.detail);
             // With a single invalid field the detail already says the same.

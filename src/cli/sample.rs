@@ -7,7 +7,7 @@ use crate::job::batch::Batch;
 use crate::job::queue::Queue;
 
 /// Returns a running job.
-pub(super) fn job(id: i64) -> Job {
+pub(crate) fn job(id: i64) -> Job {
     let job = json!({
         "id": id, "kind": "chat", "queue": "mail", "lane": "async", "state": "running",
         "priority": 0, "attempt": 1, "max_attempts": 5, "created_at": "2030-01-31T12:00:00.000Z",
@@ -19,7 +19,7 @@ pub(super) fn job(id: i64) -> Job {
 }
 
 /// Returns a queue with one running job and two queued jobs.
-pub(super) fn queue(name: &str) -> Queue {
+pub(crate) fn queue(name: &str) -> Queue {
     let queue = json!({
         "name": name, "paused": false, "max_running": 5, "rate": null,
         "jobs": {"scheduled": 0, "queued": 2, "running": 1, "retrying": 0, "completed": 7,
@@ -30,7 +30,7 @@ pub(super) fn queue(name: &str) -> Queue {
 }
 
 /// Returns a batch in progress: of 40 jobs, 27 completed, 2 failed and 1 was cancelled.
-pub(super) fn batch() -> Batch {
+pub(crate) fn batch() -> Batch {
     let batch = json!({
         "id": 3, "name": null, "total": 40,
         "counts": {"scheduled": 0, "queued": 6, "running": 4, "retrying": 0, "completed": 27,

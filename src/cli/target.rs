@@ -1,7 +1,5 @@
 //! The options that choose the server and the output format of a command.
 
-use std::net::SocketAddr;
-
 use actix_web::http::Uri;
 use clap::Args;
 
@@ -32,12 +30,6 @@ fn parse_url(text: &str) -> Result<String, &'static str> {
         Ok(uri) if is_server(&uri) => Ok(text.into()),
         _ => Err("must be the URL of a server, such as http://127.0.0.1:7373"),
     }
-}
-
-/// Parses the address that a server listens on.
-pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .map_err(|_error| "must be an address with a port, such as 127.0.0.1:7373 or [::1]:7373")
 }
 
 /// Returns whether a URI can be the base URL of a server: http or https, and without a query.

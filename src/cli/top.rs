@@ -1,10 +1,13 @@
 //! `longshore top`: shows a live view in the terminal.
 
+mod action;
 mod draw;
 mod feed;
 mod keys;
+mod notice;
 mod selection;
 mod snapshot;
+mod update;
 mod view;
 
 use std::io::{self, IsTerminal};
@@ -17,11 +20,12 @@ use tokio::sync::mpsc;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::use_colour;
-use crate::cli::signal::StopSignals;
+use crate::cli::server::signal::StopSignals;
 use crate::cli::target::Target;
-use draw::Palette;
+use action::UserAction;
+use draw::palette::Palette;
 use feed::Feed;
-use view::{UserAction, View};
+use view::View;
 
 /// Maximum number of keys, and of updates from the server, that wait to be processed.
 const QUEUE_LEN: usize = 64;

@@ -269,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn variables_set_the_defaults_of_a_kind() {
+        let config = load_with(&[
+            ("LONGSHORE_KINDS__CHAT__QUEUE", "models"),
+            ("LONGSHORE_KINDS__CHAT__TIMEOUT", "2m"),
+            ("LONGSHORE_KINDS__CHAT__BACKOFF__INITIAL", "5s"),
+        ])
+        .unwrap();
+        let chat = &config.kinds["chat"];
+        assert_eq!(chat.queue.as_ref().map(|queue| queue.as_str()), Some("models"));
+        assert_eq!((chat.timeout, chat.max_attempts), (Some(Span::from_secs(120)), None));
+        assert_eq!(chat.backoff.unwrap().initial, Some(Span::from_secs(5)));
+    }
+
+    #[test]
     fn the_env_variables_of_a_command_keep_their_names_and_are_strings() {
         let config = load_with(&[
             ("LONGSHORE_COMMANDS__E__ARGV", "['/usr/bin/env']"),
@@ -297,16 +311,25 @@ mod tests {
             let error = error.to_string();
             assert!(error.ends_with("write it like 127.0.0.1:7373"), "{error}");
         }
+        let error = load_file("[kinds.chat]\nqueue = 'No'").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("must be 1 to 64 of"), "{error}");
         let error = load_with(&[("LONGSHORE_LEESE", "5m")]).unwrap_err().to_string();
         assert!(error.contains("unknown field `leese`"), "{error}");
     }
 
     #[test]
     fn all_problems_are_reported_at_once() {
-        let error = load_file("lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0")
-            .unwrap_err()
-            .to_string();
-        for part in ["3 problem(s)", "lease:", "lanes.async:", "queues.mail.max_running:"] {
+        let text = "lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0\n\
+                    [jobs]\ntimeout = '0s'\n[kinds.chat]\nmax_attempts = 0";
+        let error = load_file(text).unwrap_err().to_string();
+        for part in [
+            "5 problem(s)",
+            "lease:",
+            "lanes.async:",
+            "queues.mail.max_running:",
+            "jobs.timeout:",
+            "kinds.chat.max_attempts:",
+        ] {
             assert!(error.contains(part), "{part} is missing in {error}");
         }
     }

@@ -11,10 +11,10 @@ mod request;
 use std::collections::BTreeMap;
 
 use crate::config::Config;
+use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
 use crate::executor::encoded::{Body, encode};
 use crate::executor::outbound::{Outbound, OutboundError};
-use crate::executor::{bad_payload, until_stopped};
 use crate::job::Json;
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;

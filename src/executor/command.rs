@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use crate::config::{CommandConfig, Config};
-use crate::executor::bad_payload;
+use crate::executor::attempt::bad_payload;
 use crate::executor::context::{Context, StopReason, sleep_until};
 use crate::job::Json;
 use crate::job::outcome::Outcome;

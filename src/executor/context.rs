@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::executor::app_state::AppState;
+use crate::executor::handler::HandlerError;
 use crate::job::lease::LeasedJob;
 use crate::job::outcome::Outcome;
 use crate::job::{JobError, JobId, Log, Progress, Span};
@@ -60,6 +62,7 @@ struct Shared {
     max_attempts: u32,
     timeout: Duration,
     max_result_bytes: usize,
+    app_state: AppState,
     signal: watch::Sender<Signal>,
     reports: watch::Sender<PendingReports>,
 }
@@ -86,13 +89,14 @@ pub struct Control(Arc<Shared>);
 impl Context {
     /// Returns the context of an attempt and its control. The clock of the attempt is not
     /// running yet.
-    pub fn new(job: &LeasedJob, max_result_bytes: usize) -> (Self, Control) {
+    pub fn new(job: &LeasedJob, max_result_bytes: usize, app_state: AppState) -> (Self, Control) {
         let shared = Arc::new(Shared {
             job: job.lease.job,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             timeout: job.timeout.duration(),
             max_result_bytes,
+            app_state,
             signal: watch::Sender::new(Signal::default()),
             reports: watch::Sender::new(PendingReports::default()),
         });
@@ -122,6 +126,34 @@ impl Context {
     /// Returns the maximum size of a result, in bytes. A larger result is truncated.
     pub fn max_result_bytes(&self) -> usize {
         self.0.max_result_bytes
+    }
+
+    /// Returns the value of type `T` that the application passed to
+    /// [`Builder::state`](crate::server::Builder::state).
+    ///
+    /// ```
+    /// use longshore::executor::{Context, HandlerError};
+    ///
+    /// struct Greeting(&'static str);
+    ///
+    /// async fn greet(context: Context, name: String) -> Result<String, HandlerError> {
+    ///     let greeting = context.state::<Greeting>()?;
+    ///     Ok(format!("{} {name}", greeting.0))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error with the code `missing_state` that names the type if the application did not
+    /// provide such a value. The attempt that returns it is retried.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, HandlerError> {
+        self.0.app_state.get().ok_or_else(|| {
+            let name = std::any::type_name::<T>();
+            let message = format!(
+                "the handler needs a value of type {name}, which the application did not provide; \
+                 pass it to Builder::state"
+            );
+            HandlerError::retryable(message).code("missing_state")
+        })
     }
 
     /// Returns the deadline of the attempt. While its clock has not started, this is a full timeout

@@ -8,9 +8,9 @@ mod request;
 mod result;
 
 use crate::config::Config;
+use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
 use crate::executor::outbound::{Outbound, OutboundError};
-use crate::executor::{bad_payload, until_stopped};
 use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;

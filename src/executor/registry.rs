@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::executor::app_state::AppState;
 use crate::executor::chat::{Chat, ChatError};
 use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
@@ -15,7 +16,8 @@ use crate::executor::{Executor, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
-use crate::job::{Json, Lane};
+use crate::job::submission::{EffectiveDefaults, KindDefaults};
+use crate::job::{Json, Kind, Lane};
 
 /// Error when the registry is created or a handler is added to it.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +32,27 @@ pub enum RegistryError {
     #[error("the kind {kind} is already registered")]
     Taken {
         /// Name of the kind.
+        kind: Kind,
+    },
+    /// There are defaults for a kind that does not exist, so they would have no effect. Correct its
+    /// name, register its handler, or list it in `remote_kinds`.
+    #[error(
+        "there are defaults for the kind {kind}, which is not known; known kinds: {known}; \
+         list a kind that only your remote workers run in remote_kinds"
+    )]
+    UnknownKind {
+        /// Name of the kind.
         kind: String,
+        /// Names of the known kinds.
+        known: String,
+    },
+    /// The defaults of a kind have values that are out of bounds; correct them.
+    #[error("the defaults of the kind {kind} are invalid: {}", Problem::list(.problems))]
+    BadDefaults {
+        /// Name of the kind.
+        kind: String,
+        /// Problems of the values, each with the JSON pointer of its field.
+        problems: Vec<Problem>,
     },
     /// A provider cannot be called with its configuration.
     #[error(transparent)]
@@ -40,12 +62,25 @@ pub enum RegistryError {
     Outbound(#[from] OutboundError),
 }
 
+fn parse_kind(text: impl Into<String>) -> Result<Kind, RegistryError> {
+    let text: String = text.into();
+    match text.parse() {
+        Ok(kind) => Ok(kind),
+        Err(InvalidName) => Err(RegistryError::BadName { kind: text }),
+    }
+}
+
 /// All kinds of jobs that this server knows, with their executors.
 pub struct Registry {
     /// Executors of the kinds that run in this process.
-    kinds: BTreeMap<String, Executor>,
+    kinds: BTreeMap<Kind, Executor>,
     /// Kinds that only remote workers run.
-    remote: BTreeSet<String>,
+    remote: BTreeSet<Kind>,
+    /// Defaults of the kinds that have their own.
+    defaults: BTreeMap<String, EffectiveDefaults>,
+    /// Defaults of all other kinds.
+    other_defaults: EffectiveDefaults,
+    app_state: AppState,
     max_result_bytes: usize,
 }
 
@@ -63,13 +98,21 @@ impl Registry {
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
         ];
-        let kinds: BTreeMap<_, _> =
-            executors.map(|(kind, executor)| (kind.into(), executor)).into();
-        let remote: BTreeSet<String> = config.remote_kinds.iter().cloned().collect();
+        let kinds = executors.map(|(kind, executor)| Ok((parse_kind(kind)?, executor)));
+        let kinds = kinds.into_iter().collect::<Result<BTreeMap<_, _>, RegistryError>>()?;
+        let remote = config.remote_kinds.iter().map(parse_kind);
+        let remote = remote.collect::<Result<BTreeSet<_>, _>>()?;
         if let Some(kind) = remote.iter().find(|kind| kinds.contains_key(*kind)) {
             return Err(RegistryError::Taken { kind: kind.clone() });
         }
-        Ok(Self { kinds, remote, max_result_bytes: config.limits.max_result_bytes })
+        Ok(Self {
+            kinds,
+            remote,
+            defaults: BTreeMap::new(),
+            other_defaults: config.jobs.into(),
+            app_state: AppState::default(),
+            max_result_bytes: config.limits.max_result_bytes,
+        })
     }
 
     /// Adds a kind that `handler` runs.
@@ -82,23 +125,58 @@ impl Registry {
         kind: impl Into<String>,
         handler: Handler,
     ) -> Result<(), RegistryError> {
-        let kind = kind.into();
-        if !is_name(&kind) {
-            return Err(RegistryError::BadName { kind });
-        }
+        let kind = parse_kind(kind)?;
         if self.remote.contains(&kind) {
             return Err(RegistryError::Taken { kind });
         }
         match self.kinds.entry(kind) {
             Entry::Occupied(entry) => Err(RegistryError::Taken { kind: entry.key().clone() }),
             Entry::Vacant(entry) => {
-                entry.insert(match handler {
-                    Handler::Async(call) => Executor::Handler(call),
-                    Handler::Blocking(call) => Executor::Blocking(call),
-                });
+                entry.insert(handler.into());
                 Ok(())
             }
         }
+    }
+
+    /// Sets the values that the contexts of handlers provide.
+    pub fn set_app_state(&mut self, app_state: AppState) {
+        self.app_state = app_state;
+    }
+
+    /// Sets the defaults of the kinds that have their own: `application` are those of the
+    /// application, which the configuration overrides. All kinds must have been added before.
+    ///
+    /// # Errors
+    /// Returns [`RegistryError::UnknownKind`] if a kind is not known, and
+    /// [`RegistryError::BadDefaults`] if a value is out of bounds.
+    pub fn set_defaults(
+        &mut self,
+        application: &BTreeMap<String, KindDefaults>,
+        config: &Config,
+    ) -> Result<(), RegistryError> {
+        let kinds: BTreeSet<&String> = application.keys().chain(config.kinds.keys()).collect();
+        for kind in kinds {
+            if !self.kinds.contains_key(kind.as_str()) && !self.remote.contains(kind.as_str()) {
+                let (kind, known) = (kind.clone(), self.kinds().join(", "));
+                return Err(RegistryError::UnknownKind { kind, known });
+            }
+            let sources = [application.get(kind), config.kinds.get(kind)];
+            let defaults = sources
+                .into_iter()
+                .flatten()
+                .fold(self.other_defaults.clone(), |before, source| source.apply(before));
+            let problems = defaults.jobs.problems();
+            if !problems.is_empty() {
+                return Err(RegistryError::BadDefaults { kind: kind.clone(), problems });
+            }
+            self.defaults.insert(kind.clone(), defaults);
+        }
+        Ok(())
+    }
+
+    /// Returns the defaults for the jobs of a kind.
+    pub fn defaults_of(&self, kind: &str) -> &EffectiveDefaults {
+        self.defaults.get(kind).unwrap_or(&self.other_defaults)
     }
 
     /// Returns the lane that runs jobs of `kind`. `requested` is the lane that the submission names.
@@ -140,11 +218,11 @@ impl Registry {
     /// Returns the names of all kinds, sorted: those that run in this process and those that only
     /// remote workers run.
     pub fn kinds(&self) -> Vec<String> {
-        self.kinds_with_lanes().into_iter().map(|(kind, _)| kind).collect()
+        self.kinds_with_lanes().into_iter().map(|(kind, _)| kind.into()).collect()
     }
 
     /// Returns the names of all kinds, sorted, each with its lane.
-    pub fn kinds_with_lanes(&self) -> Vec<(String, Lane)> {
+    pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
         let local = self.kinds.iter().map(|(kind, executor)| (kind.clone(), executor.lane()));
         let remote = self.remote.iter().map(|kind| (kind.clone(), Lane::Remote));
         let mut kinds: Vec<_> = local.chain(remote).collect();
@@ -175,6 +253,6 @@ impl Registry {
 
     /// Returns the context of an attempt and its control.
     pub fn new_context(&self, job: &LeasedJob) -> (Context, Control) {
-        Context::new(job, self.max_result_bytes)
+        Context::new(job, self.max_result_bytes, self.app_state.clone())
     }
 }

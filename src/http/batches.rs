@@ -1,37 +1,17 @@
 //! `/v1/batches`: submit, list, get and cancel batches.
 
-use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpRequest, Resource};
-use serde::{Deserialize, Serialize};
-
-use crate::http::query::{self, NoQuery};
-use crate::http::response::{HandlerResult, accepted, ok, resource};
-use crate::http::{body, idempotency_key, prefer};
-use crate::job::batch::Batch;
+use crate::api::batches::{BatchPage, NewBatch};
+use crate::http::request::body;
+use crate::http::request::idempotency_key;
+use crate::http::request::prefer;
+use crate::http::request::query::{self, NoQuery};
+use crate::http::response::{HandlerResult, accepted, ok};
 use crate::job::{BatchId, Submission};
 use crate::server::Handle;
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Payload};
 
-pub(super) fn all() -> Resource {
-    resource("/v1/batches", "GET, POST").route(web::post().to(submit)).route(web::get().to(list))
-}
-
-pub(super) fn one() -> Resource {
-    resource("/v1/batches/{id}", "GET").route(web::get().to(status))
-}
-
-pub(super) fn cancel() -> Resource {
-    resource("/v1/batches/{id}/cancel", "POST").route(web::post().to(cancel_batch))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewBatch {
-    #[serde(default)]
-    name: Option<String>,
-    jobs: Vec<Submission>,
-}
-
-async fn submit(
+pub(super) async fn submit(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
@@ -40,25 +20,19 @@ async fn submit(
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;
     let key = idempotency_key::from_request(&request, &body)?;
-    let NewBatch { name, jobs } = body::parse(&body)?;
+    let NewBatch::<Vec<Submission>> { name, jobs } = body::parse(&body)?;
     let batch = handle.submit_batch(name, jobs, key).await?.value;
     Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
 }
 
-#[derive(Serialize)]
-struct Page {
-    batches: Vec<Batch>,
-    next_cursor: Option<String>,
-}
-
-async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let (limit, before) = query::page(&request)?;
     let page = handle.batches(limit, before).await?;
     let next_cursor = page.next.map(|id| id.to_string());
-    Ok(ok(&Page { batches: page.batches, next_cursor }))
+    Ok(ok(&BatchPage { batches: page.batches, next_cursor }))
 }
 
-async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let id: BatchId = query::id(&request)?;
     let batch = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait_batch(id, span).await?,
@@ -67,6 +41,10 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&batch))
 }
 
-async fn cancel_batch(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn cancel_batch(
+    request: HttpRequest,
+    _: NoQuery,
+    handle: Data<Handle>,
+) -> HandlerResult {
     Ok(ok(&handle.cancel_batch(query::id(&request)?).await?))
 }

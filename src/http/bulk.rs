@@ -1,86 +1,70 @@
 //! `/v1/jobs/cancel`, `/v1/jobs/retry` and `/v1/jobs/delete`: one action on many jobs.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpRequest, Resource};
-use serde::{Deserialize, Serialize};
+use actix_web::web::{Data, Payload};
 
-use crate::http::body;
-use crate::http::problem::{EntryProblem, Rejection};
-use crate::http::query::NoQuery;
-use crate::http::response::{HandlerResult, ok, resource};
+use crate::api::bulk::{JobAnswer, JobAnswers, JobIds};
+use crate::http::problem::Rejection;
+use crate::http::request::body;
+use crate::http::request::query::NoQuery;
+use crate::http::response::{HandlerResult, ok};
 use crate::job::JobId;
 use crate::server::{Error, Handle, JobAction};
 use crate::store::Refusal;
 
-pub(super) fn cancel() -> Resource {
-    resource_for("/v1/jobs/cancel", JobAction::Cancel)
+pub(super) async fn cancel(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> HandlerResult {
+    apply_to_all(JobAction::Cancel, &request, payload, &handle).await
 }
 
-pub(super) fn retry() -> Resource {
-    resource_for("/v1/jobs/retry", JobAction::Retry)
+pub(super) async fn retry(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> HandlerResult {
+    apply_to_all(JobAction::Retry, &request, payload, &handle).await
 }
 
-pub(super) fn delete() -> Resource {
-    resource_for("/v1/jobs/delete", JobAction::Delete)
+pub(super) async fn delete(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> HandlerResult {
+    apply_to_all(JobAction::Delete, &request, payload, &handle).await
 }
 
-fn resource_for(path: &str, action: JobAction) -> Resource {
-    let handler = move |request, query, payload, handle| {
-        apply_to_all(action, request, query, payload, handle)
-    };
-    resource(path, "POST").route(web::post().to(handler))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JobIds {
-    ids: Vec<JobId>,
-}
-
-#[derive(Serialize)]
-struct Answers {
-    answers: Vec<JobAnswer>,
-}
-
-/// Result of the action for one job.
-#[derive(Serialize)]
-struct JobAnswer {
-    id: JobId,
-    status: u16,
-    #[serde(flatten)]
-    problem: Option<EntryProblem>,
-}
-
-impl JobAnswer {
-    fn new(id: JobId, result: Result<(), Refusal>) -> Self {
-        match result {
-            Ok(()) => Self { id, status: StatusCode::OK.as_u16(), problem: None },
-            Err(refusal) => {
-                let (status, problem) = Rejection::from(refusal).entry_problem();
-                Self { id, status, problem: Some(problem) }
-            }
+fn answer(id: JobId, result: Result<(), Refusal>) -> JobAnswer {
+    match result {
+        Ok(()) => JobAnswer { id, status: StatusCode::OK.as_u16(), problem: None },
+        Err(refusal) => {
+            let (status, problem) = Rejection::from(refusal).entry_problem();
+            JobAnswer { id, status, problem: Some(problem) }
         }
     }
 }
 
 async fn apply_to_all(
     action: JobAction,
-    request: HttpRequest,
-    _: NoQuery,
+    request: &HttpRequest,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: &Handle,
 ) -> HandlerResult {
-    let JobIds { ids } = body::json(&request, payload, &handle).await?;
+    let JobIds { ids } = body::json(request, payload, handle).await?;
     match handle.apply_to_all(action, ids.clone()).await {
         Err(Error::Invalid(problems)) => {
             let problems = problems.into_iter().map(|problem| problem.under("/ids"));
             Err(Error::Invalid(problems.collect()).into())
         }
         results => {
-            let answers =
-                ids.into_iter().zip(results?).map(|(id, result)| JobAnswer::new(id, result));
-            Ok(ok(&Answers { answers: answers.collect() }))
+            let answers = ids.into_iter().zip(results?).map(|(id, result)| answer(id, result));
+            Ok(ok(&JobAnswers { answers: answers.collect() }))
         }
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::{self, Bytes, Data};
-use actix_web::{Error, HttpRequest, HttpResponse, Resource};
+use actix_web::web::{Bytes, Data};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::stream;
 use serde::Serialize;
 
-use crate::http::query::{self, NoQuery, Parameters};
-use crate::http::response::{HandlerResult, resource};
+use crate::api::events::{EventName, EventQuery, Gone, Lost};
+use crate::http::request::query::{self, NoQuery, Parameters};
+use crate::http::response::HandlerResult;
 use crate::job::batch::Batch;
 use crate::job::queue::InvalidName;
 use crate::job::{BatchId, JobId};
@@ -31,19 +32,11 @@ const RETRY_FIELD: &str = "retry: 1000\n";
 /// A comment, which clients ignore.
 const COMMENT: &str = ":\n\n";
 
-pub(super) fn job() -> Resource {
-    resource("/v1/jobs/{id}/events", "GET").route(web::get().to(subscribe_to_job))
-}
-
-pub(super) fn batch() -> Resource {
-    resource("/v1/batches/{id}/events", "GET").route(web::get().to(subscribe_to_batch))
-}
-
-pub(super) fn all() -> Resource {
-    resource("/v1/events", "GET").route(web::get().to(subscribe_to_all))
-}
-
-async fn subscribe_to_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn subscribe_to_job(
+    request: HttpRequest,
+    _: NoQuery,
+    handle: Data<Handle>,
+) -> HandlerResult {
     let id: JobId = query::id(&request)?;
     // An invalid `Last-Event-ID` is ignored; the stream starts from the beginning.
     let position = last_id(&request).and_then(|text| text.parse().ok());
@@ -52,7 +45,7 @@ async fn subscribe_to_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>
         .map_or_else(no_more_events, |events| event_stream(EventSource::Job(Box::new(events)))))
 }
 
-async fn subscribe_to_batch(
+pub(super) async fn subscribe_to_batch(
     request: HttpRequest,
     _: NoQuery,
     handle: Data<Handle>,
@@ -65,8 +58,8 @@ async fn subscribe_to_batch(
     Ok(event_stream(EventSource::Batch(Box::new(events))))
 }
 
-async fn subscribe_to_all(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
-    let mut query = Parameters::read(&request, &["queue", "kind"])?;
+pub(super) async fn subscribe_to_all(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+    let mut query = Parameters::read(&request, &EventQuery::PARAMETERS)?;
     let filter = AllFilter { queue: query.parse("queue", InvalidName), kind: query.take("kind") };
     query.checked()?;
     let events = Box::new(handle.events(filter)?);
@@ -143,45 +136,35 @@ impl EventSource {
     }
 }
 
-#[derive(Serialize)]
-struct Gone {
-    id: JobId,
-}
-
-#[derive(Serialize)]
-struct Lost {
-    events: u64,
-}
-
 fn job_event(position: Position, event: &JobEvent) -> String {
     match event {
-        JobEvent::Failure(failure) => sse_event(position, "failure", failure),
-        JobEvent::Log(log) => sse_event(position, "log", log),
-        JobEvent::Progress(progress) => sse_event(position, "progress", progress),
-        JobEvent::State(job) => sse_event(position, "state", job),
-        JobEvent::Gone(id) => sse_event(position, "gone", &Gone { id: *id }),
+        JobEvent::Failure(failure) => sse_event(position, EventName::Failure, failure),
+        JobEvent::Log(log) => sse_event(position, EventName::Log, log),
+        JobEvent::Progress(progress) => sse_event(position, EventName::Progress, progress),
+        JobEvent::State(job) => sse_event(position, EventName::State, job),
+        JobEvent::Gone(id) => sse_event(position, EventName::Gone, &Gone { id: *id }),
     }
 }
 
 fn batch_event(batch: &Batch) -> String {
     let id = if batch.finished_at.is_some() { BATCH_ENDED } else { BATCH_OPEN };
-    sse_event(id, "batch", batch)
+    sse_event(id, EventName::Batch, batch)
 }
 
 fn all_jobs_event(id: u64, event: &AllEvent) -> String {
     match event {
-        AllEvent::Job(job) => sse_event(id, "job", job),
-        AllEvent::Gone(gone) => sse_event(id, "gone", &Gone { id: *gone }),
-        AllEvent::Lost(events) => sse_event(id, "lost", &Lost { events: *events }),
+        AllEvent::Job(job) => sse_event(id, EventName::Job, job),
+        AllEvent::Gone(gone) => sse_event(id, EventName::Gone, &Gone { id: *gone }),
+        AllEvent::Lost(events) => sse_event(id, EventName::Lost, &Lost { events: *events }),
     }
 }
 
 /// Formats an event. JSON text has no line breaks, so its data is one `data:` line.
-fn sse_event(id: impl Display, event: &str, data: &impl Serialize) -> String {
+fn sse_event(id: impl Display, event: EventName, data: &impl Serialize) -> String {
     match serde_json::to_string(data) {
         Ok(data) => format!("id: {id}\nevent: {event}\ndata: {data}\n\n"),
         Err(error) => {
-            tracing::error!(%error, event, "an event could not be serialized");
+            tracing::error!(%error, %event, "an event could not be serialized");
             COMMENT.to_owned()
         }
     }

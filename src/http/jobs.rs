@@ -1,54 +1,25 @@
 //! `/v1/jobs`: submit, list, get, cancel, retry and delete jobs.
 
-use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, Resource};
-use serde::Serialize;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::http::body::{self, BodyFormat};
-use crate::http::idempotency_key;
-use crate::http::json_list::JsonList;
-use crate::http::prefer::{self, Wait};
+use crate::api::jobs::{JobPage, SubmittedJobs};
 use crate::http::problem::Rejection;
-use crate::http::query::{self, NoQuery, Parameters};
-use crate::http::response::{HandlerResult, accepted, json, ok, resource};
-use crate::job::{Job, JobId, Submission};
+use crate::http::request::body::{self, BodyFormat};
+use crate::http::request::idempotency_key;
+use crate::http::request::json_list::JsonList;
+use crate::http::request::prefer::{self, Wait};
+use crate::http::request::query::{self, NoQuery, Parameters};
+use crate::http::response::{HandlerResult, accepted, json, ok};
+use crate::job::{JobId, Submission};
 use crate::server::{Error, Handle};
-use crate::store::IdempotencyKey;
+use crate::store::SubmissionKey;
 
-pub(super) fn all() -> Resource {
-    resource("/v1/jobs", "GET, POST").route(web::post().to(submit)).route(web::get().to(list))
-}
-
-pub(super) fn one() -> Resource {
-    resource("/v1/jobs/{id}", "GET, DELETE")
-        .route(web::get().to(status))
-        .route(web::delete().to(delete))
-}
-
-pub(super) fn cancel() -> Resource {
-    resource("/v1/jobs/{id}/cancel", "POST").route(web::post().to(cancel_job))
-}
-
-pub(super) fn log() -> Resource {
-    resource("/v1/jobs/{id}/log", "GET").route(web::get().to(show_log))
-}
-
-pub(super) fn retry() -> Resource {
-    resource("/v1/jobs/{id}/retry", "POST").route(web::post().to(retry_job))
-}
-
-#[derive(Serialize)]
-struct Jobs {
-    jobs: Vec<Job>,
-}
-
-#[derive(Serialize)]
-struct Page {
-    jobs: Vec<Job>,
-    next_cursor: Option<String>,
-}
-
-async fn submit(request: HttpRequest, payload: Payload, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn submit(
+    request: HttpRequest,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> HandlerResult {
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle).await?;
@@ -76,7 +47,7 @@ fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {
 async fn submit_one(
     handle: &Handle,
     submission: Submission,
-    key: Option<IdempotencyKey>,
+    key: Option<SubmissionKey>,
     wait: Wait,
 ) -> HandlerResult {
     let mut job = handle.submit_keyed(submission, key).await?.value;
@@ -97,21 +68,21 @@ async fn submit_one(
 async fn submit_many(
     handle: &Handle,
     JsonList { values, lines }: JsonList<Submission>,
-    key: Option<IdempotencyKey>,
+    key: Option<SubmissionKey>,
 ) -> HandlerResult {
     match handle.submit_many(values, key).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
-        submitted => Ok(accepted(None, &Jobs { jobs: submitted?.value })),
+        submitted => Ok(accepted(None, &SubmittedJobs { jobs: submitted?.value })),
     }
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let page = handle.jobs(query::filter(&request)?).await?;
     let next_cursor = page.next.map(|id| id.to_string());
-    Ok(ok(&Page { jobs: page.jobs, next_cursor }))
+    Ok(ok(&JobPage { jobs: page.jobs, next_cursor }))
 }
 
-async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let id: JobId = query::id(&request)?;
     let job = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait(id, span).await?,
@@ -120,7 +91,7 @@ async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&job))
 }
 
-async fn show_log(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn show_log(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let id = query::id(&request)?;
     let mut query = Parameters::read(&request, &["after"])?;
     let after = query.parse("after", "must be a number: the `to` of an earlier part of the log");
@@ -128,15 +99,27 @@ async fn show_log(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&handle.log(id, after.unwrap_or(0)).await?))
 }
 
-async fn cancel_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn cancel_job(
+    request: HttpRequest,
+    _: NoQuery,
+    handle: Data<Handle>,
+) -> HandlerResult {
     Ok(ok(&handle.cancel(query::id(&request)?).await?))
 }
 
-async fn retry_job(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn retry_job(
+    request: HttpRequest,
+    _: NoQuery,
+    handle: Data<Handle>,
+) -> HandlerResult {
     Ok(ok(&handle.retry(query::id(&request)?).await?))
 }
 
-async fn delete(request: HttpRequest, _: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn delete(
+    request: HttpRequest,
+    _: NoQuery,
+    handle: Data<Handle>,
+) -> HandlerResult {
     handle.delete(query::id(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,30 +1,13 @@
 //! `/v1/kinds`: the kinds of jobs that this server accepts.
 
-use actix_web::Resource;
-use actix_web::web::{self, Data};
-use serde::Serialize;
+use actix_web::web::Data;
 
-use crate::http::query::NoQuery;
-use crate::http::response::{HandlerResult, ok, resource};
-use crate::job::Lane;
+use crate::api::kinds::{KindEntry, KindList};
+use crate::http::request::query::NoQuery;
+use crate::http::response::{HandlerResult, ok};
 use crate::server::Handle;
 
-pub(super) fn all() -> Resource {
-    resource("/v1/kinds", "GET").route(web::get().to(list))
-}
-
-#[derive(Serialize)]
-struct Kinds {
-    kinds: Vec<Kind>,
-}
-
-#[derive(Serialize)]
-struct Kind {
-    kind: String,
-    lane: Lane,
-}
-
-async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
-    let kinds = handle.kinds_with_lanes().into_iter().map(|(kind, lane)| Kind { kind, lane });
-    Ok(ok(&Kinds { kinds: kinds.collect() }))
+pub(super) async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+    let kinds = handle.kinds_with_lanes().into_iter().map(|(kind, lane)| KindEntry { kind, lane });
+    Ok(ok(&KindList { kinds: kinds.collect() }))
 }

@@ -1,11 +1,11 @@
-//! Responses of handlers, and resources that answer unsupported methods.
+//! Responses of handlers.
 
 use actix_web::error::JsonPayloadError;
 use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, web};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
-use crate::http::problem::{Rejection, method_not_allowed};
+use crate::http::problem::Rejection;
 
 /// Result of a handler: a response, or a problem that becomes one.
 pub(super) type HandlerResult = Result<HttpResponse, Rejection>;
@@ -15,13 +15,6 @@ const USUAL_BYTES: usize = 1_024;
 
 /// Number of seconds after which a client that polls should first ask for the job.
 const POLL_HINT_SECS: u64 = 1;
-
-/// Returns a resource at `path` that answers methods without a route with 405 and `Allow: {allow}`.
-pub(super) fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
-        method_not_allowed(&request, allow).await
-    }))
-}
 
 /// Returns 202: the job is on disk and will run.
 pub(super) fn accepted(location: Option<String>, body: &impl Serialize) -> HttpResponse {

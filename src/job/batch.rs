@@ -25,3 +25,10 @@ pub struct Batch {
     /// Time at which the last job reached a final state; `None` until then.
     pub finished_at: Option<Timestamp>,
 }
+
+impl Batch {
+    /// Returns the number of jobs that are in a final state or deleted.
+    pub fn done(&self) -> i64 {
+        self.total - self.counts.live()
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One problem of an input, with a JSON pointer (RFC 6901) to the value that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Problem {
     /// JSON pointer such as `/3/payload/url`; empty if the problem is about the whole input.
     pub pointer: String,
@@ -17,6 +18,11 @@ impl Problem {
     /// Creates a problem at `pointer`.
     pub fn new(pointer: impl Into<String>, detail: impl fmt::Display) -> Self {
         Self { pointer: pointer.into(), detail: detail.to_string() }
+    }
+
+    /// Returns the texts of problems, separated by semicolons.
+    pub fn list(problems: &[Self]) -> String {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }
 
     /// Returns the same problem with `prefix` before its pointer. `prefix` is the pointer to the

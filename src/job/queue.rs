@@ -220,8 +220,21 @@ pub struct StateCounts {
 }
 
 impl StateCounts {
-    /// Returns the counter of one state.
-    pub fn of(&mut self, state: State) -> &mut i64 {
+    /// Returns the number of jobs in a state.
+    pub fn get(&self, state: State) -> i64 {
+        match state {
+            State::Scheduled => self.scheduled,
+            State::Queued => self.queued,
+            State::Running => self.running,
+            State::Retrying => self.retrying,
+            State::Completed => self.completed,
+            State::Failed => self.failed,
+            State::Cancelled => self.cancelled,
+        }
+    }
+
+    /// Returns the counter of a state, to change it.
+    pub fn get_mut(&mut self, state: State) -> &mut i64 {
         match state {
             State::Scheduled => &mut self.scheduled,
             State::Queued => &mut self.queued,
@@ -233,9 +246,19 @@ impl StateCounts {
         }
     }
 
+    /// Adds the counts of another queue.
+    pub fn add(&mut self, other: &Self) {
+        State::ALL.into_iter().for_each(|state| *self.get_mut(state) += other.get(state));
+    }
+
     /// Returns the number of jobs that are not in a final state.
     pub fn live(&self) -> i64 {
-        self.scheduled + self.queued + self.running + self.retrying
+        self.waiting() + self.running
+    }
+
+    /// Returns the number of jobs that wait: for a worker, for their time or for their next attempt.
+    pub fn waiting(&self) -> i64 {
+        self.scheduled + self.queued + self.retrying
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// State of a job. The last three states are final: only an explicit retry request moves a job out
 /// of them.
 ///
-/// The numbers are stored in the database and never change. [`settle`](crate::job::outcome::settle)
+/// The numbers are stored in the database and never change. `job::outcome::settle`
 /// decides which state follows an outcome. The Keeper and the Writer are actors of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,8 +1,19 @@
 //! Submissions: jobs as clients submit them, and their validation.
 
+mod defaults;
+mod idempotency_key;
+mod job_kind;
+mod kind;
+mod tag;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use kind::Kind;
+use tag::check_tags;
+pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
 use crate::job::lane::Lane;
 use crate::job::payload::Json;
@@ -12,10 +23,11 @@ use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{Job, JobId, State};
 
-/// Maximum number of tags of a job.
-pub const MAX_TAGS: usize = 10;
-/// Maximum length of a tag, in bytes.
-pub const MAX_TAG_LEN: usize = 64;
+use defaults::check_limits;
+
+pub use defaults::{EffectiveDefaults, JobDefaults, KindDefaults};
+pub use job_kind::JobKind;
+
 /// Maximum number of attempts that a job may request.
 pub const MAX_ATTEMPTS: u32 = 1_000;
 /// Longest timeout of an attempt.
@@ -38,7 +50,7 @@ pub struct Submission {
     /// of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
-    /// Name of the queue; `default` by default.
+    /// Name of the queue; by default that of the kind, which is `default` unless configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     /// Priority from -100 to 100, 0 by default; jobs with a higher priority run first.
@@ -50,13 +62,13 @@ pub struct Submission {
     /// Time from the submission to the earliest start; an alternative to `run_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Span>,
-    /// Maximum duration of an attempt; by default the configured one.
+    /// Maximum duration of an attempt; by default that of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// Maximum number of attempts; by default the configured one.
+    /// Maximum number of attempts; by default that of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// Pause between attempts; an absent field has its configured value.
+    /// Pause between attempts; an absent field has the value of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<BackoffChange>,
     /// Whether the job must never run twice.
@@ -81,7 +93,7 @@ impl Default for Json {
     }
 }
 
-/// Changes that a submission makes to the configured backoff.
+/// Changes that a submission, or the defaults of a kind, make to a backoff.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "an object with backoff fields")]
 pub struct BackoffChange {
@@ -113,51 +125,11 @@ impl BackoffChange {
     }
 }
 
-/// Values for the fields that a submission does not contain.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table of job defaults")]
-pub struct JobDefaults {
-    /// Maximum duration of an attempt.
-    pub timeout: Span,
-    /// Maximum number of attempts.
-    pub max_attempts: u32,
-    /// Pause between attempts.
-    pub backoff: Backoff,
-}
-
-impl Default for JobDefaults {
-    fn default() -> Self {
-        Self { timeout: Span::from_secs(300), max_attempts: 5, backoff: Backoff::default() }
-    }
-}
-
-impl JobDefaults {
-    /// Returns all problems of these values, each with the JSON pointer of its field.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        check_limits(self.timeout, self.max_attempts, &self.backoff, &mut problems);
-        problems
-    }
-}
-
-fn check_limits(timeout: Span, max_attempts: u32, backoff: &Backoff, problems: &mut Vec<Problem>) {
-    if timeout.millis() == 0 || timeout > MAX_TIMEOUT {
-        problems.push(Problem::new("/timeout", format!("must be between 1ms and {MAX_TIMEOUT}")));
-    }
-    if !(1..=MAX_ATTEMPTS).contains(&max_attempts) {
-        let why = format!("must be between 1 and {MAX_ATTEMPTS}");
-        problems.push(Problem::new("/max_attempts", why));
-    }
-    if let Some((field, why)) = backoff.problem() {
-        problems.push(Problem::new(format!("/backoff{field}"), why));
-    }
-}
-
 /// A valid job that has no id yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     /// Name of the executor or handler that runs the job.
-    pub kind: String,
+    pub kind: Kind,
     /// Pool of workers that runs the job.
     pub lane: Lane,
     /// Queue that the job belongs to.
@@ -179,7 +151,7 @@ pub struct NewJob {
     /// Time at which the job is cancelled if it has not started by then.
     pub expires_at: Option<Timestamp>,
     /// Tags that clients can filter by, without duplicates.
-    pub tags: Vec<String>,
+    pub tags: Vec<Tag>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -196,33 +168,62 @@ impl Submission {
         Ok(Self { kind: kind.into(), payload: Json::of(payload)?, ..Self::default() })
     }
 
-    /// Validates all fields except the kind, and fills in the defaults.
+    /// Creates a submission of the kind `K` with `payload` as its input.
+    ///
+    /// Options are set with the update syntax:
+    ///
+    /// ```
+    /// # use longshore::job::{JobKind, Span, Submission};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl JobKind for SendMail {
+    /// #     const KIND: &'static str = "send-mail";
+    /// #     type Output = ();
+    /// # }
+    /// # fn main() -> Result<(), serde_json::Error> {
+    /// let mail = SendMail { to: "ann@example.com".into() };
+    /// let later = Submission { delay: Some(Span::from_secs(60)), ..Submission::of(&mail)? };
+    /// assert_eq!(later.kind, "send-mail");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if `payload` has no JSON form.
+    pub fn of<K: JobKind>(payload: &K) -> Result<Self, serde_json::Error> {
+        Self::new(K::KIND, payload)
+    }
+
+    /// Validates all fields and fills in the defaults. Whether a server knows the kind is checked
+    /// elsewhere.
     ///
     /// # Errors
     /// Returns all problems, each with the JSON pointer of its field.
     pub fn check(
-        self,
+        mut self,
         lane: Lane,
-        defaults: &JobDefaults,
+        defaults: &EffectiveDefaults,
         now: Timestamp,
     ) -> Result<NewJob, Vec<Problem>> {
         let mut problems = Vec::new();
-        let queue = self.check_queue(&mut problems);
+        let kind = Kind::try_from(std::mem::take(&mut self.kind));
+        if let Err(error) = &kind {
+            problems.push(Problem::new("/kind", error));
+        }
+        let queue = self.check_queue(&defaults.queue, &mut problems);
         let priority = self.check_priority(&mut problems);
         let run_at = self.check_run_at(now, &mut problems);
-        let timeout = self.timeout.unwrap_or(defaults.timeout);
-        let max_attempts = self.max_attempts.unwrap_or(defaults.max_attempts);
-        let backoff = self.backoff.unwrap_or_default().apply(defaults.backoff);
+        let timeout = self.timeout.unwrap_or(defaults.jobs.timeout);
+        let max_attempts = self.max_attempts.unwrap_or(defaults.jobs.max_attempts);
+        let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
         check_limits(timeout, max_attempts, &backoff, &mut problems);
-        check_tags(&self.tags, &mut problems);
+        let tags = check_tags(self.tags, &mut problems);
         if let Err(problem) = Json::checked(self.payload.as_str()) {
             problems.push(problem.under("/payload"));
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let (Ok(kind), true) = (kind, problems.is_empty()) else { return Err(problems) };
         Ok(NewJob {
-            kind: self.kind,
+            kind,
             lane,
             queue,
             priority,
@@ -233,13 +234,13 @@ impl Submission {
             backoff,
             at_most_once: self.at_most_once,
             expires_at: self.expires_at,
-            tags: self.tags,
+            tags,
             payload: self.payload,
         })
     }
 
-    fn check_queue(&self, problems: &mut Vec<Problem>) -> QueueName {
-        let Some(name) = &self.queue else { return QueueName::default() };
+    fn check_queue(&self, default: &QueueName, problems: &mut Vec<Problem>) -> QueueName {
+        let Some(name) = &self.queue else { return default.clone() };
         name.parse().unwrap_or_else(|error| {
             problems.push(Problem::new("/queue", error));
             QueueName::default()
@@ -271,22 +272,6 @@ impl Submission {
     }
 }
 
-fn check_tags(tags: &[String], problems: &mut Vec<Problem>) {
-    if tags.len() > MAX_TAGS {
-        problems.push(Problem::new("/tags", format!("must have at most {MAX_TAGS} entries")));
-        return;
-    }
-    for (index, tag) in tags.iter().enumerate() {
-        let pointer = format!("/tags/{index}");
-        if tag.is_empty() || tag.len() > MAX_TAG_LEN || tag.chars().any(char::is_control) {
-            let why = format!("must be 1 to {MAX_TAG_LEN} bytes without control characters");
-            problems.push(Problem::new(pointer, why));
-        } else if tags[..index].contains(tag) {
-            problems.push(Problem::new(pointer, "is listed more than once"));
-        }
-    }
-}
-
 impl NewJob {
     /// Returns the state in which the job is inserted.
     pub fn state(&self) -> State {
@@ -302,7 +287,7 @@ impl NewJob {
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
             id,
-            kind: self.kind.clone(),
+            kind: self.kind.as_str().to_owned(),
             queue: self.queue.clone(),
             lane: self.lane,
             state: self.state(),
@@ -325,7 +310,7 @@ impl NewJob {
             error: None,
             failures: Some(Vec::new()),
             progress: None,
-            tags: self.tags.clone(),
+            tags: self.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
             batch: None,
         }
     }
@@ -339,7 +324,7 @@ mod tests {
     fn check(text: &str) -> Result<NewJob, Vec<Problem>> {
         let submission: Submission =
             parse_json(text.as_bytes()).map_err(|problem| vec![problem])?;
-        submission.check(Lane::Async, &JobDefaults::default(), Timestamp::from_millis(1_000))
+        submission.check(Lane::Async, &EffectiveDefaults::default(), Timestamp::from_millis(1_000))
     }
 
     fn pointers(text: &str) -> Vec<String> {

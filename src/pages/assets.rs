@@ -1,44 +1,14 @@
-//! The stylesheet, the script and the icon. They are compiled into the program.
+//! The addresses of the stylesheet, the script and the icon.
 
-use std::sync::LazyLock;
+pub(super) mod bundle;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, Resource};
-use sha2::{Digest, Sha256};
 
-use crate::pages::response::{PageResult, add_security_headers, page_resource};
-
-/// The stylesheet that all pages share.
-const STYLE: &str = concat!(
-    include_str!("assets/base.css"),
-    include_str!("assets/parts.css"),
-    include_str!("assets/charts.css"),
-    include_str!("assets/demo.css"),
-);
-
-/// The script that all pages share.
-const SCRIPT: &str = concat!(
-    include_str!("assets/live.js"),
-    include_str!("assets/forms.js"),
-    include_str!("assets/charts.js"),
-    include_str!("assets/demo.js"),
-);
-
-/// The icon that a browser shows next to the title.
-const ICON: &str = include_str!("assets/icon.svg");
-
-/// A hash of the assets. Pages put it into the addresses of their assets, so that a browser never
-/// combines a page with a cached asset of another release.
-static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let digest =
-        Sha256::new().chain_update(STYLE).chain_update(SCRIPT).chain_update(ICON).finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-});
-
-/// Returns the hash of the assets.
-pub(super) fn version() -> &'static str {
-    &VERSION
-}
+use crate::pages::response::PageResult;
+use crate::pages::response::render::add_security_headers;
+use crate::pages::response::resource::page_resource;
+use bundle::{ICON, SCRIPT, STYLE, version};
 
 pub(super) fn style() -> Resource {
     page_resource("/assets/style.css", get_style)
@@ -80,15 +50,4 @@ fn respond(request: &HttpRequest, media_type: &'static str, text: &'static str) 
         return response.finish();
     }
     response.insert_header((CONTENT_TYPE, media_type)).body(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_assets_stay_small() {
-        assert!(STYLE.len() < 24 << 10, "the stylesheet has {} bytes", STYLE.len());
-        assert!(SCRIPT.len() < 32 << 10, "the script has {} bytes", SCRIPT.len());
-    }
 }

@@ -6,14 +6,15 @@ use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::{BatchId, State};
-use crate::pages::error_page::PageError;
-use crate::pages::form;
-use crate::pages::job_row::{JobRow, StateBadge};
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS, query_string};
-use crate::pages::number::Count;
-use crate::pages::response::{PageResult, form_resource, page_resource, redirect_to, render};
-use crate::pages::state_bar::StateBar;
-use crate::pages::time::{DurationText, RelativeTime};
+use crate::pages::forms::form;
+use crate::pages::parts::job_row::JobRow;
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
+use crate::pages::parts::number::Count;
+use crate::pages::parts::state_bar::StateBar;
+use crate::pages::parts::state_count::StateCount;
+use crate::pages::parts::time::{DurationText, RelativeTime};
+use crate::pages::response::resource::{form_resource, page_resource, path_id};
+use crate::pages::response::{PageResult, redirect_to, render};
 use crate::server::Handle;
 use crate::store::JobFilter;
 
@@ -29,13 +30,6 @@ pub(super) fn resource() -> Resource {
 
 pub(super) fn cancel() -> Resource {
     form_resource("/batches/{id}/cancel", cancel_batch)
-}
-
-/// Number of the batch's jobs in a state, with a link to them.
-struct StateCount {
-    state: StateBadge,
-    count: Count,
-    query: String,
 }
 
 #[derive(Template)]
@@ -58,7 +52,7 @@ struct BatchPage {
 }
 
 async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
-    let id = id(&request)?;
+    let id: BatchId = path_id(&request, "batch")?;
     let batch = handle.batch(id).await?;
     let failed = JobFilter {
         batch: Some(id),
@@ -79,7 +73,7 @@ async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
         None => Layout::live(title, NavItem::Batches, FAST_POLL_MS)
             .with_events(format!("/v1/batches/{id}/events")),
     };
-    let done = batch.total - batch.counts.live();
+    let done = batch.done();
     render(&BatchPage {
         layout,
         state_bar: StateBar::new(batch.counts, batch.total),
@@ -89,7 +83,7 @@ async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
         created: RelativeTime::new(batch.created_at, now),
         finished: batch.finished_at.map(|at| RelativeTime::new(at, now)),
         elapsed: DurationText::new(batch.finished_at.unwrap_or(now).since(batch.created_at)),
-        state_counts: state_counts(&batch),
+        state_counts: StateCount::all(batch.counts, ("batch", &id.to_string())),
         failed: JobRow::all("failed", &failed, now),
         rows: JobRow::all("job", &all.jobs, now),
         has_more: all.next.is_some(),
@@ -100,28 +94,7 @@ async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
 
 async fn cancel_batch(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     form::read(&request, body, &handle).await?;
-    let id = id(&request)?;
+    let id: BatchId = path_id(&request, "batch")?;
     handle.cancel_batch(id).await?;
     redirect_to(format!("/batches/{id}"))
-}
-
-fn state_counts(batch: &Batch) -> Vec<StateCount> {
-    let mut counts = batch.counts;
-    let each = State::ALL.into_iter();
-    each.map(|state| StateCount {
-        state: StateBadge(state),
-        count: Count::new(*counts.of(state)),
-        query: query_string(&[
-            ("state", Some(state.to_string())),
-            ("batch", Some(batch.id.to_string())),
-        ]),
-    })
-    .collect()
-}
-
-fn id(request: &HttpRequest) -> Result<BatchId, PageError> {
-    let text = request.match_info().get("id").unwrap_or_default();
-    let invalid =
-        |_| PageError::not_found(format!("batch {text} does not exist: a batch id is a number"));
-    text.parse().map_err(invalid)
 }

@@ -6,13 +6,15 @@ use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Timestamp};
-use crate::pages::error_page::PageError;
-use crate::pages::fields::Fields;
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, query_string};
-use crate::pages::number::Count;
-use crate::pages::response::{PageResult, page_resource, render};
-use crate::pages::state_bar::StateBar;
-use crate::pages::time::{DurationText, RelativeTime};
+use crate::pages::forms::fields::Fields;
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
+use crate::pages::parts::number::Count;
+use crate::pages::parts::query::query_string;
+use crate::pages::parts::state_bar::StateBar;
+use crate::pages::parts::time::{DurationText, RelativeTime};
+use crate::pages::response::error_page::PageError;
+use crate::pages::response::resource::page_resource;
+use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
 
 /// Number of batches on a page.
@@ -40,7 +42,7 @@ impl BatchRow {
             id: batch.id,
             state_bar: StateBar::new(batch.counts, batch.total),
             total: Count::new(batch.total),
-            done: Count::new(batch.total - batch.counts.live()),
+            done: Count::new(batch.done()),
             failed: Count::new(batch.counts.failed),
             created: RelativeTime::new(batch.created_at, now),
             duration: batch.finished_at.map(|at| DurationText::new(at.since(batch.created_at))),

@@ -15,20 +15,27 @@ use askama::Template;
 use crate::config::{Config, Lanes};
 use crate::job::Lane;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::pages::error_page::PageError;
-use crate::pages::fields::Fields;
-use crate::pages::layout::{Layout, NavItem, query_string};
-use crate::pages::response::{PageResult, form_resource, page_resource, redirect_to, render};
-use crate::pages::{form, form_token};
+use crate::pages::forms::fields::Fields;
+use crate::pages::forms::form;
+use crate::pages::forms::form_token;
+use crate::pages::parts::layout::{Layout, NavItem};
+use crate::pages::parts::query::query_string;
+use crate::pages::response::error_page::PageError;
+use crate::pages::response::resource::{form_resource, page_resource};
+use crate::pages::response::{PageResult, redirect_to, render};
 use crate::server::Handle;
-use button::{Button, ECHOES, HEAVY_JOBS, LIMITED_QUEUE, ModelTarget, SLEEPERS, SLOTS};
+use button::{Button, ECHOES, HEAVY_JOBS, LIMITED_QUEUE, ModelTarget, SLEEPERS, SLOTS, WORK_QUEUE};
 use call::Call;
 
 pub(crate) use button::{ASYNC_KIND, COMMAND, THREAD_KIND};
-pub(crate) use questions::{PROVIDER, QUESTIONS, chat_body, chat_submission};
+#[cfg(feature = "cli")]
+pub(crate) use call::shell_quoted;
+#[cfg(feature = "cli")]
+pub(crate) use questions::{BATCH_NAME, chat_body};
+pub(crate) use questions::{PROVIDER, QUESTIONS, chat_submission};
 
 /// Default model. `longshore mock-llm` accepts any name.
-const DEFAULT_MODEL: &str = "mock";
+pub(crate) const DEFAULT_MODEL: &str = "mock";
 
 pub(super) fn resource() -> Resource {
     page_resource("/demo", show_demo)
@@ -78,7 +85,9 @@ struct DemoPage<'a> {
 async fn show_demo(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     let fields = Fields::from_query(&request)?;
     let (config, target) = (handle.config(), model_target(&fields, handle.config()));
-    let page = DemoPage::new(&origin(&request), target, config, has_heavy_work(&handle));
+    let form_token = form_token::generate()?;
+    let has_heavy_work = has_heavy_work(&handle);
+    let page = DemoPage::new(&origin(&request), target, config, has_heavy_work, form_token);
     render(&page.map_err(PageError::bad_request)?)
 }
 
@@ -88,6 +97,7 @@ impl<'a> DemoPage<'a> {
         target: ModelTarget,
         config: &'a Config,
         has_heavy_work: bool,
+        form_token: String,
     ) -> Result<Self, serde_json::Error> {
         let example = |call: Call| Example { curl: call.curl(origin), call };
         let examples = |button: Button, about| Ok(vec![example(button.call(about, &target)?)]);
@@ -126,7 +136,7 @@ impl<'a> DemoPage<'a> {
                 example(Button::Questions.call("All ten questions as a batch", &target)?),
             ],
             echoes: examples(Button::Echoes, "Small jobs at the same time")?,
-            form_token: form_token::generate(),
+            form_token,
             target,
         })
     }

@@ -7,28 +7,17 @@ use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
 use crate::job::{Job, JobId, Log, State, Timestamp};
-use crate::pages::error_page::PageError;
-use crate::pages::job_row::{ProgressBar, StateBadge, Tag};
-use crate::pages::json_view::JsonView;
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
-use crate::pages::response::{PageResult, page_resource, render};
-use crate::pages::time::RelativeTime;
+use crate::pages::parts::job_row::{ProgressBar, StateBadge, Tag};
+use crate::pages::parts::json_view::JsonView;
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
+use crate::pages::parts::time::RelativeTime;
+use crate::pages::response::resource::{page_resource, path_id};
+use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
 use timeline::{TimelineEvent, events};
 
 pub(super) fn resource() -> Resource {
     page_resource("/jobs/{id}", show_job)
-}
-
-/// Returns the job id in the path of a request.
-///
-/// # Errors
-/// Returns a 404 if it is not a number.
-pub(super) fn id(request: &HttpRequest) -> Result<JobId, PageError> {
-    let text = request.match_info().get("id").unwrap_or_default();
-    let invalid =
-        |_| PageError::not_found(format!("job {text} does not exist: a job id is a number"));
-    text.parse().map_err(invalid)
 }
 
 #[derive(Template)]
@@ -51,7 +40,7 @@ struct JobPage {
 }
 
 async fn show_job(request: HttpRequest, handle: Data<Handle>) -> PageResult {
-    let id = id(&request)?;
+    let id: JobId = path_id(&request, "job")?;
     let job = handle.job(id).await?;
     let log = handle.log(id, 0).await?;
     render(&JobPage::new(job, log, handle.now()))

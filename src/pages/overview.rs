@@ -5,15 +5,16 @@ use actix_web::web::Data;
 use askama::Template;
 
 use crate::job::queue::{Queue, StateCounts};
-use crate::job::stats::LaneLoad;
 use crate::job::{Lane, Timestamp};
-use crate::pages::job_row::{JobRow, Meter};
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem};
-use crate::pages::limits;
-use crate::pages::metrics_panel::MetricsPanel;
-use crate::pages::number::Count;
-use crate::pages::response::{PageResult, page_resource, render};
-use crate::pages::time::DurationText;
+use crate::metrics::stats::LaneLoad;
+use crate::pages::forms::limits;
+use crate::pages::parts::job_row::{JobRow, Meter};
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
+use crate::pages::parts::metrics_panel::MetricsPanel;
+use crate::pages::parts::number::Count;
+use crate::pages::parts::time::DurationText;
+use crate::pages::response::resource::page_resource;
+use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
 use crate::store::QueueSubset;
 

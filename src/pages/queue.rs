@@ -5,19 +5,19 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 
-use crate::job::queue::{QueueChange, StateCounts};
-use crate::job::{QueueName, State};
-use crate::pages::error_page::PageError;
-use crate::pages::form;
-use crate::pages::job_row::{JobRow, StateBadge};
-use crate::pages::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_RELOAD_SECS, query_string};
-use crate::pages::limits::{self, LimitsForm};
-use crate::pages::metrics_panel::MetricsPanel;
-use crate::pages::number::Count;
-use crate::pages::response::{
-    PageResult, form_resource, page_resource, redirect_to, render_with_status,
-};
-use crate::pages::time::DurationText;
+use crate::job::QueueName;
+use crate::job::queue::QueueChange;
+use crate::pages::forms::form;
+use crate::pages::forms::limits::{self, LimitsForm};
+use crate::pages::parts::job_row::JobRow;
+use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_RELOAD_SECS};
+use crate::pages::parts::metrics_panel::MetricsPanel;
+use crate::pages::parts::state_count::StateCount;
+use crate::pages::parts::time::DurationText;
+use crate::pages::response::error_page::PageError;
+use crate::pages::response::render::render_with_status;
+use crate::pages::response::resource::{form_resource, page_resource};
+use crate::pages::response::{PageResult, redirect_to};
 use crate::server::Handle;
 use crate::store::JobFilter;
 
@@ -38,13 +38,6 @@ pub(super) fn resume() -> Resource {
 
 pub(super) fn limit() -> Resource {
     form_resource("/queues/{name}/limits", limit_queue)
-}
-
-/// Number of the queue's jobs in a state, with a link to them.
-struct StateCount {
-    state: StateBadge,
-    count: Count,
-    query: String,
 }
 
 #[derive(Template)]
@@ -126,7 +119,7 @@ async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsFo
         is_paused: queue.settings.paused,
         limits: limits::describe(&queue.settings),
         oldest: queue.oldest_queued_age.map(|age| DurationText::new(age.duration())),
-        state_counts: state_counts(&name, queue.jobs),
+        state_counts: StateCount::all(queue.jobs, ("queue", name.as_str())),
         metrics: MetricsPanel::new(&stats),
         form: invalid.unwrap_or_else(|| LimitsForm::new(&queue.settings)),
         rows: JobRow::all("job", &latest, handle.now()),
@@ -135,19 +128,6 @@ async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsFo
     };
     let response: HttpResponse = render_with_status(status, &page);
     Ok(response)
-}
-
-fn state_counts(name: &QueueName, mut counts: StateCounts) -> Vec<StateCount> {
-    let each = State::ALL.into_iter();
-    each.map(|state| StateCount {
-        state: StateBadge(state),
-        count: Count::new(*counts.of(state)),
-        query: query_string(&[
-            ("state", Some(state.to_string())),
-            ("queue", Some(name.to_string())),
-        ]),
-    })
-    .collect()
 }
 
 fn name(request: &HttpRequest) -> Result<QueueName, PageError> {

@@ -12,19 +12,20 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use crate::job::problem::Problem;
-use crate::job::{JobId, Lane, Submission};
-use crate::pages::error_page::PageError;
-use crate::pages::fields::Fields;
-use crate::pages::layout::{Layout, NavItem, query_string};
-use crate::pages::response::{PageResult, page_resource, redirect_to, render, render_with_status};
-use crate::pages::{form, form_token};
+use crate::job::{IdempotencyKey, JobId, Lane, Submission};
+use crate::pages::forms::fields::Fields;
+use crate::pages::forms::form;
+use crate::pages::forms::form_token;
+use crate::pages::parts::layout::{Layout, NavItem};
+use crate::pages::parts::query::query_string;
+use crate::pages::response::error_page::PageError;
+use crate::pages::response::render::render_with_status;
+use crate::pages::response::resource::page_resource;
+use crate::pages::response::{PageResult, redirect_to, render};
 use crate::server::{Error, Handle};
-use crate::store::{IdempotencyKey, Refusal};
+use crate::store::{Refusal, SubmissionKey};
 use input::{Control, Input, assign};
 use kinds::PayloadForm;
-
-/// Maximum length of an idempotency key, in bytes.
-const MAX_KEY_BYTES: usize = 255;
 
 pub(super) fn resource() -> Resource {
     page_resource("/submit", show_form).route(web::post().to(submit))
@@ -59,7 +60,7 @@ async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     if let Some(id) = from {
         fields = fields_from_job(&handle, id).await?;
     }
-    fields.set("form_token", form_token::generate());
+    fields.set("form_token", form_token::generate()?);
     render(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
 }
 
@@ -111,7 +112,7 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
 }
 
 /// Parses the whole form.
-fn parse(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Problem>> {
+fn parse(fields: &Fields) -> Result<(Submission, Option<SubmissionKey>), Vec<Problem>> {
     let kind = fields.trimmed("kind").unwrap_or_default();
     let payload_form = PayloadForm::new(kind, fields.get("as") == Some("json"));
     let payload = payload_form.payload(fields);
@@ -135,18 +136,16 @@ fn parse(fields: &Fields) -> Result<(Submission, Option<IdempotencyKey>), Vec<Pr
 fn idempotency_key(
     fields: &Fields,
     submission: &Submission,
-) -> Result<Option<IdempotencyKey>, Problem> {
+) -> Result<Option<SubmissionKey>, Problem> {
     let Some(key) = fields.trimmed("idempotency_key") else {
         return form_token::idempotency_key(fields, submission)
             .map_err(|error| Problem::new("", error));
     };
-    if key.len() > MAX_KEY_BYTES || !key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        let why = format!("must be 1 to {MAX_KEY_BYTES} printable ASCII characters");
-        return Err(Problem::new("/idempotency_key", why));
-    }
+    let key = key.parse::<IdempotencyKey>();
+    let key = key.map_err(|error| Problem::new("/idempotency_key", error))?;
     let text = serde_json::to_vec(submission).map_err(|error| Problem::new("", error))?;
     let fingerprint = Sha256::new().chain_update("/submit\0").chain_update(text).finalize();
-    Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.into() }))
+    Ok(Some(SubmissionKey { key, fingerprint: fingerprint.into() }))
 }
 
 impl SubmitPage {

@@ -1,5 +1,9 @@
 //! The builder of a server: its handlers, clock and store.
 
+mod recovery;
+mod start;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -7,16 +11,15 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::executor::{Context, Handler, HandlerError, Registry, RegistryError};
-use crate::job::queue::{QueueChange, QueueName};
-use crate::job::recorder::Recorder;
-use crate::job::roster::Roster;
+use crate::executor::{AppState, Context, Handler, HandlerError, Registry, RegistryError};
+use crate::job::{JobKind, KindDefaults};
+use crate::metrics::recorder::Recorder;
+use crate::roster::Roster;
 use crate::server::Server;
-use crate::server::start::{Parts, start_actors};
+use crate::server::builder::recovery::{begin_epoch, create_configured_queues, rescue_dead};
+use crate::server::builder::start::{Parts, start_actors};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
-use crate::store::{
-    Answer, MOVE_AT_ONCE, OpenError, ReadStore, RescueScope, StoreError, Write, WriteStore,
-};
+use crate::store::{OpenError, ReadStore, StoreError, WriteStore};
 
 /// Reason why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +32,9 @@ pub enum StartError {
     /// is lost; start again when the cause is removed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A kind cannot be registered: its name is invalid or taken, or a provider or
-    /// certificate in the configuration cannot be used. Correct the handler's name or the configuration.
+    /// A kind cannot be registered: its name is invalid or taken, its defaults are invalid or name
+    /// no kind, or a provider or certificate in the configuration cannot be used. Correct the handler's
+    /// name or the configuration.
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// There is no actix system on this thread. Start the server inside
@@ -44,12 +48,21 @@ pub struct Builder {
     config: Config,
     clock: Clock,
     handlers: Vec<(String, Handler)>,
+    kind_defaults: BTreeMap<String, KindDefaults>,
+    app_state: AppState,
     is_restored: bool,
 }
 
 impl Builder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, clock: Clock::system(), handlers: Vec::new(), is_restored: false }
+        Self {
+            config,
+            clock: Clock::system(),
+            handlers: Vec::new(),
+            kind_defaults: BTreeMap::new(),
+            app_state: AppState::default(),
+            is_restored: false,
+        }
     }
 
     /// Runs jobs of `kind` with an async function, which receives the payload and returns the result.
@@ -79,6 +92,80 @@ impl Builder {
         self
     }
 
+    /// Runs jobs of the kind `K` with an async function, which receives the payload and returns the
+    /// result. The name of the kind is that of the type.
+    ///
+    /// The function must not block, because it shares its thread with many other jobs.
+    ///
+    /// ```
+    /// # use longshore::config::Config;
+    /// # use longshore::executor::{Context, HandlerError};
+    /// # use longshore::job::JobKind;
+    /// # use longshore::server::Server;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl JobKind for SendMail {
+    /// #     const KIND: &'static str = "send-mail";
+    /// #     type Output = String;
+    /// # }
+    /// async fn send_mail(_: Context, mail: SendMail) -> Result<String, HandlerError> {
+    ///     Ok(format!("sent to {}", mail.to))
+    /// }
+    ///
+    /// let builder = Server::builder(Config::default()).job_handler(send_mail);
+    /// ```
+    #[must_use]
+    pub fn job_handler<K, F, Fut>(self, function: F) -> Self
+    where
+        K: JobKind,
+        F: Fn(Context, K) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<K::Output, HandlerError>> + 'static,
+    {
+        self.handler(K::KIND, function)
+    }
+
+    /// Runs jobs of the kind `K` with a blocking function, on a thread of the `thread` lane. The
+    /// name of the kind is that of the type.
+    #[must_use]
+    pub fn blocking_job_handler<K, F>(self, function: F) -> Self
+    where
+        K: JobKind,
+        F: Fn(Context, K) -> Result<K::Output, HandlerError> + Send + Sync + 'static,
+    {
+        self.blocking_handler(K::KIND, function)
+    }
+
+    /// Provides a value to all handlers, which get it with [`Context::state`]. It replaces an
+    /// earlier value of the same type.
+    ///
+    /// Handlers share the value as an [`Arc`], so it must not be wrapped in one. A handler whose value
+    /// was not provided fails its attempt with the code `missing_state`.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.app_state.insert(value);
+        self
+    }
+
+    /// Sets the defaults for the jobs of a kind, which may be built in. They replace earlier
+    /// defaults of that kind.
+    ///
+    /// A field of a job has the value of the first of these that sets it: the submission,
+    /// `[kinds.NAME]` in the configuration, these defaults, `[jobs]` in the configuration. The
+    /// queue is `default` if none sets it.
+    ///
+    /// ```
+    /// # use longshore::config::Config;
+    /// # use longshore::job::{KindDefaults, Span};
+    /// # use longshore::server::Server;
+    /// let defaults = KindDefaults { timeout: Some(Span::from_secs(30)), ..KindDefaults::default() };
+    /// let builder = Server::builder(Config::default()).kind_defaults("http", defaults);
+    /// ```
+    #[must_use]
+    pub fn kind_defaults(mut self, kind: &str, defaults: KindDefaults) -> Self {
+        self.kind_defaults.insert(kind.to_owned(), defaults);
+        self
+    }
+
     /// Uses this clock instead of the system's, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -105,11 +192,13 @@ impl Builder {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoSystem);
         }
-        let Self { config, clock, handlers, is_restored } = self;
+        let Self { config, clock, handlers, kind_defaults, app_state, is_restored } = self;
         let mut registry = Registry::new(&config)?;
         for (kind, handler) in handlers {
             registry.add_handler(&kind, handler)?;
         }
+        registry.set_defaults(&kind_defaults, &config)?;
+        registry.set_app_state(app_state);
         let mut store = SqliteWrites::open(&config)?;
         begin_epoch(&mut store, is_restored, &clock)?;
         rescue_dead(&mut store, &clock)?;
@@ -131,59 +220,4 @@ impl Builder {
         };
         Ok(start_actors(parts))
     }
-}
-
-/// Creates the queues that the configuration lists, so that they are shown before their first job.
-fn create_configured_queues(
-    store: &mut dyn WriteStore,
-    config: &Config,
-    clock: &Clock,
-) -> Result<(), StoreError> {
-    let change = QueueChange::default();
-    let create = |queue: &QueueName| Write::Configure { queue: queue.clone(), change };
-    let writes: Vec<Write> = config.queues.keys().map(create).collect();
-    if !writes.is_empty() {
-        store.commit(&writes, clock.now())?;
-    }
-    Ok(())
-}
-
-/// Begins a new epoch if the database is a copy, before any other write.
-fn begin_epoch(
-    store: &mut dyn WriteStore,
-    is_restored: bool,
-    clock: &Clock,
-) -> Result<(), StoreError> {
-    if let Some(epoch) = store.begin_epoch(is_restored, clock.now())? {
-        let copied_at = epoch.copied_at.map(|at| at.to_string());
-        let token_floor = epoch.token_floor;
-        tracing::warn!(
-            copied_at,
-            token_floor,
-            "the database is a copy: a new epoch begins, and all earlier leases are refused"
-        );
-    }
-    Ok(())
-}
-
-/// Rescues the jobs that a dead process left running. This process runs none yet, so every running job
-/// of a local lane belongs to a dead process.
-fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
-    let mut rescued = 0;
-    loop {
-        let write = Write::Rescue { scope: RescueScope::Dead, limit: MOVE_AT_ONCE };
-        let committed = store.commit(&[write], clock.now())?;
-        let Some(Ok(Answer::Moved(moved))) = committed.answers.into_iter().next() else { break };
-        rescued += moved.count;
-        if moved.count == 0 {
-            break;
-        }
-    }
-    if rescued > 0 {
-        tracing::warn!(
-            jobs = rescued,
-            "rescued the jobs that the previous process left running when it died"
-        );
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The error type of the library's API.
 
 use crate::actor::message::WriteError;
+use crate::api::problem::ProblemType;
 use crate::job::problem::Problem;
 use crate::job::{BatchId, JobId};
 use crate::store::{Refusal, StoreError};
@@ -12,7 +13,7 @@ use crate::store::{Refusal, StoreError};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The input is invalid. Correct the fields that the problems point to, then call again.
-    #[error("the input is invalid: {}", list(.0))]
+    #[error("the input is invalid: {}", Problem::list(.0))]
     Invalid(Vec<Problem>),
     /// A rule refuses the call in the current state of the job, batch, queue or lease. Calling again
     /// does not help; the [`Refusal`] says why.
@@ -46,14 +47,27 @@ pub enum Error {
     Stopped,
 }
 
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
 impl Error {
     /// Returns the refusal for a job that does not exist.
     pub(crate) fn no_job(id: JobId) -> Self {
         Self::Refused(Refusal::NoJob(id))
+    }
+
+    /// Returns the message for a client. Returns `None` if the error is a fault of this program whose
+    /// message names parts of the database; the message is written to the log instead. The message of an
+    /// impossible row says how to find it.
+    pub(crate) fn client_message(&self) -> Option<String> {
+        if let Self::Refused(Refusal::Rejected(why)) = self {
+            tracing::error!(why, "the database refused a write that had passed all checks");
+            return None;
+        }
+        if let Self::Refused(Refusal::ImpossibleRow(_)) = self {
+            // The store has logged the row.
+            return Some(
+                "the database holds an impossible row; `longshore verify` shows it".into(),
+            );
+        }
+        Some(self.to_string())
     }
 
     /// Returns the refusal for a batch that does not exist.
@@ -62,9 +76,43 @@ impl Error {
     }
 }
 
+/// The one place that decides how an error is answered; all front ends use it.
+impl From<&Error> for ProblemType {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Invalid(_) => Self::Invalid,
+            Error::Refused(refusal) => refusal.into(),
+            Error::Overloaded => Self::Overloaded,
+            Error::StorageFull => Self::StorageFull,
+            Error::Busy => Self::DatabaseBusy,
+            Error::Unknown => Self::OutcomeUnknown,
+            Error::Unreadable => Self::Internal,
+            Error::Draining => Self::Draining,
+            Error::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<&Refusal> for ProblemType {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoJob(_) | Refusal::NoBatch(_) => Self::NotFound,
+            Refusal::Conflict { .. } => Self::Conflict,
+            Refusal::StaleLease => Self::StaleLease,
+            Refusal::KeyReused => Self::IdempotencyKeyReused,
+            Refusal::TooManyQueues(_) => Self::TooManyQueues,
+            Refusal::InvalidSettings { .. } => Self::Invalid,
+            Refusal::ImpossibleRow(_) | Refusal::Rejected(_) => Self::Internal,
+        }
+    }
+}
+
 impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
+            WriteError::Refused(Refusal::InvalidSettings { pointer, detail }) => {
+                Self::Invalid(vec![Problem::new(pointer, detail)])
+            }
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Full => Self::StorageFull,
             WriteError::Busy => Self::Busy,

@@ -17,8 +17,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
+use crate::actor::events::publisher::CountGuard;
 use crate::actor::message::{Subject, Subscribe};
-use crate::actor::publisher::CountGuard;
 use crate::actor::send;
 use crate::server::error::Error;
 use crate::server::handle::Handle;

@@ -1,64 +1,47 @@
 //! The handle: the bounded, typed client of the server, used by the HTTP API, the pages and
 //! the application alike.
 
+mod bounds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Message};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use actix::Addr;
+use tokio::sync::watch;
 
-use crate::actor::announcer::Announcer;
-use crate::actor::inbox::WriterHandle;
-use crate::actor::message::{
-    Commit, GetBatch, GetJob, GetQueue, ListBatches, ListDeepestQueues, ListJobs, ListQueues,
-    ListRecentFailures, Reply,
-};
-use crate::actor::publisher::Publisher;
+use crate::actor::events::announcer::Announcer;
+use crate::actor::events::publisher::Publisher;
+use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
+use crate::actor::writer::Writer;
+use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
-use crate::job::problem::Problem;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, Lane, Timestamp};
+use crate::job::{BatchId, Job, JobId, Kind, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::store::{Answer, BatchPage, JobFilter, JobPage, QueueSubset, StoreError, Write};
+use crate::store::{
+    Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
+};
+
+use bounds::{Bounds, SIZE_UNIT, try_acquire};
+
+pub use bounds::MAX_FEEDS;
 
 /// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
-pub const MAX_FEEDS: usize = 256;
-
-/// Unit in which the size of pending writes is counted, in bytes. A semaphore counts in 32 bits, so a
-/// number of bytes would not fit.
-const SIZE_UNIT: usize = 1024;
-
 /// The actors that requests go to.
 pub(super) struct Connections {
     pub(super) writer: WriterHandle,
+    /// The Writer, for messages about waiting workers.
+    pub(super) lease_requests: Addr<Writer>,
     pub(super) point_reads: Addr<Reader>,
     pub(super) list_reads: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
     pub(super) publisher: Publisher,
-}
-
-/// Bounds on concurrent requests.
-struct Bounds {
-    writes: Arc<Semaphore>,
-    /// The total size of pending writes, in units of [`SIZE_UNIT`].
-    write_size: Arc<Semaphore>,
-    /// Separate from `list_reads`, so that many lists do not refuse status requests.
-    point_reads: Arc<Semaphore>,
-    list_reads: Arc<Semaphore>,
-    waits: Arc<Semaphore>,
-    /// Subscribers to all jobs. They have a bound of their own because each costs work for every
-    /// job that changes.
-    feeds: Arc<Semaphore>,
-    /// One permit: the feeds read one after another.
-    feed_turns: Arc<Semaphore>,
 }
 
 /// Phase of the server's life. It only moves forward.
@@ -100,18 +83,7 @@ impl Handle {
         config: Arc<Config>,
         clock: Clock,
     ) -> Self {
-        let limits = &config.limits;
-        let bounds = Bounds {
-            writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
-            write_size: Arc::new(Semaphore::new(
-                limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT),
-            )),
-            point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
-            list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
-            waits: Arc::new(Semaphore::new(limits.max_waits)),
-            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
-            feed_turns: Arc::new(Semaphore::new(1)),
-        };
+        let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         Self(Arc::new(Inner { connections, bounds, registry, config, clock, phase }))
     }
@@ -132,7 +104,7 @@ impl Handle {
     }
 
     /// Returns the kinds that this server runs, sorted, each with its lane.
-    pub fn kinds_with_lanes(&self) -> Vec<(String, Lane)> {
+    pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
         self.0.registry.kinds_with_lanes()
     }
 
@@ -180,7 +152,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListJobs(filter)).await
+        self.list_read(move |store, _| store.jobs(&filter)).await
     }
 
     /// Returns at most `limit` jobs that failed most recently, the latest first, without
@@ -190,7 +162,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn recent_failures(&self, limit: u32) -> Result<Vec<Job>, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListRecentFailures(limit)).await
+        self.list_read(move |store, _| store.recent_failures(limit)).await
     }
 
     /// Returns one batch.
@@ -208,7 +180,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn batches(&self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListBatches { limit, before }).await
+        self.list_read(move |store, _| store.batches(limit, before)).await
     }
 
     /// Returns all queues, sorted by name.
@@ -217,7 +189,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListQueues).await
+        self.list_read(|store, now| store.queues(now)).await
     }
 
     /// Returns at most `max` queues, those with the most live jobs, sorted by name.
@@ -226,7 +198,7 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn deepest_queues(&self, max: usize) -> Result<QueueSubset, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, ListDeepestQueues(max)).await
+        self.list_read(move |store, now| store.deepest_queues(max, now)).await
     }
 
     /// Returns the number of jobs of each queue by state, from the counters in memory.
@@ -240,21 +212,22 @@ impl Handle {
     /// Returns [`Error::Unreadable`] if the database cannot be read.
     pub async fn queue(&self, name: QueueName) -> Result<Option<Queue>, Error> {
         let _permit = self.list_read_permit()?;
-        self.read(&self.0.connections.list_reads, GetQueue(name)).await
+        self.list_read(move |store, now| store.queue(&name, now)).await
     }
 
     /// Changes a queue's settings, at once and across restarts. Creates the queue if it is new.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if a limit is out of range.
+    /// Returns [`Error::Invalid`] if a limit would be out of range after the change.
     pub async fn configure(&self, name: QueueName, change: QueueChange) -> Result<Queue, Error> {
-        if let Some((pointer, detail)) = change.apply(Default::default()).problem() {
-            return Err(Error::Invalid(vec![Problem::new(pointer, detail)]));
-        }
         // The permit for the read is taken first, so that a call that is refused changes nothing.
         let _permit = self.list_read_permit()?;
-        self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
-        self.read(&self.0.connections.list_reads, GetQueue(name)).await?.ok_or(Error::Unreadable)
+        let answer = self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
+        let queue = self.list_read(move |store, now| store.queue(&name, now)).await?;
+        let queue = queue.ok_or(Error::Unreadable)?;
+        // The answer has the settings of this call, even if a later one has changed them since.
+        let Answer::Configured(settings) = answer else { return Ok(queue) };
+        Ok(Queue { settings, ..queue })
     }
 
     /// Cancels a job. A job that is not running is cancelled at once; a running job is asked to stop.
@@ -295,55 +268,26 @@ impl Handle {
         self.write(Write::Delete(id), 0).await.map(drop)
     }
 
-    /// Takes a permit for a client that waits or subscribes to one job or batch.
-    pub(super) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.waits, 1)
-    }
-
-    /// Takes a permit for a subscriber to all jobs.
-    pub(super) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.feeds, 1)
-    }
-
-    /// Waits for the turn of this feed to read. Only one feed reads at a time.
-    pub(super) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
-    }
-
     /// Waits until the server has been stopped, so that no wait outlives it.
     pub(super) async fn stopped(&self) {
         let mut phase = self.0.phase.subscribe();
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    pub(super) fn writer(&self) -> &WriterHandle {
-        &self.0.connections.writer
-    }
-
     pub(super) fn connections(&self) -> &Connections {
         &self.0.connections
     }
 
-    pub(super) fn point_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.point_reads, 1)
-    }
-
-    pub(super) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.list_reads, 1)
-    }
-
     /// Reads one job. The caller must hold a permit.
     pub(super) async fn read_job(&self, id: JobId) -> Result<Job, Error> {
-        self.read(&self.0.connections.point_reads, GetJob(id))
-            .await?
-            .ok_or_else(|| Error::no_job(id))
+        let job = self.point_read(move |store, _| store.job(id)).await?;
+        job.ok_or_else(|| Error::no_job(id))
     }
 
     /// Reads one batch. The caller must hold a permit.
     pub(super) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
-        self.read(&self.0.connections.point_reads, GetBatch(id))
-            .await?
-            .ok_or_else(|| Error::no_batch(id))
+        let batch = self.point_read(move |store, _| store.batch(id)).await?;
+        batch.ok_or_else(|| Error::no_batch(id))
     }
 
     /// Sends a write to the Writer and waits until it is on disk. `bytes` is the approximate size
@@ -354,8 +298,7 @@ impl Handle {
         if bytes >= SIZE_UNIT {
             permits.push(self.acquire_size_permit(bytes)?);
         }
-        let (reply, answer) = oneshot::channel();
-        let reply = Reply::Caller { reply, permits };
+        let (reply, answer) = Reply::caller(permits);
         if !self.0.connections.writer.commit(Commit { write, reply }) {
             return Err(Error::Stopped);
         }
@@ -366,32 +309,27 @@ impl Handle {
         }
     }
 
-    /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
-    /// all of it, so that it can still pass alone.
-    pub(crate) fn acquire_size_permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-        let max = self.0.config.limits.max_write_bytes_in_flight / SIZE_UNIT;
-        try_acquire(&self.0.bounds.write_size, (bytes / SIZE_UNIT).clamp(1, max.max(1)))
+    /// Runs a read of single rows on its Reader and waits for the result. The caller must hold a
+    /// permit.
+    pub(super) async fn point_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        run_read(&self.0.connections.point_reads, Read::new(read)).await
     }
 
-    /// Sends a query to a Reader and waits for the result. The caller must hold a permit.
-    pub(super) async fn read<M, T>(&self, reader: &Addr<Reader>, query: M) -> Result<T, Error>
-    where
-        M: Message<Result = Result<T, StoreError>> + Send + 'static,
-        T: Send + 'static,
-        Reader: actix::Handler<M>,
-        <Reader as Actor>::Context: ToEnvelope<Reader, M>,
-    {
-        match reader.send(query).await {
-            Ok(found) => Ok(found?),
-            Err(_) => Err(Error::Stopped),
-        }
+    /// Runs a read of a list on its Reader and waits for the result. The caller must hold a permit.
+    pub(super) async fn list_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Error> {
+        run_read(&self.0.connections.list_reads, Read::new(read)).await
     }
 }
 
-fn try_acquire(bound: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePermit, Error> {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    match Arc::clone(bound).try_acquire_many_owned(count) {
-        Ok(permit) => Ok(permit),
-        Err(_) => Err(Error::Overloaded),
+async fn run_read<T: Send + 'static>(reader: &Addr<Reader>, read: Read<T>) -> Result<T, Error> {
+    match reader.send(read).await {
+        Ok(found) => Ok(found?),
+        Err(_) => Err(Error::Stopped),
     }
 }

@@ -4,18 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::actor::inbox::WriterHandle;
-use crate::actor::lease_replies::release;
 use crate::actor::message::{AddWaitingWorker, Commit, LeaseReply, RemoveWaitingWorker, Reply};
-use crate::job::lease::{Lease, LeasedJob};
-use crate::job::outcome::Outcome;
-use crate::job::problem::Problem;
-use crate::job::remote::{
+use crate::actor::send;
+use crate::actor::writer::lease_replies::release;
+use crate::api::leases::{
     CheckedLeaseAction, CheckedLeaseJobsRequest, CheckedLeaseReport, LeaseAction, LeaseJobsRequest,
     LeaseReport,
 };
-use crate::job::roster::{WaitingWorker, WaitingWorkerId};
+use crate::job::lease::{Lease, LeasedJob};
+use crate::job::outcome::Outcome;
+use crate::job::problem::Problem;
 use crate::job::{JobId, State, Timestamp};
+use crate::roster::{WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::server::submit::check_each;
@@ -77,12 +77,16 @@ impl Handle {
         let permit = self.wait_permit()?;
         let id = WaitingWorkerId(NEXT_WAITING_WORKER.fetch_add(1, Ordering::Relaxed));
         let (reply, jobs) = oneshot::channel();
-        let writer = self.writer().clone();
-        let guard = WaitingGuard { id, jobs, writer, is_answered: false, _permit: permit };
+        let handle = self.clone();
+        let guard = WaitingGuard { id, jobs, handle, is_answered: false, _permit: permit };
         let waiting_worker = WaitingWorker { id, filter, limit };
         let no_wait = wait.is_zero();
         let message = AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply };
-        if self.writer().send(message) { Ok(guard) } else { Err(Error::Stopped) }
+        if send(&self.connections().lease_requests, message) {
+            Ok(guard)
+        } else {
+            Err(Error::Stopped)
+        }
     }
 
     /// Applies one action of a remote worker to its lease: renew, complete, fail or release.
@@ -200,7 +204,7 @@ fn action_result(answer: Answer, result_truncated: bool) -> Result<LeaseActionRe
 struct WaitingGuard {
     id: WaitingWorkerId,
     jobs: oneshot::Receiver<LeaseReply>,
-    writer: WriterHandle,
+    handle: Handle,
     is_answered: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -233,15 +237,16 @@ impl Drop for WaitingGuard {
         if self.is_answered {
             return;
         }
+        let connections = self.handle.connections();
         self.jobs.close();
         match self.jobs.try_recv() {
             Ok(Ok(jobs)) if !jobs.is_empty() => {
                 let write = release(jobs.iter().map(|job| job.lease));
-                self.writer.commit(Commit { write, reply: Reply::Discard });
+                connections.writer.commit(Commit { write, reply: Reply::Discard });
             }
             Ok(_) => {}
             Err(_) => {
-                self.writer.send(RemoveWaitingWorker(self.id));
+                send(&connections.lease_requests, RemoveWaitingWorker(self.id));
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Reads of a job's log.
 
-use crate::actor::message::GetLog;
 use crate::job::{JobId, Log};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
@@ -16,7 +15,7 @@ impl Handle {
     /// are in progress.
     pub async fn log(&self, id: JobId, after: u64) -> Result<Log, Error> {
         let _permit = self.point_read_permit()?;
-        let reader = &self.connections().point_reads;
-        self.read(reader, GetLog(id, after)).await?.ok_or_else(|| Error::no_job(id))
+        let log = self.point_read(move |store, _| store.log(id, after)).await?;
+        log.ok_or_else(|| Error::no_job(id))
     }
 }

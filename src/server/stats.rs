@@ -1,13 +1,13 @@
 //! Statistics of the server: the current state and the last hour.
 
-use crate::actor::message::GetTimeBuckets;
-use crate::job::counters::{Counters, bucket_start};
-use crate::job::recorder::Recorder;
-use crate::job::stats::{LaneLoad, Latency, POINTS, STEP, Stats, points};
 use crate::job::{Lane, QueueName};
+use crate::metrics::counters::Counters;
+use crate::metrics::recorder::Recorder;
+use crate::metrics::stats::{LaneLoad, Latency, POINTS, Stats, points};
+use crate::metrics::time_bucket::{STEP, bucket_start};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
-use crate::store::Write;
+use crate::store::{ReadStore, Write};
 
 impl Handle {
     /// Returns the statistics of one queue, or of all queues together: job counts and busy workers now,
@@ -27,8 +27,10 @@ impl Handle {
         let current = recorder.with(|recorder| recorder.snapshot(queue.as_ref(), at));
         // Six more buckets, to know the state before the first point.
         let from = first.minus(STEP.duration() * 6);
-        let written = GetTimeBuckets { queue: queue.clone(), range: (from, last) };
-        let mut buckets = self.read(&self.connections().list_reads, written).await?;
+        let name = queue.clone();
+        let written =
+            move |store: &mut dyn ReadStore, _| store.time_buckets(name.as_ref(), (from, last));
+        let mut buckets = self.list_read(written).await?;
         buckets.extend(current.buckets);
         let mut hour = Counters::default();
         let in_hour = buckets.iter().filter(|(started_at, _)| *started_at >= first);

@@ -7,7 +7,7 @@ use crate::job::problem::Problem;
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, Idempotent};
-use crate::store::{Answer, IdempotencyKey, NewBatch, Refusal, Submit, Submitted, Write};
+use crate::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
 
 /// Approximate size of a job without its payload, in bytes.
 const JOB_BASE_BYTES: usize = 256;
@@ -29,7 +29,7 @@ impl Handle {
     pub async fn submit_keyed(
         &self,
         submission: Submission,
-        key: Option<IdempotencyKey>,
+        key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Job>, Error> {
         let now = self.clock().now();
         let jobs: Arc<[NewJob]> =
@@ -50,7 +50,7 @@ impl Handle {
     pub async fn submit_many(
         &self,
         submissions: Vec<Submission>,
-        key: Option<IdempotencyKey>,
+        key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Vec<Job>>, Error> {
         let jobs = self.check_all(submissions, "")?;
         let submitted = self.store(Arc::clone(&jobs), key, None).await?;
@@ -77,7 +77,7 @@ impl Handle {
         &self,
         name: Option<String>,
         submissions: Vec<Submission>,
-        key: Option<IdempotencyKey>,
+        key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Batch>, Error> {
         if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_LEN) {
             let detail = format!("must be at most {MAX_NAME_LEN} bytes");
@@ -93,7 +93,7 @@ impl Handle {
     async fn store(
         &self,
         jobs: Arc<[NewJob]>,
-        key: Option<IdempotencyKey>,
+        key: Option<SubmissionKey>,
         batch: Option<NewBatch>,
     ) -> Result<Submitted, Error> {
         let size = |job: &NewJob| JOB_BASE_BYTES + job.payload.as_str().len();
@@ -135,7 +135,8 @@ impl Handle {
             Lane::Remote => Vec::new(),
             _ => self.check_payload(&submission),
         };
-        match submission.check(lane, &self.config().jobs, now) {
+        let defaults = self.registry().defaults_of(&submission.kind);
+        match submission.check(lane, defaults, now) {
             Ok(job) if payload_problems.is_empty() => Ok(job),
             Ok(_) => Err(payload_problems),
             Err(mut problems) => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::actor::events::publisher::CountGuard;
 use crate::actor::message::{Subject, WaitForEnd};
-use crate::actor::publisher::CountGuard;
 use crate::actor::send;
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, JobId};

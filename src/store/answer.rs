@@ -149,6 +149,18 @@ pub enum Refusal {
     /// The write needs a new queue, and there are already `max_queues` queues.
     #[error("there are already {0} queues, which is the maximum")]
     TooManyQueues(usize),
+    /// The settings of the queue after the change would be invalid.
+    #[error("{pointer}: {detail}")]
+    InvalidSettings {
+        /// JSON pointer of the invalid field.
+        pointer: String,
+        /// What the field must be.
+        detail: String,
+    },
+    /// A row that the write needs has a value that no version of this program writes. The store has
+    /// logged it, and `longshore verify` shows it.
+    #[error("the database holds an impossible row: {0}")]
+    ImpossibleRow(String),
     /// A constraint of the tables refused the write. This is a bug: an earlier check should have
     /// refused it.
     #[error("the database refused the write: {0}")]

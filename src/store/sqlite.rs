@@ -1,34 +1,11 @@
 //! The SQLite backend: one file per operation.
 
-pub mod backup;
-mod batch;
-mod cancel;
-mod clock_skew;
-mod commit_group;
-mod counts;
-mod delete;
-mod epoch;
-mod finish;
-mod foreign_log;
-mod insert;
-mod lease;
-mod lease_remote;
+pub mod admin;
 mod list;
-mod log;
-mod open;
-mod queue;
-mod queue_read;
 mod read;
-mod renew;
-mod rescue;
-mod retry;
-mod size_limit;
-mod stage;
 mod statement;
-mod submit;
-mod time_buckets;
 mod transaction;
-pub mod verify;
+mod write;
 
 use std::path::PathBuf;
 
@@ -37,30 +14,36 @@ use diesel::sqlite::SqliteConnection;
 use crate::config::Config;
 use crate::job::Timestamp;
 use crate::job::queue::{QueueLoad, QueueRules};
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::group::queue_ids::QueueIds;
 use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
-use commit_group::CommitGroup;
-use open::Lock;
-pub use open::MIN_SQLITE;
-use queue::QueueIds;
+use admin::open::Lock;
+#[cfg(feature = "testing")]
+pub use admin::open::MIN_SQLITE;
+use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
+use write::commit_group::apply::WriteResult;
+use write::commit_group::{CommitGroup, KnownRows};
+use write::queue;
 
 /// Write connection to a SQLite database. See [`WriteStore`].
 pub struct SqliteWrites {
     connection: SqliteConnection,
     queue_rules: QueueRules,
     queue_ids: QueueIds,
+    impossible: ImpossibleRows,
     token_floor: i64,
     database: PathBuf,
     _lock: Lock,
 }
 
 impl WriteStore for SqliteWrites {
-    fn commit(&mut self, writes: &[Write], now: Timestamp) -> Result<Committed, StoreError> {
+    fn commit(&mut self, writes: &[&Write], now: Timestamp) -> Result<Committed, StoreError> {
         let committed = match self.try_commit(writes, now, |group, writes| group.apply_all(writes))
         {
-            // One write broke a constraint. Run the group again with a savepoint per write, so that
-            // only that write is undone.
-            Err(transaction::TransactionError::Constraint(_)) => {
+            // One write broke a constraint, or met an impossible row. Run the group again with a
+            // savepoint per write, so that only that write is undone.
+            Err(error) if error.is_fault() => {
                 self.try_commit(writes, now, |group, writes| group.apply_each_alone(writes))
             }
             result => result,
@@ -81,30 +64,31 @@ impl WriteStore for SqliteWrites {
     }
 
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError> {
-        queue::read_loads(&mut self.connection)
+        queue::read_loads(&mut self.connection, &mut self.impossible)
     }
 }
 
 impl SqliteWrites {
     fn try_commit(
         &mut self,
-        writes: &[Write],
+        writes: &[&Write],
         now: Timestamp,
         apply: fn(
             &mut CommitGroup<'_>,
-            &[Write],
-        ) -> Result<Vec<commit_group::WriteResult>, transaction::TransactionError>,
+            &[&Write],
+        ) -> Result<Vec<WriteResult>, transaction::TransactionError>,
     ) -> Result<Committed, transaction::TransactionError> {
         let known_queues = self.queue_ids.len();
-        let Self { connection, queue_rules, queue_ids, token_floor, .. } = self;
+        let Self { connection, queue_rules, queue_ids, impossible, token_floor, .. } = self;
         let result = transaction::immediate(connection, |connection| {
-            let mut group = CommitGroup::new(connection, queue_rules, queue_ids, *token_floor, now);
+            let known = KnownRows { queue_ids, impossible };
+            let mut group = CommitGroup::new(connection, queue_rules, known, *token_floor, now);
             let answers = apply(&mut group, writes)?;
             group.close(answers)
         });
         if result.is_err() && self.queue_ids.len() > known_queues {
             // The rollback removed the queues that the transaction created.
-            self.queue_ids = QueueIds::read(&mut self.connection)?;
+            self.queue_ids = queue::read_ids(&mut self.connection, &mut self.impossible)?;
         }
         result
     }
@@ -117,13 +101,22 @@ impl SqliteWrites {
     /// cannot be opened or migrated.
     pub fn open(config: &Config) -> Result<Self, crate::store::OpenError> {
         let (mut connection, lock) = open::for_writing(&config.database)?;
-        let queue_ids = QueueIds::read(&mut connection)
+        let mut impossible = ImpossibleRows::of_writes();
+        let queue_ids = queue::read_ids(&mut connection, &mut impossible)
             .map_err(|error| open::failed(&config.database, &error))?;
         let token_floor = epoch::read(&mut connection)
             .map_err(|error| open::failed(&config.database, &StoreError::from(error)))?
             .token_floor;
         let queue_rules = config.queue_rules();
         let database = config.database.clone();
-        Ok(Self { connection, queue_rules, queue_ids, token_floor, database, _lock: lock })
+        Ok(Self {
+            connection,
+            queue_rules,
+            queue_ids,
+            impossible,
+            token_floor,
+            database,
+            _lock: lock,
+        })
     }
 }

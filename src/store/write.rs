@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::job::counters::TimeBucket;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::job::roster::LeaseOrder;
-use crate::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
+use crate::job::{BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
+use crate::metrics::time_bucket::TimeBucket;
+use crate::roster::LeaseOrder;
+
+/// Maximum number of jobs that one stage, expire or rescue moves in a transaction.
+pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
 
 /// One write. A commit group applies several of them in one transaction.
 ///
@@ -103,7 +106,9 @@ pub enum Write {
     /// Adds closed time buckets to the stored ones, and removes those that charts no longer show.
     /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
-    /// Changes the settings of a queue, and creates the queue if it is new.
+    /// Changes the settings of a queue, and creates the queue if it is new. Refused with
+    /// [`InvalidSettings`](crate::store::Refusal::InvalidSettings) if the stored settings with the change
+    /// would be invalid.
     /// Answer: [`Configured`](crate::store::Answer::Configured).
     Configure {
         /// Queue to change or create.
@@ -133,16 +138,16 @@ pub struct Submit {
     /// The jobs; at least one. Shared because the caller needs them again for its answer.
     pub jobs: Arc<[NewJob]>,
     /// Idempotency key, if the client sent one.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<SubmissionKey>,
     /// Batch to create for the jobs.
     pub batch: Option<NewBatch>,
 }
 
-/// Key that identifies repetitions of a submission.
+/// Idempotency key of a submission, with the fingerprint that its repetitions must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey {
+pub struct SubmissionKey {
     /// Key that the client chose.
-    pub key: String,
+    pub key: IdempotencyKey,
     /// SHA-256 of the submission; a repetition must have the same one.
     pub fingerprint: [u8; 32],
 }

@@ -1,9 +1,9 @@
 //! Tests of the test harness itself: its checks detect the faults that they look for.
 
-use crate::axe::violations;
-use crate::hostile::TEXTS;
-use crate::kit::target::Target;
-use crate::page::Page;
+use crate::chromium::axe::violations;
+use crate::chromium::page::Page;
+use crate::kit::http::Target;
+use crate::pages::hostile::TEXTS;
 use crate::terminal::Terminal;
 
 /// Starts a server whose only page has this body.

@@ -1,8 +1,8 @@
 //! Tests of the pages in a real browser, and of `top` in a real terminal.
 //!
 //! They need Debian's `chromium`, `chromium-driver` and `tmux`; `tests/run` installs them. Each test
-//! starts its own browser and ends with [`page::Page::assert_clean`]. The module [`axe`] describes
-//! `axe.min.js`.
+//! starts its own browser and ends with [`chromium::page::Page::assert_clean`]. The module
+//! [`chromium::axe`] describes `axe.min.js`.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,24 +11,13 @@
     reason = "a failing test panics and prints what it has seen"
 )]
 
-mod all_pages;
-mod axe;
-mod batches;
-mod demo;
-mod driver;
+mod chromium;
 mod harness;
-mod hostile;
-mod interruptions;
-mod job;
-mod jobs;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod metrics;
-mod overview;
-mod page;
-mod page_checks;
+mod pages;
 mod sample_server;
 mod screenshots;
-mod submit;
 mod terminal;
 mod top;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use longshore::config::Config;
-use longshore::job::counters::{Counters, TimeBucket};
-use longshore::job::stats::STEP;
 use longshore::job::{QueueName, Timestamp};
+use longshore::metrics::counters::{BucketCounts, Counters};
+use longshore::metrics::time_bucket::{STEP, TimeBucket};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::{Answer, Write, WriteStore};
 
@@ -47,7 +47,7 @@ fn counters(share: f64, at: f64, random: &mut Random) -> Counters {
     let attempts = share * base * (1.0 + 1.3 * peak(at, 0.46, 0.07)) * random.around(0.2);
     let failed = attempts * (0.012 + 0.22 * outage) * random.around(0.9);
     let number = |value: f64| value.max(0.0).round() as u64;
-    let mut counters = Counters {
+    let counts = BucketCounts {
         submitted: number(submitted),
         started: number(attempts * 1.03),
         completed: number(attempts - failed),
@@ -59,9 +59,10 @@ fn counters(share: f64, at: f64, random: &mut Random) -> Counters {
         running: number(
             share * (9.0 + 14.0 * rush + 2.0 * (at * 23.0).sin()) * random.around(0.15),
         ),
-        ..Counters::default()
+        ..BucketCounts::default()
     };
-    for _ in 0..counters.started {
+    let mut counters = Counters { counts, ..Counters::default() };
+    for _ in 0..counts.started {
         // Most jobs start at once; in a rush they wait for others.
         let wait = 2.0
             + 9.0 * random.next().powi(3)
@@ -88,14 +89,14 @@ pub(crate) fn write(database: &Path, now: Timestamp) {
         let queues = QUEUES.map(|(queue, share)| {
             let counters = counters(share, at, &mut random);
             all.add(&counters);
-            all.waiting += counters.waiting;
-            all.running += counters.running;
+            all.counts.waiting += counters.counts.waiting;
+            all.counts.running += counters.counts.running;
             (queue.parse::<QueueName>().unwrap(), counters)
         });
         let began_at = Timestamp::from_millis(last - i64::from(ago) * step);
         Arc::new(TimeBucket { began_at, queues: queues.into(), all })
     };
     let hour: Vec<Arc<TimeBucket>> = (0..BUCKETS).rev().map(bucket).collect();
-    let answers = writes.commit(&[Write::TimeBuckets(hour)], now).unwrap().answers;
+    let answers = writes.commit(&[&Write::TimeBuckets(hour)], now).unwrap().answers;
     assert!(matches!(answers[..], [Ok(Answer::Done)]), "{answers:?}");
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::kit::http::Target;
 use crate::kit::model::Model;
-use crate::kit::target::Target;
 use crate::kit::{Server, Setup, with};
 
 /// A program that draws a picture and reports its progress.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use longshore::job::Timestamp;
 use serde_json::{Value, json};
 
-use crate::driver::find_program;
+use crate::chromium::driver::find_program;
+use crate::chromium::page::Page;
 use crate::kit::demo::Demo;
 use crate::metrics;
-use crate::page::Page;
 use crate::sample_server::SampleServer;
 
 /// Maximum size of a screenshot, in bytes.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::driver::find_program;
+use crate::chromium::driver::find_program;
 use crate::kit::{TEST_TIMEOUT, skip};
 
 /// A terminal with a shell, in a tmux server of its own. Dropping it ends the server.

@@ -71,7 +71,8 @@ fn top_pauses_queues_cancels_after_confirmation_and_retries() {
     let Some(terminal) = start(&server, 120, 40) else { return };
     wait_for_line(&terminal, &[&format!(" {running} "), "sleep"]);
     terminal.press("p");
-    wait_for_line(&terminal, &["default", "paused"]);
+    // The row, and not only the notice, which appears before the view has read the new state.
+    wait_for_line(&terminal, &["> default", "paused"]);
     assert_eq!(server.queue("default")["paused"], true);
     terminal.press("p");
     terminal.wait_for("the queue is resumed", |_| server.queue("default")["paused"] == false);

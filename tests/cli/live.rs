@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::kit::http::{OpenReply, Request, Target};
 use crate::kit::process::longshore;
-use crate::kit::target::{OpenReply, Request, Target};
 use crate::{stderr, stdout};
 
 /// Returns the JSON of a job as lists contain it.

@@ -14,6 +14,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Output, Stdio};
 
+use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
@@ -147,19 +148,10 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
 
 #[test]
 fn a_server_that_is_not_longshore_is_reported() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
-            while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-            let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\ncontent-type: text/plain\r\n\r\nno\n";
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-    });
+    let plain = "content-type: text/plain\r\n";
+    let target = Target::start(move |caller, _| caller.answer("404 Not Found", plain, "no\n"));
     for args in [&["list"][..], &["cancel", "1", "2"]] {
-        let output = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
+        let output = longshore(args).env("LONGSHORE_URL", target.url("")).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(stderr(&output).contains("this is not a Longshore server"), "{output:?}");
     }

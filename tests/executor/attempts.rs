@@ -7,7 +7,7 @@ use longshore::executor::StopReason;
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 
-use crate::kit::*;
+use crate::harness::*;
 
 #[actix_web::test]
 async fn echo_returns_its_payload() {

@@ -10,7 +10,8 @@ use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::kit::*;
+use crate::harness::*;
+use crate::kit::http::{gate, json_response, response};
 use crate::server::*;
 
 /// An environment variable that is set wherever tests run, with a value long enough to be a secret.
@@ -42,20 +43,20 @@ fn question() -> Value {
 }
 
 async fn outcome_of(response: Vec<u8>) -> Outcome {
-    let (url, _seen) = start_server(response).await;
+    let (url, _seen) = start_server(response);
     run(&registry_for(&url), "chat", question()).await
 }
 
 #[actix_web::test]
 async fn the_payload_is_sent_with_the_key_and_the_response_is_the_result() {
-    let (url, mut seen) = start_server(json_response(r#"{"choices": [1.50]}"#)).await;
+    let (url, mut seen) = start_server(json_response(r#"{"choices": [1.50]}"#));
     let mut payload = question();
     payload["provider"] = "model".into();
     payload["temperature"] = json!(0.10);
     let result = job_result(run(&registry_for(&url), "chat", payload).await);
     assert_eq!(result.json.as_str(), r#"{"choices": [1.50]}"#);
     let (_, request) = soon(seen.recv()).await.unwrap();
-    assert_eq!(request.line, "POST /v1/chat/completions HTTP/1.1");
+    assert_eq!(request.line(), "POST /v1/chat/completions HTTP/1.1");
     assert_eq!(request.header("authorization"), Some(&*format!("Bearer {}", key())));
     assert_eq!(request.header("content-type"), Some("application/json"));
     let mut sent = question();
@@ -65,7 +66,7 @@ async fn the_payload_is_sent_with_the_key_and_the_response_is_the_result() {
 
 #[actix_web::test]
 async fn without_a_key_no_authorization_is_sent() {
-    let (url, mut seen) = start_server(json_response("{}")).await;
+    let (url, mut seen) = start_server(json_response("{}"));
     let keyless = ProviderConfig { api_key_env: None, ..provider(&url) };
     completed(run(&registry_of(&config(keyless)), "chat", question()).await);
     assert_eq!(soon(seen.recv()).await.unwrap().1.header("authorization"), None);
@@ -91,7 +92,7 @@ async fn a_response_that_is_not_json_is_retried() {
 
 #[actix_web::test]
 async fn a_long_response_is_truncated_and_flagged() {
-    let (url, _seen) = start_server(json_response(&format!("[\"{}\"]", "a".repeat(500)))).await;
+    let (url, _seen) = start_server(json_response(&format!("[\"{}\"]", "a".repeat(500))));
     let mut config = config(provider(&url));
     config.limits.max_result_bytes = 100;
     let result = job_result(run(&registry_of(&config), "chat", question()).await);
@@ -159,29 +160,23 @@ struct CallCounts {
 
 /// Starts a model server that counts its calls and responds to each after 10 ms, so that calls
 /// overlap.
-async fn start_counting_server() -> (String, Arc<CallCounts>) {
+fn start_counting_server() -> (String, Arc<CallCounts>) {
     let counts = Arc::new(CallCounts::default());
     let shared = Arc::clone(&counts);
-    let url = listen(move |mut connection| {
-        let counts = Arc::clone(&shared);
-        async move {
-            while connection.request().await.is_some() {
-                let running = counts.running.fetch_add(1, Ordering::SeqCst) + 1;
-                counts.peak.fetch_max(running, Ordering::SeqCst);
-                counts.total.fetch_add(1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                counts.running.fetch_sub(1, Ordering::SeqCst);
-                connection.send(json_response("{}")).await;
-            }
-        }
-    })
-    .await;
+    let url = listen(move |caller, _| {
+        let running = shared.running.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.peak.fetch_max(running, Ordering::SeqCst);
+        shared.total.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(10));
+        shared.running.fetch_sub(1, Ordering::SeqCst);
+        caller.send(json_response("{}"));
+    });
     (url, counts)
 }
 
 #[actix_web::test]
 async fn max_running_holds_over_all_threads() {
-    let (url, counts) = start_counting_server().await;
+    let (url, counts) = start_counting_server();
     let bounded = ProviderConfig { max_running: Some(3), ..provider(&url) };
     let registry = Arc::new(registry_of(&config(bounded)));
     let (done, mut is_done) = mpsc::unbounded_channel();
@@ -206,7 +201,7 @@ async fn max_running_holds_over_all_threads() {
 
 #[actix_web::test]
 async fn requests_per_minute_delays_calls_and_a_stop_ends_the_wait() {
-    let (url, counts) = start_counting_server().await;
+    let (url, counts) = start_counting_server();
     let bounded = ProviderConfig { requests_per_minute: Some(2), ..provider(&url) };
     let registry = registry_of(&config(bounded));
     for _ in 0..2 {
@@ -228,18 +223,12 @@ async fn requests_per_minute_delays_calls_and_a_stop_ends_the_wait() {
 #[actix_web::test]
 async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
     let (arrived, mut has_arrived) = mpsc::unbounded_channel();
-    let (go, may_go) = tokio::sync::watch::channel(false);
-    let url = listen(move |mut connection| {
-        let (arrived, mut may_go) = (arrived.clone(), may_go.clone());
-        async move {
-            while connection.request().await.is_some() {
-                arrived.send(()).unwrap();
-                may_go.wait_for(|go| *go).await.unwrap();
-                connection.send(json_response("{}")).await;
-            }
-        }
-    })
-    .await;
+    let (go, may_go) = gate();
+    let url = listen(move |caller, _| {
+        arrived.send(()).unwrap();
+        may_go.wait();
+        caller.send(json_response("{}"));
+    });
     let bounded = ProviderConfig { max_running: Some(1), ..provider(&url) };
     let registry = registry_of(&config(bounded));
     let (first, _control) = start(&registry, "chat", question());
@@ -253,7 +242,7 @@ async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(control.deadline(), None);
     let released_at = std::time::Instant::now();
-    go.send_replace(true);
+    drop(go);
     completed(soon(first).await.unwrap());
     completed(soon(second).await.unwrap());
     assert!(control.deadline().unwrap() >= released_at + timeout);
@@ -262,15 +251,10 @@ async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
 #[actix_web::test]
 async fn a_cancelled_call_releases_its_permit() {
     let (arrived, mut has_arrived) = mpsc::unbounded_channel();
-    let url = listen(move |mut connection| {
-        let arrived = arrived.clone();
-        async move {
-            connection.request().await;
-            arrived.send(()).unwrap();
-            connection.wait_until_closed().await;
-        }
-    })
-    .await;
+    let url = listen(move |caller, _| {
+        arrived.send(()).unwrap();
+        caller.wait_until_closed();
+    });
     let bounded = ProviderConfig { max_running: Some(1), ..provider(&url) };
     let registry = registry_of(&config(bounded));
     for _ in 0..3 {

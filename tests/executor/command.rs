@@ -9,7 +9,7 @@ use longshore::job::outcome::Outcome;
 use longshore::job::{Progress, Span};
 use serde_json::{Value, json};
 
-use crate::kit::*;
+use crate::harness::*;
 
 /// Returns a command with this `argv` and default settings.
 pub(crate) fn command(argv: &[&str]) -> CommandConfig {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::command::{command, registry_with_command, script};
-use crate::kit::*;
+use crate::harness::*;
 
 /// Waits until the script has written this many process ids into its file.
 async fn pids(path: &Path, count: usize) -> Vec<i32> {

@@ -12,7 +12,7 @@ use longshore::job::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::kit::*;
+use crate::harness::*;
 
 #[derive(Deserialize)]
 struct Sum {

@@ -2,12 +2,14 @@
 
 use longshore::config::Config;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
-use crate::kit::*;
+use crate::harness::*;
+use crate::kit::http::{json_response, response};
 use crate::server::*;
 
 async fn result_of(response: Vec<u8>) -> Value {
-    let (url, _seen) = start_server(response).await;
+    let (url, _seen) = start_server(response);
     completed(run(&registry(), "http", json!({"url": url})).await)
 }
 
@@ -62,7 +64,7 @@ async fn a_chunked_response_is_joined() {
 
 #[actix_web::test]
 async fn a_response_to_head_has_a_length_and_no_body() {
-    let (url, _seen) = start_server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+    let (url, _seen) = start_server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
     let result = completed(run(&registry(), "http", json!({"url": url, "method": "HEAD"})).await);
     assert_eq!(
         (&result["headers"]["content-length"], &result["body"]),
@@ -72,17 +74,16 @@ async fn a_response_to_head_has_a_length_and_no_body() {
 
 #[actix_web::test]
 async fn an_http_1_0_response_ends_with_its_connection() {
-    let url = listen(|mut connection| async move {
-        connection.request().await;
-        connection.send("HTTP/1.0 200 OK\r\n\r\nall of it").await;
-    })
-    .await;
+    let url = listen(|caller, _| {
+        caller.send("HTTP/1.0 200 OK\r\n\r\nall of it");
+        caller.disconnect();
+    });
     assert_eq!(completed(run(&registry(), "http", json!({"url": url})).await)["body"], "all of it");
 }
 
 #[actix_web::test]
 async fn a_call_is_get_without_a_body_and_post_with_one() {
-    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", ""));
     let registry = registry();
     let url = format!("{url}/a/b?c=%20d");
     let text = Some("text/plain; charset=utf-8");
@@ -111,7 +112,7 @@ async fn a_call_is_get_without_a_body_and_post_with_one() {
     for (payload, method, content_type, body) in bodies {
         completed(run(&registry, "http", payload).await);
         let (_, request) = soon(seen.recv()).await.unwrap();
-        assert_eq!(request.line, format!("{method} /a/b?c=%20d HTTP/1.1"));
+        assert_eq!(request.line(), format!("{method} /a/b?c=%20d HTTP/1.1"));
         assert_eq!(request.header("content-type"), content_type);
         assert_eq!(String::from_utf8_lossy(&request.body), body);
     }
@@ -119,7 +120,7 @@ async fn a_call_is_get_without_a_body_and_post_with_one() {
 
 #[actix_web::test]
 async fn a_call_identifies_this_server_and_the_job() {
-    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", ""));
     completed(run(&registry(), "http", json!({"url": url})).await);
     let (_, request) = soon(seen.recv()).await.unwrap();
     let agent = concat!("longshore/", env!("CARGO_PKG_VERSION"));
@@ -134,7 +135,7 @@ async fn a_call_identifies_this_server_and_the_job() {
 
 #[actix_web::test]
 async fn all_attempts_share_an_idempotency_key_unless_the_job_sets_one() {
-    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", ""));
     let registry = registry();
     let own = json!({"url": url, "headers": {"Idempotency-Key": "mine", "User-Agent": "me"}});
     let mut keys = Vec::new();
@@ -191,25 +192,19 @@ async fn payload_problems_are_reported_at_submission_with_a_pointer() {
 
 #[actix_web::test]
 async fn a_long_response_is_truncated_and_its_connection_closed() {
-    let (closed, has_closed) = tokio::sync::oneshot::channel();
-    let closed = std::cell::RefCell::new(Some(closed));
-    let url = listen(move |mut connection| {
-        let closed = closed.borrow_mut().take();
-        async move {
-            connection.request().await;
-            let head =
-                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
-            connection.send(head).await;
-            // This loop ends only when the client closes the connection.
-            while connection.send("4\r\n\"€\r\n").await {}
-            closed.unwrap().send(()).unwrap();
-        }
-    })
-    .await;
+    let (closed, mut has_closed) = mpsc::unbounded_channel();
+    let url = listen(move |caller, _| {
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
+        caller.send(head);
+        // This loop ends only when the client closes the connection.
+        while caller.send("4\r\n\"€\r\n") {}
+        closed.send(()).unwrap();
+    });
     let mut config = Config::default();
     config.limits.max_result_bytes = 1_000;
     let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);
-    soon(has_closed).await.unwrap();
+    soon(has_closed.recv()).await.unwrap();
     assert!(result.truncated);
     let len = result.json.as_str().len();
     assert!((960..=1_000).contains(&len), "{len}");
@@ -222,7 +217,7 @@ async fn a_long_response_is_truncated_and_its_connection_closed() {
 async fn a_long_binary_response_is_truncated_to_valid_base64() {
     let mut config = Config::default();
     config.limits.max_result_bytes = 500;
-    let (url, _seen) = start_server(response("200 OK", "", vec![0xff; 2_000])).await;
+    let (url, _seen) = start_server(response("200 OK", "", vec![0xff; 2_000]));
     let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);
     assert!(result.truncated && result.json.as_str().len() <= 500);
     let result: Value = serde_json::from_str(result.json.as_str()).unwrap();

@@ -1,30 +1,28 @@
 //! `http` jobs: failures of the call and of the other server.
 
-use std::cell::RefCell;
+use std::thread::sleep;
 use std::time::Duration;
 
 use longshore::executor::StopReason;
 use longshore::job::outcome::Outcome;
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::kit::*;
+use crate::harness::*;
+use crate::kit::http::{OpenReply, Request, gate, json_response, response};
 use crate::server::*;
 
 async fn outcome_of(response: Vec<u8>) -> Outcome {
-    let (url, _seen) = start_server(response).await;
+    let (url, _seen) = start_server(response);
     run(&registry(), "http", json!({"url": url})).await
 }
 
-/// Returns the outcome of a call to a server that handles its connections with `serve`.
-async fn outcome_with<Fut>(
-    serve: impl Fn(Connection) -> Fut + 'static,
+/// Returns the outcome of a call to a server that handles its requests with `serve`.
+async fn outcome_with(
+    serve: impl Fn(&mut OpenReply, Request) + Send + Sync + 'static,
     timeout: Duration,
-) -> Outcome
-where
-    Fut: Future<Output = ()> + 'static,
-{
-    let url = listen(serve).await;
+) -> Outcome {
+    let url = listen(serve);
     run_within(&registry(), "http", json!({"url": url}), timeout).await
 }
 
@@ -63,12 +61,7 @@ async fn a_redirect_is_not_followed_and_the_message_names_its_target() {
 
 #[actix_web::test]
 async fn a_closed_or_refused_connection_is_retried() {
-    let hung_up = outcome_with(
-        |mut connection| async move {
-            connection.request().await;
-        },
-        TEST_TIMEOUT,
-    );
+    let hung_up = outcome_with(|caller, _| caller.disconnect(), TEST_TIMEOUT);
     let error = retryable(hung_up.await);
     assert_eq!(error.code, "connection");
     assert!(error.message.contains("before it answered"), "{}", error.message);
@@ -93,9 +86,9 @@ async fn an_incomplete_response_is_not_a_result() {
     for head in ["content-length: 10\r\n\r\n12345", "transfer-encoding: chunked\r\n\r\na\r\n12345"]
     {
         let broken_off = outcome_with(
-            move |mut connection| async move {
-                connection.request().await;
-                connection.send(format!("HTTP/1.1 200 OK\r\n{head}")).await;
+            move |caller, _| {
+                caller.send(format!("HTTP/1.1 200 OK\r\n{head}"));
+                caller.disconnect();
             },
             TEST_TIMEOUT,
         );
@@ -108,15 +101,13 @@ async fn an_incomplete_response_is_not_a_result() {
 #[actix_web::test]
 async fn one_deadline_covers_head_and_body() {
     let timeout = Duration::from_millis(100);
-    let slow_head =
-        |mut connection: Connection| async move { connection.wait_until_closed().await };
+    let slow_head = |caller: &mut OpenReply, _| caller.wait_until_closed();
     assert_eq!(retryable(outcome_with(slow_head, timeout).await).code, "timeout");
-    let slow_body = |mut connection: Connection| async move {
-        connection.request().await;
-        connection.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+    let slow_body = |caller: &mut OpenReply, _| {
+        caller.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
         // Sends a byte every 5 ms, so that no single wait is long.
-        while connection.send("x").await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        while caller.send("x") {
+            sleep(Duration::from_millis(5));
         }
     };
     assert_eq!(retryable(outcome_with(slow_body, timeout).await).code, "timeout");
@@ -124,11 +115,10 @@ async fn one_deadline_covers_head_and_body() {
 
 #[actix_web::test]
 async fn a_response_that_arrives_byte_by_byte_is_complete() {
-    let by_bytes = |mut connection: Connection| async move {
-        connection.request().await;
+    let by_bytes = |caller: &mut OpenReply, _| {
         for byte in json_response(r#"{"a": 1}"#) {
-            connection.send([byte]).await;
-            tokio::task::yield_now().await;
+            caller.send([byte]);
+            std::thread::yield_now();
         }
     };
     assert_eq!(completed(outcome_with(by_bytes, TEST_TIMEOUT).await)["body"], json!({"a": 1}));
@@ -136,11 +126,10 @@ async fn a_response_that_arrives_byte_by_byte_is_complete() {
 
 #[actix_web::test]
 async fn an_error_status_counts_even_if_its_body_never_ends() {
-    let endless = |mut connection: Connection| async move {
-        connection.request().await;
-        connection.send("HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n").await;
-        while connection.send("1\r\nx\r\n").await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    let endless = |caller: &mut OpenReply, _| {
+        caller.send("HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n");
+        while caller.send("1\r\nx\r\n") {
+            sleep(Duration::from_millis(5));
         }
     };
     assert_eq!(retryable(outcome_with(endless, TEST_TIMEOUT).await).code, "http_status");
@@ -150,24 +139,18 @@ async fn an_error_status_counts_even_if_its_body_never_ends() {
 /// of the connection.
 async fn stop_a_call(head: &'static str, reason: StopReason) -> Outcome {
     let (arrived, mut has_arrived) = mpsc::unbounded_channel();
-    let (closed, is_closed) = oneshot::channel();
-    let closed = RefCell::new(Some(closed));
-    let url = listen(move |mut connection| {
-        let (arrived, closed) = (arrived.clone(), closed.borrow_mut().take());
-        async move {
-            connection.request().await;
-            connection.send(head).await;
-            arrived.send(()).unwrap();
-            connection.wait_until_closed().await;
-            closed.unwrap().send(()).unwrap();
-        }
-    })
-    .await;
+    let (closed, mut is_closed) = mpsc::unbounded_channel();
+    let url = listen(move |caller, _| {
+        caller.send(head);
+        arrived.send(()).unwrap();
+        caller.wait_until_closed();
+        closed.send(()).unwrap();
+    });
     let (attempt, control) = start(&registry(), "http", json!({"url": url}));
     soon(has_arrived.recv()).await.unwrap();
     control.stop(reason);
     let outcome = soon(attempt).await.unwrap();
-    soon(is_closed).await.unwrap();
+    soon(is_closed.recv()).await.unwrap();
     outcome
 }
 
@@ -181,7 +164,7 @@ async fn stopping_a_call_closes_its_connection() {
 
 #[actix_web::test]
 async fn a_connection_is_reused() {
-    let (url, mut seen) = start_server(response("200 OK", "", "")).await;
+    let (url, mut seen) = start_server(response("200 OK", "", ""));
     let registry = registry();
     for _ in 0..3 {
         completed(run(&registry, "http", json!({"url": url})).await);
@@ -192,17 +175,12 @@ async fn a_connection_is_reused() {
 #[actix_web::test]
 async fn an_idle_connection_closed_by_the_server_causes_no_failure() {
     let (closed, mut has_closed) = mpsc::unbounded_channel();
-    let url = listen(move |mut connection| {
-        let closed = closed.clone();
-        async move {
-            connection.request().await;
-            // The response has no `connection: close`, but the server closes the connection.
-            connection.send(response("200 OK", "", "")).await;
-            drop(connection);
-            closed.send(()).unwrap();
-        }
-    })
-    .await;
+    let url = listen(move |caller, _| {
+        // The response has no `connection: close`, but the server closes the connection.
+        caller.answer("200 OK", "", "");
+        caller.disconnect();
+        closed.send(()).unwrap();
+    });
     let registry = registry();
     for _ in 0..20 {
         completed(run(&registry, "http", json!({"url": url, "body": 1})).await);
@@ -214,24 +192,19 @@ async fn an_idle_connection_closed_by_the_server_causes_no_failure() {
 async fn hundreds_of_calls_run_at_once_on_one_thread() {
     const CALLS: usize = 500;
     let (arrived, mut has_arrived) = mpsc::unbounded_channel();
-    let (go, may_go) = tokio::sync::watch::channel(false);
-    let url = listen(move |mut connection| {
-        let (arrived, mut may_go) = (arrived.clone(), may_go.clone());
-        async move {
-            connection.request().await;
-            arrived.send(()).unwrap();
-            may_go.wait_for(|go| *go).await.unwrap();
-            connection.send(response("200 OK", "", "")).await;
-        }
-    })
-    .await;
+    let (go, may_go) = gate();
+    let url = listen(move |caller, _| {
+        arrived.send(()).unwrap();
+        may_go.wait();
+        caller.answer("200 OK", "", "");
+    });
     let registry = registry();
     let attempts: Vec<_> =
         (0..CALLS).map(|_| start(&registry, "http", json!({"url": url}))).collect();
     for _ in 0..CALLS {
         soon(has_arrived.recv()).await.unwrap();
     }
-    go.send_replace(true);
+    drop(go);
     for (attempt, _control) in attempts {
         completed(soon(attempt).await.unwrap());
     }
@@ -240,7 +213,7 @@ async fn hundreds_of_calls_run_at_once_on_one_thread() {
 #[actix_web::test]
 async fn a_key_that_the_server_repeats_is_not_in_the_message() {
     let body = "bad key s3cr3t-k3y, cookie crumbs-of-c00kie";
-    let (url, _seen) = start_server(response("401 Unauthorized", "", body)).await;
+    let (url, _seen) = start_server(response("401 Unauthorized", "", body));
     let headers = json!({"Authorization": "Bearer s3cr3t-k3y", "cookie": "a=crumbs-of-c00kie"});
     let error = fatal(run(&registry(), "http", json!({"url": url, "headers": headers})).await);
     assert!(error.message.contains("bad key"), "{}", error.message);

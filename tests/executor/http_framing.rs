@@ -1,13 +1,12 @@
 //! The framing of responses: no bytes of one response may be read as part of another.
 
-use std::io::{Read, Write};
 use std::time::Duration;
 
 use longshore::config::{Config, ProviderConfig};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
-use crate::kit::*;
+use crate::harness::*;
+use crate::kit::http::{OpenReply, gate, json_response};
 use crate::server::*;
 
 /// A response that is sent in pieces, with a pause before each piece except the first.
@@ -37,44 +36,32 @@ fn closing(pieces: SplitResponse) -> SplitResponse {
     SplitResponse { closes: true, ..pieces }
 }
 
-async fn send(connection: &mut Connection, response: &SplitResponse) {
+/// Sends the response, and closes the connection after it if it says so.
+fn send(caller: &mut OpenReply, response: &SplitResponse) {
     for (index, piece) in response.pieces.iter().enumerate() {
         if index > 0 {
-            tokio::time::sleep(response.pause).await;
+            std::thread::sleep(response.pause);
         }
-        connection.send(piece).await;
+        caller.send(piece);
+    }
+    if response.closes {
+        caller.disconnect();
     }
 }
 
 /// Starts a server that responds to a request for `/odd` with `odd`, and to any other request with
 /// its path.
-async fn start_odd_server(odd: SplitResponse) -> (String, SeenRequests) {
-    let (seen, requests) = mpsc::unbounded_channel();
-    let url = listen(move |mut connection| {
-        let (seen, odd) = (seen.clone(), odd.clone());
-        async move {
-            while let Some(request) = connection.request().await {
-                let path = request.line.split(' ').nth(1).unwrap().to_owned();
-                let _ = seen.send((connection.number, request));
-                if path == "/odd" {
-                    send(&mut connection, &odd).await;
-                    if odd.closes {
-                        return;
-                    }
-                } else {
-                    connection.send(json_response(&format!("{path:?}"))).await;
-                }
-            }
-        }
+fn start_odd_server(odd: SplitResponse) -> (String, SeenRequests) {
+    listen_and_record(move |caller, request| match request.path.as_str() {
+        "/odd" => send(caller, &odd),
+        path => drop(caller.send(json_response(&format!("{path:?}")))),
     })
-    .await;
-    (url, requests)
 }
 
 /// Returns the result of a call with `method` whose response is `odd`. Checks that later calls to
 /// the same host get their own responses.
 async fn result_of(method: &str, odd: SplitResponse) -> Value {
-    let (url, _seen) = start_odd_server(odd).await;
+    let (url, _seen) = start_odd_server(odd);
     let registry = registry();
     let call = |path: &str| json!({"url": format!("{url}{path}"), "method": method});
     let result = completed(run(&registry, "http", call("/odd")).await);
@@ -121,7 +108,7 @@ async fn several_interim_heads_are_not_the_response() {
 #[actix_web::test]
 async fn an_error_status_after_an_interim_head_counts() {
     let busy = "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy";
-    let (url, _seen) = start_odd_server(at_once(&format!("{EARLY_HINTS}{busy}"))).await;
+    let (url, _seen) = start_odd_server(at_once(&format!("{EARLY_HINTS}{busy}")));
     let registry = registry();
     for _ in 0..3 {
         let call = json!({"url": format!("{url}/odd"), "body": 1});
@@ -152,7 +139,7 @@ async fn a_body_without_a_length_ends_with_its_connection() {
 #[actix_web::test]
 async fn an_error_body_without_a_length_is_in_the_message() {
     let response = "HTTP/1.1 400 Bad Request\r\n\r\nno such model";
-    let (url, _seen) = start_odd_server(closing(at_once(response))).await;
+    let (url, _seen) = start_odd_server(closing(at_once(response)));
     let call = json!({"url": format!("{url}/odd")});
     let error = fatal(run(&registry(), "http", call).await);
     assert!(error.message.ends_with(": no such model"), "{}", error.message);
@@ -174,7 +161,7 @@ async fn a_response_without_a_body_ends_with_its_head() {
     assert_eq!(result_of("POST", at_once(reset)).await["status"], 205);
     for length in ["", "content-length: 1000\r\n"] {
         let response = format!("HTTP/1.1 304 Not Modified\r\n{length}\r\n");
-        let (url, _seen) = start_odd_server(at_once(&response)).await;
+        let (url, _seen) = start_odd_server(at_once(&response));
         let (registry, started_at) = (registry(), std::time::Instant::now());
         for (path, status) in [("/odd", None), ("/a", Some("/a")), ("/odd", None)] {
             let outcome = run(&registry, "http", json!({"url": format!("{url}{path}")})).await;
@@ -208,25 +195,22 @@ async fn bytes_after_a_response_never_reach_another_job() {
 
 #[actix_web::test]
 async fn bytes_received_while_the_thread_was_busy_never_reach_another_job() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let (go, may_go) = std::sync::mpsc::channel();
+    let (go, may_go) = gate();
     let (sent, has_sent) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let (mut first, _) = listener.accept().unwrap();
-        assert!(first.read(&mut [0; 4096]).unwrap() > 0);
-        first.write_all(&json_response("1")).unwrap();
-        may_go.recv().unwrap();
-        first.write_all(&json_response("\"unasked\"")).unwrap();
-        sent.send(()).unwrap();
-        let (mut second, _) = listener.accept().unwrap();
-        assert!(second.read(&mut [0; 4096]).unwrap() > 0);
-        second.write_all(&json_response("2")).unwrap();
+    let url = listen(move |caller, _| {
+        if caller.number == 0 {
+            caller.send(json_response("1"));
+            may_go.wait();
+            caller.send(json_response("\"unasked\""));
+            sent.send(()).unwrap();
+        } else {
+            caller.send(json_response("2"));
+        }
     });
     let registry = registry();
     let call = json!({"url": url});
     assert_eq!(completed(run(&registry, "http", call.clone()).await)["body"], 1);
-    go.send(()).unwrap();
+    drop(go);
     // This blocks the thread, so its event loop does not see the bytes that arrive.
     has_sent.recv().unwrap();
     assert_eq!(completed(run(&registry, "http", call).await)["body"], 2);
@@ -237,7 +221,7 @@ async fn a_connection_is_reused_after_any_response_with_a_known_end() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     let empty = "HTTP/1.1 204 No Content\r\n\r\n";
     for response in [OK_RESPONSE, chunked, empty, &format!("{EARLY_HINTS}{OK_RESPONSE}")] {
-        let (url, mut seen) = start_odd_server(byte_by_byte(response)).await;
+        let (url, mut seen) = start_odd_server(byte_by_byte(response));
         let registry = registry();
         for path in ["/odd", "/a", "/odd", "/b"] {
             completed(run(&registry, "http", json!({"url": format!("{url}{path}")})).await);
@@ -248,12 +232,10 @@ async fn a_connection_is_reused_after_any_response_with_a_known_end() {
 
 #[actix_web::test]
 async fn a_head_without_an_end_fails_the_call() {
-    let url = listen(|mut connection| async move {
-        connection.request().await;
-        connection.send("HTTP/1.1 200 OK\r\nx: ").await;
-        while connection.send("y".repeat(1_000)).await {}
-    })
-    .await;
+    let url = listen(|caller, _| {
+        caller.send("HTTP/1.1 200 OK\r\nx: ");
+        while caller.send("y".repeat(1_000)) {}
+    });
     let error = retryable(run(&registry(), "http", json!({"url": url})).await);
     assert_eq!(error.code, "connection");
 }
@@ -261,7 +243,7 @@ async fn a_head_without_an_end_fails_the_call() {
 #[actix_web::test]
 async fn an_incomplete_head_is_retried() {
     for head in ["HTTP/1.1 200 OK\r\ncontent-le", EARLY_HINTS] {
-        let (url, _seen) = start_odd_server(closing(at_once(head))).await;
+        let (url, _seen) = start_odd_server(closing(at_once(head)));
         let call = json!({"url": format!("{url}/odd")});
         assert_eq!(retryable(run(&registry(), "http", call).await).code, "connection");
     }
@@ -284,17 +266,7 @@ async fn a_chat_response_may_have_interim_heads_or_no_length_but_must_have_conte
         (at_once("HTTP/1.1 204 No Content\r\n\r\n"), false),
     ];
     for (response, is_whole) in responses {
-        let url = listen(move |mut connection| {
-            let response = response.clone();
-            async move {
-                connection.request().await;
-                send(&mut connection, &response).await;
-                if !response.closes {
-                    connection.wait_until_closed().await;
-                }
-            }
-        })
-        .await;
+        let url = listen(move |caller, _| send(caller, &response));
         let provider = ProviderConfig {
             base_url: url,
             api_key_env: None,

@@ -12,9 +12,11 @@ mod chat;
 mod command;
 mod command_group;
 mod handlers;
+mod harness;
 mod http_calls;
 mod http_faults;
 mod http_framing;
+#[path = "../kit/mod.rs"]
 mod kit;
 mod registry;
 mod server;

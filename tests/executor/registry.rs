@@ -3,7 +3,7 @@
 use longshore::executor::{Handler, HandlerError, RegistryError};
 use longshore::job::{Json, Lane};
 
-use crate::kit::*;
+use crate::harness::*;
 
 fn no_op() -> Handler {
     Handler::new(async |_, (): ()| Ok::<_, HandlerError>(()))

@@ -1,7 +1,7 @@
 //! Calls over TLS. The certificates in `tls/` are for these tests only. The key that signed them
 //! was deleted.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::kit::*;
-use crate::server::json_response;
+use crate::harness::*;
+use crate::kit::http::{Request, json_response};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/executor/tls").join(name)
@@ -43,13 +43,9 @@ fn server_config() -> Arc<ServerConfig> {
 /// Responds to one request, sends a TLS `close_notify`, and closes the connection.
 fn serve_one(config: Arc<ServerConfig>, stream: TcpStream, response: &[u8]) -> std::io::Result<()> {
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
-    let mut stream = StreamOwned::new(connection, stream);
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
+    let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+    Request::read(&mut stream).ok_or(ErrorKind::UnexpectedEof)?;
+    let stream = stream.get_mut();
     stream.write_all(response)?;
     stream.conn.send_close_notify();
     stream.flush()

@@ -1,10 +1,13 @@
 //! One row of the report: a fault, its size, its counts and its verdict.
 
+mod size;
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::kit::skip;
-use crate::size::Size;
+use crate::random::Random;
+use size::Size;
 
 /// Row of the report for one fault.
 ///
@@ -42,6 +45,23 @@ impl FaultRow {
             started: Instant::now(),
         };
         size.includes(fault).then(row)
+    }
+
+    /// Creates a random generator with a new seed, which is printed and added to the row.
+    pub(crate) fn random(&mut self) -> Random {
+        let (random, seed) = Random::for_this_run();
+        eprintln!("{}: seed {seed}", self.fault);
+        self.count("seed", seed);
+        random
+    }
+
+    /// Runs `run` for each time that the fault happens. The row has held if none of them returns why
+    /// the test cannot run on this machine.
+    pub(crate) fn repeat(self, run: impl Fn() -> Result<(), String>) {
+        match (0..self.times).try_for_each(|_| run()) {
+            Ok(()) => self.held(),
+            Err(why) => self.skip(&why),
+        }
     }
 
     /// Adds a named count to the row.

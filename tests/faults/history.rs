@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::kit::Response;
+use crate::kit::{Response, Server};
 
 /// Hash by which results are compared.
 pub(crate) type Hash = String;
@@ -121,6 +121,15 @@ impl Recorder {
         line.push('\n');
         // A single write, so that lines do not mix.
         (&*self.file).write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Submits a job, and records the request and its answer. Returns the id of the job.
+    pub(crate) fn submit(&self, server: &Server, job: &Value, submit: Submit) -> i64 {
+        let call = self.call();
+        self.record(&Event::Submit(Submit { call, ..submit }));
+        let job = server.submit(job);
+        self.record(&Event::Submitted { call, job });
+        job
     }
 
     /// Records the answer to a request. `accepted` makes the event for an answer that is a 2xx.

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use crate::history::table::{self, Table};
 use crate::history::{Event, Recorder};
-use crate::kit::{Server, eventually};
+use crate::kit::Server;
 use client::Client;
 use worker::Worker;
 
@@ -99,24 +99,11 @@ impl Load {
         for client in self.clients {
             client.join().unwrap();
         }
-        wait_until_all_end(server);
+        table::wait_until_all_end(server);
         self.shared.is_drained.store(true, Ordering::SeqCst);
         for worker in self.workers {
             worker.join().unwrap();
         }
         Observed { history: self.shared.recorder.events(), table: table::of(server) }
     }
-}
-
-/// Waits until every job has ended.
-fn wait_until_all_end(server: &Server) {
-    eventually("every job ends", || {
-        let queues = server.get("/v1/queues").expect(200);
-        let live = |queue: &serde_json::Value| {
-            let count = |state: &str| queue["jobs"][state].as_i64().unwrap();
-            count("queued") + count("running") + count("retrying") + count("scheduled")
-        };
-        let left: i64 = queues["queues"].as_array().unwrap().iter().map(live).sum();
-        (left == 0).then_some(())
-    });
 }

@@ -2,7 +2,7 @@
 //!
 //! Each fault has a letter and a number, as in docs/RELIABILITY.md: `D` for broken disks and
 //! processes, `L` for broken leases and workers. Every test run uses the short form of each fault;
-//! `tests/faults/run --long` uses the long form and prints a table. The module `size` documents the
+//! `tests/faults/run --long` uses the long form and prints a table. The module `fault_row::size` documents the
 //! variables that select faults and sizes. Each test starts a [`fault_row::FaultRow`] for its fault.
 
 #![allow(
@@ -11,33 +11,17 @@
     reason = "a test fails by panicking, and prints what it has measured"
 )]
 
-mod cancel;
-mod clock;
-mod crash;
 mod disk;
-mod drain;
 mod fault_row;
-mod flush;
-mod handler;
 mod history;
-mod image;
 #[path = "../kit/mod.rs"]
 mod kit;
-mod lease_calls;
-mod lease_late;
-mod lease_pause;
-mod lease_race;
+mod leases;
 mod load;
 mod model;
-mod poison;
-mod power;
-mod program;
 mod proxy;
 mod random;
-mod repeat;
 mod repeated_faults;
-mod second;
-mod size;
-mod startup;
+mod restarts;
 mod tracer;
-mod worker;
+mod workers;

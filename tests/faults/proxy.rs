@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::history::{Event, HeldLease, Recorder, hash};
-use crate::kit::target::{OpenReply, Request, Target};
+use crate::kit::http::{OpenReply, Request, Target};
 use crate::kit::{Connection, Response};
 
 /// What the proxy does with an answer.
@@ -52,11 +52,7 @@ impl Proxy {
 
     /// Sends a request through the proxy. Returns `None` if the answer was lost.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Option<Response> {
-        let headers = [("content-type", "application/json")];
-        let answer = Connection::open(self.addr()).and_then(|mut connection| {
-            connection.request("POST", path, &headers, body.to_string().as_bytes())
-        });
-        answer.ok()
+        Connection::open(self.addr()).and_then(|mut connection| connection.post(path, body)).ok()
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {

@@ -1,16 +1,21 @@
-//! Shared parts of the tests that run the real server process: the process, an HTTP client on plain
-//! sockets, and servers for jobs to call. Each test binary that uses them includes this module with
-//! `#[path]`.
+//! Parts that tests and benchmarks share: the real server process, HTTP/1.1 on plain
+//! sockets, and servers for jobs to call. Each test program and benchmark that uses them includes
+//! this module with `#[path]`.
 
-#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each program uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and prints why it is skipped"
+)]
 
 pub(crate) mod demo;
 pub(crate) mod embedded;
 pub(crate) mod events;
 pub(crate) mod http;
+pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod process;
-pub(crate) mod target;
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The command line against a running server.
 
+mod live;
+
 use std::process::Output;
 use std::time::Duration;
 

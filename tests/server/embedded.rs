@@ -1,5 +1,8 @@
 //! The server embedded in an application, with the application's own handlers.
 
+mod mounted;
+mod typed;
+
 use std::time::Duration;
 
 use longshore::config::Config;

@@ -1,12 +1,14 @@
 //! The built-in kinds, each from submission to final state.
 
+mod chat;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
+use crate::kit::http::Target;
 use crate::kit::process::between;
-use crate::kit::target::Target;
 use crate::kit::{Server, Setup, TEST_TIMEOUT, sleep, with};
 
 fn http(url: &str) -> Value {

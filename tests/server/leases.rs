@@ -1,38 +1,20 @@
 //! `/v1/leases`: remote workers lease jobs, renew leases and report outcomes.
 
+mod shell_worker;
+mod waiting;
+
 use serde_json::{Value, json};
 
+use crate::kit::leases::{lease, lease_action, remote};
 use crate::kit::process::between;
-use crate::kit::{Server, Setup, echo, pointers, sleep, with};
-
-/// Returns a job for remote workers.
-pub(crate) fn remote(payload: impl Into<Value>) -> Value {
-    with(echo(payload), &json!({"kind": "resize", "lane": "remote"}))
-}
-
-/// Leases at most `limit` jobs; `fields` are further fields of the request.
-pub(crate) fn lease(server: &Server, limit: u32, fields: &Value) -> Vec<Value> {
-    let call = with(json!({"limit": limit}), fields);
-    server.post("/v1/leases", &call).expect(200)["jobs"].as_array().unwrap().clone()
-}
+use crate::kit::{Server, Setup, pointers, sleep, with};
 
 /// Submits a job and leases it.
-pub(crate) fn running(server: &Server, job: &Value) -> Value {
+fn running(server: &Server, job: &Value) -> Value {
     let id = server.submit(job);
     let leased = lease(server, 1, &json!({}));
     assert_eq!(leased[0]["id"], id, "another job was leased first");
     leased[0].clone()
-}
-
-/// Calls an action of a lease: `complete`, `fail`, `release` or `renew`.
-pub(crate) fn lease_action(
-    server: &Server,
-    leased: &Value,
-    action: &str,
-    fields: &Value,
-) -> crate::kit::Response {
-    let body = with(json!({"lease_token": leased["lease_token"]}), fields);
-    server.post(&format!("/v1/leases/{}/{action}", leased["id"]), &body)
 }
 
 #[test]

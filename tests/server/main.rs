@@ -7,34 +7,15 @@
 )]
 
 mod backup;
-mod batches;
-mod bulk;
-mod cancel;
-mod chat;
 mod cli;
-mod cli_live;
-mod demo;
-mod drain;
 mod embedded;
 mod events;
-mod health;
-mod idempotency;
+mod jobs;
 mod kinds;
 #[path = "../kit/mod.rs"]
 mod kit;
-mod lease_waiting;
 mod leases;
-mod list;
-mod load;
-mod many;
+mod lifecycle;
+mod limits;
 mod pages;
 mod queues;
-mod refused;
-mod restart;
-mod retry;
-mod shell_worker;
-mod stats;
-mod submit;
-mod timing;
-mod wait;
-mod wire;

@@ -1,5 +1,7 @@
 //! The web pages as plain HTTP: headers, HTML and forms, without scripts.
 
+mod demo;
+
 use serde_json::{Value, json};
 
 use crate::kit::{Response, Server, Setup, echo, eventually, sleep, with};

@@ -1,5 +1,8 @@
 //! Queues: their limits, pauses and counts.
 
+mod stats;
+mod timing;
+
 use serde_json::{Value, json};
 
 use crate::kit::{Server, Setup, TEST_TIMEOUT, echo, eventually, pointers, sleep, with};

@@ -1,35 +1,11 @@
-//! Test suite for every storage backend: the contract documented in `store` and `store::write`.
+//! Test suite of the storage backends: the contract documented in `store` and `store::write`.
 //!
-//! The tests use a [`kit::Store`] and do not know its backend. To test another backend, implement
-//! [`kit::Backend`] for it. When a [`kit::Store`] is dropped at the end of a test, it verifies that all
-//! its tables are sound.
+//! The tests in `suite/` use a [`kit::store::Store`] and do not know its backend. Each backend has a
+//! module here, named after it, which runs the whole suite on that backend and has further tests of what
+//! only that backend has. To add a backend, implement [`kit::backend::Backend`] for it and add its module.
+//! When a store is dropped at the end of a test, it verifies that all its tables are sound.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
-mod batch;
-mod cancel;
-mod configure;
-mod counts;
-mod delete;
-mod epoch;
-mod expire;
-mod finish;
-mod idempotency;
 mod kit;
-mod lease;
-mod list;
-mod list_random;
-mod model;
-mod open;
-mod outcome;
-mod plans;
-mod prepared;
-mod prune;
-mod remote;
-mod renew;
-mod rescue;
-mod retry;
-mod stage;
-mod submit;
-mod time_buckets;
-mod verify;
+mod sqlite;

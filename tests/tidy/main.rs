@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails at the first unexpected error")]
 
+mod circles;
 mod layers;
 mod leftovers;
 mod reasons;
+mod routes;
 mod schema;
 mod sizes;
 mod source;

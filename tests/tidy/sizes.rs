@@ -1,10 +1,13 @@
-//! Limits on the length of files and functions.
+//! Limits on the length of files and functions, and on the number of files in a folder.
+
+use std::collections::BTreeMap;
 
 use crate::assert_none;
-use crate::source::{Source, Token, sources, tokens};
+use crate::source::{Source, Token, file_names, sources, tokens};
 
 const MAX_FILE_LINES: usize = 400;
 const MAX_FUNCTION_LINES: usize = 70;
+const MAX_FILES_IN_A_FOLDER: usize = 14;
 
 fn too_long(source: &Source) -> Vec<String> {
     let mut faults = Vec::new();
@@ -44,6 +47,26 @@ fn function(tokens: &[Token]) -> Option<(&str, usize)> {
     None
 }
 
+/// Returns a fault for each folder that has too many files directly in it.
+fn too_full(files: &[String]) -> Vec<String> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for (folder, name) in files.iter().filter_map(|path| path.rsplit_once('/')) {
+        // Directly in `src/`, the file of a layer stands for its folder.
+        let folder_of_layer = format!("src/{}/", name.trim_end_matches(".rs"));
+        if folder == "src" && files.iter().any(|path| path.starts_with(&folder_of_layer)) {
+            continue;
+        }
+        *counts.entry(folder).or_default() += 1;
+    }
+    let full = counts.into_iter().filter(|(_, count)| *count > MAX_FILES_IN_A_FOLDER);
+    full.map(|(folder, count)| format!("{folder} has {count} files")).collect()
+}
+
+#[test]
+fn no_folder_has_too_many_files() {
+    assert_none(&too_full(&file_names(&["src", "tests"])));
+}
+
 #[test]
 fn no_file_and_no_function_is_too_long() {
     let sources = sources(&["src", "tests", "benches", "examples"], "rs");
@@ -55,6 +78,14 @@ mod samples {
 
     fn faults(text: String) -> usize {
         too_long(&Source { path: "src/a.rs".into(), text }).len()
+    }
+
+    #[test]
+    fn a_folder_with_many_files_is_found() {
+        let files = |count| (0..count).map(|number| format!("src/a/{number}.rs"));
+        let other = ["src/a/b/c.rs".to_owned(), "src/a.rs".to_owned()];
+        assert_none(&too_full(&files(14).chain(other).collect::<Vec<_>>()));
+        assert_eq!(too_full(&files(15).collect::<Vec<_>>()), ["src/a has 15 files"]);
     }
 
     #[test]

@@ -19,29 +19,34 @@ pub(crate) fn root() -> PathBuf {
 
 /// Returns every file with an extension below some directories. Missing directories are skipped.
 pub(crate) fn sources(directories: &[&str], extension: &str) -> Vec<Source> {
-    let mut found = Vec::new();
-    for directory in directories {
-        collect(&root().join(directory), extension, &mut found);
-    }
+    let names = file_names(directories).into_iter();
+    let names = names.filter(|name| Path::new(name).extension().is_some_and(|it| it == extension));
+    let read =
+        |path: String| Source { text: fs::read_to_string(root().join(&path)).unwrap(), path };
+    let found: Vec<Source> = names.map(read).collect();
     assert!(!found.is_empty(), "no {extension} files in {directories:?}");
-    found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-fn read(path: &Path) -> Source {
-    let text = fs::read_to_string(path).unwrap();
-    let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-    Source { path, text }
+/// Returns the paths of all files below some directories, relative to the root of the project.
+/// Missing directories are skipped.
+pub(crate) fn file_names(directories: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for directory in directories {
+        collect(&root().join(directory), &mut found);
+    }
+    found.sort();
+    found
 }
 
-fn collect(directory: &Path, extension: &str, found: &mut Vec<Source>) {
+fn collect(directory: &Path, found: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, extension, found);
-        } else if path.extension().is_some_and(|found| found == extension) {
-            found.push(read(&path));
+            collect(&path, found);
+        } else {
+            found.push(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
         }
     }
 }

@@ -92,7 +92,8 @@ impl<'a> EventStream<'a> {
             match self.next().await {
                 Err(error) if self.transport.may_recover(&error, on_outage) => {}
                 // A server that is shutting down refuses new connections with 503.
-                Err(CliError::Refused(refusal)) if self.has_connected && refusal.status == 503 => {}
+                Err(CliError::Refused(refusal))
+                    if self.has_connected && refusal.problem.status == 503 => {}
                 other => return other,
             }
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::outage::Outage;
-use super::types::Reply;
+use super::reply::Reply;
 use crate::cli::error::CliError;
 use crate::cli::refusal::Refusal;
 use crate::job::Json;
@@ -129,7 +129,9 @@ impl Transport {
                 // A server that is shutting down answers before the wait is over.
                 Ok(_) if sent.elapsed() < server_wait => EARLY_PAUSE,
                 Ok(_) => Duration::ZERO,
-                Err(CliError::Refused(refusal)) if refusal.status == 503 && !wait.is_zero() => {
+                Err(CliError::Refused(refusal))
+                    if refusal.problem.status == 503 && !wait.is_zero() =>
+                {
                     refusal.retry_after.unwrap_or(EARLY_PAUSE).min(MAX_OVERLOAD_PAUSE)
                 }
                 Err(error) if !wait.is_zero() && self.may_recover(&error, on_outage) => {

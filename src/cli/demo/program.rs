@@ -4,6 +4,8 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::pages::demo::shell_quoted;
+
 /// Name of the program.
 const NAME: &str = "longshore";
 
@@ -28,11 +30,7 @@ fn name_with_search_path(program: &Path, search_path: Option<&OsStr>) -> String 
 /// Quotes a word so that a shell reads it as one word.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if word.chars().all(is_plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    if word.chars().all(is_plain) { word.into() } else { shell_quoted(word) }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::cli::output::Output;
+use crate::cli::output::progress::bar_style;
 
 /// Template of the progress bar.
 const TEMPLATE: &str = "{prefix:18} {bar:30.green/dim} {pos:>2} of {len}  {elapsed}";
@@ -24,10 +25,8 @@ impl Progress {
     /// Starts the count and the clock.
     pub(super) fn start(output: Output, name: &'static str, total: usize) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(TEMPLATE)
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("━╸─");
-            let bar = ProgressBar::new(total as u64).with_style(style).with_prefix(name);
+            let bar = ProgressBar::new(total as u64);
+            let bar = bar.with_style(bar_style(TEMPLATE)).with_prefix(name);
             bar.enable_steady_tick(TICK);
             bar
         });

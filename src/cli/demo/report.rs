@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::program;
 use super::questions::{answer_text, question_text};
 use crate::cli::error::CliError;
+use crate::cli::output::show;
 use crate::cli::output::{Colour, Output};
-use crate::cli::show;
 use crate::job::{Job, Json, State};
 use crate::pages::demo::{QUESTIONS, page_path};
 
@@ -64,7 +64,7 @@ To try it in a browser, open {url}{}
 To try it in another terminal, run:
 
   curl -s {url}/v1/jobs -H 'Content-Type: application/json' -d '{{\"kind\": \"chat\", \"payload\":
-    {{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Tell me a joke\"}}]}}}}'
+    {{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"{}\"}}]}}}}'
   curl -s '{url}/v1/jobs/1?wait=30s'
   curl -s {url}/v1/queues
   {} list --url {url}
@@ -72,6 +72,7 @@ To try it in another terminal, run:
 Press Ctrl-C to stop.",
         database.display(),
         page_path(model),
+        QUESTIONS[0],
         program::name()
     ))
 }

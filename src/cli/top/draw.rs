@@ -5,45 +5,20 @@ mod grid;
 mod header;
 mod jobs;
 mod load;
+pub(super) mod palette;
 mod queues;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
-use ratatui::style::{Color, Modifier, Style};
 
 use super::view::View;
-use crate::cli::output::Colour;
+use palette::Palette;
 
 /// Height of the lanes and charts: four lanes and a border.
 const LOAD_HEIGHT: u16 = 6;
 /// Minimum height of the terminal at which the lanes and charts are shown. With fewer lines the
 /// tables need the space.
 const MIN_HEIGHT_WITH_LOAD: u16 = 22;
-
-/// The available colours.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Palette {
-    has_colour: bool,
-}
-
-impl Palette {
-    /// Creates a palette with all colours, or with none.
-    pub(super) fn new(has_colour: bool) -> Self {
-        Self { has_colour }
-    }
-
-    /// Returns the style for a colour.
-    fn style(self, colour: Colour) -> Style {
-        let coloured =
-            |colour| if self.has_colour { Style::new().fg(colour) } else { Style::new() };
-        match colour {
-            Colour::Red => coloured(Color::Red),
-            Colour::Green => coloured(Color::Green),
-            Colour::Yellow => coloured(Color::Yellow),
-            Colour::Dim => Style::new().add_modifier(Modifier::DIM),
-        }
-    }
-}
 
 /// Draws the whole view.
 pub(super) fn draw_view(frame: &mut Frame, view: &View, palette: &Palette) {
@@ -79,8 +54,8 @@ mod tests {
     use ratatui::crossterm::event::KeyCode;
 
     use super::*;
-    use crate::cli::top::feed::Update;
     use crate::cli::top::snapshot::tests::failed_snapshot;
+    use crate::cli::top::update::Update;
     use crate::cli::top::view::tests::view;
 
     /// Returns the lines of a screen of this size.
@@ -103,8 +78,8 @@ mod tests {
         for part in [
             "http://127.0.0.1:7373",
             "12:00:55",
-            "submitted 6.0/s",
-            "finished 3.1/s",
+            "submitted 7.0/s",
+            "finished 3.6/s",
             "start p50 3ms p99 1.24s",
             "run p50 - p99 -",
             "16/64",

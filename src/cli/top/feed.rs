@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::action::UserAction;
 use super::snapshot::{JobList, Snapshot};
-use super::view::UserAction;
+use super::update::Update;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::job::queue::QueueChange;
@@ -16,14 +17,6 @@ use crate::job::queue::QueueChange;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum time for a response, after which the server counts as unreachable.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A change that the view has to show.
-pub(super) enum Update {
-    /// A new snapshot of the server, or the error of the attempt to read one.
-    Snapshot(Result<Box<Snapshot>, String>),
-    /// The result of an action, as text to show.
-    ActionDone(Result<String, String>),
-}
 
 /// Polls the server and sends it the user's actions. A clone shares the connection and all state.
 #[derive(Clone)]

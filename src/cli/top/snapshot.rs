@@ -1,10 +1,13 @@
 //! The state of the server at one time, as the view shows it.
 
-use crate::cli::client::{Client, JobFilter};
+use crate::api::jobs::JobListQuery;
+use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::job::queue::Queue;
-use crate::job::stats::Point;
-use crate::job::{Job, State, Stats};
+use crate::job::{Job, State};
+use crate::metrics::Stats;
+use crate::metrics::counters::BucketCounts;
+use crate::metrics::stats::Point;
 
 /// Maximum number of jobs in a snapshot, more than a screen shows.
 const MAX_JOBS: u64 = 200;
@@ -42,22 +45,13 @@ pub(super) struct Snapshot {
     pub(super) jobs: Vec<Job>,
 }
 
-/// Recent rates of jobs per second.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rates {
-    /// Number of submitted jobs per second.
-    pub(super) submitted: f64,
-    /// Number of jobs per second that completed, failed or were cancelled.
-    pub(super) finished: f64,
-}
-
 impl Snapshot {
     /// Reads the state of the server.
     pub(super) async fn read(client: &Client, list: JobList) -> Result<Self, CliError> {
-        let filter = JobFilter {
+        let filter = JobListQuery {
             state: Some(list.state().as_str()),
             limit: MAX_JOBS,
-            ..JobFilter::default()
+            ..JobListQuery::default()
         };
         Ok(Self {
             stats: client.stats().await?.value,
@@ -67,33 +61,16 @@ impl Snapshot {
         })
     }
 
-    /// Returns the rates over the current time bucket and the one before it. The current bucket
-    /// alone may be too short for a meaningful rate.
-    pub(super) fn rates(&self) -> Option<Rates> {
-        let [.., before, last] = self.stats.points.as_slice() else { return None };
-        let covered = self.stats.step.duration() + self.stats.at.since(last.at);
-        let secs = covered.as_secs_f64().max(1.0);
-        Some(Rates {
-            submitted: (before.submitted + last.submitted) as f64 / secs,
-            finished: (finished(before) + finished(last)) as f64 / secs,
-        })
-    }
-
     /// Returns `count` summed over equal ranges of the last hour, with at most `width` ranges.
-    pub(super) fn chart(&self, width: usize, count: impl Fn(&Point) -> u64) -> Vec<u64> {
+    pub(super) fn chart(&self, width: usize, count: impl Fn(&BucketCounts) -> u64) -> Vec<u64> {
         let points = &self.stats.points;
         let size = points.len().div_ceil(width.max(1)).max(1);
         // The ranges are formed from the end, so that only the oldest one may be shorter.
-        let mut sums: Vec<u64> =
-            points.rchunks(size).map(|range| range.iter().map(&count).sum()).collect();
+        let sum = |range: &[Point]| range.iter().map(|point| count(&point.counts)).sum();
+        let mut sums: Vec<u64> = points.rchunks(size).map(sum).collect();
         sums.reverse();
         sums
     }
-}
-
-/// Returns the number of jobs that completed, failed or were cancelled in a time bucket.
-pub(super) fn finished(point: &Point) -> u64 {
-    point.completed + point.failed + point.cancelled
 }
 
 #[cfg(test)]
@@ -103,26 +80,25 @@ pub(super) mod tests {
     use super::*;
     use crate::cli::sample;
     use crate::job::lane::Lane;
-    use crate::job::stats::{LaneLoad, Latency, STEP};
     use crate::job::{JobError, Progress, Timestamp};
+    use crate::metrics::stats::{LaneLoad, Latency};
+    use crate::metrics::time_bucket::STEP;
 
     /// Returns a snapshot with two queues, three jobs and a minute of time buckets.
     pub(in crate::cli::top) fn snapshot() -> Snapshot {
         let start: Timestamp = "2030-01-31T12:00:00.000Z".parse().unwrap();
         let latency = Latency { p50_ms: Some(3), p99_ms: Some(1_240) };
-        let none = Latency::default();
         let point = |index: u64| Point {
             at: start.plus(Duration::from_secs(index * 10)),
-            submitted: 10 * index,
-            started: 0,
-            completed: 5 * index,
-            failed: 1,
-            cancelled: 0,
-            retried: 0,
-            waiting: 2,
-            running: 1,
-            start: none,
-            run: none,
+            counts: BucketCounts {
+                submitted: 10 * index,
+                completed: 5 * index,
+                failed: 1,
+                waiting: 2,
+                running: 1,
+                ..BucketCounts::default()
+            },
+            ..Point::default()
         };
         let mut running = sample::job(17);
         running.progress = Some(Progress::new(42.0, "page 5 of 12"));
@@ -143,7 +119,7 @@ pub(super) mod tests {
                 step: STEP,
                 points: (0..6).map(point).collect(),
                 start: latency,
-                run: none,
+                run: Latency::default(),
             },
             queues: vec![sample::queue("bulk"), sample::queue("mail")],
             list: JobList::Running,
@@ -161,14 +137,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_rates_cover_the_last_two_time_buckets() {
-        // 40 jobs were submitted in the complete bucket of 10 s, and 50 in the current one of 5 s.
-        assert_eq!(snapshot().rates(), Some(Rates { submitted: 6.0, finished: 47.0 / 15.0 }));
-    }
-
-    #[test]
     fn a_chart_sums_ranges_from_the_end() {
-        let chart = |width| snapshot().chart(width, |point| point.submitted);
+        let chart = |width| snapshot().chart(width, |counts| counts.submitted);
         assert_eq!(chart(6), [0, 10, 20, 30, 40, 50]);
         assert_eq!(chart(4), [10, 50, 90]);
         assert_eq!(chart(100).len(), 6);

@@ -2,9 +2,11 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::feed::Update;
+use super::action::UserAction;
+use super::notice::Notice;
 use super::selection::Selection;
 use super::snapshot::{JobList, Snapshot};
+use super::update::Update;
 use crate::job::queue::Queue;
 use crate::job::{Job, JobId, QueueName};
 
@@ -16,45 +18,6 @@ pub(super) enum Pane {
     Queues,
     /// The table of jobs.
     Jobs,
-}
-
-/// An action that the user requested and that the view cannot perform itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum UserAction {
-    /// Quits the program.
-    Quit,
-    /// Pauses a queue if the flag is true, otherwise resumes it.
-    SetPaused(QueueName, bool),
-    /// Cancels a job.
-    Cancel(JobId),
-    /// Runs a job again.
-    Retry(JobId),
-}
-
-/// A message in the footer about a recent action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
-    /// Text of the message.
-    pub(super) text: String,
-    /// Whether the message is an error.
-    pub(super) is_error: bool,
-    /// Number of further snapshots for which the message is shown.
-    snapshots_left: u8,
-}
-
-/// Number of snapshots for which a notice is shown, which is some seconds.
-const NOTICE_SNAPSHOTS: u8 = 5;
-
-impl Notice {
-    fn new(text: impl Into<String>, is_error: bool) -> Self {
-        Self { text: text.into(), is_error, snapshots_left: NOTICE_SNAPSHOTS }
-    }
-
-    /// Returns the notice after one more snapshot, or `None` if it is no longer shown.
-    fn after_snapshot(self) -> Option<Self> {
-        let snapshots_left = self.snapshots_left.checked_sub(1)?;
-        Some(Self { snapshots_left, ..self })
-    }
 }
 
 /// The state of the screen.

@@ -195,10 +195,11 @@
       count.textContent = `${done.value} of ${jobs.length}, ${waiting} waiting`;
     };
     show([]);
+    const { queue } = form.dataset;
     await call("limit");
-    follow("Events of the queue", "/v1/events?queue=demo-five");
+    follow("Events of the queue", `/v1/events?queue=${queue}`);
     setStatus("The jobs are running.");
-    const jobs = await followBatch("demo-five", () => call("semaphore"), show, setStatus);
+    const jobs = await followBatch(queue, () => call("semaphore"), show, setStatus);
     const took = Math.max(...jobs.map((job) => millis(job.finished_at))) - Math.min(...jobs.map((job) => millis(job.created_at)));
     setStatus(`${jobs.length} jobs took ${seconds(took)}. At most ${maxConcurrency(jobs)} ran at the same time.`);
   };
@@ -272,7 +273,8 @@
     run.time.textContent = seconds(now);
   };
 
-  const lanes = async ({ call, output, setStatus, follow, laneNames }) => {
+  const lanes = async ({ call, output, setStatus, follow, form, laneNames }) => {
+    const { queue } = form.dataset;
     const runs = laneNames.split(" ").map((lane) => {
       const svg = document.createElementNS(SVG, "svg");
       const attributes = { class: "spans", viewBox: "0 0 1000 68", preserveAspectRatio: "none", role: "img", "aria-label": lane };
@@ -292,13 +294,13 @@
       const jobs = await jobsInBatch({ id });
       run.echo = Math.max(...jobs.map((job) => millis(job.finished_at) - millis(job.created_at)));
     };
-    follow("Events of the queue", "/v1/events?queue=demo-work");
+    follow("Events of the queue", `/v1/events?queue=${queue}`);
     const clock = setInterval(show, 100);
     try {
       for (const run of runs) {
         setStatus(`Four jobs are counting primes in the ${run.lane} lane.`);
         run.startedAt = performance.now();
-        const work = followBatch("demo-work", () => call(run.lane), (jobs) => { run.jobs = jobs; }, setStatus);
+        const work = followBatch(queue, () => call(run.lane), (jobs) => { run.jobs = jobs; }, setStatus);
         const [jobs] = await Promise.all([work, echo(run)]);
         const created = Math.min(...jobs.map((job) => millis(job.created_at)));
         run.took = Math.max(...jobs.map((job) => millis(job.finished_at))) - created;

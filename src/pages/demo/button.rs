@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::job::{Lane, Submission};
 use crate::pages::demo::call::Call;
-use crate::pages::demo::questions::{QUESTIONS, chat_submission};
+use crate::pages::demo::questions::{BATCH_NAME, QUESTIONS, chat_submission};
 
 /// The kind that runs the heavy work on a thread of the `async` lane.
 pub(crate) const ASYNC_KIND: &str = "demo-async";
@@ -25,7 +25,7 @@ pub(super) const HEAVY_JOBS: usize = 4;
 pub(super) const ECHOES: usize = 8;
 
 /// The queue of the heavy work.
-const WORK_QUEUE: &str = "demo-work";
+pub(super) const WORK_QUEUE: &str = "demo-work";
 
 /// Upper bound of the primes to count: about a second of work on one core. Debug builds are slower and
 /// count fewer.
@@ -81,7 +81,7 @@ impl Button {
             Self::Start => "two sleep jobs".into(),
             Self::Joke => "a joke".into(),
             Self::Semaphore => format!("{SLEEPERS} sleep jobs, {SLOTS} at once"),
-            Self::Questions => "ten questions".into(),
+            Self::Questions => BATCH_NAME.into(),
             Self::Work(lane) => format!("primes in the {lane} lane"),
             Self::Echoes => "echo jobs".into(),
         }

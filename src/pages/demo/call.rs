@@ -55,13 +55,14 @@ impl Call {
     /// Returns the request as a `curl` command for a shell.
     pub(super) fn curl(&self, origin: &str) -> String {
         let method = if self.method == "POST" { "" } else { &format!(" -X {}", self.method) };
-        let (url, body) = (quoted(&format!("{origin}{}", self.path)), quoted(&self.body));
+        let (url, body) =
+            (shell_quoted(&format!("{origin}{}", self.path)), shell_quoted(&self.body));
         format!("curl -s{method} {url} \\\n  -H 'Content-Type: application/json' \\\n  -d {body}")
     }
 }
 
 /// Quotes a text as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

@@ -7,6 +7,9 @@ use crate::job::Submission;
 /// Name of the provider that `longshore demo` configures.
 pub(crate) const PROVIDER: &str = "demo";
 
+/// Name of the batch that asks all questions.
+pub(crate) const BATCH_NAME: &str = "ten questions";
+
 /// The questions. The first ones are from the article that led to Longshore.
 pub(crate) const QUESTIONS: [&str; 10] = [
     "Tell me a joke",

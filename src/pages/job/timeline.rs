@@ -1,7 +1,7 @@
 //! The timeline of a job.
 
 use crate::job::{Job, JobError, State, Timestamp};
-use crate::pages::time::{DurationText, RelativeTime};
+use crate::pages::parts::time::{DurationText, RelativeTime};
 
 /// An entry of the timeline.
 pub(super) struct TimelineEvent {

@@ -1,7 +1,7 @@
 //! A field of the form: its label, its value and its errors.
 
 use crate::job::problem::Problem;
-use crate::pages::fields::Fields;
+use crate::pages::forms::fields::Fields;
 
 /// The kind of HTML control of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::job::Json;
 use crate::job::problem::Problem;
-use crate::pages::fields::Fields;
+use crate::pages::forms::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
 /// The HTTP methods to select from. Other methods can be submitted as JSON.

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::job::problem::Problem;
 use crate::job::submission::{MAX_ATTEMPTS, PRIORITIES};
 use crate::job::{Lane, Submission};
-use crate::pages::fields::Fields;
+use crate::pages::forms::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
 /// Returns the fields of the options.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::actor::feed::Feed;
-use crate::actor::message::{GetJobSummaries, SubscribeToAll};
-use crate::actor::publisher::CountGuard;
+use crate::actor::events::feed::Feed;
+use crate::actor::events::publisher::CountGuard;
+use crate::actor::message::SubscribeToAll;
 use crate::actor::send;
 use crate::job::{Job, JobId, QueueName};
 use crate::server::error::Error;
@@ -126,8 +126,8 @@ impl AllEvents {
         // One subscriber reads at a time, so that the Reader stays free for lists and pages however many
         // subscribers there are. Changes in the meantime collect in the feed.
         let _turn = self.handle.feed_turn().await?;
-        let reader = &self.handle.connections().list_reads;
-        let jobs = self.handle.read(reader, GetJobSummaries(self.taken.clone())).await.ok()?;
+        let ids = self.taken.clone();
+        let jobs = self.handle.list_read(move |store, _| store.job_summaries(&ids)).await.ok()?;
         let mut jobs = jobs.into_iter().peekable();
         for id in std::mem::take(&mut self.taken) {
             // The jobs are in the order of the requested ids; deleted jobs are missing.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::actor::message::{GetJobUpdate, Subject};
+use crate::actor::message::Subject;
 use crate::job::{Failure, Job, JobId, Log, Progress};
 use crate::server::error::Error;
 use crate::server::events::Subscription;
@@ -159,8 +159,8 @@ impl JobEvents {
     /// Reads the job and adds the events that are new since the last read.
     async fn read(&mut self) -> Result<(), Error> {
         // No read permit is needed: the permit of the subscription covers its reads.
-        let reader = &self.handle.connections().point_reads;
-        let found = self.handle.read(reader, GetJobUpdate(self.id, self.position.log)).await?;
+        let (id, log_after) = (self.id, self.position.log);
+        let found = self.handle.point_read(move |store, _| store.job_update(id, log_after)).await?;
         let Some(update) = found else {
             self.has_ended = true;
             self.ready.push_back((self.position, JobEvent::Gone(self.id)));

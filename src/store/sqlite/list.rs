@@ -35,28 +35,29 @@ mod plan;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::read::JobRow;
-use super::transaction::{self, TransactionError};
-use crate::job::{Job, JobId, Json};
+use crate::job::JobId;
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::rows::job::{ListedRow, SummaryRow};
 use crate::store::schema::{jobs, queues, remote_leases, results};
+use crate::store::sqlite::transaction::{self, TransactionError};
 use crate::store::{JobFilter, JobPage};
 use intersection::{End, Intersection};
 
 /// Number of payload and result bytes at which a page ends early, with a cursor to the next page.
 const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// Columns of a listed job: the job, queue name, worker, payload, result and whether it was truncated.
-type ListedRow = (JobRow, String, Option<String>, Option<String>, Option<String>, Option<i64>);
-
 /// Returns one page of the jobs that match `filter`.
 pub(super) fn page(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
+    impossible: &mut ImpossibleRows,
 ) -> Result<JobPage, TransactionError> {
     transaction::reading(connection, |connection| {
         let top = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
         match plan::sequences(connection, filter)? {
-            Some(sequences) => fill(connection, filter, Intersection::new(sequences, top)),
+            Some(sequences) => {
+                fill(connection, filter, Intersection::new(sequences, top), impossible)
+            }
             None => Ok(JobPage::default()),
         }
     })
@@ -66,6 +67,7 @@ fn fill(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
     mut intersection: Intersection<'_>,
+    impossible: &mut ImpossibleRows,
 ) -> Result<JobPage, TransactionError> {
     let mut page = JobPage::default();
     let mut bytes = 0;
@@ -74,11 +76,11 @@ fn fill(
         let missing = filter.limit as usize + 1 - page.jobs.len();
         let (ids, end) = intersection.take(connection, missing.min(rows_per_read(filter)))?;
         for row in read_rows(connection, filter, &ids)? {
-            let row_bytes = text_bytes(&row);
-            let job = to_job(row, filter)?;
-            if !matches(filter, &job) {
+            let row_bytes = row.text_bytes();
+            let parsed = row.into_job(filter.with_payload, filter.with_result);
+            let Some(job) = impossible.skip(parsed)?.filter(|job| filter.matches(job)) else {
                 continue;
-            }
+            };
             if page.jobs.len() >= filter.limit as usize || bytes >= MAX_PAGE_BYTES {
                 page.next = page.jobs.last().map(|job| job.id);
                 return Ok(page);
@@ -102,20 +104,6 @@ fn rows_per_read(filter: &JobFilter) -> usize {
     if filter.with_payload || filter.with_result { 8 } else { usize::MAX }
 }
 
-/// Returns the number of payload and result bytes of a row.
-fn text_bytes((_, _, _, payload, result, _): &ListedRow) -> usize {
-    payload.as_ref().map_or(0, String::len) + result.as_ref().map_or(0, String::len)
-}
-
-/// Returns whether a job matches the filter. Conditions without a sequence of ids are checked only here.
-fn matches(filter: &JobFilter, job: &Job) -> bool {
-    filter.state.is_none_or(|state| job.state == state)
-        && filter.queue.as_ref().is_none_or(|queue| job.queue == *queue)
-        && filter.kind.as_ref().is_none_or(|kind| job.kind == *kind)
-        && filter.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
-        && filter.batch.is_none_or(|batch| job.batch == Some(batch))
-}
-
 /// Reads the rows with the given ids, newest first.
 fn read_rows(
     connection: &mut SqliteConnection,
@@ -131,35 +119,9 @@ fn read_rows(
         .left_join(remote_leases::table)
         .filter(jobs::id.eq_any(ids))
         .order(jobs::id.desc());
-    let core = (JobRow::as_select(), queues::name, remote_leases::worker.nullable());
-    let rows = match (filter.with_payload, filter.with_result) {
-        (false, false) => {
-            let rows: Vec<(JobRow, String, Option<String>)> =
-                query.select(core).load(connection)?;
-            rows.into_iter()
-                .map(|(row, queue, worker)| (row, queue, worker, None, None, None))
-                .collect()
-        }
-        _ => {
-            let (payload, result) = (jobs::payload.nullable(), results::result.nullable());
-            query
-                .select((core.0, core.1, core.2, payload, result, results::truncated.nullable()))
-                .load(connection)?
-        }
-    };
-    Ok(rows)
-}
-
-fn to_job(row: ListedRow, filter: &JobFilter) -> Result<Job, TransactionError> {
-    let (row, queue, worker, payload, result, truncated) = row;
-    let mut job = row.into_job(&queue)?;
-    job.worker = worker;
-    if filter.with_payload {
-        job.payload = payload.map(Json::trusted);
+    if filter.with_payload || filter.with_result {
+        return Ok(query.select(ListedRow::as_select()).load(connection)?);
     }
-    if filter.with_result {
-        job.result = Some(result.map(Json::trusted));
-        job.result_truncated = truncated == Some(1);
-    }
-    Ok(job)
+    let rows: Vec<SummaryRow> = query.select(SummaryRow::as_select()).load(connection)?;
+    Ok(rows.into_iter().map(ListedRow::from).collect())
 }

@@ -1,108 +1,48 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
+mod queue_rows;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::delete::tags_of;
-use super::queue::parse_queue_name;
-use super::statement::statement;
-use super::transaction::TransactionError;
-use super::{batch, list, log, open, queue_read, time_buckets};
 use crate::config::Config;
 use crate::job::batch::Batch;
-use crate::job::counters::Counters;
 use crate::job::queue::{Queue, QueueName, StateCounts};
-use crate::job::{BatchId, Failure as JobFailure, Job, JobError, JobId, Json, Progress};
-use crate::job::{Log, Span, State, Timestamp};
+use crate::job::{BatchId, Failure as JobFailure, Job, JobId, Log, State, Timestamp};
+use crate::metrics::counters::Counters;
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::rows::failure::FailureRow;
+use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{failures, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::admin::open;
+use crate::store::sqlite::list;
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::{batch, log, time_buckets};
 use crate::store::{
     BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
-    ReadStore, StoreError, lane_of, state_of,
+    ReadStore, StoreError,
 };
+use queue_rows::QueueReads;
 
 /// Read connection to a SQLite database. See [`ReadStore`].
 pub struct SqliteReads {
     connection: SqliteConnection,
+    impossible: ImpossibleRows,
 }
 
 impl SqliteReads {
-    /// Opens the configured database for reading. [`super::SqliteWrites`] must have opened it before,
+    /// Opens the configured database for reading. [`crate::store::sqlite::SqliteWrites`] must have opened it before,
     /// which creates its tables.
     ///
     /// # Errors
     /// Returns [`OpenError`] if the database cannot be opened.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        Ok(Self { connection: open::for_reading(&config.database)? })
+        let connection = open::for_reading(&config.database)?;
+        Ok(Self { connection, impossible: ImpossibleRows::of_reads() })
     }
 }
-
-/// Columns of a job, except its payload.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = jobs)]
-pub(super) struct JobRow {
-    id: i64,
-    state: i64,
-    lane: i64,
-    priority: i64,
-    attempt: i64,
-    max_attempts: i64,
-    created_at: i64,
-    run_at: i64,
-    started_at: Option<i64>,
-    lease_expires_at: Option<i64>,
-    finished_at: Option<i64>,
-    expires_at: Option<i64>,
-    at_most_once: i64,
-    cancel_requested: i64,
-    timeout_ms: i64,
-    batch_id: Option<i64>,
-    progress_percent: Option<f64>,
-    progress_message: Option<String>,
-    error_code: Option<String>,
-    error_message: Option<String>,
-    tags: Option<String>,
-    kind: String,
-}
-
-impl JobRow {
-    /// Converts the row to a job without payload, result and failures.
-    pub(super) fn into_job(self, queue: &str) -> Result<Job, StoreError> {
-        let error = self.error_code.zip(self.error_message);
-        let message = self.progress_message;
-        Ok(Job {
-            id: JobId(self.id),
-            kind: self.kind,
-            queue: parse_queue_name(queue)?,
-            lane: lane_of(self.lane)?,
-            state: state_of(self.state)?,
-            priority: i8::try_from(self.priority).unwrap_or(0),
-            attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
-            max_attempts: u32::try_from(self.max_attempts).unwrap_or(u32::MAX),
-            created_at: Timestamp::from_millis(self.created_at),
-            run_at: Timestamp::from_millis(self.run_at),
-            started_at: self.started_at.map(Timestamp::from_millis),
-            lease_expires_at: self.lease_expires_at.map(Timestamp::from_millis),
-            worker: None,
-            finished_at: self.finished_at.map(Timestamp::from_millis),
-            expires_at: self.expires_at.map(Timestamp::from_millis),
-            timeout: Span::from_millis(self.timeout_ms),
-            at_most_once: self.at_most_once != 0,
-            cancel_requested: self.cancel_requested != 0,
-            payload: None,
-            result: None,
-            result_truncated: false,
-            error: error.map(|(code, message)| JobError { code, message }),
-            failures: None,
-            progress: self.progress_percent.map(|percent| Progress { percent, message }),
-            tags: tags_of(self.tags.as_deref()),
-            batch: self.batch_id.map(BatchId),
-        })
-    }
-}
-
-/// Job, queue name, payload, result, whether the result was truncated, and worker.
-type FullJobRow = (JobRow, String, String, Option<String>, Option<i64>, Option<String>);
 
 statement! {
     /// Finds the jobs in a range of ids that became final before a time.
@@ -115,7 +55,7 @@ statement! {
 statement! {
     RecentlyFailed -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_failed_at
-     WHERE state = 5 AND finished_at > 0 ORDER BY finished_at DESC
+     WHERE state = " {Failed} " AND finished_at > 0 ORDER BY finished_at DESC
      LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
@@ -132,6 +72,14 @@ statement! {
     CheckpointLog -> (Integer, Integer, Integer) = "PRAGMA wal_checkpoint(PASSIVE)"
 }
 
+/// Result of `PRAGMA wal_checkpoint`.
+#[derive(Queryable)]
+struct CheckpointRow {
+    _is_busy: i64,
+    log_pages: i64,
+    moved_pages: i64,
+}
+
 /// Difference between the last and the first id that one prune step scans, which bounds its rows.
 const PRUNE_STEP_IDS: i64 = 2_000;
 
@@ -141,12 +89,13 @@ impl ReadStore for SqliteReads {
     }
 
     fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError> {
-        list::page(&mut self.connection, filter).map_err(unreadable)
+        list::page(&mut self.connection, filter, &mut self.impossible).map_err(unreadable)
     }
 
     fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
         let find = RecentlyFailed { limit: limit.into() };
-        let ids: Vec<i64> = find.load(&mut self.connection).map_err(TransactionError::from)?;
+        let ids: Vec<i64> =
+            find.load(&mut self.connection).map_err(|error| unreadable(error.into()))?;
         self.job_summaries(&ids.into_iter().map(JobId).collect::<Vec<_>>())
     }
 
@@ -159,15 +108,15 @@ impl ReadStore for SqliteReads {
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
-        queue_read::all(&mut self.connection, now).map_err(unreadable)
+        self.queue_rows().all(now).map_err(unreadable)
     }
 
     fn deepest_queues(&mut self, limit: usize, now: Timestamp) -> Result<QueueSubset, StoreError> {
-        queue_read::deepest(&mut self.connection, limit, now).map_err(unreadable)
+        self.queue_rows().deepest(limit, now).map_err(unreadable)
     }
 
     fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError> {
-        queue_read::find(&mut self.connection, name, now).map_err(unreadable)
+        self.queue_rows().find(name, now).map_err(unreadable)
     }
 
     fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError> {
@@ -179,8 +128,12 @@ impl ReadStore for SqliteReads {
     }
 
     fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
-        let found = ids.iter().filter_map(|id| self.find_summary(*id).transpose());
-        found.collect::<Result<_, _>>().map_err(unreadable)
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            let found = self.find_summary(*id).map_err(unreadable);
+            jobs.extend(self.impossible.skip(found)?.flatten());
+        }
+        Ok(jobs)
     }
 
     fn time_buckets(
@@ -188,11 +141,12 @@ impl ReadStore for SqliteReads {
         queue: Option<&QueueName>,
         range: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
-        time_buckets::in_range(&mut self.connection, queue, range).map_err(unreadable)
+        time_buckets::in_range(&mut self.connection, queue, range, &mut self.impossible)
+            .map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
-        queue_read::counts(&mut self.connection).map_err(unreadable)
+        self.queue_rows().counts().map_err(unreadable)
     }
 
     fn prunable(
@@ -204,9 +158,10 @@ impl ReadStore for SqliteReads {
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
-        let row: (i64, i64, i64) =
-            CheckpointLog {}.get_result(&mut self.connection).map_err(TransactionError::from)?;
-        Ok(Checkpoint { log_pages: row.1, moved_pages: row.2 })
+        let row: CheckpointRow = CheckpointLog {}
+            .get_result(&mut self.connection)
+            .map_err(|error| unreadable(error.into()))?;
+        Ok(Checkpoint { log_pages: row.log_pages, moved_pages: row.moved_pages })
     }
 }
 
@@ -219,43 +174,35 @@ fn unreadable(error: TransactionError) -> StoreError {
 }
 
 impl SqliteReads {
+    fn queue_rows(&mut self) -> QueueReads<'_> {
+        QueueReads { connection: &mut self.connection, impossible: &mut self.impossible }
+    }
+
     fn find_job(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
         let row: Option<FullJobRow> = jobs::table
             .inner_join(queues::table)
             .left_join(results::table)
             .left_join(remote_leases::table)
             .filter(jobs::id.eq(id.0))
-            .select((
-                JobRow::as_select(),
-                queues::name,
-                jobs::payload,
-                results::result.nullable(),
-                results::truncated.nullable(),
-                remote_leases::worker.nullable(),
-            ))
+            .select(FullJobRow::as_select())
             .get_result(&mut self.connection)
             .optional()?;
-        let Some((row, queue, payload, result, truncated, worker)) = row else { return Ok(None) };
-        let mut job = row.into_job(&queue)?;
-        job.worker = worker;
-        job.payload = Some(Json::trusted(payload));
-        job.result = Some(result.map(Json::trusted));
-        job.result_truncated = truncated == Some(1);
+        let Some(row) = row else { return Ok(None) };
+        let mut job = row.into_job()?;
         job.failures = Some(self.find_job_failures(&job)?);
         Ok(Some(job))
     }
 
     /// Returns a job without payload, result and failures.
     fn find_summary(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
-        let row: Option<(JobRow, String, Option<String>)> = jobs::table
+        let row: Option<SummaryRow> = jobs::table
             .inner_join(queues::table)
             .left_join(remote_leases::table)
             .filter(jobs::id.eq(id.0))
-            .select((JobRow::as_select(), queues::name, remote_leases::worker.nullable()))
+            .select(SummaryRow::as_select())
             .get_result(&mut self.connection)
             .optional()?;
-        let Some((row, queue, worker)) = row else { return Ok(None) };
-        Ok(Some(Job { worker, ..row.into_job(&queue)? }))
+        Ok(row.map(SummaryRow::into_job).transpose()?)
     }
 
     fn find_log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, TransactionError> {
@@ -288,17 +235,12 @@ impl SqliteReads {
     }
 
     fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, TransactionError> {
-        let rows: Vec<(i64, i64, String, String)> = failures::table
+        let rows: Vec<FailureRow> = failures::table
             .filter(failures::job_id.eq(id.0))
             .order(failures::lease_token)
-            .select((failures::attempt, failures::failed_at, failures::code, failures::message))
+            .select(FailureRow::as_select())
             .load(&mut self.connection)?;
-        let failures = rows.into_iter().map(|(attempt, at, code, message)| JobFailure {
-            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
-            at: Timestamp::from_millis(at),
-            error: JobError { code, message },
-        });
-        Ok(failures.collect())
+        Ok(rows.into_iter().map(JobFailure::from).collect())
     }
 
     fn find_prunable(

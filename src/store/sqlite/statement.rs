@@ -4,19 +4,30 @@
 //! needs as literals. It does cache a custom query type with a static `QueryId`, so each statement is
 //! such a type, declared with its SQL next to the code that runs it.
 
+use diesel::dsl::AsSelect;
+use diesel::sqlite::Sqlite;
+
+/// Columns of a statement that returns rows of the type `R`, in the order of its fields.
+pub(super) type Columns<R> = AsSelect<R, Sqlite>;
+
 /// Declares a type for one SQL statement with typed parameters.
 ///
-/// `[name: SqlType as RustType]` is a bound parameter, which becomes a field of the type. A statement
-/// that returns rows lists the types of its columns after `->`. For example
+/// `[name: SqlType as RustType]` is a bound parameter, which becomes a field of the type. `{Name}`
+/// between two literals is the number of a state or lane, see [`crate::store::codes`]. A statement that
+/// returns rows has the types of its columns after `->`, or [`Columns`] of a row. For example
 ///
 /// ```text
-/// statement! { FindKind -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64] }
+/// statement! {
+///     FindKind -> Text =
+///     "SELECT kind FROM jobs WHERE state = " {Queued} " AND id = " [job: Integer as i64]
+/// }
 /// ```
 ///
 /// declares a struct that runs as `FindKind { job: 7 }.get_result(connection)`.
 macro_rules! statement {
     (@build $(#[$doc:meta])* $name:ident $(<$life:lifetime>)? =
-        $($sql:literal $([$field:ident: $sql_type:ty as $rust_type:ty])?)*) => {
+        $($sql:literal $({$code:ident} $next:literal)*
+            $([$field:ident: $sql_type:ty as $rust_type:ty])?)*) => {
         $(#[$doc])*
         pub(super) struct $name $(<$life>)? {
             $($(pub(super) $field: $rust_type,)?)*
@@ -40,7 +51,7 @@ macro_rules! statement {
                 mut out: diesel::query_builder::AstPass<'_, 'walk, diesel::sqlite::Sqlite>,
             ) -> diesel::QueryResult<()> {
                 $(
-                    out.push_sql($sql);
+                    out.push_sql($crate::store::codes::sql!($sql $({$code} $next)*));
                     $(out.push_bind_param::<$sql_type, _>(&self.$field)?;)?
                 )*
                 Ok(())

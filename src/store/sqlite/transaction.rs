@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
-use super::statement::statement;
 use crate::store::StoreError;
+use crate::store::sqlite::statement::statement;
 
 statement! {
     Begin = "BEGIN IMMEDIATE"
@@ -53,6 +53,31 @@ impl From<TransactionError> for StoreError {
     }
 }
 
+/// Fault of a single write or row, after which the rest of the transaction can still be applied.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// A constraint of the tables refused a statement.
+    Constraint(String),
+    /// A row has an impossible value, or is missing.
+    Impossible(String),
+}
+
+impl TransactionError {
+    /// Returns whether the error concerns only one write.
+    pub(super) fn is_fault(&self) -> bool {
+        matches!(self, Self::Constraint(_) | Self::Store(StoreError::Corrupt(_)))
+    }
+
+    /// Returns the fault, or the error again if it concerns the whole transaction.
+    pub(super) fn into_fault(self) -> Result<Fault, Self> {
+        match self {
+            Self::Constraint(error) => Ok(Fault::Constraint(error.to_string())),
+            Self::Store(StoreError::Corrupt(fault)) => Ok(Fault::Impossible(fault)),
+            error => Err(error),
+        }
+    }
+}
+
 fn is_constraint(kind: &DatabaseErrorKind) -> bool {
     use DatabaseErrorKind::{
         CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
@@ -64,10 +89,11 @@ fn is_constraint(kind: &DatabaseErrorKind) -> bool {
 /// messages of `sqlite3_errstr` never change.
 fn classify(error: &Error) -> StoreError {
     let text = error.to_string();
-    if text.contains("database or disk is full") {
-        StoreError::Full(text)
-    } else {
-        StoreError::Unknown(text)
+    match error {
+        // The transaction is still open: a column has an impossible type, or a row is missing.
+        Error::DeserializationError(_) | Error::NotFound => StoreError::Corrupt(text),
+        _ if text.contains("database or disk is full") => StoreError::Full(text),
+        _ => StoreError::Unknown(text),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Hash, hash};
-use crate::kit::Server;
+use crate::kit::{Server, eventually};
 
 /// Job as it is stored at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,4 +50,23 @@ pub(crate) type Table = BTreeMap<i64, StoredJob>;
 pub(crate) fn of(server: &Server) -> Table {
     let jobs = server.all_jobs();
     jobs.iter().map(|(id, job)| (*id, StoredJob::read(job))).collect()
+}
+
+/// Waits until every job has ended, and reads all jobs.
+pub(crate) fn of_ended_jobs(server: &Server) -> Table {
+    wait_until_all_end(server);
+    of(server)
+}
+
+/// Waits until every job has ended.
+pub(crate) fn wait_until_all_end(server: &Server) {
+    eventually("every job ends", || {
+        let queues = server.get("/v1/queues").expect(200);
+        let live = |queue: &Value| {
+            let count = |state: &str| queue["jobs"][state].as_i64().unwrap();
+            count("queued") + count("running") + count("retrying") + count("scheduled")
+        };
+        let left: i64 = queues["queues"].as_array().unwrap().iter().map(live).sum();
+        (left == 0).then_some(())
+    });
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::history::{Event, Recorder};
-use crate::kit::target::Target;
+use crate::kit::http::Target;
 
 /// Time between an effect and its answer, so that a fault can happen in between.
 const ANSWER_AFTER: Duration = Duration::from_millis(15);

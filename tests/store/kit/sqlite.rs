@@ -7,23 +7,20 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
 use longshore::job::Timestamp;
-use longshore::store::sqlite::backup::back_up;
-use longshore::store::sqlite::verify::verify;
+use longshore::store::sqlite::admin::backup::back_up;
+use longshore::store::sqlite::admin::verify::verify;
 use longshore::store::sqlite::{SqliteReads, SqliteWrites};
 use longshore::store::{OpenError, ReadStore, WriteStore};
 use tempfile::TempDir;
 
-use super::{Backend, Store};
+use super::backend::Backend;
+use super::store::Store;
 
 pub(crate) struct Sqlite {
     directory: TempDir,
 }
 
 impl Sqlite {
-    pub(crate) fn fresh() -> Self {
-        Self { directory: TempDir::new().unwrap() }
-    }
-
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("longshore.db")
     }
@@ -46,33 +43,28 @@ pub(crate) fn run(connection: &mut SqliteConnection, sql: &str) -> QueryResult<(
     diesel::connection::SimpleConnection::batch_execute(connection, sql)
 }
 
-impl Store {
-    /// Creates an empty store, and returns its database as well, so that the test can read it directly.
-    pub(crate) fn on_sqlite() -> (Self, Arc<Sqlite>) {
-        let database = Arc::new(Sqlite::fresh());
-        (Self::on(database.clone(), Config::default()), database)
-    }
+/// Runs SQL statements with all constraints off.
+pub(crate) fn corrupt(connection: &mut SqliteConnection, sql: &str) {
+    run(connection, "PRAGMA foreign_keys = OFF").unwrap();
+    run(connection, "PRAGMA ignore_check_constraints = ON").unwrap();
+    run(connection, "PRAGMA writable_schema = ON").unwrap();
+    run(connection, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
-impl Backend for Arc<Sqlite> {
-    fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError> {
-        (**self).open(config)
-    }
-
-    fn reads(&self) -> Box<dyn ReadStore> {
-        (**self).reads()
-    }
-
-    fn faults(&self) -> Vec<String> {
-        (**self).faults()
-    }
-
-    fn backup(&self, now: Timestamp) -> Box<dyn Backend> {
-        (**self).backup(now)
+impl Store<Sqlite> {
+    /// Creates an empty store, and returns its database as well, so that the test can read it directly.
+    pub(crate) fn on_sqlite() -> (Self, Arc<Sqlite>) {
+        let store = Self::fresh();
+        let database = store.backend();
+        (store, database)
     }
 }
 
 impl Backend for Sqlite {
+    fn fresh() -> Self {
+        Self { directory: TempDir::new().unwrap() }
+    }
+
     fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError> {
         Ok(Box::new(SqliteWrites::open(&self.configured(config))?))
     }
@@ -90,9 +82,17 @@ impl Backend for Sqlite {
         descriptions.collect()
     }
 
-    fn backup(&self, now: Timestamp) -> Box<dyn Backend> {
+    fn backup(&self, now: Timestamp) -> Self {
         let copy = Self::fresh();
         back_up(&self.path(), &copy.path(), false, now).unwrap();
-        Box::new(copy)
+        copy
+    }
+
+    fn run_sql(&self, sql: &str) {
+        run(&mut self.raw(), sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    fn corrupt(&self, sql: &str) {
+        corrupt(&mut self.raw(), sql);
     }
 }

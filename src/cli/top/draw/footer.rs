@@ -6,9 +6,9 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
-use crate::cli::show;
+use crate::cli::output::show;
 use crate::cli::top::snapshot::JobList;
 use crate::cli::top::view::View;
 

@@ -7,7 +7,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Row, Table, TableState};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
 
 /// Mark before the selected row.

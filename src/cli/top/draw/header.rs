@@ -5,13 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
-use crate::cli::show;
+use crate::cli::output::show;
 use crate::cli::top::snapshot::Snapshot;
 use crate::cli::top::view::View;
 use crate::job::Timestamp;
-use crate::job::stats::Latency;
+use crate::metrics::counters::BucketCounts;
+use crate::metrics::stats::Latency;
 
 /// Draws the header.
 pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette) {
@@ -48,16 +49,14 @@ fn clock(time: Timestamp) -> String {
 
 /// Returns rates, counts and latencies, as many as fit in `width` columns.
 fn summary(snapshot: &Snapshot, width: usize) -> String {
-    let rate = |rate: Option<f64>| rate.map_or(show::NONE.into(), show::rate);
-    let rates = snapshot.rates();
-    let jobs = &snapshot.stats.jobs;
+    let stats = &snapshot.stats;
     let parts = [
-        format!("submitted {}", rate(rates.map(|rates| rates.submitted))),
-        format!("finished {}", rate(rates.map(|rates| rates.finished))),
-        format!("{} waiting", jobs.scheduled + jobs.queued + jobs.retrying),
-        format!("{} running", jobs.running),
-        format!("start {}", latency(snapshot.stats.start)),
-        format!("run {}", latency(snapshot.stats.run)),
+        format!("submitted {}", show::rate(stats.per_second(|counts| counts.submitted))),
+        format!("finished {}", show::rate(stats.per_second(BucketCounts::finished))),
+        format!("{} waiting", stats.jobs.waiting()),
+        format!("{} running", stats.jobs.running),
+        format!("start {}", latency(stats.start)),
+        format!("run {}", latency(stats.run)),
     ];
     let join = |line: String, part: &String| {
         let gap = if line.is_empty() { "" } else { "  " };
@@ -74,4 +73,23 @@ fn latency(latency: Latency) -> String {
         None => show::NONE.into(),
     };
     format!("p50 {} p99 {}", percentile(latency.p50_ms), percentile(latency.p99_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::top::snapshot::tests::snapshot;
+
+    #[test]
+    fn the_rates_cover_the_last_ten_seconds() {
+        // Of the complete time bucket of 10 s, with 40 submitted and 21 finished jobs, half counts. The
+        // current one of 5 s has 50 and 26.
+        let text = summary(&snapshot(), 200);
+        assert!(text.starts_with("submitted 7.0/s  finished 3.6/s  "), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_screen_shows_the_parts_that_fit() {
+        assert_eq!(summary(&snapshot(), 20), "submitted 7.0/s");
+    }
 }

@@ -4,10 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::Line;
 
-use super::Palette;
 use super::grid::{Column, Grid};
+use super::palette::Palette;
 use crate::cli::output::Colour;
-use crate::cli::show;
+use crate::cli::output::show;
 use crate::cli::top::snapshot::JobList;
 use crate::cli::top::view::{Pane, View};
 use crate::job::{Job, Timestamp};

@@ -5,10 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Paragraph, RenderDirection, Sparkline};
 
-use super::Palette;
+use super::palette::Palette;
 use crate::cli::output::Colour;
-use crate::cli::top::snapshot::{Snapshot, finished};
-use crate::job::stats::{LaneLoad, Point};
+use crate::cli::top::snapshot::Snapshot;
+use crate::metrics::counters::BucketCounts;
+use crate::metrics::stats::LaneLoad;
 
 /// Width of the text beside a bar: the lane before it and the numbers after it.
 const TEXT_WIDTH: u16 = 8 + 1 + 12;
@@ -23,8 +24,8 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, snapshot: &Snapshot, palette: 
     let lines: Vec<Line> =
         snapshot.stats.lanes.iter().map(|load| lane(load, width, palette)).collect();
     frame.render_widget(Paragraph::new(Text::from(lines)).block(block), lanes);
-    chart(frame, left, "Submitted, last hour", snapshot, palette, |point| point.submitted);
-    chart(frame, right, "Finished, last hour", snapshot, palette, finished);
+    chart(frame, left, "Submitted, last hour", snapshot, palette, |counts| counts.submitted);
+    chart(frame, right, "Finished, last hour", snapshot, palette, BucketCounts::finished);
 }
 
 /// Returns the line of a lane with a bar of `width` characters. A lane with an unknown number of
@@ -52,7 +53,7 @@ fn chart(
     title: &str,
     snapshot: &Snapshot,
     palette: &Palette,
-    count: impl Fn(&Point) -> u64,
+    count: impl Fn(&BucketCounts) -> u64,
 ) {
     let block = Block::bordered().title(title.to_owned());
     let mut sums = snapshot.chart(usize::from(block.inner(area).width), count);

@@ -64,7 +64,7 @@ statement! {
 statement! {
     QueuedIds -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_queued
-     WHERE state = 1 AND lane = (" [lane: Integer as i64]
+     WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64]
     " + 0) AND queue_id = " [queue_id: Integer as i64]
     " AND priority = " [priority: Integer as i64] " AND id <= " [top: Integer as i64]
     " ORDER BY id DESC LIMIT (" [limit: Integer as i64] " + 0)"
@@ -73,7 +73,7 @@ statement! {
 statement! {
     RareIds -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_rare
-     WHERE state <> 1 AND state <> 2 AND state <> 4 AND state = (" [state: Integer as i64]
+     WHERE state <> " {Queued} " AND state <> " {Running} " AND state <> " {Completed} " AND state = (" [state: Integer as i64]
     " + 0) AND id <= " [top: Integer as i64]
     " ORDER BY id DESC LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -81,7 +81,7 @@ statement! {
 statement! {
     RareListedIds<'a> -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_rare_listed
-     WHERE state <> 1 AND state <> 2 AND state <> 4 AND state = (" [state: Integer as i64]
+     WHERE state <> " {Queued} " AND state <> " {Running} " AND state <> " {Completed} " AND state = (" [state: Integer as i64]
     " + 0) AND queue_id = " [queue_id: Integer as i64] " AND kind = " [kind: Text as &'a str]
     " AND id <= " [top: Integer as i64]
     " ORDER BY id DESC LIMIT (" [limit: Integer as i64] " + 0)"

@@ -55,11 +55,11 @@ statement! {
     "WITH RECURSIVE given (state, queue_id) AS (SELECT " [state: Integer as i64]
     ", " [queue_id: Integer as i64] "), kinds (kind) AS (
          SELECT (SELECT kind FROM jobs INDEXED BY jobs_rare_listed
-             WHERE state <> 1 AND state <> 2 AND state <> 4 AND state = given.state
+             WHERE state <> " {Queued} " AND state <> " {Running} " AND state <> " {Completed} " AND state = given.state
                  AND queue_id = given.queue_id ORDER BY kind LIMIT 1) FROM given
          UNION ALL
          SELECT (SELECT kind FROM jobs INDEXED BY jobs_rare_listed
-             WHERE state <> 1 AND state <> 2 AND state <> 4 AND state = given.state
+             WHERE state <> " {Queued} " AND state <> " {Running} " AND state <> " {Completed} " AND state = given.state
                  AND queue_id = given.queue_id AND kind > kinds.kind ORDER BY kind LIMIT 1)
          FROM kinds, given WHERE kinds.kind IS NOT NULL)
      SELECT kind FROM kinds WHERE kind IS NOT NULL LIMIT (" [limit: Integer as i64] " + 0)"
@@ -68,7 +68,7 @@ statement! {
 statement! {
     RareQueuesOfKind<'a> -> Integer =
     "SELECT id FROM queues WHERE EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_rare_listed
-         WHERE state <> 1 AND state <> 2 AND state <> 4 AND state = (" [state: Integer as i64]
+         WHERE state <> " {Queued} " AND state <> " {Running} " AND state <> " {Completed} " AND state = (" [state: Integer as i64]
     " + 0) AND queue_id = queues.id AND kind = " [kind: Text as &'a str]
     ") LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -78,20 +78,20 @@ statement! {
     /// combination skips all jobs of the one before it. Only queues with queued jobs are searched, at most
     /// as many as may be merged.
     QueuedRanges -> (Integer, Integer, Integer) =
-    "WITH RECURSIVE lanes (lane) AS (VALUES (0), (1), (2), (3)),
+    "WITH RECURSIVE lanes (lane) AS (VALUES (" {Async} "), (" {Thread} "), (" {Process} "), (" {Remote} ")),
      lines (queue_id) AS (
          SELECT queue_id FROM queue_counts
-         WHERE state = 1 AND jobs > 0
+         WHERE state = " {Queued} " AND jobs > 0
              AND queue_id = coalesce(" [queue_id: Nullable<Integer> as Option<i64>] ", queue_id)
          LIMIT (" [max_queues: Integer as i64] " + 0)),
      spots (lane, queue_id, priority) AS (
          SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
-             WHERE state = 1 AND lane = lanes.lane AND queue_id = lines.queue_id
+             WHERE state = " {Queued} " AND lane = lanes.lane AND queue_id = lines.queue_id
              ORDER BY priority DESC LIMIT 1)
          FROM lines, lanes
          UNION ALL
          SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
-             WHERE state = 1 AND lane = spots.lane AND queue_id = spots.queue_id
+             WHERE state = " {Queued} " AND lane = spots.lane AND queue_id = spots.queue_id
                  AND priority < spots.priority ORDER BY priority DESC LIMIT 1)
          FROM spots WHERE priority IS NOT NULL)
      SELECT lane, queue_id, priority FROM spots
@@ -99,13 +99,21 @@ statement! {
 }
 
 statement! {
-    QueuedIds -> Integer = "SELECT id FROM jobs INDEXED BY jobs_queued WHERE state = 1"
+    QueuedIds -> Integer = "SELECT id FROM jobs INDEXED BY jobs_queued WHERE state = " {Queued} ""
 }
 
 statement! {
     /// `lease_expires_at > 0` is true for every running job and makes SQLite use their index.
     RunningIds -> Integer =
-    "SELECT id FROM jobs INDEXED BY jobs_leased WHERE state = 2 AND lease_expires_at > 0"
+    "SELECT id FROM jobs INDEXED BY jobs_leased WHERE state = " {Running} " AND lease_expires_at > 0"
+}
+
+/// A lane, queue and priority in which jobs are queued.
+#[derive(Queryable)]
+struct QueuedRangeRow {
+    lane: i64,
+    queue_id: i64,
+    priority: i64,
 }
 
 /// Returns sequences of ids whose intersection contains all jobs that match a filter, and possibly
@@ -198,8 +206,11 @@ impl<'f> QueueAndKind<'f> {
     ) -> QueryResult<Option<MergedIds<'f>>> {
         let limit = MAX_MERGED + 1;
         let find = QueuedRanges { queue_id: self.queue_id, max_queues: limit, limit };
-        let rows: Vec<(i64, i64, i64)> = find.load(connection)?;
-        let range = |(lane, queue_id, priority)| IndexRange::Queued { lane, queue_id, priority };
+        let rows: Vec<QueuedRangeRow> = find.load(connection)?;
+        let range = |row| {
+            let QueuedRangeRow { lane, queue_id, priority } = row;
+            IndexRange::Queued { lane, queue_id, priority }
+        };
         match if_mergeable(rows.into_iter().map(range).collect()) {
             Some(ranges) => Ok(Some(MergedIds::new(ranges))),
             None if count > MAX_SORTED => Ok(None),

@@ -1,0 +1,10 @@
+//! Events: what clients that wait or subscribe learn about the changes of jobs.
+//!
+//! After each commit group the Writer passes its effects to the [`publisher`], which counts them in
+//! the [`shared_recorder`] and, if a client is registered, sends them to the [`announcer`]. The
+//! Announcer wakes the clients. A subscriber to all jobs has a [`feed`].
+
+pub(crate) mod announcer;
+pub(crate) mod feed;
+pub(crate) mod publisher;
+pub(crate) mod shared_recorder;

@@ -1,0 +1,54 @@
+//! The duty to delete old final jobs.
+
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use crate::actor::keeper::Keeper;
+use crate::actor::message::Read;
+use crate::job::{JobId, Timestamp};
+use crate::store::{Prunable, Write};
+
+/// Pause between two chunks of the table while it is searched for old jobs.
+const CHUNK_PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two passes over the table, and after a failed search.
+const PASS_PAUSE: Duration = Duration::from_secs(30);
+
+impl Keeper {
+    /// Starts a pass over the table. When it has ended, the next pass follows.
+    pub(super) fn prune(&mut self, ctx: &mut Context<Self>) {
+        self.prune_after(JobId(0), ctx);
+    }
+
+    /// Searches the next chunk of the table, which starts after an id, for old final jobs.
+    fn prune_after(&self, after: JobId, ctx: &mut Context<Self>) {
+        let finished_before = self.clock.now().minus(self.retention.duration());
+        let read = Read::new(move |store, _| store.prunable(after, finished_before));
+        let found = self.peers.prunable.send(read);
+        ctx.spawn(found.into_actor(self).map(move |found, keeper, ctx| {
+            let Ok(Ok(found)) = found else {
+                ctx.run_later(PASS_PAUSE, move |keeper, ctx| keeper.prune_after(after, ctx));
+                return;
+            };
+            keeper.remove(found, finished_before, ctx);
+        }));
+    }
+
+    /// Removes the old jobs of a chunk, then continues with the next chunk.
+    fn remove(&self, found: Prunable, finished_before: Timestamp, ctx: &mut Context<Self>) {
+        let (next, pause) = match found.next {
+            Some(next) => (next, CHUNK_PAUSE),
+            None => (JobId(0), PASS_PAUSE),
+        };
+        let removed = (!found.jobs.is_empty())
+            .then(|| self.commit(Write::Prune { jobs: found.jobs, finished_before }));
+        let removed = async {
+            if let Some(removed) = removed {
+                removed.await;
+            }
+        };
+        ctx.spawn(removed.into_actor(self).map(move |(), _, ctx| {
+            ctx.run_later(pause, move |keeper, ctx| keeper.prune_after(next, ctx));
+        }));
+    }
+}

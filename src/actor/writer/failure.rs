@@ -1,0 +1,74 @@
+//! Handling of a transaction that failed.
+
+use actix::{AsyncContext, Context};
+
+use crate::actor::message::{Commit, Reply, WriteError};
+use crate::actor::writer::group::Group;
+use crate::actor::writer::retry_buffer::RetryBuffer;
+use crate::actor::writer::{RETRY_PAUSE, Writer};
+use crate::store::{StoreError, Write};
+
+impl Writer {
+    /// Handles a transaction of which nothing was written: callers and waiting workers get the error,
+    /// and writes that must not be lost are retried.
+    ///
+    /// These are outcomes, log lines, releases of jobs that remote workers never received, and
+    /// renewals, without which the leases of running jobs would expire. If the group had submissions,
+    /// all its other writes are retried at once, because submissions need most of the disk space and
+    /// the others may fit without them.
+    pub(super) fn retry_later(
+        &mut self,
+        group: Group,
+        (error, answer): (&StoreError, WriteError),
+        ctx: &mut Context<Self>,
+    ) {
+        if self.retry_timer.is_none() {
+            tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
+        }
+        let answered = self.lease_replies.answer_all(&Err(answer.clone()));
+        self.remove_waiting_workers(&answered);
+        let has_submissions = group.has_submissions();
+        for commit in group.into_commits() {
+            let may_fit = has_submissions && !matches!(commit.write, Write::Submit(_));
+            self.retry_or_refuse(commit, may_fit, &answer);
+        }
+        if has_submissions && !self.retry_buffer.is_empty() {
+            self.flush_soon(ctx);
+        } else if self.retry_timer.is_none() && !self.retry_buffer.is_empty() {
+            self.retry_timer = Some(ctx.run_later(RETRY_PAUSE, |writer, ctx| {
+                writer.retry_timer = None;
+                writer.flush_soon(ctx);
+            }));
+        }
+    }
+
+    /// Handles one write of a transaction of which nothing was written. `may_fit` is whether it may fit
+    /// on the disk without the submissions of its group.
+    fn retry_or_refuse(&mut self, commit: Commit, may_fit: bool, answer: &WriteError) {
+        match commit {
+            // The next plan orders the leases again.
+            Commit { reply: Reply::Lease { .. }, .. } => {}
+            Commit { reply: Reply::Worker { ref queue, lane, .. }, .. } => {
+                self.roster.undo_release(queue, lane);
+                self.retry_buffer.push(commit);
+            }
+            commit if may_fit => self.retry_buffer.push(commit),
+            Commit { reply: Reply::Caller { reply, .. }, .. } => {
+                let _ = reply.send(Err(answer.clone()));
+            }
+            commit if RetryBuffer::must_not_be_lost(&commit.write) => {
+                self.retry_buffer.push(commit);
+            }
+            Commit { reply: Reply::Discard, .. } => {}
+        }
+    }
+
+    /// Handles a transaction whose result is unknown: answers all callers with `Unknown`, and ends the
+    /// server.
+    pub(super) fn fail(&mut self, group: Group, error: &StoreError) {
+        self.has_failed = true;
+        group.into_commits().into_iter().for_each(|commit| commit.reply.answer_unknown());
+        self.lease_replies.answer_all(&Err(WriteError::Unknown));
+        self.vital.raise(&error.to_string());
+    }
+}

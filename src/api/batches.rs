@@ -1,0 +1,27 @@
+//! Forms of `/v1/batches`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::Submission;
+use crate::job::batch::Batch;
+
+/// Request to submit jobs as a batch. `L` is the list of jobs: a client may send borrowed jobs, or
+/// JSON texts that it has not parsed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBatch<L = Vec<Submission>> {
+    /// Name of the batch, shown to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Jobs of the batch.
+    pub jobs: L,
+}
+
+/// One page of the list of batches, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BatchPage {
+    /// Batches of the page.
+    pub batches: Vec<Batch>,
+    /// Cursor of the next page; `None` on the last page.
+    pub next_cursor: Option<String>,
+}

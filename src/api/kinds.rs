@@ -1,0 +1,21 @@
+//! Forms of `/v1/kinds`.
+
+use serde::Serialize;
+
+use crate::job::{Kind, Lane};
+
+/// The list of all kinds, sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KindList {
+    /// All kinds that the server accepts.
+    pub kinds: Vec<KindEntry>,
+}
+
+/// A kind that the server accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KindEntry {
+    /// Name of the kind.
+    pub kind: Kind,
+    /// Pool of workers that runs its jobs.
+    pub lane: Lane,
+}

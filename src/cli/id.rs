@@ -1,8 +1,0 @@
-//! Job and batch IDs as command-line arguments.
-
-use std::str::FromStr;
-
-/// Parses the ID of a job or a batch.
-pub(super) fn parse_id<T: FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_not_a_number| "must be a number, such as 17")
-}

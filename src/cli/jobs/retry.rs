@@ -1,0 +1,42 @@
+//! `longshore retry`: runs jobs again that have ended, and starts waiting retries at once.
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::cli::jobs::bulk_report::BulkReport;
+use crate::cli::jobs::id::parse_id;
+use crate::cli::output::Output;
+use crate::cli::target::Target;
+use crate::job::{Job, JobId};
+
+/// Arguments of `longshore retry`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+A job that waits for its next attempt is run at once. A job that has not started yet, that is
+running, or that has run and must not run twice (at_most_once) is refused; the other jobs are
+still run again.
+
+Examples:
+  longshore retry 17
+  longshore list --state failed --all --json | jq .id | xargs -r longshore retry")]
+pub(crate) struct RetryArgs {
+    /// IDs of the jobs to run again
+    #[arg(value_name = "ID", value_parser = parse_id::<JobId>, required = true)]
+    ids: Vec<JobId>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Runs the jobs again, one after another.
+pub(crate) async fn run(args: RetryArgs) -> Result<(), CliError> {
+    let (client, output) = args.target.open()?;
+    let mut report = BulkReport::default();
+    for id in args.ids {
+        report.add(&output, id, client.retry(id).await, print_job)?;
+    }
+    report.finish()
+}
+
+fn print_job(output: &Output, job: &Job) -> Result<(), CliError> {
+    output.line(format_args!("{}\t{}", job.id, output.state(job.state)))
+}

@@ -1,0 +1,115 @@
+//! `longshore status`: shows the current state of a job.
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::cli::jobs::id::parse_id;
+use crate::cli::output::Output;
+use crate::cli::output::show;
+use crate::cli::target::Target;
+use crate::clock::Clock;
+use crate::job::{Job, JobId, State, Timestamp};
+
+/// Arguments of `longshore status`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  longshore status 17
+  longshore status 17 --json | jq .result")]
+pub(crate) struct StatusArgs {
+    /// ID of the job
+    #[arg(value_name = "ID", value_parser = parse_id::<JobId>)]
+    id: JobId,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Reads a job and prints it.
+pub(crate) async fn run(args: StatusArgs) -> Result<(), CliError> {
+    let (client, output) = args.target.open()?;
+    let reply = client.job(args.id).await?;
+    if output.json {
+        return output.json(&reply.json);
+    }
+    print(&output, &reply.value, Clock::system().now())
+}
+
+/// Prints the fields of a job, one per line.
+fn print(output: &Output, job: &Job, now: Timestamp) -> Result<(), CliError> {
+    let fields = [basic_fields(output, job, now), time_fields(job), result_fields(job)].concat();
+    fields.iter().try_for_each(|(name, text)| output.line(format_args!("{name:<9} {text}")))
+}
+
+/// The name of a field and its value.
+type Field = (&'static str, String);
+
+/// Returns the fields that describe the job itself.
+fn basic_fields(output: &Output, job: &Job, now: Timestamp) -> Vec<Field> {
+    let note = if job.cancel_requested { " (cancel requested)" } else { "" };
+    let once = if job.at_most_once { ", at most once" } else { "" };
+    let mut fields = vec![
+        ("job", job.id.to_string()),
+        ("state", format!("{}{note}", output.state(job.state))),
+        ("kind", job.kind.clone()),
+        ("queue", format!("{}, {} lane, priority {}", job.queue, job.lane, job.priority)),
+        ("attempt", format!("{} of {}{once}", job.attempt, job.max_attempts)),
+        ("created", format!("{} ({} ago)", job.created_at, show::age(now.since(job.created_at)))),
+    ];
+    if let Some(batch) = job.batch {
+        fields.push(("batch", batch.to_string()));
+    }
+    if !job.tags.is_empty() {
+        fields.push(("tags", show::plain(&job.tags.join(", "))));
+    }
+    fields
+}
+
+/// Returns the fields that describe when the job runs and how far it is.
+fn time_fields(job: &Job) -> Vec<Field> {
+    let mut fields = Vec::new();
+    if matches!(job.state, State::Scheduled | State::Retrying) {
+        fields.push(("runs at", job.run_at.to_string()));
+    }
+    if let Some(expires_at) = job.expires_at {
+        fields.push(("expires", expires_at.to_string()));
+    }
+    if let Some(started_at) = job.started_at {
+        fields.push(("started", started_at.to_string()));
+    }
+    if let Some(worker) = &job.worker {
+        fields.push(("worker", show::plain(worker)));
+    }
+    if let Some(lease_expires_at) = job.lease_expires_at {
+        fields.push(("leased", format!("until {lease_expires_at}")));
+    }
+    if let Some(finished_at) = job.finished_at {
+        let took = job.started_at.map(|started_at| finished_at.since(started_at));
+        let took = took.map(|took| format!(" (took {})", show::duration(took))).unwrap_or_default();
+        fields.push(("finished", format!("{finished_at}{took}")));
+    }
+    if let Some(progress) = &job.progress {
+        let message = progress.message.as_deref().unwrap_or_default();
+        fields.push(("progress", format!("{:.0} % {}", progress.percent, show::plain(message))));
+    }
+    fields
+}
+
+/// Returns the failures, the error, the payload and the result.
+fn result_fields(job: &Job) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for failure in job.failures.iter().flatten() {
+        let error = show::error(&failure.error, usize::MAX);
+        fields.push(("failure", format!("attempt {} at {}: {error}", failure.attempt, failure.at)));
+    }
+    if let Some(error) = &job.error {
+        fields.push(("error", show::error(error, usize::MAX)));
+    }
+    if let Some(payload) = &job.payload {
+        fields.push(("payload", show::plain(payload.as_str())));
+    }
+    if let Some(result) = job.result_json() {
+        let note = if job.result_truncated { " (truncated)" } else { "" };
+        fields.push(("result", format!("{}{note}", show::plain(result.as_str()))));
+    }
+    fields
+}

@@ -1,0 +1,10 @@
+//! Commands that work on the server or its database file, one file a command.
+
+pub(super) mod backup;
+mod database;
+pub(super) mod descriptors;
+pub mod serve;
+pub(super) mod settings;
+pub(super) mod signal;
+pub(super) mod telemetry;
+pub(super) mod verify;

@@ -1,0 +1,36 @@
+//! The options of commands that open the database file directly instead of calling a server.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::cli::server::settings::variables;
+use crate::config;
+
+/// Location of the database, given in the same way as for the server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Database")]
+pub(crate) struct DatabaseArgs {
+    /// Configuration file that names the database
+    #[arg(long, env = "LONGSHORE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Path of the database file [env: LONGSHORE_DATABASE] [default: longshore.db]
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// Returns whether `--database` was given.
+    pub(crate) fn is_named(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Returns the path of the database file.
+    pub(crate) fn find(self) -> Result<PathBuf, CliError> {
+        match self.database {
+            Some(database) => Ok(database),
+            None => Ok(config::load_database(self.config.as_deref(), variables())?),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The signals that stop a long-running command.
+
+use std::io;
+use std::pin::pin;
+
+use futures_util::future;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A listener for SIGINT and SIGTERM. Once it exists, these signals no longer end the process.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Starts to listen for the signals.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) {
+        future::select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await;
+    }
+}
+
+/// Handles SIGXFSZ, so that a write beyond the file size limit fails like one on a full disk.
+///
+/// Without a handler the signal would end the process (signal(7)).
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    // tokio keeps the handler installed after the listener is dropped.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}

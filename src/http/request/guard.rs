@@ -1,0 +1,106 @@
+//! Refuses requests that a browser sends for pages of other sites (cross-site request forgery and DNS
+//! rebinding).
+
+use std::net::IpAddr;
+
+use actix_web::Error;
+use actix_web::ResponseError;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+use crate::api::problem::ProblemType;
+use crate::http::problem::Rejection;
+use crate::server::Handle;
+
+/// Refuses a request that a browser sends for a page of another site.
+///
+/// Browsers name the origin of a request (`Sec-Fetch-Site`, `Origin`); other clients do not. A page whose own
+/// host name was made to resolve to this server (DNS rebinding) looks like one of ours, except
+/// for that name in `Host`.
+pub(in crate::http) async fn same_site<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    if is_foreign(request.headers()) && !is_followed_link(request.method(), request.headers()) {
+        let detail = "the request comes from a page of another site";
+        let rejection = Rejection::new(ProblemType::ForeignSite, detail);
+        let response = rejection.error_response();
+        return Ok(request.into_response(response).map_into_right_body());
+    }
+    let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
+    if let Some(name) = foreign_name(request.headers(), names.map_or(&[], Vec::as_slice)) {
+        let detail = format!(
+            "the host name {name:?} is not allowed; add it to `hosts` in the configuration"
+        );
+        let rejection = Rejection::new(ProblemType::ForeignHost, detail);
+        let response = rejection.error_response();
+        return Ok(request.into_response(response).map_into_right_body());
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// Returns the name in `Host` if it is not an IP address, not a name of this machine and not one of
+/// `names`.
+fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
+    let host = headers.get(HOST)?;
+    let host = String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase();
+    let without_port = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|letter| letter.is_ascii_digit()) => name,
+        _ => &host,
+    };
+    let name = without_port.trim_start_matches('[').trim_end_matches(']');
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    let is_known =
+        is_local || name.parse::<IpAddr>().is_ok() || names.iter().any(|known| known == name);
+    (!is_known).then(|| name.to_owned())
+}
+
+/// Returns whether the user followed a link to a page. That changes nothing, and the other site cannot
+/// read the response, because pages cannot be framed.
+fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
+    let has_value =
+        |name: &str, word: &[u8]| headers.get(name).is_some_and(|value| value.as_bytes() == word);
+    method == Method::GET
+        && headers.get(ORIGIN).is_none()
+        && has_value("sec-fetch-mode", b"navigate")
+        && has_value("sec-fetch-dest", b"document")
+}
+
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text =
+        |value: &actix_web::http::header::HeaderValue| value.to_str().ok().map(str::to_owned);
+    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    if matches!(fetch_site, Some(b"cross-site" | b"same-site")) {
+        return true;
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host = headers.get(HOST).and_then(text);
+    let origin = text(origin);
+    let origin_host = origin.as_deref().and_then(|origin| origin.split_once("://"));
+    origin_host.map(|(_, host)| host) != host.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    #[test]
+    fn addresses_and_names_of_this_machine_are_its_own() {
+        let foreign = |host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            foreign_name(&headers, &["jobs.example".to_owned()])
+        };
+        for own in ["127.0.0.1:7373", "[::1]:80", "localhost", "a.localhost:1", "Jobs.Example:80"] {
+            assert_eq!(foreign(own), None, "{own}");
+        }
+        for other in ["evil.example:7373", "127.0.0.1.evil.example", "localhost.evil.example", ""] {
+            assert!(foreign(other).is_some(), "{other}");
+        }
+    }
+}

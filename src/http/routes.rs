@@ -1,0 +1,75 @@
+//! Registers the routes of the table with their handlers.
+
+use actix_web::http::Method as HttpMethod;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource};
+
+use crate::api::routes::{Method, Route, RouteName, allow, by_path};
+use crate::http::problem::{method_not_allowed, not_found};
+use crate::http::{batches, bulk, events, health, jobs, kinds, leases, queues, stats};
+
+/// Registers every route of the API.
+///
+/// actix-web tries the paths in the order of the table. There is no `web::scope`, because it would
+/// add a step to each match.
+pub fn routes(config: &mut ServiceConfig) {
+    for (path, routes) in by_path() {
+        config.service(resource(path, routes));
+    }
+    config.default_service(web::to(not_found));
+}
+
+/// Returns a resource with these routes, which answers other methods with 405 and `Allow`.
+fn resource(path: &str, routes: &[Route]) -> Resource {
+    let allow = allow(routes);
+    let wrong_method = move |request: HttpRequest| {
+        let rejection = method_not_allowed(&request, allow.clone());
+        async move { Err::<HttpResponse, _>(rejection) }
+    };
+    let resource = web::resource(path).default_service(web::to(wrong_method));
+    routes.iter().fold(resource, |resource, route| resource.route(served(route)))
+}
+
+/// Returns a route of the table with its handler.
+fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
+    let route = web::method(http_method(*method));
+    match name {
+        RouteName::SubmitJobs => route.to(jobs::submit),
+        RouteName::ListJobs => route.to(jobs::list),
+        RouteName::CancelJobs => route.to(bulk::cancel),
+        RouteName::RetryJobs => route.to(bulk::retry),
+        RouteName::DeleteJobs => route.to(bulk::delete),
+        RouteName::GetJob => route.to(jobs::status),
+        RouteName::DeleteJob => route.to(jobs::delete),
+        RouteName::LeaseJobs => route.to(leases::lease),
+        RouteName::ActOnLeases => route.to(leases::act_on_list),
+        RouteName::ActOnLease => route.to(leases::act),
+        RouteName::CancelJob => route.to(jobs::cancel_job),
+        RouteName::RetryJob => route.to(jobs::retry_job),
+        RouteName::GetLog => route.to(jobs::show_log),
+        RouteName::SubmitBatch => route.to(batches::submit),
+        RouteName::ListBatches => route.to(batches::list),
+        RouteName::GetBatch => route.to(batches::status),
+        RouteName::CancelBatch => route.to(batches::cancel_batch),
+        RouteName::ListQueues => route.to(queues::list),
+        RouteName::GetQueue => route.to(queues::status),
+        RouteName::ChangeQueue => route.to(queues::change),
+        RouteName::JobEvents => route.to(events::subscribe_to_job),
+        RouteName::BatchEvents => route.to(events::subscribe_to_batch),
+        RouteName::AllEvents => route.to(events::subscribe_to_all),
+        RouteName::GetStats => route.to(stats::stats),
+        RouteName::ListKinds => route.to(kinds::list),
+        RouteName::Health | RouteName::HealthHead => route.to(health::alive),
+        RouteName::Readiness | RouteName::ReadinessHead => route.to(health::ready),
+    }
+}
+
+fn http_method(method: Method) -> HttpMethod {
+    match method {
+        Method::Get => HttpMethod::GET,
+        Method::Head => HttpMethod::HEAD,
+        Method::Post => HttpMethod::POST,
+        Method::Patch => HttpMethod::PATCH,
+        Method::Delete => HttpMethod::DELETE,
+    }
+}

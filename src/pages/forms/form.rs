@@ -1,0 +1,67 @@
+//! Reading submitted forms: only from pages of this server, within limits of size and time.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::web::Payload;
+use actix_web::{HttpMessage, HttpRequest};
+
+use crate::pages::forms::fields::Fields;
+use crate::pages::response::error_page::PageError;
+use crate::server::Handle;
+
+/// Maximum time that a browser may take to send a form.
+const FORM_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Growth of a payload by form encoding: at worst each byte becomes three, such as `%7B`.
+const ENCODING_FACTOR: usize = 3;
+
+/// Maximum size of all other fields of a form, in bytes.
+const OTHER_FIELDS_BYTES: usize = 64 << 10;
+
+/// Reads the fields of a form.
+///
+/// As a protection against cross-site request forgery, the `Origin` header must name this server.
+/// Browsers send it with every form.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    handle: &Handle,
+) -> Result<Fields, PageError> {
+    if !is_same_origin(request) {
+        let why = "forms are accepted only from pages of this server: the Origin header is missing \
+            or names another site";
+        return Err(PageError::new(StatusCode::FORBIDDEN, "Form refused", why));
+    }
+    if request.content_type() != "application/x-www-form-urlencoded" {
+        let why = "the content type of a form must be application/x-www-form-urlencoded";
+        return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Form refused", why));
+    }
+    let max_bytes = handle.config().limits.max_payload_bytes * ENCODING_FACTOR + OTHER_FIELDS_BYTES;
+    // Bounds the memory of all forms that are read at once. The permit is taken before reading.
+    let _permit =
+        handle.acquire_size_permit(max_bytes.min(content_length(request).unwrap_or(max_bytes)))?;
+    let timed_out = |_| {
+        let why = format!("the form was not received within {} seconds", FORM_TIMEOUT.as_secs());
+        PageError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", why)
+    };
+    let read = tokio::time::timeout(FORM_TIMEOUT, payload.to_bytes_limited(max_bytes));
+    let Ok(read) = read.await.map_err(timed_out)? else {
+        let why = format!("a form must be at most {max_bytes} bytes");
+        return Err(PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "Form too large", why));
+    };
+    let bytes = read.map_err(PageError::bad_request)?;
+    Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)
+}
+
+fn content_length(request: &HttpRequest) -> Option<usize> {
+    request.headers().get("content-length")?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Returns whether the form was sent from a page of this server.
+fn is_same_origin(request: &HttpRequest) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let origin = header(ORIGIN).and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(_, host)| Some(host) == header(HOST))
+}

@@ -1,0 +1,91 @@
+//! Bounds on concurrent requests, and the permits under which requests run.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Handle;
+use crate::config::Limits;
+use crate::server::error::Error;
+
+/// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
+pub const MAX_FEEDS: usize = 256;
+
+/// Unit in which the size of pending writes is counted, in bytes. A semaphore counts in 32 bits, so a
+/// number of bytes would not fit.
+pub(super) const SIZE_UNIT: usize = 1024;
+
+/// Bounds on concurrent requests.
+pub(super) struct Bounds {
+    pub(super) writes: Arc<Semaphore>,
+    /// The total size of pending writes, in units of [`SIZE_UNIT`].
+    write_size: Arc<Semaphore>,
+    /// Separate from `list_reads`, so that many lists do not refuse status requests.
+    point_reads: Arc<Semaphore>,
+    list_reads: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
+    /// Subscribers to all jobs. They have a bound of their own because each costs work for every
+    /// job that changes.
+    feeds: Arc<Semaphore>,
+    /// One permit: the feeds read one after another.
+    feed_turns: Arc<Semaphore>,
+}
+
+impl Bounds {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
+            write_size: Arc::new(Semaphore::new(
+                limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT),
+            )),
+            point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
+            waits: Arc::new(Semaphore::new(limits.max_waits)),
+            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            feed_turns: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
+impl Handle {
+    /// Takes a permit for a client that waits or subscribes to one job or batch.
+    pub(in crate::server) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.waits, 1)
+    }
+
+    /// Takes a permit for a subscriber to all jobs.
+    pub(in crate::server) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.feeds, 1)
+    }
+
+    /// Waits for the turn of this feed to read. Only one feed reads at a time.
+    pub(in crate::server) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
+    }
+
+    pub(in crate::server) fn point_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.point_reads, 1)
+    }
+
+    pub(in crate::server) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        try_acquire(&self.0.bounds.list_reads, 1)
+    }
+
+    /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
+    /// all of it, so that it can still pass alone.
+    pub(crate) fn acquire_size_permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
+        let max = self.0.config.limits.max_write_bytes_in_flight / SIZE_UNIT;
+        try_acquire(&self.0.bounds.write_size, (bytes / SIZE_UNIT).clamp(1, max.max(1)))
+    }
+}
+
+pub(super) fn try_acquire(
+    bound: &Arc<Semaphore>,
+    count: usize,
+) -> Result<OwnedSemaphorePermit, Error> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    match Arc::clone(bound).try_acquire_many_owned(count) {
+        Ok(permit) => Ok(permit),
+        Err(_) => Err(Error::Overloaded),
+    }
+}

@@ -1,0 +1,38 @@
+//! The filter of a list of jobs.
+
+use crate::job::queue::QueueName;
+use crate::job::{BatchId, Job, JobId, State};
+
+/// Conditions, cursor and size of a page of jobs. `None` means any.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobFilter {
+    /// State that the jobs must be in.
+    pub state: Option<State>,
+    /// Queue that the jobs must belong to.
+    pub queue: Option<QueueName>,
+    /// Kind that the jobs must have.
+    pub kind: Option<String>,
+    /// Tag that the jobs must have.
+    pub tag: Option<String>,
+    /// Batch that the jobs must belong to.
+    pub batch: Option<BatchId>,
+    /// Cursor: only jobs with a smaller id.
+    pub before: Option<JobId>,
+    /// Maximum number of jobs on the page.
+    pub limit: u32,
+    /// Whether to read the payloads.
+    pub with_payload: bool,
+    /// Whether to read the results.
+    pub with_result: bool,
+}
+
+impl JobFilter {
+    /// Returns whether a job matches the conditions, wherever it is in the list.
+    pub(crate) fn matches(&self, job: &Job) -> bool {
+        self.state.is_none_or(|state| job.state == state)
+            && self.queue.as_ref().is_none_or(|queue| job.queue == *queue)
+            && self.kind.as_ref().is_none_or(|kind| job.kind == *kind)
+            && self.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
+            && self.batch.is_none_or(|batch| job.batch == Some(batch))
+    }
+}

@@ -1,0 +1,125 @@
+//! The effects of a commit group: changes of jobs, reports, and settings of queues.
+//!
+//! Counts of queues and batches, the roster and event streams are all derived from these records.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::job::queue::{QueueName, QueueSettings, StateCounts};
+use crate::job::{BatchId, Change, JobId, Lane, State};
+use crate::store::answer::{Answer, Committed, Refusal};
+use crate::store::write::JobLocation;
+
+impl JobLocation {
+    /// Returns the change of this job from one state to another; `None` is the state before creation
+    /// and after removal.
+    pub(crate) fn change(self, from: Option<State>, to: Option<State>) -> Change {
+        let Self { job, queue, lane, batch } = self;
+        Change { job, queue, lane, remote_kind: None, batch, from, to, due_at: None, took: None }
+    }
+}
+
+/// The effects of the writes of a group, in the order in which they were applied.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    jobs: Vec<Change>,
+    reported: Vec<(JobId, QueueName)>,
+    configured: Vec<(QueueName, QueueSettings)>,
+}
+
+/// Position in the records, to which [`Changes::undo_to`] returns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    jobs: usize,
+    reported: usize,
+    configured: usize,
+}
+
+impl Changes {
+    /// Records a change of a job's state.
+    pub(crate) fn push(&mut self, change: Change) {
+        self.jobs.push(change);
+    }
+
+    /// Records that the progress or the log of a job changed.
+    pub(crate) fn push_report(&mut self, job: JobId, queue: QueueName) {
+        self.reported.push((job, queue));
+    }
+
+    /// Records that a queue was created or configured.
+    pub(crate) fn push_configured(&mut self, queue: QueueName, settings: QueueSettings) {
+        self.configured.push((queue, settings));
+    }
+
+    /// Returns the current position.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            jobs: self.jobs.len(),
+            reported: self.reported.len(),
+            configured: self.configured.len(),
+        }
+    }
+
+    /// Removes everything that was recorded after `mark`. Returns the queues that were created or
+    /// configured after it.
+    pub(crate) fn undo_to(&mut self, mark: Mark) -> Vec<QueueName> {
+        self.jobs.truncate(mark.jobs);
+        self.reported.truncate(mark.reported);
+        self.configured.drain(mark.configured..).map(|(queue, _)| queue).collect()
+    }
+
+    /// Returns by how much the counts of each queue change.
+    pub(crate) fn queue_deltas(&self) -> HashMap<&QueueName, StateCounts> {
+        let mut deltas: HashMap<&QueueName, StateCounts> = HashMap::new();
+        for change in &self.jobs {
+            let delta = deltas.entry(&change.queue).or_default();
+            if let Some(from) = change.from {
+                *delta.get_mut(from) -= 1;
+            }
+            if let Some(to) = change.to {
+                *delta.get_mut(to) += 1;
+            }
+        }
+        deltas
+    }
+
+    /// Returns by how much the counts of each batch change.
+    ///
+    /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
+    pub(crate) fn batch_deltas(&self) -> HashMap<BatchId, StateCounts> {
+        let mut deltas: HashMap<BatchId, StateCounts> = HashMap::new();
+        for change in &self.jobs {
+            if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
+                let delta = deltas.entry(batch).or_default();
+                *delta.get_mut(from) -= 1;
+                *delta.get_mut(to) += 1;
+            }
+        }
+        deltas
+    }
+
+    /// Returns the batches of which a job was removed.
+    pub(crate) fn batches_of_removed_jobs(&self) -> HashSet<BatchId> {
+        let removed = self.jobs.iter().filter(|change| change.to.is_none());
+        removed.filter_map(|change| change.batch).collect()
+    }
+
+    /// Returns the changes that need a [`Change::remote_kind`]: those of jobs in the remote lane that
+    /// were queued again. New jobs do not need it, because the caller that submits them knows their
+    /// kinds.
+    pub(crate) fn requeued_remote(&mut self) -> impl Iterator<Item = &mut Change> {
+        self.jobs.iter_mut().filter(|change| {
+            let is_queued_again = change.from.is_some() && change.to == Some(State::Queued);
+            change.lane == Lane::Remote && is_queued_again
+        })
+    }
+
+    /// Returns the result of the group.
+    pub(crate) fn into_committed(
+        self,
+        answers: Vec<Result<Answer, Refusal>>,
+        ended_batches: Vec<BatchId>,
+    ) -> Committed {
+        let Self { jobs, reported, configured } = self;
+        Committed { answers, changes: jobs, reported, ended_batches, configured }
+    }
+}

@@ -1,0 +1,170 @@
+//! The read side of a backend.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::batch::Batch;
+use crate::job::queue::{Queue, QueueName, StateCounts};
+use crate::job::{BatchId, Job, JobId, Log, Timestamp};
+use crate::metrics::counters::Counters;
+use crate::store::error::StoreError;
+use crate::store::filter::JobFilter;
+use crate::store::page::{BatchPage, JobPage};
+
+/// Read side of a backend. There may be several; reads never wait for the write side.
+///
+/// Each call sees everything that was committed before it started. Except for
+/// [`ReadStore::checkpoint`] nothing is written. `now` is used only to compute ages.
+///
+/// Reads of many rows skip the impossible ones, each of which is logged once.
+///
+/// # Errors
+/// Every method returns [`StoreError::Unreadable`] if the database cannot be read, and
+/// [`StoreError::Corrupt`] if the row of the job or batch that it names contains an impossible value.
+pub trait ReadStore: Send {
+    /// Returns a job with its payload, result and failures (oldest first), but without its log.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// Returns one page of the jobs that match `filter`, by descending id, without failures.
+    ///
+    /// The page may have fewer than `limit` jobs, or none, and still name a next page: a backend
+    /// bounds the work per page. Payloads and results are included only if the filter asks for them.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError>;
+
+    /// Returns up to `limit` failed jobs, latest `finished_at` first, as [`ReadStore::job_summaries`]
+    /// returns them.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError>;
+
+    /// Returns a batch with its current counts.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError>;
+
+    /// Returns up to `limit` batches by descending id, only those with an id below `before`.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError>;
+
+    /// Returns all queues, ordered by name.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError>;
+
+    /// Returns the `limit` queues with the most live jobs, ordered by name.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn deepest_queues(&mut self, limit: usize, now: Timestamp) -> Result<QueueSubset, StoreError>;
+
+    /// Returns a queue with its settings and current counts.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn queue(&mut self, name: &QueueName, now: Timestamp) -> Result<Option<Queue>, StoreError>;
+
+    /// Returns the stored log of a job from the byte position `after` on; `None` if there is no such
+    /// job. The log of a job that has logged nothing is empty.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, StoreError>;
+
+    /// Returns a job with its failures but without payload and result, and its log from the byte
+    /// position `log_after` on; `None` if there is no such job.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn job_update(&mut self, id: JobId, log_after: u64) -> Result<Option<JobUpdate>, StoreError>;
+
+    /// Returns the jobs of `ids` that exist, in the order of `ids`, but without their payloads, results
+    /// and failures.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn job_summaries(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
+
+    /// Returns the time buckets of a queue, or the totals of all queues if `queue` is `None`, that
+    /// start within `range` (both ends included), oldest first.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn time_buckets(
+        &mut self,
+        queue: Option<&QueueName>,
+        range: (Timestamp, Timestamp),
+    ) -> Result<Vec<(Timestamp, Counters)>, StoreError>;
+
+    /// Returns the number of jobs of every queue by state, in any order.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError>;
+
+    /// Scans a bounded range of ids above `after` for jobs that became final before
+    /// `finished_before`. Call it again with [`Prunable::next`] for the next range.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn prunable(
+        &mut self,
+        after: JobId,
+        finished_before: Timestamp,
+    ) -> Result<Prunable, StoreError>;
+
+    /// Copies pages from the write-ahead log into the database file, as far as open snapshots of
+    /// readers allow. This is a duty of SQLite, which the Keeper performs; a backend without such a log
+    /// keeps the default, which does nothing and returns zeros.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if the database cannot be written.
+    fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
+        Ok(Checkpoint::default())
+    }
+}
+
+/// A job and the part of its log after a given position.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobUpdate {
+    /// The job without payload and result, with its failures.
+    pub job: Job,
+    /// The log after the given position.
+    pub log: Log,
+}
+
+/// A selection of queues.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueueSubset {
+    /// The selected queues, ordered by name.
+    pub queues: Vec<Queue>,
+    /// Number of queues in the database.
+    pub total: usize,
+}
+
+/// Old final jobs found in one range of ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prunable {
+    /// Jobs that may be removed.
+    pub jobs: Vec<JobId>,
+    /// Id after which the next range starts; `None` at the end of the table.
+    pub next: Option<JobId>,
+}
+
+/// Progress of a checkpoint of the write-ahead log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Number of pages in the log.
+    pub log_pages: i64,
+    /// Number of those pages that are also in the database file.
+    pub moved_pages: i64,
+}

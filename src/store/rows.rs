@@ -1,0 +1,15 @@
+//! Rows of the tables, and their conversion to the types of the rules.
+//!
+//! The rows know the tables but no connection, so every backend of Diesel can read them. A value that no
+//! version of this program writes is an error, which names the row in the words of `longshore verify`.
+
+pub(crate) mod batch;
+pub(crate) mod failure;
+pub(crate) mod job;
+pub(crate) mod leased;
+pub(crate) mod location;
+pub(crate) mod queue;
+pub(crate) mod running;
+pub(crate) mod submission;
+pub(crate) mod time_bucket;
+pub(crate) mod values;

@@ -1,0 +1,309 @@
+//! Rules that the tables satisfy after every transaction, as queries that find violations.
+//!
+//! Every CHECK of the tables is repeated here: on a read-only connection SQLite's `integrity_check`
+//! ignores CHECK constraints, and on others it does not report which row violates one.
+
+use crate::store::codes::sql;
+
+/// One rule.
+pub(super) struct Rule {
+    /// Name of the check.
+    pub(super) name: &'static str,
+    /// Statement that is true if there is no fault.
+    pub(super) holds: &'static str,
+    /// Table whose rows are checked; `None` if the check reads the whole file.
+    pub(super) table: Option<&'static str>,
+    /// Version of the migration that the query needs.
+    pub(super) needs: Option<&'static str>,
+    /// Query that returns a row with the column `words` for each fault.
+    pub(super) faults: &'static str,
+}
+
+const fn of_table(
+    name: &'static str,
+    table: &'static str,
+    holds: &'static str,
+    faults: &'static str,
+) -> Rule {
+    Rule { name, holds, table: Some(table), needs: None, faults }
+}
+
+const fn of_file(name: &'static str, holds: &'static str, faults: &'static str) -> Rule {
+    Rule { name, holds, table: None, needs: None, faults }
+}
+
+/// All rules, in the order in which they are checked and printed.
+pub(super) const RULES: &[Rule] = &[
+    of_file("integrity", "SQLite finds no damage in the file", INTEGRITY),
+    of_file("references", "every reference points to an existing row", REFERENCES),
+    of_table("states", "jobs", "each job is in a valid state", STATES),
+    of_table("leases", "jobs", "leases, tokens and attempts of jobs agree", LEASES),
+    of_table("settings", "jobs", "the settings of jobs are within their bounds", SETTINGS),
+    of_table("payloads", "jobs", "payloads are valid JSON", PAYLOADS),
+    of_table("results", "results", "completed jobs, and no others, have a result", RESULTS),
+    of_table("failures", "failures", "each failure belongs to an attempt of its job", FAILURES),
+    of_table("tags", "job_tags", "the index of tags matches the tags of the jobs", TAGS),
+    of_table("queues", "queues", "queues have valid names and settings", QUEUES),
+    of_table("queue counts", "queue_counts", "the counts of queues match their jobs", QUEUE_COUNTS),
+    of_table("batches", "batches", "the counts and end times of batches match their jobs", BATCHES),
+    of_table(
+        "keys",
+        "submissions",
+        "each idempotency key refers to the jobs of one submission",
+        KEYS,
+    ),
+    Rule {
+        needs: Some("20261122120000"),
+        ..of_table(
+            "workers",
+            "remote_leases",
+            "only jobs in the remote lane have a worker",
+            WORKERS,
+        )
+    },
+    of_table("ids", "sqlite_sequence", "no id can be assigned twice", IDS),
+    Rule {
+        needs: Some("20261122130000"),
+        ..of_table("epoch", "epoch", "there is one epoch, with valid tokens", EPOCH)
+    },
+    Rule {
+        needs: Some("20261122150000"),
+        ..of_table("logs", "logs", "logs have valid sizes", LOGS)
+    },
+    Rule {
+        needs: Some("20261122150000"),
+        ..of_table("charts", "time_buckets", "the counters for charts are valid", TIME_BUCKETS)
+    },
+];
+
+const INTEGRITY: &str = "
+    SELECT integrity_check AS words FROM pragma_integrity_check WHERE integrity_check != 'ok'";
+
+const REFERENCES: &str = "
+    SELECT \"table\" || coalesce(' row ' || rowid, '') || ' refers to a missing row of ' || parent AS words
+    FROM pragma_foreign_key_check";
+
+const STATES: &str = sql!("
+    SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN state NOT BETWEEN " {Scheduled} " AND " {Cancelled} " THEN 'is in state ' || state
+        WHEN lane NOT BETWEEN " {Async} " AND " {Remote} " THEN 'is in lane ' || lane
+        WHEN state < " {Completed} " AND finished_at IS NOT NULL THEN 'has finished_at and has not ended'
+        WHEN state >= " {Completed} " AND finished_at IS NULL THEN 'has ended and has no finished_at'
+        WHEN cancel_requested NOT IN (0, 1) THEN 'has cancel_requested ' || cancel_requested
+        WHEN cancel_requested = 1 AND state != " {Running} " THEN 'has cancel_requested and is not running'
+        WHEN (error_code IS NULL) != (error_message IS NULL) THEN 'has only one of error_code and error_message'
+        WHEN state IN (" {Retrying} ", " {Failed} ", " {Cancelled} ") AND error_code IS NULL THEN 'is retrying, failed or cancelled and has no error'
+        WHEN state = " {Completed} " AND error_code IS NOT NULL THEN 'is completed and has an error'
+        END AS fault FROM jobs NOT INDEXED)
+    WHERE fault IS NOT NULL");
+
+/// Each lease raises the token, and at most one attempt runs under a token.
+const LEASES: &str = sql!("
+    SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN lease_token NOT BETWEEN 0 AND 9007199254740991 THEN 'has the token ' || lease_token
+        WHEN state = " {Running} " AND lease_expires_at IS NULL THEN 'is running and has no lease'
+        WHEN state != " {Running} " AND lease_expires_at IS NOT NULL THEN 'has a lease and is not running'
+        WHEN state NOT IN (" {Scheduled} ", " {Queued} ", " {Cancelled} ") AND lease_token = 0 THEN 'has run and has lease_token 0'
+        WHEN state = " {Scheduled} " AND lease_token > 0 THEN 'is scheduled and was leased before'
+        WHEN state = " {Running} " AND attempt = 0 THEN 'is running and has attempt 0'
+        WHEN attempt > 0 AND started_at IS NULL THEN 'has an attempt and no started_at'
+        WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started_at and was never leased'
+        WHEN attempt NOT BETWEEN 0 AND max_attempts
+            THEN 'is at attempt ' || attempt || ' of ' || max_attempts
+        WHEN state = " {Running} " AND lane = " {Remote} " AND lease_expires_at > started_at + timeout_ms
+            THEN 'is leased for longer than its timeout'
+        WHEN attempt > lease_token
+            THEN 'is at attempt ' || attempt || ' and has only lease_token ' || lease_token
+        END AS fault FROM jobs NOT INDEXED)
+    WHERE fault IS NOT NULL");
+
+const SETTINGS: &str = "
+    SELECT 'job ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN priority NOT BETWEEN -100 AND 100 THEN 'has priority ' || priority
+        WHEN max_attempts <= 0 THEN 'has max_attempts ' || max_attempts
+        WHEN at_most_once NOT IN (0, 1) THEN 'has at_most_once ' || at_most_once
+        WHEN timeout_ms <= 0 THEN 'has timeout_ms ' || timeout_ms
+        WHEN backoff_initial_ms < 0 OR backoff_max_ms < backoff_initial_ms
+            THEN 'has a backoff from ' || backoff_initial_ms || ' to ' || backoff_max_ms || ' ms'
+        WHEN backoff_factor < 1 THEN 'has backoff_factor ' || backoff_factor
+        WHEN backoff_jitter NOT BETWEEN 0 AND 1 THEN 'has backoff_jitter ' || backoff_jitter
+        WHEN progress_percent NOT BETWEEN 0 AND 100 THEN 'has progress_percent ' || progress_percent
+        WHEN kind = '' THEN 'has no kind'
+        END AS fault FROM jobs NOT INDEXED)
+    WHERE fault IS NOT NULL";
+
+const PAYLOADS: &str = "
+    SELECT 'the payload of job ' || id || ' is not valid JSON' AS words
+    FROM jobs NOT INDEXED WHERE NOT json_valid(payload)";
+
+const RESULTS: &str = sql!("
+    SELECT 'job ' || id || ' is completed and has no result' AS words FROM jobs NOT INDEXED
+    WHERE state = " {Completed} " AND NOT EXISTS (SELECT 1 FROM results WHERE job_id = jobs.id)
+    UNION ALL
+    SELECT 'job ' || job_id || ' has a result and is not completed' FROM results
+    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND state = " {Completed} ")
+    UNION ALL
+    SELECT 'the result of job ' || job_id || ' is not valid JSON' FROM results
+    WHERE NOT json_valid(result)
+    UNION ALL
+    SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
+    WHERE truncated NOT IN (0, 1)");
+
+/// The attempts of a job's failures rise with their tokens. A running or completed job has no failure
+/// under its latest lease; a retrying or failed job has one.
+const FAILURES: &str = sql!("
+    SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
+        WHEN failures.lease_token NOT BETWEEN 1 AND jobs.lease_token
+            THEN 'has a failure with token ' || failures.lease_token || ', its latest is '
+                || jobs.lease_token
+        WHEN failures.attempt NOT BETWEEN 1 AND jobs.attempt
+            THEN 'has a failure of attempt ' || failures.attempt || ', its latest is ' || jobs.attempt
+        WHEN failures.lease_token = jobs.lease_token AND state IN (" {Running} ", " {Completed} ")
+            THEN 'is running or completed and has a failure of its latest lease'
+        WHEN failures.attempt <= lag(failures.attempt)
+            OVER (PARTITION BY job_id ORDER BY failures.lease_token)
+            THEN 'has failures out of order at attempt ' || failures.attempt
+        END AS fault FROM failures JOIN jobs ON jobs.id = job_id)
+    WHERE fault IS NOT NULL
+    UNION ALL
+    SELECT 'job ' || id || ' is retrying or failed and has no failure of its latest lease' FROM jobs NOT INDEXED
+    WHERE state IN (" {Retrying} ", " {Failed} ") AND NOT EXISTS (
+        SELECT 1 FROM failures WHERE job_id = jobs.id AND lease_token = jobs.lease_token)");
+
+const TAGS: &str = "
+    WITH shown AS (
+        SELECT id, CASE WHEN json_valid(tags) THEN tags ELSE '[]' END AS list
+        FROM jobs NOT INDEXED WHERE tags IS NOT NULL)
+    SELECT 'the tags of job ' || id || ' are not a JSON array' AS words FROM jobs NOT INDEXED
+    WHERE tags IS NOT NULL
+        AND CASE WHEN json_valid(tags) THEN json_type(tags) != 'array' ELSE TRUE END
+    UNION ALL
+    SELECT 'job ' || shown.id || ' is missing in the index of tags with ' || value FROM shown, json_each(list)
+    WHERE NOT EXISTS (SELECT 1 FROM job_tags WHERE tag = value AND job_id = shown.id)
+    UNION ALL
+    SELECT 'job ' || job_id || ' is in the index of tags with ' || tag || ', which it does not have'
+    FROM job_tags
+    WHERE NOT EXISTS (
+        SELECT 1 FROM jobs, json_each(CASE WHEN json_valid(tags) THEN tags ELSE '[]' END)
+        WHERE jobs.id = job_tags.job_id AND value = job_tags.tag)";
+
+const QUEUES: &str = "
+    SELECT 'queue ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN length(name) NOT BETWEEN 1 AND 64 OR name GLOB '*[^a-z0-9._-]*'
+            OR name GLOB '[._-]*' THEN 'has the invalid name ' || name
+        WHEN paused NOT IN (0, 1) THEN 'has paused ' || paused
+        WHEN max_running <= 0 THEN 'has max_running ' || max_running
+        WHEN (rate_limit IS NULL) != (rate_period_ms IS NULL) THEN 'has only one of rate_limit and rate_period_ms'
+        WHEN rate_limit <= 0 OR rate_period_ms <= 0
+            THEN 'has the rate ' || rate_limit || ' in ' || rate_period_ms || ' ms'
+        END AS fault FROM queues)
+    WHERE fault IS NOT NULL";
+
+const QUEUE_COUNTS: &str = sql!("
+    WITH states (state, word) AS (VALUES (" {Scheduled} ", 'scheduled'), (" {Queued} ", 'queued'), (" {Running} ", 'running'),
+            (" {Retrying} ", 'retrying'), (" {Completed} ", 'completed'), (" {Failed} ", 'failed'), (" {Cancelled} ", 'cancelled')),
+        counted AS (
+            SELECT queue_id, state, count(*) AS jobs FROM jobs NOT INDEXED GROUP BY 1, 2)
+    SELECT 'queue ' || name || ' counts ' || coalesce(kept.jobs, 'no') || ' ' || word
+        || ' jobs and has ' || coalesce(counted.jobs, 0) AS words
+    FROM queues CROSS JOIN states
+        LEFT JOIN queue_counts AS kept ON kept.queue_id = queues.id AND kept.state = states.state
+        LEFT JOIN counted ON counted.queue_id = queues.id AND counted.state = states.state
+    WHERE kept.jobs IS NOT coalesce(counted.jobs, 0)
+    UNION ALL
+    SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
+    WHERE state NOT BETWEEN " {Scheduled} " AND " {Cancelled} "");
+
+/// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
+const BATCHES: &str = sql!("
+    WITH counted AS (
+        SELECT batch_id, sum(state = " {Scheduled} ") AS scheduled, sum(state = " {Queued} ") AS queued,
+            sum(state = " {Running} ") AS running, sum(state = " {Retrying} ") AS retrying, sum(state = " {Completed} ") AS completed,
+            sum(state = " {Failed} ") AS failed, sum(state = " {Cancelled} ") AS cancelled
+        FROM jobs NOT INDEXED WHERE batch_id IS NOT NULL GROUP BY batch_id)
+    SELECT 'batch ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN batch_id IS NULL THEN 'has no jobs'
+        WHEN kept.scheduled != counted.scheduled
+            THEN 'counts ' || kept.scheduled || ' scheduled jobs and has ' || counted.scheduled
+        WHEN kept.queued != counted.queued
+            THEN 'counts ' || kept.queued || ' queued jobs and has ' || counted.queued
+        WHEN kept.running != counted.running
+            THEN 'counts ' || kept.running || ' running jobs and has ' || counted.running
+        WHEN kept.retrying != counted.retrying
+            THEN 'counts ' || kept.retrying || ' retrying jobs and has ' || counted.retrying
+        WHEN kept.completed < counted.completed
+            THEN 'counts ' || kept.completed || ' completed jobs and has ' || counted.completed
+        WHEN kept.failed < counted.failed
+            THEN 'counts ' || kept.failed || ' failed jobs and has ' || counted.failed
+        WHEN kept.cancelled < counted.cancelled
+            THEN 'counts ' || kept.cancelled || ' cancelled jobs and has ' || counted.cancelled
+        WHEN total != kept.scheduled + kept.queued + kept.running + kept.retrying
+            + kept.completed + kept.failed + kept.cancelled THEN 'has counts that do not add up to its total ' || total
+        WHEN finished_at IS NULL
+            AND kept.scheduled + kept.queued + kept.running + kept.retrying = 0
+            THEN 'has ended and has no finished_at'
+        WHEN finished_at IS NOT NULL
+            AND kept.scheduled + kept.queued + kept.running + kept.retrying > 0
+            THEN 'has finished_at and has not ended'
+        END AS fault FROM batches AS kept LEFT JOIN counted ON batch_id = id)
+    WHERE fault IS NOT NULL");
+
+const KEYS: &str = "
+    SELECT 'the key of jobs from ' || first_job_id || ' on ' || fault AS words FROM (
+        SELECT first_job_id, CASE
+        WHEN jobs <= 0 THEN 'has ' || jobs || ' jobs'
+        WHEN length(fingerprint) != 32 THEN 'has a fingerprint that is not 32 bytes long'
+        WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
+            AND id < first_job_id + submissions.jobs) THEN 'still exists although these are removed'
+        WHEN EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
+            AND id < first_job_id + submissions.jobs AND batch_id IS NOT submissions.batch_id)
+            THEN 'has another batch than these'
+        WHEN EXISTS (SELECT 1 FROM submissions AS other
+            WHERE other.first_job_id >= submissions.first_job_id
+                AND other.first_job_id < submissions.first_job_id + submissions.jobs
+                AND other.idempotency_key != submissions.idempotency_key)
+            THEN 'shares some of these with another key'
+        END AS fault FROM submissions)
+    WHERE fault IS NOT NULL";
+
+const WORKERS: &str = sql!("
+    SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
+        WHEN lane != " {Remote} " THEN 'has a worker and is in lane ' || lane
+        WHEN lease_token = 0 THEN 'has a worker and was never leased'
+        WHEN length(worker) NOT BETWEEN 1 AND 128 THEN 'has a worker name that is not 1 to 128 characters long'
+        END AS fault FROM remote_leases JOIN jobs ON jobs.id = job_id)
+    WHERE fault IS NOT NULL");
+
+const LOGS: &str = "
+    SELECT 'the log of job ' || job_id || ' is longer than its total' AS words
+    FROM logs WHERE total < octet_length(text)";
+
+const TIME_BUCKETS: &str = "
+    SELECT 'queue ' || queue_id || ' at ' || began_at || ' ' || fault AS words FROM (
+        SELECT queue_id, began_at, CASE
+        WHEN min(submitted, started, completed, failed, cancelled, retried, waiting, running) < 0
+            THEN 'has a negative counter'
+        WHEN NOT json_valid(start) OR NOT json_valid(run) THEN 'has a histogram that is not valid JSON'
+        WHEN json_type(start) != 'array' OR json_type(run) != 'array'
+            THEN 'has a histogram that is not an array'
+        END AS fault FROM time_buckets)
+    WHERE fault IS NOT NULL";
+
+const IDS: &str = "
+    SELECT 'a job has the id ' || max(id) || ', which was not assigned yet' AS words FROM jobs
+    HAVING max(id) > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'jobs'), 0)
+    UNION ALL
+    SELECT 'a batch has the id ' || max(id) || ', which was not assigned yet' FROM batches
+    HAVING max(id) > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'batches'), 0)
+    UNION ALL
+    SELECT 'a key refers to job ' || max(first_job_id + jobs - 1) || ', which was not assigned yet'
+    FROM submissions HAVING max(first_job_id + jobs - 1)
+        > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'jobs'), 0)";
+
+const EPOCH: &str = "
+    SELECT 'there are ' || count(*) || ' epochs' AS words FROM epoch HAVING count(*) != 1
+    UNION ALL
+    SELECT 'the epoch has the id ' || id FROM epoch WHERE id != 1
+    UNION ALL
+    SELECT 'the epoch has the invalid token_floor ' || token_floor FROM epoch
+    WHERE token_floor NOT BETWEEN 0 AND 4503599627370496";

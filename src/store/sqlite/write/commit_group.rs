@@ -1,0 +1,161 @@
+//! The commit group: the writes of one transaction, and the state that they share.
+//!
+//! Writes that arrive while a transaction runs are committed together in the next one (group commit),
+//! so that many writes share one sync to disk.
+
+mod alone;
+pub(in crate::store::sqlite) mod apply;
+mod counts;
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use crate::job::queue::QueueRules;
+use crate::job::{State, Timestamp};
+use crate::store::group::changes::Changes;
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::group::lease_memo::LeaseMemo;
+use crate::store::group::queue_ids::QueueIds;
+use crate::store::rows::location::LocationRow;
+use crate::store::sql_types::{Integer, Text};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::commit_group::apply::{ApplyResult, WriteResult, split_refusal};
+use crate::store::{Answer, Change, Committed, JobLocation, StoreError, Submit, Write};
+
+statement! {
+    FindKind -> Text = "SELECT kind FROM jobs WHERE id = " [job: Integer as i64]
+}
+
+/// What the write side knows of the tables, beyond one transaction.
+pub(crate) struct KnownRows<'a> {
+    pub(crate) queue_ids: &'a mut QueueIds,
+    pub(crate) impossible: &'a mut ImpossibleRows,
+}
+
+/// Writes of one open transaction.
+pub(crate) struct CommitGroup<'a> {
+    pub(crate) connection: &'a mut SqliteConnection,
+    pub(crate) rules: &'a QueueRules,
+    pub(crate) queue_ids: &'a mut QueueIds,
+    pub(crate) impossible: &'a mut ImpossibleRows,
+    /// Whether writes of many rows handle each row after a savepoint of its own.
+    pub(super) is_row_wise: bool,
+    /// Smallest lease token of this epoch.
+    pub(crate) token_floor: i64,
+    pub(crate) now: Timestamp,
+    pub(crate) changes: Changes,
+    pub(crate) lease_memo: LeaseMemo,
+}
+
+impl<'a> CommitGroup<'a> {
+    pub(crate) fn new(
+        connection: &'a mut SqliteConnection,
+        rules: &'a QueueRules,
+        known: KnownRows<'a>,
+        token_floor: i64,
+        now: Timestamp,
+    ) -> Self {
+        let KnownRows { queue_ids, impossible } = known;
+        Self {
+            connection,
+            rules,
+            queue_ids,
+            impossible,
+            is_row_wise: false,
+            token_floor,
+            now,
+            changes: Changes::default(),
+            lease_memo: LeaseMemo::default(),
+        }
+    }
+
+    /// Applies writes in order. Consecutive plain submissions are inserted together.
+    pub(crate) fn apply_all(
+        &mut self,
+        writes: &[&Write],
+    ) -> Result<Vec<WriteResult>, TransactionError> {
+        let mut answers = Vec::with_capacity(writes.len());
+        let mut remaining = writes;
+        while let [first, others @ ..] = remaining {
+            let plain: Vec<&Submit> =
+                remaining.iter().map_while(|write| write.plain_submit()).collect();
+            if plain.is_empty() {
+                answers.push(split_refusal(self.apply(first))?);
+                remaining = others;
+            } else {
+                answers.extend(self.submit_together(&plain)?);
+                remaining = &remaining[plain.len()..];
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Applies one write. After [`ApplyError::Failed`](apply::ApplyError::Failed) the caller must roll back.
+    pub(crate) fn apply(&mut self, write: &Write) -> ApplyResult {
+        match write {
+            Write::Submit(submit) => self.submit(submit),
+            Write::Lease(request) => self.lease(request),
+            Write::Finish(finish) => self.finish(finish),
+            Write::Renew(renew) => self.renew(renew),
+            Write::Report(lease, progress) => self.report(*lease, progress),
+            Write::Log(lines) => self.log(lines),
+            Write::Cancel(job) => self.cancel(*job),
+            Write::CancelBatch(batch) => self.cancel_batch(*batch),
+            Write::Retry(job) => self.retry(*job),
+            Write::Delete(job) => self.delete(*job),
+            Write::Stage { limit } => self.stage(*limit),
+            Write::Expire { limit } => self.expire(*limit),
+            Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
+            Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
+            Write::Each(writes) => self.each(writes, Self::apply),
+            Write::TimeBuckets(buckets) => self.store_time_buckets(buckets),
+            Write::Configure { queue, change } => self.configure(queue, change),
+        }
+    }
+
+    pub(super) fn each(
+        &mut self,
+        writes: &[Write],
+        apply: fn(&mut Self, &Write) -> ApplyResult,
+    ) -> ApplyResult {
+        let results: Result<_, TransactionError> =
+            writes.iter().map(|write| split_refusal(apply(self, write))).collect();
+        Ok(Answer::Each(results?))
+    }
+
+    /// Updates the counts and returns the result of the group. The caller then commits.
+    pub(crate) fn close(
+        mut self,
+        answers: Vec<WriteResult>,
+    ) -> Result<Committed, TransactionError> {
+        self.update_queue_counts()?;
+        let ended_batches = self.update_batch_counts()?;
+        self.remove_empty_batches()?;
+        self.fill_remote_kinds()?;
+        Ok(self.changes.into_committed(answers, ended_batches))
+    }
+
+    /// Sets `remote_kind` of the jobs in the remote lane that were queued again.
+    fn fill_remote_kinds(&mut self) -> Result<(), TransactionError> {
+        for change in self.changes.requeued_remote() {
+            let find = FindKind { job: change.job.0 };
+            let kind: Option<String> = find.get_result(self.connection).optional()?;
+            change.remote_kind = kind.map(Into::into);
+        }
+        Ok(())
+    }
+
+    /// Records a change of a job's state.
+    pub(crate) fn record(&mut self, change: Change) {
+        if change.to == Some(State::Queued) {
+            self.lease_memo.job_was_queued();
+        }
+        self.changes.push(change);
+    }
+
+    /// Converts a row to the location of its job.
+    pub(crate) fn location(&self, row: LocationRow) -> Result<JobLocation, StoreError> {
+        row.parse(self.queue_ids)
+    }
+}

@@ -1,0 +1,121 @@
+//! Counts of queues and batches, updated in the same transactions as their jobs.
+
+use diesel::prelude::*;
+
+use crate::job::queue::StateCounts;
+use crate::job::{BatchId, State};
+use crate::store::sql_types::{Bool, Integer};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::commit_group::CommitGroup;
+
+statement! {
+    AddToQueueCount =
+    "UPDATE queue_counts SET jobs = jobs + " [delta: Integer as i64]
+    " WHERE queue_id = " [queue_id: Integer as i64] " AND state = " [state: Integer as i64]
+}
+
+statement! {
+    /// Adds deltas to the counts of a batch. The batch ends when no job is live, and opens again when
+    /// one of its jobs is retried.
+    AddToBatch -> Bool =
+    "UPDATE batches SET scheduled = scheduled + " [scheduled: Integer as i64]
+    ", queued = queued + " [queued: Integer as i64]
+    ", running = running + " [running: Integer as i64]
+    ", retrying = retrying + " [retrying: Integer as i64]
+    ", completed = completed + " [completed: Integer as i64]
+    ", failed = failed + " [failed: Integer as i64]
+    ", cancelled = cancelled + " [cancelled: Integer as i64]
+    ", finished_at = CASE
+         WHEN scheduled + queued + running + retrying + " [live: Integer as i64] " = 0
+         THEN coalesce(finished_at, " [now: Integer as i64]
+    ") END
+       WHERE id = " [id: Integer as i64] " RETURNING finished_at IS NOT NULL"
+}
+
+statement! {
+    /// Removes an ended batch without jobs.
+    DeleteEmptyBatch =
+    "DELETE FROM batches
+     WHERE id = " [batch: Integer as i64] " AND finished_at IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
+}
+
+impl CommitGroup<'_> {
+    /// Adds up the changes by queue and state, and updates the counts of the queues.
+    pub(crate) fn update_queue_counts(&mut self) -> Result<(), TransactionError> {
+        for (queue, deltas) in self.changes.queue_deltas() {
+            let Some(queue_id) = self.queue_ids.id(queue) else { continue };
+            for state in State::ALL {
+                let delta = deltas.get(state);
+                if delta == 0 {
+                    continue;
+                }
+                let add = AddToQueueCount { delta, queue_id, state: state.code() };
+                match add.execute(self.connection).map_err(TransactionError::from) {
+                    Ok(_) => {}
+                    // The count was wrong before. It stays as it is, and the jobs are moved.
+                    Err(TransactionError::Constraint(error)) => {
+                        self.impossible
+                            .note(&format!("the {state} jobs of queue {queue}: {error}"));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds up the changes by batch, updates the counts, and returns the batches that ended.
+    pub(crate) fn update_batch_counts(&mut self) -> Result<Vec<BatchId>, TransactionError> {
+        let mut ended = Vec::new();
+        for (batch, deltas) in self.changes.batch_deltas() {
+            let has_ended = self.add_to_batch(batch, &deltas)?;
+            if has_ended && deltas.live() < 0 {
+                ended.push(batch);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Removes the batches whose last job was removed. Must be called after
+    /// [`Self::update_batch_counts`], which records that a batch has ended.
+    pub(crate) fn remove_empty_batches(&mut self) -> Result<(), TransactionError> {
+        for batch in self.changes.batches_of_removed_jobs() {
+            DeleteEmptyBatch { batch: batch.0 }.execute(self.connection)?;
+        }
+        Ok(())
+    }
+
+    fn add_to_batch(
+        &mut self,
+        batch: BatchId,
+        deltas: &StateCounts,
+    ) -> Result<bool, TransactionError> {
+        let update = AddToBatch {
+            scheduled: deltas.scheduled,
+            queued: deltas.queued,
+            running: deltas.running,
+            retrying: deltas.retrying,
+            completed: deltas.completed,
+            failed: deltas.failed,
+            cancelled: deltas.cancelled,
+            live: deltas.live(),
+            now: self.now.millis(),
+            id: batch.0,
+        };
+        match update.get_result(self.connection).optional().map_err(TransactionError::from) {
+            Ok(Some(has_ended)) => Ok(has_ended),
+            Ok(None) => {
+                self.impossible.note(&format!("batch {batch} has jobs and does not exist"));
+                Ok(false)
+            }
+            // The counts were wrong before. They stay as they are, and the jobs are moved.
+            Err(TransactionError::Constraint(error)) => {
+                self.impossible.note(&format!("the counts of batch {batch}: {error}"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Submissions: insert new jobs, all or none.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+
+use crate::job::{BatchId, JobId, NewJob, Timestamp};
+use crate::store::rows::submission::SubmissionRow;
+use crate::store::schema::{jobs, submissions};
+use crate::store::sql_types::{Binary, Integer, Nullable, Text};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::batch;
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::{
+    ApplyError, ApplyResult, WriteResult, split_refusal,
+};
+use crate::store::{Answer, Refusal, SubmissionKey, Submit, Submitted};
+
+statement! {
+    /// Inserts an idempotency key, or replaces one whose jobs were all removed.
+    InsertKey<'a> =
+    "INSERT OR REPLACE INTO submissions
+         (idempotency_key, fingerprint, first_job_id, jobs, batch_id, created_at)
+     VALUES (" [key: Text as &'a str] ", " [fingerprint: Binary as &'a [u8]]
+    ", " [first: Integer as i64] ", " [jobs: Integer as i64]
+    ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
+}
+
+impl CommitGroup<'_> {
+    pub(crate) fn submit(&mut self, submit: &Submit) -> ApplyResult {
+        if let Some(key) = &submit.key
+            && let Some(earlier) = self.find_submission(key)?
+        {
+            return Ok(Answer::Submitted(earlier));
+        }
+        // Before anything is inserted, because a refused write must change nothing.
+        self.create_queues(&submit.jobs)?;
+        let batch = match &submit.batch {
+            Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
+            None => None,
+        };
+        let batch_id = batch.as_ref().map(|batch| batch.id);
+        let first = self.insert_jobs(submit.jobs.iter(), batch_id)?;
+        let first = first.ok_or(Refusal::Rejected("a submission without jobs".into()))?;
+        if let Some(key) = &submit.key {
+            self.insert_key(key, first, submit.jobs.len(), batch_id)?;
+        }
+        let count = submit.jobs.len();
+        let at = self.now;
+        Ok(Answer::Submitted(Submitted { first, count, batch, at, is_repeat: false }))
+    }
+
+    /// Inserts the jobs of several plain submissions together. Returns one result per submission.
+    pub(crate) fn submit_together(
+        &mut self,
+        submits: &[&Submit],
+    ) -> Result<Vec<WriteResult>, TransactionError> {
+        let mut refusals: Vec<Option<Refusal>> = Vec::with_capacity(submits.len());
+        for submit in submits {
+            refusals.push(split_refusal(self.create_queues(&submit.jobs))?.err());
+        }
+        let accepted = submits.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
+        let jobs = accepted.flat_map(|(submit, _)| submit.jobs.iter());
+        let mut next = self.insert_jobs(jobs, None)?.map_or(0, |first| first.0);
+        let answer = |(submit, refusal): (&&Submit, Option<Refusal>)| {
+            if let Some(refusal) = refusal {
+                return Err(refusal);
+            }
+            let (first, count) = (JobId(next), submit.jobs.len());
+            next += count as i64;
+            let at = self.now;
+            Ok(Answer::Submitted(Submitted { first, count, batch: None, at, is_repeat: false }))
+        };
+        Ok(submits.iter().zip(refusals).map(answer).collect())
+    }
+
+    /// Creates those queues of jobs that do not exist yet, all or none.
+    fn create_queues(&mut self, jobs: &[NewJob]) -> Result<(), ApplyError> {
+        let names = jobs.iter().map(|job| &job.queue);
+        let new: BTreeSet<_> = names.filter(|name| self.queue_ids.id(name).is_none()).collect();
+        let max = self.rules.max_queues;
+        if !new.is_empty() && self.queue_ids.len() + new.len() > max {
+            return Err(Refusal::TooManyQueues(max).into());
+        }
+        for name in new {
+            self.queue_id(name)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the earlier submission with this key, if any of its jobs still exists.
+    fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
+        let found: Option<SubmissionRow> = submissions::table
+            .find(key.key.as_str())
+            .select(SubmissionRow::as_select())
+            .get_result(self.connection)
+            .optional()?;
+        let Some(found) = found else { return Ok(None) };
+        let (first, end) = (found.first_job_id, found.first_job_id + found.jobs);
+        let has_jobs: bool = diesel::select(diesel::dsl::exists(
+            jobs::table.filter(jobs::id.ge(first)).filter(jobs::id.lt(end)),
+        ))
+        .get_result(self.connection)?;
+        if !has_jobs {
+            return Ok(None);
+        }
+        if found.fingerprint != key.fingerprint {
+            return Err(Refusal::KeyReused.into());
+        }
+        let batch = match found.batch_id {
+            Some(id) => batch::find(self.connection, BatchId(id))?,
+            None => None,
+        };
+        Ok(Some(Submitted {
+            first: JobId(first),
+            count: usize::try_from(found.jobs).unwrap_or(0),
+            batch,
+            at: Timestamp::from_millis(found.created_at),
+            is_repeat: true,
+        }))
+    }
+
+    fn insert_key(
+        &mut self,
+        key: &SubmissionKey,
+        first: JobId,
+        jobs: usize,
+        batch: Option<BatchId>,
+    ) -> Result<(), ApplyError> {
+        InsertKey {
+            key: key.key.as_str(),
+            fingerprint: &key.fingerprint,
+            first: first.0,
+            jobs: i64::try_from(jobs).unwrap_or(i64::MAX),
+            batch_id: batch.map(|batch| batch.0),
+            created_at: self.now.millis(),
+        }
+        .execute(self.connection)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! Servers that are killed, ended or started twice.
+
+mod crash;
+mod drain;
+mod poison;
+mod repeat;
+mod second;
+mod startup;

@@ -1,0 +1,5 @@
+//! Handlers, programs and remote workers that fail.
+
+mod handler;
+mod program;
+pub(crate) mod python;

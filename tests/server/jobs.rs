@@ -1,0 +1,11 @@
+//! Jobs over HTTP: submitting, reading, cancelling and retrying them.
+
+mod batches;
+mod bulk;
+mod cancel;
+mod idempotency;
+mod list;
+mod many;
+mod retry;
+mod submit;
+mod wait;

@@ -1,0 +1,5 @@
+//! The life of the server process: its start, drain, end and restart.
+
+mod drain;
+mod health;
+mod restart;

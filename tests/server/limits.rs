@@ -1,0 +1,7 @@
+//! Requests that are too many, too large, too slow or invalid.
+
+mod impossible;
+mod load;
+mod refused;
+mod routes;
+mod wire;

@@ -1,0 +1,29 @@
+//! A storage backend under test.
+
+use longshore::config::Config;
+use longshore::job::Timestamp;
+use longshore::store::{OpenError, ReadStore, WriteStore};
+
+/// Storage backend that the suite can test: one database.
+pub(crate) trait Backend {
+    /// Creates an empty database.
+    fn fresh() -> Self;
+
+    /// Opens the database for writing, and creates its tables if they do not exist.
+    fn open(&self, config: &Config) -> Result<Box<dyn WriteStore>, OpenError>;
+
+    /// Opens a read connection.
+    fn reads(&self) -> Box<dyn ReadStore>;
+
+    /// Returns the faults that `longshore verify` finds in the database.
+    fn faults(&self) -> Vec<String>;
+
+    /// Makes a copy of the database, as `longshore backup` does.
+    fn backup(&self, now: Timestamp) -> Self;
+
+    /// Runs SQL on the tables directly, past the store.
+    fn run_sql(&self, sql: &str);
+
+    /// Runs SQL on the tables directly, with all constraints off.
+    fn corrupt(&self, sql: &str);
+}

@@ -1,0 +1,132 @@
+//! Opening a database: one process at a time, and tables whose constraints refuse invalid rows.
+
+use diesel::sqlite::SqliteConnection;
+use longshore::config::Config;
+use longshore::store::OpenError;
+
+use super::Store;
+use crate::kit::backend::Backend;
+use crate::kit::job;
+use crate::kit::sqlite::{Sqlite, run};
+
+#[test]
+fn a_database_is_opened_by_one_process_at_a_time() {
+    let (store, database) = Store::on_sqlite();
+    let second = database.open(&Config::default()).err();
+    assert!(matches!(second, Some(OpenError::InUse { .. })), "{second:?}");
+    drop(store);
+    assert!(database.open(&Config::default()).is_ok());
+}
+
+#[test]
+fn the_error_for_a_database_that_cannot_be_created_names_its_path() {
+    let database = Sqlite::fresh();
+    std::fs::create_dir(database.path()).unwrap();
+    let error = database.open(&Config::default()).err().unwrap();
+    let path = database.path().display().to_string();
+    assert!(error.to_string().contains(&path), "{error}");
+    let nowhere = Config { database: "/nowhere/at/all.db".into(), ..Config::default() };
+    let error = longshore::store::sqlite::SqliteWrites::open(&nowhere).err().unwrap();
+    assert!(matches!(error, OpenError::Failed { .. }), "{error}");
+    assert!(error.to_string().contains("/nowhere/at/all.db: No such file"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_moves_the_log_into_the_database_file() {
+    let mut store = Store::fresh();
+    store.submit(job());
+    let checkpoint = store.reads.checkpoint().unwrap();
+    assert!(checkpoint.log_pages > 0);
+    assert_eq!(checkpoint.moved_pages, checkpoint.log_pages);
+}
+
+#[test]
+fn the_database_has_a_write_ahead_log_and_enforces_references() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let connection = &mut database.raw();
+    assert!(run(connection, "DELETE FROM queues").is_err(), "jobs refer to their queue");
+    assert!(run(connection, "UPDATE jobs SET batch_id = 9").is_err(), "there is no batch 9");
+    let log = database.path().with_extension("db-wal");
+    assert!(log.exists(), "the write-ahead log is next to the database");
+}
+
+fn assert_refused(connection: &mut SqliteConnection, changes: &[&str]) {
+    for change in changes {
+        let changed = run(connection, &format!("UPDATE {change}"));
+        assert!(changed.is_err(), "the constraints allow: UPDATE {change}");
+    }
+}
+
+#[test]
+fn the_tables_refuse_invalid_jobs() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let connection = &mut database.raw();
+    assert_refused(
+        connection,
+        &[
+            "jobs SET state = 7",
+            "jobs SET state = 'queued'",
+            "jobs SET lane = 4",
+            "jobs SET priority = 101",
+            "jobs SET attempt = -1",
+            "jobs SET attempt = 4",
+            "jobs SET max_attempts = 0",
+            "jobs SET lease_token = -1",
+            "jobs SET at_most_once = 2",
+            "jobs SET timeout_ms = 0",
+            "jobs SET backoff_factor = 0.5",
+            "jobs SET backoff_max_ms = 0",
+            "jobs SET backoff_jitter = 1.5",
+            "jobs SET progress_percent = 100.5",
+            "jobs SET created_at = 'now'",
+            "jobs SET kind = NULL",
+            // Running without a lease, a lease without running.
+            "jobs SET state = 2, lease_token = 1",
+            "jobs SET lease_expires_at = 5",
+            // Final without finished_at, finished_at without being final.
+            "jobs SET state = 6",
+            "jobs SET finished_at = 5",
+            // A requested cancellation without running, completed without a lease.
+            "jobs SET cancel_requested = 1",
+            "jobs SET state = 4, finished_at = 5",
+            // An error code without a message.
+            "jobs SET error_code = 'lost'",
+        ],
+    );
+}
+
+#[test]
+fn the_tables_refuse_invalid_queues_batches_and_keys() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let connection = &mut database.raw();
+    run(connection, "BEGIN").unwrap();
+    let rows = "INSERT INTO batches (total, queued, created_at) VALUES (1, 1, 0);
+        INSERT INTO results VALUES (1, 0, '1');
+        INSERT INTO failures VALUES (1, 1, 1, 0, 'a', 'b');
+        INSERT INTO submissions VALUES ('k', zeroblob(32), 1, 1, NULL, 0)";
+    run(connection, rows).unwrap();
+    assert_refused(
+        connection,
+        &[
+            "queues SET name = ''",
+            "queues SET paused = 2",
+            "queues SET max_running = 0",
+            "queues SET rate_limit = 5",
+            "queues SET rate_limit = 0, rate_period_ms = 5",
+            "queue_counts SET jobs = -1 WHERE state = 1",
+            "queue_counts SET state = 7 WHERE state = 1",
+            "batches SET queued = -1",
+            "batches SET finished_at = 5",
+            "batches SET queued = 0",
+            "results SET truncated = 2",
+            "results SET job_id = 9",
+            "failures SET attempt = 0",
+            "submissions SET fingerprint = zeroblob(31)",
+            "submissions SET jobs = 0",
+        ],
+    );
+    run(connection, "ROLLBACK").unwrap();
+}

@@ -1,0 +1,14 @@
+//! Tests of the behaviour that every storage backend must have.
+//!
+//! The module of each backend includes this folder; its `Store` is the store of that backend.
+
+use super::Store;
+
+mod configure;
+mod epoch;
+mod impossible;
+mod jobs;
+mod leases;
+mod model;
+mod open;
+mod reads;

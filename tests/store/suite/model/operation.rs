@@ -1,0 +1,368 @@
+//! Random operations. They name jobs by index, because the ids are known only when they run.
+
+use std::time::Duration;
+
+use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::outcome::{JobResult, Outcome};
+use longshore::job::queue::QueueChange;
+use longshore::job::{
+    BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
+};
+use longshore::roster::LeaseOrder;
+use longshore::store::{
+    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
+    SubmissionKey, Submit, Write,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::table::Model;
+use crate::kit::job;
+
+/// Queue names: one more than `max_queues` allows.
+const QUEUES: [&str; 4] = ["default", "mail", "reports", "one-too-many"];
+const KINDS: [&str; 3] = ["echo", "resize", "shrink"];
+const LANES: [Lane; 3] = [Lane::Async, Lane::Thread, Lane::Remote];
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// A commit group of operations, some time after the step before.
+    Group { after_ms: u64, operations: Vec<Operation> },
+    /// The process crashes, and another one opens the database.
+    Crash { after_ms: u64 },
+}
+
+impl Step {
+    /// Returns the number of operations; a crash counts as one.
+    pub(super) fn operations(&self) -> usize {
+        match self {
+            Self::Group { operations, .. } => operations.len(),
+            Self::Crash { .. } => 1,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Operation {
+    Submit {
+        jobs: Vec<Draft>,
+        key: Option<(u8, u8)>,
+        is_batch: bool,
+    },
+    Lease {
+        queue: &'static str,
+        lane: Lane,
+        limit: u32,
+        secs: u64,
+    },
+    LeaseRemote {
+        queue: &'static str,
+        kinds: Option<Vec<String>>,
+        limit: u32,
+        worker: Option<String>,
+    },
+    FinishMany(Vec<(Recent, Outcome)>),
+    Finish {
+        lease: Recent,
+        outcome: Outcome,
+        is_wrong_holder: bool,
+    },
+    Renew {
+        leases: Vec<Recent>,
+        secs: Option<u64>,
+        percent: Option<u8>,
+        is_remote: bool,
+    },
+    Report {
+        lease: Recent,
+        percent: u8,
+    },
+    Log {
+        lease: Recent,
+        len: usize,
+        is_remote: bool,
+    },
+    Cancel(Index),
+    CancelBatch(Index),
+    Retry(Index),
+    Delete(Index),
+    Stage {
+        limit: u32,
+    },
+    Expire {
+        limit: u32,
+    },
+    Rescue {
+        limit: u32,
+    },
+    Prune {
+        jobs: Vec<Index>,
+        secs: u64,
+    },
+    Configure {
+        queue: &'static str,
+        paused: bool,
+        max_running: Option<u32>,
+    },
+}
+
+/// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
+type Recent = usize;
+
+/// Random properties of a job to submit.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    queue: &'static str,
+    lane: Lane,
+    kind: &'static str,
+    priority: i8,
+    delay_secs: u64,
+    expires_after_secs: Option<u64>,
+    max_attempts: u32,
+    at_most_once: bool,
+    tags: Vec<String>,
+    is_impossible: bool,
+}
+
+pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
+    let after_ms = prop_oneof![3 => 0..3_000_u64, 1 => 0..40_000_u64];
+    let group = (after_ms, vec(operation(), 1..8))
+        .prop_map(|(after_ms, operations)| Step::Group { after_ms, operations });
+    let crash = (0..3_000_u64).prop_map(|after_ms| Step::Crash { after_ms });
+    vec(prop_oneof![20 => group, 1 => crash], 1..count)
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let secs = || prop_oneof![Just(1_u64), Just(10), Just(60)];
+    let limit = || prop_oneof![3 => Just(100_u32), 1 => 0..4_u32];
+    prop_oneof![
+        6 => submit(),
+        8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs())
+            .prop_map(|(queue, lane, limit, secs)| Operation::Lease { queue, lane, limit, secs }),
+        12 => (recent(), outcome(), proptest::bool::weighted(0.05)).prop_map(
+            |(lease, outcome, is_wrong_holder)| Operation::Finish { lease, outcome, is_wrong_holder }
+        ),
+        2 => vec((recent(), outcome()), 0..4).prop_map(Operation::FinishMany),
+        4 => lease_remote(),
+        3 => renew(),
+        1 => (recent(), 0..120_u8)
+            .prop_map(|(lease, percent)| Operation::Report { lease, percent }),
+        2 => (recent(), prop_oneof![3 => 1..80_usize, 1 => 30_000..70_000_usize], any::<bool>())
+            .prop_map(|(lease, len, is_remote)| Operation::Log { lease, len, is_remote }),
+        3 => any::<Index>().prop_map(Operation::Cancel),
+        1 => any::<Index>().prop_map(Operation::CancelBatch),
+        3 => any::<Index>().prop_map(Operation::Retry),
+        3 => any::<Index>().prop_map(Operation::Delete),
+        2 => limit().prop_map(|limit| Operation::Stage { limit }),
+        1 => limit().prop_map(|limit| Operation::Expire { limit }),
+        1 => limit().prop_map(|limit| Operation::Rescue { limit }),
+        1 => (vec(any::<Index>(), 0..4), 0..5_u64)
+            .prop_map(|(jobs, secs)| Operation::Prune { jobs, secs }),
+        1 => (select(&QUEUES[..]), any::<bool>(), option::of(0..3_u32)).prop_map(
+            |(queue, paused, max_running)| Operation::Configure { queue, paused, max_running }
+        ),
+    ]
+}
+
+fn renew() -> impl Strategy<Value = Operation> {
+    let secs = option::weighted(0.7, prop_oneof![Just(1_u64), Just(10), Just(60)]);
+    let percent = option::weighted(0.3, 0..=100_u8);
+    (vec(recent(), 0..4), secs, percent, any::<bool>()).prop_map(
+        |(leases, secs, percent, is_remote)| Operation::Renew { leases, secs, percent, is_remote },
+    )
+}
+
+fn lease_remote() -> impl Strategy<Value = Operation> {
+    let kinds = option::weighted(0.6, proptest::sample::subsequence(&KINDS[..], 1..=KINDS.len()));
+    let worker = option::weighted(0.7, select(vec!["ann", "bob"]));
+    (select(&QUEUES[..]), kinds, 0..6_u32, worker).prop_map(|(queue, kinds, limit, worker)| {
+        let kinds = kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect());
+        Operation::LeaseRemote { queue, kinds, limit, worker: worker.map(str::to_owned) }
+    })
+}
+
+fn submit() -> impl Strategy<Value = Operation> {
+    let key = option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]));
+    (vec(draft(), 0..5), key, proptest::bool::weighted(0.3))
+        .prop_map(|(jobs, key, is_batch)| Operation::Submit { jobs, key, is_batch })
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let queue = prop_oneof![
+        8 => Just(QUEUES[0]), 3 => Just(QUEUES[1]), 2 => Just(QUEUES[2]), 1 => Just(QUEUES[3])
+    ];
+    let lane = prop_oneof![5 => Just(LANES[0]), 1 => Just(LANES[1]), 3 => Just(LANES[2])];
+    let lane = (lane, select(&KINDS[..]));
+    let tags = select(vec![vec![], vec!["a".to_string()], vec!["a".into(), "b".into()]]);
+    let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
+    let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
+    let limits = (1..4_u32, proptest::bool::weighted(0.15), proptest::bool::weighted(0.03));
+    (queue, lane, -2..3_i8, timing, limits, tags).prop_map(
+        |(queue, lane, priority, timing, limits, tags)| Draft {
+            queue,
+            lane: lane.0,
+            kind: lane.1,
+            priority,
+            delay_secs: timing.0,
+            expires_after_secs: timing.1,
+            max_attempts: limits.0,
+            at_most_once: limits.1,
+            is_impossible: limits.2,
+            tags,
+        },
+    )
+}
+
+fn recent() -> impl Strategy<Value = Recent> {
+    prop_oneof![6 => 0..4_usize, 1 => 0..100_usize]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let result = (0..2_u8, proptest::bool::weighted(0.1)).prop_map(|(value, truncated)| {
+        Outcome::Completed(JobResult { json: Json::trusted(value.to_string()), truncated })
+    });
+    let failure = (0..2_u8, any::<bool>(), option::weighted(0.3, 0..20_u64)).prop_map(
+        |(code, retryable, secs)| Outcome::Failed {
+            error: JobError::new(format!("code-{code}"), "it failed"),
+            retryable,
+            retry_in: secs.map(Span::from_secs),
+        },
+    );
+    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled)]
+}
+
+fn queue_name(name: &str) -> QueueName {
+    name.parse().unwrap()
+}
+
+impl Operation {
+    /// Returns the write of this operation, with ids that the model knows.
+    pub(super) fn write(&self, model: &Model) -> Write {
+        match self {
+            Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
+                jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
+                key: key.map(|(key, fingerprint)| SubmissionKey {
+                    key: format!("key-{key}").parse().unwrap(),
+                    fingerprint: [fingerprint; 32],
+                }),
+                batch: is_batch.then_some(NewBatch { name: None }),
+            }),
+            Self::Lease { queue, lane, limit, secs } => {
+                lease_of_queue(queue, *lane, None, *limit, (*secs, None))
+            }
+            Self::LeaseRemote { queue, kinds, limit, worker } => {
+                let kinds = kinds.as_deref();
+                lease_of_queue(queue, Lane::Remote, kinds, *limit, (40, worker.clone()))
+            }
+            Self::FinishMany(finishes) => {
+                let finish =
+                    |(lease, outcome): &(Recent, Outcome)| finish(model, *lease, outcome, false);
+                Write::Each(finishes.iter().map(finish).collect())
+            }
+            Self::Finish { lease, outcome, is_wrong_holder } => {
+                finish(model, *lease, outcome, *is_wrong_holder)
+            }
+            Self::Renew { leases, secs, percent, is_remote } => Write::Renew(Renew {
+                leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
+                duration: secs.map(Span::from_secs),
+                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                progress: percent
+                    .map(|percent| Progress { percent: f64::from(percent), message: None }),
+            }),
+            Self::Report { lease, percent } => Write::Report(
+                lease_of(model, *lease),
+                Progress { percent: f64::from(*percent), message: None },
+            ),
+            Self::Log { lease, len, is_remote } => Write::Log(LogLines {
+                lease: lease_of(model, *lease),
+                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                log: Log::new(format!("{}\n", "x".repeat(*len))),
+            }),
+            Self::Cancel(job) => Write::Cancel(job_of(model, job)),
+            Self::CancelBatch(batch) => {
+                // Possibly one above the largest id.
+                Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
+            }
+            Self::Retry(job) => Write::Retry(job_of(model, job)),
+            Self::Delete(job) => Write::Delete(job_of(model, job)),
+            Self::Stage { limit } => Write::Stage { limit: *limit },
+            Self::Expire { limit } => Write::Expire { limit: *limit },
+            Self::Rescue { limit } => {
+                Write::Rescue { scope: RescueScope::expired_now(), limit: *limit }
+            }
+            Self::Prune { jobs, secs } => Write::Prune {
+                jobs: jobs.iter().map(|job| job_of(model, job)).collect(),
+                finished_before: model.now.minus(Duration::from_secs(*secs)),
+            },
+            Self::Configure { queue, paused, max_running } => Write::Configure {
+                queue: queue_name(queue),
+                change: QueueChange {
+                    paused: Some(*paused),
+                    max_running: max_running.map(Some),
+                    rate: None,
+                },
+            },
+        }
+    }
+}
+
+fn lease_of_queue(
+    name: &str,
+    lane: Lane,
+    kinds: Option<&[String]>,
+    limit: u32,
+    (secs, worker): (u64, Option<String>),
+) -> Write {
+    let kinds = kinds.map(Into::into);
+    let order = LeaseOrder { queue: queue_name(name), lane, kinds, limit, waiting_worker: None };
+    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker })
+}
+
+/// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.
+fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool) -> Write {
+    let lease = lease_of(model, lease);
+    let job = model.job(lease.job);
+    let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
+    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote };
+    // Local workers know the location of their jobs.
+    let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
+        job: job.id,
+        queue: job.queue.clone(),
+        lane: job.lane,
+        batch: job.batch,
+    });
+    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
+}
+
+fn job_of(model: &Model, job: &Index) -> JobId {
+    // Possibly one above the largest id.
+    JobId(1 + job.index(model.next_job as usize) as i64)
+}
+
+fn lease_of(model: &Model, recent: Recent) -> Lease {
+    let unknown = Lease { job: JobId(1), token: LeaseToken(0) };
+    let count = model.leases.len();
+    if count == 0 { unknown } else { model.leases[count - 1 - recent % count] }
+}
+
+impl Draft {
+    fn new_job(&self, model: &Model) -> NewJob {
+        let after = |secs| model.now.plus(Duration::from_secs(secs));
+        NewJob {
+            queue: queue_name(self.queue),
+            lane: self.lane,
+            kind: self.kind.parse().unwrap(),
+            priority: self.priority,
+            run_at: after(self.delay_secs),
+            is_scheduled: self.delay_secs > 0,
+            expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
+            max_attempts: self.max_attempts,
+            at_most_once: self.at_most_once,
+            tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
+            timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
+            ..job()
+        }
+    }
+}

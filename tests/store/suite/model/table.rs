@@ -1,0 +1,340 @@
+//! The model: the contract of the store, implemented with maps in memory.
+//!
+//! It shares only `settle` with the store.
+
+use std::collections::BTreeMap;
+
+use longshore::job::batch::Batch;
+use longshore::job::lease::Lease;
+use longshore::job::outcome::Outcome;
+use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
+use longshore::job::retry::Backoff;
+use longshore::job::{
+    BatchId, IdempotencyKey, Job, JobError, JobId, Lane, Log, QueueName, Span, State, Timestamp,
+};
+use longshore::store::{Answer, Change, Refusal, SubmissionKey, Submit, Submitted, Write};
+
+pub(super) const MAX_QUEUES: usize = 3;
+
+/// A job, with the properties that readers do not see.
+#[derive(Debug, Clone)]
+pub(super) struct ModelJob {
+    pub(super) job: Job,
+    pub(super) backoff: Backoff,
+    pub(super) token: i64,
+    pub(super) lease_expires_at: Option<Timestamp>,
+    /// Lease duration that a remote worker asked for.
+    pub(super) remote_lease: Option<Span>,
+    /// Error of the attempt under the latest token, if it failed.
+    pub(super) failure: Option<JobError>,
+    /// Log of all its attempts.
+    pub(super) log: Log,
+    /// Outcome that led to the current state, if nothing has happened since.
+    pub(super) finished_by: Option<Outcome>,
+}
+
+struct ModelKey {
+    fingerprint: [u8; 32],
+    first: i64,
+    count: usize,
+    batch: Option<BatchId>,
+    at: Timestamp,
+}
+
+struct ModelBatch {
+    /// The batch after the last group.
+    shown: Batch,
+    /// Latest state of every job of the batch, removed ones included.
+    jobs: BTreeMap<JobId, State>,
+    live_before: i64,
+}
+
+pub(super) struct Model {
+    pub(super) now: Timestamp,
+    pub(super) jobs: BTreeMap<JobId, ModelJob>,
+    pub(super) next_job: i64,
+    pub(super) next_batch: i64,
+    /// Every lease granted so far.
+    pub(super) leases: Vec<Lease>,
+    /// Changes of this group.
+    pub(super) changes: Vec<Change>,
+    queues: BTreeMap<QueueName, QueueSettings>,
+    batches: BTreeMap<BatchId, ModelBatch>,
+    keys: BTreeMap<IdempotencyKey, ModelKey>,
+}
+
+pub(super) type ApplyResult = Result<Answer, Refusal>;
+
+impl Model {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            jobs: BTreeMap::new(),
+            next_job: 1,
+            next_batch: 1,
+            leases: Vec::new(),
+            changes: Vec::new(),
+            queues: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            keys: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn running_in(&self, lane: Lane) -> i64 {
+        let jobs = self.jobs.values().map(|row| &row.job);
+        jobs.filter(|job| job.lane == lane && job.state == State::Running).count() as i64
+    }
+
+    /// Starts a commit group.
+    pub(super) fn start_group(&mut self) {
+        self.changes.clear();
+        for batch in self.batches.values_mut() {
+            batch.live_before = counts(batch.jobs.values()).live();
+        }
+    }
+
+    pub(super) fn apply(&mut self, write: &Write) -> ApplyResult {
+        match write {
+            Write::Submit(submit) => self.submit(submit),
+            Write::Lease(request) => self.lease(request),
+            Write::Finish(finish) => self.finish(finish),
+            Write::Renew(renew) => self.renew(renew),
+            Write::Report(lease, progress) => self.report(*lease, progress),
+            Write::Log(lines) => self.log(lines),
+            Write::TimeBuckets(_) => Ok(Answer::Done),
+            Write::Cancel(job) => self.cancel(*job),
+            Write::CancelBatch(batch) => self.cancel_batch(*batch),
+            Write::Retry(job) => self.retry(*job),
+            Write::Delete(job) => self.delete(*job),
+            Write::Stage { limit } => self.stage(*limit as usize),
+            Write::Expire { limit } => self.expire(*limit as usize),
+            Write::Rescue { scope, limit } => self.rescue(*scope, *limit as usize),
+            Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
+            Write::Each(writes) => {
+                Ok(Answer::Each(writes.iter().map(|write| self.apply(write)).collect()))
+            }
+            Write::Configure { queue, change } => self.configure(queue, change),
+        }
+    }
+
+    /// Ends a commit group, and returns the batches that ended in it.
+    pub(super) fn end_group(&mut self) -> Vec<BatchId> {
+        let mut ended = Vec::new();
+        for (id, batch) in &mut self.batches {
+            batch.shown.counts = counts(batch.jobs.values());
+            let live = batch.shown.counts.live();
+            let finished_at = batch.shown.finished_at.unwrap_or(self.now);
+            batch.shown.finished_at = (live == 0).then_some(finished_at);
+            if live == 0 && batch.live_before > 0 {
+                ended.push(*id);
+            }
+        }
+        for change in &mut self.changes {
+            let is_requeued = change.from.is_some() && change.to == Some(State::Queued);
+            if is_requeued && change.lane == Lane::Remote {
+                let row = self.jobs.get(&change.job);
+                change.remote_kind = row.map(|row| row.job.kind.as_str().into());
+            }
+        }
+        let jobs = &self.jobs;
+        self.batches.retain(|_, batch| batch.jobs.keys().any(|job| jobs.contains_key(job)));
+        ended
+    }
+
+    pub(super) fn job(&self, id: JobId) -> Option<Job> {
+        self.jobs
+            .get(&id)
+            .map(|row| Job { lease_expires_at: row.lease_expires_at, ..row.job.clone() })
+    }
+
+    pub(super) fn job_ids(&self) -> Vec<JobId> {
+        self.jobs.keys().copied().collect()
+    }
+
+    pub(super) fn batch(&self, id: BatchId) -> Option<Batch> {
+        self.batches.get(&id).map(|batch| batch.shown.clone())
+    }
+
+    pub(super) fn queues(&self) -> Vec<Queue> {
+        let queue = |(name, settings): (&QueueName, &QueueSettings)| Queue {
+            name: name.clone(),
+            settings: *settings,
+            jobs: counts(
+                self.jobs.values().filter(|row| row.job.queue == *name).map(|row| &row.job.state),
+            ),
+            oldest_queued_at: None,
+            oldest_queued_age: None,
+        };
+        self.queues.iter().map(queue).collect()
+    }
+
+    /// Moves a job to a state, and records the change.
+    pub(super) fn set_state(&mut self, id: JobId, to: State) {
+        let Some(row) = self.jobs.get_mut(&id) else { panic!("no job {id}") };
+        let from = std::mem::replace(&mut row.job.state, to);
+        row.job.finished_at = to.is_final().then_some(self.now);
+        row.finished_by = None;
+        if to != State::Running {
+            row.lease_expires_at = None;
+            row.job.cancel_requested = false;
+        }
+        self.record(id, Some(from), Some(to));
+    }
+
+    fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
+        let job = &self.jobs[&id].job;
+        let is_timed = matches!(to, Some(State::Scheduled | State::Retrying));
+        self.changes.push(Change {
+            job: id,
+            queue: job.queue.clone(),
+            lane: job.lane,
+            remote_kind: None,
+            batch: job.batch,
+            from,
+            to,
+            due_at: is_timed.then_some(job.run_at),
+            took: None,
+        });
+        if let (Some(batch), Some(to)) = (job.batch, to) {
+            self.batches.get_mut(&batch).unwrap().jobs.insert(id, to);
+        }
+    }
+
+    fn submit(&mut self, submit: &Submit) -> ApplyResult {
+        if let Some(SubmissionKey { key, fingerprint }) = &submit.key
+            && let Some(earlier) = self.keys.get(key)
+        {
+            if earlier.fingerprint != *fingerprint {
+                return Err(Refusal::KeyReused);
+            }
+            return Ok(Answer::Submitted(Submitted {
+                first: JobId(earlier.first),
+                count: earlier.count,
+                batch: earlier.batch.and_then(|id| self.batch(id)),
+                at: earlier.at,
+                is_repeat: true,
+            }));
+        }
+        let mut queues = self.queues.clone();
+        for job in submit.jobs.iter() {
+            queues.entry(job.queue.clone()).or_default();
+        }
+        if queues.len() > MAX_QUEUES {
+            return Err(Refusal::TooManyQueues(MAX_QUEUES));
+        }
+        if submit.jobs.is_empty() || submit.jobs.iter().any(|job| job.timeout.millis() == 0) {
+            return Err(Refusal::Rejected(String::new()));
+        }
+        self.queues = queues;
+        Ok(Answer::Submitted(self.insert(submit)))
+    }
+
+    fn insert(&mut self, submit: &Submit) -> Submitted {
+        let first = self.next_job;
+        let batch = submit.batch.as_ref().map(|_| self.insert_batch(submit));
+        let batch_id = batch.as_ref().map(|batch| batch.id);
+        for new in submit.jobs.iter() {
+            let id = JobId(self.next_job);
+            self.next_job += 1;
+            let job = Job { batch: batch_id, ..new.inserted(id, self.now) };
+            let row = ModelJob {
+                job,
+                backoff: new.backoff,
+                token: 0,
+                lease_expires_at: None,
+                remote_lease: None,
+                failure: None,
+                finished_by: None,
+                log: Log::default(),
+            };
+            self.jobs.insert(id, row);
+            self.record(id, None, Some(new.state()));
+        }
+        let count = submit.jobs.len();
+        if let Some(SubmissionKey { key, fingerprint }) = &submit.key {
+            let fingerprint = *fingerprint;
+            let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
+            self.keys.insert(key.clone(), model_key);
+        }
+        Submitted { first: JobId(first), count, batch, at: self.now, is_repeat: false }
+    }
+
+    fn insert_batch(&mut self, submit: &Submit) -> Batch {
+        let id = BatchId(self.next_batch);
+        self.next_batch += 1;
+        let states: Vec<State> = submit.jobs.iter().map(|job| job.state()).collect();
+        let shown = Batch {
+            id,
+            name: submit.batch.as_ref().and_then(|batch| batch.name.clone()),
+            total: states.len() as i64,
+            counts: counts(&states),
+            created_at: self.now,
+            finished_at: None,
+        };
+        let live_before = shown.total;
+        let jobs = BTreeMap::new();
+        self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, live_before });
+        shown
+    }
+
+    pub(super) fn find(&self, id: JobId) -> Result<&ModelJob, Refusal> {
+        self.jobs.get(&id).ok_or(Refusal::NoJob(id))
+    }
+
+    pub(super) fn batch_jobs(&self, id: BatchId) -> Result<Vec<JobId>, Refusal> {
+        let batch = self.batches.get(&id).ok_or(Refusal::NoBatch(id))?;
+        Ok(batch.jobs.keys().copied().filter(|job| self.jobs.contains_key(job)).collect())
+    }
+
+    fn delete(&mut self, id: JobId) -> ApplyResult {
+        let state = self.find(id)?.job.state;
+        if !state.is_final() {
+            return Err(Refusal::Conflict { job: id, state, reason: String::new() });
+        }
+        self.remove(id);
+        Ok(Answer::Removed(1))
+    }
+
+    fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
+        let mut removed = 0;
+        for id in jobs {
+            let finished_at = self.jobs.get(id).and_then(|row| row.job.finished_at);
+            if finished_at.is_some_and(|at| at < finished_before) {
+                self.remove(*id);
+                removed += 1;
+            }
+        }
+        Ok(Answer::Removed(removed))
+    }
+
+    fn remove(&mut self, id: JobId) {
+        let state = self.jobs[&id].job.state;
+        self.record(id, Some(state), None);
+        self.jobs.remove(&id);
+        let jobs = &self.jobs;
+        self.keys.retain(|_, key| {
+            (key.first..key.first + key.count as i64).any(|id| jobs.contains_key(&JobId(id)))
+        });
+    }
+
+    fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
+        if change.max_running == Some(Some(0)) {
+            let (pointer, detail) = ("/max_running".into(), String::new());
+            return Err(Refusal::InvalidSettings { pointer, detail });
+        }
+        if !self.queues.contains_key(queue) && self.queues.len() == MAX_QUEUES {
+            return Err(Refusal::TooManyQueues(MAX_QUEUES));
+        }
+        let settings = self.queues.entry(queue.clone()).or_default();
+        *settings = change.apply(*settings);
+        Ok(Answer::Configured(*settings))
+    }
+}
+
+fn counts<'a>(states: impl IntoIterator<Item = &'a State>) -> StateCounts {
+    let mut counts = StateCounts::default();
+    for state in states {
+        *counts.get_mut(*state) += 1;
+    }
+    counts
+}
