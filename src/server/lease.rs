@@ -24,6 +24,9 @@ use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, W
 /// Id of the next waiting worker. Ids rise, so that the longest waiting worker is served first.
 static NEXT_WAITING_WORKER: AtomicU64 = AtomicU64::new(1);
 
+/// Number of turns of the runtime that the caller gets to notice that its client has disconnected.
+const TURNS_TO_NOTICE_DISCONNECT: usize = 3;
+
 /// Result of a remote worker's action on a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseActionResult {
@@ -63,7 +66,7 @@ impl Handle {
         let mut guard = self.add_waiting_worker(request)?;
         tokio::select! {
             biased;
-            lease_reply = &mut guard.jobs => guard.finish(lease_reply),
+            lease_reply = &mut guard.jobs => guard.receive(lease_reply).await,
             // A request with a wait of zero is answered by the Writer at once and needs no timer.
             () = tokio::time::sleep(wait), if !wait.is_zero() => guard.stop_waiting(),
             () = self.stopped() => guard.stop_waiting(),
@@ -78,7 +81,14 @@ impl Handle {
         let id = WaitingWorkerId(NEXT_WAITING_WORKER.fetch_add(1, Ordering::Relaxed));
         let (reply, jobs) = oneshot::channel();
         let handle = self.clone();
-        let guard = WaitingGuard { id, jobs, handle, is_answered: false, _permit: permit };
+        let guard = WaitingGuard {
+            id,
+            jobs,
+            handle,
+            is_answered: false,
+            received: Vec::new(),
+            _permit: permit,
+        };
         let waiting_worker = WaitingWorker { id, filter, limit };
         let no_wait = wait.is_zero();
         let message = AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply };
@@ -206,6 +216,8 @@ struct WaitingGuard {
     jobs: oneshot::Receiver<LeaseReply>,
     handle: Handle,
     is_answered: bool,
+    /// Jobs that were received and not returned yet.
+    received: Vec<LeasedJob>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -222,6 +234,23 @@ impl WaitingGuard {
         }
     }
 
+    /// Returns the jobs of an answer, after the caller had a chance to notice that its client is gone.
+    ///
+    /// If the client has closed its connection just before, the HTTP server drops this future in one of
+    /// its next turns: it needs one to learn of the closed connection and one to act on it. The jobs are
+    /// then released, and do not have to wait until their lease expires.
+    async fn receive(
+        &mut self,
+        lease_reply: Result<LeaseReply, oneshot::error::RecvError>,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        self.is_answered = true;
+        self.received = self.finish(lease_reply)?;
+        for _ in 0..TURNS_TO_NOTICE_DISCONNECT {
+            tokio::task::yield_now().await;
+        }
+        Ok(std::mem::take(&mut self.received))
+    }
+
     /// Ends the wait. Jobs that arrived at the last moment are returned.
     fn stop_waiting(&mut self) -> Result<Vec<LeasedJob>, Error> {
         self.jobs.close();
@@ -234,10 +263,14 @@ impl WaitingGuard {
 
 impl Drop for WaitingGuard {
     fn drop(&mut self) {
+        let connections = self.handle.connections();
         if self.is_answered {
+            if !self.received.is_empty() {
+                let write = release(self.received.iter().map(|job| job.lease));
+                connections.writer.commit(Commit { write, reply: Reply::Discard });
+            }
             return;
         }
-        let connections = self.handle.connections();
         self.jobs.close();
         match self.jobs.try_recv() {
             Ok(Ok(jobs)) if !jobs.is_empty() => {
