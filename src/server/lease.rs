@@ -264,23 +264,18 @@ impl WaitingGuard {
 impl Drop for WaitingGuard {
     fn drop(&mut self) {
         let connections = self.handle.connections();
-        if self.is_answered {
-            if !self.received.is_empty() {
-                let write = release(self.received.iter().map(|job| job.lease));
-                connections.writer.commit(Commit { write, reply: Reply::Discard });
-            }
-            return;
-        }
         self.jobs.close();
-        match self.jobs.try_recv() {
-            Ok(Ok(jobs)) if !jobs.is_empty() => {
-                let write = release(jobs.iter().map(|job| job.lease));
-                connections.writer.commit(Commit { write, reply: Reply::Discard });
-            }
-            Ok(_) => {}
-            Err(_) => {
-                send(&connections.lease_requests, RemoveWaitingWorker(self.id));
-            }
+        let unused = if self.is_answered {
+            std::mem::take(&mut self.received)
+        } else if let Ok(answer) = self.jobs.try_recv() {
+            answer.unwrap_or_default()
+        } else {
+            send(&connections.lease_requests, RemoveWaitingWorker(self.id));
+            return;
+        };
+        if !unused.is_empty() {
+            let write = release(unused.iter().map(|job| job.lease));
+            connections.writer.commit(Commit { write, reply: Reply::Discard });
         }
     }
 }
