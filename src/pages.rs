@@ -14,6 +14,7 @@ mod jobs;
 mod overview;
 mod parts;
 mod queue;
+mod queues;
 mod response;
 mod submit;
 
@@ -40,6 +41,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(batches::resource())
         .service(batch::resource())
         .service(batch::cancel())
+        .service(queues::resource())
         .service(queue::resource())
         .service(queue::pause())
         .service(queue::resume())

@@ -8,6 +8,7 @@ pub(super) mod layout;
 pub(super) mod metrics_panel;
 pub(super) mod number;
 pub(super) mod query;
+pub(super) mod queue_row;
 pub(super) mod state_bar;
 pub(super) mod state_count;
 pub(super) mod time;

@@ -2,6 +2,7 @@
 
 mod impossible;
 mod load;
+mod openai_client;
 mod refused;
 mod routes;
 mod wire;
