@@ -193,7 +193,10 @@ mod tests {
             (50.0, "50.0"),
         ] {
             let reported = Progress::new(reported, "");
-            assert_eq!(serde_json::to_string(&reported).unwrap(), format!("{{\"percent\":{json}}}"));
+            assert_eq!(
+                serde_json::to_string(&reported).unwrap(),
+                format!("{{\"percent\":{json}}}")
+            );
             let stored = Progress { percent: reported.percent + 1e-9, message: None };
             assert_eq!(stored.of_job_in(State::Running), reported);
         }

@@ -1,5 +1,6 @@
 //! The web pages as plain HTTP: headers, HTML and forms, without scripts.
 
+mod again;
 mod demo;
 mod links;
 mod queues;

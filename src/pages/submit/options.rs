@@ -20,6 +20,8 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
         new("queue", "Queue", "Empty for the queue named default", Line),
         new("priority", "Priority", "-100 to 100; default 0", Line),
         new("delay", "Delay", "For example 10m; default none", Line),
+        new("run_at", "Start at", "Such as 2030-01-31T12:00:00Z, instead of a delay", Line),
+        new("expires_at", "Expires at", "Cancelled if it has not started by then", Line),
         new("max_attempts", "Max attempts", &format!("Default {}", jobs.max_attempts), Line),
         new("timeout", "Timeout", &format!("Per attempt; default {}", jobs.timeout), Line),
         new("lane", "Lane", "", Choice(lanes.into())),
@@ -50,6 +52,8 @@ pub(super) fn parse(fields: &Fields) -> Result<Submission, Vec<Problem>> {
             &mut problems,
         ),
         delay: parsed(fields, "delay", &mut problems),
+        run_at: parsed(fields, "run_at", &mut problems),
+        expires_at: parsed(fields, "expires_at", &mut problems),
         timeout: parsed(fields, "timeout", &mut problems),
         max_attempts: number(
             fields,
@@ -122,9 +126,12 @@ mod tests {
 
     #[test]
     fn every_invalid_field_is_named() {
-        let form = "priority=high&delay=soon&timeout=-1s&max_attempts=x&lane=fast";
+        let form = "priority=high&delay=soon&timeout=-1s&max_attempts=x&lane=fast&run_at=1\
+            &expires_at=tomorrow";
         let problems = parse(&Fields::parse(form).unwrap()).unwrap_err();
         let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/priority", "/delay", "/timeout", "/max_attempts", "/lane"]);
+        let expected =
+            ["/priority", "/delay", "/run_at", "/expires_at", "/timeout", "/max_attempts", "/lane"];
+        assert_eq!(pointers, expected);
     }
 }
