@@ -1,5 +1,6 @@
 //! The command line against a running server.
 
+mod fixture;
 mod live;
 
 use std::process::Output;
