@@ -5,6 +5,7 @@
 //! Announcer wakes the clients. A subscriber to all jobs has a [`feed`].
 
 pub(crate) mod announcer;
+pub(crate) mod failure_log;
 pub(crate) mod feed;
 pub(crate) mod publisher;
 pub(crate) mod shared_recorder;

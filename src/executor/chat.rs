@@ -6,6 +6,7 @@
 
 mod limits;
 mod provider;
+mod refused_calls;
 mod request;
 
 use std::collections::BTreeMap;
@@ -66,7 +67,9 @@ impl Chat {
             reason = context.stopped() => return reason.outcome(context.timeout()),
             permit = request.provider.limits.acquire() => permit,
         };
-        until_stopped(context, self.call(&request, context)).await
+        let outcome = until_stopped(context, self.call(&request, context)).await;
+        request.provider.refused_calls.count(&outcome);
+        outcome
     }
 
     async fn call(&self, request: &ChatRequest<'_>, context: &Context) -> Outcome {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::config::ProviderConfig;
 use crate::executor::chat::limits::ProviderLimits;
+use crate::executor::chat::refused_calls::RefusedCalls;
 use crate::executor::http::check_uri;
 use crate::executor::outbound::Call;
 
@@ -41,6 +42,8 @@ pub(super) struct Provider {
     authorization: Option<HeaderValue>,
     /// Limits of the calls to this server.
     pub(super) limits: ProviderLimits,
+    /// Calls that this server refused, for the log.
+    pub(super) refused_calls: RefusedCalls,
 }
 
 impl Provider {
@@ -64,7 +67,7 @@ impl Provider {
             value.set_sensitive(true);
         }
         let limits = ProviderLimits::new(config.max_running, config.requests_per_minute);
-        Ok(Self { uri, authorization, limits })
+        Ok(Self { uri, authorization, limits, refused_calls: RefusedCalls::new(name) })
     }
 
     /// Returns a chat-completions call with `body`.
