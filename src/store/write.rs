@@ -64,8 +64,8 @@ pub enum Write {
     CancelBatch(BatchId),
     /// Queues a final or `retrying` job again, due `now`.
     ///
-    /// Clears result, error, progress and `expires_at`, keeps the failures, and raises `max_attempts`
-    /// if no attempt is left. Refused in any other state, and if the job has `at_most_once` and an
+    /// Clears result, error, progress and `expires_at`, and keeps the attempts. A final job is granted as
+    /// many further attempts as it was submitted with. Refused in any other state, and if the job has `at_most_once` and an
     /// attempt of it has started. Answer: [`Done`](crate::store::Answer::Done).
     Retry(JobId),
     /// Removes a final job with everything that belongs to it. A batch or idempotency key is removed

@@ -56,20 +56,20 @@ impl LocatedRow {
     }
 }
 
-/// Location and lease token of a job that is queued.
-#[derive(Debug, Clone, Copy, Queryable, Selectable)]
+/// Location and error of a job that is queued.
+#[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub(crate) struct StagedRow {
     #[diesel(embed)]
     pub(crate) location: LocationRow,
-    lease_token: i64,
+    error_code: Option<String>,
 }
 
 impl StagedRow {
-    /// Returns the state from which the job was staged. Only a lease raises the token, so a job with a
-    /// token waited for another attempt.
+    /// Returns the state from which the job was staged. A job that waits for another attempt has the
+    /// error of the last one, and a scheduled job has no error.
     pub(crate) fn from(&self) -> State {
-        if self.lease_token == 0 { State::Scheduled } else { State::Retrying }
+        if self.error_code.is_none() { State::Scheduled } else { State::Retrying }
     }
 }
 

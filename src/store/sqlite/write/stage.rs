@@ -19,13 +19,13 @@ statement! {
          SELECT id FROM jobs
          WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at <= " [now: Integer as i64]
     "    ORDER BY run_at LIMIT (" [limit: Integer as i64]
-    " + 0)) RETURNING id, queue_id, lane, batch_id, lease_token"
+    " + 0)) RETURNING id, queue_id, lane, batch_id, error_code"
 }
 
 statement! {
     /// Finds due jobs, to queue each by itself.
     DueJobs -> Columns<StagedRow> =
-    "SELECT id, queue_id, lane, batch_id, lease_token FROM jobs
+    "SELECT id, queue_id, lane, batch_id, error_code FROM jobs
      WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at <= " [now: Integer as i64]
     " ORDER BY run_at LIMIT (" [limit: Integer as i64] " + 0)"
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::QueueChange;
+use longshore::job::retry::Pause;
 use longshore::job::{
     BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
 };
@@ -124,6 +125,7 @@ pub(super) struct Draft {
     at_most_once: bool,
     tags: Vec<String>,
     is_impossible: bool,
+    truncate_result: bool,
 }
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -198,7 +200,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     let tags = select(vec![vec![], vec!["a".to_string()], vec!["a".into(), "b".into()]]);
     let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
     let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
-    let limits = (1..4_u32, proptest::bool::weighted(0.15), proptest::bool::weighted(0.03));
+    let rare = proptest::bool::weighted;
+    let limits = (1..4_u32, rare(0.15), rare(0.03), rare(0.3));
     (queue, lane, -2..3_i8, timing, limits, tags).prop_map(
         |(queue, lane, priority, timing, limits, tags)| Draft {
             queue,
@@ -210,6 +213,7 @@ fn draft() -> impl Strategy<Value = Draft> {
             max_attempts: limits.0,
             at_most_once: limits.1,
             is_impossible: limits.2,
+            truncate_result: limits.3,
             tags,
         },
     )
@@ -221,13 +225,15 @@ fn recent() -> impl Strategy<Value = Recent> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let result = (0..2_u8, proptest::bool::weighted(0.1)).prop_map(|(value, truncated)| {
-        Outcome::Completed(JobResult { json: Json::trusted(value.to_string()), truncated })
+        let result = JobResult::whole(Json::trusted(value.to_string()));
+        Outcome::Completed(JobResult { truncated, ..result })
     });
     let failure = (0..2_u8, any::<bool>(), option::weighted(0.3, 0..20_u64)).prop_map(
         |(code, retryable, secs)| Outcome::Failed {
             error: JobError::new(format!("code-{code}"), "it failed"),
             retryable,
-            retry_in: secs.map(Span::from_secs),
+            retry_in: secs.map(|secs| Pause::Exactly(Span::from_secs(secs))),
+            detail: None,
         },
     );
     prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled)]
@@ -360,6 +366,7 @@ impl Draft {
             expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
             max_attempts: self.max_attempts,
             at_most_once: self.at_most_once,
+            truncate_result: self.truncate_result,
             tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
             timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
             ..job()

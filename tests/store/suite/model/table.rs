@@ -59,6 +59,8 @@ pub(super) struct Model {
     /// Changes of this group.
     pub(super) changes: Vec<Change>,
     queues: BTreeMap<QueueName, QueueSettings>,
+    /// Number of entries to each state that the counters of a queue count.
+    totals: BTreeMap<QueueName, StateCounts>,
     batches: BTreeMap<BatchId, ModelBatch>,
     keys: BTreeMap<IdempotencyKey, ModelKey>,
 }
@@ -75,6 +77,7 @@ impl Model {
             leases: Vec::new(),
             changes: Vec::new(),
             queues: BTreeMap::new(),
+            totals: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
@@ -164,6 +167,8 @@ impl Model {
             ),
             oldest_queued_at: None,
             oldest_queued_age: None,
+            oldest_queued_age_seconds: None,
+            totals: self.totals.get(name).copied().unwrap_or_default().into(),
         };
         self.queues.iter().map(queue).collect()
     }
@@ -189,12 +194,18 @@ impl Model {
             queue: job.queue.clone(),
             lane: job.lane,
             remote_kind: None,
+            from_queue: None,
             batch: job.batch,
             from,
             to,
             due_at: is_timed.then_some(job.run_at),
             took: None,
         });
+        let is_new = from.is_none();
+        let waits = matches!(to, Some(State::Scheduled | State::Queued));
+        if let Some(to) = to.filter(|_| is_new || !waits) {
+            *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
+        }
         if let (Some(batch), Some(to)) = (job.batch, to) {
             self.batches.get_mut(&batch).unwrap().jobs.insert(id, to);
         }
