@@ -19,7 +19,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptDetail};
-pub use change::Change;
+pub use change::{Change, FailedAttempt};
 pub use lane::Lane;
 pub use log::Log;
 pub use outcome::attempt;

@@ -4,22 +4,30 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::job::{JobId, QueueName};
+use crate::job::{Change, FailedAttempt, JobId, QueueName};
 
 /// Maximum number of lines in a window.
 const MAX_LINES: u32 = 500;
 /// Length of a window, which starts with the first job that fails after the one before.
-pub(crate) const WINDOW: Duration = Duration::from_secs(10);
+const WINDOW: Duration = Duration::from_secs(10);
 
-/// A job that failed for good. What others chose freely, such as the message, is left out.
+/// A job that failed for good. Its error message is left out, because others wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FailedJob {
     pub(crate) job: JobId,
-    pub(crate) kind: String,
     pub(crate) queue: QueueName,
-    pub(crate) attempt: u32,
-    /// Error code of the last attempt.
-    pub(crate) code: String,
+    pub(crate) attempt: FailedAttempt,
+}
+
+impl FailedJob {
+    /// Returns the jobs among the changes that failed for good.
+    pub(crate) fn all(changes: &[Change]) -> Vec<Self> {
+        let failed = |change: &Change| {
+            let attempt = change.failed.as_deref()?.clone();
+            Some(Self { job: change.job, queue: change.queue.clone(), attempt })
+        };
+        changes.iter().filter_map(failed).collect()
+    }
 }
 
 /// Logs failed jobs within bounds.
@@ -34,15 +42,15 @@ pub(crate) struct FailureLog {
 }
 
 impl FailureLog {
-    /// Logs jobs that failed. Returns the time after which to call [`Self::end_window`], if the sum of
-    /// jobs without a line is now due for the first time in this window.
+    /// Logs jobs that failed. Returns the time after which to call [`Self::end_old_window`], if the
+    /// first job without a line in this window is among them.
     pub(crate) fn log(&mut self, failed: &[FailedJob], now: Instant) -> Option<Duration> {
         let had_omitted = self.omitted > 0;
-        for FailedJob { job, kind, queue, attempt, code } in failed {
+        for FailedJob { job, queue, attempt: FailedAttempt { kind, attempt, code } } in failed {
             if self.has_room(now) {
-                // Recorded as text, so that control characters in a code of a remote worker are escaped.
-                let (kind, queue, code) = (kind.as_str(), queue.as_str(), code.as_str());
-                tracing::info!(%job, kind, queue, attempt, code, "a job failed for good");
+                // Values that are recorded as text have their control characters escaped.
+                let (job, queue) = (job.0, queue.as_str());
+                tracing::info!(job, kind, queue, attempt, code, "a job failed for good");
             }
         }
         let started_at = self.started_at.filter(|_| self.omitted > 0 && !had_omitted)?;
@@ -51,10 +59,8 @@ impl FailureLog {
 
     /// Counts a job. Returns whether it gets a line.
     fn has_room(&mut self, now: Instant) -> bool {
-        if self.started_at.is_none_or(|started_at| now >= started_at + WINDOW) {
-            self.end_window();
-            self.started_at = Some(now);
-        }
+        self.end_old_window(now);
+        self.started_at.get_or_insert(now);
         if self.lines < MAX_LINES {
             self.lines += 1;
             return true;
@@ -63,9 +69,17 @@ impl FailureLog {
         false
     }
 
+    /// Ends the window if its time is over.
+    pub(crate) fn end_old_window(&mut self, now: Instant) {
+        if self.started_at.is_some_and(|started_at| now >= started_at + WINDOW) {
+            self.end_window();
+        }
+    }
+
     /// Ends the window and logs the number of jobs that have no line.
-    pub(crate) fn end_window(&mut self) {
-        let Self { omitted, .. } = std::mem::take(self);
+    fn end_window(&mut self) {
+        let omitted = std::mem::take(&mut self.omitted);
+        (self.started_at, self.lines) = (None, 0);
         if omitted > 0 {
             let secs = WINDOW.as_secs();
             tracing::info!(jobs = omitted, "more jobs failed for good in the last {secs} s");
@@ -95,20 +109,17 @@ mod tests {
         // The window began with the first job, so it ends ten seconds later.
         assert!(log.has_room(at(11)));
         assert_eq!((log.lines, log.omitted), (1, 0));
-        log.end_window();
+        log.end_old_window(at(20));
+        assert_eq!(log.lines, 1);
+        log.end_old_window(at(21));
         assert!(log.started_at.is_none());
     }
 
     #[test]
     fn the_sum_is_due_once_at_the_end_of_the_window() {
         let failed = |count: usize| {
-            let job = FailedJob {
-                job: JobId(1),
-                kind: "echo".into(),
-                queue: QueueName::default(),
-                attempt: 1,
-                code: "x".into(),
-            };
+            let attempt = FailedAttempt { kind: "echo".into(), attempt: 1, code: "x".into() };
+            let job = FailedJob { job: JobId(1), queue: QueueName::default(), attempt };
             vec![job; count]
         };
         let start = Instant::now();
