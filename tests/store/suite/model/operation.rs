@@ -308,13 +308,7 @@ impl Operation {
                 Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
             }
             Self::Retry(job) => Write::Retry(job_of(model, job)),
-            Self::Update(job, change, delay) => {
-                let start = delay.map(|secs| match secs {
-                    0 => Start::Now,
-                    secs => Start::At(model.now.plus(Duration::from_secs(secs))),
-                });
-                Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
-            }
+            Self::Update(job, change, delay) => update_write(model, job, change, *delay),
             Self::Delete(job) => Write::Delete(job_of(model, job)),
             Self::Stage { limit } => Write::Stage { limit: *limit },
             Self::Expire { limit } => Write::Expire { limit: *limit },
@@ -363,6 +357,15 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
         batch: job.batch,
     });
     Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
+}
+
+/// Returns an update that also sets the start to now or later.
+fn update_write(model: &Model, job: &Index, change: &JobChange, delay: Option<u64>) -> Write {
+    let start = delay.map(|secs| match secs {
+        0 => Start::Now,
+        secs => Start::At(model.now.plus(Duration::from_secs(secs))),
+    });
+    Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {
