@@ -28,7 +28,9 @@ pub use payload::Json;
 pub use queue::QueueName;
 pub use retry::{Backoff, Pause};
 pub use state::State;
-pub use submission::{IdempotencyKey, JobKind, Kind, KindDefaults, NewJob, Submission, Tag};
+pub use submission::{
+    IdempotencyKey, JobKind, JobPatch, Kind, KindDefaults, NewJob, Submission, Tag,
+};
 pub use time::{Span, Timestamp};
 
 /// Id of a job. Ids are positive, increase with every new job and are never reused.

@@ -6,6 +6,7 @@ mod idempotency_key;
 mod job_kind;
 mod kind;
 mod metadata;
+mod patch;
 mod tag;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use kind::Kind;
 pub use metadata::MAX_METADATA_BYTES;
 use metadata::check_metadata;
+pub use patch::{JobChange, JobPatch, Start};
 use tag::check_tags;
 pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
@@ -194,8 +196,8 @@ impl Submission {
             problems.push(Problem::new("/kind", error));
         }
         let queue = self.check_queue(&defaults.queue, &mut problems);
-        let priority = self.check_priority(&mut problems);
-        let run_at = self.check_run_at(now, &mut problems);
+        let priority = check_priority(self.priority.unwrap_or(0), &mut problems);
+        let run_at = check_run_at((self.run_at, self.delay), now, &mut problems);
         let timeout = self.timeout.unwrap_or(defaults.jobs.timeout);
         let max_attempts = self.max_attempts.unwrap_or(defaults.jobs.max_attempts);
         let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
@@ -232,30 +234,35 @@ impl Submission {
             QueueName::default()
         })
     }
+}
 
-    fn check_priority(&self, problems: &mut Vec<Problem>) -> i8 {
-        let priority = self.priority.unwrap_or(0);
-        if !PRIORITIES.contains(&priority) {
-            problems.push(Problem::new("/priority", "must be between -100 and 100"));
-        }
-        i8::try_from(priority).unwrap_or(0)
+/// Returns a valid priority, or adds the problem.
+fn check_priority(priority: i64, problems: &mut Vec<Problem>) -> i8 {
+    if !PRIORITIES.contains(&priority) {
+        problems.push(Problem::new("/priority", "must be between -100 and 100"));
     }
+    i8::try_from(priority).unwrap_or(0)
+}
 
-    fn check_run_at(&self, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
-        let run_at = match (self.run_at, self.delay) {
-            (Some(_), Some(_)) => {
-                problems.push(Problem::new("/delay", "must not be combined with run_at"));
-                now
-            }
-            (Some(at), None) => at.max(now),
-            (None, Some(delay)) => now.plus(delay.duration()),
-            (None, None) => now,
-        };
-        if run_at.since(now) > MAX_AHEAD {
-            problems.push(Problem::new("/run_at", "must not be more than ten years from now"));
+/// Returns the earliest start from `run_at` or `delay`, or adds the problem.
+fn check_run_at(
+    (run_at, delay): (Option<Timestamp>, Option<Span>),
+    now: Timestamp,
+    problems: &mut Vec<Problem>,
+) -> Timestamp {
+    let run_at = match (run_at, delay) {
+        (Some(_), Some(_)) => {
+            problems.push(Problem::new("/delay", "must not be combined with run_at"));
+            now
         }
-        run_at
+        (Some(at), None) => at.max(now),
+        (None, Some(delay)) => now.plus(delay.duration()),
+        (None, None) => now,
+    };
+    if run_at.since(now) > MAX_AHEAD {
+        problems.push(Problem::new("/run_at", "must not be more than ten years from now"));
     }
+    run_at
 }
 
 impl NewJob {

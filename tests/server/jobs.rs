@@ -9,4 +9,5 @@ mod many;
 mod progress;
 mod retry;
 mod submit;
+mod update;
 mod wait;

@@ -56,6 +56,25 @@ impl LocatedRow {
     }
 }
 
+/// A job that waits, with what an update can change.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub(crate) struct WaitingRow {
+    #[diesel(embed)]
+    pub(crate) located: LocatedRow,
+    pub(crate) run_at: i64,
+    pub(crate) priority: i64,
+    pub(crate) expires_at: Option<i64>,
+    error_code: Option<String>,
+}
+
+impl WaitingRow {
+    /// Returns the state in which the job waits for its `run_at`. See [`StagedRow::from`].
+    pub(crate) fn state_before_due(&self) -> State {
+        if self.error_code.is_none() { State::Scheduled } else { State::Retrying }
+    }
+}
+
 /// Location and error of a job that is queued.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = jobs)]

@@ -65,7 +65,7 @@ pub(crate) fn backoff_text(backoff: &Backoff) -> Option<String> {
 pub(crate) fn backoff_of(job: i64, text: Option<&str>) -> Result<Backoff, StoreError> {
     let Some(text) = text else { return Ok(Backoff::default()) };
     let values: (i64, f64, i64, f64, i64) = serde_json::from_str(text)
-        .map_err(|_| corrupt(format_args!("job {job}"), format_args!("has the backoff {text}")))?;
+        .map_err(|error| corrupt(format_args!("job {job}"), format_args!("has the backoff {text}: {error}")))?;
     let (initial, factor, max, jitter, max_retry_after) = values;
     Ok(Backoff {
         initial: Span::from_millis(initial),

@@ -95,7 +95,7 @@ impl CommitGroup<'_> {
         let update = StageDue { now: self.now.millis(), limit: limit.into() };
         let rows: Vec<StagedRow> = update.load(self.connection)?;
         let count = rows.len();
-        for row in rows {
+        for row in &rows {
             self.record_staged(row)?;
         }
         Ok(count)
@@ -112,14 +112,14 @@ impl CommitGroup<'_> {
             let job = row.location.id;
             let staged = self.on_row(Some(JobId(job)), |group| {
                 StageJob { job }.execute(group.connection)?;
-                group.record_staged(row)
+                group.record_staged(&row)
             })?;
             count += usize::from(staged.is_some());
         }
         Ok(count)
     }
 
-    fn record_staged(&mut self, row: StagedRow) -> Result<(), ApplyError> {
+    fn record_staged(&mut self, row: &StagedRow) -> Result<(), ApplyError> {
         let location = self.location(row.location)?;
         self.record(location.change(Some(row.from()), Some(State::Queued)));
         Ok(())

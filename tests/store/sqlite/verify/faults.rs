@@ -250,7 +250,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("UPDATE submissions SET batch_id = NULL", "keys", "has another batch than these"),
     (
-        "INSERT INTO submissions VALUES ('l', zeroblob(32), 10, 1, 1, 0)",
+        "INSERT INTO submissions VALUES (0, 'l', 0, zeroblob(32), 10, 1, 1, 0)",
         "keys",
         "jobs from 9 on shares some of these with another key",
     ),

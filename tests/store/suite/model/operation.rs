@@ -6,6 +6,7 @@ use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::QueueChange;
 use longshore::job::retry::Pause;
+use longshore::job::submission::{JobChange, Start};
 use longshore::job::{
     BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
 };
@@ -88,6 +89,7 @@ pub(super) enum Operation {
     Cancel(Index),
     CancelBatch(Index),
     Retry(Index),
+    Update(Index, JobChange, Option<u64>),
     Delete(Index),
     Stage {
         limit: u32,
@@ -156,6 +158,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => any::<Index>().prop_map(Operation::Cancel),
         1 => any::<Index>().prop_map(Operation::CancelBatch),
         3 => any::<Index>().prop_map(Operation::Retry),
+        3 => update(),
         3 => any::<Index>().prop_map(Operation::Delete),
         2 => limit().prop_map(|limit| Operation::Stage { limit }),
         1 => limit().prop_map(|limit| Operation::Expire { limit }),
@@ -166,6 +169,19 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(queue, paused, max_running)| Operation::Configure { queue, paused, max_running }
         ),
     ]
+}
+
+/// Changes a job; the number is the delay of its start in seconds.
+fn update() -> impl Strategy<Value = Operation> {
+    let queue = option::weighted(0.4, select(&QUEUES[..]));
+    let expires_at = option::weighted(0.2, Just(None));
+    let delay = option::weighted(0.6, prop_oneof![Just(0_u64), 1..20_u64]);
+    (any::<Index>(), option::of(-2..3_i8), queue, expires_at, delay).prop_map(
+        |(job, priority, queue, expires_at, delay)| {
+            let queue = queue.map(queue_name);
+            Operation::Update(job, JobChange { start: None, priority, expires_at, queue }, delay)
+        },
+    )
 }
 
 fn renew() -> impl Strategy<Value = Operation> {
@@ -292,6 +308,7 @@ impl Operation {
                 Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
             }
             Self::Retry(job) => Write::Retry(job_of(model, job)),
+            Self::Update(job, change, delay) => update_write(model, job, change, *delay),
             Self::Delete(job) => Write::Delete(job_of(model, job)),
             Self::Stage { limit } => Write::Stage { limit: *limit },
             Self::Expire { limit } => Write::Expire { limit: *limit },
@@ -340,6 +357,15 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
         batch: job.batch,
     });
     Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
+}
+
+/// Returns an update that also sets the start to now or later.
+fn update_write(model: &Model, job: &Index, change: &JobChange, delay: Option<u64>) -> Write {
+    let start = delay.map(|secs| match secs {
+        0 => Start::Now,
+        secs => Start::At(model.now.plus(Duration::from_secs(secs))),
+    });
+    Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
 }
 
 fn job_of(model: &Model, job: &Index) -> JobId {

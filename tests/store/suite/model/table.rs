@@ -109,6 +109,7 @@ impl Model {
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
+            Write::Update(job, change) => self.update(*job, change),
             Write::Delete(job) => self.delete(*job),
             Write::Stage { limit } => self.stage(*limit as usize),
             Write::Expire { limit } => self.expire(*limit as usize),
@@ -187,7 +188,7 @@ impl Model {
         self.record(id, Some(from), Some(to));
     }
 
-    fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
+    pub(super) fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
         let job = &self.jobs[&id].job;
         let is_timed = matches!(to, Some(State::Scheduled | State::Retrying));
         let error = job.error.as_ref().filter(|_| to == Some(State::Failed));
@@ -210,6 +211,7 @@ impl Model {
             failed: failed.map(Box::new),
         });
         let is_new = from.is_none();
+        let to = to.filter(|_| from != to);
         let waits = matches!(to, Some(State::Scheduled | State::Queued));
         if let Some(to) = to.filter(|_| is_new || !waits) {
             *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
@@ -336,7 +338,7 @@ impl Model {
         });
     }
 
-    fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
+    pub(super) fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
         if change.max_running == Some(Some(0)) {
             let (pointer, detail) = ("/max_running".into(), String::new());
             return Err(Refusal::InvalidSettings { pointer, detail });

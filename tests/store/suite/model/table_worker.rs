@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle};
+use longshore::job::queue::QueueChange;
+use longshore::job::submission::{JobChange, Start};
 use longshore::job::{
     Attempt, AttemptDetail, BatchId, Failure, JobError, JobId, Lane, Progress, State, Timestamp,
 };
@@ -283,6 +285,38 @@ impl Model {
     pub(super) fn cancel_waiting(&mut self, id: JobId, code: &str) {
         self.jobs.get_mut(&id).unwrap().job.error = error(code);
         self.set_state(id, State::Cancelled);
+    }
+
+    pub(super) fn update(&mut self, id: JobId, change: &JobChange) -> ApplyResult {
+        let job = &self.find(id)?.job;
+        let (from, before) = (job.state, job.queue.clone());
+        if from == State::Running || from.is_final() {
+            return Err(Refusal::Conflict { job: id, state: from, reason: String::new() });
+        }
+        if let Some(queue) = &change.queue {
+            self.configure(queue, &QueueChange::default())?;
+        }
+        let now = self.now;
+        let row = self.jobs.get_mut(&id).unwrap();
+        let job = &mut row.job;
+        job.queue = change.queue.clone().unwrap_or(before.clone());
+        job.priority = change.priority.unwrap_or(job.priority);
+        job.expires_at = change.expires_at.unwrap_or(job.expires_at);
+        match change.start {
+            Some(Start::Now) => (job.state, job.run_at) = (State::Queued, now),
+            Some(Start::At(at)) => {
+                let has_failed = job.error.is_some();
+                job.state = if has_failed { State::Retrying } else { State::Scheduled };
+                job.run_at = at;
+            }
+            None => {}
+        }
+        row.finished_by = None;
+        let to = row.job.state;
+        let is_moved = row.job.queue != before;
+        self.record(id, Some(from), Some(to));
+        self.changes.last_mut().unwrap().from_queue = is_moved.then_some(before);
+        Ok(Answer::Done)
     }
 
     pub(super) fn retry(&mut self, id: JobId) -> ApplyResult {
