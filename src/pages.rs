@@ -35,6 +35,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::actions::selected())
         .service(jobs::actions::cancel())
         .service(jobs::actions::retry())
+        .service(jobs::actions::run_now())
         .service(jobs::actions::delete())
         .service(job::resource())
         .service(submit::resource())

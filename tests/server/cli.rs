@@ -2,6 +2,7 @@
 
 mod fixture;
 mod live;
+mod update;
 
 use std::process::Output;
 use std::time::Duration;

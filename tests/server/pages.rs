@@ -2,6 +2,7 @@
 
 mod again;
 mod demo;
+mod job;
 mod links;
 mod queues;
 

@@ -100,6 +100,17 @@ impl AttemptDetail {
     }
 }
 
+impl ExitDetail {
+    /// Returns how the program ended, in words.
+    pub fn summary(&self) -> String {
+        match (self.status, self.signal) {
+            (Some(status), _) => format!("exit status {status}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => "the end of the program is unknown".into(),
+        }
+    }
+}
+
 /// Shortens a text to about `max_bytes`: keeps its start and its end, and says how many bytes between
 /// them were omitted.
 ///

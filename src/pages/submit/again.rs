@@ -1,6 +1,7 @@
 //! Submitting a job again: the form is filled in from the job, and what the user does not change is
 //! submitted exactly as it was.
 
+use crate::job::submission::BackoffChange;
 use crate::job::{Job, JobId, Json, Lane, State, Submission, Timestamp};
 use crate::pages::forms::fields::Fields;
 use crate::pages::submit::indent::indent;
@@ -39,11 +40,20 @@ impl Original {
         fields.set("payload", if is_short { indented } else { payload.to_owned() });
         fields.set("queue", job.queue.as_str());
         fields.set("priority", job.priority.to_string());
-        fields.set("max_attempts", job.max_attempts.to_string());
+        // Retries by hand raise `max_attempts`.
+        let granted = job.attempts_granted.unwrap_or(job.max_attempts);
+        fields.set("max_attempts", granted.to_string());
         fields.set("timeout", job.timeout.to_string());
         fields.set("tags", job.tags.join("\n"));
+        fields.set("backoff", self.backoff());
+        if let Some(metadata) = &job.metadata {
+            fields.set("metadata", indent(metadata.as_str()));
+        }
         if job.at_most_once {
             fields.set("at_most_once", "yes");
+        }
+        if job.truncate_result {
+            fields.set("truncate_result", "yes");
         }
         if job.lane == Lane::Remote {
             fields.set("lane", "remote");
@@ -58,6 +68,12 @@ impl Original {
         fields
     }
 
+    /// Returns the text of the backoff in the form.
+    fn backoff(&self) -> String {
+        let text = self.0.backoff.as_ref().map(serde_json::to_string);
+        text.and_then(Result::ok).unwrap_or_default()
+    }
+
     /// Gives what was not changed in the form its original value, where the text in the form is not the
     /// same as the value.
     pub(super) fn restore(&self, submission: &mut Submission, fields: &Fields) {
@@ -65,6 +81,12 @@ impl Original {
         if submission.kind == job.kind && fields.get("as") == Some("json") {
             let original = job.payload.as_ref().map_or("null", Json::as_str);
             submission.payload = Json::trusted(restore(submission.payload.as_str(), original));
+        }
+        if let (Some(edited), Some(original)) = (&submission.metadata, &job.metadata) {
+            submission.metadata = Some(Json::trusted(restore(edited.as_str(), original.as_str())));
+        }
+        if fields.get("backoff") == Some(&self.backoff()) {
+            submission.backoff = job.backoff.map(BackoffChange::from);
         }
         submission.tags = tags(fields.get("tags").unwrap_or_default(), &job.tags);
     }

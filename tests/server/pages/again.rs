@@ -79,7 +79,7 @@ fn again(server: &Server, id: i64, changes: &[(&str, &str)]) -> Vec<Field> {
 }
 
 /// Submits a job again, and returns the id of the new job.
-fn submit_again(server: &Server, id: i64, changes: &[(&str, &str)]) -> i64 {
+pub(super) fn submit_again(server: &Server, id: i64, changes: &[(&str, &str)]) -> i64 {
     let path = redirect_of(server, "/submit", &encoded(&again(server, id, changes)));
     let new = path.strip_prefix("/jobs/").unwrap().parse().unwrap();
     assert_ne!(new, id);
