@@ -124,12 +124,12 @@ mod tests {
         view.press(KeyCode::Char('f').into());
         view.apply(Update::Snapshot(Ok(Box::new(failed))));
         let shown = screen(&view, 100, 30);
-        let first = line(&shown, "job 11, attempt ");
+        let first = line(&shown, "job 11, last error: ");
         assert!(first.contains("http_status: the server answered 503: word"), "{first}");
         line(&shown, "word the end");
         assert!(line(&shown, "? help").contains("quit"));
         // A low terminal keeps its lines for the tables.
-        assert!(!screen(&view, 100, 17).concat().contains("job 11, attempt"));
+        assert!(!screen(&view, 100, 17).concat().contains("job 11, last error"));
     }
 
     #[test]

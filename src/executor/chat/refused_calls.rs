@@ -93,11 +93,14 @@ fn pause(warned_at: Option<Instant>, now: Instant) -> Duration {
     rest.max(GATHER_TIME)
 }
 
-/// Returns why a call failed: its HTTP status, or the error code if it has no status that says so.
+/// Returns why a call failed: its HTTP status, or the error code if there was no response or a 2xx one.
 fn reason(outcome: &Outcome) -> Option<String> {
-    let Outcome::Failed { error, .. } = outcome else { return None };
-    let refused = error.message.strip_prefix("the server answered ").and_then(|rest| rest.get(..3));
-    Some(refused.unwrap_or(&error.code).to_owned())
+    let Outcome::Failed { error, detail, .. } = outcome else { return None };
+    let response = detail.as_ref().and_then(|detail| detail.response.as_ref());
+    let status = response.map(|response| response.status.to_string());
+    let in_message = || Some(error.message.strip_prefix("the server answered ")?.get(..3)?.to_owned());
+    let refused = status.or_else(in_message).filter(|status| !status.starts_with('2'));
+    Some(refused.unwrap_or_else(|| error.code.clone()))
 }
 
 /// Returns the counts as text, such as `429: 1480, 503: 20`.
@@ -109,8 +112,9 @@ fn summary(by_reason: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Json;
+    use crate::job::attempt::ResponseDetail;
     use crate::job::outcome::JobResult;
+    use crate::job::{AttemptDetail, JobError, Json};
 
     /// Returns the counts that the next warning reports.
     fn pending(calls: &RefusedCalls) -> String {
@@ -130,7 +134,16 @@ mod tests {
         calls.count(&Outcome::fatal("connection", "cannot connect"));
         calls.count(&Outcome::Cancelled);
         calls.count(&Outcome::Completed(JobResult::whole(Json::null())));
-        assert_eq!(pending(&calls), "429: 2, 503: 1, connection: 1");
+        let response = |status| {
+            let response = Some(ResponseDetail { status, ..ResponseDetail::default() });
+            AttemptDetail { response, ..AttemptDetail::default() }.boxed()
+        };
+        for (code, status) in [("http_status", 503), ("bad_answer", 200)] {
+            let error = JobError::new(code, "x");
+            let detail = response(status);
+            calls.count(&Outcome::Failed { error, retryable: true, retry_in: None, detail });
+        }
+        assert_eq!(pending(&calls), "429: 2, 503: 2, bad_answer: 1, connection: 1");
     }
 
     #[actix_web::test]

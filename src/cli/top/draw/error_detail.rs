@@ -34,5 +34,5 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
 fn text(view: &View) -> Option<String> {
     let job: &Job = view.jobs().get(view.job_index()?)?;
     let error = show::error(job.error.as_ref()?, MAX_CHARS);
-    Some(format!("job {}, attempt {} of {}: {error}", job.id, job.attempt, job.max_attempts))
+    Some(format!("job {}, last error: {error}", job.id))
 }
