@@ -26,7 +26,6 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
         new("timeout", "Timeout", &format!("Per attempt; default {}", jobs.timeout), Line),
         new("lane", "Lane", "", Choice(lanes.into())),
         new("backoff", "Backoff", r#"JSON, such as {"initial": "5s", "max": "1h"}"#, Line),
-        new("tags", "Tags", "One per line, at most ten", Lines(2)),
         new(
             "idempotency_key",
             "Idempotency key",
@@ -34,8 +33,9 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
             Line,
         ),
         new("at_most_once", "Run at most once", "", CheckBox),
-        new("truncate_result", "Truncate a result that is too large", "", CheckBox),
-        new("metadata", "Metadata", "A JSON object, returned with the job", Lines(2)),
+        new("truncate_result", "Truncate a large result", "", CheckBox),
+        new("tags", "Tags", "One per line, at most ten", Lines(2)),
+        new("metadata", "Metadata", "A JSON object, returned with the job", Lines(3)),
     ]
 }
 
