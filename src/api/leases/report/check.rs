@@ -1,0 +1,318 @@
+//! Validates reports: what is out of bounds is brought within them, and only what a report cannot be
+//! applied without is refused.
+
+use crate::api::leases::report::{
+    CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedError,
+    ReportedProgress, UnusableResult,
+};
+use crate::api::leases::request::LEASE_RANGE;
+use crate::job::lease::Lease;
+use crate::job::log::Log;
+use crate::job::outcome::{JobResult, Outcome};
+use crate::job::payload::Json;
+use crate::job::problem::Problem;
+use crate::job::retry::Backoff;
+use crate::job::{JobError, JobId, Progress};
+
+/// Error code of a failure that was reported without one.
+const DEFAULT_CODE: &str = "failed";
+/// Error code of an attempt whose result cannot be stored.
+const BAD_RESULT: &str = "bad_result";
+
+impl LeaseReport {
+    /// Validates a single report, whose job and action are in the path of the request. A result is
+    /// truncated to `max_result_bytes`.
+    ///
+    /// # Errors
+    /// Returns all problems, each with the JSON pointer of its field.
+    pub fn check_one(
+        mut self,
+        job: JobId,
+        action: LeaseAction,
+        max_result_bytes: usize,
+    ) -> Result<CheckedLeaseReport, Vec<Problem>> {
+        if self.id.is_some_and(|id| id != job) {
+            self.problems.push(Problem::new("/id", "differs from the id in the path"));
+        }
+        if self.action.is_some_and(|given| given != action) {
+            self.problems.push(Problem::new("/action", "differs from the action in the path"));
+        }
+        self.check(Some(job), Some(action), max_result_bytes)
+    }
+
+    /// Validates one of several reports, which contains its job and its action. A result is
+    /// truncated to `max_result_bytes`.
+    ///
+    /// # Errors
+    /// Returns all problems, each with the JSON pointer of its field.
+    pub fn check_many(self, max_result_bytes: usize) -> Result<CheckedLeaseReport, Vec<Problem>> {
+        let (job, action) = (self.id, self.action);
+        self.check(job, action, max_result_bytes)
+    }
+
+    fn check(
+        mut self,
+        job: Option<JobId>,
+        action: Option<LeaseAction>,
+        max_result_bytes: usize,
+    ) -> Result<CheckedLeaseReport, Vec<Problem>> {
+        let token = self.lease_token;
+        let mut problems = std::mem::take(&mut self.problems);
+        let mut log = Log::default();
+        log.push_lines(self.log.as_deref().unwrap_or_default());
+        for (pointer, is_present) in [
+            ("/id", job.is_some()),
+            ("/action", action.is_some()),
+            ("/lease_token", token.is_some()),
+        ] {
+            let is_known = problems.iter().any(|known| [pointer, ""].contains(&&*known.pointer));
+            if !is_present && !is_known {
+                problems.push(Problem::new(pointer, "is required"));
+            }
+        }
+        match (job, token, action) {
+            (Some(job), Some(token), Some(action)) if problems.is_empty() => {
+                let action = self.action(action, max_result_bytes);
+                Ok(CheckedLeaseReport { lease: Lease { job, token }, action, log })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn action(self, action: LeaseAction, max_result_bytes: usize) -> CheckedLeaseAction {
+        match action {
+            LeaseAction::Complete => CheckedLeaseAction::Finish(self.completed(max_result_bytes)),
+            LeaseAction::Fail => CheckedLeaseAction::Finish(self.failed()),
+            LeaseAction::Release => CheckedLeaseAction::Finish(match self.begun {
+                Some(false) => Outcome::NotStarted,
+                _ => Outcome::Released,
+            }),
+            LeaseAction::Renew => self.renewed(),
+        }
+    }
+
+    /// Returns the outcome of an attempt that succeeded. If its result cannot be stored, the attempt
+    /// has failed, and another attempt would have the same result.
+    fn completed(self, max_result_bytes: usize) -> Outcome {
+        if let Some(UnusableResult { reason, .. }) = self.unusable_result {
+            return Outcome::fatal(BAD_RESULT, reason);
+        }
+        let json = self.result.unwrap_or_default();
+        match Json::checked(json.as_str()) {
+            Ok(_) => Outcome::Completed(JobResult::whole(json).capped(max_result_bytes)),
+            Err(problem) => {
+                let reason = format!("the result is not valid: {}", problem.under("/result"));
+                Outcome::fatal(BAD_RESULT, reason)
+            }
+        }
+    }
+
+    fn failed(self) -> Outcome {
+        let retryable = self.retryable.unwrap_or(true);
+        let retry_in = self.retry_in.filter(|_| retryable).map(|pause| pause.min(Backoff::MAX));
+        let ReportedError { code, message, traceback, data: _ } = self.error.unwrap_or_default();
+        let message = match (message.is_empty(), &traceback) {
+            (true, Some(traceback)) => last_line(traceback).to_owned(),
+            (true, None) if code.is_empty() => "the worker gave no reason".to_owned(),
+            _ => message,
+        };
+        let code = match code.trim() {
+            "" => DEFAULT_CODE.to_owned(),
+            code => code.replace(char::is_control, "\u{fffd}"),
+        };
+        Outcome::Failed { error: JobError::new(code, message), retryable, retry_in }
+    }
+
+    fn renewed(self) -> CheckedLeaseAction {
+        let (least, most) = LEASE_RANGE.into_inner();
+        let progress = self.progress.map(|ReportedProgress { percent, message }| {
+            let percent = percent.filter(|percent| !percent.is_nan());
+            let percent = percent.map(|percent| percent.clamp(0.0, 100.0));
+            Progress::new(percent.unwrap_or_default(), message.unwrap_or_default())
+        });
+        let lease = self.lease.map(|lease| lease.clamp(least, most));
+        CheckedLeaseAction::Renew { lease, progress }
+    }
+}
+
+/// Returns the last line of a text that is not blank. In Python's tracebacks it names the exception.
+fn last_line(text: &str) -> &str {
+    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Span;
+    use crate::job::lease::LeaseToken;
+
+    fn pointers<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
+        checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()
+    }
+
+    fn read(text: impl AsRef<[u8]>) -> LeaseReport {
+        LeaseReport::read(text.as_ref()).unwrap()
+    }
+
+    /// Returns the action of a report without its token.
+    fn check(action: LeaseAction, text: impl AsRef<[u8]>) -> CheckedLeaseAction {
+        let report = LeaseReport { lease_token: Some(LeaseToken(1)), ..read(text) };
+        report.check_one(JobId(1), action, 10).unwrap().action
+    }
+
+    fn failure(text: impl AsRef<[u8]>) -> (JobError, bool, Option<Span>) {
+        match check(LeaseAction::Fail, text) {
+            CheckedLeaseAction::Finish(Outcome::Failed { error, retryable, retry_in }) => {
+                (error, retryable, retry_in)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn renewal(text: impl AsRef<[u8]>) -> (Option<Span>, Option<Progress>) {
+        match check(LeaseAction::Renew, text) {
+            CheckedLeaseAction::Renew { lease, progress } => (lease, progress),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn result(text: impl AsRef<[u8]>) -> Outcome {
+        match check(LeaseAction::Complete, text) {
+            CheckedLeaseAction::Finish(outcome) => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_that_are_unknown_or_belong_to_another_action_are_ignored() {
+        let text = r#"{"result": 1, "error": [], "begun": "no", "lease": {}, "x\ud800": 1e999}"#;
+        let released = check(LeaseAction::Release, text);
+        assert_eq!(released, CheckedLeaseAction::Finish(Outcome::NotStarted));
+        assert_eq!(renewal(text), (None, None));
+    }
+
+    #[test]
+    fn a_report_in_a_list_requires_a_job_an_action_and_a_token() {
+        let all = ["/id", "/action", "/lease_token"];
+        assert_eq!(pointers(LeaseReport::default().check_many(10)), all);
+        assert_eq!(pointers(read(r#"{"id": null}"#).check_many(10)), all);
+        let malformed = r#"{"id": 1.5, "action": "Fail", "lease_token": "x"}"#;
+        assert_eq!(pointers(read(malformed).check_many(10)), all);
+        for text in ["[]", "1", "null", "\"x\"", "[{}]"] {
+            assert_eq!(pointers(read(text).check_many(10)), [""], "{text}");
+        }
+        let text = r#"{"id": "7", "action": "release", "lease_token": "2"}"#;
+        let lease = Lease { job: JobId(7), token: LeaseToken(2) };
+        assert_eq!(read(text).check_many(10).unwrap().lease, lease);
+    }
+
+    #[test]
+    fn a_single_report_must_not_contradict_its_path() {
+        let text = r#"{"id": 2, "action": "fail", "lease_token": 1}"#;
+        let checked = read(text).check_one(JobId(1), LeaseAction::Release, 10);
+        assert_eq!(pointers(checked), ["/id", "/action"]);
+        assert!(read(text).check_one(JobId(2), LeaseAction::Fail, 10).is_ok());
+    }
+
+    #[test]
+    fn a_failure_is_repaired_and_never_refused_for_its_form() {
+        let whole = |code: &str, message: &str| (JobError::new(code, message), true, None);
+        for (text, expected) in [
+            (
+                r#"{"error": {"code": "E", "message": "caf\udce9.txt"}}"# as &str,
+                whole("E", "caf\u{fffd}.txt"),
+            ),
+            (r#"{"error": {"code": "a\nb", "message": "m"}}"#, whole("a\u{fffd}b", "m")),
+            (r#"{"error": {"code": " ", "message": "m"}}"#, whole("failed", "m")),
+            (r#"{"error": {"code": "E"}, "retry_in": "soon"}"#, whole("E", "")),
+            (r#"{"error": {"code": "E", "message": NaN}}"#, whole("E", "NaN")),
+            (r#"{"error": "boom"}"#, whole("failed", "boom")),
+            (r#"{"error": null}"#, whole("failed", "the worker gave no reason")),
+            ("{}", whole("failed", "the worker gave no reason")),
+            (
+                r#"{"error": {"traceback": "Traceback:\n\nKeyError: 'a'\n"}}"#,
+                whole("failed", "KeyError: 'a'"),
+            ),
+        ] {
+            assert_eq!(failure(text), expected, "{text}");
+        }
+        let (error, ..) = failure(b"{\"error\": \"caf\xe9\"}");
+        assert_eq!(error.message, "caf\u{fffd}");
+        let code = "é".repeat(100);
+        let (error, ..) = failure(format!(r#"{{"error": {{"code": "{code}"}}}}"#));
+        assert_eq!(error.code, "é".repeat(32));
+    }
+
+    #[test]
+    fn a_pause_is_shortened_to_the_longest_one_and_ignored_if_nothing_is_retried() {
+        assert_eq!(failure(r#"{"retry_in": "25h"}"#).2, Some(Backoff::MAX));
+        assert_eq!(failure(r#"{"retry_in": 2.5}"#).2, Some(Span::from_millis(2_500)));
+        assert_eq!(failure(r#"{"retry_in": "1s", "retryable": "false"}"#).2, None);
+        assert!(!failure(r#"{"retryable": 0}"#).1);
+    }
+
+    #[test]
+    fn numbers_of_a_renewal_are_clamped() {
+        let progress = |text: &str| renewal(format!(r#"{{"progress": {text}}}"#)).1;
+        let expect = |percent, message: &str| Some(Progress::new(percent, message));
+        assert_eq!(progress("101"), expect(100.0, ""));
+        assert_eq!(progress(r#"{"percent": 100.0000001, "message": "a"}"#), expect(100.0, "a"));
+        assert_eq!(progress(r#"{"percent": -1}"#), expect(0.0, ""));
+        assert_eq!(progress("Infinity"), expect(100.0, ""));
+        assert_eq!(progress("NaN"), None);
+        let lease = |text: &str| renewal(format!(r#"{{"lease": {text}}}"#)).0;
+        assert_eq!(lease("\"25h\""), Some(Span::from_secs(24 * 3600)));
+        assert_eq!(lease("0.1"), Some(Span::from_secs(1)));
+        assert_eq!(lease("true"), None);
+    }
+
+    #[test]
+    fn a_long_result_is_truncated() {
+        let Outcome::Completed(result) = result(r#"{"result": "0123456789"}"#) else {
+            panic!("not completed");
+        };
+        assert!(result.truncated);
+    }
+
+    #[test]
+    fn a_result_is_stored_unchanged_or_fails_the_attempt() {
+        let kept = r#"{"b":1.0,"a":1e2}"#;
+        let whole = Outcome::Completed(JobResult::whole(Json::trusted(kept)).capped(10));
+        assert_eq!(result(format!(r#"{{"result": {kept}}}"#)), whole);
+        // Other values may need a repair.
+        assert_eq!(result(format!(r#"{{"result": {kept}, "log": NaN}}"#)), whole);
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for text in [r#""\ud800""#, "NaN", r#"{"a": [Infinity]}"#, r#""C:\dir""#, "1e999", &deep] {
+            let failed = result(format!(r#"{{"result": {text}}}"#));
+            let Outcome::Failed { error, retryable: false, .. } = failed else {
+                panic!("{text}: {failed:?}");
+            };
+            assert_eq!(error.code, "bad_result");
+        }
+        let Outcome::Failed { error, .. } = result(b"{\"result\": \"\xff\"}") else { panic!() };
+        assert_eq!(error.code, "bad_result");
+    }
+
+    #[test]
+    fn one_entry_of_a_list_is_repaired_without_a_change_of_the_others() {
+        let list =
+            LeaseReport::read_list(br#"[{"id": 1, "result": "\u00e9"}, 7, {"progress": NaN}]"#);
+        let list = list.unwrap();
+        assert_eq!(list[0].result, Some(Json::trusted(r#""\u00e9""#)));
+        assert_eq!((list.len(), list[1].problems.len()), (3, 1));
+        for text in ["{}", "[", "[{]", "", "[x]"] {
+            assert!(LeaseReport::read_list(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn log_lines_are_taken_with_any_action() {
+        let log = |text: &str| {
+            let report = LeaseReport { lease_token: Some(LeaseToken(1)), ..read(text) };
+            report.check_one(JobId(1), LeaseAction::Release, 10).unwrap().log.text
+        };
+        assert_eq!(log(r#"{"log": "one\ntwo"}"#), "one\ntwo\n");
+        assert_eq!(log(r#"{"log": ["one", "caf\ud800"]}"#), "one\ncaf\u{fffd}\n");
+        assert_eq!(log("{}"), "");
+    }
+}
