@@ -71,11 +71,10 @@ pub(super) fn span(value: &str) -> Option<Span> {
     is_too_long.then_some(Span::new(Span::MAX))
 }
 
-/// Returns a value as a percentage: a number, or a string such as `"50"` or `"50 %"`.
+/// Returns a value as a percentage: a number, or a string such as `"50"` or `"50 %"`. It may be NaN.
 fn percent(value: &str) -> Option<f64> {
     let text = text(value)?;
-    let number = text.trim().trim_end_matches('%').trim_end();
-    number.parse().ok().filter(|percent: &f64| !percent.is_nan())
+    text.trim().trim_end_matches('%').trim_end().parse().ok()
 }
 
 /// Returns a value as progress: an object with `percent` and `message`, one of the two by itself, or
@@ -83,13 +82,14 @@ fn percent(value: &str) -> Option<f64> {
 pub(super) fn progress(value: &str) -> Option<ReportedProgress> {
     let progress = match fields(value, ["percent", "message"]) {
         Ok([percentage, message]) => ReportedProgress {
-            percent: percentage.and_then(percent),
+            percent: percentage.and_then(percent).filter(|percent| !percent.is_nan()),
             message: message.and_then(text).filter(|message| !message.is_empty()),
         },
         Err(_) => {
             let percent = percent(value);
             let is_message = value.starts_with('"') && percent.is_none();
-            ReportedProgress { percent, message: text(value).filter(|_| is_message) }
+            let message = text(value).filter(|message| is_message && !message.is_empty());
+            ReportedProgress { percent: percent.filter(|percent| !percent.is_nan()), message }
         }
     };
     Some(progress).filter(|progress| *progress != ReportedProgress::default())
@@ -183,6 +183,8 @@ mod tests {
             ("\"50%\"", Some((Some(50.0), None))),
             ("\"reading\"", Some((None, message("reading")))),
             ("1e999", Some((Some(f64::INFINITY), None))),
+            ("\"NaN\"", None),
+            ("\"\"", None),
             ("null", None),
             ("[50]", None),
         ] {
