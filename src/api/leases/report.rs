@@ -4,6 +4,7 @@ mod check;
 mod fields;
 mod lenient;
 mod read;
+mod repair;
 
 use serde::{Deserialize, Serialize};
 

@@ -3,12 +3,12 @@
 use serde_json::value::RawValue;
 
 use crate::api::leases::report::fields::fields;
+use crate::api::leases::report::repair::{Repair, repair};
 use crate::api::leases::report::{LeaseAction, LeaseReport, UnusableResult, lenient};
 use crate::job::JobId;
 use crate::job::lease::LeaseToken;
 use crate::job::payload::Json;
 use crate::job::problem::{Problem, parse_json};
-use crate::job::repair::{Repair, repair};
 
 /// Names of the fields of a report, in the order in which [`LeaseReport::from_text`] takes them.
 const FIELDS: [&str; 11] = [
@@ -29,7 +29,7 @@ impl LeaseReport {
     /// Reads one report.
     ///
     /// # Errors
-    /// Returns an error if the text is not JSON, even after it was [repaired](crate::job::repair).
+    /// Returns an error if the text is not JSON, even after it was repaired.
     pub fn read(text: &[u8]) -> Result<Self, Problem> {
         let problem = match parse_json::<&RawValue>(text) {
             Ok(value) => return Ok(Self::from_text(value.get())),
@@ -52,7 +52,7 @@ impl LeaseReport {
     ///
     /// # Errors
     /// Returns an error if the text is not a JSON array, even after it was
-    /// [repaired](crate::job::repair).
+    /// repaired.
     pub fn read_list(text: &[u8]) -> Result<Vec<Self>, Problem> {
         let problem = match parse_json::<Vec<&RawValue>>(text) {
             Ok(values) => {

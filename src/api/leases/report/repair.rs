@@ -12,7 +12,7 @@
 
 /// What a part that is not valid becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repair {
+pub(super) enum Repair {
     /// The valid part that is nearest to it, see the table of the module.
     Replace,
     /// Half a surrogate pair, which [`Json::checked`](crate::job::Json::checked) refuses. So it shows
@@ -29,7 +29,7 @@ const UNKNOWN_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 const ESCAPE_LEN: usize = 6;
 
 /// Repairs a text that is almost JSON.
-pub fn repair(text: &[u8], how: Repair) -> String {
+pub(super) fn repair(text: &[u8], how: Repair) -> String {
     let text = decode(text, how);
     let mut repaired = String::with_capacity(text.len() + text.len() / 8);
     let mut rest = text.as_str();
@@ -94,7 +94,9 @@ fn part_outside(text: &str) -> Part {
     if text.starts_with('"') {
         return Part::valid(1);
     }
-    Part::valid(chars.find(|(_, c)| matches!(c, '"' | 'N' | 'I' | '-')).map_or(text.len(), |(i, _)| i))
+    Part::valid(
+        chars.find(|(_, c)| matches!(c, '"' | 'N' | 'I' | '-')).map_or(text.len(), |(i, _)| i),
+    )
 }
 
 /// Returns the next part of a text that begins inside of a string.
@@ -171,7 +173,10 @@ mod tests {
             (b"\"a\nb\x00\"", r#""a\u000ab\u0000""#),
             (br#""C:\dir\x41""#, r#""C:\\dir\\x41""#),
             (br#""\u12""#, r#""\\u12""#),
-            (br#"{"a": NaN, "b": [-Infinity,Infinity]}"#, r#"{"a": "NaN", "b": ["-Infinity","Infinity"]}"#),
+            (
+                br#"{"a": NaN, "b": [-Infinity,Infinity]}"#,
+                r#"{"a": "NaN", "b": ["-Infinity","Infinity"]}"#,
+            ),
         ] {
             assert_eq!(replaced(text), expected);
             serde_json::from_str::<serde_json::Value>(expected).unwrap();
