@@ -197,8 +197,8 @@ impl Handle {
 fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Write {
     let holder = Holder::Remote;
     let write = match action {
-        CheckedLeaseAction::Renew { lease: duration, progress } => {
-            Write::Renew(Renew { leases: vec![lease], duration, holder, progress })
+        CheckedLeaseAction::Renew { lease: duration, progress, keeps_percent } => {
+            Write::Renew(Renew { leases: vec![lease], duration, holder, progress, keeps_percent })
         }
         CheckedLeaseAction::Finish(outcome) => {
             Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None })

@@ -25,6 +25,8 @@ pub enum CheckedLeaseAction {
         lease: Option<Span>,
         /// Progress of the attempt.
         progress: Option<Progress>,
+        /// Whether the percentage of the last progress is kept, because the new one has none.
+        keeps_percent: bool,
     },
     /// Reports how the attempt ended.
     Finish(Outcome),

@@ -121,6 +121,20 @@ fn a_renewal_of_unusual_form_is_applied_and_harms_no_other() {
 }
 
 #[test]
+fn a_renewal_without_a_percentage_keeps_the_last_one() {
+    let server = leased();
+    let renew = |progress: &str| {
+        let body = format!(r#"{{"lease_token": 1, "progress": {progress}}}"#);
+        post_raw(&server, "/v1/leases/1/renew", "application/json", body).expect(200);
+        server.job(1)["progress"].clone()
+    };
+    renew(r#"{"percent": 40, "message": "reading"}"#);
+    assert_eq!(renew(r#"{"message": "writing"}"#), json!({"percent": 40.0, "message": "writing"}));
+    assert_eq!(renew(r#"{"percent": {}, "message": 3}"#), json!({"percent": 40.0, "message": "3"}));
+    assert_eq!(renew("{}"), json!({"percent": 40.0, "message": "3"}));
+}
+
+#[test]
 fn a_lease_longer_than_a_day_is_renewed_for_a_day() {
     let server = leased();
     let start = server.job(1)["lease_expires_at"].clone();

@@ -125,13 +125,18 @@ impl LeaseReport {
 
     fn renewed(self) -> CheckedLeaseAction {
         let (least, most) = LEASE_RANGE.into_inner();
-        let progress = self.progress.map(|ReportedProgress { percent, message }| {
-            let percent = percent.filter(|percent| !percent.is_nan());
-            let percent = percent.map(|percent| percent.clamp(0.0, 100.0));
-            Progress::new(percent.unwrap_or_default(), message.unwrap_or_default())
+        let percent = |progress: &ReportedProgress| {
+            let percent = progress.percent.filter(|percent| !percent.is_nan());
+            percent.map(|percent| percent.clamp(0.0, 100.0))
+        };
+        let keeps_percent =
+            self.progress.as_ref().is_some_and(|progress| percent(progress).is_none());
+        let progress = self.progress.map(|progress| {
+            let percent = percent(&progress).unwrap_or_default();
+            Progress::new(percent, progress.message.unwrap_or_default())
         });
         let lease = self.lease.map(|lease| lease.clamp(least, most));
-        CheckedLeaseAction::Renew { lease, progress }
+        CheckedLeaseAction::Renew { lease, progress, keeps_percent }
     }
 }
 
@@ -171,7 +176,7 @@ mod tests {
 
     fn renewal(text: impl AsRef<[u8]>) -> (Option<Span>, Option<Progress>) {
         match check(LeaseAction::Renew, text) {
-            CheckedLeaseAction::Renew { lease, progress } => (lease, progress),
+            CheckedLeaseAction::Renew { lease, progress, .. } => (lease, progress),
             other => panic!("{other:?}"),
         }
     }

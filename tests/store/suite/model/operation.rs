@@ -270,6 +270,8 @@ impl Operation {
                 holder: if *is_remote { Holder::Remote } else { Holder::Local },
                 progress: percent
                     .map(|percent| Progress { percent: f64::from(percent), message: None }),
+                // A third of the renewals has a message only.
+                keeps_percent: percent.is_some_and(|percent| percent % 3 == 0),
             }),
             Self::Report { lease, percent } => Write::Report(
                 lease_of(model, *lease),
