@@ -168,7 +168,7 @@ class Worker:
 
         This is safe, because a repeated call with the same token and body has no further effect.
         """
-        failures = 0
+        failures, is_refused = 0, False
         while not lease.is_released:
             status, response, retry_after = self.call(lease.path + action, {**lease.token, **body})
             if status >= 500 or status in (408, 429):
@@ -179,11 +179,14 @@ class Worker:
                 log.warning("job %s, %s: %s", lease.job["id"], action, response.get("detail"))
             elif action == "complete" and response.get("state") == "failed":
                 log.warning("job %s failed: its result cannot be stored", lease.job["id"])
-            if status in (200, 404, 409) or action == "fail":
+            if status in (200, 404, 409) or is_refused:
                 return
-            # The server refused the outcome, for example because the result is too large.
-            error = {"code": "refused", "message": response.get("detail", "")}
-            action, body = "fail", {"error": error, "retryable": False}
+            if action == "fail":  # an older server, for example, which knows no traceback
+                error = {name: body["error"][name] for name in ("code", "message")}
+            else:  # the body is too large, for example
+                error = {"code": "refused", "message": response.get("detail", "")}
+                body = {"retryable": False}
+            action, body, is_refused = "fail", {**body, "error": error}, True
 
     def renew(self):
         """Renews all leases every third of their duration, or every tenth while renewal fails."""
