@@ -10,7 +10,7 @@ use crate::job::lease::LeaseToken;
 use crate::job::payload::Json;
 use crate::job::problem::{Problem, parse_json};
 
-/// Names of the fields of a report, in the order in which [`LeaseReport::from_text`] takes them.
+/// Names of the fields of a report, in the order in which `LeaseReport::from_fields` takes them.
 const FIELDS: [&str; 11] = [
     "id",
     "action",
@@ -31,6 +31,12 @@ impl LeaseReport {
     /// # Errors
     /// Returns an error if the text is not JSON, even after it was repaired.
     pub fn read(text: &[u8]) -> Result<Self, Problem> {
+        // The usual case needs only one pass over the text.
+        if let Ok(text) = std::str::from_utf8(text)
+            && let Ok(found) = fields(text, FIELDS)
+        {
+            return Ok(Self::from_fields(found));
+        }
         let problem = match parse_json::<&RawValue>(text) {
             Ok(value) => return Ok(Self::from_text(value.get())),
             Err(problem) => problem,
@@ -101,10 +107,17 @@ impl LeaseReport {
 
     /// Reads a report from a JSON text.
     fn from_text(text: &str) -> Self {
-        let Ok(found) = fields(text, FIELDS) else {
-            let problem = "must be an object with id, action and lease_token";
-            return Self::unreadable(Problem::new("", problem));
-        };
+        match fields(text, FIELDS) {
+            Ok(found) => Self::from_fields(found),
+            Err(_) => {
+                let problem = "must be an object with id, action and lease_token";
+                Self::unreadable(Problem::new("", problem))
+            }
+        }
+    }
+
+    /// Reads a report from the JSON texts of its fields.
+    fn from_fields(found: [Option<&str>; FIELDS.len()]) -> Self {
         let [id, action, token, result, error, retryable, retry_in, begun, lease, progress, log] =
             found;
         let mut problems = Vec::new();
