@@ -285,6 +285,30 @@ fn a_failure_is_kept_whatever_its_form_is() {
 }
 
 #[test]
+fn the_traceback_and_the_data_of_an_error_are_kept_with_the_attempt() {
+    let server = leased();
+    let lines = "at line 1\n".repeat(10_000);
+    let error = json!({"traceback": [lines, "KeyError: 'a'"], "data": {"a": [1.5]}, "x": 1});
+    let body = json!({"lease_token": 1, "error": error});
+    server.post("/v1/leases/1/fail", &body).expect(200);
+    let job = server.job(1);
+    assert_eq!(job["error"], json!({"code": "failed", "message": "KeyError: 'a'"}));
+    let attempt = &job["attempts"][0];
+    assert_eq!((&attempt["code"], &attempt["data"]), (&json!("failed"), &json!({"a": [1.5]})));
+    let traceback = attempt["traceback"].as_str().unwrap();
+    assert!(traceback.starts_with("at line 1\n") && traceback.ends_with("KeyError: 'a'\n"));
+    assert!(traceback.contains(" bytes omitted]") && traceback.len() < 17 << 10);
+    let id = lease_jobs(&server, 1);
+    let body = format!(
+        r#"{{"lease_token": 1, "error": {{"code": "E", "data": {{"loss": NaN, "at": "caf\udce9"}}}}}}"#
+    );
+    let path = format!("/v1/leases/{id}/fail");
+    post_raw(&server, &path, "application/json", body).expect(200);
+    let data = &server.job(id)["attempts"][0]["data"];
+    assert_eq!(data, &json!({"loss": "NaN", "at": "caf\u{fffd}"}));
+}
+
+#[test]
 fn a_report_without_a_valid_token_is_refused_however_it_was_repaired() {
     let server = leased();
     let fail = |body: &[u8]| post_raw(&server, "/v1/leases/1/fail", "application/json", body);
@@ -317,6 +341,9 @@ fn a_result_that_cannot_be_stored_fails_the_attempt_for_good() {
             (&json!("bad_result"), &json!(1)),
             "{job}"
         );
+        let kept = job["attempts"][0]["result"].as_str().unwrap();
+        let text = String::from_utf8_lossy(result).replace("Infinity", "\"Infinity\"");
+        assert_eq!(kept, text, "{job}");
         assert_eq!(send().expect(200)["repeated"], true);
     }
 }

@@ -6,16 +6,19 @@ use crate::api::leases::report::{
     ReportedProgress, UnusableResult,
 };
 use crate::api::leases::request::LEASE_RANGE;
+use crate::job::attempt::{AttemptDetail, MAX_RESULT_EXCERPT_BYTES, MAX_TEXT_BYTES, head_and_tail};
 use crate::job::lease::Lease;
 use crate::job::log::Log;
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::payload::Json;
 use crate::job::problem::Problem;
-use crate::job::retry::Backoff;
+use crate::job::retry::{Backoff, Pause};
 use crate::job::{JobError, JobId, Progress};
 
 /// Error code of a failure that was reported without one.
 const DEFAULT_CODE: &str = "failed";
+/// Maximum size of a message, in bytes, without the text that says how much was omitted.
+const MAX_MESSAGE_BYTES: usize = JobError::MAX_MESSAGE_LEN - 64;
 /// Error code of an attempt whose result cannot be stored.
 const BAD_RESULT: &str = "bad_result";
 
@@ -94,15 +97,18 @@ impl LeaseReport {
     /// Returns the outcome of an attempt that succeeded. If its result cannot be stored, the attempt
     /// has failed, and another attempt would have the same result.
     fn completed(self, max_result_bytes: usize) -> Outcome {
-        if let Some(UnusableResult { reason, .. }) = self.unusable_result {
-            return Outcome::fatal(BAD_RESULT, reason);
-        }
         let json = self.result.unwrap_or_default();
-        match Json::checked(json.as_str()) {
-            Ok(_) => Outcome::Completed(JobResult::whole(json).capped(max_result_bytes)),
-            Err(problem) => {
-                let reason = format!("the result is not valid: {}", problem.under("/result"));
-                Outcome::fatal(BAD_RESULT, reason)
+        let unusable = self.unusable_result.or_else(|| {
+            let problem = Json::checked(json.as_str()).err()?;
+            let reason = format!("the result is not valid: {}", problem.under("/result"));
+            Some(UnusableResult { text: json.as_str().to_owned(), reason })
+        });
+        match unusable {
+            None => Outcome::Completed(JobResult::whole(json).capped(max_result_bytes)),
+            Some(UnusableResult { text, reason }) => {
+                let result = Some(head_and_tail(&text, MAX_RESULT_EXCERPT_BYTES));
+                let detail = AttemptDetail { result, ..AttemptDetail::default() };
+                Outcome::fatal(BAD_RESULT, reason).with_detail(detail)
             }
         }
     }
@@ -110,17 +116,10 @@ impl LeaseReport {
     fn failed(self) -> Outcome {
         let retryable = self.retryable.unwrap_or(true);
         let retry_in = self.retry_in.filter(|_| retryable).map(|pause| pause.min(Backoff::MAX));
-        let ReportedError { code, message, traceback, data: _ } = self.error.unwrap_or_default();
-        let message = match (message.is_empty(), &traceback) {
-            (true, Some(traceback)) => last_line(traceback).to_owned(),
-            (true, None) if code.is_empty() => "the worker gave no reason".to_owned(),
-            _ => message,
-        };
-        let code = match code.trim() {
-            "" => DEFAULT_CODE.to_owned(),
-            code => code.replace(char::is_control, "\u{fffd}"),
-        };
-        Outcome::Failed { error: JobError::new(code, message), retryable, retry_in }
+        let error = self.error.unwrap_or_default();
+        let detail = error.detail().boxed();
+        let retry_in = retry_in.map(Pause::Exactly);
+        Outcome::Failed { error: error.job_error(), retryable, retry_in, detail }
     }
 
     fn renewed(self) -> CheckedLeaseAction {
@@ -137,6 +136,40 @@ impl LeaseReport {
         });
         let lease = self.lease.map(|lease| lease.clamp(least, most));
         CheckedLeaseAction::Renew { lease, progress, keeps_percent }
+    }
+}
+
+impl ReportedError {
+    /// Returns the code and the message within the limits of the database.
+    fn job_error(&self) -> JobError {
+        let code = match self.code.trim() {
+            "" => DEFAULT_CODE.to_owned(),
+            code => code.replace(char::is_control, "\u{fffd}"),
+        };
+        let message = match (self.message.as_str(), &self.traceback) {
+            ("", Some(traceback)) => last_line(traceback),
+            ("", None) if self.code.is_empty() && self.data.is_none() => {
+                "the worker gave no reason"
+            }
+            (message, _) => message,
+        };
+        JobError::new(code, head_and_tail(message, MAX_MESSAGE_BYTES))
+    }
+
+    /// Returns what is kept beside the code and the message. A message that is too long for the
+    /// database is kept as a traceback, which often is a part of it.
+    fn detail(&self) -> AttemptDetail {
+        let is_long = self.message.len() > MAX_MESSAGE_BYTES;
+        let traceback = self.traceback.as_ref().or(is_long.then_some(&self.message));
+        let traceback = traceback.filter(|traceback| !traceback.is_empty());
+        let data = self.data.as_ref().map(|data| match data.as_str() {
+            text if text.len() > MAX_TEXT_BYTES => {
+                Json::of(&head_and_tail(text, MAX_TEXT_BYTES)).unwrap_or_default()
+            }
+            _ => data.clone(),
+        });
+        let traceback = traceback.map(|traceback| head_and_tail(traceback, MAX_TEXT_BYTES));
+        AttemptDetail { traceback, data, ..AttemptDetail::default() }
     }
 }
 
@@ -167,7 +200,11 @@ mod tests {
 
     fn failure(text: impl AsRef<[u8]>) -> (JobError, bool, Option<Span>) {
         match check(LeaseAction::Fail, text) {
-            CheckedLeaseAction::Finish(Outcome::Failed { error, retryable, retry_in }) => {
+            CheckedLeaseAction::Finish(Outcome::Failed { error, retryable, retry_in, .. }) => {
+                let retry_in = retry_in.map(|pause| match pause {
+                    Pause::Exactly(span) => span,
+                    Pause::AtLeast(_) => panic!("{pause:?}"),
+                });
                 (error, retryable, retry_in)
             }
             other => panic!("{other:?}"),
@@ -289,13 +326,39 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         for text in [r#""\ud800""#, "NaN", r#"{"a": [Infinity]}"#, r#""C:\dir""#, "1e999", &deep] {
             let failed = result(format!(r#"{{"result": {text}}}"#));
-            let Outcome::Failed { error, retryable: false, .. } = failed else {
+            let Outcome::Failed { error, retryable: false, detail: Some(detail), .. } = failed
+            else {
                 panic!("{text}: {failed:?}");
             };
             assert_eq!(error.code, "bad_result");
+            assert!(detail.result.is_some_and(|kept| !kept.is_empty()));
         }
         let Outcome::Failed { error, .. } = result(b"{\"result\": \"\xff\"}") else { panic!() };
         assert_eq!(error.code, "bad_result");
+    }
+
+    #[test]
+    fn the_start_and_the_end_of_long_texts_are_kept() {
+        let detail = |text: String| match check(LeaseAction::Fail, text) {
+            CheckedLeaseAction::Finish(Outcome::Failed { error, detail, .. }) => (error, detail),
+            other => panic!("{other:?}"),
+        };
+        let lines = format!("first{}last", "é".repeat(10_000));
+        let (error, kept) = detail(format!(r#"{{"error": {{"message": "{lines}"}}}}"#));
+        assert!(error.message.starts_with("firstéé") && error.message.ends_with("éélast"));
+        assert!(error.message.len() <= JobError::MAX_MESSAGE_LEN);
+        let traceback = kept.unwrap().traceback.unwrap();
+        assert_eq!(traceback, head_and_tail(&lines, MAX_TEXT_BYTES));
+        let text = format!(
+            r#"{{"error": {{"message": "m", "traceback": "{lines}", "data": {{"a": "{lines}"}}}}}}"#
+        );
+        let kept = detail(text).1.unwrap();
+        assert_eq!(kept.traceback, Some(head_and_tail(&lines, MAX_TEXT_BYTES)));
+        let data: String = kept.data.unwrap().read().unwrap();
+        assert!(data.starts_with(r#"{"a": "firsté"#) && data.ends_with(r#"élast"}"#), "{data}");
+        let short = r#"{"error": {"data": {"a": 1.0}}}"#.to_owned();
+        assert_eq!(detail(short).1.unwrap().data, Some(Json::trusted(r#"{"a": 1.0}"#)));
+        assert_eq!(detail(r#"{"error": "m"}"#.to_owned()).1, None);
     }
 
     #[test]
