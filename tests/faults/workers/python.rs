@@ -209,6 +209,8 @@ fn a_job_beside_one_with_odd_reports_runs_once_and_so_does_the_other() {
     for (job, message) in odd.iter().zip(["caf\u{fffd}.txt", "caf\\udce9.txt"]) {
         let error = json!({"code": "ValueError", "message": "cannot read caf\\udce9.txt"});
         assert_eq!(job["error"], error);
+        let traceback = job["attempts"][0]["traceback"].as_str().unwrap();
+        assert!(traceback.contains("in odd") && traceback.contains("ValueError"), "{traceback}");
         assert_eq!(job["progress"], json!({"percent": 100.0, "message": message}));
     }
 }

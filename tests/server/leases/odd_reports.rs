@@ -299,9 +299,8 @@ fn the_traceback_and_the_data_of_an_error_are_kept_with_the_attempt() {
     assert!(traceback.starts_with("at line 1\n") && traceback.ends_with("KeyError: 'a'\n"));
     assert!(traceback.contains(" bytes omitted]") && traceback.len() < 17 << 10);
     let id = lease_jobs(&server, 1);
-    let body = format!(
-        r#"{{"lease_token": 1, "error": {{"code": "E", "data": {{"loss": NaN, "at": "caf\udce9"}}}}}}"#
-    );
+    let body =
+        r#"{"lease_token": 1, "error": {"code": "E", "data": {"loss": NaN, "at": "caf\udce9"}}}"#;
     let path = format!("/v1/leases/{id}/fail");
     post_raw(&server, &path, "application/json", body).expect(200);
     let data = &server.job(id)["attempts"][0]["data"];
