@@ -11,7 +11,7 @@ use crate::job::log::omission;
 
 /// Prefix of a progress line.
 const PROGRESS_PREFIX: &str = "::progress ";
-/// Number of bytes at the end of a long line that are kept, at least.
+/// Number of bytes at the end of a long line that are kept.
 const MAX_LINE_BYTES: usize = 32 << 10;
 
 /// Splits the standard error output of a program into lines and reports them to its attempt.
