@@ -1,11 +1,16 @@
 //! Reads the configuration from its sources.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::config::Config;
+use crate::job::encoding::text_start;
+use crate::job::object_structs::ObjectStructs;
 use crate::job::problem::Problem;
 
 /// Prefix of the environment variables that are read.
@@ -143,32 +148,46 @@ fn read(
         Some(path) => read_file(path)?,
         None => Table::new(),
     };
+    let mut names = BTreeMap::new();
     for (name, value) in variables {
         if name.starts_with(PREFIX) && !CLI_VARIABLES.contains(&name.as_str()) {
-            set_variable(&mut table, &name, &value)?;
+            let path = set_variable(&mut table, &name, &value)?;
+            if let Some(other) = names.insert(path, name.clone()) {
+                let why = format!("sets the same value as {other}; remove one of them");
+                return Err(ConfigError::BadVariable { name, why });
+            }
         }
     }
     Ok(table)
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
+    let text =
+        read_text(path).map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
     let bad_file = |error| ConfigError::BadFile { path: path.into(), error };
     // The file is parsed twice: as a `Config`, so that errors show the line, and as a table, in
     // which the other sources are set.
-    toml::from_str::<Config>(&text).map_err(bad_file)?;
+    let config = toml::Deserializer::parse(&text);
+    config.and_then(|config| Config::deserialize(ObjectStructs(config))).map_err(bad_file)?;
     toml::from_str::<Table>(&text).map_err(bad_file)
 }
 
+/// Reads a file in UTF-8, without its byte order mark.
+fn read_text(path: &Path) -> Result<String, io::Error> {
+    let mut bytes = std::fs::read(path)?;
+    let start = text_start(&bytes).map_err(io::Error::other)?;
+    bytes.drain(..start);
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
 /// Stores the value of a variable in the table, at the path that the name of the variable
-/// describes.
-fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
+/// describes. Returns the path.
+fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<Vec<String>, ConfigError> {
     let (path, value) = match command_env_path(&name[PREFIX.len()..]) {
         Some((path, env_name)) => ([path, vec![env_name.to_owned()]].concat(), parse_string(text)),
         None => (segments(&name[PREFIX.len()..]), parse_value(text)),
     };
-    let Some((last, parents)) = path.split_last() else { return Ok(()) };
+    let Some((last, parents)) = path.split_last() else { return Ok(path) };
     let mut parent = table;
     for segment in parents {
         let inner = parent.entry(segment.as_str()).or_insert_with(|| Value::Table(Table::new()));
@@ -179,7 +198,7 @@ fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigE
         parent = inner;
     }
     parent.insert(last.clone(), value);
-    Ok(())
+    Ok(path)
 }
 
 /// Splits the name of a variable without its prefix into the segments of a path, in lowercase.
@@ -215,7 +234,7 @@ fn parse_string(text: &str) -> Value {
 /// Converts the merged table to a [`Config`]. The file was checked before, so an error is in a
 /// variable.
 fn decode(table: Table) -> Result<Config, ConfigError> {
-    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+    serde_path_to_error::deserialize(ObjectStructs(Value::Table(table))).map_err(|error| {
         let path = error.path().to_string();
         let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
         ConfigError::BadVariable { name, why: plain(error.inner().message()) }
