@@ -42,6 +42,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
+pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
