@@ -1,6 +1,6 @@
 //! The job and its rules as pure functions: no IO and no clock; the current time is an argument.
 
-internal_modules!(change, encoding, epoch, fingerprint, object_structs, outcome, payload, problem);
+internal_modules!(change, epoch, outcome, payload, problem);
 
 pub mod batch;
 pub mod lane;

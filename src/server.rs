@@ -49,6 +49,7 @@ pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvent
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::LeaseActionResult;
+pub(crate) use submit::fingerprint;
 
 pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};
 

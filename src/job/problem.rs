@@ -1,10 +1,13 @@
 //! Problems of an input: what is wrong and where.
 
+pub mod encoding;
+pub mod object_structs;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::object_structs::ObjectStructs;
+use crate::job::problem::object_structs::ObjectStructs;
 
 /// One problem of an input, with a JSON pointer (RFC 6901) to the value that is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -136,6 +136,8 @@ impl fmt::Display for Span {
     }
 }
 
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
 /// Forms of a duration, for messages.
 const SPAN_FORMS: &str = "a number of seconds such as 90 or 0.5, or a text with units such as \
     \"500ms\", \"30s\", \"1h 30m\" or \"2d\"";
@@ -190,10 +192,13 @@ fn parse_seconds(text: &str) -> Option<f64> {
     if is_decimal { text.parse().ok() } else { None }
 }
 
-/// Parses a text with units. Only `jiff::Span` takes days, which it needs a length for.
+/// Parses a text with units. `SignedDuration` has no days, and `jiff::Span` has no fractions of them.
 fn parse_units(text: &str) -> Option<SignedDuration> {
     if let Ok(signed) = text.parse() {
         return Some(signed);
+    }
+    if let Some(days) = text.strip_suffix('d').and_then(|days| parse_seconds(days.trim_end())) {
+        return SignedDuration::try_from_secs_f64(days * SECONDS_PER_DAY).ok();
     }
     let span: jiff::Span = text.parse().ok()?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
@@ -277,6 +282,8 @@ mod tests {
             assert_eq!(span.to_string().parse(), Ok(span), "{text}");
         }
         assert_eq!("1d 500ms".parse(), Ok(Span::from_millis(86_400_500)));
+        assert_eq!("1.5d".parse(), Ok(Span::from_secs(36 * 3_600)));
+        assert_eq!("0.25 d".parse(), Ok(Span::from_secs(6 * 3_600)));
         assert_eq!("3650d".parse(), Ok(Span::new(Span::MAX)));
         for text in ["3651d", "-1d", "1d ago"] {
             assert_eq!(text.parse::<Span>(), Err(InvalidSpan::OutOfRange), "{text}");

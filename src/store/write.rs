@@ -26,8 +26,8 @@ pub enum Write {
     /// New queues are created with the configured settings; the submission is refused with
     /// [`TooManyQueues`](crate::store::Refusal::TooManyQueues) if that would exceed `max_queues`.
     /// If any job of an earlier submission with the same key still exists, nothing is inserted: the
-    /// answer is that submission, or [`KeyReused`](crate::store::Refusal::KeyReused) if the
-    /// fingerprint differs. A submission without jobs is
+    /// answer is that submission, or [`KeyReused`](crate::store::Refusal::KeyReused) if its
+    /// fingerprint is neither of those of the key. A submission without jobs is
     /// [`Rejected`](crate::store::Refusal::Rejected). Answer: [`Submitted`](crate::store::Submitted).
     Submit(Submit),
     /// Leases queued jobs of one queue and lane, highest priority first, then smallest id.
@@ -143,13 +143,22 @@ pub struct Submit {
     pub batch: Option<NewBatch>,
 }
 
-/// Idempotency key of a submission, with the fingerprint that its repetitions must have.
+/// Idempotency key of a submission, with the fingerprints that its repetitions must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionKey {
     /// Key that the client chose.
     pub key: IdempotencyKey,
-    /// SHA-256 of the submission; a repetition must have the same one.
+    /// SHA-256 of the submission by value; a repetition must have the same one.
     pub fingerprint: [u8; 32],
+    /// SHA-256 of the bytes of the request. It is compared with keys that versions up to 0.2.0 stored.
+    pub byte_fingerprint: [u8; 32],
+}
+
+impl SubmissionKey {
+    /// Creates a key whose fingerprint the caller computes by a rule of its own.
+    pub fn new(key: IdempotencyKey, fingerprint: [u8; 32]) -> Self {
+        Self { key, fingerprint, byte_fingerprint: fingerprint }
+    }
 }
 
 /// A batch to create.

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::cli::error::CliError;
-use crate::job::encoding::text_start;
+use crate::job::problem::encoding::text_start;
 
 /// Reads a whole file, or stdin if the name is `-`. Skips a byte order mark of UTF-8.
 pub(crate) fn read(name: &str) -> Result<Vec<u8>, CliError> {

@@ -70,7 +70,7 @@ struct JobOptions {
     /// Priority from -100 to 100; jobs with a higher priority run first [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i64>,
-    /// Start the job after this delay, such as 10m
+    /// Start the job after this delay, such as 10m or 2d, or a number of seconds
     #[arg(long, value_name = "SPAN", conflicts_with = "run_at")]
     delay: Option<Span>,
     /// Start the job at this time, such as 2030-01-31T12:00:00Z

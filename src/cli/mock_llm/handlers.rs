@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::script::{KeyCounters, Script};
 use super::stats::{Call, CallCounter, CallEnd};
 use crate::clock::Clock;
-use crate::job::encoding::text_start;
+use crate::job::problem::encoding::text_start;
 use crate::job::problem::parse_json;
 
 /// Request header that requests a fault.

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::job::encoding::text_start;
+use crate::job::problem::encoding::text_start;
 use crate::job::problem::parse_json;
 use crate::server::Handle;
 

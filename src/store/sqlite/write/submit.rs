@@ -105,8 +105,8 @@ impl CommitGroup<'_> {
         if !has_jobs {
             return Ok(None);
         }
-        if found.fingerprint != key.fingerprint {
-            return Err(Refusal::KeyReused.into());
+        if found.fingerprint != key.fingerprint && found.fingerprint != key.byte_fingerprint {
+            return Err(Refusal::KeyReused(JobId(first)).into());
         }
         let batch = match found.batch_id {
             Some(id) => batch::find(self.connection, BatchId(id))?,

@@ -10,14 +10,14 @@ mod json;
 
 use sha2::{Digest, Sha256};
 
-use crate::job::submission::{BackoffChange, Submission};
-use crate::job::time::Timestamp;
+use crate::job::submission::BackoffChange;
+use crate::job::{Submission, Timestamp};
 
 /// A SHA-256 hash.
-pub type Fingerprint = [u8; 32];
+pub(crate) type Fingerprint = [u8; 32];
 
 /// Returns the fingerprint of a single job that is submitted to `path`.
-pub fn of_job(path: &str, job: &Submission) -> Fingerprint {
+pub(crate) fn of_job(path: &str, job: &Submission) -> Fingerprint {
     let mut hash = Hasher::new(path);
     hash.text("job", "");
     hash.submission(job);
@@ -25,7 +25,7 @@ pub fn of_job(path: &str, job: &Submission) -> Fingerprint {
 }
 
 /// Returns the fingerprint of a list of jobs that is submitted to `path`.
-pub fn of_jobs(path: &str, jobs: &[Submission]) -> Fingerprint {
+pub(crate) fn of_jobs(path: &str, jobs: &[Submission]) -> Fingerprint {
     let mut hash = Hasher::new(path);
     hash.text("jobs", "");
     jobs.iter().for_each(|job| hash.submission(job));
@@ -33,7 +33,7 @@ pub fn of_jobs(path: &str, jobs: &[Submission]) -> Fingerprint {
 }
 
 /// Returns the fingerprint of a batch that is submitted to `path`.
-pub fn of_batch(path: &str, name: Option<&str>, jobs: &[Submission]) -> Fingerprint {
+pub(crate) fn of_batch(path: &str, name: Option<&str>, jobs: &[Submission]) -> Fingerprint {
     let mut hash = Hasher::new(path);
     hash.text("batch", "");
     hash.optional_text("name", name);
@@ -174,7 +174,10 @@ mod tests {
             (r#""delay":"1m""#, r#""delay":60"#),
             (r#""timeout":"1h 30m""#, r#""timeout":"90m""#),
             (r#""run_at":"2030-01-01T00:00:00Z""#, r#""run_at":"2030-01-01T01:00:00.000+01:00""#),
-            (r#""backoff":{"initial":"1000ms","factor":2}"#, r#""backoff":{"factor":2.0,"initial":1}"#),
+            (
+                r#""backoff":{"initial":"1000ms","factor":2}"#,
+                r#""backoff":{"factor":2.0,"initial":1}"#,
+            ),
         ];
         for (one, other) in same {
             let job = |field: &str| job(&format!(r#"{{"kind":"echo",{field}}}"#));
