@@ -22,7 +22,7 @@ const MAX_SHOWN_BYTES: usize = 64;
 /// Returns a description of the problem if the entry is not the id of a job.
 pub fn parse_id(entry: &Json) -> Result<JobId, String> {
     let text = entry.as_str();
-    let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let digits = entry.read::<String>().unwrap_or_else(|_no_string| text.to_owned());
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     match digits.parse() {
         Ok(id) if is_number && id > JobId(0) => Ok(id),
@@ -43,7 +43,8 @@ pub struct JobAnswers {
 /// Result of the action for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobAnswer {
-    /// Id of the job, as a number. If the entry is no id, the entry itself, or `null` if it is long.
+    /// Id of the job, as a number. If the entry is no id, the entry itself, or `null` if it is long or
+    /// no JSON that every reader takes.
     pub id: Json,
     /// HTTP status that the action alone would have had.
     pub status: u16,
@@ -57,17 +58,24 @@ impl JobAnswer {
     /// with a status and a problem.
     pub fn new(entry: &Json, result: Result<JobId, (u16, EntryProblem)>) -> Self {
         match result {
-            Ok(id) => Self { id: Json::trusted(id.to_string()), status: 200, problem: None },
+            Ok(id) => Self { id: number(id), status: 200, problem: None },
             Err((status, problem)) => {
-                let id = match parse_id(entry) {
-                    Ok(id) => Json::trusted(id.to_string()),
-                    Err(_) if entry.as_str().len() > MAX_SHOWN_BYTES => Json::null(),
-                    Err(_) => entry.clone(),
-                };
+                let id = parse_id(entry).map_or_else(|_| shown(entry), number);
                 Self { id, status, problem: Some(problem) }
             }
         }
     }
+}
+
+fn number(id: JobId) -> Json {
+    Json::trusted(id.to_string())
+}
+
+/// Returns an entry that is no id as the answer shows it.
+fn shown(entry: &Json) -> Json {
+    let is_short = entry.as_str().len() <= MAX_SHOWN_BYTES;
+    let checked = if is_short { Json::checked(entry.as_str()).ok() } else { None };
+    checked.unwrap_or_else(Json::null)
 }
 
 #[cfg(test)]
@@ -77,7 +85,7 @@ mod tests {
     #[test]
     fn an_id_is_a_number_or_a_text_with_digits() {
         let parse = |text: &str| parse_id(&Json::trusted(text));
-        for text in ["12", "\"12\"", "\"0012\""] {
+        for text in ["12", "\"12\"", "\"0012\"", "\"\\u0031\\u0032\""] {
             assert_eq!(parse(text), Ok(JobId(12)), "{text}");
         }
         assert_eq!(parse("9223372036854775807"), Ok(JobId(i64::MAX)));
@@ -104,10 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_entry_is_not_repeated_in_its_answer() {
-        let entry = Json::trusted(format!("\"{}\"", "x".repeat(1_000)));
+    fn an_entry_that_is_long_or_unreadable_is_not_repeated_in_its_answer() {
         let problem = EntryProblem { problem_type: "", title: "", detail: String::new() };
-        assert_eq!(JobAnswer::new(&entry, Err((422, problem))).id, Json::null());
-        assert!(parse_id(&entry).unwrap_err().len() < 100);
+        for text in [format!("\"{}\"", "x".repeat(1_000)), "\"\\ud800\"".into(), "1e400".into()] {
+            let entry = Json::trusted(text);
+            assert_eq!(JobAnswer::new(&entry, Err((422, problem.clone()))).id, Json::null());
+            assert!(parse_id(&entry).unwrap_err().len() < 100);
+        }
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::job::problem::encoding::text_start;
-use crate::job::problem::parse_json;
+use crate::job::problem::{Problem, parse_json};
 use crate::server::Handle;
 
 /// Maximum time in which a client must send the body of a request.
@@ -80,7 +80,10 @@ pub(in crate::http) async fn read(
 fn text(mut body: Bytes) -> Result<Bytes, Rejection> {
     match text_start(&body) {
         Ok(start) => Ok(body.split_off(start)),
-        Err(error) => Err(Rejection::new(ProblemType::BadBody, format!("the body {error}"))),
+        Err(error) => {
+            let problem = Problem::new("", format!("the body {error}"));
+            Err(Rejection::invalid(StatusCode::BAD_REQUEST, vec![problem]))
+        }
     }
 }
 
