@@ -87,7 +87,7 @@ fn outcome(body: &Body, max_bytes: usize) -> Outcome {
     }
     if body.is_truncated {
         let json = encode(body, false, max_bytes).json;
-        return Outcome::Completed(JobResult { json, truncated: true });
+        return Outcome::Completed(JobResult::truncated(json));
     }
     match body.text().map(|text| Json::checked(text.trim())) {
         Some(Ok(json)) if json == Json::null() => {

@@ -67,12 +67,12 @@ impl<'a> Output<'a> {
         let encoded = encode(&self.stdout, true, self.max_bytes);
         if !encoded.is_base64 {
             let json = encoded.json;
-            return Outcome::Completed(JobResult { json, truncated: encoded.is_truncated });
+            return Outcome::Completed(JobResult { truncated: encoded.is_truncated, ..JobResult::whole(json) });
         }
         let wrapper_len = r#"{"base64":}"#.len();
         let encoded = encode(&self.stdout, true, self.max_bytes.saturating_sub(wrapper_len));
         match Json::of(&json!({ "base64": encoded.json })) {
-            Ok(json) => Outcome::Completed(JobResult { json, truncated: encoded.is_truncated }),
+            Ok(json) => Outcome::Completed(JobResult { truncated: encoded.is_truncated, ..JobResult::whole(json) }),
             Err(error) => Outcome::fatal("bad_result", error),
         }
     }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::job::retry::Pause;
 use crate::job::outcome::{JobError, Outcome};
 use crate::job::time::Span;
 
@@ -62,7 +63,8 @@ impl<E: Error> From<E> for HandlerError {
 impl From<HandlerError> for Outcome {
     fn from(failure: HandlerError) -> Self {
         let HandlerError { error, retryable, retry_in } = failure;
-        Self::Failed { error, retryable, retry_in }
+        let retry_in = retry_in.map(Pause::Exactly);
+        Self::Failed { error, retryable, retry_in, detail: None }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::executor::encoded::Body;
 use crate::executor::outbound::retry_after::retry_in;
 use crate::executor::secrets::Secrets;
+use crate::job::retry::Pause;
 use crate::job::outcome::{JobError, Outcome, truncate};
 
 /// Error code of an attempt that failed because of the response status.
@@ -25,7 +26,10 @@ pub(super) fn outcome(
     Outcome::Failed {
         error: JobError::new(HTTP_STATUS, message(status, headers, body, secrets)),
         retryable,
-        retry_in: retry_in(headers, Clock::system().now()).filter(|_| retryable),
+        retry_in: retry_in(headers, Clock::system().now())
+            .filter(|_| retryable)
+            .map(Pause::AtLeast),
+        detail: None,
     }
 }
 

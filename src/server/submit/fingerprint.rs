@@ -73,18 +73,21 @@ impl Hasher {
         }
     }
 
-    fn number(&mut self, name: &'static str, number: impl Into<i64>) {
-        self.name(name);
-        self.0.update(number.into().to_le_bytes());
-    }
-
     fn optional_number(&mut self, name: &'static str, number: Option<impl Into<i64>>) {
         if let Some(number) = number {
-            self.number(name, number);
+            self.name(name);
+            self.0.update(number.into().to_le_bytes());
         }
     }
 
-    /// Hashes all fields of a submission.
+    fn flag(&mut self, name: &'static str, is_set: bool) {
+        if is_set {
+            self.name(name);
+        }
+    }
+
+    /// Hashes all fields of a submission, without those that have their built-in defaults. So a version
+    /// with a new field computes the same fingerprint for a submission that does not have it.
     fn submission(&mut self, submission: &Submission) {
         // Every field is named, so that a new one is not forgotten here.
         let Submission {
@@ -101,13 +104,15 @@ impl Hasher {
             at_most_once,
             expires_at,
             tags,
+            truncate_result,
+            metadata,
         } = submission;
         self.text("kind", kind);
         self.name("payload");
         json::hash(payload.as_str(), &mut self.0);
         self.optional_text("lane", lane.map(|lane| lane.as_str()));
         self.optional_text("queue", queue.as_deref());
-        self.number("priority", priority.unwrap_or(0));
+        self.optional_number("priority", priority.filter(|priority| *priority != 0));
         self.optional_number("run_at", run_at.map(Timestamp::millis));
         // Without `run_at` a delay of zero is the default.
         let delay_ms = delay.map(|delay| delay.millis());
@@ -115,17 +120,24 @@ impl Hasher {
         self.optional_number("timeout", timeout.map(|timeout| timeout.millis()));
         self.optional_number("max_attempts", *max_attempts);
         self.backoff(backoff.unwrap_or_default());
-        self.number("at_most_once", *at_most_once);
+        self.flag("at_most_once", *at_most_once);
         self.optional_number("expires_at", expires_at.map(Timestamp::millis));
         tags.iter().for_each(|tag| self.text("tag", tag));
+        self.flag("truncate_result", *truncate_result);
+        if let Some(metadata) = metadata {
+            self.name("metadata");
+            json::hash(metadata.as_str(), &mut self.0);
+        }
         self.name("end");
     }
 
-    fn backoff(&mut self, BackoffChange { initial, factor, max, jitter }: BackoffChange) {
+    fn backoff(&mut self, change: BackoffChange) {
+        let BackoffChange { initial, factor, max, jitter, max_retry_after } = change;
         self.optional_number("backoff.initial", initial.map(|initial| initial.millis()));
         self.optional_text("backoff.factor", factor.map(|factor| factor.to_string()).as_deref());
         self.optional_number("backoff.max", max.map(|max| max.millis()));
         self.optional_text("backoff.jitter", jitter.map(|jitter| jitter.to_string()).as_deref());
+        self.optional_number("backoff.max_retry_after", max_retry_after.map(|max| max.millis()));
     }
 }
 
@@ -161,6 +173,7 @@ mod tests {
             r#"{"kind":"echo","payload":null}"#,
             r#"{"kind":"echo","priority":0,"at_most_once":false,"tags":[],"backoff":{}}"#,
             r#"{"kind":"echo","priority":null,"queue":null,"timeout":null,"run_at":null}"#,
+            r#"{"kind":"echo","truncate_result":false,"metadata":null}"#,
             r#"{"kind":"echo","delay":0}"#,
             r#"{"kind":"echo","delay":"0s"}"#,
         ] {
@@ -205,6 +218,10 @@ mod tests {
             r#"{"kind":"echo","backoff":{"factor":1}}"#,
             r#"{"kind":"echo","backoff":{"jitter":1}}"#,
             r#"{"kind":"echo","at_most_once":true}"#,
+            r#"{"kind":"echo","truncate_result":true}"#,
+            r#"{"kind":"echo","metadata":{}}"#,
+            r#"{"kind":"echo","metadata":{"a":1}}"#,
+            r#"{"kind":"echo","backoff":{"max_retry_after":1}}"#,
             r#"{"kind":"echo","expires_at":"2030-01-01T00:00:00Z"}"#,
             r#"{"kind":"echo","tags":["a","b"]}"#,
             r#"{"kind":"echo","tags":["b","a"]}"#,
@@ -212,6 +229,24 @@ mod tests {
         ];
         let fingerprints: std::collections::HashSet<_> = texts.map(job).into();
         assert_eq!(fingerprints.len(), texts.len());
+    }
+
+    #[test]
+    fn the_fingerprint_does_not_change_between_versions() {
+        let hex = |bytes: Fingerprint| bytes.map(|byte| format!("{byte:02x}")).concat();
+        assert_eq!(
+            hex(job(r#"{"kind":"echo"}"#)),
+            "d153e65b21fba6367ee2aeef33d6b029f47a2dc391627000257b2d34fe3d1d68"
+        );
+        let all = r#"{"kind":"echo","payload":{"b":[1,2.0,"x",null],"a":true},"lane":"remote",
+            "queue":"mail","priority":-5,"delay":"1m","timeout":30,"max_attempts":3,
+            "backoff":{"initial":1,"factor":1.5,"max":"1m","jitter":0.1,"max_retry_after":"1h"},
+            "at_most_once":true,"expires_at":"2030-01-01T00:00:00Z","tags":["a"],
+            "truncate_result":true,"metadata":{"user":7}}"#;
+        assert_eq!(
+            hex(job(all)),
+            "fa0e895631dbd2fc2aeb0e078654dc5626069cd55770e11d6a5c1e31a94e199f"
+        );
     }
 
     #[test]
