@@ -265,9 +265,8 @@ impl Operation {
         match self {
             Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
                 jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
-                key: key.map(|(key, fingerprint)| SubmissionKey {
-                    key: format!("key-{key}").parse().unwrap(),
-                    fingerprint: [fingerprint; 32],
+                key: key.map(|(key, fingerprint)| {
+                    SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
                 }),
                 batch: is_batch.then_some(NewBatch { name: None }),
             }),
