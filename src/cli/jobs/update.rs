@@ -4,16 +4,16 @@ use clap::{ArgGroup, Args};
 
 use crate::cli::error::CliError;
 use crate::cli::jobs::bulk_report::BulkReport;
-use crate::cli::jobs::id::parse_id;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
-use crate::job::{Job, JobId, JobPatch, Span, Timestamp};
+use crate::job::{Job, JobPatch, Span, Timestamp};
 
 /// Arguments of `longshore update`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "\
-A job that is running or has ended is refused; the other jobs are still changed.
+A job that is running or has ended is refused; the other jobs are still changed. An argument that is
+not an ID is refused by itself.
 
 Examples:
   longshore update 17 --now
@@ -23,8 +23,8 @@ Examples:
 )]
 pub(crate) struct UpdateArgs {
     /// IDs of the jobs to change
-    #[arg(value_name = "ID", value_parser = parse_id::<JobId>, required = true)]
-    ids: Vec<JobId>,
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
     /// Start the jobs as soon as a worker is free
     #[arg(long, group = "change", conflicts_with_all = ["run_at", "delay"])]
     now: bool,
@@ -54,9 +54,11 @@ pub(crate) struct UpdateArgs {
 pub(crate) async fn run(args: UpdateArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let patch = patch(&args);
-    let mut report = BulkReport::default();
-    for id in args.ids {
-        report.add(&output, id, client.update(id, &patch).await, print_job)?;
+    let mut report = BulkReport::new(&output, print_job);
+    for id in report.read_ids(&args.ids) {
+        if !report.repeat(id)? {
+            report.add(id, client.update(id, &patch).await)?;
+        }
     }
     report.finish()
 }
