@@ -32,6 +32,17 @@ fn jobs_that_wait_are_changed_and_started() {
 }
 
 #[test]
+fn an_argument_that_is_no_id_is_refused_by_itself() {
+    let server = Server::start();
+    server.submit(&with(echo(1), &json!({"delay": "1h"})));
+    let output = run(&server, &["update", "x", "1", "1", "--priority", "3"]);
+    ends_with(&output, 2);
+    assert_eq!(stdout(&output).lines().count(), 2);
+    assert!(stderr(&output).contains("\"x\" must be a number"), "{}", stderr(&output));
+    assert_eq!(server.job(1)["priority"], 3);
+}
+
+#[test]
 fn an_update_without_a_change_or_with_two_starts_is_wrong_usage() {
     let server = Server::start();
     let wrong: [&[&str]; 6] = [

@@ -34,6 +34,25 @@ fn each_attempt_is_shown_with_its_times_worker_and_error() {
 }
 
 #[test]
+fn the_traceback_and_the_data_of_a_worker_are_shown_on_the_page_and_by_status() {
+    let server = Server::start();
+    server.submit(&with(remote(1), &json!({"max_attempts": 1})));
+    let leased = lease(&server, 1, &json!({}))[0].clone();
+    let traceback = "Traceback (most recent call last):\n  File \"<job>\", line 1\nValueError: 7";
+    let error = json!({"code": "ValueError", "traceback": traceback, "data": {"rows": [1, 2]}});
+    lease_action(&server, &leased, "fail", &json!({"error": error})).expect(200);
+    let text = page(&server, "/jobs/1");
+    let (_, folded) = text.split_once("<details><summary>Traceback</summary>").unwrap();
+    let shown = folded.split("</pre>").next().unwrap();
+    assert!(shown.contains("File &#34;&#60;job&#62;&#34;, line 1\nValueError: 7"), "{shown}");
+    assert!(text.contains("<h3>Data</h3>") && text.contains("<span class=\"k\">rows</span>"));
+    let status = stdout(&run(&server, &["status", "1"]));
+    let expected = "  traceback:\n    Traceback (most recent call last):\n      File \"<job>\", line 1\n    ValueError: 7\n";
+    assert!(status.contains(expected), "{status}");
+    assert!(status.contains("  data:\n    {\"rows\":[1,2]}\n"), "{status}");
+}
+
+#[test]
 fn a_refused_result_is_shown_on_the_page_and_by_status() {
     let server = Setup::new().config("limits.max_result_bytes = 1000").start();
     let result = format!("first-{}-last", "x".repeat(2_000));
