@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_long_or_unreadable_is_not_repeated_in_its_answer() {
-        let problem = EntryProblem { problem_type: "", title: "", detail: String::new() };
+        let detail = String::new();
+        let problem = EntryProblem { problem_type: "", title: "", detail, errors: Vec::new() };
         for text in [format!("\"{}\"", "x".repeat(1_000)), "\"\\ud800\"".into(), "1e400".into()] {
             let entry = Json::trusted(text);
             assert_eq!(JobAnswer::new(&entry, Err((422, problem.clone()))).id, Json::null());

@@ -255,6 +255,8 @@ pub struct Renew {
     pub holder: Holder,
     /// Progress to store for each lease that is held.
     pub progress: Option<Progress>,
+    /// Whether the percentage of the last progress is kept, because the new one has none.
+    pub keeps_percent: bool,
 }
 
 /// Lines that a running attempt adds to the log of its job.

@@ -180,14 +180,10 @@ fn ids_of_deleted_jobs_are_not_used_again() {
 #[test]
 fn stored_idempotency_keys_and_references_still_work() {
     let mut migrated = Migrated::new();
-    let key = |byte_fingerprint| SubmissionKey {
-        key: "k".parse().unwrap(),
-        fingerprint: [9; 32],
-        byte_fingerprint,
-    };
-    let again = |byte_fingerprint| Submit {
+    let key = |fingerprint| SubmissionKey::new("k".parse().unwrap(), fingerprint);
+    let again = |fingerprint| Submit {
         jobs: vec![NewJob { ..job() }].into(),
-        key: Some(key(byte_fingerprint)),
+        key: Some(key(fingerprint)),
         batch: None,
     };
     let repeated = submitted(migrated.write(Write::Submit(again([0; 32]))));

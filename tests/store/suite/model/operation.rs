@@ -289,12 +289,11 @@ impl Operation {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
                 duration: secs.map(Span::from_secs),
                 holder: if *is_remote { Holder::Remote } else { Holder::Local },
-                progress: percent
-                    .map(|percent| Progress { percent: f64::from(percent), message: None }),
+                progress: percent.map(|percent| Progress::new(f64::from(percent), "")),
+                keeps_percent: percent.is_some_and(|percent| percent % 3 == 0),
             }),
             Self::Report { lease, percent } => {
-                let progress = Progress { percent: f64::from(*percent), message: None };
-                Write::Report(lease_of(model, *lease), progress)
+                Write::Report(lease_of(model, *lease), Progress::new(f64::from(*percent), ""))
             }
             Self::Log { lease, len, is_remote } => Write::Log(LogLines {
                 lease: lease_of(model, *lease),
