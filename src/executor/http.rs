@@ -17,8 +17,6 @@ use crate::job::problem::Problem;
 
 use request::HttpRequest;
 
-pub(super) use request::check_uri;
-
 /// Runs the jobs of the kind `http`.
 pub struct Http {
     outbound: Outbound,

@@ -163,8 +163,11 @@ async fn payload_problems_are_reported_at_submission_with_a_pointer() {
         (json!({"url": "http://user:pass@host/"}), "/url"),
         (json!({"url": "http://host:99999/"}), "/url"),
         (json!({"url": "http://host:0/"}), "/url"),
-        (json!({"url": "http://host/a b"}), "/url"),
-        (json!({"url": "http://hö.de/"}), "/url"),
+        (json!({"url": "http://host:/"}), "/url"),
+        (json!({"url": "http:///path"}), "/url"),
+        (json!({"url": "http://a b/"}), "/url"),
+        (json!({"url": " http://host/"}), "/url"),
+        (json!({"url": "http://host/\t"}), "/url"),
         (json!({"url": "http://host/\r\nx: y"}), "/url"),
         (json!({"url": url, "method": "GE T"}), "/method"),
         (json!({"url": url, "method": "CONNECT"}), "/method"),
@@ -182,7 +185,8 @@ async fn payload_problems_are_reported_at_submission_with_a_pointer() {
     for (payload, pointer) in payloads {
         assert_eq!(problem_pointers(&registry, "http", &payload), [pointer], "{payload}");
     }
-    for good in ["https://host", "http://[::1]:8080/x?y#z", "http://host:1/{a}"] {
+    for good in ["https://host", "http://[::1]:8080/x?y#z", "http://host:1/{a}", "http://hö.de/a b"]
+    {
         assert_eq!(problem_pointers(&registry, "http", &json!({"url": good})), [""; 0], "{good}");
     }
     let many = json!({"url": "x", "method": " ", "headers": {"host": "a"}});

@@ -21,3 +21,4 @@ mod kit;
 mod registry;
 mod server;
 mod tls;
+mod urls;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use awc::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use awc::http::{Method, Uri};
+use awc::http::Method;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::executor::context::Context;
-use crate::executor::outbound::Call;
+use crate::executor::outbound::{Call, Target};
 use crate::job::Json;
 use crate::job::problem::{Problem, escape};
 
@@ -52,7 +52,7 @@ struct HttpPayload {
 
 /// A valid request of an `http` job.
 pub(super) struct HttpRequest {
-    uri: Uri,
+    target: Target,
     method: Method,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
@@ -66,15 +66,18 @@ impl HttpRequest {
     pub(super) fn read(payload: &Json) -> Result<Self, Vec<Problem>> {
         let payload: HttpPayload = payload.read().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        let uri = uri(&payload.url, &mut problems);
+        let target = Target::parse(&payload.url);
+        let target = target.map_err(|why| problems.push(Problem::new("/url", why))).ok();
         let mut headers = headers(&payload.headers, &mut problems);
         let body = body(&payload, &mut headers, &mut problems);
         let default = if body.is_none() { Method::GET } else { Method::POST };
         let method = method(payload.method.as_deref(), default, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
+        match target {
+            Some(target) if problems.is_empty() => {
+                Ok(Self { target, method, headers, body: body.unwrap_or_default() })
+            }
+            _ => Err(problems),
         }
-        Ok(Self { uri, method, headers, body: body.unwrap_or_default() })
     }
 
     /// Returns the call, with headers that identify the job and the attempt to the other server.
@@ -92,7 +95,7 @@ impl HttpRequest {
                 headers.push((name, value));
             }
         }
-        Call { method: self.method, uri: self.uri, headers, body: self.body }
+        Call { method: self.method, target: self.target, headers, body: self.body }
     }
 }
 
@@ -106,39 +109,6 @@ fn idempotency_key(payload: &Json, context: &Context) -> String {
     let digest = Sha256::digest(payload.as_str().as_bytes());
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("longshore-{}-{digits}", context.job())
-}
-
-fn uri(text: &str, problems: &mut Vec<Problem>) -> Uri {
-    match check_uri(text) {
-        Ok(uri) => uri,
-        Err(why) => {
-            problems.push(Problem::new("/url", why));
-            Uri::default()
-        }
-    }
-}
-
-/// Parses an absolute `http` or `https` URL.
-pub(in crate::executor) fn check_uri(text: &str) -> Result<Uri, String> {
-    if !text.is_ascii() {
-        return Err("must contain only ASCII characters; percent-encode the others".into());
-    }
-    let uri: Uri = text.parse().map_err(|error| format!("is not a URL: {error}"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("must start with http:// or https://".into());
-    }
-    let Some(authority) = uri.authority() else { return Err("must name a host".into()) };
-    if authority.as_str().contains('@') {
-        return Err("must not contain a user name or password; send them in a header".into());
-    }
-    if authority.host().is_empty() {
-        return Err("must name a host".into());
-    }
-    let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
-    if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
-        return Err("has an invalid port; a port must be between 1 and 65535".into());
-    }
-    Ok(uri)
 }
 
 /// Returns the method of a request.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::header::{HeaderName, HeaderValue};
-use awc::http::{Method, Uri};
+use awc::http::Method;
 use bytes::Bytes;
 
 use crate::executor::encoded::Body;
 use crate::executor::outbound::response::{Response, read_body};
+use crate::executor::outbound::target::Target;
 use crate::executor::outbound::{Outbound, error_response};
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
@@ -27,8 +28,8 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 pub(in crate::executor) struct Call {
     /// Method of the request.
     pub(in crate::executor) method: Method,
-    /// Absolute `http` or `https` URL.
-    pub(in crate::executor) uri: Uri,
+    /// Server and resource.
+    pub(in crate::executor) target: Target,
     /// Headers in addition to those of every call.
     pub(in crate::executor) headers: Vec<(HeaderName, HeaderValue)>,
     /// Body of the request; empty if it has none.
@@ -46,9 +47,10 @@ impl Outbound {
         call: Call,
         max_bytes: usize,
     ) -> Result<Response, Outcome> {
-        let server = server_of(&call.uri);
+        // The path and the query are omitted from messages, because they may contain secrets.
+        let server = call.target.url.authority().to_owned();
         let secrets = Secrets::from_headers(&call.headers);
-        let mut request = self.request(call.method, call.uri);
+        let mut request = self.request(call.method, &call.target);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));
         }
@@ -69,12 +71,6 @@ impl Outbound {
         };
         Err(error_response::outcome(status, &headers, &body, &secrets))
     }
-}
-
-/// Returns the host and port of a URL for messages. The path and the query are omitted, because
-/// they may contain secrets.
-fn server_of(uri: &Uri) -> String {
-    uri.authority().map_or_else(String::new, ToString::to_string)
 }
 
 /// Returns the outcome of a call that got no response head.
