@@ -43,7 +43,8 @@ impl Http {
         let max_bytes = context.max_result_bytes();
         let call = request.into_call(payload, context);
         match self.outbound.call(call, max_bytes).await {
-            Ok(response) => result::outcome(&response, max_bytes),
+            Ok(response) if response.status.is_success() => result::outcome(&response, max_bytes),
+            Ok(response) => response.refusal(response.has_temporary_status(), ""),
             Err(outcome) => outcome,
         }
     }

@@ -18,9 +18,10 @@
 
 mod body_framing;
 mod call;
-mod error_response;
+mod content_coding;
 mod exchange;
 mod head;
+mod refusal;
 mod response;
 mod retry_after;
 mod socket;
@@ -43,7 +44,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::OutboundConfig;
 
-pub(super) use call::Call;
+pub(super) use call::{CONNECTION, Call};
+pub(super) use content_coding::DecodeError;
+pub(super) use refusal::BAD_ANSWER;
 pub(super) use response::Response;
 pub(super) use target::Target;
 
@@ -150,8 +153,7 @@ impl Outbound {
             .disable_redirects()
             .no_default_headers()
             .add_default_header(("user-agent", USER_AGENT))
-            // Compressed responses are not requested, so the size limit applies to the received
-            // bytes.
+            // A compressed response saves little on most calls. It is decoded if it comes anyway.
             .add_default_header(("accept-encoding", "identity"))
             .finish()
     }

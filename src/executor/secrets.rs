@@ -2,9 +2,11 @@
 
 use awc::http::header::{HeaderName, HeaderValue};
 
+use crate::config::HttpUrl;
+
 /// Minimum length of a secret, in bytes. Shorter values also occur in ordinary text.
 const MIN_SECRET_LEN: usize = 6;
-/// Parts of the names of headers that carry a secret.
+/// Parts of the names of headers and query parameters that carry a secret.
 const SECRET_NAME_PARTS: [&str; 7] =
     ["auth", "key", "token", "secret", "cookie", "password", "signature"];
 
@@ -14,17 +16,17 @@ const SECRET_NAME_PARTS: [&str; 7] =
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Returns the secrets among request headers: the values of headers such as `authorization`,
-    /// and the parts of these values. `Bearer sk-1234` yields `Bearer sk-1234`, `Bearer` and
-    /// `sk-1234`.
-    pub(super) fn from_headers(headers: &[(HeaderName, HeaderValue)]) -> Self {
-        let is_secret =
-            |name: &HeaderName| SECRET_NAME_PARTS.iter().any(|part| name.as_str().contains(part));
-        let values = headers.iter().filter(|(name, _)| is_secret(name));
-        let texts = values.filter_map(|(_, value)| value.to_str().ok());
-        Self::new(texts.flat_map(|text| {
+    /// Returns the secrets of a request: the values of headers such as `authorization`, the parts of
+    /// these values, and the values of query parameters such as `api_key`. `Bearer sk-1234` yields
+    /// `Bearer sk-1234`, `Bearer` and `sk-1234`.
+    pub(super) fn of_request(url: &HttpUrl, headers: &[(HeaderName, HeaderValue)]) -> Self {
+        let headers = headers.iter().filter(|(name, _)| is_secret_name(name.as_str()));
+        let texts = headers.filter_map(|(_, value)| value.to_str().ok());
+        let in_headers = texts.flat_map(|text| {
             std::iter::once(text).chain(text.split([' ', ';', ',', '='])).map(str::to_owned)
-        }))
+        });
+        let in_query = url.query_pairs().filter(|(name, _)| is_secret_name(name));
+        Self::new(in_headers.chain(in_query.map(|(_, value)| value)))
     }
 
     /// Returns these texts as secrets, without those that are too short.
@@ -59,6 +61,12 @@ impl Secrets {
     }
 }
 
+/// Returns whether a header or a query parameter with this name carries a secret.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
+}
+
 /// Returns the number of bytes at the end of `text` that are the beginning of `secret`, if any.
 fn partial_len(text: &str, secret: &str) -> Option<usize> {
     (MIN_SECRET_LEN..secret.len())
@@ -74,17 +82,20 @@ mod tests {
 
     fn secrets() -> Secrets {
         let header = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
-        Secrets::from_headers(&[
+        let url = HttpUrl::parse("http://host/?page=17171717&API_Key=query%2Dkey").unwrap();
+        let headers = [
             header("authorization", "Bearer sk-abcdefgh"),
             header("x-api-key", "hunter22"),
             header("accept", "application/json"),
-        ])
+        ];
+        Secrets::of_request(&url, &headers)
     }
 
     #[test]
     fn a_repeated_secret_is_hidden() {
-        let text = "bad key sk-abcdefgh or hunter22, want application/json";
-        let shown = "bad key (secret) or (secret), want application/json";
+        let text =
+            "bad key sk-abcdefgh, hunter22 or query-key, want application/json, page 17171717";
+        let shown = "bad key (secret), (secret) or (secret), want application/json, page 17171717";
         assert_eq!(secrets().hide(text), shown);
     }
 

@@ -21,4 +21,3 @@ mod kit;
 mod registry;
 mod server;
 mod tls;
-mod urls;

@@ -6,7 +6,7 @@ use awc::http::header::{CONTENT_TYPE, HeaderMap};
 use serde::Serialize;
 
 use crate::executor::encoded::encode;
-use crate::executor::outbound::Response;
+use crate::executor::outbound::{DecodeError, Response};
 use crate::job::Json;
 use crate::job::outcome::{JobResult, Outcome};
 
@@ -34,7 +34,13 @@ enum Values {
 
 /// Returns the outcome of a response. The body is truncated so that the whole result fits in
 /// `max_bytes`.
+///
+/// A body with an unknown content coding is part of the result as it was received, because the job
+/// may have asked for it. A body that contradicts its content coding fails the attempt.
 pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
+    if let Err(error @ DecodeError::Invalid { .. }) = &response.decoded {
+        return response.undecodable(error);
+    }
     let mut result = HttpResult {
         status: response.status.as_u16(),
         headers: headers(&response.headers),

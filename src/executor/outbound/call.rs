@@ -9,19 +9,18 @@ use awc::http::header::{HeaderName, HeaderValue};
 use awc::http::Method;
 use bytes::Bytes;
 
-use crate::executor::encoded::Body;
-use crate::executor::outbound::response::{Response, read_body};
+use crate::executor::outbound::Outbound;
+use crate::executor::outbound::response::Response;
 use crate::executor::outbound::target::Target;
-use crate::executor::outbound::{Outbound, error_response};
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
 use crate::job::outcome::Outcome;
 
 /// Error code of a call that failed without a complete response.
-const CONNECTION: &str = "connection";
+pub(in crate::executor) const CONNECTION: &str = "connection";
 /// Maximum number of bytes that are read from the body of an error response.
-const MAX_ERROR_BODY_BYTES: usize = 4096;
-/// Maximum wait for the body of an error response, which only adds detail to the error message.
+const MAX_ERROR_BODY_BYTES: usize = 256 << 10;
+/// Maximum wait for the body of an error response, which only adds detail to the failure.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A request to another server.
@@ -37,11 +36,11 @@ pub(in crate::executor) struct Call {
 }
 
 impl Outbound {
-    /// Makes a call and reads at most `max_bytes` of the response body. Dropping the future closes
-    /// the connection.
+    /// Makes a call and reads at most `max_bytes` of the response body, or less if the status is not
+    /// 2xx. Dropping the future closes the connection.
     ///
     /// # Errors
-    /// Returns the outcome of the attempt if the call fails or the status is not 2xx.
+    /// Returns the outcome of the attempt if there is no complete response.
     pub(in crate::executor) async fn call(
         &self,
         call: Call,
@@ -49,7 +48,7 @@ impl Outbound {
     ) -> Result<Response, Outcome> {
         // The path and the query are omitted from messages, because they may contain secrets.
         let server = call.target.url.authority().to_owned();
-        let secrets = Secrets::from_headers(&call.headers);
+        let secrets = Secrets::of_request(&call.target.url, &call.headers);
         let mut request = self.request(call.method, &call.target);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));
@@ -57,19 +56,15 @@ impl Outbound {
         let sent = if call.body.is_empty() { request.send() } else { request.send_body(call.body) };
         let response =
             sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        if status.is_success() {
-            let body = read_body(response, max_bytes).await;
-            let body = body.map_err(|error| body_failure(&error, &server))?;
-            return Ok(Response { status, headers, body });
+        if response.status().is_success() {
+            let (response, result) = Response::read(response, secrets, max_bytes, None).await;
+            return result.map(|()| response).map_err(|error| body_failure(&error, &server));
         }
-        let reading = read_body(response, MAX_ERROR_BODY_BYTES);
-        let body = match tokio::time::timeout(ERROR_BODY_TIMEOUT, reading).await {
-            Ok(Ok(body)) => body,
-            // The status is known and decides the outcome, so the body may be missing.
-            Ok(Err(_)) | Err(_) => Body::default(),
-        };
-        Err(error_response::outcome(status, &headers, &body, &secrets))
+        let timeout = Some(ERROR_BODY_TIMEOUT);
+        let reading = Response::read(response, secrets, MAX_ERROR_BODY_BYTES, timeout);
+        // The status is known and decides the outcome, so the body may be incomplete.
+        let (response, _) = reading.await;
+        Ok(response)
     }
 }
 
