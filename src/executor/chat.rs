@@ -68,12 +68,17 @@ impl Chat {
             reason = context.stopped() => return reason.outcome(context.timeout()),
             permit = request.provider.limits.acquire() => permit,
         };
-        until_stopped(context, self.call(&request, context)).await
+        until_stopped(context, self.call(&request, payload, context)).await
     }
 
-    async fn call(&self, request: &ChatRequest<'_>, context: &Context) -> Outcome {
+    async fn call(
+        &self,
+        request: &ChatRequest<'_>,
+        payload: &Json,
+        context: &Context,
+    ) -> Outcome {
         let max_bytes = context.max_result_bytes();
-        let call = request.provider.call(&request.body);
+        let call = request.provider.call(&request.body).identify(payload, context);
         match self.outbound.call(call, max_bytes).await {
             Ok(response) => answer::outcome(&response, max_bytes),
             Err(outcome) => outcome,

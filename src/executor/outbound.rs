@@ -21,6 +21,7 @@ mod call;
 mod content_coding;
 mod exchange;
 mod head;
+mod identity;
 mod refusal;
 mod response;
 mod retry_after;

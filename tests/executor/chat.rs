@@ -64,6 +64,9 @@ async fn the_payload_is_sent_with_the_key_and_the_response_is_the_result() {
     assert_eq!(request.line(), "POST /v1/chat/completions HTTP/1.1");
     assert_eq!(request.header("authorization"), Some(&*format!("Bearer {}", key())));
     assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(request.header("longshore-job"), Some("7"));
+    assert_eq!(request.header("longshore-attempt"), Some("2"));
+    assert!(request.header("idempotency-key").unwrap().starts_with("longshore-7-"));
     let mut sent = question();
     sent["temperature"] = json!(0.10);
     assert_eq!(serde_json::from_slice::<Value>(&request.body).unwrap(), sent);

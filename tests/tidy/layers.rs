@@ -27,7 +27,7 @@ const ALLOWED_LAYERS: [(&str, &[&str]); 22] = [
     ("awc", &["executor", "cli"]),
     ("actix_tls", &["executor"]),
     ("httparse", &["executor"]),
-    ("flate2", &["executor"]),
+    ("flate2", &["executor", "cli"]),
     ("brotli_decompressor", &["executor"]),
     ("url", &["config"]),
     ("rustls", &["executor", "main"]),

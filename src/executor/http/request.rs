@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::executor::context::Context;
 use crate::executor::outbound::{Call, Target};
@@ -82,33 +81,9 @@ impl HttpRequest {
 
     /// Returns the call, with headers that identify the job and the attempt to the other server.
     pub(super) fn into_call(self, payload: &Json, context: &Context) -> Call {
-        let mut headers = self.headers;
-        let job_headers = [
-            ("longshore-job", context.job().to_string()),
-            ("longshore-attempt", context.attempt().to_string()),
-            ("idempotency-key", idempotency_key(payload, context)),
-        ];
-        for (name, value) in job_headers {
-            let name = HeaderName::from_static(name);
-            let is_set = headers.iter().any(|(known, _)| *known == name);
-            if let (false, Ok(value)) = (is_set, HeaderValue::from_str(&value)) {
-                headers.push((name, value));
-            }
-        }
-        Call { method: self.method, target: self.target, headers, body: self.body }
+        let Self { target, method, headers, body } = self;
+        Call { method, target, headers, body }.identify(payload, context)
     }
-}
-
-/// Returns the idempotency key, which is the same for every attempt of a job.
-///
-/// The key is `longshore-` with the job id and the first 8 bytes of the payload's SHA-256 in
-/// hexadecimal, for example `longshore-7-44136fa355b3678a` for job 7 with the payload `{}`. The id
-/// alone is not enough, because every database counts from 1: a server that remembers keys would
-/// answer a new job as it answered a different job with the same id in an older database.
-fn idempotency_key(payload: &Json, context: &Context) -> String {
-    let digest = Sha256::digest(payload.as_str().as_bytes());
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("longshore-{}-{digits}", context.job())
 }
 
 /// Returns the method of a request.
