@@ -17,8 +17,10 @@
 //!   the idle connections of a host that is not called again.
 
 mod body_framing;
+mod body_text;
 mod call;
 mod content_coding;
+mod detail;
 mod exchange;
 mod head;
 mod identity;

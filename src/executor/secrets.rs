@@ -6,6 +6,8 @@ use crate::config::HttpUrl;
 
 /// Minimum length of a secret, in bytes. Shorter values also occur in ordinary text.
 const MIN_SECRET_LEN: usize = 6;
+/// Text that replaces a secret.
+const HIDDEN: &str = "(secret)";
 /// Parts of the names of headers and query parameters that carry a secret.
 const SECRET_NAME_PARTS: [&str; 7] =
     ["auth", "key", "token", "secret", "cookie", "password", "signature"];
@@ -52,12 +54,40 @@ impl Secrets {
     pub(super) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
-            text = text.replace(secret.as_str(), "(secret)");
+            text = text.replace(secret.as_str(), HIDDEN);
         }
         let partial_lens = self.0.iter().filter_map(|secret| partial_len(&text, secret));
         let partial_len = partial_lens.max().unwrap_or(0);
         text.truncate(text.len() - partial_len);
         text
+    }
+
+    /// Returns `bytes` with every secret replaced by `(secret)`.
+    pub(super) fn hide_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for secret in &self.0 {
+            let secret = secret.as_bytes();
+            let mut start = 0;
+            while let Some(found) =
+                bytes[start..].windows(secret.len()).position(|window| window == secret)
+            {
+                let range = start + found..start + found + secret.len();
+                start = range.start + HIDDEN.len();
+                bytes.splice(range, HIDDEN.bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Returns the end of a text that was cut at its start, without the end of a secret there.
+    pub(super) fn without_cut_start<'a>(&self, text: &'a str) -> &'a str {
+        let is_end = |len: &usize| {
+            let start = text.get(..*len);
+            start.is_some_and(|start| self.0.iter().any(|secret| secret.ends_with(start)))
+        };
+        let max_len = self.0.first().map_or(0, String::len).min(text.len());
+        let cut_len = (1..=max_len).rev().find(is_end).unwrap_or(0);
+        &text[cut_len..]
     }
 }
 
@@ -104,6 +134,22 @@ mod tests {
         let secrets = Secrets::new(["-----BEGIN KEY-----\r\nMIIEvQ\nab\n".to_owned()]);
         assert_eq!(secrets.hide("-----BEGIN KEY-----"), "(secret)");
         assert_eq!(secrets.hide("found MIIEvQ and ab"), "found (secret) and ab");
+    }
+
+    #[test]
+    fn a_secret_between_bytes_is_hidden() {
+        let bytes = b"\xff hunter22hunter22 \xff sk-abcdefgh";
+        let hidden = b"\xff (secret)(secret) \xff (secret)";
+        assert_eq!(secrets().hide_bytes(bytes), hidden);
+        assert_eq!(secrets().hide_bytes(b""), b"");
+    }
+
+    #[test]
+    fn a_partial_secret_at_a_cut_start_is_removed() {
+        assert_eq!(secrets().without_cut_start("nter22 said"), " said");
+        assert_eq!(secrets().without_cut_start("hunter22"), "");
+        assert_eq!(secrets().without_cut_start("other"), "other");
+        assert_eq!(secrets().without_cut_start(""), "");
     }
 
     #[test]

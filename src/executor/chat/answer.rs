@@ -24,9 +24,10 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
             return response.undecodable(error);
         }
         let json = encode(&response.body, false, max_bytes).json;
-        return Outcome::Completed(JobResult { json, truncated: true });
+        return Outcome::Completed(JobResult::truncated(json))
+            .with_detail(response.detail_without_body());
     }
-    match read_json(&response.body.bytes, &response.headers) {
+    match read_json(&response.lossy_text()) {
         Ok(json) => judge(response, json),
         Err(why) => unreadable(response, &why),
     }
@@ -34,7 +35,7 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
 
 /// Returns the outcome of a call that was answered with a status other than 2xx.
 fn refused(response: &Response) -> Outcome {
-    let body = read_json(&response.body.bytes, &response.headers).ok();
+    let body = read_json(&response.lossy_text()).ok();
     let body = body.and_then(|json| json.read::<Value>().ok());
     let error = body.as_ref().and_then(ReportedError::find);
     let is_temporary = response.has_temporary_status();
@@ -55,7 +56,8 @@ fn judge(response: &Response, json: Json) -> Outcome {
     let Some(error) = ReportedError::find(&body) else {
         return match body.get("choices") {
             Some(Value::Array(choices)) if !choices.is_empty() => {
-                Outcome::Completed(JobResult::whole(json))
+                let detail = response.detail_without_body();
+                Outcome::Completed(JobResult::whole(json)).with_detail(detail)
             }
             _ => {
                 let excerpt = response.excerpt(json.as_str());
@@ -94,7 +96,7 @@ fn unreadable(response: &Response, why: &str) -> Outcome {
     if body.is_empty() {
         return response.failure(BAD_ANSWER, "the answer has no body".into(), false);
     }
-    let excerpt = response.excerpt(&String::from_utf8_lossy(body));
+    let excerpt = response.excerpt(&response.lossy_text());
     response.failure(BAD_ANSWER, format!("the answer is not JSON: {why}: {excerpt}"), false)
 }
 

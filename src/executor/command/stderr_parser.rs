@@ -8,7 +8,7 @@ use crate::executor::context::Context;
 use crate::executor::secrets::Secrets;
 
 /// Prefix of a progress line.
-const PROGRESS_PREFIX: &str = "::progress ";
+pub(super) const PROGRESS_PREFIX: &str = "::progress ";
 /// Number of bytes at the end of a long line that are kept.
 const MAX_LINE_BYTES: usize = 32 << 10;
 

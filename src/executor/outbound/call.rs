@@ -58,7 +58,12 @@ impl Outbound {
             sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
         if response.status().is_success() {
             let (response, result) = Response::read(response, secrets, max_bytes, None).await;
-            return result.map(|()| response).map_err(|error| body_failure(&error, &server));
+            return match result {
+                Ok(()) => Ok(response),
+                Err(error) => {
+                    Err(body_failure(&error, &server).with_detail(response.detail()))
+                }
+            };
         }
         let timeout = Some(ERROR_BODY_TIMEOUT);
         let reading = Response::read(response, secrets, MAX_ERROR_BODY_BYTES, timeout);

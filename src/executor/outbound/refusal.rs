@@ -9,6 +9,7 @@ use crate::executor::outbound::content_coding::DecodeError;
 use crate::executor::outbound::response::Response;
 use crate::executor::outbound::retry_after::retry_in;
 use crate::executor::secrets::Secrets;
+use crate::job::Pause;
 use crate::job::outcome::{JobError, Outcome, truncate};
 
 /// Error code of an attempt that failed because of the response status.
@@ -39,7 +40,7 @@ impl Response {
             let location = self.excerpt(&String::from_utf8_lossy(location.as_bytes()));
             message.push_str(&format!(" and points to {location}; redirects are not followed"));
         }
-        let excerpt = self.excerpt(&String::from_utf8_lossy(&self.body.bytes));
+        let excerpt = self.excerpt(&self.lossy_text());
         if !excerpt.is_empty() {
             message.push_str(": ");
             message.push_str(&excerpt);
@@ -58,7 +59,10 @@ impl Response {
         Outcome::Failed {
             error: JobError::new(code, message),
             retryable,
-            retry_in: retry_in(&self.headers, Clock::system().now()).filter(|_| retryable),
+            retry_in: retry_in(&self.headers, Clock::system().now())
+                .filter(|_| retryable)
+                .map(Pause::AtLeast),
+            detail: self.detail().boxed(),
         }
     }
 
