@@ -18,14 +18,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use attempt::{Attempt, AttemptDetail};
 pub use change::Change;
 pub use lane::Lane;
 pub use log::Log;
+pub use outcome::attempt;
 pub use outcome::{Failure, JobError};
 pub use payload::Json;
 pub use queue::QueueName;
+pub use retry::{Backoff, Pause};
 pub use state::State;
-pub use submission::{IdempotencyKey, JobKind, Kind, KindDefaults, NewJob, Submission, Tag};
+pub use submission::{
+    IdempotencyKey, JobKind, JobPatch, Kind, KindDefaults, NewJob, Submission, Tag,
+};
 pub use time::{Span, Timestamp};
 
 /// Id of a job. Ids are positive, increase with every new job and are never reused.
@@ -95,6 +100,9 @@ pub struct Job {
     pub attempt: u32,
     /// Maximum number of attempts.
     pub max_attempts: u32,
+    /// Number of attempts that the submission granted, if a manual retry has granted more since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_granted: Option<u32>,
     /// Time at which the job was submitted.
     pub created_at: Timestamp,
     /// Earliest time at which the first attempt, or the next one, may start.
@@ -114,8 +122,14 @@ pub struct Job {
     pub expires_at: Option<Timestamp>,
     /// Maximum duration of an attempt.
     pub timeout: Span,
+    /// Pause between attempts; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Backoff>,
     /// Whether the job must never run twice.
     pub at_most_once: bool,
+    /// Whether a result that is too large is truncated instead of failing the job.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncate_result: bool,
     /// Whether the job is running and has been asked to stop.
     pub cancel_requested: bool,
     /// Input of the job; omitted from lists unless requested.
@@ -136,10 +150,16 @@ pub struct Job {
     /// Failed attempts, oldest first; omitted from lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Vec<Failure>>,
+    /// All attempts that count, oldest first; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<Attempt>>,
     /// Last progress that the attempt reported.
     pub progress: Option<Progress>,
     /// Tags that clients can filter by.
     pub tags: Vec<String>,
+    /// JSON object of the application, returned unchanged; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Json>,
     /// Batch that the job belongs to, if any.
     pub batch: Option<BatchId>,
 }

@@ -71,9 +71,8 @@ pub fn insert(connection: &Connection, span: Duration) -> f64 {
     let mut insert = connection
         .prepare(
             "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
-                 expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,
-                 backoff_max_ms, backoff_jitter, batch_id, tags, kind, payload)
-             VALUES (1, 0, ?1, ?2, 5, ?3, ?4, NULL, 0, ?5, 1000, 2.0, 600000, 0.2, NULL, NULL,
+                 expires_at, at_most_once, timeout_ms, batch_id, backoff, tags, kind, payload)
+             VALUES (1, 0, ?1, ?2, 5, ?3, ?4, NULL, 0, ?5, NULL, NULL, NULL,
                  ?6, ?7)",
         )
         .expect("SQL");

@@ -62,11 +62,10 @@ fn add_others(connection: &Connection) {
             "WITH RECURSIVE numbers (n) AS
                  (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?1)
              INSERT INTO jobs (state, priority, attempt, lease_token, lane, queue_id, max_attempts,
-                 created_at, run_at, started_at, finished_at, at_most_once, timeout_ms,
-                 backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter, kind, payload)
+                 created_at, run_at, started_at, finished_at, at_most_once, timeout_ms, kind, payload)
              SELECT {state}, 0, (SELECT id FROM queues WHERE name = 'other' || (n % {QUEUES})), 5,
                  ?2 - 7200000, {run_at}, {ended_at}, {ended_at}, 0, 300000,
-                 1000, 2.0, 600000, 0.2, 'echo', ?3
+                 'echo', ?3
              FROM numbers"
         );
         let added = connection.execute(&sql, (PER_STATE, now, backlog::PAYLOAD)).expect("SQL");

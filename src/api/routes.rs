@@ -51,6 +51,8 @@ pub enum RouteName {
     DeleteJobs,
     /// Returns a job.
     GetJob,
+    /// Changes a job that waits.
+    UpdateJob,
     /// Removes a final job.
     DeleteJob,
     /// Leases jobs to a remote worker.
@@ -122,6 +124,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::Post, "/v1/jobs/retry", RouteName::RetryJobs),
     route(Method::Post, "/v1/jobs/delete", RouteName::DeleteJobs),
     route(Method::Get, "/v1/jobs/{id}", RouteName::GetJob),
+    route(Method::Patch, "/v1/jobs/{id}", RouteName::UpdateJob),
     route(Method::Delete, "/v1/jobs/{id}", RouteName::DeleteJob),
     route(Method::Post, "/v1/leases", RouteName::LeaseJobs),
     route(Method::Post, "/v1/leases/finish", RouteName::ActOnLeases),
@@ -187,8 +190,9 @@ mod tests {
     #[test]
     fn allow_lists_the_methods_in_one_order() {
         let lists: BTreeSet<String> = by_path().map(|(_, routes)| allow(routes)).collect();
-        let expected = ["GET", "GET, DELETE", "GET, HEAD", "GET, PATCH", "GET, POST", "POST"]
-            .map(String::from);
+        let expected =
+            ["GET", "GET, HEAD", "GET, PATCH", "GET, PATCH, DELETE", "GET, POST", "POST"]
+                .map(String::from);
         assert_eq!(lists, BTreeSet::from(expected));
     }
 }

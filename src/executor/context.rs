@@ -33,6 +33,7 @@ impl StopReason {
                 error: JobError::timed_out(Span::new(timeout)),
                 retryable: true,
                 retry_in: None,
+                detail: None,
             },
         }
     }

@@ -11,7 +11,7 @@ use crate::http::request::json_list::JsonList;
 use crate::http::request::prefer::{self, Wait};
 use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, accepted, json, ok};
-use crate::job::{JobId, Submission};
+use crate::job::{JobId, JobPatch, Submission};
 use crate::server::{Error, Handle};
 use crate::store::SubmissionKey;
 
@@ -113,6 +113,17 @@ pub(super) async fn retry_job(
     handle: Data<Handle>,
 ) -> HandlerResult {
     Ok(ok(&handle.retry(query::id(&request)?).await?))
+}
+
+pub(super) async fn update(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: Data<Handle>,
+) -> HandlerResult {
+    let id = query::id(&request)?;
+    let patch: JobPatch = body::json(&request, payload, &handle).await?;
+    Ok(ok(&handle.update(id, patch).await?))
 }
 
 pub(super) async fn delete(

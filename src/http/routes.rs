@@ -40,6 +40,7 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::RetryJobs => route.to(bulk::retry),
         RouteName::DeleteJobs => route.to(bulk::delete),
         RouteName::GetJob => route.to(jobs::status),
+        RouteName::UpdateJob => route.to(jobs::update),
         RouteName::DeleteJob => route.to(jobs::delete),
         RouteName::LeaseJobs => route.to(leases::lease),
         RouteName::ActOnLeases => route.to(leases::act_on_list),

@@ -18,6 +18,8 @@ pub struct Change {
     pub remote_kind: Option<Arc<str>>,
     /// The job's batch, if it belongs to one.
     pub batch: Option<BatchId>,
+    /// The queue before the change, if the job was moved to another.
+    pub from_queue: Option<QueueName>,
     /// The state before the change; `None` if the job is new.
     pub from: Option<State>,
     /// The state after the change; `None` if the job was removed.
@@ -27,4 +29,15 @@ pub struct Change {
     /// When an attempt starts: how long it had been due. When an attempt ends: how long it ran, if
     /// its start is known.
     pub took: Option<Span>,
+}
+
+impl Change {
+    /// Returns whether the counters of a queue, which never fall, count the new state: they count the
+    /// submissions of jobs, and the entries to the states that a waiting job leaves for.
+    pub(crate) fn is_counted_entry(&self) -> bool {
+        match self.to {
+            Some(State::Scheduled | State::Queued) => self.from.is_none(),
+            to => to != self.from,
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! Outcomes of attempts, and the state that each outcome leads a job to.
 
+pub mod attempt;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::job::payload::Json;
-use crate::job::retry::Backoff;
+use crate::job::attempt::{AttemptDetail, MAX_RESULT_EXCERPT_BYTES, head_and_tail};
+use crate::job::retry::{Backoff, Pause};
 use crate::job::time::{Span, Timestamp};
 use crate::job::{JobId, State};
 
@@ -65,25 +68,52 @@ pub struct JobResult {
     pub json: Json,
     /// Whether the value was truncated to `max_result_bytes`.
     pub truncated: bool,
+    /// What else is known about the attempt. For a truncated value, it has the start and the end of the
+    /// value.
+    pub detail: Option<Box<AttemptDetail>>,
 }
 
 impl JobResult {
     /// Creates a result that is not truncated.
     pub fn whole(json: Json) -> Self {
-        Self { json, truncated: false }
+        Self { json, truncated: false, detail: None }
+    }
+
+    /// Creates a result that was truncated to fit into `max_result_bytes`.
+    pub fn truncated(json: Json) -> Self {
+        Self { json, truncated: true, detail: None }
     }
 
     /// Truncates the result to `max_bytes`: a longer one becomes a JSON string with the start of
-    /// its text.
+    /// its text. The start and the end of a truncated value are kept in `detail`.
     #[must_use]
-    pub fn capped(self, max_bytes: usize) -> Self {
+    pub fn capped(mut self, max_bytes: usize) -> Self {
         let text = self.json.as_str();
-        if text.len() <= max_bytes {
+        let is_long = text.len() > max_bytes;
+        if !is_long && !self.truncated {
+            return self;
+        }
+        let excerpt = &mut self.detail.get_or_insert_default().result;
+        excerpt.get_or_insert_with(|| head_and_tail(text, MAX_RESULT_EXCERPT_BYTES));
+        if !is_long {
             return self;
         }
         let start = &text[..text.floor_char_boundary(max_bytes)];
         let json = Json::of(start).unwrap_or_else(|_| Json::null());
-        Self { json, truncated: true }
+        Self { json, truncated: true, ..self }
+    }
+
+    /// Returns the failure of a job with a truncated result that does not allow truncation. Another
+    /// attempt would return the same result, so it is not retried.
+    pub fn too_large(&self) -> Outcome {
+        let message = "the result is larger than limits.max_result_bytes; \
+            submit the job with truncate_result to keep its start";
+        Outcome::Failed {
+            error: JobError::new(RESULT_TOO_LARGE, message),
+            retryable: false,
+            retry_in: None,
+            detail: self.detail.clone(),
+        }
     }
 }
 
@@ -100,7 +130,9 @@ pub enum Outcome {
         retryable: bool,
         /// Pause before the next attempt, if the worker or the called server requested one;
         /// otherwise the job's backoff decides.
-        retry_in: Option<Span>,
+        retry_in: Option<Pause>,
+        /// What else is known about the attempt.
+        detail: Option<Box<AttemptDetail>>,
     },
     /// The job was returned unfinished, for example at a shutdown; the attempt does not count.
     Released,
@@ -115,12 +147,29 @@ pub enum Outcome {
 impl Outcome {
     /// Creates a failure after which another attempt may succeed.
     pub fn retryable(code: &str, message: impl fmt::Display) -> Self {
-        Self::Failed { error: JobError::new(code, message), retryable: true, retry_in: None }
+        Self::Failed { error: JobError::new(code, message), retryable: true, retry_in: None, detail: None }
     }
 
     /// Creates a failure that no further attempt can fix.
     pub fn fatal(code: &str, message: impl fmt::Display) -> Self {
-        Self::Failed { error: JobError::new(code, message), retryable: false, retry_in: None }
+        Self::Failed { error: JobError::new(code, message), retryable: false, retry_in: None, detail: None }
+    }
+
+    /// Adds what else is known about a failed or completed attempt.
+    #[must_use]
+    pub fn with_detail(mut self, known: AttemptDetail) -> Self {
+        if let Self::Failed { detail, .. } | Self::Completed(JobResult { detail, .. }) = &mut self {
+            *detail = known.boxed();
+        }
+        self
+    }
+
+    /// Returns what else is known about the attempt.
+    pub fn detail(&self) -> Option<&AttemptDetail> {
+        match self {
+            Self::Failed { detail, .. } | Self::Completed(JobResult { detail, .. }) => detail.as_deref(),
+            _ => None,
+        }
     }
 }
 
@@ -158,6 +207,9 @@ pub struct Settlement {
     pub never_started: bool,
 }
 
+/// Error code of a job whose result is larger than `max_result_bytes`.
+pub const RESULT_TOO_LARGE: &str = "result_too_large";
+
 /// Error code of an `at_most_once` job whose outcome is unknown, so that it must not run again.
 pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 
@@ -168,7 +220,7 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | `Completed` | | `completed` |
 /// | `Cancelled` | | `cancelled` |
 /// | `Failed` | a cancel was requested | `cancelled` |
-/// | | retryable, not `at_most_once`, attempts left | `retrying`, due after `retry_in` or the backoff |
+/// | | retryable, not `at_most_once`, attempts left | `retrying`, due after the pause, see [`Backoff::next_pause`] |
 /// | | otherwise | `failed` |
 /// | `Released` | `at_most_once` | `failed` with code `outcome_unknown` |
 /// | | a cancel was requested | `cancelled` |
@@ -195,16 +247,13 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
     match outcome {
         Outcome::Completed(_) => settled(State::Completed, None),
         Outcome::Cancelled => cancelled(),
-        Outcome::Failed { error, retryable, retry_in } => {
+        Outcome::Failed { error, retryable, retry_in, .. } => {
             let error = Some(error.clone());
             let next = if running.cancel_requested {
                 cancelled()
             } else if *retryable && !running.at_most_once && running.attempt < running.max_attempts
             {
-                let pause = match retry_in {
-                    Some(span) => span.duration().min(Backoff::MAX.duration()),
-                    None => running.backoff.pause(running.job, running.attempt),
-                };
+                let pause = running.backoff.next_pause(running.job, running.attempt, *retry_in);
                 let run_at = Some(now.plus(pause));
                 Settlement { run_at, ..settled(State::Retrying, error) }
             } else {
@@ -274,7 +323,8 @@ mod tests {
         let outcome = Outcome::Failed {
             error: JobError::new("http_status", "429"),
             retryable: true,
-            retry_in: Some(Span::from_secs(30)),
+            retry_in: Some(Pause::Exactly(Span::from_secs(30))),
+            detail: None,
         };
         assert_eq!(after(running(), &outcome).run_at, Some(Timestamp::from_millis(NOW + 30_000)));
     }
@@ -329,5 +379,6 @@ mod tests {
         let result = JobResult::whole(Json::of("ääää").unwrap()).capped(4);
         assert!(result.truncated);
         assert_eq!(result.json.as_str(), r#""\"ä""#);
+        assert_eq!(result.detail.unwrap().result.as_deref(), Some("\"ääää\""));
     }
 }

@@ -272,11 +272,49 @@ pub struct Queue {
     pub settings: QueueSettings,
     /// Number of its jobs in each state.
     pub jobs: StateCounts,
+    /// Counters that never fall.
+    #[serde(default)]
+    pub totals: QueueTotals,
     /// Earliest `run_at` among the queued jobs that are next to start, one for each lane and
     /// priority; `None` if no job is queued.
     pub oldest_queued_at: Option<Timestamp>,
     /// Time since `oldest_queued_at`.
     pub oldest_queued_age: Option<Span>,
+    /// The same time as a number of seconds, for alerts.
+    #[serde(default)]
+    pub oldest_queued_age_seconds: Option<f64>,
+}
+
+/// Number of events in a queue since it was created. Unlike the number of jobs in a state they never fall,
+/// so the difference of two reads is the number of events between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueTotals {
+    /// Number of jobs that were submitted.
+    pub submitted: i64,
+    /// Number of attempts that started.
+    pub started: i64,
+    /// Number of attempts after which the job waited for its next attempt.
+    pub retried: i64,
+    /// Number of jobs that completed.
+    pub completed: i64,
+    /// Number of jobs that failed.
+    pub failed: i64,
+    /// Number of jobs that were cancelled or expired.
+    pub cancelled: i64,
+}
+
+impl From<StateCounts> for QueueTotals {
+    /// Converts the entries to each state that the store counts.
+    fn from(entered: StateCounts) -> Self {
+        Self {
+            submitted: entered.scheduled + entered.queued,
+            started: entered.running,
+            retried: entered.retrying,
+            completed: entered.completed,
+            failed: entered.failed,
+            cancelled: entered.cancelled,
+        }
+    }
 }
 
 /// State of a queue when the server starts, from which the roster is built.

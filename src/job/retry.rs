@@ -12,7 +12,7 @@ use crate::job::time::Span;
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "a table with the fields initial, factor, max and jitter"
+    expecting = "a table with the fields initial, factor, max, jitter and max_retry_after"
 )]
 pub struct Backoff {
     /// Pause after the first attempt.
@@ -23,17 +23,34 @@ pub struct Backoff {
     pub max: Span,
     /// Largest deviation of a pause to either side, as a fraction of the pause, 0 to 1.
     pub jitter: f64,
+    /// Longest pause that a called server may request with `Retry-After`.
+    pub max_retry_after: Span,
+}
+
+/// Pause before the next attempt that somebody asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The worker or handler that ran the attempt chose the pause. It replaces the backoff.
+    Exactly(Span),
+    /// The called server asked for it with `Retry-After`. It never shortens the backoff.
+    AtLeast(Span),
 }
 
 impl Default for Backoff {
     /// Returns the default backoff: one second, doubling up to ten minutes, with 20 % jitter.
     fn default() -> Self {
-        Self { initial: Span::from_secs(1), factor: 2.0, max: Span::from_secs(600), jitter: 0.2 }
+        Self {
+            initial: Span::from_secs(1),
+            factor: 2.0,
+            max: Span::from_secs(600),
+            jitter: 0.2,
+            max_retry_after: Span::from_secs(3600),
+        }
     }
 }
 
 impl Backoff {
-    /// Longest pause that a job or a `Retry-After` header may request: one day.
+    /// Longest pause that a job may have or a worker may request: one day.
     pub const MAX: Span = Span::from_secs(24 * 3600);
 
     /// Returns the JSON pointer of the first invalid field and a message, or `None` if there is none.
@@ -50,10 +67,26 @@ impl Backoff {
         if !(0.0..=1.0).contains(&self.jitter) {
             return Some(("/jitter", "must be between 0 and 1".into()));
         }
+        if self.max_retry_after > Self::MAX {
+            return Some(("/max_retry_after", format!("must be at most {}", Self::MAX)));
+        }
         None
     }
 
-    /// Returns the pause after `attempt` (counted from 1) of `job`.
+    /// Returns the pause after `attempt` (counted from 1) of `job`, given what was asked for.
+    ///
+    /// With the default backoff, a `Retry-After` of 0 s after the first attempt gives about 1 s, one of
+    /// 30 s gives 30 s, and one of a day gives one hour.
+    pub fn next_pause(&self, job: JobId, attempt: u32, requested: Option<Pause>) -> Duration {
+        let own = self.pause(job, attempt);
+        match requested {
+            None => own,
+            Some(Pause::Exactly(pause)) => pause.min(Self::MAX).duration(),
+            Some(Pause::AtLeast(pause)) => own.max(pause.min(self.max_retry_after).duration()),
+        }
+    }
+
+    /// Returns the backoff's own pause after `attempt` (counted from 1) of `job`.
     ///
     /// With the default backoff, attempts 1, 2, 3 and 11 are followed by 1 s, 2 s, 4 s and 600 s,
     /// each changed by up to 20 %. The jitter is derived from the job's id and the attempt, so
@@ -87,6 +120,18 @@ mod tests {
         let secs: Vec<u64> =
             [1, 2, 3, 10, 11, 500].map(|n| backoff.pause(JobId(1), n).as_secs()).to_vec();
         assert_eq!(secs, [1, 2, 4, 512, 600, 600]);
+    }
+
+    #[test]
+    fn retry_after_never_shortens_a_pause_and_is_bounded() {
+        let backoff = Backoff { jitter: 0.0, ..Backoff::default() };
+        let pause = |attempt, secs| {
+            let requested = Some(Pause::AtLeast(Span::from_secs(secs)));
+            backoff.next_pause(JobId(1), attempt, requested).as_secs()
+        };
+        assert_eq!([pause(1, 0), pause(3, 2), pause(1, 30), pause(1, 86_400)], [1, 4, 30, 3_600]);
+        let chosen = Some(Pause::Exactly(Span::from_millis(0)));
+        assert_eq!(backoff.next_pause(JobId(1), 5, chosen), Duration::ZERO);
     }
 
     #[test]

@@ -1,17 +1,24 @@
 //! Submissions: jobs as clients submit them, and their validation.
 
+mod backoff_change;
 mod defaults;
 mod idempotency_key;
 mod job_kind;
 mod kind;
+mod metadata;
+mod patch;
 mod tag;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use backoff_change::BackoffChange;
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use kind::Kind;
+pub use metadata::MAX_METADATA_BYTES;
+use metadata::check_metadata;
+pub use patch::{JobChange, JobPatch, Start};
 use tag::check_tags;
 pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
@@ -81,6 +88,12 @@ pub struct Submission {
     /// Tags that clients can filter by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Whether a result that is too large is truncated, instead of failing the job.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub truncate_result: bool,
+    /// JSON object of the application, returned with the job; at most [`MAX_METADATA_BYTES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Json>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -90,38 +103,6 @@ fn is_false(flag: &bool) -> bool {
 impl Default for Json {
     fn default() -> Self {
         Self::null()
-    }
-}
-
-/// Changes that a submission, or the defaults of a kind, make to a backoff.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "an object with backoff fields")]
-pub struct BackoffChange {
-    /// Pause after the first attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub initial: Option<Span>,
-    /// Factor by which the pause grows after each further attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub factor: Option<f64>,
-    /// Longest pause before jitter is applied.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<Span>,
-    /// Largest deviation of a pause to either side, as a fraction of the pause.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<f64>,
-}
-
-impl BackoffChange {
-    /// Returns the backoff after this change. If `max` is absent, the longest pause is raised to the
-    /// initial pause where that is longer.
-    fn apply(self, before: Backoff) -> Backoff {
-        let initial = self.initial.unwrap_or(before.initial);
-        Backoff {
-            initial,
-            factor: self.factor.unwrap_or(before.factor),
-            max: self.max.unwrap_or(before.max.max(initial)),
-            jitter: self.jitter.unwrap_or(before.jitter),
-        }
     }
 }
 
@@ -152,6 +133,10 @@ pub struct NewJob {
     pub expires_at: Option<Timestamp>,
     /// Tags that clients can filter by, without duplicates.
     pub tags: Vec<Tag>,
+    /// Whether a result that is too large is truncated, instead of failing the job.
+    pub truncate_result: bool,
+    /// JSON object of the application.
+    pub metadata: Option<Json>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -211,8 +196,8 @@ impl Submission {
             problems.push(Problem::new("/kind", error));
         }
         let queue = self.check_queue(&defaults.queue, &mut problems);
-        let priority = self.check_priority(&mut problems);
-        let run_at = self.check_run_at(now, &mut problems);
+        let priority = check_priority(self.priority.unwrap_or(0), &mut problems);
+        let run_at = check_run_at((self.run_at, self.delay), now, &mut problems);
         let timeout = self.timeout.unwrap_or(defaults.jobs.timeout);
         let max_attempts = self.max_attempts.unwrap_or(defaults.jobs.max_attempts);
         let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
@@ -221,6 +206,7 @@ impl Submission {
         if let Err(problem) = Json::checked(self.payload.as_str()) {
             problems.push(problem.under("/payload"));
         }
+        let metadata = check_metadata(self.metadata, &mut problems);
         let (Ok(kind), true) = (kind, problems.is_empty()) else { return Err(problems) };
         Ok(NewJob {
             kind,
@@ -235,6 +221,8 @@ impl Submission {
             at_most_once: self.at_most_once,
             expires_at: self.expires_at,
             tags,
+            truncate_result: self.truncate_result,
+            metadata,
             payload: self.payload,
         })
     }
@@ -246,30 +234,35 @@ impl Submission {
             QueueName::default()
         })
     }
+}
 
-    fn check_priority(&self, problems: &mut Vec<Problem>) -> i8 {
-        let priority = self.priority.unwrap_or(0);
-        if !PRIORITIES.contains(&priority) {
-            problems.push(Problem::new("/priority", "must be between -100 and 100"));
-        }
-        i8::try_from(priority).unwrap_or(0)
+/// Returns a valid priority, or adds the problem.
+fn check_priority(priority: i64, problems: &mut Vec<Problem>) -> i8 {
+    if !PRIORITIES.contains(&priority) {
+        problems.push(Problem::new("/priority", "must be between -100 and 100"));
     }
+    i8::try_from(priority).unwrap_or(0)
+}
 
-    fn check_run_at(&self, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
-        let run_at = match (self.run_at, self.delay) {
-            (Some(_), Some(_)) => {
-                problems.push(Problem::new("/delay", "must not be combined with run_at"));
-                now
-            }
-            (Some(at), None) => at.max(now),
-            (None, Some(delay)) => now.plus(delay.duration()),
-            (None, None) => now,
-        };
-        if run_at.since(now) > MAX_AHEAD {
-            problems.push(Problem::new("/run_at", "must not be more than ten years from now"));
+/// Returns the earliest start from `run_at` or `delay`, or adds the problem.
+fn check_run_at(
+    (run_at, delay): (Option<Timestamp>, Option<Span>),
+    now: Timestamp,
+    problems: &mut Vec<Problem>,
+) -> Timestamp {
+    let run_at = match (run_at, delay) {
+        (Some(_), Some(_)) => {
+            problems.push(Problem::new("/delay", "must not be combined with run_at"));
+            now
         }
-        run_at
+        (Some(at), None) => at.max(now),
+        (None, Some(delay)) => now.plus(delay.duration()),
+        (None, None) => now,
+    };
+    if run_at.since(now) > MAX_AHEAD {
+        problems.push(Problem::new("/run_at", "must not be more than ten years from now"));
     }
+    run_at
 }
 
 impl NewJob {
@@ -294,6 +287,7 @@ impl NewJob {
             priority: self.priority,
             attempt: 0,
             max_attempts: self.max_attempts,
+            attempts_granted: None,
             created_at: now,
             run_at: self.due_at(now),
             started_at: None,
@@ -302,15 +296,19 @@ impl NewJob {
             finished_at: None,
             expires_at: self.expires_at,
             timeout: self.timeout,
+            backoff: Some(self.backoff),
             at_most_once: self.at_most_once,
+            truncate_result: self.truncate_result,
             cancel_requested: false,
             payload: Some(self.payload.clone()),
             result: Some(None),
             result_truncated: false,
             error: None,
             failures: Some(Vec::new()),
+            attempts: Some(Vec::new()),
             progress: None,
             tags: self.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            metadata: self.metadata.clone(),
             batch: None,
         }
     }

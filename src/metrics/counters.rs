@@ -93,7 +93,7 @@ impl Counters {
         if let (Some(State::Running), Some(took)) = (change.from, took) {
             self.run.record(took);
         }
-        match change.to {
+        match change.to.filter(|_| change.to != change.from) {
             Some(State::Running) => {
                 self.counts.started += 1;
                 self.start.record(took.unwrap_or(0));

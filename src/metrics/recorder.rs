@@ -95,11 +95,16 @@ impl Recorder {
     pub fn record(&mut self, changes: &[Change], now: Timestamp) {
         self.roll(now);
         for change in changes {
+            if let (Some(queue), Some(from)) = (&change.from_queue, change.from) {
+                let index = self.index_of(queue);
+                *self.records[index].jobs.get_mut(from) -= 1;
+            }
             let index = self.index_of(&change.queue);
             let QueueRecord { jobs, counters, .. } = &mut self.records[index];
             counters.get_or_insert_default().record(change);
             let running = &mut self.running[change.lane.index()];
-            for (state, delta) in [(change.from, -1), (change.to, 1)] {
+            let from = change.from.filter(|_| change.from_queue.is_none());
+            for (state, delta) in [(from, -1), (change.to, 1)] {
                 let Some(state) = state else { continue };
                 *jobs.get_mut(state) += delta;
                 if state == State::Running {
@@ -240,6 +245,7 @@ mod tests {
             queue: queue.clone(),
             lane: Lane::Async,
             remote_kind: None,
+            from_queue: None,
             batch: None,
             from,
             to,

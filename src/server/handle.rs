@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, Kind, Lane, Timestamp};
+use crate::job::{BatchId, Job, JobId, JobPatch, Kind, Lane, Timestamp};
 use crate::server::error::Error;
 use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
@@ -257,6 +257,18 @@ impl Handle {
     pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
         self.write(Write::Retry(id), 0).await?;
+        self.read_job(id).await
+    }
+
+    /// Changes the time, priority, expiry or queue of a job that waits.
+    ///
+    /// # Errors
+    /// Returns [`Error::Invalid`] with every problem of the patch, and [`Error::Refused`] if the job does
+    /// not exist or does not wait.
+    pub async fn update(&self, id: JobId, patch: JobPatch) -> Result<Job, Error> {
+        let change = patch.check(self.clock().now()).map_err(Error::Invalid)?;
+        let _permit = self.point_read_permit()?;
+        self.write(Write::Update(id, change), 0).await?;
         self.read_job(id).await
     }
 

@@ -195,6 +195,8 @@ fn action_result(answer: Answer, result_truncated: bool) -> Result<LeaseActionRe
             action_result(answers.pop().unwrap_or(Err(Refusal::StaleLease))?, result_truncated)
         }
         Answer::Finished(Finished::Accepted(state)) => {
+            // A job that does not allow truncation has failed.
+            let result_truncated = result_truncated && state == State::Completed;
             Ok(LeaseActionResult::Finished { state, result_truncated })
         }
         Answer::Finished(Finished::Repeated) => Ok(LeaseActionResult::Repeated),

@@ -3,6 +3,23 @@
 diesel::table! {
     use crate::store::sql_types::*;
 
+    attempts (job_id, lease_token) {
+        job_id -> Integer,
+        lease_token -> Integer,
+        attempt -> Integer,
+        state -> Integer,
+        started_at -> Nullable<Integer>,
+        ended_at -> Integer,
+        worker -> Nullable<Text>,
+        code -> Nullable<Text>,
+        message -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     batches (id) {
         id -> Integer,
         name -> Nullable<Text>,
@@ -33,13 +50,13 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
-    failures (job_id, lease_token) {
+    job_extras (job_id) {
         job_id -> Integer,
-        lease_token -> Integer,
-        attempt -> Integer,
-        failed_at -> Integer,
-        code -> Text,
-        message -> Text,
+        attempts_granted -> Nullable<Integer>,
+        truncate_result -> Integer,
+        metadata -> Nullable<Text>,
+        callback -> Nullable<Text>,
+        traceparent -> Nullable<Text>,
     }
 }
 
@@ -73,15 +90,16 @@ diesel::table! {
         at_most_once -> Integer,
         cancel_requested -> Integer,
         timeout_ms -> Integer,
-        backoff_initial_ms -> Integer,
-        backoff_factor -> Float,
-        backoff_max_ms -> Integer,
-        backoff_jitter -> Float,
         batch_id -> Nullable<Integer>,
+        provider_id -> Nullable<Integer>,
+        limit_id -> Nullable<Integer>,
+        key_id -> Nullable<Integer>,
+        waits_for -> Nullable<Integer>,
         progress_percent -> Nullable<Float>,
         progress_message -> Nullable<Text>,
         error_code -> Nullable<Text>,
         error_message -> Nullable<Text>,
+        backoff -> Nullable<Text>,
         tags -> Nullable<Text>,
         kind -> Text,
         payload -> Text,
@@ -105,6 +123,7 @@ diesel::table! {
         queue_id -> Integer,
         state -> Integer,
         jobs -> Integer,
+        entered -> Integer,
     }
 }
 
@@ -145,8 +164,10 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
-    submissions (idempotency_key) {
+    submissions (key_id, idempotency_key) {
+        key_id -> Integer,
         idempotency_key -> Text,
+        by_value -> Integer,
         fingerprint -> Binary,
         first_job_id -> Integer,
         jobs -> Integer,
@@ -174,7 +195,8 @@ diesel::table! {
     }
 }
 
-diesel::joinable!(failures -> jobs (job_id));
+diesel::joinable!(attempts -> jobs (job_id));
+diesel::joinable!(job_extras -> jobs (job_id));
 diesel::joinable!(jobs -> batches (batch_id));
 diesel::joinable!(jobs -> queues (queue_id));
 diesel::joinable!(logs -> jobs (job_id));
@@ -183,9 +205,10 @@ diesel::joinable!(remote_leases -> jobs (job_id));
 diesel::joinable!(results -> jobs (job_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    attempts,
     batches,
     epoch,
-    failures,
+    job_extras,
     job_tags,
     jobs,
     logs,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
+use crate::job::submission::JobChange;
 use crate::job::{BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
@@ -64,10 +65,14 @@ pub enum Write {
     CancelBatch(BatchId),
     /// Queues a final or `retrying` job again, due `now`.
     ///
-    /// Clears result, error, progress and `expires_at`, keeps the failures, and raises `max_attempts`
-    /// if no attempt is left. Refused in any other state, and if the job has `at_most_once` and an
+    /// Clears result, error, progress and `expires_at`, and keeps the attempts. A final job is granted as
+    /// many further attempts as it was submitted with. Refused in any other state, and if the job has `at_most_once` and an
     /// attempt of it has started. Answer: [`Done`](crate::store::Answer::Done).
     Retry(JobId),
+    /// Changes a job that waits. A new start in the future makes the job wait for it, any other
+    /// queues it; a new queue is created if needed. Refused in any other state. Answer:
+    /// [`Done`](crate::store::Answer::Done).
+    Update(JobId, JobChange),
     /// Removes a final job with everything that belongs to it. A batch or idempotency key is removed
     /// with its last job. Answer: [`Removed`](crate::store::Answer::Removed).
     Delete(JobId),
@@ -185,7 +190,7 @@ pub struct Finish {
     pub started_at: Option<Timestamp>,
 }
 
-/// Queue, lane and batch of a job, which never change.
+/// Queue, lane and batch of a job. Only an update of a job that waits changes its queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobLocation {
     /// Id of the job.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::executor::{Context, Control, Handler, Registry};
+use longshore::job::Pause;
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{JobError, JobResult, Outcome};
 use longshore::job::{JobId, Json, Lane, Span, Timestamp};
@@ -125,7 +126,9 @@ pub(crate) fn fatal(outcome: Outcome) -> JobError {
 /// Returns the pause before the next attempt, if the failure sets one.
 pub(crate) fn retry_in(outcome: &Outcome) -> Option<Duration> {
     match outcome {
-        Outcome::Failed { retry_in, .. } => retry_in.map(Span::duration),
+        Outcome::Failed { retry_in, .. } => retry_in.map(|pause| match pause {
+            Pause::Exactly(span) | Pause::AtLeast(span) => span.duration(),
+        }),
         other => panic!("not a failure: {other:?}"),
     }
 }

@@ -8,4 +8,5 @@ mod list;
 mod many;
 mod retry;
 mod submit;
+mod update;
 mod wait;

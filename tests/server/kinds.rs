@@ -49,7 +49,7 @@ fn an_http_call_is_retried_after_the_time_in_retry_after() {
         0 => caller.answer("429 Too Many Requests", "retry-after: 1\r\n", ""),
         _ => caller.answer("200 OK", "", "done"),
     });
-    let job = with(http(&target.url("/")), &json!({"backoff": {"initial": "1h"}}));
+    let job = with(http(&target.url("/")), &json!({"backoff": {"initial": "10ms"}}));
     let job = server.run(&job);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
     let failures = job["failures"].as_array().unwrap();
@@ -140,9 +140,18 @@ fn the_error_of_a_failed_command_contains_its_status_and_stderr() {
 }
 
 #[test]
-fn a_result_over_the_limit_is_truncated_and_flagged() {
+fn a_result_over_the_limit_fails_its_job_unless_the_job_allows_truncation() {
     let server = Setup::new().config("limits.max_result_bytes = 1000").start();
-    let job = server.run(&crate::kit::echo("ü".repeat(1_000)));
+    let long = crate::kit::echo("ü".repeat(1_000));
+    let job = server.run(&long);
+    assert_eq!(
+        (&job["state"], &job["attempt"], &job["error"]["code"], &job["result"]),
+        (&json!("failed"), &json!(1), &json!("result_too_large"), &Value::Null),
+        "{job}"
+    );
+    let kept = job["attempts"][0]["result"].as_str().unwrap();
+    assert_eq!(kept.len(), 2_002, "small enough to be kept whole");
+    let job = server.run(&with(long, &json!({"truncate_result": true})));
     assert_eq!(
         (&job["state"], &job["result_truncated"]),
         (&json!("completed"), &json!(true)),

@@ -296,14 +296,20 @@ fn a_remote_worker_cannot_finish_a_job_that_the_server_runs() {
 #[test]
 fn the_answer_to_a_worker_says_that_its_result_was_truncated() {
     let server = Setup::new().config("limits.max_result_bytes = 10").start();
-    let leased = running(&server, &remote(1));
-    let answer =
-        lease_action(&server, &leased, "complete", &json!({"result": "01234567890"})).expect(200);
+    let leased = running(&server, &with(remote(1), &json!({"truncate_result": true})));
+    let long = json!({"result": "01234567890"});
+    let answer = lease_action(&server, &leased, "complete", &long).expect(200);
     assert_eq!(
         (&answer["state"], &answer["result_truncated"]),
         (&json!("completed"), &json!(true))
     );
     assert_eq!(server.job(1)["result_truncated"], true);
+    let leased = running(&server, &remote(1));
+    let answer = lease_action(&server, &leased, "complete", &long).expect(200);
+    assert_eq!((&answer["state"], answer.get("result_truncated")), (&json!("failed"), None));
+    let job = server.job(2);
+    assert_eq!((&job["error"]["code"], &job["attempt"]), (&json!("result_too_large"), &json!(1)));
+    assert_eq!(job["attempts"][0]["result"], "\"01234567890\"");
 }
 
 #[test]

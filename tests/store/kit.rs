@@ -35,6 +35,8 @@ pub(crate) fn job() -> NewJob {
         at_most_once: false,
         expires_at: None,
         tags: Vec::new(),
+        truncate_result: false,
+        metadata: None,
         payload: Json::null(),
     }
 }

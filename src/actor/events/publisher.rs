@@ -116,6 +116,7 @@ mod tests {
             lane: Lane::Async,
             remote_kind: None,
             batch: None,
+            from_queue: None,
             from: Some(State::Running),
             to: Some(State::Completed),
             due_at: None,

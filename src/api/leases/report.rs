@@ -8,7 +8,7 @@ use crate::job::log::Log;
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::payload::Json;
 use crate::job::problem::Problem;
-use crate::job::retry::Backoff;
+use crate::job::retry::{Backoff, Pause};
 use crate::job::time::Span;
 use crate::job::{JobError, JobId, Progress};
 
@@ -233,7 +233,8 @@ impl LeaseReport {
                 JobError::new(code, message)
             }
         };
-        CheckedLeaseAction::Finish(Outcome::Failed { error, retryable, retry_in: self.retry_in })
+        let retry_in = self.retry_in.map(Pause::Exactly);
+        CheckedLeaseAction::Finish(Outcome::Failed { error, retryable, retry_in, detail: None })
     }
 
     fn renewed(self, problems: &mut Vec<Problem>) -> CheckedLeaseAction {

@@ -14,7 +14,18 @@ impl JobLocation {
     /// and after removal.
     pub(crate) fn change(self, from: Option<State>, to: Option<State>) -> Change {
         let Self { job, queue, lane, batch } = self;
-        Change { job, queue, lane, remote_kind: None, batch, from, to, due_at: None, took: None }
+        Change {
+            job,
+            queue,
+            lane,
+            remote_kind: None,
+            batch,
+            from_queue: None,
+            from,
+            to,
+            due_at: None,
+            took: None,
+        }
     }
 }
 
@@ -24,6 +35,15 @@ pub(crate) struct Changes {
     jobs: Vec<Change>,
     reported: Vec<(JobId, QueueName)>,
     configured: Vec<(QueueName, QueueSettings)>,
+}
+
+/// Change of the counts of a queue.
+#[derive(Debug, Default)]
+pub(crate) struct QueueDelta {
+    /// Change of the number of jobs in each state.
+    pub(crate) jobs: StateCounts,
+    /// Number of jobs that entered each state, see [`Change::is_counted_entry`].
+    pub(crate) entered: StateCounts,
 }
 
 /// Position in the records, to which [`Changes::undo_to`] returns.
@@ -68,15 +88,20 @@ impl Changes {
     }
 
     /// Returns by how much the counts of each queue change.
-    pub(crate) fn queue_deltas(&self) -> HashMap<&QueueName, StateCounts> {
-        let mut deltas: HashMap<&QueueName, StateCounts> = HashMap::new();
+    pub(crate) fn queue_deltas(&self) -> HashMap<&QueueName, QueueDelta> {
+        let mut deltas: HashMap<&QueueName, QueueDelta> = HashMap::new();
         for change in &self.jobs {
             let delta = deltas.entry(&change.queue).or_default();
-            if let Some(from) = change.from {
-                *delta.get_mut(from) -= 1;
-            }
             if let Some(to) = change.to {
-                *delta.get_mut(to) += 1;
+                *delta.jobs.get_mut(to) += 1;
+                *delta.entered.get_mut(to) += i64::from(change.is_counted_entry());
+            }
+            if let Some(from) = change.from {
+                let delta = match &change.from_queue {
+                    Some(queue) => deltas.entry(queue).or_default(),
+                    None => delta,
+                };
+                *delta.jobs.get_mut(from) -= 1;
             }
         }
         deltas

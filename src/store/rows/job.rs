@@ -5,8 +5,8 @@ use diesel::prelude::*;
 
 use crate::job::{BatchId, Job, JobError, JobId, Json, Progress, Span, Timestamp};
 use crate::store::error::StoreError;
-use crate::store::rows::values::{count_of, lane_of, queue_of_job, state_of, tags_of};
-use crate::store::schema::{jobs, queues, remote_leases, results};
+use crate::store::rows::values::{backoff_of, count_of, lane_of, queue_of_job, state_of, tags_of};
+use crate::store::schema::{job_extras, jobs, queues, remote_leases, results};
 
 /// Columns of a job, except its payload.
 #[derive(Debug, Queryable, Selectable)]
@@ -37,7 +37,7 @@ pub(crate) struct JobRow {
 }
 
 impl JobRow {
-    /// Converts the row to a job without payload, result and failures.
+    /// Converts the row to a job without payload, result and attempts.
     fn into_job(self, queue: &str, worker: Option<String>) -> Result<Job, StoreError> {
         let error = self.error_code.zip(self.error_message);
         let message = self.progress_message;
@@ -50,6 +50,7 @@ impl JobRow {
             priority: i8::try_from(self.priority).unwrap_or(0),
             attempt: count_of(self.attempt),
             max_attempts: count_of(self.max_attempts),
+            attempts_granted: None,
             created_at: Timestamp::from_millis(self.created_at),
             run_at: Timestamp::from_millis(self.run_at),
             started_at: self.started_at.map(Timestamp::from_millis),
@@ -58,15 +59,19 @@ impl JobRow {
             finished_at: self.finished_at.map(Timestamp::from_millis),
             expires_at: self.expires_at.map(Timestamp::from_millis),
             timeout: Span::from_millis(self.timeout_ms),
+            backoff: None,
             at_most_once: self.at_most_once != 0,
+            truncate_result: false,
             cancel_requested: self.cancel_requested != 0,
             payload: None,
             result: None,
             result_truncated: false,
             error: error.map(|(code, message)| JobError { code, message }),
             failures: None,
+            attempts: None,
             progress: self.progress_percent.map(|percent| Progress { percent, message }),
             tags: tags_of(self.tags.as_deref()),
+            metadata: None,
             batch: self.batch_id.map(BatchId),
         })
     }
@@ -86,7 +91,7 @@ pub(crate) struct SummaryRow {
 }
 
 impl SummaryRow {
-    /// Converts the row to a job without payload, result and failures.
+    /// Converts the row to a job without payload, result and attempts.
     pub(crate) fn into_job(self) -> Result<Job, StoreError> {
         self.job.into_job(&self.queue, self.worker)
     }
@@ -135,12 +140,23 @@ impl ListedRow {
     }
 }
 
-/// A job with everything but its failures.
+/// Seldom-read columns of a job.
+#[derive(Debug, Default, Queryable, Selectable)]
+#[diesel(table_name = job_extras)]
+pub(crate) struct ExtrasRow {
+    attempts_granted: Option<i64>,
+    truncate_result: i64,
+    metadata: Option<String>,
+}
+
+/// A job with everything but its attempts.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub(crate) struct FullJobRow {
     #[diesel(embed)]
     job: JobRow,
+    pub(crate) lease_token: i64,
+    backoff: Option<String>,
     #[diesel(select_expression = queues::name)]
     queue: String,
     payload: String,
@@ -153,12 +169,20 @@ pub(crate) struct FullJobRow {
     #[diesel(select_expression = remote_leases::worker.nullable())]
     #[diesel(select_expression_type = Nullable<remote_leases::worker>)]
     worker: Option<String>,
+    #[diesel(embed)]
+    extras: Option<ExtrasRow>,
 }
 
 impl FullJobRow {
-    /// Converts the row to a job with its payload and result, without failures.
+    /// Converts the row to a job with its payload and result, without attempts.
     pub(crate) fn into_job(self) -> Result<Job, StoreError> {
+        let backoff = backoff_of(self.job.id, self.backoff.as_deref())?;
         let mut job = self.job.into_job(&self.queue, self.worker)?;
+        let extras = self.extras.unwrap_or_default();
+        job.backoff = Some(backoff);
+        job.attempts_granted = extras.attempts_granted.map(count_of);
+        job.truncate_result = extras.truncate_result != 0;
+        job.metadata = extras.metadata.map(Json::trusted);
         job.payload = Some(Json::trusted(self.payload));
         job.result = Some(self.result.map(Json::trusted));
         job.result_truncated = self.truncated == Some(1);

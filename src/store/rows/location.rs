@@ -56,20 +56,39 @@ impl LocatedRow {
     }
 }
 
-/// Location and lease token of a job that is queued.
-#[derive(Debug, Clone, Copy, Queryable, Selectable)]
+/// A job that waits, with what an update can change.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub(crate) struct WaitingRow {
+    #[diesel(embed)]
+    pub(crate) located: LocatedRow,
+    pub(crate) run_at: i64,
+    pub(crate) priority: i64,
+    pub(crate) expires_at: Option<i64>,
+    error_code: Option<String>,
+}
+
+impl WaitingRow {
+    /// Returns the state in which the job waits for its `run_at`. See [`StagedRow::from`].
+    pub(crate) fn state_before_due(&self) -> State {
+        if self.error_code.is_none() { State::Scheduled } else { State::Retrying }
+    }
+}
+
+/// Location and error of a job that is queued.
+#[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub(crate) struct StagedRow {
     #[diesel(embed)]
     pub(crate) location: LocationRow,
-    lease_token: i64,
+    error_code: Option<String>,
 }
 
 impl StagedRow {
-    /// Returns the state from which the job was staged. Only a lease raises the token, so a job with a
-    /// token waited for another attempt.
+    /// Returns the state from which the job was staged. A job that waits for another attempt has the
+    /// error of the last one, and a scheduled job has no error.
     pub(crate) fn from(&self) -> State {
-        if self.lease_token == 0 { State::Scheduled } else { State::Retrying }
+        if self.error_code.is_none() { State::Scheduled } else { State::Retrying }
     }
 }
 

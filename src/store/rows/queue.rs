@@ -64,13 +64,14 @@ impl QueueNameRow {
     }
 }
 
-/// Number of jobs of a queue in one state.
+/// Number of jobs of a queue in one state, and of those that ever entered it.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
 #[diesel(table_name = queue_counts)]
 pub(crate) struct CountRow {
     pub(crate) queue_id: i64,
     state: i64,
     pub(crate) jobs: i64,
+    pub(crate) entered: i64,
 }
 
 impl CountRow {

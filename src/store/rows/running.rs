@@ -4,11 +4,10 @@ use diesel::prelude::*;
 
 use crate::job::lease::{Lease, LeaseToken};
 use crate::job::outcome::RunningAttempt;
-use crate::job::retry::Backoff;
 use crate::job::{JobError, JobId, Lane, Span, State, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::rows::location::LocationRow;
-use crate::store::rows::values::{count_of, lane_of, state_of};
+use crate::store::rows::values::{backoff_of, count_of, lane_of, state_of};
 use crate::store::schema::jobs;
 
 /// Columns of a running job that [`settle`](crate::job::outcome::settle) needs, and its location.
@@ -21,29 +20,21 @@ pub(crate) struct RunningJobRow {
     max_attempts: i64,
     at_most_once: i64,
     cancel_requested: i64,
-    backoff_initial_ms: i64,
-    backoff_factor: f64,
-    backoff_max_ms: i64,
-    backoff_jitter: f64,
-    started_at: Option<i64>,
+    pub(crate) started_at: Option<i64>,
+    backoff: Option<String>,
 }
 
 impl RunningJobRow {
     /// Returns the attempt that runs.
-    pub(crate) fn attempt(&self) -> RunningAttempt {
-        RunningAttempt {
+    pub(crate) fn attempt(&self) -> Result<RunningAttempt, StoreError> {
+        Ok(RunningAttempt {
             job: JobId(self.location.id),
             attempt: count_of(self.attempt),
             max_attempts: count_of(self.max_attempts),
             at_most_once: self.at_most_once != 0,
             cancel_requested: self.cancel_requested != 0,
-            backoff: Backoff {
-                initial: Span::from_millis(self.backoff_initial_ms),
-                factor: self.backoff_factor,
-                max: Span::from_millis(self.backoff_max_ms),
-                jitter: self.backoff_jitter,
-            },
-        }
+            backoff: backoff_of(self.location.id, self.backoff.as_deref())?,
+        })
     }
 
     /// Returns how long the attempt has run until `now`, if its start is known.

@@ -1,5 +1,6 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
+mod attempts;
 mod queue_rows;
 
 use diesel::prelude::*;
@@ -8,12 +9,11 @@ use diesel::sqlite::SqliteConnection;
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
-use crate::job::{BatchId, Failure as JobFailure, Job, JobId, Log, State, Timestamp};
+use crate::job::{BatchId, Job, JobId, Log, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
-use crate::store::rows::failure::FailureRow;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
-use crate::store::schema::{failures, jobs, queues, remote_leases, results};
+use crate::store::schema::{job_extras, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::admin::open;
 use crate::store::sqlite::list;
@@ -183,13 +183,15 @@ impl SqliteReads {
             .inner_join(queues::table)
             .left_join(results::table)
             .left_join(remote_leases::table)
+            .left_join(job_extras::table)
             .filter(jobs::id.eq(id.0))
             .select(FullJobRow::as_select())
             .get_result(&mut self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
+        let latest_token = row.lease_token;
         let mut job = row.into_job()?;
-        job.failures = Some(self.find_job_failures(&job)?);
+        attempts::add_to(&mut self.connection, &mut job, latest_token)?;
         Ok(Some(job))
     }
 
@@ -220,27 +222,9 @@ impl SqliteReads {
         log_after: u64,
     ) -> Result<Option<JobUpdate>, TransactionError> {
         let Some(mut job) = self.find_summary(id)? else { return Ok(None) };
-        job.failures = Some(self.find_job_failures(&job)?);
+        job.failures = Some(attempts::failures(&mut self.connection, &job)?);
         let log = log::find(&mut self.connection, id)?.after(log_after);
         Ok(Some(JobUpdate { job, log }))
-    }
-
-    /// Returns the failures of a job, without a query if it cannot have any.
-    fn find_job_failures(&mut self, job: &Job) -> Result<Vec<JobFailure>, TransactionError> {
-        // A first attempt that is running or has completed has no failures. The error column does not
-        // show it, because a retry and a release clear it.
-        let is_running_or_completed = matches!(job.state, State::Running | State::Completed);
-        let may_have_failures = job.attempt > 1 || job.attempt == 1 && !is_running_or_completed;
-        if may_have_failures { self.find_failures(job.id) } else { Ok(Vec::new()) }
-    }
-
-    fn find_failures(&mut self, id: JobId) -> Result<Vec<JobFailure>, TransactionError> {
-        let rows: Vec<FailureRow> = failures::table
-            .filter(failures::job_id.eq(id.0))
-            .order(failures::lease_token)
-            .select(FailureRow::as_select())
-            .load(&mut self.connection)?;
-        Ok(rows.into_iter().map(JobFailure::from).collect())
     }
 
     fn find_prunable(

@@ -12,3 +12,4 @@ mod retry;
 mod stage;
 mod submit;
 pub(super) mod time_buckets;
+mod update;

@@ -26,7 +26,8 @@ fn a_job_is_returned_with_all_its_fields() {
         "id": 1, "kind": "echo", "queue": "default", "lane": "async", "state": "queued",
         "priority": 0, "attempt": 0, "max_attempts": 5, "started_at": null, "finished_at": null,
         "timeout": "5m", "at_most_once": false, "cancel_requested": false,
-        "payload": {"a": [1, "ü"]}, "result": null, "error": null, "failures": [],
+        "payload": {"a": [1, "ü"]}, "result": null, "error": null, "failures": [], "attempts": [],
+        "backoff": {"initial": "1s", "factor": 2.0, "max": "10m", "jitter": 0.2, "max_retry_after": "1h"},
         "progress": null, "tags": [], "batch": null,
         "created_at": job["created_at"], "run_at": job["run_at"],
     });
@@ -38,6 +39,10 @@ fn a_job_is_returned_with_all_its_fields() {
     }
     expected["attempt"] = 1.into();
     expected["result"] = json!({"a": [1, "ü"]});
+    expected["attempts"] = json!([{
+        "attempt": 1, "state": "completed", "started_at": job["started_at"],
+        "ended_at": job["finished_at"], "code": null, "message": null,
+    }]);
     expected["started_at"] = job["started_at"].clone();
     expected["finished_at"] = job["finished_at"].clone();
     assert_eq!(job, expected);

@@ -29,8 +29,8 @@ fn a_busy_model_is_called_again_after_the_time_in_retry_after() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("one")).start();
     let mock = json!({"fault": "429", "times": 2, "key": "a", "retry_after": "1"});
-    let slow_backoff = json!({"backoff": {"initial": "1h"}});
-    let job = server.run(&with(chat("A joke?", &mock), &slow_backoff));
+    let fast_backoff = json!({"backoff": {"initial": "10ms"}});
+    let job = server.run(&with(chat("A joke?", &mock), &fast_backoff));
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(3)), "{job}");
     let failures = job["failures"].as_array().unwrap();
     let attempts: Vec<&Value> = failures.iter().map(|failure| &failure["attempt"]).collect();

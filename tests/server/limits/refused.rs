@@ -204,7 +204,7 @@ fn a_wrong_method_is_answered_with_the_allowed_methods() {
     let server = Server::start();
     let cases = [
         ("DELETE", "/v1/jobs", "GET, POST"),
-        ("POST", "/v1/jobs/1", "GET, DELETE"),
+        ("POST", "/v1/jobs/1", "GET, PATCH, DELETE"),
         ("GET", "/v1/jobs/1/cancel", "POST"),
         ("GET", "/v1/jobs/1/retry", "POST"),
         ("PUT", "/v1/batches", "GET, POST"),

@@ -76,9 +76,6 @@ fn the_tables_refuse_invalid_jobs() {
             "jobs SET lease_token = -1",
             "jobs SET at_most_once = 2",
             "jobs SET timeout_ms = 0",
-            "jobs SET backoff_factor = 0.5",
-            "jobs SET backoff_max_ms = 0",
-            "jobs SET backoff_jitter = 1.5",
             "jobs SET progress_percent = 100.5",
             "jobs SET created_at = 'now'",
             "jobs SET kind = NULL",
@@ -105,8 +102,9 @@ fn the_tables_refuse_invalid_queues_batches_and_keys() {
     run(connection, "BEGIN").unwrap();
     let rows = "INSERT INTO batches (total, queued, created_at) VALUES (1, 1, 0);
         INSERT INTO results VALUES (1, 0, '1');
-        INSERT INTO failures VALUES (1, 1, 1, 0, 'a', 'b');
-        INSERT INTO submissions VALUES ('k', zeroblob(32), 1, 1, NULL, 0)";
+        INSERT INTO attempts VALUES (1, 1, 1, 5, NULL, 0, NULL, 'a', 'b', NULL);
+        INSERT INTO job_extras (job_id) VALUES (1);
+        INSERT INTO submissions VALUES (0, 'k', 1, zeroblob(32), 1, 1, NULL, 0)";
     run(connection, rows).unwrap();
     assert_refused(
         connection,
@@ -123,7 +121,16 @@ fn the_tables_refuse_invalid_queues_batches_and_keys() {
             "batches SET queued = 0",
             "results SET truncated = 2",
             "results SET job_id = 9",
-            "failures SET attempt = 0",
+            "attempts SET attempt = 0",
+            "attempts SET state = 3",
+            "attempts SET code = NULL",
+            "attempts SET code = NULL, message = NULL",
+            "attempts SET job_id = 9",
+            "job_extras SET attempts_granted = 0",
+            "job_extras SET truncate_result = 2",
+            "job_extras SET job_id = 9",
+            "queue_counts SET entered = -1 WHERE state = 1",
+            "submissions SET by_value = 2",
             "submissions SET fingerprint = zeroblob(31)",
             "submissions SET jobs = 0",
         ],

@@ -11,7 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
-use longshore::job::{JobId, Lane, Log, NewJob, State};
+use longshore::job::{JobId, Json, Lane, Log, NewJob, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
 use longshore::metrics::time_bucket::TimeBucket;
 use longshore::store::sqlite::SqliteWrites;
@@ -63,7 +63,8 @@ fn fill(store: &mut Store) {
     }
     store.submit(NewJob { lane: Lane::Remote, ..job() });
     assert_eq!(leased(store.write(lease_kinds(&["echo"]))).len(), 1);
-    let tagged = NewJob { tags: tags(&["red", "blue"]), priority: 100, ..job() };
+    let metadata = Some(Json::trusted(r#"{"a": 1}"#));
+    let tagged = NewJob { tags: tags(&["red", "blue"]), metadata, priority: 100, ..job() };
     let key = Some(SubmissionKey { key: "k".parse().unwrap(), fingerprint: [7; 32] });
     let batch = Some(NewBatch { name: None });
     let jobs = vec![tagged, job()].into();

@@ -11,3 +11,4 @@ mod prune;
 mod retry;
 mod stage;
 mod submit;
+mod update;

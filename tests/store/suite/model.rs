@@ -213,10 +213,18 @@ fn plain_job(mut job: Job) -> Job {
     for failure in job.failures.iter_mut().flatten() {
         failure.error.message.clear();
     }
+    for attempt in job.attempts.iter_mut().flatten() {
+        attempt.message = attempt.message.as_ref().map(|_| String::new());
+    }
     job
 }
 
 /// Removes the age of the oldest job, which the model does not compute.
 fn plain_queue(queue: Queue) -> Queue {
-    Queue { oldest_queued_at: None, oldest_queued_age: None, ..queue }
+    Queue {
+        oldest_queued_at: None,
+        oldest_queued_age: None,
+        oldest_queued_age_seconds: None,
+        ..queue
+    }
 }

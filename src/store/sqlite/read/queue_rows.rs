@@ -25,6 +25,13 @@ statement! {
     " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
 }
 
+/// Counts of one queue.
+#[derive(Debug, Clone, Copy, Default)]
+struct QueueCounts {
+    jobs: StateCounts,
+    entered: StateCounts,
+}
+
 /// Reads of queues on one connection. Queues and counts with impossible values are skipped.
 pub(super) struct QueueReads<'a> {
     pub(super) connection: &'a mut SqliteConnection,
@@ -61,9 +68,9 @@ impl QueueReads<'_> {
             let counts = counts.get(&row.id).copied().unwrap_or_default();
             (row, counts)
         };
-        let mut rows: Vec<(QueueRow, StateCounts)> = rows.into_iter().map(with_counts).collect();
+        let mut rows: Vec<(QueueRow, QueueCounts)> = rows.into_iter().map(with_counts).collect();
         if total > limit {
-            rows.sort_by_key(|(_, counts)| Reverse(counts.live()));
+            rows.sort_by_key(|(_, counts)| Reverse(counts.jobs.live()));
             rows.truncate(limit);
             rows.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         }
@@ -100,7 +107,7 @@ impl QueueReads<'_> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let counts = counts.get(&row.id).copied().unwrap_or_default();
-            found.extend(self.impossible.skip(row.parse())?.map(|name| (name, counts)));
+            found.extend(self.impossible.skip(row.parse())?.map(|name| (name, counts.jobs)));
         }
         Ok(found)
     }
@@ -109,19 +116,21 @@ impl QueueReads<'_> {
     ///
     /// One query, because there may be thousands of queues; it skips the counts that are 0, which most
     /// are.
-    fn counts_by_id(&mut self) -> Result<HashMap<i64, StateCounts>, TransactionError> {
+    fn counts_by_id(&mut self) -> Result<HashMap<i64, QueueCounts>, TransactionError> {
         let rows: Vec<CountRow> = queue_counts::table
-            .filter(queue_counts::jobs.ne(0))
+            .filter(queue_counts::jobs.ne(0).or(queue_counts::entered.ne(0)))
             .select(CountRow::as_select())
             .load(self.connection)?;
         Ok(self.add_up(rows)?)
     }
 
-    fn add_up(&mut self, rows: Vec<CountRow>) -> Result<HashMap<i64, StateCounts>, StoreError> {
-        let mut counts: HashMap<i64, StateCounts> = HashMap::new();
+    fn add_up(&mut self, rows: Vec<CountRow>) -> Result<HashMap<i64, QueueCounts>, StoreError> {
+        let mut counts: HashMap<i64, QueueCounts> = HashMap::new();
         for row in rows {
             if let Some(state) = self.impossible.skip(row.state())? {
-                *counts.entry(row.queue_id).or_default().get_mut(state) = row.jobs;
+                let counts = counts.entry(row.queue_id).or_default();
+                *counts.jobs.get_mut(state) = row.jobs;
+                *counts.entered.get_mut(state) = row.entered;
             }
         }
         Ok(counts)
@@ -132,18 +141,21 @@ impl QueueReads<'_> {
     fn complete(
         &mut self,
         QueueRow { id, name, settings }: QueueRow,
-        jobs: StateCounts,
+        QueueCounts { jobs, entered }: QueueCounts,
         now: Timestamp,
     ) -> Result<Option<Queue>, TransactionError> {
         let Some(name) = self.impossible.skip(queue_name(id, &name))? else { return Ok(None) };
         let oldest_queued_at =
             if jobs.queued > 0 { oldest_queued(self.connection, id)? } else { None };
+        let age = oldest_queued_at.map(|at| Span::new(now.since(at)));
         Ok(Some(Queue {
             name,
             settings: settings.into(),
             jobs,
+            totals: entered.into(),
             oldest_queued_at,
-            oldest_queued_age: oldest_queued_at.map(|at| Span::new(now.since(at))),
+            oldest_queued_age: age,
+            oldest_queued_age_seconds: age.map(|age| age.millis() as f64 / 1e3),
         }))
     }
 }

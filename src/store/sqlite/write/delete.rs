@@ -12,7 +12,7 @@ use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Refusal};
 
 statement! {
-    /// Removes a final job. Foreign keys cascade to its result, failures, log and remote lease.
+    /// Removes a final job. Foreign keys cascade to its result, attempts, log and remote lease.
     DeleteJob -> Columns<RemovedRow> =
     "DELETE FROM jobs
      WHERE id = " [job: Integer as i64] " AND finished_at < " [finished_before: Integer as i64]
@@ -28,8 +28,8 @@ statement! {
     /// Removes the idempotency key of a job if no job of its submission is left.
     DeleteEmptySubmission =
     "DELETE FROM submissions
-     WHERE idempotency_key = (
-         SELECT idempotency_key FROM submissions
+     WHERE (key_id, idempotency_key) = (
+         SELECT key_id, idempotency_key FROM submissions
          WHERE first_job_id <= " [job: Integer as i64] " ORDER BY first_job_id DESC LIMIT 1)
      AND NOT EXISTS (
          SELECT 1 FROM jobs

@@ -11,8 +11,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
-use crate::store::rows::values::tags_text;
-use crate::store::sql_types::{Float, Integer, Nullable, Text};
+use crate::store::rows::values::{backoff_text, tags_text};
+use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
@@ -22,8 +22,7 @@ use crate::store::{Change, JobLocation, StoreError};
 /// it at every run.
 const INSERT: &str =
     "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
-         expires_at, at_most_once, timeout_ms, backoff_initial_ms, backoff_factor,
-         backoff_max_ms, backoff_jitter, batch_id, tags, kind, payload)
+         expires_at, at_most_once, timeout_ms, batch_id, backoff, tags, kind, payload)
      VALUES ";
 
 /// Number of rows that the large and the small prepared statement insert; a third one inserts one.
@@ -42,11 +41,8 @@ struct NewJobRow<'a> {
     expires_at: Option<i64>,
     at_most_once: i64,
     timeout_ms: i64,
-    backoff_initial_ms: i64,
-    backoff_factor: f64,
-    backoff_max_ms: i64,
-    backoff_jitter: f64,
     batch_id: Option<i64>,
+    backoff: Option<String>,
     tags: Option<String>,
     kind: &'a str,
     payload: &'a str,
@@ -65,11 +61,8 @@ impl<'a> NewJobRow<'a> {
             expires_at: job.expires_at.map(|at| at.millis()),
             at_most_once: job.at_most_once.into(),
             timeout_ms: job.timeout.millis(),
-            backoff_initial_ms: job.backoff.initial.millis(),
-            backoff_factor: job.backoff.factor,
-            backoff_max_ms: job.backoff.max.millis(),
-            backoff_jitter: job.backoff.jitter,
             batch_id: batch.map(|batch| batch.0),
+            backoff: backoff_text(&job.backoff),
             tags: tags_text(&job.tags),
             kind: job.kind.as_str(),
             payload: job.payload.as_str(),
@@ -93,20 +86,16 @@ impl<'a> NewJobRow<'a> {
             out.push_sql(", ");
         }
         out.push_bind_param::<Nullable<Integer>, _>(&self.expires_at)?;
-        for number in [&self.at_most_once, &self.timeout_ms, &self.backoff_initial_ms] {
+        for number in [&self.at_most_once, &self.timeout_ms] {
             out.push_sql(", ");
             out.push_bind_param::<Integer, _>(number)?;
         }
         out.push_sql(", ");
-        out.push_bind_param::<Float, _>(&self.backoff_factor)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Integer, _>(&self.backoff_max_ms)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Float, _>(&self.backoff_jitter)?;
-        out.push_sql(", ");
         out.push_bind_param::<Nullable<Integer>, _>(&self.batch_id)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.tags)?;
+        for text in [&self.backoff, &self.tags] {
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Text>, _>(text)?;
+        }
         for text in [&self.kind, &self.payload] {
             out.push_sql(", ");
             out.push_bind_param::<Text, _>(text)?;
@@ -150,6 +139,13 @@ statement! {
     InsertTag<'a> =
     "INSERT INTO job_tags (tag, job_id)
      VALUES (" [tag: Text as &'a str] ", " [job_id: Integer as i64] ")"
+}
+
+statement! {
+    InsertExtras<'a> =
+    "INSERT INTO job_extras (job_id, truncate_result, metadata)
+     VALUES (" [job: Integer as i64] ", " [truncate_result: Integer as i64]
+    ", " [metadata: Nullable<Text> as Option<&'a str>] ")"
 }
 
 impl CommitGroup<'_> {
@@ -203,6 +199,11 @@ impl CommitGroup<'_> {
     ) -> Result<(), TransactionError> {
         for tag in &job.tags {
             InsertTag { tag: tag.as_str(), job_id: id.0 }.execute(self.connection)?;
+        }
+        if job.truncate_result || job.metadata.is_some() {
+            let metadata = job.metadata.as_ref().map(|json| json.as_str());
+            let truncate_result = job.truncate_result.into();
+            InsertExtras { job: id.0, truncate_result, metadata }.execute(self.connection)?;
         }
         let location = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
         let state = job.state();

@@ -1,5 +1,6 @@
 //! Leases: granting, renewing, finishing and rescuing them.
 
+pub(super) mod attempt;
 pub(super) mod clock_skew;
 pub(super) mod finish;
 mod lease;

@@ -3,22 +3,31 @@
 use diesel::prelude::*;
 
 use crate::job::{JobId, State};
-use crate::store::schema::{jobs, results};
+use crate::store::schema::{job_extras, jobs, results};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::commit_group::apply::ApplyResult;
+use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
 use crate::store::{Answer, Refusal};
 
 statement! {
-    /// Queues a job again. Allows one more attempt if all are used up, and clears `expires_at`, so that a
-    /// job that expired does not expire again.
+    /// Queues a job again. Clears `expires_at`, so that a job that expired does not expire again.
     RequeueJob =
     "UPDATE jobs
      SET state = " {Queued} ", run_at = " [now: Integer as i64]
-    ", finished_at = NULL, expires_at = NULL, max_attempts = max(max_attempts, attempt + 1)
+    ", finished_at = NULL, expires_at = NULL, max_attempts = " [max_attempts: Integer as i64]
+    "
      , error_code = NULL, error_message = NULL, progress_percent = NULL, progress_message = NULL
      WHERE id = " [job: Integer as i64] " AND state IN (" {Retrying} ", " {Completed} ", " {Failed} ", " {Cancelled} ")"
+}
+
+statement! {
+    /// Stores the number of attempts that a job was submitted with, unless it is stored already.
+    KeepGranted =
+    "INSERT INTO job_extras (job_id, attempts_granted)
+     VALUES (" [job: Integer as i64] ", " [granted: Integer as i64]
+    ") ON CONFLICT (job_id) DO UPDATE
+     SET attempts_granted = coalesce(attempts_granted, excluded.attempts_granted)"
 }
 
 impl CommitGroup<'_> {
@@ -29,9 +38,9 @@ impl CommitGroup<'_> {
         if matches!(state, State::Scheduled | State::Queued | State::Running) {
             return Err(conflict(format!("job {job} is {state} and has not ended yet")).into());
         }
-        let (at_most_once, attempt): (i64, i64) = jobs::table
+        let (at_most_once, attempt, max_attempts): (i64, i64, i64) = jobs::table
             .find(job.0)
-            .select((jobs::at_most_once, jobs::attempt))
+            .select((jobs::at_most_once, jobs::attempt, jobs::max_attempts))
             .get_result(self.connection)?;
         if at_most_once != 0 && attempt > 0 {
             let reason = format!(
@@ -39,10 +48,28 @@ impl CommitGroup<'_> {
             );
             return Err(conflict(reason).into());
         }
-        RequeueJob { now: self.now.millis(), job: job.0 }.execute(self.connection)?;
+        self.keep_completed_attempt(job)?;
+        let max_attempts = match state {
+            // The attempts that are left are still granted.
+            State::Retrying => max_attempts,
+            _ => attempt + self.granted_attempts(job, max_attempts)?,
+        };
+        let now = self.now.millis();
+        RequeueJob { now, max_attempts, job: job.0 }.execute(self.connection)?;
         diesel::delete(results::table.find(job.0)).execute(self.connection)?;
         let location = self.location(row.location)?;
         self.record(location.change(Some(state), Some(State::Queued)));
         Ok(Answer::Done)
+    }
+
+    /// Returns the number of attempts that the submission granted, and stores it, because the job's
+    /// `max_attempts` is about to change.
+    fn granted_attempts(&mut self, job: JobId, max_attempts: i64) -> Result<i64, ApplyError> {
+        KeepGranted { job: job.0, granted: max_attempts }.execute(self.connection)?;
+        let granted: Option<i64> = job_extras::table
+            .find(job.0)
+            .select(job_extras::attempts_granted)
+            .get_result(self.connection)?;
+        Ok(granted.unwrap_or(max_attempts))
     }
 }

@@ -19,13 +19,13 @@ statement! {
          SELECT id FROM jobs
          WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at <= " [now: Integer as i64]
     "    ORDER BY run_at LIMIT (" [limit: Integer as i64]
-    " + 0)) RETURNING id, queue_id, lane, batch_id, lease_token"
+    " + 0)) RETURNING id, queue_id, lane, batch_id, error_code"
 }
 
 statement! {
     /// Finds due jobs, to queue each by itself.
     DueJobs -> Columns<StagedRow> =
-    "SELECT id, queue_id, lane, batch_id, lease_token FROM jobs
+    "SELECT id, queue_id, lane, batch_id, error_code FROM jobs
      WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at <= " [now: Integer as i64]
     " ORDER BY run_at LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -95,7 +95,7 @@ impl CommitGroup<'_> {
         let update = StageDue { now: self.now.millis(), limit: limit.into() };
         let rows: Vec<StagedRow> = update.load(self.connection)?;
         let count = rows.len();
-        for row in rows {
+        for row in &rows {
             self.record_staged(row)?;
         }
         Ok(count)
@@ -112,14 +112,14 @@ impl CommitGroup<'_> {
             let job = row.location.id;
             let staged = self.on_row(Some(JobId(job)), |group| {
                 StageJob { job }.execute(group.connection)?;
-                group.record_staged(row)
+                group.record_staged(&row)
             })?;
             count += usize::from(staged.is_some());
         }
         Ok(count)
     }
 
-    fn record_staged(&mut self, row: StagedRow) -> Result<(), ApplyError> {
+    fn record_staged(&mut self, row: &StagedRow) -> Result<(), ApplyError> {
         let location = self.location(row.location)?;
         self.record(location.change(Some(row.from()), Some(State::Queued)));
         Ok(())

@@ -21,8 +21,8 @@ statement! {
     /// Inserts an idempotency key, or replaces one whose jobs were all removed.
     InsertKey<'a> =
     "INSERT OR REPLACE INTO submissions
-         (idempotency_key, fingerprint, first_job_id, jobs, batch_id, created_at)
-     VALUES (" [key: Text as &'a str] ", " [fingerprint: Binary as &'a [u8]]
+         (key_id, idempotency_key, by_value, fingerprint, first_job_id, jobs, batch_id, created_at)
+     VALUES (0, " [key: Text as &'a str] ", 0, " [fingerprint: Binary as &'a [u8]]
     ", " [first: Integer as i64] ", " [jobs: Integer as i64]
     ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
 }
@@ -92,7 +92,7 @@ impl CommitGroup<'_> {
     /// Returns the earlier submission with this key, if any of its jobs still exists.
     fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
         let found: Option<SubmissionRow> = submissions::table
-            .find(key.key.as_str())
+            .find((0, key.key.as_str()))
             .select(SubmissionRow::as_select())
             .get_result(self.connection)
             .optional()?;

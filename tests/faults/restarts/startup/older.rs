@@ -79,6 +79,7 @@ fn migrate(connection: &mut SqliteConnection, count: usize) {
         version VARCHAR(50) PRIMARY KEY NOT NULL,
         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
     connection.batch_execute(table).unwrap();
+    connection.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
     for (version, sql) in migrations().into_iter().take(count) {
         connection.batch_execute(&sql).unwrap();
         let insert =

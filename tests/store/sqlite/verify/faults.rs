@@ -42,11 +42,6 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "leases",
         "job 5 has run and has lease_token 0",
     ),
-    (
-        "UPDATE jobs SET lease_token = 1, started_at = 5 WHERE id = 1",
-        "leases",
-        "job 1 is scheduled and was leased before",
-    ),
     ("UPDATE jobs SET attempt = 0 WHERE id = 8", "leases", "job 8 is running and has attempt 0"),
     (
         "UPDATE jobs SET started_at = NULL WHERE id = 9",
@@ -62,10 +57,14 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE jobs SET max_attempts = 0 WHERE id = 2", "settings", "job 2 has max_attempts 0"),
     ("UPDATE jobs SET at_most_once = 2 WHERE id = 2", "settings", "job 2 has at_most_once 2"),
     ("UPDATE jobs SET timeout_ms = 0 WHERE id = 2", "settings", "job 2 has timeout_ms 0"),
-    ("UPDATE jobs SET backoff_initial_ms = -1 WHERE id = 2", "settings", "a backoff from -1"),
-    ("UPDATE jobs SET backoff_max_ms = 1 WHERE id = 2", "settings", "a backoff from 1000 to 1 ms"),
-    ("UPDATE jobs SET backoff_factor = 0.5 WHERE id = 2", "settings", "has backoff_factor 0.5"),
-    ("UPDATE jobs SET backoff_jitter = 2 WHERE id = 2", "settings", "has backoff_jitter 2"),
+    ("UPDATE jobs SET backoff = '[' WHERE id = 2", "settings", "a backoff that is not valid JSON"),
+    ("UPDATE jobs SET backoff = '[1]' WHERE id = 2", "settings", "has the invalid backoff [1]"),
+    ("UPDATE jobs SET backoff = '{}' WHERE id = 2", "settings", "has the invalid backoff {}"),
+    ("UPDATE jobs SET backoff = '[-1,2.0,5,0.2,0]' WHERE id = 2", "settings", "a backoff from -1"),
+    ("UPDATE jobs SET backoff = '[9,2.0,5,0.2,0]' WHERE id = 2", "settings", "from 9 to 5 ms"),
+    ("UPDATE jobs SET backoff = '[1,0.5,5,0.2,0]' WHERE id = 2", "settings", "backoff factor 0.5"),
+    ("UPDATE jobs SET backoff = '[1,2.0,5,2.0,0]' WHERE id = 2", "settings", "backoff jitter 2.0"),
+    ("UPDATE jobs SET backoff = '[1,2.0,5,0.2,-1]' WHERE id = 2", "settings", "max_retry_after -1"),
     ("UPDATE jobs SET progress_percent = 101 WHERE id = 3", "settings", "has progress_percent 101"),
     ("UPDATE jobs SET kind = '' WHERE id = 2", "settings", "job 2 has no kind"),
     (
@@ -73,7 +72,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "payloads",
         "the payload of job 2 is not valid JSON",
     ),
-    // Results and failures.
+    // Results and attempts.
     ("DELETE FROM results WHERE job_id = 5", "results", "job 5 is completed and has no result"),
     ("INSERT INTO results VALUES (2, 0, '1')", "results", "job 2 has a result and is not"),
     ("UPDATE results SET truncated = 2", "results", "the result of job 5 has truncated 2"),
@@ -84,47 +83,74 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("UPDATE results SET job_id = 99 WHERE job_id = 5", "results", "job 99 has a result and"),
     (
-        "UPDATE failures SET lease_token = 2 WHERE job_id = 4",
-        "failures",
+        "UPDATE attempts SET lease_token = 2 WHERE job_id = 4",
+        "attempts",
         "token 2, its latest is 1",
     ),
     (
-        "UPDATE failures SET lease_token = 0 WHERE job_id = 4",
-        "failures",
+        "UPDATE attempts SET lease_token = 0 WHERE job_id = 4",
+        "attempts",
         "token 0, its latest is 1",
     ),
-    ("UPDATE failures SET attempt = 2 WHERE job_id = 4", "failures", "attempt 2, its latest is 1"),
-    ("UPDATE failures SET attempt = 0 WHERE job_id = 4", "failures", "attempt 0, its latest is 1"),
+    ("UPDATE attempts SET attempt = 2 WHERE job_id = 4", "attempts", "attempt 2, its latest is 1"),
+    ("UPDATE attempts SET attempt = 0 WHERE job_id = 4", "attempts", "attempt 0, its latest is 1"),
     (
         "INSERT INTO logs VALUES (99, 1, 'a')",
         "references",
         "logs row 99 refers to a missing row of jobs",
     ),
     (
-        "INSERT INTO failures VALUES (3, 1, 1, 5, 'a', 'b')",
-        "failures",
-        "job 3 is running or completed and has a failure",
+        "INSERT INTO attempts VALUES (3, 1, 1, 5, 1, 5, NULL, 'a', 'b', NULL)",
+        "attempts",
+        "job 3 is running and its latest attempt has ended",
     ),
     (
-        "INSERT INTO failures VALUES (5, 1, 1, 5, 'a', 'b')",
-        "failures",
-        "job 5 is running or completed and has a failure",
+        "INSERT INTO attempts VALUES (5, 1, 1, 5, 1, 5, NULL, 'a', 'b', NULL)",
+        "attempts",
+        "job 5 is completed and its latest attempt is not",
     ),
     (
         "UPDATE jobs SET lease_token = 2 WHERE id = 4;
-         INSERT INTO failures VALUES (4, 2, 1, 5, 'a', 'b')",
-        "failures",
-        "job 4 has failures out of order at attempt 1",
+         INSERT INTO attempts VALUES (4, 2, 1, 5, 1, 5, NULL, 'a', 'b', NULL)",
+        "attempts",
+        "job 4 has attempts out of order at attempt 1",
     ),
     (
-        "DELETE FROM failures WHERE job_id = 6",
-        "failures",
-        "job 6 is retrying or failed and has no failure",
+        "UPDATE attempts SET state = 3 WHERE job_id = 4",
+        "attempts",
+        "job 4 has an attempt in state 3",
+    ),
+    ("UPDATE attempts SET code = NULL WHERE job_id = 4", "attempts", "state 5 with the code NULL"),
+    ("UPDATE attempts SET detail = '{' WHERE job_id = 4", "attempts", "a detail of attempt 1 that"),
+    (
+        "INSERT INTO job_extras (job_id, attempts_granted) VALUES (2, 0)",
+        "extras",
+        "job 2 has attempts_granted 0",
     ),
     (
-        "DELETE FROM failures WHERE job_id = 4",
-        "failures",
-        "job 4 is retrying or failed and has no failure",
+        "INSERT INTO job_extras (job_id, truncate_result) VALUES (2, 2)",
+        "extras",
+        "job 2 has truncate_result 2",
+    ),
+    (
+        "INSERT INTO job_extras (job_id, metadata) VALUES (2, '[]')",
+        "extras",
+        "job 2 has metadata that is not an object",
+    ),
+    (
+        "UPDATE jobs SET error_code = 'a', error_message = 'b' WHERE id = 1",
+        "leases",
+        "has an error",
+    ),
+    (
+        "DELETE FROM attempts WHERE job_id = 6",
+        "attempts",
+        "job 6 is retrying or failed and its latest attempt is not failed",
+    ),
+    (
+        "DELETE FROM attempts WHERE job_id = 4",
+        "attempts",
+        "job 4 is retrying or failed and its latest attempt is not failed",
     ),
     // The index of tags.
     (
@@ -163,13 +189,18 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("UPDATE queue_counts SET jobs = -1 WHERE state = 0", "queue counts", "counts -1 scheduled"),
     (
+        "UPDATE queue_counts SET entered = 0 WHERE state = 4",
+        "queue counts",
+        "queue default counts 0 jobs that ever became completed",
+    ),
+    (
         "DELETE FROM queue_counts WHERE state = 2",
         "queue counts",
         "counts no running jobs and has 2",
     ),
     ("UPDATE jobs SET state = 1, lease_expires_at = NULL WHERE id = 8", "queue counts", "running"),
     (
-        "INSERT INTO queue_counts VALUES (1, 7, 0)",
+        "INSERT INTO queue_counts VALUES (1, 7, 0, 0)",
         "queue counts",
         "queue 1 has a count for the invalid state 7",
     ),
@@ -219,7 +250,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("UPDATE submissions SET batch_id = NULL", "keys", "has another batch than these"),
     (
-        "INSERT INTO submissions VALUES ('l', zeroblob(32), 10, 1, 1, 0)",
+        "INSERT INTO submissions VALUES (0, 'l', 0, zeroblob(32), 10, 1, 1, 0)",
         "keys",
         "jobs from 9 on shares some of these with another key",
     ),
@@ -262,9 +293,9 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "results row 99 refers to a missing row of jobs",
     ),
     (
-        "INSERT INTO failures VALUES (99, 1, 1, 5, 'a', 'b')",
+        "INSERT INTO attempts VALUES (99, 1, 1, 5, 1, 5, NULL, 'a', 'b', NULL)",
         "references",
-        "failures refers to a missing row",
+        "attempts refers to a missing row",
     ),
     // The file: an index whose entries do not match its definition.
     (

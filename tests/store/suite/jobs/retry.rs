@@ -42,12 +42,13 @@ fn a_job_that_does_not_exist_is_not_retried() {
 }
 
 #[test]
-fn a_retry_adds_an_attempt_if_none_is_left() {
+fn a_retry_of_a_job_with_one_attempt_grants_one_more() {
     let mut store = Store::fresh();
     let lease = store.running(NewJob { max_attempts: 1, ..job() });
     store.finish(lease, failed()).unwrap();
     store.write(Write::Retry(lease.job)).unwrap();
     assert_eq!(store.job(lease.job).max_attempts, 2);
+    assert_eq!(store.job(lease.job).attempts_granted, Some(1));
     let second = store.lease_next();
     assert_eq!(second.attempt, 2);
     store.finish(second.lease, failed()).unwrap();
@@ -55,11 +56,43 @@ fn a_retry_adds_an_attempt_if_none_is_left() {
 }
 
 #[test]
-fn a_retry_adds_no_attempt_if_some_are_left() {
+fn each_retry_grants_as_many_attempts_as_the_submission() {
     let mut store = Store::fresh();
     let id = store.job_in(State::Failed);
+    assert_eq!((store.job(id).attempt, store.job(id).max_attempts), (1, 3));
     store.write(Write::Retry(id)).unwrap();
-    assert_eq!(store.job(id).max_attempts, 3);
+    assert_eq!((store.job(id).max_attempts, store.job(id).attempts_granted), (4, Some(3)));
+    for attempt in 2..=4 {
+        let job = store.lease_next();
+        assert_eq!(job.attempt, attempt);
+        store.finish(job.lease, failed()).unwrap();
+        store.advance(60);
+        store.write(Write::Stage { limit: 1 }).unwrap();
+    }
+    assert_eq!(store.state(id), State::Failed);
+    store.write(Write::Retry(id)).unwrap();
+    assert_eq!((store.job(id).max_attempts, store.job(id).attempts_granted), (7, Some(3)));
+}
+
+#[test]
+fn a_retry_before_the_next_attempt_grants_no_further_attempts() {
+    let mut store = Store::fresh();
+    let id = store.job_in(State::Retrying);
+    store.write(Write::Retry(id)).unwrap();
+    assert_eq!((store.job(id).max_attempts, store.job(id).attempts_granted), (3, None));
+}
+
+#[test]
+fn a_retry_of_a_completed_job_keeps_its_attempt() {
+    let mut store = Store::fresh();
+    let id = store.job_in(State::Completed);
+    let before = store.job(id).attempts.unwrap();
+    assert_eq!((before.len(), before[0].state), (1, State::Completed));
+    store.write(Write::Retry(id)).unwrap();
+    assert_eq!(store.job(id).attempts.unwrap(), before);
+    store.lease_next();
+    let attempts = store.job(id).attempts.unwrap();
+    assert_eq!((attempts.len(), attempts[1].state), (2, State::Running));
 }
 
 #[test]

@@ -24,10 +24,13 @@ fn unusual_job(store: &Store) -> NewJob {
             factor: 1.5,
             max: Span::from_millis(50),
             jitter: 0.25,
+            max_retry_after: Span::from_secs(7),
         },
         at_most_once: true,
         expires_at: Some(store.after(120)),
         tags: tags(&["a \"b\"", "ü"]),
+        truncate_result: true,
+        metadata: Some(Json::trusted(r#"{"user": 1.0}"#)),
         payload: Json::trusted(r#"{"b": 1.50, "a": "\u0000'"}"#),
     }
 }

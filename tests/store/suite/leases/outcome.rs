@@ -1,6 +1,7 @@
 //! Outcomes: the next state of the job, and what is stored of the attempt.
 
 use longshore::job::outcome::{JobResult, OUTCOME_UNKNOWN, Outcome};
+use longshore::job::retry::Pause;
 use longshore::job::{Job, JobError, Json, NewJob, Span, State};
 use longshore::store::{Finished, Write};
 
@@ -36,12 +37,23 @@ fn a_completed_job_keeps_its_result_byte_for_byte() {
 }
 
 #[test]
-fn a_truncated_result_is_marked_as_truncated() {
+fn a_truncated_result_fails_its_job_unless_the_job_allows_it() {
     let mut store = Store::fresh();
+    let outcome = Outcome::Completed(JobResult::truncated(Json::trusted("\"beg\"")).capped(100));
+    let lease = store.running(NewJob { truncate_result: true, ..job() });
+    store.finish(lease, outcome.clone()).unwrap();
+    let allowed = store.job(lease.job);
+    assert!(allowed.result_truncated);
+    assert_eq!(allowed.state, State::Completed);
     let lease = store.running(job());
-    let result = JobResult { json: Json::trusted("\"beg\""), truncated: true };
-    store.finish(lease, Outcome::Completed(result)).unwrap();
-    assert!(store.job(lease.job).result_truncated);
+    let finished = store.finish(lease, outcome.clone());
+    assert_eq!(finished, Ok(Finished::Accepted(State::Failed)));
+    let refused = store.job(lease.job);
+    assert_eq!((refused.attempt, code(&refused)), (1, "result_too_large"));
+    assert_eq!(refused.result_json(), None);
+    let attempts = refused.attempts.unwrap();
+    assert_eq!(attempts[0].detail.result.as_deref(), Some("\"beg\""));
+    assert_eq!(store.finish(lease, outcome), Ok(Finished::Repeated));
 }
 
 #[test]
@@ -62,7 +74,8 @@ fn the_change_to_retrying_has_the_due_time() {
     let outcome = Outcome::Failed {
         error: JobError::new("http_status", "429"),
         retryable: true,
-        retry_in: Some(Span::from_secs(30)),
+        retry_in: Some(Pause::Exactly(Span::from_secs(30))),
+        detail: None,
     };
     let committed = store.commit(&[crate::kit::finish(lease, outcome)]);
     assert_eq!(committed.changes[0].to, Some(State::Retrying));

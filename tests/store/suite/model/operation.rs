@@ -5,6 +5,8 @@ use std::time::Duration;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::QueueChange;
+use longshore::job::retry::Pause;
+use longshore::job::submission::{JobChange, Start};
 use longshore::job::{
     BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
 };
@@ -87,6 +89,7 @@ pub(super) enum Operation {
     Cancel(Index),
     CancelBatch(Index),
     Retry(Index),
+    Update(Index, JobChange, Option<u64>),
     Delete(Index),
     Stage {
         limit: u32,
@@ -124,6 +127,7 @@ pub(super) struct Draft {
     at_most_once: bool,
     tags: Vec<String>,
     is_impossible: bool,
+    truncate_result: bool,
 }
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -154,6 +158,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => any::<Index>().prop_map(Operation::Cancel),
         1 => any::<Index>().prop_map(Operation::CancelBatch),
         3 => any::<Index>().prop_map(Operation::Retry),
+        3 => update(),
         3 => any::<Index>().prop_map(Operation::Delete),
         2 => limit().prop_map(|limit| Operation::Stage { limit }),
         1 => limit().prop_map(|limit| Operation::Expire { limit }),
@@ -164,6 +169,19 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(queue, paused, max_running)| Operation::Configure { queue, paused, max_running }
         ),
     ]
+}
+
+/// Changes a job; the number is the delay of its start in seconds.
+fn update() -> impl Strategy<Value = Operation> {
+    let queue = option::weighted(0.4, select(&QUEUES[..]));
+    let expires_at = option::weighted(0.2, Just(None));
+    let delay = option::weighted(0.6, prop_oneof![Just(0_u64), 1..20_u64]);
+    (any::<Index>(), option::of(-2..3_i8), queue, expires_at, delay).prop_map(
+        |(job, priority, queue, expires_at, delay)| {
+            let queue = queue.map(queue_name);
+            Operation::Update(job, JobChange { start: None, priority, expires_at, queue }, delay)
+        },
+    )
 }
 
 fn renew() -> impl Strategy<Value = Operation> {
@@ -198,7 +216,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     let tags = select(vec![vec![], vec!["a".to_string()], vec!["a".into(), "b".into()]]);
     let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
     let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
-    let limits = (1..4_u32, proptest::bool::weighted(0.15), proptest::bool::weighted(0.03));
+    let rare = proptest::bool::weighted;
+    let limits = (1..4_u32, rare(0.15), rare(0.03), rare(0.3));
     (queue, lane, -2..3_i8, timing, limits, tags).prop_map(
         |(queue, lane, priority, timing, limits, tags)| Draft {
             queue,
@@ -210,6 +229,7 @@ fn draft() -> impl Strategy<Value = Draft> {
             max_attempts: limits.0,
             at_most_once: limits.1,
             is_impossible: limits.2,
+            truncate_result: limits.3,
             tags,
         },
     )
@@ -221,13 +241,15 @@ fn recent() -> impl Strategy<Value = Recent> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let result = (0..2_u8, proptest::bool::weighted(0.1)).prop_map(|(value, truncated)| {
-        Outcome::Completed(JobResult { json: Json::trusted(value.to_string()), truncated })
+        let result = JobResult::whole(Json::trusted(value.to_string()));
+        Outcome::Completed(JobResult { truncated, ..result })
     });
     let failure = (0..2_u8, any::<bool>(), option::weighted(0.3, 0..20_u64)).prop_map(
         |(code, retryable, secs)| Outcome::Failed {
             error: JobError::new(format!("code-{code}"), "it failed"),
             retryable,
-            retry_in: secs.map(Span::from_secs),
+            retry_in: secs.map(|secs| Pause::Exactly(Span::from_secs(secs))),
+            detail: None,
         },
     );
     prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled)]
@@ -286,6 +308,7 @@ impl Operation {
                 Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
             }
             Self::Retry(job) => Write::Retry(job_of(model, job)),
+            Self::Update(job, change, delay) => update_write(model, job, change, *delay),
             Self::Delete(job) => Write::Delete(job_of(model, job)),
             Self::Stage { limit } => Write::Stage { limit: *limit },
             Self::Expire { limit } => Write::Expire { limit: *limit },
@@ -336,6 +359,15 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
     Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
 }
 
+/// Returns an update that also sets the start to now or later.
+fn update_write(model: &Model, job: &Index, change: &JobChange, delay: Option<u64>) -> Write {
+    let start = delay.map(|secs| match secs {
+        0 => Start::Now,
+        secs => Start::At(model.now.plus(Duration::from_secs(secs))),
+    });
+    Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
+}
+
 fn job_of(model: &Model, job: &Index) -> JobId {
     // Possibly one above the largest id.
     JobId(1 + job.index(model.next_job as usize) as i64)
@@ -360,6 +392,7 @@ impl Draft {
             expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
             max_attempts: self.max_attempts,
             at_most_once: self.at_most_once,
+            truncate_result: self.truncate_result,
             tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
             timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
             ..job()

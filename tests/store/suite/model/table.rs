@@ -59,6 +59,8 @@ pub(super) struct Model {
     /// Changes of this group.
     pub(super) changes: Vec<Change>,
     queues: BTreeMap<QueueName, QueueSettings>,
+    /// Number of entries to each state that the counters of a queue count.
+    totals: BTreeMap<QueueName, StateCounts>,
     batches: BTreeMap<BatchId, ModelBatch>,
     keys: BTreeMap<IdempotencyKey, ModelKey>,
 }
@@ -75,6 +77,7 @@ impl Model {
             leases: Vec::new(),
             changes: Vec::new(),
             queues: BTreeMap::new(),
+            totals: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
@@ -105,6 +108,7 @@ impl Model {
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
+            Write::Update(job, change) => self.update(*job, change),
             Write::Delete(job) => self.delete(*job),
             Write::Stage { limit } => self.stage(*limit as usize),
             Write::Expire { limit } => self.expire(*limit as usize),
@@ -164,6 +168,8 @@ impl Model {
             ),
             oldest_queued_at: None,
             oldest_queued_age: None,
+            oldest_queued_age_seconds: None,
+            totals: self.totals.get(name).copied().unwrap_or_default().into(),
         };
         self.queues.iter().map(queue).collect()
     }
@@ -181,7 +187,7 @@ impl Model {
         self.record(id, Some(from), Some(to));
     }
 
-    fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
+    pub(super) fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
         let job = &self.jobs[&id].job;
         let is_timed = matches!(to, Some(State::Scheduled | State::Retrying));
         self.changes.push(Change {
@@ -189,12 +195,19 @@ impl Model {
             queue: job.queue.clone(),
             lane: job.lane,
             remote_kind: None,
+            from_queue: None,
             batch: job.batch,
             from,
             to,
             due_at: is_timed.then_some(job.run_at),
             took: None,
         });
+        let is_new = from.is_none();
+        let to = to.filter(|_| from != to);
+        let waits = matches!(to, Some(State::Scheduled | State::Queued));
+        if let Some(to) = to.filter(|_| is_new || !waits) {
+            *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
+        }
         if let (Some(batch), Some(to)) = (job.batch, to) {
             self.batches.get_mut(&batch).unwrap().jobs.insert(id, to);
         }
@@ -317,7 +330,7 @@ impl Model {
         });
     }
 
-    fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
+    pub(super) fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {
         if change.max_running == Some(Some(0)) {
             let (pointer, detail) = ("/max_running".into(), String::new());
             return Err(Refusal::InvalidSettings { pointer, detail });

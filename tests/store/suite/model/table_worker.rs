@@ -1,8 +1,14 @@
 //! Writes of the model by workers and clients on single jobs.
 
+use std::borrow::Cow;
+
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
-use longshore::job::outcome::{OUTCOME_UNKNOWN, Outcome, RunningAttempt, settle};
-use longshore::job::{BatchId, Failure, JobError, JobId, Lane, Progress, State};
+use longshore::job::outcome::{OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle};
+use longshore::job::queue::QueueChange;
+use longshore::job::submission::{JobChange, Start};
+use longshore::job::{
+    Attempt, AttemptDetail, BatchId, Failure, JobError, JobId, Lane, Progress, State, Timestamp,
+};
 use longshore::store::{
     Answer, Finish, Finished, Holder, LeaseRequest, Leased, LogLines, Refusal, Renew, Renewed,
 };
@@ -14,6 +20,16 @@ fn error(code: &str) -> Option<JobError> {
 }
 
 impl ModelJob {
+    /// Returns the outcome that is applied: a truncated result fails a job that does not allow it.
+    fn allowed<'a>(&self, outcome: &'a Outcome) -> Cow<'a, Outcome> {
+        match outcome {
+            Outcome::Completed(result) if result.truncated && !self.job.truncate_result => {
+                Cow::Owned(result.too_large())
+            }
+            outcome => Cow::Borrowed(outcome),
+        }
+    }
+
     fn holds(&self, lease: Lease) -> bool {
         self.job.state == State::Running && self.token == lease.token.0
     }
@@ -27,6 +43,20 @@ impl ModelJob {
             cancel_requested: self.job.cancel_requested,
             backoff: self.backoff,
         }
+    }
+
+    /// Sets the state and the end of the latest attempt.
+    fn set_attempt_end(&mut self, settlement: &Settlement, now: Timestamp) {
+        if let Some(latest) = self.job.attempts.as_mut().unwrap().last_mut() {
+            latest.state = if settlement.is_failure { State::Failed } else { settlement.state };
+            latest.ended_at = Some(now);
+        }
+    }
+
+    fn end_attempt(&mut self, error: Option<&JobError>) {
+        let latest = self.job.attempts.as_mut().unwrap().last_mut().unwrap();
+        latest.code = error.map(|error| error.code.clone());
+        latest.message = error.map(|error| error.message.clone());
     }
 
     /// Returns whether a finish under the latest token repeats the one that was applied.
@@ -83,6 +113,16 @@ impl Model {
             row.job.attempt += 1;
             row.job.started_at = Some(self.now);
             row.job.progress = None;
+            row.job.attempts.as_mut().unwrap().push(Attempt {
+                attempt: row.job.attempt,
+                state: State::Running,
+                started_at: Some(self.now),
+                ended_at: None,
+                worker: row.job.worker.clone(),
+                code: None,
+                message: None,
+                detail: AttemptDetail::default(),
+            });
             let lease = Lease { job: id, token: LeaseToken(row.token) };
             self.leases.push(lease);
             let job = &row.job;
@@ -109,6 +149,7 @@ impl Model {
         if !holder.holds(row.job.lane) {
             return Err(Refusal::StaleLease);
         }
+        let outcome = &*row.allowed(outcome);
         if row.holds(*lease) {
             let state = self.settle(lease.job, outcome);
             return Ok(Answer::Finished(Finished::Accepted(state)));
@@ -125,6 +166,8 @@ impl Model {
         let now = self.now;
         let row = self.jobs.get_mut(&id).unwrap();
         let settlement = settle(&row.attempt(), outcome, now);
+        let is_cancelled = settlement.state == State::Cancelled && *outcome != Outcome::NotStarted;
+        row.set_attempt_end(&settlement, now);
         if settlement.is_failure {
             let own = match outcome {
                 Outcome::Failed { error, .. } => Some(error),
@@ -134,7 +177,14 @@ impl Model {
             let error = own.unwrap().clone();
             let failure = Failure { attempt: row.job.attempt, at: now, error: error.clone() };
             row.job.failures.as_mut().unwrap().push(failure);
+            row.end_attempt(Some(&error));
             row.failure = Some(error);
+        } else if is_cancelled {
+            row.end_attempt(settlement.error.as_ref());
+        } else if settlement.state == State::Completed {
+            row.end_attempt(None);
+        } else {
+            row.job.attempts.as_mut().unwrap().pop();
         }
         row.job.attempt = settlement.attempt;
         row.job.started_at = row.job.started_at.filter(|_| !settlement.never_started);
@@ -236,6 +286,38 @@ impl Model {
         self.set_state(id, State::Cancelled);
     }
 
+    pub(super) fn update(&mut self, id: JobId, change: &JobChange) -> ApplyResult {
+        let job = &self.find(id)?.job;
+        let (from, before) = (job.state, job.queue.clone());
+        if from == State::Running || from.is_final() {
+            return Err(Refusal::Conflict { job: id, state: from, reason: String::new() });
+        }
+        if let Some(queue) = &change.queue {
+            self.configure(queue, &QueueChange::default())?;
+        }
+        let now = self.now;
+        let row = self.jobs.get_mut(&id).unwrap();
+        let job = &mut row.job;
+        job.queue = change.queue.clone().unwrap_or(before.clone());
+        job.priority = change.priority.unwrap_or(job.priority);
+        job.expires_at = change.expires_at.unwrap_or(job.expires_at);
+        match change.start {
+            Some(Start::Now) => (job.state, job.run_at) = (State::Queued, now),
+            Some(Start::At(at)) => {
+                let has_failed = job.error.is_some();
+                job.state = if has_failed { State::Retrying } else { State::Scheduled };
+                job.run_at = at;
+            }
+            None => {}
+        }
+        row.finished_by = None;
+        let to = row.job.state;
+        let is_moved = row.job.queue != before;
+        self.record(id, Some(from), Some(to));
+        self.changes.last_mut().unwrap().from_queue = is_moved.then_some(before);
+        Ok(Answer::Done)
+    }
+
     pub(super) fn retry(&mut self, id: JobId) -> ApplyResult {
         let job = &self.find(id)?.job;
         let state = job.state;
@@ -247,7 +329,10 @@ impl Model {
         let job = &mut self.jobs.get_mut(&id).unwrap().job;
         job.run_at = self.now;
         job.expires_at = None;
-        job.max_attempts = job.max_attempts.max(job.attempt + 1);
+        if state != State::Retrying {
+            let granted = *job.attempts_granted.get_or_insert(job.max_attempts);
+            job.max_attempts = job.attempt + granted;
+        }
         job.error = None;
         job.progress = None;
         job.result = Some(None);

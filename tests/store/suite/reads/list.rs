@@ -179,6 +179,8 @@ fn payloads_and_results_are_omitted_unless_requested() {
             payload: full.payload.clone().filter(|_| with_payload),
             result: full.result.clone().filter(|_| with_result),
             failures: None,
+            attempts: None,
+            backoff: None,
             ..full.clone()
         };
         let filter = JobFilter { with_payload, with_result, ..all() };
@@ -245,11 +247,9 @@ fn striped_store() -> Store {
     let more = "
         WITH RECURSIVE ids (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM ids WHERE id <= 80000)
         INSERT INTO jobs (id, state, lane, queue_id, priority, max_attempts, created_at, run_at,
-            at_most_once, timeout_ms, backoff_initial_ms, backoff_factor, backoff_max_ms,
-            backoff_jitter, tags, kind, payload)
+            at_most_once, timeout_ms, tags, kind, payload)
         SELECT ids.id, state, lane, queue_id, priority, max_attempts, created_at, run_at,
-            at_most_once, timeout_ms, backoff_initial_ms, backoff_factor, backoff_max_ms,
-            backoff_jitter, CASE ids.id % 2 WHEN 0 THEN tags END,
+            at_most_once, timeout_ms, CASE ids.id % 2 WHEN 0 THEN tags END,
             CASE ids.id % 2 WHEN 0 THEN 'even' ELSE kind END, payload
         FROM ids, jobs WHERE jobs.id = 1;
         INSERT INTO job_tags SELECT 'striped', id FROM jobs WHERE id > 1 AND tags IS NOT NULL;

@@ -32,26 +32,42 @@ const fn of_file(name: &'static str, holds: &'static str, faults: &'static str) 
     Rule { name, holds, table: None, needs: None, faults }
 }
 
+/// Version of the migration that created `attempts` and `job_extras`.
+const ATTEMPTS_MIGRATION: &str = "20261127100000";
+
 /// All rules, in the order in which they are checked and printed.
 pub(super) const RULES: &[Rule] = &[
     of_file("integrity", "SQLite finds no damage in the file", INTEGRITY),
     of_file("references", "every reference points to an existing row", REFERENCES),
     of_table("states", "jobs", "each job is in a valid state", STATES),
     of_table("leases", "jobs", "leases, tokens and attempts of jobs agree", LEASES),
-    of_table("settings", "jobs", "the settings of jobs are within their bounds", SETTINGS),
+    Rule {
+        needs: Some(ATTEMPTS_MIGRATION),
+        ..of_table("settings", "jobs", "the settings of jobs are within their bounds", SETTINGS)
+    },
     of_table("payloads", "jobs", "payloads are valid JSON", PAYLOADS),
     of_table("results", "results", "completed jobs, and no others, have a result", RESULTS),
-    of_table("failures", "failures", "each failure belongs to an attempt of its job", FAILURES),
+    Rule {
+        needs: Some(ATTEMPTS_MIGRATION),
+        ..of_table("attempts", "attempts", "attempts agree with their jobs", ATTEMPTS)
+    },
+    Rule {
+        needs: Some(ATTEMPTS_MIGRATION),
+        ..of_table("extras", "job_extras", "seldom-read columns of jobs are valid", EXTRAS)
+    },
     of_table("tags", "job_tags", "the index of tags matches the tags of the jobs", TAGS),
     of_table("queues", "queues", "queues have valid names and settings", QUEUES),
     of_table("queue counts", "queue_counts", "the counts of queues match their jobs", QUEUE_COUNTS),
     of_table("batches", "batches", "the counts and end times of batches match their jobs", BATCHES),
-    of_table(
-        "keys",
-        "submissions",
-        "each idempotency key refers to the jobs of one submission",
-        KEYS,
-    ),
+    Rule {
+        needs: Some(ATTEMPTS_MIGRATION),
+        ..of_table(
+            "keys",
+            "submissions",
+            "each idempotency key refers to the jobs of one submission",
+            KEYS,
+        )
+    },
     Rule {
         needs: Some("20261122120000"),
         ..of_table(
@@ -104,7 +120,7 @@ const LEASES: &str = sql!("
         WHEN state = " {Running} " AND lease_expires_at IS NULL THEN 'is running and has no lease'
         WHEN state != " {Running} " AND lease_expires_at IS NOT NULL THEN 'has a lease and is not running'
         WHEN state NOT IN (" {Scheduled} ", " {Queued} ", " {Cancelled} ") AND lease_token = 0 THEN 'has run and has lease_token 0'
-        WHEN state = " {Scheduled} " AND lease_token > 0 THEN 'is scheduled and was leased before'
+        WHEN state = " {Scheduled} " AND error_code IS NOT NULL THEN 'is scheduled and has an error'
         WHEN state = " {Running} " AND attempt = 0 THEN 'is running and has attempt 0'
         WHEN attempt > 0 AND started_at IS NULL THEN 'has an attempt and no started_at'
         WHEN lease_token = 0 AND started_at IS NOT NULL THEN 'has started_at and was never leased'
@@ -123,10 +139,16 @@ const SETTINGS: &str = "
         WHEN max_attempts <= 0 THEN 'has max_attempts ' || max_attempts
         WHEN at_most_once NOT IN (0, 1) THEN 'has at_most_once ' || at_most_once
         WHEN timeout_ms <= 0 THEN 'has timeout_ms ' || timeout_ms
-        WHEN backoff_initial_ms < 0 OR backoff_max_ms < backoff_initial_ms
-            THEN 'has a backoff from ' || backoff_initial_ms || ' to ' || backoff_max_ms || ' ms'
-        WHEN backoff_factor < 1 THEN 'has backoff_factor ' || backoff_factor
-        WHEN backoff_jitter NOT BETWEEN 0 AND 1 THEN 'has backoff_jitter ' || backoff_jitter
+        WHEN backoff IS NOT NULL AND NOT json_valid(backoff) THEN 'has a backoff that is not valid JSON'
+        WHEN json_type(backoff) != 'array' OR json_array_length(backoff) != 5
+            OR json_type(backoff, '$[0]') != 'integer' OR json_type(backoff, '$[1]') != 'real'
+            OR json_type(backoff, '$[2]') != 'integer' OR json_type(backoff, '$[3]') != 'real'
+            OR json_type(backoff, '$[4]') != 'integer' THEN 'has the invalid backoff ' || backoff
+        WHEN backoff ->> 0 < 0 OR backoff ->> 2 < backoff ->> 0
+            THEN 'has a backoff from ' || (backoff ->> 0) || ' to ' || (backoff ->> 2) || ' ms'
+        WHEN backoff ->> 1 < 1 THEN 'has the backoff factor ' || (backoff ->> 1)
+        WHEN backoff ->> 3 NOT BETWEEN 0 AND 1 THEN 'has the backoff jitter ' || (backoff ->> 3)
+        WHEN backoff ->> 4 < 0 THEN 'has the max_retry_after ' || (backoff ->> 4)
         WHEN progress_percent NOT BETWEEN 0 AND 100 THEN 'has progress_percent ' || progress_percent
         WHEN kind = '' THEN 'has no kind'
         END AS fault FROM jobs NOT INDEXED)
@@ -149,26 +171,44 @@ const RESULTS: &str = sql!("
     SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
     WHERE truncated NOT IN (0, 1)");
 
-/// The attempts of a job's failures rise with their tokens. A running or completed job has no failure
-/// under its latest lease; a retrying or failed job has one.
-const FAILURES: &str = sql!("
+/// The numbers of a job's attempts rise with their tokens. A retrying or failed job has a failed attempt
+/// under its latest lease; a running one has none, and a completed one at most a completed one.
+const ATTEMPTS: &str = sql!("
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
-        WHEN failures.lease_token NOT BETWEEN 1 AND jobs.lease_token
-            THEN 'has a failure with token ' || failures.lease_token || ', its latest is '
+        WHEN attempts.state NOT BETWEEN " {Completed} " AND " {Cancelled} "
+            THEN 'has an attempt in state ' || attempts.state
+        WHEN (code IS NULL) != (message IS NULL) OR (code IS NULL) != (attempts.state = " {Completed} ")
+            THEN 'has an attempt in state ' || attempts.state || ' with the code ' || coalesce(code, 'NULL')
+        WHEN attempts.lease_token NOT BETWEEN 1 AND jobs.lease_token
+            THEN 'has an attempt with token ' || attempts.lease_token || ', its latest is '
                 || jobs.lease_token
-        WHEN failures.attempt NOT BETWEEN 1 AND jobs.attempt
-            THEN 'has a failure of attempt ' || failures.attempt || ', its latest is ' || jobs.attempt
-        WHEN failures.lease_token = jobs.lease_token AND state IN (" {Running} ", " {Completed} ")
-            THEN 'is running or completed and has a failure of its latest lease'
-        WHEN failures.attempt <= lag(failures.attempt)
-            OVER (PARTITION BY job_id ORDER BY failures.lease_token)
-            THEN 'has failures out of order at attempt ' || failures.attempt
-        END AS fault FROM failures JOIN jobs ON jobs.id = job_id)
+        WHEN attempts.attempt NOT BETWEEN 1 AND jobs.attempt
+            THEN 'has the attempt ' || attempts.attempt || ', its latest is ' || jobs.attempt
+        WHEN attempts.lease_token = jobs.lease_token AND jobs.state = " {Running} "
+            THEN 'is running and its latest attempt has ended'
+        WHEN attempts.lease_token = jobs.lease_token AND jobs.state = " {Completed} "
+            AND attempts.state != " {Completed} " THEN 'is completed and its latest attempt is not'
+        WHEN attempts.attempt <= lag(attempts.attempt)
+            OVER (PARTITION BY job_id ORDER BY attempts.lease_token)
+            THEN 'has attempts out of order at attempt ' || attempts.attempt
+        WHEN NOT json_valid(coalesce(detail, '{}'))
+            THEN 'has a detail of attempt ' || attempts.attempt || ' that is not valid JSON'
+        END AS fault FROM attempts JOIN jobs ON jobs.id = job_id)
     WHERE fault IS NOT NULL
     UNION ALL
-    SELECT 'job ' || id || ' is retrying or failed and has no failure of its latest lease' FROM jobs NOT INDEXED
+    SELECT 'job ' || id || ' is retrying or failed and its latest attempt is not failed' FROM jobs NOT INDEXED
     WHERE state IN (" {Retrying} ", " {Failed} ") AND NOT EXISTS (
-        SELECT 1 FROM failures WHERE job_id = jobs.id AND lease_token = jobs.lease_token)");
+        SELECT 1 FROM attempts WHERE job_id = jobs.id AND lease_token = jobs.lease_token
+            AND attempts.state = " {Failed} ")");
+
+const EXTRAS: &str = "
+    SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
+        WHEN attempts_granted <= 0 THEN 'has attempts_granted ' || attempts_granted
+        WHEN truncate_result NOT IN (0, 1) THEN 'has truncate_result ' || truncate_result
+        WHEN metadata IS NOT NULL AND NOT json_valid(metadata) THEN 'has metadata that is not valid JSON'
+        WHEN json_type(metadata) != 'object' THEN 'has metadata that is not an object'
+        END AS fault FROM job_extras)
+    WHERE fault IS NOT NULL";
 
 const TAGS: &str = "
     WITH shown AS (
@@ -211,6 +251,11 @@ const QUEUE_COUNTS: &str = sql!("
         LEFT JOIN counted ON counted.queue_id = queues.id AND counted.state = states.state
     WHERE kept.jobs IS NOT coalesce(counted.jobs, 0)
     UNION ALL
+    SELECT 'queue ' || name || ' counts ' || entered || ' jobs that ever became ' || word
+        || ' and has ' || jobs
+    FROM queues JOIN queue_counts ON queue_id = queues.id JOIN states USING (state)
+    WHERE state >= " {Completed} " AND entered < jobs OR entered < 0
+    UNION ALL
     SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
     WHERE state NOT BETWEEN " {Scheduled} " AND " {Cancelled} "");
 
@@ -252,6 +297,7 @@ const KEYS: &str = "
     SELECT 'the key of jobs from ' || first_job_id || ' on ' || fault AS words FROM (
         SELECT first_job_id, CASE
         WHEN jobs <= 0 THEN 'has ' || jobs || ' jobs'
+        WHEN by_value NOT IN (0, 1) THEN 'has by_value ' || by_value
         WHEN length(fingerprint) != 32 THEN 'has a fingerprint that is not 32 bytes long'
         WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
             AND id < first_job_id + submissions.jobs) THEN 'still exists although these are removed'
@@ -261,7 +307,8 @@ const KEYS: &str = "
         WHEN EXISTS (SELECT 1 FROM submissions AS other
             WHERE other.first_job_id >= submissions.first_job_id
                 AND other.first_job_id < submissions.first_job_id + submissions.jobs
-                AND other.idempotency_key != submissions.idempotency_key)
+                AND (other.key_id, other.idempotency_key)
+                    != (submissions.key_id, submissions.idempotency_key))
             THEN 'shares some of these with another key'
         END AS fault FROM submissions)
     WHERE fault IS NOT NULL";

@@ -161,7 +161,10 @@ fn job_of(write: &Write) -> Option<JobId> {
         },
         Write::Report(lease, _) => Some(lease.job),
         Write::Log(lines) => Some(lines.lease.job),
-        Write::Cancel(job) | Write::Retry(job) | Write::Delete(job) => Some(*job),
+        Write::Cancel(job)
+        | Write::Retry(job)
+        | Write::Update(job, _)
+        | Write::Delete(job) => Some(*job),
         _ => None,
     }
 }

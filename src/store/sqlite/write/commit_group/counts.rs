@@ -12,6 +12,7 @@ use crate::store::sqlite::write::commit_group::CommitGroup;
 statement! {
     AddToQueueCount =
     "UPDATE queue_counts SET jobs = jobs + " [delta: Integer as i64]
+    ", entered = entered + " [entered: Integer as i64]
     " WHERE queue_id = " [queue_id: Integer as i64] " AND state = " [state: Integer as i64]
 }
 
@@ -47,11 +48,11 @@ impl CommitGroup<'_> {
         for (queue, deltas) in self.changes.queue_deltas() {
             let Some(queue_id) = self.queue_ids.id(queue) else { continue };
             for state in State::ALL {
-                let delta = deltas.get(state);
-                if delta == 0 {
+                let (delta, entered) = (deltas.jobs.get(state), deltas.entered.get(state));
+                if delta == 0 && entered == 0 {
                     continue;
                 }
-                let add = AddToQueueCount { delta, queue_id, state: state.code() };
+                let add = AddToQueueCount { delta, entered, queue_id, state: state.code() };
                 match add.execute(self.connection).map_err(TransactionError::from) {
                     Ok(_) => {}
                     // The count was wrong before. It stays as it is, and the jobs are moved.

@@ -26,10 +26,10 @@ statement! {
     ShiftRetries =
     "UPDATE jobs INDEXED BY jobs_due
      SET run_at = run_at + " [now: Integer as i64]
-    "    - (SELECT failed_at FROM failures
+    "    - (SELECT ended_at FROM attempts
             WHERE job_id = jobs.id AND lease_token = jobs.lease_token)
      WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at > " [by: Integer as i64]
-    "    AND (SELECT failed_at FROM failures
+    "    AND (SELECT ended_at FROM attempts
               WHERE job_id = jobs.id AND lease_token = jobs.lease_token) > " [at: Integer as i64]
 }
 

@@ -1,17 +1,21 @@
 //! Finishes: apply the outcome of an attempt to its job.
 
+use std::borrow::Cow;
+
 use diesel::prelude::*;
 
 use crate::job::lease::Lease;
 use crate::job::outcome::{JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
-use crate::job::{JobError, Span, State, Timestamp};
+use crate::job::{AttemptDetail, JobError, Span, State, Timestamp};
 use crate::store::rows::location::RunningLocationRow;
 use crate::store::rows::running::{LatestLeaseRow, RunningJobRow};
-use crate::store::schema::{failures, jobs, results};
+use crate::store::rows::values::{count_of, lane_of};
+use crate::store::schema::{jobs, results};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::leases::attempt::EndedAttempt;
 use crate::store::{Answer, Change, Finish, Finished, Holder, JobLocation, Refusal};
 
 statement! {
@@ -57,22 +61,41 @@ statement! {
 }
 
 statement! {
-    InsertFailure<'a> =
-    "INSERT INTO failures (job_id, lease_token, attempt, failed_at, code, message)
-     VALUES (" [job: Integer as i64] ", " [token: Integer as i64]
-    ", " [attempt: Integer as i64] ", " [failed_at: Integer as i64]
-    ", " [code: Text as &'a str] ", " [message: Text as &'a str] ")"
+    /// Finds the error of a failed attempt.
+    FindFailure -> (Text, Text) =
+    "SELECT code, message FROM attempts
+     WHERE job_id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
+    " AND state = " {Failed} ""
 }
 
 impl CommitGroup<'_> {
     pub(crate) fn finish(&mut self, finish: &Finish) -> ApplyResult {
-        let accepted = match &finish.outcome {
+        let outcome = self.allowed_outcome(finish)?;
+        let accepted = match &*outcome {
             Outcome::Completed(result) => self.complete(finish, result)?,
             outcome => self.settle(finish.lease, outcome, Some(finish.holder))?,
         };
         match accepted {
             Some(state) => Ok(Answer::Finished(Finished::Accepted(state))),
-            None => self.refuse_or_repeat(finish),
+            None => self.refuse_or_repeat(finish, &outcome),
+        }
+    }
+
+    /// Returns the outcome of a finish. A truncated result is a failure, unless the job allows it.
+    fn allowed_outcome<'f>(
+        &mut self,
+        finish: &'f Finish,
+    ) -> Result<Cow<'f, Outcome>, ApplyError> {
+        match &finish.outcome {
+            Outcome::Completed(result) if result.truncated => {
+                let is_allowed = self.truncates_result(finish.lease.job)?;
+                Ok(if is_allowed {
+                    Cow::Borrowed(&finish.outcome)
+                } else {
+                    Cow::Owned(result.too_large())
+                })
+            }
+            outcome => Ok(Cow::Borrowed(outcome)),
         }
     }
 
@@ -96,10 +119,36 @@ impl CommitGroup<'_> {
         }
         let truncated = result.truncated.into();
         InsertResult { job, truncated, result: result.json.as_str() }.execute(self.connection)?;
+        if let Some(detail) = &result.detail {
+            self.insert_completed_attempt(finish.lease, detail)?;
+        }
         let took = started_at.map(|at| Span::new(self.now.since(at)));
         let change = location.change(Some(State::Running), Some(State::Completed));
         self.record(Change { took, ..change });
         Ok(Some(State::Completed))
+    }
+
+    /// Stores what is known about a completed attempt beside its result. Few attempts have such a row.
+    fn insert_completed_attempt(
+        &mut self,
+        lease: Lease,
+        detail: &AttemptDetail,
+    ) -> Result<(), ApplyError> {
+        let (attempt, started_at, lane): (i64, Option<i64>, i64) = jobs::table
+            .find(lease.job.0)
+            .select((jobs::attempt, jobs::started_at, jobs::lane))
+            .get_result(self.connection)?;
+        // The result itself has its start.
+        let detail = AttemptDetail { result: None, ..detail.clone() };
+        self.insert_attempt(&EndedAttempt {
+            lease,
+            lane: lane_of(lease.job.0, lane)?,
+            attempt: count_of(attempt),
+            state: State::Completed,
+            started_at,
+            error: None,
+            detail: detail.boxed().as_deref(),
+        })
     }
 
     /// Returns the location and the start time of the job that runs under `lease`, if it is held.
@@ -131,14 +180,22 @@ impl CommitGroup<'_> {
             .get_result(self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
-        let attempt = row.attempt();
+        let attempt = row.attempt()?;
         let settlement = settle(&attempt, outcome, self.now);
         let location = self.location(row.location)?;
         if holder.is_some_and(|holder| !holder.holds(location.lane)) {
             return Ok(None);
         }
-        if settlement.is_failure {
-            self.insert_failure(lease, attempt.attempt, outcome, &settlement)?;
+        if let Some((state, error)) = end_of(outcome, &settlement) {
+            self.insert_attempt(&EndedAttempt {
+                lease,
+                lane: location.lane,
+                attempt: attempt.attempt,
+                state,
+                started_at: row.started_at,
+                error: Some(error),
+                detail: outcome.detail(),
+            })?;
         }
         self.update_settled(lease, &settlement)?;
         // The duration of an attempt that was released is not recorded.
@@ -176,30 +233,9 @@ impl CommitGroup<'_> {
         self.record(Change { due_at, took, ..change });
     }
 
-    fn insert_failure(
-        &mut self,
-        lease: Lease,
-        attempt: u32,
-        outcome: &Outcome,
-        settlement: &Settlement,
-    ) -> Result<(), ApplyError> {
-        let own = own_error(outcome, settlement);
-        let Some(error) = own.or(settlement.error.as_ref()) else { return Ok(()) };
-        InsertFailure {
-            job: lease.job.0,
-            token: lease.token.0,
-            attempt: attempt.into(),
-            failed_at: self.now.millis(),
-            code: &error.code,
-            message: &error.message,
-        }
-        .execute(self.connection)?;
-        Ok(())
-    }
-
     /// Answers a finish whose lease is not held: as repeated if it is the finish that ended the
     /// attempt, sent again because its answer was lost, and with a refusal otherwise.
-    fn refuse_or_repeat(&mut self, finish: &Finish) -> ApplyResult {
+    fn refuse_or_repeat(&mut self, finish: &Finish, outcome: &Outcome) -> ApplyResult {
         let lease = finish.lease;
         let row: Option<LatestLeaseRow> = jobs::table
             .find(lease.job.0)
@@ -211,20 +247,24 @@ impl CommitGroup<'_> {
             // A finish under a token of an earlier epoch is refused without a comparison.
             && row.lease_token >= self.token_floor.max(1)
             && finish.holder.holds(row.lane(lease.job)?)
-            && self.is_repeat(finish, row.state(lease.job)?)?
+            && self.is_repeat(lease, outcome, row.state(lease.job)?)?
         {
             return Ok(Answer::Finished(Finished::Repeated));
         }
         Err(Refusal::StaleLease.into())
     }
 
-    fn is_repeat(&mut self, finish: &Finish, state: State) -> Result<bool, ApplyError> {
+    fn is_repeat(
+        &mut self,
+        lease: Lease,
+        outcome: &Outcome,
+        state: State,
+    ) -> Result<bool, ApplyError> {
         if state == State::Running {
             return Ok(false);
         }
-        let lease = finish.lease;
         let failure = self.find_failure(lease)?;
-        match &finish.outcome {
+        match outcome {
             Outcome::Completed(result) => {
                 let stored: Option<String> = results::table
                     .find(lease.job.0)
@@ -251,21 +291,28 @@ impl CommitGroup<'_> {
 
     /// Returns the error of the attempt under a lease, if the attempt failed.
     fn find_failure(&mut self, lease: Lease) -> Result<Option<JobError>, ApplyError> {
-        let row: Option<(String, String)> = failures::table
-            .find((lease.job.0, lease.token.0))
-            .select((failures::code, failures::message))
-            .get_result(self.connection)
-            .optional()?;
+        let find = FindFailure { job: lease.job.0, token: lease.token.0 };
+        let row: Option<(String, String)> = find.get_result(self.connection).optional()?;
         Ok(row.map(|(code, message)| JobError { code, message }))
     }
 }
 
-/// Returns the error of the attempt itself. The list of failures stores it even if the job's own error
-/// differs, for example because the job was cancelled while it ran.
-fn own_error<'a>(outcome: &'a Outcome, settlement: &Settlement) -> Option<&'a JobError> {
-    match outcome {
+/// Returns how the attempt itself ended, which can differ from its job: an attempt fails, and its job is
+/// cancelled because that was requested meanwhile. Returns `None` for an attempt that does not count.
+fn end_of<'a>(
+    outcome: &'a Outcome,
+    settlement: &'a Settlement,
+) -> Option<(State, &'a JobError)> {
+    let own = match outcome {
         Outcome::Failed { error, .. } => Some(error),
         Outcome::Lost(error) if settlement.state == State::Cancelled => Some(error),
         _ => None,
+    };
+    let error = own.or(settlement.error.as_ref())?;
+    if settlement.is_failure {
+        return Some((State::Failed, error));
     }
+    let is_cancelled =
+        settlement.state == State::Cancelled && *outcome != Outcome::NotStarted;
+    is_cancelled.then_some((State::Cancelled, error))
 }
