@@ -208,9 +208,10 @@ async fn requests_per_minute_delays_calls_and_a_stop_ends_the_wait() {
     for _ in 0..2 {
         completed(run(&registry, "chat", question()).await);
     }
-    for (reason, expected) in
-        [(StopReason::Cancelled, Outcome::Cancelled), (StopReason::Shutdown, Outcome::Released)]
-    {
+    for (reason, expected) in [
+        (StopReason::Cancelled, Outcome::Cancelled(None)),
+        (StopReason::Shutdown, Outcome::Released),
+    ] {
         let (attempt, control) = start(&registry, "chat", question());
         tokio::task::yield_now().await;
         // The attempt waits for the limit, so its clock is not running.
@@ -262,6 +263,6 @@ async fn a_cancelled_call_releases_its_permit() {
         let (attempt, control) = start(&registry, "chat", question());
         soon(has_arrived.recv()).await.unwrap();
         control.stop(StopReason::Cancelled);
-        assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
+        assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled(None));
     }
 }
