@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError};
+use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
 use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
@@ -68,7 +68,9 @@ impl Chat {
             reason = context.stopped() => return reason.outcome(context.timeout()),
             permit = request.provider.limits.acquire() => permit,
         };
-        until_stopped(context, self.call(&request, payload, context)).await
+        let partial = PartialResponse::default();
+        let call = self.call(&request, payload, context, &partial);
+        partial.explain(until_stopped(context, call).await)
     }
 
     async fn call(
@@ -76,10 +78,11 @@ impl Chat {
         request: &ChatRequest<'_>,
         payload: &Json,
         context: &Context,
+        partial: &PartialResponse,
     ) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let call = request.provider.call(&request.body).identify(payload, context);
-        match self.outbound.call(call, max_bytes).await {
+        match self.outbound.call(call, max_bytes, partial).await {
             Ok(response) => answer::outcome(&response, max_bytes),
             Err(outcome) => outcome,
         }

@@ -50,7 +50,7 @@ use crate::config::OutboundConfig;
 pub(super) use call::{CONNECTION, Call};
 pub(super) use content_coding::DecodeError;
 pub(super) use refusal::BAD_ANSWER;
-pub(super) use response::Response;
+pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
 
 /// Time for which an idle connection may be reused.
@@ -229,6 +229,7 @@ mod tests {
             // The connection stays open, as the client expects.
             std::future::pending::<()>().await;
         });
+        let partial = PartialResponse::default();
         let call = Call {
             method: Method::GET,
             target: Target::parse(&url).unwrap(),
@@ -236,7 +237,7 @@ mod tests {
             body: Bytes::new(),
         };
         let response =
-            outbound.call(call, 100).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
+            outbound.call(call, 100, &partial).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
         assert_eq!(response.body.bytes, b"x");
     }
 }

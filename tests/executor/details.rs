@@ -116,6 +116,22 @@ async fn a_response_that_broke_off_keeps_its_beginning() {
 }
 
 #[actix_web::test]
+async fn a_call_that_was_stopped_in_the_middle_of_a_response_keeps_its_beginning() {
+    let (url, _seen) = start_server("HTTP/1.1 200 OK\r\nage: 1\r\ncontent-length: 99\r\n\r\nhalf");
+    let payload = json!({"url": url});
+    let late = run_within(&registry(), "http", payload, Duration::from_millis(200)).await;
+    let kept = response_detail(&late);
+    assert_eq!((kept.status, kept.body.as_deref()), (200, Some("half")));
+    assert_eq!(kept.headers["age"], "1");
+    assert_eq!(retryable(late).code, "timeout");
+    // Without a head there is nothing to keep.
+    let silent = listen(|caller, _| caller.wait_until_closed());
+    let payload = json!({"url": silent});
+    let late = run_within(&registry(), "http", payload, Duration::from_millis(50)).await;
+    assert_eq!(late.detail(), None);
+}
+
+#[actix_web::test]
 async fn a_completed_model_call_keeps_the_id_and_the_headers() {
     let headers = "openai-request-id: req_9\r\nx-ratelimit-remaining-tokens: 149984\r\n";
     let outcome = chat(response("200 OK", headers, r#"{"choices": [{}]}"#)).await;

@@ -20,7 +20,7 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
         return refused(response);
     }
     if response.body.is_truncated {
-        if let Err(error) = &response.decoded {
+        if let Some(error) = &response.decode_error {
             return response.undecodable(error);
         }
         let json = encode(&response.body, false, max_bytes).json;
@@ -86,7 +86,7 @@ fn failed(response: &Response, error: Option<&ReportedError>, code: &str, why: &
 /// Returns the outcome of a 2xx answer that is not JSON. It was paid for, and another call may cost as
 /// much and be as bad, so the call is repeated only if the connection may have broken off.
 fn unreadable(response: &Response, why: &str) -> Outcome {
-    if let Err(error) = &response.decoded {
+    if let Some(error) = &response.decode_error {
         return response.undecodable(error);
     }
     let body = &response.body.bytes;

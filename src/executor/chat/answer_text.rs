@@ -11,12 +11,10 @@ use crate::job::Json;
 /// Returns the reason if the body is not JSON.
 pub(super) fn read_json(text: &str) -> Result<Json, String> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    match Json::checked(text) {
-        Ok(json) => Ok(json),
-        Err(problem) => {
-            Json::checked(&without_half_pairs(text)).map_err(|_| problem.to_string())
-        }
-    }
+    Json::checked(text).or_else(|problem| {
+        // Tried second, because nearly every answer is well formed.
+        Json::checked(&without_half_pairs(text)).or(Err(problem.to_string()))
+    })
 }
 
 /// Returns whether a text is the beginning of a JSON text.

@@ -38,7 +38,7 @@ enum Values {
 /// A body with an unknown content coding is part of the result as it was received, because the job
 /// may have asked for it. A body that contradicts its content coding fails the attempt.
 pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
-    if let Err(error @ DecodeError::Invalid { .. }) = &response.decoded {
+    if let Some(error @ DecodeError::Invalid { .. }) = &response.decode_error {
         return response.undecodable(error);
     }
     let mut result = HttpResult {

@@ -28,7 +28,7 @@ impl Response {
 
     /// Returns the body as text, or `None` if it is neither UTF-8 nor text by its media type.
     pub(super) fn text(&self) -> Option<Cow<'_, str>> {
-        let is_text = self.decoded.is_ok() && is_text(&self.headers);
+        let is_text = self.decode_error.is_none() && is_text(&self.headers);
         let text = self.body.text().map(Cow::Borrowed);
         text.or_else(|| is_text.then(|| self.lossy_text()))
     }

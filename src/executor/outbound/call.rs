@@ -10,7 +10,7 @@ use awc::http::Method;
 use bytes::Bytes;
 
 use crate::executor::outbound::Outbound;
-use crate::executor::outbound::response::Response;
+use crate::executor::outbound::response::{PartialResponse, Response};
 use crate::executor::outbound::target::Target;
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
@@ -37,7 +37,7 @@ pub(in crate::executor) struct Call {
 
 impl Outbound {
     /// Makes a call and reads at most `max_bytes` of the response body, or less if the status is not
-    /// 2xx. Dropping the future closes the connection.
+    /// 2xx. Dropping the future closes the connection; `partial` then holds what has arrived.
     ///
     /// # Errors
     /// Returns the outcome of the attempt if there is no complete response.
@@ -45,6 +45,7 @@ impl Outbound {
         &self,
         call: Call,
         max_bytes: usize,
+        partial: &PartialResponse,
     ) -> Result<Response, Outcome> {
         // The path and the query are omitted from messages, because they may contain secrets.
         let server = call.target.url.authority().to_owned();
@@ -57,7 +58,7 @@ impl Outbound {
         let response =
             sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
         if response.status().is_success() {
-            let (response, result) = Response::read(response, secrets, max_bytes, None).await;
+            let (response, result) = Response::read(response, secrets, max_bytes, None, partial).await;
             return match result {
                 Ok(()) => Ok(response),
                 Err(error) => {
@@ -66,7 +67,7 @@ impl Outbound {
             };
         }
         let timeout = Some(ERROR_BODY_TIMEOUT);
-        let reading = Response::read(response, secrets, MAX_ERROR_BODY_BYTES, timeout);
+        let reading = Response::read(response, secrets, MAX_ERROR_BODY_BYTES, timeout, partial);
         // The status is known and decides the outcome, so the body may be incomplete.
         let (response, _) = reading.await;
         Ok(response)

@@ -83,9 +83,9 @@ impl Codings {
         &self,
         received: Body,
         max_bytes: usize,
-    ) -> (Body, Result<(), DecodeError>) {
+    ) -> (Body, Option<DecodeError>) {
         if self.0.is_empty() || received.bytes.is_empty() {
-            return (received, Ok(()));
+            return (received, None);
         }
         let mut decoded: Option<Body> = None;
         let mut is_truncated = received.is_truncated;
@@ -96,12 +96,12 @@ impl Codings {
             match result {
                 // The end of the input is missing because it was not read.
                 Err(_) if is_truncated => {}
-                Err(_) if is_plain_text(&received) => return (received, Ok(())),
+                Err(_) if is_plain_text(&received) => return (received, None),
                 Err(error) => {
                     let is_readable = index == 0 && !output.bytes.is_empty();
                     let body = if is_readable { output } else { received };
                     let why = error.to_string();
-                    return (body, Err(DecodeError::Invalid { coding: coding.name(), why }));
+                    return (body, Some(DecodeError::Invalid { coding: coding.name(), why }));
                 }
                 Ok(()) => {}
             }
@@ -109,7 +109,7 @@ impl Codings {
             decoded = Some(output);
         }
         let bytes = decoded.unwrap_or(received).bytes;
-        (Body { bytes, is_truncated }, Ok(()))
+        (Body { bytes, is_truncated }, None)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Responses of other servers, read up to a maximum size.
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use awc::ClientResponse;
@@ -11,8 +12,10 @@ use futures_util::StreamExt;
 use crate::executor::encoded::Body;
 use crate::executor::outbound::content_coding::{Codings, DecodeError};
 use crate::executor::secrets::Secrets;
+use crate::job::outcome::Outcome;
 
 /// A response whose body was read to its end or to the maximum size.
+#[derive(Default)]
 pub(in crate::executor) struct Response {
     /// Status of the response.
     pub(in crate::executor) status: StatusCode,
@@ -20,8 +23,8 @@ pub(in crate::executor) struct Response {
     pub(in crate::executor) headers: HeaderMap,
     /// Decoded body of the response, or its beginning if it was too long.
     pub(in crate::executor) body: Body,
-    /// Whether the body was decoded. If not, [`DecodeError`] says what the body is instead.
-    pub(in crate::executor) decoded: Result<(), DecodeError>,
+    /// Reason why the body is not decoded, if it is not. It says what the body is instead.
+    pub(in crate::executor) decode_error: Option<DecodeError>,
     /// Secrets of the request, which the response may repeat.
     pub(in crate::executor) secrets: Secrets,
 }
@@ -37,28 +40,30 @@ impl Response {
         secrets: Secrets,
         max_bytes: usize,
         timeout: Option<Duration>,
+        partial: &PartialResponse,
     ) -> (Self, Result<(), PayloadError>) {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let codings = Codings::of(&headers);
+        let codings = Codings::of(response.headers());
         let max_received_bytes = match &codings {
             Ok(codings) => codings.max_received_bytes(max_bytes),
             Err(_) => max_bytes,
         };
-        let mut received = Body::default();
-        let reading = read_body(response, max_received_bytes, &mut received);
+        partial.start(&response, secrets);
+        let reading = read_body(response, max_received_bytes, partial);
         let result = match timeout {
             Some(timeout) => tokio::time::timeout(timeout, reading).await.unwrap_or(Ok(())),
             None => reading.await,
         };
-        let (body, decoded) = match codings {
+        let mut response = partial.take();
+        let received = std::mem::take(&mut response.body);
+        (response.body, response.decode_error) = match codings {
             Ok(codings) => codings.decode(received, max_bytes).await,
-            Err(error) => (received, Err(error)),
+            Err(error) => (received, Some(error)),
         };
-        (Self { status, headers, body, decoded, secrets }, result)
+        (response, result)
     }
 
-    /// Returns whether the status or the headers say where the body ends. If not, a connection that broke off
-    /// looks like the end of the body.
+    /// Returns whether the status or the headers say where the body ends. If not, a connection that
+    /// broke off looks like the end of the body.
     pub(in crate::executor) fn is_framed(&self) -> bool {
         self.status == StatusCode::NO_CONTENT
             || self.headers.contains_key(CONTENT_LENGTH)
@@ -66,11 +71,50 @@ impl Response {
     }
 }
 
-/// Reads at most `max_bytes` of a body into `body`, which also holds what was read before an error.
+/// The response of a call as far as it has arrived. It outlives the call, so that it is known what had
+/// arrived when an attempt was stopped.
+#[derive(Default)]
+pub(in crate::executor) struct PartialResponse {
+    response: RefCell<Response>,
+    /// Whether the head has arrived and the body has not ended.
+    is_arriving: Cell<bool>,
+}
+
+impl PartialResponse {
+    /// Adds what has arrived to the outcome of an attempt that was stopped in the middle of a response.
+    pub(in crate::executor) fn explain(&self, outcome: Outcome) -> Outcome {
+        if self.is_arriving.get() {
+            outcome.with_detail(self.response.borrow().detail())
+        } else {
+            outcome
+        }
+    }
+
+    fn start(&self, response: &ClientResponse, secrets: Secrets) {
+        let (status, headers) = (response.status(), response.headers().clone());
+        self.response.replace(Response { status, headers, secrets, ..Response::default() });
+        self.is_arriving.set(true);
+    }
+
+    /// Adds the next bytes of the body. Returns whether the body may have more.
+    fn add(&self, chunk: &[u8], max_bytes: usize) -> bool {
+        let body = &mut self.response.borrow_mut().body;
+        body.add(chunk, max_bytes);
+        !body.is_truncated
+    }
+
+    /// Takes the response after its body has ended.
+    fn take(&self) -> Response {
+        self.is_arriving.set(false);
+        self.response.take()
+    }
+}
+
+/// Reads at most `max_bytes` of a body into `partial`.
 async fn read_body(
     mut response: ClientResponse,
     max_bytes: usize,
-    body: &mut Body,
+    partial: &PartialResponse,
 ) -> Result<(), PayloadError> {
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         // These responses have no body (RFC 9112, section 6.3). awc would wait for one if they have
@@ -78,8 +122,7 @@ async fn read_body(
         return Ok(());
     }
     while let Some(chunk) = response.next().await {
-        body.add(&chunk?, max_bytes);
-        if body.is_truncated {
+        if !partial.add(&chunk?, max_bytes) {
             break;
         }
     }

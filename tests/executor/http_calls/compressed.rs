@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use longshore::config::{Config, ProviderConfig};
@@ -41,6 +43,12 @@ fn brotli(data: &[u8]) -> Vec<u8> {
     let header = (length << 4 | 1 << 20).to_le_bytes();
     [&header[..3], data, &[3]].concat()
 }
+
+/// A brotli stream of another encoder, which is [`JSON`] with more words.
+const BROTLI_ANSWER: &str =
+    "G9EBAJwHdizHcjxQFMw1nx+h0ltky2xvg+iQDquuvnrDc8oFjG0tT5IAT8pPYYG6skRV77ktlhHICuauMUkF1CdNwFk=";
+/// A brotli stream of 64 MiB of the digit 0, made by the same encoder.
+const BROTLI_BOMB: &str = "y///P/glYOKxQCD3/o///3/wSwDEYRGA7v0f////4JcAiMMCAN37P/7//8EvARCHBQC693/8//+DXwIgDgsAdO//+P//B78EQBwWAOje//H//w9+CYA4LADQvf/L//8//BIAcVgAoHv/Bw==";
 
 fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
     let headers = format!("content-type: application/json\r\ncontent-encoding: {coding}\r\n");
@@ -100,6 +108,11 @@ async fn each_coding_is_decoded() {
         assert_eq!(completed(http)["body"], expected, "{coding}");
         assert_eq!(job_result(chat).json.as_str(), JSON, "{coding}");
     }
+    let answer = BASE64_STANDARD.decode(BROTLI_ANSWER).unwrap();
+    let (http, _) = outcomes_of(coded("br", &answer), MAX_BYTES).await;
+    let result = completed(http);
+    let content = result["body"]["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(content.starts_with("äää the quick brown fox "), "{content}");
 }
 
 #[actix_web::test]
@@ -153,12 +166,16 @@ async fn an_unknown_coding_is_part_of_an_http_result_and_fails_a_chat_job() {
 
 #[actix_web::test]
 async fn a_decompression_bomb_is_cut_at_the_limit() {
-    let zeros = vec![b'0'; 64 << 20];
+    let zeros = vec![b'0'; 16 << 20];
     let bomb = gzip(&zeros);
     let twice = gzip(&bomb);
     let empty_members = gzip(b"").repeat(1_000);
-    for (coding, body) in [("gzip", bomb.clone()), ("gzip, gzip", twice), ("deflate", zlib(&zeros))]
-    {
+    for (coding, body) in [
+        ("gzip", bomb.clone()),
+        ("gzip, gzip", twice),
+        ("deflate", zlib(&zeros)),
+        ("br", BASE64_STANDARD.decode(BROTLI_BOMB).unwrap()),
+    ] {
         let (http, chat) = outcomes_of(coded(coding, &body), 10_000).await;
         for outcome in [http, chat] {
             let result = job_result(outcome);
