@@ -1,6 +1,7 @@
 //! The suite on SQLite, and tests of what only SQLite has: the file and its log, constraints, query
 //! plans, prepared statements, and verification.
 
+mod migration;
 mod open;
 mod plans;
 mod prepared;

@@ -2,6 +2,7 @@
 
 use super::Store;
 
+mod attempts;
 mod finish;
 mod lease;
 mod outcome;

@@ -88,7 +88,7 @@ fn migrate(
     for migration in connection.pending_migrations(MIGRATIONS)? {
         if !is_new {
             let name = migration.name();
-            tracing::info!(migration = %name, "migrating the database; this takes a while if there are many jobs");
+            tracing::info!(migration = %name, "migrating the database; a rebuild of the jobs takes up to ten seconds per million");
         }
         connection.run_migration(&migration)?;
     }

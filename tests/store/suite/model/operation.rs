@@ -293,10 +293,10 @@ impl Operation {
                 progress: percent
                     .map(|percent| Progress { percent: f64::from(percent), message: None }),
             }),
-            Self::Report { lease, percent } => Write::Report(
-                lease_of(model, *lease),
-                Progress { percent: f64::from(*percent), message: None },
-            ),
+            Self::Report { lease, percent } => {
+                let progress = Progress { percent: f64::from(*percent), message: None };
+                Write::Report(lease_of(model, *lease), progress)
+            }
             Self::Log { lease, len, is_remote } => Write::Log(LogLines {
                 lease: lease_of(model, *lease),
                 holder: if *is_remote { Holder::Remote } else { Holder::Local },

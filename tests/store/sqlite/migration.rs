@@ -1,0 +1,207 @@
+//! Migrations of a database with jobs in every state, one of them impossible.
+
+use std::path::Path;
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::sqlite::SqliteConnection;
+use longshore::config::Config;
+use longshore::job::retry::Backoff;
+use longshore::job::{Job, JobId, NewJob, Span, State, Timestamp};
+use longshore::store::sqlite::admin::verify::verify;
+use longshore::store::{Answer, ReadStore, Refusal, SubmissionKey, Submit, Write, WriteStore};
+
+use crate::kit::backend::Backend;
+use crate::kit::sqlite::{Sqlite, corrupt, run};
+use crate::kit::{START, job, submit, submitted};
+
+/// Version of the last migration of which the databases here have the tables.
+const OLD_VERSION: &str = "20261127000000";
+
+/// Jobs 1 to 7 are in the states 0 to 6, job 8 is impossible, job 9 has been deleted.
+const ROWS: &str = "
+    INSERT INTO queues (id, name, created_at) VALUES (1, 'default', 1);
+    INSERT INTO queue_counts VALUES
+        (1, 0, 1), (1, 1, 2), (1, 2, 1), (1, 3, 1), (1, 4, 1), (1, 5, 1), (1, 6, 1);
+    INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, lease_token,
+        lease_expires_at, created_at, run_at, started_at, finished_at, at_most_once, timeout_ms,
+        backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter, error_code, error_message,
+        tags, kind, payload)
+    VALUES
+    (1, 0, 0, 1, 0, 0, 5, 0, NULL, 1, 9000, NULL, NULL, 0, 300000, 1000, 2, 600000, 0.2, NULL, NULL,
+        '[\"a\"]', 'echo', '{\"b\": 1.50}'),
+    (2, 1, 0, 1, -7, 0, 5, 0, NULL, 2, 2, NULL, NULL, 1, 1234, 5, 1.5, 50, 0, NULL, NULL,
+        NULL, 'echo', '2'),
+    (3, 2, 3, 1, 0, 1, 5, 1, 60004, 3, 3, 4, NULL, 0, 300000, 1000, 2, 600000, 0.2, NULL, NULL,
+        NULL, 'resize', '3'),
+    (4, 3, 0, 1, 0, 1, 5, 1, NULL, 4, 9000, 5, NULL, 0, 300000, 1000, 2, 600000, 0.2, 'lost', 'gone',
+        NULL, 'echo', '4'),
+    (5, 4, 0, 1, 0, 2, 5, 2, NULL, 5, 5, 7, 8, 0, 300000, 1000, 2, 600000, 0.2, NULL, NULL,
+        NULL, 'echo', '5'),
+    (6, 5, 0, 1, 0, 1, 1, 1, NULL, 6, 6, 7, 8, 0, 300000, 1000, 2, 600000, 0.2, 'timeout', 'slow',
+        NULL, 'echo', '6'),
+    (7, 6, 0, 1, 0, 0, 5, 0, NULL, 7, 7, NULL, 8, 0, 300000, 1000, 2, 600000, 0.2, 'cancelled', 'x',
+        NULL, 'echo', '7'),
+    (9, 6, 0, 1, 0, 0, 5, 0, NULL, 7, 7, NULL, 8, 0, 300000, 1000, 2, 600000, 0.2, 'cancelled', 'x',
+        NULL, 'echo', '9');
+    DELETE FROM jobs WHERE id = 9;
+    INSERT INTO job_tags VALUES ('a', 1);
+    INSERT INTO remote_leases VALUES (3, 60000, 'ann');
+    INSERT INTO results VALUES (5, 0, '{\"a\":  1}');
+    INSERT INTO failures VALUES
+        (4, 1, 1, 6, 'lost', 'gone'), (5, 1, 1, 6, 'panic', 'boom'), (6, 1, 1, 8, 'timeout', 'slow');
+    INSERT INTO logs VALUES (5, 4, 'one' || char(10));
+    INSERT INTO submissions VALUES ('k', zeroblob(32), 2, 1, NULL, 2);";
+
+/// An impossible row: its priority is too high.
+const IMPOSSIBLE: &str = "
+    INSERT INTO jobs (id, state, lane, queue_id, priority, max_attempts, created_at, run_at,
+        at_most_once, timeout_ms, backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter,
+        kind, payload)
+    VALUES (8, 1, 0, 1, 300, 5, 8, 8, 0, 300000, 1000, 2, 600000, 0.2, 'echo', '8')";
+
+/// Creates a database with the older tables and the rows above.
+fn older() -> Sqlite {
+    let database = Sqlite::fresh();
+    let mut connection = database.raw();
+    run(&mut connection, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF").unwrap();
+    let table = "CREATE TABLE __diesel_schema_migrations (
+        version VARCHAR(50) PRIMARY KEY NOT NULL,
+        run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+    run(&mut connection, table).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut folders: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap()).collect();
+    folders.sort_by_key(|entry| entry.file_name());
+    for entry in folders {
+        let name = entry.file_name().into_string().unwrap();
+        let version = name.split('_').next().unwrap().replace('-', "");
+        if *version > *OLD_VERSION {
+            break;
+        }
+        let sql = std::fs::read_to_string(entry.path().join("up.sql")).unwrap();
+        run(&mut connection, &sql).unwrap();
+        let insert = "INSERT INTO __diesel_schema_migrations (version) VALUES";
+        run(&mut connection, &format!("{insert} ('{version}')")).unwrap();
+    }
+    run(&mut connection, ROWS).unwrap();
+    corrupt(&mut connection, IMPOSSIBLE);
+    database
+}
+
+/// An older database after its migration.
+struct Migrated {
+    writes: Box<dyn WriteStore>,
+    reads: Box<dyn ReadStore>,
+    database: Sqlite,
+}
+
+impl Migrated {
+    fn new() -> Self {
+        let database = older();
+        let config = Config::default();
+        let writes = database.open(&config).unwrap();
+        let reads = database.reads();
+        Self { writes, reads, database }
+    }
+
+    fn job(&mut self, id: i64) -> Job {
+        self.reads.job(JobId(id)).unwrap().unwrap()
+    }
+
+    fn write(&mut self, write: Write) -> Result<Answer, Refusal> {
+        let now = Timestamp::from_millis(START);
+        self.writes.commit(&[&write], now).unwrap().answers.remove(0)
+    }
+
+    fn column(&self, sql: &str) -> Vec<String> {
+        let mut connection: SqliteConnection = self.database.raw();
+        diesel::dsl::sql::<Text>(sql).load(&mut connection).unwrap()
+    }
+}
+
+#[test]
+fn every_job_keeps_its_values() {
+    let mut migrated = Migrated::new();
+    let states: Vec<State> = (1..=7).map(|id| migrated.job(id).state).collect();
+    assert_eq!(states, State::ALL);
+    let first = migrated.job(1);
+    assert_eq!(first.payload.unwrap().as_str(), r#"{"b": 1.50}"#);
+    assert_eq!((first.tags, first.backoff), (vec!["a".to_owned()], Some(Backoff::default())));
+    let second = migrated.job(2);
+    let expected = Backoff {
+        initial: Span::from_millis(5),
+        factor: 1.5,
+        max: Span::from_millis(50),
+        jitter: 0.0,
+        max_retry_after: Span::from_secs(3_600),
+    };
+    assert_eq!(second.backoff, Some(expected));
+    assert_eq!((second.priority, second.at_most_once), (-7, true));
+    assert_eq!(migrated.job(3).worker.as_deref(), Some("ann"));
+    assert_eq!(migrated.job(5).result_json().unwrap().as_str(), "{\"a\":  1}");
+}
+
+#[test]
+fn failures_become_attempts_and_the_completed_attempt_is_listed_too() {
+    let mut migrated = Migrated::new();
+    let completed = migrated.job(5);
+    let attempts = completed.attempts.unwrap();
+    let shown: Vec<(u32, State, Option<&str>)> = attempts
+        .iter()
+        .map(|attempt| (attempt.attempt, attempt.state, attempt.code.as_deref()))
+        .collect();
+    assert_eq!(shown, [(1, State::Failed, Some("panic")), (2, State::Completed, None)]);
+    assert_eq!(attempts[0].started_at, None, "older versions did not store it");
+    assert_eq!(completed.failures.unwrap().len(), 1);
+    assert_eq!(migrated.job(6).attempts.unwrap()[0].message.as_deref(), Some("slow"));
+}
+
+#[test]
+fn an_impossible_row_neither_blocks_the_migration_nor_is_lost() {
+    let migrated = Migrated::new();
+    let report = verify(&migrated.database.path()).unwrap();
+    let faults: Vec<&str> = report
+        .checks
+        .iter()
+        .flat_map(|check| check.examples.iter().map(String::as_str))
+        .filter(|fault| !fault.contains("CHECK constraint failed"))
+        .collect();
+    assert_eq!(faults, ["job 8 has priority 300"]);
+    assert_eq!(migrated.column("SELECT payload FROM jobs WHERE id = 8"), ["8"]);
+}
+
+#[test]
+fn ids_of_deleted_jobs_are_not_used_again() {
+    let mut migrated = Migrated::new();
+    let first = submitted(migrated.write(submit(vec![job()]))).first;
+    assert_eq!(first, JobId(10));
+}
+
+#[test]
+fn stored_idempotency_keys_and_references_still_work() {
+    let mut migrated = Migrated::new();
+    let key = |fingerprint| SubmissionKey { key: "k".parse().unwrap(), fingerprint };
+    let again = |fingerprint| Submit {
+        jobs: vec![NewJob { ..job() }].into(),
+        key: Some(key(fingerprint)),
+        batch: None,
+    };
+    let repeated = submitted(migrated.write(Write::Submit(again([0; 32]))));
+    assert!(repeated.is_repeat);
+    assert_eq!(repeated.first, JobId(2));
+    migrated.write(Write::Submit(again([1; 32]))).unwrap_err();
+    migrated.write(Write::Delete(JobId(5))).unwrap();
+    for table in ["attempts", "results", "logs"] {
+        let sql = format!("SELECT '{table}' FROM {table} WHERE job_id = 5");
+        assert_eq!(migrated.column(&sql), [""; 0], "rows of a deleted job");
+    }
+}
+
+#[test]
+fn the_counters_start_with_the_jobs_that_exist() {
+    let mut migrated = Migrated::new();
+    let queue = migrated.reads.queues(Timestamp::from_millis(START)).unwrap().remove(0);
+    let totals = queue.totals;
+    assert_eq!((totals.submitted, totals.completed), (8, 1));
+    assert_eq!((totals.failed, totals.cancelled), (1, 1));
+}
