@@ -8,9 +8,16 @@ use crate::config::HttpUrl;
 const MIN_SECRET_LEN: usize = 6;
 /// Text that replaces a secret.
 const HIDDEN: &str = "(secret)";
-/// Parts of the names of headers and query parameters that carry a secret.
+/// Parts of the names of headers that carry a secret.
 const SECRET_NAME_PARTS: [&str; 7] =
     ["auth", "key", "token", "secret", "cookie", "password", "signature"];
+/// Header whose name sounds like a secret and whose value is none. Servers quote it when they refuse
+/// it.
+const PUBLIC_HEADER: &str = "idempotency-key";
+/// Ends of the names of query parameters that carry a secret, such as `api_key` and `accessToken`. The
+/// rule is stricter than that for headers, so that the word in `?keyword=timeout` stays readable.
+const SECRET_PARAMETER_ENDS: [&str; 8] =
+    ["auth", "key", "token", "secret", "password", "signature", "sig", "credential"];
 
 /// Secrets of one attempt. Servers often repeat a key that they refuse, and programs may print
 /// their environment, so every quoted text passes through [`Secrets::hide`].
@@ -22,12 +29,12 @@ impl Secrets {
     /// these values, and the values of query parameters such as `api_key`. `Bearer sk-1234` yields
     /// `Bearer sk-1234`, `Bearer` and `sk-1234`.
     pub(super) fn of_request(url: &HttpUrl, headers: &[(HeaderName, HeaderValue)]) -> Self {
-        let headers = headers.iter().filter(|(name, _)| is_secret_name(name.as_str()));
+        let headers = headers.iter().filter(|(name, _)| is_secret_header(name));
         let texts = headers.filter_map(|(_, value)| value.to_str().ok());
         let in_headers = texts.flat_map(|text| {
             std::iter::once(text).chain(text.split([' ', ';', ',', '='])).map(str::to_owned)
         });
-        let in_query = url.query_pairs().filter(|(name, _)| is_secret_name(name));
+        let in_query = url.query_pairs().filter(|(name, _)| is_secret_parameter(name));
         Self::new(in_headers.chain(in_query.map(|(_, value)| value)))
     }
 
@@ -91,10 +98,15 @@ impl Secrets {
     }
 }
 
-/// Returns whether a header or a query parameter with this name carries a secret.
-fn is_secret_name(name: &str) -> bool {
+/// Returns whether a header with this name carries a secret.
+fn is_secret_header(name: &HeaderName) -> bool {
+    name != PUBLIC_HEADER && SECRET_NAME_PARTS.iter().any(|part| name.as_str().contains(part))
+}
+
+/// Returns whether a query parameter with this name carries a secret.
+fn is_secret_parameter(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
+    SECRET_PARAMETER_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Returns the number of bytes at the end of `text` that are the beginning of `secret`, if any.
@@ -112,10 +124,12 @@ mod tests {
 
     fn secrets() -> Secrets {
         let header = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
-        let url = HttpUrl::parse("http://host/?page=17171717&API_Key=query%2Dkey").unwrap();
+        let url = HttpUrl::parse("http://host/?page=17171717&keyword=timeout&API_Key=query%2Dkey")
+            .unwrap();
         let headers = [
             header("authorization", "Bearer sk-abcdefgh"),
             header("x-api-key", "hunter22"),
+            header("idempotency-key", "longshore-7"),
             header("accept", "application/json"),
         ];
         Secrets::of_request(&url, &headers)
@@ -127,6 +141,9 @@ mod tests {
             "bad key sk-abcdefgh, hunter22 or query-key, want application/json, page 17171717";
         let shown = "bad key (secret), (secret) or (secret), want application/json, page 17171717";
         assert_eq!(secrets().hide(text), shown);
+        for text in ["longshore-7 was used before", "timeout of the page"] {
+            assert_eq!(secrets().hide(text), text);
+        }
     }
 
     #[test]
