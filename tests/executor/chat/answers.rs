@@ -189,11 +189,19 @@ async fn wrong_bytes_in_an_answer_do_not_waste_it() {
         [&b"{\"choices\": [{\"message\": {\"content\": \""[..], content, b"\"}}]}"].concat()
     };
     let latin_1 = "content-type: application/json; charset=iso-8859-1\r\n";
+    let utf_16 = |to_bytes: fn(u16) -> [u8; 2]| {
+        let text = String::from_utf8(answer("ä".as_bytes())).unwrap();
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(to_bytes).collect::<Vec<_>>()
+    };
     for (headers, body, content) in [
         ("", [&b"\xef\xbb\xbf"[..], &answer(b"a")].concat(), "a"),
         ("", answer(b"a\xffb"), "a\u{fffd}b"),
         ("", answer(b"cut \\ud83d"), "cut \u{fffd}"),
         (latin_1, answer(b"\xe4"), "ä"),
+        (latin_1, answer("ä".as_bytes()), "ä"),
+        ("", utf_16(u16::to_le_bytes), "ä"),
+        ("", utf_16(u16::to_be_bytes), "ä"),
         ("content-type: text/plain\r\n", answer(b"a"), "a"),
     ] {
         let result = completed(outcome_of(response("200 OK", headers, &body)).await);
