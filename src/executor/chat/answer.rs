@@ -71,10 +71,12 @@ fn judge(response: &Response, json: Json) -> Outcome {
 
 /// Returns the outcome of a 2xx answer that is not a completion.
 fn failed(response: &Response, error: Option<&ReportedError>, code: &str, why: &str) -> Outcome {
-    let decision = decision(response, error).or_else(|| match error?.verdict() {
-        Verdict::Fatal(word) => Some(Decision::Fatal(word)),
-        Verdict::Retryable | Verdict::Unknown => None,
-    });
+    let verdict = error.map_or(Verdict::Unknown, ReportedError::verdict);
+    let decision = match (decision(response, error), verdict) {
+        // The word of the error says more than that its message is known.
+        (Some(Decision::Fatal(_)) | None, Verdict::Fatal(word)) => Some(Decision::Fatal(word)),
+        (decision, _) => decision,
+    };
     match decision {
         Some(Decision::Fatal(word)) => {
             response.failure(code, format!("{why}; it is not retried because of {word}"), false)

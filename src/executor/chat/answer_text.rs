@@ -2,24 +2,36 @@
 //!
 //! The answer was paid for and must not be thrown away because of a few wrong bytes.
 
+use serde::de::IgnoredAny;
+
 use crate::job::Json;
 
-/// Reads a text as JSON. A byte order mark is removed, and escapes of half a surrogate pair are replaced
-/// by U+FFFD.
+/// Reads a text as JSON. A byte order mark is removed, and so is text after a JSON object. Escapes of
+/// half a surrogate pair are replaced by U+FFFD.
 ///
 /// # Errors
 /// Returns the reason if the body is not JSON.
 pub(super) fn read_json(text: &str) -> Result<Json, String> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     Json::checked(text).or_else(|problem| {
-        // Tried second, because nearly every answer is well formed.
-        Json::checked(&without_half_pairs(text)).or(Err(problem.to_string()))
+        // Repaired second, because nearly every answer is well formed.
+        let repaired = without_half_pairs(without_end(text));
+        Json::checked(&repaired).or(Err(problem.to_string()))
     })
+}
+
+/// Returns the JSON object at the start of a text, without what follows it. If more JSON follows, the
+/// object may be one part of many, so the text is returned as it is.
+fn without_end(text: &str) -> &str {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let is_value = values.next().is_some_and(|value| value.is_ok());
+    let (value, end) = text.split_at(values.byte_offset());
+    if is_value && value.starts_with('{') && !end.contains(['{', '[']) { value } else { text }
 }
 
 /// Returns whether a text is the beginning of a JSON text.
 pub(super) fn is_cut_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
+    serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// Replaces each escape of half a surrogate pair: `"\ud83d!"` becomes `"\ufffd!"`. Models that are
@@ -63,9 +75,15 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_and_white_space_around_an_answer_are_removed() {
+    fn what_surrounds_an_answer_is_removed() {
         for text in ["{}", " {}\r\n", "\u{feff}{}", "\u{feff} {}"] {
             assert_eq!(read(text).as_deref(), Some("{}"), "{text:?}");
+        }
+        for text in ["{}\u{0}", "{} </html>", "{}\n\n]"] {
+            assert_eq!(read(text).as_deref(), Some("{}"), "{text:?}");
+        }
+        for text in ["{} {}", "{}\n[]", "1 x", "[] x", "x {}"] {
+            assert_eq!(read(text), None, "{text}");
         }
         for text in ["", "<html>", "{", "data: {}", "1e999"] {
             assert_eq!(read(text), None, "{text}");
