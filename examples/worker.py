@@ -10,8 +10,8 @@ result; an exception fails the attempt. A function may run more than once for th
 that loses its connection cannot know whether the job was leased to another worker in the meantime.
 The server accepts only one outcome.
 """
-import argparse, http.client, json, logging, multiprocessing, os, random, signal, socket, threading
-import time, urllib.parse
+import argparse, http.client, json, logging, math, multiprocessing, os, random, signal, socket
+import threading, time, traceback, urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 KINDS, log = {}, logging.getLogger("worker")
@@ -45,16 +45,33 @@ class Stopped(Exception):
 NOT_RETRYABLE = (Permanent, TypeError, ValueError, LookupError)  # a retry has the same payload
 
 
+def text(value, limit):
+    """Returns the text of a value that can be sent; of a long text, the start and the end.
+
+    A text such as a file name may contain half a surrogate pair, which is sent as \\udce9.
+    """
+    try:
+        value = str(value)
+    except Exception as error:  # of the __str__ of an exception, for example
+        value = f"<{type(value).__name__} without a text: {type(error).__name__}>"
+    if len(value) > limit:
+        value = f"{value[:limit // 2]}\n[...]\n{value[-limit // 2:]}"
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Lease:
     """A leased job while it runs in this worker."""
 
     def __init__(self, job):
         self.job, self.path = job, f"/v1/leases/{job['id']}/"
         self.token, self.latest_progress = {"lease_token": job["lease_token"]}, None
-        self.is_stopped = self.is_released = False
+        self.is_stopped, self.is_released, self.percent = False, False, 0.0
 
     def progress(self, percent, message=""):
-        self.latest_progress = {"percent": percent, "message": message}
+        # Checked here, because the renewal of this lease is sent together with those of others.
+        if not math.isnan(percent):
+            self.percent = min(100.0, max(0.0, float(percent)))
+        self.latest_progress = {"percent": self.percent, "message": text(message, 1000)}
         if self.is_stopped:
             raise Stopped()
 
@@ -68,8 +85,17 @@ class Lease:
             return "release", {}
         except BaseException as error:
             log.warning("job %s failed", self.job["id"], exc_info=True)
-            details = {"code": type(error).__name__, "message": str(error)}
-            return "fail", {"error": details, "retryable": not isinstance(error, NOT_RETRYABLE)}
+            return "fail", {"error": self.describe(error),
+                            "retryable": not isinstance(error, NOT_RETRYABLE)}
+
+    def describe(self, error):
+        """Returns what the server keeps of an exception."""
+        try:
+            lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        except Exception:
+            lines = "the traceback cannot be formatted"
+        return {"code": text(type(error).__name__, 60), "message": text(error, 4000),
+                "traceback": text(lines, 16000)}
 
 
 class Worker:
@@ -93,7 +119,8 @@ class Worker:
             connection.sock.settimeout(timeout)
             connection.request("POST", path, json.dumps(body), headers)
             response = connection.getresponse()
-            retry_after = float(response.headers.get("Retry-After", 0))
+            retry_after = response.headers.get("Retry-After", "0")
+            retry_after = float(retry_after) if retry_after.isdecimal() else 1.0  # else a date
             return response.status, json.loads(response.read()), retry_after
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
@@ -141,7 +168,7 @@ class Worker:
 
         This is safe, because a repeated call with the same token and body has no further effect.
         """
-        failures = 0
+        failures, is_refused = 0, False
         while not lease.is_released:
             status, response, retry_after = self.call(lease.path + action, {**lease.token, **body})
             if status >= 500 or status in (408, 429):
@@ -150,24 +177,55 @@ class Worker:
                 continue
             if status != 200:  # 409: the lease expired, so another worker may run the job
                 log.warning("job %s, %s: %s", lease.job["id"], action, response.get("detail"))
-            if status in (200, 404, 409) or action == "fail":
+            elif action == "complete" and response.get("state") == "failed":
+                log.warning("job %s failed: its result cannot be stored", lease.job["id"])
+            if status in (200, 404, 409) or is_refused:
                 return
-            # The server refused the outcome, for example because the result is too large.
-            error = {"code": "refused", "message": response.get("detail", "")}
-            action, body = "fail", {"error": error, "retryable": False}
+            if action == "fail":  # an older server, for example, which knows no traceback
+                error = {name: body["error"][name] for name in ("code", "message")}
+            else:  # the body is too large, for example
+                error = {"code": "refused", "message": response.get("detail", "")}
+                body = {"retryable": False}
+            action, body, is_refused = "fail", {**body, "error": error}, True
 
     def renew(self):
         """Renews all leases every third of their duration, or every tenth while renewal fails."""
-        status = 200
+        is_renewed = True
         while True:
-            time.sleep(self.args.lease / (3 if status == 200 else 10))
+            time.sleep(self.args.lease / (3 if is_renewed else 10))
             with self.ended:
                 leases = list(self.leases)
-            actions = [{"id": lease.job["id"], "action": "renew", "lease": f"{self.args.lease}s",
-                        "progress": lease.latest_progress, **lease.token} for lease in leases]
-            status, body, _ = self.call("/v1/leases/finish", actions) if actions else (200, {}, 0)
-            for lease, answer in zip(leases, body.get("answers", [])):
-                lease.is_stopped |= answer["status"] != 200 or answer["cancel"]
+            try:
+                is_renewed = not leases or self.renew_all(leases)
+            except Exception:  # this thread must go on, or all leases expire
+                is_renewed = False
+                log.exception("cannot renew %d leases", len(leases))
+
+    def renew_all(self, leases):
+        """Renews leases. Returns whether the server has answered."""
+        actions = [{"id": lease.job["id"], "action": "renew", "lease": f"{self.args.lease}s",
+                    "progress": lease.latest_progress, **lease.token} for lease in leases]
+        status, body, _ = self.call("/v1/leases/finish", actions)
+        if status == 200:
+            answers = body["answers"]
+        elif status >= 500 or status in (408, 429):
+            return False
+        else:  # the list was refused as a whole, so each lease is renewed without its progress
+            log.warning("renewals: %s %s", status, body.get("detail"))
+            answers = [self.renew_alone(lease) for lease in leases]
+        for lease, answer in zip(leases, answers):
+            if answer["status"] in (404, 409) or answer.get("cancel"):
+                lease.is_stopped = True
+            elif answer["status"] != 200:  # the others were renewed
+                log.warning("job %s, renew: %s", lease.job["id"], answer.get("detail"))
+                lease.is_stopped |= bool(self.renew_alone(lease).get("cancel"))
+        return True
+
+    def renew_alone(self, lease):
+        """Renews one lease and reports no progress. Returns the answer with its status."""
+        body = {"lease": f"{self.args.lease}s", **lease.token}
+        status, answer, _ = self.call(lease.path + "renew", body)
+        return {**answer, "status": status}
 
     def stop(self, *_):
         self.stopping.set()

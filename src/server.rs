@@ -42,12 +42,14 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 pub use builder::{Builder, StartError};
+pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
-pub use lease::LeaseActionResult;
+pub use lease::{LeaseActionResult, LeaseReportResult};
+pub(crate) use submit::fingerprint;
 
 pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};
 

@@ -153,6 +153,7 @@ impl Dispatcher {
                 duration: Some(self.lease_duration),
                 holder: Holder::Local,
                 progress: None,
+                keeps_percent: false,
             };
             self.commit(Write::Renew(renew), Reply::Discard);
         }

@@ -8,7 +8,7 @@ use crate::job::batch::Batch;
 /// Request to submit jobs as a batch. `L` is the list of jobs: a client may send borrowed jobs, or
 /// JSON texts that it has not parsed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with name and jobs")]
 pub struct NewBatch<L = Vec<Submission>> {
     /// Name of the batch, shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,12 +6,12 @@ mod request;
 use serde::Serialize;
 
 use crate::api::problem::EntryProblem;
-use crate::job::lease::{Lease, LeaseToken, LeasedJob};
+use crate::job::lease::{LeaseToken, LeasedJob};
 use crate::job::{BatchId, JobId, Json, QueueName, Span, State, Timestamp};
 
 pub use report::{
     CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedError,
-    ReportedProgress,
+    ReportedProgress, UnusableResult,
 };
 pub use request::{
     CheckedLeaseJobsRequest, LEASE_RANGE, LeaseJobsRequest, MAX_NAMES, MAX_WORKER_LEN,
@@ -80,10 +80,10 @@ pub struct LeaseAnswers {
 /// Result of an action on a lease.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeaseAnswer {
-    /// Id of the job.
-    pub id: JobId,
-    /// Fencing token of the lease.
-    pub lease_token: LeaseToken,
+    /// Id of the job; `null` if it could not be read.
+    pub id: Option<JobId>,
+    /// Fencing token of the lease; `null` if it could not be read.
+    pub lease_token: Option<LeaseToken>,
     /// HTTP status that the action alone would have had; only in a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -108,11 +108,11 @@ pub struct LeaseAnswer {
 }
 
 impl LeaseAnswer {
-    /// Creates an answer about a lease without any optional field.
-    pub fn new(lease: Lease) -> Self {
+    /// Creates an answer without any optional field.
+    pub fn new(id: Option<JobId>, lease_token: Option<LeaseToken>) -> Self {
         Self {
-            id: lease.job,
-            lease_token: lease.token,
+            id,
+            lease_token,
             status: None,
             state: None,
             result_truncated: None,

@@ -144,4 +144,7 @@ pub struct EntryProblem {
     pub title: &'static str,
     /// Description of this occurrence of the problem.
     pub detail: String,
+    /// Invalid fields of the entry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Problem>,
 }

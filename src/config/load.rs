@@ -1,12 +1,17 @@
 //! Reads the configuration from its sources.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::config::Config;
 use crate::job::problem::Problem;
+use crate::job::problem::encoding::text_start;
+use crate::job::problem::object_structs::ObjectStructs;
 
 /// Prefix of the environment variables that are read.
 const PREFIX: &str = "LONGSHORE_";
@@ -143,32 +148,46 @@ fn read(
         Some(path) => read_file(path)?,
         None => Table::new(),
     };
+    let mut names = BTreeMap::new();
     for (name, value) in variables {
         if name.starts_with(PREFIX) && !CLI_VARIABLES.contains(&name.as_str()) {
-            set_variable(&mut table, &name, &value)?;
+            let path = set_variable(&mut table, &name, &value)?;
+            if let Some(other) = names.insert(path, name.clone()) {
+                let why = format!("sets the same value as {other}; remove one of them");
+                return Err(ConfigError::BadVariable { name, why });
+            }
         }
     }
     Ok(table)
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
+    let text =
+        read_text(path).map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
     let bad_file = |error| ConfigError::BadFile { path: path.into(), error };
     // The file is parsed twice: as a `Config`, so that errors show the line, and as a table, in
     // which the other sources are set.
-    toml::from_str::<Config>(&text).map_err(bad_file)?;
+    let config = toml::Deserializer::parse(&text);
+    config.and_then(|config| Config::deserialize(ObjectStructs(config))).map_err(bad_file)?;
     toml::from_str::<Table>(&text).map_err(bad_file)
 }
 
+/// Reads a file in UTF-8, without its byte order mark.
+fn read_text(path: &Path) -> Result<String, io::Error> {
+    let mut bytes = std::fs::read(path)?;
+    let start = text_start(&bytes).map_err(io::Error::other)?;
+    bytes.drain(..start);
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
 /// Stores the value of a variable in the table, at the path that the name of the variable
-/// describes.
-fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigError> {
+/// describes. Returns the path.
+fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<Vec<String>, ConfigError> {
     let (path, value) = match command_env_path(&name[PREFIX.len()..]) {
         Some((path, env_name)) => ([path, vec![env_name.to_owned()]].concat(), parse_string(text)),
         None => (segments(&name[PREFIX.len()..]), parse_value(text)),
     };
-    let Some((last, parents)) = path.split_last() else { return Ok(()) };
+    let Some((last, parents)) = path.split_last() else { return Ok(path) };
     let mut parent = table;
     for segment in parents {
         let inner = parent.entry(segment.as_str()).or_insert_with(|| Value::Table(Table::new()));
@@ -179,7 +198,7 @@ fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<(), ConfigE
         parent = inner;
     }
     parent.insert(last.clone(), value);
-    Ok(())
+    Ok(path)
 }
 
 /// Splits the name of a variable without its prefix into the segments of a path, in lowercase.
@@ -215,7 +234,7 @@ fn parse_string(text: &str) -> Value {
 /// Converts the merged table to a [`Config`]. The file was checked before, so an error is in a
 /// variable.
 fn decode(table: Table) -> Result<Config, ConfigError> {
-    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+    serde_path_to_error::deserialize(ObjectStructs(Value::Table(table))).map_err(|error| {
         let path = error.path().to_string();
         let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
         ConfigError::BadVariable { name, why: plain(error.inner().message()) }
@@ -223,114 +242,4 @@ fn decode(table: Table) -> Result<Config, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::Span;
-
-    fn load_with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let owned = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        load(None, owned, &Overrides::default())
-    }
-
-    fn load_file(text: &str) -> Result<Config, ConfigError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        let variables = [("LONGSHORE_LANES__THREAD".to_string(), "3".to_string())];
-        let listen = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
-        load(Some(file.path()), variables, &Overrides { listen, database: None })
-    }
-
-    #[test]
-    fn a_later_source_overrides_an_earlier_one() {
-        let text = "listen = '127.0.0.1:8'\nlanes = { async = 7, thread = 2 }\n\
-                    [queues.mail]\nmax_running = 5\n\
-                    [commands.hello]\nargv = ['echo']\nenv = { LANG = 'C' }";
-        let config = load_file(text).unwrap();
-        assert_eq!((config.lanes.async_, config.lanes.thread), (7, 3));
-        assert_eq!(config.listen.port(), 9);
-        assert_eq!(config.queues["mail"].max_running, Some(5));
-        assert_eq!(config.commands["hello"].env["LANG"], "C");
-    }
-
-    #[test]
-    fn variables_are_toml_or_strings() {
-        let config = load_with(&[
-            ("LONGSHORE_LEASE", "10m"),
-            ("LONGSHORE_LANES__ASYNC", "64"),
-            ("LONGSHORE_PROVIDERS__LOCAL__BASE_URL", "http://127.0.0.1:1/v1"),
-            ("LONGSHORE_PROVIDERS__LOCAL__MAX_RUNNING", "4"),
-            ("LONGSHORE_URL", "http://127.0.0.1:7373"),
-            ("PATH", "/bin"),
-        ])
-        .unwrap();
-        assert_eq!(config.lease, Span::from_secs(600));
-        assert_eq!(config.lanes.async_, 64);
-        assert_eq!(config.providers["local"].max_running, Some(4));
-    }
-
-    #[test]
-    fn variables_set_the_defaults_of_a_kind() {
-        let config = load_with(&[
-            ("LONGSHORE_KINDS__CHAT__QUEUE", "models"),
-            ("LONGSHORE_KINDS__CHAT__TIMEOUT", "2m"),
-            ("LONGSHORE_KINDS__CHAT__BACKOFF__INITIAL", "5s"),
-        ])
-        .unwrap();
-        let chat = &config.kinds["chat"];
-        assert_eq!(chat.queue.as_ref().map(|queue| queue.as_str()), Some("models"));
-        assert_eq!((chat.timeout, chat.max_attempts), (Some(Span::from_secs(120)), None));
-        assert_eq!(chat.backoff.unwrap().initial, Some(Span::from_secs(5)));
-    }
-
-    #[test]
-    fn the_env_variables_of_a_command_keep_their_names_and_are_strings() {
-        let config = load_with(&[
-            ("LONGSHORE_COMMANDS__E__ARGV", "['/usr/bin/env']"),
-            ("LONGSHORE_COMMANDS__E__ENV__TOKEN", "x"),
-            ("LONGSHORE_COMMANDS__E__ENV__Two__Parts", "8080"),
-            ("LONGSHORE_COMMANDS__E__ENV__QUOTED", "'a b'"),
-        ])
-        .unwrap();
-        let expected = [("QUOTED", "a b"), ("TOKEN", "x"), ("Two__Parts", "8080")];
-        let env: Vec<(&str, &str)> =
-            config.commands["e"].env.iter().map(|(name, value)| (&**name, &**value)).collect();
-        assert_eq!(env, expected);
-    }
-
-    #[test]
-    fn errors_name_the_line_or_the_variable() {
-        let error = load_file("listen = '127.0.0.1:8'\nleese = '5m'").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("leese"), "{error}");
-        let error = load_with(&[("LONGSHORE_LANES__ASYNC", "many")]).unwrap_err().to_string();
-        assert!(error.contains("LONGSHORE_LANES__ASYNC"), "{error}");
-        assert!(error.contains("expected a whole number"), "{error}");
-        for error in [
-            load_with(&[("LONGSHORE_LISTEN", "localhost:80")]).unwrap_err(),
-            load_file("listen = 'localhost:80'").unwrap_err(),
-        ] {
-            let error = error.to_string();
-            assert!(error.ends_with("write it like 127.0.0.1:7373"), "{error}");
-        }
-        let error = load_file("[kinds.chat]\nqueue = 'No'").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("must be 1 to 64 of"), "{error}");
-        let error = load_with(&[("LONGSHORE_LEESE", "5m")]).unwrap_err().to_string();
-        assert!(error.contains("unknown field `leese`"), "{error}");
-    }
-
-    #[test]
-    fn all_problems_are_reported_at_once() {
-        let text = "lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0\n\
-                    [jobs]\ntimeout = '0s'\n[kinds.chat]\nmax_attempts = 0";
-        let error = load_file(text).unwrap_err().to_string();
-        for part in [
-            "5 problem(s)",
-            "lease:",
-            "lanes.async:",
-            "queues.mail.max_running:",
-            "jobs.timeout:",
-            "kinds.chat.max_attempts:",
-        ] {
-            assert!(error.contains(part), "{part} is missing in {error}");
-        }
-    }
-}
+mod tests;

@@ -72,6 +72,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct PendingReports {
     progress: Option<Progress>,
+    /// Percentage of the last report that had one; 0 before.
+    last_percent: f64,
     log: Log,
     /// Whether the attempt has logged anything so far.
     has_logged: bool,
@@ -203,11 +205,16 @@ impl Context {
     }
 
     /// Reports the progress of the attempt: a percentage from 0 to 100 and a message. Never blocks.
-    /// Only the latest report is kept, and a long message is truncated.
+    /// Only the latest report is kept, and a long message is truncated. A percentage out of range
+    /// becomes the nearer of 0 and 100, and NaN that of the last report.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
-        let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
-        let progress = Some(Progress::new(percent, message));
-        self.0.reports.send_modify(|reports| reports.progress = progress);
+        let message = message.into();
+        self.0.reports.send_modify(|reports| {
+            if !percent.is_nan() {
+                reports.last_percent = percent.clamp(0.0, 100.0);
+            }
+            reports.progress = Some(Progress::new(reports.last_percent, message));
+        });
     }
 
     /// Appends lines to the job's log, of which the last 64 KiB are kept. Never blocks.

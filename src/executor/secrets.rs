@@ -56,13 +56,24 @@ impl Secrets {
         Self(secrets)
     }
 
-    /// Returns `text` with every secret replaced by `(secret)`. If `text` ends with the beginning
-    /// of a secret, because it was cut there, this part is removed.
-    pub(super) fn hide(&self, text: &str) -> String {
+    /// Returns the length of the longest secret, in bytes.
+    pub(super) fn max_len(&self) -> usize {
+        self.0.first().map_or(0, String::len)
+    }
+
+    /// Returns `text` with every complete secret replaced by `(secret)`.
+    pub(super) fn hide_complete(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
             text = text.replace(secret.as_str(), HIDDEN);
         }
+        text
+    }
+
+    /// Returns `text` with every secret replaced by `(secret)`. If `text` ends with the beginning
+    /// of a secret, because it was cut there, this part is removed.
+    pub(super) fn hide(&self, text: &str) -> String {
+        let mut text = self.hide_complete(text);
         let partial_lens = self.0.iter().filter_map(|secret| partial_len(&text, secret));
         let partial_len = partial_lens.max().unwrap_or(0);
         text.truncate(text.len() - partial_len);

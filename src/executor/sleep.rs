@@ -27,12 +27,12 @@ struct Sleep {
 
 /// Returns the problems of a payload.
 pub(super) fn check(payload: &Json) -> Vec<Problem> {
-    payload.read::<Sleep>().err().into_iter().collect()
+    payload.read_objects::<Sleep>().err().into_iter().collect()
 }
 
 /// Waits and reports progress; the result is `null`.
 pub(super) async fn run(payload: &Json, context: &Context) -> Outcome {
-    match payload.read::<Sleep>() {
+    match payload.read_objects::<Sleep>() {
         Ok(sleep) => {
             wait(sleep.duration, context).await;
             Outcome::Completed(JobResult::whole(Json::null()))

@@ -7,7 +7,7 @@ use crate::http::request::prefer;
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, accepted, ok};
 use crate::job::{BatchId, Submission};
-use crate::server::Handle;
+use crate::server::{Handle, fingerprint};
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
 
@@ -21,6 +21,8 @@ pub(super) async fn submit(
     let body = body::read(&request, payload, &handle).await?;
     let key = idempotency_key::from_request(&request, &body)?;
     let NewBatch::<Vec<Submission>> { name, jobs } = body::parse(&body)?;
+    let of_batch = |path: &str| fingerprint::of_batch(path, name.as_deref(), &jobs);
+    let key = key.map(|key| key.of(of_batch));
     let batch = handle.submit_batch(name, jobs, key).await?.value;
     Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
 }

@@ -4,14 +4,14 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 
-use crate::api::bulk::{JobAnswer, JobAnswers, JobIds};
+use crate::api::bulk::{JobAnswer, JobAnswers, JobIds, parse_id};
 use crate::http::problem::Rejection;
 use crate::http::request::body;
 use crate::http::request::query::NoQuery;
 use crate::http::response::{HandlerResult, ok};
-use crate::job::JobId;
-use crate::server::{Error, Handle, JobAction};
-use crate::store::Refusal;
+use crate::job::problem::Problem;
+use crate::job::{JobId, Json};
+use crate::server::{Error, Handle, JobAction, check_count};
 
 pub(super) async fn cancel(
     request: HttpRequest,
@@ -40,31 +40,34 @@ pub(super) async fn delete(
     apply_to_all(JobAction::Delete, &request, payload, &handle).await
 }
 
-fn answer(id: JobId, result: Result<(), Refusal>) -> JobAnswer {
-    match result {
-        Ok(()) => JobAnswer { id, status: StatusCode::OK.as_u16(), problem: None },
-        Err(refusal) => {
-            let (status, problem) = Rejection::from(refusal).entry_problem();
-            JobAnswer { id, status, problem: Some(problem) }
-        }
-    }
-}
-
+/// Applies an action to each entry by itself: an entry that is no id does not affect the others.
 async fn apply_to_all(
     action: JobAction,
     request: &HttpRequest,
     payload: Payload,
     handle: &Handle,
 ) -> HandlerResult {
-    let JobIds { ids } = body::json(request, payload, handle).await?;
-    match handle.apply_to_all(action, ids.clone()).await {
-        Err(Error::Invalid(problems)) => {
-            let problems = problems.into_iter().map(|problem| problem.under("/ids"));
-            Err(Error::Invalid(problems.collect()).into())
-        }
-        results => {
-            let answers = ids.into_iter().zip(results?).map(|(id, result)| answer(id, result));
-            Ok(ok(&JobAnswers { answers: answers.collect() }))
-        }
-    }
+    let JobIds { ids: entries } = body::json(request, payload, handle).await?;
+    check_count(entries.len()).map_err(|problem| Error::Invalid(vec![problem.under("/ids")]))?;
+    let read: Vec<_> =
+        entries.iter().enumerate().map(|(index, entry)| read(index, entry)).collect();
+    let ids: Vec<JobId> = read.iter().flatten().copied().collect();
+    let results =
+        if ids.is_empty() { Vec::new() } else { handle.apply_to_all(action, ids).await? };
+    let mut results = results.into_iter();
+    let answers = entries.iter().zip(read).map(|(entry, id)| {
+        let result = id.and_then(|id| match results.next() {
+            Some(Err(refusal)) => Err(refusal.into()),
+            _ => Ok(id),
+        });
+        JobAnswer::new(entry, result.map_err(Rejection::entry_problem))
+    });
+    Ok(ok(&JobAnswers { answers: answers.collect() }))
+}
+
+fn read(index: usize, entry: &Json) -> Result<JobId, Rejection> {
+    parse_id(entry).map_err(|why| {
+        let problem = Problem::new(format!("/ids/{index}"), why);
+        Rejection::invalid(StatusCode::UNPROCESSABLE_ENTITY, vec![problem])
+    })
 }

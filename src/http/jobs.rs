@@ -12,8 +12,7 @@ use crate::http::request::prefer::{self, Wait};
 use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, accepted, json, ok};
 use crate::job::{JobId, JobPatch, Submission};
-use crate::server::{Error, Handle};
-use crate::store::SubmissionKey;
+use crate::server::{Error, Handle, SubmissionKey, fingerprint};
 
 pub(super) async fn submit(
     request: HttpRequest,
@@ -25,13 +24,16 @@ pub(super) async fn submit(
     let body = body::read(&request, payload, &handle).await?;
     let key = idempotency_key::from_request(&request, &body)?;
     if format == BodyFormat::Json && body.trim_ascii_start().first() != Some(&b'[') {
-        let submission = body::parse(&body)?;
+        let submission: Submission = body::parse(&body)?;
         // Release the body and its permit before waiting for the job.
         drop(body);
+        let key = key.map(|key| key.of(|path| fingerprint::of_job(path, &submission)));
         return submit_one(&handle, submission, key, wait).await;
     }
     refuse_wait_for_list(wait)?;
-    submit_many(&handle, JsonList::read(format, &body)?, key).await
+    let list: JsonList<Submission> = JsonList::read(format, &body)?;
+    let key = key.map(|key| key.of(|path| fingerprint::of_jobs(path, &list.values)));
+    submit_many(&handle, list, key).await
 }
 
 fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {

@@ -5,21 +5,20 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 
 use crate::api::leases::{
-    LeaseAction, LeaseAnswer, LeaseAnswers, LeaseJobsRequest, LeasedJobView, LeasedJobs,
+    LeaseAction, LeaseAnswer, LeaseAnswers, LeaseJobsRequest, LeaseReport, LeasedJobView,
+    LeasedJobs,
 };
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::http::request::body;
-use crate::http::request::json_list::JsonList;
+use crate::http::request::body::{self, BodyFormat};
+use crate::http::request::json_list::{at_line, lines};
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, ok};
-use crate::job::lease::Lease;
-use crate::server::{Error, Handle, LeaseActionResult};
-use crate::store::Refusal;
+use crate::job::problem::Problem;
+use crate::server::{Error, Handle, LeaseActionResult, LeaseReportResult};
 
-/// Returns the answer to one action.
-fn answer(lease: Lease, result: LeaseActionResult) -> LeaseAnswer {
-    let answer = LeaseAnswer::new(lease);
+/// Adds the result of an action to its answer.
+fn add_result(answer: LeaseAnswer, result: LeaseActionResult) -> LeaseAnswer {
     match result {
         LeaseActionResult::Finished { state, result_truncated } => {
             let result_truncated = result_truncated.then_some(true);
@@ -33,15 +32,69 @@ fn answer(lease: Lease, result: LeaseActionResult) -> LeaseAnswer {
     }
 }
 
-/// Returns the answer to one action of a list, which has a status of its own.
-fn answer_in_list(lease: Lease, result: Result<LeaseActionResult, Refusal>) -> LeaseAnswer {
-    match result {
+/// Returns the answer to one action of a list, which has a status of its own. Problems start with the
+/// index of the report.
+fn answer_in_list(index: usize, result: LeaseReportResult, place: ReportPlace) -> LeaseAnswer {
+    let answer = LeaseAnswer::new(result.job, result.lease_token);
+    let rejection = match result.result {
         Ok(result) => {
-            LeaseAnswer { status: Some(StatusCode::OK.as_u16()), ..answer(lease, result) }
+            let answer = LeaseAnswer { status: Some(StatusCode::OK.as_u16()), ..answer };
+            return add_result(answer, result);
         }
-        Err(refusal) => {
-            let (status, problem) = Rejection::from(refusal).entry_problem();
-            LeaseAnswer { status: Some(status), problem: Some(problem), ..LeaseAnswer::new(lease) }
+        Err(Error::Invalid(problems)) => {
+            let under = |problem: Problem| problem.under(&format!("/{index}"));
+            let problems = problems.into_iter().map(under).map(|problem| place.locate(problem));
+            Rejection::invalid(place.invalid_status, problems.collect())
+        }
+        Err(error) => Rejection::from(error),
+    };
+    let (status, problem) = rejection.entry_problem();
+    LeaseAnswer { status: Some(status), problem: Some(problem), ..answer }
+}
+
+/// Where a report is in the body, and the status of its problems.
+#[derive(Debug, Clone, Copy)]
+struct ReportPlace {
+    /// Number of its line, from 1; `None` in an array.
+    line: Option<usize>,
+    /// 400 for a line that is not JSON, else 422.
+    invalid_status: StatusCode,
+}
+
+impl ReportPlace {
+    /// Adds the number of the line to a problem.
+    fn locate(self, problem: Problem) -> Problem {
+        match self.line {
+            Some(number) => at_line(problem, number),
+            None => problem,
+        }
+    }
+}
+
+/// Reads a list of reports. Only a body that is not a list is refused; a report that cannot be read is
+/// refused by itself later.
+fn reports(
+    format: BodyFormat,
+    body: &[u8],
+) -> Result<(Vec<LeaseReport>, Vec<ReportPlace>), Rejection> {
+    let invalid_status = StatusCode::UNPROCESSABLE_ENTITY;
+    match format {
+        BodyFormat::Json => {
+            let reports = LeaseReport::read_list(body)
+                .map_err(|problem| Rejection::invalid(body::status_of(body), vec![problem]))?;
+            let places = vec![ReportPlace { line: None, invalid_status }; reports.len()];
+            Ok((reports, places))
+        }
+        BodyFormat::Lines => {
+            let read = |(number, line)| match LeaseReport::read(line) {
+                Ok(report) => (report, ReportPlace { line: Some(number), invalid_status }),
+                Err(problem) => {
+                    let invalid_status = StatusCode::BAD_REQUEST;
+                    let place = ReportPlace { line: Some(number), invalid_status };
+                    (LeaseReport::unreadable(problem), place)
+                }
+            };
+            Ok(lines(body).map(read).unzip())
         }
     }
 }
@@ -67,8 +120,10 @@ pub(super) async fn act(
     let action = action(&request)?;
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let (lease, result) = handle.lease_action(job, action, body::parse(&body)?).await?;
-    Ok(ok(&answer(lease, result)))
+    let report = LeaseReport::read(&body)
+        .map_err(|problem| Rejection::invalid(StatusCode::BAD_REQUEST, vec![problem]))?;
+    let (lease, result) = handle.lease_action(job, action, report).await?;
+    Ok(ok(&add_result(LeaseAnswer::new(Some(lease.job), Some(lease.token)), result)))
 }
 
 pub(super) async fn act_on_list(
@@ -79,14 +134,11 @@ pub(super) async fn act_on_list(
 ) -> HandlerResult {
     let format = body::format(&request)?;
     let body = body::read(&request, payload, &handle).await?;
-    let JsonList { values, lines } = JsonList::read(format, &body)?;
-    match handle.lease_actions(values).await {
-        Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
-        result => {
-            let answer = |(lease, result)| answer_in_list(lease, result);
-            Ok(ok(&LeaseAnswers { answers: result?.into_iter().map(answer).collect() }))
-        }
-    }
+    let (reports, places) = reports(format, &body)?;
+    let results = handle.lease_actions(reports).await?;
+    let entries = results.into_iter().zip(places).enumerate();
+    let answers = entries.map(|(index, (result, place))| answer_in_list(index, result, place));
+    Ok(ok(&LeaseAnswers { answers: answers.collect() }))
 }
 
 fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {

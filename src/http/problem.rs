@@ -50,7 +50,8 @@ impl Rejection {
     /// Returns the status and the problem of one entry, for a response that reports on a list of entries.
     pub(super) fn entry_problem(self) -> (u16, EntryProblem) {
         let (problem_type, title) = (self.problem_type.urn(), self.title());
-        (self.status.as_u16(), EntryProblem { problem_type, title, detail: self.detail })
+        let (detail, errors) = (self.detail, self.errors);
+        (self.status.as_u16(), EntryProblem { problem_type, title, detail, errors })
     }
 
     fn title(&self) -> &'static str {

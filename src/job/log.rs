@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// Maximum size of a job's log, in bytes. Older text is removed.
 pub const MAX_LOG_BYTES: usize = 64 << 10;
 
+/// Maximum number of bytes that are removed, in addition to those over the maximum, so that the log
+/// starts with a whole line. The end of a line that is longer than that is kept.
+const MAX_ALIGNMENT_BYTES: usize = 4 << 10;
+
 /// A section of a job's log.
 ///
 /// Positions count all bytes that were ever logged for the job, including removed ones. A client
@@ -63,9 +67,7 @@ impl Log {
         let surplus = self.text.len().saturating_sub(MAX_LOG_BYTES);
         if surplus > 0 {
             let cut = self.text.ceil_char_boundary(surplus);
-            // Cut at the start of a line, if there is one.
-            let cut = self.text[cut..].find('\n').map_or(cut, |end| cut + end + 1);
-            self.remove_start(cut);
+            self.remove_start(cut + self.bytes_to_next_line(cut));
         }
     }
 
@@ -83,15 +85,76 @@ impl Log {
         self.text.is_empty()
     }
 
+    /// Returns a line that stands for the text before this section, if it is no longer stored.
+    pub fn omission(&self, position: u64) -> Option<String> {
+        let bytes = self.from.checked_sub(position).filter(|bytes| *bytes > 0)?;
+        Some(omission(bytes))
+    }
+
+    /// Returns the number of bytes from `position` to the next start of a line; 0 if there is none
+    /// nearby.
+    fn bytes_to_next_line(&self, position: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        if position.checked_sub(1).is_some_and(|before| bytes[before] == b'\n') {
+            return 0;
+        }
+        let nearby = bytes[position..].iter().take(MAX_ALIGNMENT_BYTES);
+        nearby.clone().position(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    }
+
     fn remove_start(&mut self, bytes: usize) {
         self.text.drain(..bytes);
         self.from += bytes as u64;
     }
 }
 
+/// Returns a text that stands for omitted bytes, such as `[12345 bytes omitted]`.
+pub(crate) fn omission(bytes: u64) -> String {
+    format!("[{bytes} bytes omitted]")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Returns the log after one text was logged.
+    fn logged(text: &str) -> Log {
+        let mut log = Log::default();
+        log.push_lines(text);
+        assert!(log.text.len() <= MAX_LOG_BYTES);
+        assert_eq!(log.to - log.from, log.text.len() as u64);
+        log
+    }
+
+    #[test]
+    fn the_end_of_a_line_that_is_too_long_is_kept_and_the_gap_is_counted() {
+        for (len, gap) in [(65_535, 0), (65_536, 1), (65_537, 2), (1 << 20, (1 << 20) - 65_535)] {
+            let log = logged(&"y".repeat(len));
+            assert_eq!((log.from, log.to), (gap, len as u64 + 1), "{len} bytes");
+            assert_eq!(log.text, format!("{}\n", "y".repeat(len - gap as usize)));
+            assert_eq!(log.omission(0), (gap > 0).then(|| format!("[{gap} bytes omitted]")));
+        }
+        let log = logged(&"y".repeat(65_536));
+        assert_eq!(log.omission(1), None);
+    }
+
+    #[test]
+    fn a_long_line_loses_only_its_start_to_a_later_line() {
+        let mut log = logged(&format!("first\n{}", "y".repeat(65_000)));
+        log.push_lines(&"z".repeat(3_000));
+        assert!(log.text.starts_with("yyy") && log.text.ends_with("zzz\n"));
+        assert_eq!((log.text.len(), log.to), (MAX_LOG_BYTES, 6 + 65_001 + 3_001));
+        log.push_lines(&"é".repeat(40_000));
+        assert!(log.text.len() >= MAX_LOG_BYTES - 1 && log.text.starts_with('é'), "{}", log.from);
+    }
+
+    #[test]
+    fn a_log_that_is_cut_at_the_start_of_a_line_keeps_that_line() {
+        let line = format!("{}\n", "x".repeat(1_023));
+        let mut log = logged(&line.repeat(64));
+        log.append(&line);
+        assert_eq!((log.text.len(), log.from), (MAX_LOG_BYTES, 1_024));
+    }
 
     #[test]
     fn the_log_keeps_whole_lines_at_its_end_and_correct_positions() {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqA
 use serde::{Deserialize, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
-use crate::job::problem::{Problem, parse_json};
+use crate::job::problem::{Problem, parse_json, parse_json_as_serde};
 
 /// A JSON text, kept byte for byte as it was received.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -46,11 +46,19 @@ impl Json {
         &self.0
     }
 
-    /// Deserializes the value as a `T`.
+    /// Deserializes the value as a `T`, by serde's own rules.
     ///
     /// # Errors
     /// Returns the first problem, with its JSON pointer inside the value.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        parse_json_as_serde(self.0.as_bytes())
+    }
+
+    /// Deserializes the value as a `T`, but takes a struct from an object only, never from an array.
+    ///
+    /// # Errors
+    /// Returns the first problem, with its JSON pointer inside the value.
+    pub(crate) fn read_objects<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         parse_json(self.0.as_bytes())
     }
 }

@@ -1,8 +1,13 @@
 //! Problems of an input: what is wrong and where.
 
+pub mod encoding;
+pub mod object_structs;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::job::problem::object_structs::ObjectStructs;
 
 /// One problem of an input, with a JSON pointer (RFC 6901) to the value that is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,24 +49,46 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Parses JSON.
+/// Parses JSON. A struct is taken from an object only, never from an array, at every depth.
 ///
 /// # Errors
 /// Returns the first problem with its pointer. The text is parsed a second time to find the
 /// pointer, because a parser that tracks the path is slower and valid input does not need it.
-pub fn parse_json<'de, T: serde::Deserialize<'de>>(text: &'de [u8]) -> Result<T, Problem> {
-    match serde_json::from_slice(text) {
+pub fn parse_json<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let parsed = T::deserialize(ObjectStructs(&mut reader));
+    match parsed.and_then(|value| reader.end().map(|()| value)) {
         Ok(value) => Ok(value),
-        Err(first) => Err(locate::<T>(text, &first)),
+        Err(first) => Err(locate(text, &first, |reader| {
+            serde_path_to_error::deserialize::<_, T>(ObjectStructs(reader)).err()
+        })),
     }
 }
 
-fn locate<'de, T: serde::Deserialize<'de>>(text: &'de [u8], first: &serde_json::Error) -> Problem {
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) => Problem::new(pointer_of(error.path()), without_rust_types(error.inner())),
+/// Parses JSON by serde's own rules, by which a struct may also be an array of its fields. For types
+/// of the embedding application.
+///
+/// # Errors
+/// The same as [`parse_json`].
+pub fn parse_json_as_serde<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(text).map_err(|first| {
+        locate(text, &first, |reader| serde_path_to_error::deserialize::<_, T>(reader).err())
+    })
+}
+
+type Reader<'de> = serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
+type PathError = serde_path_to_error::Error<serde_json::Error>;
+
+/// Returns the problem with the pointer that `parse_again` finds.
+fn locate<'de>(
+    text: &'de [u8],
+    first: &serde_json::Error,
+    parse_again: impl FnOnce(&mut Reader<'de>) -> Option<PathError>,
+) -> Problem {
+    match parse_again(&mut serde_json::Deserializer::from_slice(text)) {
+        Some(error) => Problem::new(pointer_of(error.path()), without_rust_types(error.inner())),
         // The value itself is valid, so the problem is the text after it.
-        Ok(_) => Problem::new("", first),
+        None => Problem::new("", first),
     }
 }
 

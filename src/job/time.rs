@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, SpanRelativeTo};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
@@ -92,7 +93,9 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A duration, written like `"30s"`, `"5m"` or `"1h 30m"`.
+/// A duration, written like `"30s"`, `"1h 30m"` or `"2d"`, or as a number of seconds such as `90` or `0.5`.
+///
+/// A number is rounded to whole milliseconds, and a day has 24 hours. Output is always text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(Duration);
 
@@ -133,31 +136,72 @@ impl fmt::Display for Span {
     }
 }
 
-/// Error for a text that is not a duration or is out of range.
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+/// Forms of a duration, for messages.
+const SPAN_FORMS: &str = "a number of seconds such as 90 or 0.5, or a text with units such as \
+    \"500ms\", \"30s\", \"1h 30m\" or \"2d\"";
+
+/// Error for a value that is not a duration or is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSpan {
-    /// The text is not a duration.
-    #[error(
-        "must be a duration: a number with its unit, for example \"500ms\", \"30s\", \"5m\" or \"2h\""
-    )]
+    /// The value is not a duration.
+    #[error("must be a duration: {SPAN_FORMS}")]
     Unreadable,
     /// The duration is negative or longer than ten years.
     #[error("must be between zero and ten years")]
     OutOfRange,
 }
 
+impl Span {
+    /// Creates a span from a number of seconds, rounded to whole milliseconds.
+    ///
+    /// # Errors
+    /// Returns [`InvalidSpan::OutOfRange`] if `secs` is negative or more than ten years, and
+    /// [`InvalidSpan::Unreadable`] if it is not a number.
+    pub fn try_from_secs(secs: f64) -> Result<Self, InvalidSpan> {
+        if secs.is_nan() {
+            return Err(InvalidSpan::Unreadable);
+        }
+        if !(0.0..=Self::MAX.as_secs_f64()).contains(&secs) {
+            return Err(InvalidSpan::OutOfRange);
+        }
+        Ok(Self(Duration::from_millis((secs * 1_000.0).round() as u64)))
+    }
+}
+
 impl FromStr for Span {
     type Err = InvalidSpan;
 
     fn from_str(text: &str) -> Result<Self, InvalidSpan> {
-        let Ok(signed) = text.parse::<SignedDuration>() else {
-            return Err(InvalidSpan::Unreadable);
-        };
+        if let Some(secs) = parse_seconds(text) {
+            return Self::try_from_secs(secs);
+        }
+        let signed = parse_units(text).ok_or(InvalidSpan::Unreadable)?;
         match Duration::try_from(signed) {
             Ok(duration) if duration <= Self::MAX => Ok(Self(duration)),
             _ => Err(InvalidSpan::OutOfRange),
         }
     }
+}
+
+/// Parses a decimal number such as `90`, `0.5` or `-1`. Other forms that Rust reads as a number, such
+/// as `inf` and `1e3`, are not durations.
+fn parse_seconds(text: &str) -> Option<f64> {
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    if is_decimal { text.parse().ok() } else { None }
+}
+
+/// Parses a text with units. `SignedDuration` has no days, and `jiff::Span` has no fractions of them.
+fn parse_units(text: &str) -> Option<SignedDuration> {
+    if let Ok(signed) = text.parse() {
+        return Some(signed);
+    }
+    if let Some(days) = text.strip_suffix('d').and_then(|days| parse_seconds(days.trim_end())) {
+        return SignedDuration::try_from_secs_f64(days * SECONDS_PER_DAY).ok();
+    }
+    let span: jiff::Span = text.parse().ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
 }
 
 impl Serialize for Span {
@@ -168,8 +212,33 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        deserializer.deserialize_any(SpanVisitor)
+    }
+}
+
+struct SpanVisitor;
+
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a duration: {SPAN_FORMS}")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_f64<E: de::Error>(self, secs: f64) -> Result<Span, E> {
+        Span::try_from_secs(secs).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, secs: u64) -> Result<Span, E> {
+        self.visit_f64(secs as f64)
+    }
+
+    fn visit_i64<E: de::Error>(self, secs: i64) -> Result<Span, E> {
+        self.visit_f64(secs as f64)
     }
 }
 
@@ -200,7 +269,73 @@ mod tests {
         assert_eq!("1h 30m".parse(), Ok(Span::from_secs(5400)));
         assert_eq!("250ms".parse(), Ok(Span::from_millis(250)));
         assert_eq!(Span::from_secs(5400).to_string(), "1h 30m");
-        assert_eq!("5".parse::<Span>(), Err(InvalidSpan::Unreadable));
         assert_eq!("-5s".parse::<Span>(), Err(InvalidSpan::OutOfRange));
+    }
+
+    #[test]
+    fn a_day_has_24_hours() {
+        for (text, hours) in
+            [("1d", 24), ("1d 2h", 26), ("2d12h", 60), ("1 day", 24), ("P1DT1H", 25)]
+        {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span, Span::from_secs(hours * 3_600), "{text}");
+            assert_eq!(span.to_string().parse(), Ok(span), "{text}");
+        }
+        assert_eq!("1d 500ms".parse(), Ok(Span::from_millis(86_400_500)));
+        assert_eq!("1.5d".parse(), Ok(Span::from_secs(36 * 3_600)));
+        assert_eq!("0.25 d".parse(), Ok(Span::from_secs(6 * 3_600)));
+        assert_eq!("3650d".parse(), Ok(Span::new(Span::MAX)));
+        for text in ["3651d", "-1d", "1d ago"] {
+            assert_eq!(text.parse::<Span>(), Err(InvalidSpan::OutOfRange), "{text}");
+        }
+        for text in ["", "d", "1mo", "1y", "soon", "1d x"] {
+            assert_eq!(text.parse::<Span>(), Err(InvalidSpan::Unreadable), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_in_seconds_and_rounded_to_milliseconds() {
+        for (text, millis) in [
+            ("90", 90_000),
+            ("0", 0),
+            ("-0.0", 0),
+            ("1.5", 1_500),
+            ("0.0004", 0),
+            ("0.0015", 2),
+            ("1e2", 100_000),
+            ("315360000", 315_360_000_000),
+        ] {
+            let span = Span::from_millis(millis);
+            assert_eq!(serde_json::from_str::<Span>(text).unwrap(), span, "{text}");
+            if !text.contains('e') {
+                assert_eq!(text.parse(), Ok(span), "{text}");
+                assert_eq!(serde_json::from_str::<Span>(&format!("\"{text}\"")).unwrap(), span);
+            }
+        }
+        assert_eq!(serde_json::to_string(&Span::from_millis(90_500)).unwrap(), "\"1m 30s 500ms\"");
+    }
+
+    #[test]
+    fn a_number_out_of_range_or_of_another_form_is_refused() {
+        for text in ["-1", "-0.001", "1e300", "315360001", "18446744073709551615"] {
+            let error = serde_json::from_str::<Span>(text).unwrap_err().to_string();
+            assert!(error.starts_with("must be between zero and ten years"), "{text}: {error}");
+        }
+        for text in [
+            "\"1e3\"",
+            "\"inf\"",
+            "\"nan\"",
+            "\"+5\"",
+            "\"1.2.3\"",
+            "\".\"",
+            "\"-\"",
+            "true",
+            "[5]",
+        ] {
+            let error = serde_json::from_str::<Span>(text).unwrap_err().to_string();
+            assert!(error.contains("a number of seconds such as 90"), "{text}: {error}");
+        }
+        assert_eq!(Span::try_from_secs(f64::NAN), Err(InvalidSpan::Unreadable));
+        assert_eq!(Span::try_from_secs(f64::INFINITY), Err(InvalidSpan::OutOfRange));
     }
 }

@@ -22,8 +22,7 @@ use crate::pages::response::error_page::PageError;
 use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::page_resource;
 use crate::pages::response::{PageResult, redirect_to, render};
-use crate::server::{Error, Handle};
-use crate::store::{Refusal, SubmissionKey};
+use crate::server::{Error, Handle, Refusal, SubmissionKey, fingerprint};
 use input::{Control, Input, assign};
 use kinds::PayloadForm;
 
@@ -100,7 +99,7 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
         Err(Error::Invalid(problems)) => refused(StatusCode::UNPROCESSABLE_ENTITY, problems),
         Err(error) => {
             let pointer = match &error {
-                Error::Refused(Refusal::KeyReused) => "/idempotency_key",
+                Error::Refused(Refusal::KeyReused(_)) => "/idempotency_key",
                 Error::Refused(Refusal::TooManyQueues(_)) => "/queue",
                 _ => "",
             };
@@ -131,8 +130,8 @@ fn parse(fields: &Fields) -> Result<(Submission, Option<SubmissionKey>), Vec<Pro
 
 /// Returns the idempotency key that the user typed, or else the key of the form token.
 ///
-/// The fingerprint of a typed key is the SHA-256 hash of `/submit`, a zero byte and the submission as
-/// JSON. The server refuses the same key with another fingerprint.
+/// The server refuses a typed key that was used for another submission. Older versions compared the
+/// SHA-256 hash of `/submit`, a zero byte and the submission as JSON.
 fn idempotency_key(
     fields: &Fields,
     submission: &Submission,
@@ -144,8 +143,9 @@ fn idempotency_key(
     let key = key.parse::<IdempotencyKey>();
     let key = key.map_err(|error| Problem::new("/idempotency_key", error))?;
     let text = serde_json::to_vec(submission).map_err(|error| Problem::new("", error))?;
-    let fingerprint = Sha256::new().chain_update("/submit\0").chain_update(text).finalize();
-    Ok(Some(SubmissionKey { key, fingerprint: fingerprint.into() }))
+    let bytes = Sha256::new().chain_update("/submit\0").chain_update(text).finalize();
+    let fingerprint = fingerprint::of_job("/submit", submission);
+    Ok(Some(SubmissionKey { key, fingerprint, byte_fingerprint: bytes.into() }))
 }
 
 impl SubmitPage {

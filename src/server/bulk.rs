@@ -35,44 +35,57 @@ impl JobAction {
 
 impl Handle {
     /// Applies one action to many jobs in one transaction. Each job is accepted or refused by itself;
-    /// the results are in the order of `ids`.
+    /// the results are in the order of `ids`. A repeated id has the result of the first one, and the
+    /// action is applied once.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if `ids` is empty, has more than [`MAX_BULK_ACTIONS`] ids, or
-    /// lists an id more than once; no job is changed then. The pointer of a problem is the index of
-    /// the id, from 0.
+    /// Returns [`Error::Invalid`] if `ids` is empty or has more than [`MAX_BULK_ACTIONS`] ids; no job
+    /// is changed then.
     pub async fn apply_to_all(
         &self,
         action: JobAction,
         ids: Vec<JobId>,
     ) -> Result<Vec<Result<(), Refusal>>, Error> {
-        check(&ids).map_err(Error::Invalid)?;
-        let bytes = ids.len() * size_of::<Write>();
-        let writes = ids.into_iter().map(|job| action.write(job)).collect();
-        match self.write(Write::Each(writes), bytes).await? {
-            Answer::Each(answers) => {
-                Ok(answers.into_iter().map(|answer| answer.map(drop)).collect())
-            }
-            _ => Err(Error::Unknown),
-        }
+        check_count(ids.len()).map_err(|problem| Error::Invalid(vec![problem]))?;
+        let (unique, positions) = deduplicate(&ids);
+        let bytes = unique.len() * size_of::<Write>();
+        let writes = unique.into_iter().map(|job| action.write(job)).collect();
+        let Answer::Each(answers) = self.write(Write::Each(writes), bytes).await? else {
+            return Err(Error::Unknown);
+        };
+        let result = |position: usize| match answers.get(position) {
+            Some(Ok(_)) => Ok(Ok(())),
+            Some(Err(refusal)) => Ok(Err(refusal.clone())),
+            None => Err(Error::Unknown),
+        };
+        positions.into_iter().map(result).collect()
     }
 }
 
-/// Checks the ids of a bulk action. A repeated id is refused, because its second result would only
-/// show the effect of the first.
-fn check(ids: &[JobId]) -> Result<(), Vec<Problem>> {
-    if !(1..=MAX_BULK_ACTIONS).contains(&ids.len()) {
-        let detail = format!("must have 1 to {MAX_BULK_ACTIONS} ids, but has {}", ids.len());
-        return Err(vec![Problem::new("", detail)]);
+/// Checks the number of entries in a bulk action.
+///
+/// # Errors
+/// Returns a problem without a pointer if there is no entry or more than [`MAX_BULK_ACTIONS`].
+pub(crate) fn check_count(count: usize) -> Result<(), Problem> {
+    if (1..=MAX_BULK_ACTIONS).contains(&count) {
+        return Ok(());
     }
-    let mut first_index = HashMap::with_capacity(ids.len());
-    let mut problems = Vec::new();
-    for (index, id) in ids.iter().enumerate() {
-        if let Some(first) = first_index.insert(id, index) {
-            let detail = format!("{id} is listed more than once, first at index {first}");
-            problems.push(Problem::new(format!("/{index}"), detail));
-            first_index.insert(id, first);
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    let detail = format!("must have 1 to {MAX_BULK_ACTIONS} ids, but has {count}");
+    Err(Problem::new("", detail))
+}
+
+/// Returns the ids without repetitions, and for each of the given ids its position among them.
+///
+/// For example the ids 7, 9, 7 become 7, 9 and the positions 0, 1, 0.
+fn deduplicate(ids: &[JobId]) -> (Vec<JobId>, Vec<usize>) {
+    let mut unique = Vec::with_capacity(ids.len());
+    let mut position_of = HashMap::with_capacity(ids.len());
+    let position = |id: &JobId| {
+        *position_of.entry(*id).or_insert_with(|| {
+            unique.push(*id);
+            unique.len() - 1
+        })
+    };
+    let positions = ids.iter().map(position).collect();
+    (unique, positions)
 }

@@ -99,7 +99,7 @@ impl From<&Refusal> for ProblemType {
             Refusal::NoJob(_) | Refusal::NoBatch(_) => Self::NotFound,
             Refusal::Conflict { .. } => Self::Conflict,
             Refusal::StaleLease => Self::StaleLease,
-            Refusal::KeyReused => Self::IdempotencyKeyReused,
+            Refusal::KeyReused(_) => Self::IdempotencyKeyReused,
             Refusal::TooManyQueues(_) => Self::TooManyQueues,
             Refusal::InvalidSettings { .. } => Self::Invalid,
             Refusal::ImpossibleRow(_) | Refusal::Rejected(_) => Self::Internal,

@@ -11,14 +11,13 @@ use crate::api::leases::{
     CheckedLeaseAction, CheckedLeaseJobsRequest, CheckedLeaseReport, LeaseAction, LeaseJobsRequest,
     LeaseReport,
 };
-use crate::job::lease::{Lease, LeasedJob};
+use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 use crate::job::{JobId, State, Timestamp};
 use crate::roster::{WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, MAX_WAIT};
-use crate::server::submit::check_each;
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
 
 /// Id of the next waiting worker. Ids rise, so that the longest waiting worker is served first.
@@ -46,6 +45,17 @@ pub enum LeaseActionResult {
     },
     /// The same finish was reported before; nothing changed.
     Repeated,
+}
+
+/// Result of one of several reports.
+#[derive(Debug)]
+pub struct LeaseReportResult {
+    /// Id of the job, if the report has one.
+    pub job: Option<JobId>,
+    /// Fencing token of the lease, if the report has one.
+    pub lease_token: Option<LeaseToken>,
+    /// Result of the action, or why it was refused.
+    pub result: Result<LeaseActionResult, Error>,
 }
 
 impl Handle {
@@ -118,42 +128,68 @@ impl Handle {
         Ok((lease, action_result(answer, truncated).map_err(Error::Refused)?))
     }
 
-    /// Applies many such actions in one transaction. Each is accepted or refused by itself; the results
+    /// Applies many such actions in one transaction. Each is applied or refused by itself; the results
     /// are in the order of `reports`.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if a report is invalid; no action is applied then. The pointer of a
-    /// problem starts with the index of the report, from 0.
+    /// Returns [`Error::Invalid`] if there are no reports or too many. The result of a report that is
+    /// invalid is [`Error::Invalid`] with pointers inside the report, and that of a worker that no
+    /// longer holds the lease is [`Error::Refused`].
     pub async fn lease_actions(
         &self,
         reports: Vec<LeaseReport>,
-    ) -> Result<Vec<(Lease, Result<LeaseActionResult, Refusal>)>, Error> {
-        let reports = self.check_reports(reports)?;
-        let bytes = reports.iter().map(size_of_report).sum();
-        let leases: Vec<(Lease, bool)> =
-            reports.iter().map(|report| (report.lease, is_truncated(report))).collect();
-        let writes = reports.into_iter().map(write_of);
-        match self.write(Write::Each(writes.collect()), bytes).await? {
-            Answer::Each(answers) => {
-                let pairs = leases.into_iter().zip(answers);
-                let result = |((lease, truncated), answer): (_, Result<Answer, Refusal>)| {
-                    (lease, answer.and_then(|answer| action_result(answer, truncated)))
-                };
-                Ok(pairs.map(result).collect())
+    ) -> Result<Vec<LeaseReportResult>, Error> {
+        self.check_number_of_reports(reports.len())?;
+        let max = self.config().limits.max_result_bytes;
+        let (mut checked, mut writes, mut bytes) =
+            (Vec::with_capacity(reports.len()), Vec::new(), 0);
+        for report in reports {
+            let (job, lease_token) = (report.id, report.lease_token);
+            let report = report.check_many(max);
+            let is_truncated = report.as_ref().map(is_truncated).unwrap_or_default();
+            let refused = report.map(|report| {
+                bytes += size_of_report(&report);
+                writes.push(write_of(report));
+            });
+            checked.push((job, lease_token, refused.map(|()| is_truncated)));
+        }
+        let mut answers = self.write_each(writes, bytes).await?.into_iter();
+        let mut result = |truncated| match answers.next() {
+            Some(answer) => {
+                answer.and_then(|answer| action_result(answer, truncated)).map_err(Error::Refused)
             }
+            None => Err(Error::Unknown),
+        };
+        let results = checked.into_iter().map(|(job, lease_token, checked)| LeaseReportResult {
+            job,
+            lease_token,
+            result: checked.map_err(Error::Invalid).and_then(&mut result),
+        });
+        Ok(results.collect())
+    }
+
+    /// Applies writes in one transaction and returns the answer to each.
+    async fn write_each(
+        &self,
+        writes: Vec<Write>,
+        bytes: usize,
+    ) -> Result<Vec<Result<Answer, Refusal>>, Error> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.write(Write::Each(writes), bytes).await? {
+            Answer::Each(answers) => Ok(answers),
             _ => Err(Error::Unknown),
         }
     }
 
-    /// Checks the number of reports, then each of them.
-    fn check_reports(&self, reports: Vec<LeaseReport>) -> Result<Vec<CheckedLeaseReport>, Error> {
-        let limits = &self.config().limits;
-        let max = limits.max_jobs_per_request;
-        if !(1..=max).contains(&reports.len()) {
-            let detail = format!("must have 1 to {max} leases, but has {}", reports.len());
-            return Err(Error::Invalid(vec![Problem::new("", detail)]));
+    fn check_number_of_reports(&self, number: usize) -> Result<(), Error> {
+        let max = self.config().limits.max_jobs_per_request;
+        if (1..=max).contains(&number) {
+            return Ok(());
         }
-        check_each(reports, "", |report| report.check_many(limits.max_result_bytes))
+        let detail = format!("must have 1 to {max} leases, but has {number}");
+        Err(Error::Invalid(vec![Problem::new("", detail)]))
     }
 }
 
@@ -161,8 +197,8 @@ impl Handle {
 fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Write {
     let holder = Holder::Remote;
     let write = match action {
-        CheckedLeaseAction::Renew { lease: duration, progress } => {
-            Write::Renew(Renew { leases: vec![lease], duration, holder, progress })
+        CheckedLeaseAction::Renew { lease: duration, progress, keeps_percent } => {
+            Write::Renew(Renew { leases: vec![lease], duration, holder, progress, keeps_percent })
         }
         CheckedLeaseAction::Finish(outcome) => {
             Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None })

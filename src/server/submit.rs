@@ -1,5 +1,7 @@
 //! Submission of jobs: all checks first, then one write.
 
+pub(crate) mod fingerprint;
+
 use std::sync::Arc;
 
 use crate::job::batch::{Batch, MAX_NAME_LEN};

@@ -143,9 +143,9 @@ pub enum Refusal {
         "the lease is no longer held: its token is not the latest, or its attempt has already ended"
     )]
     StaleLease,
-    /// The idempotency key belongs to a submission with another fingerprint.
-    #[error("the idempotency key was used before with a different request")]
-    KeyReused,
+    /// The idempotency key belongs to a submission with another fingerprint, whose first job is named.
+    #[error("the idempotency key was used before with a different request, whose first job is {0}")]
+    KeyReused(JobId),
     /// The write needs a new queue, and there are already `max_queues` queues.
     #[error("there are already {0} queues, which is the maximum")]
     TooManyQueues(usize),

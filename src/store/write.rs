@@ -148,13 +148,22 @@ pub struct Submit {
     pub batch: Option<NewBatch>,
 }
 
-/// Idempotency key of a submission, with the fingerprint that its repetitions must have.
+/// Idempotency key of a submission, with the fingerprints that its repetitions must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionKey {
     /// Key that the client chose.
     pub key: IdempotencyKey,
-    /// SHA-256 of the submission; a repetition must have the same one.
+    /// SHA-256 of the submission by value; a repetition must have the same one.
     pub fingerprint: [u8; 32],
+    /// SHA-256 of the bytes of the request. It is compared with keys that versions up to 0.2.0 stored.
+    pub byte_fingerprint: [u8; 32],
+}
+
+impl SubmissionKey {
+    /// Creates a key whose fingerprint the caller computes by a rule of its own.
+    pub fn new(key: IdempotencyKey, fingerprint: [u8; 32]) -> Self {
+        Self { key, fingerprint, byte_fingerprint: fingerprint }
+    }
 }
 
 /// A batch to create.
@@ -246,6 +255,8 @@ pub struct Renew {
     pub holder: Holder,
     /// Progress to store for each lease that is held.
     pub progress: Option<Progress>,
+    /// Whether the percentage of the last progress is kept, because the new one has none.
+    pub keeps_percent: bool,
 }
 
 /// Lines that a running attempt adds to the log of its job.

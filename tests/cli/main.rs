@@ -161,7 +161,7 @@ fn a_server_that_is_not_longshore_is_reported() {
 fn wrong_usage_is_answered_with_the_expected_form() {
     let wrong: [(&[&str], &str); 5] = [
         (&["status", "abc"], "must be a number"),
-        (&["retry", "1", "x"], "must be a number"),
+        (&["retry", "x"], "the id \"x\" must be a number, such as 17"),
         (&["list", "--batch", "x"], "must be a number"),
         (&["serve", "--listen", "localhost:7373"], "such as 127.0.0.1:7373"),
         (&["submit", "echo", "--wait", "5s"], "write --wait=5s"),

@@ -223,5 +223,39 @@ async fn the_last_words_of_a_line_without_an_end_are_kept() {
     let text = "i=0; while [ $i -lt 30000 ]; do printf 'word%d ' $i; i=$((i+1)); done >&2";
     let (_, log) = reports_of(script(text)).await;
     assert!(log.len() <= 65 << 10 && log.ends_with("word29999 \n"), "{} bytes", log.len());
-    assert!(log.starts_with("word"), "{}", &log[..20]);
+    let written: usize = (0..30_000).map(|number| format!("word{number} ").len()).sum();
+    assert_eq!(split_omission(&log).0, written - (split_omission(&log).1.len() - 1));
+}
+
+/// Splits a log into the number of bytes that its first line says were omitted, and the lines after.
+fn split_omission(log: &str) -> (usize, &str) {
+    let (omission, rest) = log.split_once('\n').unwrap();
+    let bytes = omission.strip_prefix('[').and_then(|text| text.strip_suffix(" bytes omitted]"));
+    (bytes.unwrap_or_else(|| panic!("{omission}")).parse().unwrap(), rest)
+}
+
+#[actix_web::test]
+async fn the_end_of_a_line_without_any_space_is_kept_and_no_secret_shows_in_it() {
+    // 200,000 bytes of which every part that may be cut contains the secret.
+    let text = r#"i=0; while [ $i -lt 10000 ]; do printf 'yyyyyyyyé%sx' "$KEY"; i=$((i+1)); done >&2; printf 'z\nnext\n' >&2"#;
+    let mut command = script(text);
+    command.env.insert("KEY".into(), "hunter22hunter33".into());
+    let (_, log) = reports_of(command).await;
+    let (omitted, line) = split_omission(&log);
+    assert!(omitted > 100_000 && line.len() > 32_000, "{omitted}, {}", line.len());
+    assert!(line.ends_with("yyyyyyyyé(secret)xz\nnext\n"), "{}", &line[line.len() - 50..]);
+    assert!(!line.contains("hunter") && !line.contains("er33") && !line.contains('\u{fffd}'));
+}
+
+#[actix_web::test]
+async fn progress_beyond_its_range_is_clamped() {
+    for (line, expected) in [("101 words", 100.0), ("-1 words", 0.0), ("100.0000001% words", 100.0)]
+    {
+        let (progress, log) = reports_of(script(&format!("echo '::progress {line}' >&2"))).await;
+        assert_eq!(
+            (progress, log.as_str()),
+            (Some(Progress::new(expected, "words")), ""),
+            "{line}"
+        );
+    }
 }

@@ -102,6 +102,59 @@ fn jobs_are_listed_shown_cancelled_and_run_again() {
 }
 
 #[test]
+fn each_id_of_a_command_is_applied_or_refused_by_itself() {
+    let server = Server::start();
+    server.run(&crate::kit::echo(1));
+    let output = run(&server, &["submit", "echo", "7", "--delay", "1d"]);
+    ends_with(&output, 0);
+    let output = run(&server, &["cancel", "x", "2", "1", "2", "1.5", "1"]);
+    ends_with(&output, 2);
+    assert_eq!(stdout(&output), "2\tcancelled\n2\tcancelled\n");
+    let text = stderr(&output);
+    assert!(text.contains("the id \"x\" must be a number, such as 17"), "{text}");
+    assert!(text.contains("the id \"1.5\" must be a number, such as 17"), "{text}");
+    assert_eq!(text.matches("job 1: ").count(), 2, "{text}");
+    // The second answer is that of the first, so the job was run again once.
+    let output = run(&server, &["retry", "1", "1"]);
+    ends_with(&output, 0);
+    assert_eq!(stdout(&output), "1\tqueued\n1\tqueued\n");
+}
+
+#[test]
+fn durations_are_texts_with_units_or_numbers_of_seconds() {
+    let server = Server::start();
+    let options = ["--delay", "1d", "--timeout", "90"];
+    ends_with(&run(&server, &[&["submit", "echo", "7"][..], &options].concat()), 0);
+    assert_eq!(
+        (&server.job(1)["state"], &server.job(1)["timeout"]),
+        (&json!("scheduled"), &json!("1m 30s"))
+    );
+    ends_with(&run(&server, &["wait", "1", "--timeout", "0.05"]), 6);
+    let refused = run(&server, &["submit", "echo", "7", "--delay", "soon"]);
+    ends_with(&refused, 2);
+    assert!(stderr(&refused).contains("a number of seconds such as 90"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_byte_order_mark_of_a_file_is_skipped_and_another_encoding_named() {
+    let server = Server::start();
+    let file = server.directory().join("jobs.ndjson");
+    let path = file.to_str().unwrap();
+    let text = "\u{feff}{\"kind\": \"echo\", \"payload\": 1}\n";
+    std::fs::write(&file, text).unwrap();
+    ends_with(&run(&server, &["submit", "--ndjson", path]), 0);
+    ends_with(&run(&server, &["batch", path]), 0);
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&file, utf16).unwrap();
+    for command in [&["submit", "--ndjson", path][..], &["batch", path]] {
+        let output = run(&server, command);
+        ends_with(&output, 2);
+        let expected = format!("{path} is UTF-16LE; it must be UTF-8");
+        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn either_all_lines_are_submitted_or_none() {
     let server = Server::start();
     let file = server.directory().join("jobs.ndjson");

@@ -1,7 +1,9 @@
 //! Requests that are too many, too large, too slow or invalid.
 
+mod encodings;
 mod impossible;
 mod load;
 mod refused;
 mod routes;
+mod shapes;
 mod wire;

@@ -105,12 +105,24 @@ pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
 /// Returns the renewal of a local worker.
 pub(crate) fn renew(leases: &[Lease], duration: Span) -> Renew {
     let leases = leases.to_vec();
-    Renew { leases, duration: Some(duration), holder: Holder::Local, progress: None }
+    Renew {
+        leases,
+        duration: Some(duration),
+        holder: Holder::Local,
+        progress: None,
+        keeps_percent: false,
+    }
 }
 
 /// Returns the renewal of a remote worker, for the duration that it first asked for.
 pub(crate) fn renew_remote(leases: &[Lease]) -> Renew {
-    Renew { leases: leases.to_vec(), duration: None, holder: Holder::Remote, progress: None }
+    Renew {
+        leases: leases.to_vec(),
+        duration: None,
+        holder: Holder::Remote,
+        progress: None,
+        keeps_percent: false,
+    }
 }
 
 pub(crate) fn completed(json: &str) -> Outcome {

@@ -2,6 +2,7 @@
 //! plans, prepared statements, and verification.
 
 mod migration;
+mod older_keys;
 mod open;
 mod plans;
 mod prepared;

@@ -68,7 +68,7 @@ mod tests {
         let submission = Submission::new("echo", &1).unwrap();
         let job: NewJob =
             submission.check(Lane::Async, &Default::default(), Timestamp::from_millis(0)).unwrap();
-        let key = key.map(|key| SubmissionKey { key: key.parse().unwrap(), fingerprint: [0; 32] });
+        let key = key.map(|key| SubmissionKey::new(key.parse().unwrap(), [0; 32]));
         let write = Write::Submit(Submit { jobs: Arc::new([job]), key, batch: None });
         Commit { write, reply: Reply::Discard }
     }

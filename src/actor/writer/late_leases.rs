@@ -41,6 +41,6 @@ pub(super) fn renewal(
     }
     let leases = jobs.iter().map(|job| job.lease).collect();
     let (duration, holder) = (Some(duration), Holder::of(lane));
-    let renew = Renew { leases, duration, holder, progress: None };
+    let renew = Renew { leases, duration, holder, progress: None, keeps_percent: false };
     Some(Commit { write: Write::Renew(renew), reply: Reply::Discard })
 }

@@ -108,7 +108,13 @@ mod tests {
     fn renew(jobs: impl IntoIterator<Item = i64>, holder: Holder, secs: u64) -> Commit {
         let (leases, duration) =
             (jobs.into_iter().map(lease).collect(), Some(Span::from_secs(secs)));
-        without_recipient(Write::Renew(Renew { leases, duration, holder, progress: None }))
+        without_recipient(Write::Renew(Renew {
+            leases,
+            duration,
+            holder,
+            progress: None,
+            keeps_percent: false,
+        }))
     }
 
     /// Returns the jobs of a renewal; empty for any other write.

@@ -102,7 +102,7 @@ fn is_worker_name(name: &str) -> bool {
     (1..=MAX_WORKER_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-pub(super) fn check_lease(lease: Span, problems: &mut Vec<Problem>) {
+fn check_lease(lease: Span, problems: &mut Vec<Problem>) {
     if !LEASE_RANGE.contains(&lease) {
         let (least, most) = LEASE_RANGE.into_inner();
         problems.push(Problem::new("/lease", format!("must be between {least} and {most}")));

@@ -94,9 +94,8 @@ impl Printer<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        if new.from > self.position {
-            let lost = new.from - self.position;
-            self.output.note(format_args!("({lost} bytes before this point are no longer stored)"));
+        if let Some(omission) = new.omission(self.position) {
+            self.output.note(format_args!("{omission} (they are no longer stored)"));
         }
         self.position = new.to;
         if self.output.json {

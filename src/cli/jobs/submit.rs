@@ -70,7 +70,7 @@ struct JobOptions {
     /// Priority from -100 to 100; jobs with a higher priority run first [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i64>,
-    /// Start the job after this delay, such as 10m
+    /// Start the job after this delay, such as 10m or 2d, or a number of seconds
     #[arg(long, value_name = "SPAN", conflicts_with = "run_at")]
     delay: Option<Span>,
     /// Start the job at this time, such as 2030-01-31T12:00:00Z
@@ -190,7 +190,8 @@ fn payload(argument: &str) -> Result<Json, CliError> {
         None if argument == "-" => decode(input::read(argument)?)?,
         None => argument.to_owned(),
     };
-    Json::checked(text.trim()).map_err(|problem| {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    Json::checked(text).map_err(|problem| {
         let hint = "put a string in double quotes, or name a file with @";
         CliError::Usage(format!("the payload is not JSON: {problem} ({hint})"))
     })
@@ -224,6 +225,13 @@ mod tests {
         std::fs::write(file.path(), "[1, 2]\n").unwrap();
         let argument = format!("@{}", file.path().display());
         assert_eq!(payload(&argument).unwrap().as_str(), "[1, 2]");
+        std::fs::write(file.path(), "\u{feff}{\"b\": 1}").unwrap();
+        assert_eq!(payload(&argument).unwrap().as_str(), "{\"b\": 1}");
+        std::fs::write(file.path(), b"\xff\xfe1\0").unwrap();
+        let error = payload(&argument).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().ends_with(" is UTF-16LE; it must be UTF-8"), "{error}");
+        assert_eq!(payload("\u{feff}1").unwrap().as_str(), "1");
         let error = payload("hello").unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("in double quotes"), "{error}");

@@ -19,6 +19,7 @@ use super::fault::Fault;
 use super::script::{KeyCounters, Script};
 use super::stats::{Call, CallCounter, CallEnd};
 use crate::clock::Clock;
+use crate::job::problem::encoding::text_start;
 use crate::job::problem::parse_json;
 
 /// Request header that requests a fault.
@@ -69,7 +70,8 @@ async fn reset(state: web::Data<MockState>) -> HttpResponse {
 
 async fn complete(head: HttpRequest, body: Bytes, state: web::Data<MockState>) -> HttpResponse {
     let call = state.counter.start_call();
-    let request: Request = match parse_json(&body) {
+    let text = text_start(&body).map_or(&body[..], |start| &body[start..]);
+    let request: Request = match parse_json(text) {
         Ok(request) => request,
         Err(problem) => return bad_request(call, &problem.to_string()),
     };

@@ -41,7 +41,7 @@ impl<'a> CommandRequest<'a> {
         commands: &'a BTreeMap<String, CommandConfig>,
     ) -> Result<Self, Vec<Problem>> {
         let CommandPayload { name, args, stdin } =
-            payload.read().map_err(|problem| vec![problem])?;
+            payload.read_objects().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         for (index, arg) in args.iter().enumerate() {
             if arg.contains('\0') {

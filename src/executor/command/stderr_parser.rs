@@ -1,11 +1,13 @@
 //! Reads a program's standard error while it runs: its log and its progress.
 //!
 //! A line of the form `::progress PERCENT MESSAGE` reports progress and does not go into the log.
-//! `PERCENT` is a number from 0 to 100 with an optional `%` after it, and the message is optional.
-//! Every other line goes into the log, which keeps the last 64 KiB.
+//! `PERCENT` is a number from 0 to 100 with an optional `%` after it, and the message is optional. A
+//! number beyond these becomes the nearer of the two. Every other line goes into the log, which keeps
+//! the last 64 KiB. A line of more than 64 KiB loses its beginning, and the number of bytes is logged.
 
 use crate::executor::context::Context;
 use crate::executor::secrets::Secrets;
+use crate::job::log::omission;
 
 /// Prefix of a progress line.
 pub(super) const PROGRESS_PREFIX: &str = "::progress ";
@@ -18,23 +20,22 @@ pub(super) struct StderrParser<'a> {
     secrets: &'a Secrets,
     /// Bytes of the line that has not ended yet.
     line: Vec<u8>,
-    /// Whether the next bytes belong to a word whose beginning was dropped.
-    is_inside_cut_word: bool,
+    /// Number of bytes of this line that were dropped because it is too long.
+    omitted: u64,
 }
 
 impl<'a> StderrParser<'a> {
     pub(super) fn new(context: &'a Context, secrets: &'a Secrets) -> Self {
-        Self { context, secrets, line: Vec::new(), is_inside_cut_word: false }
+        Self { context, secrets, line: Vec::new(), omitted: 0 }
     }
 
     /// Reads the next bytes.
     pub(super) fn push(&mut self, chunk: &[u8]) {
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let remainder = self.skip_cut_word(part);
-            self.line.extend_from_slice(remainder);
+            self.line.extend_from_slice(part);
             if part.ends_with(b"\n") {
                 self.emit();
-            } else if self.line.len() > 2 * MAX_LINE_BYTES {
+            } else if self.line.len() > 2 * self.kept_bytes() {
                 self.shorten_line();
             }
         }
@@ -47,28 +48,19 @@ impl<'a> StderrParser<'a> {
         }
     }
 
-    /// Drops the beginning of a line that is too long, up to the end of a word. A line is cut
-    /// between words only, because half a secret would not be recognised and hidden.
-    fn shorten_line(&mut self) {
-        let hidden = self.secrets.hide(&String::from_utf8_lossy(&self.line)).into_bytes();
-        let surplus = hidden.len().saturating_sub(MAX_LINE_BYTES);
-        let space = hidden[surplus..].iter().position(u8::is_ascii_whitespace);
-        self.is_inside_cut_word = space.is_none();
-        self.line = space.map_or(Vec::new(), |space| hidden[surplus + space + 1..].to_vec());
+    /// Returns the number of bytes that are kept of a line that is too long. No secret is longer, so a
+    /// secret of which only the beginning has arrived is kept, and recognised when the rest has.
+    fn kept_bytes(&self) -> usize {
+        MAX_LINE_BYTES.max(self.secrets.max_len())
     }
 
-    /// Returns the bytes of `part` after the word whose beginning was dropped.
-    fn skip_cut_word<'b>(&mut self, part: &'b [u8]) -> &'b [u8] {
-        if !self.is_inside_cut_word {
-            return part;
-        }
-        match part.iter().position(u8::is_ascii_whitespace) {
-            Some(end) => {
-                self.is_inside_cut_word = false;
-                &part[end..]
-            }
-            None => &[],
-        }
+    /// Drops the beginning of a line that is too long, after the secrets in it were hidden.
+    fn shorten_line(&mut self) {
+        let (text, partial) = self.line.split_at(end_of_characters(&self.line));
+        let hidden = self.secrets.hide_complete(&String::from_utf8_lossy(text));
+        let cut = hidden.ceil_char_boundary(hidden.len().saturating_sub(self.kept_bytes()));
+        self.omitted += cut as u64;
+        self.line = [&hidden.as_bytes()[cut..], partial].concat();
     }
 
     /// Reports the current line to the attempt and clears it.
@@ -77,13 +69,20 @@ impl<'a> StderrParser<'a> {
         let line = line.trim_end_matches(['\n', '\r']);
         // A carriage return overwrites the line on a terminal, so only the text after the last one
         // is reported.
-        let line = line.rsplit('\r').next().unwrap_or(line);
+        let (line, omitted) = match line.rsplit_once('\r') {
+            Some((_overwritten, line)) => (line, 0),
+            None => (line, self.omitted),
+        };
         match parse_progress(line) {
             Some((percent, message)) => {
                 self.context.progress(percent, self.secrets.hide(message));
             }
+            None if omitted > 0 => {
+                self.context.log(format!("{}\n{}", omission(omitted), self.secrets.hide(line)));
+            }
             None => self.context.log(self.secrets.hide(line)),
         }
+        self.omitted = 0;
         self.line.clear();
     }
 }
@@ -93,7 +92,17 @@ fn parse_progress(line: &str) -> Option<(f64, &str)> {
     let fields = line.strip_prefix(PROGRESS_PREFIX)?.trim_start();
     let (percent, message) = fields.split_once(char::is_whitespace).unwrap_or((fields, ""));
     let percent: f64 = percent.strip_suffix('%').unwrap_or(percent).parse().ok()?;
-    (0.0..=100.0).contains(&percent).then_some((percent, message.trim()))
+    (!percent.is_nan()).then(|| (percent.clamp(0.0, 100.0), message.trim()))
+}
+
+/// Returns the position after the last complete character of bytes that may be cut in one.
+fn end_of_characters(bytes: &[u8]) -> usize {
+    // A character has at most 4 bytes, and only its first byte is no continuation byte.
+    let start = bytes.iter().rposition(|byte| byte & 0xc0 != 0x80).unwrap_or_default();
+    match std::str::from_utf8(&bytes[start..]) {
+        Err(error) if error.error_len().is_none() => start + error.valid_up_to(),
+        _ => bytes.len(),
+    }
 }
 
 #[cfg(test)]
@@ -101,10 +110,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bytes_are_split_after_their_last_complete_character() {
+        for (bytes, end) in [
+            ("aé".as_bytes(), 3),
+            (b"a\xc3", 1),
+            (b"a\xf0\x9f\x98", 1),
+            (b"a\xff", 2),
+            (b"a\xa9\xa9", 3),
+            (b"\x80", 1),
+            (b"", 0),
+        ] {
+            assert_eq!(end_of_characters(bytes), end, "{bytes:x?}");
+        }
+    }
+
+    #[test]
     fn a_progress_line_is_parsed() {
         assert_eq!(parse_progress("::progress 42.5 page 3 of 7"), Some((42.5, "page 3 of 7")));
         assert_eq!(parse_progress("::progress 100%"), Some((100.0, "")));
         assert_eq!(parse_progress("::progress  7%  x "), Some((7.0, "x")));
+        assert_eq!(parse_progress("::progress 101 x"), Some((100.0, "x")));
+        assert_eq!(parse_progress("::progress -0.5%"), Some((0.0, "")));
+        assert_eq!(parse_progress("::progress inf"), Some((100.0, "")));
     }
 
     #[test]
@@ -115,7 +142,6 @@ mod tests {
             ":: progress 5",
             "::progress",
             "::progress x",
-            "::progress 101",
             "::progress NaN",
             "::progressing 5",
         ] {

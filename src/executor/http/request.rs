@@ -1,13 +1,15 @@
 //! The payload of an `http` job.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
 
 use awc::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use awc::http::Method;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::executor::context::Context;
 use crate::executor::outbound::{Call, Target};
@@ -38,13 +40,41 @@ const STANDARD_METHODS: [&str; 9] =
 /// Prefix of the headers in which this server identifies the job. A job cannot set them.
 const RESERVED_PREFIX: &str = "longshore-";
 
+/// The headers of a payload, as they are listed there. A map would lose a name that is listed twice.
+#[derive(Default)]
+struct HeaderFields(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for HeaderFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderFieldsVisitor)
+    }
+}
+
+struct HeaderFieldsVisitor;
+
+impl<'de> Visitor<'de> for HeaderFieldsVisitor {
+    type Value = HeaderFields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with names and values of headers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<HeaderFields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = entries.next_entry()? {
+            fields.push(field);
+        }
+        Ok(HeaderFields(fields))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with url")]
 struct HttpPayload {
     url: String,
     method: Option<String>,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: HeaderFields,
     body: Option<Json>,
     body_base64: Option<String>,
 }
@@ -63,7 +93,7 @@ impl HttpRequest {
     /// # Errors
     /// Returns all problems of the payload, each with a JSON pointer into it.
     pub(super) fn read(payload: &Json) -> Result<Self, Vec<Problem>> {
-        let payload: HttpPayload = payload.read().map_err(|problem| vec![problem])?;
+        let payload: HttpPayload = payload.read_objects().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let target = Target::parse(&payload.url);
         let target = target.map_err(|why| problems.push(Problem::new("/url", why))).ok();
@@ -107,17 +137,33 @@ fn method(text: Option<&str>, default: Method, problems: &mut Vec<Problem>) -> M
 }
 
 fn headers(
-    texts: &BTreeMap<String, String>,
+    HeaderFields(fields): &HeaderFields,
     problems: &mut Vec<Problem>,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::with_capacity(texts.len());
-    for (name, value) in texts {
-        match header(name, value) {
+    let mut headers = Vec::with_capacity(fields.len());
+    let mut first_names: HashMap<HeaderName, &str> = HashMap::with_capacity(fields.len());
+    for (name, value) in fields {
+        let checked = header(name, value).map_err(str::to_owned).and_then(|header| {
+            match first_names.insert(header.0.clone(), name) {
+                Some(first) => Err(repeated(first, name)),
+                None => Ok(header),
+            }
+        });
+        match checked {
             Ok(header) => headers.push(header),
             Err(why) => problems.push(Problem::new(format!("/headers/{}", escape(name)), why)),
         }
     }
     headers
+}
+
+/// Describes a header that is listed more than once. Names are compared without regard to case (RFC
+/// 9110, section 5.1).
+fn repeated(first: &str, second: &str) -> String {
+    if first == second {
+        return format!("{first:?} is listed more than once");
+    }
+    format!("{first:?} and {second:?} are the same header; list it once")
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {

@@ -14,7 +14,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::job::problem::parse_json;
+use crate::job::problem::encoding::text_start;
+use crate::job::problem::{Problem, parse_json};
 use crate::server::Handle;
 
 /// Maximum time in which a client must send the body of a request.
@@ -65,12 +66,23 @@ pub(in crate::http) async fn read(
     let permit =
         if length > LIGHT_BYTES { Some(handle.acquire_size_permit(length)?) } else { None };
     match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
-        Ok(Ok(Some(bytes))) => Ok(Body { bytes, _permit: permit }),
+        Ok(Ok(Some(bytes))) => Ok(Body { bytes: text(bytes)?, _permit: permit }),
         Ok(Err(error)) => Err(Rejection::new(ProblemType::BadBody, error)),
         Ok(Ok(None)) => Err(too_large()),
         Err(_) => {
             let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
             Err(Rejection::new(ProblemType::TooSlow, detail))
+        }
+    }
+}
+
+/// Returns the text of a body without its byte order mark. Every body is JSON, so it must be UTF-8.
+fn text(mut body: Bytes) -> Result<Bytes, Rejection> {
+    match text_start(&body) {
+        Ok(start) => Ok(body.split_off(start)),
+        Err(error) => {
+            let problem = Problem::new("", format!("the body {error}"));
+            Err(Rejection::invalid(StatusCode::BAD_REQUEST, vec![problem]))
         }
     }
 }

@@ -4,18 +4,38 @@ use actix_web::HttpRequest;
 use sha2::{Digest, Sha256};
 
 use crate::http::problem::Rejection;
+use crate::job::IdempotencyKey;
 use crate::job::submission::InvalidIdempotencyKey;
-use crate::store::SubmissionKey;
+use crate::server::SubmissionKey;
+use crate::server::fingerprint::Fingerprint;
 
 const HEADER: &str = "idempotency-key";
 
-/// Returns the key of a submission with this body, if it has one.
+/// The key of a request, with the fingerprint of its bytes.
+pub(in crate::http) struct RequestKey<'a> {
+    key: IdempotencyKey,
+    path: &'a str,
+    byte_fingerprint: Fingerprint,
+}
+
+impl RequestKey<'_> {
+    /// Returns the key of a submission. `fingerprint` computes the fingerprint of its value from the path.
+    pub(in crate::http) fn of(
+        self,
+        fingerprint: impl FnOnce(&str) -> Fingerprint,
+    ) -> SubmissionKey {
+        let Self { key, path, byte_fingerprint } = self;
+        SubmissionKey { key, fingerprint: fingerprint(path), byte_fingerprint }
+    }
+}
+
+/// Returns the key of a request with this body, if it has one.
 ///
 /// The key may be in quotes, as in the IETF draft (draft-ietf-httpapi-idempotency-key-header), or not, as most clients send it.
-pub(in crate::http) fn from_request(
-    request: &HttpRequest,
+pub(in crate::http) fn from_request<'a>(
+    request: &'a HttpRequest,
     body: &[u8],
-) -> Result<Option<SubmissionKey>, Rejection> {
+) -> Result<Option<RequestKey<'a>>, Rejection> {
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -26,9 +46,7 @@ pub(in crate::http) fn from_request(
     let key = inner.unwrap_or(text).parse();
     let key =
         key.map_err(|error: InvalidIdempotencyKey| Rejection::bad_parameter(HEADER, error))?;
-    let mut hash = Sha256::new();
-    hash.update(request.path());
-    hash.update([0]);
-    hash.update(body);
-    Ok(Some(SubmissionKey { key, fingerprint: hash.finalize().into() }))
+    let path = request.path();
+    let hash = Sha256::new().chain_update(path).chain_update([0]).chain_update(body);
+    Ok(Some(RequestKey { key, path, byte_fingerprint: hash.finalize().into() }))
 }

@@ -28,22 +28,25 @@ impl<T: DeserializeOwned> JsonList<T> {
 
     fn read_lines(body: &[u8]) -> Result<Self, Rejection> {
         let mut read = Self { values: Vec::new(), lines: LineNumbers::default() };
-        for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
+        for (number, line) in lines(body) {
             match parse_json(line) {
                 Ok(value) => read.values.push(value),
                 Err(problem) => {
                     let problem = problem.under(&format!("/{}", read.values.len()));
-                    let problem = at_line(problem, index + 1);
+                    let problem = at_line(problem, number);
                     return Err(Rejection::invalid(status_of(line), vec![problem]));
                 }
             }
-            read.lines.0.push(index + 1);
+            read.lines.0.push(number);
         }
         Ok(read)
     }
+}
+
+/// Returns the lines of a body that are not blank, each with its number, from 1.
+pub(in crate::http) fn lines(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
 impl LineNumbers {
@@ -62,7 +65,7 @@ impl LineNumbers {
 
 /// Puts the line number before the detail and removes the parser's position from it: `message at line 1
 /// column 7` becomes `line 3, column 7: message`. The parser sees a single line, so its line is always 1.
-fn at_line(problem: Problem, number: usize) -> Problem {
+pub(in crate::http) fn at_line(problem: Problem, number: usize) -> Problem {
     let detail = problem.detail.as_str();
     let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
     let column = if column.is_empty() { String::new() } else { format!(", column {column}") };

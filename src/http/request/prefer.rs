@@ -40,10 +40,7 @@ pub(in crate::http) fn wait(request: &HttpRequest) -> Result<Wait, Rejection> {
 
 /// Parses `30s`, or a number of seconds.
 fn from_query(text: &str) -> Result<Duration, Rejection> {
-    let span = match text.parse::<u64>() {
-        Ok(secs) => Span::new(Duration::from_secs(secs)),
-        Err(_) => text.parse().map_err(|error| Rejection::bad_parameter("wait", error))?,
-    };
+    let span: Span = text.parse().map_err(|error| Rejection::bad_parameter("wait", error))?;
     if span.duration() > MAX_WAIT {
         let why = format!("must be at most {}s", MAX_WAIT.as_secs());
         return Err(Rejection::bad_parameter("wait", why));
@@ -92,7 +89,9 @@ mod tests {
         };
         assert_eq!(query("500ms").unwrap(), Wait::Asked(Duration::from_millis(500)));
         assert_eq!(query("5").unwrap(), Wait::Asked(Duration::from_secs(5)));
+        assert_eq!(query("0.25").unwrap(), Wait::Asked(Duration::from_millis(250)));
         assert!(query("2m").is_err());
+        assert!(query("-1").is_err());
         assert!(query("x").is_err());
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn idempotency_key(
     let text = serde_json::to_vec(submission)?;
     let digest = Sha256::new().chain_update(token).chain_update("\0").chain_update(text).finalize();
     let key = format!("form-{}", hex(&digest)).parse()?;
-    Ok(Some(SubmissionKey { key, fingerprint: digest.into() }))
+    Ok(Some(SubmissionKey::new(key, digest.into())))
 }
 
 #[cfg(test)]

@@ -61,8 +61,10 @@ impl LimitsForm {
         let max_running =
             form.parse_field("max_running", "must be a number, or empty for no limit");
         let limit = form.parse_field("rate_limit", "must be a number, or empty for no limit");
-        let period: Option<Span> =
-            form.parse_field("rate_period", "must be a duration such as 1s, 500ms or 1m");
+        let period: Option<Span> = form.parse_field(
+            "rate_period",
+            "must be a duration such as 1s, 500ms or 1m, or a number of seconds",
+        );
         // Without a number of starts there is no rate limit. The default period is one second.
         let rate: Option<Rate> =
             limit.map(|limit| Rate { limit, period: period.unwrap_or(Span::from_secs(1)) });

@@ -75,9 +75,10 @@ async fn act_on_selected(request: HttpRequest, body: Payload, handle: Data<Handl
     let name = fields.trimmed("job_action").unwrap_or_default();
     let invalid = || PageError::bad_request("job_action must be cancel, retry or delete");
     let action = parse_action(name).ok_or_else(invalid)?;
-    let ids: Result<BTreeSet<JobId>, _> = fields.all("id").iter().map(|id| id.parse()).collect();
-    let ids = ids.map_err(|_not_a_number| PageError::bad_request("id must be a number"))?;
-    let (mut done, mut refused) = (0, 0);
+    let (ids, invalid): (Vec<_>, Vec<_>) =
+        fields.all("id").iter().map(|id| id.parse::<JobId>()).partition(Result::is_ok);
+    let ids: BTreeSet<JobId> = ids.into_iter().flatten().collect();
+    let (mut done, mut refused) = (0, invalid.len());
     if !ids.is_empty() {
         for answer in handle.apply_to_all(action, ids.into_iter().collect()).await? {
             *(if answer.is_ok() { &mut done } else { &mut refused }) += 1;

@@ -181,3 +181,36 @@ fn the_python_worker_reports_results_errors_progress_and_releases() {
     assert_eq!((&released["state"], &released["attempt"]), (&json!("queued"), &json!(0)));
     assert_eq!(worker.log().matches("WARNING").count(), 2, "{}", worker.log());
 }
+
+#[test]
+fn a_job_beside_one_with_odd_reports_runs_once_and_so_does_the_other() {
+    if !has_python() {
+        return crate::kit::skip("python3 is not installed");
+    }
+    let server = Server::start();
+    let (_directory, recorder) = history();
+    // The jobs take several times as long as their leases, so they run again if they are not renewed.
+    let seconds = 3.5;
+    let innocent = submit(&server, &recorder, 7, seconds);
+    let odd = [false, true].map(|is_corrected| {
+        let payload = json!({"seconds": seconds, "is_corrected": is_corrected});
+        server.submit(&with(remote(0), &json!({"kind": "odd", "payload": payload})))
+    });
+    let mut worker = Worker::start(&server.url(), &recorder, 1, &["--threads", "3"]);
+    let innocent = server.wait_until_final(innocent);
+    let odd = odd.map(|id| server.wait_until_final(id));
+    worker.stop();
+    assert_eq!((&innocent["state"], &innocent["result"]), (&json!("completed"), &json!(49)));
+    for job in [&innocent, &odd[0], &odd[1]] {
+        let is_start = |event: &Event| matches!(event, Event::Start { job: started, .. } if json!(started) == job["id"]);
+        assert_eq!(count(&recorder.events(), is_start), 1, "{job}");
+        assert_eq!(job["attempt"], 1);
+    }
+    for (job, message) in odd.iter().zip(["caf\u{fffd}.txt", "caf\\udce9.txt"]) {
+        let error = json!({"code": "ValueError", "message": "cannot read caf\\udce9.txt"});
+        assert_eq!(job["error"], error);
+        let traceback = job["attempts"][0]["traceback"].as_str().unwrap();
+        assert!(traceback.contains("in odd") && traceback.contains("ValueError"), "{traceback}");
+        assert_eq!(job["progress"], json!({"percent": 100.0, "message": message}));
+    }
+}

@@ -61,16 +61,14 @@ fn many_jobs_are_deleted_in_one_request() {
 }
 
 #[test]
-fn a_request_may_name_a_thousand_ids_each_only_once() {
+fn a_request_may_have_a_thousand_entries() {
     let server = Server::start();
     let jobs = vec![with(echo(1), &json!({"delay": "1h"})); 1_001];
     server.post("/v1/jobs", &json!(jobs)).expect(202);
     let ids: Vec<i64> = (1..=1_001).collect();
     let many = bulk_action(&server, "cancel", &ids);
     assert!(many.problem(422).contains("1 to 1000 ids"), "{many:?}");
-    let twice = bulk_action(&server, "cancel", &[1, 2, 1, 1]);
-    twice.problem(422);
-    assert_eq!(pointers(&twice), ["/ids/2", "/ids/3"]);
+    assert_eq!(pointers(&many), ["/ids"]);
     assert_eq!(pointers(&bulk_action(&server, "cancel", &[])), ["/ids"]);
     assert_eq!(server.get("/v1/jobs?state=cancelled").expect(200)["jobs"], json!([]));
     let answers = bulk_action(&server, "cancel", &ids[..1_000]).expect(200)["answers"].clone();
@@ -79,9 +77,44 @@ fn a_request_may_name_a_thousand_ids_each_only_once() {
 }
 
 #[test]
+fn a_repeated_id_has_the_answer_of_the_first_and_the_action_is_applied_once() {
+    let server = three_jobs();
+    let answer = bulk_action(&server, "delete", &[1, 99, 1, 2, 99, 1]);
+    let expected = json!([[1, 200], [99, 404], [1, 200], [2, 409], [99, 404], [1, 200]]);
+    assert_eq!(statuses(&answer), expected);
+    server.get("/v1/jobs/1").problem(404);
+    let answers = answer.json()["answers"].clone();
+    assert_eq!(answers[1], answers[4]);
+}
+
+#[test]
+fn an_entry_that_is_no_id_is_refused_by_itself() {
+    let server = three_jobs();
+    let ids = json!([1.5, "3", -1, "x", null, 2, 0, [2], {"id": 2}, true, "", 9_223_372_036_854_775_808_u64]);
+    let answer = server.post("/v1/jobs/cancel", &json!({"ids": ids}));
+    let expected = json!([
+        [1.5, 422], [3, 200], [-1, 422], ["x", 422], [null, 422], [2, 200], [0, 422], [[2], 422],
+        [{"id": 2}, 422], [true, 422], ["", 422], [9_223_372_036_854_775_808_u64, 422]
+    ]);
+    assert_eq!(statuses(&answer), expected);
+    let refused = answer.json()["answers"][3].clone();
+    assert_eq!(refused["type"], "urn:longshore:problem:invalid");
+    assert_eq!(
+        refused["detail"],
+        "/ids/3: \"x\" is not the id of a job, which is a whole number of 1 or more"
+    );
+    assert_eq!(server.job(2)["state"], "cancelled");
+    assert_eq!(server.wait_until_final(3)["state"], "cancelled");
+    let only_invalid = server.post("/v1/jobs/cancel", &json!({"ids": ["x"]}));
+    assert_eq!(statuses(&only_invalid), json!([["x", 422]]));
+}
+
+#[test]
 fn a_body_that_is_not_a_list_of_ids_is_refused() {
     let server = Server::start();
-    assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"ids": [1, "x"]}))), ["/ids/1"]);
+    for ids in [json!(1), json!("1"), json!(null), json!({"1": 1})] {
+        assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"ids": ids}))), ["/ids"]);
+    }
     assert_eq!(pointers(&server.post("/v1/jobs/retry", &json!({"id": [1]}))), ["/id"]);
     server.post("/v1/jobs/retry", &json!([1])).problem(422);
     server.post_empty("/v1/jobs/retry").problem(415);

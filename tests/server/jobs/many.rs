@@ -45,11 +45,11 @@ fn one_invalid_job_among_many_is_named_and_none_is_accepted() {
     assert_eq!(pointers(&answer), ["/1/kind"]);
     let answer = lines(&server, &format!("{good}\n{good}\n{{\"kind\": "));
     assert!(answer.problem(400).contains("line 3"), "{answer:?}");
-    let jobs = json!([echo(1), {"kind": "sleep", "payload": {"duration": 5}}, {"kind": 3}]);
+    let jobs = json!([echo(1), {"kind": "sleep", "payload": {"duration": true}}, {"kind": 3}]);
     let answer = server.post("/v1/jobs", &jobs);
     answer.problem(422);
     assert_eq!(pointers(&answer), ["/2/kind"]);
-    let jobs = json!([echo(1), {"kind": "sleep", "payload": {"duration": 5}}, {"kind": "x"}]);
+    let jobs = json!([echo(1), {"kind": "sleep", "payload": {"duration": true}}, {"kind": "x"}]);
     let answer = server.post("/v1/jobs", &jobs);
     answer.problem(422);
     assert_eq!(pointers(&answer), ["/1/payload/duration", "/2/kind"]);

@@ -180,7 +180,7 @@ fn ids_of_deleted_jobs_are_not_used_again() {
 #[test]
 fn stored_idempotency_keys_and_references_still_work() {
     let mut migrated = Migrated::new();
-    let key = |fingerprint| SubmissionKey { key: "k".parse().unwrap(), fingerprint };
+    let key = |fingerprint| SubmissionKey::new("k".parse().unwrap(), fingerprint);
     let again = |fingerprint| Submit {
         jobs: vec![NewJob { ..job() }].into(),
         key: Some(key(fingerprint)),

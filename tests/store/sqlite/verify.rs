@@ -65,7 +65,7 @@ fn fill(store: &mut Store) {
     assert_eq!(leased(store.write(lease_kinds(&["echo"]))).len(), 1);
     let metadata = Some(Json::trusted(r#"{"a": 1}"#));
     let tagged = NewJob { tags: tags(&["red", "blue"]), metadata, priority: 100, ..job() };
-    let key = Some(SubmissionKey { key: "k".parse().unwrap(), fingerprint: [7; 32] });
+    let key = Some(SubmissionKey::new("k".parse().unwrap(), [7; 32]));
     let batch = Some(NewBatch { name: None });
     let jobs = vec![tagged, job()].into();
     store.write(Write::Submit(Submit { jobs, key, batch })).unwrap();

@@ -98,7 +98,9 @@ impl<'a> CommitGroup<'a> {
             Write::Lease(request) => self.lease(request),
             Write::Finish(finish) => self.finish(finish),
             Write::Renew(renew) => self.renew(renew),
-            Write::Report(lease, progress) => self.report(*lease, progress),
+            Write::Report(lease, progress) => {
+                self.report(*lease, Some(progress.percent), progress.message.as_deref())
+            }
             Write::Log(lines) => self.log(lines),
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),

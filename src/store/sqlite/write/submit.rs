@@ -22,7 +22,7 @@ statement! {
     InsertKey<'a> =
     "INSERT OR REPLACE INTO submissions
          (key_id, idempotency_key, by_value, fingerprint, first_job_id, jobs, batch_id, created_at)
-     VALUES (0, " [key: Text as &'a str] ", 0, " [fingerprint: Binary as &'a [u8]]
+     VALUES (0, " [key: Text as &'a str] ", 1, " [fingerprint: Binary as &'a [u8]]
     ", " [first: Integer as i64] ", " [jobs: Integer as i64]
     ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
 }
@@ -105,8 +105,9 @@ impl CommitGroup<'_> {
         if !has_jobs {
             return Ok(None);
         }
-        if found.fingerprint != key.fingerprint {
-            return Err(Refusal::KeyReused.into());
+        let expected = if found.by_value == 0 { key.byte_fingerprint } else { key.fingerprint };
+        if found.fingerprint != expected {
+            return Err(Refusal::KeyReused(JobId(first)).into());
         }
         let batch = match found.batch_id {
             Some(id) => batch::find(self.connection, BatchId(id))?,

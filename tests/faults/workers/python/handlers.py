@@ -1,5 +1,5 @@
 """Kinds of jobs for the tests of examples/worker.py. They record starts and effects in the history."""
-import json, os, time
+import json, math, os, time
 
 from worker import kind, main
 
@@ -28,6 +28,18 @@ def fussy(payload, lease):
         raise OSError("once more")
     lease.progress(50, "half")
     return payload["number"]
+
+
+@kind("odd")
+def odd(payload, lease):
+    record("start", lease, worker=str(os.getpid()))
+    if payload["is_corrected"]:
+        lease.progress(math.inf, "caf\udce9.txt")
+        lease.progress(math.nan, "caf\udce9.txt")
+    else:  # past lease.progress, which corrects it
+        lease.latest_progress = {"percent": 101, "message": "caf\udce9.txt", "loss": math.nan}
+    time.sleep(payload["seconds"])
+    raise ValueError("cannot read caf\udce9.txt")
 
 
 if __name__ == "__main__":

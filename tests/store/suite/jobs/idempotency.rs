@@ -7,7 +7,11 @@ use super::Store;
 use crate::kit::{completed, impossible_job, job, submit, submitted};
 
 fn keyed(jobs: Vec<NewJob>, fingerprint: u8, batch: Option<NewBatch>) -> Write {
-    let key = SubmissionKey { key: "k".parse().unwrap(), fingerprint: [fingerprint; 32] };
+    let key = SubmissionKey {
+        key: "k".parse().unwrap(),
+        fingerprint: [fingerprint; 32],
+        byte_fingerprint: [0; 32],
+    };
     Write::Submit(Submit { jobs: jobs.into(), key: Some(key), batch })
 }
 
@@ -53,7 +57,7 @@ fn the_same_key_with_another_body_is_refused() {
     let mut store = Store::fresh();
     submit_keyed_job(&mut store);
     let refused = store.write(keyed(vec![job(), job()], 2, None)).unwrap_err();
-    assert_eq!(refused, Refusal::KeyReused);
+    assert_eq!(refused, Refusal::KeyReused(JobId(1)));
     assert!(!store.exists(JobId(2)));
 }
 
@@ -63,7 +67,7 @@ fn the_same_key_with_another_body_in_one_group_is_refused_alone() {
     let group = [keyed(vec![job()], 1, None), keyed(vec![job()], 2, None), submit(vec![job()])];
     let [first, second, third] = store.commit(&group).answers.try_into().unwrap();
     assert!(first.is_ok() && third.is_ok());
-    assert_eq!(second.unwrap_err(), Refusal::KeyReused);
+    assert_eq!(second.unwrap_err(), Refusal::KeyReused(JobId(1)));
 }
 
 #[test]

@@ -247,6 +247,18 @@ fn a_renewal_can_report_progress() {
 }
 
 #[test]
+fn a_renewal_without_a_percentage_keeps_the_last_one() {
+    let mut store = Store::fresh();
+    let lease = store.running_remote(remote("a"), None);
+    for (keeps_percent, expected) in [(true, 0.0), (false, 40.0), (true, 40.0)] {
+        let progress = Some(Progress::new(40.0, "reading"));
+        let renew = Renew { progress, keeps_percent, ..renew_remote(&[lease]) };
+        store.write(Write::Renew(renew)).unwrap();
+        assert_eq!(store.job(lease.job).progress, Some(Progress::new(expected, "reading")));
+    }
+}
+
+#[test]
 fn an_at_most_once_job_that_was_not_started_may_still_run() {
     let mut store = Store::fresh();
     let lease = store.running_remote(NewJob { at_most_once: true, ..remote("a") }, None);

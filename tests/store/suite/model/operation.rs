@@ -265,9 +265,8 @@ impl Operation {
         match self {
             Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
                 jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
-                key: key.map(|(key, fingerprint)| SubmissionKey {
-                    key: format!("key-{key}").parse().unwrap(),
-                    fingerprint: [fingerprint; 32],
+                key: key.map(|(key, fingerprint)| {
+                    SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
                 }),
                 batch: is_batch.then_some(NewBatch { name: None }),
             }),
@@ -290,12 +289,11 @@ impl Operation {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
                 duration: secs.map(Span::from_secs),
                 holder: if *is_remote { Holder::Remote } else { Holder::Local },
-                progress: percent
-                    .map(|percent| Progress { percent: f64::from(percent), message: None }),
+                progress: percent.map(|percent| Progress::new(f64::from(percent), "")),
+                keeps_percent: percent.is_some_and(|percent| percent % 3 == 0),
             }),
             Self::Report { lease, percent } => {
-                let progress = Progress { percent: f64::from(*percent), message: None };
-                Write::Report(lease_of(model, *lease), progress)
+                Write::Report(lease_of(model, *lease), Progress::new(f64::from(*percent), ""))
             }
             Self::Log { lease, len, is_remote } => Write::Log(LogLines {
                 lease: lease_of(model, *lease),

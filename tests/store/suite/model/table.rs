@@ -214,11 +214,11 @@ impl Model {
     }
 
     fn submit(&mut self, submit: &Submit) -> ApplyResult {
-        if let Some(SubmissionKey { key, fingerprint }) = &submit.key
+        if let Some(SubmissionKey { key, fingerprint, .. }) = &submit.key
             && let Some(earlier) = self.keys.get(key)
         {
             if earlier.fingerprint != *fingerprint {
-                return Err(Refusal::KeyReused);
+                return Err(Refusal::KeyReused(JobId(earlier.first)));
             }
             return Ok(Answer::Submitted(Submitted {
                 first: JobId(earlier.first),
@@ -264,7 +264,7 @@ impl Model {
             self.record(id, None, Some(new.state()));
         }
         let count = submit.jobs.len();
-        if let Some(SubmissionKey { key, fingerprint }) = &submit.key {
+        if let Some(SubmissionKey { key, fingerprint, .. }) = &submit.key {
             let fingerprint = *fingerprint;
             let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
             self.keys.insert(key.clone(), model_key);

@@ -215,7 +215,9 @@ impl Model {
             };
             let expires_at = row.lease_expires_at.unwrap().max(limited);
             if let Some(progress) = &renew.progress {
-                row.job.progress = Some(progress.clone());
+                let last = row.job.progress.take().map_or(0.0, |last| last.percent);
+                let percent = if renew.keeps_percent { last } else { progress.percent };
+                row.job.progress = Some(Progress { percent, ..progress.clone() });
             }
             row.lease_expires_at = Some(expires_at);
             renewed.held.push((*lease, expires_at));

@@ -26,10 +26,11 @@ statement! {
 }
 
 statement! {
+    /// Stores the progress of an attempt; without a percentage, the last one is kept.
     ReportProgress<'a> -> Integer =
     "UPDATE jobs
-     SET progress_percent = " [percent: Float as f64]
-    ", progress_message = " [message: Nullable<Text> as Option<&'a str>]
+     SET progress_percent = coalesce(" [percent: Nullable<Float> as Option<f64>]
+    ", progress_percent, 0), progress_message = " [message: Nullable<Text> as Option<&'a str>]
     " WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
     " AND state = " {Running} " RETURNING queue_id"
 }
@@ -42,7 +43,7 @@ impl CommitGroup<'_> {
         for lease in &renew.leases {
             // Alone if it is impossible: the leases of all local workers are renewed together.
             let row = self.on_row(Some(lease.job), |group| {
-                group.renew_one(*lease, lease_ms, is_remote, renew.progress.as_ref())
+                group.renew_one(*lease, lease_ms, is_remote, renew)
             })?;
             let Some(Some((expires_at, is_cancelled))) = row else { continue };
             renewed.held.push((*lease, expires_at));
@@ -67,7 +68,7 @@ impl CommitGroup<'_> {
         lease: Lease,
         lease_ms: Option<i64>,
         is_remote: i64,
-        progress: Option<&Progress>,
+        renew: &Renew,
     ) -> Result<Option<(Timestamp, bool)>, ApplyError> {
         let update = RenewLease {
             now: self.now.millis(),
@@ -78,16 +79,23 @@ impl CommitGroup<'_> {
         };
         let row: Option<(i64, i64)> = update.get_result(self.connection).optional()?;
         let Some((expires_at, cancel_requested)) = row else { return Ok(None) };
-        if let Some(progress) = progress {
-            self.report(lease, progress)?;
+        if let Some(Progress { percent, message }) = &renew.progress {
+            let percent = (!renew.keeps_percent).then_some(*percent);
+            self.report(lease, percent, message.as_deref())?;
         }
         Ok(Some((Timestamp::from_millis(expires_at), cancel_requested != 0)))
     }
 
-    pub(crate) fn report(&mut self, lease: Lease, progress: &Progress) -> ApplyResult {
+    /// Stores the progress of an attempt. Without a percentage, the last one is kept.
+    pub(crate) fn report(
+        &mut self,
+        lease: Lease,
+        percent: Option<f64>,
+        message: Option<&str>,
+    ) -> ApplyResult {
         let update = ReportProgress {
-            percent: progress.percent,
-            message: progress.message.as_deref(),
+            percent,
+            message,
             job: lease.job.0,
             token: lease.token.0,
         };
