@@ -63,9 +63,10 @@ async fn an_attempt_ends_at_its_deadline() {
 #[actix_web::test]
 async fn a_stop_ends_an_attempt_as_cancelled_or_at_shutdown_as_released() {
     let registry = registry();
-    for (reason, expected) in
-        [(StopReason::Cancelled, Outcome::Cancelled), (StopReason::Shutdown, Outcome::Released)]
-    {
+    for (reason, expected) in [
+        (StopReason::Cancelled, Outcome::Cancelled(None)),
+        (StopReason::Shutdown, Outcome::Released),
+    ] {
         let (attempt, control) = start(&registry, "sleep", json!({"duration": "1h"}));
         control.stop(reason);
         assert_eq!(soon(attempt).await.unwrap(), expected);
