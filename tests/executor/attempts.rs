@@ -45,7 +45,8 @@ async fn a_longer_sleep_reports_its_progress() {
 #[actix_web::test]
 async fn an_invalid_sleep_payload_is_reported_at_submission() {
     let registry = registry();
-    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5"})), ["/duration"]);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "soon"})), ["/duration"]);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": 5})), [""; 0]);
     assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5s"})), [""; 0]);
     assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5s", "x": 1})).len(), 1);
     assert_eq!(fatal(run(&registry, "sleep", Value::Null).await).code, "bad_payload");
