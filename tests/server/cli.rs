@@ -34,6 +34,21 @@ fn ends_with(output: &Output, code: i32) {
 }
 
 #[test]
+fn the_url_of_a_server_may_have_any_form() {
+    let server = Server::start();
+    let port = server.addr().port();
+    for url in [format!("HTTP://0x7f.1:{port}"), format!("http://2130706433:{port}/a/..//")] {
+        let output = longshore(&["queues", "--url", &url]).output().unwrap();
+        ends_with(&output, 0);
+        let output = longshore(&["open", "--url", &url]).output().unwrap();
+        assert_eq!(stdout(&output), format!("http://127.0.0.1:{port}/\n"), "{url}");
+    }
+    let output = longshore(&["queues", "--url", "http://host:/"]).output().unwrap();
+    ends_with(&output, 2);
+    assert!(stderr(&output).contains("has an invalid port"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_submission_that_waits_prints_only_the_result() {
     let server = Server::start();
     let output = run(&server, &["submit", "echo", r#"{"hello": "world"}"#, "--wait"]);

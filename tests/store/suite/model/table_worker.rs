@@ -73,7 +73,7 @@ impl ModelJob {
             Outcome::NotStarted => {
                 self.failure.is_none() && matches!(self.job.state, State::Queued | State::Cancelled)
             }
-            Outcome::Cancelled => self.failure.is_none() && self.job.state == State::Cancelled,
+            Outcome::Cancelled(_) => self.failure.is_none() && self.job.state == State::Cancelled,
         }
     }
 }

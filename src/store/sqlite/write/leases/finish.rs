@@ -291,7 +291,7 @@ impl CommitGroup<'_> {
             Outcome::NotStarted => {
                 Ok(failure.is_none() && matches!(state, State::Queued | State::Cancelled))
             }
-            Outcome::Cancelled => Ok(failure.is_none() && state == State::Cancelled),
+            Outcome::Cancelled(_) => Ok(failure.is_none() && state == State::Cancelled),
         }
     }
 
