@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "serve",
     "submit",
     "batch",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 21] = [
     "list",
     "cancel",
     "retry",
+    "update",
     "queues",
     "pause",
     "resume",
