@@ -65,8 +65,7 @@ impl Provider {
             value.set_sensitive(true);
         }
         let limits = ProviderLimits::new(config.max_running, config.requests_per_minute);
-        let refused_calls = RefusedCalls::new(name);
-        Ok(Self { target, authorization, limits, refused_calls })
+        Ok(Self { target, authorization, limits, refused_calls: RefusedCalls::new(name) })
     }
 
     /// Returns a chat-completions call with `body`.
