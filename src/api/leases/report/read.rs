@@ -51,9 +51,9 @@ impl LeaseReport {
             let value = parse_json::<&RawValue>(repaired.as_bytes());
             value.map(|value| Self::from_text(value.get()))
         };
-        let mut report = read(Repair::Replace).map_err(|_| problem.clone())?;
+        let mut report = read(Repair::Replace).map_err(|_still_invalid| problem.clone())?;
         if report.result.is_some() {
-            let marked = read(Repair::Mark).map_err(|_| problem.clone())?;
+            let marked = read(Repair::Mark).map_err(|_still_invalid| problem.clone())?;
             report.take_result(marked, &problem);
         }
         Ok(report)
@@ -77,9 +77,9 @@ impl LeaseReport {
             let values: Vec<&RawValue> = parse_json(repaired.as_bytes())?;
             Ok(values.iter().map(|value| Self::from_text(value.get())).collect())
         };
-        let mut reports = read(Repair::Replace).map_err(|_| problem.clone())?;
+        let mut reports = read(Repair::Replace).map_err(|_still_invalid| problem.clone())?;
         if reports.iter().any(|report| report.result.is_some()) {
-            let marked = read(Repair::Mark).map_err(|_| problem.clone())?;
+            let marked = read(Repair::Mark).map_err(|_still_invalid| problem.clone())?;
             for (report, marked) in reports.iter_mut().zip(marked) {
                 report.take_result(marked, &problem);
             }
@@ -174,4 +174,17 @@ fn whole_number(value: &str) -> Option<i64> {
 
 fn action_named(value: &str) -> Option<LeaseAction> {
     serde_json::from_str(&value.to_ascii_lowercase()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_too_large_to_be_repaired_is_refused() {
+        let text = |len: usize| format!(r#"{{"error": NaN, "log": "{}"}}"#, "x".repeat(len));
+        assert!(LeaseReport::read(text(1 << 20).as_bytes()).is_ok());
+        assert!(LeaseReport::read(text(9 << 20).as_bytes()).is_err());
+        assert!(LeaseReport::read_list(format!("[{}]", text(9 << 20)).as_bytes()).is_err());
+    }
 }
