@@ -108,9 +108,9 @@ impl Migrated {
         self.reads.job(JobId(id)).unwrap().unwrap()
     }
 
-    fn write(&mut self, write: Write) -> Result<Answer, Refusal> {
+    fn write(&mut self, write: &Write) -> Result<Answer, Refusal> {
         let now = Timestamp::from_millis(START);
-        self.writes.commit(&[&write], now).unwrap().answers.remove(0)
+        self.writes.commit(&[write], now).unwrap().answers.remove(0)
     }
 
     fn column(&self, sql: &str) -> Vec<String> {
@@ -183,7 +183,7 @@ fn an_impossible_row_neither_blocks_the_migration_nor_is_lost() {
 #[test]
 fn ids_of_deleted_jobs_are_not_used_again() {
     let mut migrated = Migrated::new();
-    let first = submitted(migrated.write(submit(vec![job()]))).first;
+    let first = submitted(migrated.write(&submit(vec![job()]))).first;
     assert_eq!(first, JobId(10));
 }
 
@@ -196,11 +196,11 @@ fn stored_idempotency_keys_and_references_still_work() {
         key: Some(key(fingerprint)),
         batch: None,
     };
-    let repeated = submitted(migrated.write(Write::Submit(again([0; 32]))));
+    let repeated = submitted(migrated.write(&Write::Submit(again([0; 32]))));
     assert!(repeated.is_repeat);
     assert_eq!(repeated.first, JobId(2));
-    migrated.write(Write::Submit(again([1; 32]))).unwrap_err();
-    migrated.write(Write::Delete(JobId(5))).unwrap();
+    migrated.write(&Write::Submit(again([1; 32]))).unwrap_err();
+    migrated.write(&Write::Delete(JobId(5))).unwrap();
     for table in ["attempts", "results", "logs"] {
         let sql = format!("SELECT '{table}' FROM {table} WHERE job_id = 5");
         assert_eq!(migrated.column(&sql), [""; 0], "rows of a deleted job");
