@@ -142,8 +142,8 @@ fn open_private(path: &Path) -> io::Result<File> {
 /// This is so on Linux (flock(2)), except on network filesystems, which turn one kind into the other.
 #[cfg(target_os = "linux")]
 fn has_separate_locks(file: &File) -> bool {
-    /// Numbers of NFS, CIFS and SMB 2 (statfs(2)).
-    const NETWORK_FILESYSTEMS: [u32; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
+    /// Numbers of NFS, CIFS, SMB 2 and 9P (statfs(2)).
+    const NETWORK_FILESYSTEMS: [u32; 4] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997];
     rustix::fs::fstatfs(file).is_ok_and(|filesystem| {
         let number = filesystem.f_type as u32;
         !NETWORK_FILESYSTEMS.contains(&number)
