@@ -50,6 +50,8 @@ impl Change {
     pub(crate) fn is_counted_entry(&self) -> bool {
         match self.to {
             Some(State::Scheduled | State::Queued) => self.from.is_none(),
+            // Not a job that was moved back by an update.
+            Some(State::Retrying) => self.from == Some(State::Running),
             to => to != self.from,
         }
     }

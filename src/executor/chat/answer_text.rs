@@ -108,8 +108,8 @@ mod tests {
         for (text, expected) in [
             (r#"{"choices":[1],"logprobs":NaN}"#, r#"{"choices":[1],"logprobs":"NaN"}"#),
             (r#"{"a":[-Infinity,Infinity]}"#, r#"{"a":["-Infinity","Infinity"]}"#),
-            ("{\"a\":\"line\nline\"}", r#"{"a":"line\u000aline"}"#),
-            ("{\"a\":\"\t\u{0}\"} </html>", r#"{"a":"\u0009\u0000"}"#),
+            ("{\"a\":\"line\nline\"}", r#"{"a":"line\nline"}"#),
+            ("{\"a\":\"\t\u{0}\"} </html>", r#"{"a":"\t\u0000"}"#),
             (r#"{"a":"C:\dir"}"#, r#"{"a":"C:\\dir"}"#),
             (": keepalive\n\n{\"a\":1}", r#"{"a":1}"#),
             (":\r\n: PROCESSING\r\n\r\n{\"a\":NaN}\n", r#"{"a":"NaN"}"#),

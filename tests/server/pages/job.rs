@@ -53,6 +53,40 @@ fn the_traceback_and_the_data_of_a_worker_are_shown_on_the_page_and_by_status() 
 }
 
 #[test]
+fn the_response_to_a_call_and_the_output_of_a_program_are_shown_on_the_page_and_by_status() {
+    let config = "[commands.x]\nargv = ['/bin/sh', '-c', 'echo why; echo err >&2; exit 3']";
+    let server = Setup::new().config(config).start();
+    let program = json!({"kind": "command", "payload": {"name": "x"}, "max_attempts": 1});
+    server.run(&program);
+    // The server itself refuses the call.
+    let url = format!("{}/v1/jobs/999", server.url());
+    server.run(&json!({"kind": "http", "payload": {"url": url}, "max_attempts": 1}));
+    let command = page(&server, "/jobs/1");
+    for expected in ["exit status 3.", "Standard output of attempt 1\">why\n<", ">err\n<"] {
+        assert!(command.contains(expected), "{expected} is missing in {command}");
+    }
+    let call = page(&server, "/jobs/2");
+    for expected in [
+        "response status 404.",
+        "<dt>content-type</dt><dd>application/problem+json</dd>",
+        "job 999 does not exist",
+    ] {
+        assert!(call.contains(expected), "{expected} is missing in {call}");
+    }
+    let status = stdout(&run(&server, &["status", "1"]));
+    assert!(
+        status.contains("  exit status 3\n  stdout:\n    why\n  stderr:\n    err\n"),
+        "{status}"
+    );
+    let status = stdout(&run(&server, &["status", "2"]));
+    let expected = "  response status: 404\n  response headers:\n";
+    assert!(
+        status.contains(expected) && status.contains("  response body:\n    {\"type\""),
+        "{status}"
+    );
+}
+
+#[test]
 fn a_refused_result_is_shown_on_the_page_and_by_status() {
     let server = Setup::new().config("limits.max_result_bytes = 1000").start();
     let result = format!("first-{}-last", "x".repeat(2_000));

@@ -211,9 +211,10 @@ impl Model {
             failed: failed.map(Box::new),
         });
         let is_new = from.is_none();
-        let to = to.filter(|_| from != to);
+        let is_moved_back = to == Some(State::Retrying) && from != Some(State::Running);
+        let counted = to.filter(|_| from != to && !is_moved_back);
         let waits = matches!(to, Some(State::Scheduled | State::Queued));
-        if let Some(to) = to.filter(|_| is_new || !waits) {
+        if let Some(to) = counted.filter(|_| is_new || !waits) {
             *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
         }
         if let (Some(batch), Some(to)) = (job.batch, to) {
