@@ -54,7 +54,10 @@ impl Response {
         partial.start(&response, secrets);
         let reading = read_body(response, max_received_bytes, deadline, partial);
         let result = match limits.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, reading).await.unwrap_or(Ok(())),
+            Some(timeout) => tokio::time::timeout(timeout, reading).await.unwrap_or_else(|_| {
+                partial.mark_unfinished();
+                Ok(())
+            }),
             None => reading.await,
         };
         let mut response = partial.take();

@@ -117,7 +117,8 @@ async fn each_coding_is_decoded() {
 
 #[actix_web::test]
 async fn a_body_that_contradicts_its_coding_fails_at_once() {
-    let text = JSON.repeat(50).into_bytes();
+    let numbers: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    let text = JSON.replace('ä', &numbers.join(" ")).into_bytes();
     let cut = |mut body: Vec<u8>| {
         body.truncate(body.len() / 2);
         body
@@ -149,6 +150,12 @@ async fn a_complete_answer_without_the_checksum_of_its_coding_is_read() {
     body.truncate(body.len() - 8);
     let (_, chat) = outcomes_of(coded("gzip", &body), MAX_BYTES).await;
     assert_eq!(job_result(chat).json.as_str(), JSON);
+    // The same if a second answer, which nobody needs, is cut.
+    let mut body = gzip(JSON.repeat(50).as_bytes());
+    body.truncate(body.len() - 10);
+    let (http, chat) = outcomes_of(coded("gzip", &body), MAX_BYTES).await;
+    assert_eq!(job_result(chat).json.as_str(), JSON);
+    assert_eq!(fatal(http).code, "bad_answer");
 }
 
 #[actix_web::test]

@@ -19,7 +19,7 @@ use Meaning::{Blocked, BlockedIfCode, Refused, Temporary};
 
 /// Parts of words and what they mean. If a word has several parts, the first one in this list counts.
 /// Words are compared in lowercase without separators.
-const MEANINGS: [(&str, Meaning); 54] = [
+const MEANINGS: [(&str, Meaning); 55] = [
     ("insufficientquota", Blocked),
     ("insufficientbalance", Blocked),
     ("insufficientcredit", Blocked),
@@ -59,6 +59,7 @@ const MEANINGS: [(&str, Meaning); 54] = [
     ("moderation", Refused),
     ("ratelimit", Temporary),
     ("perminute", Temporary),
+    ("persecond", Temporary),
     ("toomanyrequests", Temporary),
     ("throttl", Temporary),
     ("overload", Temporary),
