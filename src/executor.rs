@@ -17,6 +17,7 @@ mod attempt;
 pub mod context;
 
 mod encoded;
+mod excerpt;
 mod panic;
 mod secrets;
 mod sleep;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::{ParseError, Url};
+use url::{ParseError, Url, form_urlencoded};
 
 /// Maximum length of a URL after parsing, in bytes. The HTTP client accepts no longer ones.
 const MAX_LEN: usize = 65_000;
@@ -49,6 +49,16 @@ pub(crate) enum InvalidUrl {
     /// A path is appended to the URL, so it must end with its path.
     #[error("must not have a query or fragment, because paths are appended to it")]
     NotABase,
+}
+
+/// A parameter in the query of a URL.
+pub(crate) struct QueryParameter {
+    /// Decoded name.
+    pub(crate) name: String,
+    /// Decoded value.
+    pub(crate) value: String,
+    /// Value as it is written in the URL.
+    pub(crate) written_value: String,
 }
 
 impl HttpUrl {
@@ -121,9 +131,18 @@ impl HttpUrl {
         &self.0[url::Position::BeforePath..url::Position::AfterQuery]
     }
 
-    /// Returns the names and values in the query, decoded.
-    pub(crate) fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
-        self.0.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned()))
+    /// Returns the parameters of the query.
+    pub(crate) fn query_parameters(&self) -> impl Iterator<Item = QueryParameter> {
+        let parts = self.0.query().unwrap_or_default().split('&');
+        parts.filter_map(|part| {
+            let (name, value) = form_urlencoded::parse(part.as_bytes()).next()?;
+            let written_value = part.split_once('=').map_or("", |(_, value)| value).to_owned();
+            Some(QueryParameter {
+                name: name.into_owned(),
+                value: value.into_owned(),
+                written_value,
+            })
+        })
     }
 }
 
@@ -256,6 +275,9 @@ mod tests {
         let url = HttpUrl::parse("https://[::0001]?key=a%20b").unwrap();
         assert_eq!((url.host(), url.port(), url.authority()), ("[::1]", 443, "[::1]"));
         assert_eq!((url.path_and_query(), url.is_https()), ("/?key=a%20b", true));
-        assert_eq!(url.query_pairs().collect::<Vec<_>>(), [("key".into(), "a b".into())]);
+        let mut parameters = url.query_parameters();
+        let QueryParameter { name, value, written_value } = parameters.next().unwrap();
+        assert_eq!((&*name, &*value, &*written_value), ("key", "a b", "a%20b"));
+        assert!(parameters.next().is_none());
     }
 }

@@ -85,7 +85,7 @@ impl Chat {
     ) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let call = request.provider.call(&request.body).identify(payload, context);
-        match self.outbound.call(call, max_bytes, partial).await {
+        match self.outbound.call(call, max_bytes, context.deadline(), partial).await {
             Ok(response) => answer::outcome(&response, max_bytes),
             Err(outcome) => outcome,
         }

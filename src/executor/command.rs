@@ -8,7 +8,6 @@
 //! of its own, and all processes that are left in this group when the attempt ends are killed. A
 //! process that leaves the group on purpose (`setsid`) is not killed.
 
-mod excerpt;
 mod output;
 mod process_group;
 mod request;
@@ -83,7 +82,9 @@ impl Command {
         let ended = supervise(&mut group, pipes, request.stdin(), &mut output, context).await;
         output.finish();
         let (outcome, status) = match ended {
-            Ok(ProgramEnd { status, stopped: None }) if status.success() => return output.result(),
+            Ok(ProgramEnd { status, stopped: None }) if status.success() => {
+                return output.result(status, &secrets);
+            }
             Ok(ProgramEnd { status, stopped: None }) => {
                 (output.failure(status, &secrets), Some(status))
             }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::executor::excerpt::Excerpt;
 use crate::job::Json;
 
 /// Bytes read from a response body or a program's output, up to a maximum.
@@ -12,15 +13,18 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// Whether the stream had more bytes than the maximum.
     pub(super) is_truncated: bool,
+    /// Start and end of all bytes that were read, also of those over the maximum.
+    pub(super) excerpt: Excerpt,
 }
 
 impl Body {
-    /// Appends bytes until the body holds `max_bytes`; drops the others and marks the body as
-    /// truncated.
+    /// Appends bytes until the body holds `max_bytes`; drops the others, except for the end in
+    /// `excerpt`, and marks the body as truncated.
     pub(super) fn add(&mut self, bytes: &[u8], max_bytes: usize) {
         let room = max_bytes.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.is_truncated |= bytes.len() > room;
+        self.excerpt.push(bytes);
     }
 
     /// Returns the body as text, or `None` if it is not UTF-8. A character that was cut in half at
@@ -48,8 +52,8 @@ pub(super) struct Encoded {
 
 /// Encodes a body as a JSON value that is at most `max_bytes` long.
 ///
-/// A body that is JSON is used as it is, without a byte order mark, if `may_be_json` is set and it was not truncated. Other
-/// UTF-8 becomes a JSON string, and everything else a JSON string of base64.
+/// A body that is JSON is used as it is, without a byte order mark, if `may_be_json` is set and it was
+/// not truncated. Other UTF-8 becomes a JSON string, and everything else a JSON string of base64.
 pub(super) fn encode(body: &Body, may_be_json: bool, max_bytes: usize) -> Encoded {
     if body.bytes.is_empty() {
         return Encoded { json: Json::null(), is_base64: false, is_truncated: body.is_truncated };

@@ -52,7 +52,7 @@ impl Http {
     ) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let call = request.into_call(payload, context);
-        match self.outbound.call(call, max_bytes, partial).await {
+        match self.outbound.call(call, max_bytes, context.deadline(), partial).await {
             Ok(response) if response.status.is_success() => result::outcome(&response, max_bytes),
             Ok(response) => response.refusal(response.has_temporary_status(), ""),
             Err(outcome) => outcome,

@@ -230,6 +230,7 @@ mod tests {
             std::future::pending::<()>().await;
         });
         let partial = PartialResponse::default();
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
         let call = Call {
             method: Method::GET,
             target: Target::parse(&url).unwrap(),
@@ -237,7 +238,7 @@ mod tests {
             body: Bytes::new(),
         };
         let response =
-            outbound.call(call, 100, &partial).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
+            outbound.call(call, 100, deadline, &partial).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
         assert_eq!(response.body.bytes, b"x");
     }
 }

@@ -1,8 +1,12 @@
 //! Hides secrets in messages that quote other servers and programs.
 
+mod forms;
+
 use awc::http::header::{HeaderName, HeaderValue};
 
 use crate::config::HttpUrl;
+
+use forms::forms;
 
 /// Minimum length of a secret, in bytes. Shorter values also occur in ordinary text.
 const MIN_SECRET_LEN: usize = 6;
@@ -21,21 +25,28 @@ const SECRET_PARAMETER_ENDS: [&str; 8] =
 
 /// Secrets of one attempt. Servers often repeat a key that they refuse, and programs may print
 /// their environment, so every quoted text passes through [`Secrets::hide`].
+///
+/// The value holds every form of every secret, the longest first; otherwise replacing a part of a secret
+/// would leave the remainder visible.
 #[derive(Default)]
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Returns the secrets of a request: the values of headers such as `authorization`, the parts of
-    /// these values, and the values of query parameters such as `api_key`. `Bearer sk-1234` yields
-    /// `Bearer sk-1234`, `Bearer` and `sk-1234`.
+    /// these values, and the values of query parameters such as `api_key`, decoded and as they are
+    /// written in the URL. `Bearer sk-1234` yields `Bearer sk-1234`, `Bearer` and `sk-1234`.
     pub(super) fn of_request(url: &HttpUrl, headers: &[(HeaderName, HeaderValue)]) -> Self {
         let headers = headers.iter().filter(|(name, _)| is_secret_header(name));
         let texts = headers.filter_map(|(_, value)| value.to_str().ok());
         let in_headers = texts.flat_map(|text| {
-            std::iter::once(text).chain(text.split([' ', ';', ',', '='])).map(str::to_owned)
+            // A part may end with the padding of base64, or be the value of a name.
+            let (words, values) = (text.split([' ', ';', ',']), text.split([' ', ';', ',', '=']));
+            std::iter::once(text).chain(words).chain(values).map(str::to_owned)
         });
-        let in_query = url.query_pairs().filter(|(name, _)| is_secret_parameter(name));
-        Self::new(in_headers.chain(in_query.map(|(_, value)| value)))
+        let in_query =
+            url.query_parameters().filter(|parameter| is_secret_parameter(&parameter.name));
+        let in_query = in_query.flat_map(|parameter| [parameter.value, parameter.written_value]);
+        Self::new(in_headers.chain(in_query))
     }
 
     /// Returns these texts as secrets, without those that are too short.
@@ -50,13 +61,13 @@ impl Secrets {
             secrets.push(text);
         }
         secrets.retain(|secret| secret.len() >= MIN_SECRET_LEN);
-        // The longest secret is replaced first; otherwise replacing a part of it would leave the
-        // remainder visible.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self(secrets)
+        let mut forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+        forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self(forms)
     }
 
-    /// Returns the length of the longest secret, in bytes.
+    /// Returns the length of the longest form of a secret, in bytes.
     pub(super) fn max_len(&self) -> usize {
         self.0.first().map_or(0, String::len)
     }
@@ -162,6 +173,48 @@ mod tests {
         let secrets = Secrets::new(["-----BEGIN KEY-----\r\nMIIEvQ\nab\n".to_owned()]);
         assert_eq!(secrets.hide("-----BEGIN KEY-----"), "(secret)");
         assert_eq!(secrets.hide("found MIIEvQ and ab"), "found (secret) and ab");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_each_form_in_which_it_may_be_repeated() {
+        let header = (HeaderName::from_static("authorization"), "Bearer a/b+c\"d&e==");
+        let headers = [(header.0, HeaderValue::from_static(header.1))];
+        let url = HttpUrl::parse("http://host/?api_key=q%2fk%2Dy+z%7e&token=ü/ü/ü&key=%zz%41bcd")
+            .unwrap();
+        let secrets = Secrets::of_request(&url, &headers);
+        for text in [
+            "a/b+c\"d&e==",
+            "a%2Fb%2Bc%22d%26e%3D%3D",
+            "a%2fb%2bc%22d%26e%3d%3d",
+            "Bearer%20a/b%2Bc%22d%26e%3D%3D",
+            "Bearer+a%2Fb%2Bc%22d%26e%3D%3D",
+            r#"a/b+c\"d&e=="#,
+            r#"Bearer a\/b+c\"d&e=="#,
+            r#"a\/b+c\"d\u0026e=="#,
+            "a/b+c&quot;d&amp;e==",
+            // The value of the query as it is written, decoded and encoded in another way.
+            "q%2fk%2Dy+z%7e",
+            "q/k-y z~",
+            r"q\/k-y z~",
+            "q%2Fk-y%20z~",
+            "%C3%BC/%C3%BC/%C3%BC",
+            "ü/ü/ü",
+            r"\u00fc\/\u00fc\/\u00fc",
+            "%zz%41bcd",
+            "%zzAbcd",
+        ] {
+            assert_eq!(secrets.hide(&format!("<{text}>")), "<(secret)>", "{text}");
+            let bytes = secrets.hide_bytes(format!("<{text}>").as_bytes());
+            assert_eq!(bytes, b"<(secret)>", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_hidden_in_no_form() {
+        let secrets = Secrets::new(["a/\"b".to_owned()]);
+        for text in ["a/\"b", "a%2F%22b", r#"a\/\"b"#] {
+            assert_eq!(secrets.hide(text), text);
+        }
     }
 
     #[test]

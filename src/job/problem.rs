@@ -2,6 +2,7 @@
 
 pub mod encoding;
 pub mod object_structs;
+pub(crate) mod repair;
 
 use std::fmt;
 

@@ -165,6 +165,28 @@ async fn secrets_are_in_no_detail() {
     assert_eq!(kept.body_base64.as_deref(), Some("/yAoc2VjcmV0KQ=="));
 }
 
+#[actix_web::test]
+async fn a_secret_is_in_no_detail_in_any_form() {
+    let key = "a/b+c\"d==";
+    let body = concat!(
+        r#"<Bearer a/b+c"d==> <a%2Fb%2Bc%22d%3D%3D> <a%2fb%2bc%22d%3d%3d> "#,
+        r#"<a/b+c\"d==> <a\/b+c\"d==> <a/b+c&quot;d==> "#,
+        r#"<query%2dk3y%2F> <query-k3y/> <query-k3y\/> <query-k3y%2F>"#,
+    );
+    let headers = "x-echo: /?api_key=query%2dk3y%2F\r\n";
+    let (url, _seen) = start_server(response("401 Unauthorized", headers, body));
+    let payload = json!({
+        "url": format!("{url}/?api_key=query%2dk3y%2F"),
+        "headers": {"Authorization": format!("Bearer {key}")},
+    });
+    let outcome = run(&registry(), "http", payload).await;
+    let kept = response_detail(&outcome);
+    assert_eq!(kept.body.unwrap(), ["<(secret)>"; 10].join(" "));
+    assert_eq!(kept.headers["x-echo"], "/?api_key=(secret)");
+    let message = fatal(outcome).message;
+    assert!(!message.contains("k3y") && !message.contains("b+c"), "{message}");
+}
+
 async fn program(config: CommandConfig) -> Outcome {
     run(&registry_with_command(config), "command", json!({"name": "run"})).await
 }
@@ -235,6 +257,28 @@ async fn a_truncated_output_keeps_its_start_and_its_end() {
     assert!(excerpt.starts_with("1\n2\n") && excerpt.ends_with("\n100000\n"));
     let omitted = 588_895 - (64 << 10);
     assert!(excerpt.contains(&format!("\n[{omitted} bytes omitted]\n")));
+}
+
+#[actix_web::test]
+async fn a_program_whose_output_is_too_large_keeps_its_exit_too() {
+    let mut key = script("seq 100000; echo why $KEY >&2");
+    key.env.insert("KEY".into(), "hunter22-hunter22".into());
+    let mut config = Config::default();
+    config.limits.max_result_bytes = 1_000;
+    config.commands.insert("run".into(), key);
+    config.commands.insert("bytes".into(), script(r"printf '\377\000\001'; seq 100000"));
+    let registry = registry_of(&config);
+    let known = detail(&run(&registry, "command", json!({"name": "run"})).await);
+    assert!(known.result.unwrap().ends_with("\n100000\n"));
+    let exit = known.exit.unwrap();
+    assert_eq!((exit.status, exit.signal, &*exit.stderr), (Some(0), None, "why (secret)\n"));
+    assert!(exit.stdout.starts_with("1\n2\n") && exit.stdout.ends_with("\n100000\n"));
+    // Bytes are in base64, each end by itself.
+    let known = detail(&run(&registry, "command", json!({"name": "bytes"})).await);
+    let result = known.result.unwrap();
+    let omitted = 588_898 - (48 << 10);
+    assert!(result.starts_with("/wAB") && result.ends_with("MDAwMDAK"), "{}", result.len());
+    assert!(result.contains(&format!("\n[{omitted} bytes omitted]\n")));
 }
 
 #[derive(Debug, thiserror::Error)]

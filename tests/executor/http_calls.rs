@@ -1,6 +1,7 @@
 //! `http` jobs: the request that is sent and the result of the response.
 
 mod compressed;
+mod large;
 mod urls;
 
 use longshore::config::Config;

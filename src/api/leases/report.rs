@@ -4,7 +4,6 @@ mod check;
 mod fields;
 mod lenient;
 mod read;
-mod repair;
 
 use serde::{Deserialize, Serialize};
 

@@ -25,7 +25,7 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
         }
         let json = encode(&response.body, false, max_bytes).json;
         return Outcome::Completed(JobResult::truncated(json))
-            .with_detail(response.detail_without_body());
+            .with_detail(response.too_large_detail());
     }
     match read_json(&response.lossy_text()) {
         Ok(json) => judge(response, json),
@@ -85,17 +85,18 @@ fn failed(response: &Response, error: Option<&ReportedError>, code: &str, why: &
     }
 }
 
-/// Returns the outcome of a 2xx answer that is not JSON. It was paid for, and another call may cost as
-/// much and be as bad, so the call is repeated only if the connection may have broken off.
+/// Returns the outcome of a 2xx answer that is not JSON. It is repeated only if the connection may have
+/// broken off: the call was answered and paid for, and what could not be read once, such as a page of a
+/// proxy or a stream, comes again. An answer that is JSON without choices is another matter: it has no
+/// completion to pay for, and is usually a hiccup of a gateway, so [`judge`] lets it be retried.
 fn unreadable(response: &Response, why: &str) -> Outcome {
     if let Some(error) = &response.decode_error {
         return response.undecodable(error);
     }
-    let body = &response.body.bytes;
-    if !response.is_framed() && is_cut_json(body) {
+    if !response.is_framed() && is_cut_json(&response.lossy_text()) {
         return response.failure(CONNECTION, format!("the answer is incomplete: {why}"), true);
     }
-    if body.is_empty() {
+    if response.body.bytes.is_empty() {
         return response.failure(BAD_ANSWER, "the answer has no body".into(), false);
     }
     let excerpt = response.excerpt(&response.lossy_text());

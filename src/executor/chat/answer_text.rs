@@ -3,67 +3,64 @@
 //! The answer was paid for and must not be thrown away because of a few wrong bytes.
 
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::job::Json;
+use crate::job::problem::repair::{Repair, repair};
 
-/// Reads a text as JSON. A byte order mark is removed, and so is text after a JSON object. Escapes of
-/// half a surrogate pair are replaced by U+FFFD.
+/// Reads a text as JSON. These are removed: a byte order mark, comment lines of an event stream before
+/// the JSON, and text after a JSON object. What is almost JSON is repaired, such as `NaN`, a line break
+/// in a string, and half a surrogate pair, which models that are cut in the middle of an emoji produce.
 ///
 /// # Errors
 /// Returns the reason if the body is not JSON.
 pub(super) fn read_json(text: &str) -> Result<Json, String> {
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let text = trimmed(text);
     Json::checked(text).or_else(|problem| {
         // Repaired second, because nearly every answer is well formed.
-        let repaired = without_half_pairs(without_end(text));
-        Json::checked(&repaired).or(Err(problem.to_string()))
+        let repaired = repaired(text);
+        Json::checked(without_end(&repaired)).or(Err(problem.to_string()))
     })
 }
 
+/// Returns whether a text is the beginning of a JSON text.
+pub(super) fn is_cut_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(&repaired(text)).is_err_and(|error| error.is_eof())
+}
+
+fn repaired(text: &str) -> String {
+    repair(without_comments(trimmed(text)).as_bytes(), Repair::Replace)
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// Returns a text without the lines at its start that are comments of an event stream. Gateways send
+/// them while a model works: `: keepalive`.
+fn without_comments(text: &str) -> &str {
+    let mut text = text;
+    while text.starts_with(':') {
+        text = text.split_once(['\n', '\r']).map_or("", |(_, after)| after.trim_start());
+    }
+    text
+}
+
 /// Returns the JSON object at the start of a text, without what follows it. If more JSON follows, the
-/// object may be one part of many, so the text is returned as it is.
+/// object may be one part of many, so the text is returned as it is, unless the object is a whole answer.
 fn without_end(text: &str) -> &str {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     let is_value = values.next().is_some_and(|value| value.is_ok());
     let (value, end) = text.split_at(values.byte_offset());
-    if is_value && value.starts_with('{') && !end.contains(['{', '[']) { value } else { text }
+    let is_object = is_value && value.starts_with('{');
+    if is_object && (!end.contains(['{', '[']) || is_whole_answer(value)) { value } else { text }
 }
 
-/// Returns whether a text is the beginning of a JSON text.
-pub(super) fn is_cut_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
-}
-
-/// Replaces each escape of half a surrogate pair: `"\ud83d!"` becomes `"\ufffd!"`. Models that are
-/// cut in the middle of an emoji produce them.
-fn without_half_pairs(text: &str) -> String {
-    let mut repaired = String::with_capacity(text.len());
-    let mut left = text;
-    while let Some(start) = left.find('\\') {
-        let (before, escape) = left.split_at(start);
-        repaired.push_str(before);
-        let len = match (escape_unit(escape), escape.get(6..).and_then(escape_unit)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(0xd800..=0xdfff), _) => {
-                repaired.push_str("\\ufffd");
-                left = &escape[6..];
-                continue;
-            }
-            // The character after the backslash belongs to the escape, even if it is a backslash.
-            _ => 1 + escape[1..].chars().next().map_or(0, char::len_utf8),
-        };
-        repaired.push_str(&escape[..len]);
-        left = &escape[len..];
-    }
-    repaired.push_str(left);
-    repaired
-}
-
-/// Returns the UTF-16 code unit of an escape such as `\ud83d` at the start of a text.
-fn escape_unit(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(())?;
-    u16::from_str_radix(digits, 16).ok()
+/// Returns whether a JSON object has choices that are no parts of a stream.
+fn is_whole_answer(object: &str) -> bool {
+    let answer: Value = serde_json::from_str(object).unwrap_or_default();
+    let Some(choices) = answer.get("choices").and_then(Value::as_array) else { return false };
+    !choices.is_empty() && choices.iter().all(|choice| choice.get("delta").is_none())
 }
 
 #[cfg(test)]
@@ -102,16 +99,46 @@ mod tests {
             assert_eq!(read(text).as_deref(), Some(expected), "{text}");
         }
         for text in ["\\", "\"\\", "\\u", "\\ud83", "\\ud83d", "\\ä"] {
-            without_half_pairs(text);
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_almost_json_is_repaired() {
+        for (text, expected) in [
+            (r#"{"choices":[1],"logprobs":NaN}"#, r#"{"choices":[1],"logprobs":"NaN"}"#),
+            (r#"{"a":[-Infinity,Infinity]}"#, r#"{"a":["-Infinity","Infinity"]}"#),
+            ("{\"a\":\"line\nline\"}", r#"{"a":"line\nline"}"#),
+            ("{\"a\":\"\t\u{0}\"} </html>", r#"{"a":"\t\u0000"}"#),
+            (r#"{"a":"C:\dir"}"#, r#"{"a":"C:\\dir"}"#),
+            (": keepalive\n\n{\"a\":1}", r#"{"a":1}"#),
+            (":\r\n: PROCESSING\r\n\r\n{\"a\":NaN}\n", r#"{"a":"NaN"}"#),
+            ("{\"choices\":[{}]}\n{\"a\":1}", r#"{"choices":[{}]}"#),
+            ("{\"choices\":[{\"b\":NaN}]}{\"choices\":[]}", r#"{"choices":[{"b":"NaN"}]}"#),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_many_is_not_taken_for_an_answer() {
+        for text in [
+            "{\"choices\":[{\"delta\":{}}]}\n{\"choices\":[{\"delta\":{}}]}",
+            "{\"choices\":[]}\n{\"choices\":[1]}",
+            "{\"message\":{},\"done\":false}\n{\"message\":{},\"done\":true}",
+            ": keepalive",
+            "data: {\"choices\":[1]}",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_cut_text_is_recognised() {
         for (text, expected) in
-            [("", true), ("{\"a\": [1, ", true), ("\"ab", true), ("{}", false), ("<html>", false)]
+            [("", true), ("{\"a\": [1, ", true), ("\"ab", true), (": keepalive\n{", true), ("{\"a\nb", true), ("{}", false), ("<html>", false)]
         {
-            assert_eq!(is_cut_json(text.as_bytes()), expected, "{text}");
+            assert_eq!(is_cut_json(text), expected, "{text}");
         }
     }
 }

@@ -14,7 +14,13 @@
 //! | `{"message", "code"}` | gateways |
 //! | `{"choices": [{"error": {"message", "code"}, "finish_reason": "error"}]}` | OpenRouter |
 
+mod notes;
+mod words;
+
 use serde_json::{Map, Value};
+
+use notes::{has_content, is_note, is_success};
+use words::{Meaning, meaning_of_code, meaning_of_sentence};
 
 /// An error in the body of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,100 +44,42 @@ pub(super) enum Verdict {
     Unknown,
 }
 
-/// Parts of words that mean that the account or the model cannot be used until somebody acts. They
-/// outweigh a temporary status such as 429. Words are compared in lowercase without separators.
-const BLOCKED: [&str; 16] = [
-    "insufficientquota",
-    "insufficientbalance",
-    "insufficientcredit",
-    "insufficientfunds",
-    "creditbalance",
-    "billing",
-    "paymentrequired",
-    "invalidapikey",
-    "incorrectapikey",
-    "apikeynotvalid",
-    "authenticationerror",
-    "accountdeactivated",
-    "accountsuspended",
-    "accessterminated",
-    "modelnotfound",
-    "contextlength",
-];
-/// Parts of words that mean that the call itself is refused.
-const REFUSED: [&str; 20] = [
-    "authentication",
-    "unauthorized",
-    "unauthenticated",
-    "permission",
-    "forbidden",
-    "accessdenied",
-    "notfound",
-    "doesnotexist",
-    "invalidrequest",
-    "invalidargument",
-    "invalidparameter",
-    "invalidvalue",
-    "invalidprompt",
-    "badrequest",
-    "validation",
-    "unprocessable",
-    "unsupported",
-    "contentpolicy",
-    "contentfilter",
-    "moderation",
-];
-/// Parts of words that mean that the server is busy or broken for a while.
-const TEMPORARY: [&str; 16] = [
-    "ratelimit",
-    "toomanyrequests",
-    "throttl",
-    "overload",
-    "capacity",
-    "resourceexhausted",
-    "unavailable",
-    "timeout",
-    "timedout",
-    "deadline",
-    "servererror",
-    "internal",
-    "apierror",
-    "badgateway",
-    "upstream",
-    "busy",
-];
+/// Reason of a verdict on the message of an error.
+const ITS_MESSAGE: &str = "its message";
 
 impl ReportedError {
     /// Returns the error of an answer, if it reports one. An error of a choice counts only if every
-    /// choice has one.
+    /// choice has one. An error beside choices with content counts only if it is more than a note.
     pub(super) fn find(body: &Value) -> Option<Self> {
         let body = match body {
             Value::Array(items) => items.first()?,
             body => body,
         };
         let fields = body.as_object()?;
-        if let Some(error) = fields.get("error").filter(|error| !is_blank(error)) {
+        let choices = match fields.get("choices") {
+            Some(Value::Array(choices)) => &**choices,
+            _ => &[],
+        };
+        if let Some(error) = error_field(fields, choices.iter().any(has_content)) {
             return Some(Self::of(error, fields));
         }
         let is_error = |name| fields.get(name).and_then(Value::as_str) == Some("error");
         if is_error("object") || is_error("type") {
             return Some(Self::of(body, fields));
         }
-        match fields.get("choices") {
-            Some(Value::Array(choices)) if !choices.is_empty() => Self::of_choices(choices),
-            _ => {
-                let names = ["detail", "errors", "message", "error_message", "error_msg", "msg"];
-                let mut values = names.iter().filter_map(|name| fields.get(*name));
-                values.find(|value| !is_blank(value)).map(|error| Self::of(error, fields))
-            }
+        if !choices.is_empty() {
+            return Self::of_choices(choices);
         }
+        let names = ["detail", "errors", "message", "error_message", "error_msg", "msg"];
+        let mut values = names.iter().filter_map(|name| fields.get(*name));
+        values.find(|value| !is_blank(value)).map(|error| Self::of(error, fields))
     }
 
     /// Returns the error of the first choice if every choice has one.
     fn of_choices(choices: &[Value]) -> Option<Self> {
         let of_choice = |choice: &Value| {
             let fields = choice.as_object()?;
-            match fields.get("error").filter(|error| !is_blank(error)) {
+            match error_field(fields, has_content(choice)) {
                 Some(error) => Some(Self::of(error, &Map::new())),
                 None if fields.get("finish_reason")?.as_str()? == "error" => {
                     Some(Self { message: "finish_reason is error".into(), ..Self::default() })
@@ -170,20 +118,18 @@ impl ReportedError {
     /// Returns what the error says about another call.
     pub(super) fn verdict(&self) -> Verdict {
         for word in &self.words {
-            let normal = normalised(word);
-            let has_any = |parts: &[&str]| parts.iter().any(|part| normal.contains(part));
-            if has_any(&BLOCKED) || has_any(&REFUSED) {
-                return Verdict::Fatal(word.clone());
-            }
-            if has_any(&TEMPORARY) {
-                return Verdict::Retryable;
+            match meaning_of_code(word) {
+                Some(Meaning::Temporary) => return Verdict::Retryable,
+                Some(_) => return Verdict::Fatal(word.clone()),
+                None => {}
             }
         }
         match self.status {
             Some(408 | 409 | 425 | 429 | 500..=599) => Verdict::Retryable,
             Some(status @ 400..=499) => Verdict::Fatal(status.to_string()),
-            _ => match self.blocking_message() {
-                Some(why) => Verdict::Fatal(why),
+            _ => match meaning_of_sentence(&self.message) {
+                Some(Meaning::Temporary) => Verdict::Retryable,
+                Some(_) => Verdict::Fatal(ITS_MESSAGE.into()),
                 None => Verdict::Unknown,
             },
         }
@@ -191,24 +137,19 @@ impl ReportedError {
 
     /// Returns the word that means that no call will succeed until somebody acts, such as
     /// `insufficient_quota`, although the status is a temporary one.
+    ///
+    /// Of the message only unmistakable words count, because messages about a passing limit contain
+    /// advice, such as `Visit .../billing to add a payment method`.
     pub(super) fn blocking_word(&self) -> Option<String> {
         for word in &self.words {
-            let normal = normalised(word);
-            if BLOCKED.iter().any(|part| normal.contains(part)) {
-                return Some(word.clone());
-            }
-            if TEMPORARY.iter().any(|part| normal.contains(part)) {
-                return None;
+            match meaning_of_code(word) {
+                Some(Meaning::Blocked | Meaning::BlockedIfCode) => return Some(word.clone()),
+                Some(Meaning::Temporary) => return None,
+                Some(Meaning::Refused) | None => {}
             }
         }
-        self.blocking_message()
-    }
-
-    /// Returns what the message says, if it is like one of the blocking words.
-    fn blocking_message(&self) -> Option<String> {
-        let message = normalised(&self.message);
-        let part = BLOCKED.iter().find(|part| message.contains(**part));
-        part.map(|_| "its message".into())
+        let is_blocked = meaning_of_sentence(&self.message) == Some(Meaning::Blocked);
+        is_blocked.then(|| ITS_MESSAGE.into())
     }
 
     /// Returns the message, with the words and the status in parentheses: `busy (server_error, 502)`.
@@ -221,6 +162,14 @@ impl ReportedError {
             false => format!("{} ({})", self.message, words.join(", ")),
         }
     }
+}
+
+/// Returns the field `error` of an answer or a choice if it reports an error. `has_content` says whether
+/// there is content beside it, which a mere note does not spoil.
+fn error_field(fields: &Map<String, Value>, has_content: bool) -> Option<&Value> {
+    let error = fields.get("error")?;
+    let is_harmless = is_blank(error) || is_success(error) || has_content && is_note(error);
+    (!is_harmless).then_some(error)
 }
 
 /// Returns whether a value says nothing, so that it reports no error.
@@ -242,12 +191,6 @@ fn status_number(value: &Value) -> Option<u16> {
         value => value.as_u64().and_then(|number| u16::try_from(number).ok()),
     };
     number.filter(|status| (100..600).contains(status))
-}
-
-/// Returns a text in lowercase without separators: `RateLimitError` and `rate_limit_error` become
-/// `ratelimiterror`.
-fn normalised(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -320,6 +263,7 @@ mod tests {
             json!({"choices": [{"error": null}], "error": {"code": null, "message": ""}}),
             json!({"choices": [{"error": {"code": 502}}, {"finish_reason": "stop"}]}),
             json!({"choices": [1.5], "message": "ok", "detail": "x"}),
+            json!({"choices": [], "error": {"code": 0, "message": "success"}}),
             json!({"choices": []}),
             json!({}),
             json!([]),
@@ -336,6 +280,8 @@ mod tests {
         for body in [
             json!({"error": {"type": "insufficient_quota", "code": "insufficient_quota"}}),
             json!({"error": {"type": "x", "message": "You have insufficient quota"}}),
+            json!({"error": {"type": "requests", "message": "insufficient_quota: see billing"}}),
+            json!({"error": "Your credit balance is too low to access the API"}),
             json!({"error": {"type": "invalid_request_error", "code": "invalid_api_key"}}),
             json!({"error": {"code": "billing_hard_limit_reached"}}),
         ] {
@@ -345,6 +291,10 @@ mod tests {
             json!({"error": {"type": "invalid_request_error", "message": "Rate limit reached"}}),
             json!({"error": {"type": "tokens", "code": "rate_limit_exceeded", "message": "billing"}}),
             json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "billing"}}),
+            json!({"error": {"type": "requests", "code": null, "message": "Rate limit reached for gpt-4 in organization org-x on tokens per min (TPM): Limit 10000. Please try again in 6s. Visit https://platform.openai.com/account/billing to add a payment method."}}),
+            json!({"error": {"type": "tokens", "message": "context length of 8k per minute exceeded"}}),
+            json!({"error": {"message": "model not found in cache, try again; see /billing"}}),
+            json!({"error": "payment required for a higher limit"}),
         ] {
             assert_eq!(word(body.clone()), None, "{body}");
         }

@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::excerpt::Excerpt;
 use super::stderr_parser::{PROGRESS_PREFIX, StderrParser};
 use crate::executor::encoded::{Body, encode};
+use crate::executor::excerpt::Excerpt;
 use crate::executor::secrets::Secrets;
 use crate::job::Json;
 use crate::job::attempt::{
@@ -34,7 +34,6 @@ pub(super) async fn write_stdin(pipe: Option<ChildStdin>, stdin: &[u8]) {
 pub(super) struct Output<'a> {
     max_bytes: usize,
     stdout: Body,
-    stdout_excerpt: Excerpt,
     stderr_excerpt: Excerpt,
     stderr_parser: StderrParser<'a>,
 }
@@ -45,7 +44,6 @@ impl<'a> Output<'a> {
         Self {
             max_bytes,
             stdout: Body::default(),
-            stdout_excerpt: Excerpt::default(),
             stderr_excerpt: Excerpt::default(),
             stderr_parser,
         }
@@ -54,12 +52,9 @@ impl<'a> Output<'a> {
     /// Reads both pipes until they are closed. Output over the limits is read and discarded,
     /// because otherwise the program would block on a full pipe.
     pub(super) async fn read(&mut self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) {
-        let Self { max_bytes, stdout: body, stdout_excerpt, stderr_excerpt, stderr_parser } = self;
+        let Self { max_bytes, stdout: body, stderr_excerpt, stderr_parser } = self;
         tokio::join!(
-            each_chunk(stdout, |chunk| {
-                body.add(chunk, *max_bytes);
-                stdout_excerpt.push(chunk);
-            }),
+            each_chunk(stdout, |chunk| body.add(chunk, *max_bytes)),
             each_chunk(stderr, |chunk| {
                 stderr_parser.push(chunk);
                 stderr_excerpt.push(chunk);
@@ -72,8 +67,9 @@ impl<'a> Output<'a> {
         self.stderr_parser.finish();
     }
 
-    /// Returns the outcome of a program that exited with status 0.
-    pub(super) fn result(&self) -> Outcome {
+    /// Returns the outcome of a program that exited with status 0. If its output is too large, the
+    /// attempt keeps the start and the end of the output, and the exit.
+    pub(super) fn result(&self, status: ExitStatus, secrets: &Secrets) -> Outcome {
         let mut encoded = encode(&self.stdout, true, self.max_bytes);
         if encoded.is_base64 {
             let wrapper_len = r#"{"base64":}"#.len();
@@ -86,10 +82,14 @@ impl<'a> Output<'a> {
         if !encoded.is_truncated {
             return Outcome::Completed(JobResult::whole(encoded.json));
         }
-        // The result is the wish of the program, so nothing in it is hidden.
-        let result = Some(self.stdout_excerpt.text(&Secrets::default(), MAX_RESULT_EXCERPT_BYTES));
-        Outcome::Completed(JobResult::truncated(encoded.json))
-            .with_detail(AttemptDetail { result, ..AttemptDetail::default() })
+        let excerpt = &self.stdout.excerpt;
+        let result = if encoded.is_base64 {
+            excerpt.base64(secrets, MAX_RESULT_EXCERPT_BYTES)
+        } else {
+            excerpt.text(secrets, MAX_RESULT_EXCERPT_BYTES)
+        };
+        let detail = AttemptDetail { result: Some(result), ..self.detail(Some(status), secrets) };
+        Outcome::Completed(JobResult::truncated(encoded.json)).with_detail(detail)
     }
 
     /// Returns the outcome of a program that exited with another status or was killed by a signal.
@@ -105,14 +105,14 @@ impl<'a> Output<'a> {
         Outcome::retryable("exit_status", message)
     }
 
-    /// Returns what is kept of a program that failed or was stopped.
+    /// Returns what is kept of a program that failed, was stopped or wrote too much.
     pub(super) fn detail(&self, status: Option<ExitStatus>, secrets: &Secrets) -> AttemptDetail {
         let stderr = self.stderr_excerpt.text(secrets, MAX_TEXT_BYTES);
         let lines = stderr.split_inclusive('\n');
         let exit = ExitDetail {
             status: status.and_then(|status| status.code()),
             signal: status.and_then(|status| status.signal()),
-            stdout: self.stdout_excerpt.text(secrets, MAX_TEXT_BYTES),
+            stdout: self.stdout.excerpt.text(secrets, MAX_TEXT_BYTES),
             stderr: lines.filter(|line| !line.starts_with(PROGRESS_PREFIX)).collect(),
         };
         AttemptDetail { exit: Some(exit), ..AttemptDetail::default() }

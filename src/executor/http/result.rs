@@ -55,7 +55,8 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     result.body_encoding = body.is_base64.then_some("base64");
     result.truncated = body.is_truncated;
     match Json::of(&result) {
-        Ok(json) if body.is_truncated => Outcome::Completed(JobResult::truncated(json)),
+        Ok(json) if body.is_truncated => Outcome::Completed(JobResult::truncated(json))
+            .with_detail(response.too_large_detail()),
         Ok(json) => Outcome::Completed(JobResult::whole(json)),
         Err(error) => {
             Outcome::fatal("bad_result", format!("the response cannot be written as JSON: {error}"))

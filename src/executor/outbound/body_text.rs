@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use awc::http::header::{CONTENT_TYPE, HeaderMap};
 
 use crate::executor::outbound::response::Response;
+use crate::job::attempt::head_and_tail;
 
 impl Response {
     /// Returns the body as text. What is not Unicode is replaced by U+FFFD.
@@ -19,11 +20,29 @@ impl Response {
         match body {
             [0xff, 0xfe, ..] => units(u16::from_le_bytes),
             [0xfe, 0xff, ..] => units(u16::from_be_bytes),
-            _ if std::str::from_utf8(body).is_err() && is_latin_1(&self.headers) => {
+            _ if self.is_latin_1() => {
                 Cow::Owned(body.iter().copied().map(char::from).collect())
             }
             _ => String::from_utf8_lossy(body),
         }
+    }
+
+    /// Returns the start and the end of the body as text without secrets, of together `max_bytes`.
+    pub(super) fn text_excerpt(&self, max_bytes: usize) -> String {
+        let excerpt = &self.body.excerpt;
+        match &*self.body.bytes {
+            // A part of UTF-16 cannot be read by itself.
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+                head_and_tail(&self.secrets.hide(&self.lossy_text()), max_bytes)
+            }
+            _ if self.is_latin_1() => excerpt.latin_1_text(&self.secrets, max_bytes),
+            _ => excerpt.text(&self.secrets, max_bytes),
+        }
+    }
+
+    /// Returns whether the body is in Latin-1 by its headers, and not in UTF-8 after all.
+    fn is_latin_1(&self) -> bool {
+        self.body.text().is_none() && is_latin_1(&self.headers)
     }
 
     /// Returns the body as text, or `None` if it is neither UTF-8 nor text by its media type.

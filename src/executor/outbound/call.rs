@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::header::{HeaderName, HeaderValue};
@@ -10,7 +10,7 @@ use awc::http::Method;
 use bytes::Bytes;
 
 use crate::executor::outbound::Outbound;
-use crate::executor::outbound::response::{PartialResponse, Response};
+use crate::executor::outbound::response::{PartialResponse, ReadLimits, Response};
 use crate::executor::outbound::target::Target;
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
@@ -36,8 +36,9 @@ pub(in crate::executor) struct Call {
 }
 
 impl Outbound {
-    /// Makes a call and reads at most `max_bytes` of the response body, or less if the status is not
-    /// 2xx. Dropping the future closes the connection; `partial` then holds what has arrived.
+    /// Makes a call and keeps at most `max_bytes` of the response body, or less if the status is not
+    /// 2xx, and the end of a longer one. `deadline` is the end of the attempt. Dropping the future closes
+    /// the connection; `partial` then holds what has arrived.
     ///
     /// # Errors
     /// Returns the outcome of the attempt if there is no complete response.
@@ -45,6 +46,7 @@ impl Outbound {
         &self,
         call: Call,
         max_bytes: usize,
+        deadline: Instant,
         partial: &PartialResponse,
     ) -> Result<Response, Outcome> {
         // The path and the query are omitted from messages, because they may contain secrets.
@@ -58,7 +60,8 @@ impl Outbound {
         let response =
             sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
         if response.status().is_success() {
-            let (response, result) = Response::read(response, secrets, max_bytes, None, partial).await;
+            let limits = ReadLimits { max_bytes, timeout: None, deadline };
+            let (response, result) = Response::read(response, secrets, limits, partial).await;
             return match result {
                 Ok(()) => Ok(response),
                 Err(error) => {
@@ -67,7 +70,8 @@ impl Outbound {
             };
         }
         let timeout = Some(ERROR_BODY_TIMEOUT);
-        let reading = Response::read(response, secrets, MAX_ERROR_BODY_BYTES, timeout, partial);
+        let limits = ReadLimits { max_bytes: MAX_ERROR_BODY_BYTES, timeout, deadline };
+        let reading = Response::read(response, secrets, limits, partial);
         // The status is known and decides the outcome, so the body may be incomplete.
         let (response, _) = reading.await;
         Ok(response)

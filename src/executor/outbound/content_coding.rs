@@ -9,6 +9,7 @@ use brotli_decompressor::Decompressor;
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 
 use crate::executor::encoded::Body;
+use crate::executor::outbound::response::surplus::MAX_SURPLUS_BYTES;
 
 /// Maximum number of codings of one body.
 const MAX_CODINGS: usize = 4;
@@ -72,13 +73,18 @@ impl Codings {
         Ok(Self(codings))
     }
 
+    /// Returns whether the body is as it was written, without any coding.
+    pub(super) fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the number of bytes of a body that are read to decode at most `max_bytes` of it.
     pub(super) fn max_received_bytes(&self, max_bytes: usize) -> usize {
         if self.0.is_empty() { max_bytes } else { max_bytes.saturating_add(MAX_OVERHEAD_BYTES) }
     }
 
-    /// Decodes at most `max_bytes` of a body, and as much between two codings. Other tasks of the
-    /// thread run in between.
+    /// Decodes at most `max_bytes` of a body, and as much between two codings. Some more is decoded for
+    /// the excerpt of the body. Other tasks of the thread run in between.
     pub(super) async fn decode(
         &self,
         received: Body,
@@ -91,8 +97,12 @@ impl Codings {
         let mut is_truncated = received.is_truncated;
         for (index, coding) in self.0.iter().enumerate().rev() {
             let input = decoded.as_ref().unwrap_or(&received);
-            let max_bytes = if index == 0 { max_bytes } else { self.max_received_bytes(max_bytes) };
-            let (output, result) = coding.decode(&input.bytes, max_bytes).await;
+            let limits = if index == 0 {
+                Limits { max_bytes, max_surplus_bytes: MAX_SURPLUS_BYTES }
+            } else {
+                Limits { max_bytes: self.max_received_bytes(max_bytes), max_surplus_bytes: 0 }
+            };
+            let (output, result) = coding.decode(&input.bytes, limits).await;
             match result {
                 // The end of the input is missing because it was not read.
                 Err(_) if is_truncated => {}
@@ -108,8 +118,12 @@ impl Codings {
             is_truncated |= output.is_truncated;
             decoded = Some(output);
         }
-        let bytes = decoded.unwrap_or(received).bytes;
-        (Body { bytes, is_truncated }, None)
+        let mut body = decoded.unwrap_or_default();
+        if is_truncated && !body.is_truncated {
+            body.is_truncated = true;
+            body.excerpt.mark_unfinished();
+        }
+        (body, None)
     }
 }
 
@@ -122,12 +136,12 @@ impl Coding {
         }
     }
 
-    /// Decodes at most `max_bytes`. The body holds what was decoded before an error.
-    async fn decode(self, input: &[u8], max_bytes: usize) -> (Body, io::Result<()>) {
-        let (body, result) = read(&mut *self.reader(input), max_bytes).await;
+    /// Decodes within limits. The body holds what was decoded before an error.
+    async fn decode(self, input: &[u8], limits: Limits) -> (Body, io::Result<()>) {
+        let (body, result) = read(&mut *self.reader(input), limits).await;
         if self == Self::Deflate && result.is_err() && body.bytes.is_empty() && is_zlib(input) {
             // Raw deflate data can look like a zlib header by chance.
-            return read(&mut DeflateDecoder::new(input), max_bytes).await;
+            return read(&mut DeflateDecoder::new(input), limits).await;
         }
         (body, result)
     }
@@ -178,19 +192,33 @@ impl Read for GzipMembers<'_> {
     }
 }
 
-/// Reads at most `max_bytes`.
-async fn read(reader: &mut dyn Read, max_bytes: usize) -> (Body, io::Result<()>) {
+/// How much of a body is decoded.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Maximum number of bytes that are kept.
+    max_bytes: usize,
+    /// Maximum number of further bytes, of which only the end is kept.
+    max_surplus_bytes: u64,
+}
+
+/// Reads and decodes within limits. An error after `max_bytes` is no error, because those bytes are not
+/// part of the body.
+async fn read(reader: &mut dyn Read, limits: Limits) -> (Body, io::Result<()>) {
     let mut body = Body::default();
     let mut chunk = vec![0; CHUNK_BYTES];
+    let max_total = (limits.max_bytes as u64).saturating_add(limits.max_surplus_bytes);
     loop {
         match reader.read(&mut chunk) {
             Ok(0) => return (body, Ok(())),
-            Ok(count) => body.add(&chunk[..count], max_bytes),
-            Err(error) => return (body, Err(error)),
+            Ok(count) => body.add(&chunk[..count], limits.max_bytes),
+            Err(error) if !body.is_truncated => return (body, Err(error)),
+            Err(_) => break,
         }
-        if body.is_truncated {
-            return (body, Ok(()));
+        if body.is_truncated && body.excerpt.len() >= max_total {
+            break;
         }
         tokio::task::yield_now().await;
     }
+    body.excerpt.mark_unfinished();
+    (body, Ok(()))
 }

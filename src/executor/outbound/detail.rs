@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::executor::outbound::response::Response;
-use crate::job::attempt::{AttemptDetail, MAX_TEXT_BYTES, ResponseDetail, head_and_tail};
+use crate::job::attempt::{
+    AttemptDetail, MAX_RESULT_EXCERPT_BYTES, MAX_TEXT_BYTES, ResponseDetail, head_and_tail,
+};
 
 /// Maximum size of a header value that is kept, in bytes.
 const MAX_VALUE_BYTES: usize = 1 << 10;
@@ -33,10 +35,7 @@ impl Response {
         let mut response = self.head_detail();
         if !self.body.bytes.is_empty() {
             match self.text() {
-                Some(text) => {
-                    let text = self.secrets.hide(&text);
-                    response.body = Some(head_and_tail(&text, MAX_TEXT_BYTES));
-                }
+                Some(_) => response.body = Some(self.text_excerpt(MAX_TEXT_BYTES)),
                 None => {
                     let bytes = self.secrets.hide_bytes(&self.body.bytes);
                     let start = &bytes[..bytes.len().min(MAX_TEXT_BYTES / 4 * 3)];
@@ -50,6 +49,16 @@ impl Response {
     /// Returns what is kept of a response whose body is the result.
     pub(in crate::executor) fn detail_without_body(&self) -> AttemptDetail {
         self.with_request_id(self.head_detail())
+    }
+
+    /// Returns what is kept of a 2xx response whose body is too long: its head, and the start and the end
+    /// of its body as the result.
+    pub(in crate::executor) fn too_large_detail(&self) -> AttemptDetail {
+        let result = match self.text() {
+            Some(_) => self.text_excerpt(MAX_RESULT_EXCERPT_BYTES),
+            None => self.body.excerpt.base64(&self.secrets, MAX_RESULT_EXCERPT_BYTES),
+        };
+        AttemptDetail { result: Some(result), ..self.detail_without_body() }
     }
 
     fn with_request_id(&self, response: ResponseDetail) -> AttemptDetail {

@@ -1,7 +1,9 @@
 //! Responses of other servers, read up to a maximum size.
 
+pub(super) mod surplus;
+
 use std::cell::{Cell, RefCell};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use awc::ClientResponse;
 use awc::error::PayloadError;
@@ -30,33 +32,38 @@ pub(in crate::executor) struct Response {
 }
 
 impl Response {
-    /// Reads and decodes the body of a response, of which at most `max_bytes` are kept. If it is
-    /// longer, the connection is closed instead of reused. After `timeout` the body ends where it is.
+    /// Reads and decodes the body of a response, of which at most `limits.max_bytes` are kept. Of a
+    /// longer one the end is kept too, if it comes soon; otherwise the connection is closed.
     ///
     /// The second value is [`PayloadError`] if the connection failed or closed before the end of the
     /// body, of which the response then holds the beginning.
     pub(super) async fn read(
         response: ClientResponse,
         secrets: Secrets,
-        max_bytes: usize,
-        timeout: Option<Duration>,
+        limits: ReadLimits,
         partial: &PartialResponse,
     ) -> (Self, Result<(), PayloadError>) {
         let codings = Codings::of(response.headers());
         let max_received_bytes = match &codings {
-            Ok(codings) => codings.max_received_bytes(max_bytes),
-            Err(_) => max_bytes,
+            Ok(codings) => codings.max_received_bytes(limits.max_bytes),
+            Err(_) => limits.max_bytes,
         };
+        // More of a compressed body cannot be decoded without what was dropped.
+        let has_surplus = codings.as_ref().map_or(true, Codings::are_none);
+        let deadline = has_surplus.then_some(limits.deadline);
         partial.start(&response, secrets);
-        let reading = read_body(response, max_received_bytes, partial);
-        let result = match timeout {
-            Some(timeout) => tokio::time::timeout(timeout, reading).await.unwrap_or(Ok(())),
+        let reading = read_body(response, max_received_bytes, deadline, partial);
+        let result = match limits.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, reading).await.unwrap_or_else(|_| {
+                partial.mark_unfinished();
+                Ok(())
+            }),
             None => reading.await,
         };
         let mut response = partial.take();
         let received = std::mem::take(&mut response.body);
         (response.body, response.decode_error) = match codings {
-            Ok(codings) => codings.decode(received, max_bytes).await,
+            Ok(codings) => codings.decode(received, limits.max_bytes).await,
             Err(error) => (received, Some(error)),
         };
         (response, result)
@@ -69,6 +76,17 @@ impl Response {
             || self.headers.contains_key(CONTENT_LENGTH)
             || self.headers.contains_key(TRANSFER_ENCODING)
     }
+}
+
+/// How much of a response body is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadLimits {
+    /// Maximum number of bytes that are kept, beside the end of a longer body.
+    pub(super) max_bytes: usize,
+    /// Time after which the body ends where it is.
+    pub(super) timeout: Option<Duration>,
+    /// End of the attempt, before which reading the end of a body that is too long must stop.
+    pub(super) deadline: Instant,
 }
 
 /// The response of a call as far as it has arrived. It outlives the call, so that it is known what had
@@ -103,6 +121,11 @@ impl PartialResponse {
         !body.is_truncated
     }
 
+    /// Records that the body has more bytes, which are not read.
+    fn mark_unfinished(&self) {
+        self.response.borrow_mut().body.excerpt.mark_unfinished();
+    }
+
     /// Takes the response after its body has ended.
     fn take(&self) -> Response {
         self.is_arriving.set(false);
@@ -110,10 +133,12 @@ impl PartialResponse {
     }
 }
 
-/// Reads at most `max_bytes` of a body into `partial`.
+/// Reads at most `max_bytes` of a body into `partial`. Reads on to find the end of a longer body if the
+/// attempt's `deadline` is given.
 async fn read_body(
     mut response: ClientResponse,
     max_bytes: usize,
+    deadline: Option<Instant>,
     partial: &PartialResponse,
 ) -> Result<(), PayloadError> {
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
@@ -123,6 +148,18 @@ async fn read_body(
     }
     while let Some(chunk) = response.next().await {
         if !partial.add(&chunk?, max_bytes) {
+            let is_complete = match deadline {
+                Some(deadline) => {
+                    let add = |chunk: &[u8]| {
+                        partial.add(chunk, max_bytes);
+                    };
+                    surplus::read(&mut response, deadline, add).await
+                }
+                None => false,
+            };
+            if !is_complete {
+                partial.mark_unfinished();
+            }
             break;
         }
     }

@@ -141,6 +141,57 @@ async fn a_429_that_will_stay_is_not_retried_and_says_why() {
 }
 
 #[actix_web::test]
+async fn advice_in_the_message_of_a_rate_limit_does_not_end_the_job() {
+    let openai = "Rate limit reached for gpt-4 in organization org-x on tokens per min (TPM): Limit \
+        10000. Please try again in 6s. Visit https://platform.openai.com/account/billing to add a \
+        payment method.";
+    for body in [
+        json!({"error": {"message": openai, "type": "requests", "code": null}}),
+        json!({"error": {"message": "context length of 8k per minute exceeded", "type": "tokens"}}),
+        json!({"error": {"message": "quota exceeded, check your plan and billing details", "code": 429}}),
+        json!({"message": "payment required for more than 3 requests per second"}),
+    ] {
+        for status in ["429 Too Many Requests", "503 Service Unavailable", "408 Request Timeout"] {
+            let error = retryable(refusal(status, "", &body).await);
+            assert_eq!(error.code, "http_status");
+        }
+        retryable(outcome_of_ok(&body).await);
+    }
+    let blocked = json!({"error": {"message": "insufficient_quota: see /billing", "code": null}});
+    let error = fatal(refusal("429 X", "", &blocked).await);
+    assert!(error.message.contains("not retried because of its message"), "{}", error.message);
+}
+
+#[actix_web::test]
+async fn a_note_beside_an_answer_does_not_waste_it() {
+    for note in [
+        json!({"message": "warn"}),
+        json!({"code": 0, "message": "success"}),
+        json!({"code": "200", "status": "OK"}),
+        json!({"type": "warning", "message": "deprecated"}),
+        json!("the model is deprecated"),
+        json!(""),
+        json!({}),
+    ] {
+        let body = json!({"error": note, "choices": [{"message": {"content": "a"}}]});
+        assert_eq!(completed(outcome_of_ok(&body).await), body);
+        let choice = json!({"error": note, "message": {"content": "a"}, "finish_reason": "stop"});
+        let body = json!({"choices": [choice]});
+        assert_eq!(completed(outcome_of_ok(&body).await), body);
+    }
+    // An error makes the content beside it a part of an answer.
+    for error in [
+        json!({"message": "busy", "code": 502}),
+        json!({"message": "busy", "type": "server_error", "code": 0}),
+        json!("upstream timed out"),
+        json!(true),
+    ] {
+        let body = json!({"error": error, "choices": [{"message": {"content": "par"}}]});
+        assert_eq!(retryable(outcome_of_ok(&body).await).code, "provider_error", "{body}");
+    }
+}
+
+#[actix_web::test]
 async fn the_header_of_the_server_decides_about_another_call() {
     let conflict = json!({"error": {"message": "lock timeout", "type": "conflict"}});
     retryable(refusal("409 Conflict", "x-should-retry: true\r\n", &conflict).await);
@@ -172,7 +223,7 @@ async fn an_answer_that_is_not_json_is_paid_for_once() {
 #[actix_web::test]
 async fn an_answer_that_broke_off_is_asked_for_again() {
     for head in ["HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
-        for body in ["{\"choices\": [", ""] {
+        for body in ["{\"choices\": [", "", ": keepalive\n\n{\"choices\": [{\"a\": \"b\n"] {
             let url = listen(move |caller, _| {
                 caller.send(format!("{head}{body}"));
                 caller.disconnect();
@@ -181,6 +232,28 @@ async fn an_answer_that_broke_off_is_asked_for_again() {
             assert_eq!(error.code, "connection", "{head}{body}: {}", error.message);
         }
     }
+}
+
+#[actix_web::test]
+async fn an_answer_that_is_almost_json_is_read() {
+    let content = |body: &'static str| async move {
+        let result = completed(outcome_of(response("200 OK", "", body)).await);
+        result["choices"][0]["message"]["content"].as_str().map(str::to_owned)
+    };
+    for (body, expected) in [
+        (r#"{"choices": [{"message": {"content": "a"}, "logprobs": NaN}]}"#, "a"),
+        (r#"{"choices": [{"message": {"content": "a"}}], "score": -Infinity}"#, "a"),
+        ("{\"choices\": [{\"message\": {\"content\": \"a\nb\tc\"}}]}", "a\nb\tc"),
+        (r#"{"choices": [{"message": {"content": "C:\dir"}}]}"#, "C:\\dir"),
+        (": keepalive\n\n: keepalive\n\n{\"choices\": [{\"message\": {\"content\": \"a\"}}]}", "a"),
+        ("{\"choices\": [{\"message\": {\"content\": \"a\"}}]}\n{\"usage\": {}}", "a"),
+        ("{\"choices\": [{\"message\": {\"content\": \"a\"}}]}: done\n", "a"),
+    ] {
+        assert_eq!(content(body).await.as_deref(), Some(expected), "{body}");
+    }
+    // Parts of a stream are no answer.
+    let parts = "{\"choices\": [{\"delta\": {}}]}\n{\"choices\": [{\"delta\": {}}]}";
+    assert_eq!(fatal(outcome_of(response("200 OK", "", parts)).await).code, "bad_answer");
 }
 
 #[actix_web::test]

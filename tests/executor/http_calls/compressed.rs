@@ -16,7 +16,7 @@ use crate::server::*;
 
 const JSON: &str = r#"{"choices": [{"message": {"content": "ä"}}]}"#;
 
-fn gzip(data: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
@@ -50,13 +50,13 @@ const BROTLI_ANSWER: &str =
 /// A brotli stream of 64 MiB of the digit 0, made by the same encoder.
 const BROTLI_BOMB: &str = "y///P/glYOKxQCD3/o///3/wSwDEYRGA7v0f////4JcAiMMCAN37P/7//8EvARCHBQC693/8//+DXwIgDgsAdO//+P//B78EQBwWAOje//H//w9+CYA4LADQvf/L//8//BIAcVgAoHv/Bw==";
 
-fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
     let headers = format!("content-type: application/json\r\ncontent-encoding: {coding}\r\n");
     response("200 OK", &headers, body)
 }
 
 /// Returns the outcome of an `http` job and of a `chat` job with this response.
-async fn outcomes_of(response: Vec<u8>, max_result_bytes: usize) -> (Outcome, Outcome) {
+pub(super) async fn outcomes_of(response: Vec<u8>, max_result_bytes: usize) -> (Outcome, Outcome) {
     let (url, _seen) = start_server(response);
     let provider = ProviderConfig {
         base_url: url.clone(),
@@ -117,7 +117,8 @@ async fn each_coding_is_decoded() {
 
 #[actix_web::test]
 async fn a_body_that_contradicts_its_coding_fails_at_once() {
-    let text = JSON.repeat(50).into_bytes();
+    let numbers: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    let text = JSON.replace('ä', &numbers.join(" ")).into_bytes();
     let cut = |mut body: Vec<u8>| {
         body.truncate(body.len() / 2);
         body
@@ -149,6 +150,12 @@ async fn a_complete_answer_without_the_checksum_of_its_coding_is_read() {
     body.truncate(body.len() - 8);
     let (_, chat) = outcomes_of(coded("gzip", &body), MAX_BYTES).await;
     assert_eq!(job_result(chat).json.as_str(), JSON);
+    // The same if a second answer, which nobody needs, is cut.
+    let mut body = gzip(JSON.repeat(50).as_bytes());
+    body.truncate(body.len() - 10);
+    let (http, chat) = outcomes_of(coded("gzip", &body), MAX_BYTES).await;
+    assert_eq!(job_result(chat).json.as_str(), JSON);
+    assert_eq!(fatal(http).code, "bad_answer");
 }
 
 #[actix_web::test]

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use crate::api::leases::report::fields::{fields, fields_and_others};
-use crate::api::leases::report::repair::{Repair, repair};
 use crate::api::leases::report::{ReportedError, ReportedProgress};
 use crate::job::payload::Json;
+use crate::job::problem::repair::{Repair, repair};
 use crate::job::time::Span;
 
 /// Returns a value as a text: a string, `None` for `null`, and the JSON text of any other value.

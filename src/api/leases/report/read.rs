@@ -3,11 +3,11 @@
 use serde_json::value::RawValue;
 
 use crate::api::leases::report::fields::fields;
-use crate::api::leases::report::repair::{Repair, repair};
 use crate::api::leases::report::{LeaseAction, LeaseReport, UnusableResult, lenient};
 use crate::job::JobId;
 use crate::job::lease::LeaseToken;
 use crate::job::payload::Json;
+use crate::job::problem::repair::{Repair, repair};
 use crate::job::problem::{Problem, parse_json};
 
 /// Names of the fields of a report, in the order in which `LeaseReport::from_fields` takes them.

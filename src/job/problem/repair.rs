@@ -1,4 +1,5 @@
-//! Repairs texts that are almost JSON, so that a report of a failure is not lost for its form.
+//! Repairs texts that are almost JSON, so that a report of a failure or an answer that was paid for is
+//! not lost for its form.
 //!
 //! | part | becomes |
 //! | --- | --- |
@@ -14,7 +15,7 @@ use std::borrow::Cow;
 
 /// What a part that is not valid becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repair {
+pub(crate) enum Repair {
     /// The valid part that is nearest to it, see the table of the module.
     Replace,
     /// Half a surrogate pair, which [`Json::checked`](crate::job::Json::checked) refuses. So it shows
@@ -31,7 +32,7 @@ const UNKNOWN_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 const ESCAPE_LEN: usize = 6;
 
 /// Repairs a text that is almost JSON.
-pub(super) fn repair(text: &[u8], how: Repair) -> String {
+pub(crate) fn repair(text: &[u8], how: Repair) -> String {
     let text = decode(text, how);
     let mut repaired = String::with_capacity(text.len() + text.len() / 8);
     let mut rest = text.as_str();
