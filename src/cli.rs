@@ -21,7 +21,7 @@ use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, wait};
 use output::Output;
 use queues::{pause, resume};
-use server::{backup, serve, verify};
+use server::{backup, serve, telemetry, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -86,10 +86,12 @@ enum Command {
 /// Runs a command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
     server::descriptors::raise_limit();
-    match actix_web::rt::System::new().block_on(dispatch(cli)) {
+    let result = actix_web::rt::System::new().block_on(dispatch(cli));
+    let may_write = telemetry::flush();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::OutputClosed | CliError::Reported(_)) {
+            if may_write && !matches!(error, CliError::OutputClosed | CliError::Reported(_)) {
                 Output::new(false).note(format_args!("error: {error}"));
             }
             ExitCode::from(&error)
