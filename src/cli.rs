@@ -6,6 +6,7 @@ mod demo;
 mod help;
 mod jobs;
 mod open;
+mod prune;
 mod queues;
 #[cfg(test)]
 mod sample;
@@ -60,6 +61,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Resume a paused queue
     Resume(resume::ResumeArgs),
+    /// Show whether old jobs are deleted, and confirm it after a jump of the clock
+    Prune(prune::PruneArgs),
     /// Show a live view of queues, lanes, rates and jobs, with keys to pause, cancel and retry
     Top(top::TopArgs),
     /// Print events as they happen, one per line
@@ -114,6 +117,7 @@ impl Command {
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
+            Self::Prune(args) => Some(&mut args.target),
             Self::Top(args) => Some(&mut args.target),
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
@@ -158,6 +162,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Prune(args) => prune::run(args).await,
         Command::Top(args) => top::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Open(args) => open::run(args).await,
