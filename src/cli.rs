@@ -22,7 +22,7 @@ use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, wait};
 use output::Output;
 use queues::{pause, resume};
-use server::{backup, serve, telemetry, verify};
+use server::{backup, guard, serve, telemetry, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -78,6 +78,9 @@ enum Command {
     /// Do the work of a demonstration job. The demonstration runs this command as a program
     #[command(hide = true)]
     DemoWork(demo::WorkArgs),
+    /// Kill the programs of a server that died. The server runs this command
+    #[command(hide = true)]
+    GuardPrograms,
     /// Run a mock OpenAI-style model server for experiments, tests and benchmarks
     MockLlm(mock_llm::MockArgs),
     /// Print a shell script that completes commands and options
@@ -122,6 +125,7 @@ impl Command {
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
             Self::Serve(_) | Self::Demo(_) | Self::DemoWork(_) | Self::MockLlm(_) => None,
+            Self::GuardPrograms => None,
             Self::Backup(_) | Self::Verify(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
@@ -170,6 +174,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
         Command::DemoWork(args) => demo::work(&args),
+        Command::GuardPrograms => guard::run(),
         Command::MockLlm(args) => mock_llm::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -21,9 +21,9 @@ pub(crate) mod lease_replies;
 mod reply;
 mod retry_buffer;
 mod roster_input;
-pub(crate) mod write_health;
 #[cfg(test)]
 mod tests;
+pub(crate) mod write_health;
 
 use std::mem;
 use std::time::Duration;

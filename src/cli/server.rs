@@ -3,6 +3,8 @@
 pub(super) mod backup;
 mod database;
 pub(super) mod descriptors;
+pub(super) mod guard;
+mod orphans;
 pub mod serve;
 pub(super) mod settings;
 pub(super) mod signal;

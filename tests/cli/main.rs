@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "serve",
     "submit",
     "batch",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 21] = [
     "queues",
     "pause",
     "resume",
+    "prune",
     "top",
     "tail",
     "open",

@@ -2,4 +2,8 @@
 
 mod drain;
 mod health;
+mod log;
+mod programs;
+mod pruning;
+mod raw;
 mod restart;

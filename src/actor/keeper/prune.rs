@@ -24,7 +24,9 @@ impl Keeper {
         }
         ctx.run_later(HOLD, |keeper, _| {
             if keeper.prune_hold.release() {
-                tracing::info!("the server has run for 24h: old final jobs are deleted from now on");
+                tracing::info!(
+                    "the server has run for 24h: old final jobs are deleted from now on"
+                );
             }
         });
         let hold = self.prune_hold.clone();

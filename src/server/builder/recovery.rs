@@ -4,9 +4,7 @@ use crate::actor::keeper::prune_hold::{ClockJump, PruneHold};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::store::{
-    Answer, MOVE_AT_ONCE, ReadStore, RescueScope, StoreError, Write, WriteStore,
-};
+use crate::store::{Answer, MOVE_AT_ONCE, ReadStore, RescueScope, StoreError, Write, WriteStore};
 
 /// Creates the queues that the configuration lists, so that they are shown before their first job.
 pub(crate) fn create_configured_queues(
@@ -61,7 +59,11 @@ pub(crate) fn check_clock(
              job would be deleted; nothing is deleted before 'longshore prune --confirm' or 24h"
         );
     } else {
-        store.commit(&[&Write::RecordActivity], now)?;
+        match store.commit(&[&Write::RecordActivity], now) {
+            // The disk may be full. The Keeper records the activity later.
+            Ok(_) | Err(StoreError::Full(_) | StoreError::Busy(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(PruneHold::new(jump))
 }
