@@ -24,7 +24,9 @@ impl ProcessGroup {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        id.map(Guard::add);
+        if let Some(id) = id {
+            Guard::add(id);
+        }
         let pipes = Pipes {
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),

@@ -133,11 +133,8 @@ fn programs_inherit_no_descriptor_but_the_three() {
     let guard = eventually("the guard runs", || guard_of(&server));
     let open = fs::read_dir(format!("/proc/{guard}/fd")).unwrap().flatten();
     let targets: Vec<_> = open.filter_map(|fd| fs::read_link(fd.path()).ok()).collect();
-    let is_of_the_server = |path: &std::path::PathBuf| {
-        let path = path.to_string_lossy();
-        path.contains("longshore.db") || path.contains("socket:[") && targets.len() > 10
-    };
-    assert!(!targets.iter().any(is_of_the_server), "{targets:?}");
+    let is_database = |path: &std::path::PathBuf| path.to_string_lossy().contains("longshore.db");
+    assert!(!targets.is_empty() && !targets.iter().any(is_database), "{targets:?}");
 }
 
 #[test]
@@ -177,9 +174,9 @@ fn as_process_1_the_server_reaps_orphans_and_no_program_of_an_attempt() {
     let server = RawServer::start(&mut command);
     let unshare = server.child.id() as i32;
     let first = children(unshare)[0].0;
-    let job = with_many(&script(), 10);
+    let jobs = vec![script(); 10];
     let answers = std::thread::scope(|scope| {
-        let run = || scope.spawn(|| job.iter().map(|job| server.run(job)).collect::<Vec<_>>());
+        let run = || scope.spawn(|| jobs.iter().map(|job| server.run(job)).collect::<Vec<_>>());
         let running: Vec<_> = (0..2).map(|_| run()).collect();
         running.into_iter().flat_map(|run| run.join().unwrap()).collect::<Vec<_>>()
     });
@@ -192,8 +189,4 @@ fn as_process_1_the_server_reaps_orphans_and_no_program_of_an_attempt() {
         let sleeping = children(first).iter().any(|(.., arguments)| arguments.contains("sleep"));
         (zombies == 0 && !sleeping).then_some(())
     });
-}
-
-fn with_many(job: &Value, count: usize) -> Vec<Value> {
-    vec![job.clone(); count]
 }
