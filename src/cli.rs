@@ -6,7 +6,6 @@ mod demo;
 mod help;
 mod jobs;
 mod open;
-mod prune;
 mod queues;
 #[cfg(test)]
 mod sample;
@@ -22,7 +21,7 @@ use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, wait};
 use output::Output;
 use queues::{pause, resume};
-use server::{backup, guard, serve, telemetry, verify};
+use server::{backup, guard, prune, serve, telemetry, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services

@@ -5,6 +5,7 @@ mod database;
 pub(super) mod descriptors;
 pub(super) mod guard;
 mod orphans;
+pub(super) mod prune;
 pub mod serve;
 pub(super) mod settings;
 pub(super) mod signal;

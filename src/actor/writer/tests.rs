@@ -229,7 +229,8 @@ async fn while_nothing_can_be_written_a_probe_finds_out_when_it_works_again() {
     // The first probe fails, the second one does not.
     for is_failed in [true, false] {
         assert_eq!(fixture.next_group().await[0], "probe");
-        fixture.writer.send(Flush).await.unwrap();
+        // A message that changes nothing, to wait until the transaction is over.
+        fixture.writer.send(RemoveWaitingWorker(WaitingWorkerId(9))).await.unwrap();
         assert_eq!(failure(&fixture).is_some(), is_failed);
     }
     // A write that changes nothing says nothing about the disk.

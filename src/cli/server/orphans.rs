@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn zombies_of_a_parent_are_found_whatever_their_name_is() {
-        let rest = "0 0 0 0 -1 4228108 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0";
+        let rest = "0 0 0 -1 4228108 0 0 0 0 0 0 0 0 20 0 1 0 77 0 0";
         let parse_of = |text: &str| parse(9, 1, &format!("9 ({text} {rest}"));
         assert_eq!(parse_of("sh) Z 1"), Some(Zombie { pid: 9, started: 77 }));
         assert_eq!(parse_of("a) Z 1 (b) Z 1"), Some(Zombie { pid: 9, started: 77 }));

@@ -16,16 +16,16 @@ shown time of the server is right, use --confirm. If not, correct the clock and 
 Examples:
   longshore prune
   longshore prune --confirm")]
-pub(super) struct PruneArgs {
+pub(crate) struct PruneArgs {
     /// Confirm that the clock of the server is right, so that it deletes old jobs
     #[arg(long)]
     confirm: bool,
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(crate) target: Target,
 }
 
 /// Shows whether old jobs are deleted, after a confirmation if it is given.
-pub(super) async fn run(args: PruneArgs) -> Result<(), CliError> {
+pub(crate) async fn run(args: PruneArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let reply = if args.confirm { client.confirm_pruning().await } else { client.pruning().await }?;
     if output.json {
