@@ -79,7 +79,7 @@ enum Command {
     DemoWork(demo::WorkArgs),
     /// Kill the programs of a server that died. The server runs this command
     #[command(hide = true)]
-    GuardPrograms,
+    GuardPrograms(guard::GuardArgs),
     /// Run a mock OpenAI-style model server for experiments, tests and benchmarks
     MockLlm(mock_llm::MockArgs),
     /// Print a shell script that completes commands and options
@@ -124,7 +124,7 @@ impl Command {
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
             Self::Serve(_) | Self::Demo(_) | Self::DemoWork(_) | Self::MockLlm(_) => None,
-            Self::GuardPrograms => None,
+            Self::GuardPrograms(_) => None,
             Self::Backup(_) | Self::Verify(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
@@ -173,7 +173,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
         Command::DemoWork(args) => demo::work(&args),
-        Command::GuardPrograms => guard::run(),
+        Command::GuardPrograms(args) => guard::run(args),
         Command::MockLlm(args) => mock_llm::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -43,7 +43,7 @@ fn lock() -> MutexGuard<'static, Guard> {
 
 impl Guard {
     /// Uses a guard from now on. The program of this process must run as one if it is started with
-    /// `argument`.
+    /// `argument`, followed by the groups that run already.
     pub(crate) fn enable(argument: &'static str) {
         lock().argument = Some(argument);
     }
@@ -90,19 +90,18 @@ impl Guard {
 }
 
 impl GuardProcess {
+    /// Starts a guard of these groups. They are arguments, so that it knows them from its first moment.
     fn start(argument: &str, groups: &BTreeSet<i32>) -> io::Result<Self> {
         let mut command = Command::new(OWN_PROGRAM);
         // A group of its own, so that Ctrl-C in a terminal does not reach it.
-        command.arg0("longshore").arg(argument).env_clear().current_dir("/").process_group(0);
+        command.arg0("longshore").arg(argument).args(groups.iter().map(i32::to_string));
+        command.env_clear().current_dir("/").process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         let Some(pipe) = child.stdin.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
-        let mut process = Self { child, pipe };
+        let process = Self { child, pipe };
         // A guard that does not read must not block the server.
         rustix::io::ioctl_fionbio(&process.pipe, true)?;
-        for group in groups {
-            process.write('+', *group)?;
-        }
         Ok(process)
     }
 
