@@ -5,6 +5,7 @@
 //! of the configuration: it names the environment variables that hold them.
 
 mod executors;
+mod http_url;
 mod limits;
 mod load;
 
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
+pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use limits::{Lanes, Limits};
 pub use load::{ConfigError, Overrides, load, load_database};
 

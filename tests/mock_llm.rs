@@ -139,10 +139,18 @@ async fn each_fault_occurs_when_the_header_requests_it() {
     assert_eq!(ask_for_fault(&mock, "garbage").await, Ok((200, Value::Null)));
     assert_eq!(ask_for_fault(&mock, "hangup").await, Err("hangup".into()));
     assert_eq!(ask_for_fault(&mock, "cut").await, Err("cut".into()));
+    assert_eq!(ask_for_fault(&mock, "error").await.unwrap().1["error"]["code"], 502);
+    assert_eq!(ask_for_fault(&mock, "empty").await.unwrap().1["choices"], json!([]));
+    assert_eq!(
+        ask_for_fault(&mock, "quota").await.unwrap().1["error"]["code"],
+        "insufficient_quota"
+    );
+    // The body is gzip, so it is not JSON for this client.
+    assert_eq!(ask_for_fault(&mock, "gzip").await, Ok((200, Value::Null)));
     assert_eq!(ask_for_fault(&mock, "teapot").await.unwrap().0, 400);
     let stats = mock.stats();
     assert_eq!((stats.hangups, stats.running), (2, 0));
-    assert_eq!((stats.by_status[&429], stats.by_status[&500], stats.by_status[&200]), (1, 1, 1));
+    assert_eq!((stats.by_status[&429], stats.by_status[&500], stats.by_status[&200]), (2, 1, 4));
     mock.stop().await;
 }
 

@@ -27,6 +27,7 @@ use crate::cli::server::serve::start_server;
 use crate::cli::server::settings::{parse_listen, variables};
 use crate::cli::server::signal::StopSignals;
 use crate::cli::server::telemetry::{self, LogFormat};
+use crate::cli::target::parse_url;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
@@ -56,7 +57,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(super) struct DemoArgs {
     /// Base URL of a real model server, without /chat/completions at the end
-    #[arg(long, value_name = "URL", requires = "model")]
+    #[arg(long, value_name = "URL", requires = "model", value_parser = parse_url)]
     provider_url: Option<String>,
     /// Name of the model to ask
     #[arg(long, value_name = "NAME", default_value = DEFAULT_MODEL)]

@@ -50,7 +50,9 @@ zero.
 
 A fault is one of: a status from 400 to 599 (429 and 503 with Retry-After); hangup (the connection
 is closed without a response); cut (the connection is closed halfway through the body); slow (the
-body is sent in small parts); garbage (the body is not JSON). A call can request a fault with the
+body is sent in small parts); garbage (the body is not JSON); error (status 200
+with an error object); empty (status 200 without choices); gzip (a good answer, compressed); quota
+(429 with insufficient_quota). A call can request a fault with the
 header 'x-mock-fault: 429', or with a field of its body. In this example the first two calls with
 the key a fail and the third is answered:
   \"mock\": {\"fault\": \"429\", \"times\": 2, \"key\": \"a\", \"retry_after\": \"1\", \"delay\": \"50ms\"}

@@ -1,11 +1,11 @@
 //! The options that choose the server and the output format of a command.
 
-use actix_web::http::Uri;
 use clap::Args;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
+use crate::config::HttpUrl;
 
 /// URL of the server if none is given.
 const DEFAULT_URL: &str = "http://127.0.0.1:7373";
@@ -24,22 +24,12 @@ pub(super) struct Target {
     json: bool,
 }
 
-/// Parses the URL of a server.
-fn parse_url(text: &str) -> Result<String, &'static str> {
-    match text.parse() {
-        Ok(uri) if is_server(&uri) => Ok(text.into()),
-        _ => Err("must be the URL of a server, such as http://127.0.0.1:7373"),
+/// Parses the base URL of a server and returns it in its normal form.
+pub(super) fn parse_url(text: &str) -> Result<String, String> {
+    match HttpUrl::parse_base(text) {
+        Ok(url) => Ok(url.as_str().into()),
+        Err(why) => Err(format!("{why}; a valid URL is, for example, {DEFAULT_URL}")),
     }
-}
-
-/// Returns whether a URI can be the base URL of a server: http or https, and without a query.
-fn is_server(uri: &Uri) -> bool {
-    let Some(authority) = uri.authority() else { return false };
-    // `port` returns `None` for an invalid port such as 99999, which would then become port 80.
-    let has_good_port =
-        authority.port().is_some() || authority.as_str().ends_with(authority.host());
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    is_http && has_good_port && uri.query().is_none()
 }
 
 impl Target {
@@ -94,8 +84,13 @@ mod tests {
 
     #[test]
     fn only_the_url_of_a_server_is_accepted() {
-        for good in ["http://127.0.0.1:7373", "https://jobs.example/base/"] {
-            assert!(parse_url(good).is_ok(), "{good}");
+        for (good, url) in [
+            ("http://127.0.0.1:7373", "http://127.0.0.1:7373/"),
+            ("https://jobs.example/base/", "https://jobs.example/base/"),
+            ("HTTP://0x7f.1:80", "http://127.0.0.1/"),
+            ("http://jöbs.example", "http://xn--jbs-sna.example/"),
+        ] {
+            assert_eq!(parse_url(good).as_deref(), Ok(url), "{good}");
         }
         for bad in [
             "",
@@ -105,6 +100,9 @@ mod tests {
             "http://a?b=c",
             "http://",
             "http://a:99999",
+            "http://a:",
+            "http://user@a",
+            "http://a#b",
         ] {
             assert!(parse_url(bad).is_err(), "{bad}");
         }

@@ -4,8 +4,12 @@
 //! body of the response. A provider limits how many calls run at once and how many start per
 //! minute, over all threads. While an attempt waits for these limits, its clock is not running.
 
+mod answer;
+mod answer_text;
 mod limits;
 mod provider;
+mod refused_calls;
+mod reported_error;
 mod request;
 
 use std::collections::BTreeMap;
@@ -13,10 +17,9 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::encoded::{Body, encode};
-use crate::executor::outbound::{Outbound, OutboundError};
+use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
 use crate::job::Json;
-use crate::job::outcome::{JobResult, Outcome};
+use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
 use provider::Provider;
@@ -66,37 +69,25 @@ impl Chat {
             reason = context.stopped() => return reason.outcome(context.timeout()),
             permit = request.provider.limits.acquire() => permit,
         };
-        until_stopped(context, self.call(&request, context)).await
+        let partial = PartialResponse::default();
+        let call = self.call(&request, payload, context, &partial);
+        let outcome = partial.explain(until_stopped(context, call).await);
+        request.provider.refused_calls.count(&outcome);
+        outcome
     }
 
-    async fn call(&self, request: &ChatRequest<'_>, context: &Context) -> Outcome {
+    async fn call(
+        &self,
+        request: &ChatRequest<'_>,
+        payload: &Json,
+        context: &Context,
+        partial: &PartialResponse,
+    ) -> Outcome {
         let max_bytes = context.max_result_bytes();
-        let call = request.provider.call(&request.body);
-        match self.outbound.call(call, max_bytes).await {
-            Ok(response) => outcome(&response.body, max_bytes),
+        let call = request.provider.call(&request.body).identify(payload, context);
+        match self.outbound.call(call, max_bytes, partial).await {
+            Ok(response) => answer::outcome(&response, max_bytes),
             Err(outcome) => outcome,
         }
-    }
-}
-
-/// Returns the outcome of a 2xx response. The job completes if the body is JSON other than `null`,
-/// or if it was truncated, because then it may have been JSON.
-fn outcome(body: &Body, max_bytes: usize) -> Outcome {
-    if body.bytes.is_empty() {
-        return Outcome::retryable("bad_answer", "the response has no body");
-    }
-    if body.is_truncated {
-        let json = encode(body, false, max_bytes).json;
-        return Outcome::Completed(JobResult::truncated(json));
-    }
-    match body.text().map(|text| Json::checked(text.trim())) {
-        Some(Ok(json)) if json == Json::null() => {
-            Outcome::retryable("bad_answer", "the response is null")
-        }
-        Some(Ok(json)) => Outcome::Completed(JobResult::whole(json)),
-        Some(Err(problem)) => {
-            Outcome::retryable("bad_answer", format!("the response is not JSON: {problem}"))
-        }
-        None => Outcome::retryable("bad_answer", "the response is not UTF-8"),
     }
 }

@@ -10,6 +10,7 @@
 //! [`guard`] kills the groups.
 
 pub(super) mod guard;
+mod excerpt;
 mod output;
 mod process_group;
 mod request;
@@ -45,9 +46,10 @@ pub struct Command {
 }
 
 /// How a program ended.
-enum ProgramEnd {
-    Exited(ExitStatus),
-    Stopped(StopReason),
+struct ProgramEnd {
+    status: ExitStatus,
+    /// Reason why the program was stopped, if it was.
+    stopped: Option<StopReason>,
 }
 
 impl Command {
@@ -82,14 +84,20 @@ impl Command {
         let mut output = Output::new(context.max_result_bytes(), stderr_parser);
         let ended = supervise(&mut group, pipes, request.stdin(), &mut output, context).await;
         output.finish();
-        match ended {
-            Ok(ProgramEnd::Stopped(reason)) => reason.outcome(timeout),
-            Ok(ProgramEnd::Exited(status)) if status.success() => output.result(),
-            Ok(ProgramEnd::Exited(status)) => output.failure(status, &secrets),
-            Err(error) => {
-                Outcome::retryable("wait", format!("cannot wait for the program: {error}"))
+        let (outcome, status) = match ended {
+            Ok(ProgramEnd { status, stopped: None }) if status.success() => return output.result(),
+            Ok(ProgramEnd { status, stopped: None }) => {
+                (output.failure(status, &secrets), Some(status))
             }
-        }
+            Ok(ProgramEnd { status, stopped: Some(reason) }) => {
+                (reason.outcome(timeout), Some(status))
+            }
+            Err(error) => {
+                let message = format!("cannot wait for the program: {error}");
+                (Outcome::retryable("wait", message), None)
+            }
+        };
+        outcome.with_detail(output.detail(status, &secrets))
     }
 }
 
@@ -134,5 +142,5 @@ async fn supervise(
         // Output that arrives later was written by a process that left the group.
         let _ = tokio::time::timeout(OUTPUT_TIMEOUT, transfer).await;
     }
-    Ok(stopped.map_or(ProgramEnd::Exited(status), ProgramEnd::Stopped))
+    Ok(ProgramEnd { status, stopped })
 }

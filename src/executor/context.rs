@@ -27,7 +27,7 @@ impl StopReason {
     /// Returns the outcome of an attempt with this `timeout` that was stopped for this reason.
     pub fn outcome(self, timeout: Duration) -> Outcome {
         match self {
-            Self::Cancelled => Outcome::Cancelled,
+            Self::Cancelled => Outcome::Cancelled(None),
             Self::Shutdown => Outcome::Released,
             Self::Timeout => Outcome::Failed {
                 error: JobError::timed_out(Span::new(timeout)),

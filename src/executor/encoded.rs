@@ -48,7 +48,7 @@ pub(super) struct Encoded {
 
 /// Encodes a body as a JSON value that is at most `max_bytes` long.
 ///
-/// A body that is JSON is used as it is, if `may_be_json` is set and it was not truncated. Other
+/// A body that is JSON is used as it is, without a byte order mark, if `may_be_json` is set and it was not truncated. Other
 /// UTF-8 becomes a JSON string, and everything else a JSON string of base64.
 pub(super) fn encode(body: &Body, may_be_json: bool, max_bytes: usize) -> Encoded {
     if body.bytes.is_empty() {
@@ -58,7 +58,7 @@ pub(super) fn encode(body: &Body, may_be_json: bool, max_bytes: usize) -> Encode
     if may_be_json
         && !body.is_truncated
         && text.len() <= max_bytes
-        && let Ok(json) = Json::checked(text.trim())
+        && let Ok(json) = Json::checked(text.trim_start_matches('\u{feff}').trim())
     {
         return Encoded { json, is_base64: false, is_truncated: false };
     }

@@ -10,14 +10,12 @@ mod result;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError};
+use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
 use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
 use request::HttpRequest;
-
-pub(super) use request::check_uri;
 
 /// Runs the jobs of the kind `http`.
 pub struct Http {
@@ -36,16 +34,27 @@ impl Http {
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
         match HttpRequest::read(payload) {
-            Ok(request) => until_stopped(context, self.call(request, payload, context)).await,
+            Ok(request) => {
+                let partial = PartialResponse::default();
+                let call = self.call(request, payload, context, &partial);
+                partial.explain(until_stopped(context, call).await)
+            }
             Err(problems) => bad_payload(&problems),
         }
     }
 
-    async fn call(&self, request: HttpRequest, payload: &Json, context: &Context) -> Outcome {
+    async fn call(
+        &self,
+        request: HttpRequest,
+        payload: &Json,
+        context: &Context,
+        partial: &PartialResponse,
+    ) -> Outcome {
         let max_bytes = context.max_result_bytes();
         let call = request.into_call(payload, context);
-        match self.outbound.call(call, max_bytes).await {
-            Ok(response) => result::outcome(&response, max_bytes),
+        match self.outbound.call(call, max_bytes, partial).await {
+            Ok(response) if response.status.is_success() => result::outcome(&response, max_bytes),
+            Ok(response) => response.refusal(response.has_temporary_status(), ""),
             Err(outcome) => outcome,
         }
     }

@@ -17,14 +17,19 @@
 //!   the idle connections of a host that is not called again.
 
 mod body_framing;
+mod body_text;
 mod call;
-mod error_response;
+mod content_coding;
+mod detail;
 mod exchange;
 mod head;
+mod identity;
+mod refusal;
 mod response;
 mod retry_after;
 mod socket;
 mod stream;
+mod target;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -33,8 +38,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use awc::http::uri::Scheme;
-use awc::http::{Method, Uri};
+use awc::http::Method;
+use awc::http::header::HOST;
 use awc::{Client, ClientRequest, Connector};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
@@ -42,15 +47,16 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::OutboundConfig;
 
-pub(super) use call::Call;
-pub(super) use response::Response;
+pub(super) use call::{CONNECTION, Call};
+pub(super) use content_coding::DecodeError;
+pub(super) use refusal::BAD_ANSWER;
+pub(super) use response::{PartialResponse, Response};
+pub(super) use target::Target;
 
 /// Time for which an idle connection may be reused.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Lifetime of a client and its idle connections.
 const CLIENT_LIFETIME: Duration = Duration::from_secs(15);
-/// Default port of `https` URLs.
-const HTTPS_PORT: u16 = 443;
 /// Value of the `user-agent` header of every call.
 const USER_AGENT: &str = concat!("longshore/", env!("CARGO_PKG_VERSION"));
 
@@ -113,15 +119,11 @@ impl Outbound {
         })
     }
 
-    /// Returns a request to an absolute URL.
-    ///
-    /// Connections handle TLS themselves (see `stream.rs`), so awc always gets an `http` URL.
-    fn request(&self, method: Method, uri: Uri) -> ClientRequest {
-        if uri.scheme() == Some(&Scheme::HTTPS) {
-            self.client(true).request(method, without_tls(uri))
-        } else {
-            self.client(false).request(method, uri)
-        }
+    /// Returns a request to a target.
+    fn request(&self, method: Method, target: &Target) -> ClientRequest {
+        let client = self.client(target.has_tls);
+        // awc omits the ports 80 and 443 from the header, whatever the scheme is.
+        client.request(method, target.uri.clone()).insert_header((HOST, target.host.clone()))
     }
 
     /// Returns this thread's client, and builds it if it does not exist.
@@ -154,22 +156,10 @@ impl Outbound {
             .disable_redirects()
             .no_default_headers()
             .add_default_header(("user-agent", USER_AGENT))
-            // Compressed responses are not requested, so the size limit applies to the received
-            // bytes.
+            // A compressed response saves little on most calls. It is decoded if it comes anyway.
             .add_default_header(("accept-encoding", "identity"))
             .finish()
     }
-}
-
-/// Returns an `https` URL with the scheme `http` and an explicit port: `https://host/` becomes
-/// `http://host:443/`.
-fn without_tls(uri: Uri) -> Uri {
-    let mut parts = uri.clone().into_parts();
-    parts.scheme = Some(Scheme::HTTP);
-    if let Some(authority) = parts.authority.take_if(|authority| authority.port().is_none()) {
-        parts.authority = format!("{authority}:{HTTPS_PORT}").parse().ok();
-    }
-    Uri::from_parts(parts).unwrap_or(uri)
 }
 
 /// Installs ring as the cryptography provider of the process if none is installed. awc panics
@@ -220,25 +210,13 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_url_without_tls_has_the_same_host_and_port() {
-        let urls = [
-            ("https://host/a?b", "http://host:443/a?b"),
-            ("https://host:8443/", "http://host:8443/"),
-            ("https://[::1]", "http://[::1]:443/"),
-        ];
-        for (with, without) in urls {
-            assert_eq!(without_tls(with.parse().unwrap()).to_string(), without);
-        }
-    }
-
     #[actix_web::test]
     async fn a_call_that_outlives_its_client_completes() {
         let lifetime = Duration::from_millis(20);
         let outbound = Outbound::new(&OutboundConfig::default()).unwrap();
         let outbound = Outbound { client_lifetime: lifetime, ..outbound };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
         actix_rt::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.read_u8().await.unwrap();
@@ -251,9 +229,15 @@ mod tests {
             // The connection stays open, as the client expects.
             std::future::pending::<()>().await;
         });
-        let call = Call { method: Method::GET, uri, headers: Vec::new(), body: Bytes::new() };
+        let partial = PartialResponse::default();
+        let call = Call {
+            method: Method::GET,
+            target: Target::parse(&url).unwrap(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        };
         let response =
-            outbound.call(call, 100).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
+            outbound.call(call, 100, &partial).await.unwrap_or_else(|outcome| panic!("{outcome:?}"));
         assert_eq!(response.body.bytes, b"x");
     }
 }

@@ -12,7 +12,7 @@ use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
 use crate::executor::http::Http;
 use crate::executor::outbound::OutboundError;
-use crate::executor::{Executor, sleep};
+use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
@@ -91,6 +91,7 @@ impl Registry {
     /// Returns [`RegistryError::Provider`] or [`RegistryError::Outbound`] if a key or a certificate
     /// cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
     pub fn new(config: &Config) -> Result<Self, RegistryError> {
+        panic::install_hook();
         let executors = [
             ("http", Executor::Http(Arc::new(Http::new(config)?))),
             ("chat", Executor::Chat(Arc::new(Chat::new(config)?))),

@@ -138,8 +138,8 @@ pub enum Outcome {
     Released,
     /// The job was returned before any work was done; the attempt does not count.
     NotStarted,
-    /// The attempt was stopped because the job was cancelled.
-    Cancelled,
+    /// The attempt was stopped because the job was cancelled. The value is what is known about it.
+    Cancelled(Option<Box<AttemptDetail>>),
     /// The outcome is unknown: the lease expired or the worker's process ended. The attempt counts.
     Lost(JobError),
 }
@@ -155,10 +155,13 @@ impl Outcome {
         Self::Failed { error: JobError::new(code, message), retryable: false, retry_in: None, detail: None }
     }
 
-    /// Adds what else is known about a failed or completed attempt.
+    /// Adds what else is known about a failed, completed or cancelled attempt.
     #[must_use]
     pub fn with_detail(mut self, known: AttemptDetail) -> Self {
-        if let Self::Failed { detail, .. } | Self::Completed(JobResult { detail, .. }) = &mut self {
+        if let Self::Failed { detail, .. }
+        | Self::Completed(JobResult { detail, .. })
+        | Self::Cancelled(detail) = &mut self
+        {
             *detail = known.boxed();
         }
         self
@@ -167,7 +170,9 @@ impl Outcome {
     /// Returns what else is known about the attempt.
     pub fn detail(&self) -> Option<&AttemptDetail> {
         match self {
-            Self::Failed { detail, .. } | Self::Completed(JobResult { detail, .. }) => detail.as_deref(),
+            Self::Failed { detail, .. }
+            | Self::Completed(JobResult { detail, .. })
+            | Self::Cancelled(detail) => detail.as_deref(),
             _ => None,
         }
     }
@@ -246,7 +251,7 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
         || settled(State::Cancelled, Some(JobError::new("cancelled", "cancelled while running")));
     match outcome {
         Outcome::Completed(_) => settled(State::Completed, None),
-        Outcome::Cancelled => cancelled(),
+        Outcome::Cancelled(_) => cancelled(),
         Outcome::Failed { error, retryable, retry_in, .. } => {
             let error = Some(error.clone());
             let next = if running.cancel_requested {

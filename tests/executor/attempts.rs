@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::executor::StopReason;
+use longshore::job::Progress;
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -43,9 +44,17 @@ async fn a_longer_sleep_reports_its_progress() {
 }
 
 #[actix_web::test]
+async fn a_longer_sleep_ends_at_100_percent() {
+    let (attempt, control) = start(&registry(), "sleep", json!({"duration": "1001ms"}));
+    attempt.await.unwrap();
+    assert_eq!(control.take_reports().0, Some(Progress::new(100.0, "1s of 1s 1ms")));
+}
+
+#[actix_web::test]
 async fn an_invalid_sleep_payload_is_reported_at_submission() {
     let registry = registry();
-    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5"})), ["/duration"]);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "soon"})), ["/duration"]);
+    assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": 5})), [""; 0]);
     assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5s"})), [""; 0]);
     assert_eq!(problem_pointers(&registry, "sleep", &json!({"duration": "5s", "x": 1})).len(), 1);
     assert_eq!(fatal(run(&registry, "sleep", Value::Null).await).code, "bad_payload");
@@ -63,9 +72,10 @@ async fn an_attempt_ends_at_its_deadline() {
 #[actix_web::test]
 async fn a_stop_ends_an_attempt_as_cancelled_or_at_shutdown_as_released() {
     let registry = registry();
-    for (reason, expected) in
-        [(StopReason::Cancelled, Outcome::Cancelled), (StopReason::Shutdown, Outcome::Released)]
-    {
+    for (reason, expected) in [
+        (StopReason::Cancelled, Outcome::Cancelled(None)),
+        (StopReason::Shutdown, Outcome::Released),
+    ] {
         let (attempt, control) = start(&registry, "sleep", json!({"duration": "1h"}));
         control.stop(reason);
         assert_eq!(soon(attempt).await.unwrap(), expected);

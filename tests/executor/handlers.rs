@@ -142,7 +142,7 @@ async fn a_stopped_async_handler_is_dropped() {
     let (attempt, control) = start(&registry, "handler", json!(null));
     soon(has_started.clone().wait_for(|started| *started)).await.unwrap();
     control.stop(StopReason::Cancelled);
-    assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled);
+    assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled(None));
     assert!(dropped.load(Ordering::SeqCst));
 }
 
@@ -173,7 +173,10 @@ fn until_stopped(result: Result<u8, HandlerError>) -> (Handler, mpsc::Receiver<(
 #[test]
 fn an_error_of_a_blocking_handler_after_a_stop_counts_as_the_stop() {
     let (handler, started) = until_stopped(Err(HandlerError::retryable("stopped halfway")));
-    assert_eq!(stop_blocking(handler.clone(), &started, StopReason::Cancelled), Outcome::Cancelled);
+    assert_eq!(
+        stop_blocking(handler.clone(), &started, StopReason::Cancelled),
+        Outcome::Cancelled(None)
+    );
     assert_eq!(stop_blocking(handler, &started, StopReason::Shutdown), Outcome::Released);
 }
 

@@ -1,5 +1,8 @@
 //! `http` jobs: the request that is sent and the result of the response.
 
+mod compressed;
+mod urls;
+
 use longshore::config::Config;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -32,6 +35,7 @@ async fn text_stays_text_even_if_it_looks_like_json() {
     assert_eq!(result_of(text("application/json", "[1")).await["body"], "[1");
     assert_eq!(result_of(text("application/problem+json; x=y", "[1]")).await["body"], json!([1]));
     assert_eq!(result_of(response("200 OK", "", "{}")).await["body"], json!({}));
+    assert_eq!(result_of(response("200 OK", "", "\u{feff}{}")).await["body"], json!({}));
 }
 
 #[actix_web::test]
@@ -39,6 +43,9 @@ async fn a_binary_body_is_base64_and_marked_as_such() {
     let result = result_of(response("200 OK", "", [0xff, 0, 1])).await;
     assert_eq!(result["body"], "/wAB");
     assert_eq!(result["body_encoding"], "base64");
+    let latin_1 = "content-type: text/plain; charset=iso-8859-1\r\n";
+    let result = result_of(response("200 OK", latin_1, b"\xe4")).await;
+    assert_eq!((&result["body"], &result["body_encoding"]), (&json!("5A=="), &json!("base64")));
 }
 
 #[actix_web::test]
@@ -163,8 +170,11 @@ async fn payload_problems_are_reported_at_submission_with_a_pointer() {
         (json!({"url": "http://user:pass@host/"}), "/url"),
         (json!({"url": "http://host:99999/"}), "/url"),
         (json!({"url": "http://host:0/"}), "/url"),
-        (json!({"url": "http://host/a b"}), "/url"),
-        (json!({"url": "http://hö.de/"}), "/url"),
+        (json!({"url": "http://host:/"}), "/url"),
+        (json!({"url": "http:///path"}), "/url"),
+        (json!({"url": "http://a b/"}), "/url"),
+        (json!({"url": " http://host/"}), "/url"),
+        (json!({"url": "http://host/\t"}), "/url"),
         (json!({"url": "http://host/\r\nx: y"}), "/url"),
         (json!({"url": url, "method": "GE T"}), "/method"),
         (json!({"url": url, "method": "CONNECT"}), "/method"),
@@ -182,7 +192,8 @@ async fn payload_problems_are_reported_at_submission_with_a_pointer() {
     for (payload, pointer) in payloads {
         assert_eq!(problem_pointers(&registry, "http", &payload), [pointer], "{payload}");
     }
-    for good in ["https://host", "http://[::1]:8080/x?y#z", "http://host:1/{a}"] {
+    for good in ["https://host", "http://[::1]:8080/x?y#z", "http://host:1/{a}", "http://hö.de/a b"]
+    {
         assert_eq!(problem_pointers(&registry, "http", &json!({"url": good})), [""; 0], "{good}");
     }
     let many = json!({"url": "x", "method": " ", "headers": {"host": "a"}});

@@ -11,6 +11,7 @@ mod attempts;
 mod chat;
 mod command;
 mod command_group;
+mod details;
 mod handlers;
 mod harness;
 mod http_calls;

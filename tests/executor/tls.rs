@@ -53,7 +53,13 @@ fn serve_one(config: Arc<ServerConfig>, stream: TcpStream, response: &[u8]) -> s
 
 /// Starts a TLS server that sends the same response for every request. Returns its URL.
 fn listen(response: Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listen_on("127.0.0.1:0", response)
+}
+
+/// Starts a TLS server on this address that sends the same response for every request. Returns its
+/// URL.
+fn listen_on(addr: &str, response: Vec<u8>) -> String {
+    let listener = TcpListener::bind(addr).unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let config = server_config();
     std::thread::spawn(move || {
@@ -97,6 +103,18 @@ async fn interim_heads_and_bodies_without_a_length_work_over_tls() {
         let result = completed(outcome_of(response, &config).await);
         assert_eq!((&result["status"], &result["body"]), (&json!(200), &json!([1])));
     }
+}
+
+#[actix_web::test]
+async fn the_certificate_is_checked_against_the_normalised_host() {
+    let registry = registry_of(&config_trusting(Some(file("ca.pem"))));
+    // The certificate is for 127.0.0.1.
+    let url = listen(json_response("[1]")).replace("127.0.0.1", "0x7f.1");
+    assert_eq!(completed(run(&registry, "http", json!({"url": url})).await)["body"], json!([1]));
+    let url = listen_on("[::1]:0", json_response("[1]"));
+    let error = retryable(run(&registry, "http", json!({"url": url})).await);
+    assert!(error.message.contains("certificate not valid for name"), "{}", error.message);
+    assert!(error.message.contains("::1"), "{}", error.message);
 }
 
 #[test]

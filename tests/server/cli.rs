@@ -1,6 +1,8 @@
 //! The command line against a running server.
 
+mod fixture;
 mod live;
+mod update;
 
 use std::process::Output;
 use std::time::Duration;
@@ -29,6 +31,21 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// Checks the exit code of a command.
 fn ends_with(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}{}", stdout(output), stderr(output));
+}
+
+#[test]
+fn the_url_of_a_server_may_have_any_form() {
+    let server = Server::start();
+    let port = server.addr().port();
+    for url in [format!("HTTP://0x7f.1:{port}"), format!("http://2130706433:{port}/a/..//")] {
+        let output = longshore(&["queues", "--url", &url]).output().unwrap();
+        ends_with(&output, 0);
+        let output = longshore(&["open", "--url", &url]).output().unwrap();
+        assert_eq!(stdout(&output), format!("http://127.0.0.1:{port}/\n"), "{url}");
+    }
+    let output = longshore(&["queues", "--url", "http://host:/"]).output().unwrap();
+    ends_with(&output, 2);
+    assert!(stderr(&output).contains("has an invalid port"), "{}", stderr(&output));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The built-in kinds, each from submission to final state.
 
+mod attempts;
 mod chat;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -3,6 +3,7 @@
 mod drain;
 mod health;
 mod log;
+mod log_output;
 mod programs;
 mod pruning;
 mod raw;

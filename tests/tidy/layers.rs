@@ -20,13 +20,16 @@ const LAYERS: [&[&str]; 10] = [
 
 /// Layers in which a library may be used. A library that is not listed may be used in every layer
 /// except the [`PURE_LAYERS`].
-const ALLOWED_LAYERS: [(&str, &[&str]); 19] = [
+const ALLOWED_LAYERS: [(&str, &[&str]); 22] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("libsqlite3_sys", &["store"]),
     ("awc", &["executor", "cli"]),
     ("actix_tls", &["executor"]),
     ("httparse", &["executor"]),
+    ("flate2", &["executor", "cli"]),
+    ("brotli_decompressor", &["executor"]),
+    ("url", &["config"]),
     ("rustls", &["executor", "main"]),
     ("webpki_roots", &["executor"]),
     ("ratatui", &["cli"]),

@@ -90,7 +90,7 @@ async fn a_stop_ends_the_attempt_that_it_names_and_no_other() {
     worker.send(Stop { lease: earlier, reason: StopReason::Shutdown }).await.unwrap();
     worker.send(Stop { lease: job.lease, reason: StopReason::Cancelled }).await.unwrap();
     let (lease, outcome) = finished(&mut writer).await;
-    assert!(matches!(outcome, Outcome::Cancelled) && lease == job.lease, "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Cancelled(_)) && lease == job.lease, "{outcome:?}");
     // A stop that arrives after the end has no effect on the next attempt.
     worker.send(Stop { lease: job.lease, reason: StopReason::Cancelled }).await.unwrap();
     worker.send(Run(leased_job(2, "echo"))).await.unwrap();

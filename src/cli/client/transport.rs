@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 use awc::{ClientRequest, ClientResponse, Connector};
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use super::outage::Outage;
 use super::reply::Reply;
 use crate::cli::error::CliError;
 use crate::cli::refusal::Refusal;
+use crate::config::HttpUrl;
 use crate::job::Json;
 use crate::job::problem::parse_json;
 
@@ -54,7 +55,11 @@ impl Transport {
     /// Creates a transport to the server at `base_url` without connecting.
     pub(super) fn new(base_url: &str) -> Self {
         let connector = Connector::new().timeout(CONNECT_TIMEOUT);
-        let builder = awc::Client::builder().connector(connector).disable_redirects();
+        let mut builder = awc::Client::builder().connector(connector).disable_redirects();
+        if let Ok(url) = HttpUrl::parse_base(base_url) {
+            // awc omits the ports 80 and 443 from the header, whatever the scheme is.
+            builder = builder.add_default_header((HOST, url.authority()));
+        }
         let base_url = base_url.trim_end_matches('/').into();
         Self { http: builder.finish(), base_url, outage: Outage::default() }
     }

@@ -18,11 +18,21 @@ pub enum Fault {
     Slow,
     /// The response has status 200 and a body that is not JSON.
     Garbage,
+    /// The response has status 200 and an `error` object with the code 502.
+    Error,
+    /// The response has status 200 and an empty list of choices.
+    Empty,
+    /// The response is complete and compressed, although the caller did not ask for it.
+    Gzip,
+    /// The response has status 429 and the code `insufficient_quota`, as of an account without money.
+    Quota,
 }
 
 /// The error for a word that is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be a status from 400 to 599, hangup, cut, slow or garbage")]
+#[error(
+    "must be a status from 400 to 599, hangup, cut, slow, garbage, error, empty, gzip or quota"
+)]
 pub struct InvalidFault;
 
 impl FromStr for Fault {
@@ -34,6 +44,10 @@ impl FromStr for Fault {
             "cut" => Ok(Self::Cut),
             "slow" => Ok(Self::Slow),
             "garbage" => Ok(Self::Garbage),
+            "error" => Ok(Self::Error),
+            "empty" => Ok(Self::Empty),
+            "gzip" => Ok(Self::Gzip),
+            "quota" => Ok(Self::Quota),
             _ => match word.parse() {
                 Ok(status @ 400..=599) => Ok(Self::Status(status)),
                 _ => Err(InvalidFault),

@@ -1,15 +1,17 @@
 //! The HTTP handlers of the model server.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_ENCODING, ContentType, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::{StreamExt, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Options;
 use super::completion::{Request, error_body};
@@ -111,8 +113,10 @@ async fn answer(
     state: &MockState,
     call: Call,
 ) -> HttpResponse {
-    if let Some(Fault::Status(status)) = fault {
-        return refuse(call, status, script);
+    match fault {
+        Some(Fault::Status(status)) => return refuse(call, status, script),
+        Some(Fault::Quota) => return refuse_without_quota(call),
+        _ => {}
     }
     let delay = script.delay.map_or(state.options.delay, |delay| delay.duration());
     if !delay.is_zero() {
@@ -125,7 +129,10 @@ async fn answer(
         Some(Fault::Cut) => hang_up(call, Some(completion.to_string())),
         Some(Fault::Slow) => send_slowly(call, completion.to_string(), delay),
         Some(Fault::Garbage) => json_text(call, "<html>this is not JSON"),
-        Some(Fault::Status(_)) | None => json_text(call, completion.to_string()),
+        Some(Fault::Error) => json_text(call, reported_error().to_string()),
+        Some(Fault::Empty) => json_text(call, without_choices(completion).to_string()),
+        Some(Fault::Gzip) => compressed(call, &completion.to_string()),
+        Some(Fault::Status(_) | Fault::Quota) | None => json_text(call, completion.to_string()),
     }
 }
 
@@ -134,6 +141,34 @@ fn json_text(call: Call, body: impl Into<Bytes>) -> HttpResponse {
     // first, and the two would be counted as running at once.
     call.end(CallEnd::Status(200));
     HttpResponse::Ok().content_type(ContentType::json()).body(body.into())
+}
+
+/// Returns the body of an answer that reports an error although its status is 200.
+fn reported_error() -> Value {
+    json!({"error": {"message": "the model is busy", "code": 502}})
+}
+
+fn without_choices(mut completion: Value) -> Value {
+    completion["choices"] = json!([]);
+    completion
+}
+
+fn compressed(call: Call, body: &str) -> HttpResponse {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Writing to a vector does not fail.
+    let written = encoder.write_all(body.as_bytes()).and_then(|()| encoder.finish());
+    call.end(CallEnd::Status(200));
+    HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .insert_header((CONTENT_ENCODING, "gzip"))
+        .body(written.unwrap_or_default())
+}
+
+fn refuse_without_quota(call: Call) -> HttpResponse {
+    call.end(CallEnd::Status(429));
+    let mut body = error_body("insufficient_quota", "the account has no money left");
+    body["error"]["code"] = "insufficient_quota".into();
+    HttpResponse::TooManyRequests().json(body)
 }
 
 fn bad_request(call: Call, message: &str) -> HttpResponse {

@@ -1,13 +1,13 @@
 //! A configured model server.
 
 use awc::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use awc::http::{Method, Uri};
+use awc::http::Method;
 use bytes::Bytes;
 
 use crate::config::ProviderConfig;
 use crate::executor::chat::limits::ProviderLimits;
-use crate::executor::http::check_uri;
-use crate::executor::outbound::Call;
+use crate::executor::chat::refused_calls::RefusedCalls;
+use crate::executor::outbound::{Call, Target};
 
 /// Error in the configuration of a provider.
 #[derive(Debug, thiserror::Error)]
@@ -37,18 +37,19 @@ pub enum ProviderError {
 
 /// A model server with its key and limits.
 pub(super) struct Provider {
-    uri: Uri,
+    target: Target,
     authorization: Option<HeaderValue>,
     /// Limits of the calls to this server.
     pub(super) limits: ProviderLimits,
+    /// Calls that this server refused, for the log.
+    pub(super) refused_calls: RefusedCalls,
 }
 
 impl Provider {
     /// Checks the URL and reads the key from the environment.
     pub(super) fn new(name: &str, config: &ProviderConfig) -> Result<Self, ProviderError> {
-        let url = format!("{}/chat/completions", config.base_url.trim_end_matches('/'));
-        let uri =
-            check_uri(&url).map_err(|why| ProviderError::BadUrl { name: name.to_owned(), why })?;
+        let target = Target::parse_base(&config.base_url, "/chat/completions")
+            .map_err(|why| ProviderError::BadUrl { name: name.to_owned(), why })?;
         let key = config.api_key();
         if config.api_key_env.is_some() && key.is_none() {
             return Err(ProviderError::NoKey { name: name.to_owned() });
@@ -64,7 +65,7 @@ impl Provider {
             value.set_sensitive(true);
         }
         let limits = ProviderLimits::new(config.max_running, config.requests_per_minute);
-        Ok(Self { uri, authorization, limits })
+        Ok(Self { target, authorization, limits, refused_calls: RefusedCalls::new(name) })
     }
 
     /// Returns a chat-completions call with `body`.
@@ -72,6 +73,6 @@ impl Provider {
         let mut headers: Vec<(HeaderName, HeaderValue)> =
             vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         headers.extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
-        Call { method: Method::POST, uri: self.uri.clone(), headers, body: body.clone() }
+        Call { method: Method::POST, target: self.target.clone(), headers, body: body.clone() }
     }
 }

@@ -1,6 +1,5 @@
 //! The standard streams of a program.
 
-use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -8,14 +7,16 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::stderr_parser::StderrParser;
+use super::excerpt::Excerpt;
+use super::stderr_parser::{PROGRESS_PREFIX, StderrParser};
 use crate::executor::encoded::{Body, encode};
 use crate::executor::secrets::Secrets;
 use crate::job::Json;
+use crate::job::attempt::{
+    AttemptDetail, ExitDetail, MAX_RESULT_EXCERPT_BYTES, MAX_TEXT_BYTES,
+};
 use crate::job::outcome::{JobResult, Outcome};
 
-/// Number of bytes at the end of the standard error output that are kept.
-const MAX_STDERR_BYTES: usize = 64 << 10;
 /// Maximum length of the standard error output in an error message, in bytes.
 const MAX_EXCERPT_LEN: usize = 2_000;
 /// Maximum number of bytes of one read.
@@ -33,26 +34,35 @@ pub(super) async fn write_stdin(pipe: Option<ChildStdin>, stdin: &[u8]) {
 pub(super) struct Output<'a> {
     max_bytes: usize,
     stdout: Body,
-    /// End of the standard error output, at most [`MAX_STDERR_BYTES`].
-    stderr: VecDeque<u8>,
+    stdout_excerpt: Excerpt,
+    stderr_excerpt: Excerpt,
     stderr_parser: StderrParser<'a>,
 }
 
 impl<'a> Output<'a> {
     /// Returns an empty output whose result will be at most `max_bytes` long.
     pub(super) fn new(max_bytes: usize, stderr_parser: StderrParser<'a>) -> Self {
-        Self { max_bytes, stdout: Body::default(), stderr: VecDeque::new(), stderr_parser }
+        Self {
+            max_bytes,
+            stdout: Body::default(),
+            stdout_excerpt: Excerpt::default(),
+            stderr_excerpt: Excerpt::default(),
+            stderr_parser,
+        }
     }
 
     /// Reads both pipes until they are closed. Output over the limits is read and discarded,
     /// because otherwise the program would block on a full pipe.
     pub(super) async fn read(&mut self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) {
-        let Self { max_bytes, stdout: stdout_body, stderr: stderr_end, stderr_parser } = self;
+        let Self { max_bytes, stdout: body, stdout_excerpt, stderr_excerpt, stderr_parser } = self;
         tokio::join!(
-            each_chunk(stdout, |chunk| stdout_body.add(chunk, *max_bytes)),
+            each_chunk(stdout, |chunk| {
+                body.add(chunk, *max_bytes);
+                stdout_excerpt.push(chunk);
+            }),
             each_chunk(stderr, |chunk| {
                 stderr_parser.push(chunk);
-                append_and_trim(stderr_end, chunk);
+                stderr_excerpt.push(chunk);
             }),
         );
     }
@@ -64,30 +74,48 @@ impl<'a> Output<'a> {
 
     /// Returns the outcome of a program that exited with status 0.
     pub(super) fn result(&self) -> Outcome {
-        let encoded = encode(&self.stdout, true, self.max_bytes);
-        if !encoded.is_base64 {
-            let json = encoded.json;
-            return Outcome::Completed(JobResult { truncated: encoded.is_truncated, ..JobResult::whole(json) });
+        let mut encoded = encode(&self.stdout, true, self.max_bytes);
+        if encoded.is_base64 {
+            let wrapper_len = r#"{"base64":}"#.len();
+            encoded = encode(&self.stdout, true, self.max_bytes.saturating_sub(wrapper_len));
+            match Json::of(&json!({ "base64": encoded.json })) {
+                Ok(json) => encoded.json = json,
+                Err(error) => return Outcome::fatal("bad_result", error),
+            }
         }
-        let wrapper_len = r#"{"base64":}"#.len();
-        let encoded = encode(&self.stdout, true, self.max_bytes.saturating_sub(wrapper_len));
-        match Json::of(&json!({ "base64": encoded.json })) {
-            Ok(json) => Outcome::Completed(JobResult { truncated: encoded.is_truncated, ..JobResult::whole(json) }),
-            Err(error) => Outcome::fatal("bad_result", error),
+        if !encoded.is_truncated {
+            return Outcome::Completed(JobResult::whole(encoded.json));
         }
+        // The result is the wish of the program, so nothing in it is hidden.
+        let result = Some(self.stdout_excerpt.text(&Secrets::default(), MAX_RESULT_EXCERPT_BYTES));
+        Outcome::Completed(JobResult::truncated(encoded.json))
+            .with_detail(AttemptDetail { result, ..AttemptDetail::default() })
     }
 
     /// Returns the outcome of a program that exited with another status or was killed by a signal.
     pub(super) fn failure(&self, status: ExitStatus, secrets: &Secrets) -> Outcome {
         let mut message = describe(status);
-        let stderr: Vec<u8> = self.stderr.iter().copied().collect();
-        let text = secrets.hide(String::from_utf8_lossy(&stderr).trim());
+        let text = self.stderr_excerpt.tail(secrets);
+        let text = text.trim();
         let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_EXCERPT_LEN));
         if !text.is_empty() {
             message.push_str(": ");
             message.push_str(&text[start..]);
         }
         Outcome::retryable("exit_status", message)
+    }
+
+    /// Returns what is kept of a program that failed or was stopped.
+    pub(super) fn detail(&self, status: Option<ExitStatus>, secrets: &Secrets) -> AttemptDetail {
+        let stderr = self.stderr_excerpt.text(secrets, MAX_TEXT_BYTES);
+        let lines = stderr.split_inclusive('\n');
+        let exit = ExitDetail {
+            status: status.and_then(|status| status.code()),
+            signal: status.and_then(|status| status.signal()),
+            stdout: self.stdout_excerpt.text(secrets, MAX_TEXT_BYTES),
+            stderr: lines.filter(|line| !line.starts_with(PROGRESS_PREFIX)).collect(),
+        };
+        AttemptDetail { exit: Some(exit), ..AttemptDetail::default() }
     }
 }
 
@@ -98,13 +126,6 @@ async fn each_chunk(pipe: Option<impl AsyncRead + Unpin>, mut consume: impl FnMu
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         consume(&chunk[..count]);
     }
-}
-
-/// Appends a chunk and drops bytes from the front until at most [`MAX_STDERR_BYTES`] are left.
-fn append_and_trim(end: &mut VecDeque<u8>, chunk: &[u8]) {
-    end.extend(chunk);
-    let surplus = end.len().saturating_sub(MAX_STDERR_BYTES);
-    end.drain(..surplus);
 }
 
 fn describe(status: ExitStatus) -> String {

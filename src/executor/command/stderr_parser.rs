@@ -10,7 +10,7 @@ use crate::executor::secrets::Secrets;
 use crate::job::log::omission;
 
 /// Prefix of a progress line.
-const PROGRESS_PREFIX: &str = "::progress ";
+pub(super) const PROGRESS_PREFIX: &str = "::progress ";
 /// Number of bytes at the end of a long line that are kept.
 const MAX_LINE_BYTES: usize = 32 << 10;
 

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::job::retry::Pause;
+use crate::job::Pause;
+use crate::job::attempt::{AttemptDetail, MAX_TEXT_BYTES, head_and_tail};
 use crate::job::outcome::{JobError, Outcome};
 use crate::job::time::Span;
 
@@ -17,6 +18,8 @@ pub struct HandlerError {
     error: JobError,
     retryable: bool,
     retry_in: Option<Span>,
+    /// The whole error, if the message does not have all of it.
+    traceback: Option<String>,
 }
 
 impl HandlerError {
@@ -25,7 +28,10 @@ impl HandlerError {
 
     /// Returns a failure after which another attempt may succeed.
     pub fn retryable(message: impl fmt::Display) -> Self {
-        Self { error: JobError::new(Self::CODE, message), retryable: true, retry_in: None }
+        let text = message.to_string();
+        let traceback = (text.len() > JobError::MAX_MESSAGE_LEN)
+            .then(|| head_and_tail(&text, MAX_TEXT_BYTES));
+        Self { error: JobError::new(Self::CODE, text), retryable: true, retry_in: None, traceback }
     }
 
     /// Returns a failure after which no further attempt would succeed.
@@ -37,6 +43,14 @@ impl HandlerError {
     #[must_use]
     pub fn code(mut self, code: &str) -> Self {
         self.error = JobError::new(code, self.error.message);
+        self
+    }
+
+    /// Sets a text that explains where the failure comes from, such as a backtrace. It is shown with
+    /// the attempt; of a long one, the start and the end are kept.
+    #[must_use]
+    pub fn traceback(mut self, text: impl fmt::Display) -> Self {
+        self.traceback = Some(head_and_tail(&text.to_string(), MAX_TEXT_BYTES));
         self
     }
 
@@ -56,16 +70,30 @@ impl HandlerError {
 impl<E: Error> From<E> for HandlerError {
     /// Converts an error with all its causes to a retryable failure.
     fn from(error: E) -> Self {
-        Self::retryable(chain(&error))
+        let failure = Self::retryable(chain(&error));
+        if error.source().is_none() { failure } else { failure.traceback(causes(&error)) }
     }
 }
 
 impl From<HandlerError> for Outcome {
     fn from(failure: HandlerError) -> Self {
-        let HandlerError { error, retryable, retry_in } = failure;
+        let HandlerError { error, retryable, retry_in, traceback } = failure;
         let retry_in = retry_in.map(Pause::Exactly);
-        Self::Failed { error, retryable, retry_in, detail: None }
+        let detail = AttemptDetail { traceback, ..AttemptDetail::default() }.boxed();
+        Self::Failed { error, retryable, retry_in, detail }
     }
+}
+
+/// Returns the text of an error and of each of its causes, each on lines of its own.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str("\ncaused by: ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 /// Returns the text of an error followed by the texts of its causes. A cause is omitted if the text

@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 
 use awc::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use awc::http::{Method, Uri};
+use awc::http::Method;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use sha2::{Digest, Sha256};
 
 use crate::executor::context::Context;
-use crate::executor::outbound::Call;
+use crate::executor::outbound::{Call, Target};
 use crate::job::Json;
 use crate::job::problem::{Problem, escape};
 
@@ -82,7 +81,7 @@ struct HttpPayload {
 
 /// A valid request of an `http` job.
 pub(super) struct HttpRequest {
-    uri: Uri,
+    target: Target,
     method: Method,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
@@ -96,79 +95,25 @@ impl HttpRequest {
     pub(super) fn read(payload: &Json) -> Result<Self, Vec<Problem>> {
         let payload: HttpPayload = payload.read_objects().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        let uri = uri(&payload.url, &mut problems);
+        let target = Target::parse(&payload.url);
+        let target = target.map_err(|why| problems.push(Problem::new("/url", why))).ok();
         let mut headers = headers(&payload.headers, &mut problems);
         let body = body(&payload, &mut headers, &mut problems);
         let default = if body.is_none() { Method::GET } else { Method::POST };
         let method = method(payload.method.as_deref(), default, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
+        match target {
+            Some(target) if problems.is_empty() => {
+                Ok(Self { target, method, headers, body: body.unwrap_or_default() })
+            }
+            _ => Err(problems),
         }
-        Ok(Self { uri, method, headers, body: body.unwrap_or_default() })
     }
 
     /// Returns the call, with headers that identify the job and the attempt to the other server.
     pub(super) fn into_call(self, payload: &Json, context: &Context) -> Call {
-        let mut headers = self.headers;
-        let job_headers = [
-            ("longshore-job", context.job().to_string()),
-            ("longshore-attempt", context.attempt().to_string()),
-            ("idempotency-key", idempotency_key(payload, context)),
-        ];
-        for (name, value) in job_headers {
-            let name = HeaderName::from_static(name);
-            let is_set = headers.iter().any(|(known, _)| *known == name);
-            if let (false, Ok(value)) = (is_set, HeaderValue::from_str(&value)) {
-                headers.push((name, value));
-            }
-        }
-        Call { method: self.method, uri: self.uri, headers, body: self.body }
+        let Self { target, method, headers, body } = self;
+        Call { method, target, headers, body }.identify(payload, context)
     }
-}
-
-/// Returns the idempotency key, which is the same for every attempt of a job.
-///
-/// The key is `longshore-` with the job id and the first 8 bytes of the payload's SHA-256 in
-/// hexadecimal, for example `longshore-7-44136fa355b3678a` for job 7 with the payload `{}`. The id
-/// alone is not enough, because every database counts from 1: a server that remembers keys would
-/// answer a new job as it answered a different job with the same id in an older database.
-fn idempotency_key(payload: &Json, context: &Context) -> String {
-    let digest = Sha256::digest(payload.as_str().as_bytes());
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("longshore-{}-{digits}", context.job())
-}
-
-fn uri(text: &str, problems: &mut Vec<Problem>) -> Uri {
-    match check_uri(text) {
-        Ok(uri) => uri,
-        Err(why) => {
-            problems.push(Problem::new("/url", why));
-            Uri::default()
-        }
-    }
-}
-
-/// Parses an absolute `http` or `https` URL.
-pub(in crate::executor) fn check_uri(text: &str) -> Result<Uri, String> {
-    if !text.is_ascii() {
-        return Err("must contain only ASCII characters; percent-encode the others".into());
-    }
-    let uri: Uri = text.parse().map_err(|error| format!("is not a URL: {error}"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("must start with http:// or https://".into());
-    }
-    let Some(authority) = uri.authority() else { return Err("must name a host".into()) };
-    if authority.as_str().contains('@') {
-        return Err("must not contain a user name or password; send them in a header".into());
-    }
-    if authority.host().is_empty() {
-        return Err("must name a host".into());
-    }
-    let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
-    if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
-        return Err("has an invalid port; a port must be between 1 and 65535".into());
-    }
-    Ok(uri)
 }
 
 /// Returns the method of a request.

@@ -6,7 +6,7 @@ use awc::http::header::{CONTENT_TYPE, HeaderMap};
 use serde::Serialize;
 
 use crate::executor::encoded::encode;
-use crate::executor::outbound::Response;
+use crate::executor::outbound::{DecodeError, Response};
 use crate::job::Json;
 use crate::job::outcome::{JobResult, Outcome};
 
@@ -34,7 +34,13 @@ enum Values {
 
 /// Returns the outcome of a response. The body is truncated so that the whole result fits in
 /// `max_bytes`.
+///
+/// A body with an unknown content coding is part of the result as it was received, because the job
+/// may have asked for it. A body that contradicts its content coding fails the attempt.
 pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
+    if let Some(error @ DecodeError::Invalid { .. }) = &response.decode_error {
+        return response.undecodable(error);
+    }
     let mut result = HttpResult {
         status: response.status.as_u16(),
         headers: headers(&response.headers),
@@ -49,7 +55,8 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     result.body_encoding = body.is_base64.then_some("base64");
     result.truncated = body.is_truncated;
     match Json::of(&result) {
-        Ok(json) => Outcome::Completed(JobResult { truncated: body.is_truncated, ..JobResult::whole(json) }),
+        Ok(json) if body.is_truncated => Outcome::Completed(JobResult::truncated(json)),
+        Ok(json) => Outcome::Completed(JobResult::whole(json)),
         Err(error) => {
             Outcome::fatal("bad_result", format!("the response cannot be written as JSON: {error}"))
         }

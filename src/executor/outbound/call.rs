@@ -6,29 +6,29 @@ use std::time::Duration;
 
 use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::http::header::{HeaderName, HeaderValue};
-use awc::http::{Method, Uri};
+use awc::http::Method;
 use bytes::Bytes;
 
-use crate::executor::encoded::Body;
-use crate::executor::outbound::response::{Response, read_body};
-use crate::executor::outbound::{Outbound, error_response};
+use crate::executor::outbound::Outbound;
+use crate::executor::outbound::response::{PartialResponse, Response};
+use crate::executor::outbound::target::Target;
 use crate::executor::secrets::Secrets;
 use crate::job::Span;
 use crate::job::outcome::Outcome;
 
 /// Error code of a call that failed without a complete response.
-const CONNECTION: &str = "connection";
+pub(in crate::executor) const CONNECTION: &str = "connection";
 /// Maximum number of bytes that are read from the body of an error response.
-const MAX_ERROR_BODY_BYTES: usize = 4096;
-/// Maximum wait for the body of an error response, which only adds detail to the error message.
+const MAX_ERROR_BODY_BYTES: usize = 256 << 10;
+/// Maximum wait for the body of an error response, which only adds detail to the failure.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A request to another server.
 pub(in crate::executor) struct Call {
     /// Method of the request.
     pub(in crate::executor) method: Method,
-    /// Absolute `http` or `https` URL.
-    pub(in crate::executor) uri: Uri,
+    /// Server and resource.
+    pub(in crate::executor) target: Target,
     /// Headers in addition to those of every call.
     pub(in crate::executor) headers: Vec<(HeaderName, HeaderValue)>,
     /// Body of the request; empty if it has none.
@@ -36,45 +36,42 @@ pub(in crate::executor) struct Call {
 }
 
 impl Outbound {
-    /// Makes a call and reads at most `max_bytes` of the response body. Dropping the future closes
-    /// the connection.
+    /// Makes a call and reads at most `max_bytes` of the response body, or less if the status is not
+    /// 2xx. Dropping the future closes the connection; `partial` then holds what has arrived.
     ///
     /// # Errors
-    /// Returns the outcome of the attempt if the call fails or the status is not 2xx.
+    /// Returns the outcome of the attempt if there is no complete response.
     pub(in crate::executor) async fn call(
         &self,
         call: Call,
         max_bytes: usize,
+        partial: &PartialResponse,
     ) -> Result<Response, Outcome> {
-        let server = server_of(&call.uri);
-        let secrets = Secrets::from_headers(&call.headers);
-        let mut request = self.request(call.method, call.uri);
+        // The path and the query are omitted from messages, because they may contain secrets.
+        let server = call.target.url.authority().to_owned();
+        let secrets = Secrets::of_request(&call.target.url, &call.headers);
+        let mut request = self.request(call.method, &call.target);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));
         }
         let sent = if call.body.is_empty() { request.send() } else { request.send_body(call.body) };
         let response =
             sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        if status.is_success() {
-            let body = read_body(response, max_bytes).await;
-            let body = body.map_err(|error| body_failure(&error, &server))?;
-            return Ok(Response { status, headers, body });
+        if response.status().is_success() {
+            let (response, result) = Response::read(response, secrets, max_bytes, None, partial).await;
+            return match result {
+                Ok(()) => Ok(response),
+                Err(error) => {
+                    Err(body_failure(&error, &server).with_detail(response.detail()))
+                }
+            };
         }
-        let reading = read_body(response, MAX_ERROR_BODY_BYTES);
-        let body = match tokio::time::timeout(ERROR_BODY_TIMEOUT, reading).await {
-            Ok(Ok(body)) => body,
-            // The status is known and decides the outcome, so the body may be missing.
-            Ok(Err(_)) | Err(_) => Body::default(),
-        };
-        Err(error_response::outcome(status, &headers, &body, &secrets))
+        let timeout = Some(ERROR_BODY_TIMEOUT);
+        let reading = Response::read(response, secrets, MAX_ERROR_BODY_BYTES, timeout, partial);
+        // The status is known and decides the outcome, so the body may be incomplete.
+        let (response, _) = reading.await;
+        Ok(response)
     }
-}
-
-/// Returns the host and port of a URL for messages. The path and the query are omitted, because
-/// they may contain secrets.
-fn server_of(uri: &Uri) -> String {
-    uri.authority().map_or_else(String::new, ToString::to_string)
 }
 
 /// Returns the outcome of a call that got no response head.

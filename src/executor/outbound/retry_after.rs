@@ -12,8 +12,9 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Returns the pause that the response headers request: `retry-after-ms` if it is valid, otherwise
 /// `Retry-After` as a number of seconds or as a date (RFC 9110, section 10.2.3).
 ///
-/// Fractions of a second are accepted too, although the RFC does not allow them. Other values are
-/// ignored.
+/// Fractions of a second are accepted too, although the RFC does not allow them. A date in the past
+/// requests no pause, and a number or a date that is too large the longest pause. Other values are
+/// ignored. The job's backoff bounds the pause (see [`settle`](crate::job::outcome::settle)).
 pub(super) fn retry_in(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
     in_millis(headers).or_else(|| in_seconds(headers)).or_else(|| until_date(headers, now))
 }
@@ -31,7 +32,8 @@ fn in_seconds(headers: &HeaderMap) -> Option<Span> {
 }
 
 fn seconds(seconds: f64) -> Option<Span> {
-    let duration = Duration::try_from_secs_f64(seconds).ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then_some(())?;
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or(Span::MAX);
     Some(Span::new(duration.min(Span::MAX)))
 }
 
@@ -82,9 +84,22 @@ mod tests {
 
     #[test]
     fn an_invalid_value_is_ignored() {
-        for text in ["", "soon", "-1", "NaN", "inf"] {
+        for text in ["", "soon", "-1", "-1e-9", "NaN", "inf", "-inf", "1e999", "5s", "1,2", "0x5"] {
             assert_eq!(pause(&[("retry-after", text)]), None, "{text}");
+            assert_eq!(pause(&[("retry-after-ms", text), ("retry-after", "3")]), Some(3_000));
         }
-        assert_eq!(pause(&[("retry-after", "1e18")]), Some(Span::MAX.as_millis()));
+    }
+
+    #[test]
+    fn zero_is_no_pause_and_a_huge_value_is_the_longest_pause() {
+        for text in ["0", "0.0", "-0", " 0 "] {
+            assert_eq!(pause(&[("retry-after", text)]), Some(0), "{text}");
+        }
+        let longest = Some(Span::MAX.as_millis());
+        for text in ["1e18", "99999999999999999999999", "1e300"] {
+            assert_eq!(pause(&[("retry-after", text)]), longest, "{text}");
+        }
+        assert_eq!(pause(&[("retry-after-ms", "99999999999999999999999")]), longest);
+        assert_eq!(pause(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]), longest);
     }
 }

@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::executor::outbound::exchange::Exchange;
 use crate::executor::outbound::socket::Socket;
+use crate::executor::outbound::target::TlsName;
 
 /// A connection on which each request gets only the bytes of its own response.
 #[derive(Debug)]
@@ -44,8 +45,10 @@ pub(super) fn connector(
                     (Socket::Plain(tcp), uri)
                 }
                 Some(tls) => {
+                    let (tcp, uri) = connection.into_parts();
+                    let connection = Connection::new(TlsName::of(&uri), tcp);
                     let handshake = TlsConnector::service(tls).call(connection);
-                    let (tls, uri) = handshake.await.map_err(ConnectError::Io)?.into_parts();
+                    let (tls, _) = handshake.await.map_err(ConnectError::Io)?.into_parts();
                     (Socket::Tls(Box::new(tls)), uri)
                 }
             };

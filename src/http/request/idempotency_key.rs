@@ -50,3 +50,23 @@ pub(in crate::http) fn from_request<'a>(
     let hash = Sha256::new().chain_update(path).chain_update([0]).chain_update(body);
     Ok(Some(RequestKey { key, path, byte_fingerprint: hash.finalize().into() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn the_fingerprint_of_the_bytes_is_that_of_version_0_2_0() {
+        let request = TestRequest::with_uri("/v1/jobs?wait=1").insert_header((HEADER, "\"k\""));
+        let request = request.to_http_request();
+        let key = from_request(&request, b"{\"kind\": \"echo\"}").unwrap().unwrap();
+        let key = key.of(|path| {
+            assert_eq!(path, "/v1/jobs");
+            [7; 32]
+        });
+        let bytes: Fingerprint = Sha256::digest(b"/v1/jobs\0{\"kind\": \"echo\"}").into();
+        assert_eq!((key.key.as_str(), key.fingerprint), ("k", [7; 32]));
+        assert_eq!(key.byte_fingerprint, bytes);
+    }
+}

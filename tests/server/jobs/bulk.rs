@@ -124,3 +124,18 @@ fn a_body_that_is_not_a_list_of_ids_is_refused() {
     get.problem(405);
     assert_eq!(get.header("allow"), Some("POST"));
 }
+
+#[test]
+fn an_odd_or_repeated_id_in_the_form_of_the_list_does_not_stop_the_others() {
+    let server = three_jobs();
+    let origin = server.url();
+    let headers =
+        [("origin", origin.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let form = b"job_action=cancel&id=2&id=x&id=2&id=1&id=3";
+    let answer = server.request("POST", "/jobs/selected", &headers, form);
+    assert_eq!(answer.status, 303, "{answer:?}");
+    let location = answer.header("location").unwrap();
+    assert!(location.contains("done=2") && location.contains("refused=2"), "{location}");
+    assert_eq!(server.job(2)["state"], "cancelled");
+    assert_eq!(server.wait_until_final(3)["state"], "cancelled");
+}

@@ -56,6 +56,34 @@ fn a_bad_request_fails_at_once_and_a_broken_answer_is_retried() {
 }
 
 #[test]
+fn an_error_or_no_choices_in_a_200_answer_is_retried() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("one")).start();
+    let fast_backoff = json!({"backoff": {"initial": "10ms"}});
+    for (fault, code) in [("error", "provider_error"), ("empty", "bad_answer")] {
+        let mock = json!({"fault": fault, "times": 1, "key": fault});
+        let job = server.run(&with(chat("?", &mock), &fast_backoff));
+        assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
+        assert_eq!(job["failures"][0]["code"], code, "{job}");
+    }
+}
+
+#[test]
+fn an_answer_that_would_be_as_bad_again_is_paid_for_once() {
+    let model = Model::start(Duration::ZERO);
+    let server = Setup::new().config(model.provider("one")).start();
+    for (fault, code) in [("garbage", "bad_answer"), ("quota", "http_status")] {
+        let job = server.run(&chat("?", &json!({"fault": fault})));
+        assert_eq!((&job["state"], &job["attempt"]), (&json!("failed"), &json!(1)), "{job}");
+        assert_eq!(job["error"]["code"], code, "{job}");
+    }
+    let job = server.run(&chat("A joke?", &json!({"fault": "gzip"})));
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
+    assert!(job["result"]["choices"][0]["message"]["content"].is_string(), "{job}");
+    assert_eq!(model.stats().requests, 3);
+}
+
+#[test]
 fn a_job_must_name_its_provider_if_there_are_several() {
     let (one, two) = (Model::start(Duration::ZERO), Model::start(Duration::ZERO));
     let config = [one.provider("one"), two.provider("two")].concat();

@@ -1,134 +1,140 @@
-//! The log: a stderr that cannot be written, repeated lines, levels.
+//! The log of the server: failed jobs and refused calls, within bounds.
 
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::kit::{Setup, echo, eventually};
-use crate::lifecycle::raw::RawServer;
+use crate::kit::leases::{lease, lease_action, remote};
+use crate::kit::model::Model;
+use crate::kit::{Server, Setup, eventually, sleep, with};
 
-/// Bounds of the end of a server whose log cannot be written.
-const END: Duration = Duration::from_secs(15);
-
-/// Has a server log lines, run a job and end, and asserts that it does.
-fn assert_it_works(mut server: RawServer) {
-    for _ in 0..100 {
-        server.signal(Signal::HUP);
-        assert_eq!(server.get("/healthz").status, 200);
-    }
-    assert_eq!(server.run(&echo(1))["state"], "completed");
-    let started = Instant::now();
-    assert_eq!(server.terminate().code(), Some(0));
-    assert!(started.elapsed() < END, "{:?}", started.elapsed());
+/// A job that fails at its first attempt.
+fn failing(queue: &str) -> Value {
+    let payload = json!({"url": "http://127.0.0.1:1/secret"});
+    json!({"kind": "http", "payload": payload, "queue": queue, "max_attempts": 1})
 }
 
-#[test]
-fn a_log_whose_reader_is_gone_does_not_stop_the_server() {
-    let setup = Setup::new();
-    let mut server = RawServer::start(setup.command().stderr(Stdio::piped()));
-    drop(server.child.stderr.take());
-    assert_it_works(server);
+/// Returns the lines of the log with this text.
+fn lines(server: &Server, text: &str) -> Vec<String> {
+    server.log().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
 }
 
-#[test]
-fn a_log_on_a_full_disk_does_not_stop_the_server() {
-    let setup = Setup::new();
-    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    assert_it_works(RawServer::start(setup.command().stderr(full)));
+/// Returns the value of a field in a line of the log.
+fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let (_, rest) = line.split_once(&format!(" {name}=")).unwrap_or_else(|| panic!("{line}"));
+    rest.split(' ').next().unwrap()
 }
 
-#[test]
-fn a_closed_stderr_does_not_stop_the_server() {
-    let setup = Setup::new();
-    let server = setup.command();
-    let mut command = std::process::Command::new("/bin/sh");
-    command.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(server.get_program());
-    command.args(server.get_args());
-    assert_it_works(RawServer::start(&mut command));
-}
-
-#[test]
-fn an_unread_log_hangs_neither_the_server_nor_its_end() {
-    // At this level every request adds several lines, so that the pipe and the queue are full soon.
-    let setup = Setup::new().env("LONGSHORE_LOG", "trace");
-    let server = RawServer::start(setup.command().stderr(Stdio::piped()));
-    for _ in 0..200 {
-        server.run(&echo(1));
-    }
-    assert_it_works(server);
-}
-
-#[test]
-fn the_number_of_lost_lines_is_logged_once_the_log_is_read() {
-    let setup = Setup::new().env("LONGSHORE_LOG", "trace");
-    let mut server = RawServer::start(setup.command().stderr(Stdio::piped()));
-    for _ in 0..200 {
-        server.run(&echo(1));
-    }
-    let mut stderr = server.child.stderr.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut log = String::new();
-        stderr.read_to_string(&mut log).map(|_| log)
+/// Submits jobs and waits until all have ended.
+fn run_all(server: &Server, jobs: &[Value]) {
+    let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202)["id"].clone();
+    eventually("all jobs have ended", || {
+        let batch = server.get(&format!("/v1/batches/{batch}?wait=20s")).expect(200);
+        batch["finished_at"].is_string().then_some(())
     });
-    std::thread::sleep(Duration::from_secs(2));
+}
+
+#[test]
+fn each_of_300_jobs_that_fail_for_good_has_one_line_in_the_log() {
+    let server = Server::start();
+    let jobs: Vec<Value> = (0..300).map(|_| failing("mail")).collect();
+    run_all(&server, &jobs);
+    let found = eventually("all lines are written", || {
+        let found = lines(&server, "a job failed for good");
+        (found.len() == 300).then_some(found)
+    });
+    let ids: BTreeSet<i64> = found.iter().map(|line| field(line, "job").parse().unwrap()).collect();
+    assert_eq!(ids, (1..=300).collect());
+    for line in &found {
+        assert!(line.contains(" INFO "), "{line}");
+        let fields = ["kind", "queue", "attempt", "code"].map(|name| field(line, name));
+        assert_eq!(fields, ["\"http\"", "\"mail\"", "1", "\"connection\""]);
+        assert!(!line.contains("secret") && !line.contains("cannot connect"), "{line}");
+    }
+}
+
+#[test]
+fn a_flood_of_failed_jobs_is_bounded_and_summed() {
+    let mut server = Server::start();
+    let jobs: Vec<Value> = (0..1_200).map(|_| failing("mail")).collect();
+    run_all(&server, &jobs);
     server.terminate();
-    let log = reader.join().unwrap().unwrap();
-    let report = log.lines().find(|line| line.contains("log lines were lost"));
-    let report = report.unwrap_or_else(|| panic!("no report in {} bytes", log.len()));
-    assert!(report.contains("WARN") && report.contains("lines="), "{report}");
-}
-
-#[test]
-fn a_repeated_line_is_logged_once_and_then_counted() {
-    let server = Setup::new().start();
-    for _ in 0..500 {
-        rustix::process::kill_process(server.pid(), Signal::USR1).unwrap();
-        // The system merges signals that are not handled yet.
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let count = |log: &str| log.lines().filter(|line| line.contains("ignored a signal")).count();
-    let log = eventually("the repetitions are counted", || {
-        let log = server.log();
-        log.contains("a log line was repeated").then_some(log)
+    assert!(server.wait_for_exit().success());
+    let (found, sums) = eventually("the log is complete", || {
+        let sums = lines(&server, "more jobs failed for good in the last 10 s");
+        let rest: usize =
+            sums.iter().map(|line| field(line, "jobs").parse::<usize>().unwrap()).sum();
+        let found = lines(&server, "a job failed for good").len();
+        (found + rest == 1_200).then_some((found, sums.len()))
     });
-    assert_eq!(count(&log) - 1, 1, "one line and its summary: {log}");
-    let summary = log.lines().find(|line| line.contains("a log line was repeated")).unwrap();
-    assert!(summary.contains("INFO") && summary.contains("repeated="), "{summary}");
+    // Each window of ten seconds has at most 500 lines and one sum.
+    assert!(found < 1_200 && found <= 500 * (sums + 1), "{found} lines, {sums} sums");
 }
 
 #[test]
-fn a_misspelt_level_is_refused_with_the_list_of_levels() {
-    for (variable, expected) in [
-        ("inof", "\"inof\" is not a level; use off, error, warn, info, debug or trace"),
-        ("longshore=loud", "\"loud\" is not a level"),
-        ("longshor=debug", "selects no line of longshore"),
-    ] {
-        let output = Setup::new().env("LONGSHORE_LOG", variable).fail();
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{error}");
-        assert!(error.contains(expected), "{error}");
+fn only_jobs_that_fail_for_good_are_logged_and_text_of_workers_cannot_forge_a_field() {
+    let mut server = Server::start();
+    let once = json!({"max_attempts": 2, "backoff": {"initial": "1ms"}});
+    server.submit(&with(remote(1), &once));
+    let code = json!({"error": {"code": "x\" job=7 code=\"forged", "message": "secret"}});
+    for _ in 0..2 {
+        let leased = eventually("the job can be leased", || lease(&server, 1, &json!({})).pop());
+        lease_action(&server, &leased, "fail", &code).expect(200);
     }
+    let cancelled = server.submit(&with(sleep("1h"), &json!({})));
+    server.wait_for_state(cancelled, "running");
+    server.post_empty(&format!("/v1/jobs/{cancelled}/cancel")).expect(200);
+    server.wait_until_final(cancelled);
+    server.run(&sleep("1ms"));
+    server.terminate();
+    assert!(server.wait_for_exit().success());
+    let found = lines(&server, "a job failed for good");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((field(&found[0], "job"), field(&found[0], "attempt")), ("1", "2"));
+    assert!(found[0].ends_with(r#" code="x\" job=7 code=\"forged""#), "{}", found[0]);
+    assert!(!server.log().contains("secret"));
 }
 
 #[test]
-fn a_server_starts_beside_a_kubernetes_service_of_its_name() {
-    let setup = Setup::new()
-        .env("LONGSHORE_SERVICE_HOST", "10.96.12.7")
-        .env("LONGSHORE_SERVICE_PORT", "7373")
-        .env("LONGSHORE_PORT", "tcp://10.96.12.7:7373")
-        .env("LONGSHORE_PORT_7373_TCP_ADDR", "10.96.12.7")
-        .env("LONGSHORE_HOSTS", "a.example,b.example");
-    let server = setup.start();
-    eventually("the ignored variables are logged", || {
-        let log = server.log();
-        let mut lines = log.lines().filter(|line| line.contains("Kubernetes"));
-        lines.find(|line| line.contains("INFO") && line.contains("_7373_TCP_ADDR")).map(drop)
+fn a_job_that_fails_because_the_server_died_is_logged_at_the_next_start() {
+    let mut server = Server::start();
+    let id = server.submit(&with(sleep("1h"), &json!({"at_most_once": true})));
+    server.wait_for_state(id, "running");
+    server.kill();
+    server.restart();
+    let line = eventually("the line is written", || lines(&server, "a job failed for good").pop());
+    assert_eq!((field(&line, "job"), field(&line, "code")), ("1", "\"outcome_unknown\""));
+}
+
+#[test]
+fn refused_calls_of_a_provider_are_counted_in_few_warnings() {
+    let (model, quiet) = (Model::start(Duration::ZERO), Model::start(Duration::ZERO));
+    let config = model.provider("busy") + &quiet.provider("quiet");
+    let mut server = Setup::new().config(config).start();
+    let job = |provider: &str, mock: Value| {
+        let messages = json!([{"role": "user", "content": "A joke?"}]);
+        let payload =
+            json!({"provider": provider, "model": "mock", "messages": messages, "mock": mock});
+        json!({"kind": "chat", "payload": payload, "max_attempts": 1})
+    };
+    let mut jobs = vec![job("busy", json!({"fault": "429"})); 40];
+    jobs.extend(vec![job("busy", json!({"fault": "500"})); 20]);
+    jobs.extend(vec![job("quiet", json!(null)); 5]);
+    run_all(&server, &jobs);
+    // The first warning comes while the server runs, and what is left when it stops.
+    let first = eventually("a warning", || lines(&server, "a provider refused calls").pop());
+    assert!(first.contains(" WARN ") && field(&first, "provider") == "\"busy\"", "{first}");
+    server.terminate();
+    assert!(server.wait_for_exit().success());
+    let found = lines(&server, "a provider refused calls");
+    assert!(found.len() <= 2, "{found:?}");
+    let calls: u32 = found.iter().map(|line| field(line, "calls").parse::<u32>().unwrap()).sum();
+    assert_eq!(calls, 60, "{found:?}");
+    let statuses = ["429: ", "500: "].map(|status| {
+        let counts = found.iter().filter_map(|line| line.split_once(status));
+        let digits = counts.map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next());
+        digits.map(|count| count.unwrap().parse::<u32>().unwrap()).sum::<u32>()
     });
-    assert_eq!(server.run(&echo(json!("a")))["state"], "completed");
-    let output = Setup::new().env("LONGSHORE_PORT", "8080").fail();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(statuses, [40, 20], "{found:?}");
 }

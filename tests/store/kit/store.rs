@@ -143,7 +143,7 @@ impl<B: Backend> Store<B> {
             State::Retrying => self.finish(lease, failed()).unwrap(),
             State::Completed => self.finish(lease, completed("1")).unwrap(),
             State::Failed => self.finish(lease, Outcome::fatal("broken", "it broke")).unwrap(),
-            State::Cancelled => self.finish(lease, Outcome::Cancelled).unwrap(),
+            State::Cancelled => self.finish(lease, Outcome::Cancelled(None)).unwrap(),
             _ => return lease.job,
         };
         assert_eq!(self.state(lease.job), state);

@@ -108,15 +108,25 @@ impl Migrated {
         self.reads.job(JobId(id)).unwrap().unwrap()
     }
 
-    fn write(&mut self, write: Write) -> Result<Answer, Refusal> {
+    fn write(&mut self, write: &Write) -> Result<Answer, Refusal> {
         let now = Timestamp::from_millis(START);
-        self.writes.commit(&[&write], now).unwrap().answers.remove(0)
+        self.writes.commit(&[write], now).unwrap().answers.remove(0)
     }
 
     fn column(&self, sql: &str) -> Vec<String> {
         let mut connection: SqliteConnection = self.database.raw();
         diesel::dsl::sql::<Text>(sql).load(&mut connection).unwrap()
     }
+}
+
+#[test]
+fn an_older_database_is_marked_as_one_of_this_program() {
+    let migrated = Migrated::new();
+    let id = "SELECT printf('%x', application_id) FROM pragma_application_id";
+    assert_eq!(migrated.column(id), ["4c534852"]);
+    // As the header of the file says after a checkpoint, in ASCII.
+    run(&mut migrated.database.raw(), "PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    assert_eq!(std::fs::read(migrated.database.path()).unwrap()[68..72], *b"LSHR");
 }
 
 #[test]
@@ -173,7 +183,7 @@ fn an_impossible_row_neither_blocks_the_migration_nor_is_lost() {
 #[test]
 fn ids_of_deleted_jobs_are_not_used_again() {
     let mut migrated = Migrated::new();
-    let first = submitted(migrated.write(submit(vec![job()]))).first;
+    let first = submitted(migrated.write(&submit(vec![job()]))).first;
     assert_eq!(first, JobId(10));
 }
 
@@ -186,11 +196,11 @@ fn stored_idempotency_keys_and_references_still_work() {
         key: Some(key(fingerprint)),
         batch: None,
     };
-    let repeated = submitted(migrated.write(Write::Submit(again([0; 32]))));
+    let repeated = submitted(migrated.write(&Write::Submit(again([0; 32]))));
     assert!(repeated.is_repeat);
     assert_eq!(repeated.first, JobId(2));
-    migrated.write(Write::Submit(again([1; 32]))).unwrap_err();
-    migrated.write(Write::Delete(JobId(5))).unwrap();
+    migrated.write(&Write::Submit(again([1; 32]))).unwrap_err();
+    migrated.write(&Write::Delete(JobId(5))).unwrap();
     for table in ["attempts", "results", "logs"] {
         let sql = format!("SELECT '{table}' FROM {table} WHERE job_id = 5");
         assert_eq!(migrated.column(&sql), [""; 0], "rows of a deleted job");

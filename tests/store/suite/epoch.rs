@@ -37,7 +37,7 @@ fn outcomes() -> [Outcome; 7] {
         Outcome::fatal("broken", "it broke"),
         Outcome::Released,
         Outcome::NotStarted,
-        Outcome::Cancelled,
+        Outcome::Cancelled(None),
         Outcome::Lost(JobError::new("lost", "the server stopped while the job was running")),
     ]
 }

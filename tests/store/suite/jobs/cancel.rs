@@ -40,7 +40,7 @@ fn every_outcome_ends_a_job_that_was_asked_to_stop() {
         (failed(), State::Cancelled),
         (Outcome::fatal("broken", "it broke"), State::Cancelled),
         (Outcome::Released, State::Cancelled),
-        (Outcome::Cancelled, State::Cancelled),
+        (Outcome::Cancelled(None), State::Cancelled),
         (lost, State::Cancelled),
     ];
     for (outcome, state) in ends {

@@ -76,7 +76,7 @@ fn a_cancelled_attempt_is_listed_and_a_released_one_is_not() {
     assert_eq!(attempts(&mut store, lease.job), []);
     let lease = store.lease_next().lease;
     store.cancel(Write::Cancel(lease.job));
-    store.finish(lease, Outcome::Cancelled).unwrap();
+    store.finish(lease, Outcome::Cancelled(None)).unwrap();
     let found = attempts(&mut store, lease.job);
     assert_eq!((found.len(), found[0].state), (1, State::Cancelled));
     assert_eq!(found[0].code.as_deref(), Some("cancelled"));

@@ -10,7 +10,7 @@ use crate::kit::{completed, failed, finish, job, job_in_queue, lease, leased};
 
 fn outcomes() -> [Outcome; 5] {
     let fatal = Outcome::fatal("broken", "it broke");
-    [completed("1"), failed(), fatal, Outcome::Released, Outcome::Cancelled]
+    [completed("1"), failed(), fatal, Outcome::Released, Outcome::Cancelled(None)]
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn another_outcome_under_the_same_lease_is_refused() {
             store.finish(lease, first.clone()).unwrap();
             let before = store.job(lease.job);
             // A release of a cancelled job has the same effect, so it counts as a repetition.
-            let is_equivalent = first == Outcome::Cancelled && other == Outcome::Released;
+            let is_equivalent = first == Outcome::Cancelled(None) && other == Outcome::Released;
             if index != other_index && !is_equivalent {
                 let refused = store.finish(lease, other.clone());
                 assert_eq!(refused, Err(Refusal::StaleLease), "{first:?}, then {other:?}");

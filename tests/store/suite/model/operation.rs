@@ -252,7 +252,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             detail: None,
         },
     );
-    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled)]
+    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled(None))]
 }
 
 fn queue_name(name: &str) -> QueueName {

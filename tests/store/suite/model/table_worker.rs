@@ -73,7 +73,7 @@ impl ModelJob {
             Outcome::NotStarted => {
                 self.failure.is_none() && matches!(self.job.state, State::Queued | State::Cancelled)
             }
-            Outcome::Cancelled => self.failure.is_none() && self.job.state == State::Cancelled,
+            Outcome::Cancelled(_) => self.failure.is_none() && self.job.state == State::Cancelled,
         }
     }
 }
@@ -193,6 +193,7 @@ impl Model {
         if let Outcome::Completed(result) = outcome {
             row.job.result = Some(Some(result.json.clone()));
             row.job.result_truncated = result.truncated;
+            row.job.progress = row.job.progress.take().map(|last| last.of_job_in(State::Completed));
         }
         self.set_state(id, settlement.state);
         self.jobs.get_mut(&id).unwrap().finished_by = Some(outcome.clone());
