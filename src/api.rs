@@ -16,5 +16,6 @@ pub mod jobs;
 pub mod kinds;
 pub mod leases;
 pub mod problem;
+pub mod pruning;
 pub mod queues;
 pub mod routes;

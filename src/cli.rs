@@ -21,7 +21,7 @@ use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, update, wait};
 use output::Output;
 use queues::{pause, resume};
-use server::{backup, serve, verify};
+use server::{backup, guard, prune, serve, telemetry, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -62,6 +62,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Resume a paused queue
     Resume(resume::ResumeArgs),
+    /// Show whether old jobs are deleted, and confirm it after a jump of the clock
+    Prune(prune::PruneArgs),
     /// Show a live view of queues, lanes, rates and jobs, with keys to pause, cancel and retry
     Top(top::TopArgs),
     /// Print events as they happen, one per line
@@ -77,6 +79,9 @@ enum Command {
     /// Do the work of a demonstration job. The demonstration runs this command as a program
     #[command(hide = true)]
     DemoWork(demo::WorkArgs),
+    /// Kill the programs of a server that died. The server runs this command
+    #[command(hide = true)]
+    GuardPrograms(guard::GuardArgs),
     /// Run a mock OpenAI-style model server for experiments, tests and benchmarks
     MockLlm(mock_llm::MockArgs),
     /// Print a shell script that completes commands and options
@@ -88,10 +93,12 @@ enum Command {
 /// Runs a command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
     server::descriptors::raise_limit();
-    match actix_web::rt::System::new().block_on(dispatch(cli)) {
+    let result = actix_web::rt::System::new().block_on(dispatch(cli));
+    let may_write = telemetry::flush();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if !matches!(error, CliError::OutputClosed | CliError::Reported(_)) {
+            if may_write && !matches!(error, CliError::OutputClosed | CliError::Reported(_)) {
                 Output::new(false).note(format_args!("error: {error}"));
             }
             ExitCode::from(&error)
@@ -115,10 +122,12 @@ impl Command {
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
+            Self::Prune(args) => Some(&mut args.target),
             Self::Top(args) => Some(&mut args.target),
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
             Self::Serve(_) | Self::Demo(_) | Self::DemoWork(_) | Self::MockLlm(_) => None,
+            Self::GuardPrograms(_) => None,
             Self::Backup(_) | Self::Verify(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
@@ -160,6 +169,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Prune(args) => prune::run(args).await,
         Command::Top(args) => top::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Open(args) => open::run(args).await,
@@ -167,6 +177,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Verify(args) => verify::run(args),
         Command::Demo(args) => demo::run(args).await,
         Command::DemoWork(args) => demo::work(&args),
+        Command::GuardPrograms(args) => guard::run(args),
         Command::MockLlm(args) => mock_llm::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -9,6 +9,7 @@ mod jobs;
 mod kinds;
 mod leases;
 mod problem;
+mod pruning;
 mod queues;
 mod request;
 mod response;

@@ -28,6 +28,7 @@ mod handle;
 mod job_handle;
 mod lease;
 mod log;
+mod pruning;
 #[cfg(feature = "testing")]
 mod stage;
 mod stats;

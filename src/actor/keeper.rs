@@ -3,9 +3,11 @@
 //! It owns the timers. [`DUTIES`] is the list of everything that it does. It promises that a duty that
 //! fails, as on a full disk, is tried again later, and that a due job is staged without polling.
 
+mod activity;
 mod checkpoint;
 mod expire;
 mod prune;
+pub(crate) mod prune_hold;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 
 use crate::actor::events::shared_recorder::SharedRecorder;
+use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::message::{Commit, DueAt, MaintainLeases, Read, Reply, Sweep, WriteResult};
 use crate::actor::send_to;
 use crate::actor::vital::Vital;
@@ -31,6 +34,9 @@ use crate::store::{Checkpoint, Prunable, Write};
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval between two checkpoints of the write-ahead log, in addition to SQLite's automatic ones.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
+/// Interval at which the time is recorded. A crash makes the last activity look older by at most this, which
+/// is little compared with the shortest jump that holds pruning.
+const ACTIVITY_INTERVAL: Duration = Duration::from_secs(300);
 /// Interval at which the Announcer forgets clients that have gone away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -50,7 +56,7 @@ enum Rhythm {
 }
 
 /// All duties. To add one, add its function in a file of its own, and a line here.
-static DUTIES: [Duty; 8] = [
+static DUTIES: [Duty; 9] = [
     // Queues scheduled and retrying jobs at the time at which the next of them is due.
     Duty { name: "stage", rhythm: Rhythm::SelfTimed, run: Keeper::stage },
     // Deletes old final jobs, continuously, in chunks of the table.
@@ -70,6 +76,11 @@ static DUTIES: [Duty; 8] = [
         name: "checkpoint",
         rhythm: Rhythm::Every(CHECKPOINT_INTERVAL),
         run: Keeper::checkpoint,
+    },
+    Duty {
+        name: "record_activity",
+        rhythm: Rhythm::Every(ACTIVITY_INTERVAL),
+        run: Keeper::record_activity,
     },
     Duty { name: "sweep", rhythm: Rhythm::Every(SWEEP_INTERVAL), run: Keeper::sweep },
     Duty {
@@ -102,6 +113,7 @@ pub(crate) struct Keeper {
     duties: &'static [Duty],
     clock: Clock,
     retention: Span,
+    prune_hold: PruneHold,
     /// The timer of the next staging, with the time it is set to.
     stage_timer: Option<(Timestamp, SpawnHandle)>,
     /// Clock drift at the last warning about it.
@@ -124,12 +136,19 @@ pub(crate) struct Peers {
 }
 
 impl Keeper {
-    pub(crate) fn new(peers: Peers, clock: Clock, retention: Span, vital: Vital) -> Self {
+    pub(crate) fn new(
+        peers: Peers,
+        clock: Clock,
+        retention: Span,
+        prune_hold: PruneHold,
+        vital: Vital,
+    ) -> Self {
         Self {
             peers,
             duties: &DUTIES,
             clock,
             retention,
+            prune_hold,
             stage_timer: None,
             logged_drift: None,
             _vital: vital,

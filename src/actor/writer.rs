@@ -23,6 +23,7 @@ mod retry_buffer;
 mod roster_input;
 #[cfg(test)]
 mod tests;
+pub(crate) mod write_health;
 
 use std::mem;
 use std::time::Duration;
@@ -118,6 +119,9 @@ impl Writer {
         }
         match self.store.commit(&group.writes(), now) {
             Ok(committed) => {
+                if group.shows_that_writing_works() && self.inbox.write_health().recover() {
+                    tracing::info!("writing works again");
+                }
                 self.deliver(group, committed, now);
                 self.answer_no_wait(now);
                 if !self.retry_buffer.is_empty() || !self.roster.plan(now).is_empty() {

@@ -91,6 +91,10 @@ pub enum RouteName {
     GetStats,
     /// Lists the kinds of jobs that the server accepts.
     ListKinds,
+    /// Returns whether old final jobs are deleted.
+    GetPruning,
+    /// Confirms that old final jobs may be deleted.
+    ConfirmPruning,
     /// Answers whether the process serves requests.
     Health,
     /// The same, without a body.
@@ -144,6 +148,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/events", RouteName::AllEvents),
     route(Method::Get, "/v1/stats", RouteName::GetStats),
     route(Method::Get, "/v1/kinds", RouteName::ListKinds),
+    route(Method::Get, "/v1/pruning", RouteName::GetPruning),
+    route(Method::Post, "/v1/pruning", RouteName::ConfirmPruning),
     route(Method::Get, "/healthz", RouteName::Health),
     route(Method::Head, "/healthz", RouteName::HealthHead),
     route(Method::Get, "/readyz", RouteName::Readiness),

@@ -20,6 +20,7 @@ use transport::Transport;
 use crate::api::batches::NewBatch;
 use crate::api::events::EventQuery;
 use crate::api::jobs::{JobListQuery, JobPage, SubmittedJobs};
+use crate::api::pruning::Pruning;
 use crate::api::queues::QueueList;
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;
@@ -128,6 +129,16 @@ impl Client {
     /// Reads the server's statistics: the present state and the last hour.
     pub async fn stats(&self) -> Result<Reply<Stats>, CliError> {
         self.0.send(self.0.get("/v1/stats")).await
+    }
+
+    /// Reads whether old final jobs are deleted.
+    pub async fn pruning(&self) -> Result<Reply<Pruning>, CliError> {
+        self.0.send(self.0.get("/v1/pruning")).await
+    }
+
+    /// Confirms that old final jobs may be deleted.
+    pub async fn confirm_pruning(&self) -> Result<Reply<Pruning>, CliError> {
+        self.0.send(self.0.post("/v1/pruning")).await
     }
 
     /// Opens the event stream of a job.

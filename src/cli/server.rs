@@ -3,6 +3,9 @@
 pub(super) mod backup;
 mod database;
 pub(super) mod descriptors;
+pub(super) mod guard;
+mod orphans;
+pub(super) mod prune;
 pub mod serve;
 pub(super) mod settings;
 pub(super) mod signal;

@@ -1,5 +1,7 @@
 //! Reads the configuration from its sources.
 
+mod service_variables;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::config::Config;
+use crate::config::load::service_variables::is_of_a_service;
 use crate::job::problem::Problem;
 use crate::job::problem::encoding::text_start;
 use crate::job::problem::object_structs::ObjectStructs;
@@ -19,6 +22,10 @@ const PREFIX: &str = "LONGSHORE_";
 /// Variables with the prefix that belong to the command line and are not settings.
 const CLI_VARIABLES: [&str; 4] =
     ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG", "LONGSHORE_LOG_FORMAT"];
+
+/// Settings that are lists, as paths in which `*` is any name.
+const LISTS: [&[&str]; 4] =
+    [&["hosts"], &["remote_kinds"], &["commands", "*", "argv"], &["commands", "*", "env_from"]];
 
 /// Rust types in the messages of serde, and the descriptions that replace them.
 const TYPE_NAMES: [(&str, &str); 4] = [
@@ -97,9 +104,13 @@ fn list(problems: &[Problem]) -> String {
 /// Reads the configuration from `file` (if given), `variables` and `overrides`, and checks it.
 ///
 /// The name of a variable is the path of a setting with `__` between its segments, for example
-/// `LONGSHORE_LANES__ASYNC=64`. Its value is parsed as TOML, or used as a string if it is not TOML.
+/// `LONGSHORE_LANES__ASYNC=64`. Its value is parsed as TOML, or used as a string if it is not TOML. The
+/// value of a list may also be its entries with commas in between: `LONGSHORE_HOSTS=a.example,b.example`.
 /// Names are converted to lowercase, except for the environment variables of a command:
 /// `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` sets `TOKEN` for the program.
+///
+/// Variables that Kubernetes sets for a Service whose name starts with `longshore` are ignored, with a
+/// line in the log.
 ///
 /// # Errors
 /// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] with all
@@ -148,15 +159,25 @@ fn read(
         Some(path) => read_file(path)?,
         None => Table::new(),
     };
-    let mut names = BTreeMap::new();
+    let (mut names, mut of_services) = (BTreeMap::new(), Vec::new());
     for (name, value) in variables {
-        if name.starts_with(PREFIX) && !CLI_VARIABLES.contains(&name.as_str()) {
+        if !name.starts_with(PREFIX) || CLI_VARIABLES.contains(&name.as_str()) {
+            continue;
+        }
+        if is_of_a_service(&name, &value) {
+            of_services.push(name);
+        } else {
             let path = set_variable(&mut table, &name, &value)?;
             if let Some(other) = names.insert(path, name.clone()) {
                 let why = format!("sets the same value as {other}; remove one of them");
                 return Err(ConfigError::BadVariable { name, why });
             }
         }
+    }
+    if !of_services.is_empty() {
+        of_services.sort_unstable();
+        let variables = of_services.join(", ");
+        tracing::info!(variables, "ignored variables that Kubernetes sets for a Service");
     }
     Ok(table)
 }
@@ -185,7 +206,11 @@ fn read_text(path: &Path) -> Result<String, io::Error> {
 fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<Vec<String>, ConfigError> {
     let (path, value) = match command_env_path(&name[PREFIX.len()..]) {
         Some((path, env_name)) => ([path, vec![env_name.to_owned()]].concat(), parse_string(text)),
-        None => (segments(&name[PREFIX.len()..]), parse_value(text)),
+        None => {
+            let path = segments(&name[PREFIX.len()..]);
+            let value = if is_list(&path) { parse_list(text) } else { parse_value(text) };
+            (path, value)
+        }
     };
     let Some((last, parents)) = path.split_last() else { return Ok(path) };
     let mut parent = table;
@@ -213,6 +238,31 @@ fn command_env_path(path: &str) -> Option<(Vec<String>, &str)> {
     let segments = segments(&[parts.next()?, parts.next()?, parts.next()?].join("__"));
     let env_name = parts.next()?;
     (segments[0] == "commands" && segments[2] == "env").then_some((segments, env_name))
+}
+
+/// Returns whether the setting at a path is a list.
+fn is_list(path: &[String]) -> bool {
+    let matches = |pattern: &&[&str]| {
+        pattern.len() == path.len()
+            && pattern.iter().zip(path).all(|(part, segment)| *part == "*" || part == segment)
+    };
+    LISTS.iter().any(matches)
+}
+
+/// Parses a variable's value as a TOML array, or splits it at its commas: `a, b` is `["a", "b"]`, and
+/// the empty text is the empty list.
+///
+/// A text that starts with a bracket and is no array is returned as it is, so that it is refused.
+fn parse_list(text: &str) -> Value {
+    match parse_value(text) {
+        value @ (Value::Array(_) | Value::Table(_)) => value,
+        _ if text.trim_start().starts_with(['[', '{']) => Value::String(text.into()),
+        value => {
+            let text = value.as_str().unwrap_or(text).trim();
+            let entries = text.split(',').map(|entry| Value::String(entry.trim().into()));
+            Value::Array(if text.is_empty() { Vec::new() } else { entries.collect() })
+        }
+    }
 }
 
 /// Parses a variable's value as TOML, or returns it as a string if it is not TOML.

@@ -6,8 +6,10 @@
 //! The program is started without a shell, sees only the environment variables that the operator
 //! listed, and inherits no file descriptors except its standard streams. It leads a process group
 //! of its own, and all processes that are left in this group when the attempt ends are killed. A
-//! process that leaves the group on purpose (`setsid`) is not killed.
+//! process that leaves the group on purpose (`setsid`) is not killed. If the server is killed, its
+//! [`guard`] kills the groups.
 
+pub(super) mod guard;
 mod output;
 mod process_group;
 mod request;

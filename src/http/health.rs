@@ -10,16 +10,15 @@ use crate::server::Handle;
 
 /// Answers 200 as long as the process serves requests.
 pub(super) async fn alive(_: NoQuery) -> HandlerResult {
-    Ok(ok(&Health { status: HealthStatus::Ok }))
+    Ok(ok(&Health::from(HealthStatus::Ok)))
 }
 
-/// Answers 200 while the server leases jobs, and 503 while it drains.
+/// Answers 200 while the server leases jobs, and 503 while it drains or nothing can be written.
 pub(super) async fn ready(_: NoQuery, handle: Data<Handle>) -> HttpResponse {
-    if handle.is_ready() {
-        HttpResponse::Ok().json(Health { status: HealthStatus::Ready })
-    } else {
-        let retry = ("retry-after", "1");
-        let draining = Health { status: HealthStatus::Draining };
-        HttpResponse::ServiceUnavailable().insert_header(retry).json(draining)
-    }
+    let health = match handle.write_failure() {
+        _ if !handle.is_ready() => Health::from(HealthStatus::Draining),
+        Some(reason) => Health { status: HealthStatus::Unwritable, reason: Some(reason) },
+        None => return HttpResponse::Ok().json(Health::from(HealthStatus::Ready)),
+    };
+    HttpResponse::ServiceUnavailable().insert_header(("retry-after", "1")).json(health)
 }

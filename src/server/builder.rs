@@ -16,7 +16,9 @@ use crate::job::{JobKind, KindDefaults};
 use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
 use crate::server::Server;
-use crate::server::builder::recovery::{begin_epoch, create_configured_queues, rescue_dead};
+use crate::server::builder::recovery::{
+    begin_epoch, check_clock, create_configured_queues, rescue_dead,
+};
 use crate::server::builder::start::{Parts, start_actors};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
 use crate::store::{OpenError, ReadStore, StoreError, WriteStore};
@@ -207,6 +209,7 @@ impl Builder {
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
         let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules());
         let mut point_reads = SqliteReads::open(&config)?;
+        let prune_hold = check_clock(&mut store, &mut point_reads, &config, &clock)?;
         let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);
         let parts = Parts {
             writes: Box::new(store),
@@ -214,6 +217,7 @@ impl Builder {
             list_reads: Box::new(SqliteReads::open(&config)?),
             roster,
             recorder,
+            prune_hold,
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::Publisher;
+use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
 use crate::actor::writer::Writer;
@@ -42,6 +43,7 @@ pub(super) struct Connections {
     pub(super) list_reads: Addr<Reader>,
     pub(super) announcer: Addr<Announcer>,
     pub(super) publisher: Publisher,
+    pub(super) prune_hold: PruneHold,
 }
 
 /// Phase of the server's life. It only moves forward.
@@ -119,6 +121,13 @@ impl Handle {
     /// Returns whether the server leases jobs. It does not while it drains.
     pub fn is_ready(&self) -> bool {
         *self.0.phase.borrow() == Phase::Serving
+    }
+
+    /// Returns the reason for which nothing can be written, such as a full disk, or `None` if writing
+    /// works. The server finds out by itself when it works again.
+    pub fn write_failure(&self) -> Option<String> {
+        let health = self.0.connections.writer.write_health();
+        health.failure().map(|error| error.to_string())
     }
 
     pub(super) fn start_drain(&self) {

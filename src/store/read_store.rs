@@ -122,6 +122,13 @@ pub trait ReadStore: Send {
         finished_before: Timestamp,
     ) -> Result<Prunable, StoreError>;
 
+    /// Returns the time that [`Write::RecordActivity`](crate::store::Write::RecordActivity) stored
+    /// last, or the time of the newest job if an older version wrote the database; `None` in a new one.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn last_activity(&mut self) -> Result<Option<Timestamp>, StoreError>;
+
     /// Copies pages from the write-ahead log into the database file, as far as open snapshots of
     /// readers allow. This is a duty of SQLite, which the Keeper performs; a backend without such a log
     /// keeps the default, which does nothing and returns zeros.

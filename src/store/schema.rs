@@ -3,6 +3,16 @@
 diesel::table! {
     use crate::store::sql_types::*;
 
+    activity (id) {
+        id -> Integer,
+        active_at -> Nullable<Integer>,
+        probes -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     attempts (job_id, lease_token) {
         job_id -> Integer,
         lease_token -> Integer,
@@ -205,6 +215,7 @@ diesel::joinable!(remote_leases -> jobs (job_id));
 diesel::joinable!(results -> jobs (job_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    activity,
     attempts,
     batches,
     epoch,

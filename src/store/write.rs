@@ -111,6 +111,13 @@ pub enum Write {
     /// Adds closed time buckets to the stored ones, and removes those that charts no longer show.
     /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
+    /// Stores `now` as the time of the last activity of the server, see
+    /// [`ReadStore::last_activity`](crate::store::ReadStore::last_activity).
+    /// Answer: [`Done`](crate::store::Answer::Done).
+    RecordActivity,
+    /// Changes a counter that nothing reads, to find out whether the database can be written.
+    /// Answer: [`Done`](crate::store::Answer::Done).
+    Probe,
     /// Changes the settings of a queue, and creates the queue if it is new. Refused with
     /// [`InvalidSettings`](crate::store::Refusal::InvalidSettings) if the stored settings with the change
     /// would be invalid.

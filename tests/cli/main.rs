@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "serve",
     "submit",
     "batch",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 22] = [
     "queues",
     "pause",
     "resume",
+    "prune",
     "top",
     "tail",
     "open",

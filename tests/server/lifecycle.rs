@@ -3,4 +3,8 @@
 mod drain;
 mod health;
 mod log;
+mod log_output;
+mod programs;
+mod pruning;
+mod raw;
 mod restart;

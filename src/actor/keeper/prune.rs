@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use crate::actor::keeper::Keeper;
+use crate::actor::keeper::prune_hold::HOLD;
 use crate::actor::message::Read;
 use crate::job::{JobId, Timestamp};
 use crate::store::{Prunable, Write};
@@ -15,9 +16,26 @@ const CHUNK_PAUSE: Duration = Duration::from_millis(100);
 const PASS_PAUSE: Duration = Duration::from_secs(30);
 
 impl Keeper {
-    /// Starts a pass over the table. When it has ended, the next pass follows.
+    /// Starts a pass over the table, once pruning is not held. When it has ended, the next pass
+    /// follows.
     pub(super) fn prune(&mut self, ctx: &mut Context<Self>) {
-        self.prune_after(JobId(0), ctx);
+        if self.prune_hold.jump().is_none() {
+            return self.prune_after(JobId(0), ctx);
+        }
+        ctx.run_later(HOLD, |keeper, _| {
+            if keeper.prune_hold.release() {
+                tracing::info!(
+                    "the server has run for 24h: old final jobs are deleted from now on"
+                );
+            }
+        });
+        let hold = self.prune_hold.clone();
+        let released = async move { hold.released().await };
+        ctx.spawn(released.into_actor(self).map(|(), keeper, ctx| {
+            // The time was not recorded while it was in doubt.
+            keeper.record_activity(ctx);
+            keeper.prune_after(JobId(0), ctx);
+        }));
     }
 
     /// Searches the next chunk of the table, which starts after an id, for old final jobs.

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use actix::{Addr, Message};
 use tempfile::TempDir;
 
+use super::prune_hold::ClockJump;
 use super::*;
 use crate::actor::message::WriteError;
 use crate::actor::reader::Reader;
@@ -35,6 +36,7 @@ struct Fixture {
     writer: FakeWriter,
     clock: Clock,
     recorder: SharedRecorder,
+    prune_hold: PruneHold,
     lease_checks: Received<MaintainLeases>,
     sweeps: Received<Sweep>,
     _directory: TempDir,
@@ -42,6 +44,11 @@ struct Fixture {
 
 /// Starts a Keeper that keeps final jobs for an hour, on a database with these writes at time 0.
 fn start(writes: &[&Write]) -> Fixture {
+    start_after(None, writes)
+}
+
+/// As [`start`], with pruning held after a jump of the clock.
+fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let (directory, config) = temporary();
     SqliteWrites::open(&config).unwrap().commit(writes, at(0)).unwrap();
     let fatal = Fatal::new();
@@ -61,9 +68,20 @@ fn start(writes: &[&Write]) -> Fixture {
         recorder: recorder.clone(),
     };
     let vital = Vital::new("keeper", &fatal);
-    let keeper = Keeper::new(peers, clock.clone(), Span::from_secs(3_600), vital);
+    let prune_hold = PruneHold::new(jump);
+    let retention = Span::from_secs(3_600);
+    let keeper = Keeper::new(peers, clock.clone(), retention, prune_hold.clone(), vital);
     let keeper = Keeper { duties: &DUTIES[..1], ..keeper }.start();
-    Fixture { keeper, writer, clock, recorder, lease_checks, sweeps, _directory: directory }
+    Fixture {
+        keeper,
+        writer,
+        clock,
+        recorder,
+        prune_hold,
+        lease_checks,
+        sweeps,
+        _directory: directory,
+    }
 }
 
 fn moved(count: u32, next_at: Option<Timestamp>) -> WriteResult {
@@ -147,6 +165,26 @@ async fn only_final_jobs_older_than_the_retention_are_pruned() {
     };
     assert_eq!((jobs.as_slice(), *finished_before), (&[JobId(1)][..], at(1)));
     assert_eq!(fixture.writer.pending(), 0);
+}
+
+#[actix_web::test]
+async fn held_pruning_deletes_nothing_and_records_no_activity_until_it_is_confirmed() {
+    let jobs = [submit(Lane::Async), Write::Cancel(JobId(1))];
+    let jump = ClockJump { last_activity_at: at(0), started_at: at(400 * 24 * 3_600_000) };
+    let mut fixture = start_after(Some(jump), &jobs.iter().collect::<Vec<_>>());
+    fixture.finish_first_staging().await;
+    fixture.clock.advance(Duration::from_secs(400 * 24 * 3_600));
+    fixture.run_duty("prune").await;
+    fixture.run_duty("record_activity").await;
+    fixture.run_duty("sweep").await;
+    fixture.sweeps.next().await;
+    assert_eq!(fixture.writer.pending(), 0);
+    assert!(fixture.prune_hold.release() && !fixture.prune_hold.release());
+    assert!(matches!(fixture.writer.next().await.write, Write::RecordActivity));
+    let commit = fixture.writer.next().await;
+    assert!(matches!(commit.write, Write::Prune { .. }), "{:?}", commit.write);
+    fixture.run_duty("record_activity").await;
+    assert!(matches!(fixture.writer.next().await.write, Write::RecordActivity));
 }
 
 #[actix_web::test]

@@ -15,14 +15,15 @@ impl Writer {
     /// These are outcomes, log lines, releases of jobs that remote workers never received, and
     /// renewals, without which the leases of running jobs would expire. If the group had submissions,
     /// all its other writes are retried at once, because submissions need most of the disk space and
-    /// the others may fit without them.
+    /// the others may fit without them. Until writing works again, a [`Write::Probe`] tries it every
+    /// [`RETRY_PAUSE`], because a server that is not ready gets no submissions that would show it.
     pub(super) fn retry_later(
         &mut self,
         group: Group,
         (error, answer): (&StoreError, WriteError),
         ctx: &mut Context<Self>,
     ) {
-        if self.retry_timer.is_none() {
+        if self.inbox.write_health().fail(&answer) {
             tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
         }
         let answered = self.lease_replies.answer_all(&Err(answer.clone()));
@@ -34,9 +35,12 @@ impl Writer {
         }
         if has_submissions && !self.retry_buffer.is_empty() {
             self.flush_soon(ctx);
-        } else if self.retry_timer.is_none() && !self.retry_buffer.is_empty() {
+        }
+        if self.retry_timer.is_none() {
             self.retry_timer = Some(ctx.run_later(RETRY_PAUSE, |writer, ctx| {
                 writer.retry_timer = None;
+                let probe = Commit { write: Write::Probe, reply: Reply::Discard };
+                writer.retry_buffer.push(probe);
                 writer.flush_soon(ctx);
             }));
         }

@@ -32,6 +32,12 @@ impl Group {
         self.0.iter().any(|commit| matches!(commit.write, Write::Submit(_)))
     }
 
+    /// Returns whether a transaction of this group certainly changes the database. Many other writes,
+    /// such as a staging without a due job, succeed on a full disk because they change nothing.
+    pub(super) fn shows_that_writing_works(&self) -> bool {
+        self.0.iter().any(|commit| matches!(commit.write, Write::Submit(_) | Write::Probe))
+    }
+
     pub(super) fn commits(&self) -> &[Commit] {
         &self.0
     }

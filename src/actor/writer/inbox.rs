@@ -11,6 +11,7 @@ use actix::Recipient;
 
 use crate::actor::message::{Commit, Flush};
 use crate::actor::send_to;
+use crate::actor::writer::write_health::WriteHealth;
 
 /// The commits that the Writer has not taken yet.
 #[derive(Default)]
@@ -42,7 +43,7 @@ fn close(shared: &Shared) {
 ///
 /// Dropping it closes the inbox, even if the Writer never started.
 #[derive(Default)]
-pub(crate) struct Inbox(Shared);
+pub(crate) struct Inbox(Shared, WriteHealth);
 
 impl Inbox {
     /// Takes all pending commits, in the order in which they were sent.
@@ -54,7 +55,12 @@ impl Inbox {
 
     /// Returns a sending end, which becomes a handle once the Writer has an address.
     pub(crate) fn sender(&self) -> InboxSender {
-        InboxSender(Arc::clone(&self.0))
+        InboxSender(Arc::clone(&self.0), self.1.clone())
+    }
+
+    /// Returns the state of the database, which the handles of this inbox share.
+    pub(super) fn write_health(&self) -> &WriteHealth {
+        &self.1
     }
 }
 
@@ -65,18 +71,19 @@ impl Drop for Inbox {
 }
 
 /// The sending end of the inbox, before the Writer's address is known.
-pub(crate) struct InboxSender(Shared);
+pub(crate) struct InboxSender(Shared, WriteHealth);
 
 impl InboxSender {
     /// Returns a handle to the Writer that takes from this inbox. `flush` wakes that Writer.
     pub(crate) fn into_handle(self, flush: Recipient<Flush>) -> WriterHandle {
-        WriterHandle(Arc::new(Sender { inbox: self.0, flush }))
+        WriterHandle(Arc::new(Sender { inbox: self.0, write_health: self.1, flush }))
     }
 }
 
 /// The sending end of the inbox, with the recipient that wakes the Writer.
 struct Sender {
     inbox: Shared,
+    write_health: WriteHealth,
     flush: Recipient<Flush>,
 }
 
@@ -91,7 +98,7 @@ impl WriterHandle {
     /// If the Writer dies after this call, the reply channel of the commit is closed
     /// without an answer.
     pub(crate) fn commit(&self, commit: Commit) -> bool {
-        let Sender { inbox, flush } = &*self.0;
+        let Sender { inbox, flush, .. } = &*self.0;
         let mut pending = lock(inbox);
         if pending.is_closed {
             return false;
@@ -103,6 +110,11 @@ impl WriterHandle {
             close(inbox);
         }
         true
+    }
+
+    /// Returns whether the database can be written, as the last transactions showed.
+    pub(crate) fn write_health(&self) -> &WriteHealth {
+        &self.0.write_health
     }
 }
 

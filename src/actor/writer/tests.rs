@@ -172,6 +172,7 @@ fn name(write: &Write) -> &'static str {
         Write::Renew(_) => "renew",
         Write::Cancel(_) => "cancel",
         Write::Each(_) => "each",
+        Write::Probe => "probe",
         write => panic!("{write:?}"),
     }
 }
@@ -211,6 +212,34 @@ async fn on_a_full_disk_the_caller_gets_an_error_and_the_outcome_is_written_late
     let retried = fixture.next_group().await;
     assert_eq!(retried[0], "finish");
     assert_eq!(fixture.dispatched.next().await.ended, [job.lease]);
+}
+
+#[actix_web::test]
+async fn while_nothing_can_be_written_a_probe_finds_out_when_it_works_again() {
+    let mut fixture = start().await;
+    let failure = |fixture: &Fixture| fixture.handle.write_health().failure();
+    assert!(failure(&fixture).is_none());
+    for _ in 0..2 {
+        fixture.fail_next(Fault::Fail(StoreError::Full("no room".into())));
+    }
+    let submitted = fixture.send(submit(Lane::Async));
+    assert!(matches!(soon(submitted).await.unwrap(), Err(WriteError::Full)));
+    assert!(matches!(failure(&fixture), Some(WriteError::Full)));
+    assert_eq!(fixture.next_group().await[0], "submit");
+    // The first probe fails, the second one does not.
+    for is_failed in [true, false] {
+        assert_eq!(fixture.next_group().await[0], "probe");
+        // A message that changes nothing, to wait until the transaction is over.
+        fixture.writer.send(RemoveWaitingWorker(WaitingWorkerId(9))).await.unwrap();
+        assert_eq!(failure(&fixture).is_some(), is_failed);
+    }
+    // A write that changes nothing says nothing about the disk.
+    fixture.fail_next(Fault::Fail(StoreError::Full("no room".into())));
+    let refused = fixture.send(Write::Cancel(JobId(99)));
+    assert!(matches!(soon(refused).await.unwrap(), Err(WriteError::Full)));
+    let refused = fixture.send(Write::Cancel(JobId(99)));
+    assert!(matches!(soon(refused).await.unwrap(), Err(WriteError::Refused(_))));
+    assert!(failure(&fixture).is_some());
 }
 
 #[actix_web::test]

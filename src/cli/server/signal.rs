@@ -26,6 +26,28 @@ impl StopSignals {
     }
 }
 
+/// Signals that would end the process without a drain, with their names. SIGALRM comes from an alarm that
+/// a wrapper set before it started the server.
+const IGNORED: [(SignalKind, &str); 4] = [
+    (SignalKind::hangup(), "SIGHUP"),
+    (SignalKind::user_defined1(), "SIGUSR1"),
+    (SignalKind::user_defined2(), "SIGUSR2"),
+    (SignalKind::alarm(), "SIGALRM"),
+];
+
+/// Ignores the other signals that people and supervisors send, with a line in the log.
+pub(crate) fn ignore_others() -> io::Result<()> {
+    for (kind, name) in IGNORED {
+        let mut signals = signal(kind)?;
+        actix_web::rt::spawn(async move {
+            while signals.recv().await.is_some() {
+                tracing::info!(signal = name, "ignored a signal; SIGTERM or SIGINT stops the server");
+            }
+        });
+    }
+    Ok(())
+}
+
 /// Handles SIGXFSZ, so that a write beyond the file size limit fails like one on a full disk.
 ///
 /// Without a handler the signal would end the process (signal(7)).

@@ -177,3 +177,50 @@ fn two_variables_of_one_setting_are_refused_with_both_names() {
     ];
     assert_eq!(load_with(&env).unwrap().commands["hello"].env.len(), 2);
 }
+
+#[test]
+fn the_variables_that_kubernetes_sets_for_a_service_are_ignored() {
+    let config = load_with(&[
+        ("LONGSHORE_SERVICE_HOST", "10.96.12.7"),
+        ("LONGSHORE_SERVICE_PORT", "7373"),
+        ("LONGSHORE_PORT", "tcp://10.96.12.7:7373"),
+        ("LONGSHORE_PORT_7373_TCP_ADDR", "10.96.12.7"),
+        ("LONGSHORE_LEASE", "90"),
+    ])
+    .unwrap();
+    assert_eq!(config, Config { lease: Span::from_secs(90), ..Config::default() });
+    let error = load_with(&[("LONGSHORE_PORT", "8080")]).unwrap_err().to_string();
+    assert!(error.contains("LONGSHORE_PORT"), "{error}");
+}
+
+#[test]
+fn a_list_is_a_toml_array_or_entries_with_commas_in_between() {
+    for (value, expected) in [
+        ("a.example,b.example", &["a.example", "b.example"][..]),
+        (" a.example , b.example ", &["a.example", "b.example"]),
+        ("['a.example', \"b.example\"]", &["a.example", "b.example"]),
+        ("'a.example,b.example'", &["a.example", "b.example"]),
+        ("a.example", &["a.example"]),
+        ("2024,true", &["2024", "true"]),
+        ("2024", &["2024"]),
+        ("", &[]),
+        ("[]", &[]),
+    ] {
+        let config = load_with(&[("LONGSHORE_HOSTS", value)]).unwrap();
+        assert_eq!(config.hosts, expected, "{value:?}");
+    }
+    let config = load_with(&[
+        ("LONGSHORE_REMOTE_KINDS", "resize,transcode"),
+        ("LONGSHORE_COMMANDS__LOAD__ARGV", "/bin/echo,-n"),
+        ("LONGSHORE_COMMANDS__LOAD__ENV_FROM", "PATH,HOME"),
+    ])
+    .unwrap();
+    assert_eq!(config.remote_kinds, ["resize", "transcode"]);
+    assert_eq!(config.commands["load"].argv, ["/bin/echo", "-n"]);
+    assert_eq!(config.commands["load"].env_from, ["PATH", "HOME"]);
+    // A comma at the end leaves an empty entry, which is refused. So is an array that does not end.
+    for value in ["a.example,", "['a.example', 'b.example'", "{ a = 1 }"] {
+        let error = load_with(&[("LONGSHORE_HOSTS", value)]).unwrap_err().to_string();
+        assert!(error.contains("hosts") || error.contains("LONGSHORE_HOSTS"), "{value}: {error}");
+    }
+}

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
 use crate::executor::command::Pipes;
+use crate::executor::command::guard::Guard;
 
 /// A program that leads a process group. Dropping this value kills the group.
 pub(super) struct ProcessGroup {
@@ -23,6 +24,9 @@ impl ProcessGroup {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(id) = id {
+            Guard::add(id);
+        }
         let pipes = Pipes {
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
@@ -38,8 +42,7 @@ impl ProcessGroup {
         let status = self.child.wait().await;
         // The group is killed at once. Without its leader, the group owns its id only while it has
         // other members.
-        self.kill();
-        self.id = None;
+        self.end();
         status
     }
 
@@ -53,6 +56,14 @@ impl ProcessGroup {
         self.signal(Signal::KILL);
     }
 
+    /// Kills what is left of the group, after which its id may be used again.
+    fn end(&mut self) {
+        self.kill();
+        if let Some(id) = self.id.take() {
+            Guard::remove(id);
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(id) = self.id {
             // Fails if the group has no members left, which needs no handling.
@@ -63,6 +74,6 @@ impl ProcessGroup {
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
     }
 }

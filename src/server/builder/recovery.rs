@@ -3,10 +3,11 @@
 use tokio::time::Instant;
 
 use crate::actor::events::failure_log::{FailedJob, FailureLog};
+use crate::actor::keeper::prune_hold::{ClockJump, PruneHold};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::job::queue::{QueueChange, QueueName};
-use crate::store::{Answer, MOVE_AT_ONCE, RescueScope, StoreError, Write, WriteStore};
+use crate::store::{Answer, MOVE_AT_ONCE, ReadStore, RescueScope, StoreError, Write, WriteStore};
 
 /// Creates the queues that the configuration lists, so that they are shown before their first job.
 pub(crate) fn create_configured_queues(
@@ -39,6 +40,35 @@ pub(crate) fn begin_epoch(
         );
     }
     Ok(())
+}
+
+/// Holds pruning if the clock has jumped since the last activity. Otherwise records the activity, so that
+/// the next start can tell.
+pub(crate) fn check_clock(
+    store: &mut dyn WriteStore,
+    reads: &mut dyn ReadStore,
+    config: &Config,
+    clock: &Clock,
+) -> Result<PruneHold, StoreError> {
+    let (now, retention) = (clock.now(), config.retention);
+    let jump = ClockJump::find(reads.last_activity()?, now, retention);
+    if let Some(jump) = &jump {
+        tracing::warn!(
+            last_activity_at = %jump.last_activity_at,
+            %now,
+            %retention,
+            held_until = %jump.held_until(),
+            "the last activity is longer ago than the retention: if the clock is wrong, every final \
+             job would be deleted; nothing is deleted before 'longshore prune --confirm' or 24h"
+        );
+    } else {
+        match store.commit(&[&Write::RecordActivity], now) {
+            // The disk may be full. The Keeper records the activity later.
+            Ok(_) | Err(StoreError::Full(_) | StoreError::Busy(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(PruneHold::new(jump))
 }
 
 /// Rescues the jobs that a dead process left running. This process runs none yet, so every running job

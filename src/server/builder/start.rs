@@ -10,6 +10,7 @@ use crate::actor::dispatcher::{Dispatcher, WorkerRecipients};
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::{ClientCounts, Publisher};
 use crate::actor::events::shared_recorder::SharedRecorder;
+use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::keeper::{Keeper, Peers};
 use crate::actor::message::StartLeasing;
 use crate::actor::reader::Reader;
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) list_reads: Box<dyn ReadStore>,
     pub(crate) roster: Roster,
     pub(crate) recorder: Recorder,
+    pub(crate) prune_hold: PruneHold,
     pub(crate) registry: Arc<Registry>,
     pub(crate) config: Arc<Config>,
     pub(crate) clock: Clock,
@@ -42,8 +44,8 @@ pub(crate) struct Parts {
 
 /// Starts the actors and returns the server.
 pub(crate) fn start_actors(parts: Parts) -> Server {
-    let Parts { writes, point_reads, list_reads, roster, recorder, registry, config, clock } =
-        parts;
+    let Parts { writes, point_reads, list_reads, roster, recorder, .. } = parts;
+    let Parts { prune_hold, registry, config, clock, .. } = parts;
     let fatal = Fatal::new();
     let recorder = SharedRecorder::new(recorder);
     let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
@@ -80,7 +82,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
             recorder: publisher.recorder.clone(),
         },
         (&clock, &fatal),
-        config.retention,
+        (config.retention, prune_hold.clone()),
     );
     let start = StartLeasing {
         dispatch: dispatcher.clone().recipient(),
@@ -99,6 +101,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         list_reads,
         announcer,
         publisher,
+        prune_hold,
     };
     let handle = Handle::new(connections, registry, config, clock);
     Server {
@@ -145,10 +148,12 @@ fn start_keeper(
     thread: &ArbiterHandle,
     peers: Peers,
     (clock, fatal): (&Clock, &Fatal),
-    retention: Span,
+    (retention, prune_hold): (Span, PruneHold),
 ) -> Addr<Keeper> {
     let (clock, vital) = (clock.clone(), Vital::new("keeper", fatal));
-    Keeper::start_in_arbiter(thread, move |_| Keeper::new(peers, clock, retention, vital))
+    Keeper::start_in_arbiter(thread, move |_| {
+        Keeper::new(peers, clock, retention, prune_hold, vital)
+    })
 }
 
 /// The threads of the server, in the order of their start.

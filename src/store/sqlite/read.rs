@@ -15,7 +15,7 @@ use crate::job::{BatchId, Job, JobId, Log, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
-use crate::store::schema::{job_extras, jobs, queues, remote_leases, results};
+use crate::store::schema::{activity, job_extras, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::admin::kept_file::KeptFile;
 use crate::store::sqlite::admin::open;
@@ -160,6 +160,15 @@ impl ReadStore for SqliteReads {
         finished_before: Timestamp,
     ) -> Result<Prunable, StoreError> {
         self.find_prunable(after, finished_before).map_err(unreadable)
+    }
+
+    fn last_activity(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let active_at: Option<Option<i64>> = activity::table
+            .select(activity::active_at)
+            .get_result(&mut self.connection)
+            .optional()
+            .map_err(|error| unreadable(error.into()))?;
+        Ok(active_at.flatten().map(Timestamp::from_millis))
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {

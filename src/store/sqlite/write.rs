@@ -1,5 +1,6 @@
 //! Writes: one file per operation, applied as one commit group.
 
+mod activity;
 pub(super) mod batch;
 mod cancel;
 pub(super) mod commit_group;

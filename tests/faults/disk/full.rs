@@ -110,15 +110,20 @@ fn fill_and_make_room() -> Result<(usize, Duration), String> {
     let running = server.submit(&sleep("2s"));
     server.wait_for_state(running, "running");
     let accepted = fill(&server);
+    let ready = server.get("/readyz");
+    assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("unwritable")), "{ready:?}");
+    assert!(ready.json()["reason"].as_str().unwrap().contains("the disk is full"), "{ready:?}");
     // Reads still work, and the job that ends while the disk is full keeps its outcome.
-    assert_eq!(server.get("/readyz").status, 200);
+    assert_eq!(server.get("/healthz").status, 200);
     for id in &accepted {
         assert_eq!(server.job(*id)["state"], "scheduled");
     }
     assert_eq!(server.post("/v1/jobs", &echo("x".repeat(200_000))).status, 507);
-    assert!(server.log().contains("the disk is full"));
+    eventually("it is logged", || server.log().contains("the disk is full").then_some(()));
     std::thread::sleep(Duration::from_secs(2));
     std::fs::remove_file(&filler).unwrap();
+    // The server finds out by itself that there is room.
+    eventually("the server is ready", || (server.get("/readyz").status == 200).then_some(()));
     let took = wait_until_jobs_are_accepted(&server);
     let job = server.wait_until_final(running);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");

@@ -165,6 +165,8 @@ fn an_unknown_parameter_is_refused_before_any_effect() {
         ("GET", "/v1/queues"),
         ("GET", "/v1/queues/default"),
         ("PATCH", "/v1/queues/default"),
+        ("GET", "/v1/pruning"),
+        ("POST", "/v1/pruning"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
     ];
@@ -211,6 +213,7 @@ fn a_wrong_method_is_answered_with_the_allowed_methods() {
         ("DELETE", "/v1/batches/1", "GET"),
         ("POST", "/v1/queues", "GET"),
         ("PUT", "/v1/queues/a", "GET, PATCH"),
+        ("DELETE", "/v1/pruning", "GET, POST"),
         ("POST", "/healthz", "GET, HEAD"),
         ("BREW", "/readyz", "GET, HEAD"),
     ];

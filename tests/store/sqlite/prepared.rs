@@ -105,6 +105,8 @@ fn the_statements_of_the_keeper_are_prepared_once() {
     let bucket = TimeBucket { began_at: store.now, queues, all: Counters::default() };
     let writes = [
         Write::TimeBuckets(vec![bucket.into()]),
+        Write::RecordActivity,
+        Write::Probe,
         Write::Stage { limit: 10 },
         Write::Expire { limit: 10 },
         Write::Rescue { scope: RescueScope::expired_now(), limit: 10 },

@@ -6,8 +6,10 @@ use actix_web::dev::ServerHandle;
 
 use crate::cli::output::Output;
 use crate::cli::server::serve::error::ServeError;
-use crate::cli::server::signal::{StopSignals, survive_file_size_limit};
+use crate::cli::server::signal::{StopSignals, ignore_others, survive_file_size_limit};
+use crate::cli::server::{guard, orphans};
 use crate::config::Config;
+use crate::executor::Guard;
 use crate::http;
 use crate::pages;
 use crate::server::{Builder, Server};
@@ -63,6 +65,7 @@ pub(crate) async fn start_server(
     let listen = config.listen;
     let listen_error = |error| ServeError::Listen { listen, error };
     // Binding comes first, so that a server that cannot listen has not started any job.
+    Guard::enable(guard::COMMAND);
     let listener = http::bind(listen).map_err(listen_error)?;
     let server = prepare(Server::builder(config)).start()?;
     let (http_server, addr) = match http::start(server.handle(), listener, pages::routes) {
@@ -82,6 +85,8 @@ pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), 
     // Signals are handled before anything starts, so that a signal during the start drains as well.
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     survive_file_size_limit().map_err(ServeError::Signals)?;
+    ignore_others().map_err(ServeError::Signals)?;
+    orphans::reap().map_err(ServeError::Signals)?;
     let database = config.database.display().to_string();
     let prepare = |builder: Builder| if is_restored { builder.restored() } else { builder };
     let running = start_server(config, prepare).await?;

@@ -113,6 +113,8 @@ impl<'a> CommitGroup<'a> {
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => self.each(writes, Self::apply),
             Write::TimeBuckets(buckets) => self.store_time_buckets(buckets),
+            Write::RecordActivity => self.record_activity(),
+            Write::Probe => self.probe(),
             Write::Configure { queue, change } => self.configure(queue, change),
         }
     }

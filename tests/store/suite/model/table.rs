@@ -105,7 +105,7 @@ impl Model {
             Write::Renew(renew) => self.renew(renew),
             Write::Report(lease, progress) => self.report(*lease, progress),
             Write::Log(lines) => self.log(lines),
-            Write::TimeBuckets(_) => Ok(Answer::Done),
+            Write::TimeBuckets(_) | Write::RecordActivity | Write::Probe => Ok(Answer::Done),
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),

@@ -1,0 +1,15 @@
+//! `/v1/pruning`: whether old final jobs are deleted, and the confirmation that they may be.
+
+use actix_web::web::Data;
+
+use crate::http::request::query::NoQuery;
+use crate::http::response::{HandlerResult, ok};
+use crate::server::Handle;
+
+pub(super) async fn status(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+    Ok(ok(&handle.pruning()))
+}
+
+pub(super) async fn confirm(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+    Ok(ok(&handle.confirm_pruning()))
+}
