@@ -14,7 +14,7 @@ use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::json_list::{at_line, lines};
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, ok};
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, Short};
 use crate::server::{Error, Handle, LeaseActionResult, LeaseReportResult};
 
 /// Adds the result of an action to its answer.
@@ -148,6 +148,7 @@ fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {
         "fail" => Ok(LeaseAction::Fail),
         "release" => Ok(LeaseAction::Release),
         other => {
+            let other = Short::<_>(other);
             let detail = format!("unknown action {other}: use renew, complete, fail or release");
             Err(Rejection::new(ProblemType::NotFound, detail))
         }

@@ -5,7 +5,7 @@ pub(crate) mod fingerprint;
 use std::sync::Arc;
 
 use crate::job::batch::{Batch, MAX_NAME_LEN};
-use crate::job::problem::Problem;
+use crate::job::problem::{MAX_PROBLEMS, Problem};
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, Idempotent};
@@ -157,9 +157,6 @@ impl Handle {
         problems.into_iter().map(|problem| problem.under("/payload")).collect()
     }
 }
-
-/// Number of problems after which the check of a request stops.
-const MAX_PROBLEMS: usize = 100;
 
 /// Checks each of many inputs and collects the problems of all of them, up to about [`MAX_PROBLEMS`].
 /// Each pointer is prefixed with `prefix` and the index of the input.

@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::job::problem::encoding::text_start;
-use crate::job::problem::{Problem, parse_json};
+use crate::job::problem::{Problem, Short, parse_json};
 use crate::server::Handle;
 
 /// Maximum time in which a client must send the body of a request.
@@ -130,7 +130,7 @@ pub(in crate::http) fn format(request: &HttpRequest) -> Result<BodyFormat, Rejec
         }
         other => {
             let has_one = request.headers().contains_key(CONTENT_TYPE);
-            let given = if has_one { other } else { "none" };
+            let given = Short::<_, 64>(if has_one { other } else { "none" });
             Err(unsupported(format!("the Content-Type is {given}; it must be application/json")))
         }
     }

@@ -14,6 +14,7 @@ use actix_web::web::Data;
 
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
+use crate::job::problem::Quoted;
 use crate::server::Handle;
 
 /// Refuses a request that a browser sends for a page of another site.
@@ -33,8 +34,9 @@ pub(in crate::http) async fn same_site<B: MessageBody + 'static>(
     }
     let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
     if let Some(name) = foreign_name(request.headers(), names.map_or(&[], Vec::as_slice)) {
-        let detail = format!(
-            "the host name {name:?} is not allowed; add it to `hosts` in the configuration"
+        let name = Quoted(&name);
+        let detail = format_args!(
+            "the host name {name} is not allowed; add it to `hosts` in the configuration"
         );
         let rejection = Rejection::new(ProblemType::ForeignHost, detail);
         let response = rejection.error_response();

@@ -69,7 +69,8 @@ pub(in crate::http) fn at_line(problem: Problem, number: usize) -> Problem {
     let detail = problem.detail.as_str();
     let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
     let column = if column.is_empty() { String::new() } else { format!(", column {column}") };
-    Problem { detail: format!("line {number}{column}: {what}"), ..problem }
+    let located = format_args!("line {number}{column}: {what}");
+    Problem::new(problem.pointer.as_str(), located)
 }
 
 #[cfg(test)]
