@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::problem::adapter::{any_structs, object_structs};
 use crate::job::problem::bounded_error::Bounded;
-use crate::job::problem::list::{Discarded, ListSeed};
+use crate::job::problem::list::ListSeed;
 use crate::job::problem::short::{MAX_SHORT_BYTES, shortened, start};
 
-pub use list::{CountedList, MAX_PROBLEMS, Problems};
+pub use list::{CountedList, Discarded, MAX_PROBLEMS, Problems};
+pub(crate) use list::first_entries;
 pub use short::{Quoted, Short, short};
 
 /// One problem of an input, with a JSON pointer (RFC 6901) to the value that is wrong.

@@ -94,8 +94,18 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListSeed<T> {
     }
 }
 
+/// Reads a list, of which only the first `MAX` entries are kept. For a field whose list is refused if
+/// it has more.
+pub(crate) fn first_entries<'de, T, D, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    ListSeed::new(MAX).deserialize(deserializer).map(|list| list.values)
+}
+
 /// A JSON array that is read entry by entry, and not kept.
-pub(super) struct Discarded<T>(PhantomData<T>);
+pub struct Discarded<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Discarded<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 
 /// Maximum length of a detail or of a pointer, in bytes.
-pub const MAX_SHORT_BYTES: usize = 256;
+pub(super) const MAX_SHORT_BYTES: usize = 256;
 /// Maximum length of a quoted part of an input, in bytes.
 const MAX_QUOTED_BYTES: usize = 64;
 /// Sign at the place where a text was cut.

@@ -8,7 +8,7 @@ use crate::api::leases::report::{LeaseAction, LeaseReport, UnusableResult, lenie
 use crate::job::JobId;
 use crate::job::lease::LeaseToken;
 use crate::job::payload::Json;
-use crate::job::problem::{Problem, parse_json};
+use crate::job::problem::{CountedList, Problem, parse_json, parse_json_list};
 
 /// Names of the fields of a report, in the order in which `LeaseReport::from_fields` takes them.
 const FIELDS: [&str; 11] = [
@@ -54,29 +54,32 @@ impl LeaseReport {
         }
     }
 
-    /// Reads an array of reports.
+    /// Reads an array of reports, of which only the first `max` are kept.
     ///
     /// # Errors
     /// Returns an error if the text is not a JSON array, even after it was
     /// repaired.
-    pub fn read_list(text: &[u8]) -> Result<Vec<Self>, Problem> {
-        let problem = match parse_json::<Vec<&RawValue>>(text) {
-            Ok(values) => {
-                return Ok(values.iter().map(|value| Self::from_text(value.get())).collect());
+    pub fn read_list(text: &[u8], max: usize) -> Result<CountedList<Self>, Problem> {
+        let problem = match parse_json_list::<&RawValue>(text, max) {
+            Ok(CountedList { values, count }) => {
+                let values = values.iter().map(|value| Self::from_text(value.get())).collect();
+                return Ok(CountedList { values, count });
             }
             Err(problem) => problem,
         };
         let repaired = repair(text, Repair::Replace);
         let marked = repair(text, Repair::Mark);
-        let split = |text| serde_json::from_str::<Vec<&RawValue>>(text);
-        let (Ok(repaired), Ok(marked)) = (split(&repaired), split(&marked)) else {
+        let (Ok(repaired), Ok(marked)) = (
+            parse_json_list::<&RawValue>(repaired.as_bytes(), max),
+            parse_json_list::<&RawValue>(marked.as_bytes(), max),
+        ) else {
             return Err(problem);
         };
-        let pairs = repaired.iter().zip(&marked);
+        let pairs = repaired.values.iter().zip(&marked.values);
         let report = |(repaired, marked): (&&RawValue, &&RawValue)| {
             Self::from_repaired(repaired.get(), marked.get(), &problem)
         };
-        Ok(pairs.map(report).collect())
+        Ok(CountedList { values: pairs.map(report).collect(), count: repaired.count })
     }
 
     /// Returns a report that only says that it cannot be understood.
