@@ -87,10 +87,16 @@ async fn fields_from_job(handle: &Handle, id: JobId) -> Result<Fields, PageError
 
 async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
+    let length = fields.get("payload").map_or(0, str::len);
+    let parse = move || {
+        let parsed = parse(&fields);
+        (fields, parsed)
+    };
+    let (fields, parsed) = handle.compute(length, parse).await?;
     let refused = |status, problems| {
         Ok(render_with_status(status, &SubmitPage::new(&handle, &fields, problems)))
     };
-    let (submission, key) = match parse(&fields) {
+    let (submission, key) = match parsed {
         Ok(parsed) => parsed,
         Err(problems) => return refused(StatusCode::UNPROCESSABLE_ENTITY, problems),
     };
