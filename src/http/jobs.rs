@@ -14,12 +14,6 @@ use crate::http::response::{HandlerResult, accepted, json, ok};
 use crate::job::{JobId, JobPatch, Submission};
 use crate::server::{ByteShare, Error, Handle, SubmissionKey, fingerprint};
 
-/// Submissions of a request, with their idempotency key.
-enum Submissions {
-    One(Submission, Option<SubmissionKey>),
-    List(JsonList<Submission>, Option<SubmissionKey>),
-}
-
 pub(super) async fn submit(
     request: HttpRequest,
     payload: Payload,
@@ -29,31 +23,34 @@ pub(super) async fn submit(
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
     let key = idempotency_key::from_request(&request)?;
-    let max = handle.config().limits.max_jobs_per_request;
-    let read = move |body: &[u8]| read_submissions(format, body, max, key);
-    match body.process(&handle, read).await? {
-        Submissions::One(submission, key) => submit_one(&handle, submission, key, wait).await,
-        Submissions::List(list, key) => {
-            refuse_wait_for_list(wait)?;
-            submit_many(&handle, list, key).await
-        }
+    if format == BodyFormat::Json && !body.is_array() {
+        let (submission, key) = body.process(&handle, |body| read_one(body, key)).await?;
+        return submit_one(&handle, submission, key, wait).await;
     }
+    refuse_wait_for_list(wait)?;
+    let max = handle.config().limits.max_jobs_per_request;
+    let (list, key) = body.process(&handle, move |body| read_many(format, body, max, key)).await?;
+    submit_many(&handle, list, key).await
 }
 
-fn read_submissions(
+fn read_one(
+    body: &[u8],
+    key: Option<RequestKey>,
+) -> Result<(Submission, Option<SubmissionKey>), Rejection> {
+    let submission: Submission = body::parse(body)?;
+    let key = key.map(|key| key.of(body, |path| fingerprint::of_job(path, &submission)));
+    Ok((submission, key))
+}
+
+fn read_many(
     format: BodyFormat,
     body: &[u8],
     max: usize,
     key: Option<RequestKey>,
-) -> Result<Submissions, Rejection> {
-    if format == BodyFormat::Json && body.trim_ascii_start().first() != Some(&b'[') {
-        let submission: Submission = body::parse(body)?;
-        let key = key.map(|key| key.of(body, |path| fingerprint::of_job(path, &submission)));
-        return Ok(Submissions::One(submission, key));
-    }
+) -> Result<(JsonList<Submission>, Option<SubmissionKey>), Rejection> {
     let list: JsonList<Submission> = JsonList::read(format, body, max)?;
     let key = key.map(|key| key.of(body, |path| fingerprint::of_jobs(path, &list.values)));
-    Ok(Submissions::List(list, key))
+    Ok((list, key))
 }
 
 fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {

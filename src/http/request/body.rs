@@ -39,6 +39,11 @@ pub(in crate::http) struct Body {
 }
 
 impl Body {
+    /// Returns whether the body starts as a JSON array.
+    pub(in crate::http) fn is_array(&self) -> bool {
+        self.bytes.trim_ascii_start().first() == Some(&b'[')
+    }
+
     /// Runs `work` on the bytes: at once if they are few, else on a thread for blocking work. The body
     /// and its permit are released at the end.
     pub(in crate::http) async fn process<T: Send + 'static>(
