@@ -87,7 +87,7 @@ async fn fields_from_job(handle: &Handle, id: JobId) -> Result<Fields, PageError
 
 async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
-    let length = fields.get("payload").map_or(0, str::len);
+    let length = fields.bytes();
     let parse = move || {
         let parsed = parse(&fields);
         (fields, parsed)

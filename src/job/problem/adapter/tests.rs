@@ -1,3 +1,5 @@
+//! Tests of the adapter: arrays, long texts, keys of maps.
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
