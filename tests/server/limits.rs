@@ -5,6 +5,7 @@ mod encodings;
 mod errors;
 mod impossible;
 mod load;
+mod openai_client;
 mod refused;
 mod routes;
 mod shapes;

@@ -44,6 +44,7 @@ pub(crate) struct BackupArgs {
 #[derive(Serialize)]
 struct BackupSummary<'a> {
     file: &'a str,
+    /// Duration of the copy, in seconds with three decimals.
     seconds: f64,
     #[serde(flatten)]
     backup: Backup,
@@ -59,7 +60,7 @@ pub(crate) fn run(args: BackupArgs) -> Result<(), CliError> {
         BackupError::Exists(_) => CliError::Usage(format!("{error}; use --force to replace it")),
         error => error.into(),
     })?;
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_millis() as f64 / 1e3;
     if !backup.is_marked {
         output.note(
             "the tables are from an older version, so the copy could not be marked as a copy",

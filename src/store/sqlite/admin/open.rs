@@ -84,6 +84,8 @@ fn migrate(
     // A migration that rebuilds a table must not check rows that are impossible: they are kept as they
     // are, and `longshore verify` reports them. Neither setting can be changed inside a transaction.
     connection.batch_execute("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON")?;
+    // The sorted rows of new indexes may not fit into memory.
+    connection.batch_execute("PRAGMA temp_store = FILE")?;
     let is_new = connection.applied_migrations()?.is_empty();
     for migration in connection.pending_migrations(MIGRATIONS)? {
         if !is_new {
@@ -92,6 +94,7 @@ fn migrate(
         }
         connection.run_migration(&migration)?;
     }
+    connection.batch_execute("PRAGMA temp_store = MEMORY")?;
     connection.batch_execute("PRAGMA ignore_check_constraints = OFF; PRAGMA foreign_keys = ON")?;
     Ok(())
 }
