@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+pub(crate) mod body;
 mod builder;
 mod bulk;
 mod error;
@@ -47,6 +48,8 @@ pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
+pub(crate) use handle::LARGE_BYTES;
+pub(crate) use handle::size::{ByteShare, SizePermit};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};

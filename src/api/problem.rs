@@ -4,12 +4,16 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::problem::Problem;
+use crate::job::problem::{MAX_PROBLEMS, Problem};
 
 /// Seconds after which a refused client should try again: overload passes quickly.
 const RETRY_OVERLOAD_SECS: u64 = 1;
 /// Seconds after which a client should try again if nothing can be written: a disk is not freed quickly.
 const RETRY_FULL_SECS: u64 = 5;
+
+/// Maximum size of all errors of an answer, as JSON. With the other fields, an answer with the detail
+/// and a list of errors has at most 64 KiB.
+const MAX_ERRORS_BYTES: usize = 60 << 10;
 
 /// Type of a problem. It decides the HTTP status and whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,4 +151,51 @@ pub struct EntryProblem {
     /// Invalid fields of the entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Problem>,
+}
+
+/// Returns the errors that an answer lists. If there are too many, the last one says how many are
+/// omitted.
+pub fn listed(errors: Vec<Problem>) -> Vec<Problem> {
+    let number: usize = errors.iter().map(Problem::number).sum();
+    let mut left = MAX_ERRORS_BYTES;
+    let fits = |error: &Problem| {
+        let rest = left.checked_sub(size_in_answer(error));
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    };
+    let single = errors.into_iter().filter(|error| !error.is_omission());
+    let mut listed: Vec<Problem> = single.take(MAX_PROBLEMS).take_while(fits).collect();
+    if listed.len() < number {
+        listed.push(Problem::omission("", number - listed.len()));
+    }
+    listed
+}
+
+/// Returns the size of an error in the JSON of an answer, in bytes.
+fn size_in_answer(error: &Problem) -> usize {
+    let size = |byte: u8| match byte {
+        0..b' ' => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    let text = error.pointer.bytes().chain(error.detail.bytes());
+    text.map(size).sum::<usize>() + r#"{"pointer":"","detail":""},"#.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_errors_is_bounded_in_number_and_in_bytes() {
+        let errors = |count: usize, detail: &str| listed(vec![Problem::new("/a", detail); count]);
+        assert_eq!(errors(100, "is wrong").len(), 100);
+        let many = errors(250, "is wrong");
+        assert_eq!((many.len(), many[100].detail.as_str()), (101, "and 150 more"));
+        let long = errors(100, &"\u{1}\"".repeat(1_000));
+        let size = serde_json::to_string(&long).unwrap().len();
+        assert!((50 << 10..64 << 10).contains(&size), "{size}");
+        let last = long.last().unwrap();
+        assert_eq!(last.detail, format!("and {} more", 101 - long.len()));
+    }
 }

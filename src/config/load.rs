@@ -13,8 +13,8 @@ use toml::{Table, Value};
 use crate::config::Config;
 use crate::config::load::service_variables::is_of_a_service;
 use crate::job::problem::Problem;
+use crate::job::problem::adapter::object_structs;
 use crate::job::problem::encoding::text_start;
-use crate::job::problem::object_structs::ObjectStructs;
 
 /// Prefix of the environment variables that are read.
 const PREFIX: &str = "LONGSHORE_";
@@ -189,7 +189,8 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
     // The file is parsed twice: as a `Config`, so that errors show the line, and as a table, in
     // which the other sources are set.
     let config = toml::Deserializer::parse(&text);
-    config.and_then(|config| Config::deserialize(ObjectStructs(config))).map_err(bad_file)?;
+    let read = |config| Config::deserialize(object_structs(config)).map_err(|error| error.0);
+    config.and_then(read).map_err(bad_file)?;
     toml::from_str::<Table>(&text).map_err(bad_file)
 }
 
@@ -284,10 +285,10 @@ fn parse_string(text: &str) -> Value {
 /// Converts the merged table to a [`Config`]. The file was checked before, so an error is in a
 /// variable.
 fn decode(table: Table) -> Result<Config, ConfigError> {
-    serde_path_to_error::deserialize(ObjectStructs(Value::Table(table))).map_err(|error| {
+    serde_path_to_error::deserialize(object_structs(Value::Table(table))).map_err(|error| {
         let path = error.path().to_string();
         let name = format!("{PREFIX}{}", path.replace('.', "__").to_ascii_uppercase());
-        ConfigError::BadVariable { name, why: plain(error.inner().message()) }
+        ConfigError::BadVariable { name, why: plain(error.inner().0.message()) }
     })
 }
 

@@ -1,15 +1,20 @@
 //! `/v1/batches`: submit, list, get and cancel batches.
 
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use serde_json::value::RawValue;
+
 use crate::api::batches::{BatchPage, NewBatch};
+use crate::http::problem::Rejection;
 use crate::http::request::body;
-use crate::http::request::idempotency_key;
+use crate::http::request::idempotency_key::{self, RequestKey};
 use crate::http::request::prefer;
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, accepted, ok};
+use crate::job::problem::{CountedList, Discarded, Problem, parse_json, parse_json_list};
 use crate::job::{BatchId, Submission};
-use crate::server::{Handle, fingerprint};
-use actix_web::HttpRequest;
-use actix_web::web::{Data, Payload};
+use crate::server::{ByteShare, Handle, LARGE_BYTES, SubmissionKey, fingerprint};
 
 pub(super) async fn submit(
     request: HttpRequest,
@@ -18,13 +23,42 @@ pub(super) async fn submit(
     handle: Data<Handle>,
 ) -> HandlerResult {
     body::require_json(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let key = idempotency_key::from_request(&request, &body)?;
-    let NewBatch::<Vec<Submission>> { name, jobs } = body::parse(&body)?;
-    let of_batch = |path: &str| fingerprint::of_batch(path, name.as_deref(), &jobs);
-    let key = key.map(|key| key.of(of_batch));
-    let batch = handle.submit_batch(name, jobs, key).await?.value;
+    let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
+    let key = idempotency_key::from_request(&request)?;
+    let max = handle.config().limits.max_jobs_per_request;
+    let read = move |body: &[u8]| read_batch(body, max, key);
+    let (name, CountedList { values, count }, key) = body.process(&handle, read).await?;
+    handle.check_number_of_jobs(count, "/jobs")?;
+    let batch = handle.submit_batch(name, values, key).await?.value;
     Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
+}
+
+/// A batch as it is submitted: its name, its first jobs and its idempotency key.
+type ReadBatch = (Option<String>, CountedList<Submission>, Option<SubmissionKey>);
+
+/// Reads a batch, of which at most the first `max` jobs are kept.
+fn read_batch(body: &[u8], max: usize, key: Option<RequestKey>) -> Result<ReadBatch, Rejection> {
+    let (name, jobs) = if body.len() <= LARGE_BYTES {
+        let NewBatch::<Vec<Submission>> { name, jobs } = body::parse(body)?;
+        (name, CountedList { count: jobs.len(), values: jobs })
+    } else {
+        // The list is parsed by itself, because it may be far too long for the memory.
+        let NewBatch::<&RawValue> { name, jobs } = body::parse(body)?;
+        let jobs = parse_json_list(jobs.get().as_bytes(), max)
+            .map_err(|problem| jobs_rejection(body, problem))?;
+        (name, jobs)
+    };
+    let of_batch = |path: &str| fingerprint::of_batch(path, name.as_deref(), &jobs.values);
+    let key = key.map(|key| key.of(body, of_batch));
+    Ok((name, jobs, key))
+}
+
+/// Returns the rejection of a list of jobs in the body of a batch, with its position in the body.
+fn jobs_rejection(body: &[u8], problem: Problem) -> Rejection {
+    match parse_json::<NewBatch<Discarded<Submission>>>(body) {
+        Err(located) => Rejection::invalid(body::status_of(body), vec![located]),
+        Ok(_) => Rejection::invalid(StatusCode::UNPROCESSABLE_ENTITY, vec![problem.under("/jobs")]),
+    }
 }
 
 pub(super) async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {

@@ -6,13 +6,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::api::jobs::{JobPage, SubmittedJobs};
 use crate::http::problem::Rejection;
 use crate::http::request::body::{self, BodyFormat};
-use crate::http::request::idempotency_key;
+use crate::http::request::idempotency_key::{self, RequestKey};
 use crate::http::request::json_list::JsonList;
 use crate::http::request::prefer::{self, Wait};
 use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, accepted, json, ok};
 use crate::job::{JobId, JobPatch, Submission};
-use crate::server::{Error, Handle, SubmissionKey, fingerprint};
+use crate::server::{ByteShare, Error, Handle, SubmissionKey, fingerprint};
 
 pub(super) async fn submit(
     request: HttpRequest,
@@ -21,19 +21,36 @@ pub(super) async fn submit(
 ) -> HandlerResult {
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let key = idempotency_key::from_request(&request, &body)?;
-    if format == BodyFormat::Json && body.trim_ascii_start().first() != Some(&b'[') {
-        let submission: Submission = body::parse(&body)?;
-        // Release the body and its permit before waiting for the job.
-        drop(body);
-        let key = key.map(|key| key.of(|path| fingerprint::of_job(path, &submission)));
+    let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
+    let key = idempotency_key::from_request(&request)?;
+    if format == BodyFormat::Json && !body.is_array() {
+        let (submission, key) = body.process(&handle, |body| read_one(body, key)).await?;
         return submit_one(&handle, submission, key, wait).await;
     }
     refuse_wait_for_list(wait)?;
-    let list: JsonList<Submission> = JsonList::read(format, &body)?;
-    let key = key.map(|key| key.of(|path| fingerprint::of_jobs(path, &list.values)));
+    let max = handle.config().limits.max_jobs_per_request;
+    let (list, key) = body.process(&handle, move |body| read_many(format, body, max, key)).await?;
     submit_many(&handle, list, key).await
+}
+
+fn read_one(
+    body: &[u8],
+    key: Option<RequestKey>,
+) -> Result<(Submission, Option<SubmissionKey>), Rejection> {
+    let submission: Submission = body::parse(body)?;
+    let key = key.map(|key| key.of(body, |path| fingerprint::of_job(path, &submission)));
+    Ok((submission, key))
+}
+
+fn read_many(
+    format: BodyFormat,
+    body: &[u8],
+    max: usize,
+    key: Option<RequestKey>,
+) -> Result<(JsonList<Submission>, Option<SubmissionKey>), Rejection> {
+    let list: JsonList<Submission> = JsonList::read(format, body, max)?;
+    let key = key.map(|key| key.of(body, |path| fingerprint::of_jobs(path, &list.values)));
+    Ok((list, key))
 }
 
 fn refuse_wait_for_list(wait: Wait) -> Result<(), Rejection> {
@@ -69,9 +86,10 @@ async fn submit_one(
 
 async fn submit_many(
     handle: &Handle,
-    JsonList { values, lines }: JsonList<Submission>,
+    JsonList { values, lines, count }: JsonList<Submission>,
     key: Option<SubmissionKey>,
 ) -> HandlerResult {
+    handle.check_number_of_jobs(count, "")?;
     match handle.submit_many(values, key).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
         submitted => Ok(accepted(None, &SubmittedJobs { jobs: submitted?.value })),

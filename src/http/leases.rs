@@ -14,8 +14,8 @@ use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::json_list::{at_line, lines};
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, ok};
-use crate::job::problem::Problem;
-use crate::server::{Error, Handle, LeaseActionResult, LeaseReportResult};
+use crate::job::problem::{CountedList, Problem, Short};
+use crate::server::{ByteShare, Error, Handle, LeaseActionResult, LeaseReportResult};
 
 /// Adds the result of an action to its answer.
 fn add_result(answer: LeaseAnswer, result: LeaseActionResult) -> LeaseAnswer {
@@ -71,19 +71,21 @@ impl ReportPlace {
     }
 }
 
-/// Reads a list of reports. Only a body that is not a list is refused; a report that cannot be read is
-/// refused by itself later.
+/// Reads a list of reports, of which only the first `max` are kept. Only a body that is not a list is
+/// refused; a report that cannot be read is refused by itself later.
 fn reports(
     format: BodyFormat,
     body: &[u8],
-) -> Result<(Vec<LeaseReport>, Vec<ReportPlace>), Rejection> {
+    max: usize,
+) -> Result<CountedList<(LeaseReport, ReportPlace)>, Rejection> {
     let invalid_status = StatusCode::UNPROCESSABLE_ENTITY;
     match format {
         BodyFormat::Json => {
-            let reports = LeaseReport::read_list(body)
+            let CountedList { values, count } = LeaseReport::read_list(body, max)
                 .map_err(|problem| Rejection::invalid(body::status_of(body), vec![problem]))?;
-            let places = vec![ReportPlace { line: None, invalid_status }; reports.len()];
-            Ok((reports, places))
+            let place = ReportPlace { line: None, invalid_status };
+            let values = values.into_iter().map(|report| (report, place)).collect();
+            Ok(CountedList { values, count })
         }
         BodyFormat::Lines => {
             let read = |(number, line)| match LeaseReport::read(line) {
@@ -94,7 +96,8 @@ fn reports(
                     (LeaseReport::unreadable(problem), place)
                 }
             };
-            Ok(lines(body).map(read).unzip())
+            let values = lines(body).take(max).map(read).collect();
+            Ok(CountedList { values, count: lines(body).count() })
         }
     }
 }
@@ -119,9 +122,12 @@ pub(super) async fn act(
     let job = query::id(&request)?;
     let action = action(&request)?;
     body::require_json(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let report = LeaseReport::read(&body)
-        .map_err(|problem| Rejection::invalid(StatusCode::BAD_REQUEST, vec![problem]))?;
+    let body = body::read(&request, payload, &handle, ByteShare::Actions).await?;
+    let read = |body: &[u8]| {
+        LeaseReport::read(body)
+            .map_err(|problem| Rejection::invalid(StatusCode::BAD_REQUEST, vec![problem]))
+    };
+    let report = body.process(&handle, read).await?;
     let (lease, result) = handle.lease_action(job, action, report).await?;
     Ok(ok(&add_result(LeaseAnswer::new(Some(lease.job), Some(lease.token)), result)))
 }
@@ -133,8 +139,12 @@ pub(super) async fn act_on_list(
     handle: Data<Handle>,
 ) -> HandlerResult {
     let format = body::format(&request)?;
-    let body = body::read(&request, payload, &handle).await?;
-    let (reports, places) = reports(format, &body)?;
+    let body = body::read(&request, payload, &handle, ByteShare::Actions).await?;
+    let max = handle.config().limits.max_jobs_per_request;
+    let read = move |body: &[u8]| reports(format, body, max);
+    let CountedList { values, count } = body.process(&handle, read).await?;
+    handle.check_number_of_reports(count)?;
+    let (reports, places): (Vec<_>, Vec<_>) = values.into_iter().unzip();
     let results = handle.lease_actions(reports).await?;
     let entries = results.into_iter().zip(places).enumerate();
     let answers = entries.map(|(index, (result, place))| answer_in_list(index, result, place));
@@ -148,6 +158,7 @@ fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {
         "fail" => Ok(LeaseAction::Fail),
         "release" => Ok(LeaseAction::Release),
         other => {
+            let other = Short::<_>(other);
             let detail = format!("unknown action {other}: use renew, complete, fail or release");
             Err(Rejection::new(ProblemType::NotFound, detail))
         }

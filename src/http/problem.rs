@@ -6,12 +6,16 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 
-use crate::api::problem::{EntryProblem, ProblemDetails, ProblemType};
-use crate::job::problem::Problem;
+use crate::api::problem::{EntryProblem, ProblemDetails, ProblemType, listed};
+use crate::job::problem::{Problem, Short};
 use crate::server::Error;
 use crate::store::Refusal;
 
-/// A response that reports an error.
+/// Maximum length of the text that describes an error, in bytes: a pointer and a detail.
+const MAX_DETAIL_BYTES: usize = 520;
+
+/// A response that reports an error. It is bounded: its texts are cut, and its list of errors is
+/// shortened.
 #[derive(Debug)]
 pub(super) struct Rejection {
     problem_type: ProblemType,
@@ -27,7 +31,7 @@ impl Rejection {
         Self {
             problem_type,
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            detail: detail.to_string(),
+            detail: Short::<_, MAX_DETAIL_BYTES>(detail).to_string(),
             errors: Vec::new(),
             allow: None,
         }
@@ -36,10 +40,13 @@ impl Rejection {
     /// Reports invalid fields.
     pub(super) fn invalid(status: StatusCode, errors: Vec<Problem>) -> Self {
         let detail = match errors.as_slice() {
-            [only] => only.to_string(),
-            several => format!("{} fields are invalid; see errors", several.len()),
+            [only] if !only.is_omission() => only.to_string(),
+            several => {
+                let number: usize = several.iter().map(Problem::number).sum();
+                format!("{number} fields are invalid; see errors")
+            }
         };
-        Self { status, errors, ..Self::new(ProblemType::Invalid, detail) }
+        Self { status, errors: listed(errors), ..Self::new(ProblemType::Invalid, detail) }
     }
 
     /// Reports an invalid query parameter or header.
@@ -114,13 +121,15 @@ impl ResponseError for Rejection {
 
 /// Answers a path for which there is no route.
 pub(super) async fn not_found(request: HttpRequest) -> Result<HttpResponse, Rejection> {
-    let detail = format!("there is no resource at {}", request.path());
+    let detail = format_args!("there is no resource at {}", request.path());
     Err(Rejection::new(ProblemType::NotFound, detail))
 }
 
 /// Returns the answer to a method that the resource does not support. `allow` lists those that it
 /// supports.
 pub(super) fn method_not_allowed(request: &HttpRequest, allow: String) -> Rejection {
-    let detail = format!("{} does not support {}; use {allow}", request.path(), request.method());
-    Rejection { allow: Some(allow), ..Rejection::new(ProblemType::WrongMethod, detail) }
+    let (path, method) = (Short::<_>(request.path()), Short::<_>(request.method()));
+    let detail = format_args!("{path} does not support {method}; use {allow}");
+    let rejection = Rejection::new(ProblemType::WrongMethod, detail);
+    Rejection { allow: Some(allow), ..rejection }
 }

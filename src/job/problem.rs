@@ -1,14 +1,25 @@
 //! Problems of an input: what is wrong and where.
 
+pub mod adapter;
+mod bounded_error;
 pub mod encoding;
-pub mod object_structs;
 pub(crate) mod repair;
+mod list;
+mod short;
 
 use std::fmt;
 
+use serde::de::DeserializeSeed;
 use serde::{Deserialize, Serialize};
 
-use crate::job::problem::object_structs::ObjectStructs;
+use crate::job::problem::adapter::{any_structs, object_structs};
+use crate::job::problem::bounded_error::Bounded;
+use crate::job::problem::list::ListSeed;
+use crate::job::problem::short::{MAX_SHORT_BYTES, shortened, start};
+
+pub use list::{CountedList, Discarded, MAX_PROBLEMS, Problems};
+pub(crate) use list::first_entries;
+pub use short::{Quoted, Short, short};
 
 /// One problem of an input, with a JSON pointer (RFC 6901) to the value that is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +29,31 @@ pub struct Problem {
     pub pointer: String,
     /// Description of the problem, without a full stop.
     pub detail: String,
+    /// Number of problems that are omitted, if this is the entry that says so; else 0.
+    #[serde(skip)]
+    omitted: usize,
 }
 
 impl Problem {
-    /// Creates a problem at `pointer`.
+    /// Creates a problem at `pointer`. A pointer or a detail that is too long is cut, so that the answer
+    /// to a long input is short.
     pub fn new(pointer: impl Into<String>, detail: impl fmt::Display) -> Self {
-        Self { pointer: pointer.into(), detail: detail.to_string() }
+        Self { pointer: shortened(pointer.into()), detail: short(detail), omitted: 0 }
+    }
+
+    /// Creates the entry that stands for problems that are omitted.
+    pub fn omission(pointer: &str, omitted: usize) -> Self {
+        Self { omitted, ..Self::new(pointer, format_args!("and {omitted} more")) }
+    }
+
+    /// Returns whether this entry stands for problems that are omitted.
+    pub fn is_omission(&self) -> bool {
+        self.omitted > 0
+    }
+
+    /// Returns the number of problems that this entry stands for.
+    pub fn number(&self) -> usize {
+        self.omitted.max(1)
     }
 
     /// Returns the texts of problems, separated by semicolons.
@@ -36,6 +66,7 @@ impl Problem {
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
         self.pointer.insert_str(0, prefix);
+        self.pointer = shortened(self.pointer);
         self
     }
 }
@@ -57,11 +88,29 @@ impl fmt::Display for Problem {
 /// pointer, because a parser that tracks the path is slower and valid input does not need it.
 pub fn parse_json<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let parsed = T::deserialize(ObjectStructs(&mut reader));
+    let parsed = T::deserialize(object_structs(&mut reader)).map_err(Bounded::inner);
     match parsed.and_then(|value| reader.end().map(|()| value)) {
         Ok(value) => Ok(value),
         Err(first) => Err(locate(text, &first, |reader| {
-            serde_path_to_error::deserialize::<_, T>(ObjectStructs(reader)).err()
+            serde_path_to_error::deserialize::<_, T>(object_structs(reader)).err()
+        })),
+    }
+}
+
+/// Parses a JSON array, of which only the first `max` entries are kept in memory.
+///
+/// # Errors
+/// The same as [`parse_json`].
+pub fn parse_json_list<'de, T: Deserialize<'de>>(
+    text: &'de [u8],
+    max: usize,
+) -> Result<CountedList<T>, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let parsed = ListSeed::new(max).deserialize(object_structs(&mut reader));
+    match parsed.map_err(Bounded::inner).and_then(|list| reader.end().map(|()| list)) {
+        Ok(list) => Ok(list),
+        Err(first) => Err(locate(text, &first, |reader| {
+            serde_path_to_error::deserialize::<_, Discarded<T>>(object_structs(reader)).err()
         })),
     }
 }
@@ -72,13 +121,18 @@ pub fn parse_json<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Proble
 /// # Errors
 /// The same as [`parse_json`].
 pub fn parse_json_as_serde<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(text).map_err(|first| {
-        locate(text, &first, |reader| serde_path_to_error::deserialize::<_, T>(reader).err())
-    })
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let parsed = T::deserialize(any_structs(&mut reader)).map_err(Bounded::inner);
+    match parsed.and_then(|value| reader.end().map(|()| value)) {
+        Ok(value) => Ok(value),
+        Err(first) => Err(locate(text, &first, |reader| {
+            serde_path_to_error::deserialize::<_, T>(any_structs(reader)).err()
+        })),
+    }
 }
 
 type Reader<'de> = serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
-type PathError = serde_path_to_error::Error<serde_json::Error>;
+type PathError = serde_path_to_error::Error<Bounded<serde_json::Error>>;
 
 /// Returns the problem with the pointer that `parse_again` finds.
 fn locate<'de>(
@@ -87,7 +141,7 @@ fn locate<'de>(
     parse_again: impl FnOnce(&mut Reader<'de>) -> Option<PathError>,
 ) -> Problem {
     match parse_again(&mut serde_json::Deserializer::from_slice(text)) {
-        Some(error) => Problem::new(pointer_of(error.path()), without_rust_types(error.inner())),
+        Some(error) => Problem::new(pointer_of(error.path()), without_rust_types(&error.inner().0)),
         // The value itself is valid, so the problem is the text after it.
         None => Problem::new("", first),
     }
@@ -120,6 +174,9 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let mut pointer = String::new();
     for segment in path {
+        if pointer.len() > MAX_SHORT_BYTES {
+            break;
+        }
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } | Segment::Enum { variant: key } => {
@@ -133,9 +190,9 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 }
 
 /// Escapes `~` and `/` in a name so that it can be one segment of a JSON pointer (RFC 6901, section
-/// 3).
+/// 3). Of a long name only the start is returned, because a [`Problem`] cuts a long pointer.
 pub fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+    start(name, MAX_SHORT_BYTES).replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
 use crate::job::lane::Lane;
 use crate::job::payload::Json;
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, first_entries};
 use crate::job::queue::QueueName;
 use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
@@ -35,6 +35,8 @@ use defaults::check_limits;
 pub use defaults::{EffectiveDefaults, JobDefaults, KindDefaults};
 pub use job_kind::JobKind;
 
+/// Number of tags that are kept of a submission. If there are so many, it is refused.
+const KEPT_TAGS: usize = MAX_TAGS + 1;
 /// Maximum number of attempts that a job may request.
 pub const MAX_ATTEMPTS: u32 = 1_000;
 /// Longest timeout of an attempt.
@@ -86,7 +88,11 @@ pub struct Submission {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Tags that clients can filter by.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "first_entries::<_, _, KEPT_TAGS>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub tags: Vec<String>,
     /// Whether a result that is too large is truncated, instead of failing the job.
     #[serde(default, skip_serializing_if = "is_false")]

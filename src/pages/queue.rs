@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 
 use crate::job::QueueName;
+use crate::job::problem::Quoted;
 use crate::job::queue::QueueChange;
 use crate::pages::forms::form;
 use crate::pages::forms::limits::{self, LimitsForm};
@@ -132,6 +133,7 @@ async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsFo
 fn name(request: &HttpRequest) -> Result<QueueName, PageError> {
     let text = request.match_info().get("name").unwrap_or_default();
     text.parse().map_err(|error| {
-        PageError::not_found(format!("queue {text:?} does not exist: the name is invalid: {error}"))
+        let text = Quoted(text);
+        PageError::not_found(format!("queue {text} does not exist: the name is invalid: {error}"))
     })
 }

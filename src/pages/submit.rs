@@ -16,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 use sha2::{Digest, Sha256};
 
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, Short};
 use crate::job::{IdempotencyKey, JobId, Submission};
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
@@ -84,7 +84,13 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
             return Ok(refused(&handle, &fields, vec![problem]));
         }
     };
-    let (submission, key) = match parse(&fields, original.as_ref()) {
+    let length = fields.bytes();
+    let parse = move || {
+        let parsed = parse(&fields, original.as_ref());
+        (fields, parsed)
+    };
+    let (fields, parsed) = handle.compute(length, parse).await?;
+    let (submission, key) = match parsed {
         Ok(parsed) => parsed,
         Err(problems) => return Ok(refused(&handle, &fields, problems)),
     };
@@ -118,6 +124,7 @@ fn refused(handle: &Handle, fields: &Fields, problems: Vec<Problem>) -> HttpResp
 async fn original(handle: &Handle, fields: &Fields) -> Result<Option<Original>, Problem> {
     let Some(from) = fields.trimmed("from") else { return Ok(None) };
     let failed = |why: &dyn fmt::Display| {
+        let from = Short::<_, 64>(from);
         let detail = format!(
             "job {from}, from which this form was filled in, cannot be read: {why}; submit once more to \
              send the form exactly as it is shown"

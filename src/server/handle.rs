@@ -2,6 +2,8 @@
 //! the application alike.
 
 mod bounds;
+mod compute;
+pub(crate) mod size;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +29,11 @@ use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
 };
 
-use bounds::{Bounds, SIZE_UNIT, try_acquire};
+use bounds::{Bounds, try_acquire};
+use size::{ByteShare, SIZE_UNIT};
 
 pub use bounds::MAX_FEEDS;
+pub(crate) use compute::LARGE_BYTES;
 
 /// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -317,7 +321,11 @@ impl Handle {
         let bounds = &self.0.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
         if bytes >= SIZE_UNIT {
-            permits.push(self.acquire_size_permit(bytes)?);
+            let share = match &write {
+                Write::Submit(_) => ByteShare::Submissions,
+                _ => ByteShare::Actions,
+            };
+            permits.push(self.write_size_permit(share, bytes)?);
         }
         let (reply, answer) = Reply::caller(permits);
         if !self.0.connections.writer.commit(Commit { write, reply }) {

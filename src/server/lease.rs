@@ -26,6 +26,9 @@ static NEXT_WAITING_WORKER: AtomicU64 = AtomicU64::new(1);
 /// Number of turns of the runtime that the caller gets to notice that its client has disconnected.
 const TURNS_TO_NOTICE_DISCONNECT: usize = 3;
 
+/// Approximate size of a report without its result and its log, in bytes.
+const REPORT_BASE_BYTES: usize = 256;
+
 /// Result of a remote worker's action on a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseActionResult {
@@ -120,8 +123,9 @@ impl Handle {
         action: LeaseAction,
         report: LeaseReport,
     ) -> Result<(Lease, LeaseActionResult), Error> {
-        let max = self.config().limits.max_result_bytes;
-        let report = report.check_one(job, action, max).map_err(Error::Invalid)?;
+        let (max, bytes) = (self.config().limits.max_result_bytes, size_as_received(&report));
+        let check = move || report.check_one(job, action, max);
+        let report = self.compute(bytes, check).await?.map_err(Error::Invalid)?;
         let (lease, bytes, truncated) =
             (report.lease, size_of_report(&report), is_truncated(&report));
         let answer = self.write(write_of(report), bytes).await?;
@@ -141,11 +145,17 @@ impl Handle {
     ) -> Result<Vec<LeaseReportResult>, Error> {
         self.check_number_of_reports(reports.len())?;
         let max = self.config().limits.max_result_bytes;
+        let received = reports.iter().map(size_as_received).sum();
+        let check = move || {
+            let reports = reports.into_iter();
+            let check =
+                |report: LeaseReport| (report.id, report.lease_token, report.check_many(max));
+            reports.map(check).collect::<Vec<_>>()
+        };
+        let reports = self.compute(received, check).await?;
         let (mut checked, mut writes, mut bytes) =
             (Vec::with_capacity(reports.len()), Vec::new(), 0);
-        for report in reports {
-            let (job, lease_token) = (report.id, report.lease_token);
-            let report = report.check_many(max);
+        for (job, lease_token, report) in reports {
             let is_truncated = report.as_ref().map(is_truncated).unwrap_or_default();
             let refused = report.map(|report| {
                 bytes += size_of_report(&report);
@@ -183,7 +193,8 @@ impl Handle {
         }
     }
 
-    fn check_number_of_reports(&self, number: usize) -> Result<(), Error> {
+    /// Checks the number of reports in a request.
+    pub(crate) fn check_number_of_reports(&self, number: usize) -> Result<(), Error> {
         let max = self.config().limits.max_jobs_per_request;
         if (1..=max).contains(&number) {
             return Ok(());
@@ -209,6 +220,13 @@ fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Wr
     }
     // The log lines come first, because the action may end the lease.
     Write::Each(vec![Write::Log(LogLines { lease, holder, log }), write])
+}
+
+/// Returns the approximate size of a report that is not checked yet, in bytes.
+fn size_as_received(report: &LeaseReport) -> usize {
+    let result = report.result.as_ref().map_or(0, |result| result.as_str().len());
+    let log = report.log.as_ref().map_or(0, String::len);
+    REPORT_BASE_BYTES + result + log
 }
 
 /// Returns the approximate size of a report, in bytes.

@@ -5,10 +5,10 @@ pub(crate) mod fingerprint;
 use std::sync::Arc;
 
 use crate::job::batch::{Batch, MAX_NAME_LEN};
-use crate::job::problem::Problem;
+use crate::job::problem::{MAX_PROBLEMS, Problem};
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
-use crate::server::handle::{Handle, Idempotent};
+use crate::server::handle::{Handle, Idempotent, LARGE_BYTES};
 use crate::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
 
 /// Approximate size of a job without its payload, in bytes.
@@ -34,8 +34,14 @@ impl Handle {
         key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Job>, Error> {
         let now = self.clock().now();
-        let jobs: Arc<[NewJob]> =
-            Arc::new([self.check(submission, now).map_err(Error::Invalid)?]);
+        let checked = match size(&submission) {
+            bytes if bytes > LARGE_BYTES => {
+                let handle = self.clone();
+                self.compute(bytes, move || handle.check(submission, now)).await?
+            }
+            _ => self.check(submission, now),
+        };
+        let jobs: Arc<[NewJob]> = Arc::new([checked.map_err(Error::Invalid)?]);
         let submitted = self.store(Arc::clone(&jobs), key, None).await?;
         let value = match submitted.is_repeat {
             true => self.read_job(submitted.first).await?,
@@ -54,7 +60,7 @@ impl Handle {
         submissions: Vec<Submission>,
         key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Vec<Job>>, Error> {
-        let jobs = self.check_all(submissions, "")?;
+        let jobs = self.check_all(submissions, "").await?;
         let submitted = self.store(Arc::clone(&jobs), key, None).await?;
         let mut value = Vec::with_capacity(submitted.count);
         for (id, job) in submitted.ids().zip(jobs.iter()) {
@@ -85,7 +91,7 @@ impl Handle {
             let detail = format!("must be at most {MAX_NAME_LEN} bytes");
             return Err(Error::Invalid(vec![Problem::new("/name", detail)]));
         }
-        let jobs = self.check_all(submissions, "/jobs")?;
+        let jobs = self.check_all(submissions, "/jobs").await?;
         let submitted = self.store(jobs, key, Some(NewBatch { name })).await?;
         let value = submitted.batch.ok_or(Error::Unreadable)?;
         Ok(Idempotent { value, is_repeat: submitted.is_repeat })
@@ -107,18 +113,31 @@ impl Handle {
     }
 
     /// Checks the number of submissions, then each of them.
-    fn check_all(
+    async fn check_all(
         &self,
         submissions: Vec<Submission>,
-        prefix: &str,
+        prefix: &'static str,
     ) -> Result<Arc<[NewJob]>, Error> {
-        let max = self.config().limits.max_jobs_per_request;
-        if submissions.is_empty() || submissions.len() > max {
-            let detail = format!("must have 1 to {max} jobs, but has {}", submissions.len());
-            return Err(Error::Invalid(vec![Problem::new(prefix, detail)]));
-        }
+        self.check_number_of_jobs(submissions.len(), prefix)?;
         let now = self.clock().now();
-        Ok(check_each(submissions, prefix, |submission| self.check(submission, now))?.into())
+        let bytes = submissions.iter().map(size).sum();
+        let handle = self.clone();
+        let check = move || {
+            let checked =
+                check_each(submissions, prefix, |submission| handle.check(submission, now));
+            checked.map(Arc::from)
+        };
+        self.compute(bytes, check).await?
+    }
+
+    /// Checks the number of jobs in a request.
+    pub(crate) fn check_number_of_jobs(&self, number: usize, pointer: &str) -> Result<(), Error> {
+        let max = self.config().limits.max_jobs_per_request;
+        if (1..=max).contains(&number) {
+            return Ok(());
+        }
+        let detail = format!("must have 1 to {max} jobs, but has {number}");
+        Err(Error::Invalid(vec![Problem::new(pointer, detail)]))
     }
 
     /// Checks a submission: its kind, its payload by the rules of the kind, and all other fields.
@@ -158,8 +177,10 @@ impl Handle {
     }
 }
 
-/// Number of problems after which the check of a request stops.
-const MAX_PROBLEMS: usize = 100;
+/// Returns the approximate size of a submission, in bytes.
+fn size(submission: &Submission) -> usize {
+    JOB_BASE_BYTES + submission.payload.as_str().len()
+}
 
 /// Checks each of many inputs and collects the problems of all of them, up to about [`MAX_PROBLEMS`].
 /// Each pointer is prefixed with `prefix` and the index of the input.

@@ -1,6 +1,8 @@
 //! Requests that are too many, too large, too slow or invalid.
 
+mod bodies;
 mod encodings;
+mod errors;
 mod impossible;
 mod load;
 mod openai_client;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::executor::chat::provider::Provider;
 use crate::job::Json;
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, Quoted};
 
 /// A valid request of a `chat` job.
 pub(super) struct ChatRequest<'a> {
@@ -58,7 +58,10 @@ fn provider<'a>(
     let found = match (named.map(Json::read::<String>), providers.values().next()) {
         (Some(Ok(name)), _) => match providers.get(&name) {
             Some(provider) => Ok(provider),
-            None => Err(format!("provider {name:?} does not exist; {}", configured(providers))),
+            None => {
+                let (name, known) = (Quoted(&name), configured(providers));
+                Err(format!("provider {name} does not exist; {known}"))
+            }
         },
         (Some(Err(problem)), _) => Err(problem.detail),
         (None, Some(only)) if providers.len() == 1 => Ok(only),

@@ -12,7 +12,7 @@ use crate::config::CommandConfig;
 use crate::executor::secrets::Secrets;
 use crate::job::Json;
 use crate::job::outcome::Outcome;
-use crate::job::problem::Problem;
+use crate::job::problem::{Problem, Problems, Quoted};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with name")]
@@ -42,16 +42,18 @@ impl<'a> CommandRequest<'a> {
     ) -> Result<Self, Vec<Problem>> {
         let CommandPayload { name, args, stdin } =
             payload.read_objects().map_err(|problem| vec![problem])?;
-        let mut problems = Vec::new();
+        let mut bad_args = Problems::default();
         for (index, arg) in args.iter().enumerate() {
             if arg.contains('\0') {
                 let why = "must not contain a NUL character";
-                problems.push(Problem::new(format!("/args/{index}"), why));
+                bad_args.add(|| Problem::new(format!("/args/{index}"), why));
             }
         }
+        let mut problems = bad_args.into_vec("/args");
         let found = commands.get(&name).and_then(|config| Some((config, config.argv.first()?)));
         if found.is_none() {
-            let why = format!("command {name:?} does not exist; {}", configured(commands));
+            let (name, known) = (Quoted(&name), configured(commands));
+            let why = format!("command {name} does not exist; {known}");
             problems.insert(0, Problem::new("/name", why));
         }
         match found {

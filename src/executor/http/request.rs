@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use crate::executor::context::Context;
 use crate::executor::outbound::{Call, Target};
 use crate::job::Json;
-use crate::job::problem::{Problem, escape};
+use crate::job::problem::{Problem, Problems, Quoted, escape};
 
 /// Headers that belong to the connection or are derived from the request, so a job cannot set them.
 const CONNECTION_HEADERS: [&str; 13] = [
@@ -141,29 +141,30 @@ fn headers(
     problems: &mut Vec<Problem>,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::with_capacity(fields.len());
+    let mut found = Problems::default();
     let mut first_names: HashMap<HeaderName, &str> = HashMap::with_capacity(fields.len());
     for (name, value) in fields {
-        let checked = header(name, value).map_err(str::to_owned).and_then(|header| {
-            match first_names.insert(header.0.clone(), name) {
-                Some(first) => Err(repeated(first, name)),
-                None => Ok(header),
-            }
-        });
-        match checked {
-            Ok(header) => headers.push(header),
-            Err(why) => problems.push(Problem::new(format!("/headers/{}", escape(name)), why)),
+        let pointer = || format!("/headers/{}", escape(name));
+        match header(name, value) {
+            Ok(header) => match first_names.insert(header.0.clone(), name) {
+                Some(first) => found.add(|| Problem::new(pointer(), repeated(first, name))),
+                None => headers.push(header),
+            },
+            Err(why) => found.add(|| Problem::new(pointer(), why)),
         }
     }
+    problems.extend(found.into_vec("/headers"));
     headers
 }
 
 /// Describes a header that is listed more than once. Names are compared without regard to case (RFC
 /// 9110, section 5.1).
 fn repeated(first: &str, second: &str) -> String {
+    let (first_quoted, second_quoted) = (Quoted(first), Quoted(second));
     if first == second {
-        return format!("{first:?} is listed more than once");
+        return format!("{first_quoted} is listed more than once");
     }
-    format!("{first:?} and {second:?} are the same header; list it once")
+    format!("{first_quoted} and {second_quoted} are the same header; list it once")
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {

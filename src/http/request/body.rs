@@ -1,22 +1,20 @@
 //! Reads request bodies within a size, a time and a media type, and parses them as JSON.
 
-use std::ops::Deref;
 use std::time::Duration;
 
-use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest};
-use futures_util::StreamExt;
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::job::problem::encoding::text_start;
-use crate::job::problem::{Problem, parse_json};
-use crate::server::Handle;
+use crate::job::problem::{Problem, Short, parse_json};
+use crate::server::body::{self, BodyBounds, BodyError, ReceivedBody};
+use crate::server::{ByteShare, Handle, SizePermit};
 
 /// Maximum time in which a client must send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,50 +27,66 @@ pub(in crate::http) enum BodyFormat {
     Lines,
 }
 
-/// Bodies longer than this take a permit for their size before they are read.
-const LIGHT_BYTES: usize = 64 << 10;
+/// Maximum size of a body that changes a setting or lists ids and names, in bytes. Its lists are kept
+/// in memory as a whole before they are checked.
+const SMALL_BODY_BYTES: usize = 1 << 20;
 
 /// A complete body.
 pub(in crate::http) struct Body {
     bytes: Bytes,
-    /// Permit that bounds the total size of large bodies, held from before the body is read.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Permit that bounds the total size of large bodies.
+    _permit: SizePermit,
 }
 
-impl Deref for Body {
-    type Target = [u8];
+impl Body {
+    /// Returns whether the body starts as a JSON array.
+    pub(in crate::http) fn is_array(&self) -> bool {
+        self.bytes.trim_ascii_start().first() == Some(&b'[')
+    }
 
-    fn deref(&self) -> &[u8] {
-        &self.bytes
+    /// Runs `work` on the bytes: at once if they are few, else on a thread for blocking work. The body
+    /// and its permit are released at the end.
+    pub(in crate::http) async fn process<T: Send + 'static>(
+        self,
+        handle: &Handle,
+        work: impl FnOnce(&[u8]) -> Result<T, Rejection> + Send + 'static,
+    ) -> Result<T, Rejection> {
+        handle.compute(self.bytes.len(), move || work(&self.bytes)).await?
     }
 }
 
-/// Reads a complete body. If `Content-Length` is over the limit, nothing is read.
+/// Reads a complete body of submissions or reports.
 pub(in crate::http) async fn read(
     request: &HttpRequest,
     payload: Payload,
     handle: &Handle,
+    share: ByteShare,
 ) -> Result<Body, Rejection> {
     let max_bytes = handle.config().limits.max_body_bytes;
+    read_bounded(request, payload, handle, BodyBounds { max_bytes, timeout: BODY_TIMEOUT, share })
+        .await
+}
+
+/// Reads a complete body. If `Content-Length` is over the limit, nothing is read.
+async fn read_bounded(
+    request: &HttpRequest,
+    payload: Payload,
+    handle: &Handle,
+    bounds: BodyBounds,
+) -> Result<Body, Rejection> {
     let too_large = || {
-        let detail = format!("the body is larger than {max_bytes} bytes");
+        let detail = format!("the body is larger than {} bytes", bounds.max_bytes);
         Rejection::new(ProblemType::TooLarge, detail)
     };
-    if content_length(request).is_some_and(|length| length > max_bytes as u64) {
+    if content_length(request).is_some_and(|length| length > bounds.max_bytes as u64) {
         return Err(too_large());
     }
-    // A body without a length may be as long as the limit.
-    let length = content_length(request).map_or(max_bytes, |length| length as usize);
-    let permit =
-        if length > LIGHT_BYTES { Some(handle.acquire_size_permit(length)?) } else { None };
-    match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
-        Ok(Ok(Some(bytes))) => Ok(Body { bytes: text(bytes)?, _permit: permit }),
-        Ok(Err(error)) => Err(Rejection::new(ProblemType::BadBody, error)),
-        Ok(Ok(None)) => Err(too_large()),
-        Err(_) => {
-            let detail = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            Err(Rejection::new(ProblemType::TooSlow, detail))
-        }
+    match body::receive(handle, payload, bounds).await {
+        Ok(ReceivedBody { bytes, permit }) => Ok(Body { bytes: text(bytes)?, _permit: permit }),
+        Err(BodyError::TooLarge) => Err(too_large()),
+        Err(BodyError::TooSlow(why)) => Err(Rejection::new(ProblemType::TooSlow, why)),
+        Err(BodyError::Overloaded(error)) => Err(error.into()),
+        Err(BodyError::Broken(error)) => Err(Rejection::new(ProblemType::BadBody, error)),
     }
 }
 
@@ -85,28 +99,6 @@ fn text(mut body: Bytes) -> Result<Bytes, Rejection> {
             Err(Rejection::invalid(StatusCode::BAD_REQUEST, vec![problem]))
         }
     }
-}
-
-/// Collects a body; `None` if it is larger than `max_bytes`.
-///
-/// A body that arrives in one piece is not copied: allocating a buffer for each small body would cost
-/// more than everything else that is done with it.
-async fn collect(mut payload: Payload, max_bytes: usize) -> Result<Option<Bytes>, PayloadError> {
-    let Some(first) = payload.next().await.transpose()? else { return Ok(Some(Bytes::new())) };
-    if first.len() > max_bytes {
-        return Ok(None);
-    }
-    let Some(second) = payload.next().await.transpose()? else { return Ok(Some(first)) };
-    let mut whole = BytesMut::from(first);
-    let mut next = Some(second);
-    while let Some(piece) = next {
-        if whole.len() + piece.len() > max_bytes {
-            return Ok(None);
-        }
-        whole.extend_from_slice(&piece);
-        next = payload.next().await.transpose()?;
-    }
-    Ok(Some(whole.freeze()))
 }
 
 /// Returns the value of `Content-Length`, if the request has one.
@@ -130,7 +122,7 @@ pub(in crate::http) fn format(request: &HttpRequest) -> Result<BodyFormat, Rejec
         }
         other => {
             let has_one = request.headers().contains_key(CONTENT_TYPE);
-            let given = if has_one { other } else { "none" };
+            let given = Short::<_, 64>(if has_one { other } else { "none" });
             Err(unsupported(format!("the Content-Type is {given}; it must be application/json")))
         }
     }
@@ -147,24 +139,28 @@ pub(in crate::http) fn require_json(request: &HttpRequest) -> Result<(), Rejecti
     }
 }
 
-/// Reads and parses a JSON body. The body and its permit are released once it is parsed.
-pub(in crate::http) async fn json<T: DeserializeOwned>(
+/// Reads and parses a JSON body of at most 1 MiB.
+pub(in crate::http) async fn json<T: DeserializeOwned + Send + 'static>(
     request: &HttpRequest,
     payload: Payload,
     handle: &Handle,
 ) -> Result<T, Rejection> {
     require_json(request)?;
-    parse(&read(request, payload, handle).await?)
+    let max_bytes = handle.config().limits.max_body_bytes.min(SMALL_BODY_BYTES);
+    let bounds = BodyBounds { max_bytes, timeout: BODY_TIMEOUT, share: ByteShare::Actions };
+    let body = read_bounded(request, payload, handle, bounds).await?;
+    body.process(handle, |body| parse(body)).await
 }
 
 /// Parses a JSON body.
 ///
 /// # Errors
 /// A body that is not JSON is answered with 400, and JSON of the wrong shape with 422.
-pub(in crate::http) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+pub(in crate::http) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Rejection> {
     parse_json(body).map_err(|problem| Rejection::invalid(status_of(body), vec![problem]))
 }
 
+/// Returns the status of a body that could not be parsed: 422 if it is JSON, else 400.
 pub(in crate::http) fn status_of(body: &[u8]) -> StatusCode {
     // Parse as text, because skipping a string in bytes would not check that it is UTF-8.
     let text = std::str::from_utf8(body).ok();

@@ -15,6 +15,7 @@ use actix_web::web::Data;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::http::request::openai_client;
+use crate::job::problem::Quoted;
 use crate::server::Handle;
 
 /// Passes a request on, unless it must be refused whatever its path is.
@@ -43,8 +44,9 @@ fn refusal(request: &ServiceRequest) -> Option<Rejection> {
     }
     let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
     if let Some(name) = foreign_name(headers, names.map_or(&[], Vec::as_slice)) {
-        let detail = format!(
-            "the host name {name:?} is not allowed; add it to `hosts` in the configuration"
+        let name = Quoted(&name);
+        let detail = format_args!(
+            "the host name {name} is not allowed; add it to `hosts` in the configuration"
         );
         return Some(Rejection::new(ProblemType::ForeignHost, detail));
     }

@@ -11,31 +11,33 @@ use crate::server::fingerprint::Fingerprint;
 
 const HEADER: &str = "idempotency-key";
 
-/// The key of a request, with the fingerprint of its bytes.
-pub(in crate::http) struct RequestKey<'a> {
+/// The key of a request.
+pub(in crate::http) struct RequestKey {
     key: IdempotencyKey,
-    path: &'a str,
-    byte_fingerprint: Fingerprint,
+    path: String,
 }
 
-impl RequestKey<'_> {
-    /// Returns the key of a submission. `fingerprint` computes the fingerprint of its value from the path.
+impl RequestKey {
+    /// Returns the key of a submission with this body. `fingerprint` computes the fingerprint of its
+    /// value from the path.
     pub(in crate::http) fn of(
         self,
+        body: &[u8],
         fingerprint: impl FnOnce(&str) -> Fingerprint,
     ) -> SubmissionKey {
-        let Self { key, path, byte_fingerprint } = self;
-        SubmissionKey { key, fingerprint: fingerprint(path), byte_fingerprint }
+        let Self { key, path } = self;
+        let hash = Sha256::new().chain_update(&path).chain_update([0]).chain_update(body);
+        let byte_fingerprint = hash.finalize().into();
+        SubmissionKey { key, fingerprint: fingerprint(&path), byte_fingerprint }
     }
 }
 
-/// Returns the key of a request with this body, if it has one.
+/// Returns the key of a request, if it has one.
 ///
 /// The key may be in quotes, as in the IETF draft (draft-ietf-httpapi-idempotency-key-header), or not, as most clients send it.
-pub(in crate::http) fn from_request<'a>(
-    request: &'a HttpRequest,
-    body: &[u8],
-) -> Result<Option<RequestKey<'a>>, Rejection> {
+pub(in crate::http) fn from_request(
+    request: &HttpRequest,
+) -> Result<Option<RequestKey>, Rejection> {
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -46,9 +48,7 @@ pub(in crate::http) fn from_request<'a>(
     let key = inner.unwrap_or(text).parse();
     let key =
         key.map_err(|error: InvalidIdempotencyKey| Rejection::bad_parameter(HEADER, error))?;
-    let path = request.path();
-    let hash = Sha256::new().chain_update(path).chain_update([0]).chain_update(body);
-    Ok(Some(RequestKey { key, path, byte_fingerprint: hash.finalize().into() }))
+    Ok(Some(RequestKey { key, path: request.path().to_owned() }))
 }
 
 #[cfg(test)]
@@ -60,8 +60,8 @@ mod tests {
     fn the_fingerprint_of_the_bytes_is_that_of_version_0_2_0() {
         let request = TestRequest::with_uri("/v1/jobs?wait=1").insert_header((HEADER, "\"k\""));
         let request = request.to_http_request();
-        let key = from_request(&request, b"{\"kind\": \"echo\"}").unwrap().unwrap();
-        let key = key.of(|path| {
+        let key = from_request(&request).unwrap().unwrap();
+        let key = key.of(b"{\"kind\": \"echo\"}", |path| {
             assert_eq!(path, "/v1/jobs");
             [7; 32]
         });

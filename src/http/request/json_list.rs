@@ -3,14 +3,16 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::problem::Rejection;
-use crate::http::request::body::{BodyFormat, parse, status_of};
-use crate::job::problem::{Problem, parse_json};
+use crate::http::request::body::{BodyFormat, status_of};
+use crate::job::problem::{CountedList, Problem, parse_json, parse_json_list};
 
 /// The values of a list, in order.
 #[derive(Debug)]
 pub(in crate::http) struct JsonList<T> {
     pub(in crate::http) values: Vec<T>,
     pub(in crate::http) lines: LineNumbers,
+    /// Number of all values. Only the first are kept, see [`JsonList::read`].
+    pub(in crate::http) count: usize,
 }
 
 /// The line number of each value, from 1; empty if the body is an array.
@@ -18,17 +20,30 @@ pub(in crate::http) struct JsonList<T> {
 pub(in crate::http) struct LineNumbers(Vec<usize>);
 
 impl<T: DeserializeOwned> JsonList<T> {
-    /// Parses a body in either format. Blank lines are ignored.
-    pub(in crate::http) fn read(format: BodyFormat, body: &[u8]) -> Result<Self, Rejection> {
+    /// Parses a body in either format. Blank lines are ignored. Only the first `max` values are kept,
+    /// because a list that is too long would take many times the memory of its text.
+    pub(in crate::http) fn read(
+        format: BodyFormat,
+        body: &[u8],
+        max: usize,
+    ) -> Result<Self, Rejection> {
         match format {
-            BodyFormat::Json => Ok(Self { values: parse(body)?, lines: LineNumbers::default() }),
-            BodyFormat::Lines => Self::read_lines(body),
+            BodyFormat::Json => {
+                let CountedList { values, count } = parse_json_list(body, max)
+                    .map_err(|problem| Rejection::invalid(status_of(body), vec![problem]))?;
+                Ok(Self { values, lines: LineNumbers::default(), count })
+            }
+            BodyFormat::Lines => Self::read_lines(body, max),
         }
     }
 
-    fn read_lines(body: &[u8]) -> Result<Self, Rejection> {
-        let mut read = Self { values: Vec::new(), lines: LineNumbers::default() };
+    fn read_lines(body: &[u8], max: usize) -> Result<Self, Rejection> {
+        let mut read = Self { values: Vec::new(), lines: LineNumbers::default(), count: 0 };
         for (number, line) in lines(body) {
+            read.count += 1;
+            if read.count > max {
+                continue;
+            }
             match parse_json(line) {
                 Ok(value) => read.values.push(value),
                 Err(problem) => {
@@ -66,10 +81,14 @@ impl LineNumbers {
 /// Puts the line number before the detail and removes the parser's position from it: `message at line 1
 /// column 7` becomes `line 3, column 7: message`. The parser sees a single line, so its line is always 1.
 pub(in crate::http) fn at_line(problem: Problem, number: usize) -> Problem {
+    if problem.is_omission() {
+        return problem;
+    }
     let detail = problem.detail.as_str();
     let (what, column) = detail.rsplit_once(" at line 1 column ").unwrap_or((detail, ""));
     let column = if column.is_empty() { String::new() } else { format!(", column {column}") };
-    Problem { detail: format!("line {number}{column}: {what}"), ..problem }
+    let located = format_args!("line {number}{column}: {what}");
+    Problem::new(problem.pointer.as_str(), located)
 }
 
 #[cfg(test)]
@@ -80,7 +99,7 @@ mod tests {
     #[test]
     fn a_problem_is_named_by_its_own_line() {
         let body = b"{\"kind\": \"echo\"}\n\n{\"kind\": 1}\n";
-        let rejection = JsonList::<Submission>::read(BodyFormat::Lines, body).unwrap_err();
+        let rejection = JsonList::<Submission>::read(BodyFormat::Lines, body, 10).unwrap_err();
         assert!(rejection.to_string().starts_with("/1/kind: line 3, column 10: "), "{rejection}");
         assert!(!rejection.to_string().contains("line 1"), "{rejection}");
     }

@@ -1,7 +1,7 @@
 //! Query parameters, and ids in paths.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::future::{Ready, ready};
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest};
 use crate::api::jobs::JobListQuery;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::job::problem::{Problem, escape};
+use crate::job::problem::{Problem, Problems, Quoted, escape};
 use crate::job::queue::InvalidName;
 use crate::job::state::InvalidState;
 use crate::store::JobFilter;
@@ -27,13 +27,13 @@ const DEFAULT_LIMIT: u32 = 50;
 #[derive(Debug)]
 pub(in crate::http) struct Parameters {
     values: BTreeMap<String, String>,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 impl Parameters {
     /// Parses the query string of a route that supports the parameters in `known`.
     pub(in crate::http) fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Rejection> {
-        let mut read = Self { values: BTreeMap::new(), problems: Vec::new() };
+        let mut read = Self { values: BTreeMap::new(), problems: Problems::default() };
         if request.query_string().is_empty() {
             return Ok(read);
         }
@@ -41,7 +41,7 @@ impl Parameters {
             .map_err(|error| Rejection::new(ProblemType::BadQuery, error))?;
         for (name, value) in pairs.into_inner() {
             if !known.contains(&name.as_str()) {
-                read.add_problem(&name, unknown(known));
+                read.add_problem(&name, Unknown(known));
             } else if read.values.insert(name.clone(), value).is_some() {
                 read.add_problem(&name, "is given more than once");
             }
@@ -83,7 +83,7 @@ impl Parameters {
     }
 
     fn add_problem(&mut self, name: &str, why: impl Display) {
-        self.problems.push(Problem::new(format!("/{}", escape(name)), why));
+        self.problems.add(|| Problem::new(format!("/{}", escape(name)), why));
     }
 
     /// Returns the parameters.
@@ -94,14 +94,19 @@ impl Parameters {
         if self.problems.is_empty() {
             return Ok(self);
         }
-        Err(Rejection::invalid(StatusCode::BAD_REQUEST, self.problems))
+        Err(Rejection::invalid(StatusCode::BAD_REQUEST, self.problems.into_vec("")))
     }
 }
 
-fn unknown(known: &[&str]) -> String {
-    match known {
-        [] => "unknown parameter; this route has no parameters".into(),
-        known => format!("unknown parameter; this route supports {}", known.join(", ")),
+/// Describes a parameter that is not one of these.
+struct Unknown<'a>(&'a [&'a str]);
+
+impl Display for Unknown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("unknown parameter; this route has no parameters"),
+            known => write!(f, "unknown parameter; this route supports {}", known.join(", ")),
+        }
     }
 }
 
@@ -121,7 +126,7 @@ impl FromRequest for NoQuery {
 pub(in crate::http) fn id<T: FromStr>(request: &HttpRequest) -> Result<T, Rejection> {
     let text = request.match_info().get("id").unwrap_or_default();
     text.parse().map_err(|_not_a_number| {
-        let detail = format!("{text:?} is not an id: ids are numbers");
+        let detail = format!("{} is not an id: ids are numbers", Quoted(text));
         Rejection::new(ProblemType::NotFound, detail)
     })
 }

@@ -34,6 +34,11 @@ impl Fields {
         Self::parse(request.query_string())
     }
 
+    /// Returns the size of all values, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.values().flatten().map(String::len).sum()
+    }
+
     /// Returns the first value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).and_then(|values| values.first()).map(String::as_str)

@@ -9,7 +9,8 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use crate::pages::forms::fields::Fields;
 use crate::pages::response::error_page::PageError;
-use crate::server::Handle;
+use crate::server::body::{self, BodyBounds, BodyError, ReceivedBody};
+use crate::server::{ByteShare, Handle};
 
 /// Maximum time that a browser may take to send a form.
 const FORM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,25 +41,26 @@ pub(crate) async fn read(
         return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Form refused", why));
     }
     let max_bytes = handle.config().limits.max_payload_bytes * ENCODING_FACTOR + OTHER_FIELDS_BYTES;
-    // Bounds the memory of all forms that are read at once. The permit is taken before reading.
-    let _permit =
-        handle.acquire_size_permit(max_bytes.min(content_length(request).unwrap_or(max_bytes)))?;
-    let timed_out = |_| {
-        let why = format!("the form was not received within {} seconds", FORM_TIMEOUT.as_secs());
-        PageError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", why)
+    let share = ByteShare::Submissions;
+    let bounds = BodyBounds { max_bytes, timeout: FORM_TIMEOUT, share };
+    let body = body::receive(handle, payload, bounds).await.map_err(|error| match error {
+        BodyError::TooLarge => {
+            let why = format!("a form must be at most {max_bytes} bytes");
+            PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "Form too large", why)
+        }
+        BodyError::TooSlow(why) => {
+            PageError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", why)
+        }
+        BodyError::Overloaded(error) => error.into(),
+        BodyError::Broken(error) => PageError::bad_request(error),
+    })?;
+    let length = body.bytes.len();
+    let parse = move || {
+        let ReceivedBody { bytes, permit: _permit } = body;
+        let fields = Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)?;
+        Ok(fields.with_plain_line_breaks())
     };
-    let read = tokio::time::timeout(FORM_TIMEOUT, payload.to_bytes_limited(max_bytes));
-    let Ok(read) = read.await.map_err(timed_out)? else {
-        let why = format!("a form must be at most {max_bytes} bytes");
-        return Err(PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "Form too large", why));
-    };
-    let bytes = read.map_err(PageError::bad_request)?;
-    let fields = Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)?;
-    Ok(fields.with_plain_line_breaks())
-}
-
-fn content_length(request: &HttpRequest) -> Option<usize> {
-    request.headers().get("content-length")?.to_str().ok()?.trim().parse().ok()
+    handle.compute(length, parse).await?
 }
 
 /// Returns whether the form was sent from a page of this server.

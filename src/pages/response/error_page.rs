@@ -8,9 +8,13 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use crate::api::problem::ProblemType;
+use crate::job::problem::Short;
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::response::render::render_with_status;
 use crate::server::Error;
+
+/// Maximum length of the text that describes an error, in bytes.
+const MAX_DETAIL_BYTES: usize = 1024;
 
 /// An error that is shown to the user as a page.
 #[derive(Debug)]
@@ -32,7 +36,8 @@ struct ErrorPage {
 
 impl PageError {
     pub(crate) fn new(status: StatusCode, title: &'static str, detail: impl fmt::Display) -> Self {
-        Self { status, title, detail: detail.to_string(), allow: None }
+        let detail = Short::<_, MAX_DETAIL_BYTES>(detail).to_string();
+        Self { status, title, detail, allow: None }
     }
 
     /// Returns a 404: the page, or what it should show, does not exist.
@@ -60,13 +65,10 @@ impl From<Error> for PageError {
     fn from(error: Error) -> Self {
         let problem_type = ProblemType::from(&error);
         let status = StatusCode::from_u16(problem_type.status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let hidden = || "the database refused the write".into();
-        Self {
-            status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            title: title(problem_type),
-            detail: error.client_message().unwrap_or_else(hidden),
-            allow: None,
-        }
+        let detail = error.client_message().unwrap_or_else(hidden);
+        Self::new(status, title(problem_type), detail)
     }
 }
 
@@ -139,7 +141,7 @@ fn sentence(message: &str) -> String {
 
 /// Answers a path without a page.
 pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, PageError> {
-    Err(PageError::not_found(format!("there is no page at {}", request.path())))
+    Err(PageError::not_found(format_args!("there is no page at {}", request.path())))
 }
 
 /// Answers a request whose method its path does not support.

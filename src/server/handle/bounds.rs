@@ -5,21 +5,20 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Handle;
+use super::size::SizeBounds;
 use crate::config::Limits;
 use crate::server::error::Error;
 
 /// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
 pub const MAX_FEEDS: usize = 256;
 
-/// Unit in which the size of pending writes is counted, in bytes. A semaphore counts in 32 bits, so a
-/// number of bytes would not fit.
-pub(super) const SIZE_UNIT: usize = 1024;
-
 /// Bounds on concurrent requests.
 pub(super) struct Bounds {
     pub(super) writes: Arc<Semaphore>,
-    /// The total size of pending writes, in units of [`SIZE_UNIT`].
-    write_size: Arc<Semaphore>,
+    /// The total size of bodies and pending writes.
+    pub(super) sizes: SizeBounds,
+    /// Large requests that are processed at once: one for each core.
+    pub(super) large_requests: Arc<Semaphore>,
     /// Separate from `list_reads`, so that many lists do not refuse status requests.
     point_reads: Arc<Semaphore>,
     list_reads: Arc<Semaphore>,
@@ -33,11 +32,11 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) fn new(limits: &Limits) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |number| number.get());
         Self {
             writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
-            write_size: Arc::new(Semaphore::new(
-                limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT),
-            )),
+            sizes: SizeBounds::new(limits),
+            large_requests: Arc::new(Semaphore::new(cores)),
             point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: Arc::new(Semaphore::new(limits.max_waits)),
@@ -69,13 +68,6 @@ impl Handle {
 
     pub(in crate::server) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.list_reads, 1)
-    }
-
-    /// Takes a permit for `bytes` of request data. A request that is larger than the whole bound takes
-    /// all of it, so that it can still pass alone.
-    pub(crate) fn acquire_size_permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
-        let max = self.0.config.limits.max_write_bytes_in_flight / SIZE_UNIT;
-        try_acquire(&self.0.bounds.write_size, (bytes / SIZE_UNIT).clamp(1, max.max(1)))
     }
 }
 

@@ -1,12 +1,10 @@
 //! Overload: more requests, connections and bytes than the server accepts at once.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use crate::kit::{Connection, Server, Setup, TEST_TIMEOUT, echo, eventually};
+use crate::kit::{Connection, Server, Setup, echo};
 
 /// Number of idle connections: as many as the limit on open files allows in the test process.
 const IDLE: usize = 800;
@@ -72,45 +70,4 @@ fn idle_connections_and_slow_bodies_do_not_delay_other_requests() {
     eprintln!("A1: 20 jobs next to {IDLE} idle and slow connections took {:?}", started.elapsed());
     idle[0].send("\"kind\":\"echo\"}").unwrap();
     assert_eq!(idle[0].answer().unwrap().status, 202);
-}
-
-#[test]
-fn the_total_size_of_large_bodies_is_limited_before_they_are_read() {
-    let limits = "limits = { max_body_bytes = 1048576, max_write_bytes_in_flight = 2097152 }";
-    let server = Setup::new().config(limits).start();
-    let head = "POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-                content-length: 1000000\r\n\r\n{";
-    // The server decides which of the three exceeds the limit, and refuses it at once. The other
-    // two get no answer before their bodies are complete.
-    let (sender, answers) = mpsc::channel();
-    let unfinished: Vec<TcpStream> =
-        (0..3).map(|_| start_request(server.addr(), head, sender.clone())).collect();
-    let refused = answers.recv_timeout(TEST_TIMEOUT).unwrap();
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after:"), "{refused}");
-    assert!(answers.try_recv().is_err(), "more than one was refused");
-    // Small requests are accepted meanwhile, and large ones once the unfinished ones are closed.
-    server.submit(&echo(1));
-    for stream in unfinished {
-        // The refused connection may be closed already.
-        let _ = stream.shutdown(Shutdown::Both);
-    }
-    eventually("large bodies are accepted again", || {
-        let answer = server.post("/v1/jobs", &echo("x".repeat(900_000)));
-        (answer.status == 202).then_some(())
-    });
-}
-
-/// Sends the start of a request. The start of its answer goes to the sender when it arrives.
-fn start_request(addr: SocketAddr, head: &str, sender: mpsc::Sender<String>) -> TcpStream {
-    let mut stream = TcpStream::connect(addr).unwrap();
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut reader = stream.try_clone().unwrap();
-    std::thread::spawn(move || {
-        let mut answer = [0; 2048];
-        if let Ok(count @ 1..) = reader.read(&mut answer) {
-            // The receiver is gone once the test has ended.
-            let _ = sender.send(String::from_utf8_lossy(&answer[..count]).into_owned());
-        }
-    });
-    stream
 }

@@ -372,12 +372,12 @@ mod tests {
     #[test]
     fn one_entry_of_a_list_is_repaired_without_a_change_of_the_others() {
         let list =
-            LeaseReport::read_list(br#"[{"id": 1, "result": "\u00e9"}, 7, {"progress": NaN}]"#);
-        let list = list.unwrap();
+            LeaseReport::read_list(br#"[{"id": 1, "result": "\u00e9"}, 7, {"progress": NaN}]"#, 9);
+        let list = list.unwrap().values;
         assert_eq!(list[0].result, Some(Json::trusted(r#""\u00e9""#)));
         assert_eq!((list.len(), list[1].problems.len()), (3, 1));
         for text in ["{}", "[", "[{]", "", "[x]"] {
-            assert!(LeaseReport::read_list(text.as_bytes()).is_err(), "{text}");
+            assert!(LeaseReport::read_list(text.as_bytes(), 9).is_err(), "{text}");
         }
     }
 

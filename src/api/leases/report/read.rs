@@ -8,7 +8,7 @@ use crate::job::JobId;
 use crate::job::lease::LeaseToken;
 use crate::job::payload::Json;
 use crate::job::problem::repair::{Repair, repair};
-use crate::job::problem::{Problem, parse_json};
+use crate::job::problem::{CountedList, Problem, parse_json, parse_json_list};
 
 /// Names of the fields of a report, in the order in which `LeaseReport::from_fields` takes them.
 const FIELDS: [&str; 11] = [
@@ -59,28 +59,30 @@ impl LeaseReport {
         Ok(report)
     }
 
-    /// Reads an array of reports.
+    /// Reads an array of reports, of which only the first `max` are kept.
     ///
     /// # Errors
     /// Returns an error if the text is not a JSON array, even after it was
     /// repaired.
-    pub fn read_list(text: &[u8]) -> Result<Vec<Self>, Problem> {
-        let problem = match parse_json::<Vec<&RawValue>>(text) {
-            Ok(values) => {
-                return Ok(values.iter().map(|value| Self::from_text(value.get())).collect());
+    pub fn read_list(text: &[u8], max: usize) -> Result<CountedList<Self>, Problem> {
+        let problem = match parse_json_list::<&RawValue>(text, max) {
+            Ok(CountedList { values, count }) => {
+                let values = values.iter().map(|value| Self::from_text(value.get())).collect();
+                return Ok(CountedList { values, count });
             }
             Err(problem) => problem,
         };
         check_repairable(text, &problem)?;
-        let read = |how| -> Result<Vec<Self>, Problem> {
+        let read = |how| -> Result<CountedList<Self>, Problem> {
             let repaired = repair(text, how);
-            let values: Vec<&RawValue> = parse_json(repaired.as_bytes())?;
-            Ok(values.iter().map(|value| Self::from_text(value.get())).collect())
+            let list = parse_json_list::<&RawValue>(repaired.as_bytes(), max)?;
+            let values = list.values.iter().map(|value| Self::from_text(value.get())).collect();
+            Ok(CountedList { values, count: list.count })
         };
         let mut reports = read(Repair::Replace).map_err(|_still_invalid| problem.clone())?;
-        if reports.iter().any(|report| report.result.is_some()) {
+        if reports.values.iter().any(|report| report.result.is_some()) {
             let marked = read(Repair::Mark).map_err(|_still_invalid| problem.clone())?;
-            for (report, marked) in reports.iter_mut().zip(marked) {
+            for (report, marked) in reports.values.iter_mut().zip(marked.values) {
                 report.take_result(marked, &problem);
             }
         }
@@ -185,6 +187,7 @@ mod tests {
         let text = |len: usize| format!(r#"{{"error": NaN, "log": "{}"}}"#, "x".repeat(len));
         assert!(LeaseReport::read(text(1 << 20).as_bytes()).is_ok());
         assert!(LeaseReport::read(text(9 << 20).as_bytes()).is_err());
-        assert!(LeaseReport::read_list(format!("[{}]", text(9 << 20)).as_bytes()).is_err());
+        let list = format!("[{}]", text(9 << 20));
+        assert!(LeaseReport::read_list(list.as_bytes(), 9).is_err());
     }
 }

@@ -1,0 +1,134 @@
+//! Permits for the bytes of requests that are in memory.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Handle;
+use crate::config::Limits;
+use crate::server::error::Error;
+use crate::server::handle::bounds::try_acquire;
+
+/// Unit in which sizes are counted, in bytes. A semaphore counts in 32 bits, so a number of bytes
+/// would not fit.
+pub(super) const SIZE_UNIT: usize = 1024;
+
+/// Step in which the permit of a body grows, in units.
+const GROWTH_UNITS: usize = 64;
+
+/// Part of the bound on submissions that actions have in addition to it: one eighth.
+const ACTION_PART: usize = 8;
+
+/// What the bytes of a request are counted against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByteShare {
+    /// The bound on submissions, `max_write_bytes_in_flight`.
+    Submissions,
+    /// A bound of its own for reports of remote workers, bulk actions and small forms, so that large
+    /// submissions never keep a job from being finished. Past it, the bound on submissions.
+    Actions,
+}
+
+/// The bounds, in units of [`SIZE_UNIT`].
+pub(super) struct SizeBounds {
+    submissions: Arc<Semaphore>,
+    max_submissions: usize,
+    actions: Arc<Semaphore>,
+}
+
+impl SizeBounds {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let units = limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT);
+        Self {
+            submissions: Arc::new(Semaphore::new(units)),
+            max_submissions: units,
+            actions: Arc::new(Semaphore::new(units.div_ceil(ACTION_PART))),
+        }
+    }
+
+    /// Takes a permit. A request that is larger than the whole bound takes all of it, so that it can
+    /// still pass alone.
+    fn take(
+        &self,
+        share: ByteShare,
+        units: usize,
+    ) -> Result<(OwnedSemaphorePermit, ByteShare), Error> {
+        if share == ByteShare::Actions
+            && let Ok(permit) = try_acquire(&self.actions, units)
+        {
+            return Ok((permit, ByteShare::Actions));
+        }
+        let permit = try_acquire(&self.submissions, units.min(self.max_submissions))?;
+        Ok((permit, ByteShare::Submissions))
+    }
+}
+
+/// A permit for the bytes of one request. It can grow while they arrive.
+pub(crate) struct SizePermit {
+    share: ByteShare,
+    units: usize,
+    of_submissions: Option<OwnedSemaphorePermit>,
+    of_actions: Option<OwnedSemaphorePermit>,
+}
+
+impl SizePermit {
+    /// Returns a permit for nothing.
+    pub(crate) fn new(share: ByteShare) -> Self {
+        Self { share, units: 0, of_submissions: None, of_actions: None }
+    }
+
+    /// Extends the permit to this number of bytes.
+    ///
+    /// # Errors
+    /// Returns [`Error::Overloaded`] if there is no room. The permit stays as it is then.
+    pub(crate) fn grow(&mut self, handle: &Handle, bytes: usize) -> Result<(), Error> {
+        let missing = bytes.div_ceil(SIZE_UNIT).saturating_sub(self.units);
+        if missing == 0 {
+            return Ok(());
+        }
+        let more = missing.next_multiple_of(GROWTH_UNITS);
+        let (permit, share) = handle.0.bounds.sizes.take(self.share, more)?;
+        self.units += more;
+        let held = match share {
+            ByteShare::Submissions => &mut self.of_submissions,
+            ByteShare::Actions => &mut self.of_actions,
+        };
+        match held {
+            Some(held) => held.merge(permit),
+            None => *held = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+impl Handle {
+    /// Takes a permit for a write of this size.
+    pub(super) fn write_size_permit(
+        &self,
+        share: ByteShare,
+        bytes: usize,
+    ) -> Result<OwnedSemaphorePermit, Error> {
+        let taken = self.0.bounds.sizes.take(share, (bytes / SIZE_UNIT).max(1));
+        taken.map(|(permit, _)| permit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_have_a_share_that_submissions_cannot_take() {
+        let limits = Limits { max_write_bytes_in_flight: 80 * SIZE_UNIT, ..Limits::default() };
+        let sizes = SizeBounds::new(&limits);
+        let all = sizes.take(ByteShare::Submissions, 1_000).unwrap();
+        assert!(sizes.take(ByteShare::Submissions, 1).is_err());
+        let (own, share) = sizes.take(ByteShare::Actions, 10).unwrap();
+        assert_eq!(share, ByteShare::Actions);
+        assert!(sizes.take(ByteShare::Actions, 1).is_err());
+        drop(all);
+        let (_more, share) = sizes.take(ByteShare::Actions, 1).unwrap();
+        assert_eq!(share, ByteShare::Submissions);
+        drop(own);
+    }
+}
