@@ -48,6 +48,9 @@ pub struct LeaseOrder {
     pub limit: u32,
     /// Remote worker that the jobs are for; `None` for the workers of this process.
     pub waiting_worker: Option<WaitingWorkerId>,
+    /// Total size of payloads, in bytes, at which no further job is leased to the workers of this
+    /// process. All orders of a plan share it. It does not limit the remote lane.
+    pub payload_room: usize,
 }
 
 /// State of one queue in the roster.
@@ -90,6 +93,10 @@ impl QueueEntry {
 pub struct Roster {
     /// Number of idle workers in each lane.
     idle: [u32; Lane::COUNT],
+    /// Total size of the payloads of the jobs that run in this process, in bytes.
+    running_bytes: usize,
+    /// Value of `running_bytes` from which on no job starts in this process.
+    max_running_bytes: usize,
     queues: HashMap<QueueName, QueueEntry>,
     /// Ready queues of each lane of this process.
     ready: [Rotation; Lane::COUNT],
@@ -105,6 +112,8 @@ impl Roster {
     pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>, rules: QueueRules) -> Self {
         let mut roster = Self {
             idle: workers,
+            running_bytes: 0,
+            max_running_bytes: usize::MAX,
             queues: HashMap::new(),
             ready: Default::default(),
             waiting_workers: WaitingWorkers::default(),
@@ -123,6 +132,29 @@ impl Roster {
             }
         }
         roster
+    }
+
+    /// Limits the payloads of the jobs that run in this process: no job starts while they have
+    /// `max_bytes` or more. The last job that starts may exceed the limit, so that a job of any size can
+    /// run and is not overtaken by smaller ones for ever.
+    #[must_use]
+    pub fn limit_running_bytes(self, max_bytes: usize) -> Self {
+        Self { max_running_bytes: max_bytes, ..self }
+    }
+
+    /// Records that jobs with payloads of this size start in this process.
+    pub fn add_running_bytes(&mut self, bytes: usize) {
+        self.running_bytes += bytes;
+    }
+
+    /// Records that jobs with payloads of this size no longer run in this process.
+    pub fn remove_running_bytes(&mut self, bytes: usize) {
+        self.running_bytes = self.running_bytes.saturating_sub(bytes);
+    }
+
+    /// Returns the total size of payloads at which no further job starts in this process.
+    fn payload_room(&self) -> usize {
+        self.max_running_bytes.saturating_sub(self.running_bytes)
     }
 
     fn entry(&mut self, queue: &QueueName) -> &mut QueueEntry {
@@ -259,7 +291,10 @@ impl Roster {
         } else {
             self.entry(&order.queue).running[lane] += started;
             self.idle[lane] = self.idle[lane].saturating_sub(started);
-            self.ready[lane].mark_served(&order.queue, is_empty);
+            // A queue that got nothing, because others used up the room for payloads, keeps its turn.
+            if started > 0 || is_empty {
+                self.ready[lane].mark_served(&order.queue, is_empty);
+            }
         }
     }
 
@@ -383,6 +418,30 @@ mod tests {
             assert!(window[3] - window[0] >= 1_000, "four starts within a second: {window:?}");
         }
         assert!(starts[29] <= 10_000, "slower than the rate allows: {starts:?}");
+    }
+
+    #[test]
+    fn no_job_starts_while_the_payloads_of_running_jobs_use_up_their_limit() {
+        let mut roster = roster(4, &["a"]).limit_running_bytes(100);
+        let orders = roster.plan(at(0));
+        assert_eq!((limits(&orders), orders[0].payload_room), (vec![("a", 4)], 100));
+        roster.record_lease(&orders[0], 1, false, at(0));
+        roster.add_running_bytes(99);
+        assert_eq!(roster.plan(at(0))[0].payload_room, 1);
+        roster.add_running_bytes(500);
+        assert_eq!(roster.plan(at(0)), []);
+        roster.remove_running_bytes(550);
+        assert_eq!(roster.plan(at(0))[0].payload_room, 51);
+    }
+
+    #[test]
+    fn a_queue_that_gets_nothing_because_of_the_payloads_of_another_is_first_in_the_next_plan() {
+        let mut roster = roster(4, &["a", "b"]);
+        let orders = roster.plan(at(0));
+        assert_eq!(limits(&orders), [("a", 2), ("b", 2)]);
+        roster.record_lease(&orders[0], 1, false, at(0));
+        roster.record_lease(&orders[1], 0, false, at(0));
+        assert_eq!(limits(&roster.plan(at(0))), [("b", 2), ("a", 1)]);
     }
 
     #[test]

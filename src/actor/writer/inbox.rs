@@ -52,6 +52,29 @@ impl Inbox {
         mem::take(&mut pending.commits)
     }
 
+    /// Takes the first pending commits, in the order in which they were sent, until their payloads and
+    /// results have `max_bytes`; at least one. Returns also whether more are pending: the Writer must then
+    /// take them without a [`Flush`] from the inbox.
+    pub(crate) fn take_up_to(&self, max_bytes: usize) -> (Vec<Commit>, bool) {
+        let mut pending = lock(&self.0);
+        let mut bytes = 0;
+        let fills = |commit: &Commit| {
+            bytes += commit.bytes();
+            bytes >= max_bytes
+        };
+        let last = pending.commits.iter().position(fills);
+        match last {
+            Some(last) if last + 1 < pending.commits.len() => {
+                let others = pending.commits.split_off(last + 1);
+                (mem::replace(&mut pending.commits, others), true)
+            }
+            _ => {
+                pending.is_notified = false;
+                (mem::take(&mut pending.commits), false)
+            }
+        }
+    }
+
     /// Returns a sending end, which becomes a handle once the Writer has an address.
     pub(crate) fn sender(&self) -> InboxSender {
         InboxSender(Arc::clone(&self.0))
@@ -113,7 +136,8 @@ mod tests {
 
     use super::*;
     use crate::actor::message::{Reply, WriteError, WriteResult};
-    use crate::job::JobId;
+    use crate::job::lease::{Lease, LeaseToken};
+    use crate::job::{JobId, Lane};
     use crate::store::Write;
 
     /// A Writer that never starts.
@@ -171,5 +195,26 @@ mod tests {
         let unknown: Vec<bool> = answers.iter_mut().map(is_unknown).collect();
         assert_eq!(unknown, [true, true, false]);
         assert!(inbox.take().is_empty());
+    }
+
+    #[test]
+    fn a_group_ends_with_the_commit_that_fills_it_and_the_next_one_continues_after_it() {
+        let inbox = Inbox::default();
+        let context = Context::<Unstarted>::new();
+        let writer = handle(&inbox, context.address());
+        for payload_bytes in [3, 0, 4, 9, 1] {
+            let lease = Lease { job: JobId(1), token: LeaseToken(1) };
+            let queue = "default".parse().unwrap();
+            let reply = Reply::Worker { lease, queue, lane: Lane::Async, payload_bytes };
+            assert!(writer.commit(Commit { write: Write::Cancel(JobId(1)), reply }));
+        }
+        let take = || {
+            let (commits, has_more) = inbox.take_up_to(7);
+            (commits.iter().map(Commit::bytes).collect::<Vec<_>>(), has_more)
+        };
+        assert_eq!(take(), (vec![3, 0, 4], true));
+        assert_eq!(take(), (vec![9], true));
+        assert_eq!(take(), (vec![1], false));
+        assert_eq!(take(), (vec![], false));
     }
 }
