@@ -97,7 +97,8 @@ async fn call_endless(start: &'static str, piece: &'static str) -> String {
 
 #[actix_web::test]
 async fn an_endless_number_of_interim_heads_is_refused() {
-    for piece in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"] {
+    for piece in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"]
+    {
         let message = call_endless("", piece).await;
         assert!(message.contains("more than 100 interim (1xx) heads"), "{message}");
     }

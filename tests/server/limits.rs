@@ -3,6 +3,7 @@
 mod encodings;
 mod impossible;
 mod load;
+mod memory;
 mod refused;
 mod routes;
 mod shapes;

@@ -12,6 +12,10 @@ use actix::Recipient;
 use crate::actor::message::{Commit, Flush};
 use crate::actor::send_to;
 
+/// Maximum size of the payloads and results of a light write, in bytes. Far more light writes than callers
+/// may send at once still make a short transaction.
+const MAX_LIGHT_BYTES: usize = 4 << 10;
+
 /// The commits that the Writer has not taken yet.
 #[derive(Default)]
 struct PendingCommits {
@@ -53,8 +57,12 @@ impl Inbox {
     }
 
     /// Takes the first pending commits, in the order in which they were sent, until their payloads and
-    /// results have `max_bytes`; at least one. Returns also whether more are pending: the Writer must then
-    /// take them without a [`Flush`] from the inbox.
+    /// results have `max_bytes`, and all light ones after them. Returns also whether others are left: the
+    /// Writer must then take them without a [`Flush`] from the inbox.
+    ///
+    /// So a light write never waits for many heavy ones. Its effect cannot depend on one that it overtakes:
+    /// a caller waits for its answer before it relies on a write, and the finish of an attempt is the last
+    /// write of its worker.
     pub(crate) fn take_up_to(&self, max_bytes: usize) -> (Vec<Commit>, bool) {
         let mut pending = lock(&self.0);
         let mut bytes = 0;
@@ -66,7 +74,12 @@ impl Inbox {
         match last {
             Some(last) if last + 1 < pending.commits.len() => {
                 let others = pending.commits.split_off(last + 1);
-                (mem::replace(&mut pending.commits, others), true)
+                let is_light = |commit: &Commit| commit.bytes() <= MAX_LIGHT_BYTES;
+                let (mut light, heavy) = others.into_iter().partition(is_light);
+                let mut taken = mem::replace(&mut pending.commits, heavy);
+                taken.append(&mut light);
+                pending.is_notified = !pending.commits.is_empty();
+                (taken, pending.is_notified)
             }
             _ => {
                 pending.is_notified = false;
@@ -198,23 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn a_group_ends_with_the_commit_that_fills_it_and_the_next_one_continues_after_it() {
+    fn a_group_ends_with_the_commit_that_fills_it_and_only_light_ones_overtake_the_others() {
         let inbox = Inbox::default();
         let context = Context::<Unstarted>::new();
         let writer = handle(&inbox, context.address());
-        for payload_bytes in [3, 0, 4, 9, 1] {
+        for payload_bytes in [30_000, 1, 40_000, 90_000, 2, 50_000, 3] {
             let lease = Lease { job: JobId(1), token: LeaseToken(1) };
             let queue = "default".parse().unwrap();
             let reply = Reply::Worker { lease, queue, lane: Lane::Async, payload_bytes };
             assert!(writer.commit(Commit { write: Write::Cancel(JobId(1)), reply }));
         }
         let take = || {
-            let (commits, has_more) = inbox.take_up_to(7);
+            let (commits, has_more) = inbox.take_up_to(70_000);
             (commits.iter().map(Commit::bytes).collect::<Vec<_>>(), has_more)
         };
-        assert_eq!(take(), (vec![3, 0, 4], true));
-        assert_eq!(take(), (vec![9], true));
-        assert_eq!(take(), (vec![1], false));
+        assert_eq!(take(), (vec![30_000, 1, 40_000, 2, 3], true));
+        assert_eq!(take(), (vec![90_000], true));
+        assert_eq!(take(), (vec![50_000], false));
         assert_eq!(take(), (vec![], false));
     }
 }
