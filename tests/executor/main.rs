@@ -12,7 +12,6 @@ mod chat;
 mod command;
 mod command_group;
 mod details;
-mod floods;
 mod handlers;
 mod harness;
 mod http_calls;

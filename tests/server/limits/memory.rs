@@ -20,6 +20,8 @@ fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
     for _ in 0..JOBS {
         server.submit(&echo("x".repeat(1_000_000)));
     }
+    server.terminate();
+    server.wait_for_exit();
     server.restart();
     let before = peak_memory(&server);
     server.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
@@ -32,11 +34,9 @@ fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
 
 #[test]
 fn further_jobs_wait_while_payloads_of_running_jobs_use_up_their_limit() {
-    let server = Setup::new()
-        .config("limits.max_running_bytes = 1000000")
-        .config("lanes.process = 4")
-        .config("commands.wait.argv = [\"sleep\", \"1000\"]")
-        .start();
+    let config = "limits.max_running_bytes = 1000000\nlanes.process = 4\n\
+                  commands.wait.argv = ['sleep', '1000']";
+    let server = Setup::new().config(config).start();
     let large =
         json!({"kind": "command", "payload": {"name": "wait", "stdin": "x".repeat(600_000)}});
     let state = |id: i64| server.job(id)["state"].as_str().unwrap().to_owned();
