@@ -17,6 +17,8 @@
 mod fair_share;
 mod plan;
 mod starts;
+#[cfg(test)]
+mod tests;
 mod waiting_workers;
 
 use std::collections::HashMap;
@@ -48,6 +50,9 @@ pub struct LeaseOrder {
     pub limit: u32,
     /// Remote worker that the jobs are for; `None` for the workers of this process.
     pub waiting_worker: Option<WaitingWorkerId>,
+    /// Total size of payloads, in bytes, at which no further job is leased to the workers of this
+    /// process. All orders of a plan share it. It does not limit the remote lane.
+    pub payload_room: usize,
 }
 
 /// State of one queue in the roster.
@@ -90,6 +95,10 @@ impl QueueEntry {
 pub struct Roster {
     /// Number of idle workers in each lane.
     idle: [u32; Lane::COUNT],
+    /// Total size of the payloads of the jobs that run in this process, in bytes.
+    running_bytes: usize,
+    /// Value of `running_bytes` from which on no job starts in this process.
+    max_running_bytes: usize,
     queues: HashMap<QueueName, QueueEntry>,
     /// Ready queues of each lane of this process.
     ready: [Rotation; Lane::COUNT],
@@ -105,6 +114,8 @@ impl Roster {
     pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>, rules: QueueRules) -> Self {
         let mut roster = Self {
             idle: workers,
+            running_bytes: 0,
+            max_running_bytes: usize::MAX,
             queues: HashMap::new(),
             ready: Default::default(),
             waiting_workers: WaitingWorkers::default(),
@@ -123,6 +134,29 @@ impl Roster {
             }
         }
         roster
+    }
+
+    /// Limits the payloads of the jobs that run in this process: no job starts while they have
+    /// `max_bytes` or more. The last job that starts may exceed the limit, so that a job of any size can
+    /// run and is not overtaken by smaller ones for ever.
+    #[must_use]
+    pub fn limit_running_bytes(self, max_bytes: usize) -> Self {
+        Self { max_running_bytes: max_bytes, ..self }
+    }
+
+    /// Records that jobs with payloads of this size start in this process.
+    pub fn add_running_bytes(&mut self, bytes: usize) {
+        self.running_bytes += bytes;
+    }
+
+    /// Records that jobs with payloads of this size no longer run in this process.
+    pub fn remove_running_bytes(&mut self, bytes: usize) {
+        self.running_bytes = self.running_bytes.saturating_sub(bytes);
+    }
+
+    /// Returns the total size of payloads at which no further job starts in this process.
+    fn payload_room(&self) -> usize {
+        self.max_running_bytes.saturating_sub(self.running_bytes)
     }
 
     fn entry(&mut self, queue: &QueueName) -> &mut QueueEntry {
@@ -259,7 +293,10 @@ impl Roster {
         } else {
             self.entry(&order.queue).running[lane] += started;
             self.idle[lane] = self.idle[lane].saturating_sub(started);
-            self.ready[lane].mark_served(&order.queue, is_empty);
+            // A queue that got nothing, because others used up the room for payloads, keeps its turn.
+            if started > 0 || is_empty {
+                self.ready[lane].mark_served(&order.queue, is_empty);
+            }
         }
     }
 
@@ -278,120 +315,5 @@ impl Roster {
         let local = Lane::LOCAL.into_iter().flat_map(|lane| self.ready[lane.index()].iter());
         let remote = self.waiting_workers.queues_in_demand();
         local.chain(remote).filter_map(frees_at).min()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::queue::Rate;
-    use crate::job::time::Span;
-
-    fn name(text: &str) -> QueueName {
-        text.parse().unwrap()
-    }
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    fn rules() -> QueueRules {
-        QueueRules { max_queues: 10, ..QueueRules::default() }
-    }
-
-    fn roster(idle: u32, ready: &[&str]) -> Roster {
-        let mut roster = Roster::new([idle, 0, 0, 0], Vec::new(), rules());
-        for queue in ready {
-            roster.mark_ready(&name(queue), Lane::Async);
-        }
-        roster
-    }
-
-    fn limits(orders: &[LeaseOrder]) -> Vec<(&str, u32)> {
-        orders.iter().map(|order| (order.queue.as_str(), order.limit)).collect()
-    }
-
-    #[test]
-    fn idle_workers_are_shared_evenly() {
-        assert_eq!(limits(&roster(8, &["a", "b"]).plan(at(0))), [("a", 4), ("b", 4)]);
-        assert_eq!(limits(&roster(3, &["a", "b"]).plan(at(0))), [("a", 2), ("b", 1)]);
-        assert_eq!(limits(&roster(8, &["a"]).plan(at(0))), [("a", 8)]);
-        assert_eq!(limits(&roster(0, &["a"]).plan(at(0))), []);
-    }
-
-    #[test]
-    fn a_freed_worker_goes_to_the_queue_with_the_fewest_running_jobs() {
-        let mut roster = roster(4, &["a"]);
-        for order in roster.plan(at(0)) {
-            roster.record_lease(&order, order.limit, false, at(0));
-        }
-        roster.mark_ready(&name("b"), Lane::Async);
-        for _ in 0..2 {
-            roster.release_worker(&name("a"), Lane::Async);
-            let orders = roster.plan(at(0));
-            assert_eq!(limits(&orders), [("b", 1)]);
-            roster.record_lease(&orders[0], 1, false, at(0));
-        }
-    }
-
-    #[test]
-    fn an_empty_queue_is_skipped_until_it_is_marked_ready_again() {
-        let mut roster = roster(4, &["a"]);
-        let orders = roster.plan(at(0));
-        roster.record_lease(&orders[0], 1, true, at(0));
-        assert_eq!(roster.plan(at(0)), []);
-        roster.mark_ready(&name("a"), Lane::Async);
-        assert_eq!(limits(&roster.plan(at(0))), [("a", 3)]);
-    }
-
-    #[test]
-    fn max_running_applies_to_all_lanes_together() {
-        let mut roster = Roster::new([4, 4, 0, 0], Vec::new(), rules());
-        let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
-        roster.configure(&name("a"), settings);
-        roster.mark_ready(&name("a"), Lane::Async);
-        roster.mark_ready(&name("a"), Lane::Thread);
-        assert_eq!(limits(&roster.plan(at(0))), [("a", 4), ("a", 1)]);
-    }
-
-    #[test]
-    fn a_paused_queue_and_a_draining_roster_lease_nothing() {
-        let mut roster = roster(4, &["a"]);
-        roster.configure(&name("a"), QueueSettings { paused: true, ..QueueSettings::default() });
-        assert_eq!(roster.plan(at(0)), []);
-        roster.configure(&name("a"), QueueSettings::default());
-        roster.drain();
-        assert_eq!(roster.plan(at(0)), []);
-    }
-
-    #[test]
-    fn a_rate_limit_applies_to_every_window_and_sets_the_wake_time() {
-        let mut roster = roster(100, &["a"]);
-        let rate = Some(Rate { limit: 3, period: Span::from_secs(1) });
-        roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
-        let mut starts = Vec::new();
-        let mut now = at(0);
-        while starts.len() < 30 {
-            for order in roster.plan(now) {
-                // One start at a time, so that the starts are spread unevenly over the window.
-                roster.record_lease(&LeaseOrder { limit: 1, ..order }, 1, false, now);
-                starts.push(now.millis());
-            }
-            now = roster.wake_at(now).unwrap_or(now.plus(std::time::Duration::from_millis(70)));
-        }
-        for window in starts.windows(4) {
-            assert!(window[3] - window[0] >= 1_000, "four starts within a second: {window:?}");
-        }
-        assert!(starts[29] <= 10_000, "slower than the rate allows: {starts:?}");
-    }
-
-    #[test]
-    fn undo_release_undoes_release_worker() {
-        let mut roster = roster(1, &["a"]);
-        let orders = roster.plan(at(0));
-        roster.record_lease(&orders[0], 1, false, at(0));
-        roster.release_worker(&name("a"), Lane::Async);
-        roster.undo_release(&name("a"), Lane::Async);
-        assert_eq!(roster.plan(at(0)), []);
     }
 }

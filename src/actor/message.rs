@@ -42,13 +42,26 @@ pub(crate) struct Commit {
     pub(crate) reply: Reply,
 }
 
+impl Commit {
+    /// Returns roughly how many bytes the transaction must read and write for this commit, if they are
+    /// many: payloads that are inserted, results, and the row of a job that ends, with its payload.
+    pub(crate) fn bytes(&self) -> usize {
+        let row_bytes = match self.reply {
+            Reply::Worker { payload_bytes, .. } => payload_bytes,
+            _ => 0,
+        };
+        self.write.bytes() + row_bytes
+    }
+}
+
 /// Recipient of the result of a write. It is answered after the write is on disk.
 pub(crate) enum Reply {
     /// A caller that waits for the result. The permits bound the requests in progress and are
     /// released with the answer.
     Caller { reply: oneshot::Sender<WriteResult>, permits: Vec<OwnedSemaphorePermit> },
-    /// The worker that finished a job of this queue and lane. The worker is idle after the commit.
-    Worker { lease: Lease, queue: QueueName, lane: Lane },
+    /// The worker that finished a job of this queue and lane, with a payload of this size. The worker is
+    /// idle after the commit.
+    Worker { lease: Lease, queue: QueueName, lane: Lane, payload_bytes: usize },
     /// The roster, which ordered leases of this duration. Only the Writer itself sends this.
     Lease { order: LeaseOrder, duration: Span },
     /// No recipient: a refusal is only logged.

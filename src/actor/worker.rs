@@ -106,7 +106,9 @@ impl Worker {
         let (lease, holder, location) = (job.lease, Holder::Local, Some(JobLocation::of(job)));
         let started_at = Some(job.started_at);
         let write = Write::Finish(Finish { lease, outcome, holder, location, started_at });
-        let reply = Reply::Worker { lease: job.lease, queue: job.queue.clone(), lane: job.lane };
+        let payload_bytes = job.payload.as_str().len();
+        let (lease, queue, lane) = (job.lease, job.queue.clone(), job.lane);
+        let reply = Reply::Worker { lease, queue, lane, payload_bytes };
         if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }

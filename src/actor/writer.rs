@@ -47,6 +47,9 @@ use crate::store::{LeaseRequest, WriteStore};
 
 /// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Size of the payloads and results of a commit group, in bytes, at which further writes wait for the next
+/// group, so that their callers do not wait for a long transaction.
+const MAX_GROUP_BYTES: usize = 8 << 20;
 
 pub(crate) struct Writer {
     inbox: Inbox,
@@ -110,7 +113,10 @@ impl Writer {
     /// Commits all pending writes and the planned leases in one transaction.
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
-        let mut group = self.take_pending();
+        let (mut group, has_more) = self.take_pending();
+        if has_more {
+            self.flush_soon(ctx);
+        }
         roster_input::before_commit(&mut self.roster, group.commits());
         self.add_planned_leases(&mut group, now);
         if group.is_empty() {
@@ -136,16 +142,17 @@ impl Writer {
         }
     }
 
-    /// Takes all pending writes: first those of the retry buffer, then those of the inbox.
-    fn take_pending(&mut self) -> Group {
+    /// Takes pending writes: first all of the retry buffer, then those of the inbox up to
+    /// [`MAX_GROUP_BYTES`]. Returns also whether the inbox has more.
+    fn take_pending(&mut self) -> (Group, bool) {
         let mut pending = self.retry_buffer.take();
-        let mut arrived = self.inbox.take();
+        let (mut arrived, has_more) = self.inbox.take_up_to(MAX_GROUP_BYTES);
         // Usually there is nothing to retry, and the writes are not copied.
         if pending.is_empty() {
-            return Group::new(arrived);
+            return (Group::new(arrived), has_more);
         }
         pending.append(&mut arrived);
-        Group::new(pending)
+        (Group::new(pending), has_more)
     }
 
     /// Adds the leases that the roster plans, once leasing has started.

@@ -57,6 +57,9 @@ pub struct Limits {
     pub max_payload_bytes: usize,
     /// Maximum size of a stored result, in bytes. A larger result is truncated and flagged.
     pub max_result_bytes: usize,
+    /// Total size of the payloads of the jobs that run in this process, in bytes, from which on no further
+    /// job starts. The last job that starts may exceed it.
+    pub max_running_bytes: usize,
     /// Maximum number of jobs in one request.
     pub max_jobs_per_request: usize,
     /// Maximum number of write requests in flight.
@@ -77,6 +80,7 @@ impl Default for Limits {
             max_body_bytes: 32 << 20,
             max_payload_bytes: 4 << 20,
             max_result_bytes: 1 << 20,
+            max_running_bytes: 64 << 20,
             max_jobs_per_request: 10_000,
             max_writes_in_flight: 8_192,
             max_write_bytes_in_flight: 256 << 20,
@@ -94,6 +98,7 @@ impl Limits {
             ("/max_body_bytes", self.max_body_bytes, 1 << 30),
             ("/max_payload_bytes", self.max_payload_bytes, 256 << 20),
             ("/max_result_bytes", self.max_result_bytes, 256 << 20),
+            ("/max_running_bytes", self.max_running_bytes, 1 << 40),
             ("/max_jobs_per_request", self.max_jobs_per_request, 1_000_000),
             ("/max_writes_in_flight", self.max_writes_in_flight, 1_000_000),
             ("/max_write_bytes_in_flight", self.max_write_bytes_in_flight, 1 << 40),

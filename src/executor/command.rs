@@ -126,8 +126,8 @@ async fn supervise(
     let status = loop {
         tokio::select! {
             biased;
+            // First, because a program that has ended cannot be stopped any more.
             status = group.wait() => break status?,
-            () = &mut transfer, if !is_transferred => is_transferred = true,
             reason = context.stopped(), if stopped.is_none() => {
                 group.terminate();
                 stopped = Some(reason);
@@ -137,6 +137,8 @@ async fn supervise(
                 group.kill();
                 kill_at = None;
             }
+            // Last, because a program that writes without a pause always has output to read.
+            () = &mut transfer, if !is_transferred => is_transferred = true,
         }
     };
     if !is_transferred {

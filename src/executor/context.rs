@@ -226,7 +226,7 @@ impl Context {
             if !std::mem::replace(&mut reports.has_logged, true) && self.0.attempt > 1 {
                 reports.log.append(&format!("--- attempt {} ---\n", self.0.attempt));
             }
-            reports.log.push_lines(if text.is_empty() { "\n" } else { text });
+            reports.log.buffer_lines(if text.is_empty() { "\n" } else { text });
         });
     }
 }
@@ -258,6 +258,7 @@ impl Control {
             taken = (reports.progress.take(), std::mem::take(&mut reports.log));
             false
         });
+        taken.1.trim();
         taken
     }
 

@@ -45,6 +45,14 @@ impl Log {
 
     /// Appends a text and ends it with a line break if it has none.
     pub fn push_lines(&mut self, text: &str) {
+        self.buffer_lines(text);
+        self.trim();
+    }
+
+    /// Appends lines like [`Log::push_lines`], but removes the oldest lines only when the section is
+    /// twice as long as [`MAX_LOG_BYTES`], because removing them moves all others. The owner calls
+    /// [`Log::trim`] before it passes the section on.
+    pub(crate) fn buffer_lines(&mut self, text: &str) {
         let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_LOG_BYTES));
         if start > 0 {
             self.to += start as u64;
@@ -56,7 +64,11 @@ impl Log {
         if !lines.is_empty() && !lines.ends_with('\n') {
             lines.push('\n');
         }
-        self.append(&lines);
+        self.text.push_str(&lines);
+        self.to += lines.len() as u64;
+        if self.text.len() > 2 * MAX_LOG_BYTES {
+            self.trim();
+        }
     }
 
     /// Appends a text, and removes the oldest lines if the section is longer than
@@ -64,6 +76,11 @@ impl Log {
     pub fn append(&mut self, text: &str) {
         self.text.push_str(text);
         self.to += text.len() as u64;
+        self.trim();
+    }
+
+    /// Removes the oldest lines if the section is longer than [`MAX_LOG_BYTES`].
+    pub(crate) fn trim(&mut self) {
         let surplus = self.text.len().saturating_sub(MAX_LOG_BYTES);
         if surplus > 0 {
             let cut = self.text.ceil_char_boundary(surplus);
@@ -165,6 +182,22 @@ mod tests {
         assert!(log.text.len() <= MAX_LOG_BYTES && log.text.len() > MAX_LOG_BYTES - 20);
         assert!(log.text.starts_with("line ") && log.text.ends_with("line 9999 é\n"));
         assert_eq!(log.to - log.from, log.text.len() as u64);
+    }
+
+    #[test]
+    fn lines_that_are_buffered_are_trimmed_at_twice_the_size_and_lose_no_position() {
+        let (mut buffered, mut trimmed) = (Log::default(), Log::default());
+        let mut trims = 0;
+        for number in 0..100_000 {
+            let (line, len) = (format!("line {number} é"), buffered.text.len());
+            buffered.buffer_lines(&line);
+            trimmed.push_lines(&line);
+            assert!(buffered.text.len() <= 2 * MAX_LOG_BYTES);
+            trims += usize::from(buffered.text.len() < len);
+        }
+        assert!(trims as u64 <= buffered.to / MAX_LOG_BYTES as u64, "{trims} trims");
+        buffered.trim();
+        assert_eq!(buffered, trimmed);
     }
 
     #[test]

@@ -38,6 +38,10 @@ impl<'a> Plan<'a> {
     }
 
     fn serve_lanes(&mut self) {
+        let payload_room = self.roster.payload_room();
+        if payload_room == 0 {
+            return;
+        }
         for lane in Lane::LOCAL {
             let idle = self.roster.idle[lane.index()].min(MAX_LEASES_PER_LANE);
             if idle == 0 {
@@ -51,6 +55,7 @@ impl<'a> Plan<'a> {
                     kinds: None,
                     limit,
                     waiting_worker: None,
+                    payload_room,
                 });
             }
         }
@@ -78,6 +83,7 @@ impl<'a> Plan<'a> {
                         kinds: kinds.get(queue).and_then(|kinds| (*kinds).clone()),
                         limit,
                         waiting_worker: Some(*id),
+                        payload_room: usize::MAX,
                     });
                 }
             }

@@ -207,7 +207,8 @@ impl Builder {
         create_configured_queues(&mut store, &config, &clock)?;
         let loads = store.queue_loads()?;
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
-        let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules());
+        let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules())
+            .limit_running_bytes(config.limits.max_running_bytes);
         let mut point_reads = SqliteReads::open(&config)?;
         let prune_hold = check_clock(&mut store, &mut point_reads, &config, &clock)?;
         let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);

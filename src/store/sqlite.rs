@@ -24,6 +24,7 @@ use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
 use write::commit_group::apply::WriteResult;
 use write::commit_group::{CommitGroup, KnownRows};
+use write::leases::lease::may_have_large_payloads;
 use write::queue;
 
 /// Write connection to a SQLite database. See [`WriteStore`].
@@ -32,6 +33,7 @@ pub struct SqliteWrites {
     queue_rules: QueueRules,
     queue_ids: QueueIds,
     impossible: ImpossibleRows,
+    may_have_large_payloads: bool,
     token_floor: i64,
     database: PathBuf,
     /// Dropped after the connection.
@@ -83,8 +85,9 @@ impl SqliteWrites {
     ) -> Result<Committed, transaction::TransactionError> {
         let known_queues = self.queue_ids.len();
         let Self { connection, queue_rules, queue_ids, impossible, token_floor, .. } = self;
+        let may_have_large_payloads = &mut self.may_have_large_payloads;
         let result = transaction::immediate(connection, |connection| {
-            let known = KnownRows { queue_ids, impossible };
+            let known = KnownRows { queue_ids, impossible, may_have_large_payloads };
             let mut group = CommitGroup::new(connection, queue_rules, known, *token_floor, now);
             let answers = apply(&mut group, writes)?;
             group.close(answers)
@@ -109,6 +112,8 @@ impl SqliteWrites {
         let token_floor = epoch::read(&mut connection)
             .map_err(|error| OpenError::failed(&config.database, &StoreError::from(error)))?
             .token_floor;
+        let may_have_large_payloads = may_have_large_payloads(&mut connection)
+            .map_err(|error| open::failed(&config.database, &error))?;
         let queue_rules = config.queue_rules();
         let database = config.database.clone();
         Ok(Self {
@@ -116,6 +121,7 @@ impl SqliteWrites {
             queue_rules,
             queue_ids,
             impossible,
+            may_have_large_payloads,
             token_floor,
             database,
             files,

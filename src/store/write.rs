@@ -131,6 +131,18 @@ pub enum Write {
 }
 
 impl Write {
+    /// Returns the size of the payloads and results that this write stores.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Submit(submit) => submit.jobs.iter().map(|job| job.payload.as_str().len()).sum(),
+            Self::Finish(Finish { outcome: Outcome::Completed(result), .. }) => {
+                result.json.as_str().len()
+            }
+            Self::Each(writes) => writes.iter().map(Self::bytes).sum(),
+            _ => 0,
+        }
+    }
+
     /// Returns the submission if it has jobs, no idempotency key and no batch. Such submissions can
     /// be inserted together and in any order.
     pub fn plain_submit(&self) -> Option<&Submit> {

@@ -1,5 +1,7 @@
 //! `sleep`, `echo`, and the context and control of an attempt.
 
+mod floods;
+
 use std::time::Duration;
 
 use longshore::config::Config;

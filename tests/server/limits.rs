@@ -5,6 +5,7 @@ mod encodings;
 mod errors;
 mod impossible;
 mod load;
+mod memory;
 mod openai_client;
 mod refused;
 mod routes;

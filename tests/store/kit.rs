@@ -71,12 +71,19 @@ pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
         kinds,
         limit: 10,
         waiting_worker: None,
+        payload_room: usize::MAX,
     };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: Some("ann".into()) })
 }
 
 pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
-    let order = LeaseOrder { queue: queue(name), lane, kinds: None, limit, waiting_worker: None };
+    lease_within(name, lane, limit, usize::MAX)
+}
+
+/// Returns a lease request for local workers that ends when payloads of this size are leased.
+pub(crate) fn lease_within(name: &str, lane: Lane, limit: u32, payload_room: usize) -> Write {
+    let (queue, waiting_worker) = (queue(name), None);
+    let order = LeaseOrder { queue, lane, kinds: None, limit, waiting_worker, payload_room };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
 }
 

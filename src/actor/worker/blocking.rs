@@ -76,8 +76,9 @@ impl Blocking {
         let mut answer = Box::pin(answer);
         let reason = tokio::select! {
             biased;
-            outcome = &mut answer => return end_of(outcome),
+            // An answer that is already there is read below.
             reason = context.stopped() => reason,
+            outcome = &mut answer => return end_of(outcome),
         };
         let late_answer = tokio::time::timeout(HANDLER_STOP_GRACE, &mut answer).await;
         if let Ok(outcome) = late_answer {

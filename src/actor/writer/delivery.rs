@@ -83,7 +83,11 @@ impl Writer {
         self.roster.record_lease(order, started, is_empty, times.started_at);
         match order.waiting_worker {
             Some(waiting_worker) => self.lease_replies.grant(waiting_worker, jobs),
-            None => dispatch.leased.append(&mut jobs),
+            None => {
+                let bytes = jobs.iter().map(|job| job.payload.as_str().len()).sum();
+                self.roster.add_running_bytes(bytes);
+                dispatch.leased.append(&mut jobs);
+            }
         }
     }
 

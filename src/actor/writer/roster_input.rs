@@ -9,8 +9,9 @@ use crate::store::{Change, Write};
 /// the group can end with their leases.
 pub(super) fn before_commit(roster: &mut Roster, commits: &[Commit]) {
     for commit in commits {
-        if let Reply::Worker { queue, lane, .. } = &commit.reply {
+        if let Reply::Worker { queue, lane, payload_bytes, .. } = &commit.reply {
             roster.release_worker(queue, *lane);
+            roster.remove_running_bytes(*payload_bytes);
         }
     }
     for commit in commits {

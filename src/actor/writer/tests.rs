@@ -148,7 +148,9 @@ impl Fixture {
         let (lease, holder) = (job.lease, Holder::Local);
         let write =
             Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None });
-        let reply = Reply::Worker { lease, queue: job.queue.clone(), lane: job.lane };
+        let payload_bytes = job.payload.as_str().len();
+        let (queue, lane) = (job.queue.clone(), job.lane);
+        let reply = Reply::Worker { lease, queue, lane, payload_bytes };
         assert!(self.handle.commit(Commit { write, reply }));
     }
 

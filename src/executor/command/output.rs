@@ -21,6 +21,8 @@ use crate::job::outcome::{JobResult, Outcome};
 const MAX_EXCERPT_LEN: usize = 2_000;
 /// Maximum number of bytes of one read.
 const CHUNK_BYTES: usize = 16 << 10;
+/// Number of bytes that are read before other tasks of the thread may run.
+const TURN_BYTES: usize = 64 << 10;
 
 /// Writes `stdin` to the pipe and closes it. Write errors are ignored, because a program need not
 /// read its input.
@@ -122,9 +124,15 @@ impl<'a> Output<'a> {
 async fn each_chunk(pipe: Option<impl AsyncRead + Unpin>, mut consume: impl FnMut(&[u8])) {
     let Some(mut pipe) = pipe else { return };
     let mut chunk = vec![0; CHUNK_BYTES];
+    let mut turn_bytes = 0;
     // An error ends the loop, just like the end of the stream.
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         consume(&chunk[..count]);
+        turn_bytes += count;
+        if turn_bytes >= TURN_BYTES {
+            turn_bytes = 0;
+            tokio::task::yield_now().await;
+        }
     }
 }
 

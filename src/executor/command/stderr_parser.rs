@@ -13,6 +13,8 @@ use crate::job::log::omission;
 pub(super) const PROGRESS_PREFIX: &str = "::progress ";
 /// Number of bytes at the end of a long line that are kept.
 const MAX_LINE_BYTES: usize = 32 << 10;
+/// Number of bytes of log lines that are collected before they are reported.
+const MAX_COLLECTED_BYTES: usize = 16 << 10;
 
 /// Splits the standard error output of a program into lines and reports them to its attempt.
 pub(super) struct StderrParser<'a> {
@@ -22,14 +24,16 @@ pub(super) struct StderrParser<'a> {
     line: Vec<u8>,
     /// Number of bytes of this line that were dropped because it is too long.
     omitted: u64,
+    /// Log lines that were not reported yet, each with a line break at its end.
+    collected: String,
 }
 
 impl<'a> StderrParser<'a> {
     pub(super) fn new(context: &'a Context, secrets: &'a Secrets) -> Self {
-        Self { context, secrets, line: Vec::new(), omitted: 0 }
+        Self { context, secrets, line: Vec::new(), omitted: 0, collected: String::new() }
     }
 
-    /// Reads the next bytes.
+    /// Reads the next bytes, and reports their complete lines together.
     pub(super) fn push(&mut self, chunk: &[u8]) {
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
@@ -39,6 +43,7 @@ impl<'a> StderrParser<'a> {
                 self.shorten_line();
             }
         }
+        self.report_collected();
     }
 
     /// Ends the output. Bytes without a line end are reported as a line too.
@@ -46,6 +51,7 @@ impl<'a> StderrParser<'a> {
         if !self.line.is_empty() {
             self.emit();
         }
+        self.report_collected();
     }
 
     /// Returns the number of bytes that are kept of a line that is too long. No secret is longer, so a
@@ -63,26 +69,47 @@ impl<'a> StderrParser<'a> {
         self.line = [&hidden.as_bytes()[cut..], partial].concat();
     }
 
-    /// Reports the current line to the attempt and clears it.
+    /// Adds a line to those that are reported to the attempt's log.
+    fn collect(&mut self, line: &str) {
+        if self.collected.len() + line.len() > MAX_COLLECTED_BYTES {
+            self.report_collected();
+        }
+        self.collected.push_str(line);
+        self.collected.push('\n');
+    }
+
+    /// Reports the collected lines to the attempt's log.
+    fn report_collected(&mut self) {
+        if !self.collected.is_empty() {
+            self.context.log(&self.collected);
+            self.collected.clear();
+        }
+    }
+
+    /// Reports the current line as progress, or adds it to the log lines, and clears it.
     fn emit(&mut self) {
-        let line = String::from_utf8_lossy(&self.line);
-        let line = line.trim_end_matches(['\n', '\r']);
+        let line = std::mem::take(&mut self.line);
+        let omitted = std::mem::take(&mut self.omitted);
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches(['\n', '\r']);
         // A carriage return overwrites the line on a terminal, so only the text after the last one
         // is reported.
-        let (line, omitted) = match line.rsplit_once('\r') {
-            Some((_overwritten, line)) => (line, 0),
-            None => (line, self.omitted),
+        let (text, omitted) = match text.rsplit_once('\r') {
+            Some((_overwritten, text)) => (text, 0),
+            None => (text, omitted),
         };
-        match parse_progress(line) {
+        match parse_progress(text) {
             Some((percent, message)) => {
                 self.context.progress(percent, self.secrets.hide(message));
             }
             None if omitted > 0 => {
-                self.context.log(format!("{}\n{}", omission(omitted), self.secrets.hide(line)));
+                let text = format!("{}\n{}", omission(omitted), self.secrets.hide(text));
+                self.collect(&text);
             }
-            None => self.context.log(self.secrets.hide(line)),
+            None => self.collect(&self.secrets.hide(text)),
         }
-        self.omitted = 0;
+        // Its memory is used again for the next line.
+        self.line = line;
         self.line.clear();
     }
 }

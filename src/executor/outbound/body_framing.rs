@@ -2,6 +2,15 @@
 
 use std::io;
 
+/// Maximum number of bytes by which what surrounds the data of the chunks may exceed the data, and maximum
+/// length of all trailer fields. Go's HTTP library has the same limit for chunks.
+const MAX_OVERHEAD_BYTES: u64 = 16 << 10;
+/// Number of bytes around the data of each chunk that do not count, which is enough for its size and its
+/// line ends.
+const FREE_BYTES_PER_CHUNK: u64 = 16;
+/// Maximum number of trailer fields.
+const MAX_TRAILERS: u32 = 100;
+
 /// Framing of a body, with the position within it.
 #[derive(Debug)]
 pub(super) enum BodyFraming {
@@ -13,9 +22,21 @@ pub(super) enum BodyFraming {
         received: u64,
     },
     /// The body consists of chunks (RFC 9112, section 7.1).
-    Chunked(ChunkedState),
+    Chunked(Chunks),
     /// The body ends when the connection closes.
     UntilEof,
+}
+
+/// Position within a chunked body, and what has arrived beside the data of the chunks: sizes, extensions,
+/// line ends and trailer fields, which are read and ignored, and of which a server must not send an endless
+/// number.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    state: ChunkedState,
+    /// Number of bytes beside the data, less the data and [`FREE_BYTES_PER_CHUNK`] for each chunk; at
+    /// least 0. From the last chunk on, the number of bytes of the trailer fields.
+    overhead: u64,
+    trailers: u32,
 }
 
 /// Position within a chunked body, which determines what the next byte belongs to.
@@ -25,7 +46,7 @@ pub(super) enum BodyFraming {
 /// `AfterSize(3)`, `Data(3)` (or less, as the data arrives), `AfterData`, `Size(0)`,
 /// `AfterSize(0)`, `LineStart`, `LastByte` and `Complete`.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum ChunkedState {
+enum ChunkedState {
     /// Digits of a chunk size, with the value of those read so far.
     Size(u64),
     /// Remainder of the line after a chunk size, with this size.
@@ -54,25 +75,28 @@ impl BodyFraming {
 
     /// Returns the framing of a chunked body.
     pub(super) fn chunked() -> Self {
-        Self::Chunked(ChunkedState::Size(0))
+        Self::Chunked(Chunks { state: ChunkedState::Size(0), overhead: 0, trailers: 0 })
     }
 
     /// Advances over the bytes that belong to the body and returns their number.
-    pub(super) fn consume(&mut self, bytes: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// Returns [`io::ErrorKind::InvalidData`] if a chunked body has too many bytes beside its data.
+    pub(super) fn consume(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Length { length, received } => {
                 let consumed = bytes.len().min(saturating_usize(*length - *received));
                 *received += consumed as u64;
-                consumed
+                Ok(consumed)
             }
-            Self::Chunked(state) => {
+            Self::Chunked(chunks) => {
                 let mut left = bytes;
-                while !left.is_empty() && !matches!(state, ChunkedState::Complete) {
-                    left = state.consume(left);
+                while !left.is_empty() && !matches!(chunks.state, ChunkedState::Complete) {
+                    left = chunks.consume(left)?;
                 }
-                bytes.len() - left.len()
+                Ok(bytes.len() - left.len())
             }
-            Self::UntilEof => bytes.len(),
+            Self::UntilEof => Ok(bytes.len()),
         }
     }
 
@@ -80,7 +104,7 @@ impl BodyFraming {
     pub(super) fn is_complete(&self) -> bool {
         match self {
             Self::Length { length, received } => received == length,
-            Self::Chunked(state) => matches!(state, ChunkedState::Complete),
+            Self::Chunked(chunks) => matches!(chunks.state, ChunkedState::Complete),
             Self::UntilEof => false,
         }
     }
@@ -101,21 +125,51 @@ impl BodyFraming {
     }
 }
 
-impl ChunkedState {
+impl Chunks {
     /// Advances over the next byte, or over all available bytes of a chunk's data. Returns the
     /// remaining bytes.
-    fn consume<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if let Self::Data(missing) = *self {
+    fn consume<'a>(&mut self, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+        if let ChunkedState::Data(missing) = self.state {
             let (data, others) = bytes.split_at(bytes.len().min(saturating_usize(missing)));
             let missing = missing - data.len() as u64;
-            *self = if missing == 0 { Self::AfterData } else { Self::Data(missing) };
-            return others;
+            self.state =
+                if missing == 0 { ChunkedState::AfterData } else { ChunkedState::Data(missing) };
+            self.overhead = self.overhead.saturating_sub(data.len() as u64);
+            return Ok(others);
         }
-        let Some((byte, others)) = bytes.split_first() else { return bytes };
-        *self = self.after(*byte);
-        others
+        let Some((byte, others)) = bytes.split_first() else { return Ok(bytes) };
+        let next = self.state.after(*byte);
+        self.count(next)?;
+        self.state = next;
+        Ok(others)
     }
 
+    /// Counts one byte beside the data, after which the state is `next`.
+    fn count(&mut self, next: ChunkedState) -> io::Result<()> {
+        use ChunkedState::{AfterSize, Data, LineStart, Size, Trailer};
+        self.overhead += 1;
+        match (self.state, next) {
+            (Size(_) | AfterSize(_), Data(_)) => {
+                self.overhead = self.overhead.saturating_sub(FREE_BYTES_PER_CHUNK);
+            }
+            (Size(_) | AfterSize(_), LineStart) => self.overhead = 0,
+            (LineStart, Trailer) => self.trailers += 1,
+            _ => {}
+        }
+        if self.overhead <= MAX_OVERHEAD_BYTES && self.trailers <= MAX_TRAILERS {
+            return Ok(());
+        }
+        let why = match self.state {
+            Size(_) | AfterSize(_) | Data(_) | ChunkedState::AfterData => {
+                "the extensions of its chunks are too long"
+            }
+            _ => "its trailer fields are too many or too long",
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    }
+}
+
+impl ChunkedState {
     /// Returns the state after a byte that is not chunk data.
     fn after(self, byte: u8) -> Self {
         match (self, byte) {
@@ -165,10 +219,37 @@ mod tests {
                         "{consumed} by {step}"
                     );
                     assert!(framing.check_eof().is_err());
-                    consumed += framing.consume(piece);
+                    consumed += framing.consume(piece).unwrap();
                 }
                 assert_eq!((consumed, framing.is_complete()), (body.len(), true), "{step}");
             }
         }
+    }
+
+    /// Returns whether a chunked body may start with these bytes.
+    fn is_accepted(bytes: &str) -> bool {
+        BodyFraming::chunked().consume(bytes.as_bytes()).is_ok()
+    }
+
+    #[test]
+    fn small_chunks_and_a_signature_for_each_large_chunk_are_accepted() {
+        assert!(is_accepted(&"1\r\nx\r\n".repeat(100_000)));
+        let signature = format!(";chunk-signature={}", "0".repeat(64));
+        let chunk = format!("400{signature}\r\n{}\r\n", "x".repeat(1_024));
+        assert!(is_accepted(&chunk.repeat(1_000)));
+        let trailers = "name: value\r\n".repeat(100);
+        assert!(is_accepted(&format!("{}0\r\n{trailers}\r\n", chunk.repeat(1_000))));
+    }
+
+    #[test]
+    fn endless_extensions_sizes_line_ends_and_trailers_are_refused() {
+        let long = "x".repeat(17 << 10);
+        assert!(!is_accepted(&format!("1;{long}")));
+        assert!(!is_accepted(&format!("{}1", "0".repeat(17 << 10))));
+        assert!(!is_accepted(&format!("1\r\ny{long}")));
+        assert!(!is_accepted(&"1;0123456789012345678901234\r\nx\r\n".repeat(2_000)));
+        assert!(!is_accepted(&format!("0;{long}\r\n")));
+        assert!(!is_accepted(&format!("0\r\n{long}")));
+        assert!(!is_accepted(&format!("0\r\n{}", "a:b\r\n".repeat(101))));
     }
 }

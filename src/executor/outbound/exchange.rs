@@ -6,7 +6,7 @@
 //! belongs to another job. Therefore an [`Exchange`] follows each response from its head to its
 //! end:
 //!
-//! - Interim heads are dropped.
+//! - Interim heads are dropped. Their number and length are limited.
 //! - If the body ends with the connection, the head is downgraded to HTTP/1.0. awc then reads until
 //!   the end of the stream.
 //! - Bytes after the end of a response are dropped.
@@ -27,6 +27,10 @@ use crate::executor::outbound::head::{FinalHead, Head, downgrade_to_http_1_0};
 
 /// Maximum length of a response head, in bytes. awc itself would buffer twice as much.
 const MAX_HEAD_LEN: usize = 65_536;
+/// Maximum number of interim (1xx) heads before a response.
+const MAX_INTERIM_HEADS: u32 = 100;
+/// Maximum length of all interim heads before a response, in bytes.
+const MAX_INTERIM_LEN: usize = 65_536;
 
 /// State of one connection between a request and the end of its response.
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ pub(super) struct Exchange {
     phase: Phase,
     /// Whether the current request is a `HEAD` request.
     is_head_request: bool,
+    /// Number and total length of the interim heads that came before the current response.
+    interim: (u32, usize),
     /// Whether the connection must not carry another request.
     must_close: bool,
     /// Bytes to deliver to awc before others are read.
@@ -62,6 +68,7 @@ impl Exchange {
             Phase::Idle if !self.must_close && self.ready.is_empty() => {
                 self.is_head_request = bytes.starts_with(b"HEAD ");
                 self.phase = Phase::Head(BytesMut::new());
+                self.interim = (0, 0);
                 Ok(())
             }
             // These are further bytes of the same request.
@@ -125,7 +132,7 @@ impl Exchange {
             }
             Phase::Body(framing) if is_eof => framing.check_eof().map(|()| true),
             Phase::Body(framing) => {
-                let len = framing.consume(&buf.filled()[start..]);
+                let len = framing.consume(&buf.filled()[start..])?;
                 self.must_close |= start + len < buf.filled().len();
                 buf.set_filled(start + len);
                 self.finish_if_complete();
@@ -140,7 +147,11 @@ impl Exchange {
         let Phase::Head(bytes) = &mut self.phase else { return Ok(()) };
         let head = loop {
             match Head::parse(bytes, self.is_head_request) {
-                Head::Interim(len) => bytes.advance(len),
+                Head::Interim(len) => {
+                    bytes.advance(len);
+                    self.interim = (self.interim.0 + 1, self.interim.1 + len);
+                    check_interim(self.interim)?;
+                }
                 Head::Final(head) => break head,
                 Head::Partial if bytes.len() < MAX_HEAD_LEN => return Ok(()),
                 Head::Partial => {
@@ -155,7 +166,7 @@ impl Exchange {
         if needs_downgrade {
             downgrade_to_http_1_0(&mut response[..len]);
         }
-        let end = len + framing.consume(&response[len..]);
+        let end = len + framing.consume(&response[len..])?;
         self.must_close |= !is_persistent || end < response.len();
         response.truncate(end);
         self.ready = response;
@@ -172,6 +183,17 @@ impl Exchange {
             self.phase = Phase::Idle;
         }
     }
+}
+
+/// Checks the number and the total length of the interim heads before a response.
+fn check_interim((count, len): (u32, usize)) -> io::Result<()> {
+    if count > MAX_INTERIM_HEADS || len > MAX_INTERIM_LEN {
+        let why = format!(
+            "more than {MAX_INTERIM_HEADS} interim (1xx) heads or {MAX_INTERIM_LEN} bytes of them precede it"
+        );
+        return Err(invalid_data(why));
+    }
+    Ok(())
 }
 
 fn invalid_data(why: String) -> io::Error {

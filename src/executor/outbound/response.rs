@@ -16,6 +16,9 @@ use crate::executor::outbound::content_coding::{Codings, DecodeError};
 use crate::executor::secrets::Secrets;
 use crate::job::outcome::Outcome;
 
+/// Number of pieces of a body that are read before other tasks of the thread may run.
+const TURN_PIECES: u32 = 64;
+
 /// A response whose body was read to its end or to the maximum size.
 #[derive(Default)]
 pub(in crate::executor) struct Response {
@@ -146,6 +149,7 @@ async fn read_body(
         // a `content-length`.
         return Ok(());
     }
+    let mut turn_pieces = 0;
     while let Some(chunk) = response.next().await {
         if !partial.add(&chunk?, max_bytes) {
             let is_complete = match deadline {
@@ -161,6 +165,11 @@ async fn read_body(
                 partial.mark_unfinished();
             }
             break;
+        }
+        turn_pieces += 1;
+        if turn_pieces == TURN_PIECES {
+            turn_pieces = 0;
+            tokio::task::yield_now().await;
         }
     }
     Ok(())

@@ -31,6 +31,7 @@ statement! {
 pub(crate) struct KnownRows<'a> {
     pub(crate) queue_ids: &'a mut QueueIds,
     pub(crate) impossible: &'a mut ImpossibleRows,
+    pub(crate) may_have_large_payloads: &'a mut bool,
 }
 
 /// Writes of one open transaction.
@@ -39,6 +40,11 @@ pub(crate) struct CommitGroup<'a> {
     pub(crate) rules: &'a QueueRules,
     pub(crate) queue_ids: &'a mut QueueIds,
     pub(crate) impossible: &'a mut ImpossibleRows,
+    /// Whether a job may have a payload of more than
+    /// [`LARGE_PAYLOAD_BYTES`](crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES), so that a lease must
+    /// look at the sizes of payloads. False if only smaller ones were submitted since the database was
+    /// opened without active jobs.
+    pub(crate) may_have_large_payloads: &'a mut bool,
     /// Whether writes of many rows handle each row after a savepoint of its own.
     pub(super) is_row_wise: bool,
     /// Smallest lease token of this epoch.
@@ -56,12 +62,13 @@ impl<'a> CommitGroup<'a> {
         token_floor: i64,
         now: Timestamp,
     ) -> Self {
-        let KnownRows { queue_ids, impossible } = known;
+        let KnownRows { queue_ids, impossible, may_have_large_payloads } = known;
         Self {
             connection,
             rules,
             queue_ids,
             impossible,
+            may_have_large_payloads,
             is_row_wise: false,
             token_floor,
             now,

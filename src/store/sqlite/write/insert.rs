@@ -11,6 +11,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
+use crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES;
 use crate::store::rows::values::{backoff_text, tags_text};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
@@ -197,6 +198,7 @@ impl CommitGroup<'_> {
         job: &NewJob,
         batch: Option<BatchId>,
     ) -> Result<(), TransactionError> {
+        *self.may_have_large_payloads |= job.payload.as_str().len() > LARGE_PAYLOAD_BYTES;
         for tag in &job.tags {
             InsertTag { tag: tag.as_str(), job_id: id.0 }.execute(self.connection)?;
         }

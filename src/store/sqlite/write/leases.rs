@@ -3,7 +3,7 @@
 pub(super) mod attempt;
 pub(super) mod clock_skew;
 pub(super) mod finish;
-mod lease;
+pub(in crate::store::sqlite) mod lease;
 pub(super) mod remote;
 mod renew;
 mod rescue;

@@ -57,6 +57,8 @@ impl CommitGroup<'_> {
         let now = self.now.millis();
         RequeueJob { now, max_attempts, job: job.0 }.execute(self.connection)?;
         diesel::delete(results::table.find(job.0)).execute(self.connection)?;
+        // The job may have ended before the database was opened.
+        *self.may_have_large_payloads = true;
         let location = self.location(row.location)?;
         self.record(location.change(Some(state), Some(State::Queued)));
         Ok(Answer::Done)

@@ -4,7 +4,9 @@ use longshore::job::{BatchId, JobId, Json, Lane, NewJob, Span, State};
 use longshore::store::{NewBatch, Submit, Write};
 
 use super::Store;
-use crate::kit::{LEASE, failed, ids, job, job_in_queue, lease, leased, queue, submit};
+use crate::kit::{
+    LEASE, failed, ids, job, job_in_queue, lease, lease_within, leased, queue, submit,
+};
 
 fn with_priority(priority: i8) -> NewJob {
     NewJob { priority, ..job() }
@@ -122,4 +124,39 @@ fn tokens_rise_with_every_lease_of_a_job() {
         }
     }
     assert_eq!(tokens, [1, 2, 3, 4, 5]);
+}
+
+/// Returns a job with a payload of this many bytes.
+fn with_payload(bytes: usize) -> NewJob {
+    NewJob { payload: Json::trusted(format!("\"{}\"", "x".repeat(bytes - 2))), ..job() }
+}
+
+#[test]
+fn a_lease_ends_with_the_job_whose_payload_fills_the_room() {
+    let mut store = Store::fresh();
+    store.submit_all([10, 20, 30, 40].map(with_payload).to_vec());
+    for (room, expected) in [(0, vec![]), (31, vec![1, 2, 3]), (1, vec![4]), (1, vec![])] {
+        let jobs = leased(store.write(lease_within("default", Lane::Async, 10, room)));
+        assert_eq!(ids(&jobs).iter().map(|id| id.0).collect::<Vec<_>>(), expected, "room {room}");
+    }
+}
+
+#[test]
+fn a_transaction_leases_8_mib_of_payloads_to_local_workers_however_many_orders_it_has() {
+    let mut store = Store::fresh();
+    store.submit_all(vec![with_payload(3 << 20); 8]);
+    let orders = [lease("default", Lane::Async, 2), lease("default", Lane::Async, 5)];
+    for expected in [3, 3, 2, 0] {
+        let answers = store.commit(&orders).answers;
+        assert_eq!(answers.into_iter().map(|answer| leased(answer).len()).sum::<usize>(), expected);
+    }
+}
+
+#[test]
+fn a_large_payload_that_was_submitted_before_a_restart_counts_too() {
+    let mut store = Store::fresh();
+    store.submit_all(vec![with_payload(5 << 20); 3]);
+    store.reopen();
+    assert_eq!(store.lease(10).len(), 2);
+    assert_eq!(store.lease(10).len(), 1);
 }

@@ -29,6 +29,7 @@ fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {
         kinds,
         limit,
         waiting_worker: None,
+        payload_room: usize::MAX,
     };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: worker.map(str::to_owned) })
 }

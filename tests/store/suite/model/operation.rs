@@ -337,7 +337,8 @@ fn lease_of_queue(
     (secs, worker): (u64, Option<String>),
 ) -> Write {
     let kinds = kinds.map(Into::into);
-    let order = LeaseOrder { queue: queue_name(name), lane, kinds, limit, waiting_worker: None };
+    let (queue, waiting_worker, payload_room) = (queue_name(name), None, usize::MAX);
+    let order = LeaseOrder { queue, lane, kinds, limit, waiting_worker, payload_room };
     Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker })
 }
 
