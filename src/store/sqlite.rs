@@ -113,7 +113,7 @@ impl SqliteWrites {
             .map_err(|error| OpenError::failed(&config.database, &StoreError::from(error)))?
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
-            .map_err(|error| open::failed(&config.database, &error))?;
+            .map_err(|error| OpenError::failed(&config.database, &error))?;
         let queue_rules = config.queue_rules();
         let database = config.database.clone();
         Ok(Self {
