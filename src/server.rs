@@ -46,6 +46,7 @@ pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
+pub(crate) use handle::{AnswerBudget, AnswerWeight};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};

@@ -22,6 +22,8 @@ pub(super) async fn submit(
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle).await?;
+    // The answer contains the payloads.
+    handle.require_room_for_answer(body.len())?;
     let key = idempotency_key::from_request(&request, &body)?;
     if format == BodyFormat::Json && body.trim_ascii_start().first() != Some(&b'[') {
         let submission: Submission = body::parse(&body)?;

@@ -1,6 +1,7 @@
 //! The handle: the bounded, typed client of the server, used by the HTTP API, the pages and
 //! the application alike.
 
+mod answers;
 mod bounds;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::store::{
 
 use bounds::{Bounds, SIZE_UNIT, try_acquire};
 
+pub(crate) use answers::{AnswerBudget, AnswerWeight};
 pub use bounds::MAX_FEEDS;
 
 /// Maximum time that one call waits for the end of a job or batch; also the limit of `?wait=`.
@@ -327,6 +329,7 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        let _turn = self.0.bounds.point_turns.acquire().await;
         run_read(&self.0.connections.point_reads, Read::new(read)).await
     }
 
@@ -335,6 +338,7 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        let _turn = self.0.bounds.list_turns.acquire().await;
         run_read(&self.0.connections.list_reads, Read::new(read)).await
     }
 }
