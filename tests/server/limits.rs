@@ -1,5 +1,7 @@
 //! Requests that are too many, too large, too slow or invalid.
 
+mod answers;
+mod connections;
 mod encodings;
 mod impossible;
 mod load;

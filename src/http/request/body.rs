@@ -1,6 +1,7 @@
 //! Reads request bodies within a size, a time and a media type, and parses them as JSON.
 
 use std::ops::Deref;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
@@ -13,13 +14,14 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::problem::ProblemType;
+use crate::http::connection::{BODY_SECS, Progress};
 use crate::http::problem::Rejection;
 use crate::job::problem::encoding::text_start;
 use crate::job::problem::{Problem, parse_json};
 use crate::server::Handle;
 
 /// Maximum time in which a client must send the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_secs(BODY_SECS as u64);
 
 /// The format of a body, given by its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +68,12 @@ pub(in crate::http) async fn read(
     let permit =
         if length > LIGHT_BYTES { Some(handle.acquire_size_permit(length)?) } else { None };
     match tokio::time::timeout(BODY_TIMEOUT, collect(payload, max_bytes)).await {
-        Ok(Ok(Some(bytes))) => Ok(Body { bytes: text(bytes)?, _permit: permit }),
+        Ok(Ok(Some(bytes))) => {
+            if let Some(progress) = request.conn_data::<Rc<Progress>>() {
+                progress.body_complete();
+            }
+            Ok(Body { bytes: text(bytes)?, _permit: permit })
+        }
         Ok(Err(error)) => Err(Rejection::new(ProblemType::BadBody, error)),
         Ok(Ok(None)) => Err(too_large()),
         Err(_) => {
