@@ -3,6 +3,7 @@
 
 mod batches;
 mod bulk;
+mod connection;
 mod events;
 mod health;
 mod jobs;
@@ -17,13 +18,12 @@ mod routes;
 mod stats;
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, Error, HttpServer, Scope};
+use actix_web::{App, Error, Scope};
 use tokio::net::TcpSocket;
 
 use crate::server::Handle;
@@ -32,15 +32,9 @@ pub use routes::routes;
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
 
-/// Time after which an idle connection is closed. Longer than the usual 60 s of a reverse proxy, so
-/// that the proxy closes the connection first and never sends a request on a closed one.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// Maximum time in which a client must send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Time that running requests have to end once the server stops.
-const STOP_GRACE_SECS: u64 = 5;
+/// Size of the buffer of the operating system for bytes to send to one client. Without a size it grows to
+/// several megabytes for a client that does not read, and a slow client seems to read nothing for a while.
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
 /// Returns the API as a service of an actix-web application of the caller's own, with the pages if
 /// `extend` is `pages::routes`.
@@ -57,7 +51,9 @@ const STOP_GRACE_SECS: u64 = 5;
 ///   overview.
 /// - To keep all paths apart, give the scope a host name of its own:
 ///   `scope(...).guard(guard::Host("jobs.example.com"))`.
-/// - The HTTP server is the caller's: with `h1_allow_half_closed(false)`, a request that waits ends
+/// - The HTTP server is the caller's, so it must bound connections, slow requests and answers that are not
+///   read; [`start`] does, and the scope only bounds the total size of answers that are not sent
+///   ([`Limits::max_answer_bytes_in_flight`](crate::config::Limits::max_answer_bytes_in_flight)). With `h1_allow_half_closed(false)`, a request that waits ends
 ///   as soon as its client closes the connection, as it does with [`start`].
 ///
 /// ```no_run
@@ -107,6 +103,8 @@ pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     };
     // As `std::net::TcpListener::bind` does, which does not let the caller choose the backlog.
     socket.set_reuseaddr(true)?;
+    // Accepted connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(listen)?;
     socket.listen(BACKLOG)?.into_std()
 }
@@ -114,7 +112,8 @@ pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 /// Starts the HTTP server on `listener` and returns it with the address on which it listens.
 ///
 /// `extend` can add the application's own routes, or the pages (`pages::routes`); they are tried
-/// after those of the API. The server runs until it is stopped through its handle; it does not
+/// after those of the API. Connections are bounded in number, and end when their request or their answer
+/// makes no progress. The server runs until it is stopped through its handle; it does not
 /// handle signals.
 ///
 /// # Errors
@@ -125,21 +124,13 @@ pub fn start(
     extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
     let listen = listener.local_addr()?;
-    let server = HttpServer::new(move || {
+    let config = handle.config().clone();
+    let server = connection::serve(&config, listener, move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))
             .wrap(from_fn(request::guard::admit))
             .configure(routes)
             .configure(extend.clone())
-    })
-    .keep_alive(KEEP_ALIVE)
-    .tcp_nodelay(true)
-    .client_request_timeout(HEAD_TIMEOUT)
-    // A request is dropped as soon as its client closes the connection.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(STOP_GRACE_SECS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    })?;
     Ok((server, listen))
 }

@@ -66,6 +66,10 @@ pub struct Limits {
     pub max_writes_in_flight: usize,
     /// Maximum total size of the submissions in flight, in bytes.
     pub max_write_bytes_in_flight: usize,
+    /// Maximum total size of large answers that clients have not taken yet, in bytes.
+    pub max_answer_bytes_in_flight: usize,
+    /// Maximum number of connections of clients. Lower if the limit on open files requires it.
+    pub max_connections: usize,
     /// Maximum number of reads in flight.
     pub max_reads_in_flight: usize,
     /// Maximum number of clients that wait at once: for a job or batch to end, or for jobs to lease.
@@ -84,6 +88,8 @@ impl Default for Limits {
             max_jobs_per_request: 10_000,
             max_writes_in_flight: 8_192,
             max_write_bytes_in_flight: 256 << 20,
+            max_answer_bytes_in_flight: 128 << 20,
+            max_connections: 25_000,
             max_reads_in_flight: 1_024,
             max_waits: 20_000,
             max_queues: 10_000,
@@ -102,6 +108,8 @@ impl Limits {
             ("/max_jobs_per_request", self.max_jobs_per_request, 1_000_000),
             ("/max_writes_in_flight", self.max_writes_in_flight, 1_000_000),
             ("/max_write_bytes_in_flight", self.max_write_bytes_in_flight, 1 << 40),
+            ("/max_answer_bytes_in_flight", self.max_answer_bytes_in_flight, 1 << 40),
+            ("/max_connections", self.max_connections, 1_000_000),
             ("/max_reads_in_flight", self.max_reads_in_flight, 1_000_000),
             ("/max_waits", self.max_waits, 1_000_000),
             ("/max_queues", self.max_queues, 1_000_000),

@@ -22,6 +22,8 @@ pub(super) async fn submit(
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
+    // The answer contains the payloads.
+    handle.require_room_for_answer(body.len())?;
     let key = idempotency_key::from_request(&request)?;
     if format == BodyFormat::Json && !body.is_array() {
         let (submission, key) = body.process(&handle, |body| read_one(body, key)).await?;

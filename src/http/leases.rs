@@ -109,6 +109,8 @@ pub(super) async fn lease(
     handle: Data<Handle>,
 ) -> HandlerResult {
     let wanted: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
+    // Jobs that are leased in vain would wait for the end of their lease.
+    handle.require_room_for_answer(usize::MAX)?;
     let jobs = handle.lease(wanted).await?;
     Ok(ok(&LeasedJobs { jobs: jobs.into_iter().map(LeasedJobView::from).collect() }))
 }

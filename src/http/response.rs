@@ -1,5 +1,7 @@
 //! Responses of handlers.
 
+pub(super) mod weighed;
+
 use actix_web::error::JsonPayloadError;
 use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -12,6 +14,9 @@ pub(super) type HandlerResult = Result<HttpResponse, Rejection>;
 
 /// Initial size of a response buffer: the JSON of a job with a small payload and a small result.
 const USUAL_BYTES: usize = 1_024;
+
+/// Size from which an answer does not keep memory that it does not need.
+const LARGE_BYTES: usize = 64 << 10;
 
 /// Number of seconds after which a client that polls should first ask for the job.
 const POLL_HINT_SECS: u64 = 1;
@@ -35,7 +40,13 @@ pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
 pub(super) fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     let mut text = Vec::with_capacity(USUAL_BYTES);
     match serde_json::to_writer(&mut text, body) {
-        Ok(()) => response.content_type(ContentType::json()).body(text),
+        Ok(()) => {
+            if text.len() > LARGE_BYTES {
+                // A large answer may stay in memory for long.
+                text.shrink_to_fit();
+            }
+            response.content_type(ContentType::json()).body(text)
+        }
         Err(error) => HttpResponse::from_error(JsonPayloadError::Serialize(error)),
     }
 }

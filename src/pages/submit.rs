@@ -21,6 +21,7 @@ use crate::job::{IdempotencyKey, JobId, Submission};
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
+use crate::pages::parts::json_view::JsonView;
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::parts::query::query_string;
 use crate::pages::response::error_page::PageError;
@@ -48,6 +49,8 @@ struct SubmitPage {
     /// Query string that switches between fields and JSON. `None` if the kind has no fields.
     alternative: Option<String>,
     payload: Vec<Input>,
+    /// Payload that takes the place of its fields, because it is too large for them.
+    large_payload: Option<JsonView>,
     options: Vec<Input>,
     /// Problems that belong to no field.
     problems: Vec<String>,
@@ -66,13 +69,16 @@ async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
         return Err(PageError::bad_request(problem));
     }
     let (now, mut has_expired) = (handle.now(), false);
+    let mut original = None;
     if let Some(id) = from {
-        let original = Original::read(&handle, id).await?;
-        fields = original.fields(handle.config().limits.max_payload_bytes, now);
-        has_expired = original.has_expired(now);
+        let job = Original::read(&handle, id).await?;
+        fields = job.fields(handle.config().limits.max_payload_bytes, now);
+        has_expired = job.has_expired(now);
+        original = Some(job);
     }
     fields.set("form_token", form_token::generate()?);
-    render(&SubmitPage { has_expired, ..SubmitPage::new(&handle, &fields, Vec::new()) })
+    let page = SubmitPage::new(&handle, &fields, original.as_ref(), Vec::new());
+    render(&SubmitPage { has_expired, ..page })
 }
 
 async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
@@ -81,22 +87,23 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
         Ok(original) => original,
         Err(problem) => {
             fields.remove("from");
-            return Ok(refused(&handle, &fields, vec![problem]));
+            return Ok(refused(&handle, &fields, None, vec![problem]));
         }
     };
     let length = fields.bytes();
     let parse = move || {
         let parsed = parse(&fields, original.as_ref());
-        (fields, parsed)
+        (fields, original, parsed)
     };
-    let (fields, parsed) = handle.compute(length, parse).await?;
+    let (fields, original, parsed) = handle.compute(length, parse).await?;
+    let original = original.as_ref();
     let (submission, key) = match parsed {
         Ok(parsed) => parsed,
-        Err(problems) => return Ok(refused(&handle, &fields, problems)),
+        Err(problems) => return Ok(refused(&handle, &fields, original, problems)),
     };
     match handle.submit_keyed(submission, key).await {
         Ok(job) => redirect_to(format!("/jobs/{}", job.value.id)),
-        Err(Error::Invalid(problems)) => Ok(refused(&handle, &fields, problems)),
+        Err(Error::Invalid(problems)) => Ok(refused(&handle, &fields, original, problems)),
         Err(error) => {
             let pointer = match &error {
                 Error::Refused(Refusal::KeyReused(_)) => "/idempotency_key",
@@ -104,15 +111,21 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
                 _ => "",
             };
             // The form is rendered again, so the user's input is not lost.
-            let page = SubmitPage::new(&handle, &fields, vec![Problem::new(pointer, &error)]);
+            let problem = Problem::new(pointer, &error);
+            let page = SubmitPage::new(&handle, &fields, original, vec![problem]);
             Ok(render_with_status(PageError::from(error).status(), &page))
         }
     }
 }
 
 /// Renders the form again with the submitted values and their problems.
-fn refused(handle: &Handle, fields: &Fields, problems: Vec<Problem>) -> HttpResponse {
-    let page = SubmitPage::new(handle, fields, problems);
+fn refused(
+    handle: &Handle,
+    fields: &Fields,
+    original: Option<&Original>,
+    problems: Vec<Problem>,
+) -> HttpResponse {
+    let page = SubmitPage::new(handle, fields, original, problems);
     render_with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
@@ -142,7 +155,8 @@ fn parse(
 ) -> Result<(Submission, Option<SubmissionKey>), Vec<Problem>> {
     let kind = fields.trimmed("kind").unwrap_or_default();
     let payload_form = PayloadForm::new(kind, fields.get("as") == Some("json"));
-    let payload = payload_form.payload(fields);
+    let beside = original.and_then(|original| original.payload_beside(fields));
+    let payload = beside.map_or_else(|| payload_form.payload(fields), Ok);
     let options = options::parse(fields);
     match (payload, options) {
         (Ok(payload), Ok(options)) => {
@@ -181,7 +195,12 @@ fn idempotency_key(
 
 impl SubmitPage {
     /// Returns the page with the submitted values and each problem at its field.
-    fn new(handle: &Handle, fields: &Fields, problems: Vec<Problem>) -> Self {
+    fn new(
+        handle: &Handle,
+        fields: &Fields,
+        original: Option<&Original>,
+        problems: Vec<Problem>,
+    ) -> Self {
         let kind = fields.trimmed("kind").unwrap_or("http").to_owned();
         let as_json = fields.get("as") == Some("json");
         let payload_form = PayloadForm::new(&kind, as_json);
@@ -219,6 +238,7 @@ impl SubmitPage {
             as_json,
             alternative,
             payload,
+            large_payload: original.and_then(Original::large_payload_view),
             options,
             problems: unassigned,
             form_token: fields.get("form_token").unwrap_or_default().to_owned(),

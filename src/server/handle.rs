@@ -1,6 +1,7 @@
 //! The handle: the bounded, typed client of the server, used by the HTTP API, the pages and
 //! the application alike.
 
+mod answers;
 mod bounds;
 mod compute;
 pub(crate) mod size;
@@ -32,6 +33,7 @@ use crate::store::{
 use bounds::{Bounds, try_acquire};
 use size::{ByteShare, SIZE_UNIT};
 
+pub(crate) use answers::{AnswerBudget, AnswerWeight};
 pub use bounds::MAX_FEEDS;
 pub(crate) use compute::LARGE_BYTES;
 
@@ -344,6 +346,7 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        let _turn = self.0.bounds.point_turns.acquire().await;
         run_read(&self.0.connections.point_reads, Read::new(read)).await
     }
 
@@ -352,6 +355,7 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
+        let _turn = self.0.bounds.list_turns.acquire().await;
         run_read(&self.0.connections.list_reads, Read::new(read)).await
     }
 }

@@ -1,6 +1,8 @@
 //! Requests that are too many, too large, too slow or invalid.
 
+mod answers;
 mod bodies;
+mod connections;
 mod encodings;
 mod errors;
 mod impossible;

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 10] = [
 
 /// Layers in which a library may be used. A library that is not listed may be used in every layer
 /// except the [`PURE_LAYERS`].
-const ALLOWED_LAYERS: [(&str, &[&str]); 22] = [
+const ALLOWED_LAYERS: [(&str, &[&str]); 25] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("libsqlite3_sys", &["store"]),
@@ -37,6 +37,9 @@ const ALLOWED_LAYERS: [(&str, &[&str]); 22] = [
     ("clap_mangen", &["cli"]),
     ("close_fds", &["executor"]),
     ("actix", &["actor", "server"]),
+    ("actix_http", &["http"]),
+    ("actix_server", &["http"]),
+    ("actix_service", &["http"]),
     ("actix_rt", &["actor", "server", "executor"]),
     ("actix_web", &["http", "pages", "cli"]),
     ("clap", &["cli", "main"]),

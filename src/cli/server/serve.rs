@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::use_colour;
+use crate::cli::server::descriptors;
 use crate::cli::server::settings::{parse_listen, variables};
 use crate::cli::server::telemetry::{self, LogFormat};
 use crate::config::{self, Overrides};
@@ -77,6 +78,7 @@ impl LogArgs {
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), CliError> {
     args.log.start()?;
+    descriptors::log_limit();
     let overrides = Overrides { listen: args.listen, database: args.database };
     let config = config::load(args.config.as_deref(), variables(), &overrides)?;
     Ok(run_server(config, args.restored).await?)

@@ -1,5 +1,6 @@
 //! Reads request bodies within a size, a time and a media type, and parses them as JSON.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::api::problem::ProblemType;
+use crate::http::connection::{BODY_SECS, Progress};
 use crate::http::problem::Rejection;
 use crate::job::problem::encoding::text_start;
 use crate::job::problem::{Problem, Short, parse_json};
@@ -17,7 +19,7 @@ use crate::server::body::{self, BodyBounds, BodyError, ReceivedBody};
 use crate::server::{ByteShare, Handle, SizePermit};
 
 /// Maximum time in which a client must send the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_secs(BODY_SECS as u64);
 
 /// The format of a body, given by its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,11 @@ pub(in crate::http) struct Body {
 }
 
 impl Body {
+    /// Returns the number of bytes.
+    pub(in crate::http) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Returns whether the body starts as a JSON array.
     pub(in crate::http) fn is_array(&self) -> bool {
         self.bytes.trim_ascii_start().first() == Some(&b'[')
@@ -82,7 +89,12 @@ async fn read_bounded(
         return Err(too_large());
     }
     match body::receive(handle, payload, bounds).await {
-        Ok(ReceivedBody { bytes, permit }) => Ok(Body { bytes: text(bytes)?, _permit: permit }),
+        Ok(ReceivedBody { bytes, permit }) => {
+            if let Some(progress) = request.conn_data::<Rc<Progress>>() {
+                progress.body_complete();
+            }
+            Ok(Body { bytes: text(bytes)?, _permit: permit })
+        }
         Err(BodyError::TooLarge) => Err(too_large()),
         Err(BodyError::TooSlow(why)) => Err(Rejection::new(ProblemType::TooSlow, why)),
         Err(BodyError::Overloaded(error)) => Err(error.into()),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use actix_web::Error;
 use actix_web::ResponseError;
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
@@ -15,19 +15,18 @@ use actix_web::web::Data;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::http::request::openai_client;
+use crate::http::response::weighed::{AnswerBody, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
 
-/// Passes a request on, unless it must be refused whatever its path is.
+/// Passes a request on, unless it must be refused whatever its path is. Every answer is weighed here.
 pub(in crate::http) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+) -> Result<ServiceResponse<AnswerBody>, Error> {
     match refusal(&request) {
-        Some(rejection) => {
-            Ok(request.into_response(rejection.error_response()).map_into_right_body())
-        }
-        None => Ok(next.call(request).await?.map_into_left_body()),
+        Some(rejection) => Ok(weigh(request.into_response(rejection.error_response()))),
+        None => Ok(weigh(next.call(request).await?)),
     }
 }
 

@@ -3,13 +3,12 @@
 use std::fmt::{self, Write};
 
 use crate::job::Json;
-use crate::job::outcome::truncate;
 use crate::pages::parts::json_entries::{Entries, Entry};
 use askama::filters::{Escaper, Html, HtmlSafe};
 
 /// Length in bytes above which a value is shown as truncated text instead of a tree.
-const MAX_BYTES: usize = 200 << 10;
-/// Number of bytes shown of a value that is longer than [`MAX_BYTES`].
+pub(crate) const MAX_SHOWN_BYTES: usize = 64 << 10;
+/// Number of bytes shown of a value that is longer than [`MAX_SHOWN_BYTES`].
 const TRUNCATED_BYTES: usize = 16 << 10;
 /// Maximum nesting depth of the tree. Deeper values are shown as text.
 const MAX_DEPTH: usize = 12;
@@ -29,7 +28,7 @@ impl JsonView {
     /// address of the complete value, linked if the value is truncated.
     pub(crate) fn new(json: Option<&Json>, raw_path: &str) -> Self {
         let text = json.map_or("null", Json::as_str);
-        if text.len() > MAX_BYTES {
+        if text.len() > MAX_SHOWN_BYTES {
             return Self(truncated(text, raw_path));
         }
         let mut writer = HtmlWriter { html: String::new(), values: 0 };
@@ -49,7 +48,7 @@ impl HtmlSafe for JsonView {}
 
 fn truncated(text: &str, raw_path: &str) -> String {
     let mut html = String::from("<pre tabindex=\"0\">");
-    escape(&mut html, &truncate(text.to_owned(), TRUNCATED_BYTES));
+    escape(&mut html, &text[..text.floor_char_boundary(TRUNCATED_BYTES)]);
     let _ = write!(
         html,
         "…</pre><p class=\"muted\">The first {} KiB of {} KiB. <a href=\"{raw_path}\">Show all</a></p>",
@@ -151,7 +150,7 @@ mod tests {
         let html =
             rendered(r#"{"<img src=x onerror=alert(1)>": "</pre><script>alert(1)</script>"}"#);
         assert!(!html.contains("<img") && !html.contains("<script"), "{html}");
-        let long = format!("\"{}\"", "<b>".repeat(MAX_BYTES));
+        let long = format!("\"{}\"", "<b>".repeat(MAX_SHOWN_BYTES));
         assert!(!rendered(&long).contains("<b>"));
     }
 
@@ -161,7 +160,7 @@ mod tests {
         assert!(rendered(&list).contains("… and 2500 more"));
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
         assert_eq!(rendered(&deep).matches("<details").count(), MAX_DEPTH);
-        let long = format!("\"{}\"", "x".repeat(MAX_BYTES));
+        let long = format!("\"{}\"", "x".repeat(MAX_SHOWN_BYTES));
         let html = rendered(&long);
         assert!(html.len() < 20_000 && html.contains("href=\"/v1/jobs/1\""));
     }

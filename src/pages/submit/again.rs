@@ -4,6 +4,7 @@
 use crate::job::submission::BackoffChange;
 use crate::job::{Job, JobId, Json, Lane, State, Submission, Timestamp};
 use crate::pages::forms::fields::Fields;
+use crate::pages::parts::json_view::{JsonView, MAX_SHOWN_BYTES};
 use crate::pages::submit::indent::indent;
 use crate::pages::submit::restore::restore;
 use crate::server::{Error, Handle};
@@ -26,6 +27,25 @@ impl Original {
         self.0.expires_at.is_some_and(|at| at <= now)
     }
 
+    /// Returns the payload if it is too large for a form, which then shows a part of it.
+    fn large_payload(&self) -> Option<&Json> {
+        self.0.payload.as_ref().filter(|payload| payload.as_str().len() > MAX_SHOWN_BYTES)
+    }
+
+    /// Returns what the form shows of a payload that is too large for it.
+    pub(super) fn large_payload_view(&self) -> Option<JsonView> {
+        let payload = self.large_payload()?;
+        Some(JsonView::new(Some(payload), &format!("/v1/jobs/{}", self.0.id)))
+    }
+
+    /// Returns the payload if the form did not have it, because it is too large.
+    pub(super) fn payload_beside(&self, fields: &Fields) -> Option<Json> {
+        let is_beside = fields.get("payload").is_none()
+            && fields.get("as") == Some("json")
+            && fields.trimmed("kind") == Some(self.0.kind.as_str());
+        self.large_payload().filter(|_| is_beside).cloned()
+    }
+
     /// Returns the fields of a form that submits the job again. A payload that would be longer than
     /// `max_payload_bytes` when it is indented is shown as it is.
     pub(super) fn fields(&self, max_payload_bytes: usize, now: Timestamp) -> Fields {
@@ -34,10 +54,12 @@ impl Original {
         fields.set("from", job.id.to_string());
         fields.set("kind", job.kind.as_str());
         fields.set("as", "json");
-        let payload = job.payload.as_ref().map_or("null", Json::as_str);
-        let indented = indent(payload);
-        let is_short = indented.len() <= max_payload_bytes;
-        fields.set("payload", if is_short { indented } else { payload.to_owned() });
+        if self.large_payload().is_none() {
+            let payload = job.payload.as_ref().map_or("null", Json::as_str);
+            let indented = indent(payload);
+            let is_short = indented.len() <= max_payload_bytes;
+            fields.set("payload", if is_short { indented } else { payload.to_owned() });
+        }
         fields.set("queue", job.queue.as_str());
         fields.set("priority", job.priority.to_string());
         // Retries by hand raise `max_attempts`.

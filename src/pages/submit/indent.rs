@@ -1,13 +1,22 @@
 //! Indentation of JSON for editing.
 
+/// Number of bytes that indentation may add to any text, however short it is.
+pub(super) const MAX_ADDED_BYTES: usize = 1 << 10;
+
 /// Indents JSON with one entry per line. Only white space changes: parsing and serializing would also
 /// rewrite numbers such as `1.50` and escapes in strings.
+///
+/// A deeply nested value can grow a hundredfold. One that would more than double is returned as it is.
 pub(super) fn indent(json: &str) -> String {
+    let max_bytes = 2 * json.len() + MAX_ADDED_BYTES;
     let mut text = String::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
     let (mut in_string, mut is_escaped) = (false, false);
     let mut letters = json.chars().peekable();
     while let Some(letter) = letters.next() {
+        if text.len() > max_bytes {
+            return json.to_owned();
+        }
         if in_string {
             text.push(letter);
             in_string = is_escaped || letter != '"';
@@ -43,7 +52,7 @@ pub(super) fn indent(json: &str) -> String {
             letter => text.push(letter),
         }
     }
-    text
+    if text.len() > max_bytes { json.to_owned() } else { text }
 }
 
 fn new_line(text: &mut String, depth: usize) {
@@ -63,5 +72,14 @@ mod tests {
         assert_eq!(indent(json), expected);
         assert_eq!(indent(&indent(json)), expected);
         assert_eq!(indent("null"), "null");
+    }
+
+    #[test]
+    fn a_value_that_would_more_than_double_is_not_indented() {
+        let flat = format!("[{}1]", "1,".repeat(1_000));
+        let deep = format!("{}{flat}{}", "[".repeat(120), "]".repeat(120));
+        let wide = format!("[{}1]", "\"a text of some length\",".repeat(1_000));
+        assert_eq!(indent(&deep), deep);
+        assert!(indent(&wide).len() <= 2 * wide.len() && indent(&wide) != wide);
     }
 }

@@ -2,6 +2,11 @@
 
 use crate::job::problem::Problem;
 use crate::pages::forms::fields::Fields;
+use crate::pages::parts::json_view::MAX_SHOWN_BYTES;
+use crate::pages::submit::indent::MAX_ADDED_BYTES;
+
+/// Maximum size of a value that a form shows: a large value of a page, and its indentation.
+const MAX_VALUE_BYTES: usize = 2 * MAX_SHOWN_BYTES + MAX_ADDED_BYTES;
 
 /// The kind of HTML control of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +55,16 @@ impl Input {
         self.value == value
     }
 
-    /// Sets the value from the submitted fields.
+    /// Sets the value from the submitted fields. A value that is too large is not sent back.
     pub(super) fn fill(&mut self, fields: &Fields) {
-        if let Some(value) = fields.get(self.name) {
-            self.value = value.to_owned();
+        match fields.get(self.name) {
+            Some(value) if value.len() > MAX_VALUE_BYTES => {
+                let kib = value.len() >> 10;
+                self.value.clear();
+                self.errors.push(format!("{kib} KiB are not shown again; go back in the browser"));
+            }
+            Some(value) => value.clone_into(&mut self.value),
+            None => {}
         }
     }
 }
@@ -91,6 +102,18 @@ mod tests {
 
     fn inputs(names: &[&'static str]) -> Vec<Input> {
         names.iter().map(|name| Input::new(name, "", "", Control::Line)).collect()
+    }
+
+    #[test]
+    fn a_value_that_is_too_large_is_not_sent_back() {
+        let mut input = inputs(&["message"]).remove(0);
+        let mut fields = Fields::default();
+        fields.set("message", "x".repeat(MAX_VALUE_BYTES));
+        input.fill(&fields);
+        assert_eq!((input.value.len(), input.errors.len()), (MAX_VALUE_BYTES, 0));
+        fields.set("message", "x".repeat(MAX_VALUE_BYTES + 1));
+        input.fill(&fields);
+        assert_eq!((input.value.as_str(), input.errors.len()), ("", 1));
     }
 
     #[test]

@@ -102,6 +102,28 @@ fn raw_payload(server: &Server, id: i64) -> String {
 }
 
 #[test]
+fn a_payload_that_is_too_large_for_the_form_is_submitted_byte_for_byte_with_other_options() {
+    let server = Server::start();
+    for payload in
+        [format!("\"{}\"", "y".repeat(70_000)), format!("[{}1.0]", "1.50 ,".repeat(50_000))]
+    {
+        let id = submit_raw(&server, "echo", &payload);
+        let fields = again(&server, id, &[("queue", "NO")]);
+        assert!(fields.iter().all(|(name, value)| name != "payload" && value.len() < 1_000));
+        // The form is shown again with its other values.
+        let refused = send(&server, "/submit", &encoded(&fields));
+        assert_eq!(refused.status, 422);
+        let mut fields = form_fields(&checked("/submit", &refused));
+        let queue = fields.iter_mut().find(|(name, _)| name == "queue").unwrap();
+        assert_eq!(std::mem::replace(&mut queue.1, "other".into()), "NO");
+        let path = redirect_of(&server, "/submit", &encoded(&fields));
+        let new = path.strip_prefix("/jobs/").unwrap().parse().unwrap();
+        assert_eq!(raw_payload(&server, new), payload);
+        assert_eq!(server.job(new)["queue"], "other");
+    }
+}
+
+#[test]
 fn a_payload_that_is_not_changed_is_submitted_byte_for_byte() {
     let config = "[commands.greet]\nargv = ['echo', 'hello']";
     let server = Setup::new().config(config).start();

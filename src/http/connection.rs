@@ -1,0 +1,126 @@
+//! The HTTP server: accepts connections and bounds their number and their lives.
+
+mod admission;
+mod descriptors;
+mod follow;
+mod progress;
+mod stream;
+mod watch;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request};
+use actix_server::ServerBuilder;
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
+};
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server, ServiceResponse};
+use tokio::net::TcpStream;
+
+use crate::config::Config;
+use admission::{Admission, MAX_REFUSALS};
+use progress::KEEP_ALIVE_SECS;
+pub(in crate::http) use progress::{BODY_SECS, Progress};
+use stream::Connection;
+use watch::Watch;
+
+/// Time that a client has to close its side of a connection that actix-web closes.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time that running requests have to end once the server stops.
+const STOP_GRACE_SECS: u64 = 5;
+
+/// Starts a server on `listener` for the application that `app` returns.
+///
+/// This is what `actix_web::HttpServer` does, with another type of connection: actix-web bounds the first
+/// head of a connection and its idle time, and nothing else.
+pub(super) fn serve<F, I, S, B>(
+    config: &Config,
+    listener: TcpListener,
+    app: F,
+) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<
+            Request,
+            Config = AppConfig,
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    B: MessageBody + Unpin + 'static,
+{
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let max = descriptors::max_connections(config, threads);
+    let admission = Admission::new(max);
+    let builder = ServerBuilder::new()
+        .workers(threads)
+        // Past this bound connections are not accepted, so that those which wait for a busy thread do
+        // not use up the descriptors. It leaves room to refuse some.
+        .max_concurrent_connections(max.div_ceil(threads) + MAX_REFUSALS)
+        .shutdown_timeout(STOP_GRACE_SECS)
+        .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let name = "longshore";
+    let builder = builder.listen(name, listener, move || {
+        let stopping = stopping.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(Duration::from_secs(KEEP_ALIVE_SECS.into()))
+            // The limit of `Progress` counts only time in which the thread was not busy.
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            // A request is dropped as soon as its client closes the connection.
+            .h1_allow_half_closed(false)
+            .on_connect_ext(|connection: &Connection, data| {
+                data.insert(connection.progress());
+            })
+            .h1(map_config(follow::follow(app()).map_err(|error| error.error_response()), |()| {
+                AppConfig::default()
+            }));
+        let admission = Arc::clone(&admission);
+        let watch = Watch::new(Arc::clone(&admission));
+        fn_service(move |stream| accept(stream, Arc::clone(&admission), Rc::clone(&watch)))
+            .and_then(http)
+    })?;
+    Ok(builder.run())
+}
+
+/// Admits a connection, or refuses it.
+async fn accept(
+    stream: TcpStream,
+    admission: Arc<Admission>,
+    watch: Rc<Watch>,
+) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+    let admitted = match admission.admit() {
+        Some(admitted) => admitted,
+        None if watch.end_one() => admission.admit_instead(),
+        None => match admission.wait_for_room().await {
+            Some(admitted) => admitted,
+            None => {
+                admission.refuse(stream).await;
+                return Err(DispatchError::DisconnectTimeout);
+            }
+        },
+    };
+    // Fails if the client is gone, which the first read reports.
+    let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
+    let progress = Rc::new(Progress::new());
+    watch.add(&progress);
+    Ok((Connection::new(stream, progress, admitted), peer))
+}

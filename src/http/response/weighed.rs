@@ -1,0 +1,117 @@
+//! Bodies of answers, whose size counts until they are sent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::ResponseError;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::web::{Bytes, Data};
+
+use crate::http::problem::Rejection;
+use crate::server::{AnswerBudget, AnswerWeight, Handle};
+
+/// Size up to which an answer is not counted. The number of connections bounds the size of all of them.
+const LIGHT_BYTES: usize = 16 << 10;
+
+/// Size of the parts in which a large answer is passed on. actix-web copies each part into its buffer, and
+/// takes no further one until the buffer is sent.
+const PART_BYTES: usize = 32 << 10;
+
+/// The body of an answer.
+pub(in crate::http) enum AnswerBody {
+    /// Small, or without a server to count it.
+    Light(BoxBody),
+    /// Large. It is passed on in parts, and counts until the last one is passed on.
+    Heavy { rest: Bytes, _weight: AnswerWeight },
+    /// Of a length that is not known. Each large part of it counts.
+    Stream { body: BoxBody, rest: Option<(Bytes, AnswerWeight)>, budget: Arc<AnswerBudget> },
+}
+
+/// Counts an answer. A read whose answer has no room is refused.
+pub(in crate::http) fn weigh<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+) -> ServiceResponse<AnswerBody> {
+    let size = response.response().body().size();
+    let is_light = match size {
+        BodySize::None => true,
+        BodySize::Sized(bytes) => bytes <= LIGHT_BYTES as u64,
+        BodySize::Stream => false,
+    };
+    let handle = response.request().app_data::<Data<Handle>>().filter(|_| !is_light);
+    let Some(budget) = handle.map(|handle| Arc::clone(handle.answer_budget())) else {
+        return response.map_body(|_, body| AnswerBody::Light(body.boxed()));
+    };
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let body = match body.try_into_bytes() {
+        Ok(rest) if request.method().is_safe() => match budget.weigh_read(rest.len()) {
+            Ok(weight) => AnswerBody::Heavy { rest, _weight: weight },
+            Err(error) => {
+                let refusal = Rejection::from(error)
+                    .error_response()
+                    .map_body(|_, body| AnswerBody::Light(body));
+                return ServiceResponse::new(request, refusal);
+            }
+        },
+        Ok(rest) => {
+            let weight = budget.weigh_effect(rest.len());
+            AnswerBody::Heavy { rest, _weight: weight }
+        }
+        Err(body) => AnswerBody::Stream { body: body.boxed(), rest: None, budget },
+    };
+    ServiceResponse::new(request, response.set_body(body))
+}
+
+/// Removes the next part from a body.
+fn next_part(rest: &mut Bytes) -> Bytes {
+    rest.split_to(rest.len().min(PART_BYTES))
+}
+
+impl MessageBody for AnswerBody {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        match self {
+            Self::Light(body) | Self::Stream { body, .. } => body.size(),
+            Self::Heavy { rest, .. } => BodySize::Sized(rest.len() as u64),
+        }
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        match &mut *self {
+            Self::Light(body) => Pin::new(body).poll_next(context),
+            Self::Heavy { rest, .. } if rest.is_empty() => Poll::Ready(None),
+            Self::Heavy { rest, .. } => Poll::Ready(Some(Ok(next_part(rest)))),
+            Self::Stream { body, rest, budget } => {
+                if rest.is_none() {
+                    let part = match ready!(Pin::new(body).poll_next(context)) {
+                        Some(Ok(part)) if part.len() > PART_BYTES => part,
+                        other => return Poll::Ready(other),
+                    };
+                    // A stream that ends early is opened again by its client.
+                    let Ok(weight) = budget.weigh_read(part.len()) else {
+                        return Poll::Ready(None);
+                    };
+                    *rest = Some((part, weight));
+                }
+                let part = rest.as_mut().map(|(bytes, _)| next_part(bytes));
+                if rest.as_ref().is_some_and(|(bytes, _)| bytes.is_empty()) {
+                    *rest = None;
+                }
+                Poll::Ready(part.map(Ok))
+            }
+        }
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        match self {
+            Self::Light(body) => body.try_into_bytes().map_err(Self::Light),
+            other => Err(other),
+        }
+    }
+}
