@@ -20,8 +20,10 @@ use tracing::{Event, Level, Metadata};
 /// Interval after which the number of repeated lines is logged.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Maximum number of lines of one place in the code in an interval.
+/// Maximum number of lines of one place in the code in an interval, of the levels `warn` and `error`, and of
+/// the level `info`, whose frequent lines, such as those of failed jobs, are bounded where they are logged.
 const MAX_LINES_OF_A_PLACE: u64 = 200;
+const MAX_INFO_LINES_OF_A_PLACE: u64 = 10_000;
 
 /// Maximum length of the text of a line in a summary, in bytes.
 const MAX_TEXT_BYTES: usize = 200;
@@ -95,8 +97,8 @@ impl Repeats {
         place(event.metadata()).hash(&mut hash.0);
         let place = hash.0.finish();
         event.record(&mut hash);
-        let describe = || (*event.metadata().level(), text(event));
-        self.lock().decide((place, hash.0.finish()), describe, now)
+        let level = *event.metadata().level();
+        self.lock().decide((place, hash.0.finish()), (level, || text(event)), now)
     }
 
     /// Returns whether lines were left out that no summary has counted yet.
@@ -122,13 +124,15 @@ impl Interval {
     fn decide(
         &mut self,
         (place, line): (u64, u64),
-        describe: impl FnOnce() -> (Level, String),
+        (level, text): (Level, impl FnOnce() -> String),
         now: Instant,
     ) -> Decision {
         self.roll(now);
         self.started.get_or_insert(now);
         let place = self.places.entry(place).or_default();
-        let counted = if place.logged >= MAX_LINES_OF_A_PLACE {
+        let is_info = level == Level::INFO;
+        let max = if is_info { MAX_INFO_LINES_OF_A_PLACE } else { MAX_LINES_OF_A_PLACE };
+        let counted = if place.logged >= max {
             place
         } else {
             let line = self.lines.entry(line).or_default();
@@ -139,7 +143,7 @@ impl Interval {
             line
         };
         counted.left_out += 1;
-        counted.example.get_or_insert_with(describe);
+        counted.example.get_or_insert_with(|| (level, text()));
         self.left_out += 1;
         Decision::LeaveOut { is_first: self.left_out == 1 }
     }
@@ -216,15 +220,15 @@ impl Visit for Text {
 mod tests {
     use super::*;
 
-    fn example() -> (Level, String) {
-        (Level::ERROR, "the disk is full".into())
+    fn example() -> (Level, fn() -> String) {
+        (Level::ERROR, || "the disk is full".into())
     }
 
     #[test]
     fn of_many_equal_lines_the_first_is_logged_and_then_their_number_every_interval() {
         let (mut interval, start) = (Interval::default(), Instant::now());
         let mut decide = |millis| {
-            interval.decide((1, 2), example, start + Duration::from_millis(millis))
+            interval.decide((1, 2), example(), start + Duration::from_millis(millis))
         };
         let logged = (0..10_000).filter(|millis| decide(*millis) == Decision::Log).count();
         assert_eq!(logged, 1);
@@ -239,7 +243,7 @@ mod tests {
         };
         assert_eq!(interval.summaries, [summary(9_999), summary(10_000)]);
         // After an interval without the line, it is logged again.
-        let again = interval.decide((1, 2), example, start + Duration::from_secs(3_600));
+        let again = interval.decide((1, 2), example(), start + Duration::from_secs(3_600));
         assert_eq!(again, Decision::Log);
     }
 
@@ -247,10 +251,10 @@ mod tests {
     fn different_lines_of_one_place_are_logged_up_to_a_limit() {
         let (mut interval, start) = (Interval::default(), Instant::now());
         let logged = (0..1_000)
-            .filter(|line| interval.decide((1, *line), example, start) == Decision::Log)
+            .filter(|line| interval.decide((1, *line), example(), start) == Decision::Log)
             .count();
         assert_eq!(logged as u64, MAX_LINES_OF_A_PLACE);
-        assert_eq!(interval.decide((2, 1), example, start), Decision::LeaveOut { is_first: false });
+        assert_eq!(interval.decide((2, 1), example(), start), Decision::LeaveOut { is_first: false });
         interval.roll(start + INTERVAL);
         assert_eq!(interval.summaries.len(), 2);
         // The memory does not grow with the number of lines.
