@@ -18,9 +18,9 @@ use crate::store::sqlite::admin::backup::{Backup, BackupError, back_up};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 The server may be running and is not interrupted. FILE appears only when the copy is complete and
-on disk; until then the copy is called FILE.partial. A server that is started on the copy accepts
-no lease that was granted before, so a worker of the original server cannot finish a job of the
-copy.
+on disk; until then the copy is called FILE.RANDOM.partial. Only the owner can read it. A server
+that is started on the copy accepts no lease that was granted before, so a worker of the original
+server cannot finish a job of the copy.
 
 Examples:
   longshore backup /backups/jobs.db
@@ -30,7 +30,7 @@ pub(crate) struct BackupArgs {
     /// Path of the copy to write
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Replace FILE if it exists
+    /// Replace FILE if it exists and is a regular file
     #[arg(long)]
     force: bool,
     /// Print the summary as JSON, for programs
