@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use error::{CliError, EXIT_CODES};
 use help::{completions, man};
-use jobs::{batch, cancel, list, logs, retry, status, submit, tail, wait};
+use jobs::{batch, cancel, list, logs, retry, status, submit, tail, update, wait};
 use output::Output;
 use queues::{pause, resume};
 use server::{backup, serve, verify};
@@ -54,6 +54,8 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// Run jobs again that have ended, or that wait for their next attempt
     Retry(retry::RetryArgs),
+    /// Change the start, priority, expiry or queue of jobs that wait
+    Update(update::UpdateArgs),
     /// Show the queues, their jobs and their limits
     Queues(queues::QueuesArgs),
     /// Pause a queue: start none of its jobs until it is resumed
@@ -109,6 +111,7 @@ impl Command {
             Self::List(args) => Some(&mut args.target),
             Self::Cancel(args) => Some(&mut args.target),
             Self::Retry(args) => Some(&mut args.target),
+            Self::Update(args) => Some(&mut args.target),
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
@@ -153,6 +156,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::List(args) => list::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Update(args) => update::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,

@@ -90,7 +90,7 @@ pub fn scope(
 > {
     web::scope("")
         .app_data(web::Data::new(handle))
-        .wrap(from_fn(request::guard::same_site))
+        .wrap(from_fn(request::guard::admit))
         .configure(routes)
         .configure(extend)
 }
@@ -127,7 +127,7 @@ pub fn start(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))
-            .wrap(from_fn(request::guard::same_site))
+            .wrap(from_fn(request::guard::admit))
             .configure(routes)
             .configure(extend.clone())
     })

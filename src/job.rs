@@ -19,7 +19,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptDetail};
-pub use change::Change;
+pub use change::{Change, FailedAttempt};
 pub use lane::Lane;
 pub use log::Log;
 pub use outcome::attempt;
@@ -74,7 +74,7 @@ impl FromStr for BatchId {
 /// Progress that a running attempt reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Completed share of the work, from 0 to 100.
+    /// Completed share of the work, from 0 to 100, with at most two decimals.
     pub percent: f64,
     /// Description of the current step, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,7 +153,7 @@ pub struct Job {
     /// All attempts that count, oldest first; omitted from lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Vec<Attempt>>,
-    /// Last progress that the attempt reported.
+    /// Last progress that the attempt reported. A completed job is at 100 percent.
     pub progress: Option<Progress>,
     /// Tags that clients can filter by.
     pub tags: Vec<String>,
@@ -165,11 +165,24 @@ pub struct Job {
 }
 
 impl Progress {
-    /// Creates a progress report. The message is truncated to the length that the database accepts;
-    /// an empty message becomes `None`.
+    /// Creates a progress report. The percentage is rounded to two decimals, and the message is
+    /// truncated to the length that the database accepts; an empty message becomes `None`.
     pub fn new(percent: f64, message: impl Into<String>) -> Self {
         let message = outcome::truncate(message.into(), JobError::MAX_MESSAGE_LEN);
-        Self { percent, message: Some(message).filter(|message| !message.is_empty()) }
+        let message = Some(message).filter(|message| !message.is_empty());
+        Self { percent: two_decimals(percent), message }
+    }
+
+    /// Returns this progress as a job in `state` shows it. A completed job is at 100 percent, however
+    /// far its last report was; a job that failed or was cancelled keeps its last report.
+    #[must_use]
+    pub fn of_job_in(self, state: State) -> Self {
+        let percent = match state {
+            State::Completed => 100.0,
+            // Earlier versions stored percentages with all their decimals.
+            _ => two_decimals(self.percent),
+        };
+        Self { percent, ..self }
     }
 }
 
@@ -177,5 +190,44 @@ impl Job {
     /// Returns the result, unless the job has none or it was omitted.
     pub fn result_json(&self) -> Option<&Json> {
         self.result.as_ref()?.as_ref()
+    }
+}
+
+/// Rounds a percentage to two decimals, so that JSON has no `25.035170233333332`.
+fn two_decimals(percent: f64) -> f64 {
+    (percent * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_has_at_most_two_decimals() {
+        for (reported, json) in [
+            (25.035_170_233_333_332, "25.04"),
+            (100.0 / 3.0, "33.33"),
+            (0.1 + 0.2, "0.3"),
+            (1e-300, "0.0"),
+            (99.994_999, "99.99"),
+            (50.0, "50.0"),
+        ] {
+            let reported = Progress::new(reported, "");
+            assert_eq!(
+                serde_json::to_string(&reported).unwrap(),
+                format!("{{\"percent\":{json}}}")
+            );
+            let stored = Progress { percent: reported.percent + 1e-9, message: None };
+            assert_eq!(stored.of_job_in(State::Running), reported);
+        }
+    }
+
+    #[test]
+    fn a_completed_job_is_at_100_percent_and_keeps_its_message() {
+        for state in State::ALL {
+            let shown = Progress::new(83.33, "5s of 6s").of_job_in(state);
+            let percent = if state == State::Completed { 100.0 } else { 83.33 };
+            assert_eq!(shown, Progress::new(percent, "5s of 6s"), "{state}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod jobs;
 mod overview;
 mod parts;
 mod queue;
+mod queues;
 mod response;
 mod submit;
 
@@ -34,12 +35,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::actions::selected())
         .service(jobs::actions::cancel())
         .service(jobs::actions::retry())
+        .service(jobs::actions::run_now())
         .service(jobs::actions::delete())
         .service(job::resource())
         .service(submit::resource())
         .service(batches::resource())
         .service(batch::resource())
         .service(batch::cancel())
+        .service(queues::resource())
         .service(queue::resource())
         .service(queue::pause())
         .service(queue::resume())

@@ -92,7 +92,7 @@ impl Server {
 
     /// Waits until the server fails, and returns the reason.
     ///
-    /// The process should end then; a restart recovers all accepted jobs.
+    /// The process should end then; a restart recovers all jobs that are in the database.
     pub async fn failed(&self) -> String {
         self.fatal.raised().await
     }

@@ -5,6 +5,7 @@ use std::sync::Weak;
 use actix::{Message, Recipient};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
+use crate::actor::events::failure_log::FailedJob;
 use crate::actor::events::feed::Feed;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
@@ -167,20 +168,25 @@ pub(crate) struct Stop {
 #[rtype(result = "()")]
 pub(crate) struct DueAt(pub(crate) Timestamp);
 
-/// Writer to Announcer: the jobs and batches that ended, and the jobs that changed.
+/// Writer to Announcer: the jobs and batches that ended, the jobs that changed, and the jobs that failed.
 ///
-/// Each list is filled only if there is a client for it; see [`crate::actor::events::publisher`].
+/// Each of the first lists is filled only if there is a client for it; see [`crate::actor::events::publisher`].
 #[derive(Default, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Announce {
     pub(crate) ended_jobs: Vec<JobId>,
     pub(crate) ended_batches: Vec<BatchId>,
     pub(crate) changed: Vec<ChangedJob>,
+    /// Jobs that failed for good, for the log of the server; filled without a client as well.
+    pub(crate) failed: Vec<FailedJob>,
 }
 
 impl Announce {
     pub(crate) fn is_empty(&self) -> bool {
-        self.ended_jobs.is_empty() && self.ended_batches.is_empty() && self.changed.is_empty()
+        self.ended_jobs.is_empty()
+            && self.ended_batches.is_empty()
+            && self.changed.is_empty()
+            && self.failed.is_empty()
     }
 }
 

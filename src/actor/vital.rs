@@ -2,7 +2,7 @@
 //!
 //! Each core actor owns a [`Vital`]. When the actor is dropped while the server is not stopping, its
 //! `Vital` reports that to the shared [`Fatal`], `Server::failed` returns, and the process ends. A
-//! restart recovers all accepted jobs.
+//! restart recovers the jobs that are in the database.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ impl Fatal {
             if is_first {
                 tracing::error!(
                     reason,
-                    "the server cannot continue and ends; a restart recovers all accepted jobs"
+                    "the server cannot continue and ends; a restart recovers the jobs that are in the database"
                 );
                 *current = Some(reason.to_owned());
             }

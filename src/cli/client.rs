@@ -24,7 +24,7 @@ use crate::api::queues::QueueList;
 use crate::cli::error::CliError;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, IdempotencyKey, Job, JobId, Log, Submission};
+use crate::job::{BatchId, IdempotencyKey, Job, JobId, JobPatch, Log, Submission};
 use crate::metrics::Stats;
 
 /// A client for one server.
@@ -163,6 +163,11 @@ impl Client {
     /// Runs a final job again, or starts a waiting retry at once.
     pub async fn retry(&self, id: JobId) -> Result<Reply<Job>, CliError> {
         self.0.send(self.0.post(&format!("/v1/jobs/{id}/retry"))).await
+    }
+
+    /// Changes a job that waits.
+    pub async fn update(&self, id: JobId, patch: &JobPatch) -> Result<Reply<Job>, CliError> {
+        self.0.send_json(self.0.patch(&format!("/v1/jobs/{id}")), patch).await
     }
 
     /// Lists all queues.

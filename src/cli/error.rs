@@ -17,7 +17,8 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  unexpected error, such as a file that cannot be read; verify: the database is not sound
-  2  wrong usage or configuration; verify: the file cannot be read as a database
+  2  wrong usage or configuration; serve: the database must not be served (newer version, other
+     program, more than one name); verify: the file cannot be read as a database
   3  the server cannot be reached
   4  the server refused the request; the reasons are printed
   5  the job failed or was cancelled (wait, submit --wait); batch: a job failed or was cancelled
@@ -145,6 +146,7 @@ impl CliError {
             Self::Backup(error) if error.is_misuse() => 2,
             // The configuration cannot be used, for example if a certificate file is missing.
             Self::Server(ServeError::Start(StartError::Registry(_))) => 2,
+            Self::Server(ServeError::Start(StartError::Open(error))) if error.is_misuse() => 2,
             Self::BadResponse { .. } | Self::Io { .. } | Self::Server(_) => 1,
             Self::Backup(_) | Self::Unsound { .. } => 1,
             Self::Unreachable { .. } => 3,

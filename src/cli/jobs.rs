@@ -12,4 +12,5 @@ pub(super) mod retry;
 pub(super) mod status;
 pub(super) mod submit;
 pub(super) mod tail;
+pub(super) mod update;
 pub(super) mod wait;

@@ -8,6 +8,7 @@ mod answer;
 mod answer_text;
 mod limits;
 mod provider;
+mod refused_calls;
 mod reported_error;
 mod request;
 
@@ -70,7 +71,9 @@ impl Chat {
         };
         let partial = PartialResponse::default();
         let call = self.call(&request, payload, context, &partial);
-        partial.explain(until_stopped(context, call).await)
+        let outcome = partial.explain(until_stopped(context, call).await);
+        request.provider.refused_calls.count(&outcome);
+        outcome
     }
 
     async fn call(

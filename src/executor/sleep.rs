@@ -54,6 +54,10 @@ async fn wait(span: Span, context: &Context) {
         }
     }
     tokio::time::sleep_until(started + total).await;
+    if total > MAX_SILENT {
+        let (percent, message) = progress(total, span);
+        context.progress(percent, message);
+    }
 }
 
 /// Returns the percentage and the message of a sleep of `total` after `elapsed`.

@@ -1,8 +1,9 @@
-//! Reading requests: the origin check, bodies, lists, query parameters and headers.
+//! Reading requests: the checks that all requests pass, bodies, lists, query parameters and headers.
 
 pub(super) mod body;
 pub(super) mod guard;
 pub(super) mod idempotency_key;
 pub(super) mod json_list;
+mod openai_client;
 pub(super) mod prefer;
 pub(super) mod query;

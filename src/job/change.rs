@@ -29,6 +29,19 @@ pub struct Change {
     /// When an attempt starts: how long it had been due. When an attempt ends: how long it ran, if
     /// its start is known.
     pub took: Option<Span>,
+    /// The last attempt, if the job failed for good. Boxed, because most changes have none.
+    pub failed: Option<Box<FailedAttempt>>,
+}
+
+/// The attempt with which a job failed for good, as the log of the server reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAttempt {
+    /// The job's kind.
+    pub kind: String,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// Error code of the job.
+    pub code: String,
 }
 
 impl Change {
@@ -37,6 +50,8 @@ impl Change {
     pub(crate) fn is_counted_entry(&self) -> bool {
         match self.to {
             Some(State::Scheduled | State::Queued) => self.from.is_none(),
+            // Not a job that was moved back by an update.
+            Some(State::Retrying) => self.from == Some(State::Running),
             to => to != self.from,
         }
     }

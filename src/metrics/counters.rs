@@ -101,7 +101,10 @@ impl Counters {
             Some(State::Completed) => self.counts.completed += 1,
             Some(State::Failed) => self.counts.failed += 1,
             Some(State::Cancelled) => self.counts.cancelled += 1,
-            Some(State::Retrying) => self.counts.retried += 1,
+            // Not a job that was moved back by an update.
+            Some(State::Retrying) if change.from == Some(State::Running) => {
+                self.counts.retried += 1;
+            }
             _ => {}
         }
     }

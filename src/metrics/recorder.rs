@@ -246,6 +246,7 @@ mod tests {
             lane: Lane::Async,
             remote_kind: None,
             from_queue: None,
+failed: None,
             batch: None,
             from,
             to,

@@ -1,5 +1,6 @@
 //! `/jobs/{id}`: everything that is known about one job.
 
+mod attempts;
 mod timeline;
 
 use actix_web::web::Data;
@@ -14,6 +15,7 @@ use crate::pages::parts::time::RelativeTime;
 use crate::pages::response::resource::{page_resource, path_id};
 use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
+use attempts::AttemptEntry;
 use timeline::{TimelineEvent, events};
 
 pub(super) fn resource() -> Resource {
@@ -26,6 +28,7 @@ struct JobPage {
     layout: Layout,
     state: StateBadge,
     can_cancel: bool,
+    can_run_now: bool,
     can_retry: bool,
     progress: Option<ProgressBar>,
     progress_message: Option<String>,
@@ -33,6 +36,10 @@ struct JobPage {
     lease_expires: Option<RelativeTime>,
     expires: Option<RelativeTime>,
     tags: Vec<Tag>,
+    attempts: Vec<AttemptEntry>,
+    /// Number of earlier attempts, which are not shown.
+    omitted: usize,
+    metadata: Option<JsonView>,
     payload: JsonView,
     result: Option<JsonView>,
     log: Log,
@@ -61,17 +68,96 @@ impl JobPage {
             },
             state: StateBadge(job.state),
             can_cancel: !job.state.is_final() && !job.cancel_requested,
-            can_retry: job.state.is_final() || job.state == State::Retrying,
+            can_run_now: matches!(job.state, State::Scheduled | State::Retrying),
+            can_retry: job.state.is_final(),
             progress: progress.map(|progress| ProgressBar::new(progress.percent)),
             progress_message: progress.and_then(|progress| progress.message.clone()),
             events: events(&job, now),
             lease_expires: job.lease_expires_at.map(relative),
             expires: job.expires_at.map(relative),
             tags: Tag::all(&job),
+            attempts: attempts::entries(&job, now),
+            omitted: attempts::omitted(&job),
+            metadata: job.metadata.as_ref().map(|json| JsonView::new(Some(json), &api_path)),
             payload: JsonView::new(job.payload.as_ref(), &api_path),
             result: job.result_json().map(|result| JsonView::new(Some(result), &api_path)),
             log,
             job,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::attempt::{ExitDetail, ResponseDetail};
+    use crate::job::{Attempt, AttemptDetail, Json, Lane, Submission};
+
+    const EVIL: &str = "</pre><script>alert(1)</script>\"";
+
+    /// Returns a failed attempt about which everything is known, with the same text everywhere.
+    fn attempt(text: &str) -> Attempt {
+        let text = || text.to_owned();
+        let response = ResponseDetail {
+            status: 429,
+            headers: [("x-note".to_owned(), text())].into(),
+            body: Some(text()),
+            body_base64: Some("AAEC".into()),
+        };
+        let exit = ExitDetail { status: Some(3), signal: None, stdout: text(), stderr: text() };
+        let detail = AttemptDetail {
+            response: Some(response),
+            exit: Some(exit),
+            traceback: Some(text()),
+            data: Json::of(&text()).ok(),
+            result: Some(text()),
+            request_id: Some(text()),
+        };
+        Attempt {
+            attempt: 1,
+            state: State::Failed,
+            started_at: Some(Timestamp::from_millis(1_000)),
+            ended_at: Some(Timestamp::from_millis(2_250)),
+            worker: Some(text()),
+            code: Some(text()),
+            message: Some(text()),
+            detail,
+        }
+    }
+
+    fn page(text: &str) -> String {
+        let now = Timestamp::from_millis(10_000);
+        let submission = Submission::new("echo", &1).unwrap();
+        let job = submission.check(Lane::Async, &Default::default(), now).unwrap();
+        let mut job = job.inserted(JobId(1), now);
+        job.attempts = Some(vec![attempt(text)]);
+        JobPage::new(job, Log::default(), now).render().unwrap()
+    }
+
+    #[test]
+    fn everything_that_is_known_about_an_attempt_is_shown() {
+        let html = page("the text");
+        for expected in [
+            "<strong>Attempt 1</strong>",
+            "<code>the text</code>",
+            "took 1.25 s, worker the text, response status 429, exit status 3, request id the text.",
+            "<dt>x-note</dt><dd>the text</dd>",
+            "aria-label=\"Response body of attempt 1\">the text</pre>",
+            "AAEC",
+            "aria-label=\"Standard output of attempt 1\">the text</pre>",
+            "aria-label=\"Standard error of attempt 1\">the text</pre>",
+            "<h3>Data</h3>",
+            "<h3>Beginning and end of the result</h3>",
+            "<details><summary>Traceback</summary>",
+        ] {
+            assert!(html.contains(expected), "{expected} is missing in {html}");
+        }
+    }
+
+    #[test]
+    fn no_text_of_an_attempt_becomes_markup() {
+        let html = page(EVIL);
+        assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
+        assert!(!html.contains("alert(1)</script>"), "{html}");
     }
 }

@@ -4,15 +4,12 @@ use actix_web::Resource;
 use actix_web::web::Data;
 use askama::Template;
 
-use crate::job::queue::{Queue, StateCounts};
 use crate::job::{Lane, Timestamp};
 use crate::metrics::stats::LaneLoad;
-use crate::pages::forms::limits;
 use crate::pages::parts::job_row::{JobRow, Meter};
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::metrics_panel::MetricsPanel;
-use crate::pages::parts::number::Count;
-use crate::pages::parts::time::DurationText;
+use crate::pages::parts::queue_row::QueueRow;
 use crate::pages::response::resource::page_resource;
 use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
@@ -48,29 +45,6 @@ impl LaneRow {
     }
 }
 
-/// A queue as a row.
-struct QueueRow {
-    name: String,
-    is_paused: bool,
-    /// Numbers of jobs in the order of the columns: queued, running, scheduled, retrying, failed.
-    counts: [Count; 5],
-    oldest: Option<DurationText>,
-    limits: String,
-}
-
-impl QueueRow {
-    fn new(queue: &Queue) -> Self {
-        let StateCounts { queued, running, scheduled, retrying, failed, .. } = queue.jobs;
-        Self {
-            name: queue.name.to_string(),
-            is_paused: queue.settings.paused,
-            counts: [queued, running, scheduled, retrying, failed].map(Count::new),
-            oldest: queue.oldest_queued_age.map(|age| DurationText::new(age.duration())),
-            limits: limits::describe(&queue.settings),
-        }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage {
@@ -82,6 +56,8 @@ struct OverviewPage {
     rows: Vec<JobRow>,
     is_selectable: bool,
     has_no_queues: bool,
+    /// The page to which the buttons of the queues return.
+    back: String,
 }
 
 async fn show_overview(handle: Data<Handle>) -> PageResult {
@@ -99,5 +75,6 @@ async fn show_overview(handle: Data<Handle>) -> PageResult {
         rows: JobRow::all("failed", &failed, now),
         is_selectable: false,
         has_no_queues,
+        back: "overview".into(),
     })
 }

@@ -3,11 +3,13 @@
 pub(super) mod chart;
 pub(super) mod hex;
 pub(super) mod job_row;
+pub(super) mod json_entries;
 pub(super) mod json_view;
 pub(super) mod layout;
 pub(super) mod metrics_panel;
 pub(super) mod number;
 pub(super) mod query;
+pub(super) mod queue_row;
 pub(super) mod state_bar;
 pub(super) mod state_count;
 pub(super) mod time;

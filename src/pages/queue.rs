@@ -14,6 +14,7 @@ use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_RELOAD_SEC
 use crate::pages::parts::metrics_panel::MetricsPanel;
 use crate::pages::parts::state_count::StateCount;
 use crate::pages::parts::time::DurationText;
+use crate::pages::queues;
 use crate::pages::response::error_page::PageError;
 use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::{form_resource, page_resource};
@@ -78,10 +79,8 @@ async fn set_paused(
     let name = name(request)?;
     let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
     handle.configure(name.clone(), change).await?;
-    match fields.trimmed("back") {
-        Some("overview") => redirect_to("/"),
-        _ => redirect_to(format!("/queues/{name}")),
-    }
+    let back = fields.trimmed("back").and_then(queues::path_of);
+    redirect_to(back.unwrap_or_else(|| format!("/queues/{name}")))
 }
 
 async fn limit_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
@@ -110,8 +109,8 @@ async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsFo
     let title = format!("Queue {name}");
     // The response to a form cannot be refreshed: its address accepts only forms.
     let layout = match invalid {
-        Some(_) => Layout::fixed(title, NavItem::Overview),
-        None => Layout::live(title, NavItem::Overview, FAST_POLL_MS).with_reload(SLOW_RELOAD_SECS),
+        Some(_) => Layout::fixed(title, NavItem::Queues),
+        None => Layout::live(title, NavItem::Queues, FAST_POLL_MS).with_reload(SLOW_RELOAD_SECS),
     };
     let status = if invalid.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = QueuePage {

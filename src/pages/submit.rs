@@ -1,18 +1,23 @@
 //! `/submit`: a form for each kind of job, with errors shown at their fields.
 
+mod again;
 mod indent;
 mod input;
 mod kinds;
 mod options;
+mod restore;
+
+use std::fmt;
+use std::num::ParseIntError;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpRequest, Resource};
+use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 use sha2::{Digest, Sha256};
 
 use crate::job::problem::Problem;
-use crate::job::{IdempotencyKey, JobId, Lane, Submission};
+use crate::job::{IdempotencyKey, JobId, Submission};
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
@@ -23,6 +28,7 @@ use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::page_resource;
 use crate::pages::response::{PageResult, redirect_to, render};
 use crate::server::{Error, Handle, Refusal, SubmissionKey, fingerprint};
+use again::Original;
 use input::{Control, Input, assign};
 use kinds::PayloadForm;
 
@@ -45,7 +51,10 @@ struct SubmitPage {
     options: Vec<Input>,
     /// Problems that belong to no field.
     problems: Vec<String>,
+    /// Job from which the form was filled in.
     from: Option<JobId>,
+    /// Whether the `expires_at` of that job has passed.
+    has_expired: bool,
     form_token: String,
 }
 
@@ -56,47 +65,32 @@ async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     if let Some(problem) = problems.first() {
         return Err(PageError::bad_request(problem));
     }
+    let (now, mut has_expired) = (handle.now(), false);
     if let Some(id) = from {
-        fields = fields_from_job(&handle, id).await?;
+        let original = Original::read(&handle, id).await?;
+        fields = original.fields(handle.config().limits.max_payload_bytes, now);
+        has_expired = original.has_expired(now);
     }
     fields.set("form_token", form_token::generate()?);
-    render(&SubmitPage { from, ..SubmitPage::new(&handle, &fields, Vec::new()) })
-}
-
-/// Returns the fields of a form that submits the same job again.
-async fn fields_from_job(handle: &Handle, id: JobId) -> Result<Fields, PageError> {
-    let job = handle.job(id).await?;
-    let mut fields = Fields::default();
-    fields.set("kind", job.kind);
-    fields.set("as", "json");
-    fields
-        .set("payload", indent::indent(job.payload.as_ref().map_or("null", |json| json.as_str())));
-    fields.set("queue", job.queue.as_str());
-    fields.set("priority", job.priority.to_string());
-    fields.set("max_attempts", job.max_attempts.to_string());
-    fields.set("timeout", job.timeout.to_string());
-    fields.set("tags", job.tags.join("\n"));
-    if job.at_most_once {
-        fields.set("at_most_once", "yes");
-    }
-    if job.lane == Lane::Remote {
-        fields.set("lane", "remote");
-    }
-    Ok(fields)
+    render(&SubmitPage { has_expired, ..SubmitPage::new(&handle, &fields, Vec::new()) })
 }
 
 async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
-    let fields = form::read(&request, body, &handle).await?;
-    let refused = |status, problems| {
-        Ok(render_with_status(status, &SubmitPage::new(&handle, &fields, problems)))
+    let mut fields = form::read(&request, body, &handle).await?;
+    let original = match original(&handle, &fields).await {
+        Ok(original) => original,
+        Err(problem) => {
+            fields.remove("from");
+            return Ok(refused(&handle, &fields, vec![problem]));
+        }
     };
-    let (submission, key) = match parse(&fields) {
+    let (submission, key) = match parse(&fields, original.as_ref()) {
         Ok(parsed) => parsed,
-        Err(problems) => return refused(StatusCode::UNPROCESSABLE_ENTITY, problems),
+        Err(problems) => return Ok(refused(&handle, &fields, problems)),
     };
     match handle.submit_keyed(submission, key).await {
         Ok(job) => redirect_to(format!("/jobs/{}", job.value.id)),
-        Err(Error::Invalid(problems)) => refused(StatusCode::UNPROCESSABLE_ENTITY, problems),
+        Err(Error::Invalid(problems)) => Ok(refused(&handle, &fields, problems)),
         Err(error) => {
             let pointer = match &error {
                 Error::Refused(Refusal::KeyReused(_)) => "/idempotency_key",
@@ -104,21 +98,51 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
                 _ => "",
             };
             // The form is rendered again, so the user's input is not lost.
-            let problem = Problem::new(pointer, &error);
-            refused(PageError::from(error).status(), vec![problem])
+            let page = SubmitPage::new(&handle, &fields, vec![Problem::new(pointer, &error)]);
+            Ok(render_with_status(PageError::from(error).status(), &page))
         }
     }
 }
 
-/// Parses the whole form.
-fn parse(fields: &Fields) -> Result<(Submission, Option<SubmissionKey>), Vec<Problem>> {
+/// Renders the form again with the submitted values and their problems.
+fn refused(handle: &Handle, fields: &Fields, problems: Vec<Problem>) -> HttpResponse {
+    let page = SubmitPage::new(handle, fields, problems);
+    render_with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+/// Returns the job from which a submitted form was filled in, if any.
+///
+/// # Errors
+/// Returns a problem if the job cannot be read, for example because it has been deleted. Without it,
+/// what was not changed cannot be submitted exactly as it was, which the user must know.
+async fn original(handle: &Handle, fields: &Fields) -> Result<Option<Original>, Problem> {
+    let Some(from) = fields.trimmed("from") else { return Ok(None) };
+    let failed = |why: &dyn fmt::Display| {
+        let detail = format!(
+            "job {from}, from which this form was filled in, cannot be read: {why}; submit once more to \
+             send the form exactly as it is shown"
+        );
+        Problem::new("", detail)
+    };
+    let id = from.parse().map_err(|error: ParseIntError| failed(&error))?;
+    Original::read(handle, id).await.map(Some).map_err(|error| failed(&error))
+}
+
+/// Parses the whole form. What was not changed in it is taken from `original`.
+fn parse(
+    fields: &Fields,
+    original: Option<&Original>,
+) -> Result<(Submission, Option<SubmissionKey>), Vec<Problem>> {
     let kind = fields.trimmed("kind").unwrap_or_default();
     let payload_form = PayloadForm::new(kind, fields.get("as") == Some("json"));
     let payload = payload_form.payload(fields);
     let options = options::parse(fields);
     match (payload, options) {
         (Ok(payload), Ok(options)) => {
-            let submission = Submission { kind: kind.to_owned(), payload, ..options };
+            let mut submission = Submission { kind: kind.to_owned(), payload, ..options };
+            if let Some(original) = original {
+                original.restore(&mut submission, fields);
+            }
             let key = idempotency_key(fields, &submission).map_err(|problem| vec![problem])?;
             Ok((submission, key))
         }
@@ -168,8 +192,11 @@ impl SubmitPage {
         let switch_to = |format: Option<&str>| {
             query_string(&[("kind", Some(kind.clone())), ("as", format.map(str::to_owned))])
         };
+        let from = fields.get("from").and_then(|id| id.parse().ok());
         let alternative = match (as_json, PayloadForm::new(&kind, false)) {
             (_, PayloadForm::Json) => None,
+            // Another form would lose the values of the job.
+            _ if from.is_some() => None,
             (true, _) => Some(switch_to(None)),
             (false, _) => Some(switch_to(Some("json"))),
         };
@@ -188,7 +215,8 @@ impl SubmitPage {
             options,
             problems: unassigned,
             form_token: fields.get("form_token").unwrap_or_default().to_owned(),
-            from: None,
+            from,
+            has_expired: false,
         }
     }
 }

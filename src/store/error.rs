@@ -1,6 +1,7 @@
 //! Errors of transactions and reads, and of opening a database.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Error of a whole transaction or read.
 #[derive(Debug, thiserror::Error)]
@@ -24,24 +25,81 @@ pub enum StoreError {
     /// missing. Nothing was written; `longshore verify` shows the row.
     #[error("the database holds an impossible row: {0}")]
     Corrupt(String),
+    /// A file of the database was deleted, moved or replaced while it was open, so what was written is
+    /// not where the next start looks for it. The process must end.
+    #[error(
+        "{} was deleted, moved or replaced while it was in use; whether the last writes can be found at the next start is not known",
+        .0.display()
+    )]
+    Moved(PathBuf),
 }
 
 /// Error of opening a database.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has the database open for writing.
-    #[error("another process serves {path}: it holds the lock on {path}.lock")]
+    #[error(
+        "another process serves {path}: {held}; stop that process first, and do not delete the lock file"
+    )]
     InUse {
         /// Path of the database.
         path: String,
+        /// Description of the lock and of the process that holds it.
+        held: String,
     },
-    /// The lock file cannot be created or locked.
-    #[error("cannot lock {path}.lock: {error}")]
+    /// The lock file, or the database, cannot be locked.
+    #[error("cannot lock {}: {error}", path.display())]
     Lock {
-        /// Path of the database.
-        path: String,
+        /// Path of the file.
+        path: PathBuf,
         /// Error of the operating system.
         error: std::io::Error,
+    },
+    /// The path leads to something other than a regular file.
+    #[error("cannot open the database {}: it is {kind}, and must be a regular file", path.display())]
+    NotAFile {
+        /// Path of the database.
+        path: PathBuf,
+        /// What it is, such as `a directory`.
+        kind: &'static str,
+    },
+    /// The file has several names. The write-ahead log is beside only one of them.
+    #[error(
+        "{} has {names} names (hard links), and a database must have one: delete the others, or copy the file",
+        path.display()
+    )]
+    HardLinks {
+        /// Path of the database.
+        path: PathBuf,
+        /// Number of its names.
+        names: u64,
+    },
+    /// The file is a mount point of its own. The write-ahead log beside it would be on another disk.
+    #[error(
+        "{} is mounted as a single file, and its write-ahead log would be elsewhere: mount the directory",
+        .0.display()
+    )]
+    MountPoint(PathBuf),
+    /// The file belongs to another program. Nothing was changed.
+    #[error("{} is not a database of longshore: {reason}; nothing was changed", path.display())]
+    Foreign {
+        /// Path of the file.
+        path: PathBuf,
+        /// Description of what was found.
+        reason: String,
+    },
+    /// A newer version of this program has migrated the database. Nothing was changed.
+    #[error(
+        "{} was migrated to schema {found} by a newer version of longshore; this one, {}, knows schemas up to {known}: start the newer version, or restore a backup from before the upgrade",
+        path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    NewerSchema {
+        /// Path of the database.
+        path: PathBuf,
+        /// Latest schema of the database.
+        found: String,
+        /// Latest schema of this program.
+        known: String,
     },
     /// The SQLite library is too old.
     #[error("SQLite {found} can corrupt a database in WAL mode; at least {needed} is needed")]
@@ -63,6 +121,18 @@ pub enum OpenError {
         /// Path of the foreign log.
         log: PathBuf,
     },
+    /// The database is missing or empty, and there is a write-ahead log next to it, which may hold the
+    /// last commits. SQLite would delete it.
+    #[error(
+        "{} is missing or empty, and its log {} is not: put the database back, or move the log away",
+        path.display(), log.display()
+    )]
+    LogWithoutDatabase {
+        /// Path of the database.
+        path: PathBuf,
+        /// Path of the log.
+        log: PathBuf,
+    },
     /// The path is not UTF-8, which SQLite requires.
     #[error("the database path {0:?} is not UTF-8")]
     BadPath(PathBuf),
@@ -74,4 +144,28 @@ pub enum OpenError {
         /// Description of the cause, for people.
         reason: String,
     },
+}
+
+impl OpenError {
+    /// Returns [`OpenError::Failed`] with the path of the database.
+    pub(crate) fn failed(path: &Path, reason: &dyn fmt::Display) -> Self {
+        Self::Failed { path: path.display().to_string(), reason: reason.to_string() }
+    }
+
+    /// Returns [`OpenError::Foreign`] with the path of the file.
+    pub(crate) fn foreign(path: &Path, reason: &str) -> Self {
+        Self::Foreign { path: path.into(), reason: reason.into() }
+    }
+
+    /// Returns whether the configured path leads to a file that this program must not serve, so that
+    /// another start cannot help.
+    pub fn is_misuse(&self) -> bool {
+        match self {
+            Self::NotAFile { .. } | Self::HardLinks { .. } | Self::MountPoint(_) => true,
+            Self::Foreign { .. } | Self::NewerSchema { .. } => true,
+            Self::InUse { .. } | Self::Lock { .. } | Self::OldSqlite { .. } => false,
+            Self::ForeignLog { .. } | Self::LogWithoutDatabase { .. } => false,
+            Self::BadPath(_) | Self::Failed { .. } => false,
+        }
+    }
 }

@@ -16,10 +16,10 @@ use crate::job::Timestamp;
 use crate::job::queue::{QueueLoad, QueueRules};
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::queue_ids::QueueIds;
-use crate::store::{Committed, NewEpoch, StoreError, Write, WriteStore};
-use admin::open::Lock;
+use crate::store::{Committed, NewEpoch, OpenError, StoreError, Write, WriteStore};
 #[cfg(feature = "testing")]
 pub use admin::open::MIN_SQLITE;
+use admin::served_files::ServedFiles;
 use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
 use write::commit_group::apply::WriteResult;
@@ -36,7 +36,8 @@ pub struct SqliteWrites {
     may_have_large_payloads: bool,
     token_floor: i64,
     database: PathBuf,
-    _lock: Lock,
+    /// Dropped after the connection.
+    files: ServedFiles,
 }
 
 impl WriteStore for SqliteWrites {
@@ -50,6 +51,8 @@ impl WriteStore for SqliteWrites {
             }
             result => result,
         };
+        // Before anyone is answered, and also if nothing could be written.
+        self.files.check()?;
         committed.map_err(|error| size_limit::detect_full(error.into(), &self.database))
     }
 
@@ -100,18 +103,17 @@ impl SqliteWrites {
     /// pending migrations.
     ///
     /// # Errors
-    /// Returns [`OpenError`](crate::store::OpenError) if another process serves the database, or if it
-    /// cannot be opened or migrated.
-    pub fn open(config: &Config) -> Result<Self, crate::store::OpenError> {
-        let (mut connection, lock) = open::for_writing(&config.database)?;
+    /// Returns [`OpenError`] if another process serves the database, or if it cannot be opened or migrated.
+    pub fn open(config: &Config) -> Result<Self, OpenError> {
+        let (mut connection, files) = open::for_writing(&config.database)?;
         let mut impossible = ImpossibleRows::of_writes();
         let queue_ids = queue::read_ids(&mut connection, &mut impossible)
-            .map_err(|error| open::failed(&config.database, &error))?;
+            .map_err(|error| OpenError::failed(&config.database, &error))?;
         let token_floor = epoch::read(&mut connection)
-            .map_err(|error| open::failed(&config.database, &StoreError::from(error)))?
+            .map_err(|error| OpenError::failed(&config.database, &StoreError::from(error)))?
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
-            .map_err(|error| open::failed(&config.database, &error))?;
+            .map_err(|error| OpenError::failed(&config.database, &error))?;
         let queue_rules = config.queue_rules();
         let database = config.database.clone();
         Ok(Self {
@@ -122,7 +124,7 @@ impl SqliteWrites {
             may_have_large_payloads,
             token_floor,
             database,
-            _lock: lock,
+            files,
         })
     }
 }

@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "serve",
     "submit",
     "batch",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 21] = [
     "list",
     "cancel",
     "retry",
+    "update",
     "queues",
     "pause",
     "resume",
@@ -217,7 +218,7 @@ fn a_provider_that_cannot_be_called_is_an_invalid_configuration() {
         "5 problem(s)",
         "providers.a.base_url: must name a host",
         "EMPTY_KEY, which is empty",
-        "providers.b.base_url: contains a space",
+        "providers.b.base_url: must name a host that is a valid domain name",
         "BROKEN_KEY, which contains a line break",
         "FOREIGN_KEY, which is not UTF-8",
     ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::executor::StopReason;
+use longshore::job::Progress;
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -42,6 +43,13 @@ async fn a_longer_sleep_reports_its_progress() {
     let latest = control.take_reports().0.unwrap();
     assert!(latest.percent > 0.0 && latest.percent < 50.0, "{latest:?}");
     assert!(latest.message.unwrap().ends_with("s of 20s"));
+}
+
+#[actix_web::test]
+async fn a_longer_sleep_ends_at_100_percent() {
+    let (attempt, control) = start(&registry(), "sleep", json!({"duration": "1001ms"}));
+    attempt.await.unwrap();
+    assert_eq!(control.take_reports().0, Some(Progress::new(100.0, "1s of 1s 1ms")));
 }
 
 #[actix_web::test]

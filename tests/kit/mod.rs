@@ -16,6 +16,7 @@ pub(crate) mod http;
 pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod process;
+pub(crate) mod wrapper;
 
 use std::io::Write;
 use std::time::{Duration, Instant};

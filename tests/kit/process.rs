@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::kit::wrapper::wrapped;
 use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually};
 
 /// Returns a command of the program, without the `LONGSHORE_` variables of the environment.
@@ -32,6 +33,8 @@ pub(crate) struct Setup {
     config: String,
     env: Vec<(String, String)>,
     options: Vec<String>,
+    /// Program that starts the server, with its arguments; empty if it is started directly.
+    wrapper: Vec<String>,
     /// Address to listen on. Port 0 means a free port.
     listen: SocketAddr,
 }
@@ -40,9 +43,9 @@ impl Setup {
     pub(crate) fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let database = directory.path().join("longshore.db");
-        let (config, env, options) = (String::new(), Vec::new(), Vec::new());
+        let (config, env, options, wrapper) = (String::new(), Vec::new(), Vec::new(), Vec::new());
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { directory, database, config, env, options, listen }
+        Self { directory, database, config, env, options, wrapper, listen }
     }
 
     /// Sets the configuration, in TOML.
@@ -61,6 +64,17 @@ impl Setup {
     pub(crate) fn option(mut self, option: &str) -> Self {
         self.options.push(option.into());
         self
+    }
+
+    /// Starts the server through this program, which must end by executing its last arguments.
+    pub(crate) fn wrapper(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|part| (*part).to_owned()).collect();
+        self
+    }
+
+    /// Starts the server in a shell after these commands.
+    pub(crate) fn after(self, commands: &str) -> Self {
+        self.wrapper(&["sh", "-c", &format!("{commands} && exec \"$0\" \"$@\"")])
     }
 
     /// Sets the path of the database.
@@ -82,7 +96,7 @@ impl Setup {
         command.arg("--config").arg(config).arg("--database").arg(&self.database);
         command.args(&self.options);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command
+        wrapped(command, &self.wrapper)
     }
 
     /// Starts the server and waits until it listens.

@@ -4,6 +4,7 @@
 mod clients;
 mod epoch;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -181,14 +182,14 @@ fn a_killed_backup_leaves_no_copy_and_does_not_block_the_next_backup() {
         server.submit(&with(echo(payload.as_str()), &serde_json::json!({"delay": "1h"})));
     }
     let copy = server.directory().join("copy.db");
-    let partial = server.directory().join("copy.db.partial");
     let mut killed = 0;
     let started = Instant::now();
     while killed < 3 && started.elapsed() < TEST_TIMEOUT {
+        let before = partials(&server);
         let mut command = longshore(&["backup", "--force", "--database"]);
         command.arg(server.database()).arg(&copy).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
-        while !partial.exists() && child.try_wait().unwrap().is_none() {
+        while partials(&server).is_subset(&before) && child.try_wait().unwrap().is_none() {
             std::hint::spin_loop();
         }
         child.kill().unwrap();
@@ -202,31 +203,37 @@ fn a_killed_backup_leaves_no_copy_and_does_not_block_the_next_backup() {
     }
     assert_eq!(killed, 3);
     back_up(&server, "copy.db");
-    assert!(!partial.exists());
+    assert_eq!(partials(&server), BTreeSet::new(), "those of the killed backups are deleted");
     assert_sound(&copy);
 }
 
-#[test]
-fn two_backups_do_not_write_the_same_file() {
-    let server = Server::start();
-    let partial = fs::File::create(server.directory().join("copy.db.partial")).unwrap();
-    partial.lock().unwrap();
-    let copy = server.directory().join("copy.db");
-    let output = longshore(&["backup", "--database"]).arg(server.database()).arg(&copy).output();
-    assert!(exits_with(&output.unwrap(), 1).contains("another backup is writing"));
-    assert!(!copy.exists());
-    drop(partial);
-    back_up(&server, "copy.db");
+/// Returns the temporary files of backups.
+fn partials(server: &Server) -> BTreeSet<PathBuf> {
+    let files = fs::read_dir(server.directory()).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|end| end == "partial")).collect()
 }
 
 #[test]
-fn a_backup_has_the_file_permissions_of_the_database() {
-    use std::os::unix::fs::PermissionsExt;
+fn two_backups_to_one_file_at_a_time_do_not_disturb_each_other() {
     let server = Server::start();
-    let private = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(server.database(), private).unwrap();
-    let copy = back_up(&server, "copy.db");
-    assert_eq!(fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
+    for _ in 0..20 {
+        server.submit(&with(echo("x".repeat(200_000)), &serde_json::json!({"delay": "1h"})));
+    }
+    for options in [&[][..], &["--force"]] {
+        let copy = server.directory().join("copy.db");
+        let start = || {
+            let mut command = longshore(&["backup", "--database"]);
+            command.arg(server.database()).arg(&copy).args(options);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let outputs = [start(), start()].map(|child| child.wait_with_output().unwrap());
+        let mut codes = outputs.each_ref().map(|output| output.status.code().unwrap());
+        codes.sort_unstable();
+        // Without `--force`, the second one must not replace the copy of the first.
+        assert_eq!(codes, if options.is_empty() { [0, 2] } else { [0, 0] }, "{outputs:?}");
+        assert_sound(&copy);
+        assert_eq!(partials(&server), BTreeSet::new());
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The command line against a running server.
 
+mod fixture;
 mod live;
+mod update;
 
 use std::process::Output;
 use std::time::Duration;

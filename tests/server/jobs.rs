@@ -6,6 +6,7 @@ mod cancel;
 mod idempotency;
 mod list;
 mod many;
+mod progress;
 mod retry;
 mod submit;
 mod update;

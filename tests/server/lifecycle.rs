@@ -2,4 +2,5 @@
 
 mod drain;
 mod health;
+mod log;
 mod restart;

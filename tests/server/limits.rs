@@ -4,6 +4,7 @@ mod encodings;
 mod impossible;
 mod load;
 mod memory;
+mod openai_client;
 mod refused;
 mod routes;
 mod shapes;

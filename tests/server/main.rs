@@ -8,6 +8,7 @@
 
 mod backup;
 mod cli;
+mod database;
 mod embedded;
 mod events;
 mod jobs;

@@ -1,6 +1,10 @@
 //! The web pages as plain HTTP: headers, HTML and forms, without scripts.
 
+mod again;
 mod demo;
+mod job;
+mod links;
+mod queues;
 
 use serde_json::{Value, json};
 
@@ -81,6 +85,7 @@ fn a_server_without_configuration_serves_its_pages() {
     for (path, expected) in [
         ("/", "waits for its first job"),
         ("/jobs", "No jobs yet"),
+        ("/queues", "No queues yet"),
         ("/batches", "No batches yet"),
         ("/submit", "Submit a job"),
     ] {
@@ -104,6 +109,7 @@ fn every_page_is_complete_and_no_text_becomes_markup() {
         format!("/jobs/{id}"),
         "/batches".into(),
         format!("/batches/{batch}"),
+        "/queues".into(),
         "/queues/default".into(),
         "/submit".into(),
         format!("/submit?kind={tag}"),

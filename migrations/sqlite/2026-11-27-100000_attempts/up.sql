@@ -1,7 +1,8 @@
 -- Rebuild `jobs` once for all columns that are known to come, and replace `failures` by `attempts`.
 --
--- SQLite reads a column by way of all columns before it, so a column after `payload` would cost as much
--- as reading the whole payload. Columns that are read often are before it, the others are in `job_extras`.
+-- To read a column, SQLite passes over all columns before it. A column after `payload` would cost as much
+-- as reading the whole payload, so columns that are read often come before it, and the others are in
+-- `job_extras`.
 -- The rebuild follows https://www.sqlite.org/lang_altertable.html, section 7. The program switches
 -- foreign keys and CHECK constraints off while it runs, so that an impossible row neither blocks the
 -- migration nor is lost.

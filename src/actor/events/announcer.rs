@@ -1,4 +1,5 @@
-//! The Announcer: wakes clients that wait for the end of a job or batch, and subscribers of events.
+//! The Announcer: wakes clients that wait for the end of a job or batch, and subscribers of events. It
+//! also logs the jobs that failed for good, so that a slow log does not delay the Writer.
 //!
 //! It owns the reply channels of waiting clients, the `Notify`s of subscribers to one job or batch,
 //! and the feeds of subscribers to all jobs. It carries no data: a woken client reads the row. A
@@ -8,10 +9,12 @@
 use std::collections::HashMap;
 use std::sync::Weak;
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, AsyncContext, Context, Handler};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::actor::MAILBOX_CAPACITY;
+use crate::actor::events::failure_log::FailureLog;
 use crate::actor::events::feed::Feed;
 use crate::actor::message::{
     Announce, ChangedJob, Subject, Subscribe, SubscribeToAll, Sweep, WaitForEnd,
@@ -26,6 +29,7 @@ pub(crate) struct Announcer {
     subscribers: HashMap<Subject, Vec<Weak<Notify>>>,
     /// Feeds of the subscribers to all jobs.
     feeds: Vec<Weak<Feed>>,
+    failure_log: FailureLog,
     _vital: Vital,
 }
 
@@ -35,6 +39,7 @@ impl Announcer {
             waiters: HashMap::new(),
             subscribers: HashMap::new(),
             feeds: Vec::new(),
+            failure_log: FailureLog::default(),
             _vital: vital,
         }
     }
@@ -151,8 +156,13 @@ impl Handler<SubscribeToAll> for Announcer {
 impl Handler<Announce> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, announce: Announce, _: &mut Self::Context) {
+    fn handle(&mut self, announce: Announce, ctx: &mut Self::Context) {
         self.announce(&announce);
+        if let Some(pause) = self.failure_log.log(&announce.failed, Instant::now()) {
+            ctx.run_later(pause, |announcer, _| {
+                announcer.failure_log.end_old_window(Instant::now());
+            });
+        }
     }
 }
 
@@ -211,7 +221,7 @@ mod tests {
         let mut other = wait_for_end(&announcer, Subject::Job(JobId(2))).await;
         let batch = wait_for_end(&announcer, Subject::Batch(BatchId(2))).await;
         let (ended_jobs, ended_batches) = (vec![JobId(1)], vec![BatchId(2)]);
-        let announce = Announce { ended_jobs, ended_batches, changed: Vec::new() };
+        let announce = Announce { ended_jobs, ended_batches, ..Announce::default() };
         announcer.send(announce).await.unwrap();
         for answered in [first, second, batch] {
             soon(answered).await.unwrap();

@@ -1,13 +1,15 @@
 //! The Publisher: passes the effects of each commit group on to the Announcer and to the recorder.
 //!
 //! It belongs to the Writer. It promises that a client that registered before it read the row is
-//! notified of every later change, and that nothing is sent if no client is registered.
+//! notified of every later change, and that nothing is sent if no client is registered and no job has
+//! failed for good.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix::Recipient;
 
+use crate::actor::events::failure_log::FailedJob;
 use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::message::{Announce, ChangedJob};
 use crate::actor::send_to;
@@ -67,15 +69,15 @@ impl Publisher {
         self.recorder.with(|recorder| recorder.record(changes, now));
     }
 
-    /// Sends the effects to the Announcer if a client is registered for them. Returns false if the
-    /// Announcer is gone.
+    /// Sends the effects to the Announcer if a client is registered for them, and jobs that failed for
+    /// good in any case. Returns false if the Announcer is gone.
     pub(crate) fn announce(
         &self,
         effects: CommitEffects<'_>,
         announcer: &Recipient<Announce>,
     ) -> bool {
         let CommitEffects { changes, reported, ended_batches } = effects;
-        let mut announce = Announce::default();
+        let mut announce = Announce { failed: FailedJob::all(changes), ..Announce::default() };
         if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
             announce.ended_jobs = changes.iter().filter(is_end).map(|change| change.job).collect();
@@ -106,7 +108,7 @@ impl From<&Change> for ChangedJob {
 mod tests {
     use super::*;
     use crate::actor::test_kit::{at, probe};
-    use crate::job::Lane;
+    use crate::job::{FailedAttempt, Lane};
     use crate::metrics::recorder::Recorder;
 
     fn completed(job: i64) -> Change {
@@ -117,6 +119,7 @@ mod tests {
             remote_kind: None,
             batch: None,
             from_queue: None,
+            failed: None,
             from: Some(State::Running),
             to: Some(State::Completed),
             due_at: None,
@@ -149,5 +152,22 @@ mod tests {
         let second = announced.next().await;
         assert_eq!(second.changed.iter().map(|job| job.job.0).collect::<Vec<_>>(), [1, 2]);
         assert!(second.ended_jobs.is_empty() && announced.try_next().is_none());
+    }
+
+    #[actix_web::test]
+    async fn a_job_that_failed_for_good_is_announced_without_any_client() {
+        let (announcer, mut announced) = probe();
+        let recorder = SharedRecorder::new(Recorder::new(at(0), Vec::new(), 0));
+        let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
+        let attempt = FailedAttempt { kind: "echo".into(), attempt: 5, code: "x".into() };
+        let failed = Some(Box::new(attempt.clone()));
+        let changes = [completed(1), Change { failed, ..completed(2) }];
+        let (reported, ended_batches) = (Vec::new(), Vec::new());
+        let effects = CommitEffects { changes: &changes, reported, ended_batches };
+        assert!(publisher.announce(effects, &announcer));
+        let announce: Announce = announced.next().await;
+        let failed = FailedJob { job: JobId(2), queue: "mail".parse().unwrap(), attempt };
+        assert_eq!(announce.failed, [failed]);
+        assert!(announce.ended_jobs.is_empty() && announce.changed.is_empty());
     }
 }

@@ -159,6 +159,7 @@ async fn time_buckets_that_could_not_be_written_are_written_later() {
         lane: Lane::Async,
         remote_kind: None,
         from_queue: None,
+        failed: None,
         batch: None,
         from: None,
         to: Some(State::Queued),

@@ -19,7 +19,10 @@ impl WriteError {
         match error {
             StoreError::Full(_) => Some(Self::Full),
             StoreError::Busy(_) => Some(Self::Busy),
-            StoreError::Unknown(_) | StoreError::Unreadable(_) | StoreError::Corrupt(_) => None,
+            StoreError::Unknown(_)
+            | StoreError::Unreadable(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Moved(_) => None,
         }
     }
 }

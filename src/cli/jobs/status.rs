@@ -1,5 +1,7 @@
 //! `longshore status`: shows the current state of a job.
 
+mod attempts;
+
 use clap::Args;
 
 use crate::cli::error::CliError;
@@ -36,8 +38,12 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), CliError> {
 
 /// Prints the fields of a job, one per line.
 fn print(output: &Output, job: &Job, now: Timestamp) -> Result<(), CliError> {
-    let fields = [basic_fields(output, job, now), time_fields(job), result_fields(job)].concat();
-    fields.iter().try_for_each(|(name, text)| output.line(format_args!("{name:<9} {text}")))
+    let print_fields = |fields: Vec<Field>| {
+        fields.iter().try_for_each(|(name, text)| output.line(format_args!("{name:<9} {text}")))
+    };
+    print_fields([basic_fields(output, job, now), time_fields(job)].concat())?;
+    attempts::lines(job).iter().try_for_each(|line| output.line(line))?;
+    print_fields(result_fields(job))
 }
 
 /// The name of a field and its value.
@@ -94,15 +100,14 @@ fn time_fields(job: &Job) -> Vec<Field> {
     fields
 }
 
-/// Returns the failures, the error, the payload and the result.
+/// Returns the error, the metadata, the payload and the result.
 fn result_fields(job: &Job) -> Vec<Field> {
     let mut fields = Vec::new();
-    for failure in job.failures.iter().flatten() {
-        let error = show::error(&failure.error, usize::MAX);
-        fields.push(("failure", format!("attempt {} at {}: {error}", failure.attempt, failure.at)));
-    }
     if let Some(error) = &job.error {
         fields.push(("error", show::error(error, usize::MAX)));
+    }
+    if let Some(metadata) = &job.metadata {
+        fields.push(("metadata", show::plain(metadata.as_str())));
     }
     if let Some(payload) = &job.payload {
         fields.push(("payload", show::plain(payload.as_str())));

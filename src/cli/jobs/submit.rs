@@ -88,6 +88,12 @@ struct JobOptions {
     /// Never run the job twice, even if it is unknown whether an attempt ran
     #[arg(long)]
     at_most_once: bool,
+    /// Truncate a result that is too large, instead of failing the job
+    #[arg(long)]
+    truncate_result: bool,
+    /// JSON object that is returned with the job: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON")]
+    metadata: Option<String>,
     /// Tag by which the job can be listed; may be given up to ten times
     #[arg(long = "tag", value_name = "WORD")]
     tags: Vec<String>,
@@ -167,7 +173,7 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
     Ok(Submission {
         kind: args.kind.clone().unwrap_or_default(),
         payload: args.payload.as_deref().map_or(Ok(Json::null()), |text| {
-            payload(text).map_err(|error| with_hint(error, text, args.wait))
+            json("payload", text).map_err(|error| with_hint(error, text, args.wait))
         })?,
         queue: options.queue,
         lane: options.lane,
@@ -179,21 +185,23 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
         at_most_once: options.at_most_once,
         expires_at: options.expires_at,
         tags: options.tags,
+        truncate_result: options.truncate_result,
+        metadata: options.metadata.as_deref().map(|text| json("metadata", text)).transpose()?,
         ..Submission::default()
     })
 }
 
-/// Reads a payload argument: JSON, `@file`, or `-` for stdin.
-fn payload(argument: &str) -> Result<Json, CliError> {
+/// Reads an argument: JSON, `@file`, or `-` for stdin. `name` is what the argument is.
+fn json(name: &str, argument: &str) -> Result<Json, CliError> {
     let text = match argument.strip_prefix('@') {
-        Some(path) => decode(input::read(path)?)?,
-        None if argument == "-" => decode(input::read(argument)?)?,
+        Some(path) => decode(name, input::read(path)?)?,
+        None if argument == "-" => decode(name, input::read(argument)?)?,
         None => argument.to_owned(),
     };
     let text = text.trim_start_matches('\u{feff}').trim();
     Json::checked(text).map_err(|problem| {
         let hint = "put a string in double quotes, or name a file with @";
-        CliError::Usage(format!("the payload is not JSON: {problem} ({hint})"))
+        CliError::Usage(format!("the {name} is not JSON: {problem} ({hint})"))
     })
 }
 
@@ -208,10 +216,10 @@ fn with_hint(error: CliError, payload: &str, wait: Option<Option<Span>>) -> CliE
     }
 }
 
-/// Decodes a payload as UTF-8.
-fn decode(bytes: Vec<u8>) -> Result<String, CliError> {
+/// Decodes an argument as UTF-8.
+fn decode(name: &str, bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes)
-        .map_err(|error| CliError::Usage(format!("the payload is not UTF-8: {error}")))
+        .map_err(|error| CliError::Usage(format!("the {name} is not UTF-8: {error}")))
 }
 
 #[cfg(test)]
@@ -220,21 +228,21 @@ mod tests {
 
     #[test]
     fn a_payload_is_json_or_a_file_with_json() {
-        assert_eq!(payload("{\"a\": 1}").unwrap().as_str(), "{\"a\": 1}");
+        assert_eq!(json("payload", "{\"a\": 1}").unwrap().as_str(), "{\"a\": 1}");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[1, 2]\n").unwrap();
         let argument = format!("@{}", file.path().display());
-        assert_eq!(payload(&argument).unwrap().as_str(), "[1, 2]");
+        assert_eq!(json("payload", &argument).unwrap().as_str(), "[1, 2]");
         std::fs::write(file.path(), "\u{feff}{\"b\": 1}").unwrap();
-        assert_eq!(payload(&argument).unwrap().as_str(), "{\"b\": 1}");
+        assert_eq!(json("payload", &argument).unwrap().as_str(), "{\"b\": 1}");
         std::fs::write(file.path(), b"\xff\xfe1\0").unwrap();
-        let error = payload(&argument).unwrap_err();
+        let error = json("payload", &argument).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().ends_with(" is UTF-16LE; it must be UTF-8"), "{error}");
-        assert_eq!(payload("\u{feff}1").unwrap().as_str(), "1");
-        let error = payload("hello").unwrap_err();
+        assert_eq!(json("payload", "\u{feff}1").unwrap().as_str(), "1");
+        let error = json("payload", "hello").unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("in double quotes"), "{error}");
-        assert_eq!(payload("@/no/such/file").unwrap_err().exit_code(), 1);
+        assert_eq!(json("payload", "@/no/such/file").unwrap_err().exit_code(), 1);
     }
 }

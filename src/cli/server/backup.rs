@@ -18,9 +18,9 @@ use crate::store::sqlite::admin::backup::{Backup, BackupError, back_up};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 The server may be running and is not interrupted. FILE appears only when the copy is complete and
-on disk; until then the copy is called FILE.partial. A server that is started on the copy accepts
-no lease that was granted before, so a worker of the original server cannot finish a job of the
-copy.
+on disk; until then the copy is called FILE.RANDOM.partial. Only the owner can read it. A server
+that is started on the copy accepts no lease that was granted before, so a worker of the original
+server cannot finish a job of the copy.
 
 Examples:
   longshore backup /backups/jobs.db
@@ -30,7 +30,7 @@ pub(crate) struct BackupArgs {
     /// Path of the copy to write
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Replace FILE if it exists
+    /// Replace FILE if it exists and is a regular file
     #[arg(long)]
     force: bool,
     /// Print the summary as JSON, for programs
@@ -44,6 +44,7 @@ pub(crate) struct BackupArgs {
 #[derive(Serialize)]
 struct BackupSummary<'a> {
     file: &'a str,
+    /// Duration of the copy, in seconds with three decimals.
     seconds: f64,
     #[serde(flatten)]
     backup: Backup,
@@ -59,7 +60,7 @@ pub(crate) fn run(args: BackupArgs) -> Result<(), CliError> {
         BackupError::Exists(_) => CliError::Usage(format!("{error}; use --force to replace it")),
         error => error.into(),
     })?;
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_millis() as f64 / 1e3;
     if !backup.is_marked {
         output.note(
             "the tables are from an older version, so the copy could not be marked as a copy",

@@ -1,5 +1,6 @@
 //! Draws the view on a terminal of any size.
 
+mod error_detail;
 mod footer;
 mod grid;
 mod header;
@@ -27,11 +28,13 @@ pub(super) fn draw_view(frame: &mut Frame, view: &View, palette: &Palette) {
     // the remaining height, so that the jobs get the other half.
     let wanted = u16::try_from(view.queues().len()).unwrap_or(u16::MAX).saturating_add(3).max(4);
     let max_height = (frame.area().height.saturating_sub(load + 3) / 2).max(4);
-    let [top, middle, queues, jobs, bottom] = Layout::vertical([
+    let detail = error_detail::height(view, frame.area());
+    let [top, middle, queues, jobs, error, bottom] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(load),
         Constraint::Length(wanted.min(max_height)),
         Constraint::Min(3),
+        Constraint::Length(detail),
         Constraint::Length(1),
     ])
     .areas(frame.area());
@@ -41,6 +44,7 @@ pub(super) fn draw_view(frame: &mut Frame, view: &View, palette: &Palette) {
     }
     queues::draw(frame, queues, view, palette);
     jobs::draw(frame, jobs, view, palette);
+    error_detail::draw(frame, error, view, palette);
     footer::draw(frame, bottom, view, palette);
     if view.is_help_open {
         footer::draw_help(frame);
@@ -57,6 +61,7 @@ mod tests {
     use crate::cli::top::snapshot::tests::failed_snapshot;
     use crate::cli::top::update::Update;
     use crate::cli::top::view::tests::view;
+    use crate::job::JobError;
 
     /// Returns the lines of a screen of this size.
     fn screen(view: &View, width: u16, height: u16) -> Vec<String> {
@@ -108,6 +113,23 @@ mod tests {
         line(&screen, "Failed (2)");
         let job = line(&screen, "timeout: too slow");
         assert!(job.contains(" 11 ") && job.contains("30s") && job.contains("> "), "{job}");
+    }
+
+    #[test]
+    fn the_whole_error_of_the_selected_job_is_shown_below_the_tables() {
+        let mut view = view();
+        let mut failed = failed_snapshot();
+        let message = format!("the server answered 503: {}the end", "word ".repeat(30));
+        failed.jobs[0].error = Some(JobError::new("http_status", message));
+        view.press(KeyCode::Char('f').into());
+        view.apply(Update::Snapshot(Ok(Box::new(failed))));
+        let shown = screen(&view, 100, 30);
+        let first = line(&shown, "job 11, last error: ");
+        assert!(first.contains("http_status: the server answered 503: word"), "{first}");
+        line(&shown, "word the end");
+        assert!(line(&shown, "? help").contains("quit"));
+        // A low terminal keeps its lines for the tables.
+        assert!(!screen(&view, 100, 17).concat().contains("job 11, last error"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::config::ProviderConfig;
 use crate::executor::chat::limits::ProviderLimits;
+use crate::executor::chat::refused_calls::RefusedCalls;
 use crate::executor::outbound::{Call, Target};
 
 /// Error in the configuration of a provider.
@@ -40,6 +41,8 @@ pub(super) struct Provider {
     authorization: Option<HeaderValue>,
     /// Limits of the calls to this server.
     pub(super) limits: ProviderLimits,
+    /// Calls that this server refused, for the log.
+    pub(super) refused_calls: RefusedCalls,
 }
 
 impl Provider {
@@ -62,7 +65,7 @@ impl Provider {
             value.set_sensitive(true);
         }
         let limits = ProviderLimits::new(config.max_running, config.requests_per_minute);
-        Ok(Self { target, authorization, limits })
+        Ok(Self { target, authorization, limits, refused_calls: RefusedCalls::new(name) })
     }
 
     /// Returns a chat-completions call with `body`.

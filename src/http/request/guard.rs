@@ -1,5 +1,5 @@
 //! Refuses requests that a browser sends for pages of other sites (cross-site request forgery and DNS
-//! rebinding).
+//! rebinding), and requests that were meant for another API.
 
 use std::net::IpAddr;
 
@@ -14,33 +14,41 @@ use actix_web::web::Data;
 
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
+use crate::http::request::openai_client;
 use crate::server::Handle;
 
-/// Refuses a request that a browser sends for a page of another site.
+/// Passes a request on, unless it must be refused whatever its path is.
+pub(in crate::http) async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    match refusal(&request) {
+        Some(rejection) => {
+            Ok(request.into_response(rejection.error_response()).map_into_right_body())
+        }
+        None => Ok(next.call(request).await?.map_into_left_body()),
+    }
+}
+
+/// Returns why a request is refused.
 ///
 /// Browsers name the origin of a request (`Sec-Fetch-Site`, `Origin`); other clients do not. A page whose own
 /// host name was made to resolve to this server (DNS rebinding) looks like one of ours, except
 /// for that name in `Host`.
-pub(in crate::http) async fn same_site<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if is_foreign(request.headers()) && !is_followed_link(request.method(), request.headers()) {
+fn refusal(request: &ServiceRequest) -> Option<Rejection> {
+    let headers = request.headers();
+    if is_foreign(headers) && !is_followed_link(request.method(), headers) {
         let detail = "the request comes from a page of another site";
-        let rejection = Rejection::new(ProblemType::ForeignSite, detail);
-        let response = rejection.error_response();
-        return Ok(request.into_response(response).map_into_right_body());
+        return Some(Rejection::new(ProblemType::ForeignSite, detail));
     }
     let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
-    if let Some(name) = foreign_name(request.headers(), names.map_or(&[], Vec::as_slice)) {
+    if let Some(name) = foreign_name(headers, names.map_or(&[], Vec::as_slice)) {
         let detail = format!(
             "the host name {name:?} is not allowed; add it to `hosts` in the configuration"
         );
-        let rejection = Rejection::new(ProblemType::ForeignHost, detail);
-        let response = rejection.error_response();
-        return Ok(request.into_response(response).map_into_right_body());
+        return Some(Rejection::new(ProblemType::ForeignHost, detail));
     }
-    Ok(next.call(request).await?.map_into_left_body())
+    openai_client::refusal(headers)
 }
 
 /// Returns the name in `Host` if it is not an IP address, not a name of this machine and not one of

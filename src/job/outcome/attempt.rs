@@ -14,6 +14,7 @@ pub const MAX_RESULT_EXCERPT_BYTES: usize = 64 << 10;
 
 /// One attempt of a job. Attempts that were released do not count and are not listed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FlatAttempt")]
 pub struct Attempt {
     /// Number of the attempt, counted from 1.
     pub attempt: u32,
@@ -33,6 +34,41 @@ pub struct Attempt {
     /// What else is known about its end.
     #[serde(flatten)]
     pub detail: AttemptDetail,
+}
+
+/// The fields of an [`Attempt`] as they are read. A flattened struct cannot be read here, because serde
+/// copies its fields first, and a copy of [`AttemptDetail::data`] is no longer the text that it was.
+#[derive(Deserialize)]
+struct FlatAttempt {
+    attempt: u32,
+    state: State,
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    worker: Option<String>,
+    code: Option<String>,
+    message: Option<String>,
+    response: Option<ResponseDetail>,
+    exit: Option<ExitDetail>,
+    traceback: Option<String>,
+    data: Option<Json>,
+    result: Option<String>,
+    request_id: Option<String>,
+}
+
+impl From<FlatAttempt> for Attempt {
+    fn from(flat: FlatAttempt) -> Self {
+        let FlatAttempt { response, exit, traceback, data, result, request_id, .. } = flat;
+        Self {
+            attempt: flat.attempt,
+            state: flat.state,
+            started_at: flat.started_at,
+            ended_at: flat.ended_at,
+            worker: flat.worker,
+            code: flat.code,
+            message: flat.message,
+            detail: AttemptDetail { response, exit, traceback, data, result, request_id },
+        }
+    }
 }
 
 /// What is known about the end of an attempt, beside its error.
@@ -100,6 +136,17 @@ impl AttemptDetail {
     }
 }
 
+impl ExitDetail {
+    /// Returns how the program ended, in words.
+    pub fn summary(&self) -> String {
+        match (self.status, self.signal) {
+            (Some(status), _) => format!("exit status {status}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => "the end of the program is unknown".into(),
+        }
+    }
+}
+
 /// Shortens a text to about `max_bytes`: keeps its start and its end, and says how many bytes between
 /// them were omitted.
 ///
@@ -130,7 +177,9 @@ mod tests {
 
     #[test]
     fn an_attempt_is_one_flat_object() {
-        let detail = AttemptDetail { traceback: Some("at line 1".into()), ..Default::default() };
+        let data = Some(Json::trusted(r#"{"n": 1.50}"#));
+        let traceback = Some("at line 1".into());
+        let detail = AttemptDetail { traceback, data, ..Default::default() };
         let attempt = Attempt {
             attempt: 1,
             state: State::Failed,
@@ -141,13 +190,12 @@ mod tests {
             message: Some("boom".into()),
             detail,
         };
-        let json = serde_json::to_value(&attempt).unwrap();
-        let expected = serde_json::json!({
-            "attempt": 1, "state": "failed", "started_at": null,
-            "ended_at": "1970-01-01T00:00:00.000Z", "code": "panic", "message": "boom",
-            "traceback": "at line 1",
-        });
+        let json = serde_json::to_string(&attempt).unwrap();
+        let expected = concat!(
+            r#"{"attempt":1,"state":"failed","started_at":null,"ended_at":"1970-01-01T00:00:00.000Z","#,
+            r#""code":"panic","message":"boom","traceback":"at line 1","data":{"n": 1.50}}"#
+        );
         assert_eq!(json, expected);
-        assert_eq!(serde_json::from_value::<Attempt>(json).unwrap(), attempt);
+        assert_eq!(serde_json::from_str::<Attempt>(&json).unwrap(), attempt);
     }
 }

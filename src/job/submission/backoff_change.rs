@@ -40,3 +40,17 @@ impl BackoffChange {
         }
     }
 }
+
+impl From<Backoff> for BackoffChange {
+    /// Returns the change that results in this backoff, whatever the defaults are.
+    fn from(backoff: Backoff) -> Self {
+        let Backoff { initial, factor, max, jitter, max_retry_after } = backoff;
+        Self {
+            initial: Some(initial),
+            factor: Some(factor),
+            max: Some(max),
+            jitter: Some(jitter),
+            max_retry_after: Some(max_retry_after),
+        }
+    }
+}

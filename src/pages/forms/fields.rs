@@ -54,6 +54,21 @@ impl Fields {
         self.values.insert(name.into(), vec![value.into()]);
     }
 
+    /// Removes a field.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
+    /// Converts the line breaks of all values to LF. Browsers send every line break in a form as CR LF
+    /// (HTML, "constructing the entry list").
+    #[must_use]
+    pub(crate) fn with_plain_line_breaks(mut self) -> Self {
+        for value in self.values.values_mut().flatten().filter(|value| value.contains('\r')) {
+            *value = value.replace("\r\n", "\n");
+        }
+        self
+    }
+
     /// Parses the value of a field. If that fails, adds `NAME REQUIREMENT` to `problems`, such as
     /// "batch must be a number".
     pub(crate) fn read<T: FromStr>(
@@ -80,5 +95,11 @@ mod tests {
         assert_eq!(fields.get("state"), None);
         assert_eq!(fields.trimmed("queue"), Some("mail"));
         assert_eq!(fields.all("id"), ["1", "2"]);
+    }
+
+    #[test]
+    fn line_breaks_of_a_form_become_plain() {
+        let fields = Fields::parse("text=%0D%0Aa%0D%0D%0Ab%0Ac").unwrap().with_plain_line_breaks();
+        assert_eq!(fields.get("text"), Some("\na\r\nb\nc"));
     }
 }

@@ -14,13 +14,14 @@ use crate::server::Handle;
 /// Maximum time that a browser may take to send a form.
 const FORM_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Growth of a payload by form encoding: at worst each byte becomes three, such as `%7B`.
-const ENCODING_FACTOR: usize = 3;
+/// Growth of a payload by form encoding: most bytes become at worst three, such as `%7B`, and a line
+/// break becomes the six of `%0D%0A`.
+const ENCODING_FACTOR: usize = 6;
 
 /// Maximum size of all other fields of a form, in bytes.
 const OTHER_FIELDS_BYTES: usize = 64 << 10;
 
-/// Reads the fields of a form.
+/// Reads the fields of a form, with line breaks as LF.
 ///
 /// As a protection against cross-site request forgery, the `Origin` header must name this server.
 /// Browsers send it with every form.
@@ -52,7 +53,8 @@ pub(crate) async fn read(
         return Err(PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "Form too large", why));
     };
     let bytes = read.map_err(PageError::bad_request)?;
-    Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)
+    let fields = Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)?;
+    Ok(fields.with_plain_line_breaks())
 }
 
 fn content_length(request: &HttpRequest) -> Option<usize> {

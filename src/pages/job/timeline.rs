@@ -1,6 +1,6 @@
 //! The timeline of a job.
 
-use crate::job::{Job, JobError, State, Timestamp};
+use crate::job::{Attempt, Job, JobError, State, Timestamp};
 use crate::pages::parts::time::{DurationText, RelativeTime};
 
 /// An entry of the timeline.
@@ -15,9 +15,6 @@ pub(super) struct TimelineEvent {
 }
 
 /// Returns what happened to a job, oldest first, and what happens next.
-///
-/// The job stores the start of its latest attempt only. Earlier attempts therefore have no entry for
-/// their start, only one for their failure.
 pub(super) fn events(job: &Job, now: Timestamp) -> Vec<TimelineEvent> {
     let event = |class, title: String, at| TimelineEvent {
         class,
@@ -27,31 +24,29 @@ pub(super) fn events(job: &Job, now: Timestamp) -> Vec<TimelineEvent> {
         error: None,
     };
     let mut events = vec![event("queued", "Submitted".into(), job.created_at)];
-    let is_first = job.attempt == 0 && job.failures.as_ref().is_none_or(Vec::is_empty);
+    let attempts = job.attempts.as_deref().unwrap_or_default();
+    let is_first = job.attempt == 0 && attempts.is_empty();
     if job.state == State::Scheduled || is_first && job.run_at > job.created_at {
         events.push(event("scheduled", "Scheduled start".into(), job.run_at));
     }
-    let failures = job.failures.as_deref().unwrap_or_default();
-    let latest = job.started_at.map(|at| (job.attempt, at));
-    let mut has_latest_start = false;
-    for failure in failures {
-        if let Some((attempt, at)) = latest.filter(|(attempt, _)| failure.attempt == *attempt) {
-            events.push(event("running", format!("Attempt {attempt} started"), at));
-            has_latest_start = true;
+    for Attempt { attempt, state, started_at, ended_at, code, message, .. } in attempts {
+        // Earlier versions did not store the start of each attempt.
+        if let Some(at) = *started_at {
+            let mut started = event("running", format!("Attempt {attempt} started"), at);
+            if *state == State::Running {
+                started.duration =
+                    Some(format!("running for {}", DurationText::new(now.since(at))));
+            }
+            events.push(started);
         }
-        let mut failed = event("failed", format!("Attempt {} failed", failure.attempt), failure.at);
-        failed.error = Some(failure.error.clone());
-        failed.duration = latest
-            .filter(|(attempt, _)| failure.attempt == *attempt)
-            .map(|(_, at)| format!("after {}", DurationText::new(failure.at.since(at))));
-        events.push(failed);
-    }
-    if let Some((attempt, at)) = latest.filter(|_| !has_latest_start) {
-        let mut started = event("running", format!("Attempt {attempt} started"), at);
-        if job.state == State::Running {
-            started.duration = Some(format!("running for {}", DurationText::new(now.since(at))));
+        if let (State::Failed, Some(at)) = (state, *ended_at) {
+            let mut failed = event("failed", format!("Attempt {attempt} failed"), at);
+            failed.duration = started_at
+                .map(|started_at| format!("after {}", DurationText::new(at.since(started_at))));
+            let (code, message) = (code.clone(), message.clone());
+            failed.error = code.zip(message).map(|(code, message)| JobError { code, message });
+            events.push(failed);
         }
-        events.push(started);
     }
     events.extend(end(job, now));
     events
@@ -80,7 +75,7 @@ fn end(job: &Job, now: Timestamp) -> Option<TimelineEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Failure, JobId, Lane, NewJob, Submission};
+    use crate::job::{AttemptDetail, JobId, Lane, NewJob, Submission};
 
     fn job() -> Job {
         let submission = Submission::new("echo", &1).unwrap();
@@ -96,23 +91,38 @@ mod tests {
 
     #[test]
     fn attempts_are_listed_between_submission_and_end() {
-        let failure = |attempt, at| Failure {
-            attempt,
-            at: Timestamp::from_millis(at),
-            error: JobError::new("http_status", "503"),
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let attempt = |number, state, started_at, ended_at| Attempt {
+            attempt: number,
+            state,
+            started_at,
+            ended_at,
+            worker: None,
+            code: Some("http_status".into()),
+            message: Some("503".into()),
+            detail: AttemptDetail::default(),
         };
         let mut job = job();
         assert_eq!(titles(&job), ["Submitted"]);
         job.attempt = 2;
-        job.started_at = Some(Timestamp::from_millis(4_000));
-        job.failures = Some(vec![failure(1, 2_000)]);
+        let old = attempt(1, State::Failed, None, at(2_000));
+        job.attempts = Some(vec![old.clone(), attempt(2, State::Running, at(4_000), None)]);
         job.state = State::Running;
         assert_eq!(titles(&job), ["Submitted", "Attempt 1 failed", "Attempt 2 started"]);
-        job.failures = Some(vec![failure(1, 2_000), failure(2, 5_000)]);
+        let first = attempt(1, State::Failed, at(1_500), at(2_000));
+        job.attempts = Some(vec![first, attempt(2, State::Failed, at(4_000), at(5_000))]);
         job.state = State::Retrying;
-        assert_eq!(titles(&job)[2..], ["Attempt 2 started", "Attempt 2 failed", "Next attempt"]);
+        let expected = [
+            "Submitted",
+            "Attempt 1 started",
+            "Attempt 1 failed",
+            "Attempt 2 started",
+            "Attempt 2 failed",
+            "Next attempt",
+        ];
+        assert_eq!(titles(&job), expected);
         job.state = State::Failed;
-        job.finished_at = Some(Timestamp::from_millis(5_000));
-        assert_eq!(titles(&job)[4], "Failed permanently");
+        job.finished_at = at(5_000);
+        assert_eq!(titles(&job)[5], "Failed permanently");
     }
 }

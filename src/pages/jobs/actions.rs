@@ -1,11 +1,11 @@
-//! Form targets that cancel, retry and delete jobs.
+//! Form targets that cancel, retry, delete and start jobs.
 
 use std::collections::BTreeSet;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, Resource};
 
-use crate::job::JobId;
+use crate::job::{JobId, JobPatch};
 use crate::pages::forms::form;
 use crate::pages::jobs::list_query::list_path;
 use crate::pages::response::error_page::PageError;
@@ -31,6 +31,10 @@ pub(crate) fn retry() -> Resource {
     form_resource("/jobs/{id}/retry", retry_job)
 }
 
+pub(crate) fn run_now() -> Resource {
+    form_resource("/jobs/{id}/run", run_job_now)
+}
+
 pub(crate) fn delete() -> Resource {
     form_resource("/jobs/{id}/delete", delete_job)
 }
@@ -45,6 +49,14 @@ async fn cancel_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -
 
 async fn retry_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
     act_on_one(&request, body, &handle, JobAction::Retry).await
+}
+
+/// Lets a job that waits for its time start at once.
+async fn run_job_now(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+    form::read(&request, body, &handle).await?;
+    let id: JobId = path_id(&request, "job")?;
+    handle.update(id, JobPatch::run_now()).await?;
+    redirect_to(format!("/jobs/{id}"))
 }
 
 async fn delete_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {

@@ -56,7 +56,7 @@ struct DrawnSeries {
 
 /// A chart as HTML: a title, a legend and an SVG drawing.
 #[derive(Template)]
-#[template(path = "chart.html")]
+#[template(path = "parts/chart.html")]
 pub(crate) struct Chart {
     id: &'static str,
     title: &'static str,

@@ -2,12 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use askama::filters::{Escaper, Html, HtmlSafe};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::job::Json;
 use crate::job::outcome::truncate;
+use crate::pages::parts::json_entries::{Entries, Entry};
+use askama::filters::{Escaper, Html, HtmlSafe};
 
 /// Length in bytes above which a value is shown as truncated text instead of a tree.
 const MAX_BYTES: usize = 200 << 10;
@@ -128,44 +126,6 @@ impl HtmlWriter {
             self.html.push_str("</li>");
         }
         let _ = write!(self.html, "</ul>{close}</details>");
-    }
-}
-
-/// An entry of an object or array: its name, if it is in an object, and its unparsed value.
-type Entry<'a> = (Option<String>, &'a RawValue);
-
-/// The entries of an object or array in their original order, including repeated names.
-struct Entries<'a>(Vec<Entry<'a>>);
-
-struct EntriesVisitor;
-
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or an array")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some((name, value)) = map.next_entry()? {
-            entries.push((Some(name), value));
-        }
-        Ok(Entries(entries))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries<'de>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(value) = list.next_element()? {
-            entries.push((None, value));
-        }
-        Ok(Entries(entries))
-    }
-}
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EntriesVisitor)
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) const SLOW_RELOAD_SECS: u32 = 30;
 pub(crate) enum NavItem {
     Overview,
     Jobs,
+    Queues,
     Batches,
     Submit,
     Demo,
@@ -68,11 +69,12 @@ impl Layout {
     }
 
     /// Returns the links of the navigation.
-    pub(crate) fn links(&self) -> [Link; 5] {
+    pub(crate) fn links(&self) -> [Link; 6] {
         let link = |path, name, item| Link { path, name, is_current: self.nav_item == item };
         [
             link("/", "Overview", NavItem::Overview),
             link("/jobs", "Jobs", NavItem::Jobs),
+            link("/queues", "Queues", NavItem::Queues),
             link("/batches", "Batches", NavItem::Batches),
             link("/submit", "Submit", NavItem::Submit),
             link("/demo", "Demo", NavItem::Demo),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::config::Config;
 use crate::job::problem::Problem;
 use crate::job::submission::{MAX_ATTEMPTS, PRIORITIES};
-use crate::job::{Lane, Submission};
+use crate::job::{Json, Lane, Submission};
 use crate::pages::forms::fields::Fields;
 use crate::pages::submit::input::{Control, Input};
 
@@ -20,10 +20,12 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
         new("queue", "Queue", "Empty for the queue named default", Line),
         new("priority", "Priority", "-100 to 100; default 0", Line),
         new("delay", "Delay", "For example 10m; default none", Line),
+        new("run_at", "Start at", "Such as 2030-01-31T12:00:00Z, instead of a delay", Line),
+        new("expires_at", "Expires at", "Cancelled if it has not started by then", Line),
         new("max_attempts", "Max attempts", &format!("Default {}", jobs.max_attempts), Line),
         new("timeout", "Timeout", &format!("Per attempt; default {}", jobs.timeout), Line),
         new("lane", "Lane", "", Choice(lanes.into())),
-        new("tags", "Tags", "One per line, at most ten", Lines(2)),
+        new("backoff", "Backoff", r#"JSON, such as {"initial": "5s", "max": "1h"}"#, Line),
         new(
             "idempotency_key",
             "Idempotency key",
@@ -31,6 +33,9 @@ pub(super) fn inputs(config: &Config) -> Vec<Input> {
             Line,
         ),
         new("at_most_once", "Run at most once", "", CheckBox),
+        new("truncate_result", "Truncate a large result", "", CheckBox),
+        new("tags", "Tags", "One per line, at most ten", Lines(2)),
+        new("metadata", "Metadata", "A JSON object, returned with the job", Lines(3)),
     ]
 }
 
@@ -50,6 +55,8 @@ pub(super) fn parse(fields: &Fields) -> Result<Submission, Vec<Problem>> {
             &mut problems,
         ),
         delay: parsed(fields, "delay", &mut problems),
+        run_at: parsed(fields, "run_at", &mut problems),
+        expires_at: parsed(fields, "expires_at", &mut problems),
         timeout: parsed(fields, "timeout", &mut problems),
         max_attempts: number(
             fields,
@@ -60,9 +67,23 @@ pub(super) fn parse(fields: &Fields) -> Result<Submission, Vec<Problem>> {
         lane: parsed::<Lane>(fields, "lane", &mut problems),
         tags: tags(fields.get("tags").unwrap_or_default()),
         at_most_once: fields.get("at_most_once").is_some(),
+        truncate_result: fields.get("truncate_result").is_some(),
+        backoff: json(fields, "backoff", |json| json.read(), &mut problems),
+        metadata: json(fields, "metadata", Ok, &mut problems),
         ..Submission::default()
     };
     if problems.is_empty() { Ok(submission) } else { Err(problems) }
+}
+
+/// Parses a field that is JSON.
+fn json<T>(
+    fields: &Fields,
+    name: &str,
+    read: impl FnOnce(Json) -> Result<T, Problem>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let parsed = Json::checked(fields.trimmed(name)?).and_then(read);
+    parsed.map_err(|problem| problems.push(problem.under(&format!("/{name}")))).ok()
 }
 
 fn tags(text: &str) -> Vec<String> {
@@ -122,9 +143,21 @@ mod tests {
 
     #[test]
     fn every_invalid_field_is_named() {
-        let form = "priority=high&delay=soon&timeout=-1s&max_attempts=x&lane=fast";
+        let form = "priority=high&delay=soon&timeout=-1s&max_attempts=x&lane=fast&run_at=1\
+            &expires_at=tomorrow&backoff=1s&metadata=%7B";
         let problems = parse(&Fields::parse(form).unwrap()).unwrap_err();
         let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/priority", "/delay", "/timeout", "/max_attempts", "/lane"]);
+        let expected = [
+            "/priority",
+            "/delay",
+            "/run_at",
+            "/expires_at",
+            "/timeout",
+            "/max_attempts",
+            "/lane",
+            "/backoff",
+            "/metadata",
+        ];
+        assert_eq!(pointers, expected);
     }
 }

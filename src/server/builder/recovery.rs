@@ -1,5 +1,8 @@
 //! Writes to the database before the actors start: the epoch, the rescue of jobs, the listed queues.
 
+use tokio::time::Instant;
+
+use crate::actor::events::failure_log::{FailedJob, FailureLog};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::job::queue::{QueueChange, QueueName};
@@ -42,9 +45,11 @@ pub(crate) fn begin_epoch(
 /// of a local lane belongs to a dead process.
 pub(crate) fn rescue_dead(store: &mut dyn WriteStore, clock: &Clock) -> Result<(), StoreError> {
     let mut rescued = 0;
+    let mut failure_log = FailureLog::default();
     loop {
         let write = Write::Rescue { scope: RescueScope::Dead, limit: MOVE_AT_ONCE };
         let committed = store.commit(&[&write], clock.now())?;
+        failure_log.log(&FailedJob::all(&committed.changes), Instant::now());
         let Some(Ok(Answer::Moved(moved))) = committed.answers.into_iter().next() else { break };
         rescued += moved.count;
         if moved.count == 0 {

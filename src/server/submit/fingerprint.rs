@@ -11,7 +11,7 @@ mod json;
 use sha2::{Digest, Sha256};
 
 use crate::job::submission::BackoffChange;
-use crate::job::{Submission, Timestamp};
+use crate::job::{Lane, Submission, Timestamp};
 
 /// A SHA-256 hash.
 pub(crate) type Fingerprint = [u8; 32];
@@ -110,6 +110,8 @@ impl Hasher {
         self.text("kind", kind);
         self.name("payload");
         json::hash(payload.as_str(), &mut self.0);
+        // Every other lane that is accepted is that of the kind.
+        let lane = lane.filter(|lane| *lane == Lane::Remote);
         self.optional_text("lane", lane.map(|lane| lane.as_str()));
         self.optional_text("queue", queue.as_deref());
         self.optional_number("priority", priority.filter(|priority| *priority != 0));
@@ -174,6 +176,7 @@ mod tests {
             r#"{"kind":"echo","priority":0,"at_most_once":false,"tags":[],"backoff":{}}"#,
             r#"{"kind":"echo","priority":null,"queue":null,"timeout":null,"run_at":null}"#,
             r#"{"kind":"echo","truncate_result":false,"metadata":null}"#,
+            r#"{"kind":"echo","lane":"async"}"#,
             r#"{"kind":"echo","delay":0}"#,
             r#"{"kind":"echo","delay":"0s"}"#,
         ] {
@@ -206,7 +209,7 @@ mod tests {
             r#"{"kind":"echo","payload":1}"#,
             r#"{"kind":"echo","payload":1.0}"#,
             r#"{"kind":"echo","payload":"1"}"#,
-            r#"{"kind":"echo","lane":"async"}"#,
+            r#"{"kind":"echo","lane":"remote"}"#,
             r#"{"kind":"echo","queue":"default"}"#,
             r#"{"kind":"echo","priority":1}"#,
             r#"{"kind":"echo","run_at":"2030-01-01T00:00:00Z"}"#,

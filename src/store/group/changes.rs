@@ -21,6 +21,7 @@ impl JobLocation {
             remote_kind: None,
             batch,
             from_queue: None,
+failed: None,
             from,
             to,
             due_at: None,

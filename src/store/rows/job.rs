@@ -40,13 +40,14 @@ impl JobRow {
     /// Converts the row to a job without payload, result and attempts.
     fn into_job(self, queue: &str, worker: Option<String>) -> Result<Job, StoreError> {
         let error = self.error_code.zip(self.error_message);
-        let message = self.progress_message;
+        let (message, state) = (self.progress_message, state_of(self.id, self.state)?);
+        let progress = self.progress_percent.map(|percent| Progress { percent, message });
         Ok(Job {
             id: JobId(self.id),
             kind: self.kind,
             queue: queue_of_job(self.id, queue)?,
             lane: lane_of(self.id, self.lane)?,
-            state: state_of(self.id, self.state)?,
+            state,
             priority: i8::try_from(self.priority).unwrap_or(0),
             attempt: count_of(self.attempt),
             max_attempts: count_of(self.max_attempts),
@@ -69,7 +70,7 @@ impl JobRow {
             error: error.map(|(code, message)| JobError { code, message }),
             failures: None,
             attempts: None,
-            progress: self.progress_percent.map(|percent| Progress { percent, message }),
+            progress: progress.map(|progress| progress.of_job_in(state)),
             tags: tags_of(self.tags.as_deref()),
             metadata: None,
             batch: self.batch_id.map(BatchId),

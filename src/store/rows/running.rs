@@ -22,6 +22,7 @@ pub(crate) struct RunningJobRow {
     cancel_requested: i64,
     pub(crate) started_at: Option<i64>,
     backoff: Option<String>,
+    pub(crate) kind: String,
 }
 
 impl RunningJobRow {

@@ -3,6 +3,12 @@
 pub mod backup;
 pub(super) mod epoch;
 mod foreign_log;
+mod header;
+pub(super) mod kept_file;
+mod location;
+mod lock;
 pub(super) mod open;
+mod origin;
+pub(super) mod served_files;
 pub(super) mod size_limit;
 pub mod verify;

@@ -3,6 +3,8 @@
 mod attempts;
 mod queue_rows;
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
@@ -15,6 +17,7 @@ use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{job_extras, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::admin::kept_file::KeptFile;
 use crate::store::sqlite::admin::open;
 use crate::store::sqlite::list;
 use crate::store::sqlite::statement::statement;
@@ -30,6 +33,8 @@ use queue_rows::QueueReads;
 pub struct SqliteReads {
     connection: SqliteConnection,
     impossible: ImpossibleRows,
+    /// Dropped after the connection.
+    _file: Option<Arc<KeptFile>>,
 }
 
 impl SqliteReads {
@@ -39,8 +44,8 @@ impl SqliteReads {
     /// # Errors
     /// Returns [`OpenError`] if the database cannot be opened.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        let connection = open::for_reading(&config.database)?;
-        Ok(Self { connection, impossible: ImpossibleRows::of_reads() })
+        let (connection, file) = open::for_reading(&config.database)?;
+        Ok(Self { connection, impossible: ImpossibleRows::of_reads(), _file: file })
     }
 }
 

@@ -25,6 +25,7 @@ fn pages(samples: &SampleServer) -> Vec<String> {
         "/jobs?tag=none",
         "/batches",
         "/submit",
+        "/queues",
         "/queues/images",
         "/queues/reports",
         "/jobs/999999999",
@@ -150,6 +151,7 @@ fn every_control_is_reachable_by_keyboard_and_shows_the_focus() {
     assert_eq!(page.value(inside), true, "the skip link did not lead to the content");
     for path in [
         "/".to_owned(),
+        "/queues".into(),
         "/jobs".into(),
         format!("/jobs/{running}"),
         "/submit".into(),

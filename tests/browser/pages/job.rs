@@ -82,6 +82,16 @@ fn a_job_can_be_cancelled_retried_and_deleted() {
 }
 
 #[test]
+fn a_scheduled_job_is_started_by_a_button() {
+    let server = Server::start();
+    let id = server.submit(&with(sleep("1h"), &json!({"delay": "1h"})));
+    let Some(page) = Page::open(&server, &format!("/jobs/{id}")) else { return };
+    page.press("Run now");
+    wait_for_state(&page, "running");
+    page.assert_clean();
+}
+
+#[test]
 fn retrying_a_completed_job_asks_for_confirmation() {
     let server = Server::start();
     let (id, leased) = submit_and_lease(&server, &json!({}));

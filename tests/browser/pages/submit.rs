@@ -181,3 +181,41 @@ fn a_repeated_key_returns_the_first_job_or_an_error_for_another_payload() {
     server.submit(&echo(1));
     page.assert_clean_except(&["status of 422"]);
 }
+
+/// Returns the payload of a job as it is stored.
+fn raw_payload(server: &Server, id: i64) -> String {
+    let text = String::from_utf8(server.get(&format!("/v1/jobs/{id}")).body).unwrap();
+    let (_, rest) = text.split_once("\"payload\":").unwrap();
+    rest.rsplit_once(",\"result\":null").unwrap().0.to_owned()
+}
+
+#[test]
+fn submitting_again_without_a_change_sends_the_same_bytes() {
+    let server = Server::start();
+    let Some(page) = Page::blank(&server.url()) else { return };
+    for payload in [
+        "{\r\n\t\"a\" :\r\n 1.0,\"a\":[1e2,\"\\r\\n\\u0041\\u0000\"] }",
+        "\"\\n\\n\u{1f680}\u{feff}\u{2028}\u{85}\u{a0}</textarea>&amp;&#13; \"",
+        r#"{"url":"http://127.0.0.1:1/","body":{"b":1.50 ,"a":[ 1,2]},"headers":{"X":"\u00e4"}}"#,
+    ] {
+        let kind = if payload.contains("url") { "http" } else { "echo" };
+        let job = format!(
+            "{{\"kind\": \"{kind}\", \"run_at\": \"2031-01-31T12:00:00.123Z\", \"tags\": [\" a \", \"b\"], \
+             \"expires_at\": \"2032-01-31T12:00:00Z\", \"timeout\": \"90s\", \"payload\": {payload}}}"
+        );
+        let headers = [("content-type", "application/json")];
+        let answer = server.request("POST", "/v1/jobs", &headers, job.as_bytes());
+        let id = answer.expect(202)["id"].as_i64().unwrap();
+        page.goto(&format!("/jobs/{id}"));
+        page.click("#again");
+        page.wait_for_path(&format!("/submit?from={id}"));
+        page.press("Submit");
+        page.wait_for_path(&format!("/jobs/{}", id + 1));
+        assert_eq!(raw_payload(&server, id + 1), payload);
+        let (old, new) = (server.job(id), server.job(id + 1));
+        for field in ["run_at", "expires_at", "timeout", "tags", "max_attempts", "queue"] {
+            assert_eq!(new[field], old[field], "{field}");
+        }
+    }
+    page.assert_clean();
+}

@@ -46,7 +46,7 @@ fn a_database_that_cannot_be_opened_is_reported() {
     std::fs::write(&garbage, "this is another sort of file, long enough to be read".repeat(20))
         .unwrap();
     let output = Setup::new().database(&garbage).fail();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("not a database"), "{}", text(&output.stderr));
     let unchanged = std::fs::read(&garbage).unwrap();
     assert!(unchanged.starts_with(b"this is another sort of file"));

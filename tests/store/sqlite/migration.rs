@@ -120,6 +120,16 @@ impl Migrated {
 }
 
 #[test]
+fn an_older_database_is_marked_as_one_of_this_program() {
+    let migrated = Migrated::new();
+    let id = "SELECT printf('%x', application_id) FROM pragma_application_id";
+    assert_eq!(migrated.column(id), ["4c534852"]);
+    // As the header of the file says after a checkpoint, in ASCII.
+    run(&mut migrated.database.raw(), "PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    assert_eq!(std::fs::read(migrated.database.path()).unwrap()[68..72], *b"LSHR");
+}
+
+#[test]
 fn every_job_keeps_its_values() {
     let mut migrated = Migrated::new();
     let states: Vec<State> = (1..=7).map(|id| migrated.job(id).state).collect();

@@ -18,6 +18,38 @@ fn a_database_is_opened_by_one_process_at_a_time() {
     assert!(database.open(&Config::default()).is_ok());
 }
 
+/// Returns the locks that this process holds on a database, by the list of the kernel.
+fn held_locks(path: &std::path::Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{} ", std::fs::metadata(path).unwrap().ino());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let held = locks.lines().filter(|lock| lock.contains(&inode));
+    held.map(|lock| lock.split_whitespace().nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn nothing_that_this_process_does_to_a_served_database_drops_its_locks() {
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(job());
+    let path = database.path();
+    let locks = held_locks(&path);
+    assert!(
+        locks.contains(&"POSIX".to_owned()) && locks.contains(&"FLOCK".to_owned()),
+        "{locks:?}"
+    );
+    // Each of these opens the file by itself.
+    assert!(database.open(&Config::default()).is_err());
+    assert_eq!(database.faults(), [""; 0]);
+    let copy = database.backup(longshore::job::Timestamp::from_millis(1));
+    assert_eq!(held_locks(&path), locks);
+    // Read connections stay open for longer than the write connection.
+    let mut reads = database.reads();
+    drop(store);
+    reads.counts().unwrap();
+    assert!(held_locks(&path).contains(&"POSIX".to_owned()), "{:?}", held_locks(&path));
+    assert!(copy.open(&Config::default()).is_ok() && database.open(&Config::default()).is_ok());
+}
+
 #[test]
 fn the_error_for_a_database_that_cannot_be_created_names_its_path() {
     let database = Sqlite::fresh();

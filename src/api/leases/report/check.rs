@@ -240,14 +240,18 @@ mod tests {
         let all = ["/id", "/action", "/lease_token"];
         assert_eq!(pointers(LeaseReport::default().check_many(10)), all);
         assert_eq!(pointers(read(r#"{"id": null}"#).check_many(10)), all);
-        let malformed = r#"{"id": 1.5, "action": "Fail", "lease_token": "x"}"#;
+        let malformed = r#"{"id": 1.5, "action": "stop", "lease_token": "x"}"#;
         assert_eq!(pointers(read(malformed).check_many(10)), all);
         for text in ["[]", "1", "null", "\"x\"", "[{}]"] {
             assert_eq!(pointers(read(text).check_many(10)), [""], "{text}");
         }
-        let text = r#"{"id": "7", "action": "release", "lease_token": "2"}"#;
         let lease = Lease { job: JobId(7), token: LeaseToken(2) };
-        assert_eq!(read(text).check_many(10).unwrap().lease, lease);
+        for text in [
+            r#"{"id": "7", "action": "release", "lease_token": "2"}"#,
+            r#"{"id": 7.0, "action": "RELEASE", "lease_token": 2.00}"#,
+        ] {
+            assert_eq!(read(text).check_many(10).unwrap().lease, lease);
+        }
     }
 
     #[test]

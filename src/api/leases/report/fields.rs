@@ -15,16 +15,28 @@ pub(super) fn fields<'a, const N: usize>(
     text: &'a str,
     names: [&'static str; N],
 ) -> Result<[Option<&'a str>; N], serde_json::Error> {
+    fields_and_others(text, names).map(|(found, _)| found)
+}
+
+/// Returns the JSON texts of the fields with these names, as [`fields`] does, and whether there are
+/// others.
+///
+/// # Errors
+/// Returns an error if the text is not a JSON object.
+pub(super) fn fields_and_others<'a, const N: usize>(
+    text: &'a str,
+    names: [&'static str; N],
+) -> Result<([Option<&'a str>; N], bool), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let found = Fields(names).deserialize(&mut reader)?;
+    let (found, has_others) = Fields(names).deserialize(&mut reader)?;
     reader.end()?;
-    Ok(found.map(|value| value.map(RawValue::get)))
+    Ok((found.map(|value| value.map(RawValue::get)), has_others))
 }
 
 struct Fields<const N: usize>([&'static str; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Fields<N> {
-    type Value = [Option<&'de RawValue>; N];
+    type Value = ([Option<&'de RawValue>; N], bool);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -32,21 +44,22 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Fields<N> {
 }
 
 impl<'de, const N: usize> Visitor<'de> for Fields<N> {
-    type Value = [Option<&'de RawValue>; N];
+    type Value = ([Option<&'de RawValue>; N], bool);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut found = [None; N];
+        let (mut found, mut has_others) = ([None; N], false);
         while let Some(index) = entries.next_key_seed(Name(&self.0))? {
             let value = entries.next_value()?;
-            if let Some(known) = index.and_then(|index: usize| found.get_mut(index)) {
-                *known = Some(value);
+            match index.and_then(|index: usize| found.get_mut(index)) {
+                Some(known) => *known = Some(value),
+                None => has_others = true,
             }
         }
-        Ok(found)
+        Ok((found, has_others))
     }
 }
 

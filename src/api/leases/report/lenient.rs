@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::api::leases::report::fields::fields;
+use crate::api::leases::report::fields::{fields, fields_and_others};
 use crate::api::leases::report::repair::{Repair, repair};
 use crate::api::leases::report::{ReportedError, ReportedProgress};
 use crate::job::payload::Json;
@@ -98,12 +98,13 @@ pub(super) fn progress(value: &str) -> Option<ReportedProgress> {
 /// Returns a value as an error: an object with `code`, `message`, `traceback` and `data`, or a
 /// message by itself.
 pub(super) fn error(value: &str) -> ReportedError {
-    match fields(value, ["code", "message", "traceback", "data"]) {
-        Ok([None, None, None, None]) if value.contains(':') => {
-            // None of the fields is known, so the whole object says what is wrong.
-            ReportedError { message: value.to_owned(), ..ReportedError::default() }
+    match fields_and_others(value, ["code", "message", "traceback", "data"]) {
+        Ok(([code, None, None, None], true)) => {
+            // The reason is in a field that is not known, so the whole object says what is wrong.
+            let code = code.and_then(text).unwrap_or_default();
+            ReportedError { code, message: value.to_owned(), ..ReportedError::default() }
         }
-        Ok([code, message, traceback, data]) => ReportedError {
+        Ok(([code, message, traceback, data], _)) => ReportedError {
             code: code.and_then(text).unwrap_or_default(),
             message: message.and_then(text).unwrap_or_default(),
             traceback: traceback.and_then(lines),
@@ -208,7 +209,8 @@ mod tests {
         };
         for (value, expected) in [
             (r#"{"code": "E", "message": "caf\udce9"}"#, expect("E", "caf\u{fffd}", "", None)),
-            (r#"{"code": 502, "more": 1}"#, expect("502", "", "", None)),
+            (r#"{"code": 502}"#, expect("502", "", "", None)),
+            (r#"{"code": 502, "more": 1}"#, expect("502", r#"{"code": 502, "more": 1}"#, "", None)),
             (r#"{"code": null, "message": ["a"]}"#, expect("", r#"["a"]"#, "", None)),
             (
                 r#"{"traceback": ["a\n", "b"], "data": {"x": 1.0}}"#,

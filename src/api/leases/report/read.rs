@@ -25,6 +25,10 @@ const FIELDS: [&str; 11] = [
     "log",
 ];
 
+/// Maximum size of a text that is repaired, in bytes. It is larger than the largest result by default,
+/// and than the log and all texts of a failure that are kept.
+const MAX_REPAIRED_BYTES: usize = 8 << 20;
+
 impl LeaseReport {
     /// Reads one report.
     ///
@@ -41,17 +45,18 @@ impl LeaseReport {
             Ok(value) => return Ok(Self::from_text(value.get())),
             Err(problem) => problem,
         };
-        let repaired = repair(text, Repair::Replace);
-        let marked = repair(text, Repair::Mark);
-        match (
-            parse_json::<&RawValue>(repaired.as_bytes()),
-            parse_json::<&RawValue>(marked.as_bytes()),
-        ) {
-            (Ok(repaired), Ok(marked)) => {
-                Ok(Self::from_repaired(repaired.get(), marked.get(), &problem))
-            }
-            _ => Err(problem),
+        check_repairable(text, &problem)?;
+        let read = |how| {
+            let repaired = repair(text, how);
+            let value = parse_json::<&RawValue>(repaired.as_bytes());
+            value.map(|value| Self::from_text(value.get()))
+        };
+        let mut report = read(Repair::Replace).map_err(|_still_invalid| problem.clone())?;
+        if report.result.is_some() {
+            let marked = read(Repair::Mark).map_err(|_still_invalid| problem.clone())?;
+            report.take_result(marked, &problem);
         }
+        Ok(report)
     }
 
     /// Reads an array of reports.
@@ -66,17 +71,20 @@ impl LeaseReport {
             }
             Err(problem) => problem,
         };
-        let repaired = repair(text, Repair::Replace);
-        let marked = repair(text, Repair::Mark);
-        let split = |text| serde_json::from_str::<Vec<&RawValue>>(text);
-        let (Ok(repaired), Ok(marked)) = (split(&repaired), split(&marked)) else {
-            return Err(problem);
+        check_repairable(text, &problem)?;
+        let read = |how| -> Result<Vec<Self>, Problem> {
+            let repaired = repair(text, how);
+            let values: Vec<&RawValue> = parse_json(repaired.as_bytes())?;
+            Ok(values.iter().map(|value| Self::from_text(value.get())).collect())
         };
-        let pairs = repaired.iter().zip(&marked);
-        let report = |(repaired, marked): (&&RawValue, &&RawValue)| {
-            Self::from_repaired(repaired.get(), marked.get(), &problem)
-        };
-        Ok(pairs.map(report).collect())
+        let mut reports = read(Repair::Replace).map_err(|_still_invalid| problem.clone())?;
+        if reports.iter().any(|report| report.result.is_some()) {
+            let marked = read(Repair::Mark).map_err(|_still_invalid| problem.clone())?;
+            for (report, marked) in reports.iter_mut().zip(marked) {
+                report.take_result(marked, &problem);
+            }
+        }
+        Ok(reports)
     }
 
     /// Returns a report that only says that it cannot be understood.
@@ -84,25 +92,18 @@ impl LeaseReport {
         Self { problems: vec![problem], ..Self::default() }
     }
 
-    /// Reads a report that was repaired. The result is read from the text in which repaired values
-    /// are marked, because a result is stored unchanged or not at all.
-    fn from_repaired(repaired: &str, marked: &str, problem: &Problem) -> Self {
-        let mut report = Self::from_text(repaired);
-        if repaired == marked {
-            return report;
-        }
-        let marked = Self::from_text(marked).result;
-        if let (Some(marked), Some(repaired)) = (marked, report.result.take()) {
-            match Json::checked(marked.as_str()) {
-                Ok(result) => report.result = Some(result),
-                Err(_) => {
-                    let text = repaired.as_str().to_owned();
-                    let reason = format!("the report is not valid JSON: {}", problem.detail);
-                    report.unusable_result = Some(UnusableResult { text, reason });
-                }
+    /// Takes the result of a report that was repaired from the same report with its repaired values
+    /// marked, because a result is stored unchanged or not at all.
+    fn take_result(&mut self, marked: Self, problem: &Problem) {
+        let (Some(marked), Some(repaired)) = (marked.result, self.result.take()) else { return };
+        match Json::checked(marked.as_str()) {
+            Ok(result) => self.result = Some(result),
+            Err(_) => {
+                let text = repaired.as_str().to_owned();
+                let reason = format!("the report is not valid JSON: {}", problem.detail);
+                self.unusable_result = Some(UnusableResult { text, reason });
             }
         }
-        report
     }
 
     /// Reads a report from a JSON text.
@@ -142,6 +143,11 @@ impl LeaseReport {
     }
 }
 
+/// Refuses a text that is too large to be repaired: a repair can make it six times as large.
+fn check_repairable(text: &[u8], problem: &Problem) -> Result<(), Problem> {
+    if text.len() <= MAX_REPAIRED_BYTES { Ok(()) } else { Err(problem.clone()) }
+}
+
 /// Reads a field without which a report cannot be applied. `null` counts as missing.
 fn required<T>(
     pointer: &str,
@@ -158,14 +164,27 @@ fn required<T>(
     found
 }
 
-/// Returns a whole number, which may be in a string.
+/// Returns a whole number, which may be in a string or have a fraction of zero: some languages write
+/// every number as `1.0`.
 fn whole_number(value: &str) -> Option<i64> {
-    match value.starts_with('"') {
-        false => value.parse().ok(),
-        true => lenient::text(value)?.parse().ok(),
-    }
+    let text = lenient::text(value)?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    whole.parse().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'))
 }
 
 fn action_named(value: &str) -> Option<LeaseAction> {
-    serde_json::from_str(value).ok()
+    serde_json::from_str(&value.to_ascii_lowercase()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_too_large_to_be_repaired_is_refused() {
+        let text = |len: usize| format!(r#"{{"error": NaN, "log": "{}"}}"#, "x".repeat(len));
+        assert!(LeaseReport::read(text(1 << 20).as_bytes()).is_ok());
+        assert!(LeaseReport::read(text(9 << 20).as_bytes()).is_err());
+        assert!(LeaseReport::read_list(format!("[{}]", text(9 << 20)).as_bytes()).is_err());
+    }
 }

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | bytes in a string that are not UTF-8 | U+FFFD, the replacement character |
 //! | half a surrogate pair, such as `\ud800` | `\ufffd` |
-//! | a control character in a string | its escape, such as `\u000a` |
+//! | a control character in a string | its escape, such as `\n` |
 //! | a backslash that begins no escape, such as in `"C:\dir"` | two backslashes |
 //! | `NaN`, `Infinity` and `-Infinity`, which Python writes | the strings `"NaN"` and so on |
 //!
 //! Everything else stays as it is. The repaired text may still be no JSON.
+
+use std::borrow::Cow;
 
 /// What a part that is not valid becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +74,7 @@ struct Part {
     /// Length of the part, in bytes; at least 1.
     len: usize,
     /// Valid JSON in its place; `None` if the part is valid.
-    replacement: Option<String>,
+    replacement: Option<Cow<'static, str>>,
 }
 
 impl Part {
@@ -80,7 +82,7 @@ impl Part {
         Self { len, replacement: None }
     }
 
-    fn invalid(len: usize, replacement: impl Into<String>) -> Self {
+    fn invalid(len: usize, replacement: impl Into<Cow<'static, str>>) -> Self {
         Self { len, replacement: Some(replacement.into()) }
     }
 }
@@ -110,7 +112,18 @@ fn part_of_string(text: &str) -> Part {
     match text.as_bytes()[0] {
         b'"' => Part::valid(1),
         b'\\' => escape(text),
-        control => Part::invalid(1, format!("\\u{control:04x}")),
+        control => Part::invalid(1, control_escape(control)),
+    }
+}
+
+/// Returns the escape of a control character. The frequent ones are not allocated.
+fn control_escape(control: u8) -> Cow<'static, str> {
+    match control {
+        b'\n' => "\\n".into(),
+        b'\r' => "\\r".into(),
+        b'\t' => "\\t".into(),
+        0 => "\\u0000".into(),
+        other => format!("\\u{other:04x}").into(),
     }
 }
 
@@ -170,7 +183,7 @@ mod tests {
             (br#""\uDFFF\u""#, r#""\ufffd\\u""#),
             (b"\"caf\xe9.txt\"", "\"caf\u{fffd}.txt\""),
             (b"\"\xf0\x9f\x98\"", "\"\u{fffd}\""),
-            (b"\"a\nb\x00\"", r#""a\u000ab\u0000""#),
+            (b"\"a\nb\x00\"", r#""a\nb\u0000""#),
             (br#""C:\dir\x41""#, r#""C:\\dir\\x41""#),
             (br#""\u12""#, r#""\\u12""#),
             (

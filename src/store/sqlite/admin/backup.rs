@@ -7,6 +7,7 @@
 mod partial;
 
 use std::fmt::Display;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use crate::job::Timestamp;
 use crate::job::queue::StateCounts;
 use crate::store::rows::values::corrupt;
 use crate::store::sql_types::{Integer, Text};
-use crate::store::sqlite::admin::{epoch, foreign_log, open};
+use crate::store::sqlite::admin::{epoch, foreign_log, location, open};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::{OpenError, StoreError};
@@ -61,9 +62,17 @@ pub enum BackupError {
     /// There is a log or journal next to the target. SQLite would write its pages into the copy.
     #[error("{} belongs to another database file: move it away first", .0.display())]
     ForeignLog(PathBuf),
-    /// Another backup is writing the same file.
-    #[error("another backup is writing {}", .0.display())]
-    Busy(PathBuf),
+    /// The target is not a regular file, so it cannot be replaced.
+    #[error("{} is {kind}; give the path of a regular file, or of a new one", path.display())]
+    NotAFile {
+        /// Path of the target.
+        path: PathBuf,
+        /// What it is, such as `a directory`.
+        kind: &'static str,
+    },
+    /// Another program has deleted or replaced the temporary file of the copy.
+    #[error("another program has replaced {}: back up to another directory", .0.display())]
+    Replaced(PathBuf),
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -88,7 +97,11 @@ pub enum BackupError {
 impl BackupError {
     /// Returns whether the cause is a wrong argument, and not the content of a file or the disk.
     pub fn is_misuse(&self) -> bool {
-        matches!(self, Self::Exists(_) | Self::OwnFile(_) | Self::ForeignLog(_))
+        match self {
+            Self::Exists(_) | Self::OwnFile(_) | Self::ForeignLog(_) | Self::NotAFile { .. } => true,
+            Self::Open(error) => error.is_misuse(),
+            Self::Replaced(_) | Self::Io { .. } | Self::Failed { .. } => false,
+        }
     }
 }
 
@@ -108,14 +121,14 @@ pub fn back_up(
     };
     let mut source = open::read_only(database)?;
     check_target(database, file, replace)?;
-    let partial = PartialFile::create(database, file)?;
+    let partial = PartialFile::create(file)?;
     let copying = CopyInto { file: partial.name() }.execute(&mut source);
     copying.map_err(|error| failed(&StoreError::from(TransactionError::from(error))))?;
     drop(source);
     let backup = mark_and_check(partial.path(), now).map_err(|reason| failed(&reason))?;
     // The target may have been created meanwhile.
     check_target(database, file, replace)?;
-    partial.publish(file)?;
+    partial.publish(replace)?;
     Ok(backup)
 }
 
@@ -127,18 +140,23 @@ fn check_target(database: &Path, file: &Path, replace: bool) -> Result<(), Backu
     if let Some(log) = foreign_log::find_leftover(file) {
         return Err(BackupError::ForeignLog(log));
     }
-    if file.exists() && !replace {
-        return Err(BackupError::Exists(file.into()));
+    match fs::symlink_metadata(file) {
+        Ok(found) if !found.is_file() => Err(BackupError::NotAFile {
+            path: file.into(),
+            kind: location::describe(found.file_type()),
+        }),
+        Ok(_) if !replace => Err(BackupError::Exists(file.into())),
+        // A path that cannot be read is reported when the copy is created there.
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Returns whether `file` is the database, its log or its lock, even by another path or a link.
 fn is_part_of(database: &Path, file: &Path) -> bool {
     let Ok(file) = partial::resolve(file) else { return false };
-    let Ok(database) = std::fs::canonicalize(database) else { return false };
-    let parts = ["", "-wal", "-shm", "-journal", ".lock"];
-    let mut parts = parts.into_iter().map(|suffix| foreign_log::with_suffix(&database, suffix));
+    let Ok(database) = fs::canonicalize(database) else { return false };
+    let suffixes = location::FILES.into_iter().chain(["-journal"]);
+    let mut parts = suffixes.map(|suffix| foreign_log::with_suffix(&database, suffix));
     parts.any(|part| part == file || partial::is_same_file(&part, &file))
 }
 
@@ -160,7 +178,7 @@ fn mark_and_check(copy: &Path, now: Timestamp) -> Result<Backup, String> {
     }
     let jobs = count_jobs(&mut connection).map_err(|error| error.to_string())?;
     drop(connection);
-    let bytes = std::fs::metadata(copy).map_err(|error| error.to_string())?.len();
+    let bytes = fs::metadata(copy).map_err(|error| error.to_string())?.len();
     Ok(Backup { bytes, jobs, is_marked })
 }
 

@@ -1,27 +1,29 @@
-//! Detection of a write-ahead log that belongs to another database file.
+//! Detection of a write-ahead log that does not belong to the database file next to it.
 //!
 //! SQLite uses any log next to a database that has the right name. If a database file was replaced by
 //! a backup and its log was not removed, SQLite would write the pages of that log into the backup. A
-//! backup is not in WAL mode until a server opens it, so a log next to it must be a foreign one.
+//! backup is not in WAL mode until a server opens it, so a log next to it must be a foreign one. If a
+//! database file was deleted or moved away, SQLite would create a new one and delete the log, which may
+//! hold the last commits of the other.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Offset of the read version in the database header: 1 means rollback journal, 2 means WAL.
-/// See <https://www.sqlite.org/fileformat.html>.
-const READ_VERSION_OFFSET: usize = 19;
+use super::header::Header;
+use crate::store::OpenError;
 
-/// Returns the foreign log next to a database, if there is one.
-pub(crate) fn find(database: &Path) -> std::io::Result<Option<PathBuf>> {
-    let mut header = [0; READ_VERSION_OFFSET + 1];
-    match File::open(database)?.read_exact(&mut header) {
-        Ok(()) if header[READ_VERSION_OFFSET] == 1 => {
-            Ok(Some(with_suffix(database, "-wal")).filter(is_not_empty))
-        }
-        // A file too short for a header is a new database, whose log SQLite itself removes.
-        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(error),
-        _ => Ok(None),
+/// Refuses a database with this header if the log next to it is not its own. `database` must have no
+/// symbolic links, because SQLite keeps the log beside the file itself.
+pub(super) fn refuse(database: &Path, header: Header) -> Result<(), OpenError> {
+    let log = with_suffix(database, "-wal");
+    if !is_not_empty(&log) {
+        return Ok(());
+    }
+    let path = database.to_owned();
+    match header {
+        Header::Sqlite { uses_log: false, .. } => Err(OpenError::ForeignLog { path, log }),
+        // SQLite writes the header of a new database before it begins a log.
+        Header::Empty => Err(OpenError::LogWithoutDatabase { path, log }),
+        Header::Sqlite { .. } | Header::NotSqlite => Ok(()),
     }
 }
 

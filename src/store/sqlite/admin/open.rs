@@ -1,8 +1,8 @@
 //! Opening a database: lock file, SQLite version, connection settings and migrations.
 
-use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -11,8 +11,12 @@ use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::store::OpenError;
-use crate::store::sql_types::{Integer, Text};
-use crate::store::sqlite::admin::foreign_log;
+use crate::store::sql_types::Text;
+use crate::store::sqlite::admin::header::Header;
+use crate::store::sqlite::admin::kept_file::{self, KeptFile};
+use crate::store::sqlite::admin::lock::Lock;
+use crate::store::sqlite::admin::served_files::ServedFiles;
+use crate::store::sqlite::admin::{foreign_log, location, origin};
 use crate::store::sqlite::statement::statement;
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -34,32 +38,42 @@ const READ_CACHE_KIB: u32 = 1 << 10;
 /// Maximum time that a connection waits for a lock of another connection on the database file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lock that keeps a second server from the same database until it is dropped.
-pub(crate) struct Lock {
-    _file: File,
-}
-
-/// Returns [`OpenError::Failed`] with the path of the database.
-pub(crate) fn failed(path: &Path, reason: &dyn fmt::Display) -> OpenError {
-    OpenError::Failed { path: path.display().to_string(), reason: reason.to_string() }
-}
-
 /// Opens a database for writing: creates it if it does not exist, locks it and runs pending migrations.
-pub(crate) fn for_writing(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
-    let lock = lock(path)?;
-    refuse_foreign_log(path)?;
+///
+/// A file that this program must not serve is refused before anything in it is changed.
+pub(crate) fn for_writing(path: &Path) -> Result<(SqliteConnection, ServedFiles), OpenError> {
+    let failed = |error: std::io::Error| OpenError::failed(path, &error);
+    location::refuse_special_file(path)?;
+    let file = KeptFile::open_or_create(path).map_err(failed)?;
+    let real_path = fs::canonicalize(path).map_err(failed)?;
+    location::refuse_second_place(&real_path)?;
+    let header = file.header().map_err(failed)?;
+    foreign_log::refuse(&real_path, header)?;
+    refuse_foreign(&real_path, header)?;
+    let lock = Lock::acquire(&real_path, Arc::clone(&file))?;
+    // Again, because another server may have used the file until the lock was held.
+    foreign_log::refuse(&real_path, file.header().map_err(failed)?)?;
     let mut connection = connect(path, WRITE_CACHE_KIB)?;
     check_version(path, &mut connection)?;
-    prepare(&mut connection).map_err(|error| failed(path, &*error))?;
-    Ok((connection, lock))
+    origin::refuse_newer(path, &mut connection)?;
+    prepare(&mut connection).map_err(|error| OpenError::failed(path, &*error))?;
+    location::warn_of_shared_files(&real_path);
+    let files = ServedFiles::new(path, &real_path, lock)?;
+    Ok((connection, files))
 }
 
-fn refuse_foreign_log(path: &Path) -> Result<(), OpenError> {
-    match foreign_log::find(path) {
-        Ok(None) => Ok(()),
-        Ok(Some(log)) => Err(OpenError::ForeignLog { path: path.into(), log }),
-        Err(error) => Err(failed(path, &error)),
+/// Refuses a database of another program, without changing it.
+fn refuse_foreign(path: &Path, header: Header) -> Result<(), OpenError> {
+    if foreign_log::has_journal(path) {
+        // Until a connection that may write has undone the interrupted transaction, the file may have
+        // any content.
+        return origin::refuse_foreign_tables(path, &mut open_in_mode(path, "rw")?);
     }
+    origin::refuse_foreign_header(path, header)?;
+    if header == Header::Empty || origin::is_ours(header) {
+        return Ok(());
+    }
+    origin::refuse_foreign_tables(path, &mut open_in_mode(path, "ro")?)
 }
 
 /// Configures the write connection and runs pending migrations.
@@ -74,6 +88,7 @@ fn prepare(
     }
     connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"))?;
     connection.batch_execute(&format!("PRAGMA journal_size_limit = {LOG_SIZE_LIMIT}"))?;
+    origin::mark(connection)?;
     migrate(connection)
 }
 
@@ -84,6 +99,8 @@ fn migrate(
     // A migration that rebuilds a table must not check rows that are impossible: they are kept as they
     // are, and `longshore verify` reports them. Neither setting can be changed inside a transaction.
     connection.batch_execute("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON")?;
+    // The sorted rows of new indexes may not fit into memory.
+    connection.batch_execute("PRAGMA temp_store = FILE")?;
     let is_new = connection.applied_migrations()?.is_empty();
     for migration in connection.pending_migrations(MIGRATIONS)? {
         if !is_new {
@@ -92,6 +109,7 @@ fn migrate(
         }
         connection.run_migration(&migration)?;
     }
+    connection.batch_execute("PRAGMA temp_store = MEMORY")?;
     connection.batch_execute("PRAGMA ignore_check_constraints = OFF; PRAGMA foreign_keys = ON")?;
     Ok(())
 }
@@ -100,29 +118,39 @@ statement! {
     JournalMode -> Text = "PRAGMA journal_mode = WAL"
 }
 
-/// Opens a database for reading.
-pub(crate) fn for_reading(path: &Path) -> Result<SqliteConnection, OpenError> {
+/// Opens a database for reading, which a server of this process uses. The descriptor must be dropped
+/// after the connection.
+pub(crate) fn for_reading(
+    path: &Path,
+) -> Result<(SqliteConnection, Option<Arc<KeptFile>>), OpenError> {
     let mut connection = connect(path, READ_CACHE_KIB)?;
     // A checkpoint is allowed, because it copies pages and writes no rows.
-    connection.batch_execute("PRAGMA query_only = ON").map_err(|error| failed(path, &error))?;
-    Ok(connection)
+    let query_only = connection.batch_execute("PRAGMA query_only = ON");
+    query_only.map_err(|error| OpenError::failed(path, &error))?;
+    Ok((connection, KeptFile::find(path)))
 }
 
 /// Opens a database, which a server may be using. Does not change its rows, tables or journal mode.
 pub(crate) fn read_only(path: &Path) -> Result<SqliteConnection, OpenError> {
-    let mode = if foreign_log::has_journal(path) { "rw" } else { "ro" };
-    let mut connection = open_in_mode(path, mode)?;
-    refuse_foreign_log(path)?;
-    // A file that is no database, or that is locked for a long time, fails here instead of later.
-    let tables: QueryResult<i64> = FindJobs {}.get_result(&mut connection);
-    match tables.map_err(|error| failed(path, &error))? {
-        0 => Err(failed(path, &"it is not a database of longshore: it has no table of jobs")),
-        _ => Ok(connection),
+    location::refuse_special_file(path)?;
+    let header = kept_file::read_header(path).map_err(|error| OpenError::failed(path, &error))?;
+    let real_path = fs::canonicalize(path).map_err(|error| OpenError::failed(path, &error))?;
+    foreign_log::refuse(&real_path, header)?;
+    if let Header::Sqlite { uses_log: true, .. } = header {
+        // Without its log, an old state of the database would be read.
+        location::refuse_second_place(&real_path)?;
     }
-}
-
-statement! {
-    FindJobs -> Integer = "SELECT count(*) FROM sqlite_schema WHERE name = 'jobs'"
+    let has_journal = foreign_log::has_journal(&real_path);
+    if !has_journal {
+        origin::refuse_foreign_header(path, header)?;
+    }
+    let mut connection = open_in_mode(path, if has_journal { "rw" } else { "ro" })?;
+    // A file that is locked for a long time fails here instead of later.
+    origin::refuse_foreign_tables(path, &mut connection)?;
+    match origin::is_new(&mut connection).map_err(|error| OpenError::failed(path, &error))? {
+        true => Err(OpenError::foreign(path, "it has no tables")),
+        false => Ok(connection),
+    }
 }
 
 /// Opens an existing database for writing without changing its tables or journal mode.
@@ -132,9 +160,9 @@ pub(crate) fn unmigrated(path: &Path) -> Result<SqliteConnection, OpenError> {
 
 /// Opens an existing file in a mode of SQLite's URI filenames.
 fn open_in_mode(path: &Path, mode: &str) -> Result<SqliteConnection, OpenError> {
-    // Opens the file first for a precise error: SQLite only reports that it cannot open it.
-    std::fs::File::open(path).map_err(|error| failed(path, &error))?;
-    let absolute = std::path::absolute(path).map_err(|error| failed(path, &error))?;
+    // Reads the file first for a precise error: SQLite only reports that it cannot open it.
+    kept_file::read_header(path).map_err(|error| OpenError::failed(path, &error))?;
+    let absolute = std::path::absolute(path).map_err(|error| OpenError::failed(path, &error))?;
     let text = absolute.to_str().ok_or_else(|| OpenError::BadPath(path.into()))?;
     connect_to(path, &format!("file:{}?mode={mode}", uri_escaped(text)), READ_CACHE_KIB)
 }
@@ -151,7 +179,7 @@ fn connect(path: &Path, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
 }
 
 fn connect_to(path: &Path, url: &str, cache_kib: u32) -> Result<SqliteConnection, OpenError> {
-    let mut connection = SqliteConnection::establish(url).map_err(|error| failed(path, &error))?;
+    let mut connection = SqliteConnection::establish(url).map_err(|error| OpenError::failed(path, &error))?;
     let settings = [
         // First, so that the settings after it also wait for locks of other connections.
         format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()),
@@ -160,7 +188,7 @@ fn connect_to(path: &Path, url: &str, cache_kib: u32) -> Result<SqliteConnection
         format!("PRAGMA cache_size = -{cache_kib}"),
     ];
     for setting in settings {
-        connection.batch_execute(&setting).map_err(|error| failed(path, &error))?;
+        connection.batch_execute(&setting).map_err(|error| OpenError::failed(path, &error))?;
     }
     Ok(connection)
 }
@@ -169,7 +197,7 @@ fn check_version(path: &Path, connection: &mut SqliteConnection) -> Result<(), O
     let found: String =
         diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("sqlite_version()"))
             .get_result(connection)
-            .map_err(|error| failed(path, &error))?;
+            .map_err(|error| OpenError::failed(path, &error))?;
     if is_older(&found, MIN_SQLITE) {
         return Err(OpenError::OldSqlite { found, needed: MIN_SQLITE });
     }
@@ -181,22 +209,6 @@ fn is_older(found: &str, needed: &str) -> bool {
         version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
     };
     numbers(found) < numbers(needed)
-}
-
-/// Locks a database. The lock file is named after the real path, so that a link leads to the same lock.
-fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let unusable = |error: std::io::Error| failed(path, &error);
-    // Creates the file if necessary: SQLite treats an empty file as a new database.
-    OpenOptions::new().create(true).append(true).open(path).map_err(unusable)?;
-    let name = std::fs::canonicalize(path).map_err(unusable)?.display().to_string();
-    let lock_path = PathBuf::from(format!("{name}.lock"));
-    let options = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
-    let file = options.map_err(|error| OpenError::Lock { path: name.clone(), error })?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: name }),
-        Err(TryLockError::Error(error)) => Err(OpenError::Lock { path: name, error }),
-    }
 }
 
 #[cfg(test)]

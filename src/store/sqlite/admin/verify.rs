@@ -5,15 +5,14 @@ mod rules;
 use std::path::Path;
 
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
-use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel::sqlite::SqliteConnection;
 use serde::{Deserialize, Serialize};
 
 use crate::job::Timestamp;
 use crate::store::OpenError;
-use crate::store::sqlite::{epoch, open};
+use crate::store::sqlite::admin::{epoch, open, origin};
 use rules::{RULES, Rule};
 
 /// Maximum number of faults of a check that are described.
@@ -58,7 +57,7 @@ pub struct Check {
 /// Returns [`OpenError`] if the database cannot be opened.
 pub fn verify(database: &Path) -> Result<Report, OpenError> {
     let mut connection = open::read_only(database)?;
-    let unusable = |error: diesel::result::Error| open::failed(database, &error);
+    let unusable = |error: diesel::result::Error| OpenError::failed(database, &error);
     // Some checks sort more than fits into memory.
     connection.batch_execute("PRAGMA temp_store = FILE; BEGIN").map_err(unusable)?;
     let mut report = compare_migrations(&mut connection).map_err(unusable)?;
@@ -84,15 +83,8 @@ struct TextRow {
 
 /// Compares the migrations that were run with those of this program.
 fn compare_migrations(connection: &mut SqliteConnection) -> QueryResult<Report> {
-    let rows: Vec<TextRow> =
-        diesel::sql_query("SELECT version AS words FROM __diesel_schema_migrations ORDER BY 1")
-            .load(connection)?;
-    let run: Vec<String> = rows.into_iter().map(|row| row.words).collect();
-    let known: Vec<Box<dyn Migration<Sqlite>>> =
-        open::MIGRATIONS.migrations().map_err(diesel::result::Error::DeserializationError)?;
-    let mut known: Vec<String> =
-        known.iter().map(|migration| migration.name().version().to_string()).collect();
-    known.sort_unstable();
+    let run = origin::run_versions(connection)?;
+    let known = origin::known_versions()?;
     let pending_migrations = known.iter().filter(|version| !run.contains(version)).cloned();
     let unknown_migrations = run.iter().filter(|version| !known.contains(version)).cloned();
     Ok(Report {

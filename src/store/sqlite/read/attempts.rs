@@ -1,5 +1,7 @@
 //! Reads of the attempts of a job.
 
+use std::cmp::Ordering;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
@@ -33,6 +35,14 @@ pub(super) fn add_to(
             .select(AttemptRow::as_select())
             .load(connection)?
     };
+    // The job may have changed since it was read: attempts that ended after that are left out.
+    let is_running = job.state == State::Running;
+    let had_ended = |row: &AttemptRow| match row.lease_token.cmp(&latest_token) {
+        Ordering::Less => true,
+        Ordering::Equal => !is_running,
+        Ordering::Greater => false,
+    };
+    let rows: Vec<AttemptRow> = rows.into_iter().filter(had_ended).collect();
     let has_latest = rows.last().is_some_and(|row| row.lease_token == latest_token);
     let mut list: Vec<Attempt> = Vec::with_capacity(rows.len() + 1);
     for row in rows {

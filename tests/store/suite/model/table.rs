@@ -10,7 +10,8 @@ use longshore::job::outcome::Outcome;
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
 use longshore::job::{
-    BatchId, IdempotencyKey, Job, JobError, JobId, Lane, Log, QueueName, Span, State, Timestamp,
+    BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, QueueName, Span,
+    State, Timestamp,
 };
 use longshore::store::{Answer, Change, Refusal, SubmissionKey, Submit, Submitted, Write};
 
@@ -190,6 +191,12 @@ impl Model {
     pub(super) fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
         let job = &self.jobs[&id].job;
         let is_timed = matches!(to, Some(State::Scheduled | State::Retrying));
+        let error = job.error.as_ref().filter(|_| to == Some(State::Failed));
+        let failed = error.map(|error| FailedAttempt {
+            kind: job.kind.clone(),
+            attempt: job.attempt,
+            code: error.code.clone(),
+        });
         self.changes.push(Change {
             job: id,
             queue: job.queue.clone(),
@@ -201,11 +208,13 @@ impl Model {
             to,
             due_at: is_timed.then_some(job.run_at),
             took: None,
+            failed: failed.map(Box::new),
         });
         let is_new = from.is_none();
-        let to = to.filter(|_| from != to);
+        let is_moved_back = to == Some(State::Retrying) && from != Some(State::Running);
+        let counted = to.filter(|_| from != to && !is_moved_back);
         let waits = matches!(to, Some(State::Scheduled | State::Queued));
-        if let Some(to) = to.filter(|_| is_new || !waits) {
+        if let Some(to) = counted.filter(|_| is_new || !waits) {
             *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
         }
         if let (Some(batch), Some(to)) = (job.batch, to) {

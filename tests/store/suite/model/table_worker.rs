@@ -193,6 +193,7 @@ impl Model {
         if let Outcome::Completed(result) = outcome {
             row.job.result = Some(Some(result.json.clone()));
             row.job.result_truncated = result.truncated;
+            row.job.progress = row.job.progress.take().map(|last| last.of_job_in(State::Completed));
         }
         self.set_state(id, settlement.state);
         self.jobs.get_mut(&id).unwrap().finished_by = Some(outcome.clone());

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::job::lease::Lease;
 use crate::job::outcome::{JobResult, OUTCOME_UNKNOWN, Outcome, Settlement, settle};
-use crate::job::{AttemptDetail, JobError, Span, State, Timestamp};
+use crate::job::{AttemptDetail, FailedAttempt, JobError, Span, State, Timestamp};
 use crate::store::rows::location::RunningLocationRow;
 use crate::store::rows::running::{LatestLeaseRow, RunningJobRow};
 use crate::store::rows::values::{count_of, lane_of};
@@ -201,7 +201,7 @@ impl CommitGroup<'_> {
         // The duration of an attempt that was released is not recorded.
         let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotStarted);
         let took = row.took(self.now).filter(|_| has_ended);
-        self.record_settled(location, &settlement, took);
+        self.record_settled(location, row.kind, &settlement, took);
         Ok(Some(settlement.state))
     }
 
@@ -225,12 +225,18 @@ impl CommitGroup<'_> {
     fn record_settled(
         &mut self,
         location: JobLocation,
+        kind: String,
         settlement: &Settlement,
         took: Option<Span>,
     ) {
+        let error = settlement.error.as_ref().filter(|_| settlement.state == State::Failed);
+        let failed = error.map(|error| {
+            let (attempt, code) = (settlement.attempt, error.code.clone());
+            Box::new(FailedAttempt { kind, attempt, code })
+        });
         let due_at = settlement.run_at.filter(|_| settlement.state == State::Retrying);
         let change = location.change(Some(State::Running), Some(settlement.state));
-        self.record(Change { due_at, took, ..change });
+        self.record(Change { due_at, took, failed, ..change });
     }
 
     /// Answers a finish whose lease is not held: as repeated if it is the finish that ended the
