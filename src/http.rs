@@ -5,17 +5,15 @@ mod batches;
 mod bulk;
 mod connection;
 mod events;
-mod health;
 mod jobs;
 mod kinds;
 mod leases;
+mod operations;
 mod problem;
-mod pruning;
 mod queues;
 mod request;
 mod response;
 mod routes;
-mod stats;
 
 use std::net::{SocketAddr, TcpListener};
 

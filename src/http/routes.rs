@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use crate::api::routes::{Method, Route, RouteName, allow, by_path};
 use crate::http::problem::{method_not_allowed, not_found};
-use crate::http::{batches, bulk, events, health, jobs, kinds, leases, pruning, queues, stats};
+use crate::http::{batches, bulk, events, jobs, kinds, leases, operations, queues};
 
 /// Registers every route of the API.
 ///
@@ -58,12 +58,12 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::JobEvents => route.to(events::subscribe_to_job),
         RouteName::BatchEvents => route.to(events::subscribe_to_batch),
         RouteName::AllEvents => route.to(events::subscribe_to_all),
-        RouteName::GetStats => route.to(stats::stats),
+        RouteName::GetStats => route.to(operations::stats::stats),
         RouteName::ListKinds => route.to(kinds::list),
-        RouteName::GetPruning => route.to(pruning::status),
-        RouteName::ConfirmPruning => route.to(pruning::confirm),
-        RouteName::Health | RouteName::HealthHead => route.to(health::alive),
-        RouteName::Readiness | RouteName::ReadinessHead => route.to(health::ready),
+        RouteName::GetPruning => route.to(operations::pruning::status),
+        RouteName::ConfirmPruning => route.to(operations::pruning::confirm),
+        RouteName::Health | RouteName::HealthHead => route.to(operations::health::alive),
+        RouteName::Readiness | RouteName::ReadinessHead => route.to(operations::health::ready),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Handle;
 use crate::server::error::Error;
 
 /// Size up to which a request is never refused because of its answer, in bytes.
@@ -58,19 +57,10 @@ impl AnswerBudget {
     fn is_exceeded(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) > self.max_bytes
     }
-}
 
-impl Handle {
-    /// Returns the budget for the answers to this server's clients.
-    pub(crate) fn answer_budget(&self) -> &Arc<AnswerBudget> {
-        &self.0.bounds.answers
-    }
-
-    /// Refuses a request whose answer may have this size, before it has an effect, while clients do not
-    /// take the answers that they have.
-    pub(crate) fn require_room_for_answer(&self, bytes: usize) -> Result<(), Error> {
-        let has_room = bytes <= LIGHT_BYTES || !self.answer_budget().is_exceeded();
-        if has_room { Ok(()) } else { Err(Error::Overloaded) }
+    /// Returns whether a request whose answer may have this size can be processed.
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        bytes <= LIGHT_BYTES || !self.is_exceeded()
     }
 }
 

@@ -6,10 +6,10 @@ use crate::http::request::query::NoQuery;
 use crate::http::response::{HandlerResult, ok};
 use crate::server::Handle;
 
-pub(super) async fn status(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(in crate::http) async fn status(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&handle.pruning()))
 }
 
-pub(super) async fn confirm(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(in crate::http) async fn confirm(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
     Ok(ok(&handle.confirm_pruning()))
 }

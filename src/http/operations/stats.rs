@@ -8,7 +8,7 @@ use crate::http::response::{HandlerResult, ok};
 use crate::job::queue::InvalidName;
 use crate::server::Handle;
 
-pub(super) async fn stats(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(in crate::http) async fn stats(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
     let mut query = Parameters::read(&request, &["queue"])?;
     let queue = query.parse("queue", InvalidName);
     query.checked()?;

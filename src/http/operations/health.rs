@@ -9,12 +9,12 @@ use crate::http::response::{HandlerResult, ok};
 use crate::server::Handle;
 
 /// Answers 200 as long as the process serves requests.
-pub(super) async fn alive(_: NoQuery) -> HandlerResult {
+pub(in crate::http) async fn alive(_: NoQuery) -> HandlerResult {
     Ok(ok(&Health::from(HealthStatus::Ok)))
 }
 
 /// Answers 200 while the server leases jobs, and 503 while it drains or nothing can be written.
-pub(super) async fn ready(_: NoQuery, handle: Data<Handle>) -> HttpResponse {
+pub(in crate::http) async fn ready(_: NoQuery, handle: Data<Handle>) -> HttpResponse {
     let health = match handle.write_failure() {
         _ if !handle.is_ready() => Health::from(HealthStatus::Draining),
         Some(reason) => Health { status: HealthStatus::Unwritable, reason: Some(reason) },

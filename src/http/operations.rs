@@ -1,0 +1,5 @@
+//! Routes for those who operate the server: health, statistics and pruning.
+
+pub(super) mod health;
+pub(super) mod pruning;
+pub(super) mod stats;
