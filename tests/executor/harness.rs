@@ -2,17 +2,38 @@
 
 use std::time::Duration;
 
-use longshore::config::Config;
+use longshore::config::{Config, ProviderConfig};
 use longshore::executor::{Context, Control, Handler, Registry};
 use longshore::job::Pause;
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
 use longshore::job::outcome::{JobError, JobResult, Outcome};
 use longshore::job::{JobId, Json, Lane, Span, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Returns a registry with the built-in kinds.
 pub(crate) fn registry() -> Registry {
     registry_of(&Config::default())
+}
+
+/// Returns a configuration with one provider, which needs no key.
+pub(crate) fn config_of_model(base_url: &str) -> Config {
+    let provider = ProviderConfig {
+        base_url: base_url.into(),
+        api_key_env: None,
+        max_running: None,
+        requests_per_minute: None,
+    };
+    Config { providers: [("model".to_owned(), provider)].into(), ..Config::default() }
+}
+
+/// Returns the payload of a `chat` job.
+pub(crate) fn chat_question() -> Value {
+    json!({"messages": [{"role": "user", "content": "x"}]})
+}
+
+/// Returns the outcome of a `chat` job that is sent to this provider.
+pub(crate) async fn ask(base_url: &str) -> Outcome {
+    run(&registry_of(&config_of_model(base_url)), "chat", chat_question()).await
 }
 
 /// Returns a registry with this configuration.

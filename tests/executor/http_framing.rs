@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use longshore::config::{Config, ProviderConfig};
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -280,14 +279,5 @@ async fn a_chat_response_may_have_interim_heads_or_no_length_but_must_have_conte
 
 async fn chat_outcome(response: SplitResponse) -> Outcome {
     let url = listen(move |caller, _| send(caller, &response));
-    let provider = ProviderConfig {
-        base_url: url,
-        api_key_env: None,
-        max_running: None,
-        requests_per_minute: None,
-    };
-    let providers = [("model".to_owned(), provider)].into();
-    let registry = registry_of(&Config { providers, ..Config::default() });
-    let question = json!({"messages": [{"role": "user", "content": "x"}]});
-    run(&registry, "chat", question).await
+    ask(&url).await
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use longshore::config::{Config, ProviderConfig};
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -12,19 +11,7 @@ use crate::server::*;
 
 async fn outcome_of(response: Vec<u8>) -> Outcome {
     let (url, _seen) = start_server(response);
-    outcome_from(&url).await
-}
-
-async fn outcome_from(url: &str) -> Outcome {
-    let provider = ProviderConfig {
-        base_url: url.into(),
-        api_key_env: None,
-        max_running: None,
-        requests_per_minute: None,
-    };
-    let providers = [("model".to_owned(), provider)].into();
-    let question = json!({"messages": [{"role": "user", "content": "x"}]});
-    run(&registry_of(&Config { providers, ..Config::default() }), "chat", question).await
+    ask(&url).await
 }
 
 /// Returns the outcome of an answer with status 200 and this body.
@@ -228,7 +215,7 @@ async fn an_answer_that_broke_off_is_asked_for_again() {
                 caller.send(format!("{head}{body}"));
                 caller.disconnect();
             });
-            let error = retryable(outcome_from(&url).await);
+            let error = retryable(ask(&url).await);
             assert_eq!(error.code, "connection", "{head}{body}: {}", error.message);
         }
     }

@@ -6,7 +6,6 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use longshore::config::{Config, ProviderConfig};
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -58,19 +57,11 @@ pub(super) fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
 /// Returns the outcome of an `http` job and of a `chat` job with this response.
 pub(super) async fn outcomes_of(response: Vec<u8>, max_result_bytes: usize) -> (Outcome, Outcome) {
     let (url, _seen) = start_server(response);
-    let provider = ProviderConfig {
-        base_url: url.clone(),
-        api_key_env: None,
-        max_running: None,
-        requests_per_minute: None,
-    };
-    let providers = [("model".to_owned(), provider)].into();
-    let mut config = Config { providers, ..Config::default() };
+    let mut config = config_of_model(&url);
     config.limits.max_result_bytes = max_result_bytes;
     let registry = registry_of(&config);
-    let question = json!({"messages": [{"role": "user", "content": "x"}]});
     let http = run(&registry, "http", json!({"url": url})).await;
-    (http, run(&registry, "chat", question).await)
+    (http, run(&registry, "chat", chat_question()).await)
 }
 
 const MAX_BYTES: usize = 1 << 20;

@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use longshore::config::{Config, ProviderConfig};
 use longshore::job::Json;
 use serde_json::json;
 
@@ -94,16 +93,7 @@ async fn the_base_url_of_a_provider_is_brought_into_its_normal_form() {
         ("http://2130706433:PORT/a/../v1//", "POST /v1/chat/completions HTTP/1.1"),
         ("http://127.1:PORT/my models/", "POST /my%20models/chat/completions HTTP/1.1"),
     ] {
-        let provider = ProviderConfig {
-            base_url: base_url.replace("PORT", &port.to_string()),
-            api_key_env: None,
-            max_running: None,
-            requests_per_minute: None,
-        };
-        let providers = [("model".to_owned(), provider)].into();
-        let registry = registry_of(&Config { providers, ..Config::default() });
-        let question = json!({"messages": [{"role": "user", "content": "x"}]});
-        completed(run(&registry, "chat", question).await);
+        completed(ask(&base_url.replace("PORT", &port.to_string())).await);
         let (_, request) = soon(seen.recv()).await.unwrap();
         assert_eq!(request.line(), line, "{base_url}");
         let expected = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();

@@ -1,4 +1,4 @@
-//! Tells notes beside an answer from errors.
+//! Distinguishes notes beside an answer from errors.
 //!
 //! Some gateways send an `error` with every answer, such as `{"code": 0, "message": "success"}`, or put
 //! a warning there. The answer was paid for, so only an error makes it worthless.
