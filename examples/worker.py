@@ -101,13 +101,15 @@ class Lease:
 class Worker:
     def __init__(self, args):
         self.args, self.leases, self.parent = args, set(), multiprocessing.parent_process()
-        self.ended, self.stopping = threading.Condition(), threading.Event()
+        # A plain flag, because a signal handler must not take a lock that its thread may hold.
+        self.ended, self.is_stopping = threading.Condition(), False
         self.local = threading.local()
 
-    def call(self, path, body, timeout=15):
+    def call(self, path, body, timeout=15, is_poll=False):
         """Calls the server over one persistent connection per thread.
 
         Returns status, body and Retry-After. A missing or invalid response counts as a 503.
+        A poll for leases is not sent once the worker stops.
         """
         if not hasattr(self.local, "connection"):
             address = urllib.parse.urlsplit(self.args.url).netloc
@@ -116,6 +118,8 @@ class Worker:
         try:
             if connection.sock is None:
                 connection.connect()
+            if is_poll and self.is_stopping:  # from here on, stop() can interrupt the call
+                return 503, {"detail": "the worker stops"}, 0
             connection.sock.settimeout(timeout)
             connection.request("POST", path, json.dumps(body), headers)
             response = connection.getresponse()
@@ -137,24 +141,27 @@ class Worker:
         threading.Thread(target=self.renew, daemon=True).start()
         call = {"kinds": sorted(KINDS), "lease": f"{self.args.lease}s", "wait": "20s"}
         call["worker"] = f"{socket.gethostname()}-{os.getpid()}"
-        while not self.stopping.is_set() and (self.parent is None or self.parent.is_alive()):
+        while not self.is_stopping and (self.parent is None or self.parent.is_alive()):
             with self.ended:
                 self.ended.wait_for(lambda: len(self.leases) < self.args.threads, timeout=1)
                 free = self.args.threads - len(self.leases)
             if free == 0:
                 continue
-            status, body, retry_after = self.call("/v1/leases", {**call, "limit": free}, 40)
+            status, body, retry_after = self.call(
+                "/v1/leases", {**call, "limit": free}, timeout=40, is_poll=True)
             for lease in map(Lease, body.get("jobs", [])):
-                if self.stopping.is_set():
+                if self.is_stopping:
                     self.finish(lease, "release", {"begun": False})
                 else:
                     with self.ended:
                         self.leases.add(lease)
                     pool.submit(self.attempt, lease)
             failures = 0 if status == 200 else failures + 1
-            if failures and not self.stopping.is_set():
+            if failures and not self.is_stopping:
                 log.warning("no leases: %s %s", status, body.get("detail"))
-                self.stopping.wait(self.pause(failures, retry_after))
+                end = time.monotonic() + self.pause(failures, retry_after)
+                while not self.is_stopping and time.monotonic() < end:
+                    time.sleep(0.1)
         self.drain()
 
     def attempt(self, lease):
@@ -228,7 +235,7 @@ class Worker:
         return {**answer, "status": status}
 
     def stop(self, *_):
-        self.stopping.set()
+        self.is_stopping = True
         connection = getattr(self.local, "connection", None)
         if connection and connection.sock:  # this thread may wait for leases
             try:

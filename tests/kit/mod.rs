@@ -15,6 +15,7 @@ pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod leases;
 pub(crate) mod model;
+pub(crate) mod proc;
 pub(crate) mod process;
 pub(crate) mod wrapper;
 

@@ -8,32 +8,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::kit::proc::{catches, children, is_alive, process};
 use crate::kit::{Server, Setup, echo, eventually, skip};
 use crate::lifecycle::raw::RawServer;
-
-/// State, parent and command line of a process; `None` if it does not exist.
-fn process(pid: i32) -> Option<(String, i32, String)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ');
-    let (state, parent) = (fields.next()?.to_owned(), fields.next()?.parse().ok()?);
-    let arguments = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    Some((state, parent, arguments.replace('\0', " ")))
-}
-
-fn is_alive(pid: i32) -> bool {
-    process(pid).is_some_and(|(state, ..)| !matches!(state.as_str(), "Z" | "X"))
-}
-
-/// Children of a process, each with its state and command line.
-fn children(parent: i32) -> Vec<(i32, String, String)> {
-    let pids = fs::read_dir("/proc").unwrap().flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| process(pid).map(|found| (pid, found)))
-        .filter(|(_, (_, of, _))| *of == parent)
-        .map(|(pid, (state, _, arguments))| (pid, state, arguments))
-        .collect()
-}
 
 fn guard_of(server: &Server) -> Option<i32> {
     let found = children(server.pid().as_raw_nonzero().get()).into_iter();
@@ -99,7 +76,9 @@ fn a_guard_that_was_killed_is_replaced_and_knows_the_programs_that_run() {
     assert_eq!(guard_of(&server), None, "a server without programs has no guard");
     server.submit(&script());
     pids(&server, 2);
-    let guard = eventually("the guard runs", || guard_of(&server));
+    let guard = eventually("the guard handles signals", || {
+        guard_of(&server).filter(|guard| catches(Pid::from_raw(*guard).unwrap(), Signal::TERM))
+    });
     // A supervisor that sends SIGTERM to every process of the server does not end it.
     kill_process(Pid::from_raw(guard).unwrap(), Signal::TERM).unwrap();
     std::thread::sleep(Duration::from_millis(200));

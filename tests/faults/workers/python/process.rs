@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::history::Recorder;
 use crate::kit::eventually;
+use crate::kit::proc::catches;
 
 /// Returns whether `python3` is installed.
 pub(crate) fn has_python() -> bool {
@@ -65,19 +66,12 @@ impl Worker {
 
     /// Sends SIGTERM, and asserts that the worker then exits with success.
     pub(crate) fn stop(&mut self) {
+        let pid = Pid::from_child(&self.child);
         // A worker that has just started has not installed its signal handler yet.
-        eventually("the worker handles SIGTERM", || self.catches(Signal::TERM).then_some(()));
+        eventually("the worker handles SIGTERM", || catches(pid, Signal::TERM).then_some(()));
         self.signal(Signal::TERM);
         let status = eventually("the worker ends", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}: {}", self.log());
-    }
-
-    /// Returns whether the worker has a handler for a signal.
-    fn catches(&self, signal: Signal) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
-        caught >> (signal.as_raw() - 1) & 1 == 1
     }
 
     /// Returns the log of the worker.
