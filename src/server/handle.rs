@@ -5,6 +5,7 @@ mod answers;
 mod bounds;
 mod compute;
 pub(crate) mod size;
+mod untaken;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -307,7 +308,19 @@ impl Handle {
 
     /// Reads one job. The caller must hold a permit.
     pub(super) async fn read_job(&self, id: JobId) -> Result<Job, Error> {
-        let job = self.point_read(move |store, _| store.job(id)).await?;
+        let untaken = &self.0.bounds.untaken;
+        let bytes = untaken.bytes.clone();
+        let read = self.point_read(move |store, _| {
+            let is_exceeded = bytes.is_exceeded();
+            if is_exceeded { Ok(None) } else { store.job(id).map(|job| Some(bytes.count(job))) }
+        });
+        let job = match read.await? {
+            Some(job) => job.take(),
+            None => {
+                let _turn = untaken.turns.acquire().await;
+                self.point_read(move |store, _| store.job(id)).await?
+            }
+        };
         job.ok_or_else(|| Error::no_job(id))
     }
 
@@ -346,7 +359,6 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        let _turn = self.0.bounds.point_turns.acquire().await;
         run_read(&self.0.connections.point_reads, Read::new(read)).await
     }
 

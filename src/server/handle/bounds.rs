@@ -7,17 +7,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Handle;
 use super::answers::AnswerBudget;
 use super::size::SizeBounds;
+use super::untaken::Untaken;
 use crate::config::Limits;
 use crate::server::error::Error;
 
 /// Maximum number of concurrent subscribers to all jobs; also the limit of `/v1/events`.
 pub const MAX_FEEDS: usize = 256;
 
-/// Maximum number of single rows in memory that a Reader has read and nobody has taken. Enough to keep the
-/// Reader busy.
-const POINT_TURNS: usize = 16;
-
-/// As [`POINT_TURNS`], for lists, which have up to 8 MiB.
+/// Maximum number of lists in memory that a Reader has read and nobody has taken. A list has up to 8 MiB.
 const LIST_TURNS: usize = 4;
 
 /// Bounds on concurrent requests.
@@ -36,9 +33,10 @@ pub(super) struct Bounds {
     feeds: Arc<Semaphore>,
     /// One permit: the feeds read one after another.
     feed_turns: Arc<Semaphore>,
-    /// The reads that a Reader runs or whose results wait to be taken. Further reads wait here: a Reader
-    /// works on one at a time, and would otherwise pile up large results.
-    pub(super) point_turns: Semaphore,
+    /// The large jobs that are read and not taken.
+    pub(super) untaken: Untaken,
+    /// The reads of lists that a Reader runs or whose results wait to be taken. Further reads wait here: a
+    /// Reader works on one at a time, and would otherwise pile up large results.
     pub(super) list_turns: Semaphore,
     /// The total size of answers that are not sent yet.
     pub(super) answers: Arc<AnswerBudget>,
@@ -56,7 +54,7 @@ impl Bounds {
             waits: Arc::new(Semaphore::new(limits.max_waits)),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
             feed_turns: Arc::new(Semaphore::new(1)),
-            point_turns: Semaphore::new(POINT_TURNS),
+            untaken: Untaken::new(),
             list_turns: Semaphore::new(LIST_TURNS),
             answers: AnswerBudget::new(limits.max_answer_bytes_in_flight),
         }
