@@ -18,6 +18,7 @@ mod group;
 pub(crate) mod inbox;
 mod late_leases;
 pub(crate) mod lease_replies;
+mod provider_log;
 mod reply;
 mod retry_buffer;
 mod roster_input;
@@ -117,7 +118,7 @@ impl Writer {
         if has_more {
             self.flush_soon(ctx);
         }
-        roster_input::before_commit(&mut self.roster, group.commits());
+        roster_input::before_commit(&mut self.roster, group.commits_mut());
         self.add_planned_leases(&mut group, now);
         if group.is_empty() {
             self.answer_no_wait(now);
@@ -128,7 +129,8 @@ impl Writer {
                 if group.shows_that_writing_works() && self.inbox.write_health().recover() {
                     tracing::info!("writing works again");
                 }
-                self.deliver(group, committed, now);
+                let now = committed.at;
+                self.deliver(group, committed);
                 self.answer_no_wait(now);
                 if !self.retry_buffer.is_empty() || !self.roster.plan(now).is_empty() {
                     self.flush_soon(ctx);

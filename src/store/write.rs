@@ -6,7 +6,9 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
-use crate::job::{BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, Span, Timestamp};
+use crate::job::{
+    BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, ProviderName, Span, Timestamp,
+};
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
 
@@ -229,12 +231,20 @@ pub struct JobLocation {
     pub lane: Lane,
     /// Batch of the job, if it belongs to one.
     pub batch: Option<BatchId>,
+    /// Provider that the job calls, if any.
+    pub provider: Option<ProviderName>,
 }
 
 impl JobLocation {
     /// Returns the location of a leased job.
     pub fn of(job: &LeasedJob) -> Self {
-        Self { job: job.lease.job, queue: job.queue.clone(), lane: job.lane, batch: job.batch }
+        Self {
+            job: job.lease.job,
+            queue: job.queue.clone(),
+            lane: job.lane,
+            batch: job.batch,
+            provider: job.provider.clone(),
+        }
     }
 }
 

@@ -52,11 +52,7 @@ impl Writer {
         match commit {
             // The next plan orders the leases again.
             Commit { reply: Reply::Lease { .. }, .. } => {}
-            Commit { reply: Reply::Worker { ref queue, lane, payload_bytes, .. }, .. } => {
-                self.roster.undo_release(queue, lane);
-                self.roster.add_running_bytes(payload_bytes);
-                self.retry_buffer.push(commit);
-            }
+            Commit { reply: Reply::Worker { .. }, .. } => self.retry_buffer.push(commit),
             commit if may_fit => self.retry_buffer.push(commit),
             Commit { reply: Reply::Caller { reply, .. }, .. } => {
                 let _ = reply.send(Err(answer.clone()));

@@ -230,7 +230,8 @@ mod tests {
         for payload_bytes in [30_000, 1, 40_000, 90_000, 2, 50_000, 3] {
             let lease = Lease { job: JobId(1), token: LeaseToken(1) };
             let queue = "default".parse().unwrap();
-            let reply = Reply::Worker { lease, queue, lane: Lane::Async, payload_bytes };
+            let reply =
+                Reply::Worker { lease, queue, lane: Lane::Async, payload_bytes, is_idle: false };
             assert!(writer.commit(Commit { write: Write::Cancel(JobId(1)), reply }));
         }
         let take = || {
