@@ -4,6 +4,7 @@
 
 pub mod provider;
 pub mod starts;
+pub mod waiting;
 
 use crate::job::queue::{QueueSettings, Rate};
 use crate::job::time::Timestamp;

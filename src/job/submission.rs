@@ -289,6 +289,9 @@ impl NewJob {
     /// Returns the job as it is right after its insertion with `id` at `now`.
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
+            waiting_for: None,
+            waiting_until: None,
+            waiting_detail: None,
             id,
             kind: self.kind.as_str().to_owned(),
             queue: self.queue.clone(),

@@ -135,6 +135,7 @@ diesel::table! {
         id -> Integer,
         name -> Text,
         running -> Integer,
+        queued -> Integer,
         starts -> Nullable<Text>,
         trial -> Nullable<Integer>,
         pause -> Nullable<Text>,

@@ -13,6 +13,8 @@ CREATE TABLE providers (
     name    TEXT    NOT NULL UNIQUE,
     -- Number of its jobs in the state running.
     running INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
+    -- Number of its jobs in the state queued.
+    queued  INTEGER NOT NULL DEFAULT 0 CHECK (queued >= 0),
     starts  TEXT,
     -- Maximum number of calls at once while it is on trial. A new provider starts with 32.
     trial   INTEGER DEFAULT 32 CHECK (trial > 0),
@@ -34,8 +36,8 @@ UNION ALL
 SELECT id, state,
     CASE WHEN json_valid(payload) THEN coalesce(json_extract(payload, '$.provider'), '') ELSE '' END AS name
 FROM jobs WHERE state IN (0, 3) AND kind = 'chat' AND lane = 0;
-INSERT INTO providers (name, running)
-SELECT name, sum(state = 2) FROM unfinished WHERE typeof(name) = 'text' GROUP BY name;
+INSERT INTO providers (name, running, queued)
+SELECT name, sum(state = 2), sum(state = 1) FROM unfinished WHERE typeof(name) = 'text' GROUP BY name;
 
 -- Each provider of a queue is a line of its own in the index, so that a full one is skipped.
 DROP INDEX jobs_queued;

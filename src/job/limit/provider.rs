@@ -103,6 +103,8 @@ impl ProviderLimits {
 pub struct ProviderState {
     /// Number of its jobs that run.
     pub running: u32,
+    /// Number of its jobs that are queued.
+    pub queued: u32,
     /// Its recent starts, for the rate limit.
     pub starts: Starts,
     /// Maximum number of calls at once while it is on trial.

@@ -78,7 +78,7 @@ impl Starts {
 
 /// Returns the end of the step that contains `now`; the start of a step belongs to the step before it.
 fn end_of_step(period: Span, now: Timestamp) -> i64 {
-    let step = (period.millis() / STEPS).max(1);
+    let step = (period.millis() + STEPS - 1) / STEPS;
     let steps = now.millis().div_euclid(step);
     let is_whole = now.millis().rem_euclid(step) == 0;
     (steps + i64::from(!is_whole)).saturating_mul(step)

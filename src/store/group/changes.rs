@@ -49,6 +49,8 @@ pub(crate) struct Changes {
 pub(crate) struct ProviderCalls {
     /// Change of the number of running jobs.
     pub(crate) running: i64,
+    /// Change of the number of queued jobs.
+    pub(crate) queued: i64,
     /// Number of calls that succeeded.
     pub(crate) succeeded: u32,
     /// Refused calls, each with the pause that the provider asked for.
@@ -110,12 +112,15 @@ impl Changes {
         let mut calls: BTreeMap<ProviderName, ProviderCalls> = BTreeMap::new();
         for change in &self.jobs {
             let Some(provider) = &change.provider else { continue };
-            let is_running = |state| i64::from(state == Some(State::Running));
-            let delta = is_running(change.to) - is_running(change.from);
-            if delta != 0 {
+            let delta = |state| i64::from(change.to == state) - i64::from(change.from == state);
+            let running = delta(Some(State::Running));
+            let queued = delta(Some(State::Queued));
+            if running != 0 || queued != 0 {
                 let calls = calls.entry(provider.clone()).or_default();
-                calls.running += delta;
-                calls.succeeded += u32::from(change.to == Some(State::Completed));
+                calls.running += running;
+                calls.queued += queued;
+                let has_succeeded = running < 0 && change.to == Some(State::Completed);
+                calls.succeeded += u32::from(has_succeeded);
             }
         }
         for (provider, retry_in, error) in self.refused.drain(..) {

@@ -16,6 +16,7 @@ pub(crate) struct ProviderRow {
     pub(crate) id: i64,
     name: String,
     running: i64,
+    queued: i64,
     starts: Option<String>,
     trial: Option<i64>,
     pause: Option<String>,
@@ -30,10 +31,11 @@ impl ProviderRow {
 
     /// Returns the state of the provider.
     pub(crate) fn state(&self) -> Result<ProviderState, StoreError> {
-        let Self { id, running, starts, trial, pause, .. } = self;
+        let Self { id, running, queued, starts, trial, pause, .. } = self;
         let row = format_args!("provider {id}").to_string();
         Ok(ProviderState {
             running: count_of(*running),
+            queued: count_of(*queued),
             starts: starts_of(&row, starts.as_deref())?,
             trial: trial.map(count_of),
             pause: pause.as_deref().map(|text| json_of(&row, "pause", text)).transpose()?,

@@ -6,7 +6,7 @@ mod defer;
 pub(super) mod clock_skew;
 pub(super) mod finish;
 pub(in crate::store::sqlite) mod lease;
-mod limited;
+pub(in crate::store::sqlite) mod limited;
 pub(in crate::store::sqlite) mod provider;
 pub(super) mod remote;
 mod renew;

@@ -15,8 +15,10 @@
 //! ```
 
 use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
 
 use crate::job::{ProviderName, Span};
+use crate::job::limit::starts::Starts;
 use crate::job::queue::QueueSettings;
 use crate::roster::LeaseOrder;
 use crate::store::rows::provider::{starts_of, starts_text};
@@ -24,6 +26,7 @@ use crate::store::rows::queue::SettingsRow;
 use crate::store::rows::values::count_of;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
+use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
 use crate::store::sqlite::write::leases::candidate::{CandidateRow, fitting};
@@ -50,6 +53,26 @@ statement! {
      WHERE starts IS NOT NULL AND rate_period_ms IS NOT NULL"
 }
 
+/// The limits of a queue, and what counts against them.
+pub(in crate::store::sqlite) struct QueueLimits {
+    pub(in crate::store::sqlite) settings: QueueSettings,
+    pub(in crate::store::sqlite) starts: Starts,
+    /// Number of running jobs.
+    pub(in crate::store::sqlite) running: u32,
+}
+
+/// Reads the limits of a queue.
+pub(in crate::store::sqlite) fn find_limits(
+    connection: &mut SqliteConnection,
+    queue_id: i64,
+) -> Result<QueueLimits, TransactionError> {
+    let find = FindLimits { queue_id };
+    let (settings, starts, running): (SettingsRow, Option<String>, i64) =
+        find.get_result(connection)?;
+    let starts = starts_of(&format!("queue {queue_id}"), starts.as_deref())?;
+    Ok(QueueLimits { settings: settings.into(), starts, running: count_of(running) })
+}
+
 /// The first jobs of a line that an order may start.
 struct Line {
     /// `None` for the jobs without a provider.
@@ -68,12 +91,8 @@ impl CommitGroup<'_> {
         request: &LeaseRequest,
         queue_id: i64,
     ) -> Result<Leased, ApplyError> {
-        let find = FindLimits { queue_id };
-        let (settings, starts, running): (SettingsRow, Option<String>, i64) =
-            find.get_result(self.connection)?;
-        let settings = QueueSettings::from(settings);
-        let mut starts = starts_of(&format!("queue {queue_id}"), starts.as_deref())?;
-        let running = self.changes.running_of_queue(&request.order.queue, count_of(running));
+        let QueueLimits { settings, mut starts, running } = find_limits(self.connection, queue_id)?;
+        let running = self.changes.running_of_queue(&request.order.queue, running);
         let room = settings.room(running, &starts, self.now);
         if room.jobs == 0 {
             return Ok(Leased { held: room.held, ..Leased::none(false) });

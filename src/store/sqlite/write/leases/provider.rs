@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::ProviderName;
+use crate::job::{ProviderName, State, Timestamp};
 use crate::job::limit::Room;
 use crate::job::limit::provider::{ProviderLimits, ProviderState};
-use crate::job::Timestamp;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::names::ProviderIds;
 use crate::store::provider::ProviderStatus;
@@ -33,9 +32,10 @@ statement! {
 }
 
 statement! {
-    /// Moves the count of those jobs.
+    /// Moves the counts of those jobs.
     CountNamed<'a> =
-    "UPDATE providers SET running = running + (SELECT running FROM providers WHERE name = '')
+    "UPDATE providers SET running = running + (SELECT running FROM providers WHERE name = ''),
+         queued = queued + (SELECT queued FROM providers WHERE name = '')
      WHERE name = " [name: Text as &'a str] " AND EXISTS (SELECT 1 FROM providers WHERE name = '')"
 }
 
@@ -47,6 +47,7 @@ statement! {
     UpdateProvider =
     "UPDATE providers
      SET running = " [running: Integer as i64]
+    ", queued = " [queued: Integer as i64]
     ", starts = " [starts: Nullable<Text> as Option<String>]
     ", trial = " [trial: Nullable<Integer> as Option<i64>]
     ", pause = " [pause: Nullable<Text> as Option<String>]
@@ -155,11 +156,8 @@ impl CommitGroup<'_> {
         for (name, calls) in self.changes.provider_calls() {
             let limits = self.provider_limits(&name);
             let Some((id, mut state)) = self.find_provider(&name)? else { continue };
-            let running = i64::from(state.running) + calls.running;
-            if running < 0 {
-                self.impossible.note(&format!("provider {name} has fewer than 0 running jobs"));
-            }
-            state.running = count_of(running);
+            state.running = self.count_after(&name, State::Running, state.running, calls.running);
+            state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
             let mut event = None;
             if calls.succeeded > 0 {
                 event = state.succeed(calls.succeeded, limits, self.now);
@@ -167,18 +165,33 @@ impl CommitGroup<'_> {
             for (retry_in, error) in &calls.refused {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
-            UpdateProvider {
-                running: state.running.into(),
-                starts: starts_text(&state.starts),
-                trial: state.trial.map(i64::from),
-                pause: state.pause.as_ref().and_then(|pause| serde_json::to_string(pause).ok()),
-                id,
-            }
-            .execute(self.connection)?;
+            self.store_provider(id, &state)?;
             let room = state.room(limits, self.now);
             updated.push(ProviderStatus { name, room, event, pause: state.pause });
         }
         Ok(updated)
+    }
+
+    /// Returns a count after a change. A count that was wrong before stays at 0, and is logged.
+    fn count_after(&mut self, name: &ProviderName, state: State, before: u32, delta: i64) -> u32 {
+        let count = i64::from(before) + delta;
+        if count < 0 {
+            self.impossible.note(&format!("the {state} jobs of provider {name} are too few"));
+        }
+        count_of(count.max(0))
+    }
+
+    fn store_provider(&mut self, id: i64, state: &ProviderState) -> Result<(), TransactionError> {
+        UpdateProvider {
+            running: state.running.into(),
+            queued: state.queued.into(),
+            starts: starts_text(&state.starts),
+            trial: state.trial.map(i64::from),
+            pause: state.pause.as_ref().and_then(|pause| serde_json::to_string(pause).ok()),
+            id,
+        }
+        .execute(self.connection)?;
+        Ok(())
     }
 
     /// Moves times of providers that are in the future to now.
@@ -187,14 +200,7 @@ impl CommitGroup<'_> {
             let before = state.clone();
             state.repair_clock_skew(self.provider_limits(&name), self.now);
             if state != before {
-                UpdateProvider {
-                    running: state.running.into(),
-                    starts: starts_text(&state.starts),
-                    trial: state.trial.map(i64::from),
-                    pause: state.pause.as_ref().and_then(|pause| serde_json::to_string(pause).ok()),
-                    id,
-                }
-                .execute(self.connection)?;
+                self.store_provider(id, &state)?;
             }
         }
         Ok(())
