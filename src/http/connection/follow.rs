@@ -2,8 +2,9 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use actix_http::error::PayloadError;
 use actix_http::{ConnectionType, HttpMessage, Payload, Request};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply_fn_factory};
 use actix_web::body::{BodySize, MessageBody};
@@ -70,6 +71,11 @@ impl Followed {
         // No handler of a GET or HEAD reads a body.
         let is_dropped = has_body && request.method().is_safe();
         let dropped = is_dropped.then(|| DroppedBody { payload: request.take_payload(), bytes: 0 });
+        if has_body && !is_dropped {
+            let payload = request.take_payload();
+            let body = RequestBody { payload, progress: Rc::clone(&progress) };
+            *request.payload() = Payload::Stream { payload: Box::pin(body) };
+        }
         Some(Self { progress, dropped, is_chunked })
     }
 
@@ -100,6 +106,30 @@ impl Followed {
         }
         let progress = Some(self.progress);
         Ok(response.map_body(|_, body| FollowedBody { body, progress }))
+    }
+}
+
+/// A body that a handler reads. It records its end.
+///
+/// The task of a connection polls its handler after each part of a body that it passes on. So a handler in
+/// that task need not be woken, which would have the connection polled once more for each request.
+struct RequestBody {
+    payload: Payload,
+    progress: Rc<Progress>,
+}
+
+impl Stream for RequestBody {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut not_woken = Context::from_waker(Waker::noop());
+        let is_own_task = self.progress.is_task_of(context);
+        let context = if is_own_task { &mut not_woken } else { context };
+        let part = Pin::new(&mut self.payload).poll_next(context);
+        if matches!(part, Poll::Ready(None)) {
+            self.progress.body_complete();
+        }
+        part
     }
 }
 
