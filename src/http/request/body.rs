@@ -121,6 +121,10 @@ pub(in crate::http) fn format(request: &HttpRequest) -> Result<BodyFormat, Rejec
             "compressed bodies are not supported; send the body without Content-Encoding".into(),
         ));
     }
+    // Most requests have exactly this value.
+    if request.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/json") {
+        return Ok(BodyFormat::Json);
+    }
     match request.content_type() {
         "application/json" => Ok(BodyFormat::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
