@@ -203,3 +203,46 @@ impl<B: MessageBody + Unpin> MessageBody for FollowedBody<B> {
         Pin::new(&mut self.body).poll_next(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A task that counts how often it is woken.
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_body_wakes_a_reader_in_another_task_than_that_of_the_connection() {
+        let progress = Rc::new(Progress::new());
+        progress.head_complete(true);
+        let (mut sender, payload) = actix_http::h1::Payload::create(false);
+        let payload = Payload::H1 { payload };
+        let mut body = RequestBody { payload, progress: Rc::clone(&progress) };
+        let [own, other] = [(); 2].map(|()| Arc::new(Task::default()));
+        progress.set_task(&Context::from_waker(&Waker::from(Arc::clone(&own))));
+        for task in [&own, &other] {
+            let waker = Waker::from(Arc::clone(task));
+            let mut poll = || Pin::new(&mut body).poll_next(&mut Context::from_waker(&waker));
+            assert!(poll().is_pending());
+            sender.feed_data(Bytes::from_static(b"part"));
+            assert!(matches!(poll(), Poll::Ready(Some(Ok(part))) if part == "part"));
+        }
+        let woken = [own, other].map(|task| task.0.load(Ordering::SeqCst));
+        assert_eq!(woken, [0, 1]);
+        assert!(progress.has_unread_body());
+        sender.feed_eof();
+        let end = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(end, Poll::Ready(None)) && !progress.has_unread_body());
+    }
+}
