@@ -167,6 +167,9 @@ impl CommitGroup<'_> {
         }
         for share in &order.providers {
             let room = self.provider_room(&share.provider)?;
+            if room.jobs < share.limit {
+                self.changes.push_full_provider(share.provider.clone());
+            }
             let limit = order.limit.min(share.limit).min(room.jobs);
             let Some(id) = self.provider_ids.id(&share.provider) else { continue };
             if limit == 0 {

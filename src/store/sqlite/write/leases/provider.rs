@@ -133,6 +133,10 @@ impl CommitGroup<'_> {
         let limits = self.provider_limits(name);
         let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
         state.running = self.changes.running_of_provider(name, state.running);
+        // A pause that was asked for in this group is stored at its end.
+        for (retry_in, error) in self.changes.refused_by(name) {
+            state.refuse(retry_in, error, self.now);
+        }
         Ok(state.room(limits, self.now))
     }
 
@@ -156,6 +160,7 @@ impl CommitGroup<'_> {
         for (name, calls) in self.changes.provider_calls() {
             let limits = self.provider_limits(&name);
             let Some((id, mut state)) = self.find_provider(&name)? else { continue };
+            let before = state.clone();
             state.running = self.count_after(&name, State::Running, state.running, calls.running);
             state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
             let mut event = None;
@@ -165,7 +170,9 @@ impl CommitGroup<'_> {
             for (retry_in, error) in &calls.refused {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
-            self.store_provider(id, &state)?;
+            if state != before {
+                self.store_provider(id, &state)?;
+            }
             let room = state.room(limits, self.now);
             updated.push(ProviderStatus { name, room, event, pause: state.pause });
         }
