@@ -44,7 +44,7 @@ impl Backlog {
 
 /// Returns a configuration with the database in `directory`.
 pub fn config_in(directory: &TempDir) -> Config {
-    Config { database: server::database_in(directory), ..Config::default() }
+    Config { database: server::database_in(directory).into(), ..Config::default() }
 }
 
 /// Creates paused queues.

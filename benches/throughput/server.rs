@@ -59,7 +59,7 @@ pub fn start(config: Config) -> Running {
 
 /// Starts a server on the database in `directory`.
 pub fn start_in(directory: TempDir, config: Config) -> Running {
-    let config = Config { database: database_in(&directory), ..config };
+    let config = Config { database: database_in(&directory).into(), ..config };
     let stamps = Stamps::default();
     let recorded = Arc::clone(&stamps);
     let server = Server::builder(config)
