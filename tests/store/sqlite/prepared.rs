@@ -40,7 +40,10 @@ fn store() -> Store {
 fn run_limited_writes(store: &mut Store) {
     let rate = Some(Some(Rate { limit: 1_000, period: Span::from_secs(60) }));
     let change = QueueChange { paused: None, max_running: Some(Some(50)), rate };
-    store.write(Write::Configure { queue: queue("limited"), change }).unwrap();
+    // The first one also creates the queue.
+    for _ in 0..2 {
+        store.write(Write::Configure { queue: queue("limited"), change }).unwrap();
+    }
     store.submit(NewJob { queue: queue("limited"), ..chat("fast") });
     for outcome in [deferred(0, true), completed("1")] {
         let jobs = leased(store.write(lease_lines("limited", 1, &["fast"])));

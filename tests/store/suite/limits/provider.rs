@@ -19,7 +19,9 @@ fn store_of(max_running: Option<u32>, requests_per_minute: Option<u32>, jobs: us
     let other = ("other", None, None);
     let config = with_providers(&[("fast", max_running, requests_per_minute), other]);
     let mut store = Store::configured(config);
-    store.submit_all(vec![chat("fast"); jobs]);
+    if jobs > 0 {
+        store.submit_all(vec![chat("fast"); jobs]);
+    }
     store
 }
 
@@ -261,7 +263,7 @@ fn a_pause_of_a_clock_that_was_set_back_keeps_its_duration() {
 fn a_refusal_that_is_undone_with_its_write_pauses_nothing() {
     let mut store = store_of(None, None, 9);
     let running = take(&mut store, 2).jobs;
-    store.corrupt(&format!("UPDATE jobs SET max_attempts = 0 WHERE id = {}", running[0].lease.job));
+    store.corrupt(&format!("UPDATE jobs SET max_attempts = -1 WHERE id = {}", running[0].lease.job));
     let refused = finish(running[0].lease, deferred(5, true));
     let committed = store.commit(&[refused, finish(running[1].lease, completed("1"))]);
     committed.answers[0].as_ref().unwrap_err();

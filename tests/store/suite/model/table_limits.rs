@@ -101,7 +101,7 @@ impl Model {
         first.sort_unstable();
         first.truncate(limit as usize);
         let ids: Vec<JobId> = first.into_iter().map(|(_, id)| id).collect();
-        let starts_all = |provider| self.line(order, provider).iter().all(|(_, id)| ids.contains(id));
+        let starts_all = |provider: Option<&ProviderName>| self.line(order, provider).iter().all(|(_, id)| ids.contains(id));
         let is_drained = |(provider, limit): &&(Option<&ProviderName>, u32)| {
             provider.is_some()
                 && self.line(order, *provider).len() < *limit as usize

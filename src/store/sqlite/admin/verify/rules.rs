@@ -51,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
     of_table("payloads", "jobs", "payloads are valid JSON", PAYLOADS),
     of_table("results", "results", "completed jobs, and no others, have a result", RESULTS),
     Rule {
-        needs: Some(ATTEMPTS_MIGRATION),
+        needs: Some(LIMITS_MIGRATION),
         ..of_table("attempts", "attempts", "attempts agree with their jobs", ATTEMPTS)
     },
     Rule {
@@ -206,7 +206,9 @@ const ATTEMPTS: &str = sql!("
     SELECT 'job ' || id || ' is retrying or failed and its latest attempt is not failed' FROM jobs NOT INDEXED
     WHERE state IN (" {Retrying} ", " {Failed} ") AND NOT EXISTS (
         SELECT 1 FROM attempts WHERE job_id = jobs.id AND lease_token = jobs.lease_token
-            AND attempts.state = " {Failed} ")");
+            AND attempts.state = " {Failed} ")
+        AND NOT (state = " {Retrying} " AND EXISTS (
+            SELECT 1 FROM job_extras WHERE job_id = jobs.id AND deferred > 0))");
 
 const EXTRAS: &str = "
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
@@ -286,7 +288,7 @@ const LIMITS: &str = sql!("
     WHERE fault IS NOT NULL
     UNION ALL
     SELECT 'job ' || id || ' has provider ' || provider_id || ', which does not exist'
-    FROM jobs NOT INDEXED WHERE provider_id NOT IN (SELECT id FROM providers)
+    FROM jobs NOT INDEXED WHERE provider_id IS NOT NULL AND provider_id NOT IN (SELECT id FROM providers)
     UNION ALL
     SELECT 'queue ' || id || ' has starts that are not a JSON array' FROM queues
     WHERE starts IS NOT NULL AND (NOT json_valid(starts) OR json_type(starts) != 'array')

@@ -76,7 +76,8 @@ pub(crate) fn add_configured<'a>(
         for name in configured.keys() {
             AddProvider { name: name.as_str() }.execute(connection)?;
         }
-        if HasUnnamed {}.get_result::<i64>(connection)? == 0 {
+        let has_unnamed: i64 = HasUnnamed {}.get_result(connection)?;
+        if has_unnamed == 0 {
             return Ok(());
         }
         let only = configured.keys().next().filter(|_| configured.len() == 1);
