@@ -96,6 +96,15 @@ impl Changes {
         self.refused.push((provider, retry_in, error));
     }
 
+    /// Returns the calls that a provider has refused so far, each with the pause that it asked for.
+    pub(crate) fn refused_by<'a>(
+        &'a self,
+        provider: &'a ProviderName,
+    ) -> impl Iterator<Item = (Span, &'a JobError)> {
+        let of_provider = self.refused.iter().filter(move |(name, ..)| name == provider);
+        of_provider.map(|(_, retry_in, error)| (*retry_in, error))
+    }
+
     /// Returns the number of running jobs of a queue after the changes so far; `before` is the number
     /// before the group.
     pub(crate) fn running_of_queue(&mut self, queue: &QueueName, before: u32) -> u32 {

@@ -1,6 +1,6 @@
 //! Lines: the jobs of a queue that call one provider, beside those of other providers and of none.
 
-use longshore::job::{JobId, NewJob};
+use longshore::job::{JobId, Lane, NewJob};
 use longshore::store::{Leased, Write};
 
 use super::Store;
@@ -128,4 +128,17 @@ fn a_job_that_moves_to_another_queue_stays_in_the_line_of_its_provider() {
     store.write(Write::Update(JobId(1), change)).unwrap();
     assert_eq!(take(&mut store, lease_lines("other", 9, &[])).jobs, []);
     assert_eq!(numbers(&take(&mut store, lease_lines("other", 9, &["slow"]))), [1]);
+}
+
+#[test]
+fn the_loads_of_queues_name_the_lines_that_have_queued_jobs() {
+    let mut store = store();
+    let other = NewJob { queue: "other".parse().unwrap(), ..job() };
+    store.submit_all(vec![chat("slow"), chat("fast"), chat("slow"), other]);
+    take(&mut store, lease_lines("default", 9, &["fast"]));
+    store.reopen();
+    let mut loads = store.writes().queue_loads().unwrap();
+    loads.sort_by(|a, b| a.name.cmp(&b.name));
+    let lines: Vec<_> = loads.into_iter().map(|load| (load.ready, load.providers)).collect();
+    assert_eq!(lines, [(vec![], vec![provider("slow")]), (vec![Lane::Async], vec![])]);
 }

@@ -218,7 +218,7 @@ fn a_refused_trial_pauses_again_without_another_event() {
 }
 
 #[test]
-fn successes_in_the_group_of_a_refusal_do_not_shorten_its_pause() {
+fn a_refusal_pauses_the_leases_of_its_group_and_successes_in_it_do_not_shorten_the_pause() {
     let mut store = store_of(None, None, 9);
     let running = take(&mut store, 3).jobs;
     let group = [
@@ -227,8 +227,9 @@ fn successes_in_the_group_of_a_refusal_do_not_shorten_its_pause() {
         lease_lines("default", 9, &["fast"]),
         submit(vec![chat("fast")]),
     ];
-    let status = changed(store.commit(&group));
-    assert_eq!(status.room, paused_until(store.after(5)));
+    let mut committed = store.commit(&group);
+    assert_eq!(lease_answer(committed.answers.remove(2)).jobs, []);
+    assert_eq!(changed(committed).room, paused_until(store.after(5)));
     store.finish(running[2].lease, completed("1")).unwrap();
     assert_eq!(state(&mut store).trial, Some(1));
 }

@@ -90,8 +90,12 @@ impl Model {
             lines.push((None, limit));
         }
         for share in &order.providers {
-            let limits = self.providers[&share.provider].limits;
-            let room = self.provider_state(&share.provider).room(limits, self.now);
+            let ModelProvider { limits, refused, .. } = &self.providers[&share.provider];
+            let mut state = self.provider_state(&share.provider);
+            for (retry_in, error) in refused {
+                state.refuse(*retry_in, error, self.now);
+            }
+            let room = state.room(*limits, self.now);
             lines.push((Some(&share.provider), limit.min(share.limit).min(room.jobs)));
         }
         let mut first = Vec::new();

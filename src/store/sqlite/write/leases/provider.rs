@@ -138,11 +138,15 @@ impl CommitGroup<'_> {
         Ok(Some((id, row.state()?)))
     }
 
-    /// Returns how many more calls of a provider may start in this group.
+    /// Returns how many more calls of a provider may start in this group. A call that it has refused in this
+    /// group pauses it already.
     pub(crate) fn provider_room(&mut self, name: &ProviderName) -> Result<Room, TransactionError> {
         let limits = self.provider_limits(name);
         let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
         state.running = self.changes.running_of_provider(name, state.running);
+        for (retry_in, error) in self.changes.refused_by(name) {
+            state.refuse(retry_in, error, self.now);
+        }
         Ok(state.room(limits, self.now))
     }
 
