@@ -37,7 +37,9 @@ fn assert_all_complete(time: Duration) {
     }
     let (calls, took) = (model.calls(), started.elapsed());
     eprintln!("busy for {time:?}: 300 jobs completed with {calls} calls in {took:?}");
-    assert!(calls <= 360, "{calls} calls for 300 jobs");
+    // Those that run when the first one is refused, and one try after each second.
+    let most = 300 + 32 + usize::try_from(time.as_secs()).unwrap() + 3;
+    assert!(calls <= most, "{calls} calls for 300 jobs, which may be {most}");
     let log = server.log();
     assert_eq!(log.matches("a provider asked for a pause").count(), 1, "{log}");
     assert_eq!(log.matches("a provider answers again").count(), 1, "{log}");
