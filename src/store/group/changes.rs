@@ -99,10 +99,10 @@ impl Changes {
     }
 
     /// Returns the calls that a provider refused in this group, with the pauses that it asked for.
-    pub(crate) fn refused_by(
-        &self,
-        provider: &ProviderName,
-    ) -> impl Iterator<Item = (Span, &JobError)> {
+    pub(crate) fn refused_by<'a>(
+        &'a self,
+        provider: &'a ProviderName,
+    ) -> impl Iterator<Item = (Span, &'a JobError)> {
         let refused = self.refused.iter().filter(move |(name, ..)| name == provider);
         refused.map(|(_, retry_in, error)| (*retry_in, error))
     }

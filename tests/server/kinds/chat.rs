@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kit::model::Model;
 use crate::kit::process::between;
@@ -25,7 +25,7 @@ fn a_chat_job_returns_the_answer_of_the_model() {
 }
 
 #[test]
-fn a_busy_model_is_called_again_after_the_time_in_retry_after() {
+fn a_busy_model_is_called_again_after_the_time_in_retry_after_and_the_refusals_do_not_count() {
     let model = Model::start(Duration::ZERO);
     let server = Setup::new().config(model.provider("one")).start();
     let mock = json!({"fault": "429", "times": 2, "key": "a", "retry_after": "1"});
