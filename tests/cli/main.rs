@@ -124,7 +124,7 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn a_server_that_cannot_be_reached_ends_with_3() {
     let url = dead_url();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &["submit", "echo", "1", "--wait"],
         &["logs", "1", "--follow"],
         &["tail"],
