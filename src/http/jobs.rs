@@ -4,6 +4,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::api::jobs::{JobPage, SubmittedJobs};
+use crate::config::Limits;
 use crate::http::problem::Rejection;
 use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::idempotency_key::{self, RequestKey};
@@ -26,32 +27,39 @@ pub(super) async fn submit(
     handle.require_room_for_answer(body.len())?;
     let key = idempotency_key::from_request(&request)?;
     if format == BodyFormat::Json && !body.is_array() {
-        let (submission, key) = body.process(&handle, |body| read_one(body, key)).await?;
+        let max = handle.config().limits.max_payload_bytes;
+        let read = move |body: &[u8]| read_one(body, key, max);
+        let (submission, key) = body.process(&handle, read).await?;
         return submit_one(&handle, submission, key, wait).await;
     }
     refuse_wait_for_list(wait)?;
-    let max = handle.config().limits.max_jobs_per_request;
-    let (list, key) = body.process(&handle, move |body| read_many(format, body, max, key)).await?;
+    let limits = handle.config().limits;
+    let read = move |body: &[u8]| read_many(format, body, &limits, key);
+    let (list, key) = body.process(&handle, read).await?;
     submit_many(&handle, list, key).await
 }
 
 fn read_one(
     body: &[u8],
     key: Option<RequestKey>,
+    max_payload_bytes: usize,
 ) -> Result<(Submission, Option<SubmissionKey>), Rejection> {
     let submission: Submission = body::parse(body)?;
-    let key = key.map(|key| key.of(body, |path| fingerprint::of_job(path, &submission)));
+    let of_job = |path: &str| fingerprint::of_job(path, &submission, max_payload_bytes);
+    let key = key.map(|key| key.of(body, of_job));
     Ok((submission, key))
 }
 
 fn read_many(
     format: BodyFormat,
     body: &[u8],
-    max: usize,
+    limits: &Limits,
     key: Option<RequestKey>,
 ) -> Result<(JsonList<Submission>, Option<SubmissionKey>), Rejection> {
+    let Limits { max_jobs_per_request: max, max_payload_bytes, .. } = *limits;
     let list: JsonList<Submission> = JsonList::read(format, body, max)?;
-    let key = key.map(|key| key.of(body, |path| fingerprint::of_jobs(path, &list.values)));
+    let of_jobs = |path: &str| fingerprint::of_jobs(path, &list.values, max_payload_bytes);
+    let key = key.map(|key| key.of(body, of_jobs));
     Ok((list, key))
 }
 

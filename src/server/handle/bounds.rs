@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Handle;
 use super::answers::AnswerBudget;
+use super::compute::Turns;
 use super::size::SizeBounds;
 use super::untaken::Untaken;
 use crate::config::Limits;
@@ -22,8 +23,8 @@ pub(super) struct Bounds {
     pub(super) writes: Arc<Semaphore>,
     /// The total size of bodies and pending writes.
     pub(super) sizes: SizeBounds,
-    /// Large requests that are processed at once: one for each core.
-    pub(super) large_requests: Arc<Semaphore>,
+    /// The turns of the large requests that are processed at once.
+    pub(super) turns: Turns,
     /// Separate from `list_reads`, so that many lists do not refuse status requests.
     point_reads: Arc<Semaphore>,
     list_reads: Arc<Semaphore>,
@@ -48,7 +49,7 @@ impl Bounds {
         Self {
             writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
             sizes: SizeBounds::new(limits),
-            large_requests: Arc::new(Semaphore::new(cores)),
+            turns: Turns::new(cores),
             point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             waits: Arc::new(Semaphore::new(limits.max_waits)),

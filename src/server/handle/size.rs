@@ -99,6 +99,11 @@ impl SizePermit {
         Self { share, units: 0, of_submissions: None, of_actions: None }
     }
 
+    /// Returns what the request is counted against.
+    pub(crate) fn share(&self) -> ByteShare {
+        self.share
+    }
+
     /// Extends the permit to this number of bytes.
     ///
     /// # Errors
