@@ -11,9 +11,14 @@ use crate::http::request::idempotency_key::{self, RequestKey};
 use crate::http::request::json_list::JsonList;
 use crate::http::request::prefer::{self, Wait};
 use crate::http::request::query::{self, NoQuery, Parameters};
-use crate::http::response::{HandlerResult, accepted, json, ok};
+use crate::http::response::{HandlerResult, accepted, changed, fit, in_room, json, ok};
 use crate::job::{JobId, JobPatch, Submission};
-use crate::server::{ByteShare, Error, Handle, SubmissionKey, fingerprint};
+use crate::server::{
+    AnswerShare, AnswerWeight, ByteShare, Error, Handle, SubmissionKey, fingerprint,
+};
+
+/// Approximate size of a job without its payload in an answer, in bytes.
+const JOB_BYTES: usize = 512;
 
 pub(super) async fn submit(
     request: HttpRequest,
@@ -23,20 +28,23 @@ pub(super) async fn submit(
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
-    // The answer contains the payloads.
-    handle.require_room_for_answer(body.len())?;
+    let bytes = body.len();
     let key = idempotency_key::from_request(&request)?;
     if format == BodyFormat::Json && !body.is_array() {
         let max = handle.config().limits.max_payload_bytes;
         let read = move |body: &[u8]| read_one(body, key, max);
         let (submission, key) = body.process(&handle, read).await?;
-        return submit_one(&handle, submission, key, wait).await;
+        // The answer contains the payload.
+        let room = handle.reserve_answer(AnswerShare::Usual, bytes)?;
+        return submit_one(&handle, submission, key, wait, room).await;
     }
     refuse_wait_for_list(wait)?;
     let limits = handle.config().limits;
     let read = move |body: &[u8]| read_many(format, body, &limits, key);
     let (list, key) = body.process(&handle, read).await?;
-    submit_many(&handle, list, key).await
+    let bytes = bytes + list.values.len() * JOB_BYTES;
+    let room = handle.reserve_answer(AnswerShare::Usual, bytes)?;
+    submit_many(&handle, list, key, room).await
 }
 
 fn read_one(
@@ -78,31 +86,40 @@ async fn submit_one(
     submission: Submission,
     key: Option<SubmissionKey>,
     wait: Wait,
+    mut room: Option<AnswerWeight>,
 ) -> HandlerResult {
     let mut job = handle.submit_keyed(submission, key).await?.value;
     if let Some(span) = wait.span() {
+        // Others can use the room during the wait.
+        drop(room.take());
         // The job is accepted already, so a refused wait must not turn the response into an error.
         job = handle.wait(job.id, span).await.unwrap_or(job);
+        room = fit(handle, &mut job);
         if job.state.is_final() {
             let mut response = HttpResponse::Ok();
             if let Wait::Preferred(span) = wait {
                 response.insert_header(("preference-applied", format!("wait={}", span.as_secs())));
             }
-            return Ok(json(&mut response, &job));
+            return Ok(in_room(json(&mut response, &job), room));
         }
     }
-    Ok(accepted(Some(format!("/v1/jobs/{}", job.id)), &job))
+    let location = format!("/v1/jobs/{}", job.id);
+    Ok(in_room(accepted(Some(location), &job), room))
 }
 
 async fn submit_many(
     handle: &Handle,
     JsonList { values, lines, count }: JsonList<Submission>,
     key: Option<SubmissionKey>,
+    room: Option<AnswerWeight>,
 ) -> HandlerResult {
     handle.check_number_of_jobs(count, "")?;
     match handle.submit_many(values, key).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
-        submitted => Ok(accepted(None, &SubmittedJobs { jobs: submitted?.value })),
+        submitted => {
+            let jobs = SubmittedJobs { jobs: submitted?.value };
+            Ok(in_room(accepted(None, &jobs), room))
+        }
     }
 }
 
@@ -134,7 +151,7 @@ pub(super) async fn cancel_job(
     _: NoQuery,
     handle: Data<Handle>,
 ) -> HandlerResult {
-    Ok(ok(&handle.cancel(query::id(&request)?).await?))
+    Ok(changed(&handle, handle.cancel(query::id(&request)?).await?))
 }
 
 pub(super) async fn retry_job(
@@ -142,7 +159,7 @@ pub(super) async fn retry_job(
     _: NoQuery,
     handle: Data<Handle>,
 ) -> HandlerResult {
-    Ok(ok(&handle.retry(query::id(&request)?).await?))
+    Ok(changed(&handle, handle.retry(query::id(&request)?).await?))
 }
 
 pub(super) async fn update(
@@ -153,7 +170,7 @@ pub(super) async fn update(
 ) -> HandlerResult {
     let id = query::id(&request)?;
     let patch: JobPatch = body::json(&request, payload, &handle).await?;
-    Ok(ok(&handle.update(id, patch).await?))
+    Ok(changed(&handle, handle.update(id, patch).await?))
 }
 
 pub(super) async fn delete(

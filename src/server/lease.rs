@@ -113,6 +113,12 @@ impl Handle {
         }
     }
 
+    /// Releases jobs that were leased and cannot be returned to the worker.
+    pub(crate) fn release(&self, jobs: &[LeasedJob]) {
+        let write = release(jobs.iter().map(|job| job.lease));
+        self.connections().writer.commit(Commit { write, reply: Reply::Discard });
+    }
+
     /// Applies one action of a remote worker to its lease: renew, complete, fail or release.
     ///
     /// # Errors
@@ -332,8 +338,7 @@ impl Drop for WaitingGuard {
             return;
         };
         if !unused.is_empty() {
-            let write = release(unused.iter().map(|job| job.lease));
-            connections.writer.commit(Commit { write, reply: Reply::Discard });
+            self.handle.release(&unused);
         }
     }
 }

@@ -90,12 +90,6 @@ impl Handle {
     pub(crate) fn answer_budget(&self) -> &Arc<AnswerBudget> {
         &self.0.bounds.answers
     }
-
-    /// Refuses a request whose answer may have this size, before it has an effect, while clients do not
-    /// take the answers that they have.
-    pub(crate) fn require_room_for_answer(&self, bytes: usize) -> Result<(), Error> {
-        if self.answer_budget().has_room_for(bytes) { Ok(()) } else { Err(Error::Overloaded) }
-    }
 }
 
 pub(super) fn try_acquire(
