@@ -102,7 +102,7 @@ impl Default for Limits {
             max_writes_in_flight: 8_192,
             max_write_bytes_in_flight: 256 << 20,
             max_answer_bytes_in_flight: 128 << 20,
-            max_connections: 25_000,
+            max_connections: 28_000,
             max_reads_in_flight: 1_024,
             max_waits: 20_000,
             max_queues: 10_000,
