@@ -21,6 +21,7 @@ pub(crate) mod lease_replies;
 mod reply;
 mod retry_buffer;
 mod roster_input;
+mod selection;
 #[cfg(test)]
 mod tests;
 pub(crate) mod write_health;
@@ -39,6 +40,7 @@ use crate::actor::writer::group::Group;
 use crate::actor::writer::inbox::Inbox;
 use crate::actor::writer::lease_replies::LeaseReplies;
 use crate::actor::writer::retry_buffer::RetryBuffer;
+use crate::actor::writer::selection::Selection;
 use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
 use crate::job::{Span, Timestamp};
@@ -146,7 +148,8 @@ impl Writer {
     /// [`MAX_GROUP_BYTES`]. Returns also whether the inbox has more.
     fn take_pending(&mut self) -> (Group, bool) {
         let mut pending = self.retry_buffer.take();
-        let (mut arrived, has_more) = self.inbox.take_up_to(MAX_GROUP_BYTES);
+        let (mut arrived, has_more) =
+            self.inbox.take_selected(&mut Selection::new(MAX_GROUP_BYTES));
         // Usually there is nothing to retry, and the writes are not copied.
         if pending.is_empty() {
             return (Group::new(arrived), has_more);

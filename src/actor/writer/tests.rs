@@ -1,6 +1,8 @@
 //! Tests of the Writer alone: writes in, answers and messages out, with a real store on a temporary
 //! file that fails when a test says so.
 
+mod bounds;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -175,6 +177,7 @@ fn name(write: &Write) -> &'static str {
         Write::Cancel(_) => "cancel",
         Write::Each(_) => "each",
         Write::Probe => "probe",
+        Write::Rescue { .. } => "rescue",
         write => panic!("{write:?}"),
     }
 }
