@@ -128,7 +128,7 @@ impl Writer {
         match self.store.commit(&group.writes(), now) {
             Ok(committed) => {
                 if group.shows_that_writing_works() && self.inbox.write_health().recover() {
-                    tracing::info!("writing works again");
+                    tracing::info!(state = "writable", "writing works again");
                 }
                 self.deliver(group, committed, now);
                 self.answer_no_wait(now);

@@ -24,7 +24,7 @@ impl Writer {
         ctx: &mut Context<Self>,
     ) {
         if self.inbox.write_health().fail(&answer) {
-            tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
+            tracing::error!(state = "unwritable", %error, "nothing can be written: submissions are refused until writing works again");
         }
         let answered = self.lease_replies.answer_all(&Err(answer.clone()));
         self.remove_waiting_workers(&answered);

@@ -2,6 +2,7 @@
 //! file that fails when a test says so.
 
 mod bounds;
+mod health;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
