@@ -49,8 +49,9 @@ use crate::store::{LeaseRequest, WriteStore};
 
 /// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Size of the payloads and results of a commit group, in bytes, at which further writes wait for the next
-/// group, so that their callers do not wait for a long transaction.
+/// Size of the texts of a commit group, in bytes, at which further writes wait for the next group, so that
+/// their callers do not wait for a long transaction. The retry buffer gets at most half of it, so that each
+/// group tries new writes too.
 const MAX_GROUP_BYTES: usize = 8 << 20;
 
 pub(crate) struct Writer {
@@ -144,12 +145,13 @@ impl Writer {
         }
     }
 
-    /// Takes pending writes: first all of the retry buffer, then those of the inbox up to
-    /// [`MAX_GROUP_BYTES`]. Returns also whether the inbox has more.
+    /// Takes pending writes up to [`MAX_GROUP_BYTES`]: first those of the retry buffer, then those of the
+    /// inbox. Returns also whether the inbox has more.
     fn take_pending(&mut self) -> (Group, bool) {
-        let mut pending = self.retry_buffer.take();
-        let (mut arrived, has_more) =
-            self.inbox.take_selected(&mut Selection::new(MAX_GROUP_BYTES));
+        let mut selection = Selection::new(MAX_GROUP_BYTES / 2);
+        let mut pending = self.retry_buffer.take_selected(&mut selection);
+        selection.add_room(MAX_GROUP_BYTES / 2);
+        let (mut arrived, has_more) = self.inbox.take_selected(&mut selection);
         // Usually there is nothing to retry, and the writes are not copied.
         if pending.is_empty() {
             return (Group::new(arrived), has_more);

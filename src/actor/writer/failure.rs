@@ -17,6 +17,9 @@ impl Writer {
     /// all its other writes are retried at once, because submissions need most of the disk space and
     /// the others may fit without them. Until writing works again, a [`Write::Probe`] tries it every
     /// [`RETRY_PAUSE`], because a server that is not ready gets no submissions that would show it.
+    ///
+    /// If the group left some of the retry buffer, the writes that wait in the inbox are handled like those
+    /// of the group, because some may only be written after all of the retry buffer.
     pub(super) fn retry_later(
         &mut self,
         group: Group,
@@ -29,7 +32,12 @@ impl Writer {
         let answered = self.lease_replies.answer_all(&Err(answer.clone()));
         self.remove_waiting_workers(&answered);
         let has_submissions = group.has_submissions();
-        for commit in group.into_commits() {
+        let tried = group.into_commits();
+        tried.iter().for_each(|commit| self.undo_release(commit));
+        let left = self.retry_buffer.take();
+        let waiting = if left.is_empty() { Vec::new() } else { self.inbox.take() };
+        // The retry buffer stays in order: what was tried comes before what was left.
+        for commit in tried.into_iter().chain(left).chain(waiting) {
             let may_fit = has_submissions && !matches!(commit.write, Write::Submit(_));
             self.retry_or_refuse(commit, may_fit, &answer);
         }
@@ -46,17 +54,21 @@ impl Writer {
         }
     }
 
+    /// Tells the roster that the worker whose outcome was not written is not idle yet.
+    fn undo_release(&mut self, commit: &Commit) {
+        if let Reply::Worker { queue, lane, payload_bytes, .. } = &commit.reply {
+            self.roster.undo_release(queue, *lane);
+            self.roster.add_running_bytes(*payload_bytes);
+        }
+    }
+
     /// Handles one write of a transaction of which nothing was written. `may_fit` is whether it may fit
     /// on the disk without the submissions of its group.
     fn retry_or_refuse(&mut self, commit: Commit, may_fit: bool, answer: &WriteError) {
         match commit {
             // The next plan orders the leases again.
             Commit { reply: Reply::Lease { .. }, .. } => {}
-            Commit { reply: Reply::Worker { ref queue, lane, payload_bytes, .. }, .. } => {
-                self.roster.undo_release(queue, lane);
-                self.roster.add_running_bytes(payload_bytes);
-                self.retry_buffer.push(commit);
-            }
+            Commit { reply: Reply::Worker { .. }, .. } => self.retry_buffer.push(commit),
             commit if may_fit => self.retry_buffer.push(commit),
             Commit { reply: Reply::Caller { reply, .. }, .. } => {
                 let _ = reply.send(Err(answer.clone()));

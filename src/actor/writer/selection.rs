@@ -47,6 +47,11 @@ impl Selection {
         Self { room: max_bytes, jobs_left: HashSet::new() }
     }
 
+    /// Lets further commits take `bytes` more.
+    pub(crate) fn add_room(&mut self, bytes: usize) {
+        self.room += bytes;
+    }
+
     /// Takes those of `commits` that belong to the group, and leaves the others, both in order. The commits
     /// of further calls arrived later.
     pub(crate) fn take_from(&mut self, commits: &mut Vec<Commit>) -> Vec<Commit> {
