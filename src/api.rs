@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod kinds;
 pub mod leases;
 pub mod problem;
+pub mod providers;
 pub mod pruning;
 pub mod queues;
 pub mod routes;

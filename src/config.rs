@@ -20,6 +20,7 @@ pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use limits::{Lanes, Limits};
 pub use load::{ConfigError, Overrides, load, load_database};
 
+use crate::job::limit::provider::{ProviderLimits, ProviderName};
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};
 use crate::job::submission::{JobDefaults, KindDefaults};
@@ -163,6 +164,17 @@ impl Config {
         let is_valid = self.jobs.problems().is_empty();
         let jobs = if is_valid { self.jobs } else { JobDefaults::default() };
         defaults.apply(jobs.into()).jobs.problems()
+    }
+
+    /// Returns the limits of the providers.
+    pub fn provider_limits(&self) -> BTreeMap<ProviderName, ProviderLimits> {
+        let limits = |provider: &ProviderConfig| ProviderLimits {
+            max_running: provider.max_running,
+            requests_per_minute: provider.requests_per_minute,
+        };
+        // Invalid names are a problem of the configuration, which is reported at the start.
+        let named = self.providers.iter();
+        named.filter_map(|(name, provider)| Some((name.parse().ok()?, limits(provider)))).collect()
     }
 
     /// Returns the initial settings of queues and the maximum number of queues.

@@ -10,6 +10,7 @@ mod kinds;
 mod leases;
 mod operations;
 mod problem;
+mod providers;
 mod queues;
 mod request;
 mod response;

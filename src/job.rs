@@ -5,9 +5,9 @@ internal_modules!(change, epoch, outcome, payload, problem);
 pub mod batch;
 pub mod lane;
 pub mod lease;
+pub mod limit;
 pub mod log;
 pub mod queue;
-pub mod retry;
 pub mod state;
 pub mod submission;
 pub mod time;
@@ -18,12 +18,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use limit::waiting::{Waiting, WaitingFor};
+
 pub use attempt::{Attempt, AttemptDetail};
 pub use change::{Change, FailedAttempt};
 pub use lane::Lane;
+pub use limit::provider::ProviderName;
 pub use log::Log;
-pub use outcome::attempt;
 pub use outcome::{Failure, JobError};
+pub use outcome::{attempt, retry};
 pub use payload::Json;
 pub use queue::QueueName;
 pub use retry::{Backoff, Pause};
@@ -96,6 +99,15 @@ pub struct Job {
     pub state: State,
     /// Priority from -100 to 100; jobs with a higher priority run first.
     pub priority: i8,
+    /// What the job waits for; only in answers about this job alone, while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
+    /// Time until which it waits, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_until: Option<Timestamp>,
+    /// What it waits for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_detail: Option<String>,
     /// Number of attempts that have started. Attempts that were released do not count.
     pub attempt: u32,
     /// Maximum number of attempts.
@@ -162,6 +174,15 @@ pub struct Job {
     pub metadata: Option<Json>,
     /// Batch that the job belongs to, if any.
     pub batch: Option<BatchId>,
+}
+
+impl Job {
+    /// Sets why the job does not run yet.
+    pub(crate) fn set_waiting(&mut self, waiting: Waiting) {
+        self.waiting_for = Some(waiting.waiting_for);
+        self.waiting_until = waiting.until;
+        self.waiting_detail = Some(waiting.detail);
+    }
 }
 
 impl Progress {

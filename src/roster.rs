@@ -16,18 +16,19 @@
 
 mod fair_share;
 mod plan;
-mod starts;
 #[cfg(test)]
 mod tests;
 mod waiting_workers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::job::lane::Lane;
+use crate::job::limit::provider::ProviderName;
+use crate::job::limit::{Held, Room};
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::time::Timestamp;
-use crate::roster::starts::Starts;
 use fair_share::Rotation;
 use plan::Plan;
 pub use waiting_workers::{LeaseFilter, WaitingWorker, WaitingWorkerId};
@@ -53,7 +54,49 @@ pub struct LeaseOrder {
     /// Total size of payloads, in bytes, at which no further job is leased to the workers of this
     /// process. All orders of a plan share it. It does not limit the remote lane.
     pub payload_room: usize,
+    /// Whether jobs without a provider may start.
+    pub without_provider: bool,
+    /// Providers whose jobs may start, without duplicates.
+    pub providers: Vec<ProviderShare>,
 }
+
+/// Number of jobs of a provider that an order may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderShare {
+    /// The provider.
+    pub provider: ProviderName,
+    /// Maximum number of jobs.
+    pub limit: u32,
+}
+
+/// What the store answered to an order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeaseResult<'a> {
+    /// Number of jobs that were leased.
+    pub started: u32,
+    /// Whether no other job without a provider matches the order.
+    pub is_empty: bool,
+    /// The limit that held further jobs back.
+    pub held: Option<Held>,
+    /// Providers of the order that have no further job in the queue.
+    pub empty_providers: &'a [ProviderName],
+}
+
+/// A queued job, as far as it matters for the order in which queues are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadyJob<'a> {
+    /// Queue of the job.
+    pub queue: &'a QueueName,
+    /// Lane of the job.
+    pub lane: Lane,
+    /// Kind of the job, in the remote lane.
+    pub remote_kind: Option<&'a str>,
+    /// Provider that the job calls.
+    pub provider: Option<&'a ProviderName>,
+}
+
+/// Time after which a queue is tried again that the store found full although the roster did not.
+const RETRY_FULL: Duration = Duration::from_millis(100);
 
 /// State of one queue in the roster.
 #[derive(Debug, Default)]
@@ -61,8 +104,12 @@ struct QueueEntry {
     settings: QueueSettings,
     /// Number of running jobs in each lane.
     running: [u32; Lane::COUNT],
-    /// Recent starts, for the rate limit.
-    starts: Starts,
+    /// The limit for which the store refused an order, and the time at which to order again.
+    held: Option<(Held, Timestamp)>,
+    /// Whether the queue may have jobs of the async lane without a provider.
+    has_async_jobs: bool,
+    /// Providers of which the queue may have queued jobs, without duplicates.
+    providers: Vec<ProviderName>,
 }
 
 impl QueueEntry {
@@ -70,24 +117,46 @@ impl QueueEntry {
         self.running.iter().sum()
     }
 
-    /// Returns the number of jobs of this queue that may start at `now`.
+    /// Returns the number of jobs of this queue that may start at `now`, as far as the roster knows. The
+    /// store decides.
     fn allowance(&self, now: Timestamp) -> u32 {
-        if self.settings.paused {
+        if self.settings.paused || self.held.is_some_and(|(_, until)| until > now) {
             return 0;
         }
-        let by_running = match self.settings.max_running {
+        match self.settings.max_running {
             Some(max) => max.saturating_sub(self.total_running()),
-            None => u32::MAX,
-        };
-        by_running.min(self.allowance_by_rate(now))
-    }
-
-    fn allowance_by_rate(&self, now: Timestamp) -> u32 {
-        match self.settings.rate {
-            Some(rate) => rate.limit.saturating_sub(self.starts.within(rate, now)),
             None => u32::MAX,
         }
     }
+
+    /// Returns the time at which a limit lets the queue start another job, if it waits for a time.
+    fn wake_at(&self, roster: &Roster, now: Timestamp) -> Option<Timestamp> {
+        if self.settings.paused {
+            return None;
+        }
+        if let Some((_, until)) = self.held
+            && until > now
+        {
+            return Some(until);
+        }
+        let opens_at = |provider| roster.providers.get(provider)?.opens_at;
+        self.providers.iter().filter_map(opens_at).filter(|at| *at > now).min()
+    }
+
+    /// Forgets that the queue was full, because one of its jobs ended.
+    fn note_end(&mut self) {
+        if matches!(self.held, Some((Held::Full, _))) {
+            self.held = None;
+        }
+    }
+}
+
+/// How many more calls of a provider may start, as the store said last.
+#[derive(Debug, Clone, Copy)]
+struct ProviderEntry {
+    room: u32,
+    /// Time at which the room may grow by itself.
+    opens_at: Option<Timestamp>,
 }
 
 /// Plans lease orders. See the module documentation.
@@ -100,6 +169,10 @@ pub struct Roster {
     /// Value of `running_bytes` from which on no job starts in this process.
     max_running_bytes: usize,
     queues: HashMap<QueueName, QueueEntry>,
+    /// Providers with a limit or a pause.
+    providers: HashMap<ProviderName, ProviderEntry>,
+    /// Maximum number of running jobs in the async lane of a queue without `max_running`.
+    queue_share: u32,
     /// Ready queues of each lane of this process.
     ready: [Rotation; Lane::COUNT],
     waiting_workers: WaitingWorkers,
@@ -117,6 +190,8 @@ impl Roster {
             running_bytes: 0,
             max_running_bytes: usize::MAX,
             queues: HashMap::new(),
+            providers: HashMap::new(),
+            queue_share: u32::MAX,
             ready: Default::default(),
             waiting_workers: WaitingWorkers::default(),
             is_remote_first: false,
@@ -127,7 +202,10 @@ impl Roster {
             roster.configure(&queue.name, queue.settings);
             roster.entry(&queue.name).running[Lane::Remote.index()] = queue.remote_running;
             for lane in queue.ready {
-                roster.mark_ready(&queue.name, lane);
+                roster.mark_ready(&queue.name, lane, None);
+            }
+            for provider in &queue.providers {
+                roster.mark_ready(&queue.name, Lane::Async, Some(provider));
             }
             for kind in queue.remote_kinds {
                 roster.mark_remote_ready(&queue.name, &kind);
@@ -142,6 +220,43 @@ impl Roster {
     #[must_use]
     pub fn limit_running_bytes(self, max_bytes: usize) -> Self {
         Self { max_running_bytes: max_bytes, ..self }
+    }
+
+    /// Limits the running jobs in the async lane of each queue without `max_running`, so that one queue
+    /// cannot take all of its workers.
+    #[must_use]
+    pub fn limit_queue_share(self, queue_share: u32) -> Self {
+        Self { queue_share, ..self }
+    }
+
+    /// Records how many more calls of a provider may start.
+    pub fn set_provider_room(&mut self, provider: &ProviderName, room: Room) {
+        let opens_at = room.held.and_then(Held::until);
+        let entry = ProviderEntry { room: room.jobs, opens_at };
+        match self.providers.get_mut(provider) {
+            Some(known) => *known = entry,
+            None => drop(self.providers.insert(provider.clone(), entry)),
+        }
+    }
+
+    /// Records that a call of a provider is about to end, so that the next one can start in the same
+    /// transaction.
+    pub fn expect_provider_room(&mut self, provider: &ProviderName) {
+        if let Some(entry) = self.providers.get_mut(provider)
+            && entry.opens_at.is_none()
+        {
+            entry.room = entry.room.saturating_add(1);
+        }
+    }
+
+    /// Returns how many more calls of a provider may start at `now`, as far as the roster knows.
+    fn provider_room(&self, provider: &ProviderName, now: Timestamp) -> u32 {
+        match self.providers.get(provider) {
+            None => u32::MAX,
+            // The store knows how many.
+            Some(entry) if entry.opens_at.is_some_and(|at| at <= now) => u32::MAX,
+            Some(entry) => entry.room,
+        }
     }
 
     /// Records that jobs with payloads of this size start in this process.
@@ -167,17 +282,33 @@ impl Roster {
 
     /// Sets the limits of a queue.
     pub fn configure(&mut self, queue: &QueueName, settings: QueueSettings) {
-        self.entry(queue).settings = settings;
+        let entry = self.entry(queue);
+        (entry.settings, entry.held) = (settings, None);
     }
 
     /// Records that a queue may have queued jobs in a lane of this process.
     ///
     /// A new queue is ignored if there are already `max_queues` queues, because the store refuses
     /// its jobs.
-    pub fn mark_ready(&mut self, queue: &QueueName, lane: Lane) {
-        if self.ensure_entry(queue) {
-            self.ready[lane.index()].add(queue);
+    pub fn mark_ready(
+        &mut self,
+        queue: &QueueName,
+        lane: Lane,
+        provider: Option<&ProviderName>,
+    ) {
+        if !self.ensure_entry(queue) {
+            return;
         }
+        if lane == Lane::Async
+            && let Some(entry) = self.queues.get_mut(queue)
+        {
+            match provider {
+                None => entry.has_async_jobs = true,
+                Some(provider) if entry.providers.contains(provider) => {}
+                Some(provider) => entry.providers.push(provider.clone()),
+            }
+        }
+        self.ready[lane.index()].add(queue);
     }
 
     /// Records that a queue may have queued jobs of a kind for remote workers.
@@ -195,18 +326,14 @@ impl Roster {
         true
     }
 
-    /// Records that the queues of many jobs are ready, given each job's queue, lane and, in the
-    /// remote lane, kind. Consecutive equal jobs cost one lookup.
-    pub fn mark_all_ready<'a>(
-        &mut self,
-        jobs: impl Iterator<Item = (&'a QueueName, Lane, Option<&'a str>)>,
-    ) {
+    /// Records that the queues of many jobs are ready. Consecutive equal jobs cost one lookup.
+    pub fn mark_all_ready<'a>(&mut self, jobs: impl Iterator<Item = ReadyJob<'a>>) {
         let mut last = None;
-        for job @ (queue, lane, kind) in jobs {
+        for job in jobs {
             if last != Some(job) {
-                match kind {
-                    Some(kind) => self.mark_remote_ready(queue, kind),
-                    None => self.mark_ready(queue, lane),
+                match job.remote_kind {
+                    Some(kind) => self.mark_remote_ready(job.queue, kind),
+                    None => self.mark_ready(job.queue, job.lane, job.provider),
                 }
             }
             last = Some(job);
@@ -216,20 +343,19 @@ impl Roster {
     /// Records that a job of this queue no longer runs and its worker is idle.
     pub fn release_worker(&mut self, queue: &QueueName, lane: Lane) {
         self.idle[lane.index()] += 1;
-        let running = &mut self.entry(queue).running[lane.index()];
-        *running = running.saturating_sub(1);
-    }
-
-    /// Undoes [`Roster::release_worker`].
-    pub fn undo_release(&mut self, queue: &QueueName, lane: Lane) {
-        self.idle[lane.index()] = self.idle[lane.index()].saturating_sub(1);
-        self.entry(queue).running[lane.index()] += 1;
+        let entry = self.entry(queue);
+        entry.running[lane.index()] = entry.running[lane.index()].saturating_sub(1);
+        entry.note_end();
     }
 
     /// Changes the number of a queue's jobs that run on remote workers by `delta`.
     pub fn change_remote_running(&mut self, queue: &QueueName, delta: i32) {
-        let running = &mut self.entry(queue).running[Lane::Remote.index()];
+        let entry = self.entry(queue);
+        let running = &mut entry.running[Lane::Remote.index()];
         *running = running.saturating_add_signed(delta);
+        if delta < 0 {
+            entry.note_end();
+        }
     }
 
     /// Adds a remote worker that waits for jobs.
@@ -269,51 +395,48 @@ impl Roster {
         if self.is_draining { Vec::new() } else { Plan::compute(self, now) }
     }
 
-    /// Records the result of an order: `started` jobs now run, and `is_empty` means that the
-    /// queue has no more jobs for such an order.
-    pub fn record_lease(
-        &mut self,
-        order: &LeaseOrder,
-        started: u32,
-        is_empty: bool,
-        now: Timestamp,
-    ) {
+    /// Records the result of an order.
+    pub fn record_lease(&mut self, order: &LeaseOrder, result: LeaseResult<'_>, now: Timestamp) {
+        let LeaseResult { started, is_empty, held, empty_providers } = result;
         let lane = order.lane.index();
-        let entry = self.entry(&order.queue);
-        if let (Some(rate), true) = (entry.settings.rate, started > 0) {
-            entry.starts.add(started, rate, now);
-        }
         if started > 0 {
             self.is_remote_first = order.waiting_worker.is_none();
+        }
+        if let Some(held) = held {
+            let until = held.until().unwrap_or_else(|| now.plus(RETRY_FULL));
+            self.entry(&order.queue).held = Some((held, until));
         }
         if let Some(worker) = order.waiting_worker {
             // The number of running remote jobs is updated by `change_remote_running`.
             let ready_queue = ReadyQueue { queue: &order.queue, kinds: order.kinds.clone() };
             self.waiting_workers.mark_served(worker, &ready_queue, is_empty);
-        } else {
-            self.entry(&order.queue).running[lane] += started;
-            self.idle[lane] = self.idle[lane].saturating_sub(started);
-            // A queue that got nothing, because others used up the room for payloads, keeps its turn.
-            if started > 0 || is_empty {
-                self.ready[lane].mark_served(&order.queue, is_empty);
+            return;
+        }
+        self.idle[lane] = self.idle[lane].saturating_sub(started);
+        let entry = self.entry(&order.queue);
+        entry.running[lane] += started;
+        let mut has_no_jobs = is_empty;
+        if order.lane == Lane::Async {
+            if order.without_provider && is_empty {
+                entry.has_async_jobs = false;
             }
+            entry.providers.retain(|provider| !empty_providers.contains(provider));
+            has_no_jobs = !entry.has_async_jobs && entry.providers.is_empty();
+        }
+        // A queue that got nothing, because others used up the room for payloads, keeps its turn.
+        if started > 0 || has_no_jobs {
+            self.ready[lane].mark_served(&order.queue, has_no_jobs);
         }
     }
 
-    /// Returns the time at which to plan again even if nothing else happens: the earliest time at
-    /// which a rate limit lets a ready queue start another job.
+    /// Returns the time at which to plan again even if nothing else happens: the earliest time at which a
+    /// limit lets a ready queue start another job.
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.is_draining {
             return None;
         }
-        let frees_at = |queue: &QueueName| {
-            let entry = self.queues.get(queue)?;
-            let rate = entry.settings.rate?;
-            let is_rate_limited = !entry.settings.paused && entry.allowance_by_rate(now) == 0;
-            if is_rate_limited { entry.starts.frees_at(rate, now) } else { None }
-        };
         let local = Lane::LOCAL.into_iter().flat_map(|lane| self.ready[lane.index()].iter());
         let remote = self.waiting_workers.queues_in_demand();
-        local.chain(remote).filter_map(frees_at).min()
+        local.chain(remote).filter_map(|queue| self.queues.get(queue)?.wake_at(self, now)).min()
     }
 }

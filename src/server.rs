@@ -29,6 +29,7 @@ mod handle;
 mod job_handle;
 mod lease;
 mod log;
+mod provider;
 mod pruning;
 #[cfg(feature = "testing")]
 mod stage;

@@ -23,6 +23,7 @@ mod error;
 mod filter;
 mod group;
 mod page;
+pub mod provider;
 mod read_store;
 mod rows;
 #[allow(missing_docs, unreachable_pub, reason = "printed by Diesel")]
@@ -37,6 +38,7 @@ pub use answer::{Answer, Committed, Finished, Leased, MoveSummary, Refusal, Rene
 pub use error::{OpenError, StoreError};
 pub use filter::JobFilter;
 pub use page::{BatchPage, JobPage};
+pub use provider::ProviderStatus;
 pub use read_store::{Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore};
 pub(crate) use write::MOVE_AT_ONCE;
 pub use write::{

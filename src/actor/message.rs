@@ -61,7 +61,14 @@ pub(crate) enum Reply {
     Caller { reply: oneshot::Sender<WriteResult>, permits: Vec<OwnedSemaphorePermit> },
     /// The worker that finished a job of this queue and lane, with a payload of this size. The worker is
     /// idle after the commit.
-    Worker { lease: Lease, queue: QueueName, lane: Lane, payload_bytes: usize },
+    Worker {
+        lease: Lease,
+        queue: QueueName,
+        lane: Lane,
+        payload_bytes: usize,
+        /// Whether the roster knows that the worker is idle.
+        is_idle: bool,
+    },
     /// The roster, which ordered leases of this duration. Only the Writer itself sends this.
     Lease { order: LeaseOrder, duration: Span },
     /// No recipient: a refusal is only logged.

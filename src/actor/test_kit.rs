@@ -127,6 +127,7 @@ pub(crate) fn submit(lane: Lane) -> Write {
 /// Returns a leased job of a kind, in the lane `async`.
 pub(crate) fn leased_job(id: i64, kind: &str) -> LeasedJob {
     LeasedJob {
+        provider: None,
         lease: Lease { job: JobId(id), token: LeaseToken(1) },
         lease_expires_at: at(30),
         started_at: at(0),

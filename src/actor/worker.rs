@@ -108,7 +108,7 @@ impl Worker {
         let write = Write::Finish(Finish { lease, outcome, holder, location, started_at });
         let payload_bytes = job.payload.as_str().len();
         let (lease, queue, lane) = (job.lease, job.queue.clone(), job.lane);
-        let reply = Reply::Worker { lease, queue, lane, payload_bytes };
+        let reply = Reply::Worker { lease, queue, lane, payload_bytes, is_idle: false };
         if !self.writer.commit(Commit { write, reply }) {
             self.vital.raise("the writer is gone");
         }

@@ -18,6 +18,7 @@ mod group;
 pub(crate) mod inbox;
 mod late_leases;
 pub(crate) mod lease_replies;
+mod provider_log;
 mod reply;
 mod retry_buffer;
 mod roster_input;
@@ -120,7 +121,7 @@ impl Writer {
         if has_more {
             self.flush_soon(ctx);
         }
-        roster_input::before_commit(&mut self.roster, group.commits());
+        roster_input::before_commit(&mut self.roster, group.commits_mut());
         self.add_planned_leases(&mut group, now);
         if group.is_empty() {
             self.answer_no_wait(now);
@@ -131,7 +132,8 @@ impl Writer {
                 if group.shows_that_writing_works() && self.inbox.write_health().recover() {
                     tracing::info!(state = "writable", "writing works again");
                 }
-                self.deliver(group, committed, now);
+                let now = committed.at;
+                self.deliver(group, committed);
                 self.answer_no_wait(now);
                 if !self.retry_buffer.is_empty() || !self.roster.plan(now).is_empty() {
                     self.flush_soon(ctx);
@@ -161,8 +163,11 @@ impl Writer {
     }
 
     /// Adds the leases that the roster plans, once leasing has started.
+    ///
+    /// If the group has left some of the retry buffer, it leases nothing: a worker that the roster counts as
+    /// idle may have its outcome in the rest, and gets no job before that is written.
     fn add_planned_leases(&self, group: &mut Group, now: Timestamp) {
-        if self.peers.is_some() {
+        if self.peers.is_some() && self.retry_buffer.is_empty() {
             for order in self.roster.plan(now) {
                 group.push_lease(self.request(order));
             }

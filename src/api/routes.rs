@@ -81,6 +81,10 @@ pub enum RouteName {
     GetQueue,
     /// Changes the limits of a queue.
     ChangeQueue,
+    /// Lists all providers.
+    ListProviders,
+    /// Returns a provider.
+    GetProvider,
     /// Streams what happens to a job.
     JobEvents,
     /// Streams the counts of a batch.
@@ -143,6 +147,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/queues", RouteName::ListQueues),
     route(Method::Get, "/v1/queues/{name}", RouteName::GetQueue),
     route(Method::Patch, "/v1/queues/{name}", RouteName::ChangeQueue),
+    route(Method::Get, "/v1/providers", RouteName::ListProviders),
+    route(Method::Get, "/v1/providers/{name}", RouteName::GetProvider),
     route(Method::Get, "/v1/jobs/{id}/events", RouteName::JobEvents),
     route(Method::Get, "/v1/batches/{id}/events", RouteName::BatchEvents),
     route(Method::Get, "/v1/events", RouteName::AllEvents),

@@ -6,7 +6,7 @@ use crate::job::lane::Lane;
 use crate::job::problem::Problem;
 
 /// Number of workers of each local lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table of numbers")]
 pub struct Lanes {
     /// Workers of the async lane, which run network calls and async handlers.
@@ -16,12 +16,15 @@ pub struct Lanes {
     pub thread: u32,
     /// Workers of the process lane, which run child processes.
     pub process: u32,
+    /// Largest part of the async lane that the jobs of one queue without `max_running` may have, above 0
+    /// and up to 1, so that a queue whose calls hang leaves workers to the others.
+    pub queue_share: f64,
 }
 
 impl Default for Lanes {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-        Self { async_: 512, thread: cores, process: cores }
+        Self { async_: 512, thread: cores, process: cores, queue_share: 0.75 }
     }
 }
 
@@ -35,14 +38,24 @@ impl Lanes {
         [self.async_, self.thread, self.process, 0]
     }
 
+    /// Returns the number of jobs of one queue without `max_running` that may run in the async lane:
+    /// `queue_share` of its workers, rounded up.
+    pub fn share_of_async(&self) -> u32 {
+        // The product is at most the number of workers.
+        (f64::from(self.async_) * self.queue_share).ceil() as u32
+    }
+
     /// Returns the problems of these numbers.
     pub fn problems(&self) -> Vec<Problem> {
         let lanes = Self::MAX_WORKERS.into_iter().zip(self.workers());
+        let share = (!(self.queue_share > 0.0 && self.queue_share <= 1.0))
+            .then(|| Problem::new("/queue_share", "must be above 0 and at most 1"));
         lanes
             .filter(|((_, max), count)| !(1..=*max).contains(count))
             .map(|((pointer, max), _)| {
                 Problem::new(pointer, format!("must be between 1 and {max}"))
             })
+            .chain(share)
             .collect()
     }
 }

@@ -1,12 +1,11 @@
 //! Jobs of the kind `chat`: a call to a model server with an OpenAI-style chat-completions API.
 //!
 //! The payload is the body of the call with an additional field `provider`. The result is the whole
-//! body of the response. A provider limits how many calls run at once and how many start per
-//! minute, over all threads. While an attempt waits for these limits, its clock is not running.
+//! body of the response. The limits of a provider are applied before a job is leased, so an attempt never
+//! waits for them.
 
 mod answer;
 mod answer_text;
-mod limits;
 mod provider;
 mod refused_calls;
 mod reported_error;
@@ -18,7 +17,7 @@ use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
 use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
-use crate::job::Json;
+use crate::job::{Json, ProviderName};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
@@ -54,20 +53,18 @@ impl Chat {
         Ok(Self { outbound: Outbound::new(&config.outbound)?, providers })
     }
 
-    /// Returns the problems of a payload.
-    pub(super) fn check(&self, payload: &Json) -> Vec<Problem> {
-        ChatRequest::read(payload, &self.providers).err().unwrap_or_default()
+    /// Checks a payload, and returns the provider that its job calls.
+    ///
+    /// # Errors
+    /// Returns the problems of the payload.
+    pub(super) fn check(&self, payload: &Json) -> Result<ProviderName, Vec<Problem>> {
+        ChatRequest::read(payload, &self.providers).map(|request| request.provider.name.clone())
     }
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
         let request = match ChatRequest::read(payload, &self.providers) {
             Ok(request) => request,
             Err(problems) => return bad_payload(&problems),
-        };
-        let _permit = tokio::select! {
-            biased;
-            reason = context.stopped() => return reason.outcome(context.timeout()),
-            permit = request.provider.limits.acquire() => permit,
         };
         let partial = PartialResponse::default();
         let call = self.call(&request, payload, context, &partial);

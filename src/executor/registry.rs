@@ -17,7 +17,7 @@ use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
-use crate::job::{Json, Kind, Lane};
+use crate::job::{Json, Kind, Lane, ProviderName};
 
 /// Error when the registry is created or a handler is added to it.
 #[derive(Debug, thiserror::Error)]
@@ -231,20 +231,24 @@ impl Registry {
         kinds
     }
 
-    /// Returns the problems of a payload of `kind`, each with a JSON pointer into the payload.
+    /// Checks a payload of `kind`, and returns the provider that its job calls, if it calls one.
     ///
-    /// Returns no problems for `echo`, which takes any payload, for handlers, which decode their
-    /// payload when they run, and for kinds that do not run in this process.
-    pub fn check(&self, kind: &str, payload: &Json) -> Vec<Problem> {
-        match self.kinds.get(kind) {
+    /// Accepts all payloads of `echo`, of handlers, which decode their payload when they run, and of kinds
+    /// that do not run in this process.
+    ///
+    /// # Errors
+    /// Returns the problems of the payload, each with a JSON pointer into it.
+    pub fn check(&self, kind: &str, payload: &Json) -> Result<Option<ProviderName>, Vec<Problem>> {
+        let problems = match self.kinds.get(kind) {
             Some(Executor::Http(http)) => http.check(payload),
-            Some(Executor::Chat(chat)) => chat.check(payload),
+            Some(Executor::Chat(chat)) => return chat.check(payload).map(Some),
             Some(Executor::Command(command)) => command.check(payload),
             Some(Executor::Sleep) => sleep::check(payload),
             Some(Executor::Echo | Executor::Handler(_) | Executor::Blocking(_)) | None => {
                 Vec::new()
             }
-        }
+        };
+        if problems.is_empty() { Ok(None) } else { Err(problems) }
     }
 
     /// Returns the executor of a kind, or `None` if the kind does not run in this process.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::job::limit::provider::ProviderName;
 use crate::job::queue::QueueName;
 use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
 
@@ -18,6 +19,8 @@ pub struct Change {
     pub remote_kind: Option<Arc<str>>,
     /// The job's batch, if it belongs to one.
     pub batch: Option<BatchId>,
+    /// The provider that the job calls, if any.
+    pub provider: Option<ProviderName>,
     /// The queue before the change, if the job was moved to another.
     pub from_queue: Option<QueueName>,
     /// The state before the change; `None` if the job is new.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
+use crate::job::limit::provider::ProviderName;
 use crate::job::payload::Json;
 use crate::job::queue::QueueName;
 use crate::job::time::{Span, Timestamp};
@@ -49,6 +50,8 @@ pub struct LeasedJob {
     pub timeout: Span,
     /// Batch that the job belongs to, if any.
     pub batch: Option<BatchId>,
+    /// Provider that the job calls, if any.
+    pub provider: Option<ProviderName>,
     /// Input of the job.
     pub payload: Json,
 }

@@ -1,14 +1,18 @@
 //! Outcomes of attempts, and the state that each outcome leads a job to.
 
 pub mod attempt;
+mod deferral;
+pub mod retry;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use deferral::{Deferral, Deferred};
+
 use crate::job::payload::Json;
 use crate::job::attempt::{AttemptDetail, MAX_RESULT_EXCERPT_BYTES, head_and_tail};
-use crate::job::retry::{Backoff, Pause};
+use crate::job::outcome::retry::{Backoff, Pause};
 use crate::job::time::{Span, Timestamp};
 use crate::job::{JobId, State};
 
@@ -134,6 +138,8 @@ pub enum Outcome {
         /// What else is known about the attempt.
         detail: Option<Box<AttemptDetail>>,
     },
+    /// The job cannot run now, although nothing is wrong with it; the attempt does not count.
+    Deferred(Box<Deferral>),
     /// The job was returned unfinished, for example at a shutdown; the attempt does not count.
     Released,
     /// The job was returned before any work was done; the attempt does not count.
@@ -163,6 +169,8 @@ impl Outcome {
         | Self::Cancelled(detail) = &mut self
         {
             *detail = known.boxed();
+        } else if let Self::Deferred(deferral) = &mut self {
+            deferral.detail = known.boxed();
         }
         self
     }
@@ -173,6 +181,7 @@ impl Outcome {
             Self::Failed { detail, .. }
             | Self::Completed(JobResult { detail, .. })
             | Self::Cancelled(detail) => detail.as_deref(),
+            Self::Deferred(deferral) => deferral.detail.as_deref(),
             _ => None,
         }
     }
@@ -193,6 +202,8 @@ pub struct RunningAttempt {
     pub cancel_requested: bool,
     /// Pause between attempts.
     pub backoff: Backoff,
+    /// Earlier attempts that did not count.
+    pub deferred: Deferred,
 }
 
 /// Changes that an outcome makes to its job.
@@ -210,6 +221,8 @@ pub struct Settlement {
     pub is_failure: bool,
     /// Whether the job has never started, although it was leased.
     pub never_started: bool,
+    /// Whether the attempt does not count because the job was deferred.
+    pub is_deferred: bool,
 }
 
 /// Error code of a job whose result is larger than `max_result_bytes`.
@@ -227,6 +240,10 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | `Failed` | a cancel was requested | `cancelled` |
 /// | | retryable, not `at_most_once`, attempts left | `retrying`, due after the pause, see [`Backoff::next_pause`] |
 /// | | otherwise | `failed` |
+/// | `Deferred` | a cancel was requested | `cancelled` |
+/// | | deferred too often, see [`Deferred`] | as `Failed` |
+/// | | by its provider | `queued`, where it waits for its provider; the attempt does not count |
+/// | | otherwise | `retrying`, due after the pause; the attempt does not count |
 /// | `Released` | `at_most_once` | `failed` with code `outcome_unknown` |
 /// | | a cancel was requested | `cancelled` |
 /// | | otherwise | `queued`; the attempt does not count |
@@ -246,6 +263,7 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
         error,
         is_failure: false,
         never_started: false,
+        is_deferred: false,
     };
     let cancelled =
         || settled(State::Cancelled, Some(JobError::new("cancelled", "cancelled while running")));
@@ -265,6 +283,24 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
                 settled(State::Failed, error)
             };
             Settlement { is_failure: true, ..next }
+        }
+        Outcome::Deferred(_) if running.cancel_requested => cancelled(),
+        Outcome::Deferred(deferral) if !running.deferred.has_room(now) => {
+            settle(running, &deferral.counted(), now)
+        }
+        Outcome::Deferred(deferral) => {
+            let error = Some(deferral.error.clone());
+            let (state, run_at) = match deferral.is_of_provider {
+                true => (State::Queued, now),
+                false => (State::Retrying, now.plus(deferral.retry_in.duration())),
+            };
+            let attempt = running.attempt.saturating_sub(1);
+            Settlement {
+                attempt,
+                run_at: Some(run_at),
+                is_deferred: true,
+                ..settled(state, error)
+            }
         }
         Outcome::Released | Outcome::Lost(_) if running.at_most_once => {
             let message =
@@ -308,6 +344,7 @@ mod tests {
             at_most_once: false,
             cancel_requested: false,
             backoff,
+            deferred: Deferred::default(),
         }
     }
 
@@ -345,6 +382,40 @@ mod tests {
     fn a_released_attempt_does_not_count() {
         let next = after(running(), &Outcome::Released);
         assert_eq!((next.state, next.attempt, next.is_failure), (State::Queued, 1, false));
+    }
+
+    fn deferral(is_of_provider: bool) -> Outcome {
+        let error = JobError::new("http_status", "429");
+        let retry_in = Span::from_secs(30);
+        Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider, detail: None }))
+    }
+
+    #[test]
+    fn a_deferred_attempt_does_not_count_and_waits_for_its_pause_or_its_provider() {
+        let next = after(running(), &deferral(false));
+        assert_eq!((next.state, next.attempt, next.is_failure), (State::Retrying, 1, false));
+        assert_eq!(next.run_at, Some(Timestamp::from_millis(NOW + 30_000)));
+        let next = after(RunningAttempt { at_most_once: true, ..running() }, &deferral(true));
+        assert_eq!((next.state, next.attempt, next.is_deferred), (State::Queued, 1, true));
+        assert_eq!(next.run_at, Some(Timestamp::from_millis(NOW)));
+        let cancelled = RunningAttempt { cancel_requested: true, ..running() };
+        assert_eq!(after(cancelled, &deferral(true)).state, State::Cancelled);
+    }
+
+    #[test]
+    fn a_job_that_was_deferred_too_often_or_too_long_fails_its_attempt() {
+        let since = |ago| Some(Timestamp::from_millis(NOW - ago));
+        for (count, ago, counts) in [
+            (999, 1_000, false),
+            (1_000, 1_000, true),
+            (1, 3_599_999, false),
+            (1, 3_600_000, true),
+        ] {
+            let deferred = Deferred { count, since: since(ago) };
+            let next = after(RunningAttempt { deferred, ..running() }, &deferral(true));
+            assert_eq!((next.is_failure, next.is_deferred), (counts, !counts), "{count} {ago}");
+            assert_eq!(next.state, if counts { State::Retrying } else { State::Queued });
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::job::State;
 use crate::job::lane::Lane;
+use crate::job::limit::provider::ProviderName;
 use crate::job::time::{Span, Timestamp};
 
 /// Name of a queue, of the form `[a-z0-9][a-z0-9._-]{0,63}`. Cheap to clone.
@@ -328,6 +329,8 @@ pub struct QueueLoad {
     pub remote_running: u32,
     /// Lanes of this process in which the queue may have queued jobs.
     pub ready: Vec<Lane>,
+    /// Providers of which the queue may have queued jobs.
+    pub providers: Vec<ProviderName>,
     /// Kinds of which the queue may have queued jobs in the remote lane.
     pub remote_kinds: Vec<String>,
 }

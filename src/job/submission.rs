@@ -23,10 +23,11 @@ use tag::check_tags;
 pub use tag::{InvalidTag, MAX_TAGS, Tag};
 
 use crate::job::lane::Lane;
+use crate::job::limit::provider::ProviderName;
+use crate::job::outcome::retry::Backoff;
 use crate::job::payload::Json;
 use crate::job::problem::{Problem, first_entries};
 use crate::job::queue::QueueName;
-use crate::job::retry::Backoff;
 use crate::job::time::{Span, Timestamp};
 use crate::job::{Job, JobId, State};
 
@@ -143,6 +144,8 @@ pub struct NewJob {
     pub truncate_result: bool,
     /// JSON object of the application.
     pub metadata: Option<Json>,
+    /// Provider that the job calls.
+    pub provider: Option<ProviderName>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -215,6 +218,7 @@ impl Submission {
         let metadata = check_metadata(self.metadata, &mut problems);
         let (Ok(kind), true) = (kind, problems.is_empty()) else { return Err(problems) };
         Ok(NewJob {
+            provider: None,
             kind,
             lane,
             queue,
@@ -285,6 +289,9 @@ impl NewJob {
     /// Returns the job as it is right after its insertion with `id` at `now`.
     pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
         Job {
+            waiting_for: None,
+            waiting_until: None,
+            waiting_detail: None,
             id,
             kind: self.kind.as_str().to_owned(),
             queue: self.queue.clone(),

@@ -149,6 +149,11 @@ impl Recorder {
         self.closed.push(Arc::new(TimeBucket { began_at: self.began_at, queues, all }));
     }
 
+    /// Returns the number of running jobs in a lane.
+    pub fn running(&self, lane: Lane) -> i64 {
+        self.running[lane.index()]
+    }
+
     /// Returns the sum of the counters, with the current number of waiting and running jobs.
     fn total_of<'a>(&self, counters: impl Iterator<Item = &'a Counters>) -> Counters {
         let mut all = Counters::default();
@@ -241,6 +246,7 @@ mod tests {
 
     fn changed(queue: &QueueName, from: Option<State>, to: Option<State>) -> Change {
         Change {
+            provider: None,
             job: JobId(1),
             queue: queue.clone(),
             lane: Lane::Async,

@@ -193,9 +193,11 @@ impl WaitingWorkers {
 mod tests {
     use super::*;
     use crate::job::Lane;
-    use crate::job::queue::{QueueRules, QueueSettings, Rate};
-    use crate::job::time::{Span, Timestamp};
-    use crate::roster::{LeaseOrder, Roster};
+    use crate::job::limit::Held;
+    use crate::job::queue::{QueueRules, QueueSettings};
+    use crate::job::time::Timestamp;
+    use crate::roster::tests::leased;
+    use crate::roster::{LeaseOrder, LeaseResult, Roster};
 
     fn name(text: &str) -> QueueName {
         text.parse().unwrap()
@@ -253,7 +255,7 @@ mod tests {
     fn an_empty_queue_serves_no_worker_until_it_is_marked_ready_again() {
         let mut roster = roster(&["a"], &[worker(1, &[], &["x"], 5)]);
         let orders = roster.plan(now());
-        roster.record_lease(&orders[0], 0, true, now());
+        roster.record_lease(&orders[0], leased(0, true), now());
         assert!(!roster.may_serve(WaitingWorkerId(1), now()));
         assert_eq!(roster.plan(now()), []);
         // The queue may still have jobs of other kinds, which another worker accepts.
@@ -270,7 +272,7 @@ mod tests {
             roster(&["a", "b"], &[worker(1, &["a"], &[], 1), worker(2, &[], &["x"], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1), (2, "a", 1)]);
-        roster.record_lease(&orders[0], 0, true, now());
+        roster.record_lease(&orders[0], leased(0, true), now());
         assert_eq!(shares(&roster.plan(now())), [(2, "b", 1)]);
     }
 
@@ -281,7 +283,7 @@ mod tests {
             roster.mark_remote_ready(&name("a"), "x");
             let orders = roster.plan(now());
             assert_eq!(shares(&orders), [(2, "a", 3)]);
-            roster.record_lease(&orders[0], 0, true, now());
+            roster.record_lease(&orders[0], leased(0, true), now());
         }
     }
 
@@ -290,7 +292,7 @@ mod tests {
         let mut roster = roster(&["a"], &[worker(1, &[], &["x"], 1_000), worker(2, &[], &[], 1)]);
         let orders = roster.plan(now());
         assert_eq!(shares(&orders), [(1, "a", 1_000)]);
-        roster.record_lease(&orders[0], 1_000, false, now());
+        roster.record_lease(&orders[0], leased(1_000, false), now());
         // Worker 1 still waits, as if there were more workers with the same filter.
         assert_eq!(shares(&roster.plan(now()))[0], (2, "a", 1));
     }
@@ -312,7 +314,7 @@ mod tests {
         let settings = QueueSettings { max_running: Some(5), ..QueueSettings::default() };
         roster.configure(&name("a"), settings);
         roster.change_remote_running(&name("a"), 1);
-        roster.mark_ready(&name("a"), Lane::Async);
+        roster.mark_ready(&name("a"), Lane::Async, None);
         roster.mark_remote_ready(&name("a"), "x");
         roster.add_waiting_worker(worker(1, &[], &[], 10));
         let orders = roster.plan(now());
@@ -325,7 +327,7 @@ mod tests {
         assert_eq!(orders[0].lane, Lane::Async);
         // Local workers were served last, so remote workers are served first now. Otherwise a
         // backlog of one side would starve the other.
-        roster.record_lease(&orders[0], 1, false, now());
+        roster.record_lease(&orders[0], leased(1, false), now());
         let orders = roster.plan(now());
         let limits: Vec<(Lane, u32)> =
             orders.iter().map(|order| (order.lane, order.limit)).collect();
@@ -333,15 +335,15 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_counts_starts_by_remote_workers_and_sets_the_wake_time() {
+    fn a_queue_that_the_store_holds_back_sets_the_wake_time_of_remote_workers() {
         let mut roster = roster(&["a"], &[worker(1, &[], &[], 10)]);
-        let rate = Some(Rate { limit: 3, period: Span::from_secs(1) });
-        roster.configure(&name("a"), QueueSettings { rate, ..QueueSettings::default() });
         let orders = roster.plan(now());
-        assert_eq!(shares(&orders), [(1, "a", 3)]);
-        roster.record_lease(&orders[0], 3, false, now());
+        assert_eq!(shares(&orders), [(1, "a", 10)]);
+        let until = Timestamp::from_millis(1_000);
+        let held = LeaseResult { held: Some(Held::Rate(until)), ..leased(3, false) };
+        roster.record_lease(&orders[0], held, now());
         assert_eq!(roster.plan(now()), []);
-        assert_eq!(roster.wake_at(now()), Some(Timestamp::from_millis(1_000)));
+        assert_eq!(roster.wake_at(now()), Some(until));
     }
 
     #[test]

@@ -207,8 +207,12 @@ impl Builder {
         create_configured_queues(&mut store, &config, &clock)?;
         let loads = store.queue_loads()?;
         let remote_running = loads.iter().map(|load| i64::from(load.remote_running)).sum();
-        let roster = Roster::new(config.lanes.workers(), loads, config.queue_rules())
-            .limit_running_bytes(config.limits.max_running_bytes);
+        let mut roster = Roster::new(config.lanes.workers(), loads, config.queue_rules())
+            .limit_running_bytes(config.limits.max_running_bytes)
+            .limit_queue_share(config.lanes.share_of_async());
+        for provider in store.providers(clock.now())? {
+            roster.set_provider_room(&provider.name, provider.room);
+        }
         let mut point_reads = SqliteReads::open(&config)?;
         let prune_hold = check_clock(&mut store, &mut point_reads, &config, &clock)?;
         let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);

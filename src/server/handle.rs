@@ -159,7 +159,7 @@ impl Handle {
     /// Returns [`Error::Refused`] if the job does not exist.
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
-        self.read_job(id).await
+        self.read_job_with_waiting(id).await
     }
 
     /// Lists jobs, newest first.
@@ -322,6 +322,13 @@ impl Handle {
             }
         };
         job.ok_or_else(|| Error::no_job(id))
+    }
+
+    /// Reads one job, with what it waits for. The caller must hold a permit.
+    pub(super) async fn read_job_with_waiting(&self, id: JobId) -> Result<Job, Error> {
+        let mut job = self.read_job(id).await?;
+        self.add_waiting(&mut job).await?;
+        Ok(job)
     }
 
     /// Reads one batch. The caller must hold a permit.

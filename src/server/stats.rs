@@ -47,6 +47,13 @@ impl Handle {
         })
     }
 
+    /// Returns the number of workers of a lane, and of those that are busy.
+    pub(super) fn lane_load(&self, lane: Lane) -> LaneLoad {
+        let recorder = &self.connections().publisher.recorder;
+        let running = recorder.with(|recorder| recorder.running(lane));
+        self.load(lane, running)
+    }
+
     fn load(&self, lane: Lane, running: i64) -> LaneLoad {
         let workers = self.config().lanes.workers().get(lane.index()).copied();
         let workers = workers.filter(|_| lane != Lane::Remote);

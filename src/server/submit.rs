@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::job::batch::{Batch, MAX_NAME_LEN};
 use crate::job::problem::{MAX_PROBLEMS, Problem};
-use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
+use crate::job::{Job, Lane, NewJob, ProviderName, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::{Handle, Idempotent, LARGE_BYTES};
 use crate::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
@@ -151,16 +151,16 @@ impl Handle {
             let detail = format!("must be at most {max} bytes");
             return Err(vec![Problem::new("/payload", detail)]);
         }
-        let payload_problems = match lane {
+        let payload = match lane {
             // Only the remote worker knows which payloads are valid.
-            Lane::Remote => Vec::new(),
+            Lane::Remote => Ok(None),
             _ => self.check_payload(&submission),
         };
         let defaults = self.registry().defaults_of(&submission.kind);
-        match submission.check(lane, defaults, now) {
-            Ok(job) if payload_problems.is_empty() => Ok(job),
-            Ok(_) => Err(payload_problems),
-            Err(mut problems) => {
+        match (submission.check(lane, defaults, now), payload) {
+            (Ok(job), Ok(provider)) => Ok(NewJob { provider, ..job }),
+            (Ok(_), Err(problems)) | (Err(problems), Ok(_)) => Err(problems),
+            (Err(mut problems), Err(payload_problems)) => {
                 // A payload that is not JSON at all is reported once.
                 if !problems.iter().any(|problem| problem.pointer.starts_with("/payload")) {
                     problems.extend(payload_problems);
@@ -170,10 +170,11 @@ impl Handle {
         }
     }
 
-    /// Returns the problems that the kind's own rules find in the payload.
-    fn check_payload(&self, submission: &Submission) -> Vec<Problem> {
-        let problems = self.registry().check(&submission.kind, &submission.payload);
-        problems.into_iter().map(|problem| problem.under("/payload")).collect()
+    /// Checks the payload by the kind's own rules, and returns the provider that the job calls.
+    fn check_payload(&self, submission: &Submission) -> Result<Option<ProviderName>, Vec<Problem>> {
+        let checked = self.registry().check(&submission.kind, &submission.payload);
+        let under_payload = |problem: Problem| problem.under("/payload");
+        checked.map_err(|problems| problems.into_iter().map(under_payload).collect())
     }
 }
 

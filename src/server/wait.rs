@@ -29,7 +29,7 @@ impl Handle {
             return Ok(job);
         }
         let _waiter = self.wait_until_ended(waiter, span).await;
-        self.read_job(id).await
+        self.read_job_with_waiting(id).await
     }
 
     /// Waits until all jobs of a batch are final, for at most `span` and at most [`MAX_WAIT`], and

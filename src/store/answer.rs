@@ -2,8 +2,10 @@
 
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
+use crate::job::limit::Held;
 use crate::job::queue::{QueueName, QueueSettings};
-use crate::job::{BatchId, Change, JobId, State, Timestamp};
+use crate::job::{BatchId, Change, JobId, ProviderName, State, Timestamp};
+use crate::store::provider::ProviderStatus;
 
 /// Answer of the store to one write.
 #[derive(Debug, Clone)]
@@ -65,6 +67,17 @@ pub struct Leased {
     /// payload bytes to remote workers. A store may return `false` although nothing is left, but
     /// then the next request must return `true`.
     pub is_empty: bool,
+    /// The limit that held further jobs back, if the order wanted more than it allowed.
+    pub held: Option<Held>,
+    /// Providers of the order of which no further job is queued.
+    pub empty_providers: Vec<ProviderName>,
+}
+
+impl Leased {
+    /// Returns the result of an order without jobs.
+    pub fn none(is_empty: bool) -> Self {
+        Self { is_empty, ..Self::default() }
+    }
 }
 
 /// Result of a submission.
@@ -170,6 +183,8 @@ pub enum Refusal {
 /// Result of a committed group.
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
+    /// Time that the group used as now.
+    pub at: Timestamp,
     /// One answer or refusal per write, in the order of the writes.
     pub answers: Vec<Result<Answer, Refusal>>,
     /// Every change of a job's state, creation and removal, in the order in which they were applied.
@@ -183,4 +198,6 @@ pub struct Committed {
     pub ended_batches: Vec<BatchId>,
     /// Queues that were created or configured, with their settings.
     pub configured: Vec<(QueueName, QueueSettings)>,
+    /// Providers of jobs that started or ended, after the group.
+    pub providers: Vec<ProviderStatus>,
 }

@@ -6,4 +6,5 @@
 pub(crate) mod changes;
 pub(crate) mod impossible;
 pub(crate) mod lease_memo;
-pub(crate) mod queue_ids;
+pub(crate) mod names;
+mod running_deltas;

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, Log, Timestamp};
+use crate::job::limit::provider::ProviderState;
+use crate::job::limit::waiting::LimitsOfJob;
+use crate::job::{BatchId, Job, JobId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
 use crate::store::error::StoreError;
 use crate::store::filter::JobFilter;
@@ -104,6 +106,19 @@ pub trait ReadStore: Send {
         queue: Option<&QueueName>,
         range: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError>;
+
+    /// Returns what limits a job at `now`: its queue, and the provider that it calls. `None` if there is no
+    /// such job.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn limits_of_job(&mut self, id: JobId, now: Timestamp) -> Result<Option<LimitsOfJob>, StoreError>;
+
+    /// Returns the state of all providers, ordered by name.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError>;
 
     /// Returns the number of jobs of every queue by state, in any order.
     ///

@@ -8,6 +8,7 @@ pub(crate) mod batch;
 pub(crate) mod job;
 pub(crate) mod leased;
 pub(crate) mod location;
+pub(crate) mod provider;
 pub(crate) mod queue;
 pub(crate) mod running;
 pub(crate) mod submission;

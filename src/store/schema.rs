@@ -67,6 +67,8 @@ diesel::table! {
         metadata -> Nullable<Text>,
         callback -> Nullable<Text>,
         traceparent -> Nullable<Text>,
+        deferred -> Integer,
+        deferred_since -> Nullable<Integer>,
     }
 }
 
@@ -129,6 +131,20 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    providers (id) {
+        id -> Integer,
+        name -> Text,
+        running -> Integer,
+        queued -> Integer,
+        starts -> Nullable<Text>,
+        trial -> Nullable<Integer>,
+        pause -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     queue_counts (queue_id, state) {
         queue_id -> Integer,
         state -> Integer,
@@ -148,6 +164,7 @@ diesel::table! {
         rate_limit -> Nullable<Integer>,
         rate_period_ms -> Nullable<Integer>,
         created_at -> Integer,
+        starts -> Nullable<Text>,
     }
 }
 
@@ -223,6 +240,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_tags,
     jobs,
     logs,
+    providers,
     queue_counts,
     queues,
     remote_leases,

@@ -7,31 +7,38 @@ mod statement;
 mod transaction;
 mod write;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use diesel::sqlite::SqliteConnection;
 
 use crate::config::Config;
 use crate::job::Timestamp;
-use crate::job::queue::{QueueLoad, QueueRules};
+use crate::job::queue::QueueLoad;
 use crate::store::group::impossible::ImpossibleRows;
-use crate::store::group::queue_ids::QueueIds;
-use crate::store::{Committed, NewEpoch, OpenError, StoreError, Write, WriteStore};
+use crate::store::group::names::{ProviderIds, QueueIds};
+use crate::store::{
+    Committed, NewEpoch, OpenError, ProviderStatus, StoreError, Write, WriteStore,
+};
 #[cfg(feature = "testing")]
 pub use admin::open::MIN_SQLITE;
 use admin::served_files::ServedFiles;
 use admin::{epoch, open, size_limit};
 pub use read::SqliteReads;
 use write::commit_group::apply::WriteResult;
-use write::commit_group::{CommitGroup, KnownRows};
+use write::commit_group::{CommitGroup, KnownRows, LimitRules};
 use write::leases::lease::may_have_large_payloads;
+use write::leases::provider;
 use write::queue;
 
 /// Write connection to a SQLite database. See [`WriteStore`].
 pub struct SqliteWrites {
     connection: SqliteConnection,
-    queue_rules: QueueRules,
+    rules: LimitRules,
     queue_ids: QueueIds,
+    provider_ids: ProviderIds,
+    /// Queues that have had a limit since the database was opened.
+    limited_queues: HashSet<i64>,
     impossible: ImpossibleRows,
     may_have_large_payloads: bool,
     token_floor: i64,
@@ -69,7 +76,12 @@ impl WriteStore for SqliteWrites {
     }
 
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError> {
-        queue::read_loads(&mut self.connection, &mut self.impossible)
+        queue::read_loads(&mut self.connection, &mut self.impossible, &self.provider_ids)
+    }
+
+    fn providers(&mut self, now: Timestamp) -> Result<Vec<ProviderStatus>, StoreError> {
+        let Self { connection, impossible, rules, .. } = self;
+        provider::read_statuses(connection, impossible, &rules.providers, now)
     }
 }
 
@@ -84,11 +96,18 @@ impl SqliteWrites {
         ) -> Result<Vec<WriteResult>, transaction::TransactionError>,
     ) -> Result<Committed, transaction::TransactionError> {
         let known_queues = self.queue_ids.len();
-        let Self { connection, queue_rules, queue_ids, impossible, token_floor, .. } = self;
+        let Self { connection, rules, queue_ids, provider_ids, impossible, token_floor, .. } = self;
+        let limited_queues = &mut self.limited_queues;
         let may_have_large_payloads = &mut self.may_have_large_payloads;
         let result = transaction::immediate(connection, |connection| {
-            let known = KnownRows { queue_ids, impossible, may_have_large_payloads };
-            let mut group = CommitGroup::new(connection, queue_rules, known, *token_floor, now);
+            let known = KnownRows {
+                queue_ids,
+                provider_ids,
+                limited_queues,
+                impossible,
+                may_have_large_payloads,
+            };
+            let mut group = CommitGroup::new(connection, rules, known, *token_floor, now);
             let answers = apply(&mut group, writes)?;
             group.close(answers)
         });
@@ -114,12 +133,20 @@ impl SqliteWrites {
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
             .map_err(|error| OpenError::failed(&config.database, &error))?;
-        let queue_rules = config.queue_rules();
+        let rules = LimitRules { queues: config.queue_rules(), providers: config.provider_limits() };
+        provider::add_configured(&mut connection, &rules.providers)
+            .map_err(|error| OpenError::failed(&config.database, &StoreError::from(error)))?;
+        let provider_ids = provider::read_ids(&mut connection, &mut impossible)
+            .map_err(|error| OpenError::failed(&config.database, &error))?;
+        let limited_queues = queue::read_limited(&mut connection)
+            .map_err(|error| OpenError::failed(&config.database, &error))?;
         let database = config.database.clone();
         Ok(Self {
             connection,
-            queue_rules,
+            rules,
             queue_ids,
+            provider_ids,
+            limited_queues,
             impossible,
             may_have_large_payloads,
             token_floor,

@@ -7,7 +7,8 @@ use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
 use crate::job::{
-    AttemptDetail, BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, Span, Timestamp,
+    AttemptDetail, BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, ProviderName, Span,
+    Timestamp,
 };
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
@@ -174,6 +175,7 @@ fn outcome_bytes(outcome: &Outcome) -> usize {
         Outcome::Failed { error, .. } | Outcome::Lost(error) => {
             error.code.len() + error.message.len()
         }
+        Outcome::Deferred(deferral) => deferral.error.code.len() + deferral.error.message.len(),
         Outcome::Released | Outcome::NotStarted | Outcome::Cancelled(_) => 0,
     };
     own + outcome.detail().map_or(0, AttemptDetail::bytes)
@@ -252,12 +254,20 @@ pub struct JobLocation {
     pub lane: Lane,
     /// Batch of the job, if it belongs to one.
     pub batch: Option<BatchId>,
+    /// Provider that the job calls, if any.
+    pub provider: Option<ProviderName>,
 }
 
 impl JobLocation {
     /// Returns the location of a leased job.
     pub fn of(job: &LeasedJob) -> Self {
-        Self { job: job.lease.job, queue: job.queue.clone(), lane: job.lane, batch: job.batch }
+        Self {
+            job: job.lease.job,
+            queue: job.queue.clone(),
+            lane: job.lane,
+            batch: job.batch,
+            provider: job.provider.clone(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::job::Timestamp;
 use crate::job::queue::QueueLoad;
 use crate::store::answer::Committed;
 use crate::store::error::StoreError;
+use crate::store::provider::ProviderStatus;
 use crate::store::write::Write;
 
 /// Write side of a backend. A process opens one per database.
@@ -54,6 +55,12 @@ pub trait WriteStore: Send {
     /// # Errors
     /// Returns [`StoreError`] if the tables cannot be read.
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError>;
+
+    /// Returns the status of all providers at `now`, in any order.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if the tables cannot be read.
+    fn providers(&mut self, now: Timestamp) -> Result<Vec<ProviderStatus>, StoreError>;
 }
 
 /// An epoch that was just started.

@@ -70,6 +70,7 @@ impl TestAttempt {
             max_attempts: 5,
             timeout: Span::from_secs(60),
             batch: None,
+            provider: None,
             payload: Json::null(),
         };
         Self { job, max_result_bytes: 1 << 20, app_state: AppState::default() }

@@ -17,7 +17,7 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Number of workers of each lane, enough for a test.
-const LANES: Lanes = Lanes { async_: 8, thread: 2, process: 2 };
+const LANES: Lanes = Lanes { async_: 8, thread: 2, process: 2, queue_share: 1.0 };
 
 /// Error of a [`TestServer`].
 #[derive(Debug, thiserror::Error)]

@@ -2,18 +2,15 @@
 
 mod answers;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use longshore::config::{Config, ProviderConfig};
-use longshore::executor::{Registry, RegistryError, StopReason};
+use longshore::executor::{Registry, RegistryError};
 use longshore::job::outcome::Outcome;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use crate::harness::*;
-use crate::kit::http::{gate, json_response, response};
+use crate::kit::http::{json_response, response};
 use crate::server::*;
 
 /// An environment variable that is set wherever tests run, with a value long enough to be a secret.
@@ -131,7 +128,7 @@ async fn payload_problems_are_reported_at_submission() {
     two.providers.insert("second".into(), provider("http://127.0.0.1:2"));
     let two = registry_of(&two);
     let payload = longshore::job::Json::of(&question()).unwrap();
-    let problems = two.check("chat", &payload);
+    let problems = two.check("chat", &payload).unwrap_err();
     assert_eq!(problems[0].detail, "is required; configured providers: model, second");
     assert_eq!(fatal(run(&two, "chat", question()).await).code, "bad_payload");
 }
@@ -149,120 +146,4 @@ fn an_invalid_provider_is_reported_at_the_start() {
         ..provider("http://127.0.0.1:1")
     };
     assert!(Registry::new(&config(unset)).is_err());
-}
-
-/// Numbers of calls to a model server: running, most at once, and in total.
-#[derive(Default)]
-struct CallCounts {
-    running: AtomicUsize,
-    peak: AtomicUsize,
-    total: AtomicUsize,
-}
-
-/// Starts a model server that counts its calls and responds to each after 10 ms, so that calls
-/// overlap.
-fn start_counting_server() -> (String, Arc<CallCounts>) {
-    let counts = Arc::new(CallCounts::default());
-    let shared = Arc::clone(&counts);
-    let url = listen(move |caller, _| {
-        let running = shared.running.fetch_add(1, Ordering::SeqCst) + 1;
-        shared.peak.fetch_max(running, Ordering::SeqCst);
-        shared.total.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(10));
-        shared.running.fetch_sub(1, Ordering::SeqCst);
-        caller.send(json_response(ANSWER));
-    });
-    (url, counts)
-}
-
-#[actix_web::test]
-async fn max_running_holds_over_all_threads() {
-    let (url, counts) = start_counting_server();
-    let bounded = ProviderConfig { max_running: Some(3), ..provider(&url) };
-    let registry = Arc::new(registry_of(&config(bounded)));
-    let (done, mut is_done) = mpsc::unbounded_channel();
-    for _ in 0..2 {
-        let (registry, done) = (Arc::clone(&registry), done.clone());
-        std::thread::spawn(move || {
-            actix_rt::System::new().block_on(async {
-                let attempts = (0..15).map(|_| run(&registry, "chat", question()));
-                for outcome in futures_util::future::join_all(attempts).await {
-                    completed(outcome);
-                }
-            });
-            done.send(()).unwrap();
-        });
-    }
-    for _ in 0..2 {
-        soon(is_done.recv()).await.unwrap();
-    }
-    assert_eq!(counts.total.load(Ordering::SeqCst), 30);
-    assert_eq!(counts.peak.load(Ordering::SeqCst), 3);
-}
-
-#[actix_web::test]
-async fn requests_per_minute_delays_calls_and_a_stop_ends_the_wait() {
-    let (url, counts) = start_counting_server();
-    let bounded = ProviderConfig { requests_per_minute: Some(2), ..provider(&url) };
-    let registry = registry_of(&config(bounded));
-    for _ in 0..2 {
-        completed(run(&registry, "chat", question()).await);
-    }
-    for (reason, expected) in [
-        (StopReason::Cancelled, Outcome::Cancelled(None)),
-        (StopReason::Shutdown, Outcome::Released),
-    ] {
-        let (attempt, control) = start(&registry, "chat", question());
-        tokio::task::yield_now().await;
-        // The attempt waits for the limit, so its clock is not running.
-        assert_eq!(control.deadline(), None);
-        control.stop(reason);
-        assert_eq!(soon(attempt).await.unwrap(), expected);
-    }
-    assert_eq!(counts.total.load(Ordering::SeqCst), 2);
-}
-
-#[actix_web::test]
-async fn waiting_for_a_limit_does_not_use_up_the_timeout() {
-    let (arrived, mut has_arrived) = mpsc::unbounded_channel();
-    let (go, may_go) = gate();
-    let url = listen(move |caller, _| {
-        arrived.send(()).unwrap();
-        may_go.wait();
-        caller.send(json_response(ANSWER));
-    });
-    let bounded = ProviderConfig { max_running: Some(1), ..provider(&url) };
-    let registry = registry_of(&config(bounded));
-    let (first, _control) = start(&registry, "chat", question());
-    soon(has_arrived.recv()).await.unwrap();
-
-    let timeout = Duration::from_secs(5);
-    let job = leased("chat", &question(), timeout);
-    let (context, control) = registry.new_context(&job);
-    let executor = registry.executor("chat").unwrap();
-    let second = actix_rt::spawn(async move { executor.run(job.payload, context).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(control.deadline(), None);
-    let released_at = std::time::Instant::now();
-    drop(go);
-    completed(soon(first).await.unwrap());
-    completed(soon(second).await.unwrap());
-    assert!(control.deadline().unwrap() >= released_at + timeout);
-}
-
-#[actix_web::test]
-async fn a_cancelled_call_releases_its_permit() {
-    let (arrived, mut has_arrived) = mpsc::unbounded_channel();
-    let url = listen(move |caller, _| {
-        arrived.send(()).unwrap();
-        caller.wait_until_closed();
-    });
-    let bounded = ProviderConfig { max_running: Some(1), ..provider(&url) };
-    let registry = registry_of(&config(bounded));
-    for _ in 0..3 {
-        let (attempt, control) = start(&registry, "chat", question());
-        soon(has_arrived.recv()).await.unwrap();
-        control.stop(StopReason::Cancelled);
-        assert_eq!(soon(attempt).await.unwrap(), Outcome::Cancelled(None));
-    }
 }

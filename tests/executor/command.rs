@@ -175,7 +175,8 @@ async fn payload_problems_are_reported_at_submission() {
         assert_eq!(problem_pointers(&registry, "command", &payload), expected, "{payload}");
     }
     let other = json!({"name": "other"});
-    let problems = registry.check("command", &longshore::job::Json::of(&other).unwrap());
+    let payload = longshore::job::Json::of(&other).unwrap();
+    let problems = registry.check("command", &payload).unwrap_err();
     assert_eq!(problems[0].detail, "command \"other\" does not exist; configured commands: run");
     assert_eq!(fatal(run(&registry, "command", other).await).code, "bad_payload");
 }

@@ -61,6 +61,7 @@ pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJo
         max_attempts: 5,
         timeout: Span::new(timeout),
         batch: None,
+        provider: None,
         payload: Json::of(payload).unwrap(),
     }
 }
@@ -156,7 +157,7 @@ pub(crate) fn retry_in(outcome: &Outcome) -> Option<Duration> {
 
 /// Returns the JSON pointers of the problems of a payload.
 pub(crate) fn problem_pointers(registry: &Registry, kind: &str, payload: &Value) -> Vec<String> {
-    let problems = registry.check(kind, &Json::of(payload).unwrap());
+    let problems = registry.check(kind, &Json::of(payload).unwrap()).err().unwrap_or_default();
     problems.into_iter().map(|problem| problem.pointer).collect()
 }
 

@@ -23,6 +23,7 @@ pub(crate) const LEASE: Span = Span::from_secs(60);
 /// Returns a plain job. Its backoff has no jitter.
 pub(crate) fn job() -> NewJob {
     NewJob {
+        provider: None,
         kind: "echo".parse().unwrap(),
         lane: Lane::Async,
         queue: QueueName::default(),
@@ -72,6 +73,8 @@ pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
         limit: 10,
         waiting_worker: None,
         payload_room: usize::MAX,
+        without_provider: true,
+        providers: Vec::new(),
     };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: Some("ann".into()) })
 }
@@ -83,7 +86,17 @@ pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
 /// Returns a lease request for local workers that ends when payloads of this size are leased.
 pub(crate) fn lease_within(name: &str, lane: Lane, limit: u32, payload_room: usize) -> Write {
     let (queue, waiting_worker) = (queue(name), None);
-    let order = LeaseOrder { queue, lane, kinds: None, limit, waiting_worker, payload_room };
+    let (without_provider, providers) = (true, Vec::new());
+    let order = LeaseOrder {
+        queue,
+        lane,
+        kinds: None,
+        limit,
+        waiting_worker,
+        payload_room,
+        without_provider,
+        providers,
+    };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
 }
 

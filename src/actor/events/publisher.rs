@@ -113,6 +113,7 @@ mod tests {
 
     fn completed(job: i64) -> Change {
         Change {
+            provider: None,
             job: JobId(job),
             queue: "mail".parse().unwrap(),
             lane: Lane::Async,

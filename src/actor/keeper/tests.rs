@@ -192,6 +192,7 @@ async fn time_buckets_that_could_not_be_written_are_written_later() {
     let mut fixture = start(&[]);
     fixture.finish_first_staging().await;
     let change = Change {
+        provider: None,
         job: JobId(1),
         queue: "default".parse().unwrap(),
         lane: Lane::Async,

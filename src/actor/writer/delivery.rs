@@ -6,18 +6,24 @@ use crate::actor::send_to;
 use crate::actor::writer::Writer;
 use crate::actor::writer::group::Group;
 use crate::actor::writer::late_leases::{self, TransactionTimes};
-use crate::actor::writer::roster_input;
-use crate::job::{Span, Timestamp};
-use crate::roster::LeaseOrder;
+use crate::actor::writer::{provider_log, roster_input};
+use crate::job::Span;
+use crate::roster::{LeaseOrder, LeaseResult};
 use crate::store::{Answer, Committed, Leased, Refusal};
 
 impl Writer {
     /// Delivers the results of a group, which is on disk.
-    pub(super) fn deliver(&mut self, group: Group, committed: Committed, started_at: Timestamp) {
+    pub(super) fn deliver(&mut self, group: Group, committed: Committed) {
+        let started_at = committed.at;
         let times = TransactionTimes { started_at, committed_at: self.clock.now() };
-        let Committed { answers, changes, reported, ended_batches, configured } = committed;
+        let Committed { answers, changes, reported, ended_batches, configured, providers, .. } =
+            committed;
         for (queue, settings) in configured {
             self.roster.configure(&queue, settings);
+        }
+        for provider in &providers {
+            self.roster.set_provider_room(&provider.name, provider.room);
+            provider_log::log(provider);
         }
         roster_input::after_commit(&mut self.roster, &changes);
         self.publisher.record(&changes, started_at);
@@ -55,7 +61,7 @@ impl Writer {
             }
             (Reply::Lease { order, duration }, answer) => {
                 // Refused: the roster orders no more from this queue until it is ready again.
-                let none = Leased { jobs: Vec::new(), is_empty: true };
+                let none = Leased::none(true);
                 let leased = if let Ok(Answer::Leased(leased)) = answer { leased } else { none };
                 self.deliver_leased(&order, duration, leased, times, dispatch);
             }
@@ -75,12 +81,14 @@ impl Writer {
         times: TransactionTimes,
         dispatch: &mut Dispatch,
     ) {
-        let Leased { mut jobs, is_empty } = leased;
+        let Leased { mut jobs, is_empty, held, empty_providers } = leased;
         if let Some(renewal) = late_leases::renewal(&jobs, order.lane, duration, times) {
             self.retry_buffer.push(renewal);
         }
         let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        self.roster.record_lease(order, started, is_empty, times.started_at);
+        let empty_providers = &empty_providers[..];
+        let result = LeaseResult { started, is_empty, held, empty_providers };
+        self.roster.record_lease(order, result, times.started_at);
         match order.waiting_worker {
             Some(waiting_worker) => self.lease_replies.grant(waiting_worker, jobs),
             None => {

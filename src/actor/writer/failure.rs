@@ -33,7 +33,6 @@ impl Writer {
         self.remove_waiting_workers(&answered);
         let has_submissions = group.has_submissions();
         let tried = group.into_commits();
-        tried.iter().for_each(|commit| self.undo_release(commit));
         let left = self.retry_buffer.take();
         let waiting = if left.is_empty() { Vec::new() } else { self.inbox.take() };
         // The retry buffer stays in order: what was tried comes before what was left.
@@ -51,14 +50,6 @@ impl Writer {
                 writer.retry_buffer.push(probe);
                 writer.flush_soon(ctx);
             }));
-        }
-    }
-
-    /// Tells the roster that the worker whose outcome was not written is not idle yet.
-    fn undo_release(&mut self, commit: &Commit) {
-        if let Reply::Worker { queue, lane, payload_bytes, .. } = &commit.reply {
-            self.roster.undo_release(queue, *lane);
-            self.roster.add_running_bytes(*payload_bytes);
         }
     }
 

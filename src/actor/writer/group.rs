@@ -42,8 +42,8 @@ impl Group {
         self.0.iter().any(|commit| matches!(commit.write, Write::Probe))
     }
 
-    pub(super) fn commits(&self) -> &[Commit] {
-        &self.0
+    pub(super) fn commits_mut(&mut self) -> &mut [Commit] {
+        &mut self.0
     }
 
     pub(super) fn into_commits(self) -> Vec<Commit> {

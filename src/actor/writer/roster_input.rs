@@ -2,24 +2,36 @@
 
 use crate::actor::message::{Commit, Reply};
 use crate::job::{Lane, State};
-use crate::roster::Roster;
+use crate::roster::{ReadyJob, Roster};
 use crate::store::{Change, Write};
 
 /// Updates the roster with the idle workers and new jobs of a group before it is committed, so that
 /// the group can end with their leases.
-pub(super) fn before_commit(roster: &mut Roster, commits: &[Commit]) {
-    for commit in commits {
-        if let Reply::Worker { queue, lane, payload_bytes, .. } = &commit.reply {
+///
+/// None of this is undone if nothing can be written. A worker that reported its outcome is idle, and the
+/// outcome is in each further group until it is written, before the leases of that group.
+pub(super) fn before_commit(roster: &mut Roster, commits: &mut [Commit]) {
+    for commit in &mut *commits {
+        if let Reply::Worker { queue, lane, payload_bytes, is_idle, .. } = &mut commit.reply
+            && !std::mem::replace(is_idle, true)
+        {
             roster.release_worker(queue, *lane);
             roster.remove_running_bytes(*payload_bytes);
+            if let Write::Finish(finish) = &commit.write
+                && let Some(provider) = finish.location.as_ref().and_then(|at| at.provider.as_ref())
+            {
+                roster.expect_provider_room(provider);
+            }
         }
     }
     for commit in commits {
         let Write::Submit(submit) = &commit.write else { continue };
         let ready = submit.jobs.iter().filter(|job| !job.is_scheduled);
-        roster.mark_all_ready(ready.map(|job| {
-            let kind = (job.lane == Lane::Remote).then_some(job.kind.as_str());
-            (&job.queue, job.lane, kind)
+        roster.mark_all_ready(ready.map(|job| ReadyJob {
+            queue: &job.queue,
+            lane: job.lane,
+            remote_kind: (job.lane == Lane::Remote).then_some(job.kind.as_str()),
+            provider: job.provider.as_ref(),
         }));
     }
 }
@@ -35,7 +47,10 @@ pub(super) fn after_commit(roster: &mut Roster, changes: &[Change]) {
         let has_kind = change.lane != Lane::Remote || change.remote_kind.is_some();
         change.to == Some(State::Queued) && has_kind
     });
-    roster.mark_all_ready(
-        queued.map(|change| (&change.queue, change.lane, change.remote_kind.as_deref())),
-    );
+    roster.mark_all_ready(queued.map(|change| ReadyJob {
+        queue: &change.queue,
+        lane: change.lane,
+        remote_kind: change.remote_kind.as_deref(),
+        provider: change.provider.as_ref(),
+    }));
 }

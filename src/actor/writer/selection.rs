@@ -133,8 +133,9 @@ mod tests {
 
     /// A commit that weighs `payload_bytes`, and more if its write has texts.
     fn commit(write: Write, payload_bytes: usize) -> Commit {
-        let (queue, lane) = ("default".parse().unwrap(), Lane::Async);
-        Commit { write, reply: Reply::Worker { lease: lease(0), queue, lane, payload_bytes } }
+        let (lease, queue, lane) = (lease(0), "default".parse().unwrap(), Lane::Async);
+        let reply = Reply::Worker { lease, queue, lane, payload_bytes, is_idle: false };
+        Commit { write, reply }
     }
 
     fn finish(job: i64) -> Write {

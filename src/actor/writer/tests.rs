@@ -26,7 +26,9 @@ use crate::job::{JobId, Json, Lane};
 use crate::metrics::recorder::Recorder;
 use crate::roster::{LeaseFilter, WaitingWorker};
 use crate::store::sqlite::SqliteWrites;
-use crate::store::{Answer, Committed, Finish, Holder, NewEpoch, Refusal, StoreError, Write};
+use crate::store::{
+    Answer, Committed, Finish, Holder, NewEpoch, ProviderStatus, Refusal, StoreError, Write,
+};
 
 /// What happens to a transaction.
 enum Fault {
@@ -66,6 +68,10 @@ impl WriteStore for FaultyStore {
 
     fn queue_loads(&mut self) -> Result<Vec<QueueLoad>, StoreError> {
         self.store.queue_loads()
+    }
+
+    fn providers(&mut self, now: Timestamp) -> Result<Vec<ProviderStatus>, StoreError> {
+        self.store.providers(now)
     }
 }
 
@@ -153,7 +159,7 @@ impl Fixture {
             Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None });
         let payload_bytes = job.payload.as_str().len();
         let (queue, lane) = (job.queue.clone(), job.lane);
-        let reply = Reply::Worker { lease, queue, lane, payload_bytes };
+        let reply = Reply::Worker { lease, queue, lane, payload_bytes, is_idle: false };
         assert!(self.handle.commit(Commit { write, reply }));
     }
 

@@ -1,5 +1,6 @@
 //! The outcome of an answered call to a model server.
 
+use awc::http::StatusCode;
 use serde_json::Value;
 
 use crate::executor::chat::answer_text::{is_cut_json, read_json};
@@ -7,7 +8,7 @@ use crate::executor::chat::reported_error::{ReportedError, Verdict};
 use crate::executor::encoded::encode;
 use crate::executor::outbound::{BAD_ANSWER, CONNECTION, Response};
 use crate::job::Json;
-use crate::job::outcome::{JobResult, Outcome};
+use crate::job::outcome::{Deferral, JobResult, Outcome};
 
 /// Error code of an attempt whose answer has a 2xx status and reports an error.
 const PROVIDER_ERROR: &str = "provider_error";
@@ -34,7 +35,26 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
 }
 
 /// Returns the outcome of a call that was answered with a status other than 2xx.
+///
+/// A provider that answers 429 or 503 and says when to call again pauses all of its jobs, and the attempt
+/// does not count.
 fn refused(response: &Response) -> Outcome {
+    let outcome = refused_job(response);
+    let says_when = matches!(
+        response.status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    match outcome {
+        Outcome::Failed { error, retryable: true, retry_in: Some(pause), detail } if says_when => {
+            let retry_in = pause.span();
+            Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider: true, detail }))
+        }
+        outcome => outcome,
+    }
+}
+
+/// Returns the outcome for the job alone.
+fn refused_job(response: &Response) -> Outcome {
     let body = read_json(&response.lossy_text()).ok();
     let body = body.and_then(|json| json.read::<Value>().ok());
     let error = body.as_ref().and_then(ReportedError::find);

@@ -5,13 +5,20 @@ use awc::http::Method;
 use bytes::Bytes;
 
 use crate::config::ProviderConfig;
-use crate::executor::chat::limits::ProviderLimits;
 use crate::executor::chat::refused_calls::RefusedCalls;
 use crate::executor::outbound::{Call, Target};
+use crate::job::ProviderName;
+use crate::job::queue::InvalidName;
 
 /// Error in the configuration of a provider.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
+    /// The name is not valid; it must have the form of a queue name. Choose another one.
+    #[error("the name of provider {name} is invalid: {}", InvalidName)]
+    BadName {
+        /// Name of the provider.
+        name: String,
+    },
     /// The `base_url` is not a valid URL; correct it.
     #[error("the base_url of provider {name} {why}")]
     BadUrl {
@@ -35,12 +42,11 @@ pub enum ProviderError {
     },
 }
 
-/// A model server with its key and limits.
+/// A model server with its key.
 pub(super) struct Provider {
+    pub(super) name: ProviderName,
     target: Target,
     authorization: Option<HeaderValue>,
-    /// Limits of the calls to this server.
-    pub(super) limits: ProviderLimits,
     /// Calls that this server refused, for the log.
     pub(super) refused_calls: RefusedCalls,
 }
@@ -64,8 +70,9 @@ impl Provider {
             // Keeps the key out of `Debug` output.
             value.set_sensitive(true);
         }
-        let limits = ProviderLimits::new(config.max_running, config.requests_per_minute);
-        Ok(Self { target, authorization, limits, refused_calls: RefusedCalls::new(name) })
+        let refused_calls = RefusedCalls::new(name);
+        let name = name.parse().map_err(|_| ProviderError::BadName { name: name.to_owned() })?;
+        Ok(Self { name, target, authorization, refused_calls })
     }
 
     /// Returns a chat-completions call with `body`.

@@ -95,7 +95,11 @@ fn pause(warned_at: Option<Instant>, now: Instant) -> Duration {
 
 /// Returns why a call failed: its HTTP status, or the error code if there was no response or a 2xx one.
 fn reason(outcome: &Outcome) -> Option<String> {
-    let Outcome::Failed { error, detail, .. } = outcome else { return None };
+    let (error, detail) = match outcome {
+        Outcome::Failed { error, detail, .. } => (error, detail),
+        Outcome::Deferred(deferral) => (&deferral.error, &deferral.detail),
+        _ => return None,
+    };
     let response = detail.as_ref().and_then(|detail| detail.response.as_ref());
     let refused = response.map(|response| response.status).filter(|status| !(200..300).contains(status));
     Some(refused.map_or_else(|| error.code.clone(), |status| status.to_string()))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::retry::Backoff;
+use crate::job::outcome::retry::Backoff;
 use crate::job::time::Span;
 
 /// Changes that a submission, or the defaults of a kind, make to a backoff.

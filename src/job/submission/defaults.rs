@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::outcome::retry::Backoff;
 use crate::job::problem::Problem;
 use crate::job::queue::QueueName;
-use crate::job::retry::Backoff;
 use crate::job::submission::{BackoffChange, MAX_ATTEMPTS, MAX_TIMEOUT};
 use crate::job::time::Span;
 

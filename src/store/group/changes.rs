@@ -2,26 +2,29 @@
 //!
 //! Counts of queues and batches, the roster and event streams are all derived from these records.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::job::queue::{QueueName, QueueSettings, StateCounts};
-use crate::job::{BatchId, Change, JobId, Lane, State};
+use crate::job::{BatchId, Change, JobError, JobId, Lane, ProviderName, Span, State, Timestamp};
 use crate::store::answer::{Answer, Committed, Refusal};
+use crate::store::group::running_deltas::RunningDeltas;
+use crate::store::provider::ProviderStatus;
 use crate::store::write::JobLocation;
 
 impl JobLocation {
     /// Returns the change of this job from one state to another; `None` is the state before creation
     /// and after removal.
     pub(crate) fn change(self, from: Option<State>, to: Option<State>) -> Change {
-        let Self { job, queue, lane, batch } = self;
+        let Self { job, queue, lane, batch, provider } = self;
         Change {
             job,
             queue,
             lane,
             remote_kind: None,
             batch,
+            provider,
             from_queue: None,
-failed: None,
+            failed: None,
             from,
             to,
             due_at: None,
@@ -36,6 +39,22 @@ pub(crate) struct Changes {
     jobs: Vec<Change>,
     reported: Vec<(JobId, QueueName)>,
     configured: Vec<(QueueName, QueueSettings)>,
+    /// Calls that a provider refused, with the pause that it asked for.
+    refused: Vec<(ProviderName, Span, JobError)>,
+    running_deltas: RunningDeltas,
+}
+
+/// What the jobs of a group say about their provider.
+#[derive(Debug, Default)]
+pub(crate) struct ProviderCalls {
+    /// Change of the number of running jobs.
+    pub(crate) running: i64,
+    /// Change of the number of queued jobs.
+    pub(crate) queued: i64,
+    /// Number of calls that succeeded.
+    pub(crate) succeeded: u32,
+    /// Refused calls, each with the pause that the provider asked for.
+    pub(crate) refused: Vec<(Span, JobError)>,
 }
 
 /// Change of the counts of a queue.
@@ -53,6 +72,7 @@ pub(crate) struct Mark {
     jobs: usize,
     reported: usize,
     configured: usize,
+    refused: usize,
 }
 
 impl Changes {
@@ -71,12 +91,51 @@ impl Changes {
         self.configured.push((queue, settings));
     }
 
+    /// Records that a provider refused a call and asked for a pause.
+    pub(crate) fn push_refused(&mut self, provider: ProviderName, retry_in: Span, error: JobError) {
+        self.refused.push((provider, retry_in, error));
+    }
+
+    /// Returns the number of running jobs of a queue after the changes so far; `before` is the number
+    /// before the group.
+    pub(crate) fn running_of_queue(&mut self, queue: &QueueName, before: u32) -> u32 {
+        after(before, self.running_deltas.of_queue(queue, &self.jobs))
+    }
+
+    /// Returns the number of running jobs of a provider after the changes so far.
+    pub(crate) fn running_of_provider(&mut self, provider: &ProviderName, before: u32) -> u32 {
+        after(before, self.running_deltas.of_provider(provider, &self.jobs))
+    }
+
+    /// Returns what the jobs of the group say about each provider.
+    pub(crate) fn provider_calls(&mut self) -> BTreeMap<ProviderName, ProviderCalls> {
+        let mut calls: BTreeMap<ProviderName, ProviderCalls> = BTreeMap::new();
+        for change in &self.jobs {
+            let Some(provider) = &change.provider else { continue };
+            let delta = |state| i64::from(change.to == state) - i64::from(change.from == state);
+            let running = delta(Some(State::Running));
+            let queued = delta(Some(State::Queued));
+            if running != 0 || queued != 0 {
+                let calls = calls.entry(provider.clone()).or_default();
+                calls.running += running;
+                calls.queued += queued;
+                let has_succeeded = running < 0 && change.to == Some(State::Completed);
+                calls.succeeded += u32::from(has_succeeded);
+            }
+        }
+        for (provider, retry_in, error) in self.refused.drain(..) {
+            calls.entry(provider).or_default().refused.push((retry_in, error));
+        }
+        calls
+    }
+
     /// Returns the current position.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             jobs: self.jobs.len(),
             reported: self.reported.len(),
             configured: self.configured.len(),
+            refused: self.refused.len(),
         }
     }
 
@@ -85,6 +144,8 @@ impl Changes {
     pub(crate) fn undo_to(&mut self, mark: Mark) -> Vec<QueueName> {
         self.jobs.truncate(mark.jobs);
         self.reported.truncate(mark.reported);
+        self.refused.truncate(mark.refused);
+        self.running_deltas = RunningDeltas::default();
         self.configured.drain(mark.configured..).map(|(queue, _)| queue).collect()
     }
 
@@ -144,8 +205,15 @@ impl Changes {
         self,
         answers: Vec<Result<Answer, Refusal>>,
         ended_batches: Vec<BatchId>,
+        providers: Vec<ProviderStatus>,
+        at: Timestamp,
     ) -> Committed {
-        let Self { jobs, reported, configured } = self;
-        Committed { answers, changes: jobs, reported, ended_batches, configured }
+        let Self { jobs, reported, configured, .. } = self;
+        Committed { at, answers, changes: jobs, reported, ended_batches, configured, providers }
     }
+}
+
+/// Returns a count after a change of it.
+fn after(before: u32, delta: i64) -> u32 {
+    u32::try_from((i64::from(before) + delta).max(0)).unwrap_or(u32::MAX)
 }

@@ -43,6 +43,9 @@ impl JobRow {
         let (message, state) = (self.progress_message, state_of(self.id, self.state)?);
         let progress = self.progress_percent.map(|percent| Progress { percent, message });
         Ok(Job {
+            waiting_for: None,
+            waiting_until: None,
+            waiting_detail: None,
             id: JobId(self.id),
             kind: self.kind,
             queue: queue_of_job(self.id, queue)?,

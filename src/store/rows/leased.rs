@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::{BatchId, JobId, Json, Span, Timestamp};
 use crate::roster::LeaseOrder;
+use crate::store::group::names::ProviderIds;
 use crate::store::rows::values::count_of;
 use crate::store::schema::jobs;
 
@@ -19,6 +20,7 @@ pub(crate) struct LeasedRow {
     max_attempts: i64,
     timeout_ms: i64,
     batch_id: Option<i64>,
+    pub(crate) provider_id: Option<i64>,
     kind: String,
     payload: String,
     run_at: i64,
@@ -41,6 +43,7 @@ impl LeasedRow {
         order: &LeaseOrder,
         now: Timestamp,
         lease_expires_at: Timestamp,
+        providers: &ProviderIds,
     ) -> LeasedJob {
         LeasedJob {
             lease: Lease { job: JobId(self.id), token: LeaseToken(self.lease_token) },
@@ -53,6 +56,7 @@ impl LeasedRow {
             max_attempts: count_of(self.max_attempts),
             timeout: Span::from_millis(self.timeout_ms),
             batch: self.batch_id.map(BatchId),
+            provider: self.provider_id.and_then(|id| providers.name(id).cloned()),
             payload: Json::trusted(self.payload),
         }
     }

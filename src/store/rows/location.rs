@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::job::{BatchId, JobId, State, Timestamp};
 use crate::store::error::StoreError;
-use crate::store::group::queue_ids::QueueIds;
+use crate::store::group::names::{ProviderIds, QueueIds};
 use crate::store::rows::values::{corrupt, lane_of, state_of};
 use crate::store::schema::jobs;
 use crate::store::write::JobLocation;
@@ -17,18 +17,24 @@ pub(crate) struct LocationRow {
     pub(crate) queue_id: i64,
     pub(crate) lane: i64,
     pub(crate) batch_id: Option<i64>,
+    pub(crate) provider_id: Option<i64>,
 }
 
 impl LocationRow {
     /// Converts the row to a location.
-    pub(crate) fn parse(self, queues: &QueueIds) -> Result<JobLocation, StoreError> {
-        let Self { id, queue_id, lane, batch_id } = self;
+    pub(crate) fn parse(
+        self,
+        queues: &QueueIds,
+        providers: &ProviderIds,
+    ) -> Result<JobLocation, StoreError> {
+        let Self { id, queue_id, lane, batch_id, provider_id } = self;
         let queue = queues.name(queue_id).ok_or_else(|| unknown_queue(id, queue_id))?;
         Ok(JobLocation {
             job: JobId(id),
             queue: queue.clone(),
             lane: lane_of(id, lane)?,
             batch: batch_id.map(BatchId),
+            provider: provider_id.and_then(|id| providers.name(id).cloned()),
         })
     }
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::job::lease::{Lease, LeaseToken};
-use crate::job::outcome::RunningAttempt;
+use crate::job::outcome::{Deferred, RunningAttempt};
 use crate::job::{JobError, JobId, Lane, Span, State, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::rows::location::LocationRow;
@@ -35,6 +35,7 @@ impl RunningJobRow {
             at_most_once: self.at_most_once != 0,
             cancel_requested: self.cancel_requested != 0,
             backoff: backoff_of(self.location.id, self.backoff.as_deref())?,
+            deferred: Deferred::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::job::queue::InvalidName;
-use crate::job::retry::Backoff;
+use crate::job::outcome::retry::Backoff;
 use crate::job::{Lane, QueueName, Span, State, Tag};
 use crate::store::error::StoreError;
 

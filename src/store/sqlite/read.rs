@@ -1,6 +1,7 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
 mod attempts;
+mod limits;
 mod queue_rows;
 
 use std::sync::Arc;
@@ -11,7 +12,9 @@ use diesel::sqlite::SqliteConnection;
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, Log, Timestamp};
+use crate::job::limit::provider::ProviderState;
+use crate::job::limit::waiting::LimitsOfJob;
+use crate::job::{BatchId, Job, JobId, Log, ProviderName, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
@@ -22,6 +25,7 @@ use crate::store::sqlite::admin::open;
 use crate::store::sqlite::list;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{batch, log, time_buckets};
 use crate::store::{
     BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
@@ -148,6 +152,19 @@ impl ReadStore for SqliteReads {
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
         time_buckets::in_range(&mut self.connection, queue, range, &mut self.impossible)
             .map_err(unreadable)
+    }
+
+    fn limits_of_job(
+        &mut self,
+        id: JobId,
+        now: Timestamp,
+    ) -> Result<Option<LimitsOfJob>, StoreError> {
+        limits::of_job(&mut self.connection, id, now).map_err(unreadable)
+    }
+
+    fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {
+        let all = provider::read_all(&mut self.connection, &mut self.impossible)?;
+        Ok(all.into_iter().map(|(_, name, state)| (name, state)).collect())
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {

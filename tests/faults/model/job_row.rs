@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use longshore::job::outcome::{JobResult, OUTCOME_UNKNOWN, Outcome, RunningAttempt, settle};
+use longshore::job::outcome::{
+    Deferred, JobResult, OUTCOME_UNKNOWN, Outcome, RunningAttempt, settle,
+};
 use longshore::job::retry::Backoff;
 use longshore::job::{JobId, Json, State, Timestamp};
 
@@ -139,6 +141,7 @@ impl JobRow {
             at_most_once: self.at_most_once,
             cancel_requested: self.cancel_requested,
             backoff: Backoff::default(),
+            deferred: Deferred::default(),
         }
     }
 

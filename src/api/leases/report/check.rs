@@ -9,10 +9,10 @@ use crate::api::leases::request::LEASE_RANGE;
 use crate::job::attempt::{AttemptDetail, MAX_RESULT_EXCERPT_BYTES, MAX_TEXT_BYTES, head_and_tail};
 use crate::job::lease::Lease;
 use crate::job::log::Log;
+use crate::job::outcome::retry::{Backoff, Pause};
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::payload::Json;
 use crate::job::problem::Problem;
-use crate::job::retry::{Backoff, Pause};
 use crate::job::{JobError, JobId, Progress};
 
 /// Error code of a failure that was reported without one.

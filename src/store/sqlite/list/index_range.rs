@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::store::sql_types::{Integer, Text};
+use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 
 /// A range of an index in which the ids of jobs are in order.
@@ -19,8 +19,8 @@ pub(super) enum IndexRange<'f> {
     Tag(&'f str),
     /// Jobs of a queue and kind.
     Listed { queue_id: i64, kind: String },
-    /// Queued jobs of a lane, queue and priority.
-    Queued { lane: i64, queue_id: i64, priority: i64 },
+    /// Queued jobs of a lane, queue, provider and priority.
+    Queued { lane: i64, queue_id: i64, provider_id: Option<i64>, priority: i64 },
     /// Jobs in a rare state: scheduled, retrying, failed or cancelled.
     Rare { state: i64 },
     /// Jobs of a queue and kind in a rare state.
@@ -66,6 +66,7 @@ statement! {
     "SELECT id FROM jobs INDEXED BY jobs_queued
      WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64]
     " + 0) AND queue_id = " [queue_id: Integer as i64]
+    " AND provider_id IS " [provider_id: Nullable<Integer> as Option<i64>]
     " AND priority = " [priority: Integer as i64] " AND id <= " [top: Integer as i64]
     " ORDER BY id DESC LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -103,8 +104,8 @@ impl IndexRange<'_> {
             Self::Listed { queue_id, ref kind } => {
                 ListedIds { queue_id, kind, top, limit }.load(connection)
             }
-            Self::Queued { lane, queue_id, priority } => {
-                QueuedIds { lane, queue_id, priority, top, limit }.load(connection)
+            Self::Queued { lane, queue_id, provider_id, priority } => {
+                QueuedIds { lane, queue_id, provider_id, priority, top, limit }.load(connection)
             }
             Self::Rare { state } => RareIds { state, top, limit }.load(connection),
             Self::RareListed { state, queue_id, ref kind } => {

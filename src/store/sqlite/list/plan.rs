@@ -74,27 +74,31 @@ statement! {
 }
 
 statement! {
-    /// Finds each combination of lane, queue and priority in which jobs are queued; one index seek per
+    /// Finds each combination of lane, queue, provider and priority in which jobs are queued; one index seek per
     /// combination skips all jobs of the one before it. Only queues with queued jobs are searched, at most
     /// as many as may be merged.
-    QueuedRanges -> (Integer, Integer, Integer) =
+    QueuedRanges -> (Integer, Integer, Nullable<Integer>, Integer) =
     "WITH RECURSIVE lanes (lane) AS (VALUES (" {Async} "), (" {Thread} "), (" {Process} "), (" {Remote} ")),
-     lines (queue_id) AS (
+     waiting (queue_id) AS (
          SELECT queue_id FROM queue_counts
          WHERE state = " {Queued} " AND jobs > 0
              AND queue_id = coalesce(" [queue_id: Nullable<Integer> as Option<i64>] ", queue_id)
          LIMIT (" [max_queues: Integer as i64] " + 0)),
-     spots (lane, queue_id, priority) AS (
-         SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
-             WHERE state = " {Queued} " AND lane = lanes.lane AND queue_id = lines.queue_id
-             ORDER BY priority DESC LIMIT 1)
-         FROM lines, lanes
+     lines (lane, queue_id, provider_id) AS (
+         SELECT lane, queue_id, NULL FROM waiting, lanes
+         UNION ALL SELECT " {Async} ", queue_id, id FROM waiting, providers),
+     spots (lane, queue_id, provider_id, priority) AS (
+         SELECT lane, queue_id, provider_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
+             WHERE state = " {Queued} " AND lane = lines.lane AND queue_id = lines.queue_id
+                 AND provider_id IS lines.provider_id ORDER BY priority DESC LIMIT 1)
+         FROM lines
          UNION ALL
-         SELECT lane, queue_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
+         SELECT lane, queue_id, provider_id, (SELECT priority FROM jobs INDEXED BY jobs_queued
              WHERE state = " {Queued} " AND lane = spots.lane AND queue_id = spots.queue_id
+                 AND provider_id IS spots.provider_id
                  AND priority < spots.priority ORDER BY priority DESC LIMIT 1)
          FROM spots WHERE priority IS NOT NULL)
-     SELECT lane, queue_id, priority FROM spots
+     SELECT lane, queue_id, provider_id, priority FROM spots
      WHERE priority IS NOT NULL LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
@@ -108,11 +112,12 @@ statement! {
     "SELECT id FROM jobs INDEXED BY jobs_leased WHERE state = " {Running} " AND lease_expires_at > 0"
 }
 
-/// A lane, queue and priority in which jobs are queued.
+/// A lane, queue, provider and priority in which jobs are queued.
 #[derive(Queryable)]
 struct QueuedRangeRow {
     lane: i64,
     queue_id: i64,
+    provider_id: Option<i64>,
     priority: i64,
 }
 
@@ -208,8 +213,8 @@ impl<'f> QueueAndKind<'f> {
         let find = QueuedRanges { queue_id: self.queue_id, max_queues: limit, limit };
         let rows: Vec<QueuedRangeRow> = find.load(connection)?;
         let range = |row| {
-            let QueuedRangeRow { lane, queue_id, priority } = row;
-            IndexRange::Queued { lane, queue_id, priority }
+            let QueuedRangeRow { lane, queue_id, provider_id, priority } = row;
+            IndexRange::Queued { lane, queue_id, provider_id, priority }
         };
         match if_mergeable(rows.into_iter().map(range).collect()) {
             Some(ranges) => Ok(Some(MergedIds::new(ranges))),

@@ -12,7 +12,7 @@ use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::queue::{CountRow, QueueNameRow, QueueRow};
 use crate::store::rows::values::queue_name;
 use crate::store::schema::{queue_counts, queues};
-use crate::store::sql_types::Integer;
+use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::{QueueSubset, StoreError};
@@ -22,7 +22,16 @@ statement! {
     FirstBelowPriority -> (Integer, Integer) =
     "SELECT priority, run_at FROM jobs
      WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
+    " AND provider_id IS " [provider_id: Nullable<Integer> as Option<i64>]
     " AND priority < " [priority: Integer as i64] " ORDER BY priority DESC, id LIMIT 1"
+}
+
+statement! {
+    /// Finds the next provider of which jobs are queued; one index seek skips all jobs of the one before it.
+    NextProvider -> Integer =
+    "SELECT provider_id FROM jobs
+     WHERE state = " {Queued} " AND lane = " {Async} " AND queue_id = " [queue_id: Integer as i64]
+    " AND provider_id > " [after: Integer as i64] " ORDER BY provider_id LIMIT 1"
 }
 
 /// Counts of one queue.
@@ -160,9 +169,9 @@ impl QueueReads<'_> {
     }
 }
 
-/// Returns the smallest `run_at` among the first jobs, by id, of each lane and priority.
+/// Returns the smallest `run_at` among the first jobs, by id, of each lane, provider and priority.
 ///
-/// That is one index seek per lane and priority, of which there are few, however long the queue is.
+/// That is one index seek for each of these, of which there are few, however long the queue is.
 /// For example with jobs of the priorities 5 and 0 in one lane: the first seek finds the first job of
 /// priority 5, the second (below 5) the first one of priority 0, and the third (below 0) none.
 fn oldest_queued(
@@ -171,14 +180,30 @@ fn oldest_queued(
 ) -> Result<Option<Timestamp>, TransactionError> {
     let mut oldest: Option<i64> = None;
     for lane in Lane::ALL {
-        let mut priority = i64::MAX;
-        loop {
-            let step = FirstBelowPriority { lane: lane.code(), queue_id, priority };
-            let row: Option<(i64, i64)> = step.get_result(connection).optional()?;
-            let Some((found, run_at)) = row else { break };
-            priority = found;
-            oldest = Some(oldest.map_or(run_at, |before| before.min(run_at)));
-        }
+        oldest = oldest_in_line(connection, (lane, queue_id, None), oldest)?;
+    }
+    let mut after = 0;
+    loop {
+        let next: Option<i64> = NextProvider { queue_id, after }.get_result(connection).optional()?;
+        let Some(provider_id) = next else { break };
+        oldest = oldest_in_line(connection, (Lane::Async, queue_id, next), oldest)?;
+        after = provider_id;
     }
     Ok(oldest.map(Timestamp::from_millis))
+}
+
+/// Returns the smaller of `oldest` and the smallest `run_at` of a line: lane, queue and provider.
+fn oldest_in_line(
+    connection: &mut SqliteConnection,
+    (lane, queue_id, provider_id): (Lane, i64, Option<i64>),
+    mut oldest: Option<i64>,
+) -> Result<Option<i64>, TransactionError> {
+    let mut priority = i64::MAX;
+    loop {
+        let step = FirstBelowPriority { lane: lane.code(), queue_id, provider_id, priority };
+        let row: Option<(i64, i64)> = step.get_result(connection).optional()?;
+        let Some((found, run_at)) = row else { return Ok(oldest) };
+        priority = found;
+        oldest = Some(oldest.map_or(run_at, |before| before.min(run_at)));
+    }
 }

@@ -7,15 +7,18 @@ mod alone;
 pub(in crate::store::sqlite) mod apply;
 mod counts;
 
+use std::collections::{BTreeMap, HashSet};
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::job::limit::provider::ProviderLimits;
 use crate::job::queue::QueueRules;
-use crate::job::{State, Timestamp};
+use crate::job::{ProviderName, State, Timestamp};
 use crate::store::group::changes::Changes;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::lease_memo::LeaseMemo;
-use crate::store::group::queue_ids::QueueIds;
+use crate::store::group::names::{ProviderIds, QueueIds};
 use crate::store::rows::location::LocationRow;
 use crate::store::sql_types::{Integer, Text};
 use crate::store::sqlite::statement::statement;
@@ -30,15 +33,28 @@ statement! {
 /// What the write side knows of the tables, beyond one transaction.
 pub(crate) struct KnownRows<'a> {
     pub(crate) queue_ids: &'a mut QueueIds,
+    pub(crate) provider_ids: &'a ProviderIds,
+    pub(crate) limited_queues: &'a mut HashSet<i64>,
     pub(crate) impossible: &'a mut ImpossibleRows,
     pub(crate) may_have_large_payloads: &'a mut bool,
+}
+
+/// What the configuration says of limits.
+#[derive(Debug, Clone)]
+pub(crate) struct LimitRules {
+    pub(crate) queues: QueueRules,
+    pub(crate) providers: BTreeMap<ProviderName, ProviderLimits>,
 }
 
 /// Writes of one open transaction.
 pub(crate) struct CommitGroup<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
     pub(crate) rules: &'a QueueRules,
+    pub(crate) providers: &'a BTreeMap<ProviderName, ProviderLimits>,
     pub(crate) queue_ids: &'a mut QueueIds,
+    pub(crate) provider_ids: &'a ProviderIds,
+    /// Queues that have had a limit since the database was opened. Only their leases read their limits.
+    pub(crate) limited_queues: &'a mut HashSet<i64>,
     pub(crate) impossible: &'a mut ImpossibleRows,
     /// Whether a job may have a payload of more than
     /// [`LARGE_PAYLOAD_BYTES`](crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES), so that a lease must
@@ -57,16 +73,21 @@ pub(crate) struct CommitGroup<'a> {
 impl<'a> CommitGroup<'a> {
     pub(crate) fn new(
         connection: &'a mut SqliteConnection,
-        rules: &'a QueueRules,
+        rules: &'a LimitRules,
         known: KnownRows<'a>,
         token_floor: i64,
         now: Timestamp,
     ) -> Self {
-        let KnownRows { queue_ids, impossible, may_have_large_payloads } = known;
+        let KnownRows { queue_ids, provider_ids, limited_queues, impossible, .. } = known;
+        let may_have_large_payloads = known.may_have_large_payloads;
+        let LimitRules { queues: rules, providers } = rules;
         Self {
             connection,
             rules,
+            providers,
             queue_ids,
+            provider_ids,
+            limited_queues,
             impossible,
             may_have_large_payloads,
             is_row_wise: false,
@@ -145,7 +166,8 @@ impl<'a> CommitGroup<'a> {
         let ended_batches = self.update_batch_counts()?;
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;
-        Ok(self.changes.into_committed(answers, ended_batches))
+        let providers = self.update_providers()?;
+        Ok(self.changes.into_committed(answers, ended_batches, providers, self.now))
     }
 
     /// Sets `remote_kind` of the jobs in the remote lane that were queued again.
@@ -168,6 +190,6 @@ impl<'a> CommitGroup<'a> {
 
     /// Converts a row to the location of its job.
     pub(crate) fn location(&self, row: LocationRow) -> Result<JobLocation, StoreError> {
-        row.parse(self.queue_ids)
+        row.parse(self.queue_ids, self.provider_ids)
     }
 }

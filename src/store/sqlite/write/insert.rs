@@ -23,7 +23,7 @@ use crate::store::{Change, JobLocation, StoreError};
 /// it at every run.
 const INSERT: &str =
     "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
-         expires_at, at_most_once, timeout_ms, batch_id, backoff, tags, kind, payload)
+         expires_at, at_most_once, timeout_ms, batch_id, provider_id, backoff, tags, kind, payload)
      VALUES ";
 
 /// Number of rows that the large and the small prepared statement insert; a third one inserts one.
@@ -43,6 +43,7 @@ struct NewJobRow<'a> {
     at_most_once: i64,
     timeout_ms: i64,
     batch_id: Option<i64>,
+    provider_id: Option<i64>,
     backoff: Option<String>,
     tags: Option<String>,
     kind: &'a str,
@@ -50,7 +51,12 @@ struct NewJobRow<'a> {
 }
 
 impl<'a> NewJobRow<'a> {
-    fn of(job: &'a NewJob, queue_id: i64, batch: Option<BatchId>, now: Timestamp) -> Self {
+    fn of(
+        job: &'a NewJob,
+        (queue_id, provider_id): (i64, Option<i64>),
+        batch: Option<BatchId>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             state: job.state().code(),
             lane: job.lane.code(),
@@ -63,6 +69,7 @@ impl<'a> NewJobRow<'a> {
             at_most_once: job.at_most_once.into(),
             timeout_ms: job.timeout.millis(),
             batch_id: batch.map(|batch| batch.0),
+            provider_id,
             backoff: backoff_text(&job.backoff),
             tags: tags_text(&job.tags),
             kind: job.kind.as_str(),
@@ -91,8 +98,10 @@ impl<'a> NewJobRow<'a> {
             out.push_sql(", ");
             out.push_bind_param::<Integer, _>(number)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Nullable<Integer>, _>(&self.batch_id)?;
+        for id in [&self.batch_id, &self.provider_id] {
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Integer>, _>(id)?;
+        }
         for text in [&self.backoff, &self.tags] {
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Text>, _>(text)?;
@@ -163,7 +172,8 @@ impl CommitGroup<'_> {
             let queue_id = self.queue_ids.id(&job.queue).ok_or_else(|| {
                 StoreError::Corrupt(format!("the queue {} was not created", job.queue))
             })?;
-            rows.push(NewJobRow::of(job, queue_id, batch, self.now));
+            let provider_id = job.provider.as_ref().and_then(|name| self.provider_ids.id(name));
+            rows.push(NewJobRow::of(job, (queue_id, provider_id), batch, self.now));
         }
         if rows.is_empty() {
             return Ok(None);
@@ -207,7 +217,13 @@ impl CommitGroup<'_> {
             let truncate_result = job.truncate_result.into();
             InsertExtras { job: id.0, truncate_result, metadata }.execute(self.connection)?;
         }
-        let location = JobLocation { job: id, queue: job.queue.clone(), lane: job.lane, batch };
+        let location = JobLocation {
+            job: id,
+            queue: job.queue.clone(),
+            lane: job.lane,
+            batch,
+            provider: job.provider.clone(),
+        };
         let state = job.state();
         let due_at = (state == State::Scheduled).then_some(job.run_at);
         self.record(Change { due_at, ..location.change(None, Some(state)) });

@@ -1,14 +1,14 @@
 //! Queues: created on first use, configured, and read at the start for the roster.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::queue::{QueueChange, QueueLoad, QueueName, QueueSettings};
-use crate::job::{Lane, State};
+use crate::job::{Lane, ProviderName, State};
 use crate::store::group::impossible::ImpossibleRows;
-use crate::store::group::queue_ids::QueueIds;
+use crate::store::group::names::{ProviderIds, QueueIds};
 use crate::store::rows::queue::{QueueNameRow, QueueRow, SettingsRow};
 use crate::store::rows::values::{count_of, queue_name};
 use crate::store::schema::queues;
@@ -57,7 +57,8 @@ statement! {
 statement! {
     HasQueuedJobs -> Integer =
     "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64]
-    " + 0) AND queue_id = " [queue_id: Integer as i64] ")"
+    " + 0) AND queue_id = " [queue_id: Integer as i64]
+    " AND provider_id IS " [provider_id: Nullable<Integer> as Option<i64>] ")"
 }
 
 statement! {
@@ -113,6 +114,7 @@ impl CommitGroup<'_> {
             InsertCount { queue_id: id, state: state.code() }.execute(self.connection)?;
         }
         self.queue_ids.insert(name.clone(), id);
+        self.note_limits(id, &settings);
         self.changes.push_configured(name.clone(), settings);
         Ok(id)
     }
@@ -125,6 +127,14 @@ impl CommitGroup<'_> {
         Ok(row.into())
     }
 
+    /// Notes that leases of a queue must read its limits, if it has any. A queue stays noted when its
+    /// limits are removed: the transaction that removes them may still be rolled back.
+    fn note_limits(&mut self, id: i64, settings: &QueueSettings) {
+        if settings.is_limited() {
+            self.limited_queues.insert(id);
+        }
+    }
+
     pub(crate) fn configure(&mut self, name: &QueueName, change: &QueueChange) -> ApplyResult {
         let settings = change.apply(self.settings(name)?);
         if let Some((pointer, detail)) = settings.problem() {
@@ -134,15 +144,27 @@ impl CommitGroup<'_> {
         let SettingsRow { paused, max_running, rate_limit, rate_period_ms } = (&settings).into();
         UpdateQueue { paused, max_running, rate_limit, rate_period_ms, id }
             .execute(self.connection)?;
+        self.note_limits(id, &settings);
         self.changes.push_configured(name.clone(), settings);
         Ok(Answer::Configured(settings))
     }
+}
+
+/// Returns the queues that have a limit.
+pub(crate) fn read_limited(connection: &mut SqliteConnection) -> Result<HashSet<i64>, StoreError> {
+    let rows: Vec<QueueRow> = queues::table
+        .select(QueueRow::as_select())
+        .load(connection)
+        .map_err(TransactionError::from)?;
+    let limited = rows.into_iter().filter(|row| QueueSettings::from(row.settings).is_limited());
+    Ok(limited.map(|row| row.id).collect())
 }
 
 /// Returns all queues with what the roster needs at the start.
 pub(crate) fn read_loads(
     connection: &mut SqliteConnection,
     impossible: &mut ImpossibleRows,
+    providers: &ProviderIds,
 ) -> Result<Vec<QueueLoad>, StoreError> {
     let rows: Vec<QueueRow> = queues::table
         .select(QueueRow::as_select())
@@ -160,6 +182,7 @@ pub(crate) fn read_loads(
             settings: settings.into(),
             remote_running: count_of(remote),
             ready: ready_lanes(connection, id).map_err(TransactionError::from)?,
+            providers: ready_providers(connection, id, providers).map_err(TransactionError::from)?,
             remote_kinds: remote_kinds(connection, id).map_err(TransactionError::from)?,
         });
     }
@@ -170,9 +193,26 @@ pub(crate) fn read_loads(
 fn ready_lanes(connection: &mut SqliteConnection, queue_id: i64) -> QueryResult<Vec<Lane>> {
     let mut ready = Vec::new();
     for lane in Lane::LOCAL {
-        let exists = HasQueuedJobs { lane: lane.code(), queue_id };
+        let exists = HasQueuedJobs { lane: lane.code(), queue_id, provider_id: None };
         if exists.get_result::<i64>(connection)? != 0 {
             ready.push(lane);
+        }
+    }
+    Ok(ready)
+}
+
+/// Returns the providers of which a queue has queued jobs, with one index seek per provider.
+fn ready_providers(
+    connection: &mut SqliteConnection,
+    queue_id: i64,
+    providers: &ProviderIds,
+) -> QueryResult<Vec<ProviderName>> {
+    let mut ready = Vec::new();
+    for (name, id) in providers.iter() {
+        let lane = Lane::Async.code();
+        let exists = HasQueuedJobs { lane, queue_id, provider_id: Some(id) };
+        if exists.get_result::<i64>(connection)? != 0 {
+            ready.push(name.clone());
         }
     }
     Ok(ready)

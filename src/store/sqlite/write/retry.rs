@@ -49,6 +49,7 @@ impl CommitGroup<'_> {
             return Err(conflict(reason).into());
         }
         self.keep_completed_attempt(job)?;
+        self.forget_deferrals(job)?;
         let max_attempts = match state {
             // The attempts that are left are still granted.
             State::Retrying => max_attempts,

@@ -11,6 +11,7 @@ use crate::kit::{impossible_job, job, job_in_queue, queue, submit, submitted, ta
 /// Returns a job with a value in every column that differs from the default.
 fn unusual_job(store: &Store) -> NewJob {
     NewJob {
+        provider: None,
         kind: "http".parse().unwrap(),
         lane: Lane::Remote,
         queue: queue("mail"),

@@ -30,6 +30,8 @@ fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {
         limit,
         waiting_worker: None,
         payload_room: usize::MAX,
+        without_provider: true,
+        providers: Vec::new(),
     };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: worker.map(str::to_owned) })
 }

@@ -338,7 +338,17 @@ fn lease_of_queue(
 ) -> Write {
     let kinds = kinds.map(Into::into);
     let (queue, waiting_worker, payload_room) = (queue_name(name), None, usize::MAX);
-    let order = LeaseOrder { queue, lane, kinds, limit, waiting_worker, payload_room };
+    let (without_provider, providers) = (true, Vec::new());
+    let order = LeaseOrder {
+        queue,
+        lane,
+        kinds,
+        limit,
+        waiting_worker,
+        payload_room,
+        without_provider,
+        providers,
+    };
     Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker })
 }
 
@@ -350,6 +360,7 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
     let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote };
     // Local workers know the location of their jobs.
     let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
+        provider: None,
         job: job.id,
         queue: job.queue.clone(),
         lane: job.lane,

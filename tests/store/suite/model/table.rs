@@ -198,6 +198,7 @@ impl Model {
             code: error.code.clone(),
         });
         self.changes.push(Change {
+            provider: None,
             job: id,
             queue: job.queue.clone(),
             lane: job.lane,

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use longshore::job::lease::{Lease, LeaseToken, LeasedJob};
-use longshore::job::outcome::{OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle};
+use longshore::job::outcome::{
+    Deferred, OUTCOME_UNKNOWN, Outcome, RunningAttempt, Settlement, settle,
+};
 use longshore::job::queue::QueueChange;
 use longshore::job::submission::{JobChange, Start};
 use longshore::job::{
@@ -42,6 +44,7 @@ impl ModelJob {
             at_most_once: self.job.at_most_once,
             cancel_requested: self.job.cancel_requested,
             backoff: self.backoff,
+            deferred: Deferred::default(),
         }
     }
 
@@ -66,6 +69,12 @@ impl ModelJob {
             Outcome::Failed { error, .. } | Outcome::Lost(error) => {
                 self.failure.as_ref() == Some(error)
             }
+            Outcome::Deferred(deferral) => match &self.failure {
+                Some(error) => *error == deferral.error,
+                None => {
+                    matches!(self.job.state, State::Queued | State::Retrying | State::Cancelled)
+                }
+            },
             Outcome::Released => match &self.failure {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => matches!(self.job.state, State::Queued | State::Cancelled),
@@ -82,7 +91,7 @@ impl Model {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> ApplyResult {
         let order = &request.order;
         if order.limit == 0 {
-            return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: false }));
+            return Ok(Answer::Leased(Leased::none(false)));
         }
         self.expire_due(usize::MAX);
         let mut waiting: Vec<(i16, JobId)> = self
@@ -127,6 +136,7 @@ impl Model {
             self.leases.push(lease);
             let job = &row.job;
             leased.push(LeasedJob {
+                provider: None,
                 lease,
                 lease_expires_at,
                 started_at: self.now,
@@ -140,7 +150,7 @@ impl Model {
                 payload: job.payload.clone().unwrap(),
             });
         }
-        Ok(Answer::Leased(Leased { jobs: leased, is_empty }))
+        Ok(Answer::Leased(Leased { jobs: leased, is_empty, ..Leased::default() }))
     }
 
     pub(super) fn finish(&mut self, finish: &Finish) -> ApplyResult {

@@ -44,6 +44,8 @@ impl CommitGroup<'_> {
         self.on_row(None, |group| {
             Ok(ShiftRetries { now, by: now, at: now }.execute(group.connection)?)
         })?;
+        self.repair_queue_starts()?;
+        self.repair_providers()?;
         Ok(())
     }
 }

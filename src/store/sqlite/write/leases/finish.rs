@@ -23,7 +23,7 @@ statement! {
     /// a plain UPDATE cost less than an UPDATE with RETURNING, because SQLite creates a table in memory
     /// for RETURNING.
     FindRunningLocation -> Columns<RunningLocationRow> =
-    "SELECT id, queue_id, lane, batch_id, started_at FROM jobs
+    "SELECT id, queue_id, lane, batch_id, provider_id, started_at FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
     " AND state = " {Running} ""
 }
@@ -180,11 +180,15 @@ impl CommitGroup<'_> {
             .get_result(self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
-        let attempt = row.attempt()?;
-        let settlement = settle(&attempt, outcome, self.now);
+        let mut attempt = row.attempt()?;
         let location = self.location(row.location)?;
         if holder.is_some_and(|holder| !holder.holds(location.lane)) {
             return Ok(None);
+        }
+        let outcome = &*self.note_deferral(outcome, &mut attempt, &location)?;
+        let settlement = settle(&attempt, outcome, self.now);
+        if settlement.is_deferred {
+            self.count_deferral(lease.job, row.started_at)?;
         }
         if let Some((state, error)) = end_of(outcome, &settlement) {
             self.insert_attempt(&EndedAttempt {
@@ -199,7 +203,8 @@ impl CommitGroup<'_> {
         }
         self.update_settled(lease, &settlement)?;
         // The duration of an attempt that was released is not recorded.
-        let has_ended = !matches!(outcome, Outcome::Released | Outcome::NotStarted);
+        let has_ended = !settlement.is_deferred
+            && !matches!(outcome, Outcome::Released | Outcome::NotStarted);
         let took = row.took(self.now).filter(|_| has_ended);
         self.record_settled(location, row.kind, &settlement, took);
         Ok(Some(settlement.state))
@@ -287,6 +292,11 @@ impl CommitGroup<'_> {
             Outcome::Released => Ok(match failure {
                 Some(error) => error.code == OUTCOME_UNKNOWN,
                 None => matches!(state, State::Queued | State::Cancelled),
+            }),
+            Outcome::Deferred(deferral) => Ok(match failure {
+                // It counted, because the job had been deferred too often.
+                Some(error) => error == deferral.error,
+                None => matches!(state, State::Queued | State::Retrying | State::Cancelled),
             }),
             Outcome::NotStarted => {
                 Ok(failure.is_none() && matches!(state, State::Queued | State::Cancelled))

@@ -8,10 +8,11 @@ use crate::job::{JobId, Lane, State, Timestamp};
 use crate::roster::LeaseOrder;
 use crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES;
 use crate::store::rows::leased::LeasedRow;
-use crate::store::sql_types::Integer;
+use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::leases::candidate::{CandidateRow, fitting};
 use crate::store::{Answer, Change, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {
@@ -28,17 +29,18 @@ statement! {
     " WHERE state = " {Queued} " AND id IN (
          SELECT id FROM jobs
          WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
-    "        AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
+    "        AND provider_id IS NULL AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ")   ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64]
-    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at"
+    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at"
 }
 
 statement! {
     /// Finds the first queued jobs of a queue and lane, each with the size of its payload, of which SQLite
     /// reads only the length.
-    FirstJobs -> (Integer, Integer) =
-    "SELECT id, octet_length(payload) FROM jobs
+    FirstJobs -> (Integer, Integer, Integer) =
+    "SELECT priority, id, octet_length(payload) FROM jobs
      WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
+    "    AND provider_id IS " [provider_id: Nullable<Integer> as Option<i64>]
     "    AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ")   ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -51,7 +53,7 @@ statement! {
          progress_percent = NULL, progress_message = NULL,
          started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
     " WHERE id = " [job: Integer as i64]
-    " RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at"
+    " RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at"
 }
 
 statement! {
@@ -68,46 +70,52 @@ pub(crate) fn may_have_large_payloads(connection: &mut SqliteConnection) -> Quer
     Ok(exists != 0)
 }
 
-/// Returns the number of the first jobs that a lease takes, given the sizes of their payloads: the last of
-/// them fills `room`, and may exceed it.
-fn fitting(sizes: impl Iterator<Item = i64>, room: usize) -> usize {
-    let room = i64::try_from(room).unwrap_or(i64::MAX);
-    sizes
-        .scan(0_i64, |total, size| Some(std::mem::replace(total, total.saturating_add(size))))
-        .take_while(|before| *before < room)
-        .count()
-}
-
 impl CommitGroup<'_> {
     pub(crate) fn lease(&mut self, request: &LeaseRequest) -> ApplyResult {
         let order = &request.order;
-        let no_jobs = |is_empty| Answer::Leased(Leased { jobs: Vec::new(), is_empty });
         if order.limit == 0 {
-            return Ok(no_jobs(false));
+            return Ok(Answer::Leased(Leased::none(false)));
         }
         // The lease skips jobs that expired before they started. Some of them are cancelled first, so
         // that later leases need not skip them again. If there are none, that costs one index seek.
         if self.lease_memo.take_expiry() {
             self.expire_due(MOVE_AT_ONCE)?;
         }
-        let Some(queue_id) = self.queue_ids.id(&order.queue) else { return Ok(no_jobs(true)) };
+        let Some(queue_id) = self.queue_ids.id(&order.queue) else {
+            return Ok(Answer::Leased(Leased::none(true)));
+        };
+        let leased = if self.limited_queues.contains(&queue_id) {
+            self.lease_limited(request, queue_id)?
+        } else {
+            self.lease_unlimited(request, queue_id)?
+        };
+        Ok(Answer::Leased(leased))
+    }
+
+    /// Leases jobs of a queue whose limits, if it has any, allow all that the order asks for.
+    pub(super) fn lease_unlimited(
+        &mut self,
+        request: &LeaseRequest,
+        queue_id: i64,
+    ) -> Result<Leased, ApplyError> {
+        let order = &request.order;
         if order.lane == Lane::Remote {
             return self.lease_remote(request, queue_id);
         }
         let room = self.lease_memo.local_room(order);
         if room == 0 {
-            return Ok(no_jobs(false));
+            return Ok(Leased::none(false));
         }
         let lease_expires_at = self.now.plus(request.duration.duration()).millis();
-        let (rows, is_empty) = if self.is_each_row_alone() {
+        let leased = if !order.providers.is_empty() {
+            self.lease_lines(order, queue_id, lease_expires_at, room)?
+        } else if self.is_each_row_alone() {
             self.lease_each(order, queue_id, lease_expires_at, room)?
         } else {
             self.lease_first(order, queue_id, lease_expires_at, room)?
         };
-        let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
-        let jobs = self.leased_jobs(order, rows);
-        self.lease_memo.add_local(&jobs);
-        Ok(Answer::Leased(Leased { jobs, is_empty }))
+        self.lease_memo.add_local(&leased.jobs);
+        Ok(leased)
     }
 
     /// Returns how many of the first queued jobs that match an order may be leased until their payloads
@@ -124,9 +132,9 @@ impl CommitGroup<'_> {
             return Ok(None);
         }
         let lane = order.lane.code();
-        let find = FirstJobs { lane, queue_id, at: self.now.millis(), limit };
-        let first: Vec<(i64, i64)> = find.load(self.connection)?;
-        let count = fitting(first.iter().map(|(_, size)| *size), room);
+        let find = FirstJobs { lane, queue_id, provider_id: None, at: self.now.millis(), limit };
+        let first: Vec<CandidateRow> = find.load(self.connection)?;
+        let count = fitting(first.iter().map(|job| job.payload_bytes), room);
         let is_empty = count == first.len() && (count as i64) < limit;
         Ok(Some((count as i64, is_empty)))
     }
@@ -138,10 +146,10 @@ impl CommitGroup<'_> {
         queue_id: i64,
         lease_expires_at: i64,
         room: usize,
-    ) -> Result<(Vec<LeasedRow>, bool), ApplyError> {
+    ) -> Result<Leased, ApplyError> {
         let limited = self.limit_by_payloads(order, queue_id, room)?;
         if let Some((0, is_empty)) = limited {
-            return Ok((Vec::new(), is_empty));
+            return Ok(Leased::none(is_empty));
         }
         let rows: Vec<LeasedRow> = LeaseJobs {
             token_floor: self.token_floor,
@@ -154,36 +162,60 @@ impl CommitGroup<'_> {
         }
         .load(self.connection)?;
         let is_empty = limited.map_or(rows.len() < order.limit as usize, |(_, is_empty)| is_empty);
-        Ok((rows, is_empty))
+        let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
+        Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
     }
 
-    /// Leases each of the first queued jobs by itself, except those known to be impossible. Returns also
-    /// whether no job is left.
+    /// Leases each of the first queued jobs by itself, except those known to be impossible.
     fn lease_each(
         &mut self,
         order: &LeaseOrder,
         queue_id: i64,
         lease_expires_at: i64,
         room: usize,
-    ) -> Result<(Vec<LeasedRow>, bool), ApplyError> {
-        let (now, token_floor) = (self.now.millis(), self.token_floor);
-        let limit = self.impossible.limit(order.limit.into());
-        let find = FirstJobs { lane: order.lane.code(), queue_id, at: now, limit };
-        let mut jobs: Vec<(i64, i64)> = find.load(self.connection)?;
-        let is_complete = (jobs.len() as i64) < limit;
-        self.skip_impossible(&mut jobs, order.limit.into(), |(id, _)| *id);
-        let count = fitting(jobs.iter().map(|(_, size)| *size), room);
+    ) -> Result<Leased, ApplyError> {
+        let (mut jobs, is_complete) = self.first_jobs(order, queue_id, None, order.limit)?;
+        let count = fitting(jobs.iter().map(|job| job.payload_bytes), room);
         let is_empty = is_complete && count == jobs.len();
         jobs.truncate(count);
+        let rows = self.lease_by_id(&jobs, lease_expires_at)?;
+        Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
+    }
+
+    /// Returns the first queued jobs of a line that are not known to be impossible, up to `limit`, and
+    /// whether these are all.
+    pub(super) fn first_jobs(
+        &mut self,
+        order: &LeaseOrder,
+        queue_id: i64,
+        provider_id: Option<i64>,
+        wanted: u32,
+    ) -> Result<(Vec<CandidateRow>, bool), ApplyError> {
+        let (lane, at) = (order.lane.code(), self.now.millis());
+        let limit = self.impossible.limit(wanted.into());
+        let find = FirstJobs { lane, queue_id, provider_id, at, limit };
+        let mut jobs: Vec<CandidateRow> = find.load(self.connection)?;
+        let is_complete = (jobs.len() as i64) < limit;
+        self.skip_impossible(&mut jobs, wanted.into(), |job| job.id);
+        Ok((jobs, is_complete))
+    }
+
+    /// Leases jobs by id, each by itself. Returns each with the time at which its lease expires.
+    pub(super) fn lease_by_id(
+        &mut self,
+        jobs: &[CandidateRow],
+        lease_expires_at: i64,
+    ) -> Result<Vec<(LeasedRow, i64)>, ApplyError> {
+        let (now, token_floor) = (self.now.millis(), self.token_floor);
         let mut rows = Vec::with_capacity(jobs.len());
-        for (job, _) in jobs {
+        for job in jobs.iter().map(|job| job.id) {
             let leased = self.on_row(Some(JobId(job)), |group| {
                 let lease = LeaseById { token_floor, now, lease_expires_at, job };
                 Ok(lease.get_result(group.connection)?)
             })?;
-            rows.extend(leased);
+            rows.extend(leased.map(|row| (row, lease_expires_at)));
         }
-        Ok((rows, is_empty))
+        Ok(rows)
     }
 
     /// Converts rows that were just leased, each with the time at which its lease expires, to jobs, and
@@ -198,7 +230,8 @@ impl CommitGroup<'_> {
         let mut leased = Vec::with_capacity(rows.len());
         for (row, lease_expires_at) in rows {
             let took = Some(row.waited(self.now));
-            let job = row.into_job(order, self.now, Timestamp::from_millis(lease_expires_at));
+            let expires_at = Timestamp::from_millis(lease_expires_at);
+            let job = row.into_job(order, self.now, expires_at, self.provider_ids);
             let change = JobLocation::of(&job).change(Some(State::Queued), Some(State::Running));
             self.record(Change { took, ..change });
             leased.push(job);

@@ -20,15 +20,16 @@ use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
-use crate::store::{Answer, LeaseRequest, Leased};
+use crate::store::sqlite::write::commit_group::apply::ApplyError;
+use crate::store::sqlite::write::leases::candidate::CandidateRow;
+use crate::store::{LeaseRequest, Leased};
 
 statement! {
     /// Finds the first queued jobs of a queue in the index `jobs_queued`.
     FirstRemoteJobs -> (Integer, Integer, Integer) =
     "SELECT priority, id, octet_length(payload) FROM jobs
      WHERE state = " {Queued} " AND lane = " {Remote} " AND queue_id = " [queue_id: Integer as i64]
-    " AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
+    " AND provider_id IS NULL AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ") ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
@@ -52,7 +53,7 @@ statement! {
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
-    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, kind, payload, run_at, lease_expires_at"
+    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at, lease_expires_at"
 }
 
 statement! {
@@ -65,21 +66,6 @@ statement! {
 /// Number of jobs to read of each kind beyond an equal share of the limit, if a request names kinds.
 const LOOK_AHEAD: i64 = 16;
 
-/// A queued job that a lease may take.
-#[derive(Debug, Clone, Copy, Queryable)]
-struct CandidateRow {
-    priority: i64,
-    id: i64,
-    payload_bytes: i64,
-}
-
-impl CandidateRow {
-    /// Returns the sort key in the order of leases: descending priority, then ascending id.
-    fn position(&self) -> (i64, i64) {
-        (-self.priority, self.id)
-    }
-}
-
 /// Queued jobs that a lease may take, in the order in which they are leased.
 struct Candidates {
     jobs: Vec<CandidateRow>,
@@ -88,10 +74,14 @@ struct Candidates {
 }
 
 impl CommitGroup<'_> {
-    pub(crate) fn lease_remote(&mut self, request: &LeaseRequest, queue_id: i64) -> ApplyResult {
+    pub(super) fn lease_remote(
+        &mut self,
+        request: &LeaseRequest,
+        queue_id: i64,
+    ) -> Result<Leased, ApplyError> {
         let order = &request.order;
         if self.lease_memo.is_exhausted(order) {
-            return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty: true }));
+            return Ok(Leased::none(true));
         }
         let candidates = self.find_candidates(order, queue_id)?;
         let (ids, is_empty) = self.select_ids(&candidates, order);
@@ -99,14 +89,14 @@ impl CommitGroup<'_> {
             self.lease_memo.mark_exhausted(order);
         }
         if ids.is_empty() {
-            return Ok(Answer::Leased(Leased { jobs: Vec::new(), is_empty }));
+            return Ok(Leased::none(is_empty));
         }
         let rows = if self.is_row_wise {
             self.lease_each_id(request, &ids)?
         } else {
             self.lease_ids(request, &ids)?
         };
-        Ok(Answer::Leased(Leased { jobs: self.leased_jobs(order, rows), is_empty }))
+        Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
     }
 
     /// Leases jobs by id. Returns each with the time at which its lease expires.

@@ -36,6 +36,15 @@ pub enum Pause {
     AtLeast(Span),
 }
 
+impl Pause {
+    /// Returns the length of the pause.
+    pub fn span(self) -> Span {
+        match self {
+            Self::Exactly(span) | Self::AtLeast(span) => span,
+        }
+    }
+}
+
 impl Default for Backoff {
     /// Returns the default backoff: one second, doubling up to ten minutes, with 20 % jitter.
     fn default() -> Self {

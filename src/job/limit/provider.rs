@@ -1,0 +1,303 @@
+//! Providers: model servers that many jobs call, with limits and a state that these jobs share.
+//!
+//! A provider that answers 429 or 503 with `Retry-After` says something about itself, not about the job:
+//! calls to it pause until then for all of its jobs. One job tries it afterwards, and each call that
+//! succeeds lets one more run at once than before (the slow start of TCP), so their number doubles with each
+//! round of calls. For example, after a pause with calls of one second: 1, 2, 4, 8 ... calls run at once.
+//! A provider that was never called starts with 32 calls at once, and each success lets three more run.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::limit::starts::Starts;
+use crate::job::limit::{Held, Room};
+use crate::job::outcome::JobError;
+use crate::job::queue::{InvalidName, Rate, is_name};
+use crate::job::time::{Span, Timestamp};
+
+/// Number of concurrent calls with which a provider starts that was never called.
+pub const FIRST_TRIAL: u32 = 32;
+
+/// Number of concurrent calls from which on a provider is no longer on trial.
+const END_OF_TRIAL: u32 = 512;
+
+/// Growth of the trial with each success, before the first refusal and after it.
+const FIRST_GROWTH: u32 = 3;
+const GROWTH: u32 = 1;
+
+/// Longest pause of a provider, whatever it asked for.
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Shortest pause of a provider that asked for one.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// Name of a provider, in the form of a queue name. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProviderName(Arc<str>);
+
+impl ProviderName {
+    /// Returns the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProviderName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if is_name(text) { Ok(Self(text.into())) } else { Err(InvalidName) }
+    }
+}
+
+impl TryFrom<String> for ProviderName {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<ProviderName> for String {
+    fn from(name: ProviderName) -> Self {
+        name.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Configured limits of a provider; `None` means no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderLimits {
+    /// Maximum number of calls that run at once.
+    pub max_running: Option<u32>,
+    /// Maximum number of calls that start in any minute.
+    pub requests_per_minute: Option<u32>,
+}
+
+impl ProviderLimits {
+    /// Returns the limit on starts.
+    pub fn rate(&self) -> Option<Rate> {
+        let period = Span::from_secs(60);
+        self.requests_per_minute.map(|limit| Rate { limit, period })
+    }
+}
+
+/// State of a provider: what limits its calls beside the configured limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderState {
+    /// Number of its jobs that run.
+    pub running: u32,
+    /// Number of its jobs that are queued.
+    pub queued: u32,
+    /// Its recent starts, for the rate limit.
+    pub starts: Starts,
+    /// Maximum number of calls at once while it is on trial.
+    pub trial: Option<u32>,
+    /// The latest pause that it asked for, until it is no longer on trial.
+    pub pause: Option<ProviderPause>,
+}
+
+/// A pause that a provider asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderPause {
+    /// Time of the first refusal.
+    pub since: Timestamp,
+    /// Time at which calls may be tried again.
+    pub until: Timestamp,
+    /// Number of refused calls since then.
+    pub refused: u32,
+    /// The latest refusal.
+    pub error: JobError,
+}
+
+/// What a refusal means for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderEvent {
+    /// A pause began.
+    Paused,
+    /// The provider answers again without limits of its own.
+    Recovered,
+}
+
+impl ProviderState {
+    /// Returns the state of a provider that was never called.
+    pub fn new() -> Self {
+        Self { trial: Some(FIRST_TRIAL), ..Self::default() }
+    }
+
+    /// Returns how many calls may start at `now`.
+    pub fn room(&self, limits: ProviderLimits, now: Timestamp) -> Room {
+        if let Some(pause) = &self.pause
+            && pause.until > now
+        {
+            return Room { jobs: 0, held: Some(Held::Pause(pause.until)) };
+        }
+        Room::by_running(limits.max_running, self.running)
+            .min(Room::by_running(self.trial, self.running))
+            .min(Room::by_rate(limits.rate(), &self.starts, now))
+    }
+
+    /// Records calls that start.
+    pub fn start(&mut self, count: u32, limits: ProviderLimits, now: Timestamp) {
+        self.running = self.running.saturating_add(count);
+        if let Some(rate) = limits.rate() {
+            self.starts.add(count, rate, now);
+        }
+    }
+
+    /// Records a refused call: all calls pause for `retry_in`, and one tries it afterwards.
+    pub fn refuse(
+        &mut self,
+        retry_in: Span,
+        error: &JobError,
+        now: Timestamp,
+    ) -> Option<ProviderEvent> {
+        let until = now.plus(retry_in.duration().clamp(MIN_PAUSE, MAX_PAUSE));
+        self.trial = Some(1);
+        let is_new = self.pause.is_none();
+        let error = error.clone();
+        let pause = self.pause.get_or_insert_with(|| ProviderPause {
+            since: now,
+            until,
+            refused: 0,
+            error: error.clone(),
+        });
+        pause.until = pause.until.max(until);
+        pause.refused = pause.refused.saturating_add(1);
+        pause.error = error;
+        is_new.then_some(ProviderEvent::Paused)
+    }
+
+    /// Records calls that succeeded. Those that end during a pause started before it, and say nothing
+    /// about its end.
+    pub fn succeed(
+        &mut self,
+        count: u32,
+        limits: ProviderLimits,
+        now: Timestamp,
+    ) -> Option<ProviderEvent> {
+        let trial = self.trial?;
+        if self.pause.as_ref().is_some_and(|pause| pause.until > now) {
+            return None;
+        }
+        let growth = if self.pause.is_some() { GROWTH } else { FIRST_GROWTH };
+        let trial = trial.saturating_add(growth.saturating_mul(count));
+        if trial < limits.max_running.unwrap_or(END_OF_TRIAL).min(END_OF_TRIAL) {
+            self.trial = Some(trial);
+            return None;
+        }
+        self.trial = None;
+        self.pause.take().map(|_| ProviderEvent::Recovered)
+    }
+
+    /// Moves times in the future to `now`, after the clock was set back while no server was running.
+    pub fn repair_clock_skew(&mut self, limits: ProviderLimits, now: Timestamp) {
+        if let Some(rate) = limits.rate() {
+            self.starts.repair_clock_skew(rate.period, now);
+        }
+        if let Some(pause) = &mut self.pause
+            && pause.since > now
+        {
+            pause.until = now.plus(pause.until.since(pause.since));
+            pause.since = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn error() -> JobError {
+        JobError::new("http_status", "429")
+    }
+
+    const UNLIMITED: ProviderLimits =
+        ProviderLimits { max_running: None, requests_per_minute: None };
+
+    #[test]
+    fn a_refusal_pauses_all_calls_then_one_tries_and_the_number_doubles_with_each_round() {
+        let mut provider = ProviderState { running: 20, ..ProviderState::new() };
+        assert_eq!(
+            provider.refuse(Span::from_secs(1), &error(), at(0)),
+            Some(ProviderEvent::Paused)
+        );
+        assert_eq!(provider.refuse(Span::from_millis(10), &error(), at(0)), None);
+        let paused = Room { jobs: 0, held: Some(Held::Pause(at(1_000))) };
+        assert_eq!(provider.room(UNLIMITED, at(999)), paused);
+        // Calls that started before the pause say nothing about its end.
+        assert_eq!(provider.succeed(19, UNLIMITED, at(500)), None);
+        provider.running = 0;
+        let mut rounds = Vec::new();
+        for round in 0..4 {
+            let room = provider.room(UNLIMITED, at(1_000 + round)).jobs;
+            rounds.push(room);
+            provider.start(room, UNLIMITED, at(1_000));
+            provider.running = 0;
+            provider.succeed(room, UNLIMITED, at(1_000 + round));
+        }
+        assert_eq!(rounds, [1, 2, 4, 8]);
+        assert_eq!(provider.succeed(500, UNLIMITED, at(2_000)), Some(ProviderEvent::Recovered));
+        assert_eq!((provider.trial, provider.pause.is_none()), (None, true));
+        assert_eq!(provider.room(UNLIMITED, at(2_000)), Room::UNLIMITED);
+    }
+
+    #[test]
+    fn a_refused_trial_pauses_again_and_counts_the_refusals() {
+        let mut provider = ProviderState::new();
+        provider.refuse(Span::from_secs(1), &error(), at(0));
+        assert_eq!(provider.room(UNLIMITED, at(1_000)).jobs, 1);
+        assert_eq!(provider.refuse(Span::from_secs(2), &error(), at(1_500)), None);
+        assert_eq!(provider.room(UNLIMITED, at(3_499)).jobs, 0);
+        let pause = provider.pause.clone().unwrap();
+        assert_eq!((pause.since, pause.until, pause.refused), (at(0), at(3_500), 2));
+        assert_eq!(provider.room(UNLIMITED, at(3_500)).jobs, 1);
+    }
+
+    #[test]
+    fn a_new_provider_starts_with_a_bounded_number_of_calls() {
+        let mut provider = ProviderState::new();
+        assert_eq!(provider.room(UNLIMITED, at(0)).jobs, FIRST_TRIAL);
+        assert_eq!(provider.succeed(32, UNLIMITED, at(1)), None);
+        assert_eq!(provider.room(UNLIMITED, at(1)).jobs, 128);
+        assert_eq!(provider.succeed(128, UNLIMITED, at(2)), None);
+        assert_eq!(provider.trial, None);
+    }
+
+    #[test]
+    fn the_configured_limits_hold_and_the_smallest_room_is_named() {
+        let limits = ProviderLimits { max_running: Some(5), requests_per_minute: Some(7) };
+        let mut provider = ProviderState::new();
+        assert_eq!(provider.room(limits, at(0)), Room { jobs: 5, held: Some(Held::Full) });
+        provider.start(5, limits, at(0));
+        assert_eq!(provider.room(limits, at(0)), Room { jobs: 0, held: Some(Held::Full) });
+        provider.running = 0;
+        let room = provider.room(limits, at(10));
+        assert_eq!(room.jobs, 2);
+        assert!(matches!(room.held, Some(Held::Rate(_))));
+        provider.start(2, limits, at(10));
+        provider.running = 0;
+        assert_eq!(provider.room(limits, at(59_000)).jobs, 0);
+        assert_eq!(provider.room(limits, at(61_000)).jobs, 5);
+    }
+}

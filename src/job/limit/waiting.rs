@@ -1,0 +1,165 @@
+//! Why a job does not run yet.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::limit::Held;
+use crate::job::limit::provider::{ProviderLimits, ProviderName, ProviderState};
+use crate::job::queue::QueueSettings;
+use crate::job::time::Timestamp;
+use crate::job::{Job, Lane, State};
+
+/// What a job waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingFor {
+    /// Its `run_at`, or the pause before its next attempt.
+    RunAt,
+    /// Its queue is paused.
+    Paused,
+    /// As many jobs of its queue run as `max_running` allows.
+    MaxRunning,
+    /// The rate limit of its queue.
+    Rate,
+    /// Its provider is full, asked for a pause, or has started as many calls as its limits allow.
+    Provider,
+    /// All workers of its lane are busy, or those that its queue may have.
+    Lane,
+    /// A remote worker that asks for jobs of its kind and queue.
+    Worker,
+    /// Its turn: jobs before it start first.
+    Turn,
+}
+
+/// Why a job does not run yet, and until when, if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// What the job waits for.
+    pub waiting_for: WaitingFor,
+    /// Time at which it may start, or at which that is looked at again.
+    pub until: Option<Timestamp>,
+    /// The same for people.
+    pub detail: String,
+}
+
+/// What limits the jobs of a queue, and the calls of a provider, at one time.
+#[derive(Debug, Clone)]
+pub struct LimitsOfJob {
+    /// Settings of the job's queue.
+    pub settings: QueueSettings,
+    /// Number of running jobs of the queue.
+    pub running: u32,
+    /// The limit that holds the queue back now.
+    pub held: Option<Held>,
+    /// The provider that the job calls.
+    pub provider: Option<(ProviderName, ProviderState)>,
+}
+
+/// What the process knows of the job's lane.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneOfJob {
+    /// Number of workers; `None` in the remote lane.
+    pub workers: Option<u32>,
+    /// Number of running jobs in the lane.
+    pub busy: u32,
+    /// Number of workers that a queue without `max_running` may have.
+    pub queue_share: u32,
+}
+
+impl Waiting {
+    fn new(waiting_for: WaitingFor, until: Option<Timestamp>, detail: impl Into<String>) -> Self {
+        Self { waiting_for, until, detail: detail.into() }
+    }
+
+    /// Returns why a scheduled or retrying job does not run; `None` for other states.
+    pub fn for_time(job: &Job) -> Option<Self> {
+        let detail = match job.state {
+            State::Scheduled => "it is scheduled for a later time",
+            State::Retrying => "it waits for its next attempt",
+            _ => return None,
+        };
+        Some(Self::new(WaitingFor::RunAt, Some(job.run_at), detail))
+    }
+
+    /// Returns why a queued job does not run at `now`. The first limit that applies is named.
+    pub fn in_queue(
+        job: &Job,
+        limits: &LimitsOfJob,
+        lane: LaneOfJob,
+        provider_limits: ProviderLimits,
+        now: Timestamp,
+    ) -> Self {
+        let LimitsOfJob { settings, running, held, provider } = limits;
+        let queue = &job.queue;
+        if let Some(held) = held {
+            return match held {
+                Held::Paused | Held::Pause(_) => {
+                    Self::new(WaitingFor::Paused, None, format!("queue {queue} is paused"))
+                }
+                Held::Full => {
+                    let detail = format!("{running} jobs of queue {queue} run, its max_running");
+                    Self::new(WaitingFor::MaxRunning, None, detail)
+                }
+                Held::Rate(at) => {
+                    let detail = format!("the rate limit of queue {queue}");
+                    Self::new(WaitingFor::Rate, Some(*at), detail)
+                }
+            };
+        }
+        if let Some((name, state)) = provider
+            && let Some(waiting) = Self::for_provider(name, state, provider_limits, now)
+        {
+            return waiting;
+        }
+        match lane.workers {
+            None => {
+                let detail = format!(
+                    "a remote worker that takes jobs of kind {} from queue {queue}",
+                    job.kind
+                );
+                Self::new(WaitingFor::Worker, None, detail)
+            }
+            Some(workers) if lane.busy >= workers => {
+                let detail = format!("all {workers} workers of the {} lane are busy", job.lane);
+                Self::new(WaitingFor::Lane, None, detail)
+            }
+            Some(_)
+                if job.lane == Lane::Async
+                    && settings.max_running.is_none()
+                    && *running >= lane.queue_share =>
+            {
+                let detail = format!(
+                    "{running} jobs of queue {queue} run, its share of the lane; set its max_running to change it"
+                );
+                Self::new(WaitingFor::Lane, None, detail)
+            }
+            Some(_) => Self::new(WaitingFor::Turn, None, "it starts as soon as it is its turn"),
+        }
+    }
+
+    fn for_provider(
+        name: &ProviderName,
+        state: &ProviderState,
+        limits: ProviderLimits,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let room = state.room(limits, now);
+        let held = room.held.filter(|_| room.jobs == 0)?;
+        let running = state.running;
+        let detail = match (held, &state.pause) {
+            (Held::Pause(_), Some(pause)) => {
+                format!("provider {name} asked for a pause: {}", pause.error.message)
+            }
+            (Held::Rate(_), _) => format!("the requests_per_minute of provider {name}"),
+            (_, Some(_)) => {
+                format!("provider {name} recovers from a pause, with {running} calls at once")
+            }
+            _ if limits.max_running.is_some_and(|max| max <= running) => {
+                format!("{running} calls of provider {name} run, its max_running")
+            }
+            _ => {
+                format!("{running} calls of provider {name} run, as many as it has shown to answer")
+            }
+        };
+        Some(Self::new(WaitingFor::Provider, held.until(), detail))
+    }
+}

@@ -1,0 +1,56 @@
+//! Attempts that do not count, because the job could not run at that time.
+
+use std::time::Duration;
+
+use crate::job::attempt::AttemptDetail;
+use crate::job::outcome::retry::Pause;
+use crate::job::outcome::{JobError, Outcome};
+use crate::job::time::{Span, Timestamp};
+
+/// Why a job cannot run now, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferral {
+    /// The refusal that the attempt ended with.
+    pub error: JobError,
+    /// Pause before the job runs again.
+    pub retry_in: Span,
+    /// Whether the refusal concerns all jobs of the provider, which then pause as well.
+    pub is_of_provider: bool,
+    /// What else is known about the attempt. It is kept if the attempt counts, because the job was
+    /// deferred too often.
+    pub detail: Option<Box<AttemptDetail>>,
+}
+
+impl Deferral {
+    /// Returns the outcome of a job that was deferred too often: a failure that counts.
+    pub(super) fn counted(&self) -> Outcome {
+        Outcome::Failed {
+            error: self.error.clone(),
+            retryable: true,
+            retry_in: Some(Pause::AtLeast(self.retry_in)),
+            detail: self.detail.clone(),
+        }
+    }
+}
+
+/// How often a job was deferred, and since when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deferred {
+    /// Number of attempts that did not count.
+    pub count: u32,
+    /// Start of the first of them.
+    pub since: Option<Timestamp>,
+}
+
+impl Deferred {
+    /// Maximum number of attempts of a job that do not count, since the last one that counted.
+    pub const MAX_COUNT: u32 = 1_000;
+    /// Longest time from the first attempt that does not count to the last one.
+    pub const MAX_TIME: Span = Span::from_secs(3600);
+
+    /// Returns whether another attempt that ends at `now` need not count.
+    pub fn has_room(&self, now: Timestamp) -> bool {
+        let took = self.since.map_or(Duration::ZERO, |since| now.since(since));
+        self.count < Self::MAX_COUNT && took < Self::MAX_TIME.duration()
+    }
+}

@@ -1,0 +1,37 @@
+//! Reads of what holds jobs back: limits of queues, and providers.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use crate::job::limit::waiting::LimitsOfJob;
+use crate::job::{JobId, Timestamp};
+use crate::store::rows::provider::ProviderRow;
+use crate::store::schema::{jobs, providers};
+use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::write::leases::limited::{QueueLimits, find_limits};
+
+/// Returns what limits a job at `now`.
+pub(super) fn of_job(
+    connection: &mut SqliteConnection,
+    id: JobId,
+    now: Timestamp,
+) -> Result<Option<LimitsOfJob>, TransactionError> {
+    let row: Option<(i64, Option<i64>)> = jobs::table
+        .find(id.0)
+        .select((jobs::queue_id, jobs::provider_id))
+        .get_result(connection)
+        .optional()?;
+    let Some((queue_id, provider_id)) = row else { return Ok(None) };
+    let QueueLimits { settings, starts, running } = find_limits(connection, queue_id)?;
+    let room = settings.room(running, &starts, now);
+    let provider = match provider_id {
+        Some(provider_id) => {
+            let found = providers::table.find(provider_id).select(ProviderRow::as_select());
+            let row: Option<ProviderRow> = found.get_result(connection).optional()?;
+            row.map(|row| Ok::<_, TransactionError>((row.name()?, row.state()?))).transpose()?
+        }
+        None => None,
+    };
+    let held = room.held.filter(|_| room.jobs == 0);
+    Ok(Some(LimitsOfJob { settings, running, held, provider }))
+}

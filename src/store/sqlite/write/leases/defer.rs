@@ -1,0 +1,87 @@
+//! Attempts that do not count: how often a job was deferred, and refusals of providers.
+
+use std::borrow::Cow;
+
+use diesel::prelude::*;
+
+use crate::job::outcome::{Deferral, Deferred, Outcome, RunningAttempt};
+use crate::job::{JobId, Timestamp};
+use crate::store::JobLocation;
+use crate::store::rows::values::count_of;
+use crate::store::schema::job_extras;
+use crate::store::sql_types::Integer;
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyError;
+
+statement! {
+    CountDeferral =
+    "INSERT INTO job_extras (job_id, deferred, deferred_since)
+     VALUES (" [job: Integer as i64] ", 1, " [since: Integer as i64]
+    ") ON CONFLICT (job_id) DO UPDATE
+     SET deferred = deferred + 1, deferred_since = coalesce(deferred_since, excluded.deferred_since)"
+}
+
+statement! {
+    ForgetDeferrals =
+    "UPDATE job_extras SET deferred = 0, deferred_since = NULL
+     WHERE job_id = " [job: Integer as i64] " AND deferred > 0"
+}
+
+impl CommitGroup<'_> {
+    /// Reads how often the job was deferred if `outcome` defers it again, and records a refusal of its
+    /// provider. Returns the outcome to settle: a job without a provider cannot wait for one.
+    pub(super) fn note_deferral<'o>(
+        &mut self,
+        outcome: &'o Outcome,
+        attempt: &mut RunningAttempt,
+        location: &JobLocation,
+    ) -> Result<Cow<'o, Outcome>, ApplyError> {
+        let Outcome::Deferred(deferral) = outcome else { return Ok(Cow::Borrowed(outcome)) };
+        attempt.deferred = self.find_deferred(location.job)?;
+        if !deferral.is_of_provider {
+            return Ok(Cow::Borrowed(outcome));
+        }
+        match &location.provider {
+            Some(provider) => {
+                let error = deferral.error.clone();
+                self.changes.push_refused(provider.clone(), deferral.retry_in, error);
+                Ok(Cow::Borrowed(outcome))
+            }
+            None => {
+                let deferral = Deferral { is_of_provider: false, ..(**deferral).clone() };
+                Ok(Cow::Owned(Outcome::Deferred(Box::new(deferral))))
+            }
+        }
+    }
+
+    fn find_deferred(&mut self, job: JobId) -> Result<Deferred, ApplyError> {
+        let row: Option<(i64, Option<i64>)> = job_extras::table
+            .find(job.0)
+            .select((job_extras::deferred, job_extras::deferred_since))
+            .get_result(self.connection)
+            .optional()?;
+        let (count, since) = row.unwrap_or_default();
+        Ok(Deferred { count: count_of(count), since: since.map(Timestamp::from_millis) })
+    }
+
+    /// Counts an attempt that was deferred and started at `started_at`.
+    pub(super) fn count_deferral(
+        &mut self,
+        job: JobId,
+        started_at: Option<i64>,
+    ) -> Result<(), ApplyError> {
+        let since = started_at.unwrap_or_else(|| self.now.millis());
+        CountDeferral { job: job.0, since }.execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Forgets how often a job was deferred, because somebody retries it.
+    pub(in crate::store::sqlite::write) fn forget_deferrals(
+        &mut self,
+        job: JobId,
+    ) -> Result<(), ApplyError> {
+        ForgetDeferrals { job: job.0 }.execute(self.connection)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Providers: their rooms for further calls, and what the calls of a group say about them.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use crate::job::{ProviderName, State, Timestamp};
+use crate::job::limit::Room;
+use crate::job::limit::provider::{ProviderLimits, ProviderState};
+use crate::store::group::impossible::ImpossibleRows;
+use crate::store::group::names::ProviderIds;
+use crate::store::provider::ProviderStatus;
+use crate::store::rows::provider::{ProviderRow, starts_text};
+use crate::store::rows::values::count_of;
+use crate::store::schema::providers;
+use crate::store::sql_types::{Integer, Nullable, Text};
+use crate::store::sqlite::statement::statement;
+use crate::store::sqlite::transaction::{self, TransactionError};
+use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::StoreError;
+
+statement! {
+    AddProvider<'a> = "INSERT INTO providers (name) VALUES (" [name: Text as &'a str] ") ON CONFLICT DO NOTHING"
+}
+
+statement! {
+    /// Gives the jobs of older versions that name no provider the only configured one.
+    NameUnnamed<'a> =
+    "UPDATE jobs SET provider_id = (SELECT id FROM providers WHERE name = " [name: Text as &'a str]
+    ") WHERE provider_id = (SELECT id FROM providers WHERE name = '')"
+}
+
+statement! {
+    /// Moves the counts of those jobs.
+    CountNamed<'a> =
+    "UPDATE providers SET running = running + (SELECT running FROM providers WHERE name = ''),
+         queued = queued + (SELECT queued FROM providers WHERE name = '')
+     WHERE name = " [name: Text as &'a str] " AND EXISTS (SELECT 1 FROM providers WHERE name = '')"
+}
+
+statement! {
+    RemoveUnnamed = "DELETE FROM providers WHERE name = ''"
+}
+
+statement! {
+    UpdateProvider =
+    "UPDATE providers
+     SET running = " [running: Integer as i64]
+    ", queued = " [queued: Integer as i64]
+    ", starts = " [starts: Nullable<Text> as Option<String>]
+    ", trial = " [trial: Nullable<Integer> as Option<i64>]
+    ", pause = " [pause: Nullable<Text> as Option<String>]
+    " WHERE id = " [id: Integer as i64]
+}
+
+statement! {
+    UpdateStarts =
+    "UPDATE providers SET starts = " [starts: Nullable<Text> as Option<String>]
+    " WHERE id = " [id: Integer as i64]
+}
+
+/// Adds the configured providers to the table.
+pub(crate) fn add_configured<'a>(
+    connection: &mut SqliteConnection,
+    configured: &'a BTreeMap<ProviderName, ProviderLimits>,
+) -> Result<(), TransactionError> {
+    transaction::immediate(connection, |connection| {
+        for name in configured.keys() {
+            AddProvider { name: name.as_str() }.execute(connection)?;
+        }
+        if let [name] = configured.keys().collect::<Vec<&'a ProviderName>>()[..] {
+            let name = name.as_str();
+            CountNamed { name }.execute(connection)?;
+            NameUnnamed { name }.execute(connection)?;
+            RemoveUnnamed {}.execute(connection)?;
+        }
+        Ok(())
+    })
+}
+
+/// Returns all providers with their state. Those with impossible values are skipped.
+pub(crate) fn read_all(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<Vec<(i64, ProviderName, ProviderState)>, StoreError> {
+    let rows: Vec<ProviderRow> = providers::table
+        .filter(providers::name.ne(""))
+        .order(providers::name)
+        .select(ProviderRow::as_select())
+        .load(connection)
+        .map_err(TransactionError::from)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let parsed = row.name().and_then(|name| Ok((row.id, name, row.state()?)));
+        found.extend(impossible.skip(parsed)?);
+    }
+    Ok(found)
+}
+
+/// Reads the ids and names of all providers.
+pub(crate) fn read_ids(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<ProviderIds, StoreError> {
+    let mut ids = ProviderIds::default();
+    for (id, name, _) in read_all(connection, impossible)? {
+        ids.insert(name, id);
+    }
+    Ok(ids)
+}
+
+impl CommitGroup<'_> {
+    /// Returns the configured limits of a provider; none if it is no longer configured.
+    fn provider_limits(&self, name: &ProviderName) -> ProviderLimits {
+        self.providers.get(name).copied().unwrap_or_default()
+    }
+
+    fn find_provider(
+        &mut self,
+        name: &ProviderName,
+    ) -> Result<Option<(i64, ProviderState)>, TransactionError> {
+        let Some(id) = self.provider_ids.id(name) else { return Ok(None) };
+        let row: ProviderRow = providers::table
+            .find(id)
+            .select(ProviderRow::as_select())
+            .get_result(self.connection)?;
+        Ok(Some((id, row.state()?)))
+    }
+
+    /// Returns how many more calls of a provider may start in this group.
+    pub(crate) fn provider_room(&mut self, name: &ProviderName) -> Result<Room, TransactionError> {
+        let limits = self.provider_limits(name);
+        let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
+        state.running = self.changes.running_of_provider(name, state.running);
+        Ok(state.room(limits, self.now))
+    }
+
+    /// Records that calls of a provider start.
+    pub(crate) fn add_provider_starts(
+        &mut self,
+        name: &ProviderName,
+        count: u32,
+    ) -> Result<(), TransactionError> {
+        let limits = self.provider_limits(name);
+        let (Some(rate), true) = (limits.rate(), count > 0) else { return Ok(()) };
+        let Some((id, mut state)) = self.find_provider(name)? else { return Ok(()) };
+        state.starts.add(count, rate, self.now);
+        UpdateStarts { starts: starts_text(&state.starts), id }.execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Updates the providers of the jobs that changed in this group, and returns their status.
+    pub(crate) fn update_providers(&mut self) -> Result<Vec<ProviderStatus>, TransactionError> {
+        let mut updated = Vec::new();
+        for (name, calls) in self.changes.provider_calls() {
+            let limits = self.provider_limits(&name);
+            let Some((id, mut state)) = self.find_provider(&name)? else { continue };
+            state.running = self.count_after(&name, State::Running, state.running, calls.running);
+            state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
+            let mut event = None;
+            if calls.succeeded > 0 {
+                event = state.succeed(calls.succeeded, limits, self.now);
+            }
+            for (retry_in, error) in &calls.refused {
+                event = state.refuse(*retry_in, error, self.now).or(event);
+            }
+            self.store_provider(id, &state)?;
+            let room = state.room(limits, self.now);
+            updated.push(ProviderStatus { name, room, event, pause: state.pause });
+        }
+        Ok(updated)
+    }
+
+    /// Returns a count after a change. A count that was wrong before stays at 0, and is logged.
+    fn count_after(&mut self, name: &ProviderName, state: State, before: u32, delta: i64) -> u32 {
+        let count = i64::from(before) + delta;
+        if count < 0 {
+            self.impossible.note(&format!("the {state} jobs of provider {name} are too few"));
+        }
+        count_of(count.max(0))
+    }
+
+    fn store_provider(&mut self, id: i64, state: &ProviderState) -> Result<(), TransactionError> {
+        UpdateProvider {
+            running: state.running.into(),
+            queued: state.queued.into(),
+            starts: starts_text(&state.starts),
+            trial: state.trial.map(i64::from),
+            pause: state.pause.as_ref().and_then(|pause| serde_json::to_string(pause).ok()),
+            id,
+        }
+        .execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Moves times of providers that are in the future to now.
+    pub(crate) fn repair_providers(&mut self) -> Result<(), TransactionError> {
+        for (id, name, mut state) in read_all(self.connection, self.impossible)? {
+            let before = state.clone();
+            state.repair_clock_skew(self.provider_limits(&name), self.now);
+            if state != before {
+                self.store_provider(id, &state)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the status of all providers at `now`, for the roster.
+pub(crate) fn read_statuses(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+    configured: &BTreeMap<ProviderName, ProviderLimits>,
+    now: Timestamp,
+) -> Result<Vec<ProviderStatus>, StoreError> {
+    let all = read_all(connection, impossible)?.into_iter();
+    let status = |(_, name, state): (i64, ProviderName, ProviderState)| {
+        let limits = configured.get(&name).copied().unwrap_or_default();
+        let room = state.room(limits, now);
+        ProviderStatus { name, room, event: None, pause: state.pause }
+    };
+    Ok(all.map(status).collect())
+}
