@@ -69,7 +69,8 @@ fn primes(context: Context, range: Range) -> Result<u64, HandlerError> {
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
-    let mut config = Config { database: directory.path().join("jobs.db"), ..Config::default() };
+    let mut config =
+        Config { database: directory.path().join("jobs.db").into(), ..Config::default() };
     config.jobs.backoff.initial = Span::from_millis(200);
     let server = Server::builder(config)
         .handler("greet", greet)

@@ -29,7 +29,7 @@ async fn welcome(name: web::Path<String>, jobs: web::Data<Handle>) -> impl Respo
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
-    let config = Config { database: directory.path().join("jobs.db"), ..Config::default() };
+    let config = Config { database: directory.path().join("jobs.db").into(), ..Config::default() };
     let server = Server::builder(config).handler("greet", greet).start()?;
     let handle = server.handle();
     let app = move || {

@@ -54,7 +54,7 @@ async fn send_mail(context: Context, mail: SendMail) -> Result<Receipt, HandlerE
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
-    let config = Config { database: directory.path().join("jobs.db"), ..Config::default() };
+    let config = Config { database: directory.path().join("jobs.db").into(), ..Config::default() };
     let defaults = KindDefaults {
         queue: Some("mail".parse()?),
         timeout: Some(Span::from_secs(30)),

@@ -4,6 +4,7 @@
 //! command-line flags, in this order; a later source overrides an earlier one. API keys are not part
 //! of the configuration: it names the environment variables that hold them.
 
+mod database;
 mod executors;
 mod http_url;
 mod limits;
@@ -11,10 +12,10 @@ mod load;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use database::Database;
 pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use limits::{Lanes, Limits};
@@ -36,7 +37,7 @@ pub struct Config {
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
     /// Path of the database file, which is created if it does not exist.
-    pub database: PathBuf,
+    pub database: Database,
     /// Time until a lease expires unless it is renewed, 5 s to 24 h.
     pub lease: Span,
     /// Time for which running jobs may continue after the first SIGTERM or SIGINT, at most 1 h.
@@ -102,11 +103,8 @@ impl Config {
                        without API keys the server only listens on this machine";
             problems.push(Problem::new("/listen", why));
         }
-        let name = self.database.to_string_lossy();
-        if name.is_empty() || name.starts_with(':') || name.starts_with("file:") {
-            let why = "must be the path of a file; an in-memory database would lose every job";
-            problems.push(Problem::new("/database", why));
-        }
+        let database = self.database.problem();
+        problems.extend(database.map(|why| Problem::new("/database", why)));
         if self.queues.len() > self.limits.max_queues {
             let why =
                 format!("must list at most {} queues (limits.max_queues)", self.limits.max_queues);
@@ -210,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_database_that_is_not_a_file_is_refused() {
-        for name in ["", ":memory:", "file:a.db?mode=memory"] {
+        for name in ["", ":memory:", "file:a.db?mode=memory", "postgres://db/jobs"] {
             let config = Config { database: name.into(), ..Config::default() };
             assert_eq!(config.problems()[0].pointer, "/database", "{name:?}");
         }

@@ -39,7 +39,7 @@ pub use error::{OpenError, StoreError};
 pub use filter::JobFilter;
 pub use page::{BatchPage, JobPage};
 pub use provider::ProviderStatus;
-pub use read_store::{Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore};
+pub use read_store::{BackendDuty, Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore};
 pub(crate) use write::MOVE_AT_ONCE;
 pub use write::{
     Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,

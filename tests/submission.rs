@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Returns the JSON pointers of all problems of a submission.
 async fn pointers(submission: Value) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
-    let config = Config { database: directory.path().join("jobs.db"), ..Config::default() };
+    let config = Config { database: directory.path().join("jobs.db").into(), ..Config::default() };
     let server = Server::builder(config).start().unwrap();
     let submission: Submission = serde_json::from_str(&submission.to_string()).unwrap();
     let answer = server.handle().submit(submission).await;

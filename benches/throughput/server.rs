@@ -59,7 +59,7 @@ pub fn start(config: Config) -> Running {
 
 /// Starts a server on the database in `directory`.
 pub fn start_in(directory: TempDir, config: Config) -> Running {
-    let config = Config { database: database_in(&directory), ..config };
+    let config = Config { database: database_in(&directory).into(), ..config };
     let stamps = Stamps::default();
     let recorded = Arc::clone(&stamps);
     let server = Server::builder(config)
@@ -107,4 +107,9 @@ pub fn in_system<T>(work: impl Future<Output = T>) -> T {
 /// Runs a blocking function on a separate thread.
 pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     rt::task::spawn_blocking(work).await.expect("the function does not panic")
+}
+
+/// Returns the path of the configured database.
+pub fn file_of(config: &Config) -> std::path::PathBuf {
+    config.database.clone().into()
 }

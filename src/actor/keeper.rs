@@ -4,8 +4,9 @@
 //! fails, as on a full disk, is tried again later, and that a due job is staged without polling.
 
 mod activity;
-mod checkpoint;
+mod backend;
 mod expire;
+mod lanes;
 mod prune;
 pub(crate) mod prune_hold;
 mod stage;
@@ -19,21 +20,20 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 
 use crate::actor::events::shared_recorder::SharedRecorder;
+use crate::actor::keeper::lanes::FullLanes;
 use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::message::{Commit, DueAt, MaintainLeases, Read, Reply, Sweep, WriteResult};
 use crate::actor::send_to;
 use crate::actor::vital::Vital;
 use crate::actor::writer::inbox::WriterHandle;
 use crate::clock::Clock;
-use crate::job::{Span, Timestamp};
+use crate::job::{Lane, Span, Timestamp};
 use crate::metrics::time_bucket::STEP;
-use crate::store::{Checkpoint, Prunable, Write};
+use crate::store::{BackendDuty, Prunable, Write};
 
 /// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if
 /// it finds none.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Interval between two checkpoints of the write-ahead log, in addition to SQLite's automatic ones.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 /// Interval at which the time is recorded. A crash makes the last activity look older by at most this, which
 /// is little compared with the shortest jump that holds pruning.
 const ACTIVITY_INTERVAL: Duration = Duration::from_secs(300);
@@ -55,7 +55,8 @@ enum Rhythm {
     SelfTimed,
 }
 
-/// All duties. To add one, add its function in a file of its own, and a line here.
+/// All duties that do not depend on the backend; a backend lists its own, see
+/// [`ReadStore::duties`](crate::store::ReadStore::duties). To add one, add its function in a file of its own, and a line here.
 static DUTIES: [Duty; 9] = [
     // Queues scheduled and retrying jobs at the time at which the next of them is due.
     Duty { name: "stage", rhythm: Rhythm::SelfTimed, run: Keeper::stage },
@@ -72,11 +73,7 @@ static DUTIES: [Duty; 9] = [
         rhythm: Rhythm::Every(STEP.duration()),
         run: Keeper::write_time_buckets,
     },
-    Duty {
-        name: "checkpoint",
-        rhythm: Rhythm::Every(CHECKPOINT_INTERVAL),
-        run: Keeper::checkpoint,
-    },
+    Duty { name: "watch_lanes", rhythm: Rhythm::Every(CHECK_INTERVAL), run: Keeper::watch_lanes },
     Duty {
         name: "record_activity",
         rhythm: Rhythm::Every(ACTIVITY_INTERVAL),
@@ -114,6 +111,9 @@ pub(crate) struct Keeper {
     clock: Clock,
     retention: Span,
     prune_hold: PruneHold,
+    /// Number of workers of each lane.
+    workers: [u32; Lane::COUNT],
+    full_lanes: FullLanes,
     /// The timer of the next staging, with the time it is set to.
     stage_timer: Option<(Timestamp, SpawnHandle)>,
     /// Clock drift at the last warning about it.
@@ -126,8 +126,10 @@ pub(crate) struct Peers {
     pub(crate) writer: WriterHandle,
     /// A Reader, for the search for old jobs.
     pub(crate) prunable: Recipient<Read<Prunable>>,
-    /// A Reader, for the checkpoints.
-    pub(crate) checkpoint: Recipient<Read<Checkpoint>>,
+    /// A Reader, for the duties of the backend.
+    pub(crate) backend: Recipient<Read<String>>,
+    /// The duties of the backend.
+    pub(crate) backend_duties: &'static [BackendDuty],
     /// The Dispatcher.
     pub(crate) maintain_leases: Recipient<MaintainLeases>,
     /// The Announcer.
@@ -139,8 +141,8 @@ impl Keeper {
     pub(crate) fn new(
         peers: Peers,
         clock: Clock,
-        retention: Span,
-        prune_hold: PruneHold,
+        (retention, prune_hold): (Span, PruneHold),
+        workers: [u32; Lane::COUNT],
         vital: Vital,
     ) -> Self {
         Self {
@@ -149,6 +151,8 @@ impl Keeper {
             clock,
             retention,
             prune_hold,
+            workers,
+            full_lanes: FullLanes::default(),
             stage_timer: None,
             logged_drift: None,
             _vital: vital,
@@ -179,6 +183,9 @@ impl Actor for Keeper {
     fn started(&mut self, ctx: &mut Self::Context) {
         for duty in self.duties {
             duty.start(self, ctx);
+        }
+        for duty in self.peers.backend_duties {
+            ctx.run_interval(duty.interval, |keeper, ctx| keeper.do_backend_duty(duty, ctx));
         }
     }
 }

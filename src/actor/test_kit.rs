@@ -108,7 +108,7 @@ pub(crate) fn answer(commit: Commit, result: WriteResult) {
 /// Returns a configuration with a database in a temporary directory.
 pub(crate) fn temporary() -> (TempDir, Config) {
     let directory = tempfile::tempdir().unwrap();
-    let config = Config { database: directory.path().join("jobs.db"), ..Config::default() };
+    let config = Config { database: directory.path().join("jobs.db").into(), ..Config::default() };
     (directory, config)
 }
 

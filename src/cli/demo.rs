@@ -97,7 +97,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
         tempfile::tempdir().map_err(CliError::io("cannot create a temporary directory"))?;
     let model = ModelServer::open(&args).await?;
     let config = configure(&args, &model, &directory)?;
-    let database = config.database.clone();
+    let database = PathBuf::from(config.database.clone());
     let server = start_server(config, work::register).await?;
     let url = format!("http://{}", server.addr());
     let demonstration = async {

@@ -126,7 +126,7 @@ pub fn load(
     }
     let mut config = decode(table)?;
     if let Some(database) = &overrides.database {
-        config.database.clone_from(database);
+        config.database = database.clone().into();
     }
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
@@ -147,7 +147,11 @@ pub fn load_database(
     let config = decode(read(file, variables)?)?;
     let mut problems = config.problems();
     problems.retain(|problem| problem.pointer == "/database");
-    if problems.is_empty() { Ok(config.database) } else { Err(ConfigError::Invalid(problems)) }
+    if problems.is_empty() {
+        Ok(config.database.into())
+    } else {
+        Err(ConfigError::Invalid(problems))
+    }
 }
 
 /// Reads the file and sets the values of the variables in it.

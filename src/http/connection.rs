@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
-use actix_http::{HttpService, Request};
+use actix_http::{HttpService, KeepAlive, Request};
 use actix_server::ServerBuilder;
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
@@ -27,8 +27,8 @@ use tokio::net::TcpStream;
 
 use crate::config::Config;
 use admission::{Admission, MAX_REFUSALS};
-use progress::KEEP_ALIVE_SECS;
-pub(in crate::http) use progress::{BODY_SECS, Progress};
+pub(in crate::http) use progress::BODY_SECS;
+use progress::Progress;
 use stream::Connection;
 use watch::Watch;
 
@@ -80,8 +80,9 @@ where
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .keep_alive(Duration::from_secs(KEEP_ALIVE_SECS.into()))
-            // The limit of `Progress` counts only time in which the thread was not busy.
+            // The limits of `Progress` need no timer for each request, and count only time in which the
+            // thread was not busy.
+            .keep_alive(KeepAlive::Os)
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             // A request is dropped as soon as its client closes the connection.

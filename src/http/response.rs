@@ -3,7 +3,7 @@
 pub(super) mod weighed;
 
 use actix_web::error::JsonPayloadError;
-use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
@@ -11,6 +11,9 @@ use crate::http::problem::Rejection;
 
 /// Result of a handler: a response, or a problem that becomes one.
 pub(super) type HandlerResult = Result<HttpResponse, Rejection>;
+
+/// Media type of JSON.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Initial size of a response buffer: the JSON of a job with a small payload and a small result.
 const USUAL_BYTES: usize = 1_024;
@@ -45,7 +48,7 @@ pub(super) fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) ->
                 // A large answer may stay in memory for long.
                 text.shrink_to_fit();
             }
-            response.content_type(ContentType::json()).body(text)
+            response.insert_header((CONTENT_TYPE, JSON)).body(text)
         }
         Err(error) => HttpResponse::from_error(JsonPayloadError::Serialize(error)),
     }

@@ -1,5 +1,6 @@
 //! Statistics of the server: the current state and the last hour.
 
+use crate::job::queue::StateCounts;
 use crate::job::{Lane, QueueName};
 use crate::metrics::counters::Counters;
 use crate::metrics::recorder::Recorder;
@@ -28,9 +29,15 @@ impl Handle {
         // Six more buckets, to know the state before the first point.
         let from = first.minus(STEP.duration() * 6);
         let name = queue.clone();
-        let written =
-            move |store: &mut dyn ReadStore, _| store.time_buckets(name.as_ref(), (from, last));
-        let mut buckets = self.list_read(written).await?;
+        // The counts are those of the database, which other processes may change as well.
+        let written = move |store: &mut dyn ReadStore, _| {
+            let mut jobs = StateCounts::default();
+            let counts = store.counts()?.into_iter();
+            let wanted = counts.filter(|(queue, _)| name.as_ref().is_none_or(|name| name == queue));
+            wanted.for_each(|(_, counts)| jobs.add(&counts));
+            Ok((store.time_buckets(name.as_ref(), (from, last))?, jobs))
+        };
+        let (mut buckets, jobs) = self.list_read(written).await?;
         buckets.extend(current.buckets);
         let mut hour = Counters::default();
         let in_hour = buckets.iter().filter(|(started_at, _)| *started_at >= first);
@@ -38,7 +45,7 @@ impl Handle {
         Ok(Stats {
             at,
             queue,
-            jobs: current.jobs,
+            jobs,
             lanes: Lane::ALL.map(|lane| self.load(lane, current.running[lane.index()])).into(),
             step: STEP,
             points: points(&buckets, last),

@@ -32,6 +32,15 @@ pub enum StoreError {
         .0.display()
     )]
     Moved(PathBuf),
+    /// The database cannot be reached at present. Nothing was written; the caller may try again. A backend
+    /// whose database is on this machine never returns this.
+    #[error("the database cannot be reached: {0}")]
+    Away(String),
+    /// Other processes that share the database have declared this one dead, and run its jobs. Nothing was
+    /// written. The process must stop its jobs, and join anew. A backend with one process never returns
+    /// this.
+    #[error("other processes have declared this one dead: {0}")]
+    Gone(String),
 }
 
 /// Error of opening a database.
@@ -101,6 +110,9 @@ pub enum OpenError {
         /// Latest schema of this program.
         known: String,
     },
+    /// The configuration names a database server, for which this version has no backend.
+    #[error("cannot open {0}: this version has no backend for a database server; use the path of a file")]
+    NoBackend(String),
     /// The SQLite library is too old.
     #[error("SQLite {found} can corrupt a database in WAL mode; at least {needed} is needed")]
     OldSqlite {
@@ -162,7 +174,7 @@ impl OpenError {
     pub fn is_misuse(&self) -> bool {
         match self {
             Self::NotAFile { .. } | Self::HardLinks { .. } | Self::MountPoint(_) => true,
-            Self::Foreign { .. } | Self::NewerSchema { .. } => true,
+            Self::Foreign { .. } | Self::NewerSchema { .. } | Self::NoBackend(_) => true,
             Self::InUse { .. } | Self::Lock { .. } | Self::OldSqlite { .. } => false,
             Self::ForeignLog { .. } | Self::LogWithoutDatabase { .. } => false,
             Self::BadPath(_) | Self::Failed { .. } => false,

@@ -1,5 +1,7 @@
 //! The read side of a backend.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::job::batch::Batch;
@@ -144,15 +146,29 @@ pub trait ReadStore: Send {
     /// See [`ReadStore`].
     fn last_activity(&mut self) -> Result<Option<Timestamp>, StoreError>;
 
+    /// Returns the duties of this backend that the Keeper performs.
+    fn duties(&self) -> &'static [BackendDuty];
+
     /// Copies pages from the write-ahead log into the database file, as far as open snapshots of
-    /// readers allow. This is a duty of SQLite, which the Keeper performs; a backend without such a log
-    /// keeps the default, which does nothing and returns zeros.
+    /// readers allow. A backend without such a log keeps the default, which does nothing and returns
+    /// zeros.
     ///
     /// # Errors
     /// Returns [`StoreError`] if the database cannot be written.
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
         Ok(Checkpoint::default())
     }
+}
+
+/// A periodic duty of a backend.
+#[derive(Debug)]
+pub struct BackendDuty {
+    /// Name of the duty, for the log.
+    pub name: &'static str,
+    /// Interval between two runs.
+    pub interval: Duration,
+    /// Does the duty, and returns what was done, for the log.
+    pub run: fn(&mut dyn ReadStore) -> Result<String, StoreError>,
 }
 
 /// A job and the part of its log after a given position.

@@ -124,23 +124,24 @@ impl SqliteWrites {
     /// # Errors
     /// Returns [`OpenError`] if another process serves the database, or if it cannot be opened or migrated.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        let (mut connection, files) = open::for_writing(&config.database)?;
+        let database = open::file_of(config)?;
+        let (mut connection, files) = open::for_writing(database)?;
         let mut impossible = ImpossibleRows::of_writes();
         let queue_ids = queue::read_ids(&mut connection, &mut impossible)
-            .map_err(|error| OpenError::failed(&config.database, &error))?;
+            .map_err(|error| OpenError::failed(database, &error))?;
         let token_floor = epoch::read(&mut connection)
-            .map_err(|error| OpenError::failed(&config.database, &StoreError::from(error)))?
+            .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
-            .map_err(|error| OpenError::failed(&config.database, &error))?;
+            .map_err(|error| OpenError::failed(database, &error))?;
         let rules = LimitRules { queues: config.queue_rules(), providers: config.provider_limits() };
         provider::add_configured(&mut connection, &rules.providers)
-            .map_err(|error| OpenError::failed(&config.database, &StoreError::from(error)))?;
+            .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?;
         let provider_ids = provider::read_ids(&mut connection, &mut impossible)
-            .map_err(|error| OpenError::failed(&config.database, &error))?;
+            .map_err(|error| OpenError::failed(database, &error))?;
         let limited_queues = queue::read_limited(&mut connection)
-            .map_err(|error| OpenError::failed(&config.database, &error))?;
-        let database = config.database.clone();
+            .map_err(|error| OpenError::failed(database, &error))?;
+        let database = database.to_owned();
         Ok(Self {
             connection,
             rules,

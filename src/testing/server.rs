@@ -77,7 +77,7 @@ impl TestServer {
         prepare: impl FnOnce(Builder) -> Builder,
     ) -> Result<Self, TestError> {
         let directory = tempfile::tempdir()?;
-        let config = Config { database: directory.path().join("test.db"), ..config };
+        let config = Config { database: directory.path().join("test.db").into(), ..config };
         let clock = Clock::manual(Clock::system().now());
         let server = prepare(Server::builder(config)).clock(clock.clone()).start()?;
         let handle = server.handle();
@@ -274,7 +274,7 @@ mod tests {
     async fn a_server_that_is_dropped_stops_and_removes_its_files() {
         let server = start();
         let handle = server.handle().clone();
-        let database = handle.config().database.clone();
+        let database = std::path::PathBuf::from(handle.config().database.clone());
         assert!(database.exists());
         drop(server);
         assert!(!database.exists());

@@ -78,7 +78,7 @@ fn counters(share: f64, at: f64, random: &mut Random) -> Counters {
 /// Stores the metrics of the hour before `now` in a database that no server has open. The queues must
 /// already exist.
 pub(crate) fn write(database: &Path, now: Timestamp) {
-    let config = Config { database: database.to_owned(), ..Config::default() };
+    let config = Config { database: database.to_owned().into(), ..Config::default() };
     let mut writes = SqliteWrites::open(&config).unwrap();
     let step = STEP.millis();
     let last = now.millis() / step * step;

@@ -10,7 +10,7 @@ use crate::kit::TEST_TIMEOUT;
 
 /// Returns the builder of a server with one thread for blocking handlers.
 pub(crate) fn builder(directory: &TempDir) -> Builder {
-    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
+    let mut config = Config { database: directory.path().join("a.db").into(), ..Config::default() };
     config.lanes.thread = 1;
     Server::builder(config)
 }

@@ -106,7 +106,7 @@ async fn a_drain_releases_a_job_whose_handler_does_not_return() {
         context.stopped().await;
         std::future::pending::<Result<(), HandlerError>>().await
     };
-    let mut config = Config { database: directory.path().join("a.db"), ..Config::default() };
+    let mut config = Config { database: directory.path().join("a.db").into(), ..Config::default() };
     config.shutdown_grace = "100ms".parse().unwrap();
     let server = Server::builder(config).handler("never", never).start().unwrap();
     let handle = server.handle();

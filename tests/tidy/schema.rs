@@ -36,7 +36,7 @@ struct Column {
 fn migrated() -> TableLines {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("longshore.db");
-    let config = Config { database: database.clone(), ..Config::default() };
+    let config = Config { database: database.clone().into(), ..Config::default() };
     drop(SqliteWrites::open(&config).unwrap());
     let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'

@@ -62,7 +62,8 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let peers = Peers {
         writer: handle,
         prunable: reader.clone().recipient(),
-        checkpoint: reader.recipient(),
+        backend: reader.recipient(),
+        backend_duties: &[],
         maintain_leases,
         sweep,
         recorder: recorder.clone(),
@@ -70,7 +71,8 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let vital = Vital::new("keeper", &fatal);
     let prune_hold = PruneHold::new(jump);
     let retention = Span::from_secs(3_600);
-    let keeper = Keeper::new(peers, clock.clone(), retention, prune_hold.clone(), vital);
+    let keeper =
+        Keeper::new(peers, clock.clone(), (retention, prune_hold.clone()), [1; Lane::COUNT], vital);
     let keeper = Keeper { duties: &DUTIES[..1], ..keeper }.start();
     Fixture {
         keeper,

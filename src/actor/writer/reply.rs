@@ -18,11 +18,12 @@ impl WriteError {
     pub(super) fn if_nothing_was_written(error: &StoreError) -> Option<Self> {
         match error {
             StoreError::Full(_) => Some(Self::Full),
-            StoreError::Busy(_) => Some(Self::Busy),
+            StoreError::Busy(_) | StoreError::Away(_) => Some(Self::Busy),
             StoreError::Unknown(_)
             | StoreError::Unreadable(_)
             | StoreError::Corrupt(_)
-            | StoreError::Moved(_) => None,
+            | StoreError::Moved(_)
+            | StoreError::Gone(_) => None,
         }
     }
 }

@@ -11,11 +11,12 @@ pub(in crate::http) const BODY_SECS: u32 = 60;
 
 /// Time after which an idle connection is closed, in seconds. Longer than the usual 60 s of a reverse
 /// proxy, so that the proxy closes the connection first and never sends a request on a closed one.
-pub(in crate::http) const KEEP_ALIVE_SECS: u32 = 75;
+const KEEP_ALIVE_SECS: u32 = 75;
 
-/// Time by which the limits of handlers and of actix-web may be exceeded, in seconds. Those limits apply
-/// first and send an answer; the limits of this file only close the connection. The first head has no limit
-/// of actix-web, which would refuse a head that is there when its thread was busy for a few seconds.
+/// Time by which the limits of handlers may be exceeded, in seconds. Those limits apply first and send an
+/// answer; the limits of this file only close the connection. actix-web has no limits of its own here: it
+/// would refuse a head that is there when its thread was busy for a few seconds, and set a timer after each
+/// answer.
 const MARGIN_SECS: u32 = 5;
 
 /// Maximum time for which a client may take nothing of an answer, in seconds.
@@ -48,7 +49,7 @@ impl Phase {
             Self::Head => Some(HEAD_SECS),
             Self::Body => Some(BODY_SECS + MARGIN_SECS),
             Self::Answer => None,
-            Self::Idle => Some(KEEP_ALIVE_SECS + MARGIN_SECS),
+            Self::Idle => Some(KEEP_ALIVE_SECS),
             Self::Linger => Some(LINGER_SECS),
         }
     }
@@ -59,7 +60,7 @@ impl Phase {
 /// Time is counted in ticks of one second, so that a request that makes progress reads no clock and sets
 /// no timer.
 #[derive(Debug)]
-pub(in crate::http) struct Progress {
+pub(super) struct Progress {
     phase: Cell<Phase>,
     /// Number of ticks in this phase.
     secs: Cell<u32>,
@@ -114,7 +115,7 @@ impl Progress {
     }
 
     /// Records that the body of the request has been read to its end.
-    pub(in crate::http) fn body_complete(&self) {
+    pub(super) fn body_complete(&self) {
         if self.phase.get() == Phase::Body {
             self.enter(Phase::Answer);
         }
@@ -214,10 +215,14 @@ impl Progress {
 
     /// Remembers the task of the connection, which [`Progress::end`] wakes.
     pub(super) fn set_task(&self, context: &Context<'_>) {
-        let mut task = self.task.borrow_mut();
-        if !task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-            *task = Some(context.waker().clone());
+        if !self.is_task_of(context) {
+            *self.task.borrow_mut() = Some(context.waker().clone());
         }
+    }
+
+    /// Returns whether this is the context of the task of the connection.
+    pub(super) fn is_task_of(&self, context: &Context<'_>) -> bool {
+        self.task.borrow().as_ref().is_some_and(|task| task.will_wake(context.waker()))
     }
 }
 
@@ -289,7 +294,7 @@ mod tests {
         let idle = Progress::new();
         idle.head_complete(false);
         assert!(!answered(&idle));
-        assert_eq!(ends_after(&idle), Some(KEEP_ALIVE_SECS + MARGIN_SECS + 1));
+        assert_eq!(ends_after(&idle), Some(KEEP_ALIVE_SECS + 1));
         let ahead = Progress::new();
         ahead.head_complete(false);
         ahead.received();

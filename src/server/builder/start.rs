@@ -46,6 +46,7 @@ pub(crate) struct Parts {
 pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, .. } = parts;
     let Parts { prune_hold, registry, config, clock, .. } = parts;
+    let backend_duties = list_reads.duties();
     let fatal = Fatal::new();
     let recorder = SharedRecorder::new(recorder);
     let publisher = Publisher { client_counts: ClientCounts::default(), recorder };
@@ -76,13 +77,15 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         Peers {
             writer: writer.clone(),
             prunable: list_reads.clone().recipient(),
-            checkpoint: list_reads.clone().recipient(),
+            backend: list_reads.clone().recipient(),
+            backend_duties,
             maintain_leases: dispatcher.clone().recipient(),
             sweep: announcer.clone().recipient(),
             recorder: publisher.recorder.clone(),
         },
         (&clock, &fatal),
         (config.retention, prune_hold.clone()),
+        config.lanes.workers(),
     );
     let start = StartLeasing {
         dispatch: dispatcher.clone().recipient(),
@@ -149,10 +152,11 @@ fn start_keeper(
     peers: Peers,
     (clock, fatal): (&Clock, &Fatal),
     (retention, prune_hold): (Span, PruneHold),
+    workers: [u32; Lane::COUNT],
 ) -> Addr<Keeper> {
     let (clock, vital) = (clock.clone(), Vital::new("keeper", fatal));
     Keeper::start_in_arbiter(thread, move |_| {
-        Keeper::new(peers, clock, retention, prune_hold, vital)
+        Keeper::new(peers, clock, (retention, prune_hold), workers, vital)
     })
 }
 

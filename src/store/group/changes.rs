@@ -2,7 +2,7 @@
 //!
 //! Counts of queues and batches, the roster and event streams are all derived from these records.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::job::queue::{QueueName, QueueSettings, StateCounts};
 use crate::job::{BatchId, Change, JobError, JobId, Lane, ProviderName, Span, State, Timestamp};
@@ -150,8 +150,8 @@ impl Changes {
     }
 
     /// Returns by how much the counts of each queue change.
-    pub(crate) fn queue_deltas(&self) -> HashMap<&QueueName, QueueDelta> {
-        let mut deltas: HashMap<&QueueName, QueueDelta> = HashMap::new();
+    pub(crate) fn queue_deltas(&self) -> BTreeMap<&QueueName, QueueDelta> {
+        let mut deltas: BTreeMap<&QueueName, QueueDelta> = BTreeMap::new();
         for change in &self.jobs {
             let delta = deltas.entry(&change.queue).or_default();
             if let Some(to) = change.to {
@@ -172,8 +172,8 @@ impl Changes {
     /// Returns by how much the counts of each batch change.
     ///
     /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
-    pub(crate) fn batch_deltas(&self) -> HashMap<BatchId, StateCounts> {
-        let mut deltas: HashMap<BatchId, StateCounts> = HashMap::new();
+    pub(crate) fn batch_deltas(&self) -> BTreeMap<BatchId, StateCounts> {
+        let mut deltas: BTreeMap<BatchId, StateCounts> = BTreeMap::new();
         for change in &self.jobs {
             if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
                 let delta = deltas.entry(batch).or_default();

@@ -5,6 +5,7 @@ mod limits;
 mod queue_rows;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -28,7 +29,7 @@ use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{batch, log, time_buckets};
 use crate::store::{
-    BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
+    BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
     ReadStore, StoreError,
 };
 use queue_rows::QueueReads;
@@ -48,7 +49,7 @@ impl SqliteReads {
     /// # Errors
     /// Returns [`OpenError`] if the database cannot be opened.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        let (connection, file) = open::for_reading(&config.database)?;
+        let (connection, file) = open::for_reading(open::file_of(config)?)?;
         Ok(Self { connection, impossible: ImpossibleRows::of_reads(), _file: file })
     }
 }
@@ -91,6 +92,16 @@ struct CheckpointRow {
 
 /// Difference between the last and the first id that one prune step scans, which bounds its rows.
 const PRUNE_STEP_IDS: i64 = 2_000;
+
+/// Checkpoints of the write-ahead log, in addition to SQLite's automatic ones.
+static DUTIES: [BackendDuty; 1] = [BackendDuty {
+    name: "checkpoint",
+    interval: Duration::from_secs(30),
+    run: |store| {
+        let Checkpoint { log_pages, moved_pages } = store.checkpoint()?;
+        Ok(format!("{moved_pages} of {log_pages} pages of the write-ahead log are in the file"))
+    },
+}];
 
 impl ReadStore for SqliteReads {
     fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -186,6 +197,10 @@ impl ReadStore for SqliteReads {
             .optional()
             .map_err(|error| unreadable(error.into()))?;
         Ok(active_at.flatten().map(Timestamp::from_millis))
+    }
+
+    fn duties(&self) -> &'static [BackendDuty] {
+        &DUTIES
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {

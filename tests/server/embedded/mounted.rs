@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// Starts a server that accepts the host name `jobs.example.com`.
 fn start(directory: &TempDir) -> Server {
     let config = Config {
-        database: directory.path().join("a.db"),
+        database: directory.path().join("a.db").into(),
         hosts: vec!["jobs.example.com".into()],
         ..Config::default()
     };

@@ -146,7 +146,7 @@ async fn the_configuration_overrides_the_defaults_of_the_application_and_a_submi
                 [kinds.divide]\ntimeout = '8m'\nbackoff = { factor = 3.0 }\n\
                 [kinds.echo]\nqueue = 'echoes'\n[kinds.print]\nqueue = 'prints'";
     let config: Config = toml::from_str(text).unwrap();
-    let config = Config { database: directory.path().join("a.db"), ..config };
+    let config = Config { database: directory.path().join("a.db").into(), ..config };
     let application = KindDefaults {
         queue: Some("numbers".parse().unwrap()),
         timeout: Some(Span::from_secs(7)),

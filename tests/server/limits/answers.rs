@@ -4,20 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::kit::hostile::nested;
+use crate::kit::usage::memory;
 use crate::kit::{Connection, Server, Setup, echo, eventually};
 
 /// Returns a job with a payload and a result of this many bytes each.
 fn large_job(bytes: usize) -> Value {
     echo("x".repeat(bytes))
-}
-
-/// Returns the size of the memory that the server uses, in bytes.
-fn memory(server: &Server) -> usize {
-    let path = format!("/proc/{}/status", server.pid().as_raw_nonzero());
-    let status = std::fs::read_to_string(path).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    let kib = line.split_whitespace().nth(1).unwrap();
-    kib.parse::<usize>().unwrap() << 10
 }
 
 /// Asks for a path on so many connections without reading an answer.
@@ -104,12 +97,6 @@ fn events_that_nobody_reads_are_bounded() {
     eventually("the budget is free", || {
         (server.get(&format!("/v1/jobs/{id}")).status == 200).then_some(())
     });
-}
-
-/// Returns a text of nested lists around many numbers.
-fn nested(depth: usize, numbers: usize) -> String {
-    let flat = format!("[{}1]", "1,".repeat(numbers));
-    format!("{}{flat}{}", "[".repeat(depth), "]".repeat(depth))
 }
 
 #[test]

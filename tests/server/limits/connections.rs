@@ -4,13 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::kit::hostile::chunked_head;
 use crate::kit::{Connection, Server, Setup, echo, eventually};
-
-/// Returns the head of a request whose chunked body does not come.
-fn head(server: &Server, line: &str, headers: &str) -> String {
-    let host = server.addr();
-    format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}transfer-encoding: chunked\r\n\r\n")
-}
 
 /// Sends a byte every 100 ms until the server closes the connection, and returns the time that this took
 /// and what the server sent meanwhile.
@@ -39,7 +34,7 @@ fn a_body_that_does_not_come_closes_the_connection_after_the_answer() {
     ];
     for (line, headers, status) in cases {
         let mut connection = server.connect();
-        connection.send(head(&server, line, headers)).unwrap();
+        connection.send(chunked_head(server.addr(), line, headers)).unwrap();
         let answer = connection.answer().unwrap();
         assert_eq!(answer.status, status, "{line}");
         assert_eq!(answer.header("connection"), Some("close"), "{line}");
@@ -68,7 +63,7 @@ fn a_body_that_drips_after_the_answer_is_cut_off() {
     let server = Server::start();
     for (line, chunk) in [("GET /healthz", "1\r\nx\r\n"), ("POST /v1/jobs", "x")] {
         let mut connection = server.connect();
-        connection.send(head(&server, line, "")).unwrap();
+        connection.send(chunked_head(server.addr(), line, "")).unwrap();
         connection.answer().unwrap();
         let (elapsed, _) = drip_until_closed(&mut connection, chunk);
         assert!(elapsed < Duration::from_secs(20), "{line}: {elapsed:?}");
@@ -168,7 +163,11 @@ fn a_flood_of_unfinished_requests_leaves_descriptors_for_jobs_and_room_for_clien
             let mut connection = server.connect();
             let line = if number % 2 == 0 { "GET /healthz" } else { "POST /v1/jobs" };
             // The server may have refused the connection already.
-            let _ = connection.send(head(&server, line, "content-type: application/json\r\n"));
+            let _ = connection.send(chunked_head(
+                server.addr(),
+                line,
+                "content-type: application/json\r\n",
+            ));
             connection
         })
         .collect();

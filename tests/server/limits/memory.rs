@@ -2,15 +2,8 @@
 
 use serde_json::json;
 
-use crate::kit::{Server, Setup, echo, eventually};
-
-/// Returns the peak of the memory of a server, in MB.
-fn peak_memory(server: &Server) -> u64 {
-    let path = format!("/proc/{}/status", server.pid().as_raw_nonzero());
-    let status = std::fs::read_to_string(path).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_000
-}
+use crate::kit::usage::peak_memory;
+use crate::kit::{Setup, echo, eventually};
 
 #[test]
 fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
@@ -28,7 +21,7 @@ fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
     eventually("all jobs have ended", || {
         (server.queue("default")["jobs"]["completed"].as_u64() == Some(JOBS)).then_some(())
     });
-    let added = peak_memory(&server) - before;
+    let added = ((peak_memory(&server) - before) >> 10) / 1_000;
     assert!(added < 80, "{JOBS} payloads of 1 MB took {added} MB of memory at once");
 }
 

@@ -26,7 +26,7 @@ impl Sqlite {
     }
 
     fn configured(&self, config: &Config) -> Config {
-        Config { database: self.path(), ..config.clone() }
+        Config { database: self.path().into(), ..config.clone() }
     }
 
     /// Opens a connection to the database that bypasses the store.

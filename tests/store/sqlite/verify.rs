@@ -193,7 +193,7 @@ fn the_log_of_another_database_is_not_applied_to_a_copy() {
     assert!(matches!(&error, OpenError::ForeignLog { log: found, .. } if *found == log), "{error}");
     fs::write(&log, []).unwrap();
     assert!(sample.verify().is_sound);
-    let opened = Config { database: sample.path.clone(), ..Config::default() };
+    let opened = Config { database: sample.path.clone().into(), ..Config::default() };
     fs::write(&log, [1; 5000]).unwrap();
     assert!(matches!(SqliteWrites::open(&opened), Err(OpenError::ForeignLog { .. })));
     fs::remove_file(&log).unwrap();

@@ -87,7 +87,7 @@ pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), 
     survive_file_size_limit().map_err(ServeError::Signals)?;
     ignore_others().map_err(ServeError::Signals)?;
     orphans::reap().map_err(ServeError::Signals)?;
-    let database = config.database.display().to_string();
+    let database = config.database.to_string();
     let prepare = |builder: Builder| if is_restored { builder.restored() } else { builder };
     let running = start_server(config, prepare).await?;
     tracing::info!(addr = %running.addr, database, "serving");

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use crate::config::Config;
 use crate::store::OpenError;
 use crate::store::sql_types::Text;
 use crate::store::sqlite::admin::header::Header;
@@ -37,6 +38,14 @@ const READ_CACHE_KIB: u32 = 1 << 10;
 
 /// Maximum time that a connection waits for a lock of another connection on the database file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Returns the path of the configured database.
+///
+/// # Errors
+/// Returns [`OpenError::NoBackend`] if the configuration has a URL.
+pub(in crate::store::sqlite) fn file_of(config: &Config) -> Result<&Path, OpenError> {
+    config.database.file().ok_or_else(|| OpenError::NoBackend(config.database.to_string()))
+}
 
 /// Opens a database for writing: creates it if it does not exist, locks it and runs pending migrations.
 ///
