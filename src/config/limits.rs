@@ -70,8 +70,9 @@ pub struct Limits {
     pub max_payload_bytes: usize,
     /// Maximum size of a stored result, in bytes. A larger result is truncated and flagged.
     pub max_result_bytes: usize,
-    /// Total size of the payloads of the jobs that run in this process, in bytes, from which on no further
-    /// job starts. The last job that starts may exceed it.
+    /// Total size of the payloads over 32 KiB of the jobs that run in this process, in bytes, from which on no
+    /// further job with such a payload starts. A queue may use three quarters of what the others leave free.
+    /// The last job that starts may exceed it.
     pub max_running_bytes: usize,
     /// Maximum number of jobs in one request.
     pub max_jobs_per_request: usize,
