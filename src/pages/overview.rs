@@ -70,7 +70,7 @@ async fn show_overview(handle: Data<Handle>) -> PageResult {
     let has_no_queues = queues.is_empty();
     let now: Timestamp = handle.now();
     let providers = handle.providers().await?.into_iter();
-    let providers = providers.map(|provider| ProviderRow::new(provider, now));
+    let providers = providers.map(|provider| ProviderRow::new(&provider, now));
     render(&OverviewPage {
         layout: Layout::live("Overview", NavItem::Overview, FAST_POLL_MS),
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
