@@ -38,6 +38,15 @@ class Permanent(Exception):
     """Raised by a function if no further attempt would succeed."""
 
 
+class NotNow(Exception):
+    """Raised by a function if its job cannot run now: it runs again later, and the attempt does not
+    count. Raise it before the job has had an effect, because a job with at_most_once runs again."""
+
+    def __init__(self, retry_in, reason="the job cannot run now"):
+        super().__init__(reason)
+        self.retry_in = retry_in  # seconds
+
+
 class Stopped(Exception):
     """Raised by Lease.progress if the job was cancelled or its lease is lost."""
 
@@ -83,6 +92,9 @@ class Lease:
             return "complete", {"result": result}
         except Stopped:
             return "release", {}
+        except NotNow as error:
+            return "fail", {"error": {"code": "not_now", "message": text(error, 4000)},
+                            "retry_in": error.retry_in, "counts": False}
         except BaseException as error:
             log.warning("job %s failed", self.job["id"], exc_info=True)
             return "fail", {"error": self.describe(error),

@@ -20,7 +20,7 @@ use error::{CliError, EXIT_CODES};
 use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, update, wait};
 use output::Output;
-use queues::{pause, resume};
+use queues::{pause, providers, resume};
 use server::{backup, guard, prune, serve, telemetry, verify};
 use target::Target;
 
@@ -62,6 +62,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Resume a paused queue
     Resume(resume::ResumeArgs),
+    /// Show the providers of models, their limits and their pauses
+    Providers(providers::ProvidersArgs),
     /// Show whether old jobs are deleted, and confirm it after a jump of the clock
     Prune(prune::PruneArgs),
     /// Show a live view of queues, lanes, rates and jobs, with keys to pause, cancel and retry
@@ -122,6 +124,7 @@ impl Command {
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
             Self::Resume(args) => Some(&mut args.target),
+            Self::Providers(args) => Some(&mut args.target),
             Self::Prune(args) => Some(&mut args.target),
             Self::Top(args) => Some(&mut args.target),
             Self::Tail(args) => Some(&mut args.target),
@@ -169,6 +172,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Providers(args) => providers::run(args).await,
         Command::Prune(args) => prune::run(args).await,
         Command::Top(args) => top::run(args).await,
         Command::Tail(args) => tail::run(args).await,

@@ -13,6 +13,7 @@ mod job;
 mod jobs;
 mod overview;
 mod parts;
+mod providers;
 mod queue;
 mod queues;
 mod response;
@@ -47,6 +48,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(queue::pause())
         .service(queue::resume())
         .service(queue::limit())
+        .service(providers::resource())
         .service(demo::resource())
         .service(demo::buttons())
         .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(not_found));

@@ -35,8 +35,9 @@ impl Backlog {
     /// Returns a copy that is synced to disk, so that its writeback does not disturb a measurement.
     pub fn copy(&self) -> TempDir {
         let directory = server::directory();
-        let copy = config_in(&directory).database;
-        fs::copy(config_in(&self.directory).database, &copy).expect("the database is copied");
+        let copy = server::file_of(&config_in(&directory));
+        fs::copy(server::file_of(&config_in(&self.directory)), &copy)
+            .expect("the database is copied");
         File::open(copy).and_then(|file| file.sync_all()).expect("the copy is synced");
         directory
     }

@@ -22,7 +22,7 @@ pub fn run() -> Vec<Figure> {
     let directory = server::directory();
     let config = backlog::config_in(&directory);
     backlog::fill(&config, backlog::QUEUE, Lane::Async, 1_000);
-    let mut bare = bare::open(&config.database);
+    let mut bare = bare::open(&server::file_of(&config));
     server::in_system(async {
         let running = server::start(Config::default());
         running.set_paused("bench", true).await;

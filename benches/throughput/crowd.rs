@@ -36,7 +36,8 @@ fn fill(config: &Config, is_crowded: bool) {
     let others = (0..QUEUES).map(|number| format!("other{number}"));
     backlog::pause(config, others.chain([QUEUE.to_string()]));
     if is_crowded {
-        let connection = Connection::open(&config.database).expect("the database opens");
+        let connection =
+            Connection::open(&crate::server::file_of(config)).expect("the database opens");
         add_others(&connection);
         check_counts(&connection);
         connection.close().expect("the database closes");

@@ -19,7 +19,7 @@ pub fn run() -> Vec<Figure> {
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let directory = backlog.copy();
-        let bare = bare::drain(&bare::open(&config_in(&directory).database), JOBS);
+        let bare = bare::drain(&bare::open(&server::file_of(&config_in(&directory))), JOBS);
         drop(directory);
         rounds.push((drain_rate(backlog.copy()), bare));
     }

@@ -108,3 +108,8 @@ pub fn in_system<T>(work: impl Future<Output = T>) -> T {
 pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     rt::task::spawn_blocking(work).await.expect("the function does not panic")
 }
+
+/// Returns the path of the configured database.
+pub fn file_of(config: &Config) -> std::path::PathBuf {
+    config.database.clone().into()
+}

@@ -67,16 +67,21 @@ impl Provider {
         now: Timestamp,
     ) -> Self {
         let ProviderState { running, queued, trial, pause, .. } = state;
+        // A trial above the configured limit limits nothing.
+        let max_running = limits.and_then(|limits| limits.max_running);
+        let trial = trial.filter(|trial| max_running.is_none_or(|max| *trial < max));
         let is_paused = pause.as_ref().is_some_and(|pause| pause.until > now);
-        let health = match trial {
-            _ if is_paused => ProviderHealth::Paused,
-            Some(_) => ProviderHealth::Recovering,
-            None => ProviderHealth::Ok,
+        let health = if is_paused {
+            ProviderHealth::Paused
+        } else if trial.is_some() || pause.is_some() {
+            ProviderHealth::Recovering
+        } else {
+            ProviderHealth::Ok
         };
         Self {
             name,
             is_configured: limits.is_some(),
-            max_running: limits.and_then(|limits| limits.max_running),
+            max_running,
             requests_per_minute: limits.and_then(|limits| limits.requests_per_minute),
             running,
             queued,

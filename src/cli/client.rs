@@ -20,9 +20,11 @@ use transport::Transport;
 use crate::api::batches::NewBatch;
 use crate::api::events::EventQuery;
 use crate::api::jobs::{JobListQuery, JobPage, SubmittedJobs};
+use crate::api::providers::{Provider, Providers};
 use crate::api::pruning::Pruning;
 use crate::api::queues::QueueList;
 use crate::cli::error::CliError;
+use crate::job::ProviderName;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
 use crate::job::{BatchId, IdempotencyKey, Job, JobId, JobPatch, Log, Submission};
@@ -184,6 +186,16 @@ impl Client {
     /// Lists all queues.
     pub async fn queues(&self) -> Result<Reply<QueueList>, CliError> {
         self.0.send(self.0.get("/v1/queues")).await
+    }
+
+    /// Lists all providers.
+    pub async fn providers(&self) -> Result<Reply<Providers>, CliError> {
+        self.0.send(self.0.get("/v1/providers")).await
+    }
+
+    /// Reads the state of a provider.
+    pub async fn provider(&self, name: &ProviderName) -> Result<Reply<Provider>, CliError> {
+        self.0.send(self.0.get(&format!("/v1/providers/{name}"))).await
     }
 
     /// Changes the settings of a queue.

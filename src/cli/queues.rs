@@ -1,6 +1,7 @@
 //! `longshore queues`: lists the queues with their jobs and limits.
 
 pub(super) mod pause;
+pub(super) mod providers;
 pub(super) mod resume;
 
 use clap::Args;

@@ -33,9 +33,10 @@ const QUEUE_LEN: usize = 64;
 /// Arguments of `longshore top`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Up and Down move the selection. Tab switches between queues and jobs, and f between running and
-failed jobs. p pauses or resumes the selected queue. c cancels the selected job after a
-confirmation, and r runs the selected failed job again. ? shows all keys, and q quits.
+Up and Down move the selection. Tab switches between queues and jobs, f between running and failed
+jobs, and w between running and queued jobs; below these is what the selected one waits for. p
+pauses or resumes the selected queue. c cancels the selected job after a confirmation, and r runs
+the selected failed job again. ? shows all keys, and q quits.
 
 Examples:
   longshore top
@@ -89,7 +90,7 @@ async fn show(
                 None => Some(UserAction::Quit),
             },
         };
-        feed.show(view.list());
+        feed.show(view.list(), view.selected_job().map(|job| job.id));
         match action {
             Some(UserAction::Quit) => return Ok(()),
             Some(action) => feed.act(action),

@@ -3,14 +3,19 @@
 pub(super) mod weighed;
 
 use actix_web::error::JsonPayloadError;
-use actix_web::http::header::{ContentType, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 use crate::http::problem::Rejection;
+use crate::job::Job;
+use crate::server::{AnswerShare, AnswerWeight, Handle};
 
 /// Result of a handler: a response, or a problem that becomes one.
 pub(super) type HandlerResult = Result<HttpResponse, Rejection>;
+
+/// Media type of JSON.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Initial size of a response buffer: the JSON of a job with a small payload and a small result.
 const USUAL_BYTES: usize = 1_024;
@@ -36,6 +41,34 @@ pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
     json(&mut HttpResponse::Ok(), body)
 }
 
+/// Passes on the room that was reserved for an answer.
+pub(super) fn in_room(mut response: HttpResponse, room: Option<AnswerWeight>) -> HttpResponse {
+    if let Some(room) = room {
+        response.extensions_mut().insert(room);
+    }
+    response
+}
+
+/// Returns 200 with a job that the request has changed.
+pub(super) fn changed(handle: &Handle, mut job: Job) -> HttpResponse {
+    let room = fit(handle, &mut job);
+    in_room(ok(&job), room)
+}
+
+/// Reserves room for an answer with a job, after the request has had its effect. If there is none, the
+/// payload and the result of the job are left out, as in lists.
+pub(super) fn fit(handle: &Handle, job: &mut Job) -> Option<AnswerWeight> {
+    let payload = job.payload.as_ref().map_or(0, |payload| payload.as_str().len());
+    let result = job.result_json().map_or(0, |result| result.as_str().len());
+    match handle.reserve_answer(AnswerShare::Usual, payload + result) {
+        Ok(room) => room,
+        Err(_no_room) => {
+            (job.payload, job.result) = (None, None);
+            None
+        }
+    }
+}
+
 /// Writes a JSON body. Most responses are one job, which fits into the initial buffer.
 pub(super) fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     let mut text = Vec::with_capacity(USUAL_BYTES);
@@ -45,7 +78,7 @@ pub(super) fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) ->
                 // A large answer may stay in memory for long.
                 text.shrink_to_fit();
             }
-            response.content_type(ContentType::json()).body(text)
+            response.insert_header((CONTENT_TYPE, JSON)).body(text)
         }
         Err(error) => HttpResponse::from_error(JsonPayloadError::Serialize(error)),
     }

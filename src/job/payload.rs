@@ -37,8 +37,14 @@ impl Json {
     /// # Errors
     /// Returns the first problem, with its JSON pointer inside the value.
     pub fn checked(text: &str) -> Result<Self, Problem> {
-        parse_json::<Validator>(text.as_bytes())?;
-        Ok(Self(text.into()))
+        let unchecked = Self(text.into());
+        unchecked.check()?;
+        Ok(unchecked)
+    }
+
+    /// Validates the text, as [`Json::checked`] does.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        parse_json::<Validator>(self.0.as_bytes()).map(drop)
     }
 
     /// Returns the JSON text.

@@ -212,7 +212,7 @@ impl Submission {
         let backoff = self.backoff.unwrap_or_default().apply(defaults.jobs.backoff);
         check_limits(timeout, max_attempts, &backoff, &mut problems);
         let tags = check_tags(self.tags, &mut problems);
-        if let Err(problem) = Json::checked(self.payload.as_str()) {
+        if let Err(problem) = self.payload.check() {
             problems.push(problem.under("/payload"));
         }
         let metadata = check_metadata(self.metadata, &mut problems);

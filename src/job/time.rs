@@ -4,9 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{SignedDuration, SpanRelativeTo};
 use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 ///
@@ -57,10 +59,13 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+/// Writes RFC 3339 with milliseconds.
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MIN);
-        write!(f, "{instant:.3}")
+        PRINTER.print_timestamp(&instant, StdFmtWrite(f)).map_err(|_unwritten| fmt::Error)
     }
 }
 
@@ -210,9 +215,31 @@ fn parse_units(text: &str) -> Option<SignedDuration> {
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()
 }
 
+impl Span {
+    /// Returns the number and the unit of a span that is written as one number below 100, such as `30s`.
+    fn single_unit(self) -> Option<(u8, u8)> {
+        let secs = self.0.as_secs();
+        let (number, unit) = match secs {
+            0 => return None,
+            _ if self.0.subsec_nanos() > 0 => return None,
+            1..60 => (secs, b's'),
+            60..3_600 if secs.is_multiple_of(60) => (secs / 60, b'm'),
+            3_600..360_000 if secs.is_multiple_of(3_600) => (secs / 3_600, b'h'),
+            _ => return None,
+        };
+        u8::try_from(number).ok().map(|number| (number, unit))
+    }
+}
+
 impl Serialize for Span {
+    /// Writes the text of [`fmt::Display`]. Every answer about a job has four spans, and most have one unit, so
+    /// these are written directly.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let Some((number, unit)) = self.single_unit() else { return serializer.collect_str(self) };
+        let text = [b'0' + number / 10, b'0' + number % 10, unit];
+        let digits_at = usize::from(number < 10);
+        let text = std::str::from_utf8(&text[digits_at..]).map_err(ser::Error::custom)?;
+        serializer.serialize_str(text)
     }
 }
 
@@ -277,6 +304,16 @@ mod tests {
         assert_eq!("250ms".parse(), Ok(Span::from_millis(250)));
         assert_eq!(Span::from_secs(5400).to_string(), "1h 30m");
         assert_eq!("-5s".parse::<Span>(), Err(InvalidSpan::OutOfRange));
+    }
+
+    #[test]
+    fn a_span_is_serialized_as_its_text() {
+        let whole = (0..=100).flat_map(|n| [n, 60 * n, 3_600 * n, 3_600 + n, 3_660 * n]);
+        let whole = whole.map(Span::from_secs);
+        let parts = [0, 1, 999, 1_001, 59_999, 60_500, 3_600_001].map(Span::from_millis);
+        for span in whole.chain(parts).chain([Span::new(Duration::MAX), Span::new(Span::MAX)]) {
+            assert_eq!(serde_json::to_string(&span).unwrap(), format!("\"{span}\""));
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ struct JobPage {
     events: Vec<TimelineEvent>,
     lease_expires: Option<RelativeTime>,
     expires: Option<RelativeTime>,
+    /// Time until which a queued job waits.
+    waiting_until: Option<RelativeTime>,
     tags: Vec<Tag>,
     attempts: Vec<AttemptEntry>,
     /// Number of earlier attempts, which are not shown.
@@ -75,6 +77,7 @@ impl JobPage {
             events: events(&job, now),
             lease_expires: job.lease_expires_at.map(relative),
             expires: job.expires_at.map(relative),
+            waiting_until: job.waiting_until.map(relative),
             tags: Tag::all(&job),
             attempts: attempts::entries(&job, now),
             omitted: attempts::omitted(&job),

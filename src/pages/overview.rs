@@ -1,4 +1,4 @@
-//! `/`: the overview with metrics, lanes, queues and the latest failures.
+//! `/`: the overview with metrics, lanes, held providers, queues and the latest failures.
 
 use actix_web::Resource;
 use actix_web::web::Data;
@@ -9,6 +9,7 @@ use crate::metrics::stats::LaneLoad;
 use crate::pages::parts::job_row::{JobRow, Meter};
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::metrics_panel::MetricsPanel;
+use crate::pages::parts::provider_row::ProviderRow;
 use crate::pages::parts::queue_row::QueueRow;
 use crate::pages::response::resource::page_resource;
 use crate::pages::response::{PageResult, render};
@@ -51,6 +52,8 @@ struct OverviewPage {
     layout: Layout,
     metrics: MetricsPanel,
     lanes: Vec<LaneRow>,
+    /// Providers that are paused, recover from a pause, or have jobs without being configured.
+    providers: Vec<ProviderRow>,
     queues: Vec<QueueRow>,
     more_queues: usize,
     rows: Vec<JobRow>,
@@ -66,10 +69,13 @@ async fn show_overview(handle: Data<Handle>) -> PageResult {
     let failed = handle.recent_failures(FAILURES).await?;
     let has_no_queues = queues.is_empty();
     let now: Timestamp = handle.now();
+    let providers = handle.providers().await?.into_iter();
+    let providers = providers.map(|provider| ProviderRow::new(provider, now));
     render(&OverviewPage {
         layout: Layout::live("Overview", NavItem::Overview, FAST_POLL_MS),
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
         metrics: MetricsPanel::new(&stats),
+        providers: providers.filter(|provider| provider.is_held).collect(),
         queues: queues.iter().map(QueueRow::new).collect(),
         more_queues: total - queues.len(),
         rows: JobRow::all("failed", &failed, now),

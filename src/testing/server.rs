@@ -274,7 +274,7 @@ mod tests {
     async fn a_server_that_is_dropped_stops_and_removes_its_files() {
         let server = start();
         let handle = server.handle().clone();
-        let database = PathBuf::from(handle.config().database.clone());
+        let database = std::path::PathBuf::from(handle.config().database.clone());
         assert!(database.exists());
         drop(server);
         assert!(!database.exists());

@@ -8,4 +8,5 @@ mod interruptions;
 mod job;
 mod jobs;
 mod overview;
+mod providers;
 mod submit;

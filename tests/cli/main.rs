@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "serve",
     "submit",
     "batch",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 23] = [
     "queues",
     "pause",
     "resume",
+    "providers",
     "prune",
     "top",
     "tail",
@@ -123,7 +124,7 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn a_server_that_cannot_be_reached_ends_with_3() {
     let url = dead_url();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &["submit", "echo", "1", "--wait"],
         &["logs", "1", "--follow"],
         &["tail"],
@@ -136,6 +137,7 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
         &["queues"],
         &["pause", "mail"],
         &["resume", "mail"],
+        &["providers", "local"],
     ];
     for args in commands {
         let by_variable = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();

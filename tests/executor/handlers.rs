@@ -95,6 +95,29 @@ async fn a_handler_decides_whether_and_when_to_retry() {
     );
 }
 
+#[actix_web::test]
+async fn an_attempt_that_does_not_count_is_deferred_unless_its_failure_is_fatal() {
+    let registry = registry_with(Handler::new(async |_, case: u8| {
+        let busy = HandlerError::retryable("the printer is full").code("printer").not_counted();
+        Err::<(), _>(match case {
+            0 => busy,
+            1 => busy.retry_in(Duration::from_secs(9)),
+            _ => HandlerError::fatal("no such printer").not_counted(),
+        })
+    }));
+    for (case, pause) in [(0, 1), (1, 9)] {
+        match run(&registry, "handler", json!(case)).await {
+            Outcome::Deferred(deferral) => {
+                assert_eq!(deferral.retry_in.duration(), Duration::from_secs(pause));
+                assert_eq!(deferral.error.code, "printer");
+                assert!(!deferral.is_of_provider);
+            }
+            other => panic!("not deferred: {other:?}"),
+        }
+    }
+    fatal(run(&registry, "handler", json!(2)).await);
+}
+
 fn explode(early: bool) -> impl Future<Output = Result<(), HandlerError>> {
     assert!(!early, "in the function");
     async { panic!("in the {}", "future") }

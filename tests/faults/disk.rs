@@ -4,3 +4,4 @@ mod flush;
 mod full;
 mod image;
 mod power;
+pub(crate) mod tracer;

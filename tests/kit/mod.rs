@@ -12,11 +12,13 @@
 pub(crate) mod demo;
 pub(crate) mod embedded;
 pub(crate) mod events;
+pub(crate) mod hostile;
 pub(crate) mod http;
 pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod proc;
 pub(crate) mod process;
+pub(crate) mod usage;
 pub(crate) mod wrapper;
 
 use std::io::Write;

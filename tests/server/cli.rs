@@ -2,6 +2,7 @@
 
 mod fixture;
 mod live;
+mod providers;
 mod update;
 
 use std::process::Output;

@@ -1,5 +1,6 @@
 //! `/v1/leases`: remote workers lease jobs, renew leases and report outcomes.
 
+mod deferred;
 mod long_log;
 mod odd_reports;
 mod shell_worker;

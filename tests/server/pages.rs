@@ -4,6 +4,7 @@ mod again;
 mod demo;
 mod job;
 mod links;
+mod providers;
 mod queues;
 
 use serde_json::{Value, json};
@@ -86,6 +87,7 @@ fn a_server_without_configuration_serves_its_pages() {
         ("/", "waits for its first job"),
         ("/jobs", "No jobs yet"),
         ("/queues", "No queues yet"),
+        ("/providers", "No provider is configured"),
         ("/batches", "No batches yet"),
         ("/submit", "Submit a job"),
     ] {
@@ -111,6 +113,7 @@ fn every_page_is_complete_and_no_text_becomes_markup() {
         format!("/batches/{batch}"),
         "/queues".into(),
         "/queues/default".into(),
+        "/providers".into(),
         "/submit".into(),
         format!("/submit?kind={tag}"),
         format!("/submit?from={id}"),

@@ -3,6 +3,7 @@
 mod check;
 mod fields;
 mod lenient;
+mod outcome;
 mod read;
 
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,11 @@ pub struct LeaseReport {
     pub error: Option<ReportedError>,
     /// Fail: whether another attempt may succeed; `true` by default.
     pub retryable: Option<bool>,
-    /// Fail: pause before the next attempt; by default the job's backoff decides.
+    /// Fail: pause before the next attempt; by default the job's backoff decides. Release: pause
+    /// before the job is queued again; by default it is queued at once.
     pub retry_in: Option<Span>,
+    /// Fail: whether the attempt counts; `true` by default. One that does not is deferred.
+    pub counts: Option<bool>,
     /// Release: whether the attempt started any work; `true` by default.
     pub begun: Option<bool>,
     /// Renew: duration of the lease from now; by default the configured duration.

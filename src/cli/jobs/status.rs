@@ -73,6 +73,9 @@ fn basic_fields(output: &Output, job: &Job, now: Timestamp) -> Vec<Field> {
 /// Returns the fields that describe when the job runs and how far it is.
 fn time_fields(job: &Job) -> Vec<Field> {
     let mut fields = Vec::new();
+    if let Some(waiting) = show::waiting(job) {
+        fields.push(("waiting", waiting));
+    }
     if matches!(job.state, State::Scheduled | State::Retrying) {
         fields.push(("runs at", job.run_at.to_string()));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::{JobError, Progress, Timestamp};
+use crate::job::{Job, JobError, Progress, State, Timestamp};
 
 /// Placeholder for a missing value.
 pub(crate) const NONE: &str = "-";
@@ -49,6 +49,14 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// Returns on one line what a queued job waits for, if the server said so. Other jobs that wait have
+/// the time of their start.
+pub(crate) fn waiting(job: &Job) -> Option<String> {
+    let detail = job.waiting_detail.as_deref().filter(|_| job.state == State::Queued)?;
+    let until = job.waiting_until.map(|until| format!(", until {until}")).unwrap_or_default();
+    Some(format!("{}{until}", plain(detail)))
+}
+
 /// Formats an error on one line of at most `max_chars` characters.
 pub(crate) fn error(error: &JobError, max_chars: usize) -> String {
     let text = plain(&format!("{}: {}", error.code, error.message));
@@ -66,6 +74,19 @@ mod tests {
     fn an_age_is_formatted_in_its_largest_unit() {
         let ages = [59, 61, 7_200, 90_000].map(|secs| age(Duration::from_secs(secs)));
         assert_eq!(ages, ["59s", "1m", "2h", "1d"]);
+    }
+
+    #[test]
+    fn a_queued_job_says_what_it_waits_for_on_one_line() {
+        let mut job = crate::cli::sample::job(17);
+        job.waiting_detail = Some("provider a asked for a pause: \x1b[31m\nslow down".into());
+        assert_eq!(waiting(&job), None, "it runs");
+        job.state = State::Queued;
+        let expected = "provider a asked for a pause:  [31m slow down";
+        assert_eq!(waiting(&job).as_deref(), Some(expected));
+        job.waiting_until = Some("2030-01-31T12:00:05.000Z".parse().unwrap());
+        let expected = format!("{expected}, until 2030-01-31T12:00:05.000Z");
+        assert_eq!(waiting(&job), Some(expected));
     }
 
     #[test]

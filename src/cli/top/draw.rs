@@ -1,9 +1,9 @@
 //! Draws the view on a terminal of any size.
 
-mod error_detail;
 mod footer;
 mod grid;
 mod header;
+mod job_detail;
 mod jobs;
 mod load;
 pub(super) mod palette;
@@ -28,8 +28,8 @@ pub(super) fn draw_view(frame: &mut Frame, view: &View, palette: &Palette) {
     // the remaining height, so that the jobs get the other half.
     let wanted = u16::try_from(view.queues().len()).unwrap_or(u16::MAX).saturating_add(3).max(4);
     let max_height = (frame.area().height.saturating_sub(load + 3) / 2).max(4);
-    let detail = error_detail::height(view, frame.area());
-    let [top, middle, queues, jobs, error, bottom] = Layout::vertical([
+    let detail = job_detail::height(view, frame.area());
+    let [top, middle, queues, jobs, below, bottom] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(load),
         Constraint::Length(wanted.min(max_height)),
@@ -44,7 +44,7 @@ pub(super) fn draw_view(frame: &mut Frame, view: &View, palette: &Palette) {
     }
     queues::draw(frame, queues, view, palette);
     jobs::draw(frame, jobs, view, palette);
-    error_detail::draw(frame, error, view, palette);
+    job_detail::draw(frame, below, view, palette);
     footer::draw(frame, bottom, view, palette);
     if view.is_help_open {
         footer::draw_help(frame);
@@ -58,10 +58,11 @@ mod tests {
     use ratatui::crossterm::event::KeyCode;
 
     use super::*;
-    use crate::cli::top::snapshot::tests::failed_snapshot;
+    use crate::cli::top::snapshot::tests::{failed_snapshot, queued_snapshot};
+    use crate::cli::top::snapshot::{Snapshot, WaitingJob};
     use crate::cli::top::update::Update;
     use crate::cli::top::view::tests::view;
-    use crate::job::JobError;
+    use crate::job::{JobError, JobId};
 
     /// Returns the lines of a screen of this size.
     fn screen(view: &View, width: u16, height: u16) -> Vec<String> {
@@ -130,6 +131,23 @@ mod tests {
         assert!(line(&shown, "? help").contains("quit"));
         // A low terminal keeps its lines for the tables.
         assert!(!screen(&view, 100, 17).concat().contains("job 11, last error"));
+    }
+
+    #[test]
+    fn what_the_selected_queued_job_waits_for_is_shown_below_the_tables() {
+        let mut view = view();
+        view.press(KeyCode::Char('w').into());
+        let reason = "5 calls of provider demo run, its max_running".to_owned();
+        let waiting = |id| Some(WaitingJob { id: JobId(id), reason: reason.clone() });
+        let queued = Snapshot { waiting: waiting(21), ..queued_snapshot() };
+        view.apply(Update::Snapshot(Ok(Box::new(queued))));
+        let shown = screen(&view, 100, 30);
+        line(&shown, "Queued (6)");
+        assert!(line(&shown, " 21 ").contains("55s"));
+        line(&shown, "job 21, waiting: 5 calls of provider demo run, its max_running");
+        // The reason of another job is not shown for this one.
+        view.press(KeyCode::Down.into());
+        assert!(!screen(&view, 100, 30).concat().contains("waiting: 5"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::snapshot::{JobList, Snapshot};
 use super::update::Update;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
+use crate::job::JobId;
 use crate::job::queue::QueueChange;
 
 /// Interval at which the state of the server is read.
@@ -23,8 +24,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Feed {
     client: Rc<Client>,
     updates: mpsc::Sender<Update>,
-    /// List of jobs that the view shows.
-    list: Rc<Cell<JobList>>,
+    /// List of jobs that the view shows, and the selected job.
+    shown: Rc<Cell<(JobList, Option<JobId>)>>,
     /// Notified to read the state at once instead of after the interval.
     refresh: Rc<Notify>,
 }
@@ -33,14 +34,16 @@ impl Feed {
     /// Starts to poll the server, until the receiver of the updates is dropped.
     pub(super) fn start(client: Client, updates: mpsc::Sender<Update>) -> Self {
         let feed =
-            Self { client: Rc::new(client), updates, list: Rc::default(), refresh: Rc::default() };
+            Self { client: Rc::new(client), updates, shown: Rc::default(), refresh: Rc::default() };
         actix_web::rt::spawn(feed.clone().poll());
         feed
     }
 
-    /// Sets the list of jobs to read from now on.
-    pub(super) fn show(&self, list: JobList) {
-        if self.list.replace(list) != list {
+    /// Sets the list of jobs to read from now on, and the job that is selected in it.
+    pub(super) fn show(&self, list: JobList, selected: Option<JobId>) {
+        let (old_list, old_selected) = self.shown.replace((list, selected));
+        // Only what a queued job waits for depends on the selection.
+        if old_list != list || list == JobList::Queued && old_selected != selected {
             self.refresh.notify_one();
         }
     }
@@ -59,7 +62,8 @@ impl Feed {
     /// Reads the state of the server at intervals.
     async fn poll(self) {
         loop {
-            let snapshot = with_timeout(Snapshot::read(&self.client, self.list.get())).await;
+            let (list, selected) = self.shown.get();
+            let snapshot = with_timeout(Snapshot::read(&self.client, list, selected)).await;
             if self.updates.send(Update::Snapshot(snapshot.map(Box::new))).await.is_err() {
                 break;
             }

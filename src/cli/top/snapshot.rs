@@ -3,8 +3,9 @@
 use crate::api::jobs::JobListQuery;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
+use crate::cli::output::show;
 use crate::job::queue::Queue;
-use crate::job::{Job, State};
+use crate::job::{Job, JobId, State};
 use crate::metrics::Stats;
 use crate::metrics::counters::BucketCounts;
 use crate::metrics::stats::Point;
@@ -20,6 +21,8 @@ pub(super) enum JobList {
     Running,
     /// Failed jobs, newest first.
     Failed,
+    /// Queued jobs, newest first.
+    Queued,
 }
 
 impl JobList {
@@ -28,6 +31,7 @@ impl JobList {
         match self {
             Self::Running => State::Running,
             Self::Failed => State::Failed,
+            Self::Queued => State::Queued,
         }
     }
 }
@@ -43,11 +47,27 @@ pub(super) struct Snapshot {
     pub(super) list: JobList,
     /// Jobs of the list, newest first.
     pub(super) jobs: Vec<Job>,
+    /// What the selected job waits for, if it is queued.
+    pub(super) waiting: Option<WaitingJob>,
+}
+
+/// What a queued job waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaitingJob {
+    /// Id of the job.
+    pub(super) id: JobId,
+    /// What it waits for, on one line.
+    pub(super) reason: String,
 }
 
 impl Snapshot {
-    /// Reads the state of the server.
-    pub(super) async fn read(client: &Client, list: JobList) -> Result<Self, CliError> {
+    /// Reads the state of the server. If queued jobs are listed, reads what the job `selected` waits
+    /// for: a list of jobs does not say it.
+    pub(super) async fn read(
+        client: &Client,
+        list: JobList,
+        selected: Option<JobId>,
+    ) -> Result<Self, CliError> {
         let filter = JobListQuery {
             state: Some(list.state().as_str()),
             limit: MAX_JOBS,
@@ -58,6 +78,10 @@ impl Snapshot {
             queues: client.queues().await?.value.queues,
             list,
             jobs: client.list(&filter).await?.jobs,
+            waiting: match selected.filter(|_| list == JobList::Queued) {
+                Some(id) => WaitingJob::read(client, id).await?,
+                None => None,
+            },
         })
     }
 
@@ -70,6 +94,17 @@ impl Snapshot {
         let mut sums: Vec<u64> = points.rchunks(size).map(sum).collect();
         sums.reverse();
         sums
+    }
+}
+
+impl WaitingJob {
+    /// Reads what a job waits for; `None` if it does not wait any more or was deleted.
+    async fn read(client: &Client, id: JobId) -> Result<Option<Self>, CliError> {
+        match client.job(id).await {
+            Ok(job) => Ok(show::waiting(&job.value).map(|reason| Self { id, reason })),
+            Err(CliError::Refused(refusal)) if refusal.problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -124,6 +159,7 @@ pub(super) mod tests {
             queues: vec![sample::queue("bulk"), sample::queue("mail")],
             list: JobList::Running,
             jobs: vec![running, cancelling, sample::job(19)],
+            waiting: None,
         }
     }
 
@@ -134,6 +170,17 @@ pub(super) mod tests {
         job.finished_at = Some("2030-01-31T12:00:25.000Z".parse().unwrap());
         job.error = Some(JobError::new("timeout", "too\nslow"));
         Snapshot { list: JobList::Failed, jobs: vec![job], ..snapshot() }
+    }
+
+    /// Returns the same snapshot with two queued jobs in place of the running jobs.
+    pub(in crate::cli::top) fn queued_snapshot() -> Snapshot {
+        let jobs = [21, 20].map(|id| {
+            let mut job = sample::job(id);
+            job.state = State::Queued;
+            job.started_at = None;
+            job
+        });
+        Snapshot { list: JobList::Queued, jobs: jobs.into(), ..snapshot() }
     }
 
     #[test]

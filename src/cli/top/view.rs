@@ -85,6 +85,11 @@ impl View {
         self.job.index()
     }
 
+    /// Returns the selected job.
+    pub(super) fn selected_job(&self) -> Option<&Job> {
+        self.jobs().get(self.job.index()?)
+    }
+
     /// Applies an update from the server.
     pub(super) fn apply(&mut self, update: Update) {
         match update {
@@ -136,7 +141,8 @@ impl View {
             KeyCode::PageDown => self.move_by(self.pane, 10),
             KeyCode::Home => self.move_by(self.pane, isize::MIN),
             KeyCode::End => self.move_by(self.pane, isize::MAX),
-            KeyCode::Char('f') => self.toggle_list(),
+            KeyCode::Char('f') => self.toggle_list(JobList::Failed),
+            KeyCode::Char('w') => self.toggle_list(JobList::Queued),
             KeyCode::Char('p') => return self.toggle_paused(),
             KeyCode::Char('c') => self.prompt_cancel(),
             KeyCode::Char('r') => return self.retry(),
@@ -159,9 +165,9 @@ impl View {
         }
     }
 
-    /// Switches between running and failed jobs.
-    fn toggle_list(&mut self) {
-        self.list = if self.list == JobList::Running { JobList::Failed } else { JobList::Running };
+    /// Switches to another list, or back to the running jobs.
+    fn toggle_list(&mut self, other: JobList) {
+        self.list = if self.list == other { JobList::Running } else { other };
         self.job = Selection::default();
         self.pane = Pane::Jobs;
         self.move_by(Pane::Jobs, 0);
@@ -178,9 +184,10 @@ impl View {
         if !self.check_jobs_pane() {
             return;
         }
-        match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
-            (JobList::Running, Some(job)) => self.cancel_prompt = Some(job.id),
+        match (self.list, self.selected_job()) {
+            (JobList::Running | JobList::Queued, Some(job)) => self.cancel_prompt = Some(job.id),
             (JobList::Running, None) => self.show_notice("no job is running"),
+            (JobList::Queued, None) => self.show_notice("no job is queued"),
             (JobList::Failed, _) => {
                 self.show_notice("a failed job cannot be cancelled; press f to list running jobs")
             }
@@ -192,10 +199,10 @@ impl View {
         if !self.check_jobs_pane() {
             return None;
         }
-        match (self.list, self.job.index().and_then(|index| self.jobs().get(index))) {
+        match (self.list, self.selected_job()) {
             (JobList::Failed, Some(job)) => return Some(UserAction::Retry(job.id)),
             (JobList::Failed, None) => self.show_notice("there is no failed job"),
-            (JobList::Running, _) => {
+            (JobList::Running | JobList::Queued, _) => {
                 self.show_notice("press f to list failed jobs, then r to retry one")
             }
         }
@@ -221,7 +228,7 @@ impl View {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::cli::top::snapshot::tests::{failed_snapshot, snapshot};
+    use crate::cli::top::snapshot::tests::{failed_snapshot, queued_snapshot, snapshot};
 
     /// Returns a view with a snapshot.
     pub(in crate::cli::top) fn view() -> View {
@@ -295,6 +302,28 @@ pub(super) mod tests {
         view.apply(Update::Snapshot(Ok(Box::new(failed_snapshot()))));
         press(&mut view, KeyCode::Tab);
         assert_eq!((letter(&mut view, 'r'), notice(&view).as_deref()), (None, hint));
+    }
+
+    #[test]
+    fn queued_jobs_can_be_listed_and_cancelled() {
+        let notice = |view: &View| view.notice.as_ref().map(|notice| notice.text.clone());
+        let mut view = view();
+        letter(&mut view, 'w');
+        assert_eq!((view.list(), view.jobs().len()), (JobList::Queued, 0));
+        assert_eq!(
+            (letter(&mut view, 'c'), notice(&view).as_deref()),
+            (None, Some("no job is queued"))
+        );
+        view.apply(Update::Snapshot(Ok(Box::new(queued_snapshot()))));
+        press(&mut view, KeyCode::Down);
+        assert_eq!(view.selected_job().map(|job| job.id), Some(JobId(20)));
+        letter(&mut view, 'c');
+        assert_eq!(letter(&mut view, 'y'), Some(UserAction::Cancel(JobId(20))));
+        letter(&mut view, 'f');
+        assert_eq!(view.list(), JobList::Failed);
+        letter(&mut view, 'w');
+        letter(&mut view, 'w');
+        assert_eq!(view.list(), JobList::Running);
     }
 
     #[test]

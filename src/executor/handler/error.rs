@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::job::Pause;
 use crate::job::attempt::{AttemptDetail, MAX_TEXT_BYTES, head_and_tail};
-use crate::job::outcome::{JobError, Outcome};
+use crate::job::outcome::{Deferral, JobError, Outcome};
 use crate::job::time::Span;
 
 /// Failure of a handler, and whether another attempt may succeed.
@@ -18,6 +18,8 @@ pub struct HandlerError {
     error: JobError,
     retryable: bool,
     retry_in: Option<Span>,
+    /// Whether the attempt counts.
+    counts: bool,
     /// The whole error, if the message does not have all of it.
     traceback: Option<String>,
 }
@@ -31,7 +33,8 @@ impl HandlerError {
         let text = message.to_string();
         let traceback = (text.len() > JobError::MAX_MESSAGE_LEN)
             .then(|| head_and_tail(&text, MAX_TEXT_BYTES));
-        Self { error: JobError::new(Self::CODE, text), retryable: true, retry_in: None, traceback }
+        let error = JobError::new(Self::CODE, text);
+        Self { error, retryable: true, retry_in: None, counts: true, traceback }
     }
 
     /// Returns a failure after which no further attempt would succeed.
@@ -61,6 +64,18 @@ impl HandlerError {
         self
     }
 
+    /// Lets the attempt not count, because the job cannot run now although nothing is wrong with it:
+    /// a service is full or asked for a pause, for example. Set the pause with
+    /// [`retry_in`](Self::retry_in); without one it is a second. A fatal failure counts anyway.
+    ///
+    /// A job may be deferred 1,000 times, and for an hour from the first of them; then the attempt
+    /// counts. Use it only if the attempt had no effect: a job with `at_most_once` runs again.
+    #[must_use]
+    pub fn not_counted(mut self) -> Self {
+        self.counts = false;
+        self
+    }
+
     /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         self.retryable
@@ -77,9 +92,18 @@ impl<E: Error> From<E> for HandlerError {
 
 impl From<HandlerError> for Outcome {
     fn from(failure: HandlerError) -> Self {
-        let HandlerError { error, retryable, retry_in, traceback } = failure;
-        let retry_in = retry_in.map(Pause::Exactly);
+        let HandlerError { error, retryable, retry_in, counts, traceback } = failure;
         let detail = AttemptDetail { traceback, ..AttemptDetail::default() }.boxed();
+        if retryable && !counts {
+            let retry_in = retry_in.unwrap_or(Deferral::DEFAULT_PAUSE);
+            return Self::Deferred(Box::new(Deferral {
+                error,
+                retry_in,
+                is_of_provider: false,
+                detail,
+            }));
+        }
+        let retry_in = retry_in.map(Pause::Exactly);
         Self::Failed { error, retryable, retry_in, detail }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use actix_http::error::PayloadError;
 use actix_http::{ConnectionType, HttpMessage, Payload, Request};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply_fn_factory};
 use actix_web::body::{BodySize, MessageBody};
@@ -70,6 +71,11 @@ impl Followed {
         // No handler of a GET or HEAD reads a body.
         let is_dropped = has_body && request.method().is_safe();
         let dropped = is_dropped.then(|| DroppedBody { payload: request.take_payload(), bytes: 0 });
+        if has_body && !is_dropped {
+            let payload = request.take_payload();
+            let body = RequestBody { payload, progress: Rc::clone(&progress) };
+            *request.payload() = Payload::Stream { payload: Box::pin(body) };
+        }
         Some(Self { progress, dropped, is_chunked })
     }
 
@@ -98,8 +104,35 @@ impl Followed {
         if closes {
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
+        if let BodySize::Sized(bytes) = response.response().body().size() {
+            self.progress.answer_starts(bytes);
+        }
         let progress = Some(self.progress);
         Ok(response.map_body(|_, body| FollowedBody { body, progress }))
+    }
+}
+
+/// A body that a handler reads. It records its end.
+///
+/// The task of a connection polls its handler after each part of a body that it passes on. So a handler in
+/// that task need not be woken, which would have the connection polled once more for each request.
+struct RequestBody {
+    payload: Payload,
+    progress: Rc<Progress>,
+}
+
+impl Stream for RequestBody {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut not_woken = Context::from_waker(Waker::noop());
+        let is_own_task = self.progress.is_task_of(context);
+        let context = if is_own_task { &mut not_woken } else { context };
+        let part = Pin::new(&mut self.payload).poll_next(context);
+        if matches!(part, Poll::Ready(None)) {
+            self.progress.body_complete();
+        }
+        part
     }
 }
 
@@ -171,5 +204,48 @@ impl<B: MessageBody + Unpin> MessageBody for FollowedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A task that counts how often it is woken.
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_body_wakes_a_reader_in_another_task_than_that_of_the_connection() {
+        let progress = Rc::new(Progress::new());
+        progress.head_complete(true);
+        let (mut sender, payload) = actix_http::h1::Payload::create(false);
+        let payload = Payload::H1 { payload };
+        let mut body = RequestBody { payload, progress: Rc::clone(&progress) };
+        let [own, other] = [(); 2].map(|()| Arc::new(Task::default()));
+        progress.set_task(&Context::from_waker(&Waker::from(Arc::clone(&own))));
+        for task in [&own, &other] {
+            let waker = Waker::from(Arc::clone(task));
+            let mut poll = || Pin::new(&mut body).poll_next(&mut Context::from_waker(&waker));
+            assert!(poll().is_pending());
+            sender.feed_data(Bytes::from_static(b"part"));
+            assert!(matches!(poll(), Poll::Ready(Some(Ok(part))) if part == "part"));
+        }
+        let woken = [own, other].map(|task| task.0.load(Ordering::SeqCst));
+        assert_eq!(woken, [0, 1]);
+        assert!(progress.has_unread_body());
+        sender.feed_eof();
+        let end = Pin::new(&mut body).poll_next(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(end, Poll::Ready(None)) && !progress.has_unread_body());
     }
 }

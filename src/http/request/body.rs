@@ -1,6 +1,5 @@
 //! Reads request bodies within a size, a time and a media type, and parses them as JSON.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::api::problem::ProblemType;
-use crate::http::connection::{BODY_SECS, Progress};
+use crate::http::connection::BODY_SECS;
 use crate::http::problem::Rejection;
 use crate::job::problem::encoding::text_start;
 use crate::job::problem::{Problem, Short, parse_json};
@@ -37,7 +36,7 @@ const SMALL_BODY_BYTES: usize = 1 << 20;
 pub(in crate::http) struct Body {
     bytes: Bytes,
     /// Permit that bounds the total size of large bodies.
-    _permit: SizePermit,
+    permit: SizePermit,
 }
 
 impl Body {
@@ -58,7 +57,13 @@ impl Body {
         handle: &Handle,
         work: impl FnOnce(&[u8]) -> Result<T, Rejection> + Send + 'static,
     ) -> Result<T, Rejection> {
-        handle.compute(self.bytes.len(), move || work(&self.bytes)).await?
+        let (share, bytes) = (self.permit.share(), self.bytes.len());
+        // The work owns the whole body, so that its permit is released at the end.
+        let work = move || {
+            let Self { bytes, permit: _permit } = self;
+            work(&bytes)
+        };
+        handle.compute(share, bytes, work).await?
     }
 }
 
@@ -89,12 +94,7 @@ async fn read_bounded(
         return Err(too_large());
     }
     match body::receive(handle, payload, bounds).await {
-        Ok(ReceivedBody { bytes, permit }) => {
-            if let Some(progress) = request.conn_data::<Rc<Progress>>() {
-                progress.body_complete();
-            }
-            Ok(Body { bytes: text(bytes)?, _permit: permit })
-        }
+        Ok(ReceivedBody { bytes, permit }) => Ok(Body { bytes: text(bytes)?, permit }),
         Err(BodyError::TooLarge) => Err(too_large()),
         Err(BodyError::TooSlow(why)) => Err(Rejection::new(ProblemType::TooSlow, why)),
         Err(BodyError::Overloaded(error)) => Err(error.into()),
@@ -126,6 +126,10 @@ pub(in crate::http) fn format(request: &HttpRequest) -> Result<BodyFormat, Rejec
         return Err(unsupported(
             "compressed bodies are not supported; send the body without Content-Encoding".into(),
         ));
+    }
+    // Most requests have exactly this value.
+    if request.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/json") {
+        return Ok(BodyFormat::Json);
     }
     match request.content_type() {
         "application/json" => Ok(BodyFormat::Json),

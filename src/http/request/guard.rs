@@ -8,7 +8,7 @@ use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
@@ -18,6 +18,9 @@ use crate::http::request::openai_client;
 use crate::http::response::weighed::{AnswerBody, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
+
+/// Names the relation of the page that sent a request to this server.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Passes a request on, unless it must be refused whatever its path is. Every answer is weighed here.
 pub(in crate::http) async fn admit<B: MessageBody + 'static>(
@@ -55,17 +58,18 @@ fn refusal(request: &ServiceRequest) -> Option<Rejection> {
 /// Returns the name in `Host` if it is not an IP address, not a name of this machine and not one of
 /// `names`.
 fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
-    let host = headers.get(HOST)?;
-    let host = String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase();
+    let host = String::from_utf8_lossy(headers.get(HOST)?.as_bytes());
     let without_port = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|letter| letter.is_ascii_digit()) => name,
         _ => &host,
     };
     let name = without_port.trim_start_matches('[').trim_end_matches(']');
-    let is_local = name == "localhost" || name.ends_with(".localhost");
-    let is_known =
-        is_local || name.parse::<IpAddr>().is_ok() || names.iter().any(|known| known == name);
-    (!is_known).then(|| name.to_owned())
+    if name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    let is_known = name.ends_with(".localhost") || names.contains(&name);
+    (!is_known).then_some(name)
 }
 
 /// Returns whether the user followed a link to a page. That changes nothing, and the other site cannot
@@ -82,7 +86,7 @@ fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
 fn is_foreign(headers: &HeaderMap) -> bool {
     let text =
         |value: &actix_web::http::header::HeaderValue| value.to_str().ok().map(str::to_owned);
-    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let fetch_site = headers.get(SEC_FETCH_SITE).map(|value| value.as_bytes());
     if matches!(fetch_site, Some(b"cross-site" | b"same-site")) {
         return true;
     }

@@ -1,6 +1,7 @@
 //! The header `Idempotency-Key`: a repeated submission returns the jobs of the first one.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use sha2::{Digest, Sha256};
 
 use crate::http::problem::Rejection;
@@ -9,7 +10,8 @@ use crate::job::submission::InvalidIdempotencyKey;
 use crate::server::SubmissionKey;
 use crate::server::fingerprint::Fingerprint;
 
-const HEADER: &str = "idempotency-key";
+const NAME: &str = "idempotency-key";
+const HEADER: HeaderName = HeaderName::from_static(NAME);
 
 /// The key of a request.
 pub(in crate::http) struct RequestKey {
@@ -41,13 +43,12 @@ pub(in crate::http) fn from_request(
     let mut values = request.headers().get_all(HEADER);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Rejection::bad_parameter(HEADER, "is given more than once"));
+        return Err(Rejection::bad_parameter(NAME, "is given more than once"));
     }
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let key = inner.unwrap_or(text).parse();
-    let key =
-        key.map_err(|error: InvalidIdempotencyKey| Rejection::bad_parameter(HEADER, error))?;
+    let key = key.map_err(|error: InvalidIdempotencyKey| Rejection::bad_parameter(NAME, error))?;
     Ok(Some(RequestKey { key, path: request.path().to_owned() }))
 }
 
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_fingerprint_of_the_bytes_is_that_of_version_0_2_0() {
-        let request = TestRequest::with_uri("/v1/jobs?wait=1").insert_header((HEADER, "\"k\""));
+        let request = TestRequest::with_uri("/v1/jobs?wait=1").insert_header((NAME, "\"k\""));
         let request = request.to_http_request();
         let key = from_request(&request).unwrap().unwrap();
         let key = key.of(b"{\"kind\": \"echo\"}", |path| {

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 
 use crate::http::problem::Rejection;
 use crate::http::request::query::Parameters;
 use crate::job::Span;
 use crate::server::MAX_WAIT;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The time to wait for the end of a job or batch, and how the client asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,7 @@ fn from_query(text: &str) -> Result<Duration, Rejection> {
 /// Returns the preference of the header. An invalid one is ignored and one that is too long is shortened, as
 /// RFC 7240 section 2 allows.
 fn from_header(request: &HttpRequest) -> Option<Duration> {
-    let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+    let values = request.headers().get_all(PREFER).filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(','));
     let secs = preferences.find_map(|preference| {
         let (name, value) = preference.split(';').next()?.split_once('=')?;

@@ -22,6 +22,9 @@ pub struct Deferral {
 }
 
 impl Deferral {
+    /// Pause of a job that was deferred without one.
+    pub const DEFAULT_PAUSE: Span = Span::from_secs(1);
+
     /// Returns the outcome of a job that was deferred too often: a failure that counts.
     pub(super) fn counted(&self) -> Outcome {
         Outcome::Failed {

@@ -15,7 +15,7 @@ pub(super) fn check_metadata(metadata: Option<Json>, problems: &mut Vec<Problem>
         problems.push(Problem::new("/metadata", why));
     } else if !text.starts_with('{') {
         problems.push(Problem::new("/metadata", "must be a JSON object"));
-    } else if let Err(problem) = Json::checked(text) {
+    } else if let Err(problem) = metadata.check() {
         problems.push(problem.under("/metadata"));
     }
     Some(metadata)

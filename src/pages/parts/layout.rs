@@ -19,6 +19,7 @@ pub(crate) enum NavItem {
     Overview,
     Jobs,
     Queues,
+    Providers,
     Batches,
     Submit,
     Demo,
@@ -69,12 +70,13 @@ impl Layout {
     }
 
     /// Returns the links of the navigation.
-    pub(crate) fn links(&self) -> [Link; 6] {
+    pub(crate) fn links(&self) -> [Link; 7] {
         let link = |path, name, item| Link { path, name, is_current: self.nav_item == item };
         [
             link("/", "Overview", NavItem::Overview),
             link("/jobs", "Jobs", NavItem::Jobs),
             link("/queues", "Queues", NavItem::Queues),
+            link("/providers", "Providers", NavItem::Providers),
             link("/batches", "Batches", NavItem::Batches),
             link("/submit", "Submit", NavItem::Submit),
             link("/demo", "Demo", NavItem::Demo),

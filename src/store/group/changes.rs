@@ -2,7 +2,7 @@
 //!
 //! Counts of queues and batches, the roster and event streams are all derived from these records.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::job::queue::{QueueName, QueueSettings, StateCounts};
 use crate::job::{BatchId, Change, JobError, JobId, Lane, ProviderName, Span, State, Timestamp};
@@ -41,6 +41,8 @@ pub(crate) struct Changes {
     configured: Vec<(QueueName, QueueSettings)>,
     /// Calls that a provider refused, with the pause that it asked for.
     refused: Vec<(ProviderName, Span, JobError)>,
+    /// Providers that allowed less than an order wanted.
+    full_providers: Vec<ProviderName>,
     running_deltas: RunningDeltas,
 }
 
@@ -96,13 +98,18 @@ impl Changes {
         self.refused.push((provider, retry_in, error));
     }
 
-    /// Returns the calls that a provider has refused so far, each with the pause that it asked for.
+    /// Returns the calls that a provider refused in this group, with the pauses that it asked for.
     pub(crate) fn refused_by<'a>(
         &'a self,
         provider: &'a ProviderName,
     ) -> impl Iterator<Item = (Span, &'a JobError)> {
-        let of_provider = self.refused.iter().filter(move |(name, ..)| name == provider);
-        of_provider.map(|(_, retry_in, error)| (*retry_in, error))
+        let refused = self.refused.iter().filter(move |(name, ..)| name == provider);
+        refused.map(|(_, retry_in, error)| (*retry_in, error))
+    }
+
+    /// Records that a provider allowed less than an order wanted, so that the roster learns its room.
+    pub(crate) fn push_full_provider(&mut self, provider: ProviderName) {
+        self.full_providers.push(provider);
     }
 
     /// Returns the number of running jobs of a queue after the changes so far; `before` is the number
@@ -116,7 +123,7 @@ impl Changes {
         after(before, self.running_deltas.of_provider(provider, &self.jobs))
     }
 
-    /// Returns what the jobs of the group say about each provider.
+    /// Returns what the jobs of the group say about each provider, with those that were full.
     pub(crate) fn provider_calls(&mut self) -> BTreeMap<ProviderName, ProviderCalls> {
         let mut calls: BTreeMap<ProviderName, ProviderCalls> = BTreeMap::new();
         for change in &self.jobs {
@@ -131,6 +138,9 @@ impl Changes {
                 let has_succeeded = running < 0 && change.to == Some(State::Completed);
                 calls.succeeded += u32::from(has_succeeded);
             }
+        }
+        for provider in self.full_providers.drain(..) {
+            calls.entry(provider).or_default();
         }
         for (provider, retry_in, error) in self.refused.drain(..) {
             calls.entry(provider).or_default().refused.push((retry_in, error));
@@ -159,8 +169,8 @@ impl Changes {
     }
 
     /// Returns by how much the counts of each queue change.
-    pub(crate) fn queue_deltas(&self) -> HashMap<&QueueName, QueueDelta> {
-        let mut deltas: HashMap<&QueueName, QueueDelta> = HashMap::new();
+    pub(crate) fn queue_deltas(&self) -> BTreeMap<&QueueName, QueueDelta> {
+        let mut deltas: BTreeMap<&QueueName, QueueDelta> = BTreeMap::new();
         for change in &self.jobs {
             let delta = deltas.entry(&change.queue).or_default();
             if let Some(to) = change.to {
@@ -181,8 +191,8 @@ impl Changes {
     /// Returns by how much the counts of each batch change.
     ///
     /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
-    pub(crate) fn batch_deltas(&self) -> HashMap<BatchId, StateCounts> {
-        let mut deltas: HashMap<BatchId, StateCounts> = HashMap::new();
+    pub(crate) fn batch_deltas(&self) -> BTreeMap<BatchId, StateCounts> {
+        let mut deltas: BTreeMap<BatchId, StateCounts> = BTreeMap::new();
         for change in &self.jobs {
             if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
                 let delta = deltas.entry(batch).or_default();

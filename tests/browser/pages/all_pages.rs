@@ -28,6 +28,7 @@ fn pages(samples: &SampleServer) -> Vec<String> {
         "/queues",
         "/queues/images",
         "/queues/reports",
+        "/providers",
         "/jobs/999999999",
         "/nowhere",
     ]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::command::{registry_with_command, script};
 use crate::harness::*;
+use crate::kit::http::Target;
 use crate::server::listen;
 
 /// Maximum time from a stop to the end of the attempt: ten times what is promised.
@@ -80,10 +81,7 @@ async fn a_handler_that_is_always_ready_is_stopped_at_its_deadline() {
 
 /// Calls a server that sends `start` and then `piece` for ever. Returns the message of the failure.
 async fn call_endless(start: &'static str, piece: &'static str) -> String {
-    let url = listen(move |caller, _| {
-        caller.send(start);
-        while caller.send(piece.repeat(100)) {}
-    });
+    let url = Target::endless(start, piece).url("");
     let registry = registry();
     let call = actix_rt::spawn(async move {
         run_within(&registry, "http", json!({ "url": url }), Duration::from_secs(15)).await

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::Pid;
 use serde_json::json;
 
+use crate::disk::tracer::Tracer;
 use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
@@ -15,7 +16,6 @@ use crate::kit::process::longshore;
 use crate::kit::{Connection, Server, Setup, echo, eventually};
 use crate::load::{Load, Observed};
 use crate::repeated_faults::{LoadCounts, assert_verified};
-use crate::tracer::Tracer;
 
 /// Time in which a server may end after one failed flush.
 const TIME_TO_END: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::disk::image::Image;
+use crate::disk::tracer::Tracer;
 use crate::fault_row::FaultRow;
 use crate::history::Event;
 use crate::history::check::check;
@@ -11,7 +12,6 @@ use crate::history::violation::Violation;
 use crate::kit::{Server, Setup, echo};
 use crate::load::{Load, Observed};
 use crate::repeated_faults::{LoadCounts, run_with_repeated_faults, violations};
-use crate::tracer::Tracer;
 
 /// Number of power cuts for each database.
 const CUTS_PER_IMAGE: u32 = 50;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
+use crate::disk::tracer::Tracer;
 use crate::fault_row::FaultRow;
 use crate::history::check::check;
 use crate::history::violation::Operation;
@@ -13,7 +14,6 @@ use crate::history::{Event, Submit, table};
 use crate::kit::{Setup, eventually, sleep, with};
 use crate::leases::calls::{complete, lease_one, remote};
 use crate::proxy::{Delivery, Proxy};
-use crate::tracer::Tracer;
 use crate::workers::python::process::{Worker, has_python};
 use crate::workers::python::{count, history, submit};
 

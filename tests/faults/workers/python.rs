@@ -183,6 +183,23 @@ fn the_python_worker_reports_results_errors_progress_and_releases() {
 }
 
 #[test]
+fn a_job_that_cannot_run_now_runs_later_without_using_an_attempt() {
+    if !has_python() {
+        return crate::kit::skip("python3 is not installed");
+    }
+    let server = Server::start();
+    let (_directory, recorder) = history();
+    let mut worker = Worker::start(&server.url(), &recorder, 30, &["--threads", "1"]);
+    let fields = json!({"kind": "later", "payload": {"seconds": 0.05}, "max_attempts": 1});
+    let job = server.run(&with(remote(0), &fields));
+    assert_eq!(
+        (&job["state"], &job["attempt"], &job["result"], &job["failures"]),
+        (&json!("completed"), &json!(1), &json!(1), &json!([]))
+    );
+    worker.stop();
+}
+
+#[test]
 fn a_job_beside_one_with_odd_reports_runs_once_and_so_does_the_other() {
     if !has_python() {
         return crate::kit::skip("python3 is not installed");

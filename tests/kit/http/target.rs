@@ -73,6 +73,16 @@ impl Target {
         Self { addr }
     }
 
+    /// Starts a server that answers each request with `start` and then with `piece` again and again, until
+    /// the client closes the connection.
+    pub(crate) fn endless(start: &'static str, piece: &'static str) -> Self {
+        let pieces = piece.repeat(100);
+        Self::start(move |caller, _| {
+            caller.send(start);
+            while caller.send(&pieces) {}
+        })
+    }
+
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }

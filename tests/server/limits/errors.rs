@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::kit::hostile::{
+    MAX_ANSWER_BYTES, ODD, invalid_headers, odd_priority, unknown_parameters,
+};
+use crate::kit::usage::peak_memory;
 use crate::kit::{Connection, Response, Server, Setup};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const LINES: [(&str, &str); 1] = [("content-type", "application/x-ndjson")];
-
-/// Maximum length of the answer to an invalid request.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
-
-/// A letter that `{:?}` writes as eight.
-const ODD: &str = "\u{200b}";
 
 /// Asserts that an answer is a problem of bounded size.
 fn assert_bounded(answer: &Response, request: &str) {
@@ -148,12 +146,10 @@ fn a_list_of_errors_ends_with_the_number_of_the_others() {
         assert_bounded(&answer, "a list of errors");
         answer
     };
-    let headers: Vec<String> = (0..40_000).map(|number| format!("\"a b {number}\":\"\"")).collect();
-    let payload = format!("{{\"url\":\"http://a\",\"headers\":{{{}}}}}", headers.join(","));
-    assert_omits(&post(&JSON, format!("{{\"kind\":\"http\",\"payload\":{payload}}}")), 39_900);
+    let job = invalid_headers(40_000);
+    assert_omits(&post(&JSON, job.clone()), 39_900);
     // The same, with further problems beside it.
-    let job = format!("{{\"kind\":\"http\",\"priority\":1000,\"payload\":{payload}}}");
-    assert_omits(&post(&JSON, job), 39_901);
+    assert_omits(&post(&JSON, job.replacen('{', "{\"priority\":1000,", 1)), 39_901);
     let same = vec!["\"A\":\"\""; 5_000].join(",");
     let payload = format!("{{\"url\":\"http://a\",\"headers\":{{{same}}}}}");
     assert_omits(&post(&JSON, format!("{{\"kind\":\"http\",\"payload\":{payload}}}")), 4_899);
@@ -164,7 +160,7 @@ fn a_list_of_errors_ends_with_the_number_of_the_others() {
     let jobs = vec!["{\"kind\":\"nothing\"}"; 9_000];
     let answer = post(&LINES, jobs.join("\n"));
     assert_eq!(answer.json()["errors"].as_array().unwrap().len(), 100);
-    let answer = server.get(&format!("/v1/jobs?{}", "a&".repeat(32_000)));
+    let answer = server.get(&unknown_parameters(32_000));
     assert_bounded(&answer, "a query");
     assert_omits(&answer, 31_900);
 }
@@ -187,7 +183,7 @@ type Body<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 #[test]
 fn the_worst_bodies_delay_no_other_request() {
     let server = Server::start();
-    let odd = format!("{{\"kind\":\"echo\",\"priority\":\"{}\"}}", ODD.repeat(11_000_000));
+    let odd = odd_priority(11_000_000);
     let keys: Vec<String> = (0..400_000).map(|number| format!("\"{number}\":1")).collect();
     let keys = keys.join(",");
     let many_keys = format!("{{\"kind\":\"echo\",\"payload\":{{{keys}}}}}");
@@ -239,18 +235,10 @@ fn the_worst_bodies_delay_no_other_request() {
     assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
 
-/// Returns the most memory that the server has used, in MiB.
-fn peak_mib(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid().as_raw_nonzero()));
-    let status = status.unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() >> 10
-}
-
 #[test]
 fn a_list_that_is_far_too_long_is_counted_and_not_kept() {
     let server = Server::start();
-    let before = peak_mib(&server);
+    let before = peak_memory(&server) >> 20;
     let size = 30 << 20;
     let lists = |entry: &str| {
         let count = size / (entry.len() + 1);
@@ -281,7 +269,7 @@ fn a_list_that_is_far_too_long_is_counted_and_not_kept() {
         let body = format!("{{\"{field}\":{numbers}}}");
         server.request("POST", path, &JSON, body.as_bytes()).problem(413);
     }
-    let after = peak_mib(&server);
+    let after = peak_memory(&server) >> 20;
     eprintln!("A2: lists of 30 MiB took {} MiB", after - before);
     assert!(after - before < 200, "{before} MiB before, {after} MiB after");
 }

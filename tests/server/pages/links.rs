@@ -77,7 +77,9 @@ fn every_link_and_every_form_of_every_page_leads_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-    for expected in ["/queues", "/queues/many", "/batches/1", "/jobs/1", "/v1/jobs/1", "/demo"] {
+    for expected in
+        ["/queues", "/queues/many", "/providers", "/batches/1", "/jobs/1", "/v1/jobs/1", "/demo"]
+    {
         assert!(seen.contains(expected), "no page links to {expected}: {seen:?}");
     }
     assert!(seen.len() > 100, "only {} addresses were found: {seen:?}", seen.len());
@@ -86,7 +88,8 @@ fn every_link_and_every_form_of_every_page_leads_somewhere() {
 #[test]
 fn no_page_calls_a_list_of_queues_an_api() {
     let server = Server::start();
-    for path in ["/", "/jobs", "/queues", "/batches", "/submit", "/demo", "/nowhere"] {
+    for path in ["/", "/jobs", "/queues", "/providers", "/batches", "/submit", "/demo", "/nowhere"]
+    {
         let text = String::from_utf8(get_html(&server, path).body).unwrap();
         assert!(!text.contains(">API</a>") && !text.contains("\"/v1/queues\""), "{path}");
     }

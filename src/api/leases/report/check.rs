@@ -2,25 +2,13 @@
 //! applied without is refused.
 
 use crate::api::leases::report::{
-    CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedError,
-    ReportedProgress, UnusableResult,
+    CheckedLeaseAction, CheckedLeaseReport, LeaseAction, LeaseReport, ReportedProgress,
 };
 use crate::api::leases::request::LEASE_RANGE;
-use crate::job::attempt::{AttemptDetail, MAX_RESULT_EXCERPT_BYTES, MAX_TEXT_BYTES, head_and_tail};
 use crate::job::lease::Lease;
 use crate::job::log::Log;
-use crate::job::outcome::retry::{Backoff, Pause};
-use crate::job::outcome::{JobResult, Outcome};
-use crate::job::payload::Json;
 use crate::job::problem::Problem;
-use crate::job::{JobError, JobId, Progress};
-
-/// Error code of a failure that was reported without one.
-const DEFAULT_CODE: &str = "failed";
-/// Maximum size of a message, in bytes, without the text that says how much was omitted.
-const MAX_MESSAGE_BYTES: usize = JobError::MAX_MESSAGE_LEN - 64;
-/// Error code of an attempt whose result cannot be stored.
-const BAD_RESULT: &str = "bad_result";
+use crate::job::{JobId, Progress};
 
 impl LeaseReport {
     /// Validates a single report, whose job and action are in the path of the request. A result is
@@ -88,40 +76,9 @@ impl LeaseReport {
         match action {
             LeaseAction::Complete => CheckedLeaseAction::Finish(self.completed(max_result_bytes)),
             LeaseAction::Fail => CheckedLeaseAction::Finish(self.failed()),
-            LeaseAction::Release => CheckedLeaseAction::Finish(match self.begun {
-                Some(false) => Outcome::NotStarted,
-                _ => Outcome::Released,
-            }),
+            LeaseAction::Release => CheckedLeaseAction::Finish(self.released()),
             LeaseAction::Renew => self.renewed(),
         }
-    }
-
-    /// Returns the outcome of an attempt that succeeded. If its result cannot be stored, the attempt
-    /// has failed, and another attempt would have the same result.
-    fn completed(self, max_result_bytes: usize) -> Outcome {
-        let json = self.result.unwrap_or_default();
-        let unusable = self.unusable_result.or_else(|| {
-            let problem = Json::checked(json.as_str()).err()?;
-            let reason = format!("the result is not valid: {}", problem.under("/result"));
-            Some(UnusableResult { text: json.as_str().to_owned(), reason })
-        });
-        match unusable {
-            None => Outcome::Completed(JobResult::whole(json).capped(max_result_bytes)),
-            Some(UnusableResult { text, reason }) => {
-                let result = Some(head_and_tail(&text, MAX_RESULT_EXCERPT_BYTES));
-                let detail = AttemptDetail { result, ..AttemptDetail::default() };
-                Outcome::fatal(BAD_RESULT, reason).with_detail(detail)
-            }
-        }
-    }
-
-    fn failed(self) -> Outcome {
-        let retryable = self.retryable.unwrap_or(true);
-        let retry_in = self.retry_in.filter(|_| retryable).map(|pause| pause.min(Backoff::MAX));
-        let error = self.error.unwrap_or_default();
-        let detail = error.detail().boxed();
-        let retry_in = retry_in.map(Pause::Exactly);
-        Outcome::Failed { error: error.job_error(), retryable, retry_in, detail }
     }
 
     fn renewed(self) -> CheckedLeaseAction {
@@ -141,50 +98,14 @@ impl LeaseReport {
     }
 }
 
-impl ReportedError {
-    /// Returns the code and the message within the limits of the database.
-    fn job_error(&self) -> JobError {
-        let code = match self.code.trim() {
-            "" => DEFAULT_CODE.to_owned(),
-            code => code.replace(char::is_control, "\u{fffd}"),
-        };
-        let message = match (self.message.as_str(), &self.traceback) {
-            ("", Some(traceback)) => last_line(traceback),
-            ("", None) if self.code.is_empty() && self.data.is_none() => {
-                "the worker gave no reason"
-            }
-            (message, _) => message,
-        };
-        JobError::new(code, head_and_tail(message, MAX_MESSAGE_BYTES))
-    }
-
-    /// Returns what is kept beside the code and the message. A message that is too long for the
-    /// database is kept as a traceback, which often is a part of it.
-    fn detail(&self) -> AttemptDetail {
-        let is_long = self.message.len() > MAX_MESSAGE_BYTES;
-        let traceback = self.traceback.as_ref().or(is_long.then_some(&self.message));
-        let traceback = traceback.filter(|traceback| !traceback.is_empty());
-        let data = self.data.as_ref().map(|data| match data.as_str() {
-            text if text.len() > MAX_TEXT_BYTES => {
-                Json::of(&head_and_tail(text, MAX_TEXT_BYTES)).unwrap_or_default()
-            }
-            _ => data.clone(),
-        });
-        let traceback = traceback.map(|traceback| head_and_tail(traceback, MAX_TEXT_BYTES));
-        AttemptDetail { traceback, data, ..AttemptDetail::default() }
-    }
-}
-
-/// Returns the last line of a text that is not blank. In Python's tracebacks it names the exception.
-fn last_line(text: &str) -> &str {
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Span;
+    use crate::job::attempt::{MAX_TEXT_BYTES, head_and_tail};
     use crate::job::lease::LeaseToken;
+    use crate::job::outcome::retry::{Backoff, Pause};
+    use crate::job::outcome::{JobResult, Outcome};
+    use crate::job::{JobError, Json, Span};
 
     fn pointers<T: std::fmt::Debug>(checked: Result<T, Vec<Problem>>) -> Vec<String> {
         checked.unwrap_err().into_iter().map(|problem| problem.pointer).collect()

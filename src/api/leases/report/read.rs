@@ -11,7 +11,7 @@ use crate::job::problem::repair::{Repair, repair};
 use crate::job::problem::{CountedList, Problem, parse_json, parse_json_list};
 
 /// Names of the fields of a report, in the order in which `LeaseReport::from_fields` takes them.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "id",
     "action",
     "lease_token",
@@ -19,6 +19,7 @@ const FIELDS: [&str; 11] = [
     "error",
     "retryable",
     "retry_in",
+    "counts",
     "begun",
     "lease",
     "progress",
@@ -121,8 +122,20 @@ impl LeaseReport {
 
     /// Reads a report from the JSON texts of its fields.
     fn from_fields(found: [Option<&str>; FIELDS.len()]) -> Self {
-        let [id, action, token, result, error, retryable, retry_in, begun, lease, progress, log] =
-            found;
+        let [
+            id,
+            action,
+            token,
+            result,
+            error,
+            retryable,
+            retry_in,
+            counts,
+            begun,
+            lease,
+            progress,
+            log,
+        ] = found;
         let mut problems = Vec::new();
         let integer = "must be a whole number";
         Self {
@@ -136,6 +149,7 @@ impl LeaseReport {
             error: error.map(lenient::error),
             retryable: retryable.and_then(lenient::boolean),
             retry_in: retry_in.and_then(lenient::span),
+            counts: counts.and_then(lenient::boolean),
             begun: begun.and_then(lenient::boolean),
             lease: lease.and_then(lenient::span),
             progress: progress.and_then(lenient::progress),

@@ -13,12 +13,13 @@ use crate::cli::top::snapshot::JobList;
 use crate::cli::top::view::View;
 
 /// The text of the help.
-const HELP: [&str; 10] = [
+const HELP: [&str; 11] = [
     "Up, Down     select (also k, j, PageUp, PageDown, Home, End)",
     "Tab          switch between queues and jobs",
     "f            switch between running and failed jobs",
+    "w            switch between running and queued jobs",
     "p            pause the queue or resume it",
-    "c            cancel the running job, after a confirmation",
+    "c            cancel the running or queued job, after a confirmation",
     "r            run the failed job again",
     "q, Esc       quit (also Ctrl-C)",
     "",
@@ -42,11 +43,12 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
 
 /// Returns the summary of the keys.
 fn keys(list: JobList) -> String {
-    let (other, action) = match list {
-        JobList::Running => ("failed", "c cancel"),
-        JobList::Failed => ("running", "r retry"),
+    let (lists, action) = match list {
+        JobList::Running => ("f failed  w queued", "c cancel"),
+        JobList::Failed => ("f running", "r retry"),
+        JobList::Queued => ("w running", "c cancel"),
     };
-    format!("↑↓ select  Tab queues/jobs  f {other}  p pause/resume  {action}  ? help  q quit")
+    format!("↑↓ select  Tab queues/jobs  {lists}  p pause/resume  {action}  ? help  q quit")
 }
 
 /// Draws the help over the rest of the screen.

@@ -1,4 +1,4 @@
-//! The table of running or failed jobs.
+//! The table of running, failed or queued jobs.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -22,6 +22,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, view: &View, palette: &Palette
     let (age, last) = match view.list() {
         JobList::Running => ("ELAPSED", "PROGRESS"),
         JobList::Failed => ("AGO", "ERROR"),
+        JobList::Queued => ("WAITED", "LAST ERROR"),
     };
     let names = Constraint::Length(if area.width < 100 { 12 } else { 20 });
     let columns = [
@@ -49,6 +50,7 @@ fn title(view: &View) -> String {
     match view.list() {
         JobList::Running => format!("Running ({})", counts.running),
         JobList::Failed => format!("Failed ({})", counts.failed),
+        JobList::Queued => format!("Queued ({})", counts.queued),
     }
 }
 
@@ -57,6 +59,7 @@ fn row(job: &Job, list: JobList, now: Timestamp, palette: &Palette) -> [Line<'st
     let (since, last) = match list {
         JobList::Running => (job.started_at, progress(job, palette)),
         JobList::Failed => (job.finished_at, error(job, palette)),
+        JobList::Queued => (Some(job.run_at), error(job, palette)),
     };
     let since = since.map_or(show::NONE.into(), |since| show::age(now.since(since)));
     [

@@ -1,7 +1,7 @@
 """Kinds of jobs for the tests of examples/worker.py. They record starts and effects in the history."""
 import json, math, os, time
 
-from worker import kind, main
+from worker import NotNow, kind, main
 
 
 def record(event, lease, **fields):
@@ -28,6 +28,14 @@ def fussy(payload, lease):
         raise OSError("once more")
     lease.progress(50, "half")
     return payload["number"]
+
+
+@kind("later")
+def later(payload, lease):
+    record("start", lease, worker=str(os.getpid()))
+    if lease.job["lease_token"] < 4:
+        raise NotNow(payload["seconds"], "the printer is full")
+    return lease.job["attempt"]
 
 
 @kind("odd")

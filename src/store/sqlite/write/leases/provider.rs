@@ -139,12 +139,12 @@ impl CommitGroup<'_> {
         Ok(Some((id, row.state(self.impossible))))
     }
 
-    /// Returns how many more calls of a provider may start in this group. A call that it has refused in this
-    /// group pauses it already.
+    /// Returns how many more calls of a provider may start in this group.
     pub(crate) fn provider_room(&mut self, name: &ProviderName) -> Result<Room, TransactionError> {
         let limits = self.provider_limits(name);
         let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
         state.running = self.changes.running_of_provider(name, state.running);
+        // A pause that was asked for in this group is stored at its end.
         for (retry_in, error) in self.changes.refused_by(name) {
             state.refuse(retry_in, error, self.now);
         }
@@ -171,6 +171,7 @@ impl CommitGroup<'_> {
         for (name, calls) in self.changes.provider_calls() {
             let limits = self.provider_limits(&name);
             let Some((id, mut state)) = self.find_provider(&name)? else { continue };
+            let before = state.clone();
             state.running = self.count_after(&name, State::Running, state.running, calls.running);
             state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
             let mut event = None;
@@ -180,7 +181,9 @@ impl CommitGroup<'_> {
             for (retry_in, error) in &calls.refused {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
-            self.store_provider(id, &state)?;
+            if state != before {
+                self.store_provider(id, &state)?;
+            }
             let room = state.room(limits, self.now);
             updated.push(ProviderStatus { name, room, event, pause: state.pause });
         }
