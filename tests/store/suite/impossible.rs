@@ -336,8 +336,11 @@ fn a_state_of_a_provider_that_cannot_be_read_is_forgotten_and_affects_no_write()
         let now = store.now;
         store.reads.limits_of_job(id, now).unwrap().unwrap();
         assert_eq!(store.reads.providers().unwrap().len(), 1);
-        let group =
-            [submit(vec![chat("fast"), job()]), finish(first, completed("1")), lease_lines("default", 9, &["fast"])];
+        let group = [
+            submit(vec![chat("fast"), job()]),
+            finish(first, completed("1")),
+            lease_lines("default", 9, &["fast"]),
+        ];
         for answer in store.commit(&group).answers {
             answer.unwrap();
         }

@@ -60,9 +60,8 @@ impl Model {
 
     /// Returns the state of a provider with the numbers of its jobs.
     fn provider_state(&self, name: &ProviderName) -> ProviderState {
-        let in_state = |state| {
-            self.count(|row| row.provider.as_ref() == Some(name) && row.job.state == state)
-        };
+        let in_state =
+            |state| self.count(|row| row.provider.as_ref() == Some(name) && row.job.state == state);
         let (running, queued) = (in_state(State::Running), in_state(State::Queued));
         ProviderState { running, queued, ..self.providers[name].state.clone() }
     }
@@ -120,7 +119,9 @@ impl Model {
         first.sort_unstable();
         first.truncate(limit as usize);
         let ids: Vec<JobId> = first.into_iter().map(|(_, id)| id).collect();
-        let starts_all = |provider: Option<&ProviderName>| self.line(order, provider).iter().all(|(_, id)| ids.contains(id));
+        let starts_all = |provider: Option<&ProviderName>| {
+            self.line(order, provider).iter().all(|(_, id)| ids.contains(id))
+        };
         let is_drained = |(provider, limit): &&(Option<&ProviderName>, u32)| {
             provider.is_some()
                 && self.line(order, *provider).len() < *limit as usize
@@ -175,7 +176,8 @@ impl Model {
         for change in changes {
             let enters = |state| (change.from == Some(state)) != (change.to == Some(state));
             is_touched |= enters(State::Running) || enters(State::Queued);
-            let is_success = change.from == Some(State::Running) && change.to == Some(State::Completed);
+            let is_success =
+                change.from == Some(State::Running) && change.to == Some(State::Completed);
             succeeded += u32::from(is_success);
         }
         let mut state = self.provider_state(&name);
