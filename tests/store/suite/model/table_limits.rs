@@ -23,6 +23,8 @@ pub(super) struct ModelProvider {
     state: ProviderState,
     /// Refused calls of this group, each with the pause that the provider asked for.
     refused: Vec<(Span, JobError)>,
+    /// Whether it allowed less than an order of this group wanted.
+    is_full: bool,
 }
 
 /// The jobs that an order starts.
@@ -36,7 +38,10 @@ pub(super) struct Chosen {
 
 /// Returns the configured providers, none of which was ever called.
 pub(super) fn providers(config: &Config) -> Providers {
-    let new = |limits| ModelProvider { limits, state: ProviderState::new(), refused: Vec::new() };
+    let new = |limits| {
+        let (state, refused, is_full) = (ProviderState::new(), Vec::new(), false);
+        ModelProvider { limits, state, refused, is_full }
+    };
     config.provider_limits().into_iter().map(|(name, limits)| (name, new(limits))).collect()
 }
 
@@ -66,6 +71,17 @@ impl Model {
         self.providers.keys().map(|name| (name.clone(), self.provider_state(name))).collect()
     }
 
+    /// Returns how many more calls of a provider may start now. A call that it has refused in this group
+    /// pauses it already.
+    fn provider_room(&self, name: &ProviderName) -> Room {
+        let mut state = self.provider_state(name);
+        let ModelProvider { limits, refused, .. } = &self.providers[name];
+        for (retry_in, error) in refused {
+            state.refuse(*retry_in, error, self.now);
+        }
+        state.room(*limits, self.now)
+    }
+
     /// Returns the queued jobs of one line that match an order, in the order of leases.
     fn line(&self, order: &LeaseOrder, provider: Option<&ProviderName>) -> Vec<(i16, JobId)> {
         let mut line: Vec<(i16, JobId)> = self
@@ -83,18 +99,17 @@ impl Model {
     }
 
     /// Chooses up to `limit` of the first jobs of the lines that an order names.
-    pub(super) fn choose(&self, order: &LeaseOrder, limit: u32) -> Chosen {
+    pub(super) fn choose(&mut self, order: &LeaseOrder, limit: u32) -> Chosen {
+        for share in &order.providers {
+            let is_full = self.provider_room(&share.provider).jobs < share.limit;
+            self.providers.get_mut(&share.provider).unwrap().is_full |= is_full;
+        }
         let mut lines = Vec::new();
         if order.without_provider {
             lines.push((None, limit));
         }
         for share in &order.providers {
-            let ModelProvider { limits, refused, .. } = &self.providers[&share.provider];
-            let mut state = self.provider_state(&share.provider);
-            for (retry_in, error) in refused {
-                state.refuse(*retry_in, error, self.now);
-            }
-            let room = state.room(*limits, self.now);
+            let room = self.provider_room(&share.provider);
             lines.push((Some(&share.provider), limit.min(share.limit).min(room.jobs)));
         }
         let mut first = Vec::new();
@@ -168,6 +183,7 @@ impl Model {
         let mut state = self.provider_state(&name);
         let provider = self.providers.get_mut(&name).unwrap();
         let refused = std::mem::take(&mut provider.refused);
+        is_touched |= std::mem::take(&mut provider.is_full);
         if !is_touched && refused.is_empty() {
             return None;
         }
