@@ -123,8 +123,9 @@ pub fn start(
     extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
     let listen = listener.local_addr()?;
-    let config = handle.config().clone();
-    let server = connection::serve(&config, listener, move || {
+    let max_connections = connection::max_connections(handle.config());
+    handle.bound_waits(max_connections);
+    let server = connection::serve(max_connections, listener, move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))
             .wrap(from_fn(request::guard::admit))

@@ -15,6 +15,7 @@
 //! hold the jobs, so a plan costs the same however many jobs wait in the database.
 
 mod fair_share;
+mod payloads;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,8 @@ use crate::job::limit::{Held, Room};
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::time::Timestamp;
 use fair_share::Rotation;
+pub(crate) use payloads::LARGE_PAYLOAD_BYTES;
+use payloads::Payloads;
 use plan::Plan;
 pub use waiting_workers::{LeaseFilter, WaitingWorker, WaitingWorkerId};
 use waiting_workers::{ReadyQueue, WaitingWorkers};
@@ -51,8 +54,8 @@ pub struct LeaseOrder {
     pub limit: u32,
     /// Remote worker that the jobs are for; `None` for the workers of this process.
     pub waiting_worker: Option<WaitingWorkerId>,
-    /// Total size of payloads, in bytes, at which no further job is leased to the workers of this
-    /// process. All orders of a plan share it. It does not limit the remote lane.
+    /// Total size of large payloads, in bytes, at which no further job with a large payload is leased to
+    /// the workers of this process. It does not limit the remote lane.
     pub payload_room: usize,
     /// Whether jobs without a provider may start.
     pub without_provider: bool,
@@ -78,6 +81,8 @@ pub struct LeaseResult<'a> {
     pub is_empty: bool,
     /// The limit that held further jobs back.
     pub held: Option<Held>,
+    /// Whether the next job has a large payload for which there was no room.
+    pub is_large_next: bool,
     /// Providers of the order that have no further job in the queue.
     pub empty_providers: &'a [ProviderName],
 }
@@ -164,10 +169,8 @@ struct ProviderEntry {
 pub struct Roster {
     /// Number of idle workers in each lane.
     idle: [u32; Lane::COUNT],
-    /// Total size of the payloads of the jobs that run in this process, in bytes.
-    running_bytes: usize,
-    /// Value of `running_bytes` from which on no job starts in this process.
-    max_running_bytes: usize,
+    /// Large payloads of the jobs that run in this process.
+    payloads: Payloads,
     queues: HashMap<QueueName, QueueEntry>,
     /// Providers with a limit or a pause.
     providers: HashMap<ProviderName, ProviderEntry>,
@@ -187,8 +190,7 @@ impl Roster {
     pub fn new(workers: [u32; Lane::COUNT], queues: Vec<QueueLoad>, rules: QueueRules) -> Self {
         let mut roster = Self {
             idle: workers,
-            running_bytes: 0,
-            max_running_bytes: usize::MAX,
+            payloads: Payloads::new(usize::MAX),
             queues: HashMap::new(),
             providers: HashMap::new(),
             queue_share: u32::MAX,
@@ -214,12 +216,11 @@ impl Roster {
         roster
     }
 
-    /// Limits the payloads of the jobs that run in this process: no job starts while they have
-    /// `max_bytes` or more. The last job that starts may exceed the limit, so that a job of any size can
-    /// run and is not overtaken by smaller ones for ever.
+    /// Limits the large payloads of the jobs that run in this process to about `max_bytes`. Jobs with smaller
+    /// payloads start all the same.
     #[must_use]
     pub fn limit_running_bytes(self, max_bytes: usize) -> Self {
-        Self { max_running_bytes: max_bytes, ..self }
+        Self { payloads: Payloads::new(max_bytes), ..self }
     }
 
     /// Limits the running jobs in the async lane of each queue without `max_running`, so that one queue
@@ -259,19 +260,19 @@ impl Roster {
         }
     }
 
-    /// Records that jobs with payloads of this size start in this process.
-    pub fn add_running_bytes(&mut self, bytes: usize) {
-        self.running_bytes += bytes;
+    /// Records that a job with a payload of this size starts in this process.
+    pub fn add_payload(&mut self, queue: &QueueName, bytes: usize) {
+        self.payloads.add(queue, bytes);
     }
 
-    /// Records that jobs with payloads of this size no longer run in this process.
-    pub fn remove_running_bytes(&mut self, bytes: usize) {
-        self.running_bytes = self.running_bytes.saturating_sub(bytes);
+    /// Records that a job with a payload of this size no longer runs in this process.
+    pub fn remove_payload(&mut self, queue: &QueueName, bytes: usize) {
+        self.payloads.remove(queue, bytes);
     }
 
-    /// Returns the total size of payloads at which no further job starts in this process.
-    fn payload_room(&self) -> usize {
-        self.max_running_bytes.saturating_sub(self.running_bytes)
+    /// Records that a job left the line of a queue without being leased, so that another one may be first.
+    pub fn note_removal(&mut self, queue: &QueueName, lane: Lane) {
+        self.payloads.set_large_next(queue, lane, false);
     }
 
     fn entry(&mut self, queue: &QueueName) -> &mut QueueEntry {
@@ -308,6 +309,8 @@ impl Roster {
                 Some(provider) => entry.providers.push(provider.clone()),
             }
         }
+        // The new job may be the first one.
+        self.payloads.set_large_next(queue, lane, false);
         self.ready[lane.index()].add(queue);
     }
 
@@ -397,7 +400,7 @@ impl Roster {
 
     /// Records the result of an order.
     pub fn record_lease(&mut self, order: &LeaseOrder, result: LeaseResult<'_>, now: Timestamp) {
-        let LeaseResult { started, is_empty, held, empty_providers } = result;
+        let LeaseResult { started, is_empty, held, is_large_next, empty_providers } = result;
         let lane = order.lane.index();
         if started > 0 {
             self.is_remote_first = order.waiting_worker.is_none();
@@ -412,6 +415,7 @@ impl Roster {
             self.waiting_workers.mark_served(worker, &ready_queue, is_empty);
             return;
         }
+        self.payloads.set_large_next(&order.queue, order.lane, is_large_next);
         self.idle[lane] = self.idle[lane].saturating_sub(started);
         let entry = self.entry(&order.queue);
         entry.running[lane] += started;

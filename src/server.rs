@@ -51,7 +51,7 @@ pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub(crate) use handle::LARGE_BYTES;
 pub(crate) use handle::size::{ByteShare, SizePermit};
-pub(crate) use handle::{AnswerBudget, AnswerWeight};
+pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};

@@ -44,7 +44,7 @@ pub(crate) struct Commit {
 
 impl Commit {
     /// Returns roughly how many bytes the transaction must read and write for this commit, if they are
-    /// many: payloads that are inserted, results, and the row of a job that ends, with its payload.
+    /// many: the texts of the write, and the row of a job that ends, with its payload.
     pub(crate) fn bytes(&self) -> usize {
         let row_bytes = match self.reply {
             Reply::Worker { payload_bytes, .. } => payload_bytes,

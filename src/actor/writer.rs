@@ -22,6 +22,7 @@ mod provider_log;
 mod reply;
 mod retry_buffer;
 mod roster_input;
+mod selection;
 #[cfg(test)]
 mod tests;
 pub(crate) mod write_health;
@@ -40,6 +41,7 @@ use crate::actor::writer::group::Group;
 use crate::actor::writer::inbox::Inbox;
 use crate::actor::writer::lease_replies::LeaseReplies;
 use crate::actor::writer::retry_buffer::RetryBuffer;
+use crate::actor::writer::selection::Selection;
 use crate::actor::{MAILBOX_CAPACITY, send};
 use crate::clock::Clock;
 use crate::job::{Span, Timestamp};
@@ -48,8 +50,9 @@ use crate::store::{LeaseRequest, WriteStore};
 
 /// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Size of the payloads and results of a commit group, in bytes, at which further writes wait for the next
-/// group, so that their callers do not wait for a long transaction.
+/// Size of the texts of a commit group, in bytes, at which further writes wait for the next group, so that
+/// their callers do not wait for a long transaction. The retry buffer gets at most half of it, so that each
+/// group tries new writes too.
 const MAX_GROUP_BYTES: usize = 8 << 20;
 
 pub(crate) struct Writer {
@@ -127,7 +130,7 @@ impl Writer {
         match self.store.commit(&group.writes(), now) {
             Ok(committed) => {
                 if group.shows_that_writing_works() && self.inbox.write_health().recover() {
-                    tracing::info!("writing works again");
+                    tracing::info!(state = "writable", "writing works again");
                 }
                 let now = committed.at;
                 self.deliver(group, committed);
@@ -144,11 +147,13 @@ impl Writer {
         }
     }
 
-    /// Takes pending writes: first all of the retry buffer, then those of the inbox up to
-    /// [`MAX_GROUP_BYTES`]. Returns also whether the inbox has more.
+    /// Takes pending writes up to [`MAX_GROUP_BYTES`]: first those of the retry buffer, then those of the
+    /// inbox. Returns also whether the inbox has more.
     fn take_pending(&mut self) -> (Group, bool) {
-        let mut pending = self.retry_buffer.take();
-        let (mut arrived, has_more) = self.inbox.take_up_to(MAX_GROUP_BYTES);
+        let mut selection = Selection::new(MAX_GROUP_BYTES / 2);
+        let mut pending = self.retry_buffer.take_selected(&mut selection);
+        selection.add_room(MAX_GROUP_BYTES / 2);
+        let (mut arrived, has_more) = self.inbox.take_selected(&mut selection);
         // Usually there is nothing to retry, and the writes are not copied.
         if pending.is_empty() {
             return (Group::new(arrived), has_more);
@@ -158,8 +163,11 @@ impl Writer {
     }
 
     /// Adds the leases that the roster plans, once leasing has started.
+    ///
+    /// If the group has left some of the retry buffer, it leases nothing: a worker that the roster counts as
+    /// idle may have its outcome in the rest, and gets no job before that is written.
     fn add_planned_leases(&self, group: &mut Group, now: Timestamp) {
-        if self.peers.is_some() {
+        if self.peers.is_some() && self.retry_buffer.is_empty() {
             for order in self.roster.plan(now) {
                 group.push_lease(self.request(order));
             }

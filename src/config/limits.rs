@@ -70,8 +70,9 @@ pub struct Limits {
     pub max_payload_bytes: usize,
     /// Maximum size of a stored result, in bytes. A larger result is truncated and flagged.
     pub max_result_bytes: usize,
-    /// Total size of the payloads of the jobs that run in this process, in bytes, from which on no further
-    /// job starts. The last job that starts may exceed it.
+    /// Total size of the payloads over 32 KiB of the jobs that run in this process, in bytes, from which on no
+    /// further job with such a payload starts. A queue may use three quarters of what the others leave free.
+    /// The last job that starts may exceed it.
     pub max_running_bytes: usize,
     /// Maximum number of jobs in one request.
     pub max_jobs_per_request: usize,
@@ -102,7 +103,7 @@ impl Default for Limits {
             max_writes_in_flight: 8_192,
             max_write_bytes_in_flight: 256 << 20,
             max_answer_bytes_in_flight: 128 << 20,
-            max_connections: 25_000,
+            max_connections: 28_000,
             max_reads_in_flight: 1_024,
             max_waits: 20_000,
             max_queues: 10_000,

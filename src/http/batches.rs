@@ -6,6 +6,7 @@ use actix_web::web::{Data, Payload};
 use serde_json::value::RawValue;
 
 use crate::api::batches::{BatchPage, NewBatch};
+use crate::config::Limits;
 use crate::http::problem::Rejection;
 use crate::http::request::body;
 use crate::http::request::idempotency_key::{self, RequestKey};
@@ -25,8 +26,8 @@ pub(super) async fn submit(
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
     let key = idempotency_key::from_request(&request)?;
-    let max = handle.config().limits.max_jobs_per_request;
-    let read = move |body: &[u8]| read_batch(body, max, key);
+    let limits = handle.config().limits;
+    let read = move |body: &[u8]| read_batch(body, &limits, key);
     let (name, CountedList { values, count }, key) = body.process(&handle, read).await?;
     handle.check_number_of_jobs(count, "/jobs")?;
     let batch = handle.submit_batch(name, values, key).await?.value;
@@ -36,8 +37,13 @@ pub(super) async fn submit(
 /// A batch as it is submitted: its name, its first jobs and its idempotency key.
 type ReadBatch = (Option<String>, CountedList<Submission>, Option<SubmissionKey>);
 
-/// Reads a batch, of which at most the first `max` jobs are kept.
-fn read_batch(body: &[u8], max: usize, key: Option<RequestKey>) -> Result<ReadBatch, Rejection> {
+/// Reads a batch, of which at most the first `max_jobs_per_request` jobs are kept.
+fn read_batch(
+    body: &[u8],
+    limits: &Limits,
+    key: Option<RequestKey>,
+) -> Result<ReadBatch, Rejection> {
+    let Limits { max_jobs_per_request: max, max_payload_bytes, .. } = *limits;
     let (name, jobs) = if body.len() <= LARGE_BYTES {
         let NewBatch::<Vec<Submission>> { name, jobs } = body::parse(body)?;
         (name, CountedList { count: jobs.len(), values: jobs })
@@ -48,7 +54,8 @@ fn read_batch(body: &[u8], max: usize, key: Option<RequestKey>) -> Result<ReadBa
             .map_err(|problem| jobs_rejection(body, problem))?;
         (name, jobs)
     };
-    let of_batch = |path: &str| fingerprint::of_batch(path, name.as_deref(), &jobs.values);
+    let of_batch =
+        |path: &str| fingerprint::of_batch(path, name.as_deref(), &jobs.values, max_payload_bytes);
     let key = key.map(|key| key.of(body, of_batch));
     Ok((name, jobs, key))
 }

@@ -38,12 +38,22 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time that running requests have to end once the server stops.
 const STOP_GRACE_SECS: u64 = 5;
 
+/// Returns the number of threads of the server.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Returns the maximum number of connections: the setting, or less if the limit on open files requires it.
+pub(super) fn max_connections(config: &Config) -> usize {
+    descriptors::max_connections(config, threads())
+}
+
 /// Starts a server on `listener` for the application that `app` returns.
 ///
 /// This is what `actix_web::HttpServer` does, with another type of connection: actix-web bounds the first
 /// head of a connection and its idle time, and nothing else.
 pub(super) fn serve<F, I, S, B>(
-    config: &Config,
+    max_connections: usize,
     listener: TcpListener,
     app: F,
 ) -> io::Result<Server>
@@ -61,14 +71,13 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + Unpin + 'static,
 {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let max = descriptors::max_connections(config, threads);
-    let admission = Admission::new(max);
+    let threads = threads();
+    let admission = Admission::new(max_connections);
     let builder = ServerBuilder::new()
         .workers(threads)
         // Past this bound connections are not accepted, so that those which wait for a busy thread do
         // not use up the descriptors. It leaves room to refuse some.
-        .max_concurrent_connections(max.div_ceil(threads) + MAX_REFUSALS)
+        .max_concurrent_connections(max_connections.div_ceil(threads) + MAX_REFUSALS)
         .shutdown_timeout(STOP_GRACE_SECS)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();

@@ -4,15 +4,21 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::api::jobs::{JobPage, SubmittedJobs};
+use crate::config::Limits;
 use crate::http::problem::Rejection;
 use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::idempotency_key::{self, RequestKey};
 use crate::http::request::json_list::JsonList;
 use crate::http::request::prefer::{self, Wait};
 use crate::http::request::query::{self, NoQuery, Parameters};
-use crate::http::response::{HandlerResult, accepted, json, ok};
+use crate::http::response::{HandlerResult, accepted, changed, fit, in_room, json, ok};
 use crate::job::{JobId, JobPatch, Submission};
-use crate::server::{ByteShare, Error, Handle, SubmissionKey, fingerprint};
+use crate::server::{
+    AnswerShare, AnswerWeight, ByteShare, Error, Handle, SubmissionKey, fingerprint,
+};
+
+/// Approximate size of a job without its payload in an answer, in bytes.
+const JOB_BYTES: usize = 512;
 
 pub(super) async fn submit(
     request: HttpRequest,
@@ -22,36 +28,46 @@ pub(super) async fn submit(
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
-    // The answer contains the payloads.
-    handle.require_room_for_answer(body.len())?;
+    let bytes = body.len();
     let key = idempotency_key::from_request(&request)?;
     if format == BodyFormat::Json && !body.is_array() {
-        let (submission, key) = body.process(&handle, |body| read_one(body, key)).await?;
-        return submit_one(&handle, submission, key, wait).await;
+        let max = handle.config().limits.max_payload_bytes;
+        let read = move |body: &[u8]| read_one(body, key, max);
+        let (submission, key) = body.process(&handle, read).await?;
+        // The answer contains the payload.
+        let room = handle.reserve_answer(AnswerShare::Usual, bytes)?;
+        return submit_one(&handle, submission, key, wait, room).await;
     }
     refuse_wait_for_list(wait)?;
-    let max = handle.config().limits.max_jobs_per_request;
-    let (list, key) = body.process(&handle, move |body| read_many(format, body, max, key)).await?;
-    submit_many(&handle, list, key).await
+    let limits = handle.config().limits;
+    let read = move |body: &[u8]| read_many(format, body, &limits, key);
+    let (list, key) = body.process(&handle, read).await?;
+    let bytes = bytes + list.values.len() * JOB_BYTES;
+    let room = handle.reserve_answer(AnswerShare::Usual, bytes)?;
+    submit_many(&handle, list, key, room).await
 }
 
 fn read_one(
     body: &[u8],
     key: Option<RequestKey>,
+    max_payload_bytes: usize,
 ) -> Result<(Submission, Option<SubmissionKey>), Rejection> {
     let submission: Submission = body::parse(body)?;
-    let key = key.map(|key| key.of(body, |path| fingerprint::of_job(path, &submission)));
+    let of_job = |path: &str| fingerprint::of_job(path, &submission, max_payload_bytes);
+    let key = key.map(|key| key.of(body, of_job));
     Ok((submission, key))
 }
 
 fn read_many(
     format: BodyFormat,
     body: &[u8],
-    max: usize,
+    limits: &Limits,
     key: Option<RequestKey>,
 ) -> Result<(JsonList<Submission>, Option<SubmissionKey>), Rejection> {
+    let Limits { max_jobs_per_request: max, max_payload_bytes, .. } = *limits;
     let list: JsonList<Submission> = JsonList::read(format, body, max)?;
-    let key = key.map(|key| key.of(body, |path| fingerprint::of_jobs(path, &list.values)));
+    let of_jobs = |path: &str| fingerprint::of_jobs(path, &list.values, max_payload_bytes);
+    let key = key.map(|key| key.of(body, of_jobs));
     Ok((list, key))
 }
 
@@ -70,31 +86,40 @@ async fn submit_one(
     submission: Submission,
     key: Option<SubmissionKey>,
     wait: Wait,
+    mut room: Option<AnswerWeight>,
 ) -> HandlerResult {
     let mut job = handle.submit_keyed(submission, key).await?.value;
     if let Some(span) = wait.span() {
+        // Others can use the room during the wait.
+        drop(room.take());
         // The job is accepted already, so a refused wait must not turn the response into an error.
         job = handle.wait(job.id, span).await.unwrap_or(job);
+        room = fit(handle, &mut job);
         if job.state.is_final() {
             let mut response = HttpResponse::Ok();
             if let Wait::Preferred(span) = wait {
                 response.insert_header(("preference-applied", format!("wait={}", span.as_secs())));
             }
-            return Ok(json(&mut response, &job));
+            return Ok(in_room(json(&mut response, &job), room));
         }
     }
-    Ok(accepted(Some(format!("/v1/jobs/{}", job.id)), &job))
+    let location = format!("/v1/jobs/{}", job.id);
+    Ok(in_room(accepted(Some(location), &job), room))
 }
 
 async fn submit_many(
     handle: &Handle,
     JsonList { values, lines, count }: JsonList<Submission>,
     key: Option<SubmissionKey>,
+    room: Option<AnswerWeight>,
 ) -> HandlerResult {
     handle.check_number_of_jobs(count, "")?;
     match handle.submit_many(values, key).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
-        submitted => Ok(accepted(None, &SubmittedJobs { jobs: submitted?.value })),
+        submitted => {
+            let jobs = SubmittedJobs { jobs: submitted?.value };
+            Ok(in_room(accepted(None, &jobs), room))
+        }
     }
 }
 
@@ -126,7 +151,7 @@ pub(super) async fn cancel_job(
     _: NoQuery,
     handle: Data<Handle>,
 ) -> HandlerResult {
-    Ok(ok(&handle.cancel(query::id(&request)?).await?))
+    Ok(changed(&handle, handle.cancel(query::id(&request)?).await?))
 }
 
 pub(super) async fn retry_job(
@@ -134,7 +159,7 @@ pub(super) async fn retry_job(
     _: NoQuery,
     handle: Data<Handle>,
 ) -> HandlerResult {
-    Ok(ok(&handle.retry(query::id(&request)?).await?))
+    Ok(changed(&handle, handle.retry(query::id(&request)?).await?))
 }
 
 pub(super) async fn update(
@@ -145,7 +170,7 @@ pub(super) async fn update(
 ) -> HandlerResult {
     let id = query::id(&request)?;
     let patch: JobPatch = body::json(&request, payload, &handle).await?;
-    Ok(ok(&handle.update(id, patch).await?))
+    Ok(changed(&handle, handle.update(id, patch).await?))
 }
 
 pub(super) async fn delete(

@@ -13,9 +13,12 @@ use crate::http::problem::Rejection;
 use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::json_list::{at_line, lines};
 use crate::http::request::query::{self, NoQuery};
-use crate::http::response::{HandlerResult, ok};
+use crate::http::response::{HandlerResult, in_room, ok};
 use crate::job::problem::{CountedList, Problem, Short};
-use crate::server::{ByteShare, Error, Handle, LeaseActionResult, LeaseReportResult};
+use crate::server::{AnswerShare, ByteShare, Error, Handle, LeaseActionResult, LeaseReportResult};
+
+/// Approximate size of the answer to one report of a list, in bytes.
+const ANSWER_BYTES: usize = 128;
 
 /// Adds the result of an action to its answer.
 fn add_result(answer: LeaseAnswer, result: LeaseActionResult) -> LeaseAnswer {
@@ -109,10 +112,13 @@ pub(super) async fn lease(
     handle: Data<Handle>,
 ) -> HandlerResult {
     let wanted: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
-    // Jobs that are leased in vain would wait for the end of their lease.
-    handle.require_room_for_answer(usize::MAX)?;
     let jobs = handle.lease(wanted).await?;
-    Ok(ok(&LeasedJobs { jobs: jobs.into_iter().map(LeasedJobView::from).collect() }))
+    let bytes = jobs.iter().map(|job| job.payload.as_str().len()).sum();
+    let room = handle.reserve_answer(AnswerShare::Workers, bytes);
+    // The jobs of an answer that has no room would wait for the end of their lease.
+    let room = room.inspect_err(|_no_room| handle.release(&jobs))?;
+    let jobs = LeasedJobs { jobs: jobs.into_iter().map(LeasedJobView::from).collect() };
+    Ok(in_room(ok(&jobs), room))
 }
 
 pub(super) async fn act(
@@ -146,11 +152,12 @@ pub(super) async fn act_on_list(
     let read = move |body: &[u8]| reports(format, body, max);
     let CountedList { values, count } = body.process(&handle, read).await?;
     handle.check_number_of_reports(count)?;
+    let room = handle.reserve_answer(AnswerShare::Workers, count * ANSWER_BYTES)?;
     let (reports, places): (Vec<_>, Vec<_>) = values.into_iter().unzip();
     let results = handle.lease_actions(reports).await?;
     let entries = results.into_iter().zip(places).enumerate();
     let answers = entries.map(|(index, (result, place))| answer_in_list(index, result, place));
-    Ok(ok(&LeaseAnswers { answers: answers.collect() }))
+    Ok(in_room(ok(&LeaseAnswers { answers: answers.collect() }), room))
 }
 
 fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {

@@ -8,6 +8,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 use crate::http::problem::Rejection;
+use crate::job::Job;
+use crate::server::{AnswerShare, AnswerWeight, Handle};
 
 /// Result of a handler: a response, or a problem that becomes one.
 pub(super) type HandlerResult = Result<HttpResponse, Rejection>;
@@ -37,6 +39,34 @@ pub(super) fn accepted(location: Option<String>, body: &impl Serialize) -> HttpR
 /// Returns 200 with a JSON body.
 pub(super) fn ok(body: &impl Serialize) -> HttpResponse {
     json(&mut HttpResponse::Ok(), body)
+}
+
+/// Passes on the room that was reserved for an answer.
+pub(super) fn in_room(mut response: HttpResponse, room: Option<AnswerWeight>) -> HttpResponse {
+    if let Some(room) = room {
+        response.extensions_mut().insert(room);
+    }
+    response
+}
+
+/// Returns 200 with a job that the request has changed.
+pub(super) fn changed(handle: &Handle, mut job: Job) -> HttpResponse {
+    let room = fit(handle, &mut job);
+    in_room(ok(&job), room)
+}
+
+/// Reserves room for an answer with a job, after the request has had its effect. If there is none, the
+/// payload and the result of the job are left out, as in lists.
+pub(super) fn fit(handle: &Handle, job: &mut Job) -> Option<AnswerWeight> {
+    let payload = job.payload.as_ref().map_or(0, |payload| payload.as_str().len());
+    let result = job.result_json().map_or(0, |result| result.as_str().len());
+    match handle.reserve_answer(AnswerShare::Usual, payload + result) {
+        Ok(room) => room,
+        Err(_no_room) => {
+            (job.payload, job.result) = (None, None);
+            None
+        }
+    }
 }
 
 /// Writes a JSON body. Most responses are one job, which fits into the initial buffer.

@@ -28,7 +28,7 @@ use crate::pages::response::error_page::PageError;
 use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::page_resource;
 use crate::pages::response::{PageResult, redirect_to, render};
-use crate::server::{Error, Handle, Refusal, SubmissionKey, fingerprint};
+use crate::server::{ByteShare, Error, Handle, Refusal, SubmissionKey, fingerprint};
 use again::Original;
 use input::{Control, Input, assign};
 use kinds::PayloadForm;
@@ -91,11 +91,12 @@ async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> Pa
         }
     };
     let length = fields.bytes();
+    let max_bytes = handle.config().limits.max_payload_bytes;
     let parse = move || {
-        let parsed = parse(&fields, original.as_ref());
+        let parsed = parse(&fields, original.as_ref(), max_bytes);
         (fields, original, parsed)
     };
-    let (fields, original, parsed) = handle.compute(length, parse).await?;
+    let (fields, original, parsed) = handle.compute(ByteShare::Submissions, length, parse).await?;
     let original = original.as_ref();
     let (submission, key) = match parsed {
         Ok(parsed) => parsed,
@@ -152,6 +153,7 @@ async fn original(handle: &Handle, fields: &Fields) -> Result<Option<Original>, 
 fn parse(
     fields: &Fields,
     original: Option<&Original>,
+    max_payload_bytes: usize,
 ) -> Result<(Submission, Option<SubmissionKey>), Vec<Problem>> {
     let kind = fields.trimmed("kind").unwrap_or_default();
     let payload_form = PayloadForm::new(kind, fields.get("as") == Some("json"));
@@ -164,7 +166,8 @@ fn parse(
             if let Some(original) = original {
                 original.restore(&mut submission, fields);
             }
-            let key = idempotency_key(fields, &submission).map_err(|problem| vec![problem])?;
+            let key = idempotency_key(fields, &submission, max_payload_bytes)
+                .map_err(|problem| vec![problem])?;
             Ok((submission, key))
         }
         (payload, options) => {
@@ -180,6 +183,7 @@ fn parse(
 fn idempotency_key(
     fields: &Fields,
     submission: &Submission,
+    max_payload_bytes: usize,
 ) -> Result<Option<SubmissionKey>, Problem> {
     let Some(key) = fields.trimmed("idempotency_key") else {
         return form_token::idempotency_key(fields, submission)
@@ -189,7 +193,7 @@ fn idempotency_key(
     let key = key.map_err(|error| Problem::new("/idempotency_key", error))?;
     let text = serde_json::to_vec(submission).map_err(|error| Problem::new("", error))?;
     let bytes = Sha256::new().chain_update("/submit\0").chain_update(text).finalize();
-    let fingerprint = fingerprint::of_job("/submit", submission);
+    let fingerprint = fingerprint::of_job("/submit", submission, max_payload_bytes);
     Ok(Some(SubmissionKey { key, fingerprint, byte_fingerprint: bytes.into() }))
 }
 

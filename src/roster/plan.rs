@@ -41,10 +41,6 @@ impl<'a> Plan<'a> {
     }
 
     fn serve_lanes(&mut self) {
-        let payload_room = self.roster.payload_room();
-        if payload_room == 0 {
-            return;
-        }
         for lane in Lane::LOCAL {
             let idle = self.roster.idle[lane.index()].min(MAX_LEASES_PER_LANE);
             if idle == 0 {
@@ -71,7 +67,7 @@ impl<'a> Plan<'a> {
                     kinds: None,
                     limit,
                     waiting_worker: None,
-                    payload_room,
+                    payload_room: self.roster.payloads.room(queue),
                     without_provider,
                     providers,
                 });
@@ -132,6 +128,9 @@ impl<'a> Plan<'a> {
     /// Returns how many jobs of a queue may start in a lane beside those that the plan contains.
     fn allowance(&self, queue: &QueueName, lane: Lane) -> u32 {
         let Some(entry) = self.roster.queues.get(queue) else { return 0 };
+        if self.roster.payloads.holds_back(queue, lane) {
+            return 0;
+        }
         let planned = self.planned.get(queue).copied().unwrap_or(0);
         let mut allowance = entry.allowance(self.now).saturating_sub(planned);
         if lane == Lane::Async {

@@ -192,17 +192,47 @@ fn a_pause_of_a_provider_sets_the_wake_time() {
 }
 
 #[test]
-fn no_job_starts_while_the_payloads_of_running_jobs_use_up_their_limit() {
-    let mut roster = roster(4, &["a"]).limit_running_bytes(100);
+fn a_queue_whose_next_job_is_large_waits_for_room_and_holds_no_other_back() {
+    const KIB: usize = 1 << 10;
+    let mut roster = roster(8, &["a", "b"]).limit_running_bytes(400 * KIB);
+    let large = |started| LeaseResult { is_large_next: true, ..leased(started, false) };
+    let rooms = |orders: &[LeaseOrder]| -> Vec<(String, usize)> {
+        let room = |order: &LeaseOrder| (order.queue.to_string(), order.payload_room / KIB);
+        orders.iter().map(room).collect()
+    };
     let orders = roster.plan(at(0));
-    assert_eq!((limits(&orders), orders[0].payload_room), (vec![("a", 4)], 100));
-    roster.record_lease(&orders[0], leased(1, false), at(0));
-    roster.add_running_bytes(99);
-    assert_eq!(roster.plan(at(0))[0].payload_room, 1);
-    roster.add_running_bytes(500);
+    assert_eq!(rooms(&orders), [("a".into(), 300), ("b".into(), 300)]);
+    roster.add_payload(&name("a"), 300 * KIB);
+    roster.record_lease(&orders[0], large(1), at(0));
+    roster.record_lease(&orders[1], leased(1, false), at(0));
+    assert_eq!(rooms(&roster.plan(at(0))), [("b".into(), 75)]);
+    // A small payload does not count.
+    roster.add_payload(&name("b"), LARGE_PAYLOAD_BYTES);
+    assert_eq!(rooms(&roster.plan(at(0))), [("b".into(), 75)]);
+    roster.add_payload(&name("b"), 80 * KIB);
+    roster.record_lease(&roster.plan(at(0))[0].clone(), large(1), at(0));
     assert_eq!(roster.plan(at(0)), []);
-    roster.remove_running_bytes(550);
-    assert_eq!(roster.plan(at(0))[0].payload_room, 51);
+    roster.remove_payload(&name("b"), 80 * KIB);
+    assert_eq!(rooms(&roster.plan(at(0))), [("b".into(), 75)]);
+}
+
+#[test]
+fn a_queue_that_waits_for_room_is_tried_again_when_another_job_may_be_first() {
+    let mut roster = roster(4, &["a"]).limit_running_bytes(LARGE_PAYLOAD_BYTES);
+    let large = LeaseResult { is_large_next: true, ..leased(0, false) };
+    roster.add_payload(&name("b"), 2 * LARGE_PAYLOAD_BYTES);
+    for is_removal in [true, false] {
+        let orders = roster.plan(at(0));
+        assert_eq!((limits(&orders), orders[0].payload_room), (vec![("a", 4)], 0));
+        roster.record_lease(&orders[0], large, at(0));
+        assert_eq!(roster.plan(at(0)), []);
+        if is_removal {
+            roster.note_removal(&name("a"), Lane::Async);
+        } else {
+            roster.mark_ready(&name("a"), Lane::Async, None);
+        }
+    }
+    assert_eq!(limits(&roster.plan(at(0))), [("a", 4)]);
 }
 
 #[test]

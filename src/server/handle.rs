@@ -34,7 +34,7 @@ use crate::store::{
 use bounds::{Bounds, try_acquire};
 use size::{ByteShare, SIZE_UNIT};
 
-pub(crate) use answers::{AnswerBudget, AnswerWeight};
+pub(crate) use answers::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use bounds::MAX_FEEDS;
 pub(crate) use compute::LARGE_BYTES;
 

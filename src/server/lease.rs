@@ -17,6 +17,7 @@ use crate::job::problem::Problem;
 use crate::job::{JobId, State, Timestamp};
 use crate::roster::{WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;
+use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
 
@@ -112,6 +113,12 @@ impl Handle {
         }
     }
 
+    /// Releases jobs that were leased and cannot be returned to the worker.
+    pub(crate) fn release(&self, jobs: &[LeasedJob]) {
+        let write = release(jobs.iter().map(|job| job.lease));
+        self.connections().writer.commit(Commit { write, reply: Reply::Discard });
+    }
+
     /// Applies one action of a remote worker to its lease: renew, complete, fail or release.
     ///
     /// # Errors
@@ -125,7 +132,8 @@ impl Handle {
     ) -> Result<(Lease, LeaseActionResult), Error> {
         let (max, bytes) = (self.config().limits.max_result_bytes, size_as_received(&report));
         let check = move || report.check_one(job, action, max);
-        let report = self.compute(bytes, check).await?.map_err(Error::Invalid)?;
+        let report =
+            self.compute(ByteShare::Actions, bytes, check).await?.map_err(Error::Invalid)?;
         let (lease, bytes, truncated) =
             (report.lease, size_of_report(&report), is_truncated(&report));
         let answer = self.write(write_of(report), bytes).await?;
@@ -152,7 +160,7 @@ impl Handle {
                 |report: LeaseReport| (report.id, report.lease_token, report.check_many(max));
             reports.map(check).collect::<Vec<_>>()
         };
-        let reports = self.compute(received, check).await?;
+        let reports = self.compute(ByteShare::Actions, received, check).await?;
         let (mut checked, mut writes, mut bytes) =
             (Vec::with_capacity(reports.len()), Vec::new(), 0);
         for (job, lease_token, report) in reports {
@@ -330,8 +338,7 @@ impl Drop for WaitingGuard {
             return;
         };
         if !unused.is_empty() {
-            let write = release(unused.iter().map(|job| job.lease));
-            connections.writer.commit(Commit { write, reply: Reply::Discard });
+            self.handle.release(&unused);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::job::batch::{Batch, MAX_NAME_LEN};
 use crate::job::problem::{MAX_PROBLEMS, Problem};
 use crate::job::{Job, Lane, NewJob, ProviderName, Submission, Timestamp};
 use crate::server::error::Error;
+use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, Idempotent, LARGE_BYTES};
 use crate::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
 
@@ -37,7 +38,8 @@ impl Handle {
         let checked = match size(&submission) {
             bytes if bytes > LARGE_BYTES => {
                 let handle = self.clone();
-                self.compute(bytes, move || handle.check(submission, now)).await?
+                let check = move || handle.check(submission, now);
+                self.compute(ByteShare::Submissions, bytes, check).await?
             }
             _ => self.check(submission, now),
         };
@@ -127,7 +129,7 @@ impl Handle {
                 check_each(submissions, prefix, |submission| handle.check(submission, now));
             checked.map(Arc::from)
         };
-        self.compute(bytes, check).await?
+        self.compute(ByteShare::Submissions, bytes, check).await?
     }
 
     /// Checks the number of jobs in a request.

@@ -69,6 +69,8 @@ pub struct Leased {
     pub is_empty: bool,
     /// The limit that held further jobs back, if the order wanted more than it allowed.
     pub held: Option<Held>,
+    /// Whether the next job has a large payload for which the order had no room.
+    pub is_large_next: bool,
     /// Providers of the order of which no further job is queued.
     pub empty_providers: Vec<ProviderName>,
 }

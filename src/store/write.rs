@@ -7,7 +7,8 @@ use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
 use crate::job::{
-    BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, ProviderName, Span, Timestamp,
+    AttemptDetail, BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, ProviderName, Span,
+    Timestamp,
 };
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
@@ -133,13 +134,15 @@ pub enum Write {
 }
 
 impl Write {
-    /// Returns the size of the payloads and results that this write stores.
+    /// Returns the size of the texts that this write stores, in bytes: payloads, metadata, results, errors
+    /// with what is known about them, log lines and progress messages.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Submit(submit) => submit.jobs.iter().map(|job| job.payload.as_str().len()).sum(),
-            Self::Finish(Finish { outcome: Outcome::Completed(result), .. }) => {
-                result.json.as_str().len()
-            }
+            Self::Submit(submit) => submit.jobs.iter().map(submitted_bytes).sum(),
+            Self::Finish(finish) => outcome_bytes(&finish.outcome),
+            Self::Log(lines) => lines.log.text.len(),
+            Self::Report(_, progress) => message_bytes(progress),
+            Self::Renew(renew) => renew.progress.as_ref().map_or(0, message_bytes),
             Self::Each(writes) => writes.iter().map(Self::bytes).sum(),
             _ => 0,
         }
@@ -156,6 +159,26 @@ impl Write {
             _ => None,
         }
     }
+}
+
+fn submitted_bytes(job: &NewJob) -> usize {
+    job.payload.as_str().len() + job.metadata.as_ref().map_or(0, |json| json.as_str().len())
+}
+
+fn message_bytes(progress: &Progress) -> usize {
+    progress.message.as_ref().map_or(0, String::len)
+}
+
+fn outcome_bytes(outcome: &Outcome) -> usize {
+    let own = match outcome {
+        Outcome::Completed(result) => result.json.as_str().len(),
+        Outcome::Failed { error, .. } | Outcome::Lost(error) => {
+            error.code.len() + error.message.len()
+        }
+        Outcome::Deferred(deferral) => deferral.error.code.len() + deferral.error.message.len(),
+        Outcome::Released | Outcome::NotStarted | Outcome::Cancelled(_) => 0,
+    };
+    own + outcome.detail().map_or(0, AttemptDetail::bytes)
 }
 
 /// A submission: jobs to insert, all or none.

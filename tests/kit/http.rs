@@ -6,4 +6,4 @@ mod target;
 
 pub(crate) use connection::Connection;
 pub(crate) use message::{Request, Response, json_response, request, response};
-pub(crate) use target::{OpenReply, Target, gate};
+pub(crate) use target::{Gate, OpenReply, Target, gate};

@@ -19,4 +19,5 @@ mod leases;
 mod lifecycle;
 mod limits;
 mod pages;
+mod providers;
 mod queues;

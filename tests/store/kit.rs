@@ -5,13 +5,16 @@ pub(crate) mod sqlite;
 pub(crate) mod statements;
 pub(crate) mod store;
 
+use longshore::config::{Config, ProviderConfig};
 use longshore::job::lease::{Lease, LeasedJob};
-use longshore::job::outcome::{JobResult, Outcome};
+use longshore::job::outcome::{Deferral, JobResult, Outcome};
 use longshore::job::retry::Backoff;
-use longshore::job::{JobId, Json, Lane, NewJob, QueueName, Span, Tag, Timestamp};
-use longshore::roster::LeaseOrder;
+use longshore::job::{
+    JobError, JobId, Json, Lane, NewJob, ProviderName, QueueName, Span, Tag, Timestamp,
+};
+use longshore::roster::{LeaseOrder, ProviderShare};
 use longshore::store::{
-    Answer, Finish, Holder, LeaseRequest, Refusal, Renew, Submit, Submitted, Write,
+    Answer, Finish, Holder, LeaseRequest, Leased, Refusal, Renew, Submit, Submitted, Write,
 };
 
 /// Time at which tests start, in milliseconds since 1970.
@@ -59,6 +62,31 @@ pub(crate) fn queue(name: &str) -> QueueName {
     name.parse().unwrap()
 }
 
+pub(crate) fn provider(name: &str) -> ProviderName {
+    name.parse().unwrap()
+}
+
+/// Returns a job of the kind `chat` that calls a provider.
+pub(crate) fn chat(name: &str) -> NewJob {
+    NewJob { kind: "chat".parse().unwrap(), provider: Some(provider(name)), ..job() }
+}
+
+/// Returns the default configuration with these providers, each with its `max_running` and its
+/// `requests_per_minute`.
+pub(crate) fn with_providers(providers: &[(&str, Option<u32>, Option<u32>)]) -> Config {
+    let mut config = Config::default();
+    for (name, max_running, requests_per_minute) in providers {
+        let provider = ProviderConfig {
+            base_url: "http://127.0.0.1:1/v1".into(),
+            api_key_env: None,
+            max_running: *max_running,
+            requests_per_minute: *requests_per_minute,
+        };
+        config.providers.insert((*name).into(), provider);
+    }
+    config
+}
+
 pub(crate) fn submit(jobs: Vec<NewJob>) -> Write {
     Write::Submit(Submit { jobs: jobs.into(), key: None, batch: None })
 }
@@ -96,6 +124,34 @@ pub(crate) fn lease_within(name: &str, lane: Lane, limit: u32, payload_room: usi
         payload_room,
         without_provider,
         providers,
+    };
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
+}
+
+/// Returns a lease request for the jobs without a provider and for those of these providers.
+pub(crate) fn lease_lines(name: &str, limit: u32, providers: &[&str]) -> Write {
+    lease_shares(name, limit, true, &providers.iter().map(|name| (*name, limit)).collect::<Vec<_>>())
+}
+
+/// Returns a lease request that names how many jobs of each provider may start.
+pub(crate) fn lease_shares(
+    name: &str,
+    limit: u32,
+    without_provider: bool,
+    providers: &[(&str, u32)],
+) -> Write {
+    let share = |(name, limit): &(&str, u32)| {
+        ProviderShare { provider: provider(name), limit: *limit }
+    };
+    let order = LeaseOrder {
+        queue: queue(name),
+        lane: Lane::Async,
+        kinds: None,
+        limit,
+        waiting_worker: None,
+        payload_room: usize::MAX,
+        without_provider,
+        providers: providers.iter().map(share).collect(),
     };
     Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
 }
@@ -153,6 +209,16 @@ pub(crate) fn failed() -> Outcome {
     Outcome::retryable("timeout", "too slow")
 }
 
+/// Returns the outcome of an attempt that does not count.
+pub(crate) fn deferred(secs: u64, is_of_provider: bool) -> Outcome {
+    Outcome::Deferred(Box::new(Deferral {
+        error: JobError::new("http_status", "429 Too Many Requests"),
+        retry_in: Span::from_secs(secs),
+        is_of_provider,
+        detail: None,
+    }))
+}
+
 pub(crate) fn submitted(answer: Result<Answer, Refusal>) -> Submitted {
     match answer {
         Ok(Answer::Submitted(submitted)) => submitted,
@@ -161,8 +227,12 @@ pub(crate) fn submitted(answer: Result<Answer, Refusal>) -> Submitted {
 }
 
 pub(crate) fn leased(answer: Result<Answer, Refusal>) -> Vec<LeasedJob> {
+    lease_answer(answer).jobs
+}
+
+pub(crate) fn lease_answer(answer: Result<Answer, Refusal>) -> Leased {
     match answer {
-        Ok(Answer::Leased(leased)) => leased.jobs,
+        Ok(Answer::Leased(leased)) => leased,
         other => panic!("nothing leased: {other:?}"),
     }
 }

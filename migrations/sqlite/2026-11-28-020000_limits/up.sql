@@ -23,7 +23,8 @@ CREATE TABLE providers (
 ) STRICT;
 
 -- The unfinished jobs of the kind chat learn their provider from their payload. Those that name none get
--- the provider '', which the program replaces by the only configured one when it opens the database.
+-- the provider '', which the program replaces by the only configured one when it opens the database, or
+-- by none.
 CREATE TEMP TABLE unfinished AS
 SELECT id, state,
     CASE WHEN json_valid(payload) THEN coalesce(json_extract(payload, '$.provider'), '') ELSE '' END AS name
@@ -36,8 +37,11 @@ UNION ALL
 SELECT id, state,
     CASE WHEN json_valid(payload) THEN coalesce(json_extract(payload, '$.provider'), '') ELSE '' END AS name
 FROM jobs WHERE state IN (0, 3) AND kind = 'chat' AND lane = 0;
+-- A job whose provider cannot exist gets none. It fails when it runs.
+DELETE FROM unfinished WHERE typeof(name) != 'text' OR octet_length(name) > 64
+    OR octet_length(name) != length(name) OR name GLOB '*[^a-z0-9._-]*' OR name GLOB '[._-]*';
 INSERT INTO providers (name, running, queued)
-SELECT name, sum(state = 2), sum(state = 1) FROM unfinished WHERE typeof(name) = 'text' GROUP BY name;
+SELECT name, sum(state = 2), sum(state = 1) FROM unfinished GROUP BY name;
 
 -- Each provider of a queue is a line of its own in the index, so that a full one is skipped.
 DROP INDEX jobs_queued;

@@ -81,19 +81,20 @@ impl Writer {
         times: TransactionTimes,
         dispatch: &mut Dispatch,
     ) {
-        let Leased { mut jobs, is_empty, held, empty_providers } = leased;
+        let Leased { mut jobs, is_empty, held, is_large_next, empty_providers } = leased;
         if let Some(renewal) = late_leases::renewal(&jobs, order.lane, duration, times) {
             self.retry_buffer.push(renewal);
         }
         let started = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         let empty_providers = &empty_providers[..];
-        let result = LeaseResult { started, is_empty, held, empty_providers };
+        let result = LeaseResult { started, is_empty, held, is_large_next, empty_providers };
         self.roster.record_lease(order, result, times.started_at);
         match order.waiting_worker {
             Some(waiting_worker) => self.lease_replies.grant(waiting_worker, jobs),
             None => {
-                let bytes = jobs.iter().map(|job| job.payload.as_str().len()).sum();
-                self.roster.add_running_bytes(bytes);
+                for job in &jobs {
+                    self.roster.add_payload(&job.queue, job.payload.as_str().len());
+                }
                 dispatch.leased.append(&mut jobs);
             }
         }

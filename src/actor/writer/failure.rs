@@ -17,6 +17,9 @@ impl Writer {
     /// all its other writes are retried at once, because submissions need most of the disk space and
     /// the others may fit without them. Until writing works again, a [`Write::Probe`] tries it every
     /// [`RETRY_PAUSE`], because a server that is not ready gets no submissions that would show it.
+    ///
+    /// If the group left some of the retry buffer, the writes that wait in the inbox are handled like those
+    /// of the group, because some may only be written after all of the retry buffer.
     pub(super) fn retry_later(
         &mut self,
         group: Group,
@@ -24,12 +27,16 @@ impl Writer {
         ctx: &mut Context<Self>,
     ) {
         if self.inbox.write_health().fail(&answer) {
-            tracing::error!(%error, "nothing can be written: submissions are refused until writing works again");
+            tracing::error!(state = "unwritable", %error, "nothing can be written: submissions are refused until writing works again");
         }
         let answered = self.lease_replies.answer_all(&Err(answer.clone()));
         self.remove_waiting_workers(&answered);
         let has_submissions = group.has_submissions();
-        for commit in group.into_commits() {
+        let tried = group.into_commits();
+        let left = self.retry_buffer.take();
+        let waiting = if left.is_empty() { Vec::new() } else { self.inbox.take() };
+        // The retry buffer stays in order: what was tried comes before what was left.
+        for commit in tried.into_iter().chain(left).chain(waiting) {
             let may_fit = has_submissions && !matches!(commit.write, Write::Submit(_));
             self.retry_or_refuse(commit, may_fit, &answer);
         }

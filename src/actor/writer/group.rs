@@ -32,10 +32,14 @@ impl Group {
         self.0.iter().any(|commit| matches!(commit.write, Write::Submit(_)))
     }
 
-    /// Returns whether a transaction of this group certainly changes the database. Many other writes,
-    /// such as a staging without a due job, succeed on a full disk because they change nothing.
+    /// Returns whether a transaction of this group shows that the database can be written again.
+    ///
+    /// Only a probe does. Other writes, such as a repeated submission or a staging without a due job,
+    /// succeed on a full disk because they change nothing; and small ones that do change something may fit
+    /// between large ones that fail, so that the state would change with every write. A probe is in the
+    /// first transaction a second after a failure.
     pub(super) fn shows_that_writing_works(&self) -> bool {
-        self.0.iter().any(|commit| matches!(commit.write, Write::Submit(_) | Write::Probe))
+        self.0.iter().any(|commit| matches!(commit.write, Write::Probe))
     }
 
     pub(super) fn commits_mut(&mut self) -> &mut [Commit] {

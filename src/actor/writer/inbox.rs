@@ -11,11 +11,8 @@ use actix::Recipient;
 
 use crate::actor::message::{Commit, Flush};
 use crate::actor::send_to;
+use crate::actor::writer::selection::Selection;
 use crate::actor::writer::write_health::WriteHealth;
-
-/// Maximum size of the payloads and results of a light write, in bytes. Far more light writes than callers
-/// may send at once still make a short transaction.
-const MAX_LIGHT_BYTES: usize = 4 << 10;
 
 /// The commits that the Writer has not taken yet.
 #[derive(Default)]
@@ -57,36 +54,13 @@ impl Inbox {
         mem::take(&mut pending.commits)
     }
 
-    /// Takes the first pending commits, in the order in which they were sent, until their payloads and
-    /// results have `max_bytes`, and all light ones after them. Returns also whether others are left: the
-    /// Writer must then take them without a [`Flush`] from the inbox.
-    ///
-    /// So a light write never waits for many heavy ones. Its effect cannot depend on one that it overtakes:
-    /// a caller waits for its answer before it relies on a write, and the finish of an attempt is the last
-    /// write of its worker.
-    pub(crate) fn take_up_to(&self, max_bytes: usize) -> (Vec<Commit>, bool) {
+    /// Takes the pending commits that a selection takes. Returns also whether others are left: the Writer
+    /// must then take them without a [`Flush`] from the inbox.
+    pub(crate) fn take_selected(&self, selection: &mut Selection) -> (Vec<Commit>, bool) {
         let mut pending = lock(&self.0);
-        let mut bytes = 0;
-        let fills = |commit: &Commit| {
-            bytes += commit.bytes();
-            bytes >= max_bytes
-        };
-        let last = pending.commits.iter().position(fills);
-        match last {
-            Some(last) if last + 1 < pending.commits.len() => {
-                let others = pending.commits.split_off(last + 1);
-                let is_light = |commit: &Commit| commit.bytes() <= MAX_LIGHT_BYTES;
-                let (mut light, heavy) = others.into_iter().partition(is_light);
-                let mut taken = mem::replace(&mut pending.commits, heavy);
-                taken.append(&mut light);
-                pending.is_notified = !pending.commits.is_empty();
-                (taken, pending.is_notified)
-            }
-            _ => {
-                pending.is_notified = false;
-                (mem::take(&mut pending.commits), false)
-            }
-        }
+        let taken = selection.take_from(&mut pending.commits);
+        pending.is_notified = !pending.commits.is_empty();
+        (taken, pending.is_notified)
     }
 
     /// Returns a sending end, which becomes a handle once the Writer has an address.
@@ -161,8 +135,7 @@ mod tests {
 
     use super::*;
     use crate::actor::message::{Reply, WriteError, WriteResult};
-    use crate::job::lease::{Lease, LeaseToken};
-    use crate::job::{JobId, Lane};
+    use crate::job::JobId;
     use crate::store::Write;
 
     /// A Writer that never starts.
@@ -220,27 +193,5 @@ mod tests {
         let unknown: Vec<bool> = answers.iter_mut().map(is_unknown).collect();
         assert_eq!(unknown, [true, true, false]);
         assert!(inbox.take().is_empty());
-    }
-
-    #[test]
-    fn a_group_ends_with_the_commit_that_fills_it_and_only_light_ones_overtake_the_others() {
-        let inbox = Inbox::default();
-        let context = Context::<Unstarted>::new();
-        let writer = handle(&inbox, context.address());
-        for payload_bytes in [30_000, 1, 40_000, 90_000, 2, 50_000, 3] {
-            let lease = Lease { job: JobId(1), token: LeaseToken(1) };
-            let queue = "default".parse().unwrap();
-            let reply =
-                Reply::Worker { lease, queue, lane: Lane::Async, payload_bytes, is_idle: false };
-            assert!(writer.commit(Commit { write: Write::Cancel(JobId(1)), reply }));
-        }
-        let take = || {
-            let (commits, has_more) = inbox.take_up_to(70_000);
-            (commits.iter().map(Commit::bytes).collect::<Vec<_>>(), has_more)
-        };
-        assert_eq!(take(), (vec![30_000, 1, 40_000, 2, 3], true));
-        assert_eq!(take(), (vec![90_000], true));
-        assert_eq!(take(), (vec![50_000], false));
-        assert_eq!(take(), (vec![], false));
     }
 }

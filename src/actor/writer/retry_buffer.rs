@@ -18,12 +18,16 @@
 //! - outcomes: one per worker, which runs no other job until its outcome is on disk;
 //! - releases: each job at most once, because nothing is leased while nothing can be written.
 //!
+//! A commit group takes at most half of its bytes from the buffer, see [`Selection`]; the others wait for
+//! the next groups.
+//!
 //! A merged write keeps the place of the earlier one. A rescue that follows the earlier renewal
 //! therefore still follows the merged one, and takes no job away from its holder.
 
 use std::collections::HashSet;
 
 use crate::actor::message::{Commit, Reply};
+use crate::actor::writer::selection::Selection;
 use crate::job::lease::Lease;
 use crate::store::{Renew, Write};
 
@@ -46,6 +50,11 @@ impl RetryBuffer {
         if !(may_merge && self.0.iter_mut().rev().any(|earlier| merge(earlier, &commit))) {
             self.0.push(commit);
         }
+    }
+
+    /// Takes those writes that a selection takes.
+    pub(super) fn take_selected(&mut self, selection: &mut Selection) -> Vec<Commit> {
+        selection.take_from(&mut self.0)
     }
 
     /// Takes all writes.

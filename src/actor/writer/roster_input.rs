@@ -16,7 +16,7 @@ pub(super) fn before_commit(roster: &mut Roster, commits: &mut [Commit]) {
             && !std::mem::replace(is_idle, true)
         {
             roster.release_worker(queue, *lane);
-            roster.remove_running_bytes(*payload_bytes);
+            roster.remove_payload(queue, *payload_bytes);
             if let Write::Finish(finish) = &commit.write
                 && let Some(provider) = finish.location.as_ref().and_then(|at| at.provider.as_ref())
             {
@@ -41,6 +41,12 @@ pub(super) fn after_commit(roster: &mut Roster, changes: &[Change]) {
     for change in changes.iter().filter(|change| change.lane == Lane::Remote) {
         let delta = |state: Option<State>| i32::from(state == Some(State::Running));
         roster.change_remote_running(&change.queue, delta(change.to) - delta(change.from));
+    }
+    for change in changes.iter().filter(|change| change.from == Some(State::Queued)) {
+        if change.to != Some(State::Running) {
+            let queue = change.from_queue.as_ref().unwrap_or(&change.queue);
+            roster.note_removal(queue, change.lane);
+        }
     }
     // New jobs for remote workers have no `remote_kind`; they were added before the commit.
     let queued = changes.iter().filter(|change| {

@@ -1,6 +1,9 @@
 //! Tests of the Writer alone: writes in, answers and messages out, with a real store on a temporary
 //! file that fails when a test says so.
 
+mod bounds;
+mod health;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -181,6 +184,7 @@ fn name(write: &Write) -> &'static str {
         Write::Cancel(_) => "cancel",
         Write::Each(_) => "each",
         Write::Probe => "probe",
+        Write::Rescue { .. } => "rescue",
         write => panic!("{write:?}"),
     }
 }

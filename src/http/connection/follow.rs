@@ -104,6 +104,9 @@ impl Followed {
         if closes {
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
+        if let BodySize::Sized(bytes) = response.response().body().size() {
+            self.progress.answer_starts(bytes);
+        }
         let progress = Some(self.progress);
         Ok(response.map_body(|_, body| FollowedBody { body, progress }))
     }

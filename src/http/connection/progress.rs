@@ -22,6 +22,21 @@ const MARGIN_SECS: u32 = 5;
 /// Maximum time for which a client may take nothing of an answer, in seconds.
 const STALLED_SECS: u32 = 30;
 
+/// Time for which the bytes of an answer may wait for the client before it must take them at a least rate, in
+/// seconds.
+const SLOW_START_SECS: u64 = 10;
+
+/// Least number of bytes of an answer that the client must take in a second.
+const MIN_BYTES_PER_SEC: u64 = 16 << 10;
+
+/// Time in which a client must take an answer of a known size, however large, in seconds. Seconds in which
+/// nothing waits for the client do not count.
+const ANSWER_SECS: u64 = 120;
+
+/// Time after which a connection whose client takes nothing of its answer may be closed to make room, in
+/// seconds.
+const SPARED_STALL_SECS: u32 = 5;
+
 /// Maximum time for which the rest of a refused body is received and dropped, in seconds. A connection
 /// that is closed with unread bytes is reset, and the client might lose the answer.
 const LINGER_SECS: u32 = 2;
@@ -67,6 +82,12 @@ pub(super) struct Progress {
     /// Number of ticks for which the client has taken no byte of an answer that waits to be sent.
     stalled_secs: Cell<u32>,
     is_stalled: Cell<bool>,
+    /// Number of ticks at which bytes of this answer waited for the client.
+    waited_secs: Cell<u64>,
+    /// Number of bytes that the client has taken since the head of the request.
+    taken_bytes: Cell<u64>,
+    /// Least number of bytes of this answer that the client must take in a second.
+    min_bytes_per_sec: Cell<u64>,
     /// Whether the body of the answer has been passed on completely. It may not be sent yet.
     answer_ended: Cell<bool>,
     /// Whether bytes have arrived that follow a complete request.
@@ -85,6 +106,9 @@ impl Progress {
             secs: Cell::new(0),
             stalled_secs: Cell::new(0),
             is_stalled: Cell::new(false),
+            waited_secs: Cell::new(0),
+            taken_bytes: Cell::new(0),
+            min_bytes_per_sec: Cell::new(MIN_BYTES_PER_SEC),
             answer_ended: Cell::new(false),
             is_ahead: Cell::new(false),
             closes_after_answer: Cell::new(false),
@@ -111,6 +135,9 @@ impl Progress {
     pub(super) fn head_complete(&self, has_body: bool) {
         self.answer_ended.set(false);
         self.is_ahead.set(false);
+        self.waited_secs.set(0);
+        self.taken_bytes.set(0);
+        self.min_bytes_per_sec.set(MIN_BYTES_PER_SEC);
         self.enter(if has_body { Phase::Body } else { Phase::Answer });
     }
 
@@ -131,22 +158,31 @@ impl Progress {
         self.closes_after_answer.set(true);
     }
 
+    /// Records the size of the answer, if it is known.
+    pub(super) fn answer_starts(&self, bytes: u64) {
+        self.min_bytes_per_sec.set(MIN_BYTES_PER_SEC.max(bytes / ANSWER_SECS));
+    }
+
     /// Records that the answer has been passed on completely.
     pub(super) fn answer_ended(&self) {
         self.answer_ended.set(true);
     }
 
-    /// Records that the client has taken some bytes, or not even one.
-    pub(super) fn written(&self, is_stalled: bool) {
-        self.is_stalled.set(is_stalled);
-        if !is_stalled {
-            self.stalled_secs.set(0);
-        }
+    /// Records that the client has taken so many bytes.
+    pub(super) fn taken(&self, bytes: usize) {
+        self.is_stalled.set(false);
+        self.stalled_secs.set(0);
+        self.taken_bytes.set(self.taken_bytes.get().saturating_add(bytes as u64));
+    }
+
+    /// Records that bytes wait for the client.
+    pub(super) fn stalled(&self) {
+        self.is_stalled.set(true);
     }
 
     /// Records that all bytes so far are sent. Returns whether the connection must be closed now.
     pub(super) fn flushed(&self) -> bool {
-        self.written(false);
+        self.taken(0);
         if !self.answer_ended.replace(false) {
             return false;
         }
@@ -164,13 +200,16 @@ impl Progress {
     }
 
     /// Returns how little is lost if the connection is closed, the more the less, or `None` if its client
-    /// waits for an answer. An unfinished request has had no effect; a connection without one loses nothing.
+    /// waits for an answer or reads it. An unfinished request has had no effect; a connection without one
+    /// loses nothing.
     pub(super) fn spare_rank(&self) -> Option<(u8, u32)> {
         let rank = match self.phase.get() {
             _ if self.is_over.get() => return None,
-            Phase::Linger => 2,
-            Phase::Idle => 1,
-            Phase::Head | Phase::Body => 0,
+            Phase::Linger => 4,
+            Phase::Idle => 3,
+            Phase::Head => 2,
+            Phase::Body => 1,
+            Phase::Answer if self.stalled_secs.get() >= SPARED_STALL_SECS => 0,
             Phase::Answer => return None,
         };
         Some((rank, self.secs.get()))
@@ -206,11 +245,18 @@ impl Progress {
         self.secs.set(self.secs.get().saturating_add(1));
         if self.is_stalled.get() {
             self.stalled_secs.set(self.stalled_secs.get().saturating_add(1));
+            self.waited_secs.set(self.waited_secs.get().saturating_add(1));
         }
         let is_late = self.phase.get().limit().is_some_and(|limit| self.secs.get() > limit);
-        if is_late || self.stalled_secs.get() > STALLED_SECS {
+        if is_late || self.stalled_secs.get() > STALLED_SECS || self.is_taken_slowly() {
             self.end();
         }
+    }
+
+    /// Returns whether the client takes the answer at less than the least rate.
+    fn is_taken_slowly(&self) -> bool {
+        let earned_secs = self.taken_bytes.get() / self.min_bytes_per_sec.get();
+        self.waited_secs.get() > SLOW_START_SECS + earned_secs
     }
 
     /// Remembers the task of the connection, which [`Progress::end`] wakes.
@@ -259,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_spared_last_if_its_request_is_further() {
-        let [lingers, idle, head, body, complete] = [(); 5].map(|()| Progress::new());
+        let [lingers, idle, head, body, unread, complete] = [(); 6].map(|()| Progress::new());
         lingers.head_complete(true);
         lingers.close_after_answer();
         answered(&lingers);
@@ -267,9 +313,17 @@ mod tests {
         answered(&idle);
         body.head_complete(true);
         body.tick();
+        unread.head_complete(false);
+        unread.stalled();
+        for secs in 0..SPARED_STALL_SECS {
+            assert_eq!(unread.spare_rank(), None, "{secs}");
+            unread.tick();
+        }
         complete.head_complete(false);
-        let ranks = [&lingers, &idle, &head, &body, &complete].map(Progress::spare_rank);
-        assert_eq!(ranks, [Some((2, 0)), Some((1, 0)), Some((0, 0)), Some((0, 1)), None]);
+        let ranks = [&lingers, &idle, &head, &body, &unread, &complete];
+        let ranks = ranks.map(|progress| progress.spare_rank().map(|(rank, _)| rank));
+        assert_eq!(ranks, [Some(4), Some(3), Some(2), Some(1), Some(0), None]);
+        assert_eq!(body.spare_rank(), Some((1, 1)));
         idle.end();
         assert_eq!(idle.spare_rank(), None);
     }
@@ -303,18 +357,49 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_the_client_does_not_take_ends_and_each_byte_taken_extends_it() {
+    fn an_answer_of_which_the_client_takes_nothing_ends() {
         let progress = Progress::new();
         progress.head_complete(false);
-        for _ in 0..10 {
-            progress.written(true);
-            (0..STALLED_SECS).for_each(|_| progress.tick());
-            assert!(!progress.is_over());
-            progress.written(false);
-        }
-        progress.written(true);
-        assert_eq!(ends_after(&progress), Some(STALLED_SECS + 1));
+        progress.stalled();
+        assert_eq!(ends_after(&progress), Some(11));
         assert!(!progress.take_late_head());
+        // What the client has taken before helps for a while.
+        let progress = Progress::new();
+        progress.head_complete(false);
+        progress.taken(10 << 20);
+        progress.stalled();
+        assert_eq!(ends_after(&progress), Some(STALLED_SECS + 1));
+    }
+
+    /// Returns whether an answer is sent whole if its client takes so many bytes each second.
+    fn is_sent(answer: u64, bytes_per_sec: usize) -> bool {
+        let progress = Progress::new();
+        progress.head_complete(false);
+        progress.answer_starts(answer);
+        for _ in 0..answer.div_ceil(bytes_per_sec as u64) {
+            progress.stalled();
+            progress.tick();
+            progress.taken(bytes_per_sec);
+        }
+        !progress.is_over()
+    }
+
+    #[test]
+    fn an_answer_must_be_taken_at_a_least_rate_and_a_large_one_within_two_minutes() {
+        assert!(is_sent(1 << 20, 16 << 10));
+        assert!(!is_sent(1 << 20, 14 << 10));
+        assert!(is_sent(28 << 20, 240 << 10));
+        assert!(!is_sent(28 << 20, 200 << 10));
+        // The next answer of the connection has its own time, and a stream waits for events at no cost.
+        let progress = Progress::new();
+        for _ in 0..10 {
+            progress.head_complete(false);
+            progress.stalled();
+            (0..10).for_each(|_| progress.tick());
+            progress.taken(1);
+            (0..100).for_each(|_| progress.tick());
+            assert!(!progress.is_over());
+        }
     }
 
     #[test]

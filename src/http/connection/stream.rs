@@ -94,7 +94,11 @@ impl AsyncWrite for Connection {
     ) -> Poll<Result<usize>> {
         self.check(context)?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.progress.written(written.is_pending());
+        match written {
+            Poll::Ready(Ok(bytes)) => self.progress.taken(bytes),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.progress.stalled(),
+        }
         written
     }
 

@@ -36,7 +36,7 @@ const SMALL_BODY_BYTES: usize = 1 << 20;
 pub(in crate::http) struct Body {
     bytes: Bytes,
     /// Permit that bounds the total size of large bodies.
-    _permit: SizePermit,
+    permit: SizePermit,
 }
 
 impl Body {
@@ -57,7 +57,13 @@ impl Body {
         handle: &Handle,
         work: impl FnOnce(&[u8]) -> Result<T, Rejection> + Send + 'static,
     ) -> Result<T, Rejection> {
-        handle.compute(self.bytes.len(), move || work(&self.bytes)).await?
+        let (share, bytes) = (self.permit.share(), self.bytes.len());
+        // The work owns the whole body, so that its permit is released at the end.
+        let work = move || {
+            let Self { bytes, permit: _permit } = self;
+            work(&bytes)
+        };
+        handle.compute(share, bytes, work).await?
     }
 }
 
@@ -88,7 +94,7 @@ async fn read_bounded(
         return Err(too_large());
     }
     match body::receive(handle, payload, bounds).await {
-        Ok(ReceivedBody { bytes, permit }) => Ok(Body { bytes: text(bytes)?, _permit: permit }),
+        Ok(ReceivedBody { bytes, permit }) => Ok(Body { bytes: text(bytes)?, permit }),
         Err(BodyError::TooLarge) => Err(too_large()),
         Err(BodyError::TooSlow(why)) => Err(Rejection::new(ProblemType::TooSlow, why)),
         Err(BodyError::Overloaded(error)) => Err(error.into()),

@@ -44,7 +44,7 @@ pub(in crate::http) fn weigh<B: MessageBody + 'static>(
         return response.map_body(|_, body| AnswerBody::Light(body.boxed()));
     };
     let (request, response) = response.into_parts();
-    let (response, body) = response.into_parts();
+    let (mut response, body) = response.into_parts();
     let body = match body.try_into_bytes() {
         Ok(rest) if request.method().is_safe() => match budget.weigh_read(rest.len()) {
             Ok(weight) => AnswerBody::Heavy { rest, _weight: weight },
@@ -56,7 +56,11 @@ pub(in crate::http) fn weigh<B: MessageBody + 'static>(
             }
         },
         Ok(rest) => {
-            let weight = budget.weigh_effect(rest.len());
+            let reserved = response.extensions_mut().remove::<AnswerWeight>();
+            let weight = match reserved {
+                Some(weight) => weight.resize(rest.len()),
+                None => budget.weigh_effect(rest.len()),
+            };
             AnswerBody::Heavy { rest, _weight: weight }
         }
         Err(body) => AnswerBody::Stream { body: body.boxed(), rest: None, budget },

@@ -130,9 +130,27 @@ impl AttemptDetail {
         *self == Self::default()
     }
 
+    /// Returns the size of its texts, in bytes.
+    pub fn bytes(&self) -> usize {
+        let Self { response, exit, traceback, data, result, request_id } = self;
+        let texts = [traceback, result, request_id].into_iter().flatten();
+        texts.map(String::len).sum::<usize>()
+            + response.as_ref().map_or(0, ResponseDetail::bytes)
+            + exit.as_ref().map_or(0, |exit| exit.stdout.len() + exit.stderr.len())
+            + data.as_ref().map_or(0, |data| data.as_str().len())
+    }
+
     /// Returns the detail, or `None` if nothing is known.
     pub fn boxed(self) -> Option<Box<Self>> {
         (!self.is_empty()).then(|| Box::new(self))
+    }
+}
+
+impl ResponseDetail {
+    fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        let body = [&self.body, &self.body_base64].into_iter().flatten().map(String::len);
+        headers.chain(body).sum()
     }
 }
 

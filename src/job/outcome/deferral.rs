@@ -46,7 +46,7 @@ pub struct Deferred {
 }
 
 impl Deferred {
-    /// Maximum number of attempts of a job that do not count, since the last one that counted.
+    /// Maximum number of attempts of a job that do not count, until somebody retries it.
     pub const MAX_COUNT: u32 = 1_000;
     /// Longest time from the first attempt that does not count to the last one.
     pub const MAX_TIME: Span = Span::from_secs(3600);

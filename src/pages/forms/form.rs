@@ -60,7 +60,7 @@ pub(crate) async fn read(
         let fields = Fields::parse(std::str::from_utf8(&bytes).map_err(PageError::bad_request)?)?;
         Ok(fields.with_plain_line_breaks())
     };
-    handle.compute(length, parse).await?
+    handle.compute(share, length, parse).await?
 }
 
 /// Returns whether the form was sent from a page of this server.

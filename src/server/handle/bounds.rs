@@ -1,11 +1,13 @@
 //! Bounds on concurrent requests, and the permits under which requests run.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Handle;
 use super::answers::AnswerBudget;
+use super::compute::Turns;
 use super::size::SizeBounds;
 use super::untaken::Untaken;
 use crate::config::Limits;
@@ -22,15 +24,15 @@ pub(super) struct Bounds {
     pub(super) writes: Arc<Semaphore>,
     /// The total size of bodies and pending writes.
     pub(super) sizes: SizeBounds,
-    /// Large requests that are processed at once: one for each core.
-    pub(super) large_requests: Arc<Semaphore>,
+    /// The turns of the large requests that are processed at once.
+    pub(super) turns: Turns,
     /// Separate from `list_reads`, so that many lists do not refuse status requests.
     point_reads: Arc<Semaphore>,
     list_reads: Arc<Semaphore>,
-    waits: Arc<Semaphore>,
+    waits: HeldConnections,
     /// Subscribers to all jobs. They have a bound of their own because each costs work for every
     /// job that changes.
-    feeds: Arc<Semaphore>,
+    feeds: HeldConnections,
     /// One permit: the feeds read one after another.
     feed_turns: Arc<Semaphore>,
     /// The large jobs that are read and not taken.
@@ -48,11 +50,11 @@ impl Bounds {
         Self {
             writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
             sizes: SizeBounds::new(limits),
-            large_requests: Arc::new(Semaphore::new(cores)),
+            turns: Turns::new(cores),
             point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
-            waits: Arc::new(Semaphore::new(limits.max_waits)),
-            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            waits: HeldConnections::new(limits.max_waits),
+            feeds: HeldConnections::new(MAX_FEEDS),
             feed_turns: Arc::new(Semaphore::new(1)),
             untaken: Untaken::new(),
             list_turns: Semaphore::new(LIST_TURNS),
@@ -61,15 +63,50 @@ impl Bounds {
     }
 }
 
+/// A bound on clients that keep their connections for as long as they like.
+struct HeldConnections {
+    permits: Arc<Semaphore>,
+    max: AtomicUsize,
+}
+
+impl HeldConnections {
+    fn new(max: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(max)), max: AtomicUsize::new(max) }
+    }
+
+    /// Lowers the bound, if it is not as low yet. Returns the bound.
+    fn lower(&self, max: usize) -> usize {
+        let before = self.max.fetch_min(max, Ordering::Relaxed);
+        self.permits.forget_permits(before.saturating_sub(max));
+        before.min(max)
+    }
+}
+
 impl Handle {
+    /// Leaves at least a quarter of the connections for clients that neither wait nor subscribe, so that
+    /// those who do cannot lock out all others. There is always room for one of each.
+    pub(crate) fn bound_waits(&self, max_connections: usize) {
+        let held = max_connections / 4 * 3;
+        let max_feeds = self.0.bounds.feeds.lower((max_connections / 4).max(1));
+        let max_waits = self.0.bounds.waits.lower(held.saturating_sub(max_feeds).max(1));
+        if max_waits < self.config().limits.max_waits {
+            tracing::info!(
+                max_waits,
+                max_feeds,
+                max_connections,
+                "the number of connections leaves room for fewer waiting clients than max_waits"
+            );
+        }
+    }
+
     /// Takes a permit for a client that waits or subscribes to one job or batch.
     pub(in crate::server) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.waits, 1)
+        try_acquire(&self.0.bounds.waits.permits, 1)
     }
 
     /// Takes a permit for a subscriber to all jobs.
     pub(in crate::server) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.feeds, 1)
+        try_acquire(&self.0.bounds.feeds.permits, 1)
     }
 
     /// Waits for the turn of this feed to read. Only one feed reads at a time.
@@ -88,12 +125,6 @@ impl Handle {
     /// Returns the budget for the answers to this server's clients.
     pub(crate) fn answer_budget(&self) -> &Arc<AnswerBudget> {
         &self.0.bounds.answers
-    }
-
-    /// Refuses a request whose answer may have this size, before it has an effect, while clients do not
-    /// take the answers that they have.
-    pub(crate) fn require_room_for_answer(&self, bytes: usize) -> Result<(), Error> {
-        if self.answer_budget().has_room_for(bytes) { Ok(()) } else { Err(Error::Overloaded) }
     }
 }
 

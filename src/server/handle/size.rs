@@ -19,6 +19,9 @@ const GROWTH_UNITS: usize = 64;
 /// Part of the bound on submissions that actions have in addition to it: one eighth.
 const ACTION_PART: usize = 8;
 
+/// Size up to which a write has a share of its own, in units.
+const SMALL_UNITS: usize = 64;
+
 /// What the bytes of a request are counted against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ByteShare {
@@ -34,15 +37,20 @@ pub(super) struct SizeBounds {
     submissions: Arc<Semaphore>,
     max_submissions: usize,
     actions: Arc<Semaphore>,
+    /// For small writes, as large as that of actions. No body takes any of it, so that neither large writes
+    /// nor bodies that are still arriving keep a small job from being submitted or finished.
+    small_writes: Arc<Semaphore>,
 }
 
 impl SizeBounds {
     pub(super) fn new(limits: &Limits) -> Self {
         let units = limits.max_write_bytes_in_flight.div_ceil(SIZE_UNIT);
+        let part = units.div_ceil(ACTION_PART);
         Self {
             submissions: Arc::new(Semaphore::new(units)),
             max_submissions: units,
-            actions: Arc::new(Semaphore::new(units.div_ceil(ACTION_PART))),
+            actions: Arc::new(Semaphore::new(part)),
+            small_writes: Arc::new(Semaphore::new(part.max(SMALL_UNITS))),
         }
     }
 
@@ -61,6 +69,20 @@ impl SizeBounds {
         let permit = try_acquire(&self.submissions, units.min(self.max_submissions))?;
         Ok((permit, ByteShare::Submissions))
     }
+
+    /// Takes a permit for a write, whose bytes are all there.
+    fn take_for_write(
+        &self,
+        share: ByteShare,
+        units: usize,
+    ) -> Result<OwnedSemaphorePermit, Error> {
+        if units <= SMALL_UNITS
+            && let Ok(permit) = try_acquire(&self.small_writes, units)
+        {
+            return Ok(permit);
+        }
+        self.take(share, units).map(|(permit, _)| permit)
+    }
 }
 
 /// A permit for the bytes of one request. It can grow while they arrive.
@@ -75,6 +97,11 @@ impl SizePermit {
     /// Returns a permit for nothing.
     pub(crate) fn new(share: ByteShare) -> Self {
         Self { share, units: 0, of_submissions: None, of_actions: None }
+    }
+
+    /// Returns what the request is counted against.
+    pub(crate) fn share(&self) -> ByteShare {
+        self.share
     }
 
     /// Extends the permit to this number of bytes.
@@ -108,8 +135,7 @@ impl Handle {
         share: ByteShare,
         bytes: usize,
     ) -> Result<OwnedSemaphorePermit, Error> {
-        let taken = self.0.bounds.sizes.take(share, (bytes / SIZE_UNIT).max(1));
-        taken.map(|(permit, _)| permit)
+        self.0.bounds.sizes.take_for_write(share, (bytes / SIZE_UNIT).max(1))
     }
 }
 
@@ -130,5 +156,19 @@ mod tests {
         let (_more, share) = sizes.take(ByteShare::Actions, 1).unwrap();
         assert_eq!(share, ByteShare::Submissions);
         drop(own);
+    }
+
+    #[test]
+    fn small_writes_have_a_share_that_nothing_large_can_take() {
+        let limits = Limits { max_write_bytes_in_flight: 1_024 * SIZE_UNIT, ..Limits::default() };
+        let sizes = SizeBounds::new(&limits);
+        let _submissions = sizes.take(ByteShare::Submissions, 1_024).unwrap();
+        let _actions = sizes.take(ByteShare::Actions, 128).unwrap();
+        for share in [ByteShare::Submissions, ByteShare::Actions] {
+            assert!(sizes.take_for_write(share, SMALL_UNITS + 1).is_err());
+            assert!(sizes.take_for_write(share, SMALL_UNITS).is_ok());
+        }
+        let _small = [0; 2].map(|_| sizes.take_for_write(ByteShare::Actions, SMALL_UNITS).unwrap());
+        assert!(sizes.take_for_write(ByteShare::Actions, 1).is_err());
     }
 }

@@ -10,31 +10,37 @@ mod json;
 
 use sha2::{Digest, Sha256};
 
-use crate::job::submission::BackoffChange;
+use crate::job::submission::{BackoffChange, MAX_METADATA_BYTES};
 use crate::job::{Lane, Submission, Timestamp};
 
 /// A SHA-256 hash.
 pub(crate) type Fingerprint = [u8; 32];
 
-/// Returns the fingerprint of a single job that is submitted to `path`.
-pub(crate) fn of_job(path: &str, job: &Submission) -> Fingerprint {
-    let mut hash = Hasher::new(path);
+/// Returns the fingerprint of a single job that is submitted to `path`, where a payload of more than
+/// `max_payload_bytes` will be refused.
+pub(crate) fn of_job(path: &str, job: &Submission, max_payload_bytes: usize) -> Fingerprint {
+    let mut hash = Hasher::new(path, max_payload_bytes);
     hash.text("job", "");
     hash.submission(job);
     hash.finish()
 }
 
-/// Returns the fingerprint of a list of jobs that is submitted to `path`.
-pub(crate) fn of_jobs(path: &str, jobs: &[Submission]) -> Fingerprint {
-    let mut hash = Hasher::new(path);
+/// Returns the fingerprint of a list of jobs, as [`of_job`] does.
+pub(crate) fn of_jobs(path: &str, jobs: &[Submission], max_payload_bytes: usize) -> Fingerprint {
+    let mut hash = Hasher::new(path, max_payload_bytes);
     hash.text("jobs", "");
     jobs.iter().for_each(|job| hash.submission(job));
     hash.finish()
 }
 
-/// Returns the fingerprint of a batch that is submitted to `path`.
-pub(crate) fn of_batch(path: &str, name: Option<&str>, jobs: &[Submission]) -> Fingerprint {
-    let mut hash = Hasher::new(path);
+/// Returns the fingerprint of a batch, as [`of_job`] does.
+pub(crate) fn of_batch(
+    path: &str,
+    name: Option<&str>,
+    jobs: &[Submission],
+    max_payload_bytes: usize,
+) -> Fingerprint {
+    let mut hash = Hasher::new(path, max_payload_bytes);
     hash.text("batch", "");
     hash.optional_text("name", name);
     jobs.iter().for_each(|job| hash.submission(job));
@@ -43,28 +49,42 @@ pub(crate) fn of_batch(path: &str, name: Option<&str>, jobs: &[Submission]) -> F
 
 /// Hashes fields with their names. A text is preceded by its length, so that the boundaries of fields
 /// cannot be shifted.
-struct Hasher(Sha256);
+struct Hasher {
+    hash: Sha256,
+    max_payload_bytes: usize,
+}
 
 impl Hasher {
-    fn new(path: &str) -> Self {
-        let mut hash = Self(Sha256::new());
+    fn new(path: &str, max_payload_bytes: usize) -> Self {
+        let mut hash = Self { hash: Sha256::new(), max_payload_bytes };
         hash.text("path", path);
         hash
     }
 
     fn finish(self) -> Fingerprint {
-        self.0.finalize().into()
+        self.hash.finalize().into()
     }
 
     fn name(&mut self, name: &'static str) {
-        self.0.update(name);
-        self.0.update([0]);
+        self.hash.update(name);
+        self.hash.update([0]);
     }
 
     fn text(&mut self, name: &'static str, text: &str) {
         self.name(name);
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text);
+        self.hash.update((text.len() as u64).to_le_bytes());
+        self.hash.update(text);
+    }
+
+    /// Hashes a value. One that is too large is refused afterwards, so its keys are not sorted, which could
+    /// take minutes.
+    fn json(&mut self, name: &'static str, text: &str, max_bytes: usize) {
+        self.name(name);
+        if text.len() <= max_bytes {
+            json::hash(text, &mut self.hash);
+        } else {
+            self.text("large", text);
+        }
     }
 
     fn optional_text(&mut self, name: &'static str, text: Option<&str>) {
@@ -76,7 +96,7 @@ impl Hasher {
     fn optional_number(&mut self, name: &'static str, number: Option<impl Into<i64>>) {
         if let Some(number) = number {
             self.name(name);
-            self.0.update(number.into().to_le_bytes());
+            self.hash.update(number.into().to_le_bytes());
         }
     }
 
@@ -108,8 +128,7 @@ impl Hasher {
             metadata,
         } = submission;
         self.text("kind", kind);
-        self.name("payload");
-        json::hash(payload.as_str(), &mut self.0);
+        self.json("payload", payload.as_str(), self.max_payload_bytes);
         // Every other lane that is accepted is that of the kind.
         let lane = lane.filter(|lane| *lane == Lane::Remote);
         self.optional_text("lane", lane.map(|lane| lane.as_str()));
@@ -127,8 +146,7 @@ impl Hasher {
         tags.iter().for_each(|tag| self.text("tag", tag));
         self.flag("truncate_result", *truncate_result);
         if let Some(metadata) = metadata {
-            self.name("metadata");
-            json::hash(metadata.as_str(), &mut self.0);
+            self.json("metadata", metadata.as_str(), MAX_METADATA_BYTES);
         }
         self.name("end");
     }
@@ -148,8 +166,10 @@ mod tests {
     use super::*;
     use crate::job::problem::parse_json;
 
+    const MAX_BYTES: usize = 4 << 10;
+
     fn job(text: &str) -> Fingerprint {
-        of_job("/v1/jobs", &parse_json(text.as_bytes()).unwrap())
+        of_job("/v1/jobs", &parse_json(text.as_bytes()).unwrap(), MAX_BYTES)
     }
 
     fn jobs(text: &str) -> Vec<Submission> {
@@ -257,15 +277,30 @@ mod tests {
         let list = jobs(r#"[{"kind":"echo"}]"#);
         let two = jobs(r#"[{"kind":"echo"},{"kind":"echo"}]"#);
         let fingerprints = [
-            of_job("/v1/jobs", &list[0]),
-            of_jobs("/v1/jobs", &list),
-            of_jobs("/v1/jobs", &two),
-            of_jobs("/v1/job", &list),
-            of_batch("/v1/jobs", None, &list),
-            of_batch("/v1/jobs", Some(""), &list),
-            of_batch("/v1/jobs", Some("a"), &list),
+            of_job("/v1/jobs", &list[0], MAX_BYTES),
+            of_jobs("/v1/jobs", &list, MAX_BYTES),
+            of_jobs("/v1/jobs", &two, MAX_BYTES),
+            of_jobs("/v1/job", &list, MAX_BYTES),
+            of_batch("/v1/jobs", None, &list, MAX_BYTES),
+            of_batch("/v1/jobs", Some(""), &list, MAX_BYTES),
+            of_batch("/v1/jobs", Some("a"), &list, MAX_BYTES),
         ];
         let distinct: std::collections::HashSet<_> = fingerprints.into();
         assert_eq!(distinct.len(), fingerprints.len());
+    }
+
+    #[test]
+    fn the_keys_of_a_value_that_will_be_refused_are_not_sorted() {
+        let values = |fill: usize| {
+            let fill = "x".repeat(fill);
+            [format!(r#"{{"a":"{fill}","b":1}}"#), format!(r#"{{"b":1,"a":"{fill}"}}"#)]
+        };
+        for (field, max) in [("payload", MAX_BYTES), ("metadata", MAX_METADATA_BYTES)] {
+            let of = |value: String| job(&format!(r#"{{"kind":"echo","{field}":{value}}}"#));
+            let [one, other] = values(max / 2).map(of);
+            assert_eq!(one, other, "{field}");
+            let [one, other] = values(max).map(of);
+            assert_ne!(one, other, "{field}");
+        }
     }
 }

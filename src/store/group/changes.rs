@@ -41,6 +41,8 @@ pub(crate) struct Changes {
     configured: Vec<(QueueName, QueueSettings)>,
     /// Calls that a provider refused, with the pause that it asked for.
     refused: Vec<(ProviderName, Span, JobError)>,
+    /// Providers that allowed less than an order wanted.
+    full_providers: Vec<ProviderName>,
     running_deltas: RunningDeltas,
 }
 
@@ -96,6 +98,20 @@ impl Changes {
         self.refused.push((provider, retry_in, error));
     }
 
+    /// Returns the calls that a provider refused in this group, with the pauses that it asked for.
+    pub(crate) fn refused_by<'a>(
+        &'a self,
+        provider: &'a ProviderName,
+    ) -> impl Iterator<Item = (Span, &'a JobError)> {
+        let refused = self.refused.iter().filter(move |(name, ..)| name == provider);
+        refused.map(|(_, retry_in, error)| (*retry_in, error))
+    }
+
+    /// Records that a provider allowed less than an order wanted, so that the roster learns its room.
+    pub(crate) fn push_full_provider(&mut self, provider: ProviderName) {
+        self.full_providers.push(provider);
+    }
+
     /// Returns the number of running jobs of a queue after the changes so far; `before` is the number
     /// before the group.
     pub(crate) fn running_of_queue(&mut self, queue: &QueueName, before: u32) -> u32 {
@@ -107,7 +123,7 @@ impl Changes {
         after(before, self.running_deltas.of_provider(provider, &self.jobs))
     }
 
-    /// Returns what the jobs of the group say about each provider.
+    /// Returns what the jobs of the group say about each provider, with those that were full.
     pub(crate) fn provider_calls(&mut self) -> BTreeMap<ProviderName, ProviderCalls> {
         let mut calls: BTreeMap<ProviderName, ProviderCalls> = BTreeMap::new();
         for change in &self.jobs {
@@ -122,6 +138,9 @@ impl Changes {
                 let has_succeeded = running < 0 && change.to == Some(State::Completed);
                 calls.succeeded += u32::from(has_succeeded);
             }
+        }
+        for provider in self.full_providers.drain(..) {
+            calls.entry(provider).or_default();
         }
         for (provider, retry_in, error) in self.refused.drain(..) {
             calls.entry(provider).or_default().refused.push((retry_in, error));

@@ -4,15 +4,42 @@ use std::sync::Arc;
 
 use crate::job::QueueName;
 use crate::job::lease::LeasedJob;
-use crate::roster::LeaseOrder;
+use crate::roster::{LARGE_PAYLOAD_BYTES, LeaseOrder};
 
 /// Number of payload bytes at which a transaction stops leasing to remote workers, and to local ones, even
 /// if they want more jobs.
 const MAX_LEASED_BYTES: usize = 8 << 20;
 
-/// Payload size, in bytes, above which a payload is large. The jobs that a plan leases to one lane, at most
-/// 256, stay below [`MAX_LEASED_BYTES`] if none of them is large.
-pub(crate) const LARGE_PAYLOAD_BYTES: usize = 32 << 10;
+/// Room for the payloads of further jobs, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PayloadRoom {
+    /// Room of the transaction, for all payloads.
+    pub(crate) of_transaction: usize,
+    /// Room of the process, for large payloads.
+    pub(crate) for_large: usize,
+}
+
+impl PayloadRoom {
+    /// Returns the number of the first jobs that a lease takes, given the sizes of their payloads, and whether
+    /// the next job waits because its payload is large. The last job fills a room, and may exceed it.
+    pub(crate) fn fitting(mut self, sizes: impl Iterator<Item = i64>) -> (usize, bool) {
+        let mut count = 0;
+        for size in sizes {
+            let bytes = usize::try_from(size).unwrap_or(usize::MAX);
+            let large_bytes = if bytes > LARGE_PAYLOAD_BYTES { bytes } else { 0 };
+            if self.of_transaction == 0 {
+                return (count, false);
+            }
+            if large_bytes > 0 && self.for_large == 0 {
+                return (count, true);
+            }
+            self.of_transaction = self.of_transaction.saturating_sub(bytes);
+            self.for_large = self.for_large.saturating_sub(large_bytes);
+            count += 1;
+        }
+        (count, false)
+    }
+}
 
 /// What the leases of one commit group have found so far.
 #[derive(Debug, Default)]
@@ -23,6 +50,8 @@ pub(crate) struct LeaseMemo {
     payload_bytes: usize,
     /// Number of payload bytes leased to local workers in this transaction.
     local_bytes: usize,
+    /// Number of bytes of those among them that are large.
+    large_bytes: usize,
     /// Whether a lease of this group has already cancelled expired jobs.
     is_expiry_done: bool,
 }
@@ -64,15 +93,22 @@ impl LeaseMemo {
         self.payload_bytes < MAX_LEASED_BYTES
     }
 
-    /// Returns the total size of payloads at which this transaction leases no further job to local
-    /// workers; 0 if it may lease none.
-    pub(crate) fn local_room(&self, order: &LeaseOrder) -> usize {
-        order.payload_room.min(MAX_LEASED_BYTES).saturating_sub(self.local_bytes)
+    /// Returns the room for the payloads of jobs that are leased to local workers.
+    pub(crate) fn local_room(&self, order: &LeaseOrder) -> PayloadRoom {
+        PayloadRoom {
+            of_transaction: MAX_LEASED_BYTES.saturating_sub(self.local_bytes),
+            for_large: order.payload_room.saturating_sub(self.large_bytes),
+        }
     }
 
     /// Counts the payloads of jobs that are leased to local workers.
     pub(crate) fn add_local(&mut self, jobs: &[LeasedJob]) {
-        self.local_bytes += jobs.iter().map(|job| job.payload.as_str().len()).sum::<usize>();
+        for bytes in jobs.iter().map(|job| job.payload.as_str().len()) {
+            self.local_bytes += bytes;
+            if bytes > LARGE_PAYLOAD_BYTES {
+                self.large_bytes += bytes;
+            }
+        }
     }
 
     /// Counts the payload of a job that is leased to a remote worker.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Server, echo, sleep};
+use crate::kit::{Server, echo, sleep, with};
 
 #[test]
 fn a_job_is_accepted_with_its_location_and_a_retry_after() {
@@ -67,7 +67,11 @@ fn every_field_of_a_submission_is_stored() {
     assert_eq!(job["run_at"], "2035-01-31T10:00:00.250Z");
     assert_eq!(job["expires_at"], "2036-01-01T00:00:00.000Z");
     assert_eq!(job["timeout"], "1m 30s");
-    assert_eq!(server.job(1), job);
+    let waiting = json!({
+        "waiting_for": "run_at", "waiting_until": job["run_at"],
+        "waiting_detail": "it is scheduled for a later time",
+    });
+    assert_eq!(server.job(1), with(job.clone(), &waiting));
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn a_payload_is_returned_byte_for_byte() {
 fn accepted_jobs_survive_a_kill() {
     let mut server = Server::start();
     let ids: Vec<i64> = (0..20).map(|number| server.submit(&echo(number))).collect();
-    let waiting = server.submit(&crate::kit::with(sleep("1s"), &json!({"delay": "1h"})));
+    let waiting = server.submit(&with(sleep("1s"), &json!({"delay": "1h"})));
     server.kill();
     server.restart();
     for (number, id) in ids.into_iter().enumerate() {

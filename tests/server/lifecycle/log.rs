@@ -118,7 +118,8 @@ fn refused_calls_of_a_provider_are_counted_in_few_warnings() {
             json!({"provider": provider, "model": "mock", "messages": messages, "mock": mock});
         json!({"kind": "chat", "payload": payload, "max_attempts": 1})
     };
-    let mut jobs = vec![job("busy", json!({"fault": "429"})); 40];
+    // Without a valid time to call again, the refusals are attempts of the jobs.
+    let mut jobs = vec![job("busy", json!({"fault": "429", "retry_after": "soon"})); 40];
     jobs.extend(vec![job("busy", json!({"fault": "500"})); 20]);
     jobs.extend(vec![job("quiet", json!(null)); 5]);
     run_all(&server, &jobs);

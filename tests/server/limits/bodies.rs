@@ -42,12 +42,12 @@ fn reports_and_small_forms_are_never_refused_because_of_large_submissions() {
     let waiting = server.submit(&remote(4));
     // Two unfinished submissions together take the whole bound. One that is refused is replaced.
     let mut large = Vec::new();
-    eventually("submissions of more than 1 kB are refused", || {
+    eventually("submissions of more than 64 KiB are refused", || {
         let mut connection = server.connect();
         connection.send(CHUNKED).unwrap();
         let _ = connection.send(format!("{:x}\r\n{}", 1_000_000, " ".repeat(990_000)));
         large.push(connection);
-        (server.post("/v1/jobs", &echo("x".repeat(2_000))).status == 503).then_some(())
+        (server.post("/v1/jobs", &echo("x".repeat(100_000))).status == 503).then_some(())
     });
     server.submit(&echo(1));
     lease_action(&server, &leased[0], "renew", &json!({"log": "x".repeat(2_000)})).expect(200);
@@ -66,6 +66,37 @@ fn reports_and_small_forms_are_never_refused_because_of_large_submissions() {
     let answer = server.request("POST", "/queues/default/limits", &headers, form.as_bytes());
     assert_eq!(answer.status, 303, "{}", String::from_utf8_lossy(&answer.body));
     assert_eq!(server.job(waiting)["state"], "cancelled");
+}
+
+#[test]
+fn small_reports_and_submissions_pass_while_large_bodies_take_every_share() {
+    let limits = "limits = { max_body_bytes = 1048576, max_write_bytes_in_flight = 2097152 }";
+    let server = Setup::new().config(limits).start();
+    server.post("/v1/jobs", &json!([remote(1), remote(2)])).expect(202);
+    let leased = lease(&server, 2, &json!({}));
+    let large = json!({"result": "x".repeat(100_000)});
+    let mut unfinished = Vec::new();
+    eventually("large bodies of both kinds are refused", || {
+        for path in ["/v1/jobs", "/v1/leases/finish"] {
+            for bytes in [990_000, 70_000] {
+                let mut connection = server.connect();
+                connection.send(CHUNKED.replace("/v1/jobs", path)).unwrap();
+                // What is refused may be closed already.
+                let _ = connection.send(format!("{:x}\r\n[{}", 1_000_000, " ".repeat(bytes)));
+                unfinished.push(connection);
+            }
+        }
+        let submission = server.post("/v1/jobs", &echo("x".repeat(100_000)));
+        let report = lease_action(&server, &json!({"id": 1, "lease_token": 0}), "complete", &large);
+        (submission.status == 503 && report.status == 503).then_some(())
+    });
+    server.submit(&echo("x".repeat(2_000)));
+    server.submit(&echo("x".repeat(60_000)));
+    for (leased, bytes) in leased.iter().zip([2_000, 60_000]) {
+        lease_action(&server, leased, "renew", &json!({"log": "x".repeat(2_000)})).expect(200);
+        let result = json!({"result": "x".repeat(bytes)});
+        lease_action(&server, leased, "complete", &result).expect(200);
+    }
 }
 
 #[test]

@@ -111,12 +111,16 @@ fn a_connection_is_kept_after_a_body_that_is_complete() {
 
 #[test]
 fn a_client_past_max_connections_is_refused_at_once_and_served_when_there_is_room() {
-    let server = Setup::new().config("limits.max_connections = 10").start();
-    let request = format!("GET /v1/events HTTP/1.1\r\nhost: {}\r\n\r\n", server.addr());
-    let mut streams: Vec<Connection> = (0..10)
-        .map(|_| {
+    // With so few there is room for one subscriber of all jobs and for one of a single job only.
+    let server = Setup::new().config("limits.max_connections = 2").start();
+    let job = json!({"kind": "echo", "delay": "1h"});
+    let path = format!("/v1/jobs/{}/events", server.submit(&job));
+    let mut streams: Vec<Connection> = ["/v1/events", &path]
+        .iter()
+        .map(|path| {
             let mut connection = server.connect();
-            connection.send(&request).unwrap();
+            let host = server.addr();
+            connection.send(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n")).unwrap();
             assert_eq!(connection.answer().unwrap().status, 200);
             connection
         })
@@ -186,6 +190,36 @@ fn a_flood_of_unfinished_requests_leaves_descriptors_for_jobs_and_room_for_clien
     });
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     drop(flood);
+}
+
+#[test]
+fn clients_that_wait_or_subscribe_leave_room_for_others() {
+    let server = Setup::new().after("ulimit -n 400").start();
+    let has_logged = |text: &str| server.log().contains(text).then_some(());
+    eventually("the bound is logged", || has_logged("max_waits=100 max_feeds=50"));
+    let id = server.submit(&json!({"kind": "echo", "delay": "1h"}));
+    let paths = [
+        "/v1/events".to_owned(),
+        format!("/v1/jobs/{id}/events"),
+        format!("/v1/jobs/{id}?wait=60s"),
+    ];
+    let mut flood = Vec::new();
+    for path in &paths {
+        for _ in 0..200 {
+            let mut connection = server.connect();
+            let host = server.addr();
+            // The server may have refused the connection already.
+            let _ = connection.send(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+            flood.push(connection);
+        }
+        let started = Instant::now();
+        for _ in 0..20 {
+            eventually("a client is served", || {
+                (server.get("/healthz").status == 200).then_some(())
+            });
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "{path}: {:?}", started.elapsed());
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
 }
 
 #[test]
-fn further_jobs_wait_while_payloads_of_running_jobs_use_up_their_limit() {
+fn further_jobs_with_large_payloads_wait_while_those_that_run_use_up_their_limit() {
     let config = "limits.max_running_bytes = 1000000\nlanes.process = 4\n\
                   commands.wait.argv = ['sleep', '1000']";
     let server = Setup::new().config(config).start();
@@ -37,9 +37,40 @@ fn further_jobs_wait_while_payloads_of_running_jobs_use_up_their_limit() {
     let (first, second) = (server.submit(&large), server.submit(&large));
     assert_eq!((state(first), state(second)), ("running".into(), "running".into()));
     let (third, small) = (server.submit(&large), server.submit(&echo(1)));
-    assert_eq!((state(third), state(small)), ("queued".into(), "queued".into()));
+    assert_eq!(state(third), "queued");
+    // A small payload in another lane does not wait.
+    assert_eq!(server.wait_until_final(small)["state"], "completed");
     server.post_empty(&format!("/v1/jobs/{first}/cancel")).expect(200);
     server.wait_for_state(third, "running");
-    server.post_empty(&format!("/v1/jobs/{second}/cancel")).expect(200);
-    assert_eq!(server.wait_until_final(small)["state"], "completed");
+    assert_eq!(state(second), "running");
+}
+
+#[test]
+fn jobs_with_large_payloads_that_run_for_long_stop_no_other_queue() {
+    let config = "limits.max_running_bytes = 1000000\nlanes.process = 8\n\
+                  commands.wait.argv = ['sleep', '1000']\ncommands.true.argv = ['true']";
+    let server = Setup::new().config(config).start();
+    let state = |id: i64| server.job(id)["state"].as_str().unwrap().to_owned();
+    let stdin = "x".repeat(300_000);
+    let large = json!({"kind": "command", "queue": "evil", "timeout": "1h",
+        "payload": {"name": "wait", "stdin": stdin}});
+    let ids: Vec<i64> = (0..5).map(|_| server.submit(&large)).collect();
+    let states: Vec<_> = ids.iter().map(|id| state(*id)).collect();
+    assert_eq!(states, ["running", "running", "running", "queued", "queued"]);
+    // Small payloads of another queue start in the same lane, and a large one gets a share.
+    let good = |name, stdin: &str| {
+        server.submit(&json!({"kind": "command", "queue": "good",
+            "payload": {"name": name, "stdin": stdin}}))
+    };
+    assert_eq!(server.wait_until_final(good("true", ""))["state"], "completed");
+    assert_eq!(state(good("wait", &"x".repeat(50_000))), "running");
+    // Behind the large ones of its own queue, a job waits until the first of them has left the line.
+    let mut small = large.clone();
+    small["payload"]["stdin"] = json!("");
+    let small = server.submit(&small);
+    assert_eq!(state(small), "queued");
+    for id in &ids[3..] {
+        server.post_empty(&format!("/v1/jobs/{id}/cancel")).expect(200);
+    }
+    server.wait_for_state(small, "running");
 }

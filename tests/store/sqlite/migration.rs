@@ -13,7 +13,7 @@ use longshore::store::{Answer, ReadStore, Refusal, SubmissionKey, Submit, Write,
 
 use crate::kit::backend::Backend;
 use crate::kit::sqlite::{Sqlite, corrupt, run};
-use crate::kit::{START, job, submit, submitted};
+use crate::kit::{START, job, lease_lines, leased, submit, submitted, with_providers};
 
 /// Version of the last migration of which the databases here have the tables.
 const OLD_VERSION: &str = "20261127000000";
@@ -60,7 +60,32 @@ const IMPOSSIBLE: &str = "
         kind, payload)
     VALUES (8, 1, 0, 1, 300, 5, 8, 8, 0, 300000, 1000, 2, 600000, 0.2, 'echo', '8')";
 
-/// Creates a database with the older tables and the rows above.
+/// Jobs of the kind chat, as id, state, lane and payload: of two providers, of none, and with payloads that
+/// no version accepts.
+const CHATS: &str = "
+    CREATE TEMP TABLE chats AS SELECT column1 AS id, column2 AS state, column3 AS lane, column4 AS payload
+    FROM (VALUES
+        (20, 1, 0, '{\"provider\": \"fast\"}'), (21, 2, 0, '{\"provider\": \"fast\"}'),
+        (22, 3, 0, '{\"provider\": \"slow\"}'), (23, 0, 0, '{\"model\": \"m\"}'),
+        (24, 1, 0, '{\"provider\": null}'), (25, 1, 0, '{\"provider\": 5}'),
+        (26, 1, 0, '{\"provider\": \"Not A Name\"}'), (27, 1, 0, '{\"provider\": {\"a\": 1}}'),
+        (28, 1, 0, '[1]'), (29, 1, 0, '{\"provider\": \"a\\u0000b\"}'), (30, 1, 0, '{\"provider\": \"\"}'),
+        (31, 4, 0, '{\"provider\": \"fast\"}'), (32, 1, 3, '{\"provider\": \"fast\"}'));
+    INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, lease_token,
+        lease_expires_at, created_at, run_at, started_at, finished_at, at_most_once, timeout_ms,
+        backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter, error_code, error_message,
+        kind, payload)
+    SELECT id, state, lane, 1, 0, state > 1, 5, state > 1,
+        iif(state = 2, 60004, NULL), 3, 3, iif(state > 1, 4, NULL), iif(state > 3, 8, NULL), 0, 300000,
+        1000, 2, 600000, 0.2, iif(state = 3, 'lost', NULL), iif(state = 3, 'gone', NULL), 'chat', payload
+    FROM chats;
+    INSERT INTO failures VALUES (22, 1, 1, 6, 'lost', 'gone');
+    INSERT INTO results VALUES (31, 0, '1');
+    UPDATE queue_counts
+    SET jobs = jobs + (SELECT count(*) FROM chats WHERE chats.state = queue_counts.state);
+    DROP TABLE chats;";
+
+/// Creates a database with the older tables and the rows above, except those of the kind chat.
 fn older() -> Sqlite {
     let database = Sqlite::fresh();
     let mut connection = database.raw();
@@ -97,8 +122,19 @@ struct Migrated {
 
 impl Migrated {
     fn new() -> Self {
+        Self::open(older(), &Config::default())
+    }
+
+    /// Migrates a database with jobs of the kind chat, for a server with these providers.
+    fn with_chats(providers: &[&str]) -> Self {
+        let providers: Vec<_> = providers.iter().map(|name| (*name, None, None)).collect();
         let database = older();
-        let config = Config::default();
+        run(&mut database.raw(), CHATS).unwrap();
+        Self::open(database, &with_providers(&providers))
+    }
+
+    fn open(database: Sqlite, config: &Config) -> Self {
+        let config = config.clone();
         let writes = database.open(&config).unwrap();
         let reads = database.reads();
         Self { writes, reads, database }
@@ -111,6 +147,28 @@ impl Migrated {
     fn write(&mut self, write: &Write) -> Result<Answer, Refusal> {
         let now = Timestamp::from_millis(START);
         self.writes.commit(&[write], now).unwrap().answers.remove(0)
+    }
+
+    /// Returns the providers with their numbers of running and queued jobs.
+    fn providers(&mut self) -> Vec<(String, u32, u32)> {
+        let all = self.reads.providers().unwrap().into_iter();
+        all.map(|(name, state)| (name.to_string(), state.running, state.queued)).collect()
+    }
+
+    /// Returns the ids of the jobs that a provider has.
+    fn jobs_of(&self, provider: &str) -> String {
+        let sql = format!(
+            "SELECT group_concat(id, ' ' ORDER BY id) FROM jobs
+             WHERE provider_id = (SELECT id FROM providers WHERE name = '{provider}')"
+        );
+        self.column(&sql).remove(0)
+    }
+
+    /// Returns the ids of the chat jobs that can be leased from these lines.
+    fn lease(&mut self, providers: &[&str]) -> Vec<i64> {
+        let leased = leased(self.write(&lease_lines("default", 50, providers)));
+        let ids = leased.iter().map(|job| job.lease.job.0).filter(|id| *id >= 20);
+        ids.collect()
     }
 
     fn column(&self, sql: &str) -> Vec<String> {
@@ -167,16 +225,44 @@ fn failures_become_attempts_and_the_completed_attempt_is_listed_too() {
 }
 
 #[test]
+fn unfinished_chat_jobs_get_the_provider_that_their_payload_names() {
+    let mut migrated = Migrated::with_chats(&["fast", "slow"]);
+    assert_eq!(migrated.providers(), [("fast".into(), 1, 1), ("slow".into(), 0, 0)]);
+    assert_eq!((migrated.jobs_of("fast"), migrated.jobs_of("slow")), ("20 21".into(), "22".into()));
+    assert_sound_except_job_8(&migrated);
+    assert_eq!(migrated.lease(&["slow"]), [24, 25, 26, 27, 28, 29, 30]);
+    assert_eq!(migrated.lease(&["fast"]), [20]);
+}
+
+#[test]
+fn unfinished_chat_jobs_that_name_no_provider_get_the_only_one() {
+    let mut migrated = Migrated::with_chats(&["fast"]);
+    // Jobs of a provider that is no longer configured keep it.
+    assert_eq!(migrated.providers(), [("fast".into(), 1, 4), ("slow".into(), 0, 0)]);
+    assert_eq!(migrated.jobs_of("fast"), "20 21 23 24 28 30");
+    assert_sound_except_job_8(&migrated);
+    assert_eq!(migrated.lease(&["fast"]), [20, 24, 25, 26, 27, 28, 29, 30]);
+}
+
+#[test]
+fn every_queued_chat_job_can_be_leased_if_no_provider_is_configured() {
+    let mut migrated = Migrated::with_chats(&[]);
+    assert_sound_except_job_8(&migrated);
+    assert_eq!(migrated.lease(&["fast", "slow"]), [20, 24, 25, 26, 27, 28, 29, 30]);
+}
+
+fn assert_sound_except_job_8(migrated: &Migrated) {
+    let report = verify(&migrated.database.path()).unwrap();
+    let checks = report.checks.iter().flat_map(|check| check.examples.iter().map(String::as_str));
+    let faults: Vec<&str> =
+        checks.filter(|fault| !fault.contains("CHECK constraint failed")).collect();
+    assert_eq!(faults, ["job 8 has priority 300"]);
+}
+
+#[test]
 fn an_impossible_row_neither_blocks_the_migration_nor_is_lost() {
     let migrated = Migrated::new();
-    let report = verify(&migrated.database.path()).unwrap();
-    let faults: Vec<&str> = report
-        .checks
-        .iter()
-        .flat_map(|check| check.examples.iter().map(String::as_str))
-        .filter(|fault| !fault.contains("CHECK constraint failed"))
-        .collect();
-    assert_eq!(faults, ["job 8 has priority 300"]);
+    assert_sound_except_job_8(&migrated);
     assert_eq!(migrated.column("SELECT payload FROM jobs WHERE id = 8"), ["8"]);
 }
 

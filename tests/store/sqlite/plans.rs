@@ -16,14 +16,22 @@ use super::Store;
 use crate::kit::sqlite::run;
 use crate::kit::statements::Statements;
 use crate::kit::{
-    completed, failed, finish, ids, job, job_in_queue, lease, lease_kinds, leased, submit,
+    chat, completed, failed, finish, ids, job, job_in_queue, lease, lease_kinds, lease_lines, leased,
+    submit, with_providers,
 };
 
+/// Returns a store with two providers, one of which has a limit.
+fn store() -> Store {
+    Store::configured(with_providers(&[("fast", None, None), ("full", Some(2), None)]))
+}
+
 /// Returns writes, the index that they must use to find jobs, and the number of statements that do so.
-fn lookups() -> [(Write, &'static str, usize); 8] {
+fn lookups() -> [(Write, &'static str, usize); 9] {
     let rescue = |scope| Write::Rescue { scope, limit: 10 };
     [
         (lease("default", Lane::Async, 10), "jobs_queued", 1),
+        // The jobs without a provider, and those of each provider.
+        (lease_lines("default", 10, &["fast", "full"]), "jobs_queued", 3),
         (lease("default", Lane::Remote, 10), "jobs_queued", 1),
         (lease_kinds(&["echo"]), "jobs_queued_remote", 1),
         // The due jobs, and the time at which the next one is due.
@@ -39,7 +47,7 @@ fn lookups() -> [(Write, &'static str, usize); 8] {
 /// Returns the statements of a write that find jobs by the columns of an index.
 fn statements_of(write: Write, index: &str) -> Vec<String> {
     let statements = Statements::record();
-    let mut store = Store::fresh();
+    let mut store = store();
     store.submit(job());
     statements.clear();
     store.write(write).unwrap();
@@ -95,6 +103,22 @@ fn a_remote_lease_updates_jobs_by_their_ids() {
     let update = statements.run().into_iter().find(|sql| sql.starts_with("UPDATE jobs")).unwrap();
     let plan = plan(&mut database.raw(), &update);
     assert!(plan.iter().any(|step| step.contains("INTEGER PRIMARY KEY")), "{plan:#?}");
+}
+
+#[test]
+fn the_jobs_of_a_full_provider_are_not_looked_at() {
+    let statements = Statements::record();
+    let mut store = store();
+    store.submit_all(vec![chat("full"); 50]);
+    store.submit_all(vec![chat("fast"), job()]);
+    let order = lease_lines("default", 10, &["fast", "full"]);
+    let mut lookups = || {
+        statements.clear();
+        let leased = leased(store.write(order.clone())).len();
+        let run = statements.run();
+        (leased, run.iter().filter(|sql| sql.contains("octet_length(payload)")).count())
+    };
+    assert_eq!([lookups(), lookups()], [(4, 3), (0, 2)]);
 }
 
 fn assert_plans(connection: &mut SqliteConnection) {

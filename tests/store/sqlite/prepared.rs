@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, State};
+use longshore::job::queue::{QueueChange, Rate};
+use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, State};
 use longshore::metrics::counters::Counters;
 use longshore::metrics::time_bucket::TimeBucket;
 use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
@@ -10,8 +11,8 @@ use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 use super::Store;
 use crate::kit::statements::Statements;
 use crate::kit::{
-    completed, failed, finish, finish_remote, ids, job, lease, lease_kinds, leased, renew_remote,
-    submit, tags,
+    chat, completed, deferred, failed, finish, finish_remote, ids, job, lease, lease_kinds,
+    lease_lines, leased, queue, renew_remote, submit, tags, with_providers,
 };
 
 /// Runs every write of the life of a job once, each in its own group.
@@ -27,6 +28,28 @@ fn run_job_writes(store: &mut Store) {
     store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
     run_remote_writes(store);
+    run_limited_writes(store);
+}
+
+/// Returns a store with the provider that the writes use.
+fn store() -> Store {
+    Store::configured(with_providers(&[("fast", Some(50), Some(1_000))]))
+}
+
+/// Runs writes of a queue with limits and of a provider, which refuses one call and answers another.
+fn run_limited_writes(store: &mut Store) {
+    let rate = Some(Some(Rate { limit: 1_000, period: Span::from_secs(60) }));
+    let change = QueueChange { paused: None, max_running: Some(Some(50)), rate };
+    // The first one also creates the queue.
+    for _ in 0..2 {
+        store.write(Write::Configure { queue: queue("limited"), change }).unwrap();
+    }
+    store.submit(NewJob { queue: queue("limited"), ..chat("fast") });
+    for outcome in [deferred(0, true), completed("1")] {
+        let jobs = leased(store.write(lease_lines("limited", 1, &["fast"])));
+        store.finish(jobs[0].lease, outcome).unwrap();
+        store.advance(1);
+    }
 }
 
 /// Runs the writes of remote workers, one of which has a name and asks for certain kinds.
@@ -64,7 +87,7 @@ fn list_once(store: &mut Store) {
 #[test]
 fn each_statement_in_the_life_of_a_job_is_prepared_once() {
     let statements = Statements::record();
-    let mut store = Store::fresh();
+    let mut store = store();
     for _ in 0..20 {
         run_job_writes(&mut store);
     }
@@ -85,7 +108,7 @@ fn each_statement_in_the_life_of_a_job_is_prepared_once() {
 #[test]
 fn every_statement_that_runs_is_kept_prepared() {
     let statements = Statements::record();
-    let mut store = Store::fresh();
+    let mut store = store();
     run_job_writes(&mut store);
     let cached: BTreeSet<String> = statements.prepared().into_iter().collect();
     statements.clear();
@@ -138,7 +161,8 @@ fn the_statements_of_lists_are_prepared_once() {
 #[test]
 fn sqlite_prepares_no_statement_again_for_a_bound_value() {
     let statements = Statements::record();
-    let (mut store, database) = Store::on_sqlite();
+    let mut store = store();
+    let database = store.backend();
     statements.clear();
     run_job_writes(&mut store);
     store.commit(&[
@@ -180,7 +204,8 @@ fn is_reprepared(connection: &rusqlite::Connection, sql: &str) -> bool {
 #[test]
 fn a_plain_statement_creates_no_table_in_memory() {
     let statements = Statements::record();
-    let (mut store, database) = Store::on_sqlite();
+    let mut store = store();
+    let database = store.backend();
     statements.clear();
     run_job_writes(&mut store);
     let connection = rusqlite::Connection::open(database.path()).unwrap();

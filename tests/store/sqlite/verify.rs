@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::Store;
 use crate::kit::sqlite::corrupt;
-use crate::kit::{completed, job, lease_kinds, leased, tags};
+use crate::kit::{completed, job, lease_kinds, leased, tags, with_providers};
 use faults::FAULTS;
 
 /// Copy of a database that has rows in every table.
@@ -33,7 +33,8 @@ struct Sample {
 
 impl Sample {
     fn new() -> Self {
-        let (mut store, database) = Store::on_sqlite();
+        let mut store = Store::configured(with_providers(&[("fast", None, None)]));
+        let database = store.backend();
         fill(&mut store);
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("sample.db");

@@ -123,12 +123,11 @@ fn a_change_creates_no_more_queues_than_allowed() {
 }
 
 #[test]
-fn the_store_leases_from_a_paused_queue_if_ordered_to() {
-    // The roster orders the leases, and it knows which queues are paused.
+fn the_store_leases_nothing_from_a_queue_that_the_configuration_pauses_even_if_ordered_to() {
     let mut store = Store::configured(config());
     let id = store.submit(job_in_queue("mail"));
-    assert_eq!(ids(&leased(store.write(lease("mail", Lane::Async, 1)))), [id]);
-    assert_eq!(store.state(id), State::Running);
+    assert_eq!(ids(&leased(store.write(lease("mail", Lane::Async, 1)))), []);
+    assert_eq!(store.state(id), State::Queued);
 }
 
 #[test]
@@ -137,7 +136,10 @@ fn queue_loads_returns_every_queue_and_its_remote_jobs() {
     let remote = longshore::job::NewJob { lane: Lane::Remote, ..job_in_queue("mail") };
     let blocking = longshore::job::NewJob { lane: Lane::Thread, ..job_in_queue("mail") };
     store.submit_all(vec![job(), remote.clone(), remote.clone(), remote, blocking]);
+    let paused = |is_paused| QueueChange { paused: Some(is_paused), ..QueueChange::default() };
+    store.write(configure("mail", paused(false))).unwrap();
     store.write(lease("mail", Lane::Remote, 2)).unwrap();
+    store.write(configure("mail", paused(true))).unwrap();
     store.write(lease("default", Lane::Async, 1)).unwrap();
     store.reopen();
     let mut loads = store.writes().queue_loads().unwrap();

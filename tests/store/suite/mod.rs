@@ -9,6 +9,7 @@ mod epoch;
 mod impossible;
 mod jobs;
 mod leases;
+mod limits;
 mod model;
 mod open;
 mod reads;

@@ -4,8 +4,10 @@
 //! More cases: `PROPTEST_CASES=2000 cargo test --test store model`. The test prints the seed that it
 //! used; `PROPTEST_RNG_SEED` repeats it. It is row L10 in the table of `tests/faults/run`.
 
+mod draft;
 mod operation;
 mod table;
+mod table_limits;
 mod table_time;
 mod table_worker;
 
@@ -14,7 +16,6 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use longshore::config::Config;
 use longshore::job::queue::Queue;
 use longshore::job::{BatchId, Job, JobError, JobId, Lane};
 use longshore::metrics::recorder::Recorder;
@@ -23,6 +24,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use super::Store;
+use crate::kit::with_providers;
+use draft::PROVIDERS;
 use operation::{Step, steps};
 use table::{MAX_QUEUES, Model};
 
@@ -82,10 +85,10 @@ struct StoreAndModel {
 
 impl StoreAndModel {
     fn fresh() -> Self {
-        let mut config = Config::default();
+        let mut config = with_providers(&PROVIDERS);
         config.limits.max_queues = MAX_QUEUES;
-        let store = Store::configured(config);
-        let model = Model::new(store.now);
+        let store = Store::configured(config.clone());
+        let model = Model::new(store.now, &config);
         let recorder = Recorder::new(store.now, Vec::new(), 0);
         Self { store, model, recorder }
     }
@@ -132,6 +135,7 @@ impl StoreAndModel {
             compare_emptiness(&answer, &expected);
             assert_eq!(plain_answer(answer), plain_answer(expected), "the answer to {write:?}");
         }
+        assert_eq!(committed.providers, self.model.end_providers(), "providers after {writes:#?}");
         let ended = self.model.end_group();
         let mut ended_batches = committed.ended_batches;
         ended_batches.sort_unstable();
@@ -172,6 +176,7 @@ impl StoreAndModel {
         let running = Lane::ALL.map(|lane| self.model.running_in(lane));
         assert_eq!(self.recorder.snapshot(None, self.store.now).running, running);
         assert_eq!(queues, self.model.queues());
+        assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
     }
 }
 

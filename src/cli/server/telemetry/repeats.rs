@@ -5,7 +5,9 @@
 //!
 //! Two lines are the same if they come from the same place in the code and have the same fields. Lines of
 //! one place with different fields, such as the numbers of jobs, are limited to [`MAX_LINES_OF_A_PLACE`].
-//! Lines of the levels `debug` and `trace` are not limited.
+//! Lines of the levels `debug` and `trace` are not limited, and neither are lines with a field `state`, which
+//! report a change of the server's state: without one of them the log would end with an old state. The code that
+//! logs them bounds their number.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -90,14 +92,17 @@ impl Repeats {
     /// Decides about a line at the time `now`.
     pub(super) fn decide(&self, event: &Event<'_>, now: Instant) -> Decision {
         // The summaries of this module are limited by themselves.
-        if *event.metadata().level() > Level::INFO || event.metadata().target() == module_path!() {
+        let metadata = event.metadata();
+        let is_change_of_state = metadata.fields().field("state").is_some();
+        let is_summary = metadata.target() == module_path!();
+        if *metadata.level() > Level::INFO || is_summary || is_change_of_state {
             return Decision::Log;
         }
         let mut hash = FieldHash(DefaultHasher::new());
-        place(event.metadata()).hash(&mut hash.0);
+        place(metadata).hash(&mut hash.0);
         let place = hash.0.finish();
         event.record(&mut hash);
-        let level = *event.metadata().level();
+        let level = *metadata.level();
         self.lock().decide((place, hash.0.finish()), (level, || text(event)), now)
     }
 
@@ -218,7 +223,43 @@ impl Visit for Text {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tracing::Subscriber;
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
     use super::*;
+
+    /// Decides about each line, all at the same time.
+    #[derive(Clone, Default)]
+    struct Decisions(Arc<(Repeats, Mutex<Vec<Decision>>)>);
+
+    impl<S: Subscriber> Layer<S> for Decisions {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let (repeats, decisions) = &*self.0;
+            decisions.lock().unwrap().push(repeats.decide(event, Instant::now()));
+        }
+    }
+
+    #[test]
+    fn a_change_of_state_is_logged_each_time() {
+        let decisions = Decisions::default();
+        let log = tracing_subscriber::registry().with(decisions.clone());
+        tracing::subscriber::with_default(log, || {
+            for _ in 0..300 {
+                tracing::error!(state = "unwritable", "nothing can be written");
+                tracing::info!(state = "writable", "writing works again");
+            }
+            for _ in 0..2 {
+                tracing::error!("another line");
+            }
+        });
+        let (_, decided) = &*decisions.0;
+        let decided = decided.lock().unwrap();
+        let left_out = Decision::LeaveOut { is_first: true };
+        assert_eq!(decided.iter().position(|decision| *decision == left_out), Some(601));
+        assert_eq!(decided.len(), 602);
+    }
 
     fn example() -> (Level, fn() -> String) {
         (Level::ERROR, || "the disk is full".into())

@@ -57,7 +57,7 @@ pub(crate) struct CommitGroup<'a> {
     pub(crate) limited_queues: &'a mut HashSet<i64>,
     pub(crate) impossible: &'a mut ImpossibleRows,
     /// Whether a job may have a payload of more than
-    /// [`LARGE_PAYLOAD_BYTES`](crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES), so that a lease must
+    /// [`LARGE_PAYLOAD_BYTES`](crate::roster::LARGE_PAYLOAD_BYTES), so that a lease must
     /// look at the sizes of payloads. False if only smaller ones were submitted since the database was
     /// opened without active jobs.
     pub(crate) may_have_large_payloads: &'a mut bool,

@@ -11,7 +11,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
-use crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES;
+use crate::roster::LARGE_PAYLOAD_BYTES;
 use crate::store::rows::values::{backoff_text, tags_text};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;

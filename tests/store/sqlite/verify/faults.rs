@@ -204,6 +204,28 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "queue counts",
         "queue 1 has a count for the invalid state 7",
     ),
+    // Providers, recent starts and deferrals.
+    ("UPDATE providers SET name = 'Fast'", "limits", "provider 1 has the invalid name Fast"),
+    ("UPDATE providers SET queued = 1", "limits", "provider 1 counts 1 queued jobs and has 0"),
+    ("UPDATE providers SET running = 1", "limits", "provider 1 counts 1 running jobs and has 0"),
+    ("UPDATE jobs SET provider_id = 1 WHERE id = 2", "limits", "counts 0 queued jobs and has 1"),
+    ("UPDATE jobs SET provider_id = 1 WHERE id = 3", "limits", "counts 0 running jobs and has 1"),
+    ("UPDATE jobs SET provider_id = 9 WHERE id = 5", "limits", "job 5 has provider 9, which does"),
+    ("UPDATE providers SET trial = 0", "limits", "provider 1 has trial 0"),
+    ("UPDATE providers SET starts = '['", "limits", "provider 1 has starts that are not a JSON"),
+    ("UPDATE providers SET starts = '{}'", "limits", "provider 1 has starts that are not a JSON"),
+    ("UPDATE providers SET pause = '[]'", "limits", "provider 1 has a pause that is not a JSON"),
+    ("UPDATE queues SET starts = '1'", "limits", "queue 1 has starts that are not a JSON array"),
+    (
+        "INSERT INTO job_extras (job_id, deferred) VALUES (2, -1)",
+        "limits",
+        "job 2 was deferred -1 times since never",
+    ),
+    (
+        "INSERT INTO job_extras (job_id, deferred) VALUES (2, 3)",
+        "limits",
+        "job 2 was deferred 3 times since never",
+    ),
     // Counts and ends of batches.
     (
         "UPDATE batches SET queued = 2, total = 3",

@@ -6,11 +6,12 @@ use longshore::job::{Job, JobError, JobId, Lane, NewJob, State};
 use longshore::store::{Finish, Finished, Holder, JobLocation, Refusal, RescueScope, Write};
 
 use super::Store;
-use crate::kit::{completed, failed, finish, job, job_in_queue, lease, leased};
+use crate::kit::{completed, deferred, failed, finish, job, job_in_queue, lease, leased};
 
-fn outcomes() -> [Outcome; 5] {
+fn outcomes() -> [Outcome; 6] {
     let fatal = Outcome::fatal("broken", "it broke");
-    [completed("1"), failed(), fatal, Outcome::Released, Outcome::Cancelled(None)]
+    let cancelled = Outcome::Cancelled(None);
+    [completed("1"), failed(), fatal, Outcome::Released, cancelled, deferred(5, false)]
 }
 
 #[test]
@@ -112,8 +113,13 @@ fn another_outcome_under_the_same_lease_is_refused() {
             let lease = store.running(job());
             store.finish(lease, first.clone()).unwrap();
             let before = store.job(lease.job);
-            // A release of a cancelled job has the same effect, so it counts as a repetition.
-            let is_equivalent = first == Outcome::Cancelled(None) && other == Outcome::Released;
+            // A release of a cancelled job has the same effect, so it counts as a repetition. So has a
+            // deferral, and the effect of a release is that of a deferral.
+            let is_equivalent = match first {
+                Outcome::Cancelled(_) => matches!(other, Outcome::Released | Outcome::Deferred(_)),
+                Outcome::Released => matches!(other, Outcome::Deferred(_)),
+                _ => false,
+            };
             if index != other_index && !is_equivalent {
                 let refused = store.finish(lease, other.clone());
                 assert_eq!(refused, Err(Refusal::StaleLease), "{first:?}, then {other:?}");

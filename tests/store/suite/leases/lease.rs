@@ -1,7 +1,7 @@
 //! Leases: the right jobs, in the right order, each to one worker only.
 
 use longshore::job::{BatchId, JobId, Json, Lane, NewJob, Span, State};
-use longshore::store::{NewBatch, Submit, Write};
+use longshore::store::{Answer, NewBatch, Submit, Write};
 
 use super::Store;
 use crate::kit::{
@@ -131,14 +131,32 @@ fn with_payload(bytes: usize) -> NewJob {
     NewJob { payload: Json::trusted(format!("\"{}\"", "x".repeat(bytes - 2))), ..job() }
 }
 
+/// Leases in the lane `async`, with room for large payloads of this many bytes. Returns the ids, and whether
+/// the next job waits because its payload is large.
+fn lease_large(store: &mut Store, room: usize) -> (Vec<i64>, bool) {
+    let answer = store.write(lease_within("default", Lane::Async, 10, room));
+    let Ok(Answer::Leased(leased)) = answer else { panic!("{answer:?}") };
+    (ids(&leased.jobs).iter().map(|id| id.0).collect(), leased.is_large_next)
+}
+
 #[test]
-fn a_lease_ends_with_the_job_whose_payload_fills_the_room() {
+fn a_lease_ends_with_the_job_whose_large_payload_fills_the_room() {
     let mut store = Store::fresh();
-    store.submit_all([10, 20, 30, 40].map(with_payload).to_vec());
-    for (room, expected) in [(0, vec![]), (31, vec![1, 2, 3]), (1, vec![4]), (1, vec![])] {
-        let jobs = leased(store.write(lease_within("default", Lane::Async, 10, room)));
-        assert_eq!(ids(&jobs).iter().map(|id| id.0).collect::<Vec<_>>(), expected, "room {room}");
-    }
+    store.submit_all([40 << 10, 50 << 10, 60 << 10, 70 << 10].map(with_payload).to_vec());
+    assert_eq!(lease_large(&mut store, 0), (vec![], true));
+    assert_eq!(lease_large(&mut store, 91 << 10), (vec![1, 2, 3], true));
+    assert_eq!(lease_large(&mut store, 1), (vec![4], false));
+    assert_eq!(lease_large(&mut store, 1), (vec![], false));
+}
+
+#[test]
+fn small_payloads_start_without_room_and_a_large_one_holds_back_those_behind_it() {
+    let mut store = Store::fresh();
+    store.submit_all([10, 32 << 10, 33 << 10, 20].map(with_payload).to_vec());
+    assert_eq!(lease_large(&mut store, 0), (vec![1, 2], true));
+    store.submit_all(vec![with_priority(1)]);
+    assert_eq!(lease_large(&mut store, 0), (vec![5], true));
+    assert_eq!(lease_large(&mut store, 1), (vec![3, 4], false));
 }
 
 #[test]

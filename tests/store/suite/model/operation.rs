@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
-use longshore::job::queue::QueueChange;
+use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
 use longshore::job::submission::{JobChange, Start};
 use longshore::job::{
-    BatchId, JobError, JobId, Json, Lane, Log, NewJob, Progress, QueueName, Span,
+    BatchId, JobError, JobId, Json, Lane, Log, Progress, Span,
 };
 use longshore::roster::LeaseOrder;
 use longshore::store::{
@@ -20,13 +20,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::draft::{Draft, KINDS, LANES, PROVIDERS, QUEUES, draft};
 use super::table::Model;
-use crate::kit::job;
-
-/// Queue names: one more than `max_queues` allows.
-const QUEUES: [&str; 4] = ["default", "mail", "reports", "one-too-many"];
-const KINDS: [&str; 3] = ["echo", "resize", "shrink"];
-const LANES: [Lane; 3] = [Lane::Async, Lane::Thread, Lane::Remote];
+use crate::kit::{self, deferred};
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -58,6 +54,8 @@ pub(super) enum Operation {
         lane: Lane,
         limit: u32,
         secs: u64,
+        /// Whether jobs without a provider may start, and how many of each provider.
+        lines: (bool, Vec<(&'static str, u32)>),
     },
     LeaseRemote {
         queue: &'static str,
@@ -106,29 +104,12 @@ pub(super) enum Operation {
     },
     Configure {
         queue: &'static str,
-        paused: bool,
-        max_running: Option<u32>,
+        change: QueueChange,
     },
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
 type Recent = usize;
-
-/// Random properties of a job to submit.
-#[derive(Debug, Clone)]
-pub(super) struct Draft {
-    queue: &'static str,
-    lane: Lane,
-    kind: &'static str,
-    priority: i8,
-    delay_secs: u64,
-    expires_after_secs: Option<u64>,
-    max_attempts: u32,
-    at_most_once: bool,
-    tags: Vec<String>,
-    is_impossible: bool,
-    truncate_result: bool,
-}
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
     let after_ms = prop_oneof![3 => 0..3_000_u64, 1 => 0..40_000_u64];
@@ -143,8 +124,9 @@ fn operation() -> impl Strategy<Value = Operation> {
     let limit = || prop_oneof![3 => Just(100_u32), 1 => 0..4_u32];
     prop_oneof![
         6 => submit(),
-        8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs())
-            .prop_map(|(queue, lane, limit, secs)| Operation::Lease { queue, lane, limit, secs }),
+        8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs(), lines()).prop_map(
+            |(queue, lane, limit, secs, lines)| Operation::Lease { queue, lane, limit, secs, lines }
+        ),
         12 => (recent(), outcome(), proptest::bool::weighted(0.05)).prop_map(
             |(lease, outcome, is_wrong_holder)| Operation::Finish { lease, outcome, is_wrong_holder }
         ),
@@ -165,10 +147,34 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => limit().prop_map(|limit| Operation::Rescue { limit }),
         1 => (vec(any::<Index>(), 0..4), 0..5_u64)
             .prop_map(|(jobs, secs)| Operation::Prune { jobs, secs }),
-        1 => (select(&QUEUES[..]), any::<bool>(), option::of(0..3_u32)).prop_map(
-            |(queue, paused, max_running)| Operation::Configure { queue, paused, max_running }
-        ),
+        1 => configure(),
     ]
+}
+
+fn configure() -> impl Strategy<Value = Operation> {
+    let rate = (1..4_u32, select(vec![500_u64, 3_000, 20_000]))
+        .prop_map(|(limit, millis)| Rate { limit, period: Span::from_millis(millis as i64) });
+    let paused = proptest::bool::weighted(0.3);
+    let max_running = option::of(option::weighted(0.8, 0..5_u32));
+    let rate = option::of(option::of(rate));
+    (select(&QUEUES[..]), paused, max_running, rate).prop_map(
+        |(queue, paused, max_running, rate)| {
+            let change = QueueChange { paused: Some(paused), max_running, rate };
+            Operation::Configure { queue, change }
+        },
+    )
+}
+
+/// Returns the lines of an order: at least one.
+fn lines() -> impl Strategy<Value = (bool, Vec<(&'static str, u32)>)> {
+    let providers = proptest::sample::subsequence(&PROVIDERS[..], 0..=PROVIDERS.len());
+    (proptest::bool::weighted(0.8), providers, vec(1..6_u32, PROVIDERS.len())).prop_map(
+        |(without_provider, providers, limits)| {
+            let names = providers.into_iter().map(|(name, ..)| name);
+            let shares: Vec<_> = names.zip(limits).collect();
+            (without_provider || shares.is_empty(), shares)
+        },
+    )
 }
 
 /// Changes a job; the number is the delay of its start in seconds.
@@ -178,7 +184,7 @@ fn update() -> impl Strategy<Value = Operation> {
     let delay = option::weighted(0.6, prop_oneof![Just(0_u64), 1..20_u64]);
     (any::<Index>(), option::of(-2..3_i8), queue, expires_at, delay).prop_map(
         |(job, priority, queue, expires_at, delay)| {
-            let queue = queue.map(queue_name);
+            let queue = queue.map(kit::queue);
             Operation::Update(job, JobChange { start: None, priority, expires_at, queue }, delay)
         },
     )
@@ -207,34 +213,6 @@ fn submit() -> impl Strategy<Value = Operation> {
         .prop_map(|(jobs, key, is_batch)| Operation::Submit { jobs, key, is_batch })
 }
 
-fn draft() -> impl Strategy<Value = Draft> {
-    let queue = prop_oneof![
-        8 => Just(QUEUES[0]), 3 => Just(QUEUES[1]), 2 => Just(QUEUES[2]), 1 => Just(QUEUES[3])
-    ];
-    let lane = prop_oneof![5 => Just(LANES[0]), 1 => Just(LANES[1]), 3 => Just(LANES[2])];
-    let lane = (lane, select(&KINDS[..]));
-    let tags = select(vec![vec![], vec!["a".to_string()], vec!["a".into(), "b".into()]]);
-    let delay_secs = prop_oneof![3 => Just(0_u64), 1 => 1..20_u64];
-    let timing = (delay_secs, option::weighted(0.2, 1..20_u64));
-    let rare = proptest::bool::weighted;
-    let limits = (1..4_u32, rare(0.15), rare(0.03), rare(0.3));
-    (queue, lane, -2..3_i8, timing, limits, tags).prop_map(
-        |(queue, lane, priority, timing, limits, tags)| Draft {
-            queue,
-            lane: lane.0,
-            kind: lane.1,
-            priority,
-            delay_secs: timing.0,
-            expires_after_secs: timing.1,
-            max_attempts: limits.0,
-            at_most_once: limits.1,
-            is_impossible: limits.2,
-            truncate_result: limits.3,
-            tags,
-        },
-    )
-}
-
 fn recent() -> impl Strategy<Value = Recent> {
     prop_oneof![6 => 0..4_usize, 1 => 0..100_usize]
 }
@@ -252,11 +230,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             detail: None,
         },
     );
-    prop_oneof![4 => result, 5 => failure, 2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted), 1 => Just(Outcome::Cancelled(None))]
-}
-
-fn queue_name(name: &str) -> QueueName {
-    name.parse().unwrap()
+    let deferral = (0..6_u64, any::<bool>()).prop_map(|(secs, is_of_provider)| deferred(secs, is_of_provider));
+    let returned = prop_oneof![2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted)];
+    prop_oneof![5 => result, 5 => failure, 3 => returned, 1 => Just(Outcome::Cancelled(None)), 3 => deferral]
 }
 
 impl Operation {
@@ -270,8 +246,14 @@ impl Operation {
                 }),
                 batch: is_batch.then_some(NewBatch { name: None }),
             }),
-            Self::Lease { queue, lane, limit, secs } => {
-                lease_of_queue(queue, *lane, None, *limit, (*secs, None))
+            Self::Lease { queue, lane: Lane::Remote, limit, secs, .. } => {
+                lease_of_queue(queue, Lane::Remote, None, *limit, (*secs, None))
+            }
+            Self::Lease { queue, lane, limit, secs, lines: (without_provider, providers) } => {
+                let write = kit::lease_shares(queue, *limit, *without_provider, providers);
+                let Write::Lease(mut request) = write else { unreachable!("not a lease") };
+                request.order.lane = *lane;
+                Write::Lease(LeaseRequest { duration: Span::from_secs(*secs), ..request })
             }
             Self::LeaseRemote { queue, kinds, limit, worker } => {
                 let kinds = kinds.as_deref();
@@ -317,14 +299,9 @@ impl Operation {
                 jobs: jobs.iter().map(|job| job_of(model, job)).collect(),
                 finished_before: model.now.minus(Duration::from_secs(*secs)),
             },
-            Self::Configure { queue, paused, max_running } => Write::Configure {
-                queue: queue_name(queue),
-                change: QueueChange {
-                    paused: Some(*paused),
-                    max_running: max_running.map(Some),
-                    rate: None,
-                },
-            },
+            Self::Configure { queue, change } => {
+                Write::Configure { queue: kit::queue(queue), change: *change }
+            }
         }
     }
 }
@@ -337,7 +314,7 @@ fn lease_of_queue(
     (secs, worker): (u64, Option<String>),
 ) -> Write {
     let kinds = kinds.map(Into::into);
-    let (queue, waiting_worker, payload_room) = (queue_name(name), None, usize::MAX);
+    let (queue, waiting_worker, payload_room) = (kit::queue(name), None, usize::MAX);
     let (without_provider, providers) = (true, Vec::new());
     let order = LeaseOrder {
         queue,
@@ -360,7 +337,7 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
     let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote };
     // Local workers know the location of their jobs.
     let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
-        provider: None,
+        provider: model.jobs[&job.id].provider.clone(),
         job: job.id,
         queue: job.queue.clone(),
         lane: job.lane,
@@ -387,25 +364,4 @@ fn lease_of(model: &Model, recent: Recent) -> Lease {
     let unknown = Lease { job: JobId(1), token: LeaseToken(0) };
     let count = model.leases.len();
     if count == 0 { unknown } else { model.leases[count - 1 - recent % count] }
-}
-
-impl Draft {
-    fn new_job(&self, model: &Model) -> NewJob {
-        let after = |secs| model.now.plus(Duration::from_secs(secs));
-        NewJob {
-            queue: queue_name(self.queue),
-            lane: self.lane,
-            kind: self.kind.parse().unwrap(),
-            priority: self.priority,
-            run_at: after(self.delay_secs),
-            is_scheduled: self.delay_secs > 0,
-            expires_at: self.expires_after_secs.map(|secs| after(self.delay_secs + secs)),
-            max_attempts: self.max_attempts,
-            at_most_once: self.at_most_once,
-            truncate_result: self.truncate_result,
-            tags: self.tags.iter().map(|tag| tag.parse().unwrap()).collect(),
-            timeout: Span::from_secs(if self.is_impossible { 0 } else { 30 }),
-            ..job()
-        }
-    }
 }

@@ -1,19 +1,23 @@
 //! The model: the contract of the store, implemented with maps in memory.
 //!
-//! It shares only `settle` with the store.
+//! It shares only `settle` and the rules of limits with the store.
 
 use std::collections::BTreeMap;
 
+use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
-use longshore::job::outcome::Outcome;
+use longshore::job::limit::starts::Starts;
+use longshore::job::outcome::{Deferred, Outcome};
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
 use longshore::job::{
-    BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, QueueName, Span,
-    State, Timestamp,
+    BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
+    QueueName, Span, State, Timestamp,
 };
 use longshore::store::{Answer, Change, Refusal, SubmissionKey, Submit, Submitted, Write};
+
+use super::table_limits::{Providers, providers};
 
 pub(super) const MAX_QUEUES: usize = 3;
 
@@ -22,6 +26,9 @@ pub(super) const MAX_QUEUES: usize = 3;
 pub(super) struct ModelJob {
     pub(super) job: Job,
     pub(super) backoff: Backoff,
+    pub(super) provider: Option<ProviderName>,
+    /// Attempts that did not count.
+    pub(super) deferred: Deferred,
     pub(super) token: i64,
     pub(super) lease_expires_at: Option<Timestamp>,
     /// Lease duration that a remote worker asked for.
@@ -59,7 +66,10 @@ pub(super) struct Model {
     pub(super) leases: Vec<Lease>,
     /// Changes of this group.
     pub(super) changes: Vec<Change>,
-    queues: BTreeMap<QueueName, QueueSettings>,
+    pub(super) queues: BTreeMap<QueueName, QueueSettings>,
+    /// Recent starts of the queues that had a rate limit.
+    pub(super) starts: BTreeMap<QueueName, Starts>,
+    pub(super) providers: Providers,
     /// Number of entries to each state that the counters of a queue count.
     totals: BTreeMap<QueueName, StateCounts>,
     batches: BTreeMap<BatchId, ModelBatch>,
@@ -69,7 +79,7 @@ pub(super) struct Model {
 pub(super) type ApplyResult = Result<Answer, Refusal>;
 
 impl Model {
-    pub(super) fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp, config: &Config) -> Self {
         Self {
             now,
             jobs: BTreeMap::new(),
@@ -78,6 +88,8 @@ impl Model {
             leases: Vec::new(),
             changes: Vec::new(),
             queues: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            providers: providers(config),
             totals: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -189,7 +201,8 @@ impl Model {
     }
 
     pub(super) fn record(&mut self, id: JobId, from: Option<State>, to: Option<State>) {
-        let job = &self.jobs[&id].job;
+        let row = &self.jobs[&id];
+        let job = &row.job;
         let is_timed = matches!(to, Some(State::Scheduled | State::Retrying));
         let error = job.error.as_ref().filter(|_| to == Some(State::Failed));
         let failed = error.map(|error| FailedAttempt {
@@ -198,7 +211,7 @@ impl Model {
             code: error.code.clone(),
         });
         self.changes.push(Change {
-            provider: None,
+            provider: row.provider.clone(),
             job: id,
             queue: job.queue.clone(),
             lane: job.lane,
@@ -263,6 +276,8 @@ impl Model {
             let row = ModelJob {
                 job,
                 backoff: new.backoff,
+                provider: new.provider.clone(),
+                deferred: Deferred::default(),
                 token: 0,
                 lease_expires_at: None,
                 remote_lease: None,

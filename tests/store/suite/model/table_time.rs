@@ -59,6 +59,9 @@ impl Model {
     }
 
     pub(super) fn rescue(&mut self, scope: RescueScope, limit: usize) -> ApplyResult {
+        if matches!(scope, RescueScope::Dead) {
+            self.repair_limits();
+        }
         let running = self.jobs.values().filter_map(|row| Some((row.lease_expires_at?, row)));
         let ids = match scope {
             RescueScope::Expired { .. } => {

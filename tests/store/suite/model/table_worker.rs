@@ -44,7 +44,7 @@ impl ModelJob {
             at_most_once: self.job.at_most_once,
             cancel_requested: self.job.cancel_requested,
             backoff: self.backoff,
-            deferred: Deferred::default(),
+            deferred: self.deferred,
         }
     }
 
@@ -94,20 +94,29 @@ impl Model {
             return Ok(Answer::Leased(Leased::none(false)));
         }
         self.expire_due(usize::MAX);
-        let mut waiting: Vec<(i16, JobId)> = self
-            .jobs
-            .values()
-            .map(|row| &row.job)
-            .filter(|job| job.state == State::Queued)
-            .filter(|job| job.queue == order.queue && job.lane == order.lane)
-            .filter(|job| order.kinds.as_ref().is_none_or(|kinds| kinds.contains(&job.kind)))
-            .map(|job| (-i16::from(job.priority), job.id))
-            .collect();
-        waiting.sort_unstable();
-        let is_empty = waiting.len() <= order.limit as usize;
-        waiting.truncate(order.limit as usize);
+        if !self.queues.contains_key(&order.queue) {
+            return Ok(Answer::Leased(Leased::none(true)));
+        }
+        let room = self.queue_room(&order.queue);
+        if room.jobs == 0 {
+            return Ok(Answer::Leased(Leased { held: room.held, ..Leased::none(false) }));
+        }
+        let chosen = self.choose(order, order.limit.min(room.jobs));
+        let jobs = self.start(request, &chosen.ids);
+        self.add_starts(order, &chosen.ids);
+        let is_held = jobs.len() >= room.jobs as usize;
+        Ok(Answer::Leased(Leased {
+            held: self.queue_room(&order.queue).held.filter(|_| is_held),
+            jobs,
+            is_empty: chosen.is_empty,
+            empty_providers: chosen.empty_providers,
+        }))
+    }
+
+    /// Starts an attempt of each job.
+    fn start(&mut self, request: &LeaseRequest, ids: &[JobId]) -> Vec<LeasedJob> {
         let mut leased = Vec::new();
-        for (_, id) in waiting {
+        for id in ids.iter().copied() {
             self.set_state(id, State::Running);
             let row = self.jobs.get_mut(&id).unwrap();
             row.token += 1;
@@ -136,7 +145,7 @@ impl Model {
             self.leases.push(lease);
             let job = &row.job;
             leased.push(LeasedJob {
-                provider: None,
+                provider: row.provider.clone(),
                 lease,
                 lease_expires_at,
                 started_at: self.now,
@@ -150,7 +159,7 @@ impl Model {
                 payload: job.payload.clone().unwrap(),
             });
         }
-        Ok(Answer::Leased(Leased { jobs: leased, is_empty, ..Leased::default() }))
+        leased
     }
 
     pub(super) fn finish(&mut self, finish: &Finish) -> ApplyResult {
@@ -174,8 +183,13 @@ impl Model {
     /// Ends an attempt with an outcome, and returns the new state of its job.
     pub(super) fn settle(&mut self, id: JobId, outcome: &Outcome) -> State {
         let now = self.now;
+        let settled_by = self.note_refusal(id, outcome);
         let row = self.jobs.get_mut(&id).unwrap();
-        let settlement = settle(&row.attempt(), outcome, now);
+        let settlement = settle(&row.attempt(), &settled_by, now);
+        if settlement.is_deferred {
+            row.deferred.count += 1;
+            row.deferred.since = row.deferred.since.or(row.job.started_at);
+        }
         let is_cancelled = settlement.state == State::Cancelled && *outcome != Outcome::NotStarted;
         row.set_attempt_end(&settlement, now);
         if settlement.is_failure {
@@ -339,7 +353,9 @@ impl Model {
             return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
         self.set_state(id, State::Queued);
-        let job = &mut self.jobs.get_mut(&id).unwrap().job;
+        let row = self.jobs.get_mut(&id).unwrap();
+        row.deferred = Deferred::default();
+        let job = &mut row.job;
         job.run_at = self.now;
         job.expires_at = None;
         if state != State::Retrying {

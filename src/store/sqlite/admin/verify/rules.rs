@@ -35,6 +35,9 @@ const fn of_file(name: &'static str, holds: &'static str, faults: &'static str) 
 /// Version of the migration that created `attempts` and `job_extras`.
 const ATTEMPTS_MIGRATION: &str = "20261127100000";
 
+/// Version of the migration that created `providers`.
+const LIMITS_MIGRATION: &str = "20261128020000";
+
 /// All rules, in the order in which they are checked and printed.
 pub(super) const RULES: &[Rule] = &[
     of_file("integrity", "SQLite finds no damage in the file", INTEGRITY),
@@ -48,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
     of_table("payloads", "jobs", "payloads are valid JSON", PAYLOADS),
     of_table("results", "results", "completed jobs, and no others, have a result", RESULTS),
     Rule {
-        needs: Some(ATTEMPTS_MIGRATION),
+        needs: Some(LIMITS_MIGRATION),
         ..of_table("attempts", "attempts", "attempts agree with their jobs", ATTEMPTS)
     },
     Rule {
@@ -58,6 +61,10 @@ pub(super) const RULES: &[Rule] = &[
     of_table("tags", "job_tags", "the index of tags matches the tags of the jobs", TAGS),
     of_table("queues", "queues", "queues have valid names and settings", QUEUES),
     of_table("queue counts", "queue_counts", "the counts of queues match their jobs", QUEUE_COUNTS),
+    Rule {
+        needs: Some(LIMITS_MIGRATION),
+        ..of_table("limits", "providers", "providers and recent starts match the jobs", LIMITS)
+    },
     of_table("batches", "batches", "the counts and end times of batches match their jobs", BATCHES),
     Rule {
         needs: Some(ATTEMPTS_MIGRATION),
@@ -199,7 +206,9 @@ const ATTEMPTS: &str = sql!("
     SELECT 'job ' || id || ' is retrying or failed and its latest attempt is not failed' FROM jobs NOT INDEXED
     WHERE state IN (" {Retrying} ", " {Failed} ") AND NOT EXISTS (
         SELECT 1 FROM attempts WHERE job_id = jobs.id AND lease_token = jobs.lease_token
-            AND attempts.state = " {Failed} ")");
+            AND attempts.state = " {Failed} ")
+        AND NOT (state = " {Retrying} " AND EXISTS (
+            SELECT 1 FROM job_extras WHERE job_id = jobs.id AND deferred > 0))");
 
 const EXTRAS: &str = "
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
@@ -258,6 +267,34 @@ const QUEUE_COUNTS: &str = sql!("
     UNION ALL
     SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
     WHERE state NOT BETWEEN " {Scheduled} " AND " {Cancelled} "");
+
+const LIMITS: &str = sql!("
+    WITH counted AS (
+        SELECT provider_id, sum(state = " {Queued} ") AS queued, sum(state = " {Running} ") AS running
+        FROM jobs NOT INDEXED WHERE provider_id IS NOT NULL GROUP BY provider_id)
+    SELECT 'provider ' || id || ' ' || fault AS words FROM (SELECT id, CASE
+        WHEN length(name) NOT BETWEEN 1 AND 64 OR name GLOB '*[^a-z0-9._-]*'
+            OR name GLOB '[._-]*' THEN 'has the invalid name ' || name
+        WHEN kept.queued != coalesce(counted.queued, 0)
+            THEN 'counts ' || kept.queued || ' queued jobs and has ' || coalesce(counted.queued, 0)
+        WHEN kept.running != coalesce(counted.running, 0)
+            THEN 'counts ' || kept.running || ' running jobs and has ' || coalesce(counted.running, 0)
+        WHEN trial <= 0 THEN 'has trial ' || trial
+        WHEN starts IS NOT NULL AND (NOT json_valid(starts) OR json_type(starts) != 'array')
+            THEN 'has starts that are not a JSON array'
+        WHEN pause IS NOT NULL AND (NOT json_valid(pause) OR json_type(pause) != 'object')
+            THEN 'has a pause that is not a JSON object'
+        END AS fault FROM providers AS kept LEFT JOIN counted ON provider_id = id)
+    WHERE fault IS NOT NULL
+    UNION ALL
+    SELECT 'job ' || id || ' has provider ' || provider_id || ', which does not exist'
+    FROM jobs NOT INDEXED WHERE provider_id IS NOT NULL AND provider_id NOT IN (SELECT id FROM providers)
+    UNION ALL
+    SELECT 'queue ' || id || ' has starts that are not a JSON array' FROM queues
+    WHERE starts IS NOT NULL AND (NOT json_valid(starts) OR json_type(starts) != 'array')
+    UNION ALL
+    SELECT 'job ' || job_id || ' was deferred ' || deferred || ' times since ' || coalesce(deferred_since, 'never')
+    FROM job_extras WHERE deferred < 0 OR (deferred > 0) != (deferred_since IS NOT NULL)");
 
 /// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
 const BATCHES: &str = sql!("

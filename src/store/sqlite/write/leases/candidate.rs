@@ -16,13 +16,3 @@ impl CandidateRow {
         (-self.priority, self.id)
     }
 }
-
-/// Returns the number of the first jobs that a lease takes, given the sizes of their payloads: the last of
-/// them fills `room`, and may exceed it.
-pub(super) fn fitting(sizes: impl Iterator<Item = i64>, room: usize) -> usize {
-    let room = i64::try_from(room).unwrap_or(i64::MAX);
-    sizes
-        .scan(0_i64, |total, size| Some(std::mem::replace(total, total.saturating_add(size))))
-        .take_while(|before| *before < room)
-        .count()
-}

@@ -5,14 +5,14 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::lease::LeasedJob;
 use crate::job::{JobId, Lane, State, Timestamp};
-use crate::roster::LeaseOrder;
-use crate::store::group::lease_memo::LARGE_PAYLOAD_BYTES;
+use crate::roster::{LARGE_PAYLOAD_BYTES, LeaseOrder};
+use crate::store::group::lease_memo::PayloadRoom;
 use crate::store::rows::leased::LeasedRow;
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
-use crate::store::sqlite::write::leases::candidate::{CandidateRow, fitting};
+use crate::store::sqlite::write::leases::candidate::CandidateRow;
 use crate::store::{Answer, Change, JobLocation, LeaseRequest, Leased, MOVE_AT_ONCE};
 
 statement! {
@@ -70,6 +70,16 @@ pub(crate) fn may_have_large_payloads(connection: &mut SqliteConnection) -> Quer
     Ok(exists != 0)
 }
 
+/// The first queued jobs of a line whose payloads fit into a room.
+#[derive(Clone, Copy)]
+struct FirstJobsThatFit {
+    count: i64,
+    /// Whether no job is left after them.
+    is_empty: bool,
+    /// Whether the next job waits because its payload is large.
+    is_large_next: bool,
+}
+
 impl CommitGroup<'_> {
     pub(crate) fn lease(&mut self, request: &LeaseRequest) -> ApplyResult {
         let order = &request.order;
@@ -103,7 +113,7 @@ impl CommitGroup<'_> {
             return self.lease_remote(request, queue_id);
         }
         let room = self.lease_memo.local_room(order);
-        if room == 0 {
+        if room.of_transaction == 0 {
             return Ok(Leased::none(false));
         }
         let lease_expires_at = self.now.plus(request.duration.duration()).millis();
@@ -118,25 +128,25 @@ impl CommitGroup<'_> {
         Ok(leased)
     }
 
-    /// Returns how many of the first queued jobs that match an order may be leased until their payloads
-    /// fill `room`, and whether no job is left after them; `None` if that need not be known, because no
-    /// payload is large.
+    /// Returns which of the first queued jobs that match an order may be leased until their payloads fill
+    /// `room`; `None` if that need not be known, because no payload is large.
     fn limit_by_payloads(
         &mut self,
         order: &LeaseOrder,
         queue_id: i64,
-        room: usize,
-    ) -> Result<Option<(i64, bool)>, ApplyError> {
+        room: PayloadRoom,
+    ) -> Result<Option<FirstJobsThatFit>, ApplyError> {
         let limit = i64::from(order.limit);
-        if !*self.may_have_large_payloads && order.limit as usize <= room / LARGE_PAYLOAD_BYTES {
+        let max_small = room.of_transaction / LARGE_PAYLOAD_BYTES;
+        if !*self.may_have_large_payloads && order.limit as usize <= max_small {
             return Ok(None);
         }
         let lane = order.lane.code();
         let find = FirstJobs { lane, queue_id, provider_id: None, at: self.now.millis(), limit };
         let first: Vec<CandidateRow> = find.load(self.connection)?;
-        let count = fitting(first.iter().map(|job| job.payload_bytes), room);
+        let (count, is_large_next) = room.fitting(first.iter().map(|job| job.payload_bytes));
         let is_empty = count == first.len() && (count as i64) < limit;
-        Ok(Some((count as i64, is_empty)))
+        Ok(Some(FirstJobsThatFit { count: count as i64, is_empty, is_large_next }))
     }
 
     /// Leases the first queued jobs that match an order. Returns also whether no job is left for it.
@@ -145,11 +155,12 @@ impl CommitGroup<'_> {
         order: &LeaseOrder,
         queue_id: i64,
         lease_expires_at: i64,
-        room: usize,
+        room: PayloadRoom,
     ) -> Result<Leased, ApplyError> {
         let limited = self.limit_by_payloads(order, queue_id, room)?;
-        if let Some((0, is_empty)) = limited {
-            return Ok(Leased::none(is_empty));
+        let is_large_next = limited.is_some_and(|first| first.is_large_next);
+        if let Some(FirstJobsThatFit { count: 0, is_empty, .. }) = limited {
+            return Ok(Leased { is_large_next, ..Leased::none(is_empty) });
         }
         let rows: Vec<LeasedRow> = LeaseJobs {
             token_floor: self.token_floor,
@@ -158,12 +169,13 @@ impl CommitGroup<'_> {
             lane: order.lane.code(),
             queue_id,
             at: self.now.millis(),
-            limit: limited.map_or(order.limit.into(), |(limit, _)| limit),
+            limit: limited.map_or(order.limit.into(), |first| first.count),
         }
         .load(self.connection)?;
-        let is_empty = limited.map_or(rows.len() < order.limit as usize, |(_, is_empty)| is_empty);
+        let is_empty = limited.map_or(rows.len() < order.limit as usize, |first| first.is_empty);
         let rows = rows.into_iter().map(|row| (row, lease_expires_at)).collect();
-        Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
+        let jobs = self.leased_jobs(order, rows);
+        Ok(Leased { jobs, is_empty, is_large_next, ..Leased::default() })
     }
 
     /// Leases each of the first queued jobs by itself, except those known to be impossible.
@@ -172,14 +184,15 @@ impl CommitGroup<'_> {
         order: &LeaseOrder,
         queue_id: i64,
         lease_expires_at: i64,
-        room: usize,
+        room: PayloadRoom,
     ) -> Result<Leased, ApplyError> {
         let (mut jobs, is_complete) = self.first_jobs(order, queue_id, None, order.limit)?;
-        let count = fitting(jobs.iter().map(|job| job.payload_bytes), room);
+        let (count, is_large_next) = room.fitting(jobs.iter().map(|job| job.payload_bytes));
         let is_empty = is_complete && count == jobs.len();
         jobs.truncate(count);
         let rows = self.lease_by_id(&jobs, lease_expires_at)?;
-        Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
+        let jobs = self.leased_jobs(order, rows);
+        Ok(Leased { jobs, is_empty, is_large_next, ..Leased::default() })
     }
 
     /// Returns the first queued jobs of a line that are not known to be impossible, up to `limit`, and

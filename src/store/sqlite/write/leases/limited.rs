@@ -21,6 +21,7 @@ use crate::job::{ProviderName, Span};
 use crate::job::limit::starts::Starts;
 use crate::job::queue::QueueSettings;
 use crate::roster::LeaseOrder;
+use crate::store::group::lease_memo::PayloadRoom;
 use crate::store::rows::provider::{starts_of, starts_text};
 use crate::store::rows::queue::SettingsRow;
 use crate::store::rows::values::count_of;
@@ -29,7 +30,7 @@ use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
-use crate::store::sqlite::write::leases::candidate::{CandidateRow, fitting};
+use crate::store::sqlite::write::leases::candidate::CandidateRow;
 use crate::store::{LeaseRequest, Leased};
 
 statement! {
@@ -139,10 +140,10 @@ impl CommitGroup<'_> {
         order: &LeaseOrder,
         queue_id: i64,
         lease_expires_at: i64,
-        room: usize,
+        room: PayloadRoom,
     ) -> Result<Leased, ApplyError> {
         let mut lines = self.find_lines(order, queue_id)?;
-        let chosen = merge(&mut lines, order.limit as usize, room);
+        let (chosen, is_large_next) = merge(&mut lines, order.limit as usize, room);
         let rows = self.lease_by_id(&chosen, lease_expires_at)?;
         for line in &lines {
             if let Some(provider) = &line.provider {
@@ -155,6 +156,7 @@ impl CommitGroup<'_> {
             jobs: self.leased_jobs(order, rows),
             is_empty: lines.iter().all(|line| line.provider.is_some() || is_empty(line)),
             held: None,
+            is_large_next,
             empty_providers: providers.filter_map(|line| line.provider.clone()).collect(),
         })
     }
@@ -167,6 +169,9 @@ impl CommitGroup<'_> {
         }
         for share in &order.providers {
             let room = self.provider_room(&share.provider)?;
+            if room.jobs < share.limit {
+                self.changes.push_full_provider(share.provider.clone());
+            }
             let limit = order.limit.min(share.limit).min(room.jobs);
             let Some(id) = self.provider_ids.id(&share.provider) else { continue };
             if limit == 0 {
@@ -180,17 +185,18 @@ impl CommitGroup<'_> {
 }
 
 /// Chooses up to `limit` of the first jobs of all lines, until their payloads fill `room`, and counts in each
-/// line how many of its jobs were chosen.
-fn merge(lines: &mut [Line], limit: usize, room: usize) -> Vec<CandidateRow> {
+/// line how many of its jobs were chosen. Returns also whether the next job waits because its payload is large.
+fn merge(lines: &mut [Line], limit: usize, room: PayloadRoom) -> (Vec<CandidateRow>, bool) {
     let mut all: Vec<(CandidateRow, usize)> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         all.extend(line.jobs.iter().map(|job| (*job, index)));
     }
     all.sort_unstable_by_key(|(job, _)| job.position());
     all.truncate(limit);
-    all.truncate(fitting(all.iter().map(|(job, _)| job.payload_bytes), room));
+    let (count, is_large_next) = room.fitting(all.iter().map(|(job, _)| job.payload_bytes));
+    all.truncate(count);
     for (_, index) in &all {
         lines[*index].taken += 1;
     }
-    all.into_iter().map(|(job, _)| job).collect()
+    (all.into_iter().map(|(job, _)| job).collect(), is_large_next)
 }

@@ -25,9 +25,15 @@ statement! {
 }
 
 statement! {
-    /// Gives the jobs of older versions that name no provider the only configured one.
+    /// Returns whether jobs of older versions name no provider. The other statements about them scan the
+    /// table of jobs.
+    HasUnnamed -> Integer = "SELECT EXISTS (SELECT 1 FROM providers WHERE name = '')"
+}
+
+statement! {
+    /// Gives these jobs the only configured provider; without one that is named, none.
     NameUnnamed<'a> =
-    "UPDATE jobs SET provider_id = (SELECT id FROM providers WHERE name = " [name: Text as &'a str]
+    "UPDATE jobs SET provider_id = (SELECT id FROM providers WHERE name = " [name: Nullable<Text> as Option<&'a str>]
     ") WHERE provider_id = (SELECT id FROM providers WHERE name = '')"
 }
 
@@ -36,7 +42,7 @@ statement! {
     CountNamed<'a> =
     "UPDATE providers SET running = running + (SELECT running FROM providers WHERE name = ''),
          queued = queued + (SELECT queued FROM providers WHERE name = '')
-     WHERE name = " [name: Text as &'a str] " AND EXISTS (SELECT 1 FROM providers WHERE name = '')"
+     WHERE name = " [name: Nullable<Text> as Option<&'a str>] ""
 }
 
 statement! {
@@ -60,7 +66,8 @@ statement! {
     " WHERE id = " [id: Integer as i64]
 }
 
-/// Adds the configured providers to the table.
+/// Adds the configured providers to the table, and gives the jobs of older versions that name no provider
+/// the only one. If there are several, or none, these jobs fail when they run.
 pub(crate) fn add_configured<'a>(
     connection: &mut SqliteConnection,
     configured: &'a BTreeMap<ProviderName, ProviderLimits>,
@@ -69,12 +76,15 @@ pub(crate) fn add_configured<'a>(
         for name in configured.keys() {
             AddProvider { name: name.as_str() }.execute(connection)?;
         }
-        if let [name] = configured.keys().collect::<Vec<&'a ProviderName>>()[..] {
-            let name = name.as_str();
-            CountNamed { name }.execute(connection)?;
-            NameUnnamed { name }.execute(connection)?;
-            RemoveUnnamed {}.execute(connection)?;
+        let has_unnamed: i64 = HasUnnamed {}.get_result(connection)?;
+        if has_unnamed == 0 {
+            return Ok(());
         }
+        let only = configured.keys().next().filter(|_| configured.len() == 1);
+        let name = only.map(|name: &'a ProviderName| name.as_str());
+        CountNamed { name }.execute(connection)?;
+        NameUnnamed { name }.execute(connection)?;
+        RemoveUnnamed {}.execute(connection)?;
         Ok(())
     })
 }
@@ -128,11 +138,16 @@ impl CommitGroup<'_> {
         Ok(Some((id, row.state()?)))
     }
 
-    /// Returns how many more calls of a provider may start in this group.
+    /// Returns how many more calls of a provider may start in this group. A call that it has refused in this
+    /// group pauses it already.
     pub(crate) fn provider_room(&mut self, name: &ProviderName) -> Result<Room, TransactionError> {
         let limits = self.provider_limits(name);
         let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
         state.running = self.changes.running_of_provider(name, state.running);
+        // A pause that was asked for in this group is stored at its end.
+        for (retry_in, error) in self.changes.refused_by(name) {
+            state.refuse(retry_in, error, self.now);
+        }
         Ok(state.room(limits, self.now))
     }
 
@@ -156,6 +171,7 @@ impl CommitGroup<'_> {
         for (name, calls) in self.changes.provider_calls() {
             let limits = self.provider_limits(&name);
             let Some((id, mut state)) = self.find_provider(&name)? else { continue };
+            let before = state.clone();
             state.running = self.count_after(&name, State::Running, state.running, calls.running);
             state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
             let mut event = None;
@@ -165,7 +181,9 @@ impl CommitGroup<'_> {
             for (retry_in, error) in &calls.refused {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
-            self.store_provider(id, &state)?;
+            if state != before {
+                self.store_provider(id, &state)?;
+            }
             let room = state.room(limits, self.now);
             updated.push(ProviderStatus { name, room, event, pause: state.pause });
         }

@@ -1,0 +1,119 @@
+//! Refusals with `Retry-After`: calls pause for all jobs of the provider, and no attempt counts.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::model_server::{ModelServer, Reply};
+use super::{chat, in_queue, provider, start, submit_many};
+use crate::kit::{echo, eventually};
+
+/// Starts a model server that refuses every call in the first `time` after the first one, and asks to wait
+/// for a second.
+fn busy_for(time: Duration) -> ModelServer {
+    let first = Mutex::new(None);
+    ModelServer::start(move |_| {
+        let since = *first.lock().unwrap().get_or_insert_with(Instant::now);
+        if since.elapsed() < time {
+            Reply::Refuse("429 Too Many Requests", "retry-after: 1\r\n")
+        } else {
+            Reply::Answer(Duration::from_millis(20))
+        }
+    })
+}
+
+/// Submits 300 jobs to a provider that is busy for a time, and checks that each completes in its first
+/// attempt with few calls.
+fn assert_all_complete(time: Duration) {
+    let model = busy_for(time);
+    let server = start(&model, "", "max_running = 64");
+    let started = Instant::now();
+    let first = submit_many(&server, &chat("?"), 300);
+    for id in first..first + 300 {
+        let job = server.wait_until_final(id);
+        assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
+        assert_eq!(job["failures"], json!([]), "{job}");
+    }
+    let (calls, took) = (model.calls(), started.elapsed());
+    eprintln!("busy for {time:?}: 300 jobs completed with {calls} calls in {took:?}");
+    // Those that run when the first one is refused, and one try after each second.
+    let most = 300 + 32 + usize::try_from(time.as_secs()).unwrap() + 3;
+    assert!(calls <= most, "{calls} calls for 300 jobs, which may be {most}");
+    let log = server.log();
+    assert_eq!(log.matches("a provider asked for a pause").count(), 1, "{log}");
+    assert_eq!(log.matches("a provider answers again").count(), 1, "{log}");
+    assert_eq!(provider(&server)["state"], "ok");
+}
+
+#[test]
+fn jobs_of_a_provider_that_is_busy_for_5_s_all_complete_in_their_first_attempt() {
+    assert_all_complete(Duration::from_secs(5));
+}
+
+#[test]
+#[ignore = "takes half a minute: the figure of the reference documentation"]
+fn jobs_of_a_provider_that_is_busy_for_15_s_all_complete_in_their_first_attempt() {
+    assert_all_complete(Duration::from_secs(15));
+}
+
+#[test]
+fn a_pause_is_shown_holds_all_jobs_of_the_provider_and_survives_a_restart() {
+    let model = ModelServer::start(|_| {
+        Reply::Refuse("503 Service Unavailable", "retry-after: 60\r\n")
+    });
+    let other = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
+    let mut server = start(&model, &other.provider("two"), "");
+    let mut job = in_queue(chat("?"), "first");
+    job["payload"]["provider"] = "one".into();
+    let id = server.submit(&job);
+    let shown = eventually("the provider is paused", || {
+        Some(provider(&server)).filter(|shown| shown["state"] == "paused")
+    });
+    assert_eq!((&shown["refused"], &shown["running"], &shown["queued"]), (&json!(1), &json!(0), &json!(1)));
+    assert_eq!(shown["error"]["code"], "http_status", "{shown}");
+    job["queue"] = "second".into();
+    let second = server.submit(&job);
+    for _ in 0..2 {
+        job["payload"]["provider"] = "two".into();
+        assert_eq!(server.run(&job)["state"], "completed");
+        assert_eq!(server.run(&echo(1))["state"], "completed");
+        for id in [id, second] {
+            let job = server.job(id);
+            assert_eq!((&job["state"], &job["attempt"]), (&json!("queued"), &json!(0)), "{job}");
+            assert_eq!(job["waiting_for"], "provider");
+            assert_eq!(job["waiting_until"], shown["paused_until"], "{job}");
+        }
+        server.kill();
+        server.restart();
+    }
+    let again = provider(&server);
+    assert_eq!((&again["paused_until"], &again["refused_since"]), (&shown["paused_until"], &shown["refused_since"]));
+    assert_eq!((model.calls(), other.calls()), (1, 2));
+}
+
+#[test]
+fn retry_after_in_milliseconds_pauses_a_provider_too() {
+    let model = ModelServer::start(|number| match number {
+        1..=3 => Reply::Refuse("429 Too Many Requests", "retry-after: 60\r\nretry-after-ms: 150\r\n"),
+        _ => Reply::Answer(Duration::ZERO),
+    });
+    let server = start(&model, "", "");
+    let job = server.run(&chat("?"));
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
+    assert_eq!((model.calls(), &provider(&server)["refused"]), (4, &json!(3)));
+}
+
+#[test]
+fn a_refusal_that_does_not_say_when_to_call_again_counts_and_pauses_nothing() {
+    let model = ModelServer::start(|number| match number {
+        1 => Reply::Refuse("429 Too Many Requests", ""),
+        _ => Reply::Answer(Duration::ZERO),
+    });
+    let server = start(&model, "", "");
+    let mut job = chat("?");
+    job["backoff"] = json!({"initial": "10ms"});
+    let job = server.run(&job);
+    assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
+    assert_eq!(provider(&server)["refused"], json!(null));
+}

@@ -1,0 +1,195 @@
+//! Limits in the model: which jobs an order may start, and providers after a group.
+//!
+//! The rules are those of the library, which have tests of their own. The model keeps no counts: it counts
+//! its jobs whenever a rule needs their number.
+
+use std::collections::BTreeMap;
+
+use longshore::config::Config;
+use longshore::job::limit::Room;
+use longshore::job::limit::provider::{ProviderLimits, ProviderState};
+use longshore::job::outcome::Outcome;
+use longshore::job::{JobError, JobId, ProviderName, QueueName, Span, State};
+use longshore::roster::LeaseOrder;
+use longshore::store::ProviderStatus;
+
+use super::table::{Model, ModelJob};
+
+pub(super) type Providers = BTreeMap<ProviderName, ModelProvider>;
+
+/// A provider. The counts in its state are not used.
+pub(super) struct ModelProvider {
+    limits: ProviderLimits,
+    state: ProviderState,
+    /// Refused calls of this group, each with the pause that the provider asked for.
+    refused: Vec<(Span, JobError)>,
+}
+
+/// The jobs that an order starts.
+pub(super) struct Chosen {
+    pub(super) ids: Vec<JobId>,
+    /// Whether all queued jobs without a provider that match the order are among them.
+    pub(super) is_empty: bool,
+    /// Providers of which the order looked for more jobs than there are, and starts all.
+    pub(super) empty_providers: Vec<ProviderName>,
+}
+
+/// Returns the configured providers, none of which was ever called.
+pub(super) fn providers(config: &Config) -> Providers {
+    let new = |limits| ModelProvider { limits, state: ProviderState::new(), refused: Vec::new() };
+    config.provider_limits().into_iter().map(|(name, limits)| (name, new(limits))).collect()
+}
+
+impl Model {
+    fn count(&self, is_counted: impl Fn(&ModelJob) -> bool) -> u32 {
+        self.jobs.values().filter(|row| is_counted(row)).count() as u32
+    }
+
+    /// Returns how many jobs of a queue may start now.
+    pub(super) fn queue_room(&self, queue: &QueueName) -> Room {
+        let is_running =
+            |row: &ModelJob| row.job.queue == *queue && row.job.state == State::Running;
+        let starts = self.starts.get(queue).cloned().unwrap_or_default();
+        self.queues[queue].room(self.count(is_running), &starts, self.now)
+    }
+
+    /// Returns the state of a provider with the numbers of its jobs.
+    fn provider_state(&self, name: &ProviderName) -> ProviderState {
+        let in_state = |state| {
+            self.count(|row| row.provider.as_ref() == Some(name) && row.job.state == state)
+        };
+        let (running, queued) = (in_state(State::Running), in_state(State::Queued));
+        ProviderState { running, queued, ..self.providers[name].state.clone() }
+    }
+
+    /// Returns all providers with their state, ordered by name.
+    pub(super) fn provider_states(&self) -> Vec<(ProviderName, ProviderState)> {
+        self.providers.keys().map(|name| (name.clone(), self.provider_state(name))).collect()
+    }
+
+    /// Returns the queued jobs of one line that match an order, in the order of leases.
+    fn line(&self, order: &LeaseOrder, provider: Option<&ProviderName>) -> Vec<(i16, JobId)> {
+        let mut line: Vec<(i16, JobId)> = self
+            .jobs
+            .values()
+            .filter(|row| row.provider.as_ref() == provider)
+            .map(|row| &row.job)
+            .filter(|job| job.state == State::Queued)
+            .filter(|job| job.queue == order.queue && job.lane == order.lane)
+            .filter(|job| order.kinds.as_ref().is_none_or(|kinds| kinds.contains(&job.kind)))
+            .map(|job| (-i16::from(job.priority), job.id))
+            .collect();
+        line.sort_unstable();
+        line
+    }
+
+    /// Chooses up to `limit` of the first jobs of the lines that an order names.
+    pub(super) fn choose(&self, order: &LeaseOrder, limit: u32) -> Chosen {
+        let mut lines = Vec::new();
+        if order.without_provider {
+            lines.push((None, limit));
+        }
+        for share in &order.providers {
+            let ModelProvider { limits, refused, .. } = &self.providers[&share.provider];
+            let mut state = self.provider_state(&share.provider);
+            for (retry_in, error) in refused {
+                state.refuse(*retry_in, error, self.now);
+            }
+            let room = state.room(*limits, self.now);
+            lines.push((Some(&share.provider), limit.min(share.limit).min(room.jobs)));
+        }
+        let mut first = Vec::new();
+        for (provider, limit) in &lines {
+            first.extend(self.line(order, *provider).into_iter().take(*limit as usize));
+        }
+        first.sort_unstable();
+        first.truncate(limit as usize);
+        let ids: Vec<JobId> = first.into_iter().map(|(_, id)| id).collect();
+        let starts_all = |provider: Option<&ProviderName>| self.line(order, provider).iter().all(|(_, id)| ids.contains(id));
+        let is_drained = |(provider, limit): &&(Option<&ProviderName>, u32)| {
+            provider.is_some()
+                && self.line(order, *provider).len() < *limit as usize
+                && starts_all(*provider)
+        };
+        let empty = lines.iter().filter(is_drained).filter_map(|(provider, _)| provider.cloned());
+        let empty_providers = empty.collect();
+        Chosen { is_empty: !order.without_provider || starts_all(None), empty_providers, ids }
+    }
+
+    /// Records the starts of jobs for the rate limits of their queue and their providers.
+    pub(super) fn add_starts(&mut self, order: &LeaseOrder, ids: &[JobId]) {
+        if let (Some(rate), false) = (self.queues[&order.queue].rate, ids.is_empty()) {
+            let starts = self.starts.entry(order.queue.clone()).or_default();
+            starts.add(ids.len() as u32, rate, self.now);
+        }
+        for (name, provider) in &mut self.providers {
+            let is_of = |id: &&JobId| self.jobs[*id].provider.as_ref() == Some(name);
+            let count = ids.iter().filter(is_of).count() as u32;
+            if let (Some(rate), true) = (provider.limits.rate(), count > 0) {
+                provider.state.starts.add(count, rate, self.now);
+            }
+        }
+    }
+
+    /// Returns the outcome to settle: a job without a provider cannot wait for one. Records a refusal of
+    /// its provider.
+    pub(super) fn note_refusal(&mut self, id: JobId, outcome: &Outcome) -> Outcome {
+        let mut outcome = outcome.clone();
+        if let Outcome::Deferred(deferral) = &mut outcome {
+            match self.jobs[&id].provider.clone() {
+                None => deferral.is_of_provider = false,
+                Some(name) if deferral.is_of_provider => {
+                    let refused = &mut self.providers.get_mut(&name).unwrap().refused;
+                    refused.push((deferral.retry_in, deferral.error.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        outcome
+    }
+
+    /// Ends a group for the providers, and returns the status of those whose jobs it changed.
+    pub(super) fn end_providers(&mut self) -> Vec<ProviderStatus> {
+        let names: Vec<ProviderName> = self.providers.keys().cloned().collect();
+        names.into_iter().filter_map(|name| self.end_provider(name)).collect()
+    }
+
+    fn end_provider(&mut self, name: ProviderName) -> Option<ProviderStatus> {
+        let changes = self.changes.iter().filter(|change| change.provider.as_ref() == Some(&name));
+        let (mut is_touched, mut succeeded) = (false, 0);
+        for change in changes {
+            let enters = |state| (change.from == Some(state)) != (change.to == Some(state));
+            is_touched |= enters(State::Running) || enters(State::Queued);
+            let is_success = change.from == Some(State::Running) && change.to == Some(State::Completed);
+            succeeded += u32::from(is_success);
+        }
+        let mut state = self.provider_state(&name);
+        let provider = self.providers.get_mut(&name).unwrap();
+        let refused = std::mem::take(&mut provider.refused);
+        if !is_touched && refused.is_empty() {
+            return None;
+        }
+        let mut event = None;
+        if succeeded > 0 {
+            event = state.succeed(succeeded, provider.limits, self.now);
+        }
+        for (retry_in, error) in refused {
+            event = state.refuse(retry_in, &error, self.now).or(event);
+        }
+        let (room, pause) = (state.room(provider.limits, self.now), state.pause.clone());
+        provider.state = state;
+        Some(ProviderStatus { name, room, event, pause })
+    }
+
+    /// Repairs times in the future, as the start of a server does.
+    pub(super) fn repair_limits(&mut self) {
+        for (queue, starts) in &mut self.starts {
+            if let Some(rate) = self.queues[queue].rate {
+                starts.repair_clock_skew(rate.period, self.now);
+            }
+        }
+        for provider in self.providers.values_mut() {
+            provider.state.repair_clock_skew(provider.limits, self.now);
+        }
+    }
+}
