@@ -8,9 +8,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::server::error::Error;
 use crate::server::handle::Handle;
+use crate::server::handle::light_bodies::LightBody;
 use crate::server::handle::size::{ByteShare, SizePermit};
 
-/// Bodies up to this size take no permit: together they are bounded by the number of connections.
+/// Bodies up to this size take no permit. Those that are waited for are bounded together, see
+/// [`LightBodies`](crate::server::handle::light_bodies::LightBodies).
 const LIGHT_BYTES: usize = 64 << 10;
 
 /// Time after which a body must have arrived at [`MIN_BYTES_PER_SEC`].
@@ -63,6 +65,7 @@ pub(crate) async fn receive<E>(
         bounds,
         started: None,
         received: 0,
+        light: LightBody::default(),
         permit: SizePermit::new(bounds.share),
     };
     let bytes = match arrival.next(handle).await? {
@@ -90,6 +93,8 @@ struct Arrival<S> {
     started: Option<Instant>,
     /// Number of bytes that have arrived.
     received: usize,
+    /// What they count while the body is small and waited for.
+    light: LightBody,
     /// Permit for them. It grows with them, so that a body counts only when it is there.
     permit: SizePermit,
 }
@@ -101,6 +106,10 @@ impl<E, S: Stream<Item = Result<Bytes, E>> + Unpin> Arrival<S> {
             // No timer is needed for what is there already.
             Some(next) => next,
             None => {
+                if self.received <= LIGHT_BYTES {
+                    let counted = handle.light_bodies().count(&mut self.light, self.received);
+                    counted.map_err(BodyError::Overloaded)?;
+                }
                 let started = *self.started.get_or_insert_with(Instant::now);
                 let deadline = started + time_allowed(self.received, self.bounds.timeout);
                 let next = timeout_at(deadline, self.pieces.next()).await;

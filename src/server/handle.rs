@@ -4,6 +4,7 @@
 mod answers;
 mod bounds;
 mod compute;
+pub(crate) mod light_bodies;
 mod share;
 pub(crate) mod size;
 mod turns;

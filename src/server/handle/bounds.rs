@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Handle;
 use super::answers::{AnswerBudget, AnswerShare, AnswerWeight};
+use super::light_bodies::LightBodies;
 use super::size::SizeBounds;
 use super::turns::Turns;
 use super::untaken::Untaken;
@@ -24,6 +25,8 @@ pub(super) struct Bounds {
     pub(super) writes: Arc<Semaphore>,
     /// The total size of bodies and pending writes.
     pub(super) sizes: SizeBounds,
+    /// The total size of small bodies that are waited for.
+    pub(super) light_bodies: LightBodies,
     /// The turns of the large requests that are processed at once.
     pub(super) turns: Turns,
     /// Separate from `list_reads`, so that many lists do not refuse status requests.
@@ -50,6 +53,7 @@ impl Bounds {
         Self {
             writes: Arc::new(Semaphore::new(limits.max_writes_in_flight)),
             sizes: SizeBounds::new(limits),
+            light_bodies: LightBodies::new(limits),
             turns: Turns::new(cores),
             point_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
             list_reads: Arc::new(Semaphore::new(limits.max_reads_in_flight)),
@@ -120,6 +124,11 @@ impl Handle {
 
     pub(in crate::server) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         try_acquire(&self.0.bounds.list_reads, 1)
+    }
+
+    /// Returns the bound on small bodies that are waited for.
+    pub(crate) fn light_bodies(&self) -> &LightBodies {
+        &self.0.bounds.light_bodies
     }
 
     /// Returns the budget for the answers to this server's clients.

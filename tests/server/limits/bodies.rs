@@ -100,6 +100,28 @@ fn small_reports_and_submissions_pass_while_large_bodies_take_every_share() {
 }
 
 #[test]
+fn small_bodies_that_are_waited_for_are_bounded_together() {
+    // A quarter of the bound is 512 KiB: eight of these bodies.
+    let limits = "limits = { max_body_bytes = 1048576, max_write_bytes_in_flight = 2097152 }";
+    let server = Setup::new().config(limits).start();
+    let head = CHUNKED.replace("transfer-encoding: chunked", "content-length: 66000");
+    let (sender, answers) = mpsc::channel();
+    let mut unfinished = Vec::new();
+    for _ in 0..12 {
+        let request = format!("{head}{}", "x".repeat(64_000));
+        unfinished.push(start_request(server.addr(), &request, sender.clone()));
+    }
+    // Four are refused at once. The others are ended because they are too slow.
+    for _ in 0..4 {
+        let answer = answers.recv_timeout(TEST_TIMEOUT).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    }
+    // What arrives at once is not counted.
+    server.submit(&echo(1));
+    server.submit(&echo("x".repeat(3_000)));
+}
+
+#[test]
 fn a_body_that_arrives_too_slowly_is_answered_with_408() {
     let server = Server::start();
     let head = |length: usize| {
