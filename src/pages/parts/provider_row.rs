@@ -29,7 +29,7 @@ pub(crate) struct Refusals {
 }
 
 impl ProviderRow {
-    pub(crate) fn new(provider: Provider, now: Timestamp) -> Self {
+    pub(crate) fn new(provider: &Provider, now: Timestamp) -> Self {
         let relative = |at| RelativeTime::new(at, now);
         let refusals = match (provider.refused, provider.refused_since, &provider.error) {
             (Some(count), Some(since), Some(error)) => {
@@ -52,7 +52,7 @@ impl ProviderRow {
             max_running_now: provider.max_running_now,
             queued: Count::new(provider.queued.into()),
             running: Count::new(provider.running.into()),
-            limits: limits(&provider),
+            limits: limits(provider),
             refusals,
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     fn row(limits: Option<ProviderLimits>, state: &ProviderState, millis: i64) -> ProviderRow {
         let now = Timestamp::from_millis(millis);
         let name = "local".parse().unwrap();
-        ProviderRow::new(Provider::new(name, limits, state.clone(), now), now)
+        ProviderRow::new(&Provider::new(name, limits, state.clone(), now), now)
     }
 
     #[test]
