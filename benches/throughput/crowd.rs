@@ -37,7 +37,7 @@ fn fill(config: &Config, is_crowded: bool) {
     backlog::pause(config, others.chain([QUEUE.to_string()]));
     if is_crowded {
         let connection =
-            Connection::open(&crate::server::file_of(config)).expect("the database opens");
+            Connection::open(crate::server::file_of(config)).expect("the database opens");
         add_others(&connection);
         check_counts(&connection);
         connection.close().expect("the database closes");

@@ -155,7 +155,7 @@ pub fn run() -> Vec<Figure> {
 fn fill(directory: &TempDir) {
     let config = backlog::config_in(directory);
     drop(SqliteWrites::open(&config).expect("the database opens"));
-    let database = Database::open(&server::file_of(&config)).expect("the database opens");
+    let database = Database::open(server::file_of(&config)).expect("the database opens");
     let settings = format!(
         "PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
          PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000;
@@ -165,7 +165,7 @@ fn fill(directory: &TempDir) {
     database.execute_batch(&settings).expect("settings");
     database.execute_batch(include_str!("pages/fill.sql")).expect("the database is filled");
     drop(database);
-    File::open(&server::file_of(&config))
+    File::open(server::file_of(&config))
         .and_then(|file| file.sync_all())
         .expect("the database is synced");
 }

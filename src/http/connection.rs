@@ -4,6 +4,7 @@ mod admission;
 mod descriptors;
 mod follow;
 mod progress;
+mod rate;
 mod stream;
 mod watch;
 

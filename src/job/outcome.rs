@@ -289,18 +289,10 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             settle(running, &deferral.counted(), now)
         }
         Outcome::Deferred(deferral) => {
-            let error = Some(deferral.error.clone());
-            let (state, run_at) = match deferral.is_of_provider {
-                true => (State::Queued, now),
-                false => (State::Retrying, now.plus(deferral.retry_in.duration())),
-            };
+            let (state, run_at) = deferral.next_state(now);
             let attempt = running.attempt.saturating_sub(1);
-            Settlement {
-                attempt,
-                run_at: Some(run_at),
-                is_deferred: true,
-                ..settled(state, error)
-            }
+            let settled = settled(state, Some(deferral.error.clone()));
+            Settlement { attempt, run_at: Some(run_at), is_deferred: true, ..settled }
         }
         Outcome::Released | Outcome::Lost(_) if running.at_most_once => {
             let message =

@@ -4,7 +4,9 @@
 mod answers;
 mod bounds;
 mod compute;
+mod share;
 pub(crate) mod size;
+mod turns;
 mod untaken;
 
 use std::sync::Arc;

@@ -130,7 +130,12 @@ pub(crate) fn lease_within(name: &str, lane: Lane, limit: u32, payload_room: usi
 
 /// Returns a lease request for the jobs without a provider and for those of these providers.
 pub(crate) fn lease_lines(name: &str, limit: u32, providers: &[&str]) -> Write {
-    lease_shares(name, limit, true, &providers.iter().map(|name| (*name, limit)).collect::<Vec<_>>())
+    lease_shares(
+        name,
+        limit,
+        true,
+        &providers.iter().map(|name| (*name, limit)).collect::<Vec<_>>(),
+    )
 }
 
 /// Returns a lease request that names how many jobs of each provider may start.
@@ -140,9 +145,8 @@ pub(crate) fn lease_shares(
     without_provider: bool,
     providers: &[(&str, u32)],
 ) -> Write {
-    let share = |(name, limit): &(&str, u32)| {
-        ProviderShare { provider: provider(name), limit: *limit }
-    };
+    let share =
+        |(name, limit): &(&str, u32)| ProviderShare { provider: provider(name), limit: *limit };
     let order = LeaseOrder {
         queue: queue(name),
         lane: Lane::Async,

@@ -8,7 +8,7 @@ pub(super) fn log(status: &ProviderStatus) {
     let provider = &status.name;
     match (status.event, &status.pause) {
         (Some(ProviderEvent::Paused), Some(pause)) => tracing::warn!(
-            %provider, until = ?pause.until, error = %pause.error.message,
+            %provider, until = %pause.until, error = %pause.error.message,
             "a provider asked for a pause: its jobs wait, and their attempts do not count"
         ),
         (Some(ProviderEvent::Recovered), _) => {

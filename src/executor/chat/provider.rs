@@ -71,7 +71,9 @@ impl Provider {
             value.set_sensitive(true);
         }
         let refused_calls = RefusedCalls::new(name);
-        let name = name.parse().map_err(|_| ProviderError::BadName { name: name.to_owned() })?;
+        let Ok(name) = name.parse() else {
+            return Err(ProviderError::BadName { name: name.to_owned() });
+        };
         Ok(Self { name, target, authorization, refused_calls })
     }
 

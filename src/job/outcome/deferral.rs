@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::job::State;
 use crate::job::attempt::AttemptDetail;
 use crate::job::outcome::retry::Pause;
 use crate::job::outcome::{JobError, Outcome};
@@ -24,6 +25,14 @@ pub struct Deferral {
 impl Deferral {
     /// Pause of a job that was deferred without one.
     pub const DEFAULT_PAUSE: Span = Span::from_secs(1);
+
+    /// Returns the state in which the job waits, and the time until which it does so.
+    pub(super) fn next_state(&self, now: Timestamp) -> (State, Timestamp) {
+        match self.is_of_provider {
+            true => (State::Queued, now),
+            false => (State::Retrying, now.plus(self.retry_in.duration())),
+        }
+    }
 
     /// Returns the outcome of a job that was deferred too often: a failure that counts.
     pub(super) fn counted(&self) -> Outcome {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Handle;
 use crate::server::error::Error;
 
 /// Size up to which an answer is small, in bytes. A request is never refused before its effect because of a
@@ -109,6 +108,22 @@ impl AnswerBudget {
         Err(Error::Overloaded)
     }
 
+    /// Reserves room for an answer of about this size before the request has an effect. Returns `None` for a
+    /// small one, which needs no reservation.
+    ///
+    /// # Errors
+    /// Returns [`Error::Overloaded`] if there is no room for it.
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        share: AnswerShare,
+        bytes: usize,
+    ) -> Result<Option<AnswerWeight>, Error> {
+        if bytes <= SMALL_BYTES {
+            return Ok(None);
+        }
+        self.try_weigh(share, bytes).map(Some)
+    }
+
     /// Counts an answer that can be refused because the request changed nothing.
     ///
     /// # Errors
@@ -128,24 +143,6 @@ impl AnswerBudget {
 /// Returns the share of an answer that has none of its own.
 fn share_of(bytes: usize) -> AnswerShare {
     if bytes <= SMALL_BYTES { AnswerShare::Small } else { AnswerShare::Usual }
-}
-
-impl Handle {
-    /// Reserves room for an answer of about this size before the request has an effect. Returns `None` for a
-    /// small one, which needs no reservation.
-    ///
-    /// # Errors
-    /// Returns [`Error::Overloaded`] if there is no room for it.
-    pub(crate) fn reserve_answer(
-        &self,
-        share: AnswerShare,
-        bytes: usize,
-    ) -> Result<Option<AnswerWeight>, Error> {
-        if bytes <= SMALL_BYTES {
-            return Ok(None);
-        }
-        self.answer_budget().try_weigh(share, bytes).map(Some)
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Handle;
-use super::answers::AnswerBudget;
-use super::compute::Turns;
+use super::answers::{AnswerBudget, AnswerShare, AnswerWeight};
 use super::size::SizeBounds;
+use super::turns::Turns;
 use super::untaken::Untaken;
 use crate::config::Limits;
 use crate::server::error::Error;
@@ -125,6 +125,19 @@ impl Handle {
     /// Returns the budget for the answers to this server's clients.
     pub(crate) fn answer_budget(&self) -> &Arc<AnswerBudget> {
         &self.0.bounds.answers
+    }
+
+    /// Reserves room for an answer of about this size before the request has an effect. Returns `None` for a
+    /// small one, which needs no reservation.
+    ///
+    /// # Errors
+    /// Returns [`Error::Overloaded`] if there is no room for it.
+    pub(crate) fn reserve_answer(
+        &self,
+        share: AnswerShare,
+        bytes: usize,
+    ) -> Result<Option<AnswerWeight>, Error> {
+        self.0.bounds.answers.reserve(share, bytes)
     }
 }
 

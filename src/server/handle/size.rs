@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Handle;
+pub(crate) use super::share::ByteShare;
 use crate::config::Limits;
 use crate::server::error::Error;
 use crate::server::handle::bounds::try_acquire;
@@ -21,16 +22,6 @@ const ACTION_PART: usize = 8;
 
 /// Size up to which a write has a share of its own, in units.
 const SMALL_UNITS: usize = 64;
-
-/// What the bytes of a request are counted against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ByteShare {
-    /// The bound on submissions, `max_write_bytes_in_flight`.
-    Submissions,
-    /// A bound of its own for reports of remote workers, bulk actions and small forms, so that large
-    /// submissions never keep a job from being finished. Past it, the bound on submissions.
-    Actions,
-}
 
 /// The bounds, in units of [`SIZE_UNIT`].
 pub(super) struct SizeBounds {

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::job::limit::provider::{ProviderName, ProviderState};
 use crate::job::limit::starts::Starts;
 use crate::store::error::StoreError;
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::values::{corrupt, count_of};
 use crate::store::schema::providers;
 
@@ -29,23 +30,25 @@ impl ProviderRow {
         self.name.parse().map_err(invalid)
     }
 
-    /// Returns the state of the provider.
-    pub(crate) fn state(&self) -> Result<ProviderState, StoreError> {
+    /// Returns the state of the provider. Recent starts and a pause that cannot be read are noted and
+    /// forgotten, so that they hold back no job.
+    pub(crate) fn state(&self, impossible: &mut ImpossibleRows) -> ProviderState {
         let Self { id, running, queued, starts, trial, pause, .. } = self;
         let row = format_args!("provider {id}").to_string();
-        Ok(ProviderState {
+        ProviderState {
             running: count_of(*running),
             queued: count_of(*queued),
-            starts: starts_of(&row, starts.as_deref())?,
-            trial: trial.map(count_of),
-            pause: pause.as_deref().map(|text| json_of(&row, "pause", text)).transpose()?,
-        })
+            starts: read_starts(&row, starts.as_deref(), impossible),
+            // Without any call it would never recover.
+            trial: trial.map(|trial| count_of(trial).max(1)),
+            pause: read_json(&row, "pause", pause.as_deref(), impossible),
+        }
     }
 }
 
-/// Reads the recent starts of a queue or provider.
-pub(crate) fn starts_of(row: &str, text: Option<&str>) -> Result<Starts, StoreError> {
-    text.map_or_else(|| Ok(Starts::default()), |text| json_of(row, "starts", text))
+/// Reads the recent starts of a queue or provider. Those that cannot be read are noted and forgotten.
+pub(crate) fn read_starts(row: &str, text: Option<&str>, impossible: &mut ImpossibleRows) -> Starts {
+    read_json(row, "starts", text, impossible).unwrap_or_default()
 }
 
 /// Returns the stored form of recent starts.
@@ -53,6 +56,17 @@ pub(crate) fn starts_text(starts: &Starts) -> Option<String> {
     (*starts != Starts::default()).then(|| serde_json::to_string(starts).unwrap_or_default())
 }
 
-fn json_of<T: DeserializeOwned>(row: &str, column: &str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| corrupt(row, format_args!("has an invalid {column}: {error}")))
+fn read_json<T: DeserializeOwned>(
+    row: &str,
+    column: &str,
+    text: Option<&str>,
+    impossible: &mut ImpossibleRows,
+) -> Option<T> {
+    match serde_json::from_str(text?) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            impossible.note(&format!("{row} has an invalid {column}: {error}"));
+            None
+        }
+    }
 }

@@ -170,7 +170,7 @@ impl ReadStore for SqliteReads {
         id: JobId,
         now: Timestamp,
     ) -> Result<Option<LimitsOfJob>, StoreError> {
-        limits::of_job(&mut self.connection, id, now).map_err(unreadable)
+        limits::of_job(&mut self.connection, id, now, &mut self.impossible).map_err(unreadable)
     }
 
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {

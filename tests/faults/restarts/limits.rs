@@ -22,7 +22,8 @@ const DELAY: Duration = Duration::from_millis(500);
 
 #[test]
 fn limits_hold_while_the_server_is_killed_again_and_again() {
-    let what = "SIGKILL every 2 s while a rate and max_running of a queue and a provider hold jobs back";
+    let what =
+        "SIGKILL every 2 s while a rate and max_running of a queue and a provider hold jobs back";
     let Some(mut row) = FaultRow::start("limits", what, (15, 30, "seconds")) else { return };
     let target = OtherSide::start();
     let mut server = start(&target);

@@ -24,10 +24,20 @@ fn jobs_beyond_max_running_are_queued_and_hold_no_worker() {
     }
     assert_eq!(model.calls(), 5);
     let shown = provider(&server);
-    assert_eq!((&shown["running"], &shown["queued"], &shown["max_running"]), (&json!(5), &json!(15), &json!(5)));
+    assert_eq!(
+        (&shown["running"], &shown["queued"], &shown["max_running"]),
+        (&json!(5), &json!(15), &json!(5))
+    );
     let waiting = server.job(first + 19);
-    assert_eq!((&waiting["state"], &waiting["waiting_for"]), (&json!("queued"), &json!("provider")));
-    assert_eq!((&waiting["started_at"], &waiting["attempt"]), (&json!(null), &json!(0)), "{waiting}");
+    assert_eq!(
+        (&waiting["state"], &waiting["waiting_for"]),
+        (&json!("queued"), &json!("provider"))
+    );
+    assert_eq!(
+        (&waiting["started_at"], &waiting["attempt"]),
+        (&json!(null), &json!(0)),
+        "{waiting}"
+    );
     // A cancelled call frees its place.
     server.post_empty(&format!("/v1/jobs/{first}/cancel")).expect(200);
     eventually("a sixth call", || (model.calls() == 6).then_some(()));
@@ -43,8 +53,7 @@ fn jobs_beyond_max_running_are_queued_and_hold_no_worker() {
 fn a_model_server_never_sees_more_calls_at_once_than_max_running_over_all_queues() {
     let model = ModelServer::start(|_| Reply::Answer(Duration::from_millis(20)));
     let server = start(&model, "", "max_running = 3");
-    let jobs: Vec<Value> =
-        (0..60).map(|n| in_queue(chat("?"), ["a", "b", "c"][n % 3])).collect();
+    let jobs: Vec<Value> = (0..60).map(|n| in_queue(chat("?"), ["a", "b", "c"][n % 3])).collect();
     let batch = server.post("/v1/batches", &json!({"jobs": jobs})).expect(202);
     let path = format!("/v1/batches/{}?wait=60s", batch["id"]);
     assert_eq!(server.get(&path).expect(200)["counts"]["completed"], 60);
@@ -63,7 +72,8 @@ fn requests_per_minute_hold_after_a_restart_and_a_job_that_waits_for_them_can_be
         server.run(&echo(1));
         let job = server.job(first + 3);
         assert_eq!((&job["state"], &job["waiting_for"]), (&json!("queued"), &json!("provider")));
-        let until: longshore::job::Timestamp = job["waiting_until"].as_str().unwrap().parse().unwrap();
+        let until: longshore::job::Timestamp =
+            job["waiting_until"].as_str().unwrap().parse().unwrap();
         let created_at = job["created_at"].as_str().unwrap().parse().unwrap();
         let waits = until.since(created_at).as_secs();
         assert!((60..90).contains(&waits), "{job}");
@@ -79,7 +89,8 @@ fn requests_per_minute_hold_after_a_restart_and_a_job_that_waits_for_them_can_be
 fn the_time_that_a_job_waits_for_its_provider_is_not_part_of_its_timeout() {
     let model = ModelServer::start(|_| Reply::Answer(Duration::from_millis(800)));
     let server = start(&model, "", "max_running = 1");
-    let first = submit_many(&server, &with(chat("?"), &json!({"timeout": "2s", "max_attempts": 1})), 4);
+    let first =
+        submit_many(&server, &with(chat("?"), &json!({"timeout": "2s", "max_attempts": 1})), 4);
     for id in first..first + 4 {
         assert_eq!(server.wait_until_final(id)["state"], "completed");
     }

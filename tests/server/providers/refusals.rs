@@ -59,9 +59,8 @@ fn jobs_of_a_provider_that_is_busy_for_15_s_all_complete_in_their_first_attempt(
 
 #[test]
 fn a_pause_is_shown_holds_all_jobs_of_the_provider_and_survives_a_restart() {
-    let model = ModelServer::start(|_| {
-        Reply::Refuse("503 Service Unavailable", "retry-after: 60\r\n")
-    });
+    let model =
+        ModelServer::start(|_| Reply::Refuse("503 Service Unavailable", "retry-after: 60\r\n"));
     let other = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
     let mut server = start(&model, &other.provider("two"), "");
     let mut job = in_queue(chat("?"), "first");
@@ -70,7 +69,10 @@ fn a_pause_is_shown_holds_all_jobs_of_the_provider_and_survives_a_restart() {
     let shown = eventually("the provider is paused", || {
         Some(provider(&server)).filter(|shown| shown["state"] == "paused")
     });
-    assert_eq!((&shown["refused"], &shown["running"], &shown["queued"]), (&json!(1), &json!(0), &json!(1)));
+    assert_eq!(
+        (&shown["refused"], &shown["running"], &shown["queued"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
     assert_eq!(shown["error"]["code"], "http_status", "{shown}");
     job["queue"] = "second".into();
     let second = server.submit(&job);
@@ -88,14 +90,19 @@ fn a_pause_is_shown_holds_all_jobs_of_the_provider_and_survives_a_restart() {
         server.restart();
     }
     let again = provider(&server);
-    assert_eq!((&again["paused_until"], &again["refused_since"]), (&shown["paused_until"], &shown["refused_since"]));
+    assert_eq!(
+        (&again["paused_until"], &again["refused_since"]),
+        (&shown["paused_until"], &shown["refused_since"])
+    );
     assert_eq!((model.calls(), other.calls()), (1, 2));
 }
 
 #[test]
 fn retry_after_in_milliseconds_pauses_a_provider_too() {
     let model = ModelServer::start(|number| match number {
-        1..=3 => Reply::Refuse("429 Too Many Requests", "retry-after: 60\r\nretry-after-ms: 150\r\n"),
+        1..=3 => {
+            Reply::Refuse("429 Too Many Requests", "retry-after: 60\r\nretry-after-ms: 150\r\n")
+        }
         _ => Reply::Answer(Duration::ZERO),
     });
     let server = start(&model, "", "");

@@ -27,12 +27,18 @@ fn detail(job: &Value) -> &str {
 fn a_waiting_job_says_that_it_waits_for_its_time() {
     let server = Server::start();
     let job = waiting_for(&server, &with(echo(1), &json!({"delay": "1h"})), "run_at");
-    assert_eq!((&job["waiting_until"], detail(&job)), (&job["run_at"], "it is scheduled for a later time"));
+    assert_eq!(
+        (&job["waiting_until"], detail(&job)),
+        (&job["run_at"], "it is scheduled for a later time")
+    );
     let failing = json!({
         "kind": "http", "payload": {"url": "http://127.0.0.1:1/"}, "backoff": {"initial": "1h"},
     });
     let job = waiting_for(&server, &failing, "run_at");
-    assert_eq!((&job["waiting_until"], detail(&job)), (&job["run_at"], "it waits for its next attempt"));
+    assert_eq!(
+        (&job["waiting_until"], detail(&job)),
+        (&job["run_at"], "it waits for its next attempt")
+    );
 }
 
 #[test]
@@ -109,10 +115,16 @@ fn providers_are_listed_with_their_limits_and_their_state() {
     assert_eq!(names, ["alpha", "one"]);
     let one = &listed["providers"][1];
     assert_eq!((&one["max_running"], &one["requests_per_minute"]), (&json!(2), &json!(100)));
-    assert_eq!((&one["is_configured"], &one["running"], &one["queued"]), (&json!(true), &json!(0), &json!(0)));
+    assert_eq!(
+        (&one["is_configured"], &one["running"], &one["queued"]),
+        (&json!(true), &json!(0), &json!(0))
+    );
     assert_eq!(*one, server.get("/v1/providers/one").expect(200));
     let alpha = server.get("/v1/providers/alpha").expect(200);
-    assert_eq!((&alpha["max_running"], &alpha["requests_per_minute"]), (&json!(null), &json!(null)));
+    assert_eq!(
+        (&alpha["max_running"], &alpha["requests_per_minute"]),
+        (&json!(null), &json!(null))
+    );
     assert_eq!((&alpha["state"], &alpha["max_running_now"]), (&json!("recovering"), &json!(32)));
     assert!(server.get("/v1/providers/nobody").problem(404).contains("nobody"));
     server.get("/v1/providers?limit=1").problem(400);

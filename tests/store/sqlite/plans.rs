@@ -16,8 +16,8 @@ use super::Store;
 use crate::kit::sqlite::run;
 use crate::kit::statements::Statements;
 use crate::kit::{
-    chat, completed, failed, finish, ids, job, job_in_queue, lease, lease_kinds, lease_lines, leased,
-    submit, with_providers,
+    chat, completed, failed, finish, ids, job, job_in_queue, lease, lease_kinds, lease_lines,
+    leased, submit, with_providers,
 };
 
 /// Returns a store with two providers, one of which has a limit.

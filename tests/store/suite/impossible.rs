@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use longshore::job::queue::{QueueChange, StateCounts};
+use longshore::job::queue::{QueueChange, Rate, StateCounts};
 use longshore::job::{JobId, Lane, NewJob, Progress, Span, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
 use longshore::metrics::time_bucket::TimeBucket;
@@ -12,8 +12,8 @@ use longshore::store::{
 
 use super::Store;
 use crate::kit::{
-    completed, failed, finish, finish_remote, ids, job, job_in_queue, lease, lease_kinds, leased,
-    queue, renew, submit,
+    chat, completed, failed, finish, finish_remote, ids, job, job_in_queue, lease, lease_kinds,
+    lease_lines, leased, queue, renew, submit, with_providers,
 };
 
 /// Moves a job to a lane that does not exist, which a constraint refuses.
@@ -307,4 +307,45 @@ fn lists_skip_an_impossible_job_and_a_read_of_it_fails() {
         matches!(&error, StoreError::Corrupt(fault) if fault == "job 2 is in state 7"),
         "{error}"
     );
+}
+
+#[test]
+fn recent_starts_of_a_queue_that_cannot_be_read_are_forgotten_and_its_jobs_run() {
+    for text in ["[", "7", r#"[["a", 1]]"#] {
+        let mut store = Store::fresh();
+        let id = store.submit_all(vec![job(); 4]).first;
+        let rate = Rate { limit: 1, period: Span::from_secs(60) };
+        let change = QueueChange { rate: Some(Some(rate)), ..QueueChange::default() };
+        store.write(Write::Configure { queue: queue("default"), change }).unwrap();
+        assert_eq!(store.lease(2).len(), 1);
+        store.corrupt(&format!("UPDATE queues SET starts = '{text}'"));
+        let now = store.now;
+        store.reads.limits_of_job(id, now).unwrap().unwrap();
+        assert_eq!([store.lease(2).len(), store.lease(2).len()], [1, 0], "{text}");
+    }
+}
+
+#[test]
+fn a_state_of_a_provider_that_cannot_be_read_is_forgotten_and_affects_no_write() {
+    for (column, text) in [("pause", "{}"), ("pause", "["), ("starts", "{}"), ("trial", "-7")] {
+        let mut store = Store::configured(with_providers(&[("fast", Some(9), Some(9))]));
+        let id = store.submit_all(vec![chat("fast"); 4]).first;
+        let first = leased(store.write(lease_lines("default", 1, &["fast"]))).remove(0).lease;
+        store.corrupt(&format!("UPDATE providers SET {column} = '{text}'"));
+        assert_reported(&store, "provider 1");
+        let now = store.now;
+        store.reads.limits_of_job(id, now).unwrap().unwrap();
+        assert_eq!(store.reads.providers().unwrap().len(), 1);
+        let group = [
+            submit(vec![chat("fast"), job()]),
+            finish(first, completed("1")),
+            lease_lines("default", 9, &["fast"]),
+        ];
+        for answer in store.commit(&group).answers {
+            answer.unwrap();
+        }
+        store.reopen();
+        store.move_jobs(Write::Rescue { scope: RescueScope::Dead, limit: 10 });
+        assert!(!leased(store.write(lease_lines("default", 9, &["fast"]))).is_empty());
+    }
 }

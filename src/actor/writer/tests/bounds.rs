@@ -25,6 +25,10 @@ async fn a_finish_that_arrived_before_a_rescue_is_written_before_it() {
     let _submitted = fixture.send(submit(Lane::Remote));
     let job = soon(jobs).await.unwrap().unwrap().remove(0);
     assert_eq!(fixture.next_group().await, ["submit", "lease"]);
+    // The lease of 10 s expires before the next group, to which the finish and then the rescue arrive.
+    fixture.fail_next(Fault::Slow(Duration::from_secs(11)));
+    assert!(soon(fixture.send(Write::Cancel(JobId(99)))).await.unwrap().is_err());
+    assert_eq!(fixture.next_group().await, ["cancel"]);
     // The group is full before the finish, which is too heavy to overtake others.
     let _large = fixture.send(submit_bytes(MAX_GROUP_BYTES));
     let outcome = Outcome::Completed(JobResult::whole(Json::of(&"x".repeat(6_000)).unwrap()));

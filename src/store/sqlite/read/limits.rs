@@ -5,6 +5,7 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::limit::waiting::LimitsOfJob;
 use crate::job::{JobId, Timestamp};
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::provider::ProviderRow;
 use crate::store::schema::{jobs, providers};
 use crate::store::sqlite::transaction::TransactionError;
@@ -15,6 +16,7 @@ pub(super) fn of_job(
     connection: &mut SqliteConnection,
     id: JobId,
     now: Timestamp,
+    impossible: &mut ImpossibleRows,
 ) -> Result<Option<LimitsOfJob>, TransactionError> {
     let row: Option<(i64, Option<i64>)> = jobs::table
         .find(id.0)
@@ -22,13 +24,17 @@ pub(super) fn of_job(
         .get_result(connection)
         .optional()?;
     let Some((queue_id, provider_id)) = row else { return Ok(None) };
-    let QueueLimits { settings, starts, running } = find_limits(connection, queue_id)?;
+    let QueueLimits { settings, starts, running } = find_limits(connection, queue_id, impossible)?;
     let room = settings.room(running, &starts, now);
     let provider = match provider_id {
         Some(provider_id) => {
             let found = providers::table.find(provider_id).select(ProviderRow::as_select());
             let row: Option<ProviderRow> = found.get_result(connection).optional()?;
-            row.map(|row| Ok::<_, TransactionError>((row.name()?, row.state()?))).transpose()?
+            let with_state = |row: ProviderRow| {
+                let name = impossible.skip(row.name())?;
+                Ok::<_, TransactionError>(name.map(|name| (name, row.state(impossible))))
+            };
+            row.map(with_state).transpose()?.flatten()
         }
         None => None,
     };

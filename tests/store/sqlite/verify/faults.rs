@@ -214,7 +214,8 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE providers SET trial = 0", "limits", "provider 1 has trial 0"),
     ("UPDATE providers SET starts = '['", "limits", "provider 1 has starts that are not a JSON"),
     ("UPDATE providers SET starts = '{}'", "limits", "provider 1 has starts that are not a JSON"),
-    ("UPDATE providers SET pause = '[]'", "limits", "provider 1 has a pause that is not a JSON"),
+    ("UPDATE providers SET pause = '['", "limits", "provider 1 has the invalid pause ["),
+    ("UPDATE providers SET pause = '{}'", "limits", "provider 1 has the invalid pause {}"),
     ("UPDATE queues SET starts = '1'", "limits", "queue 1 has starts that are not a JSON array"),
     (
         "INSERT INTO job_extras (job_id, deferred) VALUES (2, -1)",

@@ -6,7 +6,9 @@ use longshore::job::{JobId, NewJob, State};
 use longshore::store::{Finished, Refusal, Write};
 
 use super::Store;
-use crate::kit::{chat, completed, deferred, finish, job, lease_answer, lease_lines, with_providers};
+use crate::kit::{
+    chat, completed, deferred, finish, job, lease_answer, lease_lines, with_providers,
+};
 
 use crate::kit::backend::Backend;
 
@@ -176,7 +178,10 @@ fn a_repeated_deferral_is_recognized_and_counted_once() {
 
 /// Checks how often a job was deferred, by how many more deferrals do not count.
 fn assert_times_deferred(store: &mut Store, id: JobId, count: u32) {
-    let sql = format!("UPDATE job_extras SET deferred = deferred + {} WHERE job_id = {id}", Deferred::MAX_COUNT - count - 1);
+    let sql = format!(
+        "UPDATE job_extras SET deferred = deferred + {} WHERE job_id = {id}",
+        Deferred::MAX_COUNT - count - 1
+    );
     store.backend().run_sql(&sql);
     store.advance(1);
     store.move_jobs(Write::Stage { limit: 10 });

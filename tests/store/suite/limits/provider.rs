@@ -80,7 +80,9 @@ fn requests_per_minute_hold_over_groups_and_after_a_restart() {
     running.extend(take(&mut store, 9).jobs);
     assert_eq!(running.len(), 4);
     let ends: Vec<_> = running.iter().map(|job| finish(job.lease, completed("1"))).collect();
-    let Some(Held::Rate(until)) = changed(store.commit(&ends)).room.held else { panic!("not held") };
+    let Some(Held::Rate(until)) = changed(store.commit(&ends)).room.held else {
+        panic!("not held")
+    };
     assert!((60_000..60_500).contains(&until.since(store.now).as_millis()), "{until:?}");
     for secs in [0, 59] {
         store.advance(secs);
@@ -264,7 +266,8 @@ fn a_pause_of_a_clock_that_was_set_back_keeps_its_duration() {
 fn a_refusal_that_is_undone_with_its_write_pauses_nothing() {
     let mut store = store_of(None, None, 9);
     let running = take(&mut store, 2).jobs;
-    store.corrupt(&format!("UPDATE jobs SET max_attempts = -1 WHERE id = {}", running[0].lease.job));
+    store
+        .corrupt(&format!("UPDATE jobs SET max_attempts = -1 WHERE id = {}", running[0].lease.job));
     let refused = finish(running[0].lease, deferred(5, true));
     let committed = store.commit(&[refused, finish(running[1].lease, completed("1"))]);
     committed.answers[0].as_ref().unwrap_err();

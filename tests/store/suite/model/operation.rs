@@ -7,9 +7,7 @@ use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
 use longshore::job::submission::{JobChange, Start};
-use longshore::job::{
-    BatchId, JobError, JobId, Json, Lane, Log, Progress, Span,
-};
+use longshore::job::{BatchId, JobError, JobId, Json, Lane, Log, Progress, Span};
 use longshore::roster::LeaseOrder;
 use longshore::store::{
     Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
@@ -230,7 +228,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             detail: None,
         },
     );
-    let deferral = (0..6_u64, any::<bool>()).prop_map(|(secs, is_of_provider)| deferred(secs, is_of_provider));
+    let deferral =
+        (0..6_u64, any::<bool>()).prop_map(|(secs, is_of_provider)| deferred(secs, is_of_provider));
     let returned = prop_oneof![2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted)];
     prop_oneof![5 => result, 5 => failure, 3 => returned, 1 => Just(Outcome::Cancelled(None)), 3 => deferral]
 }

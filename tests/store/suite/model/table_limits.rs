@@ -23,6 +23,8 @@ pub(super) struct ModelProvider {
     state: ProviderState,
     /// Refused calls of this group, each with the pause that the provider asked for.
     refused: Vec<(Span, JobError)>,
+    /// Whether it allowed less than an order of this group wanted.
+    is_full: bool,
 }
 
 /// The jobs that an order starts.
@@ -36,7 +38,10 @@ pub(super) struct Chosen {
 
 /// Returns the configured providers, none of which was ever called.
 pub(super) fn providers(config: &Config) -> Providers {
-    let new = |limits| ModelProvider { limits, state: ProviderState::new(), refused: Vec::new() };
+    let new = |limits| {
+        let (state, refused, is_full) = (ProviderState::new(), Vec::new(), false);
+        ModelProvider { limits, state, refused, is_full }
+    };
     config.provider_limits().into_iter().map(|(name, limits)| (name, new(limits))).collect()
 }
 
@@ -55,9 +60,8 @@ impl Model {
 
     /// Returns the state of a provider with the numbers of its jobs.
     fn provider_state(&self, name: &ProviderName) -> ProviderState {
-        let in_state = |state| {
-            self.count(|row| row.provider.as_ref() == Some(name) && row.job.state == state)
-        };
+        let in_state =
+            |state| self.count(|row| row.provider.as_ref() == Some(name) && row.job.state == state);
         let (running, queued) = (in_state(State::Running), in_state(State::Queued));
         ProviderState { running, queued, ..self.providers[name].state.clone() }
     }
@@ -65,6 +69,17 @@ impl Model {
     /// Returns all providers with their state, ordered by name.
     pub(super) fn provider_states(&self) -> Vec<(ProviderName, ProviderState)> {
         self.providers.keys().map(|name| (name.clone(), self.provider_state(name))).collect()
+    }
+
+    /// Returns how many more calls of a provider may start now. A call that it has refused in this group
+    /// pauses it already.
+    fn provider_room(&self, name: &ProviderName) -> Room {
+        let mut state = self.provider_state(name);
+        let ModelProvider { limits, refused, .. } = &self.providers[name];
+        for (retry_in, error) in refused {
+            state.refuse(*retry_in, error, self.now);
+        }
+        state.room(*limits, self.now)
     }
 
     /// Returns the queued jobs of one line that match an order, in the order of leases.
@@ -84,18 +99,17 @@ impl Model {
     }
 
     /// Chooses up to `limit` of the first jobs of the lines that an order names.
-    pub(super) fn choose(&self, order: &LeaseOrder, limit: u32) -> Chosen {
+    pub(super) fn choose(&mut self, order: &LeaseOrder, limit: u32) -> Chosen {
+        for share in &order.providers {
+            let is_full = self.provider_room(&share.provider).jobs < share.limit;
+            self.providers.get_mut(&share.provider).unwrap().is_full |= is_full;
+        }
         let mut lines = Vec::new();
         if order.without_provider {
             lines.push((None, limit));
         }
         for share in &order.providers {
-            let ModelProvider { limits, refused, .. } = &self.providers[&share.provider];
-            let mut state = self.provider_state(&share.provider);
-            for (retry_in, error) in refused {
-                state.refuse(*retry_in, error, self.now);
-            }
-            let room = state.room(*limits, self.now);
+            let room = self.provider_room(&share.provider);
             lines.push((Some(&share.provider), limit.min(share.limit).min(room.jobs)));
         }
         let mut first = Vec::new();
@@ -105,7 +119,9 @@ impl Model {
         first.sort_unstable();
         first.truncate(limit as usize);
         let ids: Vec<JobId> = first.into_iter().map(|(_, id)| id).collect();
-        let starts_all = |provider: Option<&ProviderName>| self.line(order, provider).iter().all(|(_, id)| ids.contains(id));
+        let starts_all = |provider: Option<&ProviderName>| {
+            self.line(order, provider).iter().all(|(_, id)| ids.contains(id))
+        };
         let is_drained = |(provider, limit): &&(Option<&ProviderName>, u32)| {
             provider.is_some()
                 && self.line(order, *provider).len() < *limit as usize
@@ -160,12 +176,14 @@ impl Model {
         for change in changes {
             let enters = |state| (change.from == Some(state)) != (change.to == Some(state));
             is_touched |= enters(State::Running) || enters(State::Queued);
-            let is_success = change.from == Some(State::Running) && change.to == Some(State::Completed);
+            let is_success =
+                change.from == Some(State::Running) && change.to == Some(State::Completed);
             succeeded += u32::from(is_success);
         }
         let mut state = self.provider_state(&name);
         let provider = self.providers.get_mut(&name).unwrap();
         let refused = std::mem::take(&mut provider.refused);
+        is_touched |= std::mem::take(&mut provider.is_full);
         if !is_touched && refused.is_empty() {
             return None;
         }

@@ -110,6 +110,7 @@ impl Model {
             jobs,
             is_empty: chosen.is_empty,
             empty_providers: chosen.empty_providers,
+            is_large_next: false,
         }))
     }
 

@@ -280,10 +280,10 @@ const LIMITS: &str = sql!("
         WHEN kept.running != coalesce(counted.running, 0)
             THEN 'counts ' || kept.running || ' running jobs and has ' || coalesce(counted.running, 0)
         WHEN trial <= 0 THEN 'has trial ' || trial
-        WHEN starts IS NOT NULL AND (NOT json_valid(starts) OR json_type(starts) != 'array')
+        WHEN NOT json_valid(starts) OR json_type(starts) != 'array'
             THEN 'has starts that are not a JSON array'
-        WHEN pause IS NOT NULL AND (NOT json_valid(pause) OR json_type(pause) != 'object')
-            THEN 'has a pause that is not a JSON object'
+        WHEN NOT json_valid(pause) OR pause IS NOT NULL AND json_type(pause, '$.until') IS NOT 'text'
+            THEN 'has the invalid pause ' || pause
         END AS fault FROM providers AS kept LEFT JOIN counted ON provider_id = id)
     WHERE fault IS NOT NULL
     UNION ALL
@@ -291,7 +291,7 @@ const LIMITS: &str = sql!("
     FROM jobs NOT INDEXED WHERE provider_id IS NOT NULL AND provider_id NOT IN (SELECT id FROM providers)
     UNION ALL
     SELECT 'queue ' || id || ' has starts that are not a JSON array' FROM queues
-    WHERE starts IS NOT NULL AND (NOT json_valid(starts) OR json_type(starts) != 'array')
+    WHERE NOT json_valid(starts) OR json_type(starts) != 'array'
     UNION ALL
     SELECT 'job ' || job_id || ' was deferred ' || deferred || ' times since ' || coalesce(deferred_since, 'never')
     FROM job_extras WHERE deferred < 0 OR (deferred > 0) != (deferred_since IS NOT NULL)");

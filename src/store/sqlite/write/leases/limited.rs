@@ -21,8 +21,9 @@ use crate::job::{ProviderName, Span};
 use crate::job::limit::starts::Starts;
 use crate::job::queue::QueueSettings;
 use crate::roster::LeaseOrder;
+use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::lease_memo::PayloadRoom;
-use crate::store::rows::provider::{starts_of, starts_text};
+use crate::store::rows::provider::{read_starts, starts_text};
 use crate::store::rows::queue::SettingsRow;
 use crate::store::rows::values::count_of;
 use crate::store::sql_types::{Integer, Nullable, Text};
@@ -66,11 +67,12 @@ pub(in crate::store::sqlite) struct QueueLimits {
 pub(in crate::store::sqlite) fn find_limits(
     connection: &mut SqliteConnection,
     queue_id: i64,
+    impossible: &mut ImpossibleRows,
 ) -> Result<QueueLimits, TransactionError> {
     let find = FindLimits { queue_id };
     let (settings, starts, running): (SettingsRow, Option<String>, i64) =
         find.get_result(connection)?;
-    let starts = starts_of(&format!("queue {queue_id}"), starts.as_deref())?;
+    let starts = read_starts(&format!("queue {queue_id}"), starts.as_deref(), impossible);
     Ok(QueueLimits { settings: settings.into(), starts, running: count_of(running) })
 }
 
@@ -92,7 +94,8 @@ impl CommitGroup<'_> {
         request: &LeaseRequest,
         queue_id: i64,
     ) -> Result<Leased, ApplyError> {
-        let QueueLimits { settings, mut starts, running } = find_limits(self.connection, queue_id)?;
+        let QueueLimits { settings, mut starts, running } =
+            find_limits(self.connection, queue_id, self.impossible)?;
         let running = self.changes.running_of_queue(&request.order.queue, running);
         let room = settings.room(running, &starts, self.now);
         if room.jobs == 0 {
@@ -123,8 +126,7 @@ impl CommitGroup<'_> {
     pub(super) fn repair_queue_starts(&mut self) -> Result<(), ApplyError> {
         let rows: Vec<(i64, String, i64)> = FindStarts {}.load(self.connection)?;
         for (queue_id, text, period_ms) in rows {
-            let parsed = starts_of(&format!("queue {queue_id}"), Some(&text));
-            let Some(mut starts) = self.impossible.skip(parsed)? else { continue };
+            let mut starts = read_starts(&format!("queue {queue_id}"), Some(&text), self.impossible);
             let before = starts.clone();
             starts.repair_clock_skew(Span::from_millis(period_ms), self.now);
             if starts != before {

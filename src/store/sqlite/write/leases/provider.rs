@@ -89,7 +89,7 @@ pub(crate) fn add_configured<'a>(
     })
 }
 
-/// Returns all providers with their state. Those with impossible values are skipped.
+/// Returns all providers with their state. Those with an invalid name are skipped.
 pub(crate) fn read_all(
     connection: &mut SqliteConnection,
     impossible: &mut ImpossibleRows,
@@ -102,8 +102,9 @@ pub(crate) fn read_all(
         .map_err(TransactionError::from)?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
-        let parsed = row.name().and_then(|name| Ok((row.id, name, row.state()?)));
-        found.extend(impossible.skip(parsed)?);
+        if let Some(name) = impossible.skip(row.name())? {
+            found.push((row.id, name, row.state(impossible)));
+        }
     }
     Ok(found)
 }
@@ -135,11 +136,10 @@ impl CommitGroup<'_> {
             .find(id)
             .select(ProviderRow::as_select())
             .get_result(self.connection)?;
-        Ok(Some((id, row.state()?)))
+        Ok(Some((id, row.state(self.impossible))))
     }
 
-    /// Returns how many more calls of a provider may start in this group. A call that it has refused in this
-    /// group pauses it already.
+    /// Returns how many more calls of a provider may start in this group.
     pub(crate) fn provider_room(&mut self, name: &ProviderName) -> Result<Room, TransactionError> {
         let limits = self.provider_limits(name);
         let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
