@@ -69,8 +69,8 @@ async fn show_overview(handle: Data<Handle>) -> PageResult {
     let failed = handle.recent_failures(FAILURES).await?;
     let has_no_queues = queues.is_empty();
     let now: Timestamp = handle.now();
-    let providers = handle.providers().await?.into_iter();
-    let providers = providers.map(|provider| ProviderRow::new(&provider, now));
+    let providers = handle.providers().await?;
+    let providers = providers.iter().map(|provider| ProviderRow::new(provider, now));
     render(&OverviewPage {
         layout: Layout::live("Overview", NavItem::Overview, FAST_POLL_MS),
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),

@@ -25,6 +25,6 @@ async fn list(handle: Data<Handle>) -> PageResult {
     let (providers, now) = (handle.providers().await?, handle.now());
     render(&ProvidersPage {
         layout: Layout::live("Providers", NavItem::Providers, FAST_POLL_MS),
-        providers: providers.into_iter().map(|provider| ProviderRow::new(&provider, now)).collect(),
+        providers: providers.iter().map(|provider| ProviderRow::new(provider, now)).collect(),
     })
 }

@@ -61,6 +61,27 @@ fn top_shows_queues_lanes_and_jobs_and_restores_the_terminal() {
 }
 
 #[test]
+fn top_shows_what_the_selected_queued_job_waits_for() {
+    let server = Server::start();
+    server.patch("/v1/queues/mail", &json!({"max_running": 1})).expect(200);
+    let mail = with(sleep("1h"), &json!({"queue": "mail"}));
+    let running = server.submit(&mail);
+    server.wait_for_state(running, "running");
+    let waiting = server.submit(&mail);
+    let Some(terminal) = start(&server, 120, 40) else { return };
+    wait_for_line(&terminal, &["Running (1)"]);
+    terminal.press("w");
+    wait_for_line(&terminal, &["Queued (1)"]);
+    let reason = format!("job {waiting}, waiting: 1 jobs of queue mail run, its max_running");
+    wait_for_line(&terminal, &[&reason]);
+    server.patch("/v1/queues/mail", &json!({"paused": true})).expect(200);
+    wait_for_line(&terminal, &[&format!("job {waiting}, waiting: queue mail is paused")]);
+    terminal.press("w");
+    wait_for_line(&terminal, &["Running (1)"]);
+    quit(&terminal, "q");
+}
+
+#[test]
 fn top_pauses_queues_cancels_after_confirmation_and_retries() {
     let server = Server::start();
     let running = server.submit(&sleep("1h"));
