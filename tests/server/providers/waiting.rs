@@ -133,3 +133,20 @@ fn providers_are_listed_with_their_limits_and_their_state() {
     server.restart();
     assert_eq!(server.get("/v1/providers").expect(200), listed);
 }
+
+#[test]
+fn queued_jobs_of_a_provider_that_is_no_longer_configured_fail_and_it_is_listed_until_then() {
+    let model = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
+    let mut old = start(&model, "", "");
+    old.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
+    let id = old.submit(&chat("?"));
+    old.kill();
+    let new = Setup::new().config(model.provider("two")).database(old.database()).start();
+    let one = new.get("/v1/providers/one").expect(200);
+    assert_eq!((&one["is_configured"], &one["queued"]), (&json!(false), &json!(1)), "{one}");
+    new.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
+    let job = new.wait_until_final(id);
+    // Its payload names no provider, so the only configured one is called.
+    assert_eq!((&job["state"], model.calls()), (&json!("completed"), 1), "{job}");
+    new.get("/v1/providers/one").problem(404);
+}
