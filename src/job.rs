@@ -23,7 +23,7 @@ use limit::waiting::{Waiting, WaitingFor};
 pub use attempt::{Attempt, AttemptDetail};
 pub use change::{Change, FailedAttempt};
 pub use lane::Lane;
-pub use limit::provider::ProviderName;
+pub use limit::provider_name::ProviderName;
 pub use log::Log;
 pub use outcome::{Failure, JobError};
 pub use outcome::{attempt, retry};

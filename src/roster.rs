@@ -15,14 +15,15 @@
 //! hold the jobs, so a plan costs the same however many jobs wait in the database.
 
 mod fair_share;
+mod order;
 mod payloads;
 mod plan;
+mod queue_entry;
 #[cfg(test)]
 mod tests;
 mod waiting_workers;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::job::lane::Lane;
@@ -31,9 +32,11 @@ use crate::job::limit::{Held, Room};
 use crate::job::queue::{QueueLoad, QueueName, QueueRules, QueueSettings};
 use crate::job::time::Timestamp;
 use fair_share::Rotation;
+pub use order::{LeaseOrder, LeaseResult, ProviderShare, ReadyJob};
 pub(crate) use payloads::LARGE_PAYLOAD_BYTES;
 use payloads::Payloads;
 use plan::Plan;
+use queue_entry::QueueEntry;
 pub use waiting_workers::{LeaseFilter, WaitingWorker, WaitingWorkerId};
 use waiting_workers::{ReadyQueue, WaitingWorkers};
 
@@ -41,120 +44,8 @@ use waiting_workers::{ReadyQueue, WaitingWorkers};
 /// remote workers together.
 pub const MAX_LEASE_LIMIT: u32 = 1_000;
 
-/// Order to lease up to `limit` jobs of one queue in one lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaseOrder {
-    /// Queue to lease from.
-    pub queue: QueueName,
-    /// Lane of the workers that the jobs are for.
-    pub lane: Lane,
-    /// Kinds to lease, without duplicates; `None` for all. Only set in the remote lane.
-    pub kinds: Option<Arc<[String]>>,
-    /// Maximum number of jobs to lease.
-    pub limit: u32,
-    /// Remote worker that the jobs are for; `None` for the workers of this process.
-    pub waiting_worker: Option<WaitingWorkerId>,
-    /// Total size of large payloads, in bytes, at which no further job with a large payload is leased to
-    /// the workers of this process. It does not limit the remote lane.
-    pub payload_room: usize,
-    /// Whether jobs without a provider may start.
-    pub without_provider: bool,
-    /// Providers whose jobs may start, without duplicates.
-    pub providers: Vec<ProviderShare>,
-}
-
-/// Number of jobs of a provider that an order may start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderShare {
-    /// The provider.
-    pub provider: ProviderName,
-    /// Maximum number of jobs.
-    pub limit: u32,
-}
-
-/// What the store answered to an order.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LeaseResult<'a> {
-    /// Number of jobs that were leased.
-    pub started: u32,
-    /// Whether no other job without a provider matches the order.
-    pub is_empty: bool,
-    /// The limit that held further jobs back.
-    pub held: Option<Held>,
-    /// Whether the next job has a large payload for which there was no room.
-    pub is_large_next: bool,
-    /// Providers of the order that have no further job in the queue.
-    pub empty_providers: &'a [ProviderName],
-}
-
-/// A queued job, as far as it matters for the order in which queues are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadyJob<'a> {
-    /// Queue of the job.
-    pub queue: &'a QueueName,
-    /// Lane of the job.
-    pub lane: Lane,
-    /// Kind of the job, in the remote lane.
-    pub remote_kind: Option<&'a str>,
-    /// Provider that the job calls.
-    pub provider: Option<&'a ProviderName>,
-}
-
 /// Time after which a queue is tried again that the store found full although the roster did not.
 const RETRY_FULL: Duration = Duration::from_millis(100);
-
-/// State of one queue in the roster.
-#[derive(Debug, Default)]
-struct QueueEntry {
-    settings: QueueSettings,
-    /// Number of running jobs in each lane.
-    running: [u32; Lane::COUNT],
-    /// The limit for which the store refused an order, and the time at which to order again.
-    held: Option<(Held, Timestamp)>,
-    /// Whether the queue may have jobs of the async lane without a provider.
-    has_async_jobs: bool,
-    /// Providers of which the queue may have queued jobs, without duplicates.
-    providers: Vec<ProviderName>,
-}
-
-impl QueueEntry {
-    fn total_running(&self) -> u32 {
-        self.running.iter().sum()
-    }
-
-    /// Returns the number of jobs of this queue that may start at `now`, as far as the roster knows. The
-    /// store decides.
-    fn allowance(&self, now: Timestamp) -> u32 {
-        if self.settings.paused || self.held.is_some_and(|(_, until)| until > now) {
-            return 0;
-        }
-        match self.settings.max_running {
-            Some(max) => max.saturating_sub(self.total_running()),
-            None => u32::MAX,
-        }
-    }
-
-    /// Returns the time at which a limit lets the queue start another job, if it waits for a time.
-    fn wake_at(&self, roster: &Roster, now: Timestamp) -> Option<Timestamp> {
-        if self.settings.paused {
-            return None;
-        }
-        if let Some((_, until)) = self.held
-            && until > now
-        {
-            return Some(until);
-        }
-        let opens_at = |provider| roster.providers.get(provider)?.opens_at;
-        self.providers.iter().filter_map(opens_at).filter(|at| *at > now).min()
-    }
-
-    /// Forgets that the queue was full, because one of its jobs ended.
-    fn note_end(&mut self) {
-        if matches!(self.held, Some((Held::Full, _))) {
-            self.held = None;
-        }
-    }
-}
 
 /// How many more calls of a provider may start, as the store said last.
 #[derive(Debug, Clone, Copy)]
@@ -441,6 +332,9 @@ impl Roster {
         }
         let local = Lane::LOCAL.into_iter().flat_map(|lane| self.ready[lane.index()].iter());
         let remote = self.waiting_workers.queues_in_demand();
-        local.chain(remote).filter_map(|queue| self.queues.get(queue)?.wake_at(self, now)).min()
+        local.chain(remote).filter_map(|queue| {
+            let opens_at = |provider: &ProviderName| self.providers.get(provider)?.opens_at;
+            self.queues.get(queue)?.wake_at(opens_at, now)
+        }).min()
     }
 }

@@ -29,11 +29,9 @@ mod handle;
 mod job_handle;
 mod lease;
 mod log;
-mod provider;
-mod pruning;
+mod operations;
 #[cfg(feature = "testing")]
 mod stage;
-mod stats;
 mod submit;
 mod wait;
 

@@ -3,6 +3,7 @@
 //! The store applies these rules in the transaction that leases jobs, so that limits hold over restarts.
 
 pub mod provider;
+pub mod provider_name;
 pub mod starts;
 pub mod waiting;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::job::State;
 use crate::job::lane::Lane;
-use crate::job::limit::provider::ProviderName;
+use crate::job::limit::provider_name::ProviderName;
 use crate::job::time::{Span, Timestamp};
 
 /// Name of a queue, of the form `[a-z0-9][a-z0-9._-]{0,63}`. Cheap to clone.

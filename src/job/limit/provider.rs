@@ -6,17 +6,15 @@
 //! round of calls. For example, after a pause with calls of one second: 1, 2, 4, 8 ... calls run at once.
 //! A provider that was never called starts with 32 calls at once, and each success lets three more run.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::job::limit::provider_name::ProviderName;
 use crate::job::limit::starts::Starts;
 use crate::job::limit::{Held, Room};
-use crate::job::outcome::JobError;
-use crate::job::queue::{InvalidName, Rate, is_name};
+use crate::job::outcome::error::JobError;
+use crate::job::queue::Rate;
 use crate::job::time::{Span, Timestamp};
 
 /// Number of concurrent calls with which a provider starts that was never called.
@@ -34,52 +32,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Shortest pause of a provider that asked for one.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
-
-/// Name of a provider, in the form of a queue name. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ProviderName(Arc<str>);
-
-impl ProviderName {
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ProviderName {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if is_name(text) { Ok(Self(text.into())) } else { Err(InvalidName) }
-    }
-}
-
-impl TryFrom<String> for ProviderName {
-    type Error = InvalidName;
-
-    fn try_from(text: String) -> Result<Self, InvalidName> {
-        text.parse()
-    }
-}
-
-impl From<ProviderName> for String {
-    fn from(name: ProviderName) -> Self {
-        name.as_str().to_owned()
-    }
-}
-
-impl fmt::Debug for ProviderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
-    }
-}
-
-impl fmt::Display for ProviderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
 
 /// Configured limits of a provider; `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

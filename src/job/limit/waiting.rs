@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::lane::Lane;
 use crate::job::limit::Held;
 use crate::job::limit::provider::{ProviderLimits, ProviderName, ProviderState};
-use crate::job::queue::QueueSettings;
+use crate::job::queue::{QueueName, QueueSettings};
+use crate::job::state::State;
 use crate::job::time::Timestamp;
-use crate::job::{Job, Lane, State};
 
 /// What a job waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,8 @@ pub struct LimitsOfJob {
 /// What the process knows of the job's lane.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneOfJob {
+    /// The lane.
+    pub lane: Lane,
     /// Number of workers; `None` in the remote lane.
     pub workers: Option<u32>,
     /// Number of running jobs in the lane.
@@ -71,25 +74,24 @@ impl Waiting {
     }
 
     /// Returns why a scheduled or retrying job does not run; `None` for other states.
-    pub fn for_time(job: &Job) -> Option<Self> {
-        let detail = match job.state {
+    pub fn for_time(state: State, run_at: Timestamp) -> Option<Self> {
+        let detail = match state {
             State::Scheduled => "it is scheduled for a later time",
             State::Retrying => "it waits for its next attempt",
             _ => return None,
         };
-        Some(Self::new(WaitingFor::RunAt, Some(job.run_at), detail))
+        Some(Self::new(WaitingFor::RunAt, Some(run_at), detail))
     }
 
     /// Returns why a queued job does not run at `now`. The first limit that applies is named.
     pub fn in_queue(
-        job: &Job,
+        (queue, kind): (&QueueName, &str),
         limits: &LimitsOfJob,
         lane: LaneOfJob,
         provider_limits: ProviderLimits,
         now: Timestamp,
     ) -> Self {
         let LimitsOfJob { settings, running, held, provider } = limits;
-        let queue = &job.queue;
         if let Some(held) = held {
             return match held {
                 Held::Paused | Held::Pause(_) => {
@@ -112,18 +114,16 @@ impl Waiting {
         }
         match lane.workers {
             None => {
-                let detail = format!(
-                    "a remote worker that takes jobs of kind {} from queue {queue}",
-                    job.kind
-                );
+                let detail =
+                    format!("a remote worker that takes jobs of kind {} from queue {queue}", kind);
                 Self::new(WaitingFor::Worker, None, detail)
             }
             Some(workers) if lane.busy >= workers => {
-                let detail = format!("all {workers} workers of the {} lane are busy", job.lane);
+                let detail = format!("all {workers} workers of the {} lane are busy", lane.lane);
                 Self::new(WaitingFor::Lane, None, detail)
             }
             Some(_)
-                if job.lane == Lane::Async
+                if lane.lane == Lane::Async
                     && settings.max_running.is_none()
                     && *running >= lane.queue_share =>
             {

@@ -67,11 +67,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
     let control_thread = threads.start_one();
     let dispatcher =
         start_dispatcher(&control_thread, (&writer, workers), (&clock, &fatal), lease_duration);
-    let vital = Vital::new("announcer", &fatal);
-    // On a separate thread, because there may be many subscribers, and the start of jobs must not
-    // wait for them.
-    let announcer =
-        Announcer::start_in_arbiter(&threads.start_one(), move |_| Announcer::new(vital));
+    let announcer = start_announcer(&mut threads, &fatal);
     let keeper = start_keeper(
         &control_thread,
         Peers {
@@ -92,9 +88,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         announce: announcer.clone().recipient(),
         due_at: keeper.recipient(),
     };
-    if !send(&writer_address, start) {
-        fatal.raise("the writer died before leasing started");
-    }
+    start_leasing(&writer_address, start, &fatal);
 
     let shutdown_grace = config.shutdown_grace.duration();
     let connections = Connections {
@@ -114,6 +108,19 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         arbiters: threads.0,
         fatal,
         shutdown_grace,
+    }
+}
+
+/// Starts the Announcer on a thread of its own, because there may be many subscribers, and the start of jobs
+/// must not wait for them.
+fn start_announcer(threads: &mut Threads, fatal: &Fatal) -> Addr<Announcer> {
+    let vital = Vital::new("announcer", fatal);
+    Announcer::start_in_arbiter(&threads.start_one(), move |_| Announcer::new(vital))
+}
+
+fn start_leasing(writer: &Addr<Writer>, start: StartLeasing, fatal: &Fatal) {
+    if !send(writer, start) {
+        fatal.raise("the writer died before leasing started");
     }
 }
 

@@ -55,7 +55,7 @@ impl Handle {
     }
 
     /// Returns the number of workers of a lane, and of those that are busy.
-    pub(super) fn lane_load(&self, lane: Lane) -> LaneLoad {
+    pub(in crate::server) fn lane_load(&self, lane: Lane) -> LaneLoad {
         let recorder = &self.connections().publisher.recorder;
         let running = recorder.with(|recorder| recorder.running(lane));
         self.load(lane, running)
@@ -68,7 +68,7 @@ impl Handle {
     }
 
     /// Writes all time buckets, including the current one, before the server stops.
-    pub(super) async fn write_time_buckets(&self) {
+    pub(in crate::server) async fn write_time_buckets(&self) {
         let recorder = &self.connections().publisher.recorder;
         recorder.with(Recorder::close);
         loop {

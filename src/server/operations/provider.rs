@@ -26,8 +26,8 @@ impl Handle {
     }
 
     /// Adds to a job that waits what it waits for.
-    pub(super) async fn add_waiting(&self, job: &mut Job) -> Result<(), Error> {
-        if let Some(waiting) = Waiting::for_time(job) {
+    pub(in crate::server) async fn add_waiting(&self, job: &mut Job) -> Result<(), Error> {
+        if let Some(waiting) = Waiting::for_time(job.state, job.run_at) {
             job.set_waiting(waiting);
         }
         if job.state != State::Queued {
@@ -44,7 +44,7 @@ impl Handle {
             .and_then(|(name, _)| self.config().provider_limits().get(name).copied());
         let lane = self.lane_of_job(job.lane);
         job.set_waiting(Waiting::in_queue(
-            job,
+            (&job.queue, &job.kind),
             &limits,
             lane,
             of_provider.unwrap_or_default(),
@@ -56,6 +56,11 @@ impl Handle {
     fn lane_of_job(&self, lane: Lane) -> LaneOfJob {
         let lanes = &self.config().lanes;
         let load = self.lane_load(lane);
-        LaneOfJob { workers: load.workers, busy: load.busy, queue_share: lanes.share_of_async() }
+        LaneOfJob {
+            lane,
+            workers: load.workers,
+            busy: load.busy,
+            queue_share: lanes.share_of_async(),
+        }
     }
 }
