@@ -5,6 +5,8 @@
 //! succeeds lets one more run at once than before (the slow start of TCP), so their number doubles with each
 //! round of calls. For example, after a pause with calls of one second: 1, 2, 4, 8 ... calls run at once.
 //! A provider that was never called starts with 32 calls at once, and each success lets three more run.
+//! A provider has recovered when all of its jobs may run at once. From then on it counts as one that was never
+//! called, and its next refusal begins a new pause.
 
 use std::time::Duration;
 
@@ -152,10 +154,20 @@ impl ProviderState {
         let trial = trial.saturating_add(growth.saturating_mul(count));
         if trial < limits.max_running.unwrap_or(END_OF_TRIAL).min(END_OF_TRIAL) {
             self.trial = Some(trial);
-            return None;
+            return self.recover(trial);
         }
         self.trial = None;
         self.pause.take().map(|_| ProviderEvent::Recovered)
+    }
+
+    /// Ends the recovery of a provider if `trial` lets all of its jobs run at once.
+    fn recover(&mut self, trial: u32) -> Option<ProviderEvent> {
+        if trial < self.running.saturating_add(self.queued) {
+            return None;
+        }
+        self.pause.take()?;
+        self.trial = Some(trial.max(FIRST_TRIAL));
+        Some(ProviderEvent::Recovered)
     }
 
     /// Moves times in the future to `now`, after the clock was set back while no server was running.
@@ -189,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_refusal_pauses_all_calls_then_one_tries_and_the_number_doubles_with_each_round() {
-        let mut provider = ProviderState { running: 20, ..ProviderState::new() };
+        let mut provider = ProviderState { running: 20, queued: 1_000, ..ProviderState::new() };
         assert_eq!(
             provider.refuse(Span::from_secs(1), &error(), at(0)),
             Some(ProviderEvent::Paused)
@@ -224,6 +236,18 @@ mod tests {
         let pause = provider.pause.clone().unwrap();
         assert_eq!((pause.since, pause.until, pause.refused), (at(0), at(3_500), 2));
         assert_eq!(provider.room(UNLIMITED, at(3_500)).jobs, 1);
+    }
+
+    #[test]
+    fn a_provider_has_recovered_when_all_of_its_jobs_may_run_and_then_pauses_anew() {
+        let mut provider = ProviderState { queued: 3, ..ProviderState::new() };
+        provider.refuse(Span::from_secs(1), &error(), at(0));
+        assert_eq!(provider.succeed(1, UNLIMITED, at(2_000)), None);
+        assert_eq!(provider.succeed(1, UNLIMITED, at(2_001)), Some(ProviderEvent::Recovered));
+        assert_eq!((provider.trial, provider.pause.clone()), (Some(FIRST_TRIAL), None));
+        let again = provider.refuse(Span::from_secs(1), &error(), at(3_000));
+        assert_eq!(again, Some(ProviderEvent::Paused));
+        assert_eq!(provider.pause.unwrap().since, at(3_000));
     }
 
     #[test]

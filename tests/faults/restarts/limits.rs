@@ -5,6 +5,7 @@ mod other_side;
 
 use std::time::{Duration, Instant};
 
+use longshore::job::Timestamp;
 use serde_json::{Value, json};
 
 use crate::fault_row::FaultRow;
@@ -16,6 +17,9 @@ const UPTIME: Duration = Duration::from_secs(2);
 const PERIOD: Duration = Duration::from_secs(12);
 const MAX_STARTS: usize = 3;
 const MAX_RUNNING: usize = 5;
+
+/// Number of jobs in the queue with a rate. They have the first ids.
+const RATED_JOBS: i64 = 100;
 
 /// By how much longer the first of several calls may take to arrive than the last one, on a busy machine.
 const DELAY: Duration = Duration::from_millis(500);
@@ -41,16 +45,33 @@ fn limits_hold_while_the_server_is_killed_again_and_again() {
     let arrivals = target.arrivals();
     let closest = arrivals.windows(MAX_STARTS + 1).map(|starts| starts[MAX_STARTS] - starts[0]);
     let closest = closest.min().unwrap();
-    assert!(closest + DELAY >= PERIOD, "four starts within {closest:?}: {arrivals:?}");
+    assert!(closest + DELAY >= PERIOD, "four calls within {closest:?}: {arrivals:?}");
+    let starts = starts(&server);
+    let closest_starts = starts.windows(MAX_STARTS + 1).map(|four| four[MAX_STARTS].since(four[0]));
+    assert!(closest_starts.min().unwrap() >= PERIOD, "{starts:?}");
+    assert!(starts.len() >= arrivals.len(), "{starts:?} {arrivals:?}");
     assert_eq!(target.peak("/few"), MAX_RUNNING, "calls at once of a queue");
     assert_eq!(target.peak("/v1/chat/completions"), MAX_RUNNING, "calls at once of a provider");
     server.kill();
     assert_verified(server.database());
     row.count("kills", kills);
-    row.count("starts with a rate of 3 per 12 s", arrivals.len());
-    row.time("closest four", closest);
+    row.count("starts with a rate of 3 per 12 s", starts.len());
+    row.count("calls of them", arrivals.len());
+    row.time("closest four calls", closest);
     row.count("most calls at once", MAX_RUNNING);
     row.held();
+}
+
+/// Returns the times at which the server started attempts of the queue with a rate, in order.
+fn starts(server: &Server) -> Vec<Timestamp> {
+    let mut starts = Vec::new();
+    for id in 1..=RATED_JOBS {
+        for attempt in server.job(id)["attempts"].as_array().unwrap() {
+            starts.push(attempt["started_at"].as_str().unwrap().parse().unwrap());
+        }
+    }
+    starts.sort_unstable();
+    starts
 }
 
 fn start(target: &OtherSide) -> Server {
@@ -74,8 +95,8 @@ fn submit(server: &Server, target: &OtherSide) {
     let messages = json!([{"role": "user", "content": "?"}]);
     let payload = json!({"model": "m", "messages": messages});
     let chat = with(json!({"kind": "chat", "payload": payload}), &fields);
-    for (job, count) in [(http("rated"), 100), (http("few"), 500), (chat, 500)] {
-        let jobs: Vec<Value> = vec![job; count];
+    for (job, count) in [(http("rated"), RATED_JOBS), (http("few"), 500), (chat, 500)] {
+        let jobs: Vec<Value> = vec![job; usize::try_from(count).unwrap()];
         server.post("/v1/jobs", &json!(jobs)).expect(202);
     }
 }

@@ -108,7 +108,7 @@ fn retry_after_in_milliseconds_pauses_a_provider_too() {
     let server = start(&model, "", "");
     let job = server.run(&chat("?"));
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
-    assert_eq!((model.calls(), &provider(&server)["refused"]), (4, &json!(3)));
+    assert_eq!((model.calls(), &provider(&server)["refused"]), (4, &json!(null)));
 }
 
 #[test]
@@ -123,4 +123,24 @@ fn a_refusal_that_does_not_say_when_to_call_again_counts_and_pauses_nothing() {
     let job = server.run(&job);
     assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(2)), "{job}");
     assert_eq!(provider(&server)["refused"], json!(null));
+}
+
+#[test]
+fn the_log_has_a_line_for_the_begin_and_the_end_of_each_pause_of_a_provider_with_few_jobs() {
+    let model = ModelServer::start(|number| match number {
+        1 | 2 | 4 => Reply::Refuse("429 Too Many Requests", "retry-after-ms: 150\r\n"),
+        _ => Reply::Answer(Duration::ZERO),
+    });
+    let server = start(&model, "", "");
+    let lines = |what: &str| server.log().matches(what).count();
+    for pauses in 1..=2 {
+        assert_eq!(server.run(&chat("?"))["state"], "completed");
+        // A line may be written after the answer.
+        eventually("the end of the pause is logged", || {
+            (lines("a provider answers again") == pauses).then_some(())
+        });
+        assert_eq!(lines("a provider asked for a pause"), pauses);
+        assert_eq!(provider(&server)["refused_since"], json!(null));
+    }
+    assert_eq!(model.calls(), 5);
 }

@@ -82,10 +82,11 @@ fn a_waiting_job_says_that_it_waits_for_its_turn_if_no_limit_is_known() {
     let (_go, gate) = gate();
     let gate = Arc::new(gate);
     let model = ModelServer::start(move |_| Reply::Wait(Arc::clone(&gate)));
-    let server = start(&model, "limits.max_running_bytes = 1000", "");
-    server.submit(&chat(&"x".repeat(1_000)));
+    let server = start(&model, "limits.max_running_bytes = 500000", "");
+    let large = chat(&"x".repeat(500_000));
+    server.submit(&large);
     eventually("the call", || (model.calls() == 1).then_some(()));
-    waiting_for(&server, &echo(1), "turn");
+    waiting_for(&server, &large, "turn");
 }
 
 #[test]
@@ -132,4 +133,26 @@ fn providers_are_listed_with_their_limits_and_their_state() {
     server.kill();
     server.restart();
     assert_eq!(server.get("/v1/providers").expect(200), listed);
+}
+
+#[test]
+fn jobs_of_a_provider_that_is_no_longer_configured_end_and_it_is_listed_until_then() {
+    let model = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
+    let mut old = start(&model, "", "");
+    old.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
+    let mut named = chat("?");
+    named["payload"]["provider"] = "one".into();
+    let (id, named) = (old.submit(&chat("?")), old.submit(&named));
+    old.kill();
+    let new = Setup::new().config(model.provider("two")).database(old.database()).start();
+    let one = new.get("/v1/providers/one").expect(200);
+    assert_eq!((&one["is_configured"], &one["queued"]), (&json!(false), &json!(2)), "{one}");
+    new.patch("/v1/queues/default", &json!({"paused": false})).expect(200);
+    let job = new.wait_until_final(id);
+    let failed = new.wait_until_final(named);
+    assert_eq!(failed["state"], "failed");
+    assert!(failed["error"]["message"].as_str().unwrap().contains("one"), "{failed}");
+    // The payload of the other names no provider, so the only configured one is called.
+    assert_eq!((&job["state"], model.calls()), (&json!("completed"), 1), "{job}");
+    new.get("/v1/providers/one").problem(404);
 }

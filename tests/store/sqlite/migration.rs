@@ -70,7 +70,8 @@ const CHATS: &str = "
         (24, 1, 0, '{\"provider\": null}'), (25, 1, 0, '{\"provider\": 5}'),
         (26, 1, 0, '{\"provider\": \"Not A Name\"}'), (27, 1, 0, '{\"provider\": {\"a\": 1}}'),
         (28, 1, 0, '[1]'), (29, 1, 0, '{\"provider\": \"a\\u0000b\"}'), (30, 1, 0, '{\"provider\": \"\"}'),
-        (31, 4, 0, '{\"provider\": \"fast\"}'), (32, 1, 3, '{\"provider\": \"fast\"}'));
+        (31, 4, 0, '{\"provider\": \"fast\"}'), (32, 1, 3, '{\"provider\": \"fast\"}'),
+        (33, 4, 0, '{}'));
     INSERT INTO jobs (id, state, lane, queue_id, priority, attempt, max_attempts, lease_token,
         lease_expires_at, created_at, run_at, started_at, finished_at, at_most_once, timeout_ms,
         backoff_initial_ms, backoff_factor, backoff_max_ms, backoff_jitter, error_code, error_message,
@@ -80,7 +81,7 @@ const CHATS: &str = "
         1000, 2, 600000, 0.2, iif(state = 3, 'lost', NULL), iif(state = 3, 'gone', NULL), 'chat', payload
     FROM chats;
     INSERT INTO failures VALUES (22, 1, 1, 6, 'lost', 'gone');
-    INSERT INTO results VALUES (31, 0, '1');
+    INSERT INTO results VALUES (31, 0, '1'), (33, 0, '1');
     UPDATE queue_counts
     SET jobs = jobs + (SELECT count(*) FROM chats WHERE chats.state = queue_counts.state);
     DROP TABLE chats;";
@@ -249,6 +250,22 @@ fn every_queued_chat_job_can_be_leased_if_no_provider_is_configured() {
     let mut migrated = Migrated::with_chats(&[]);
     assert_sound_except_job_8(&migrated);
     assert_eq!(migrated.lease(&["fast", "slow"]), [20, 24, 25, 26, 27, 28, 29, 30]);
+}
+
+#[test]
+fn a_chat_job_that_an_older_version_ended_counts_for_its_provider_when_it_is_retried() {
+    for (configured, counts) in [(&["fast"][..], (4, 6)), (&["fast", "slow"], (1, 2))] {
+        let mut migrated = Migrated::with_chats(configured);
+        let queued = |migrated: &mut Migrated| migrated.providers()[0].2;
+        assert_eq!(queued(&mut migrated), counts.0);
+        for id in [31, 33] {
+            migrated.write(&Write::Retry(JobId(id))).unwrap();
+        }
+        assert_eq!(queued(&mut migrated), counts.1);
+        assert_sound_except_job_8(&migrated);
+        assert!(!migrated.lease(&[]).contains(&31));
+        assert!(migrated.lease(&["fast"]).contains(&31));
+    }
 }
 
 fn assert_sound_except_job_8(migrated: &Migrated) {

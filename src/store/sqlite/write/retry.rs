@@ -60,7 +60,9 @@ impl CommitGroup<'_> {
         diesel::delete(results::table.find(job.0)).execute(self.connection)?;
         // The job may have ended before the database was opened.
         *self.may_have_large_payloads = true;
-        let location = self.location(row.location)?;
+        self.adopt_provider(job)?;
+        let location = self.find_job(job)?.location;
+        let location = self.location(location)?;
         self.record(location.change(Some(state), Some(State::Queued)));
         Ok(Answer::Done)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::{ProviderName, State, Timestamp};
+use crate::job::{JobId, ProviderName, State, Timestamp};
 use crate::job::limit::Room;
 use crate::job::limit::provider::{ProviderLimits, ProviderState};
 use crate::store::group::impossible::ImpossibleRows;
@@ -50,6 +50,15 @@ statement! {
 }
 
 statement! {
+    /// Gives a job that an older version ended the provider that its payload names, or else the only
+    /// configured one.
+    AdoptProvider<'a> =
+    "UPDATE jobs SET provider_id = (SELECT id FROM providers WHERE name = coalesce(
+         CASE WHEN json_valid(payload) THEN json_extract(payload, '$.provider') END, " [only: Nullable<Text> as Option<&'a str>]
+    ")) WHERE id = " [job: Integer as i64] " AND provider_id IS NULL AND lane = " {Async} " AND kind = 'chat'"
+}
+
+statement! {
     UpdateProvider =
     "UPDATE providers
      SET running = " [running: Integer as i64]
@@ -68,9 +77,9 @@ statement! {
 
 /// Adds the configured providers to the table, and gives the jobs of older versions that name no provider
 /// the only one. If there are several, or none, these jobs fail when they run.
-pub(crate) fn add_configured<'a>(
+pub(crate) fn add_configured(
     connection: &mut SqliteConnection,
-    configured: &'a BTreeMap<ProviderName, ProviderLimits>,
+    configured: &BTreeMap<ProviderName, ProviderLimits>,
 ) -> Result<(), TransactionError> {
     transaction::immediate(connection, |connection| {
         for name in configured.keys() {
@@ -80,13 +89,17 @@ pub(crate) fn add_configured<'a>(
         if has_unnamed == 0 {
             return Ok(());
         }
-        let only = configured.keys().next().filter(|_| configured.len() == 1);
-        let name = only.map(|name: &'a ProviderName| name.as_str());
+        let name = only(configured);
         CountNamed { name }.execute(connection)?;
         NameUnnamed { name }.execute(connection)?;
         RemoveUnnamed {}.execute(connection)?;
         Ok(())
     })
+}
+
+/// Returns the name of the only configured provider; `None` if there are several.
+fn only(configured: &BTreeMap<ProviderName, ProviderLimits>) -> Option<&str> {
+    configured.keys().next().filter(|_| configured.len() == 1).map(ProviderName::as_str)
 }
 
 /// Returns all providers with their state. Those with an invalid name are skipped.
@@ -137,6 +150,16 @@ impl CommitGroup<'_> {
             .select(ProviderRow::as_select())
             .get_result(self.connection)?;
         Ok(Some((id, row.state(self.impossible))))
+    }
+
+    /// Lets a job of the kind chat that an older version ended count for its provider, because it is about
+    /// to run again.
+    pub(in crate::store::sqlite::write) fn adopt_provider(
+        &mut self,
+        job: JobId,
+    ) -> Result<(), TransactionError> {
+        AdoptProvider { only: only(self.providers), job: job.0 }.execute(self.connection)?;
+        Ok(())
     }
 
     /// Returns how many more calls of a provider may start in this group.
