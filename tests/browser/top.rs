@@ -72,7 +72,9 @@ fn top_shows_what_the_selected_queued_job_waits_for() {
     wait_for_line(&terminal, &["Running (1)"]);
     terminal.press("w");
     wait_for_line(&terminal, &["Queued (1)"]);
-    let reason = format!("job {waiting}, waiting: 1 jobs of queue mail run, its max_running");
+    let reason = format!(
+        "job {waiting}, waiting: queue mail runs as many jobs as its max_running allows: 1"
+    );
     wait_for_line(&terminal, &[&reason]);
     server.patch("/v1/queues/mail", &json!({"paused": true})).expect(200);
     wait_for_line(&terminal, &[&format!("job {waiting}, waiting: queue mail is paused")]);

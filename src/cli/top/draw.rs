@@ -137,14 +137,17 @@ mod tests {
     fn what_the_selected_queued_job_waits_for_is_shown_below_the_tables() {
         let mut view = view();
         view.press(KeyCode::Char('w').into());
-        let reason = "5 calls of provider demo run, its max_running".to_owned();
+        let reason = "provider demo runs as many calls as its max_running allows: 5".to_owned();
         let waiting = |id| Some(WaitingJob { id: JobId(id), reason: reason.clone() });
         let queued = Snapshot { waiting: waiting(21), ..queued_snapshot() };
         view.apply(Update::Snapshot(Ok(Box::new(queued))));
         let shown = screen(&view, 100, 30);
         line(&shown, "Queued (6)");
         assert!(line(&shown, " 21 ").contains("55s"));
-        line(&shown, "job 21, waiting: 5 calls of provider demo run, its max_running");
+        line(
+            &shown,
+            "job 21, waiting: provider demo runs as many calls as its max_running allows: 5",
+        );
         // The reason of another job is not shown for this one.
         view.press(KeyCode::Down.into());
         assert!(!screen(&view, 100, 30).concat().contains("waiting: 5"));

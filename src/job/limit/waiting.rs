@@ -98,7 +98,9 @@ impl Waiting {
                     Self::new(WaitingFor::Paused, None, format!("queue {queue} is paused"))
                 }
                 Held::Full => {
-                    let detail = format!("{running} jobs of queue {queue} run, its max_running");
+                    let detail = format!(
+                        "queue {queue} runs as many jobs as its max_running allows: {running}"
+                    );
                     Self::new(WaitingFor::MaxRunning, None, detail)
                 }
                 Held::Rate(at) => {
@@ -128,7 +130,7 @@ impl Waiting {
                     && *running >= lane.queue_share =>
             {
                 let detail = format!(
-                    "{running} jobs of queue {queue} run, its share of the lane; set its max_running to change it"
+                    "queue {queue} runs as many jobs as its share of the lane allows: {running}; set its max_running to change that"
                 );
                 Self::new(WaitingFor::Lane, None, detail)
             }
@@ -151,13 +153,13 @@ impl Waiting {
             }
             (Held::Rate(_), _) => format!("the requests_per_minute of provider {name}"),
             (_, Some(_)) => {
-                format!("provider {name} recovers from a pause, with {running} calls at once")
+                format!("provider {name} recovers from a pause; calls at once: {running}")
             }
             _ if limits.max_running.is_some_and(|max| max <= running) => {
-                format!("{running} calls of provider {name} run, its max_running")
+                format!("provider {name} runs as many calls as its max_running allows: {running}")
             }
             _ => {
-                format!("{running} calls of provider {name} run, as many as it has shown to answer")
+                format!("provider {name} runs as many calls as it has shown to answer: {running}")
             }
         };
         Some(Self::new(WaitingFor::Provider, held.until(), detail))

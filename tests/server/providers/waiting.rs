@@ -55,7 +55,7 @@ fn a_waiting_job_says_which_limit_of_its_queue_holds_it_back() {
     let first = server.submit(&in_queue(sleep("1h"), "few"));
     server.wait_for_state(first, "running");
     let job = waiting_for(&server, &in_queue(echo(1), "few"), "max_running");
-    assert_eq!(detail(&job), "1 jobs of queue few run, its max_running");
+    assert_eq!(detail(&job), "queue few runs as many jobs as its max_running allows: 1");
 
     let rate = json!({"rate": {"limit": 1, "period": "1h"}});
     server.patch("/v1/queues/slow", &rate).expect(200);
@@ -98,7 +98,7 @@ fn a_waiting_job_says_what_its_provider_waits_for() {
     server.submit(&chat("?"));
     eventually("the call", || (model.calls() == 1).then_some(()));
     let job = waiting_for(&server, &chat("?"), "provider");
-    assert_eq!(detail(&job), "1 calls of provider one run, its max_running");
+    assert_eq!(detail(&job), "provider one runs as many calls as its max_running allows: 1");
     assert_eq!(job["waiting_until"], json!(null));
     // A limit of its queue is named first, because it holds whatever the provider says.
     server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
