@@ -32,7 +32,8 @@ fn cancelling_a_batch_cancels_all_its_unfinished_jobs() {
     server.wait_until_final(1);
     server.wait_for_state(3, "running");
     let batch = server.post_empty("/v1/batches/1/cancel").expect(200);
-    assert_eq!(batch["counts"]["cancelled"].as_i64().unwrap().max(1), 1, "{batch}");
+    // The running job is asked to stop, and may have done so already.
+    assert!((1..=2).contains(&batch["counts"]["cancelled"].as_i64().unwrap()), "{batch}");
     let batch = server.get("/v1/batches/1?wait=30s").expect(200);
     assert_eq!(batch["counts"]["cancelled"], 2);
     assert_eq!(batch["counts"]["completed"], 1);

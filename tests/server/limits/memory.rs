@@ -1,9 +1,9 @@
 //! Large payloads: how many of them are in memory at once.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::kit::usage::peak_memory;
-use crate::kit::{Setup, echo, eventually};
+use crate::kit::usage::{memory, peak_memory};
+use crate::kit::{Server, Setup, echo, eventually};
 
 #[test]
 fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
@@ -23,6 +23,25 @@ fn a_queue_of_large_payloads_is_run_a_few_at_a_time_and_in_bounded_memory() {
     });
     let added = ((peak_memory(&server) - before) >> 10) / 1_000;
     assert!(added < 80, "{JOBS} payloads of 1 MB took {added} MB of memory at once");
+}
+
+#[test]
+fn memory_is_given_back_after_a_flood_of_large_requests() {
+    let server = Server::start();
+    let before = memory(&server);
+    server.patch("/v1/queues/default", &json!({"paused": true})).expect(200);
+    let list = Value::from(vec![echo("x".repeat(1_000_000)); 14]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            // Some may be refused.
+            scope.spawn(|| (0..3).for_each(|_| drop(server.post("/v1/jobs", &list))));
+        }
+    });
+    let peak = peak_memory(&server);
+    assert!(peak - before > 60 << 20, "the flood took only {} MiB", (peak - before) >> 20);
+    eventually("the memory is given back", || {
+        (memory(&server) < before + (80 << 20)).then_some(())
+    });
 }
 
 #[test]
