@@ -78,13 +78,19 @@ async fn without_a_key_no_authorization_is_sent() {
 }
 
 #[actix_web::test]
-async fn statuses_are_handled_as_for_http_jobs() {
-    let busy =
-        outcome_of(response("429 X", "retry-after-ms: 1500\r\nretry-after: 9\r\n", "")).await;
-    assert_eq!(retry_in(&busy), Some(Duration::from_millis(1_500)));
-    assert_eq!(retryable(busy).code, "http_status");
+async fn a_busy_provider_that_says_when_to_call_again_defers_the_job() {
+    let headers = "retry-after-ms: 1500\r\nretry-after: 9\r\n";
+    let (error, pause) = deferred(outcome_of(response("429 X", headers, "")).await);
+    assert_eq!((error.code.as_str(), pause), ("http_status", Duration::from_millis(1_500)));
     let down = outcome_of(response("503 X", "retry-after: 9\r\n", "")).await;
-    assert_eq!(retry_in(&down), Some(Duration::from_secs(9)));
+    assert_eq!(deferred(down).1, Duration::from_secs(9));
+    // Without a valid time, and with other statuses, it is a failure of the attempt.
+    for (status, headers) in
+        [("429 X", ""), ("503 X", "retry-after: soon\r\n"), ("500 X", "retry-after: 9\r\n")]
+    {
+        let failed = outcome_of(response(status, headers, "")).await;
+        assert_eq!(retryable(failed).code, "http_status", "{status}");
+    }
     assert_eq!(fatal(outcome_of(response("400 X", "", "")).await).code, "http_status");
 }
 

@@ -155,6 +155,16 @@ pub(crate) fn retry_in(outcome: &Outcome) -> Option<Duration> {
     }
 }
 
+/// Returns the error and the pause of an attempt that must have been refused by its provider.
+pub(crate) fn deferred(outcome: Outcome) -> (JobError, Duration) {
+    match outcome {
+        Outcome::Deferred(deferral) if deferral.is_of_provider => {
+            (deferral.error, deferral.retry_in.duration())
+        }
+        other => panic!("not deferred by its provider: {other:?}"),
+    }
+}
+
 /// Returns the JSON pointers of the problems of a payload.
 pub(crate) fn problem_pointers(registry: &Registry, kind: &str, payload: &Value) -> Vec<String> {
     let problems = registry.check(kind, &Json::of(payload).unwrap()).err().unwrap_or_default();

@@ -123,8 +123,7 @@ async fn a_429_that_will_stay_is_not_retried_and_says_why() {
         }
     }
     let outcome = refusal("429 X", "retry-after: 3\r\n", &limit).await;
-    assert_eq!(retry_in(&outcome), Some(Duration::from_secs(3)));
-    retryable(outcome);
+    assert_eq!(deferred(outcome).1, Duration::from_secs(3));
 }
 
 #[actix_web::test]

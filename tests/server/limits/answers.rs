@@ -108,9 +108,7 @@ fn jobs_whose_answer_has_no_room_are_released_and_small_ones_are_leased_meanwhil
     // One uses the share of workers, and one the bound.
     let unread = [(); 2].map(|()| post_without_reading(&server, "/v1/leases", &call));
     // A read of a large job in between could take the room of the second one.
-    eventually("both are leased", || {
-        (server.queue("large")["jobs"]["running"] == 2).then_some(())
-    });
+    eventually("both are leased", || (server.queue("large")["jobs"]["running"] == 2).then_some(()));
     eventually("large answers are refused", || {
         (server.get(&format!("/v1/jobs/{}", ids[0])).status == 503).then_some(())
     });
