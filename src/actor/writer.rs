@@ -50,6 +50,8 @@ use crate::store::{LeaseRequest, WriteStore};
 
 /// Pause before the Writer retries the writes that must not be lost, while nothing can be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Pause after a plan of leases that started no job.
+const IDLE_PLAN_PAUSE: Duration = Duration::from_millis(10);
 /// Size of the texts of a commit group, in bytes, at which further writes wait for the next group, so that
 /// their callers do not wait for a long transaction. The retry buffer gets at most half of it, so that each
 /// group tries new writes too.
@@ -114,6 +116,16 @@ impl Writer {
         }
     }
 
+    /// Schedules the next flush after one that left something to do. A plan that changed nothing is repeated
+    /// only after a pause, so that no disagreement between the roster and the store can keep a core busy.
+    fn flush_again(&mut self, has_changed: bool, ctx: &mut Context<Self>) {
+        if has_changed {
+            self.flush_soon(ctx);
+        } else {
+            ctx.run_later(IDLE_PLAN_PAUSE, Self::flush_soon);
+        }
+    }
+
     /// Commits all pending writes and the planned leases in one transaction.
     fn flush(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.now();
@@ -133,10 +145,11 @@ impl Writer {
                     tracing::info!(state = "writable", "writing works again");
                 }
                 let now = committed.at;
+                let has_changed = !group.has_only_leases() || !committed.changes.is_empty();
                 self.deliver(group, committed);
                 self.answer_no_wait(now);
                 if !self.retry_buffer.is_empty() || !self.roster.plan(now).is_empty() {
-                    self.flush_soon(ctx);
+                    self.flush_again(has_changed, ctx);
                 }
                 self.set_rate_timer(now, ctx);
             }

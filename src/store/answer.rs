@@ -5,6 +5,7 @@ use crate::job::lease::{Lease, LeasedJob};
 use crate::job::limit::Held;
 use crate::job::queue::{QueueName, QueueSettings};
 use crate::job::{BatchId, Change, JobId, ProviderName, State, Timestamp};
+use crate::roster::LeaseOrder;
 use crate::store::provider::ProviderStatus;
 
 /// Answer of the store to one write.
@@ -76,6 +77,12 @@ pub struct Leased {
 }
 
 impl Leased {
+    /// Returns the result of an order for which no job of any of its lines is queued.
+    pub fn empty(order: &LeaseOrder) -> Self {
+        let empty_providers = order.providers.iter().map(|share| share.provider.clone()).collect();
+        Self { is_empty: true, empty_providers, ..Self::default() }
+    }
+
     /// Returns the result of an order without jobs.
     pub fn none(is_empty: bool) -> Self {
         Self { is_empty, ..Self::default() }

@@ -29,6 +29,15 @@ pub(crate) fn children(parent: i32) -> Vec<(i32, String, String)> {
         .collect()
 }
 
+/// Returns the processor time that a process has used, in clock ticks, of which there are 100 a second.
+pub(crate) fn cpu_ticks(pid: Pid) -> u64 {
+    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let stat = fs::read_to_string(path).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    // The fields 14 and 15; the first one after the name is number 3.
+    fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
 /// Returns whether a process has a handler for a signal.
 pub(crate) fn catches(pid: Pid, signal: Signal) -> bool {
     let path = format!("/proc/{}/status", pid.as_raw_nonzero());

@@ -61,7 +61,7 @@ impl Writer {
             }
             (Reply::Lease { order, duration }, answer) => {
                 // Refused: the roster orders no more from this queue until it is ready again.
-                let none = Leased::none(true);
+                let none = Leased::empty(&order);
                 let leased = if let Ok(Answer::Leased(leased)) = answer { leased } else { none };
                 self.deliver_leased(&order, duration, leased, times, dispatch);
             }

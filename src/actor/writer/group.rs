@@ -42,6 +42,11 @@ impl Group {
         self.0.iter().any(|commit| matches!(commit.write, Write::Probe))
     }
 
+    /// Returns whether the group has nothing but the leases that the roster planned.
+    pub(super) fn has_only_leases(&self) -> bool {
+        self.0.iter().all(|commit| matches!(commit.write, Write::Lease(_)))
+    }
+
     pub(super) fn commits_mut(&mut self) -> &mut [Commit] {
         &mut self.0
     }

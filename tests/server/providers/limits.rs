@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::model_server::{ModelServer, Reply};
 use super::{chat, in_queue, provider, start, submit_many};
 use crate::kit::http::gate;
+use crate::kit::proc::cpu_ticks;
 use crate::kit::{echo, eventually, sleep, with};
 
 #[test]
@@ -136,4 +137,19 @@ fn a_queue_gets_at_most_three_quarters_of_the_async_lane_unless_it_has_max_runni
     eventually("one runs", || (running("bulk") == 1).then_some(()));
     submit_many(&server, &in_queue(sleep("1h"), "wide"), 8);
     eventually("seven of eight run", || (running("wide") == 7).then_some(()));
+}
+
+#[test]
+fn a_refused_submission_of_a_new_queue_leaves_the_server_idle() {
+    let model = ModelServer::start(|_| Reply::Answer);
+    let server = start(&model, "", "");
+    let submit = |job: &Value| server.post_with("/v1/jobs", &[("idempotency-key", "k")], job);
+    submit(&in_queue(chat("?"), "first")).expect(202);
+    submit(&in_queue(chat("another"), "second")).problem(422);
+    server.wait_until_final(1);
+    // The roster has marked the queue, which was never created, as ready.
+    let before = cpu_ticks(server.pid());
+    std::thread::sleep(Duration::from_secs(1));
+    let used = cpu_ticks(server.pid()) - before;
+    assert!(used < 50, "{used} % of a core");
 }

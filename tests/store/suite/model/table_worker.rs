@@ -95,7 +95,7 @@ impl Model {
         }
         self.expire_due(usize::MAX);
         if !self.queues.contains_key(&order.queue) {
-            return Ok(Answer::Leased(Leased::none(true)));
+            return Ok(Answer::Leased(Leased::empty(order)));
         }
         let room = self.queue_room(&order.queue);
         if room.jobs == 0 {

@@ -92,7 +92,7 @@ impl CommitGroup<'_> {
             self.expire_due(MOVE_AT_ONCE)?;
         }
         let Some(queue_id) = self.queue_ids.id(&order.queue) else {
-            return Ok(Answer::Leased(Leased::none(true)));
+            return Ok(Answer::Leased(Leased::empty(order)));
         };
         let leased = if self.limited_queues.contains(&queue_id) {
             self.lease_limited(request, queue_id)?

@@ -175,11 +175,14 @@ impl CommitGroup<'_> {
                 self.changes.push_full_provider(share.provider.clone());
             }
             let limit = order.limit.min(share.limit).min(room.jobs);
-            let Some(id) = self.provider_ids.id(&share.provider) else { continue };
             if limit == 0 {
                 continue;
             }
-            let (jobs, is_complete) = self.first_jobs(order, queue_id, Some(id), limit)?;
+            let (jobs, is_complete) = match self.provider_ids.id(&share.provider) {
+                Some(id) => self.first_jobs(order, queue_id, Some(id), limit)?,
+                // No job can have a provider without a row.
+                None => (Vec::new(), true),
+            };
             lines.push(Line { provider: Some(share.provider.clone()), jobs, is_complete, taken: 0 });
         }
         Ok(lines)
