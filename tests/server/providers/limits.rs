@@ -141,7 +141,7 @@ fn a_queue_gets_at_most_three_quarters_of_the_async_lane_unless_it_has_max_runni
 
 #[test]
 fn a_refused_submission_of_a_new_queue_leaves_the_server_idle() {
-    let model = ModelServer::start(|_| Reply::Answer);
+    let model = ModelServer::start(|_| Reply::Answer(Duration::ZERO));
     let server = start(&model, "", "");
     let submit = |job: &Value| server.post_with("/v1/jobs", &[("idempotency-key", "k")], job);
     submit(&in_queue(chat("?"), "first")).expect(202);
