@@ -25,7 +25,8 @@ CREATE TABLE providers (
 -- The unfinished jobs of the kind chat learn their provider from their payload. Those that name none get
 -- the provider '', which the program replaces by the only configured one when it opens the database, or
 -- by none.
-CREATE TEMP TABLE unfinished AS
+CREATE TEMP TABLE unfinished (id INTEGER PRIMARY KEY, state INTEGER, name);
+INSERT INTO unfinished
 SELECT id, state,
     CASE WHEN json_valid(payload) THEN coalesce(json_extract(payload, '$.provider'), '') ELSE '' END AS name
 FROM jobs WHERE state = 1 AND kind = 'chat' AND lane = 0

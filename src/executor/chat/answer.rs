@@ -47,7 +47,9 @@ fn refused(response: &Response) -> Outcome {
     match outcome {
         Outcome::Failed { error, retryable: true, retry_in: Some(pause), detail } if says_when => {
             let retry_in = pause.span();
-            Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider: true, detail }))
+            let (is_of_provider, may_have_run) = (true, false);
+            let deferral = Deferral { error, retry_in, is_of_provider, may_have_run, detail };
+            Outcome::Deferred(Box::new(deferral))
         }
         outcome => outcome,
     }

@@ -32,8 +32,11 @@ const GROWTH: u32 = 1;
 /// Longest pause of a provider, whatever it asked for.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Shortest pause of a provider that asked for one.
+/// Shortest first pause of a provider that asked for one. It doubles with each refused trial.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// Number of refused trials in a row after which the shortest pause no longer grows; it is 6.4 s then.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// Configured limits of a provider; `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +79,9 @@ pub struct ProviderPause {
     pub until: Timestamp,
     /// Number of refused calls since then.
     pub refused: u32,
+    /// Number of refused trials in a row.
+    #[serde(default)]
+    pub trials: u32,
     /// The latest refusal.
     pub error: JobError,
 }
@@ -122,23 +128,27 @@ impl ProviderState {
         error: &JobError,
         now: Timestamp,
     ) -> Option<ProviderEvent> {
-        let until = now.plus(retry_in.duration().clamp(MIN_PAUSE, MAX_PAUSE));
         self.trial = Some(1);
         let is_new = self.pause.is_none();
         let error = error.clone();
         let pause = self.pause.get_or_insert_with(|| ProviderPause {
             since: now,
-            until,
+            until: now,
             refused: 0,
+            trials: 0,
             error: error.clone(),
         });
+        // A call that ends during a pause started before it, and is no trial.
+        pause.trials += u32::from(pause.until <= now && !is_new);
+        let shortest = MIN_PAUSE * 2_u32.pow(pause.trials.min(MAX_DOUBLINGS));
+        let until = now.plus(retry_in.duration().clamp(shortest, MAX_PAUSE));
         pause.until = pause.until.max(until);
         pause.refused = pause.refused.saturating_add(1);
         pause.error = error;
         is_new.then_some(ProviderEvent::Paused)
     }
 
-    /// Records calls that succeeded. Those that end during a pause started before it, and say nothing
+    /// Records calls that were answered without a refusal. Those that end during a pause started before it, and say nothing
     /// about its end.
     pub fn succeed(
         &mut self,
@@ -150,6 +160,9 @@ impl ProviderState {
         if self.pause.as_ref().is_some_and(|pause| pause.until > now) {
             return None;
         }
+        if let Some(pause) = &mut self.pause {
+            pause.trials = 0;
+        }
         let growth = if self.pause.is_some() { GROWTH } else { FIRST_GROWTH };
         let trial = trial.saturating_add(growth.saturating_mul(count));
         if trial < limits.max_running.unwrap_or(END_OF_TRIAL).min(END_OF_TRIAL) {
@@ -158,6 +171,17 @@ impl ProviderState {
         }
         self.trial = None;
         self.pause.take().map(|_| ProviderEvent::Recovered)
+    }
+
+    /// Ends a pause that is over if the provider has no job left to try it with.
+    pub fn forget_pause(&mut self, now: Timestamp) -> Option<ProviderEvent> {
+        let is_idle = self.running == 0 && self.queued == 0;
+        if !is_idle || self.pause.as_ref().is_none_or(|pause| pause.until > now) {
+            return None;
+        }
+        self.pause = None;
+        self.trial = Some(FIRST_TRIAL);
+        Some(ProviderEvent::Recovered)
     }
 
     /// Ends the recovery of a provider if `trial` lets all of its jobs run at once.
@@ -248,6 +272,37 @@ mod tests {
         let again = provider.refuse(Span::from_secs(1), &error(), at(3_000));
         assert_eq!(again, Some(ProviderEvent::Paused));
         assert_eq!(provider.pause.unwrap().since, at(3_000));
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_forgotten_with_the_last_job() {
+        let mut provider = ProviderState { queued: 1, ..ProviderState::new() };
+        provider.refuse(Span::from_secs(1), &error(), at(0));
+        assert_eq!(provider.forget_pause(at(1_000)), None);
+        provider.queued = 0;
+        assert_eq!(provider.forget_pause(at(999)), None);
+        assert_eq!(provider.forget_pause(at(1_000)), Some(ProviderEvent::Recovered));
+        assert_eq!(provider, ProviderState::new());
+    }
+
+    #[test]
+    fn the_shortest_pause_grows_with_each_refused_trial_and_not_with_each_refused_call() {
+        let mut provider = ProviderState { queued: 100, ..ProviderState::new() };
+        let (mut now, mut pauses) = (at(0), Vec::new());
+        for _ in 0..32 {
+            provider.refuse(Span::from_millis(0), &error(), now);
+        }
+        for _ in 0..9 {
+            let until = provider.pause.as_ref().unwrap().until;
+            pauses.push(until.since(now).as_millis());
+            now = until;
+            provider.refuse(Span::from_millis(0), &error(), now);
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 1_600, 3_200, 6_400, 6_400, 6_400]);
+        provider.refuse(Span::from_secs(7), &error(), now);
+        assert_eq!(provider.pause.as_ref().unwrap().until, now.plus(Duration::from_secs(7)));
+        provider.succeed(1, UNLIMITED, now.plus(Duration::from_secs(8)));
+        assert_eq!(provider.pause.unwrap().trials, 0);
     }
 
     #[test]

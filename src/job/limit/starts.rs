@@ -31,8 +31,18 @@ pub struct Starts(VecDeque<(i64, u32)>);
 impl Starts {
     /// Returns the number of starts in the period that ends at `now`.
     pub fn within(&self, rate: Rate, now: Timestamp) -> u32 {
+        self.recent(rate, now).map(|(_, count)| count).fold(0, u32::saturating_add)
+    }
+
+    /// Returns the starts that are in the window at `now`, oldest first.
+    ///
+    /// No start counts as later than the end of the current step. A longer period, or a clock that was set
+    /// back, leaves starts at later times.
+    fn recent(&self, rate: Rate, now: Timestamp) -> impl Iterator<Item = (i64, u32)> {
         let since = now.minus(rate.period.duration()).millis();
-        self.0.iter().rev().take_while(|(at, _)| *at > since).map(|(_, count)| count).sum()
+        let latest = end_of_step(rate.period, now);
+        let recent = self.0.iter().skip_while(move |(at, _)| *at <= since);
+        recent.map(move |(at, count)| ((*at).min(latest), *count))
     }
 
     /// Returns how many more may start at `now`.
@@ -44,10 +54,10 @@ impl Starts {
     pub fn add(&mut self, count: u32, rate: Rate, now: Timestamp) {
         let since = now.minus(rate.period.duration()).millis();
         while self.0.pop_front_if(|(at, _)| *at <= since).is_some() {}
+        self.repair_clock_skew(rate.period, now);
         let at = end_of_step(rate.period, now);
         match self.0.back_mut() {
-            // After a step back of the clock, or a shorter period, the last entry may be later.
-            Some((last, total)) if *last >= at => *total = total.saturating_add(count),
+            Some((last, total)) if *last == at => *total = total.saturating_add(count),
             _ => self.0.push_back((at, count)),
         }
     }
@@ -56,11 +66,10 @@ impl Starts {
     /// starts have left the window.
     pub fn frees_at(&self, rate: Rate, now: Timestamp) -> Option<Timestamp> {
         let mut within = self.within(rate, now);
-        let since = now.minus(rate.period.duration()).millis();
-        for (at, count) in self.0.iter().filter(|(at, _)| *at > since) {
-            within -= count;
+        for (at, count) in self.recent(rate, now) {
+            within = within.saturating_sub(count);
             if within < rate.limit {
-                return Some(Timestamp::from_millis(*at).plus(rate.period.duration()));
+                return Some(Timestamp::from_millis(at).plus(rate.period.duration()));
             }
         }
         None
@@ -147,6 +156,18 @@ mod tests {
         starts.repair_clock_skew(rate.period, at(5_000));
         assert_eq!(starts.room(rate, at(5_000)), 0);
         assert_eq!(starts.room(rate, at(6_010)), 1);
+    }
+
+    #[test]
+    fn a_shorter_period_forgets_the_steps_of_the_longer_one() {
+        let (day, second) = (rate(10, 24 * 3_600_000), rate(10, 1_000));
+        let mut starts = Starts::default();
+        starts.add(1, day, at(1_000_000));
+        // The end of the step of a day is minutes ahead.
+        assert_eq!(starts.room(second, at(1_000_500)), 9);
+        starts.add(9, second, at(1_000_500));
+        assert_eq!(starts.room(second, at(1_000_501)), 0);
+        assert_eq!(starts.room(second, at(1_001_510)), 10);
     }
 
     #[test]

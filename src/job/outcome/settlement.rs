@@ -55,7 +55,8 @@ pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 /// | `Failed` | a cancel was requested | `cancelled` |
 /// | | retryable, not `at_most_once`, attempts left | `retrying`, due after the pause, see [`Backoff::next_pause`] |
 /// | | otherwise | `failed` |
-/// | `Deferred` | a cancel was requested | `cancelled` |
+/// | `Deferred` | `at_most_once`, and it may have run | `failed` with code `outcome_unknown` |
+/// | | a cancel was requested | `cancelled` |
 /// | | deferred too often, see [`Deferred`] | as `Failed` |
 /// | | by its provider | `queued`, where it waits for its provider; the attempt does not count |
 /// | | otherwise | `retrying`, due after the pause; the attempt does not count |
@@ -82,6 +83,12 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
     };
     let cancelled =
         || settled(State::Cancelled, Some(JobError::new("cancelled", "cancelled while running")));
+    let interrupted = || {
+        let message =
+            "the attempt was interrupted and may have taken effect; the job must not run twice";
+        let error = JobError::new(OUTCOME_UNKNOWN, message);
+        Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
+    };
     match outcome {
         Outcome::Completed(_) => settled(State::Completed, None),
         Outcome::Cancelled(_) => cancelled(),
@@ -99,6 +106,9 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             };
             Settlement { is_failure: true, ..next }
         }
+        Outcome::Deferred(deferral) if running.at_most_once && deferral.may_have_run => {
+            interrupted()
+        }
         Outcome::Deferred(_) if running.cancel_requested => cancelled(),
         Outcome::Deferred(deferral) if !running.deferred.has_room(now) => {
             settle(running, &deferral.counted(), now)
@@ -109,12 +119,7 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             let settled = settled(state, Some(deferral.error.clone()));
             Settlement { attempt, run_at: Some(run_at), is_deferred: true, ..settled }
         }
-        Outcome::Released | Outcome::Lost(_) if running.at_most_once => {
-            let message =
-                "the attempt was interrupted and may have taken effect; the job must not run twice";
-            let error = JobError::new(OUTCOME_UNKNOWN, message);
-            Settlement { is_failure: true, ..settled(State::Failed, Some(error)) }
-        }
+        Outcome::Released | Outcome::Lost(_) if running.at_most_once => interrupted(),
         Outcome::Released | Outcome::NotStarted if running.cancel_requested => cancelled(),
         Outcome::Released | Outcome::NotStarted => Settlement {
             attempt: running.attempt.saturating_sub(1),
@@ -198,7 +203,9 @@ mod tests {
     fn deferral(is_of_provider: bool) -> Outcome {
         let error = JobError::new("http_status", "429");
         let retry_in = Span::from_secs(30);
-        Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider, detail: None }))
+        let (may_have_run, detail) = (!is_of_provider, None);
+        let deferral = Deferral { error, retry_in, is_of_provider, may_have_run, detail };
+        Outcome::Deferred(Box::new(deferral))
     }
 
     #[test]
@@ -211,6 +218,8 @@ mod tests {
         assert_eq!(next.run_at, Some(Timestamp::from_millis(NOW)));
         let cancelled = RunningAttempt { cancel_requested: true, ..running() };
         assert_eq!(after(cancelled, &deferral(true)).state, State::Cancelled);
+        let next = after(RunningAttempt { at_most_once: true, ..running() }, &deferral(false));
+        assert_eq!(next.error.unwrap().code, OUTCOME_UNKNOWN, "it may have run");
     }
 
     #[test]

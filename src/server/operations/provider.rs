@@ -17,7 +17,8 @@ impl Handle {
         let _permit = self.point_read_permit()?;
         let all = self.point_read(|store, _| store.providers()).await?;
         let (limits, now) = (self.config().provider_limits(), self.clock().now());
-        let providers = all.into_iter().filter_map(|(name, state)| {
+        let providers = all.into_iter().filter_map(|(name, mut state)| {
+            state.forget_pause(now);
             let configured = limits.get(&name).copied();
             let is_shown = configured.is_some() || state.running > 0 || state.queued > 0;
             is_shown.then(|| Provider::new(name, configured, state, now))

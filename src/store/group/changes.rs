@@ -53,8 +53,8 @@ pub(crate) struct ProviderCalls {
     pub(crate) running: i64,
     /// Change of the number of queued jobs.
     pub(crate) queued: i64,
-    /// Number of calls that succeeded.
-    pub(crate) succeeded: u32,
+    /// Number of jobs that ended with their call.
+    pub(crate) answered: u32,
     /// Refused calls, each with the pause that the provider asked for.
     pub(crate) refused: Vec<(Span, JobError)>,
 }
@@ -135,8 +135,9 @@ impl Changes {
                 let calls = calls.entry(provider.clone()).or_default();
                 calls.running += running;
                 calls.queued += queued;
-                let has_succeeded = running < 0 && change.to == Some(State::Completed);
-                calls.succeeded += u32::from(has_succeeded);
+                // A call whose refusal concerns only its job, such as 400, shows that the provider answers.
+                let is_answered = matches!(change.to, Some(State::Completed | State::Failed));
+                calls.answered += u32::from(running < 0 && is_answered);
             }
         }
         for provider in self.full_providers.drain(..) {

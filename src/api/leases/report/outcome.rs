@@ -46,7 +46,7 @@ impl LeaseReport {
         let detail = error.detail().boxed();
         let error = error.job_error();
         if retryable && self.counts == Some(false) {
-            return deferred(error, retry_in.unwrap_or(Deferral::DEFAULT_PAUSE), detail);
+            return deferred(error, retry_in.unwrap_or(Deferral::DEFAULT_PAUSE), false, detail);
         }
         let retry_in = retry_in.map(Pause::Exactly);
         Outcome::Failed { error, retryable, retry_in, detail }
@@ -55,10 +55,11 @@ impl LeaseReport {
     /// Returns the outcome of a job that was returned unfinished. One that names a pause is deferred.
     pub(super) fn released(self) -> Outcome {
         match (self.retry_in, self.begun) {
-            (Some(pause), _) => {
+            (Some(pause), begun) => {
+                let may_have_run = self.counts != Some(false) && begun != Some(false);
                 let pause = pause.min(Backoff::MAX);
                 let message = format!("the worker released the job for {pause}");
-                deferred(JobError::new(DEFERRED, message), pause, None)
+                deferred(JobError::new(DEFERRED, message), pause, may_have_run, None)
             }
             (None, Some(false)) => Outcome::NotStarted,
             (None, _) => Outcome::Released,
@@ -66,8 +67,14 @@ impl LeaseReport {
     }
 }
 
-fn deferred(error: JobError, retry_in: Span, detail: Option<Box<AttemptDetail>>) -> Outcome {
-    Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider: false, detail }))
+fn deferred(
+    error: JobError,
+    retry_in: Span,
+    may_have_run: bool,
+    detail: Option<Box<AttemptDetail>>,
+) -> Outcome {
+    let is_of_provider = false;
+    Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider, may_have_run, detail }))
 }
 
 impl ReportedError {

@@ -17,7 +17,10 @@ use super::table::{Model, ModelJob};
 
 pub(super) type Providers = BTreeMap<ProviderName, ModelProvider>;
 
-/// A provider. The counts in its state are not used.
+/// Number of jobs of a line from which those that try a recovering provider are chosen.
+const TRIAL_WINDOW: usize = 64;
+
+/// A provider. The counts in its state are those before the group.
 pub(super) struct ModelProvider {
     limits: ProviderLimits,
     state: ProviderState,
@@ -74,12 +77,32 @@ impl Model {
     /// Returns how many more calls of a provider may start now. A call that it has refused in this group
     /// pauses it already.
     fn provider_room(&self, name: &ProviderName) -> Room {
+        self.paused_state(name).room(self.providers[name].limits, self.now)
+    }
+
+    fn paused_state(&self, name: &ProviderName) -> ProviderState {
         let mut state = self.provider_state(name);
-        let ModelProvider { limits, refused, .. } = &self.providers[name];
-        for (retry_in, error) in refused {
+        for (retry_in, error) in &self.providers[name].refused {
             state.refuse(*retry_in, error, self.now);
         }
-        state.room(*limits, self.now)
+        state
+    }
+
+    /// Returns the jobs of a line of which an order tries the first ones: while a provider recovers, those
+    /// that were deferred least often come first among jobs of one priority.
+    fn line_to_try(
+        &self,
+        order: &LeaseOrder,
+        provider: Option<&ProviderName>,
+        limit: u32,
+    ) -> Vec<(i16, JobId)> {
+        let mut line = self.line(order, provider);
+        if provider.is_some_and(|name| self.paused_state(name).pause.is_some()) {
+            line.truncate(TRIAL_WINDOW.max(limit as usize));
+            line.sort_by_key(|(priority, id)| (*priority, self.jobs[id].deferred.count, *id));
+        }
+        line.truncate(limit as usize);
+        line
     }
 
     /// Returns the queued jobs of one line that match an order, in the order of leases.
@@ -114,7 +137,7 @@ impl Model {
         }
         let mut first = Vec::new();
         for (provider, limit) in &lines {
-            first.extend(self.line(order, *provider).into_iter().take(*limit as usize));
+            first.extend(self.line_to_try(order, *provider, *limit));
         }
         first.sort_unstable();
         first.truncate(limit as usize);
@@ -172,28 +195,29 @@ impl Model {
 
     fn end_provider(&mut self, name: ProviderName) -> Option<ProviderStatus> {
         let changes = self.changes.iter().filter(|change| change.provider.as_ref() == Some(&name));
-        let (mut is_touched, mut succeeded) = (false, 0);
+        let (mut is_touched, mut answered) = (false, 0);
         for change in changes {
             let enters = |state| (change.from == Some(state)) != (change.to == Some(state));
             is_touched |= enters(State::Running) || enters(State::Queued);
-            let is_success =
-                change.from == Some(State::Running) && change.to == Some(State::Completed);
-            succeeded += u32::from(is_success);
+            let has_ended = matches!(change.to, Some(State::Completed | State::Failed));
+            answered += u32::from(change.from == Some(State::Running) && has_ended);
         }
-        let mut state = self.provider_state(&name);
+        let ProviderState { running, queued, .. } = self.provider_state(&name);
         let provider = self.providers.get_mut(&name).unwrap();
         let refused = std::mem::take(&mut provider.refused);
         is_touched |= std::mem::take(&mut provider.is_full);
         if !is_touched && refused.is_empty() {
             return None;
         }
-        let mut event = None;
-        if succeeded > 0 {
-            event = state.succeed(succeeded, provider.limits, self.now);
+        let mut event = provider.state.forget_pause(self.now);
+        let mut state = ProviderState { running, queued, ..provider.state.clone() };
+        if answered > 0 {
+            event = state.succeed(answered, provider.limits, self.now).or(event);
         }
         for (retry_in, error) in refused {
             event = state.refuse(retry_in, &error, self.now).or(event);
         }
+        event = state.forget_pause(self.now).or(event);
         let (room, pause) = (state.room(provider.limits, self.now), state.pause.clone());
         provider.state = state;
         Some(ProviderStatus { name, room, event, pause })

@@ -9,10 +9,12 @@ use crate::job::{JobId, Timestamp};
 use crate::store::JobLocation;
 use crate::store::rows::values::count_of;
 use crate::store::schema::job_extras;
-use crate::store::sql_types::Integer;
+use crate::roster::LeaseOrder;
+use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
+use crate::store::sqlite::write::leases::candidate::CandidateRow;
 
 statement! {
     CountDeferral =
@@ -23,12 +25,57 @@ statement! {
 }
 
 statement! {
+    /// Finds those of the first queued jobs of a provider that were deferred least often. Priorities come
+    /// first.
+    LeastDeferredJobs -> (Integer, Integer, Integer) =
+    "SELECT priority, id, payload_bytes FROM (
+         SELECT priority, id, octet_length(payload) AS payload_bytes,
+             coalesce((SELECT deferred FROM job_extras WHERE job_id = jobs.id), 0) AS deferred
+         FROM jobs
+         WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
+    "        AND provider_id IS " [provider_id: Nullable<Integer> as Option<i64>]
+    "        AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
+    ")       ORDER BY priority DESC, id LIMIT (" [window: Integer as i64] " + 0))
+     ORDER BY priority DESC, deferred, id LIMIT (" [limit: Integer as i64] " + 0)"
+}
+
+statement! {
     ForgetDeferrals =
     "UPDATE job_extras SET deferred = 0, deferred_since = NULL
      WHERE job_id = " [job: Integer as i64] " AND deferred > 0"
 }
 
+/// Number of jobs of a line from which those that try a recovering provider are chosen.
+const TRIAL_WINDOW: i64 = 64;
+
 impl CommitGroup<'_> {
+    /// Returns those jobs of a line that try a provider after a pause, up to `limit`, and whether the line
+    /// has no others.
+    ///
+    /// A job that is refused each time, because it asks for more than the provider ever allows, would
+    /// otherwise be tried first each time, and its provider would never recover.
+    pub(super) fn least_deferred_jobs(
+        &mut self,
+        order: &LeaseOrder,
+        queue_id: i64,
+        provider_id: i64,
+        wanted: u32,
+    ) -> Result<(Vec<CandidateRow>, bool), ApplyError> {
+        let limit = self.impossible.limit(wanted.into());
+        let find = LeastDeferredJobs {
+            lane: order.lane.code(),
+            queue_id,
+            provider_id: Some(provider_id),
+            at: self.now.millis(),
+            window: limit.max(TRIAL_WINDOW),
+            limit,
+        };
+        let mut jobs: Vec<CandidateRow> = find.load(self.connection)?;
+        let is_complete = (jobs.len() as i64) < limit;
+        self.skip_impossible(&mut jobs, wanted.into(), |job| job.id);
+        Ok((jobs, is_complete))
+    }
+
     /// Reads how often the job was deferred if `outcome` defers it again, and records a refusal of its
     /// provider. Returns the outcome to settle: a job without a provider cannot wait for one.
     pub(super) fn note_deferral<'o>(

@@ -295,7 +295,10 @@ impl CommitGroup<'_> {
             }),
             Outcome::Deferred(deferral) => Ok(match failure {
                 // It counted, because the job had been deferred too often.
-                Some(error) => error == deferral.error,
+                Some(error) => {
+                    let was_unknown = deferral.may_have_run && error.code == OUTCOME_UNKNOWN;
+                    error == deferral.error || was_unknown
+                }
                 None => matches!(state, State::Queued | State::Retrying | State::Cancelled),
             }),
             Outcome::NotStarted => {

@@ -170,7 +170,7 @@ impl CommitGroup<'_> {
             lines.push(Line { provider: None, jobs, is_complete, taken: 0 });
         }
         for share in &order.providers {
-            let room = self.provider_room(&share.provider)?;
+            let (room, is_recovering) = self.provider_room(&share.provider)?;
             if room.jobs < share.limit {
                 self.changes.push_full_provider(share.provider.clone());
             }
@@ -179,6 +179,9 @@ impl CommitGroup<'_> {
                 continue;
             }
             let (jobs, is_complete) = match self.provider_ids.id(&share.provider) {
+                Some(id) if is_recovering => {
+                    self.least_deferred_jobs(order, queue_id, id, limit)?
+                }
                 Some(id) => self.first_jobs(order, queue_id, Some(id), limit)?,
                 // No job can have a provider without a row.
                 None => (Vec::new(), true),

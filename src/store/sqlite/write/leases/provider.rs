@@ -162,16 +162,22 @@ impl CommitGroup<'_> {
         Ok(())
     }
 
-    /// Returns how many more calls of a provider may start in this group.
-    pub(crate) fn provider_room(&mut self, name: &ProviderName) -> Result<Room, TransactionError> {
+    /// Returns how many more calls of a provider may start in this group, and whether it recovers from a
+    /// pause.
+    pub(crate) fn provider_room(
+        &mut self,
+        name: &ProviderName,
+    ) -> Result<(Room, bool), TransactionError> {
         let limits = self.provider_limits(name);
-        let Some((_, mut state)) = self.find_provider(name)? else { return Ok(Room::UNLIMITED) };
+        let Some((_, mut state)) = self.find_provider(name)? else {
+            return Ok((Room::UNLIMITED, false));
+        };
         state.running = self.changes.running_of_provider(name, state.running);
         // A pause that was asked for in this group is stored at its end.
         for (retry_in, error) in self.changes.refused_by(name) {
             state.refuse(retry_in, error, self.now);
         }
-        Ok(state.room(limits, self.now))
+        Ok((state.room(limits, self.now), state.pause.is_some()))
     }
 
     /// Records that calls of a provider start.
@@ -195,15 +201,17 @@ impl CommitGroup<'_> {
             let limits = self.provider_limits(&name);
             let Some((id, mut state)) = self.find_provider(&name)? else { continue };
             let before = state.clone();
+            // The jobs that waited for it may have been cancelled during its pause.
+            let mut event = state.forget_pause(self.now);
             state.running = self.count_after(&name, State::Running, state.running, calls.running);
             state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
-            let mut event = None;
-            if calls.succeeded > 0 {
-                event = state.succeed(calls.succeeded, limits, self.now);
+            if calls.answered > 0 {
+                event = state.succeed(calls.answered, limits, self.now).or(event);
             }
             for (retry_in, error) in &calls.refused {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
+            event = state.forget_pause(self.now).or(event);
             if state != before {
                 self.store_provider(id, &state)?;
             }
