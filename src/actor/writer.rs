@@ -69,6 +69,8 @@ pub(crate) struct Writer {
     lease_replies: LeaseReplies,
     /// Whether a `Flush` message to itself is in the mailbox.
     is_flush_due: bool,
+    /// Whether a timer is set for a flush after a plan that changed nothing.
+    is_flush_planned: bool,
     /// Whether the result of a transaction is unknown. If so, the Writer writes nothing more.
     has_failed: bool,
     /// The other actors, once leasing has started.
@@ -100,6 +102,7 @@ impl Writer {
             retry_buffer: RetryBuffer::default(),
             lease_replies: LeaseReplies::default(),
             is_flush_due: false,
+            is_flush_planned: false,
             has_failed: false,
             peers: None,
             publisher,
@@ -121,8 +124,11 @@ impl Writer {
     fn flush_again(&mut self, has_changed: bool, ctx: &mut Context<Self>) {
         if has_changed {
             self.flush_soon(ctx);
-        } else {
-            ctx.run_later(IDLE_PLAN_PAUSE, Self::flush_soon);
+        } else if !mem::replace(&mut self.is_flush_planned, true) {
+            ctx.run_later(IDLE_PLAN_PAUSE, |writer, ctx| {
+                writer.is_flush_planned = false;
+                writer.flush_soon(ctx);
+            });
         }
     }
 

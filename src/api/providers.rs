@@ -20,8 +20,10 @@ pub enum ProviderHealth {
     Ok,
     /// It asked for a pause, which is not over.
     Paused,
-    /// The number of its calls at once grows back after a pause, or for the first time.
+    /// The number of its calls at once grows back after a pause.
     Recovering,
+    /// The number of its calls at once grows for the first time, or after a pause that is over.
+    Starting,
 }
 
 /// A provider with its limits and its state.
@@ -73,8 +75,10 @@ impl Provider {
         let is_paused = pause.as_ref().is_some_and(|pause| pause.until > now);
         let health = if is_paused {
             ProviderHealth::Paused
-        } else if trial.is_some() || pause.is_some() {
+        } else if pause.is_some() {
             ProviderHealth::Recovering
+        } else if trial.is_some() {
+            ProviderHealth::Starting
         } else {
             ProviderHealth::Ok
         };

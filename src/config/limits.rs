@@ -39,10 +39,10 @@ impl Lanes {
     }
 
     /// Returns the number of jobs of one queue without `max_running` that may run in the async lane:
-    /// `queue_share` of its workers, rounded up.
+    /// `queue_share` of its workers, and at least one.
     pub fn share_of_async(&self) -> u32 {
         // The product is at most the number of workers.
-        (f64::from(self.async_) * self.queue_share).ceil() as u32
+        ((f64::from(self.async_) * self.queue_share) as u32).max(1)
     }
 
     /// Returns the problems of these numbers.

@@ -8,11 +8,11 @@ pub(super) fn log(status: &ProviderStatus) {
     let provider = &status.name;
     match (status.event, &status.pause) {
         (Some(ProviderEvent::Paused), Some(pause)) => tracing::warn!(
-            %provider, until = %pause.until, error = %pause.error.message,
+            state = "paused", %provider, until = %pause.until, error = %pause.error.message,
             "a provider asked for a pause: its jobs wait, and their attempts do not count"
         ),
         (Some(ProviderEvent::Recovered), _) => {
-            tracing::info!(%provider, "a provider answers again: its jobs run as before the pause")
+            tracing::info!(state = "answering", %provider, "a provider answers again: its jobs run as before the pause")
         }
         _ => {}
     }

@@ -86,6 +86,7 @@ fn state(provider: &Provider) -> (&'static str, Option<Colour>) {
         _ if !provider.is_configured => ("not configured", Some(Colour::Red)),
         ProviderHealth::Paused => ("paused", Some(Colour::Yellow)),
         ProviderHealth::Recovering => ("recovering", None),
+        ProviderHealth::Starting => ("starting", None),
         ProviderHealth::Ok => ("ok", None),
     }
 }

@@ -82,6 +82,9 @@ pub struct ProviderPause {
     /// Number of refused trials in a row.
     #[serde(default)]
     pub trials: u32,
+    /// Number of running calls that began before the latest refusal. They are no trials.
+    #[serde(default)]
+    pub older: u32,
     /// The latest refusal.
     pub error: JobError,
 }
@@ -108,8 +111,10 @@ impl ProviderState {
         {
             return Room { jobs: 0, held: Some(Held::Pause(pause.until)) };
         }
+        // A call that hangs since before the pause must not keep others from being tried.
+        let older = self.pause.as_ref().map_or(0, |pause| pause.older);
         Room::by_running(limits.max_running, self.running)
-            .min(Room::by_running(self.trial, self.running))
+            .min(Room::by_running(self.trial, self.running.saturating_sub(older)))
             .min(Room::by_rate(limits.rate(), &self.starts, now))
     }
 
@@ -118,6 +123,13 @@ impl ProviderState {
         self.running = self.running.saturating_add(count);
         if let Some(rate) = limits.rate() {
             self.starts.add(count, rate, now);
+        }
+    }
+
+    /// Records that calls have ended. Those that began before the latest refusal are thought to end first.
+    pub fn end(&mut self, count: u32) {
+        if let Some(pause) = &mut self.pause {
+            pause.older = pause.older.saturating_sub(count);
         }
     }
 
@@ -136,6 +148,7 @@ impl ProviderState {
             until: now,
             refused: 0,
             trials: 0,
+            older: 0,
             error: error.clone(),
         });
         // A call that ends during a pause started before it, and is no trial.
@@ -143,6 +156,7 @@ impl ProviderState {
         let shortest = MIN_PAUSE * 2_u32.pow(pause.trials.min(MAX_DOUBLINGS));
         let until = now.plus(retry_in.duration().clamp(shortest, MAX_PAUSE));
         pause.until = pause.until.max(until);
+        pause.older = self.running;
         pause.refused = pause.refused.saturating_add(1);
         pause.error = error;
         is_new.then_some(ProviderEvent::Paused)
@@ -202,7 +216,8 @@ impl ProviderState {
         if let Some(pause) = &mut self.pause
             && pause.since > now
         {
-            pause.until = now.plus(pause.until.since(pause.since));
+            let length = pause.until.since(pause.since).min(MAX_PAUSE);
+            pause.until = now.plus(length);
             pause.since = now;
         }
     }
@@ -272,6 +287,19 @@ mod tests {
         let again = provider.refuse(Span::from_secs(1), &error(), at(3_000));
         assert_eq!(again, Some(ProviderEvent::Paused));
         assert_eq!(provider.pause.unwrap().since, at(3_000));
+    }
+
+    #[test]
+    fn calls_from_before_a_pause_keep_no_other_from_being_tried() {
+        let mut provider = ProviderState { running: 3, queued: 9, ..ProviderState::new() };
+        provider.refuse(Span::from_secs(1), &error(), at(0));
+        assert_eq!(provider.room(UNLIMITED, at(1_000)).jobs, 1);
+        provider.start(1, UNLIMITED, at(1_000));
+        assert_eq!(provider.room(UNLIMITED, at(1_000)).jobs, 0);
+        // One of the older calls ends, and says nothing about the trial.
+        provider.running -= 1;
+        provider.end(1);
+        assert_eq!(provider.room(UNLIMITED, at(1_000)).jobs, 0);
     }
 
     #[test]

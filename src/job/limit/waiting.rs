@@ -36,9 +36,9 @@ pub enum WaitingFor {
 pub struct Waiting {
     /// What the job waits for.
     pub waiting_for: WaitingFor,
-    /// Time at which it may start, or at which that is looked at again.
+    /// Time until which it waits, if that is known.
     pub until: Option<Timestamp>,
-    /// The same for people.
+    /// Sentence for people.
     pub detail: String,
 }
 
@@ -49,6 +49,8 @@ pub struct LimitsOfJob {
     pub settings: QueueSettings,
     /// Number of running jobs of the queue.
     pub running: u32,
+    /// Number of those in the async lane.
+    pub running_async: u32,
     /// The limit that holds the queue back now.
     pub held: Option<Held>,
     /// The provider that the job calls.
@@ -91,7 +93,7 @@ impl Waiting {
         provider_limits: ProviderLimits,
         now: Timestamp,
     ) -> Self {
-        let LimitsOfJob { settings, running, held, provider } = limits;
+        let LimitsOfJob { settings, running, running_async, held, provider } = limits;
         if let Some(held) = held {
             return match held {
                 Held::Paused | Held::Pause(_) => {
@@ -127,10 +129,10 @@ impl Waiting {
             Some(_)
                 if lane.lane == Lane::Async
                     && settings.max_running.is_none()
-                    && *running >= lane.queue_share =>
+                    && *running_async >= lane.queue_share =>
             {
                 let detail = format!(
-                    "queue {queue} runs as many jobs as its share of the lane allows: {running}; set its max_running to change that"
+                    "queue {queue} runs as many jobs as its share of the lane allows: {running_async}; set its max_running to change that"
                 );
                 Self::new(WaitingFor::Lane, None, detail)
             }

@@ -117,7 +117,9 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             let (state, run_at) = deferral.next_state(now);
             let attempt = running.attempt.saturating_sub(1);
             let settled = settled(state, Some(deferral.error.clone()));
-            Settlement { attempt, run_at: Some(run_at), is_deferred: true, ..settled }
+            // A job that its provider refused has not started, and still expires.
+            let never_started = deferral.is_of_provider && attempt == 0;
+            Settlement { attempt, run_at: Some(run_at), is_deferred: true, never_started, ..settled }
         }
         Outcome::Released | Outcome::Lost(_) if running.at_most_once => interrupted(),
         Outcome::Released | Outcome::NotStarted if running.cancel_requested => cancelled(),

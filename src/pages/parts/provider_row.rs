@@ -40,8 +40,8 @@ impl ProviderRow {
         let (state, is_held) = match provider.state {
             _ if !provider.is_configured => ("not configured", true),
             ProviderHealth::Paused => ("paused", true),
-            ProviderHealth::Recovering if refusals.is_some() => ("recovering", true),
-            ProviderHealth::Recovering => ("starting", false),
+            ProviderHealth::Recovering => ("recovering", true),
+            ProviderHealth::Starting => ("starting", false),
             ProviderHealth::Ok => ("ok", false),
         };
         Self {

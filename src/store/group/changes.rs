@@ -53,6 +53,8 @@ pub(crate) struct ProviderCalls {
     pub(crate) running: i64,
     /// Change of the number of queued jobs.
     pub(crate) queued: i64,
+    /// Number of calls that ended.
+    pub(crate) ended: u32,
     /// Number of jobs that ended with their call.
     pub(crate) answered: u32,
     /// Refused calls, each with the pause that the provider asked for.
@@ -137,6 +139,7 @@ impl Changes {
                 calls.queued += queued;
                 // A call whose refusal concerns only its job, such as 400, shows that the provider answers.
                 let is_answered = matches!(change.to, Some(State::Completed | State::Failed));
+                calls.ended += u32::from(running < 0);
                 calls.answered += u32::from(running < 0 && is_answered);
             }
         }

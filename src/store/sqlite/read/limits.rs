@@ -7,9 +7,20 @@ use crate::job::limit::waiting::LimitsOfJob;
 use crate::job::{JobId, Timestamp};
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::provider::ProviderRow;
+use crate::store::rows::values::count_of;
 use crate::store::schema::{jobs, providers};
+use crate::store::sql_types::Integer;
+use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::limited::{QueueLimits, find_limits};
+
+statement! {
+    /// Counts the running jobs of a queue in the async lane. `lease_expires_at > 0` is true for every running
+    /// job and makes SQLite use their index.
+    RunningAsync -> Integer =
+    "SELECT count(*) FROM jobs
+     WHERE state = " {Running} " AND lease_expires_at > 0 AND lane = " {Async} " AND queue_id = " [queue_id: Integer as i64]
+}
 
 /// Returns what limits a job at `now`.
 pub(super) fn of_job(
@@ -39,5 +50,9 @@ pub(super) fn of_job(
         None => None,
     };
     let held = room.held.filter(|_| room.jobs == 0);
-    Ok(Some(LimitsOfJob { settings, running, held, provider }))
+    let running_async = match running {
+        0 => 0,
+        _ => count_of(RunningAsync { queue_id }.get_result(connection)?),
+    };
+    Ok(Some(LimitsOfJob { settings, running, running_async, held, provider }))
 }

@@ -195,12 +195,14 @@ impl Model {
 
     fn end_provider(&mut self, name: ProviderName) -> Option<ProviderStatus> {
         let changes = self.changes.iter().filter(|change| change.provider.as_ref() == Some(&name));
-        let (mut is_touched, mut answered) = (false, 0);
+        let (mut is_touched, mut answered, mut ended) = (false, 0, 0);
         for change in changes {
             let enters = |state| (change.from == Some(state)) != (change.to == Some(state));
             is_touched |= enters(State::Running) || enters(State::Queued);
             let has_ended = matches!(change.to, Some(State::Completed | State::Failed));
             answered += u32::from(change.from == Some(State::Running) && has_ended);
+            let is_running = |state| state == Some(State::Running);
+            ended += u32::from(is_running(change.from) && !is_running(change.to));
         }
         let ProviderState { running, queued, .. } = self.provider_state(&name);
         let provider = self.providers.get_mut(&name).unwrap();
@@ -211,6 +213,7 @@ impl Model {
         }
         let mut event = provider.state.forget_pause(self.now);
         let mut state = ProviderState { running, queued, ..provider.state.clone() };
+        state.end(ended);
         if answered > 0 {
             event = state.succeed(answered, provider.limits, self.now).or(event);
         }

@@ -70,10 +70,8 @@ impl CommitGroup<'_> {
             window: limit.max(TRIAL_WINDOW),
             limit,
         };
-        let mut jobs: Vec<CandidateRow> = find.load(self.connection)?;
-        let is_complete = (jobs.len() as i64) < limit;
-        self.skip_impossible(&mut jobs, wanted.into(), |job| job.id);
-        Ok((jobs, is_complete))
+        let jobs = find.load(self.connection)?;
+        Ok(self.possible_jobs(jobs, wanted, limit))
     }
 
     /// Reads how often the job was deferred if `outcome` defers it again, and records a refusal of its

@@ -207,10 +207,23 @@ impl CommitGroup<'_> {
         let (lane, at) = (order.lane.code(), self.now.millis());
         let limit = self.impossible.limit(wanted.into());
         let find = FirstJobs { lane, queue_id, provider_id, at, limit };
-        let mut jobs: Vec<CandidateRow> = find.load(self.connection)?;
-        let is_complete = (jobs.len() as i64) < limit;
-        self.skip_impossible(&mut jobs, wanted.into(), |job| job.id);
-        Ok((jobs, is_complete))
+        let jobs = find.load(self.connection)?;
+        Ok(self.possible_jobs(jobs, wanted, limit))
+    }
+
+    /// Returns up to `wanted` of the jobs that were found within `limit` and are not known to be impossible,
+    /// and whether these are all.
+    pub(super) fn possible_jobs(
+        &self,
+        mut jobs: Vec<CandidateRow>,
+        wanted: u32,
+        limit: i64,
+    ) -> (Vec<CandidateRow>, bool) {
+        let is_last = (jobs.len() as i64) < limit;
+        self.skip_impossible(&mut jobs, i64::MAX, |job| job.id);
+        let is_complete = is_last && jobs.len() <= wanted as usize;
+        jobs.truncate(wanted as usize);
+        (jobs, is_complete)
     }
 
     /// Leases jobs by id, each by itself. Returns each with the time at which its lease expires.

@@ -205,6 +205,7 @@ impl CommitGroup<'_> {
             let mut event = state.forget_pause(self.now);
             state.running = self.count_after(&name, State::Running, state.running, calls.running);
             state.queued = self.count_after(&name, State::Queued, state.queued, calls.queued);
+            state.end(calls.ended);
             if calls.answered > 0 {
                 event = state.succeed(calls.answered, limits, self.now).or(event);
             }
