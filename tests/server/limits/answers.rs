@@ -142,9 +142,13 @@ fn an_answer_that_is_read_too_slowly_ends() {
     let path = format!("/v1/jobs/{}", server.submit(&job));
     let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", server.addr());
     let mut slow = TcpStream::connect(server.addr()).unwrap();
-    slow.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     slow.write_all(request.as_bytes()).unwrap();
     let started = Instant::now();
+    // Its answer has the room before the next client asks.
+    let mut start = [0; 12];
+    slow.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    slow.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     eventually("the answer waits", || (server.get(&path).status == 503).then_some(()));
     while server.get(&path).status != 200 {
         assert!(started.elapsed() < Duration::from_secs(150), "the answer does not end");
