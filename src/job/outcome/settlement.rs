@@ -1,7 +1,7 @@
 //! The state that each outcome of an attempt leads a job to.
 
 use crate::job::outcome::retry::Backoff;
-use crate::job::outcome::{Deferred, JobError, Outcome};
+use crate::job::outcome::{Deferral, Deferred, JobError, Outcome};
 use crate::job::time::Timestamp;
 use crate::job::{JobId, State};
 
@@ -113,14 +113,7 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
         Outcome::Deferred(deferral) if !running.deferred.has_room(now) => {
             settle(running, &deferral.counted(), now)
         }
-        Outcome::Deferred(deferral) => {
-            let (state, run_at) = deferral.next_state(now);
-            let attempt = running.attempt.saturating_sub(1);
-            let settled = settled(state, Some(deferral.error.clone()));
-            // A job that its provider refused has not started, and still expires.
-            let never_started = deferral.is_of_provider && attempt == 0;
-            Settlement { attempt, run_at: Some(run_at), is_deferred: true, never_started, ..settled }
-        }
+        Outcome::Deferred(deferral) => deferred(running, deferral, now),
         Outcome::Released | Outcome::Lost(_) if running.at_most_once => interrupted(),
         Outcome::Released | Outcome::NotStarted if running.cancel_requested => cancelled(),
         Outcome::Released | Outcome::NotStarted => Settlement {
@@ -143,10 +136,26 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
     }
 }
 
+/// Returns the settlement of an attempt that does not count.
+fn deferred(running: &RunningAttempt, deferral: &Deferral, now: Timestamp) -> Settlement {
+    let (state, run_at) = deferral.next_state(now);
+    let attempt = running.attempt.saturating_sub(1);
+    Settlement {
+        state,
+        attempt,
+        run_at: Some(run_at),
+        error: Some(deferral.error.clone()),
+        is_failure: false,
+        // A job that its provider refused still expires.
+        never_started: deferral.is_of_provider && attempt == 0,
+        is_deferred: true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::outcome::{Deferral, JobResult};
+    use crate::job::outcome::JobResult;
     use crate::job::outcome::retry::Pause;
     use crate::job::payload::Json;
     use crate::job::time::Span;
