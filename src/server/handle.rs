@@ -5,6 +5,7 @@ mod answers;
 mod bounds;
 mod compute;
 pub(crate) mod light_bodies;
+mod reads;
 mod share;
 pub(crate) mod size;
 mod turns;
@@ -307,37 +308,6 @@ impl Handle {
 
     pub(super) fn connections(&self) -> &Connections {
         &self.0.connections
-    }
-
-    /// Reads one job. The caller must hold a permit.
-    pub(super) async fn read_job(&self, id: JobId) -> Result<Job, Error> {
-        let untaken = &self.0.bounds.untaken;
-        let bytes = untaken.bytes.clone();
-        let read = self.point_read(move |store, _| {
-            let is_exceeded = bytes.is_exceeded();
-            if is_exceeded { Ok(None) } else { store.job(id).map(|job| Some(bytes.count(job))) }
-        });
-        let job = match read.await? {
-            Some(job) => job.take(),
-            None => {
-                let _turn = untaken.turns.acquire().await;
-                self.point_read(move |store, _| store.job(id)).await?
-            }
-        };
-        job.ok_or_else(|| Error::no_job(id))
-    }
-
-    /// Reads one job, with what it waits for. The caller must hold a permit.
-    pub(super) async fn read_job_with_waiting(&self, id: JobId) -> Result<Job, Error> {
-        let mut job = self.read_job(id).await?;
-        self.add_waiting(&mut job).await?;
-        Ok(job)
-    }
-
-    /// Reads one batch. The caller must hold a permit.
-    pub(super) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
-        let batch = self.point_read(move |store, _| store.batch(id)).await?;
-        batch.ok_or_else(|| Error::no_batch(id))
     }
 
     /// Sends a write to the Writer and waits until it is on disk. `bytes` is the approximate size

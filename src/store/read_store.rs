@@ -29,7 +29,15 @@ pub trait ReadStore: Send {
     ///
     /// # Errors
     /// See [`ReadStore`].
-    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError>;
+    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.job_and_pause(id)?.map(|(job, _)| job))
+    }
+
+    /// Returns a job as [`ReadStore::job`] does, and whether its queue is paused.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn job_and_pause(&mut self, id: JobId) -> Result<Option<(Job, bool)>, StoreError>;
 
     /// Returns one page of the jobs that match `filter`, by descending id, without failures.
     ///

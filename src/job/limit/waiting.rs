@@ -85,6 +85,11 @@ impl Waiting {
         Some(Self::new(WaitingFor::RunAt, Some(run_at), detail))
     }
 
+    /// Returns why a queued job of a paused queue does not run.
+    pub fn for_queue(queue: &QueueName) -> Self {
+        Self::new(WaitingFor::Paused, None, format!("queue {queue} is paused"))
+    }
+
     /// Returns why a queued job does not run at `now`. The first limit that applies is named.
     pub fn in_queue(
         (queue, kind): (&QueueName, &str),
@@ -96,9 +101,7 @@ impl Waiting {
         let LimitsOfJob { settings, running, running_async, held, provider } = limits;
         if let Some(held) = held {
             return match held {
-                Held::Paused | Held::Pause(_) => {
-                    Self::new(WaitingFor::Paused, None, format!("queue {queue} is paused"))
-                }
+                Held::Paused | Held::Pause(_) => Self::for_queue(queue),
                 Held::Full => {
                     let detail = format!(
                         "queue {queue} runs as many jobs as its max_running allows: {running}"

@@ -163,6 +163,9 @@ pub(crate) struct FullJobRow {
     backoff: Option<String>,
     #[diesel(select_expression = queues::name)]
     queue: String,
+    /// Whether the queue is paused.
+    #[diesel(select_expression = queues::paused)]
+    pub(crate) queue_paused: i64,
     payload: String,
     #[diesel(select_expression = results::result.nullable())]
     #[diesel(select_expression_type = Nullable<results::result>)]

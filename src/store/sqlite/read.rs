@@ -104,7 +104,7 @@ static DUTIES: [BackendDuty; 1] = [BackendDuty {
 }];
 
 impl ReadStore for SqliteReads {
-    fn job(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+    fn job_and_pause(&mut self, id: JobId) -> Result<Option<(Job, bool)>, StoreError> {
         self.find_job(id).map_err(unreadable)
     }
 
@@ -224,7 +224,8 @@ impl SqliteReads {
         QueueReads { connection: &mut self.connection, impossible: &mut self.impossible }
     }
 
-    fn find_job(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
+    /// Returns a job, and whether its queue is paused.
+    fn find_job(&mut self, id: JobId) -> Result<Option<(Job, bool)>, TransactionError> {
         let row: Option<FullJobRow> = jobs::table
             .inner_join(queues::table)
             .left_join(results::table)
@@ -235,10 +236,10 @@ impl SqliteReads {
             .get_result(&mut self.connection)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
-        let latest_token = row.lease_token;
+        let (latest_token, is_paused) = (row.lease_token, row.queue_paused != 0);
         let mut job = row.into_job()?;
         attempts::add_to(&mut self.connection, &mut job, latest_token)?;
-        Ok(Some(job))
+        Ok(Some((job, is_paused)))
     }
 
     /// Returns a job without payload, result and failures.
