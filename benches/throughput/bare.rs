@@ -33,7 +33,7 @@ pub fn drain(connection: &Connection, jobs: usize) -> f64 {
             "UPDATE jobs SET state = 2, attempt = attempt + 1, lease_token = lease_token + 1,
                  started_at = ?1, lease_expires_at = ?2
              WHERE state = 1 AND id IN (SELECT id FROM jobs
-                 WHERE state = 1 AND lane = 0 AND queue_id = 1 ORDER BY priority DESC, id LIMIT ?3)
+                 WHERE state = 1 AND lane = 0 AND queue_id = 1 AND provider_id IS NULL ORDER BY priority DESC, id LIMIT ?3)
              RETURNING id, lease_token, payload",
         )
         .expect("SQL");
