@@ -96,6 +96,10 @@ impl CommitGroup<'_> {
     ) -> Result<Leased, ApplyError> {
         let QueueLimits { settings, mut starts, running } =
             find_limits(self.connection, queue_id, self.impossible)?;
+        if !settings.is_limited() {
+            // The limits were removed since the queue was noted.
+            return self.lease_unlimited(request, queue_id);
+        }
         let running = self.changes.running_of_queue(&request.order.queue, running);
         let room = settings.room(running, &starts, self.now);
         if room.jobs == 0 {
