@@ -93,6 +93,7 @@
 //!
 //! - [`job`]: the job and its rules, as pure functions.
 //! - `roster`: from which queues idle workers take their next jobs. [`metrics`]: counters and charts.
+//! - [`auth`]: API keys, their scopes, and the queues that they may use.
 //! - [`api`]: the wire forms of the HTTP API and the table of its routes.
 //! - [`config`]: the configuration. [`clock`]: the time.
 //! - `store`: jobs in database tables; the only module that uses Diesel.
@@ -131,6 +132,8 @@ macro_rules! internal_modules {
 pub mod job;
 
 pub mod metrics;
+
+pub mod auth;
 
 pub mod api;
 

@@ -22,6 +22,8 @@ pub enum Held {
     Rate(Timestamp),
     /// The provider asked for no calls until this time.
     Pause(Timestamp),
+    /// The provider has not been called before, and more calls may start at this time.
+    Trial(Timestamp),
 }
 
 impl Held {
@@ -29,7 +31,7 @@ impl Held {
     pub fn until(self) -> Option<Timestamp> {
         match self {
             Self::Paused | Self::Full => None,
-            Self::Rate(at) | Self::Pause(at) => Some(at),
+            Self::Rate(at) | Self::Pause(at) | Self::Trial(at) => Some(at),
         }
     }
 }

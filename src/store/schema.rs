@@ -139,6 +139,7 @@ diesel::table! {
         starts -> Nullable<Text>,
         trial -> Nullable<Integer>,
         pause -> Nullable<Text>,
+        trial_since -> Nullable<Integer>,
     }
 }
 

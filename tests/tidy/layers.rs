@@ -5,10 +5,11 @@ use crate::assert_none;
 use crate::source::{FoundPath, Source, paths, sources, tokens};
 
 /// Layers, from the rules of jobs up to the program. Layers in one line do not import each other.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["job"],
     &["roster"],
     &["metrics"],
+    &["auth"],
     &["api"],
     &["config", "clock"],
     &["store", "executor"],
@@ -57,7 +58,7 @@ const EXCEPTIONS: [(&str, &str); 2] = [
 ];
 
 /// Layers that do no IO and read no clock.
-const PURE_LAYERS: [&str; 4] = ["job", "roster", "metrics", "api"];
+const PURE_LAYERS: [&str; 5] = ["job", "roster", "metrics", "auth", "api"];
 
 /// Libraries that the pure layers may use. A path that ends in `now` is refused even in these.
 const PURE_LIBRARIES: [&str; 6] =

@@ -4,7 +4,8 @@
 //! calls to it pause until then for all of its jobs. One job tries it afterwards, and each call that
 //! succeeds lets one more run at once than before (the slow start of TCP), so their number doubles with each
 //! round of calls. For example, after a pause with calls of one second: 1, 2, 4, 8 ... calls run at once.
-//! A provider that was never called starts with 32 calls at once, and each success lets three more run.
+//! A provider that was never called starts with 16 calls at once. The number doubles every 25 ms until its first
+//! refusal, so a burst of jobs does not meet the same refusal with each of them.
 //! A provider has recovered when all of its jobs may run at once. From then on it counts as one that was never
 //! called, and its next refusal begins a new pause.
 
@@ -20,14 +21,13 @@ use crate::job::queue::Rate;
 use crate::job::time::{Span, Timestamp};
 
 /// Number of concurrent calls with which a provider starts that was never called.
-pub const FIRST_TRIAL: u32 = 32;
+pub const FIRST_TRIAL: u32 = 16;
+
+/// Time in which the number of concurrent calls doubles, until the first refusal.
+const TRIAL_STEP_MS: i64 = 25;
 
 /// Number of concurrent calls from which on a provider is no longer on trial.
 const END_OF_TRIAL: u32 = 512;
-
-/// Growth of the trial with each success, before the first refusal and after it.
-const FIRST_GROWTH: u32 = 3;
-const GROWTH: u32 = 1;
 
 /// Longest pause of a provider, whatever it asked for.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
@@ -66,6 +66,8 @@ pub struct ProviderState {
     pub starts: Starts,
     /// Maximum number of calls at once while it is on trial.
     pub trial: Option<u32>,
+    /// Time of the first call, before the first refusal. The trial doubles with time from then on.
+    pub trial_since: Option<Timestamp>,
     /// The latest pause that it asked for, until it is no longer on trial.
     pub pause: Option<ProviderPause>,
 }
@@ -114,8 +116,40 @@ impl ProviderState {
         // A call that hangs since before the pause must not keep others from being tried.
         let older = self.pause.as_ref().map_or(0, |pause| pause.older);
         Room::by_running(limits.max_running, self.running)
-            .min(Room::by_running(self.trial, self.running.saturating_sub(older)))
+            .min(self.trial_room(self.running.saturating_sub(older), now))
             .min(Room::by_rate(limits.rate(), &self.starts, now))
+    }
+
+    /// Returns the room that the trial leaves.
+    fn trial_room(&self, running: u32, now: Timestamp) -> Room {
+        let mut room = Room::by_running(self.trial_at(now), running);
+        if let Some(since) = self.trial_since {
+            let steps = trial_steps(since, now) + 1;
+            let doubles_at = Timestamp::from_millis(since.millis() + steps * TRIAL_STEP_MS);
+            room.held = room.held.map(|_| Held::Trial(doubles_at));
+        }
+        room
+    }
+
+    /// Returns the maximum number of calls at once at `now`; `None` if the provider is not on trial.
+    fn trial_at(&self, now: Timestamp) -> Option<u32> {
+        let trial = self.trial?;
+        let steps = self.trial_since.map_or(0, |since| trial_steps(since, now));
+        let factor = u32::try_from(steps).ok().and_then(|steps| 2_u32.checked_pow(steps));
+        Some(trial.saturating_mul(factor?)).filter(|trial| *trial < END_OF_TRIAL)
+    }
+
+    /// Begins the trial of a provider with its first call, and ends it when no refusal came.
+    pub fn grow_trial(&mut self, now: Timestamp) {
+        if self.trial.is_none() || self.pause.is_some() {
+            return;
+        }
+        if self.trial_at(now).is_none() {
+            self.trial = None;
+            self.trial_since = None;
+        } else if self.running > 0 && self.trial_since.is_none() {
+            self.trial_since = Some(now);
+        }
     }
 
     /// Records calls that start.
@@ -141,6 +175,7 @@ impl ProviderState {
         now: Timestamp,
     ) -> Option<ProviderEvent> {
         self.trial = Some(1);
+        self.trial_since = None;
         let is_new = self.pause.is_none();
         let error = error.clone();
         let pause = self.pause.get_or_insert_with(|| ProviderPause {
@@ -171,14 +206,9 @@ impl ProviderState {
         now: Timestamp,
     ) -> Option<ProviderEvent> {
         let trial = self.trial?;
-        if self.pause.as_ref().is_some_and(|pause| pause.until > now) {
-            return None;
-        }
-        if let Some(pause) = &mut self.pause {
-            pause.trials = 0;
-        }
-        let growth = if self.pause.is_some() { GROWTH } else { FIRST_GROWTH };
-        let trial = trial.saturating_add(growth.saturating_mul(count));
+        let pause = self.pause.as_mut().filter(|pause| pause.until <= now)?;
+        pause.trials = 0;
+        let trial = trial.saturating_add(count);
         if trial < limits.max_running.unwrap_or(END_OF_TRIAL).min(END_OF_TRIAL) {
             self.trial = Some(trial);
             return self.recover(trial);
@@ -213,6 +243,7 @@ impl ProviderState {
         if let Some(rate) = limits.rate() {
             self.starts.repair_clock_skew(rate.period, now);
         }
+        self.trial_since = self.trial_since.map(|since| since.min(now));
         if let Some(pause) = &mut self.pause
             && pause.since > now
         {
@@ -221,6 +252,11 @@ impl ProviderState {
             pause.since = now;
         }
     }
+}
+
+/// Returns how often the trial has doubled.
+fn trial_steps(since: Timestamp, now: Timestamp) -> i64 {
+    (now.millis() - since.millis()).max(0) / TRIAL_STEP_MS
 }
 
 #[cfg(test)]
@@ -334,13 +370,25 @@ mod tests {
     }
 
     #[test]
-    fn a_new_provider_starts_with_a_bounded_number_of_calls() {
+    fn a_new_provider_starts_with_few_calls_and_their_number_doubles_until_a_refusal() {
         let mut provider = ProviderState::new();
-        assert_eq!(provider.room(UNLIMITED, at(0)).jobs, FIRST_TRIAL);
-        assert_eq!(provider.succeed(32, UNLIMITED, at(1)), None);
-        assert_eq!(provider.room(UNLIMITED, at(1)).jobs, 128);
-        assert_eq!(provider.succeed(128, UNLIMITED, at(2)), None);
-        assert_eq!(provider.trial, None);
+        provider.grow_trial(at(0));
+        assert_eq!(provider.room(UNLIMITED, at(900)).jobs, FIRST_TRIAL, "no call has begun");
+        provider.running = 1;
+        provider.grow_trial(at(1_000));
+        provider.running = FIRST_TRIAL;
+        let room = |provider: &ProviderState, now| provider.room(UNLIMITED, at(now));
+        assert_eq!(room(&provider, 1_024), Room { jobs: 0, held: Some(Held::Trial(at(1_025))) });
+        assert_eq!(room(&provider, 1_025).jobs, 16);
+        assert_eq!(room(&provider, 1_050), Room { jobs: 48, held: Some(Held::Trial(at(1_075))) });
+        let mut refused = provider.clone();
+        refused.refuse(Span::from_secs(1), &error(), at(1_050));
+        assert_eq!((refused.trial, refused.trial_since), (Some(1), None));
+        assert_eq!(room(&provider, 1_125), Room::UNLIMITED);
+        provider.grow_trial(at(1_124));
+        assert_eq!(provider.trial, Some(FIRST_TRIAL));
+        provider.grow_trial(at(1_125));
+        assert_eq!((provider.trial, provider.trial_since), (None, None));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Waiting {
         let LimitsOfJob { settings, running, running_async, held, provider } = limits;
         if let Some(held) = held {
             return match held {
-                Held::Paused | Held::Pause(_) => Self::for_queue(queue),
+                Held::Paused | Held::Pause(_) | Held::Trial(_) => Self::for_queue(queue),
                 Held::Full => {
                     let detail = format!(
                         "queue {queue} runs as many jobs as its max_running allows: {running}"

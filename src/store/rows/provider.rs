@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::job::limit::provider::{ProviderName, ProviderState};
 use crate::job::limit::starts::Starts;
+use crate::job::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::values::{corrupt, count_of};
@@ -20,6 +21,7 @@ pub(crate) struct ProviderRow {
     queued: i64,
     starts: Option<String>,
     trial: Option<i64>,
+    trial_since: Option<i64>,
     pause: Option<String>,
 }
 
@@ -33,7 +35,7 @@ impl ProviderRow {
     /// Returns the state of the provider. Recent starts and a pause that cannot be read are noted and
     /// forgotten, so that they hold back no job.
     pub(crate) fn state(&self, impossible: &mut ImpossibleRows) -> ProviderState {
-        let Self { id, running, queued, starts, trial, pause, .. } = self;
+        let Self { id, running, queued, starts, trial, trial_since, pause, .. } = self;
         let row = format_args!("provider {id}").to_string();
         ProviderState {
             running: count_of(*running),
@@ -41,6 +43,7 @@ impl ProviderRow {
             starts: read_starts(&row, starts.as_deref(), impossible),
             // Without any call it would never recover.
             trial: trial.map(|trial| count_of(trial).max(1)),
+            trial_since: trial_since.map(Timestamp::from_millis),
             pause: read_json(&row, "pause", pause.as_deref(), impossible),
         }
     }

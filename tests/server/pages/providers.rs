@@ -47,7 +47,7 @@ fn the_page_shows_each_provider_with_its_limits_and_its_pause() {
     ] {
         assert!(rows[0].contains(expected), "{expected} is missing in {text}");
     }
-    assert!(rows[1].contains("starting") && rows[1].contains("at most 32 at once"), "{text}");
+    assert!(rows[1].contains("starting") && rows[1].contains("at most 16 at once"), "{text}");
     assert!(text.contains("<a href=\"/providers\" aria-current=\"page\">Providers</a>"), "{text}");
     assert!(text.contains("data-poll-ms"), "the page is live");
     // The overview shows only the one that is held back.

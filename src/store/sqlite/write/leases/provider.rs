@@ -7,7 +7,7 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::job::{JobId, ProviderName, State, Timestamp};
 use crate::job::limit::Room;
-use crate::job::limit::provider::{ProviderLimits, ProviderState};
+use crate::job::limit::provider::{FIRST_TRIAL, ProviderLimits, ProviderState};
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::names::ProviderIds;
 use crate::store::provider::ProviderStatus;
@@ -21,7 +21,9 @@ use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::StoreError;
 
 statement! {
-    AddProvider<'a> = "INSERT INTO providers (name) VALUES (" [name: Text as &'a str] ") ON CONFLICT DO NOTHING"
+    AddProvider<'a> =
+    "INSERT INTO providers (name, trial) VALUES (" [name: Text as &'a str]
+    ", " [trial: Integer as i64] ") ON CONFLICT DO NOTHING"
 }
 
 statement! {
@@ -65,6 +67,7 @@ statement! {
     ", queued = " [queued: Integer as i64]
     ", starts = " [starts: Nullable<Text> as Option<String>]
     ", trial = " [trial: Nullable<Integer> as Option<i64>]
+    ", trial_since = " [trial_since: Nullable<Integer> as Option<i64>]
     ", pause = " [pause: Nullable<Text> as Option<String>]
     " WHERE id = " [id: Integer as i64]
 }
@@ -83,7 +86,7 @@ pub(crate) fn add_configured(
 ) -> Result<(), TransactionError> {
     transaction::immediate(connection, |connection| {
         for name in configured.keys() {
-            AddProvider { name: name.as_str() }.execute(connection)?;
+            AddProvider { name: name.as_str(), trial: FIRST_TRIAL.into() }.execute(connection)?;
         }
         let has_unnamed: i64 = HasUnnamed {}.get_result(connection)?;
         if has_unnamed == 0 {
@@ -213,6 +216,7 @@ impl CommitGroup<'_> {
                 event = state.refuse(*retry_in, error, self.now).or(event);
             }
             event = state.forget_pause(self.now).or(event);
+            state.grow_trial(self.now);
             if state != before {
                 self.store_provider(id, &state)?;
             }
@@ -237,6 +241,7 @@ impl CommitGroup<'_> {
             queued: state.queued.into(),
             starts: starts_text(&state.starts),
             trial: state.trial.map(i64::from),
+            trial_since: state.trial_since.map(Timestamp::millis),
             pause: state.pause.as_ref().and_then(|pause| serde_json::to_string(pause).ok()),
             id,
         }

@@ -1,0 +1,6 @@
+//! Access: API keys, their scopes, and the queues that they may use. Pure; the store keeps the keys.
+
+pub mod access;
+pub mod key_id;
+pub mod principal;
+pub mod scope;
