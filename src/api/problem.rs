@@ -28,6 +28,10 @@ pub enum ProblemType {
     ForeignSite,
     /// The `Host` header names an unknown host.
     ForeignHost,
+    /// The request needs an API key that is valid.
+    Unauthorized,
+    /// The API key of the request does not allow it.
+    Forbidden,
     /// The resource does not exist.
     NotFound,
     /// The resource does not support the method.
@@ -68,7 +72,8 @@ impl ProblemType {
     pub fn status(self) -> u16 {
         match self {
             Self::BadQuery | Self::BadBody => 400,
-            Self::ForeignSite | Self::ForeignHost => 403,
+            Self::Unauthorized => 401,
+            Self::ForeignSite | Self::ForeignHost | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::WrongMethod => 405,
             Self::TooSlow => 408,
@@ -99,6 +104,8 @@ impl ProblemType {
             Self::BadBody => "urn:longshore:problem:bad-body",
             Self::ForeignSite => "urn:longshore:problem:foreign-site",
             Self::ForeignHost => "urn:longshore:problem:foreign-host",
+            Self::Unauthorized => "urn:longshore:problem:unauthorized",
+            Self::Forbidden => "urn:longshore:problem:forbidden",
             Self::NotFound => "urn:longshore:problem:not-found",
             Self::WrongMethod => "urn:longshore:problem:wrong-method",
             Self::TooSlow => "urn:longshore:problem:too-slow",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::QueueName;
 
 /// Pattern of queue names: a name in which `*` is any number of characters, such as `mail` or `shop.*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct QueuePattern(Arc<str>);
 
@@ -48,7 +48,8 @@ impl FromStr for QueuePattern {
         let is_allowed = |letter: u8| {
             letter.is_ascii_lowercase() || letter.is_ascii_digit() || b"._-*".contains(&letter)
         };
-        let is_valid = (1..=QueueName::MAX_LEN).contains(&text.len()) && text.bytes().all(is_allowed);
+        let is_valid =
+            (1..=QueueName::MAX_LEN).contains(&text.len()) && text.bytes().all(is_allowed);
         if is_valid { Ok(Self(text.into())) } else { Err(InvalidPattern) }
     }
 }
@@ -74,7 +75,7 @@ impl fmt::Display for QueuePattern {
 }
 
 /// The queues that a caller may use.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum QueueAccess {
     /// All queues.
     #[default]

@@ -19,6 +19,9 @@ pub enum Error {
     /// does not help; the [`Refusal`] says why.
     #[error(transparent)]
     Refused(Refusal),
+    /// The principal of the call may not do this. Use a key that may; the text says what is missing.
+    #[error("{0}")]
+    Forbidden(String),
     /// Too many requests, waiting clients or subscribers are active. Try again after a second, or
     /// raise the bound under `limits` in the configuration.
     #[error("the server is overloaded: too many requests are in progress")]
@@ -82,6 +85,7 @@ impl From<&Error> for ProblemType {
         match error {
             Error::Invalid(_) => Self::Invalid,
             Error::Refused(refusal) => refusal.into(),
+            Error::Forbidden(_) => Self::Forbidden,
             Error::Overloaded => Self::Overloaded,
             Error::StorageFull => Self::StorageFull,
             Error::Busy => Self::DatabaseBusy,

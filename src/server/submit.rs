@@ -106,6 +106,10 @@ impl Handle {
         key: Option<SubmissionKey>,
         batch: Option<NewBatch>,
     ) -> Result<Submitted, Error> {
+        for job in &*jobs {
+            self.check_queue(&job.queue)?;
+        }
+        let key = key.map(|key| SubmissionKey { owner: self.principal().key, ..key });
         let size = |job: &NewJob| JOB_BASE_BYTES + job.payload.as_str().len();
         let bytes = jobs.iter().map(size).sum();
         match self.write(Write::Submit(Submit { jobs, key, batch }), bytes).await? {

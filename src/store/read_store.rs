@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::access::QueueAccess;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
@@ -25,6 +26,10 @@ use crate::store::page::{BatchPage, JobPage};
 /// Every method returns [`StoreError::Unreadable`] if the database cannot be read, and
 /// [`StoreError::Corrupt`] if the row of the job or batch that it names contains an impossible value.
 pub trait ReadStore: Send {
+    /// Makes all further reads those of a caller that may only use some queues. Other queues, their jobs, and
+    /// batches with jobs in them do not exist for it.
+    fn restrict(&mut self, access: &QueueAccess);
+
     /// Returns a job with its payload, result and failures (oldest first), but without its log.
     ///
     /// # Errors

@@ -176,6 +176,7 @@ diesel::table! {
         job_id -> Integer,
         lease_ms -> Integer,
         worker -> Nullable<Text>,
+        key_id -> Nullable<Integer>,
     }
 }
 

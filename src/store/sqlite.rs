@@ -1,5 +1,6 @@
 //! The SQLite backend: one file per operation.
 
+mod access;
 pub mod admin;
 mod list;
 mod read;

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use actix_web::Error;
+use actix_web::HttpMessage;
 use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -13,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use crate::api::problem::ProblemType;
+use crate::auth::principal::Principal;
 use crate::http::problem::Rejection;
 use crate::http::request::openai_client;
 use crate::http::response::weighed::{AnswerBody, weigh};
@@ -27,6 +29,10 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<AnswerBody>, Error> {
+    if let Some(handle) = request.app_data::<Data<Handle>>() {
+        let acting = handle.acting_for(Principal::TRUSTED);
+        request.extensions_mut().insert(acting);
+    }
     match refusal(&request) {
         Some(rejection) => Ok(weigh(request.into_response(rejection.error_response()))),
         None => Ok(weigh(next.call(request).await?)),

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::auth::access::QueueAccess;
 use crate::job::limit::provider::ProviderLimits;
 use crate::job::queue::QueueRules;
 use crate::job::{ProviderName, State, Timestamp};
@@ -21,6 +22,7 @@ use crate::store::group::lease_memo::LeaseMemo;
 use crate::store::group::names::{ProviderIds, QueueIds};
 use crate::store::rows::location::LocationRow;
 use crate::store::sql_types::{Integer, Text};
+use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::apply::{ApplyResult, WriteResult, split_refusal};
@@ -66,6 +68,8 @@ pub(crate) struct CommitGroup<'a> {
     /// Smallest lease token of this epoch.
     pub(crate) token_floor: i64,
     pub(crate) now: Timestamp,
+    /// Queues of the caller of the current write.
+    pub(in crate::store::sqlite) visible: VisibleQueues,
     pub(crate) changes: Changes,
     pub(crate) lease_memo: LeaseMemo,
 }
@@ -93,6 +97,7 @@ impl<'a> CommitGroup<'a> {
             is_row_wise: false,
             token_floor,
             now,
+            visible: VisibleQueues::default(),
             changes: Changes::default(),
             lease_memo: LeaseMemo::default(),
         }
@@ -140,11 +145,25 @@ impl<'a> CommitGroup<'a> {
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => self.each(writes, Self::apply),
+            Write::Within(access, write) => self.within(access, write, Self::apply),
             Write::TimeBuckets(buckets) => self.store_time_buckets(buckets),
             Write::RecordActivity => self.record_activity(),
             Write::Probe => self.probe(),
             Write::Configure { queue, change } => self.configure(queue, change),
         }
+    }
+
+    /// Applies a write for a caller that may only use some queues.
+    pub(super) fn within(
+        &mut self,
+        access: &QueueAccess,
+        write: &Write,
+        apply: fn(&mut Self, &Write) -> ApplyResult,
+    ) -> ApplyResult {
+        self.visible.set(access);
+        let applied = apply(self, write);
+        self.visible.set(&QueueAccess::All);
+        applied
     }
 
     pub(super) fn each(

@@ -100,10 +100,10 @@ fn a_new_provider_starts_16_calls_and_their_number_doubles_with_time_until_a_ref
     assert_eq!((running.len(), take(&mut store, 80).jobs.len()), (16, 0));
     let room = changed(store.commit(&[finish(running[0].lease, completed("1"))])).room;
     assert_eq!((room.jobs, take(&mut store, 80).jobs.len()), (1, 1));
-    store.advance(24);
+    store.now = store.now.plus(Duration::from_millis(24));
     store.reopen();
     assert_eq!(take(&mut store, 80).jobs.len(), 0);
-    store.advance(1);
+    store.now = store.now.plus(Duration::from_millis(1));
     let more = take(&mut store, 80).jobs;
     assert_eq!(more.len(), 16);
     store.commit(&[finish(more[0].lease, deferred(5, false))]);

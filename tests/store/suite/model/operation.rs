@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use longshore::auth::access::QueueAccess;
+use longshore::auth::key_id::KeyId;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
@@ -18,6 +20,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::client::{is_of_local_worker, set_key};
 use super::draft::{Draft, KINDS, LANES, PROVIDERS, QUEUES, draft};
 use super::table::Model;
 use crate::kit::{self, deferred};
@@ -104,6 +107,12 @@ pub(super) enum Operation {
         queue: &'static str,
         change: QueueChange,
     },
+    /// An operation of a client with an API key that may only use some queues.
+    Within {
+        key: i64,
+        pattern: &'static str,
+        operation: Box<Operation>,
+    },
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
@@ -118,6 +127,16 @@ pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    let within = (1..3_i64, select(vec!["*", "default", "m*", "*r*"]), trusted_operation());
+    let within = within.prop_map(|(key, pattern, operation)| Operation::Within {
+        key,
+        pattern,
+        operation: Box::new(operation),
+    });
+    prop_oneof![3 => trusted_operation(), 1 => within]
+}
+
+fn trusted_operation() -> impl Strategy<Value = Operation> {
     let secs = || prop_oneof![Just(1_u64), Just(10), Just(60)];
     let limit = || prop_oneof![3 => Just(100_u32), 1 => 0..4_u32];
     prop_oneof![
@@ -269,7 +288,7 @@ impl Operation {
             Self::Renew { leases, secs, percent, is_remote } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
                 duration: secs.map(Span::from_secs),
-                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                holder: if *is_remote { Holder::Remote(None) } else { Holder::Local },
                 progress: percent.map(|percent| Progress::new(f64::from(percent), "")),
                 keeps_percent: percent.is_some_and(|percent| percent % 3 == 0),
             }),
@@ -278,7 +297,7 @@ impl Operation {
             }
             Self::Log { lease, len, is_remote } => Write::Log(LogLines {
                 lease: lease_of(model, *lease),
-                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                holder: if *is_remote { Holder::Remote(None) } else { Holder::Local },
                 log: Log::new(format!("{}\n", "x".repeat(*len))),
             }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
@@ -300,6 +319,14 @@ impl Operation {
             },
             Self::Configure { queue, change } => {
                 Write::Configure { queue: kit::queue(queue), change: *change }
+            }
+            Self::Within { key, pattern, operation } => {
+                let mut write = operation.write(model);
+                if is_of_local_worker(&write) {
+                    return write;
+                }
+                set_key(&mut write, KeyId(*key));
+                Write::Within(QueueAccess::of(&[pattern.parse().unwrap()]), Box::new(write))
             }
         }
     }
@@ -325,7 +352,7 @@ fn lease_of_queue(
         without_provider,
         providers,
     };
-    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker })
+    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker, key: None })
 }
 
 /// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.
@@ -333,7 +360,7 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
     let lease = lease_of(model, lease);
     let job = model.job(lease.job);
     let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
-    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote };
+    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote(None) };
     // Local workers know the location of their jobs.
     let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
         provider: model.jobs[&job.id].provider.clone(),

@@ -2,8 +2,10 @@
 //!
 //! It shares only `settle` and the rules of limits with the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::auth::access::QueueAccess;
+use longshore::auth::key_id::KeyId;
 use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
@@ -33,6 +35,8 @@ pub(super) struct ModelJob {
     pub(super) lease_expires_at: Option<Timestamp>,
     /// Lease duration that a remote worker asked for.
     pub(super) remote_lease: Option<Span>,
+    /// API key with which the latest lease was taken.
+    pub(super) lease_key: Option<KeyId>,
     /// Error of the attempt under the latest token, if it failed.
     pub(super) failure: Option<JobError>,
     /// Log of all its attempts.
@@ -49,11 +53,13 @@ struct ModelKey {
     at: Timestamp,
 }
 
-struct ModelBatch {
+pub(super) struct ModelBatch {
     /// The batch after the last group.
     shown: Batch,
     /// Latest state of every job of the batch, removed ones included.
-    jobs: BTreeMap<JobId, State>,
+    pub(super) jobs: BTreeMap<JobId, State>,
+    /// Queues in which it has or had jobs.
+    pub(super) queues: BTreeSet<QueueName>,
     live_before: i64,
 }
 
@@ -72,8 +78,10 @@ pub(super) struct Model {
     pub(super) providers: Providers,
     /// Number of entries to each state that the counters of a queue count.
     totals: BTreeMap<QueueName, StateCounts>,
-    batches: BTreeMap<BatchId, ModelBatch>,
-    keys: BTreeMap<IdempotencyKey, ModelKey>,
+    pub(super) batches: BTreeMap<BatchId, ModelBatch>,
+    keys: BTreeMap<(Option<KeyId>, IdempotencyKey), ModelKey>,
+    /// Queues of the caller of the current write.
+    pub(super) access: QueueAccess,
 }
 
 pub(super) type ApplyResult = Result<Answer, Refusal>;
@@ -93,6 +101,7 @@ impl Model {
             totals: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
+            access: QueueAccess::All,
         }
     }
 
@@ -129,6 +138,12 @@ impl Model {
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => {
                 Ok(Answer::Each(writes.iter().map(|write| self.apply(write)).collect()))
+            }
+            Write::Within(access, write) => {
+                self.access = access.clone();
+                let applied = self.apply(write);
+                self.access = QueueAccess::All;
+                applied
             }
             Write::Configure { queue, change } => self.configure(queue, change),
         }
@@ -232,13 +247,19 @@ impl Model {
             *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
         }
         if let (Some(batch), Some(to)) = (job.batch, to) {
-            self.batches.get_mut(&batch).unwrap().jobs.insert(id, to);
+            let queue = job.queue.clone();
+            let batch = self.batches.get_mut(&batch).unwrap();
+            batch.jobs.insert(id, to);
+            batch.queues.insert(queue);
         }
     }
 
     fn submit(&mut self, submit: &Submit) -> ApplyResult {
-        if let Some(SubmissionKey { key, fingerprint, .. }) = &submit.key
-            && let Some(earlier) = self.keys.get(key)
+        if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key
+            && let Some(earlier) = self
+                .keys
+                .get(&(*owner, key.clone()))
+                .or_else(|| self.keys.get(&(None, key.clone())))
         {
             if earlier.fingerprint != *fingerprint {
                 return Err(Refusal::KeyReused(JobId(earlier.first)));
@@ -281,6 +302,7 @@ impl Model {
                 token: 0,
                 lease_expires_at: None,
                 remote_lease: None,
+                lease_key: None,
                 failure: None,
                 finished_by: None,
                 log: Log::default(),
@@ -289,10 +311,10 @@ impl Model {
             self.record(id, None, Some(new.state()));
         }
         let count = submit.jobs.len();
-        if let Some(SubmissionKey { key, fingerprint, .. }) = &submit.key {
+        if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key {
             let fingerprint = *fingerprint;
             let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
-            self.keys.insert(key.clone(), model_key);
+            self.keys.insert((*owner, key.clone()), model_key);
         }
         Submitted { first: JobId(first), count, batch, at: self.now, is_repeat: false }
     }
@@ -311,17 +333,9 @@ impl Model {
         };
         let live_before = shown.total;
         let jobs = BTreeMap::new();
-        self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, live_before });
+        let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
+        self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, queues, live_before });
         shown
-    }
-
-    pub(super) fn find(&self, id: JobId) -> Result<&ModelJob, Refusal> {
-        self.jobs.get(&id).ok_or(Refusal::NoJob(id))
-    }
-
-    pub(super) fn batch_jobs(&self, id: BatchId) -> Result<Vec<JobId>, Refusal> {
-        let batch = self.batches.get(&id).ok_or(Refusal::NoBatch(id))?;
-        Ok(batch.jobs.keys().copied().filter(|job| self.jobs.contains_key(job)).collect())
     }
 
     fn delete(&mut self, id: JobId) -> ApplyResult {

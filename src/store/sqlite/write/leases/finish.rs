@@ -70,6 +70,7 @@ statement! {
 
 impl CommitGroup<'_> {
     pub(crate) fn finish(&mut self, finish: &Finish) -> ApplyResult {
+        self.check_owner(finish.holder, finish.lease.job)?;
         let outcome = self.allowed_outcome(finish)?;
         let accepted = match &*outcome {
             Outcome::Completed(result) => self.complete(finish, result)?,

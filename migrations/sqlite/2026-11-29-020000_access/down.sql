@@ -1,0 +1,2 @@
+DROP TABLE batch_queues;
+ALTER TABLE remote_leases DROP COLUMN key_id;

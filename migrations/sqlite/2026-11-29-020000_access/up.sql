@@ -1,0 +1,12 @@
+-- API keys that see only some queues: which key took a lease, and the queues of a batch.
+ALTER TABLE remote_leases ADD COLUMN key_id INTEGER;
+
+-- The queues in which a batch has or had jobs. A key sees a batch if it sees all of them.
+CREATE TABLE batch_queues (
+    batch_id INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+    queue_id INTEGER NOT NULL REFERENCES queues (id),
+    PRIMARY KEY (batch_id, queue_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX batch_queues_listed ON batch_queues (queue_id, batch_id);
+
+INSERT INTO batch_queues SELECT DISTINCT batch_id, queue_id FROM jobs WHERE batch_id IS NOT NULL;
