@@ -106,7 +106,7 @@ fn a_new_provider_starts_16_calls_and_their_number_doubles_with_time_until_a_ref
     store.now = store.now.plus(Duration::from_millis(1));
     let more = take(&mut store, 80).jobs;
     assert_eq!(more.len(), 16);
-    store.commit(&[finish(more[0].lease, deferred(5, false))]);
+    store.commit(&[finish(more[0].lease, deferred(5, true))]);
     assert_eq!((state(&mut store).trial, state(&mut store).trial_since), (Some(1), None));
 }
 
