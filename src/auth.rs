@@ -1,6 +1,7 @@
 //! Access: API keys, their scopes, and the queues that they may use. Pure; the store keeps the keys.
 
 pub mod access;
-pub mod key_id;
 pub mod principal;
 pub mod scope;
+
+pub use crate::job::key_id;

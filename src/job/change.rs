@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::job::limit::provider::ProviderName;
 use crate::job::queue::QueueName;
-use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
+use crate::job::{BatchId, JobId, KeyId, Lane, Span, State, Timestamp};
 
 /// One job that was created, moved to another state, or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Change {
     pub batch: Option<BatchId>,
     /// The provider that the job calls, if any.
     pub provider: Option<ProviderName>,
+    /// The API key with which the job was submitted, if any.
+    pub key: Option<KeyId>,
     /// The queue before the change, if the job was moved to another.
     pub from_queue: Option<QueueName>,
     /// The state before the change; `None` if the job is new.

@@ -164,7 +164,7 @@ impl Handle {
         };
         let defaults = self.registry().defaults_of(&submission.kind);
         match (submission.check(lane, defaults, now), payload) {
-            (Ok(job), Ok(provider)) => Ok(NewJob { provider, ..job }),
+            (Ok(job), Ok(provider)) => Ok(NewJob { provider, key: self.principal().key, ..job }),
             (Ok(_), Err(problems)) | (Err(problems), Ok(_)) => Err(problems),
             (Err(mut problems), Err(payload_problems)) => {
                 // A payload that is not JSON at all is reported once.

@@ -267,6 +267,8 @@ pub struct JobLocation {
     pub batch: Option<BatchId>,
     /// Provider that the job calls, if any.
     pub provider: Option<ProviderName>,
+    /// API key with which the job was submitted, if any.
+    pub key: Option<KeyId>,
 }
 
 impl JobLocation {
@@ -278,6 +280,7 @@ impl JobLocation {
             lane: job.lane,
             batch: job.batch,
             provider: job.provider.clone(),
+            key: job.key,
         }
     }
 }

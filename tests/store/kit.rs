@@ -27,6 +27,7 @@ pub(crate) const LEASE: Span = Span::from_secs(60);
 pub(crate) fn job() -> NewJob {
     NewJob {
         provider: None,
+        key: None,
         kind: "echo".parse().unwrap(),
         lane: Lane::Async,
         queue: QueueName::default(),

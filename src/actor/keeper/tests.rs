@@ -195,6 +195,7 @@ async fn time_buckets_that_could_not_be_written_are_written_later() {
     fixture.finish_first_staging().await;
     let change = Change {
         provider: None,
+        key: None,
         job: JobId(1),
         queue: "default".parse().unwrap(),
         lane: Lane::Async,

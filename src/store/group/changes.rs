@@ -15,7 +15,7 @@ impl JobLocation {
     /// Returns the change of this job from one state to another; `None` is the state before creation
     /// and after removal.
     pub(crate) fn change(self, from: Option<State>, to: Option<State>) -> Change {
-        let Self { job, queue, lane, batch, provider } = self;
+        let Self { job, queue, lane, batch, provider, key } = self;
         Change {
             job,
             queue,
@@ -23,6 +23,7 @@ impl JobLocation {
             remote_kind: None,
             batch,
             provider,
+            key,
             from_queue: None,
             failed: None,
             from,

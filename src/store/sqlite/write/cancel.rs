@@ -31,7 +31,7 @@ statement! {
      SET state = " {Cancelled} ", finished_at = " [now: Integer as i64]
     ", error_code = 'cancelled', error_message = 'the job was cancelled while it waited'
      WHERE batch_id = " [batch: Integer as i64] " AND state = " [state: Integer as i64]
-    " RETURNING id, queue_id, lane, batch_id, provider_id"
+    " RETURNING id, queue_id, lane, batch_id, provider_id, key_id"
 }
 
 statement! {

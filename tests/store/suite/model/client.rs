@@ -1,7 +1,7 @@
 //! Writes of clients with an API key.
 
 use longshore::auth::key_id::KeyId;
-use longshore::job::Lane;
+use longshore::job::{Lane, NewJob};
 use longshore::store::{Holder, Write};
 
 /// Returns whether a write comes from a worker of this process, which may use all queues.
@@ -20,6 +20,8 @@ pub(super) fn is_of_local_worker(write: &Write) -> bool {
 pub(super) fn set_key(write: &mut Write, key: KeyId) {
     let holder = match write {
         Write::Submit(submit) => {
+            let with_key = |job: &NewJob| NewJob { key: Some(key), ..job.clone() };
+            submit.jobs = submit.jobs.iter().map(with_key).collect();
             if let Some(idempotency_key) = &mut submit.key {
                 idempotency_key.owner = Some(key);
             }

@@ -364,6 +364,7 @@ fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool
     // Local workers know the location of their jobs.
     let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
         provider: model.jobs[&job.id].provider.clone(),
+        key: model.jobs[&job.id].key,
         job: job.id,
         queue: job.queue.clone(),
         lane: job.lane,

@@ -29,6 +29,8 @@ pub(super) struct ModelJob {
     pub(super) job: Job,
     pub(super) backoff: Backoff,
     pub(super) provider: Option<ProviderName>,
+    /// API key with which it was submitted.
+    pub(super) key: Option<KeyId>,
     /// Attempts that did not count.
     pub(super) deferred: Deferred,
     pub(super) token: i64,
@@ -227,6 +229,7 @@ impl Model {
         });
         self.changes.push(Change {
             provider: row.provider.clone(),
+            key: row.key,
             job: id,
             queue: job.queue.clone(),
             lane: job.lane,
@@ -298,6 +301,7 @@ impl Model {
                 job,
                 backoff: new.backoff,
                 provider: new.provider.clone(),
+                key: new.key,
                 deferred: Deferred::default(),
                 token: 0,
                 lease_expires_at: None,

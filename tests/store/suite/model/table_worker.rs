@@ -148,6 +148,7 @@ impl Model {
             let job = &row.job;
             leased.push(LeasedJob {
                 provider: row.provider.clone(),
+                key: row.key,
                 lease,
                 lease_expires_at,
                 started_at: self.now,

@@ -53,7 +53,7 @@ statement! {
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
-    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at, lease_expires_at"
+    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, key_id, kind, payload, run_at, lease_expires_at"
 }
 
 statement! {
