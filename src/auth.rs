@@ -3,5 +3,6 @@
 pub mod access;
 pub mod principal;
 pub mod scope;
+pub mod token;
 
 pub use crate::job::key_id;

@@ -10,3 +10,9 @@ CREATE TABLE batch_queues (
 CREATE INDEX batch_queues_listed ON batch_queues (queue_id, batch_id);
 
 INSERT INTO batch_queues SELECT DISTINCT batch_id, queue_id FROM jobs WHERE batch_id IS NOT NULL;
+
+-- The secret with which tokens are signed. The server makes it when it opens the database first.
+CREATE TABLE signing_secret (
+    id     INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    secret BLOB    NOT NULL CHECK (length(secret) = 32)
+) STRICT;
