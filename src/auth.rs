@@ -1,6 +1,8 @@
 //! Access: API keys, their scopes, and the queues that they may use. Pure; the store keeps the keys.
 
 pub mod access;
+pub mod api_key;
 pub mod key_id;
 pub mod principal;
 pub mod scope;
+pub mod secret;

@@ -12,6 +12,7 @@ mod load;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,11 @@ pub struct Config {
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
+    /// Whether requests from this machine need no API key. They need one all the same if a proxy has passed
+    /// them on, which is seen by `Forwarded` or `X-Forwarded-...`.
+    pub keyless_loopback: bool,
+    /// File with the text of the first API key, which is stored if no key was ever created.
+    pub first_key_file: Option<PathBuf>,
     /// Path of the database file, which is created if it does not exist.
     pub database: Database,
     /// Time until a lease expires unless it is renewed, 5 s to 24 h.
@@ -72,6 +78,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7373)),
             hosts: Vec::new(),
+            keyless_loopback: false,
+            first_key_file: None,
             database: "longshore.db".into(),
             lease: Span::from_secs(300),
             shutdown_grace: Span::from_secs(25),

@@ -28,6 +28,12 @@ pub enum ProblemType {
     ForeignSite,
     /// The `Host` header names an unknown host.
     ForeignHost,
+    /// The request has no API key, and needs one.
+    KeyNeeded,
+    /// The API key is not valid, or is damaged.
+    InvalidKey,
+    /// The API key does not have the scope that the route needs.
+    MissingScope,
     /// The resource does not exist.
     NotFound,
     /// The resource does not support the method.
@@ -46,6 +52,8 @@ pub enum ProblemType {
     IdempotencyKeyReused,
     /// The server has the maximum number of queues.
     TooManyQueues,
+    /// The server has the maximum number of API keys.
+    TooManyKeys,
     /// The server failed; the cause is in its log.
     Internal,
     /// It is unknown whether the change was stored.
@@ -68,14 +76,18 @@ impl ProblemType {
     pub fn status(self) -> u16 {
         match self {
             Self::BadQuery | Self::BadBody => 400,
-            Self::ForeignSite | Self::ForeignHost => 403,
+            Self::KeyNeeded | Self::InvalidKey => 401,
+            Self::ForeignSite | Self::ForeignHost | Self::MissingScope => 403,
             Self::NotFound => 404,
             Self::WrongMethod => 405,
             Self::TooSlow => 408,
             Self::Conflict | Self::StaleLease => 409,
             Self::TooLarge => 413,
             Self::MediaType => 415,
-            Self::Invalid | Self::IdempotencyKeyReused | Self::TooManyQueues => 422,
+            Self::Invalid
+            | Self::IdempotencyKeyReused
+            | Self::TooManyQueues
+            | Self::TooManyKeys => 422,
             Self::Internal | Self::OutcomeUnknown => 500,
             Self::Overloaded | Self::DatabaseBusy | Self::Draining | Self::Stopped => 503,
             Self::StorageFull => 507,
@@ -99,6 +111,9 @@ impl ProblemType {
             Self::BadBody => "urn:longshore:problem:bad-body",
             Self::ForeignSite => "urn:longshore:problem:foreign-site",
             Self::ForeignHost => "urn:longshore:problem:foreign-host",
+            Self::KeyNeeded => "urn:longshore:problem:key-needed",
+            Self::InvalidKey => "urn:longshore:problem:invalid-key",
+            Self::MissingScope => "urn:longshore:problem:missing-scope",
             Self::NotFound => "urn:longshore:problem:not-found",
             Self::WrongMethod => "urn:longshore:problem:wrong-method",
             Self::TooSlow => "urn:longshore:problem:too-slow",
@@ -108,6 +123,7 @@ impl ProblemType {
             Self::MediaType => "urn:longshore:problem:media-type",
             Self::IdempotencyKeyReused => "urn:longshore:problem:idempotency-key-reused",
             Self::TooManyQueues => "urn:longshore:problem:too-many-queues",
+            Self::TooManyKeys => "urn:longshore:problem:too-many-keys",
             Self::Internal => "urn:longshore:problem:internal",
             Self::OutcomeUnknown => "urn:longshore:problem:outcome-unknown",
             Self::Overloaded => "urn:longshore:problem:overloaded",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::api_key::StoredKey;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
@@ -130,6 +131,12 @@ pub trait ReadStore: Send {
     /// See [`ReadStore`].
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError>;
 
+    /// Returns all API keys, also revoked ones, by ascending id.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn keys(&mut self) -> Result<StoredKeys, StoreError>;
+
     /// Returns the number of jobs of every queue by state, in any order.
     ///
     /// # Errors
@@ -186,6 +193,16 @@ pub struct JobUpdate {
     pub job: Job,
     /// The log after the given position.
     pub log: Log,
+}
+
+/// The API keys of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredKeys {
+    /// All keys, by ascending id.
+    pub keys: Vec<StoredKey>,
+    /// Whether a key was ever created. It is also true if all keys are impossible rows, which are
+    /// skipped: a fault in the database must not open the server.
+    pub any_existed: bool,
 }
 
 /// A selection of queues.

@@ -1,6 +1,7 @@
 //! The SQLite backend: one file per operation.
 
 pub mod admin;
+mod keys;
 mod list;
 mod read;
 mod statement;

@@ -37,6 +37,7 @@ struct Fixture {
     clock: Clock,
     recorder: SharedRecorder,
     prune_hold: PruneHold,
+    keyring: Arc<Keyring>,
     lease_checks: Received<MaintainLeases>,
     sweeps: Received<Sweep>,
     _directory: TempDir,
@@ -59,6 +60,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let (writer, handle) = FakeWriter::start();
     let ((maintain_leases, lease_checks), (sweep, sweeps)) = (probe(), probe());
     let recorder = SharedRecorder::new(Recorder::new(at(0), Vec::new(), 0));
+    let keyring = Arc::new(Keyring::default());
     let peers = Peers {
         writer: handle,
         prunable: reader.clone().recipient(),
@@ -67,6 +69,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
         maintain_leases,
         sweep,
         recorder: recorder.clone(),
+        keyring: Arc::clone(&keyring),
     };
     let vital = Vital::new("keeper", &fatal);
     let prune_hold = PruneHold::new(jump);
@@ -80,6 +83,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
         clock,
         recorder,
         prune_hold,
+        keyring,
         lease_checks,
         sweeps,
         _directory: directory,

@@ -23,14 +23,14 @@ use crate::store::schema::{activity, job_extras, jobs, queues, remote_leases, re
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::admin::kept_file::KeptFile;
 use crate::store::sqlite::admin::open;
-use crate::store::sqlite::list;
+use crate::store::sqlite::{keys, list};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{batch, log, time_buckets};
 use crate::store::{
     BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
-    ReadStore, StoreError,
+    ReadStore, StoreError, StoredKeys,
 };
 use queue_rows::QueueReads;
 
@@ -176,6 +176,10 @@ impl ReadStore for SqliteReads {
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {
         let all = provider::read_all(&mut self.connection, &mut self.impossible)?;
         Ok(all.into_iter().map(|(_, name, state)| (name, state)).collect())
+    }
+
+    fn keys(&mut self) -> Result<StoredKeys, StoreError> {
+        keys::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {

@@ -144,6 +144,9 @@ impl<'a> CommitGroup<'a> {
             Write::RecordActivity => self.record_activity(),
             Write::Probe => self.probe(),
             Write::Configure { queue, change } => self.configure(queue, change),
+            Write::CreateKey(key, digest) => self.create_key(key, *digest),
+            Write::RevokeKey(key) => self.revoke_key(*key),
+            Write::TouchKeys(uses) => self.touch_keys(uses),
         }
     }
 
