@@ -103,6 +103,16 @@ impl ProblemType {
         }
     }
 
+    /// Returns the value of `WWW-Authenticate` (RFC 6750), if the answer needs one.
+    pub fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::KeyNeeded => Some("Bearer"),
+            Self::InvalidKey => Some("Bearer error=\"invalid_token\""),
+            Self::MissingScope => Some("Bearer error=\"insufficient_scope\""),
+            _ => None,
+        }
+    }
+
     /// Returns the URI that identifies the type.
     pub fn urn(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
 //! Refuses requests that a browser sends for pages of other sites (cross-site request forgery and DNS
-//! rebinding), and requests that were meant for another API.
+//! rebinding), requests that were meant for another API, and requests without a valid key.
 
 use std::net::IpAddr;
 
@@ -14,8 +14,10 @@ use actix_web::web::Data;
 
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::http::request::openai_client;
-use crate::http::response::weighed::{AnswerBody, weigh};
+use crate::http::request::audit::Audit;
+use crate::http::request::key_end::unless_ended;
+use crate::http::request::{auth, openai_client};
+use crate::http::response::weighed::{AnswerBody, end_with, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
 
@@ -27,10 +29,29 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<AnswerBody>, Error> {
-    match refusal(&request) {
-        Some(rejection) => Ok(weigh(request.into_response(rejection.error_response()))),
-        None => Ok(weigh(next.call(request).await?)),
+    let authenticated = match refusal(&request) {
+        Some(rejection) => Err(rejection),
+        None => auth::authenticate(&request),
+    };
+    let key = match authenticated {
+        Ok(key) => key,
+        Err(rejection) => return Ok(weigh(request.into_response(rejection.error_response()))),
+    };
+    let audit = Audit::start(&request, key.as_ref());
+    let answered = match &key {
+        None => next.call(request).await,
+        Some(key) => match unless_ended(key, next.call(request)).await {
+            Some(answered) => answered,
+            None => Err(auth::key_ended().into()),
+        },
+    };
+    if let Some(audit) = audit {
+        audit.answered(match &answered {
+            Ok(response) => response.status().as_u16(),
+            Err(error) => error.as_response_error().status_code().as_u16(),
+        });
     }
+    Ok(end_with(weigh(answered?), key))
 }
 
 /// Returns why a request is refused.
