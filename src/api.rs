@@ -13,6 +13,7 @@ pub mod bulk;
 pub mod events;
 pub mod health;
 pub mod jobs;
+pub mod keys;
 pub mod kinds;
 pub mod leases;
 pub mod problem;

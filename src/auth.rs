@@ -1,8 +1,10 @@
 //! Access: API keys, their scopes, and the queues that they may use. Pure; the store keeps the keys.
 
 pub mod access;
+pub mod api_key;
 pub mod principal;
 pub mod scope;
+pub mod secret;
 pub mod token;
 
 pub use crate::job::key_id;

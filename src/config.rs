@@ -7,17 +7,20 @@
 mod database;
 mod executors;
 mod http_url;
+mod key_limits;
 mod limits;
 mod load;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use database::Database;
 pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
+pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
 pub use load::{ConfigError, Overrides, load, load_database};
 
@@ -36,6 +39,11 @@ pub struct Config {
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
+    /// Whether requests from this machine need no API key. They need one all the same if a proxy has passed
+    /// them on, which is seen by `Forwarded` or `X-Forwarded-...`.
+    pub keyless_loopback: bool,
+    /// File with the text of the first API key, which is stored if no key was ever created.
+    pub first_key_file: Option<PathBuf>,
     /// Path of the database file, which is created if it does not exist.
     pub database: Database,
     /// Time until a lease expires unless it is renewed, 5 s to 24 h.
@@ -50,6 +58,8 @@ pub struct Config {
     pub remote_kinds: Vec<String>,
     /// Limits of requests, queues and results.
     pub limits: Limits,
+    /// Limits of each API key.
+    pub key_limits: KeyLimits,
     /// Defaults for the fields that a submission omits.
     pub jobs: JobDefaults,
     /// Defaults for the jobs of these kinds, which override those in `jobs`.
@@ -72,6 +82,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7373)),
             hosts: Vec::new(),
+            keyless_loopback: false,
+            first_key_file: None,
             database: "longshore.db".into(),
             lease: Span::from_secs(300),
             shutdown_grace: Span::from_secs(25),
@@ -79,6 +91,7 @@ impl Default for Config {
             lanes: Lanes::default(),
             remote_kinds: Vec::new(),
             limits: Limits::default(),
+            key_limits: KeyLimits::default(),
             jobs: JobDefaults::default(),
             kinds: BTreeMap::new(),
             queue_defaults: QueueSettings::default(),
@@ -136,6 +149,7 @@ impl Config {
         };
         add("/lanes".into(), self.lanes.problems());
         add("/limits".into(), self.limits.problems());
+        add("/key_limits".into(), self.key_limits.problems());
         add("/jobs".into(), self.jobs.problems());
         add("/outbound".into(), self.outbound.problems());
         add("/queue_defaults".into(), settings_problems(&self.queue_defaults));

@@ -26,7 +26,7 @@ use actix_web::{App, Error, Scope};
 use tokio::net::TcpSocket;
 
 use crate::server::Handle;
-pub use routes::routes;
+pub use routes::{public, routes, scoped};
 
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;

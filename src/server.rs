@@ -53,6 +53,9 @@ pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};
+pub use operations::keys::CreatedKey;
+pub(crate) use operations::keys::random_secret;
+pub use operations::tokens::SignedToken;
 pub(crate) use submit::fingerprint;
 
 pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};

@@ -15,6 +15,8 @@
 //! - Idempotency keys: fingerprint, first job id, number of jobs, batch and time of the submission.
 //! - Of each job in the remote lane: the worker name and the duration of its latest lease.
 //! - [Time buckets](crate::metrics::time_bucket::TimeBucket) of about the last hour.
+//! - API keys: name, digest of the secret, scopes, queue patterns, and the times of their lives. Key ids are
+//!   never reused.
 //! - The [epoch](crate::job::epoch): the smallest lease token, and whether the database is a copy.
 
 pub mod answer;
@@ -39,10 +41,10 @@ pub use error::{OpenError, StoreError};
 pub use filter::JobFilter;
 pub use page::{BatchPage, JobPage};
 pub use provider::ProviderStatus;
-pub use read_store::{BackendDuty, Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore};
+pub use read_store::{BackendDuty, Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore, StoredKeys};
 pub(crate) use write::MOVE_AT_ONCE;
 pub use write::{
-    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
+    Finish, Holder, JobLocation, LeaseRequest, LogLines, MAX_KEYS, NewBatch, Renew, RescueScope,
     SubmissionKey, Submit, Write,
 };
 pub use write_store::{NewEpoch, WriteStore};

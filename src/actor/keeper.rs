@@ -6,6 +6,7 @@
 mod activity;
 mod backend;
 mod expire;
+mod keys;
 mod lanes;
 mod prune;
 pub(crate) mod prune_hold;
@@ -15,6 +16,7 @@ mod tests;
 mod time_buckets;
 mod wall_clock;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
@@ -22,6 +24,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::keeper::lanes::FullLanes;
 use crate::actor::keeper::prune_hold::PruneHold;
+use crate::actor::keyring::Keyring;
 use crate::actor::message::{Commit, DueAt, MaintainLeases, Read, Reply, Sweep, WriteResult};
 use crate::actor::send_to;
 use crate::actor::vital::Vital;
@@ -37,6 +40,10 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval at which the time is recorded. A crash makes the last activity look older by at most this, which
 /// is little compared with the shortest jump that holds pruning.
 const ACTIVITY_INTERVAL: Duration = Duration::from_secs(300);
+/// Interval between two checks for API keys that have expired. The streams of a key end within a second.
+const KEY_END_INTERVAL: Duration = Duration::from_millis(250);
+/// Interval at which the last uses of API keys are stored.
+const KEY_USE_INTERVAL: Duration = Duration::from_secs(60);
 /// Interval at which the Announcer forgets clients that have gone away.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -57,7 +64,7 @@ enum Rhythm {
 
 /// All duties that do not depend on the backend; a backend lists its own, see
 /// [`ReadStore::duties`](crate::store::ReadStore::duties). To add one, add its function in a file of its own, and a line here.
-static DUTIES: [Duty; 9] = [
+static DUTIES: [Duty; 11] = [
     // Queues scheduled and retrying jobs at the time at which the next of them is due.
     Duty { name: "stage", rhythm: Rhythm::SelfTimed, run: Keeper::stage },
     // Deletes old final jobs, continuously, in chunks of the table.
@@ -78,6 +85,16 @@ static DUTIES: [Duty; 9] = [
         name: "record_activity",
         rhythm: Rhythm::Every(ACTIVITY_INTERVAL),
         run: Keeper::record_activity,
+    },
+    Duty {
+        name: "end_expired_keys",
+        rhythm: Rhythm::Every(KEY_END_INTERVAL),
+        run: Keeper::end_expired_keys,
+    },
+    Duty {
+        name: "store_key_uses",
+        rhythm: Rhythm::Every(KEY_USE_INTERVAL),
+        run: Keeper::store_key_uses,
     },
     Duty { name: "sweep", rhythm: Rhythm::Every(SWEEP_INTERVAL), run: Keeper::sweep },
     Duty {
@@ -135,6 +152,7 @@ pub(crate) struct Peers {
     /// The Announcer.
     pub(crate) sweep: Recipient<Sweep>,
     pub(crate) recorder: SharedRecorder,
+    pub(crate) keyring: Arc<Keyring>,
 }
 
 impl Keeper {

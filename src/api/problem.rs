@@ -28,10 +28,16 @@ pub enum ProblemType {
     ForeignSite,
     /// The `Host` header names an unknown host.
     ForeignHost,
-    /// The request needs an API key that is valid.
-    Unauthorized,
-    /// The API key of the request does not allow it.
+    /// The request has no API key, and needs one.
+    KeyNeeded,
+    /// The API key is not valid, or is damaged.
+    InvalidKey,
+    /// The API key does not have the scope that the route needs.
+    MissingScope,
+    /// The API key does not allow it: it may only use some queues.
     Forbidden,
+    /// The API key is over one of its limits.
+    KeyLimit,
     /// The resource does not exist.
     NotFound,
     /// The resource does not support the method.
@@ -50,6 +56,8 @@ pub enum ProblemType {
     IdempotencyKeyReused,
     /// The server has the maximum number of queues.
     TooManyQueues,
+    /// The server has the maximum number of API keys.
+    TooManyKeys,
     /// The server failed; the cause is in its log.
     Internal,
     /// It is unknown whether the change was stored.
@@ -72,15 +80,19 @@ impl ProblemType {
     pub fn status(self) -> u16 {
         match self {
             Self::BadQuery | Self::BadBody => 400,
-            Self::Unauthorized => 401,
-            Self::ForeignSite | Self::ForeignHost | Self::Forbidden => 403,
+            Self::KeyNeeded | Self::InvalidKey => 401,
+            Self::ForeignSite | Self::ForeignHost | Self::MissingScope | Self::Forbidden => 403,
+            Self::KeyLimit => 429,
             Self::NotFound => 404,
             Self::WrongMethod => 405,
             Self::TooSlow => 408,
             Self::Conflict | Self::StaleLease => 409,
             Self::TooLarge => 413,
             Self::MediaType => 415,
-            Self::Invalid | Self::IdempotencyKeyReused | Self::TooManyQueues => 422,
+            Self::Invalid
+            | Self::IdempotencyKeyReused
+            | Self::TooManyQueues
+            | Self::TooManyKeys => 422,
             Self::Internal | Self::OutcomeUnknown => 500,
             Self::Overloaded | Self::DatabaseBusy | Self::Draining | Self::Stopped => 503,
             Self::StorageFull => 507,
@@ -90,8 +102,20 @@ impl ProblemType {
     /// Returns the number of seconds after which the client should try again, if it should.
     pub fn retry_after_secs(self) -> Option<u64> {
         match self {
-            Self::Overloaded | Self::Draining | Self::Stopped => Some(RETRY_OVERLOAD_SECS),
+            Self::Overloaded | Self::Draining | Self::Stopped | Self::KeyLimit => {
+                Some(RETRY_OVERLOAD_SECS)
+            }
             Self::DatabaseBusy | Self::StorageFull => Some(RETRY_FULL_SECS),
+            _ => None,
+        }
+    }
+
+    /// Returns the value of `WWW-Authenticate` (RFC 6750), if the answer needs one.
+    pub fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::KeyNeeded => Some("Bearer"),
+            Self::InvalidKey => Some("Bearer error=\"invalid_token\""),
+            Self::MissingScope => Some("Bearer error=\"insufficient_scope\""),
             _ => None,
         }
     }
@@ -104,8 +128,11 @@ impl ProblemType {
             Self::BadBody => "urn:longshore:problem:bad-body",
             Self::ForeignSite => "urn:longshore:problem:foreign-site",
             Self::ForeignHost => "urn:longshore:problem:foreign-host",
-            Self::Unauthorized => "urn:longshore:problem:unauthorized",
+            Self::KeyNeeded => "urn:longshore:problem:key-needed",
+            Self::InvalidKey => "urn:longshore:problem:invalid-key",
+            Self::MissingScope => "urn:longshore:problem:missing-scope",
             Self::Forbidden => "urn:longshore:problem:forbidden",
+            Self::KeyLimit => "urn:longshore:problem:key-limit",
             Self::NotFound => "urn:longshore:problem:not-found",
             Self::WrongMethod => "urn:longshore:problem:wrong-method",
             Self::TooSlow => "urn:longshore:problem:too-slow",
@@ -115,6 +142,7 @@ impl ProblemType {
             Self::MediaType => "urn:longshore:problem:media-type",
             Self::IdempotencyKeyReused => "urn:longshore:problem:idempotency-key-reused",
             Self::TooManyQueues => "urn:longshore:problem:too-many-queues",
+            Self::TooManyKeys => "urn:longshore:problem:too-many-keys",
             Self::Internal => "urn:longshore:problem:internal",
             Self::OutcomeUnknown => "urn:longshore:problem:outcome-unknown",
             Self::Overloaded => "urn:longshore:problem:overloaded",

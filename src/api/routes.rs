@@ -1,6 +1,11 @@
 //! The table of routes: every path of the HTTP API with its methods.
 
+pub mod access;
+pub mod pages;
+
 use std::fmt;
+
+use access::{ADMIN, Access, READ, SUBMIT, SUBMIT_OR_READ, WORK};
 
 /// HTTP method of a route. The order is that of the methods in an `Allow` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +104,12 @@ pub enum RouteName {
     GetPruning,
     /// Confirms that old final jobs may be deleted.
     ConfirmPruning,
+    /// Lists the API keys.
+    ListKeys,
+    /// Creates an API key.
+    CreateKey,
+    /// Revokes an API key.
+    RevokeKey,
     /// Answers whether the process serves requests.
     Health,
     /// The same, without a body.
@@ -118,6 +129,8 @@ pub struct Route {
     pub path: &'static str,
     /// Name of the route.
     pub name: RouteName,
+    /// Who may use the route.
+    pub access: Access,
 }
 
 /// Every route of the API.
@@ -126,44 +139,83 @@ pub struct Route {
 /// `/v1/jobs/cancel` comes before `/v1/jobs/{id}`, which would match it as well. The routes of one
 /// path are next to each other.
 pub const ROUTES: &[Route] = &[
-    route(Method::Post, "/v1/jobs", RouteName::SubmitJobs),
-    route(Method::Get, "/v1/jobs", RouteName::ListJobs),
-    route(Method::Post, "/v1/jobs/cancel", RouteName::CancelJobs),
-    route(Method::Post, "/v1/jobs/retry", RouteName::RetryJobs),
-    route(Method::Post, "/v1/jobs/delete", RouteName::DeleteJobs),
-    route(Method::Get, "/v1/jobs/{id}", RouteName::GetJob),
-    route(Method::Patch, "/v1/jobs/{id}", RouteName::UpdateJob),
-    route(Method::Delete, "/v1/jobs/{id}", RouteName::DeleteJob),
-    route(Method::Post, "/v1/leases", RouteName::LeaseJobs),
-    route(Method::Post, "/v1/leases/finish", RouteName::ActOnLeases),
-    route(Method::Post, "/v1/leases/{id}/{action}", RouteName::ActOnLease),
-    route(Method::Post, "/v1/jobs/{id}/cancel", RouteName::CancelJob),
-    route(Method::Post, "/v1/jobs/{id}/retry", RouteName::RetryJob),
-    route(Method::Get, "/v1/jobs/{id}/log", RouteName::GetLog),
-    route(Method::Post, "/v1/batches", RouteName::SubmitBatch),
-    route(Method::Get, "/v1/batches", RouteName::ListBatches),
-    route(Method::Get, "/v1/batches/{id}", RouteName::GetBatch),
-    route(Method::Post, "/v1/batches/{id}/cancel", RouteName::CancelBatch),
-    route(Method::Get, "/v1/queues", RouteName::ListQueues),
-    route(Method::Get, "/v1/queues/{name}", RouteName::GetQueue),
-    route(Method::Patch, "/v1/queues/{name}", RouteName::ChangeQueue),
-    route(Method::Get, "/v1/providers", RouteName::ListProviders),
-    route(Method::Get, "/v1/providers/{name}", RouteName::GetProvider),
-    route(Method::Get, "/v1/jobs/{id}/events", RouteName::JobEvents),
-    route(Method::Get, "/v1/batches/{id}/events", RouteName::BatchEvents),
-    route(Method::Get, "/v1/events", RouteName::AllEvents),
-    route(Method::Get, "/v1/stats", RouteName::GetStats),
-    route(Method::Get, "/v1/kinds", RouteName::ListKinds),
-    route(Method::Get, "/v1/pruning", RouteName::GetPruning),
-    route(Method::Post, "/v1/pruning", RouteName::ConfirmPruning),
-    route(Method::Get, "/healthz", RouteName::Health),
-    route(Method::Head, "/healthz", RouteName::HealthHead),
-    route(Method::Get, "/readyz", RouteName::Readiness),
-    route(Method::Head, "/readyz", RouteName::ReadinessHead),
+    route(Method::Post, "/v1/jobs", RouteName::SubmitJobs, SUBMIT),
+    route(Method::Get, "/v1/jobs", RouteName::ListJobs, READ),
+    route(Method::Post, "/v1/jobs/cancel", RouteName::CancelJobs, ADMIN),
+    route(Method::Post, "/v1/jobs/retry", RouteName::RetryJobs, ADMIN),
+    route(Method::Post, "/v1/jobs/delete", RouteName::DeleteJobs, ADMIN),
+    route(Method::Get, "/v1/jobs/{id}", RouteName::GetJob, SUBMIT_OR_READ),
+    route(Method::Patch, "/v1/jobs/{id}", RouteName::UpdateJob, ADMIN),
+    route(Method::Delete, "/v1/jobs/{id}", RouteName::DeleteJob, ADMIN),
+    route(Method::Post, "/v1/leases", RouteName::LeaseJobs, WORK),
+    route(Method::Post, "/v1/leases/finish", RouteName::ActOnLeases, WORK),
+    route(Method::Post, "/v1/leases/{id}/{action}", RouteName::ActOnLease, WORK),
+    route(Method::Post, "/v1/jobs/{id}/cancel", RouteName::CancelJob, SUBMIT),
+    route(Method::Post, "/v1/jobs/{id}/retry", RouteName::RetryJob, ADMIN),
+    route(Method::Get, "/v1/jobs/{id}/log", RouteName::GetLog, SUBMIT_OR_READ),
+    route(Method::Post, "/v1/batches", RouteName::SubmitBatch, SUBMIT),
+    route(Method::Get, "/v1/batches", RouteName::ListBatches, READ),
+    route(Method::Get, "/v1/batches/{id}", RouteName::GetBatch, SUBMIT_OR_READ),
+    route(Method::Post, "/v1/batches/{id}/cancel", RouteName::CancelBatch, SUBMIT),
+    route(Method::Get, "/v1/queues", RouteName::ListQueues, READ),
+    route(Method::Get, "/v1/queues/{name}", RouteName::GetQueue, READ),
+    route(Method::Patch, "/v1/queues/{name}", RouteName::ChangeQueue, ADMIN),
+    route(Method::Get, "/v1/providers", RouteName::ListProviders, READ),
+    route(Method::Get, "/v1/providers/{name}", RouteName::GetProvider, READ),
+    route(Method::Get, "/v1/jobs/{id}/events", RouteName::JobEvents, SUBMIT_OR_READ),
+    route(Method::Get, "/v1/batches/{id}/events", RouteName::BatchEvents, SUBMIT_OR_READ),
+    route(Method::Get, "/v1/events", RouteName::AllEvents, READ),
+    route(Method::Get, "/v1/stats", RouteName::GetStats, READ),
+    route(Method::Get, "/v1/kinds", RouteName::ListKinds, READ),
+    route(Method::Get, "/v1/pruning", RouteName::GetPruning, Access::AllQueues),
+    route(Method::Post, "/v1/pruning", RouteName::ConfirmPruning, Access::AllQueues),
+    route(Method::Get, "/v1/keys", RouteName::ListKeys, Access::AllQueues),
+    route(Method::Post, "/v1/keys", RouteName::CreateKey, Access::AllQueues),
+    route(Method::Delete, "/v1/keys/{id}", RouteName::RevokeKey, Access::AllQueues),
+    route(Method::Get, "/healthz", RouteName::Health, Access::Public),
+    route(Method::Head, "/healthz", RouteName::HealthHead, Access::Public),
+    route(Method::Get, "/readyz", RouteName::Readiness, Access::Public),
+    route(Method::Head, "/readyz", RouteName::ReadinessHead, Access::Public),
 ];
 
-const fn route(method: Method, path: &'static str, name: RouteName) -> Route {
-    Route { method, path, name }
+const fn route(method: Method, path: &'static str, name: RouteName, access: Access) -> Route {
+    Route { method, path, name, access }
+}
+
+/// Result of a search for the route of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundRoute {
+    /// The route.
+    Route(&'static Route),
+    /// The path is that of these routes, none of which has the method.
+    WrongMethod(&'static [Route]),
+}
+
+/// Returns the route of a request, as the HTTP server finds it: by the first path of the table that matches.
+/// `path` is decoded as the server decodes it. Returns `None` if the path is not in the table.
+pub fn find(method: &str, path: &str) -> Option<FoundRoute> {
+    let (_, routes) = by_path().find(|(pattern, _)| matches(pattern, path))?;
+    let route = routes.iter().find(|route| route.method.as_str() == method);
+    Some(route.map_or(FoundRoute::WrongMethod(routes), FoundRoute::Route))
+}
+
+/// Returns whether a path matches a pattern, in which `{name}` is one segment of at least one character.
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    if !pattern.contains('{') {
+        return pattern == path;
+    }
+    let mut segments = path.split('/');
+    let is_same = |part: &str| match segments.next() {
+        Some(segment) if part.starts_with('{') => !segment.is_empty(),
+        segment => segment == Some(part),
+    };
+    pattern.split('/').all(is_same) && segments.next().is_none()
+}
+
+/// Returns the first parameter in a path that matches a pattern, such as the id of a job.
+pub fn parameter<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let mut pairs = pattern.split('/').zip(path.split('/'));
+    pairs.find(|(part, _)| part.starts_with('{')).map(|(_, segment)| segment)
 }
 
 /// Returns each path with its routes, in the order of the table.
@@ -194,6 +246,37 @@ mod tests {
     }
 
     #[test]
+    fn a_route_is_found_as_the_server_finds_it() {
+        let name = |method, path| match find(method, path) {
+            Some(FoundRoute::Route(route)) => Some(route.name),
+            _ => None,
+        };
+        assert_eq!(name("POST", "/v1/jobs"), Some(RouteName::SubmitJobs));
+        assert_eq!(name("GET", "/v1/jobs/7"), Some(RouteName::GetJob));
+        assert_eq!(name("POST", "/v1/jobs/cancel"), Some(RouteName::CancelJobs));
+        assert_eq!(name("POST", "/v1/jobs/cancel/cancel"), Some(RouteName::CancelJob));
+        assert_eq!(name("POST", "/v1/leases/7/finish"), Some(RouteName::ActOnLease));
+        let wrong = |method, path| matches!(find(method, path), Some(FoundRoute::WrongMethod(_)));
+        assert!(
+            wrong("GET", "/v1/jobs/cancel") && wrong("get", "/v1/jobs") && wrong("", "/healthz")
+        );
+        for path in [
+            "",
+            "/",
+            "/v1/jobs/",
+            "/v1/jobs//log",
+            "/v1//jobs",
+            "//v1/jobs",
+            "/v1/jobs/7/",
+            "/V1/jobs",
+        ] {
+            assert_eq!(find("GET", path), None, "{path}");
+        }
+        assert_eq!(parameter("/v1/jobs/{id}/log", "/v1/jobs/7/log"), Some("7"));
+        assert_eq!(parameter("/v1/jobs", "/v1/jobs"), None);
+    }
+
+    #[test]
     fn a_path_occurs_once_with_all_its_methods() {
         let paths: BTreeSet<&str> = ROUTES.iter().map(|route| route.path).collect();
         assert_eq!(by_path().count(), paths.len());
@@ -203,7 +286,7 @@ mod tests {
     fn allow_lists_the_methods_in_one_order() {
         let lists: BTreeSet<String> = by_path().map(|(_, routes)| allow(routes)).collect();
         let expected =
-            ["GET", "GET, HEAD", "GET, PATCH", "GET, PATCH, DELETE", "GET, POST", "POST"]
+            ["DELETE", "GET", "GET, HEAD", "GET, PATCH", "GET, PATCH, DELETE", "GET, POST", "POST"]
                 .map(String::from);
         assert_eq!(lists, BTreeSet::from(expected));
     }

@@ -1,5 +1,6 @@
 //! Routes for those who operate the server: health, statistics and pruning.
 
 pub(super) mod health;
+pub(super) mod keys;
 pub(super) mod pruning;
 pub(super) mod stats;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 
 use crate::api::problem::{EntryProblem, ProblemDetails, ProblemType, listed};
@@ -114,6 +114,9 @@ impl ResponseError for Rejection {
         }
         if let Some(methods) = &self.allow {
             response.insert_header((ALLOW, methods.as_str()));
+        }
+        if let Some(challenge) = self.problem_type.challenge() {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
         }
         response.json(self.details())
     }

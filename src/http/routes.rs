@@ -4,7 +4,9 @@ use actix_web::http::Method as HttpMethod;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
+use crate::api::routes::access::Access;
 use crate::api::routes::{Method, Route, RouteName, allow, by_path};
+use crate::auth::scope::{Scope, Scopes};
 use crate::http::problem::{method_not_allowed, not_found};
 use crate::http::{batches, bulk, events, jobs, kinds, leases, operations, providers, queues};
 
@@ -64,8 +66,40 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::ListKinds => route.to(kinds::list),
         RouteName::GetPruning => route.to(operations::pruning::status),
         RouteName::ConfirmPruning => route.to(operations::pruning::confirm),
+        RouteName::ListKeys => route.to(operations::keys::list),
+        RouteName::CreateKey => route.to(operations::keys::create),
+        RouteName::RevokeKey => route.to(operations::keys::revoke),
         RouteName::Health | RouteName::HealthHead => route.to(operations::health::alive),
         RouteName::Readiness | RouteName::ReadinessHead => route.to(operations::health::ready),
+    }
+}
+
+/// Start of the names of resources whose scope an application has set.
+const ACCESS_PREFIX: &str = "longshore:access:";
+
+/// Name of the access without a key.
+const PUBLIC: &str = "public";
+
+/// Lets every request use a resource of the application, also without a key. It sets the name of the resource.
+///
+/// Resources of the application that neither this function nor [`scoped`] has marked need a key with the
+/// scope `admin` and without a queue pattern, if keys are needed at all. If several resources have the same
+/// path and different guards, the mark of the first one is that of all.
+pub fn public(resource: Resource) -> Resource {
+    resource.name(&format!("{ACCESS_PREFIX}{PUBLIC}"))
+}
+
+/// Lets keys with this scope, or with `admin`, use a resource of the application. It sets the name of the
+/// resource. See [`public`].
+pub fn scoped(resource: Resource, scope: Scope) -> Resource {
+    resource.name(&format!("{ACCESS_PREFIX}{scope}"))
+}
+
+/// Returns the access of a resource that [`public`] or [`scoped`] has marked.
+pub(super) fn access_of_name(name: &str) -> Option<Access> {
+    match name.strip_prefix(ACCESS_PREFIX)? {
+        PUBLIC => Some(Access::Public),
+        scope => Some(Access::Scopes(Scopes::of(&[scope.parse().ok()?]))),
     }
 }
 

@@ -50,6 +50,12 @@ pub struct FailedAttempt {
 }
 
 impl Change {
+    /// Returns by how much the number of jobs that have not ended changes.
+    pub(crate) fn unfinished_delta(&self) -> i64 {
+        let is_unfinished = |state: Option<State>| state.is_some_and(|state| !state.is_final());
+        i64::from(is_unfinished(self.to)) - i64::from(is_unfinished(self.from))
+    }
+
     /// Returns whether the counters of a queue, which never fall, count the new state: they count the
     /// submissions of jobs, and the entries to the states that a waiting job leaves for.
     pub(crate) fn is_counted_entry(&self) -> bool {

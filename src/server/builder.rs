@@ -1,5 +1,6 @@
 //! The builder of a server: its handlers, clock and store.
 
+mod first_key;
 mod recovery;
 mod start;
 
@@ -9,6 +10,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::actor::keyring::Keyring;
+use crate::auth::secret::KeySecret;
+use crate::auth::token::Signer;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::{AppState, Context, Handler, HandlerError, Registry, RegistryError};
@@ -39,6 +43,10 @@ pub enum StartError {
     /// name or the configuration.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The first key cannot be used: its file cannot be read, or does not hold a key. `longshore key
+    /// generate` prints one.
+    #[error("the first key cannot be used: {0}")]
+    FirstKey(String),
     /// There is no actix system on this thread. Start the server inside
     /// `#[actix_web::main]` or `#[actix::main]`.
     #[error("a server must be started inside an actix system, such as that of #[actix_web::main]")]
@@ -53,6 +61,7 @@ pub struct Builder {
     kind_defaults: BTreeMap<String, KindDefaults>,
     app_state: AppState,
     is_restored: bool,
+    first_key: Option<KeySecret>,
 }
 
 impl Builder {
@@ -64,6 +73,7 @@ impl Builder {
             kind_defaults: BTreeMap::new(),
             app_state: AppState::default(),
             is_restored: false,
+            first_key: None,
         }
     }
 
@@ -185,6 +195,15 @@ impl Builder {
         self
     }
 
+    /// Stores this key with the scope `admin` and the name `first`, unless a key was ever created. It takes
+    /// precedence over [`Config::first_key_file`]. [`Handle::create_key`](crate::server::Handle::create_key)
+    /// creates the others.
+    #[must_use]
+    pub fn first_key(mut self, secret: KeySecret) -> Self {
+        self.first_key = Some(secret);
+        self
+    }
+
     /// Opens the database, rescues the jobs that a dead process left running, and starts the actors.
     ///
     /// # Errors
@@ -194,7 +213,8 @@ impl Builder {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoSystem);
         }
-        let Self { config, clock, handlers, kind_defaults, app_state, is_restored } = self;
+        let Self { config, clock, handlers, kind_defaults, app_state, is_restored, first_key } =
+            self;
         let mut registry = Registry::new(&config)?;
         for (kind, handler) in handlers {
             registry.add_handler(&kind, handler)?;
@@ -214,6 +234,11 @@ impl Builder {
             roster.set_provider_room(&provider.name, provider.room);
         }
         let mut point_reads = SqliteReads::open(&config)?;
+        let secret = point_reads.signing_secret()?;
+        let mut keys = point_reads.keys()?;
+        if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
+            keys = point_reads.keys()?;
+        }
         let prune_hold = check_clock(&mut store, &mut point_reads, &config, &clock)?;
         let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);
         let parts = Parts {
@@ -223,6 +248,7 @@ impl Builder {
             roster,
             recorder,
             prune_hold,
+            keyring: Arc::new(Keyring::new(&keys, Signer::new(secret))),
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

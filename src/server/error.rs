@@ -42,6 +42,9 @@ pub enum Error {
     /// The database could not be read. No data is lost, and the cause is in the log. Try again.
     #[error("the database could not be read")]
     Unreadable,
+    /// The operating system returned no random numbers, so no key was created. The cause is in the log.
+    #[error("the operating system returned no random numbers")]
+    NoRandomness,
     /// The server is draining and leases no more jobs. Try again after its restart.
     #[error("the server is about to stop and leases no more jobs")]
     Draining,
@@ -90,7 +93,7 @@ impl From<&Error> for ProblemType {
             Error::StorageFull => Self::StorageFull,
             Error::Busy => Self::DatabaseBusy,
             Error::Unknown => Self::OutcomeUnknown,
-            Error::Unreadable => Self::Internal,
+            Error::Unreadable | Error::NoRandomness => Self::Internal,
             Error::Draining => Self::Draining,
             Error::Stopped => Self::Stopped,
         }
@@ -100,8 +103,10 @@ impl From<&Error> for ProblemType {
 impl From<&Refusal> for ProblemType {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::NoJob(_) | Refusal::NoBatch(_) => Self::NotFound,
-            Refusal::Conflict { .. } => Self::Conflict,
+            Refusal::NoJob(_) | Refusal::NoBatch(_) | Refusal::NoKey(_) => Self::NotFound,
+            Refusal::Conflict { .. } | Refusal::KeyNameTaken(_) => Self::Conflict,
+            Refusal::TooManyKeys(_) => Self::TooManyKeys,
+            Refusal::TooManyUnfinished(_) => Self::KeyLimit,
             Refusal::StaleLease => Self::StaleLease,
             Refusal::KeyReused(_) => Self::IdempotencyKeyReused,
             Refusal::TooManyQueues(_) => Self::TooManyQueues,

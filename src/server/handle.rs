@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::Publisher;
 use crate::actor::keeper::prune_hold::PruneHold;
+use crate::actor::keyring::Keyring;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
 use crate::actor::writer::Writer;
@@ -57,6 +58,7 @@ pub(super) struct Connections {
     pub(super) announcer: Addr<Announcer>,
     pub(super) publisher: Publisher,
     pub(super) prune_hold: PruneHold,
+    pub(super) keyring: Arc<Keyring>,
 }
 
 /// Phase of the server's life. It only moves forward.

@@ -1,5 +1,7 @@
-//! What operators ask of the server: statistics, providers and pruning.
+//! What operators ask of the server: keys, statistics, providers and pruning.
 
+pub(super) mod keys;
 mod provider;
 mod pruning;
 mod stats;
+pub(super) mod tokens;

@@ -1,5 +1,7 @@
 //! Answers to writes, and the result of a commit group.
 
+use crate::auth::api_key::{ApiKey, KeyName};
+use crate::auth::key_id::KeyId;
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::limit::Held;
@@ -38,6 +40,9 @@ pub enum Answer {
     Each(Vec<Result<Answer, Refusal>>),
     /// Answer to [`Write::Configure`](crate::store::Write::Configure): the settings after the change.
     Configured(QueueSettings),
+    /// Answer to [`Write::CreateKey`](crate::store::Write::CreateKey) and
+    /// [`Write::RevokeKey`](crate::store::Write::RevokeKey): the key after the write.
+    Key(Box<ApiKey>),
     /// Answer to [`Write::Retry`](crate::store::Write::Retry),
     /// [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log) and
     /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets).
@@ -171,6 +176,18 @@ pub enum Refusal {
     /// The write needs a new queue, and there are already `max_queues` queues.
     #[error("there are already {0} queues, which is the maximum")]
     TooManyQueues(usize),
+    /// The API key would have more unfinished jobs than `key_limits.max_unfinished_jobs` allows.
+    #[error("the key would have more than {0} unfinished jobs, which is its limit")]
+    TooManyUnfinished(u32),
+    /// The API key does not exist.
+    #[error("key {0} does not exist")]
+    NoKey(KeyId),
+    /// An API key that is not revoked has the name.
+    #[error("a key with the name {0} exists; revoke it first, or choose another name")]
+    KeyNameTaken(KeyName),
+    /// There are as many API keys as there may be.
+    #[error("there are already {0} keys, which is the maximum; revoke some first")]
+    TooManyKeys(u32),
     /// The settings of the queue after the change would be invalid.
     #[error("{pointer}: {detail}")]
     InvalidSettings {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::access::QueueAccess;
+use crate::auth::api_key::StoredKey;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
@@ -135,6 +136,12 @@ pub trait ReadStore: Send {
     /// See [`ReadStore`].
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError>;
 
+    /// Returns all API keys, also revoked ones, by ascending id.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn keys(&mut self) -> Result<StoredKeys, StoreError>;
+
     /// Returns the number of jobs of every queue by state, in any order.
     ///
     /// # Errors
@@ -158,6 +165,12 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn last_activity(&mut self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Returns the secret with which tokens are signed.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn signing_secret(&mut self) -> Result<[u8; 32], StoreError>;
 
     /// Returns the duties of this backend that the Keeper performs.
     fn duties(&self) -> &'static [BackendDuty];
@@ -191,6 +204,16 @@ pub struct JobUpdate {
     pub job: Job,
     /// The log after the given position.
     pub log: Log,
+}
+
+/// The API keys of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredKeys {
+    /// All keys, by ascending id.
+    pub keys: Vec<StoredKey>,
+    /// Whether a key was ever created. It is also true if all keys are impossible rows, which are
+    /// skipped: a fault in the database must not open the server.
+    pub any_existed: bool,
 }
 
 /// A selection of queues.

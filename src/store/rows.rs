@@ -3,6 +3,7 @@
 //! The rows know the tables but no connection, so every backend of Diesel can read them. A value that no
 //! version of this program writes is an error, which names the row in the words of `longshore verify`.
 
+pub(crate) mod api_key;
 pub(crate) mod attempt;
 pub(crate) mod batch;
 pub(crate) mod job;

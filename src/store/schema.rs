@@ -13,6 +13,22 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    api_keys (id) {
+        id -> Integer,
+        name -> Text,
+        digest -> Binary,
+        scopes -> Text,
+        queues -> Text,
+        created_at -> Integer,
+        expires_at -> Nullable<Integer>,
+        revoked_at -> Nullable<Integer>,
+        last_used_at -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     attempts (job_id, lease_token) {
         job_id -> Integer,
         lease_token -> Integer,
@@ -235,6 +251,7 @@ diesel::joinable!(results -> jobs (job_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     activity,
+    api_keys,
     attempts,
     batches,
     epoch,

@@ -2,6 +2,7 @@
 
 mod access;
 pub mod admin;
+mod keys;
 mod list;
 mod read;
 mod statement;
@@ -24,7 +25,7 @@ use crate::store::{
 #[cfg(feature = "testing")]
 pub use admin::open::MIN_SQLITE;
 use admin::served_files::ServedFiles;
-use admin::{epoch, open, size_limit};
+use admin::{epoch, open, signing_secret, size_limit};
 pub use read::SqliteReads;
 use write::commit_group::apply::WriteResult;
 use write::commit_group::{CommitGroup, KnownRows, LimitRules};
@@ -135,8 +136,14 @@ impl SqliteWrites {
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
             .map_err(|error| OpenError::failed(database, &error))?;
-        let rules = LimitRules { queues: config.queue_rules(), providers: config.provider_limits() };
+        let rules = LimitRules {
+            queues: config.queue_rules(),
+            providers: config.provider_limits(),
+            max_unfinished: config.key_limits.max_unfinished_jobs,
+        };
         provider::add_configured(&mut connection, &rules.providers)
+            .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?;
+        signing_secret::create(&mut connection)
             .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?;
         let provider_ids = provider::read_ids(&mut connection, &mut impossible)
             .map_err(|error| OpenError::failed(database, &error))?;

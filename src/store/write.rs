@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::auth::access::QueueAccess;
+use crate::auth::api_key::NewKey;
 use crate::auth::key_id::KeyId;
+use crate::auth::secret::KeyDigest;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
@@ -17,6 +19,9 @@ use crate::roster::LeaseOrder;
 
 /// Maximum number of jobs that one stage, expire or rescue moves in a transaction.
 pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
+
+/// Maximum number of API keys that are not revoked, and of revoked keys that are kept.
+pub const MAX_KEYS: u32 = 1_000;
 
 /// One write. A commit group applies several of them in one transaction.
 ///
@@ -136,6 +141,18 @@ pub enum Write {
         /// Settings to change.
         change: QueueChange,
     },
+    /// Creates an API key. Refused with [`KeyNameTaken`](crate::store::Refusal::KeyNameTaken) if a key
+    /// that is not revoked has the name, and with [`TooManyKeys`](crate::store::Refusal::TooManyKeys)
+    /// if there are [`MAX_KEYS`] of them. Of the revoked keys the latest [`MAX_KEYS`] are kept.
+    /// Answer: [`Key`](crate::store::Answer::Key).
+    CreateKey(NewKey, KeyDigest),
+    /// Revokes an API key at `now`. Changes nothing if it is revoked already; refused with
+    /// [`NoKey`](crate::store::Refusal::NoKey) if it does not exist.
+    /// Answer: [`Key`](crate::store::Answer::Key).
+    RevokeKey(KeyId),
+    /// Stores when keys were used last, unless a later time is stored. Keys that do not exist are
+    /// skipped. Answer: [`Done`](crate::store::Answer::Done).
+    TouchKeys(Vec<(KeyId, Timestamp)>),
 }
 
 impl Write {

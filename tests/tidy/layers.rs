@@ -61,8 +61,17 @@ const EXCEPTIONS: [(&str, &str); 2] = [
 const PURE_LAYERS: [&str; 5] = ["job", "roster", "metrics", "auth", "api"];
 
 /// Libraries that the pure layers may use. A path that ends in `now` is refused even in these.
-const PURE_LIBRARIES: [&str; 6] =
-    ["std", "serde", "serde_json", "serde_path_to_error", "jiff", "thiserror"];
+const PURE_LIBRARIES: [&str; 9] = [
+    "std",
+    "serde",
+    "serde_json",
+    "serde_path_to_error",
+    "jiff",
+    "thiserror",
+    "sha2",
+    "crc32fast",
+    "subtle",
+];
 
 fn rank(layer: &str) -> Option<usize> {
     LAYERS.iter().position(|layers| layers.contains(&layer))

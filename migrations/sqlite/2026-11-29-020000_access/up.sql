@@ -11,6 +11,9 @@ CREATE INDEX batch_queues_listed ON batch_queues (queue_id, batch_id);
 
 INSERT INTO batch_queues SELECT DISTINCT batch_id, queue_id FROM jobs WHERE batch_id IS NOT NULL;
 
+-- Number of jobs that were submitted with the key and have not ended.
+ALTER TABLE api_keys ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0 CHECK (unfinished >= 0);
+
 -- The secret with which tokens are signed. The server makes it when it opens the database first.
 CREATE TABLE signing_secret (
     id     INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),

@@ -12,10 +12,11 @@ use crate::actor::message::WriteError;
 use crate::actor::reader::Reader;
 use crate::actor::test_kit::{FakeWriter, Received, answer, at, probe, submit, temporary};
 use crate::actor::vital::Fatal;
+use crate::auth::token::Signer;
 use crate::job::{Change, JobId, Lane, State};
 use crate::metrics::recorder::Recorder;
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
-use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, WriteStore};
+use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, StoredKeys, WriteStore};
 
 /// Runs the duty with this name.
 #[derive(Message)]
@@ -37,6 +38,7 @@ struct Fixture {
     clock: Clock,
     recorder: SharedRecorder,
     prune_hold: PruneHold,
+    keyring: Arc<Keyring>,
     lease_checks: Received<MaintainLeases>,
     sweeps: Received<Sweep>,
     _directory: TempDir,
@@ -59,6 +61,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let (writer, handle) = FakeWriter::start();
     let ((maintain_leases, lease_checks), (sweep, sweeps)) = (probe(), probe());
     let recorder = SharedRecorder::new(Recorder::new(at(0), Vec::new(), 0));
+    let keyring = Arc::new(Keyring::new(&StoredKeys::default(), Signer::new([1; 32])));
     let peers = Peers {
         writer: handle,
         prunable: reader.clone().recipient(),
@@ -67,6 +70,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
         maintain_leases,
         sweep,
         recorder: recorder.clone(),
+        keyring: Arc::clone(&keyring),
     };
     let vital = Vital::new("keeper", &fatal);
     let prune_hold = PruneHold::new(jump);
@@ -80,6 +84,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
         clock,
         recorder,
         prune_hold,
+        keyring,
         lease_checks,
         sweeps,
         _directory: directory,

@@ -1,10 +1,9 @@
 //! Refuses requests that a browser sends for pages of other sites (cross-site request forgery and DNS
-//! rebinding), and requests that were meant for another API.
+//! rebinding), requests that were meant for another API, and requests without a valid key.
 
 use std::net::IpAddr;
 
 use actix_web::Error;
-use actix_web::HttpMessage;
 use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,10 +13,11 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use crate::api::problem::ProblemType;
-use crate::auth::principal::Principal;
 use crate::http::problem::Rejection;
-use crate::http::request::openai_client;
-use crate::http::response::weighed::{AnswerBody, weigh};
+use crate::http::request::audit::Audit;
+use crate::http::request::key_end::unless_ended;
+use crate::http::request::{auth, openai_client};
+use crate::http::response::weighed::{AnswerBody, end_with, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
 
@@ -29,14 +29,29 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<AnswerBody>, Error> {
-    if let Some(handle) = request.app_data::<Data<Handle>>() {
-        let acting = handle.acting_for(Principal::TRUSTED);
-        request.extensions_mut().insert(acting);
+    let authenticated = match refusal(&request) {
+        Some(rejection) => Err(rejection),
+        None => auth::authenticate(&request),
+    };
+    let key = match authenticated {
+        Ok(key) => key,
+        Err(rejection) => return Ok(weigh(request.into_response(rejection.error_response()))),
+    };
+    let audit = Audit::start(&request, key.as_ref());
+    let answered = match &key {
+        None => next.call(request).await,
+        Some(key) => match unless_ended(key, next.call(request)).await {
+            Some(answered) => answered,
+            None => Err(auth::key_ended().into()),
+        },
+    };
+    if let Some(audit) = audit {
+        audit.answered(match &answered {
+            Ok(response) => response.status().as_u16(),
+            Err(error) => error.as_response_error().status_code().as_u16(),
+        });
     }
-    match refusal(&request) {
-        Some(rejection) => Ok(weigh(request.into_response(rejection.error_response()))),
-        None => Ok(weigh(next.call(request).await?)),
-    }
+    Ok(end_with(weigh(answered?), key))
 }
 
 /// Returns why a request is refused.

@@ -9,7 +9,9 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::{Bytes, Data};
 
+use crate::actor::keyring::KeyEntry;
 use crate::http::problem::Rejection;
+use crate::http::request::key_end::KeyEnd;
 use crate::server::{AnswerBudget, AnswerWeight, Handle};
 
 /// Size up to which an answer is not counted. The number of connections bounds the size of all of them.
@@ -26,7 +28,13 @@ pub(in crate::http) enum AnswerBody {
     /// Large. It is passed on in parts, and counts until the last one is passed on.
     Heavy { rest: Bytes, _weight: AnswerWeight },
     /// Of a length that is not known. Each large part of it counts.
-    Stream { body: BoxBody, rest: Option<(Bytes, AnswerWeight)>, budget: Arc<AnswerBudget> },
+    /// It ends early if the key of its request ends.
+    Stream {
+        body: BoxBody,
+        rest: Option<(Bytes, AnswerWeight)>,
+        budget: Arc<AnswerBudget>,
+        key_end: Option<KeyEnd>,
+    },
 }
 
 /// Counts an answer. A read whose answer has no room is refused.
@@ -63,9 +71,26 @@ pub(in crate::http) fn weigh<B: MessageBody + 'static>(
             };
             AnswerBody::Heavy { rest, _weight: weight }
         }
-        Err(body) => AnswerBody::Stream { body: body.boxed(), rest: None, budget },
+        Err(body) => AnswerBody::Stream { body: body.boxed(), rest: None, budget, key_end: None },
     };
     ServiceResponse::new(request, response.set_body(body))
+}
+
+/// Ends a stream when the key of its request ends.
+pub(in crate::http) fn end_with(
+    response: ServiceResponse<AnswerBody>,
+    key: Option<Arc<KeyEntry>>,
+) -> ServiceResponse<AnswerBody> {
+    let Some(key) = key else { return response };
+    if response.response().body().size() != BodySize::Stream {
+        return response;
+    }
+    response.map_body(|_, mut body| {
+        if let AnswerBody::Stream { key_end, .. } = &mut body {
+            *key_end = Some(KeyEnd::new(key));
+        }
+        body
+    })
 }
 
 /// Removes the next part from a body.
@@ -91,9 +116,16 @@ impl MessageBody for AnswerBody {
             Self::Light(body) => Pin::new(body).poll_next(context),
             Self::Heavy { rest, .. } if rest.is_empty() => Poll::Ready(None),
             Self::Heavy { rest, .. } => Poll::Ready(Some(Ok(next_part(rest)))),
-            Self::Stream { body, rest, budget } => {
+            Self::Stream { body, rest, budget, key_end } => {
+                if key_end.as_ref().is_some_and(KeyEnd::has_come) {
+                    return Poll::Ready(None);
+                }
                 if rest.is_none() {
-                    let part = match ready!(Pin::new(body).poll_next(context)) {
+                    let next = Pin::new(body).poll_next(context);
+                    if let (Poll::Pending, Some(key_end)) = (&next, key_end) {
+                        return key_end.poll(context).map(|()| None);
+                    }
+                    let part = match ready!(next) {
                         Some(Ok(part)) if part.len() > PART_BYTES => part,
                         other => return Poll::Ready(other),
                     };

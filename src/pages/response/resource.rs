@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, web};
 
+use crate::api::routes::pages::RESOURCE_NAME;
 use crate::pages::response::error_page::{PageError, wrong_method};
 
 /// Returns a resource that serves a page to `GET` and `HEAD`.
@@ -17,6 +18,7 @@ where
     <F as Handler<A>>::Future: Future<Output = R>,
 {
     web::resource(path)
+        .name(RESOURCE_NAME)
         .route(web::get().to(handler))
         .route(web::head().to(handler))
         .default_service(web::to(|| wrong_method("GET, HEAD")))
@@ -31,6 +33,7 @@ where
     <F as Handler<A>>::Future: Future<Output = R>,
 {
     web::resource(path)
+        .name(RESOURCE_NAME)
         .route(web::post().to(handler))
         .default_service(web::to(|| wrong_method("POST")))
 }

@@ -12,6 +12,7 @@ use crate::actor::events::publisher::{ClientCounts, Publisher};
 use crate::actor::events::shared_recorder::SharedRecorder;
 use crate::actor::keeper::prune_hold::PruneHold;
 use crate::actor::keeper::{Keeper, Peers};
+use crate::actor::keyring::Keyring;
 use crate::actor::message::StartLeasing;
 use crate::actor::reader::Reader;
 use crate::actor::send;
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) roster: Roster,
     pub(crate) recorder: Recorder,
     pub(crate) prune_hold: PruneHold,
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) config: Arc<Config>,
     pub(crate) clock: Clock,
@@ -45,7 +47,7 @@ pub(crate) struct Parts {
 /// Starts the actors and returns the server.
 pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, .. } = parts;
-    let Parts { prune_hold, registry, config, clock, .. } = parts;
+    let Parts { prune_hold, keyring, registry, config, clock, .. } = parts;
     let backend_duties = list_reads.duties();
     let fatal = Fatal::new();
     let recorder = SharedRecorder::new(recorder);
@@ -78,6 +80,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
             maintain_leases: dispatcher.clone().recipient(),
             sweep: announcer.clone().recipient(),
             recorder: publisher.recorder.clone(),
+            keyring: Arc::clone(&keyring),
         },
         (&clock, &fatal),
         (config.retention, prune_hold.clone()),
@@ -99,6 +102,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         announcer,
         publisher,
         prune_hold,
+        keyring,
     };
     let handle = Handle::new(connections, registry, config, clock);
     Server {

@@ -26,15 +26,15 @@ use crate::store::schema::{activity, job_extras, jobs, queues, remote_leases, re
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::admin::kept_file::KeptFile;
-use crate::store::sqlite::admin::open;
-use crate::store::sqlite::list;
+use crate::store::sqlite::admin::{open, signing_secret};
+use crate::store::sqlite::{keys, list};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{log, time_buckets};
 use crate::store::{
     BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
-    ReadStore, StoreError,
+    ReadStore, StoreError, StoredKeys,
 };
 use queue_rows::QueueReads;
 
@@ -200,6 +200,10 @@ impl ReadStore for SqliteReads {
         Ok(all.into_iter().map(|(_, name, state)| (name, state)).collect())
     }
 
+    fn keys(&mut self) -> Result<StoredKeys, StoreError> {
+        keys::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
+    }
+
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
         self.queue_rows().counts().map_err(unreadable)
     }
@@ -219,6 +223,10 @@ impl ReadStore for SqliteReads {
             .optional()
             .map_err(|error| unreadable(error.into()))?;
         Ok(active_at.flatten().map(Timestamp::from_millis))
+    }
+
+    fn signing_secret(&mut self) -> Result<[u8; 32], StoreError> {
+        signing_secret::read(&mut self.connection).map_err(unreadable)
     }
 
     fn duties(&self) -> &'static [BackendDuty] {

@@ -1,5 +1,6 @@
 //! Verification of a database: SQLite's own checks of the file, and rules on the rows of the tables.
 
+mod api_keys;
 mod rules;
 
 use std::path::Path;

@@ -46,6 +46,8 @@ pub(crate) struct KnownRows<'a> {
 pub(crate) struct LimitRules {
     pub(crate) queues: QueueRules,
     pub(crate) providers: BTreeMap<ProviderName, ProviderLimits>,
+    /// Maximum number of unfinished jobs of each API key.
+    pub(crate) max_unfinished: Option<u32>,
 }
 
 /// Writes of one open transaction.
@@ -53,6 +55,8 @@ pub(crate) struct CommitGroup<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
     pub(crate) rules: &'a QueueRules,
     pub(crate) providers: &'a BTreeMap<ProviderName, ProviderLimits>,
+    /// Maximum number of unfinished jobs of each API key.
+    pub(crate) max_unfinished: Option<u32>,
     pub(crate) queue_ids: &'a mut QueueIds,
     pub(crate) provider_ids: &'a ProviderIds,
     /// Queues that have had a limit since the database was opened. Only their leases read their limits.
@@ -84,11 +88,12 @@ impl<'a> CommitGroup<'a> {
     ) -> Self {
         let KnownRows { queue_ids, provider_ids, limited_queues, impossible, .. } = known;
         let may_have_large_payloads = known.may_have_large_payloads;
-        let LimitRules { queues: rules, providers } = rules;
+        let LimitRules { queues: rules, providers, max_unfinished } = rules;
         Self {
             connection,
             rules,
             providers,
+            max_unfinished: *max_unfinished,
             queue_ids,
             provider_ids,
             limited_queues,
@@ -112,7 +117,7 @@ impl<'a> CommitGroup<'a> {
         let mut remaining = writes;
         while let [first, others @ ..] = remaining {
             let plain: Vec<&Submit> =
-                remaining.iter().map_while(|write| write.plain_submit()).collect();
+                remaining.iter().map_while(|write| self.plain_submit(write)).collect();
             if plain.is_empty() {
                 answers.push(split_refusal(self.apply(first))?);
                 remaining = others;
@@ -122,6 +127,13 @@ impl<'a> CommitGroup<'a> {
             }
         }
         Ok(answers)
+    }
+
+    /// Returns a submission that can be inserted together with others: one that is plain, and that no limit of
+    /// its API key can refuse.
+    fn plain_submit<'w>(&self, write: &'w Write) -> Option<&'w Submit> {
+        let has_limit = |submit: &Submit| submit.jobs.iter().any(|job| job.key.is_some());
+        write.plain_submit().filter(|submit| self.max_unfinished.is_none() || !has_limit(submit))
     }
 
     /// Applies one write. After [`ApplyError::Failed`](apply::ApplyError::Failed) the caller must roll back.
@@ -150,6 +162,9 @@ impl<'a> CommitGroup<'a> {
             Write::RecordActivity => self.record_activity(),
             Write::Probe => self.probe(),
             Write::Configure { queue, change } => self.configure(queue, change),
+            Write::CreateKey(key, digest) => self.create_key(key, *digest),
+            Write::RevokeKey(key) => self.revoke_key(*key),
+            Write::TouchKeys(uses) => self.touch_keys(uses),
         }
     }
 
@@ -182,6 +197,7 @@ impl<'a> CommitGroup<'a> {
         answers: Vec<WriteResult>,
     ) -> Result<Committed, TransactionError> {
         self.update_queue_counts()?;
+        self.update_key_counts()?;
         let ended_batches = self.update_batch_counts()?;
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;

@@ -43,6 +43,7 @@ impl CommitGroup<'_> {
             return Ok(Answer::Submitted(earlier));
         }
         // Before anything is inserted, because a refused write must change nothing.
+        self.check_unfinished(&submit.jobs)?;
         self.create_queues(&submit.jobs)?;
         let batch = match &submit.batch {
             Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),

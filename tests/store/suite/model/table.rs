@@ -129,6 +129,9 @@ impl Model {
             Write::Report(lease, progress) => self.report(*lease, progress),
             Write::Log(lines) => self.log(lines),
             Write::TimeBuckets(_) | Write::RecordActivity | Write::Probe => Ok(Answer::Done),
+            Write::CreateKey(..) | Write::RevokeKey(_) | Write::TouchKeys(_) => {
+                unreachable!("random operations change no keys")
+            }
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),

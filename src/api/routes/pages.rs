@@ -1,0 +1,78 @@
+//! The table of pages: every path of the web pages with its methods, and who may use it.
+//!
+//! A page that is missing here needs a key that may do everything, so it is safe to forget one.
+
+use crate::api::routes::access::{ADMIN, Access, READ, SUBMIT};
+use crate::api::routes::{Method, matches};
+
+/// Name of all resources of pages in the HTTP server, by which they are told from those of an application.
+pub const RESOURCE_NAME: &str = "longshore:page";
+
+/// One method of a page. `HEAD` has the access of `GET`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// HTTP method.
+    pub method: Method,
+    /// Path; names in braces are parameters.
+    pub path: &'static str,
+    /// Who may use the page.
+    pub access: Access,
+}
+
+/// Every page and every form.
+pub const PAGES: &[Page] = &[
+    page(Method::Get, "/", READ),
+    page(Method::Get, "/jobs", READ),
+    page(Method::Post, "/jobs/selected", ADMIN),
+    page(Method::Get, "/jobs/{id}", READ),
+    page(Method::Post, "/jobs/{id}/cancel", ADMIN),
+    page(Method::Post, "/jobs/{id}/retry", ADMIN),
+    page(Method::Post, "/jobs/{id}/run", ADMIN),
+    page(Method::Post, "/jobs/{id}/delete", ADMIN),
+    page(Method::Get, "/submit", READ),
+    page(Method::Post, "/submit", SUBMIT),
+    page(Method::Get, "/batches", READ),
+    page(Method::Get, "/batches/{id}", READ),
+    page(Method::Post, "/batches/{id}/cancel", ADMIN),
+    page(Method::Get, "/queues", READ),
+    page(Method::Get, "/queues/{name}", READ),
+    page(Method::Post, "/queues/{name}/pause", ADMIN),
+    page(Method::Post, "/queues/{name}/resume", ADMIN),
+    page(Method::Post, "/queues/{name}/limits", ADMIN),
+    page(Method::Get, "/providers", READ),
+    page(Method::Get, "/demo", READ),
+    page(Method::Post, "/demo/{button}", SUBMIT),
+    page(Method::Get, "/assets/style.css", Access::Public),
+    page(Method::Get, "/assets/script.js", Access::Public),
+    page(Method::Get, "/assets/icon.svg", Access::Public),
+];
+
+const fn page(method: Method, path: &'static str, access: Access) -> Page {
+    Page { method, path, access }
+}
+
+/// Returns the page of a request. `path` is decoded as the server decodes it.
+pub fn find(method: &str, path: &str) -> Option<&'static Page> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    PAGES.iter().find(|page| page.method.as_str() == method && matches(page.path, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_found_by_its_method_and_path() {
+        let access = |method, path| find(method, path).map(|page| page.access);
+        assert_eq!(access("GET", "/submit"), Some(READ));
+        assert_eq!(access("HEAD", "/submit"), Some(READ));
+        assert_eq!(access("POST", "/submit"), Some(SUBMIT));
+        assert_eq!(access("POST", "/jobs/selected"), Some(ADMIN));
+        assert_eq!(access("GET", "/assets/script.js"), Some(Access::Public));
+        for (method, path) in
+            [("POST", "/"), ("GET", "/other"), ("GET", "/jobs/"), ("PUT", "/jobs")]
+        {
+            assert_eq!(access(method, path), None, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The audit log: one line for each request that may change something.
+
+use std::sync::Arc;
+
+use actix_web::dev::ServiceRequest;
+use tracing::Level;
+
+use crate::actor::keyring::KeyEntry;
+use crate::api::routes::RouteName;
+use crate::http::request::auth::Target;
+use crate::job::problem::Quoted;
+
+/// Target of the lines in the log.
+const TARGET: &str = "longshore::audit";
+
+/// Routes whose requests are logged with the level `debug`, because they are most of all requests.
+const FREQUENT: [RouteName; 5] = [
+    RouteName::SubmitJobs,
+    RouteName::SubmitBatch,
+    RouteName::LeaseJobs,
+    RouteName::ActOnLeases,
+    RouteName::ActOnLease,
+];
+
+/// A request that is logged when it ends.
+pub(super) struct Audit {
+    key: Option<Arc<KeyEntry>>,
+    method: String,
+    route: String,
+    id: Option<String>,
+    client: Option<String>,
+    is_frequent: bool,
+    /// Status of the answer; `None` if the client did not wait for it.
+    status: Option<u16>,
+}
+
+impl Audit {
+    /// Starts the line of a request, or returns `None` if it changes nothing or is not logged.
+    pub(super) fn start(request: &ServiceRequest, key: Option<&Arc<KeyEntry>>) -> Option<Self> {
+        if request.method().is_safe() {
+            return None;
+        }
+        let target = Target::of(request);
+        let is_frequent = target.name.is_some_and(|name| FREQUENT.contains(&name));
+        let is_logged = match is_frequent {
+            true => tracing::enabled!(target: TARGET, Level::DEBUG),
+            false => tracing::enabled!(target: TARGET, Level::INFO),
+        };
+        if !is_logged {
+            return None;
+        }
+        let path = request.match_info().as_str();
+        let id = target.id(path);
+        Some(Self {
+            key: key.cloned(),
+            method: Quoted(request.method().as_str()).to_string().trim_matches('"').to_owned(),
+            route: target.pattern.map_or_else(|| Quoted(path).to_string(), str::to_owned),
+            id: id.map(|id| match id.bytes().all(|letter| letter.is_ascii_graphic()) {
+                true if id.len() <= 64 => id.to_owned(),
+                _ => Quoted(id).to_string(),
+            }),
+            client: request.peer_addr().map(|peer| peer.to_string()),
+            is_frequent,
+            status: None,
+        })
+    }
+
+    /// Sets the status of the answer.
+    pub(super) fn answered(mut self, status: u16) {
+        self.status = Some(status);
+    }
+}
+
+/// Logs the request, also if its client did not wait for the answer: the change may have been made.
+impl Drop for Audit {
+    fn drop(&mut self) {
+        let Self { method, route, id, client, status, .. } = self;
+        let key = self.key.as_ref().map_or("none".into(), |key| key.id().to_string());
+        let key_name = self.key.as_ref().map(|key| key.name().as_str());
+        let (id, client) = (id.as_deref(), client.as_deref());
+        if self.is_frequent {
+            tracing::debug!(target: TARGET, key, key_name, %method, %route, id, status, client, "request");
+        } else {
+            tracing::info!(target: TARGET, key, key_name, %method, %route, id, status, client, "change");
+        }
+    }
+}

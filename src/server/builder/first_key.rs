@@ -1,0 +1,54 @@
+//! The first API key of a new database, which an operator brings along, as for a container.
+
+use std::path::Path;
+
+use crate::auth::api_key::NewKey;
+use crate::auth::secret::KeySecret;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::server::StartError;
+use crate::store::{StoredKeys, Write, WriteStore};
+
+/// Name of the first key.
+const NAME: &str = "first";
+
+/// Stores the first key, if there is one and no key was ever created. Returns whether it did.
+///
+/// # Errors
+/// Returns [`StartError::FirstKey`] if the file cannot be read or has no key.
+pub(super) fn store(
+    given: Option<KeySecret>,
+    stored: &StoredKeys,
+    store: &mut dyn WriteStore,
+    config: &Config,
+    clock: &Clock,
+) -> Result<bool, StartError> {
+    let secret = match (given, &config.first_key_file) {
+        (Some(secret), _) => secret,
+        // A file that was removed after the first start is no fault.
+        (None, Some(_)) if stored.any_existed => return Ok(false),
+        (None, Some(path)) => read(path)?,
+        (None, None) => return Ok(false),
+    };
+    if stored.any_existed {
+        tracing::debug!("the first key is ignored: the database has keys");
+        return Ok(false);
+    }
+    let name = NAME.parse().map_err(|error| StartError::FirstKey(format!("{NAME}: {error}")))?;
+    let write = Write::CreateKey(NewKey::admin(name), secret.digest());
+    let committed = store.commit(&[&write], clock.now())?;
+    if let Some(Err(refusal)) = committed.answers.into_iter().next() {
+        return Err(StartError::FirstKey(refusal.to_string()));
+    }
+    tracing::info!(
+        name = NAME,
+        "stored the first key, with the scope admin: every request needs a key now"
+    );
+    Ok(true)
+}
+
+fn read(path: &Path) -> Result<KeySecret, StartError> {
+    let failed = |why: String| StartError::FirstKey(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    KeySecret::parse(text.trim()).map_err(|error| failed(error.to_string()))
+}
