@@ -39,6 +39,8 @@ pub struct Config {
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
+    /// Origins, such as `https://app.example`, whose pages may read a job or batch with a token.
+    pub allow_origins: Vec<String>,
     /// Whether requests from this machine need no API key. They need one all the same if a proxy has passed
     /// them on, which is seen by `Forwarded` or `X-Forwarded-...`.
     pub keyless_loopback: bool,
@@ -82,6 +84,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7373)),
             hosts: Vec::new(),
+            allow_origins: Vec::new(),
             keyless_loopback: false,
             first_key_file: None,
             database: "longshore.db".into(),
@@ -127,6 +130,13 @@ impl Config {
             if host.is_empty() || *host != host.to_ascii_lowercase() || host.contains([':', '/']) {
                 let why = "must be a lowercase host name without scheme and port";
                 problems.push(Problem::new(format!("/hosts/{index}"), why));
+            }
+        }
+        for (index, origin) in self.allow_origins.iter().enumerate() {
+            if !is_origin(origin) {
+                let why =
+                    "must be an origin: http:// or https:// and a lowercase host, without a path";
+                problems.push(Problem::new(format!("/allow_origins/{index}"), why));
             }
         }
         for (index, kind) in self.remote_kinds.iter().enumerate() {
@@ -197,6 +207,16 @@ impl Config {
             max_queues: self.limits.max_queues,
         }
     }
+}
+
+/// Returns whether a text is an origin as browsers send it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && *host == host.to_ascii_lowercase()
+            && !host.contains(['/', '?', '#', '@'])
+    })
 }
 
 fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {

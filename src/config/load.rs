@@ -30,8 +30,13 @@ const CLI_VARIABLES: [&str; 6] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 4] =
-    [&["hosts"], &["remote_kinds"], &["commands", "*", "argv"], &["commands", "*", "env_from"]];
+const LISTS: [&[&str]; 5] = [
+    &["hosts"],
+    &["allow_origins"],
+    &["remote_kinds"],
+    &["commands", "*", "argv"],
+    &["commands", "*", "env_from"],
+];
 
 /// Rust types in the messages of serde, and the descriptions that replace them.
 const TYPE_NAMES: [(&str, &str); 4] = [

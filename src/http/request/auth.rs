@@ -6,7 +6,6 @@
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
@@ -14,13 +13,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, FORWARDED, HeaderMap};
 use actix_web::web::Data;
 
-use crate::actor::keyring::KeyEntry;
 use crate::api::problem::ProblemType;
 use crate::api::routes::access::Access;
 use crate::api::routes::{FoundRoute, RouteName, find, pages, parameter};
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
 use crate::http::problem::Rejection;
+use crate::http::request::credential::Credential;
+use crate::http::request::read_token;
 use crate::http::routes::access_of_name;
 use crate::server::Handle;
 
@@ -68,15 +68,20 @@ impl Target {
 }
 
 /// Finds out on whose behalf a request is made, and adds a [`Handle`] that acts for it to its extensions. Returns
-/// the key, if one is needed.
+/// the key or token, if one is needed.
 ///
 /// # Errors
 /// Returns the refusal of a request without a valid key, or whose key may not use the route.
-pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Arc<KeyEntry>>, Rejection> {
+pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential>, Rejection> {
     let Some(handle) = request.app_data::<Data<Handle>>() else {
         let detail = "the server has no handle, so no request can be authenticated";
         return Err(Rejection::new(ProblemType::Internal, detail));
     };
+    if let Some(token) = read_token::of(request)? {
+        let (principal, credential) = read_token::admit(request, handle, &token)?;
+        act_for(request, handle, principal);
+        return Ok(Some(credential));
+    }
     if !handle.keyring().needs_key() {
         act_for(request, handle, Principal::TRUSTED);
         return Ok(None);
@@ -103,7 +108,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Arc<KeyEnt
         return Err(missing_scope(access, principal));
     }
     act_for(request, handle, principal.clone());
-    Ok(Some(entry))
+    Ok(Some(Credential::of_key(entry)))
 }
 
 /// Gives the handlers of a request a handle that acts for `principal`. A handler without one refuses.
@@ -122,7 +127,7 @@ fn missing_scope(access: Access, principal: &Principal) -> Rejection {
 }
 
 /// Returns the secret in the header `Authorization`, or `None` if there is no such header.
-fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
+pub(super) fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
