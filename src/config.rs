@@ -20,7 +20,7 @@ pub use database::Database;
 pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use limits::{Lanes, Limits};
-pub use load::{ConfigError, Overrides, load, load_database};
+pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
 use crate::job::problem::{Problem, escape};

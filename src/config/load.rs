@@ -138,26 +138,37 @@ pub fn load(
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
 }
 
-/// Reads the path of the database from the configuration.
-///
-/// The other settings must be readable, but their values are not checked, so that a backup can be
-/// made without the server's API keys.
+/// Reads the path of the database from the configuration, as [`load_unchecked`] does.
 ///
 /// # Errors
-/// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] if the
-/// path is not allowed.
+/// The same as [`load_unchecked`].
 pub fn load_database(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<PathBuf, ConfigError> {
-    let config = decode(read(file, variables)?)?;
+    Ok(load_unchecked(file, variables, None)?.database.into())
+}
+
+/// Reads the configuration for a tool that only uses the database, which `database` replaces if it is given.
+///
+/// The other settings must be readable, but their values are not checked, so that a backup can be
+/// made without the keys of the providers.
+///
+/// # Errors
+/// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] if the
+/// path is not allowed.
+pub fn load_unchecked(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+    database: Option<PathBuf>,
+) -> Result<Config, ConfigError> {
+    let mut config = decode(read(file, variables)?)?;
+    if let Some(database) = database {
+        config.database = database.into();
+    }
     let mut problems = config.problems();
     problems.retain(|problem| problem.pointer == "/database");
-    if problems.is_empty() {
-        Ok(config.database.into())
-    } else {
-        Err(ConfigError::Invalid(problems))
-    }
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
 }
 
 /// Reads the file and sets the values of the variables in it.

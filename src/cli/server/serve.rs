@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::auth::secret::KeySecret;
 use crate::cli::error::CliError;
 use crate::cli::output::use_colour;
 use crate::cli::server::descriptors;
@@ -18,11 +19,16 @@ use crate::config::{self, Overrides};
 use running::run_server;
 pub(crate) use running::start_server;
 
+/// Environment variable with the first API key of a new database.
+const FIRST_KEY: &str = "LONGSHORE_FIRST_KEY";
+
 const HELP: &str = "\
 Settings are read from the configuration file, then from environment variables, then from these
 options; a later source overrides an earlier one. The name of a variable is LONGSHORE_ followed by
 the path of the setting in the file, with two underscores between the parts:
   LONGSHORE_LISTEN=127.0.0.1:8080  LONGSHORE_LANES__ASYNC=64  LONGSHORE_QUEUES__MAIL__MAX_RUNNING=5
+
+LONGSHORE_FIRST_KEY is the API key that a new database starts with; see 'longshore key generate'.
 
 After the first SIGINT or SIGTERM, the server gives running jobs time to end (shutdown_grace, 25s
 by default). A second signal stops the server at once. Accepted jobs are stored and continue after
@@ -81,5 +87,17 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), CliError> {
     descriptors::log_limit();
     let overrides = Overrides { listen: args.listen, database: args.database };
     let config = config::load(args.config.as_deref(), variables(), &overrides)?;
-    Ok(run_server(config, args.restored).await?)
+    Ok(run_server(config, args.restored, first_key()?).await?)
+}
+
+/// Returns the first key in the environment, for a new database.
+fn first_key() -> Result<Option<KeySecret>, CliError> {
+    let set = std::env::var_os(FIRST_KEY).filter(|value| !value.is_empty());
+    let Some(text) = set else { return Ok(None) };
+    // The text is not repeated, because it is meant to be a key.
+    let key = KeySecret::parse(text.to_string_lossy().trim());
+    key.map(Some).map_err(|error| {
+        let hint = "'longshore key generate' prints one";
+        CliError::Usage(format!("{FIRST_KEY}: {error}; {hint}"))
+    })
 }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, FORWARDED, HeaderMap};
 use actix_web::web::Data;
 
@@ -166,6 +165,7 @@ pub(super) fn key_ended() -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::StatusCode;
     use actix_web::http::header::HeaderValue;
 
     fn read(values: &[&'static [u8]]) -> Result<Option<String>, StatusCode> {

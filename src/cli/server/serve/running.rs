@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use actix_web::dev::ServerHandle;
 
+use crate::auth::secret::KeySecret;
 use crate::cli::output::Output;
 use crate::cli::server::serve::error::ServeError;
 use crate::cli::server::signal::{StopSignals, ignore_others, survive_file_size_limit};
@@ -81,14 +82,24 @@ pub(crate) async fn start_server(
 }
 
 /// Runs the server until a signal arrives and it has drained.
-pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), ServeError> {
+pub(super) async fn run_server(
+    config: Config,
+    is_restored: bool,
+    first_key: Option<KeySecret>,
+) -> Result<(), ServeError> {
     // Signals are handled before anything starts, so that a signal during the start drains as well.
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     survive_file_size_limit().map_err(ServeError::Signals)?;
     ignore_others().map_err(ServeError::Signals)?;
     orphans::reap().map_err(ServeError::Signals)?;
     let database = config.database.to_string();
-    let prepare = |builder: Builder| if is_restored { builder.restored() } else { builder };
+    let prepare = |builder: Builder| {
+        let builder = if is_restored { builder.restored() } else { builder };
+        match first_key {
+            Some(secret) => builder.first_key(secret),
+            None => builder,
+        }
+    };
     let running = start_server(config, prepare).await?;
     tracing::info!(addr = %running.addr, database, "serving");
     running.log_capabilities();
