@@ -48,7 +48,8 @@ impl FromStr for QueuePattern {
         let is_allowed = |letter: u8| {
             letter.is_ascii_lowercase() || letter.is_ascii_digit() || b"._-*".contains(&letter)
         };
-        let is_valid = (1..=QueueName::MAX_LEN).contains(&text.len()) && text.bytes().all(is_allowed);
+        let is_valid =
+            (1..=QueueName::MAX_LEN).contains(&text.len()) && text.bytes().all(is_allowed);
         if is_valid { Ok(Self(text.into())) } else { Err(InvalidPattern) }
     }
 }

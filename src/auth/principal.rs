@@ -17,6 +17,5 @@ pub struct Principal {
 
 impl Principal {
     /// The application that embeds the server, or a request that needs no key. It may do everything.
-    pub const TRUSTED: Self =
-        Self { key: None, scopes: Scopes::ADMIN, queues: QueueAccess::All };
+    pub const TRUSTED: Self = Self { key: None, scopes: Scopes::ADMIN, queues: QueueAccess::All };
 }
