@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::config::Config;
 use crate::config::load::service_variables::is_of_a_service;
+use crate::config::{Config, ListenAddress};
 use crate::job::problem::Problem;
 use crate::job::problem::adapter::object_structs;
 use crate::job::problem::encoding::text_start;
@@ -30,8 +30,13 @@ const CLI_VARIABLES: [&str; 6] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 4] =
-    [&["hosts"], &["remote_kinds"], &["commands", "*", "argv"], &["commands", "*", "env_from"]];
+const LISTS: [&[&str]; 5] = [
+    &["listen"],
+    &["hosts"],
+    &["remote_kinds"],
+    &["commands", "*", "argv"],
+    &["commands", "*", "env_from"],
+];
 
 /// Rust types in the messages of serde, and the descriptions that replace them.
 const TYPE_NAMES: [(&str, &str); 4] = [
@@ -44,8 +49,8 @@ const TYPE_NAMES: [(&str, &str); 4] = [
 /// Settings from command-line flags, which override every other source.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// Value of `--listen`.
-    pub listen: Option<SocketAddr>,
+    /// Values of `--listen`. If there is any, the addresses of other sources are not used.
+    pub listen: Vec<ListenAddress>,
     /// Value of `--database`.
     pub database: Option<PathBuf>,
 }
@@ -82,15 +87,11 @@ pub enum ConfigError {
     Invalid(Vec<Problem>),
 }
 
-/// Replaces the names of Rust types in an error by descriptions, and appends an example to the
-/// standard library's error for an invalid address.
+/// Replaces the names of Rust types in an error by descriptions.
 fn plain(error: &str) -> String {
     let mut text = error.to_owned();
     for (name, words) in TYPE_NAMES {
         text = text.replace(name, words);
-    }
-    if text.ends_with("invalid socket address syntax") {
-        text.push_str("; write it like 127.0.0.1:7373");
     }
     text
 }
@@ -126,11 +127,10 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigError> {
-    let mut table = read(file, variables)?;
-    if let Some(listen) = overrides.listen {
-        table.insert("listen".into(), Value::String(listen.to_string()));
+    let mut config = decode(read(file, variables)?)?;
+    if !overrides.listen.is_empty() {
+        config.listen.clone_from(&overrides.listen);
     }
-    let mut config = decode(table)?;
     if let Some(database) = &overrides.database {
         config.database = database.clone().into();
     }
@@ -278,13 +278,19 @@ fn is_list(path: &[String]) -> bool {
 fn parse_list(text: &str) -> Value {
     match parse_value(text) {
         value @ (Value::Array(_) | Value::Table(_)) => value,
-        _ if text.trim_start().starts_with(['[', '{']) => Value::String(text.into()),
+        _ if is_broken_list(text) => Value::String(text.into()),
         value => {
             let text = value.as_str().unwrap_or(text).trim();
             let entries = text.split(',').map(|entry| Value::String(entry.trim().into()));
             Value::Array(if text.is_empty() { Vec::new() } else { entries.collect() })
         }
     }
+}
+
+/// Returns whether a text that is no TOML starts like an array or a table, and not with an IPv6 address.
+fn is_broken_list(text: &str) -> bool {
+    let first = text.split(',').next().unwrap_or_default().trim();
+    first.starts_with(['[', '{']) && first.parse::<SocketAddr>().is_err()
 }
 
 /// Parses a variable's value as TOML, or returns it as a string if it is not TOML.

@@ -96,7 +96,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
 
 #[actix_web::test]
 async fn the_last_uses_of_keys_are_stored_once_and_again_after_a_failure() {
-    let fixture = start(&[]);
+    let mut fixture = start(&[]);
     let secret = KeySecret::from_random([1; 32]);
     let key = ApiKey {
         id: KeyId(7),

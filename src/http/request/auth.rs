@@ -19,6 +19,7 @@ use crate::api::routes::access::Access;
 use crate::api::routes::{FoundRoute, RouteName, find, pages, parameter};
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
+use crate::http::connection::UnixPeer;
 use crate::http::problem::Rejection;
 use crate::http::routes::access_of_name;
 use crate::server::Handle;
@@ -141,7 +142,10 @@ fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
 
 /// Returns whether a request comes from this machine, and no proxy has passed it on.
 fn is_direct_and_local(request: &ServiceRequest) -> bool {
-    let is_local = request.peer_addr().is_some_and(|peer| is_loopback(peer.ip()));
+    let is_local = match request.peer_addr() {
+        Some(peer) => is_loopback(peer.ip()),
+        None => request.conn_data::<UnixPeer>().is_some(),
+    };
     is_local && !is_forwarded(request.headers())
 }
 
