@@ -8,6 +8,7 @@ mod configure;
 mod epoch;
 mod impossible;
 mod jobs;
+mod keys;
 mod leases;
 mod limits;
 mod model;

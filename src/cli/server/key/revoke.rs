@@ -20,7 +20,7 @@ Examples:
 pub(super) struct RevokeArgs {
     /// ID or name of the key
     #[arg(value_name = "ID|NAME")]
-    key: String,
+    wanted: String,
     #[command(flatten)]
     pub(super) place: Place,
 }
@@ -28,7 +28,7 @@ pub(super) struct RevokeArgs {
 /// Revokes a key and prints it.
 pub(super) async fn run(args: RevokeArgs) -> Result<(), CliError> {
     let output = args.place.target.output();
-    let wanted = args.key.as_str();
+    let wanted = args.wanted.as_str();
     let key = args
         .place
         .act(

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use longshore::auth::api_key::NewKey;
+use longshore::auth::key_id::KeyId;
+use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
@@ -104,6 +107,10 @@ pub(super) enum Operation {
         queue: &'static str,
         change: QueueChange,
     },
+    /// Creates a key with one of three names.
+    CreateKey(u8),
+    RevokeKey(Index),
+    TouchKey(Index, u64),
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
@@ -146,6 +153,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (vec(any::<Index>(), 0..4), 0..5_u64)
             .prop_map(|(jobs, secs)| Operation::Prune { jobs, secs }),
         1 => configure(),
+        1 => (0..3_u8).prop_map(Operation::CreateKey),
+        1 => any::<Index>().prop_map(Operation::RevokeKey),
+        1 => (any::<Index>(), 0..200_u64).prop_map(|(key, secs)| Operation::TouchKey(key, secs)),
     ]
 }
 
@@ -301,8 +311,22 @@ impl Operation {
             Self::Configure { queue, change } => {
                 Write::Configure { queue: kit::queue(queue), change: *change }
             }
+            Self::CreateKey(name) => {
+                let digest = KeyDigest::of(&model.next_api_key().to_string());
+                Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
+            }
+            Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
+            Self::TouchKey(key, secs) => {
+                let at = model.now.minus(Duration::from_secs(*secs));
+                Write::TouchKeys(vec![(api_key(model, key), at)])
+            }
         }
     }
+}
+
+/// Returns the id of an API key, possibly one above the largest.
+fn api_key(model: &Model, key: &Index) -> KeyId {
+    KeyId(1 + key.index(model.next_api_key() as usize) as i64)
 }
 
 fn lease_of_queue(

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use longshore::auth::api_key::ApiKey;
 use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
@@ -74,6 +75,7 @@ pub(super) struct Model {
     totals: BTreeMap<QueueName, StateCounts>,
     batches: BTreeMap<BatchId, ModelBatch>,
     keys: BTreeMap<IdempotencyKey, ModelKey>,
+    pub(super) api_keys: Vec<ApiKey>,
 }
 
 pub(super) type ApplyResult = Result<Answer, Refusal>;
@@ -93,6 +95,7 @@ impl Model {
             totals: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
+            api_keys: Vec::new(),
         }
     }
 
@@ -131,6 +134,9 @@ impl Model {
                 Ok(Answer::Each(writes.iter().map(|write| self.apply(write)).collect()))
             }
             Write::Configure { queue, change } => self.configure(queue, change),
+            Write::CreateKey(key, _) => self.create_key(key),
+            Write::RevokeKey(key) => self.revoke_key(*key),
+            Write::TouchKeys(uses) => self.touch_keys(uses),
         }
     }
 
