@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "serve",
     "submit",
     "batch",
@@ -34,6 +34,7 @@ const COMMANDS: [&str; 24] = [
     "resume",
     "providers",
     "prune",
+    "key",
     "top",
     "tail",
     "open",

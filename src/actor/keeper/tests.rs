@@ -109,19 +109,19 @@ async fn the_last_uses_of_keys_are_stored_once_and_again_after_a_failure() {
         last_used_at: None,
     };
     fixture.keyring.add(&StoredKey { key, digest: secret.digest() });
-    fixture.keeper.send(RunDuty("store_key_uses")).await.unwrap();
+    fixture.finish_first_staging().await;
+    fixture.run_duty("store_key_uses").await;
+    assert_eq!(fixture.writer.pending(), 0);
     fixture.keyring.find(secret.reveal(), at(5)).unwrap();
     for result in [Err(WriteError::Full), Ok(Answer::Done)] {
-        fixture.keeper.do_send(RunDuty("store_key_uses"));
+        fixture.run_duty("store_key_uses").await;
         let commit = fixture.writer.next().await;
         let Write::TouchKeys(uses) = &commit.write else { panic!("{:?}", commit.write) };
         assert_eq!(*uses, [(KeyId(7), at(5))]);
-        answer(commit, result);
-        fixture.keeper.send(RunDuty("sweep")).await.unwrap();
+        fixture.answer(commit, result).await;
     }
-    while !fixture.keyring.unstored_uses().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    fixture.run_duty("store_key_uses").await;
+    assert_eq!(fixture.writer.pending(), 0);
 }
 
 fn moved(count: u32, next_at: Option<Timestamp>) -> WriteResult {
