@@ -21,7 +21,7 @@ use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, update, wait};
 use output::Output;
 use queues::{pause, providers, resume};
-use server::{backup, guard, prune, serve, telemetry, verify};
+use server::{backup, guard, key, prune, serve, telemetry, verify};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -66,6 +66,8 @@ enum Command {
     Providers(providers::ProvidersArgs),
     /// Show whether old jobs are deleted, and confirm it after a jump of the clock
     Prune(prune::PruneArgs),
+    /// Create, list and revoke API keys
+    Key(key::KeyArgs),
     /// Show a live view of queues, lanes, rates and jobs, with keys to pause, cancel and retry
     Top(top::TopArgs),
     /// Print events as they happen, one per line
@@ -126,6 +128,7 @@ impl Command {
             Self::Resume(args) => Some(&mut args.target),
             Self::Providers(args) => Some(&mut args.target),
             Self::Prune(args) => Some(&mut args.target),
+            Self::Key(args) => args.target(),
             Self::Top(args) => Some(&mut args.target),
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
@@ -154,7 +157,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         None if target.is_empty() => {}
         None => {
             return Err(CliError::Usage(
-                "--url and --json are only for commands that call a server".into(),
+                "--url, --key and --json are only for commands that call a server".into(),
             ));
         }
     }
@@ -174,6 +177,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Resume(args) => resume::run(args).await,
         Command::Providers(args) => providers::run(args).await,
         Command::Prune(args) => prune::run(args).await,
+        Command::Key(args) => key::run(args).await,
         Command::Top(args) => top::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Open(args) => open::run(args).await,

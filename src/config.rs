@@ -9,10 +9,11 @@ mod executors;
 mod http_url;
 mod key_limits;
 mod limits;
+mod listen;
 mod load;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,8 @@ pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
-pub use load::{ConfigError, Overrides, load, load_database};
+pub use listen::{InvalidListenAddress, ListenAddress};
+pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
 use crate::job::problem::{Problem, escape};
@@ -34,8 +36,9 @@ use crate::job::time::Span;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table of settings")]
 pub struct Config {
-    /// Address on which the HTTP server listens. It must be a loopback address.
-    pub listen: SocketAddr,
+    /// Addresses and Unix sockets on which the HTTP server listens: one, or a list.
+    #[serde(deserialize_with = "listen::one_or_many")]
+    pub listen: Vec<ListenAddress>,
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
@@ -82,7 +85,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 7373)),
+            listen: vec![ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 7373).into())],
             hosts: Vec::new(),
             allow_origins: Vec::new(),
             keyless_loopback: false,
@@ -113,12 +116,7 @@ const MIN_LEASE: Span = Span::from_secs(5);
 impl Config {
     /// Returns all problems of the values, each with a JSON pointer to the setting.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if !self.listen.ip().is_loopback() {
-            let why = "is not a loopback address; \
-                       without API keys the server only listens on this machine";
-            problems.push(Problem::new("/listen", why));
-        }
+        let mut problems = listen::problems(&self.listen);
         let database = self.database.problem();
         problems.extend(database.map(|why| Problem::new("/database", why)));
         if self.queues.len() > self.limits.max_queues {
@@ -246,11 +244,5 @@ mod tests {
             let config = Config { database: name.into(), ..Config::default() };
             assert_eq!(config.problems()[0].pointer, "/database", "{name:?}");
         }
-    }
-
-    #[test]
-    fn a_public_address_is_refused() {
-        let config = Config { listen: SocketAddr::from(([0, 0, 0, 0], 80)), ..Config::default() };
-        assert_eq!(config.problems()[0].pointer, "/listen");
     }
 }

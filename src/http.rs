@@ -8,6 +8,7 @@ mod events;
 mod jobs;
 mod kinds;
 mod leases;
+mod listener;
 mod operations;
 mod problem;
 mod providers;
@@ -23,17 +24,10 @@ use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, Scope};
-use tokio::net::TcpSocket;
 
 use crate::server::Handle;
+pub use listener::{Listener, SocketFile, bind};
 pub use routes::{public, routes, scoped};
-
-/// Maximum number of connections that wait to be accepted.
-const BACKLOG: u32 = 4_096;
-
-/// Size of the buffer of the operating system for bytes to send to one client. Without a size it grows to
-/// several megabytes for a client that does not read, and a slow client seems to read nothing for a while.
-const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
 /// Returns the API as a service of an actix-web application of the caller's own, with the pages if
 /// `extend` is `pages::routes`.
@@ -91,23 +85,6 @@ pub fn scope(
         .configure(extend)
 }
 
-/// Listens on an address; port 0 picks a free one. Connections wait until [`start`] accepts them.
-///
-/// # Errors
-/// Returns the error of the operating system if it cannot listen on the address.
-pub fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = match listen {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // As `std::net::TcpListener::bind` does, which does not let the caller choose the backlog.
-    socket.set_reuseaddr(true)?;
-    // Accepted connections inherit it.
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.bind(listen)?;
-    socket.listen(BACKLOG)?.into_std()
-}
-
 /// Starts the HTTP server on `listener` and returns it with the address on which it listens.
 ///
 /// `extend` can add the application's own routes, or the pages (`pages::routes`); they are tried
@@ -123,14 +100,25 @@ pub fn start(
     extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> std::io::Result<(Server, SocketAddr)> {
     let listen = listener.local_addr()?;
+    Ok((start_all(handle, vec![listener.into()], extend)?, listen))
+}
+
+/// Starts the HTTP server on several listeners, as [`start`] does on one.
+///
+/// # Errors
+/// Returns the error of the operating system if a listener cannot be used.
+pub fn start_all(
+    handle: Handle,
+    listeners: Vec<Listener>,
+    extend: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
+) -> std::io::Result<Server> {
     let max_connections = connection::max_connections(handle.config());
     handle.bound_waits(max_connections);
-    let server = connection::serve(max_connections, listener, move || {
+    connection::serve(max_connections, listeners, move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))
             .wrap(from_fn(request::guard::admit))
             .configure(routes)
             .configure(extend.clone())
-    })?;
-    Ok((server, listen))
+    })
 }

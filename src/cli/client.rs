@@ -20,9 +20,12 @@ use transport::Transport;
 use crate::api::batches::NewBatch;
 use crate::api::events::EventQuery;
 use crate::api::jobs::{JobListQuery, JobPage, SubmittedJobs};
+use crate::api::keys::{CreatedKey, KeyList, KeyRequest};
 use crate::api::providers::{Provider, Providers};
 use crate::api::pruning::Pruning;
 use crate::api::queues::QueueList;
+use crate::auth::api_key::ApiKey;
+use crate::auth::key_id::KeyId;
 use crate::cli::error::CliError;
 use crate::job::ProviderName;
 use crate::job::batch::Batch;
@@ -36,7 +39,12 @@ pub struct Client(Transport);
 impl Client {
     /// Creates a client for the server at `base_url` without sending anything.
     pub fn new(base_url: &str) -> Self {
-        Self(Transport::new(base_url))
+        Self::with_key(base_url, None)
+    }
+
+    /// As [`new`](Self::new), and sends an API key with each request.
+    pub fn with_key(base_url: &str, key: Option<&str>) -> Self {
+        Self(Transport::new(base_url, key))
     }
 
     /// Returns the base URL of the server.
@@ -186,6 +194,21 @@ impl Client {
     /// Lists all queues.
     pub async fn queues(&self) -> Result<Reply<QueueList>, CliError> {
         self.0.send(self.0.get("/v1/queues")).await
+    }
+
+    /// Lists all API keys.
+    pub async fn keys(&self) -> Result<Reply<KeyList>, CliError> {
+        self.0.send(self.0.get("/v1/keys")).await
+    }
+
+    /// Creates an API key.
+    pub async fn create_key(&self, key: &KeyRequest) -> Result<Reply<CreatedKey>, CliError> {
+        self.0.send_json(self.0.post("/v1/keys"), key).await
+    }
+
+    /// Revokes an API key.
+    pub async fn revoke_key(&self, id: KeyId) -> Result<Reply<ApiKey>, CliError> {
+        self.0.send(self.0.delete(&format!("/v1/keys/{id}"))).await
     }
 
     /// Lists all providers.

@@ -10,7 +10,7 @@ mod questions;
 mod report;
 mod work;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
@@ -24,11 +24,11 @@ use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, use_colour};
 use crate::cli::server::serve::start_server;
-use crate::cli::server::settings::{parse_listen, variables};
+use crate::cli::server::settings::variables;
 use crate::cli::server::signal::StopSignals;
 use crate::cli::server::telemetry::{self, LogFormat};
 use crate::cli::target::parse_url;
-use crate::config::{self, Config, ConfigError, Overrides};
+use crate::config::{self, Config, ConfigError, ListenAddress, Overrides};
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, Span};
 use crate::pages::demo::{
@@ -75,7 +75,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
     /// Address to listen on [default: 127.0.0.1:7373, or a free port if that one is in use]
-    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    #[arg(long, value_name = "ADDR", value_parser = parse_tcp)]
     listen: Option<SocketAddr>,
     /// Filter for the log on stderr
     #[arg(
@@ -98,8 +98,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     let model = ModelServer::open(&args).await?;
     let config = configure(&args, &model, &directory)?;
     let database = PathBuf::from(config.database.clone());
-    let server = start_server(config, work::register).await?;
-    let url = format!("http://{}", server.addr());
+    let server = start_server(config, false, work::register).await?;
+    let url = server.urls().first().cloned().unwrap_or_default();
     let demonstration = async {
         let output = Output::new(false);
         compare(&output, &Client::new(&url), &model).await?;
@@ -132,17 +132,33 @@ fn configure(
     directory: &TempDir,
 ) -> Result<Config, CliError> {
     let database = args.database.clone().unwrap_or_else(|| directory.path().join("longshore.db"));
-    let overrides = Overrides { listen: args.listen, database: Some(database) };
+    let listen = args.listen.map(ListenAddress::Tcp);
+    let overrides = Overrides { listen: listen.into_iter().collect(), database: Some(database) };
     let mut config = config::load(None, variables(), &overrides)?;
-    if args.listen.is_none() && TcpListener::bind(config.listen).is_err() {
-        config.listen.set_port(0);
-    }
+    config.listen = vec![ListenAddress::Tcp(listen_addr(args, &config))];
     config.providers.insert(PROVIDER.into(), model.provider.clone());
     if let Some(command) = std::env::current_exe().ok().and_then(work::command) {
         config.commands.insert(COMMAND.into(), command);
     }
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems).into()) }
+}
+
+/// Returns the address to listen on: the first of the configuration that a browser can open, with a free
+/// port if its own is in use.
+fn listen_addr(args: &DemoArgs, config: &Config) -> SocketAddr {
+    let configured = config.listen.iter().find_map(ListenAddress::tcp);
+    let mut addr = configured.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+    if args.listen.is_none() && TcpListener::bind(addr).is_err() {
+        addr.set_port(0);
+    }
+    addr
+}
+
+/// Parses an address with a port.
+fn parse_tcp(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_error| "must be an address with a port, such as 127.0.0.1:7373 or [::1]:7373")
 }
 
 /// Asks all questions both ways and prints the answers and times.

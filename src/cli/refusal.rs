@@ -42,6 +42,9 @@ impl fmt::Display for Refusal {
         if !summary.is_empty() {
             write!(f, ": {}", show::plain(summary))?;
         }
+        if *status == 401 {
+            f.write_str("; give a valid key with --key or LONGSHORE_KEY")?;
+        }
         for field in errors {
             let pointer = if field.pointer.is_empty() { "(whole request)" } else { &field.pointer };
             let line = format!("{pointer}: {}", field.detail);

@@ -4,6 +4,7 @@ pub(super) mod backup;
 mod database;
 pub(super) mod descriptors;
 pub(super) mod guard;
+pub(super) mod key;
 mod orphans;
 pub(super) mod prune;
 pub mod serve;

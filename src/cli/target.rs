@@ -1,5 +1,7 @@
 //! The options that choose the server and the output format of a command.
 
+use std::fmt;
+
 use clap::Args;
 
 use crate::cli::client::Client;
@@ -11,6 +13,8 @@ use crate::config::HttpUrl;
 const DEFAULT_URL: &str = "http://127.0.0.1:7373";
 /// Environment variable that sets the URL of the server.
 const VARIABLE: &str = "LONGSHORE_URL";
+/// Environment variable that sets the API key.
+const KEY_VARIABLE: &str = "LONGSHORE_KEY";
 
 /// The options that all client commands share. They may be given before or after the command.
 #[derive(Debug, Clone, Default, Args)]
@@ -19,6 +23,10 @@ pub(super) struct Target {
     /// URL of the server [env: LONGSHORE_URL] [default: http://127.0.0.1:7373]
     #[arg(long, value_name = "URL", value_parser = parse_url)]
     url: Option<String>,
+    /// API key to send, if the server needs one. Prefer the variable: other users of the machine can see
+    /// the arguments of a command [env: LONGSHORE_KEY]
+    #[arg(long, value_name = "KEY")]
+    key: Option<SentKey>,
     /// Print the JSON that the server sends, for programs
     #[arg(long)]
     json: bool,
@@ -35,7 +43,7 @@ pub(super) fn parse_url(text: &str) -> Result<String, String> {
 impl Target {
     /// Returns whether none of the options was given.
     pub(super) fn is_empty(&self) -> bool {
-        self.url.is_none() && !self.json
+        self.url.is_none() && self.key.is_none() && !self.json
     }
 
     /// Takes the `--json` option, for a command that has a `--json` option of its own.
@@ -46,6 +54,7 @@ impl Target {
     /// Adds the options given before the command. An option after the command takes precedence.
     pub(super) fn add(&mut self, before: Self) {
         self.url = self.url.take().or(before.url);
+        self.key = self.key.take().or(before.key);
         self.json |= before.json;
     }
 
@@ -55,16 +64,79 @@ impl Target {
             Some(url) => url.clone(),
             None => url_from_environment()?,
         };
-        Ok((Client::new(&url), Output::new(self.json)))
+        let key = match &self.key {
+            Some(SentKey(text)) => {
+                Some(SentKey::parse(text).map_err(|why| CliError::Usage(format!("--key: {why}")))?)
+            }
+            None => key_from_environment()?,
+        };
+        let key = key.as_ref().map(|SentKey(text)| text.as_str());
+        Ok((Client::with_key(&url, key), self.output()))
+    }
+
+    /// Returns the output that the options select.
+    pub(super) fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    /// Returns whether `--url` names a server.
+    pub(super) fn names_server(&self) -> bool {
+        self.url.is_some()
+    }
+
+    /// Returns whether `--url` or the environment variable names a server.
+    pub(super) fn names_server_anywhere(&self) -> bool {
+        self.names_server() || set_variable(VARIABLE).is_some()
     }
 }
 
 /// Returns the URL in the environment variable, or the default if it is unset or empty.
 fn url_from_environment() -> Result<String, CliError> {
-    let set = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
-    let Some(value) = set else { return Ok(DEFAULT_URL.into()) };
+    let Some(value) = set_variable(VARIABLE) else { return Ok(DEFAULT_URL.into()) };
     let value = value.to_string_lossy();
     parse_url(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} {why}")))
+}
+
+/// Returns the key in the environment variable, or `None` if it is unset or empty.
+fn key_from_environment() -> Result<Option<SentKey>, CliError> {
+    let Some(value) = set_variable(KEY_VARIABLE) else { return Ok(None) };
+    let key = SentKey::parse(&value.to_string_lossy());
+    key.map(Some).map_err(|why| CliError::Usage(format!("{KEY_VARIABLE}: {why}")))
+}
+
+/// Returns the value of an environment variable that is not empty.
+fn set_variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The text of an API key to send. It is never printed.
+#[derive(Clone)]
+struct SentKey(String);
+
+impl SentKey {
+    /// Checks that a text can be sent as a key. The server knows whether it is one.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim();
+        let is_sendable = !text.is_empty() && text.bytes().all(|letter| letter.is_ascii_graphic());
+        if is_sendable {
+            Ok(Self(text.into()))
+        } else {
+            Err("the key must be the text that 'longshore key create' printed")
+        }
+    }
+}
+
+/// Accepts every text, because the parser of the command line repeats a text that it refuses.
+impl From<&str> for SentKey {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for SentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SentKey(..)")
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +145,8 @@ mod tests {
 
     #[test]
     fn an_option_after_the_command_takes_precedence() {
-        let target = |url: Option<&str>, json| Target { url: url.map(str::to_owned), json };
+        let target =
+            |url: Option<&str>, json| Target { url: url.map(str::to_owned), key: None, json };
         let mut both = target(Some("http://b"), false);
         both.add(target(Some("http://a"), true));
         assert_eq!((both.url.as_deref(), both.json), (Some("http://b"), true));

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::config::Config;
 use crate::config::load::service_variables::is_of_a_service;
+use crate::config::{Config, ListenAddress};
 use crate::job::problem::Problem;
 use crate::job::problem::adapter::object_structs;
 use crate::job::problem::encoding::text_start;
@@ -30,9 +30,10 @@ const CLI_VARIABLES: [&str; 6] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 5] = [
+const LISTS: [&[&str]; 6] = [
     &["hosts"],
     &["allow_origins"],
+    &["listen"],
     &["remote_kinds"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],
@@ -49,8 +50,8 @@ const TYPE_NAMES: [(&str, &str); 4] = [
 /// Settings from command-line flags, which override every other source.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// Value of `--listen`.
-    pub listen: Option<SocketAddr>,
+    /// Values of `--listen`. If there is any, the addresses of other sources are not used.
+    pub listen: Vec<ListenAddress>,
     /// Value of `--database`.
     pub database: Option<PathBuf>,
 }
@@ -87,15 +88,11 @@ pub enum ConfigError {
     Invalid(Vec<Problem>),
 }
 
-/// Replaces the names of Rust types in an error by descriptions, and appends an example to the
-/// standard library's error for an invalid address.
+/// Replaces the names of Rust types in an error by descriptions.
 fn plain(error: &str) -> String {
     let mut text = error.to_owned();
     for (name, words) in TYPE_NAMES {
         text = text.replace(name, words);
-    }
-    if text.ends_with("invalid socket address syntax") {
-        text.push_str("; write it like 127.0.0.1:7373");
     }
     text
 }
@@ -131,11 +128,10 @@ pub fn load(
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigError> {
-    let mut table = read(file, variables)?;
-    if let Some(listen) = overrides.listen {
-        table.insert("listen".into(), Value::String(listen.to_string()));
+    let mut config = decode(read(file, variables)?)?;
+    if !overrides.listen.is_empty() {
+        config.listen.clone_from(&overrides.listen);
     }
-    let mut config = decode(table)?;
     if let Some(database) = &overrides.database {
         config.database = database.clone().into();
     }
@@ -143,26 +139,37 @@ pub fn load(
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
 }
 
-/// Reads the path of the database from the configuration.
-///
-/// The other settings must be readable, but their values are not checked, so that a backup can be
-/// made without the server's API keys.
+/// Reads the path of the database from the configuration, as [`load_unchecked`] does.
 ///
 /// # Errors
-/// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] if the
-/// path is not allowed.
+/// The same as [`load_unchecked`].
 pub fn load_database(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<PathBuf, ConfigError> {
-    let config = decode(read(file, variables)?)?;
+    Ok(load_unchecked(file, variables, None)?.database.into())
+}
+
+/// Reads the configuration for a tool that only uses the database, which `database` replaces if it is given.
+///
+/// The other settings must be readable, but their values are not checked, so that a backup can be
+/// made without the keys of the providers.
+///
+/// # Errors
+/// Returns an error for the first source that cannot be read, or [`ConfigError::Invalid`] if the
+/// path is not allowed.
+pub fn load_unchecked(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+    database: Option<PathBuf>,
+) -> Result<Config, ConfigError> {
+    let mut config = decode(read(file, variables)?)?;
+    if let Some(database) = database {
+        config.database = database.into();
+    }
     let mut problems = config.problems();
     problems.retain(|problem| problem.pointer == "/database");
-    if problems.is_empty() {
-        Ok(config.database.into())
-    } else {
-        Err(ConfigError::Invalid(problems))
-    }
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
 }
 
 /// Reads the file and sets the values of the variables in it.
@@ -272,13 +279,19 @@ fn is_list(path: &[String]) -> bool {
 fn parse_list(text: &str) -> Value {
     match parse_value(text) {
         value @ (Value::Array(_) | Value::Table(_)) => value,
-        _ if text.trim_start().starts_with(['[', '{']) => Value::String(text.into()),
+        _ if is_broken_list(text) => Value::String(text.into()),
         value => {
             let text = value.as_str().unwrap_or(text).trim();
             let entries = text.split(',').map(|entry| Value::String(entry.trim().into()));
             Value::Array(if text.is_empty() { Vec::new() } else { entries.collect() })
         }
     }
+}
+
+/// Returns whether a text that is no TOML starts like an array or a table, and not with an IPv6 address.
+fn is_broken_list(text: &str) -> bool {
+    let first = text.split(',').next().unwrap_or_default().trim();
+    first.starts_with(['[', '{']) && first.parse::<SocketAddr>().is_err()
 }
 
 /// Parses a variable's value as TOML, or returns it as a string if it is not TOML.

@@ -85,8 +85,9 @@ const PUBLIC: &str = "public";
 /// Lets every request use a resource of the application, also without a key. It sets the name of the resource.
 ///
 /// Resources of the application that neither this function nor [`scoped`] has marked need a key with the
-/// scope `admin` and without a queue pattern, if keys are needed at all. If several resources have the same
-/// path and different guards, the mark of the first one is that of all.
+/// scope `admin` and without a queue pattern, if keys are needed at all. If the path of a request matches
+/// several resources, which may have guards, the mark of the first one counts. So add marked resources before
+/// those of the pages, which match every path.
 pub fn public(resource: Resource) -> Resource {
     resource.name(&format!("{ACCESS_PREFIX}{PUBLIC}"))
 }

@@ -47,6 +47,10 @@ pub enum StartError {
     /// generate` prints one.
     #[error("the first key cannot be used: {0}")]
     FirstKey(String),
+    /// No API key was ever created, and [`Builder::require_key`] needs one. Create a key with the scope
+    /// admin first: `longshore key create NAME --scope admin`.
+    #[error("a key is required, and none was ever created")]
+    KeyRequired,
     /// There is no actix system on this thread. Start the server inside
     /// `#[actix_web::main]` or `#[actix::main]`.
     #[error("a server must be started inside an actix system, such as that of #[actix_web::main]")]
@@ -62,6 +66,7 @@ pub struct Builder {
     app_state: AppState,
     is_restored: bool,
     first_key: Option<KeySecret>,
+    is_key_required: bool,
 }
 
 impl Builder {
@@ -74,6 +79,7 @@ impl Builder {
             app_state: AppState::default(),
             is_restored: false,
             first_key: None,
+            is_key_required: false,
         }
     }
 
@@ -204,6 +210,13 @@ impl Builder {
         self
     }
 
+    /// Refuses to start if no API key was ever created, as for a server that other machines can reach.
+    #[must_use]
+    pub fn require_key(mut self) -> Self {
+        self.is_key_required = true;
+        self
+    }
+
     /// Opens the database, rescues the jobs that a dead process left running, and starts the actors.
     ///
     /// # Errors
@@ -213,8 +226,16 @@ impl Builder {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoSystem);
         }
-        let Self { config, clock, handlers, kind_defaults, app_state, is_restored, first_key } =
-            self;
+        let Self {
+            config,
+            clock,
+            handlers,
+            kind_defaults,
+            app_state,
+            is_restored,
+            first_key,
+            is_key_required,
+        } = self;
         let mut registry = Registry::new(&config)?;
         for (kind, handler) in handlers {
             registry.add_handler(&kind, handler)?;
@@ -238,6 +259,9 @@ impl Builder {
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
             keys = point_reads.keys()?;
+        }
+        if is_key_required && !keys.any_existed {
+            return Err(StartError::KeyRequired);
         }
         let prune_hold = check_clock(&mut store, &mut point_reads, &config, &clock)?;
         let recorder = Recorder::new(clock.now(), point_reads.counts()?, remote_running);

@@ -18,7 +18,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "serve",
     "submit",
     "batch",
@@ -34,6 +34,7 @@ const COMMANDS: [&str; 24] = [
     "resume",
     "providers",
     "prune",
+    "key",
     "top",
     "tail",
     "open",
@@ -167,7 +168,7 @@ fn wrong_usage_is_answered_with_the_expected_form() {
         (&["status", "abc"], "must be a number"),
         (&["retry", "x"], "the id \"x\" must be a number, such as 17"),
         (&["list", "--batch", "x"], "must be a number"),
-        (&["serve", "--listen", "localhost:7373"], "such as 127.0.0.1:7373"),
+        (&["serve", "--listen", "localhost:7373"], "write it like 127.0.0.1:7373"),
         (&["submit", "echo", "--wait", "5s"], "write --wait=5s"),
     ];
     for (args, expected) in wrong {
@@ -189,9 +190,15 @@ fn an_invalid_configuration_reports_every_problem_and_ends_with_2() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"lease = '1s'\n[lanes]\nasync = 0\n[queues.mail]\nmax_running = 0").unwrap();
     let path = file.path().to_str().unwrap();
-    let output = run(&["serve", "--config", path, "--listen", "192.0.2.1:80"]);
+    let twice = ["--listen", "127.0.0.1:80", "--listen", "127.0.0.1:80"];
+    let output = run(&[&["serve", "--config", path], &twice[..]].concat());
     assert_eq!(output.status.code(), Some(2));
-    for field in ["listen:", "lease:", "lanes.async:", "queues.mail.max_running:"] {
+    for field in [
+        "listen.1: 127.0.0.1:80 is listed more than once",
+        "lease:",
+        "lanes.async:",
+        "queues.mail.max_running:",
+    ] {
         assert!(stderr(&output).contains(field), "{field} is missing in {}", stderr(&output));
     }
     let output = longshore(&["serve"]).env("LONGSHORE_LEESE", "5m").output().unwrap();
@@ -252,6 +259,26 @@ fn a_server_that_cannot_listen_does_not_create_a_database() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&format!("cannot listen on {listen}")), "{output:?}");
     assert!(!database.exists());
+}
+
+#[test]
+fn an_address_that_other_machines_reach_is_refused_without_a_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.db");
+    let serve = |args: &[&str]| {
+        let database = ["serve", "--database", database.to_str().unwrap()];
+        run(&[&database, args].concat())
+    };
+    for exposed in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let output = serve(&["--listen", "127.0.0.1:0", "--listen", exposed]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let expected =
+            format!("listening on {exposed}, which other machines can reach, needs a key");
+        assert!(stderr(&output).contains(&expected), "{output:?}");
+    }
+    assert!(!database.exists());
+    let output = run(&["demo", "--once", "--listen", "0.0.0.0:0"]);
+    assert!(stderr(&output).contains("needs a key"), "{output:?}");
 }
 
 #[test]

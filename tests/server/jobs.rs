@@ -3,6 +3,7 @@
 mod batches;
 mod bulk;
 mod cancel;
+mod events;
 mod idempotency;
 mod list;
 mod many;

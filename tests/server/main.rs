@@ -10,8 +10,8 @@ mod backup;
 mod cli;
 mod database;
 mod embedded;
-mod events;
 mod jobs;
+mod keys;
 mod kinds;
 #[path = "../kit/mod.rs"]
 mod kit;

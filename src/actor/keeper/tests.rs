@@ -12,6 +12,10 @@ use crate::actor::message::WriteError;
 use crate::actor::reader::Reader;
 use crate::actor::test_kit::{FakeWriter, Received, answer, at, probe, submit, temporary};
 use crate::actor::vital::Fatal;
+use crate::auth::api_key::{ApiKey, StoredKey};
+use crate::auth::key_id::KeyId;
+use crate::auth::scope::Scopes;
+use crate::auth::secret::KeySecret;
 use crate::auth::token::Signer;
 use crate::job::{Change, JobId, Lane, State};
 use crate::metrics::recorder::Recorder;
@@ -89,6 +93,36 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
         sweeps,
         _directory: directory,
     }
+}
+
+#[actix_web::test]
+async fn the_last_uses_of_keys_are_stored_once_and_again_after_a_failure() {
+    let mut fixture = start(&[]);
+    let secret = KeySecret::from_random([1; 32]);
+    let key = ApiKey {
+        id: KeyId(7),
+        name: "a".parse().unwrap(),
+        scopes: Scopes::ADMIN,
+        queues: Vec::new(),
+        created_at: at(0),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    fixture.keyring.add(&StoredKey { key, digest: secret.digest() });
+    fixture.finish_first_staging().await;
+    fixture.run_duty("store_key_uses").await;
+    assert_eq!(fixture.writer.pending(), 0);
+    fixture.keyring.find(secret.reveal(), at(5)).unwrap();
+    for result in [Err(WriteError::Full), Ok(Answer::Done)] {
+        fixture.run_duty("store_key_uses").await;
+        let commit = fixture.writer.next().await;
+        let Write::TouchKeys(uses) = &commit.write else { panic!("{:?}", commit.write) };
+        assert_eq!(*uses, [(KeyId(7), at(5))]);
+        fixture.answer(commit, result).await;
+    }
+    fixture.run_duty("store_key_uses").await;
+    assert_eq!(fixture.writer.pending(), 0);
 }
 
 fn moved(count: u32, next_at: Option<Timestamp>) -> WriteResult {

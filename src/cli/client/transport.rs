@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
 use awc::{ClientRequest, ClientResponse, Connector};
 use bytes::Bytes;
@@ -52,13 +52,16 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Creates a transport to the server at `base_url` without connecting.
-    pub(super) fn new(base_url: &str) -> Self {
+    /// Creates a transport to the server at `base_url` without connecting. `key` is sent with each request.
+    pub(super) fn new(base_url: &str, key: Option<&str>) -> Self {
         let connector = Connector::new().timeout(CONNECT_TIMEOUT);
         let mut builder = awc::Client::builder().connector(connector).disable_redirects();
         if let Ok(url) = HttpUrl::parse_base(base_url) {
             // awc omits the ports 80 and 443 from the header, whatever the scheme is.
             builder = builder.add_default_header((HOST, url.authority()));
+        }
+        if let Some(key) = key {
+            builder = builder.add_default_header((AUTHORIZATION, format!("Bearer {key}")));
         }
         let base_url = base_url.trim_end_matches('/').into();
         Self { http: builder.finish(), base_url, outage: Outage::default() }
@@ -99,6 +102,11 @@ impl Transport {
     /// Builds a POST request for a path of the server.
     pub(super) fn post(&self, path: &str) -> ClientRequest {
         self.http.post(format!("{}{path}", self.base_url))
+    }
+
+    /// Builds a DELETE request for a path of the server.
+    pub(super) fn delete(&self, path: &str) -> ClientRequest {
+        self.http.delete(format!("{}{path}", self.base_url))
     }
 
     /// Adds a query string to a request.

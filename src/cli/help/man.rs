@@ -41,16 +41,24 @@ pub(crate) fn run(args: &ManArgs) -> Result<(), CliError> {
 /// Writes one page for the program and one for each visible command.
 fn write_pages(program: &Command, dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    for command in std::iter::once(program).chain(visible_commands(program)) {
+    let commands = visible_commands(program).map(|(_, command)| command);
+    for command in std::iter::once(program).chain(commands) {
         let name = Man::new(command.clone()).get_filename();
         std::fs::write(dir.join(name), page(command)?)?;
     }
     Ok(())
 }
 
-/// Returns the commands that the help lists.
-fn visible_commands(program: &Command) -> impl Iterator<Item = &Command> {
-    program.get_subcommands().filter(|command| !command.is_hide_set())
+/// Returns the commands that the help lists, with their names. A command such as `key` is followed by its
+/// own commands.
+fn visible_commands(program: &Command) -> impl Iterator<Item = (String, &Command)> {
+    let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
+    visible.flat_map(|command| {
+        let name = command.get_name();
+        let own = command.get_subcommands().filter(|own| own.get_name() != "help");
+        let own = own.map(move |own| (format!("{name} {}", own.get_name()), own));
+        std::iter::once((name.to_owned(), command)).chain(own)
+    })
 }
 
 /// Returns the page of one command.
@@ -65,8 +73,8 @@ fn page(command: &Command) -> io::Result<String> {
 /// Returns a single page on which each command has a section.
 fn single_page(program: &Command) -> io::Result<String> {
     let mut page = page_start(program)?;
-    for command in visible_commands(program) {
-        page += &section(command)?;
+    for (name, command) in visible_commands(program) {
+        page += &section(&name, command)?;
     }
     Ok(page + &notes(program))
 }
@@ -85,7 +93,7 @@ fn page_start(command: &Command) -> io::Result<String> {
 }
 
 /// Returns a command as a section. The sections of its own page become subsections.
-fn section(command: &Command) -> io::Result<String> {
+fn section(name: &str, command: &Command) -> io::Result<String> {
     let man = Man::new(command.clone());
     let about = render(|text| man.render_description_section(text))?;
     let subsections = render(|text| {
@@ -93,7 +101,7 @@ fn section(command: &Command) -> io::Result<String> {
         man.render_options_section(text)
     })?;
     let subsections = format!("\n{subsections}{}", notes(command)).replace("\n.SH ", "\n.SS ");
-    let heading = format!(".SH \"{}\"\n", command.get_name().to_uppercase());
+    let heading = format!(".SH \"{}\"\n", name.to_uppercase());
     // The description follows the name of the command directly, without a heading of its own.
     Ok(heading + &about.replacen(".SH DESCRIPTION\n", "", 1) + subsections.trim_start())
 }
@@ -132,10 +140,11 @@ mod tests {
         program.build();
         let page = single_page(&program).unwrap();
         assert_eq!(page.matches("\n.TH ").count() + usize::from(page.starts_with(".TH ")), 1);
-        for command in visible_commands(&program) {
-            let heading = format!("\n.SH \"{}\"\n", command.get_name().to_uppercase());
+        for (name, _) in visible_commands(&program) {
+            let heading = format!("\n.SH \"{}\"\n", name.to_uppercase());
             assert!(page.contains(&heading), "{heading} is missing");
         }
+        assert!(page.contains("\n.SH \"KEY CREATE\"\n"), "{page}");
         assert_eq!(page.matches(PREAMBLE).count(), 1);
         assert_eq!(page.matches(".ie ").count(), 1);
         assert!(page.contains("\n.SS OPTIONS\n"), "{page}");

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::server::settings::variables;
-use crate::config;
+use crate::config::{self, Config};
 
 /// Location of the database, given in the same way as for the server.
 #[derive(Debug, Clone, Args)]
@@ -24,6 +24,11 @@ impl DatabaseArgs {
     /// Returns whether `--database` was given.
     pub(crate) fn is_named(&self) -> bool {
         self.database.is_some()
+    }
+
+    /// Returns the configuration with the database. Its other settings are read and not checked.
+    pub(crate) fn find_config(self) -> Result<Config, CliError> {
+        Ok(config::load_unchecked(self.config.as_deref(), variables(), self.database)?)
     }
 
     /// Returns the path of the database file.

@@ -1,12 +1,12 @@
 //! Settings of a server from the command line and the environment.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 
-/// Parses the address that a server listens on.
-pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, &'static str> {
+use crate::config::{InvalidListenAddress, ListenAddress};
+
+/// Parses an address that a server listens on.
+pub(crate) fn parse_listen(text: &str) -> Result<ListenAddress, InvalidListenAddress> {
     text.parse()
-        .map_err(|_error| "must be an address with a port, such as 127.0.0.1:7373 or [::1]:7373")
 }
 
 /// Returns the environment variables.

@@ -8,11 +8,17 @@ fn load_with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     load(None, owned, &Overrides::default())
 }
 
+fn write(text: &str) -> tempfile::TempPath {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file.into_temp_path()
+}
+
 fn load_file(text: &str) -> Result<Config, ConfigError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let variables = [("LONGSHORE_LANES__THREAD".to_string(), "3".to_string())];
-    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
+    let listen = vec![SocketAddr::from(([127, 0, 0, 1], 9)).into()];
     load(Some(file.path()), variables, &Overrides { listen, database: None })
 }
 
@@ -23,9 +29,37 @@ fn a_later_source_overrides_an_earlier_one() {
                 [commands.hello]\nargv = ['echo']\nenv = { LANG = 'C' }";
     let config = load_file(text).unwrap();
     assert_eq!((config.lanes.async_, config.lanes.thread), (7, 3));
-    assert_eq!(config.listen.port(), 9);
+    assert_eq!(config.listen, ["127.0.0.1:9".parse().unwrap()]);
     assert_eq!(config.queues["mail"].max_running, Some(5));
     assert_eq!(config.commands["hello"].env["LANG"], "C");
+}
+
+#[test]
+fn listen_is_one_address_or_a_list_in_every_source() {
+    let written =
+        |config: Config| -> Vec<String> { config.listen.iter().map(ToString::to_string).collect() };
+    let read = |text: &str| load(Some(&write(text)), [], &Overrides::default()).unwrap();
+    assert_eq!(written(read("listen = '[::1]:8'")), ["[::1]:8"]);
+    let two = "listen = ['127.0.0.1:8', 'unix:/run/a.sock?mode=0660']";
+    assert_eq!(written(read(two)), ["127.0.0.1:8", "unix:/run/a.sock?mode=0660"]);
+    for (text, expected) in [
+        ("127.0.0.1:8", &["127.0.0.1:8"] as &[&str]),
+        ("[::1]:8", &["[::1]:8"]),
+        ("[::1]:8, unix:/run/a.sock", &["[::1]:8", "unix:/run/a.sock"]),
+        ("['unix:/a', '[::1]:8']", &["unix:/a", "[::1]:8"]),
+    ] {
+        assert_eq!(written(load_with(&[("LONGSHORE_LISTEN", text)]).unwrap()), expected, "{text}");
+    }
+    for (text, part) in [
+        ("['unix:/a', 8]", "expected a string"),
+        ("[unix:/a", "write it like 127.0.0.1:7373"),
+        ("unix:/a,unix:/a", "listen.1: unix:/a is listed more than once"),
+        ("unix:/a?mode=rw", "write it like unix:/run/longshore.sock?mode=0660"),
+        ("", "must have at least one address"),
+    ] {
+        let error = load_with(&[("LONGSHORE_LISTEN", text)]).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
 }
 
 #[test]

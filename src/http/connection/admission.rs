@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+use super::socket::Socket;
 
 /// Answer to a connection past the bound.
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -100,11 +101,11 @@ impl Admission {
     }
 
     /// Answers 503 and closes the connection.
-    pub(super) async fn refuse(&self, stream: TcpStream) {
+    pub(super) async fn refuse(&self, socket: Socket) {
         self.log_refusal();
         let waits = self.refusals.fetch_add(1, Ordering::Relaxed) < MAX_REFUSALS;
         // Fails if the client is gone or does not read its answer.
-        let _ = tokio::time::timeout(REFUSAL_TIMEOUT, answer_refusal(stream, waits)).await;
+        let _ = tokio::time::timeout(REFUSAL_TIMEOUT, answer_refusal(socket, waits)).await;
         self.refusals.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -121,11 +122,11 @@ impl Admission {
 
 /// Sends the answer. If `waits` is set, waits until the client closes the connection, since closing it with
 /// unread bytes may discard the answer.
-async fn answer_refusal(mut stream: TcpStream, waits: bool) -> std::io::Result<()> {
-    stream.write_all(REFUSAL).await?;
-    stream.shutdown().await?;
+async fn answer_refusal(mut socket: Socket, waits: bool) -> std::io::Result<()> {
+    socket.write_all(REFUSAL).await?;
+    socket.shutdown().await?;
     let mut dropped = [0; 1_024];
-    while waits && stream.read(&mut dropped).await? > 0 {}
+    while waits && socket.read(&mut dropped).await? > 0 {}
     Ok(())
 }
 

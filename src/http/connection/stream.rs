@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::admission::Admitted;
 use super::progress::Progress;
+use super::socket::Socket;
 
 /// Answer to a head that did not arrive in time.
 const HEAD_TOO_SLOW: &[u8] =
@@ -18,23 +18,28 @@ const HEAD_TOO_SLOW: &[u8] =
 /// Size of the buffer for bytes that are dropped.
 const DROPPED_BYTES: usize = 4_096;
 
-/// A TCP connection that reports its progress, and ends when its time is over.
+/// A connection that reports its progress, and ends when its time is over.
 ///
 /// The dispatcher of actix-http reads or flushes each time it is woken, so an error from there ends the
 /// connection, with its handler, as soon as the watch wakes it.
 pub(super) struct Connection {
-    stream: TcpStream,
+    socket: Socket,
     progress: Rc<Progress>,
     _admitted: Admitted,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, progress: Rc<Progress>, admitted: Admitted) -> Self {
-        Self { stream, progress, _admitted: admitted }
+    pub(super) fn new(socket: Socket, progress: Rc<Progress>, admitted: Admitted) -> Self {
+        Self { socket, progress, _admitted: admitted }
     }
 
     pub(super) fn progress(&self) -> Rc<Progress> {
         Rc::clone(&self.progress)
+    }
+
+    /// Returns whether the client is connected to a Unix socket.
+    pub(super) fn is_unix(&self) -> bool {
+        matches!(self.socket, Socket::Unix(_))
     }
 
     /// Fails if the time of the connection is over. A head that did not arrive in time is answered first.
@@ -44,8 +49,8 @@ impl Connection {
         }
         if self.progress.take_late_head() {
             // Fails if the client is gone.
-            let _ = self.stream.try_write(HEAD_TOO_SLOW);
-            let _ = Pin::new(&mut self.stream).poll_shutdown(context);
+            let _ = Pin::new(&mut self.socket).poll_write(context, HEAD_TOO_SLOW);
+            let _ = Pin::new(&mut self.socket).poll_shutdown(context);
             return Ok(());
         }
         Err(ErrorKind::TimedOut.into())
@@ -56,7 +61,7 @@ impl Connection {
         let mut space = [0; DROPPED_BYTES];
         loop {
             let mut buffer = ReadBuf::new(&mut space);
-            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
             if buffer.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -75,7 +80,7 @@ impl AsyncRead for Connection {
             return self.poll_drop(context);
         }
         let before = buffer.filled().len();
-        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
+        let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(context, buffer) else {
             self.progress.set_task(context);
             return Poll::Pending;
         };
@@ -93,7 +98,7 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         self.check(context)?;
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
         match written {
             Poll::Ready(Ok(bytes)) => self.progress.taken(bytes),
             Poll::Ready(Err(_)) => {}
@@ -107,7 +112,7 @@ impl AsyncWrite for Connection {
         self.check(context)?;
         if self.progress.flushed() {
             // The client sees the end of the answer before the rest of its request is dropped.
-            let shutdown = Pin::new(&mut self.stream).poll_shutdown(context);
+            let shutdown = Pin::new(&mut self.socket).poll_shutdown(context);
             if let Poll::Ready(Err(error)) = shutdown {
                 return Poll::Ready(Err(Error::new(ErrorKind::NotConnected, error)));
             }
@@ -116,6 +121,6 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }

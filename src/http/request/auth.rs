@@ -11,7 +11,6 @@ use std::net::IpAddr;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, FORWARDED, HeaderMap};
 use actix_web::web::Data;
 
@@ -20,6 +19,7 @@ use crate::api::routes::access::Access;
 use crate::api::routes::{FoundRoute, RouteName, find, pages, parameter};
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
+use crate::http::connection::UnixPeer;
 use crate::http::problem::Rejection;
 use crate::http::request::credential::Credential;
 use crate::http::request::read_token;
@@ -79,7 +79,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         let detail = "the server has no handle, so no request can be authenticated";
         return Err(Rejection::new(ProblemType::Internal, detail));
     };
-    if let Some(token) = read_token::of(request)? {
+    if let Some(token) = read_token::of(request) {
         let (principal, credential) = read_token::admit(request, handle, &token)?;
         act_for(request, handle, principal);
         return Ok(Some(credential));
@@ -164,7 +164,10 @@ pub(super) fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
 
 /// Returns whether a request comes from this machine, and no proxy has passed it on.
 fn is_direct_and_local(request: &ServiceRequest) -> bool {
-    let is_local = request.peer_addr().is_some_and(|peer| is_loopback(peer.ip()));
+    let is_local = match request.peer_addr() {
+        Some(peer) => is_loopback(peer.ip()),
+        None => request.conn_data::<UnixPeer>().is_some(),
+    };
     is_local && !is_forwarded(request.headers())
 }
 
@@ -188,6 +191,7 @@ pub(super) fn key_ended() -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::StatusCode;
     use actix_web::http::header::HeaderValue;
 
     fn read(values: &[&'static [u8]]) -> Result<Option<String>, StatusCode> {

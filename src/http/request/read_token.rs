@@ -23,24 +23,22 @@ pub(in crate::http) const PARAMETER: &str = "token";
 pub(in crate::http) struct InQuery;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.
-///
-/// # Errors
-/// Returns the refusal of an `Authorization` header that cannot be read.
-pub(super) fn of(request: &ServiceRequest) -> Result<Option<String>, Rejection> {
+pub(super) fn of(request: &ServiceRequest) -> Option<String> {
     let query = request.query_string();
     if query.contains("token=") {
         let pairs = Query::<Vec<(String, String)>>::from_query(query);
         let pairs = pairs.map(Query::into_inner).unwrap_or_default();
         if let Some((_, token)) = pairs.into_iter().find(|(name, _)| name == PARAMETER) {
             request.extensions_mut().insert(InQuery);
-            return Ok(Some(token));
+            return Some(token);
         }
     }
     if !request.headers().contains_key(AUTHORIZATION) {
-        return Ok(None);
+        return None;
     }
-    let token = auth::secret(request.headers())?.filter(|secret| secret.starts_with(token::PREFIX));
-    Ok(token.map(str::to_owned))
+    // A header that cannot be read is refused where a key is needed.
+    let token = auth::secret(request.headers()).ok().flatten();
+    token.filter(|token| token.starts_with(token::PREFIX)).map(str::to_owned)
 }
 
 /// Returns what a request with this token may do, and until when.

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::auth::api_key::NewKey;
+use longshore::auth::secret::KeyDigest;
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, State};
 use longshore::metrics::counters::Counters;
 use longshore::metrics::time_bucket::TimeBucket;
-use longshore::store::{Holder, JobFilter, LogLines, Renew, RescueScope, Write};
+use longshore::store::{Answer, Holder, JobFilter, LogLines, Renew, RescueScope, Write};
 
 use super::Store;
 use crate::kit::statements::Statements;
@@ -27,6 +29,7 @@ fn run_job_writes(store: &mut Store) {
     store.write(Write::Log(LogLines { lease, holder, log })).unwrap();
     store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
+    run_key_writes(store);
     run_remote_writes(store);
     run_limited_writes(store);
 }
@@ -34,6 +37,16 @@ fn run_job_writes(store: &mut Store) {
 /// Returns a store with the provider that the writes use.
 fn store() -> Store {
     Store::configured(with_providers(&[("fast", Some(50), Some(1_000))]))
+}
+
+/// Creates, touches and revokes an API key.
+fn run_key_writes(store: &mut Store) {
+    let keys = store.reads.keys().unwrap().keys.len();
+    let key = NewKey::admin("ops".parse().unwrap());
+    let create = Write::CreateKey(key, KeyDigest::of(&keys.to_string()));
+    let Ok(Answer::Key(key)) = store.write(create) else { panic!("no key") };
+    store.write(Write::TouchKeys(vec![(key.id, store.now)])).unwrap();
+    store.write(Write::RevokeKey(key.id)).unwrap();
 }
 
 /// Runs writes of a queue with limits and of a provider, which refuses one call and answers another.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use longshore::auth::api_key::NewKey;
+use longshore::auth::secret::KeyDigest;
 use longshore::config::Config;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
@@ -78,6 +80,8 @@ fn fill(store: &mut Store) {
     let lease = Lease { job: JobId(3), token: LeaseToken(1) };
     let log = Log::new("one\n".into());
     store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
+    let key = NewKey::admin("ops".parse().unwrap());
+    store.write(Write::CreateKey(key, KeyDigest::of("x"))).unwrap();
     let counts = BucketCounts { submitted: 11, ..BucketCounts::default() };
     let all = Counters { counts, ..Counters::default() };
     let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };

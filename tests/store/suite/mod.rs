@@ -9,6 +9,7 @@ mod configure;
 mod epoch;
 mod impossible;
 mod jobs;
+mod keys;
 mod leases;
 mod limits;
 mod model;

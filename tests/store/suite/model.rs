@@ -9,15 +9,19 @@ mod draft;
 mod operation;
 mod table;
 mod table_access;
+mod table_keys;
 mod table_limits;
+mod table_removal;
 mod table_time;
 mod table_worker;
+mod writes;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use longshore::auth::api_key::ApiKey;
 use longshore::job::queue::Queue;
 use longshore::job::{BatchId, Job, JobError, JobId, Lane};
 use longshore::metrics::recorder::Recorder;
@@ -178,6 +182,9 @@ impl StoreAndModel {
         let running = Lane::ALL.map(|lane| self.model.running_in(lane));
         assert_eq!(self.recorder.snapshot(None, self.store.now).running, running);
         assert_eq!(queues, self.model.queues());
+        let keys = self.store.reads.keys().unwrap().keys;
+        let keys: Vec<ApiKey> = keys.into_iter().map(|stored| stored.key).collect();
+        assert_eq!(keys, self.model.api_keys);
         assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
     }
 }

@@ -1,7 +1,6 @@
 //! The errors that end a server.
 
-use std::net::SocketAddr;
-
+use crate::config::ListenAddress;
 use crate::server::StartError;
 
 /// An error that stops the server.
@@ -14,10 +13,22 @@ pub enum ServeError {
     #[error("cannot listen on {listen}: {error}")]
     Listen {
         /// Configured address.
-        listen: SocketAddr,
+        listen: ListenAddress,
         /// Error of the operating system.
         error: std::io::Error,
     },
+    /// Other machines can reach the address, and no key exists that they would need.
+    #[error(
+        "listening on {listen}, which other machines can reach, needs a key; create one with \
+         'longshore key create NAME --scope admin', or start with --insecure-no-keys"
+    )]
+    Exposed {
+        /// Configured address.
+        listen: ListenAddress,
+    },
+    /// The server cannot accept connections on its sockets.
+    #[error("cannot accept connections: {0}")]
+    Accept(std::io::Error),
     /// The handlers for SIGINT and SIGTERM cannot be installed.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

@@ -1,30 +1,35 @@
 //! The life of a server with its HTTP front end: start, drain, stop.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 
+use crate::auth::secret::KeySecret;
 use crate::cli::output::Output;
 use crate::cli::server::serve::error::ServeError;
+use crate::cli::server::serve::exposure;
 use crate::cli::server::signal::{StopSignals, ignore_others, survive_file_size_limit};
 use crate::cli::server::{guard, orphans};
-use crate::config::Config;
+use crate::config::{Config, ListenAddress};
 use crate::executor::Guard;
-use crate::http;
+use crate::http::{self, SocketFile};
 use crate::pages;
-use crate::server::{Builder, Server};
+use crate::server::{Builder, Server, StartError};
 
 /// A server that runs in this process.
 pub(crate) struct RunningServer {
-    addr: SocketAddr,
+    /// URL of each listener, in the order of the configuration.
+    urls: Vec<String>,
     http: ServerHandle,
     server: Server,
+    /// Files of Unix sockets, which are removed when the server has stopped.
+    socket_files: Vec<Arc<SocketFile>>,
 }
 
 impl RunningServer {
-    /// Returns the address that the server listens on.
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.addr
+    /// Returns the URLs at which the server listens.
+    pub(crate) fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// Waits until the server fails, and returns the reason.
@@ -49,51 +54,103 @@ impl RunningServer {
         tracing::info!(kinds, providers, commands, "available to jobs");
     }
 
+    /// Prints a line for each listener.
+    fn print_urls(&self) {
+        for url in &self.urls {
+            // The reader of stdout may have closed it. The server does not depend on stdout.
+            let _ = Output::new(false).line(format_args!("listening on {url}"));
+        }
+    }
+
     /// Stops the server without waiting for running jobs. Requests in progress are answered.
     pub(crate) async fn stop(self) {
         self.server.release_waiting_requests();
         self.http.stop(true).await;
         self.server.stop();
+        drop(self.socket_files);
     }
 }
 
-/// Starts the server in this process without handling signals. `prepare` may add job handlers.
+/// Starts the server in this process without handling signals. `prepare` may add job handlers, and
+/// `insecure` lets other machines connect although no key exists.
 pub(crate) async fn start_server(
     config: Config,
+    insecure: bool,
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<RunningServer, ServeError> {
-    let listen = config.listen;
-    let listen_error = |error| ServeError::Listen { listen, error };
-    // Binding comes first, so that a server that cannot listen has not started any job.
     Guard::enable(guard::COMMAND);
-    let listener = http::bind(listen).map_err(listen_error)?;
-    let server = prepare(Server::builder(config)).start()?;
-    let (http_server, addr) = match http::start(server.handle(), listener, pages::routes) {
+    // Binding comes first, so that a server that cannot listen has not started any job.
+    let listeners = bind_all(&config)?;
+    let urls = listeners.iter().map(|listener| listener.url().to_string()).collect();
+    let socket_files = listeners.iter().filter_map(http::Listener::socket_file).collect();
+    let listen = config.listen.clone();
+    let mut builder = prepare(Server::builder(config));
+    if !insecure && exposure::is_exposed(&listen) {
+        builder = builder.require_key();
+    }
+    let server = match builder.start() {
+        // No job was started. The error names the listener.
+        Err(StartError::KeyRequired) => {
+            exposure::check(&listen, false, insecure)?;
+            return Err(StartError::KeyRequired.into());
+        }
+        started => started?,
+    };
+    exposure::check(&listen, server.handle().needs_key(), insecure)?;
+    let http_server = match http::start_all(server.handle(), listeners, pages::routes) {
         Ok(started) => started,
         Err(error) => {
             server.stop();
-            return Err(listen_error(error));
+            return Err(ServeError::Accept(error));
         }
     };
     let http = http_server.handle();
     actix_web::rt::spawn(http_server);
-    Ok(RunningServer { addr, http, server })
+    Ok(RunningServer { urls, http, server, socket_files })
+}
+
+/// Listens on every address of the configuration.
+fn bind_all(config: &Config) -> Result<Vec<http::Listener>, ServeError> {
+    let bind = |listen: &ListenAddress| {
+        let listener = http::Listener::bind(listen);
+        listener.map_err(|error| ServeError::Listen { listen: listen.clone(), error })
+    };
+    config.listen.iter().map(bind).collect()
+}
+
+/// What the operator asks of one start of the server.
+pub(super) struct ServerStart {
+    /// Whether the database is a copy.
+    pub(super) is_restored: bool,
+    /// Whether other machines may be let in without a key.
+    pub(super) insecure: bool,
+    /// API key of a new database.
+    pub(super) first_key: Option<KeySecret>,
 }
 
 /// Runs the server until a signal arrives and it has drained.
-pub(super) async fn run_server(config: Config, is_restored: bool) -> Result<(), ServeError> {
+pub(super) async fn run_server(
+    config: Config,
+    start: ServerStart,
+) -> Result<(), ServeError> {
     // Signals are handled before anything starts, so that a signal during the start drains as well.
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     survive_file_size_limit().map_err(ServeError::Signals)?;
     ignore_others().map_err(ServeError::Signals)?;
     orphans::reap().map_err(ServeError::Signals)?;
     let database = config.database.to_string();
-    let prepare = |builder: Builder| if is_restored { builder.restored() } else { builder };
-    let running = start_server(config, prepare).await?;
-    tracing::info!(addr = %running.addr, database, "serving");
+    let ServerStart { is_restored, insecure, first_key } = start;
+    let prepare = |builder: Builder| {
+        let builder = if is_restored { builder.restored() } else { builder };
+        match first_key {
+            Some(secret) => builder.first_key(secret),
+            None => builder,
+        }
+    };
+    let running = start_server(config, insecure, prepare).await?;
+    tracing::info!(listen = running.urls.join(", "), database, "serving");
     running.log_capabilities();
-    // The reader of stdout may have closed it. The server does not depend on stdout.
-    let _ = Output::new(false).line(format_args!("listening on http://{}", running.addr));
+    running.print_urls();
     tokio::select! {
         () = signals.next() => {}
         error = running.failed() => {

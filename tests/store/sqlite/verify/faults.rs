@@ -290,6 +290,25 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'jobs'", "ids", "a job has the id 11"),
     ("DELETE FROM sqlite_sequence WHERE name = 'batches'", "ids", "a batch has the id 1"),
     ("UPDATE submissions SET jobs = 10", "ids", "a key refers to job 18"),
+    // API keys.
+    ("UPDATE api_keys SET unfinished = 9", "key counts", "counts 9 unfinished jobs and has 0"),
+    ("UPDATE api_keys SET name = ''", "api keys", "api key 1 has an invalid name"),
+    ("UPDATE api_keys SET name = ' a'", "api keys", "api key 1 has an invalid name"),
+    ("UPDATE api_keys SET digest = x'00'", "api keys", "api key 1 has a digest of 1 bytes"),
+    ("UPDATE api_keys SET scopes = '['", "api keys", "has scopes that are not valid JSON"),
+    ("UPDATE api_keys SET scopes = '[]'", "api keys", "has the invalid scopes []"),
+    ("UPDATE api_keys SET scopes = '{}'", "api keys", "has the invalid scopes {}"),
+    ("UPDATE api_keys SET scopes = '[\"root\"]'", "api keys", "has the invalid scopes"),
+    ("UPDATE api_keys SET queues = '['", "api keys", "queue patterns that are not valid JSON"),
+    ("UPDATE api_keys SET queues = '{}'", "api keys", "has the invalid queue patterns {}"),
+    ("UPDATE api_keys SET queues = '[\"A\"]'", "api keys", "has the invalid queue patterns"),
+    (
+        "DROP INDEX api_keys_name; INSERT INTO api_keys
+         SELECT 2, name, zeroblob(32), scopes, queues, 0, NULL, NULL, NULL, 0 FROM api_keys",
+        "api keys",
+        "api key 2 has the name of an earlier key",
+    ),
+    ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'api_keys'", "api keys", "assigned again"),
     // The epoch.
     ("DELETE FROM epoch", "epoch", "there are 0 epochs"),
     ("UPDATE epoch SET id = 2", "epoch", "the epoch has the id 2"),

@@ -1,6 +1,8 @@
 //! What belongs to an API key: its leases, and its idempotency keys.
 
+use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
+use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::Lease;
 use longshore::job::{JobId, Lane, Log, NewJob};
 use longshore::store::{
@@ -8,7 +10,9 @@ use longshore::store::{
 };
 
 use super::{Store, within};
-use crate::kit::{completed, job, job_in_queue, lease, leased, renew_remote, submitted};
+use crate::kit::{
+    completed, failed, finish, job, job_in_queue, lease, leased, renew_remote, submitted,
+};
 
 const ANN: KeyId = KeyId(1);
 const BOB: KeyId = KeyId(2);
@@ -98,4 +102,55 @@ fn an_idempotency_key_from_before_the_first_api_key_is_visible_to_all() {
     let again = submitted(store.write(keyed(Some(ANN), 1)));
     assert_eq!((again.first, again.is_repeat), (first, true));
     assert_eq!(store.write(keyed(Some(BOB), 2)).unwrap_err(), Refusal::KeyReused(first));
+}
+
+/// Returns a store in which each API key may have two unfinished jobs, with the keys of Ann and Bob.
+fn store_with_limit() -> Store {
+    let mut store = Store::fresh();
+    store.config().key_limits.max_unfinished_jobs = Some(2);
+    store.reopen();
+    for name in ["ann", "bob"] {
+        let key = NewKey::admin(name.parse().unwrap());
+        store.write(Write::CreateKey(key, KeyDigest::of(name))).unwrap();
+    }
+    store
+}
+
+fn submit_with(key: Option<KeyId>, count: usize) -> Write {
+    let jobs = vec![NewJob { key, ..job() }; count];
+    Write::Submit(Submit { jobs: jobs.into(), key: None, batch: None })
+}
+
+#[test]
+fn an_api_key_has_at_most_so_many_unfinished_jobs() {
+    let mut store = store_with_limit();
+    let one = || submit_with(Some(ANN), 1);
+    // In one group, and over a restart.
+    let answers = store.commit(&[one(), one(), one(), submit_with(Some(BOB), 1)]).answers;
+    let accepted: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(accepted, [true, true, false, true]);
+    assert_eq!(answers[2].as_ref().unwrap_err(), &Refusal::TooManyUnfinished(2));
+    store.reopen();
+    assert_eq!(store.write(one()).unwrap_err(), Refusal::TooManyUnfinished(2));
+    assert!(store.write(submit_with(None, 5)).is_ok());
+    // A job that ends makes room for another, in the same group.
+    let lease = store.lease_next().lease;
+    let answers = store.commit(&[finish(lease, completed("1")), one()]).answers;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(store.write(one()).unwrap_err(), Refusal::TooManyUnfinished(2));
+    // A job that waits for its next attempt has not ended; one that was cancelled has.
+    let lease = store.lease_next().lease;
+    store.write(finish(lease, failed())).unwrap();
+    assert!(store.write(one()).is_err());
+    store.write(Write::Cancel(lease.job)).unwrap();
+    assert!(store.write(one()).is_ok());
+    assert!(store.faults().is_empty());
+}
+
+#[test]
+fn a_submission_of_many_jobs_is_accepted_as_a_whole_or_refused() {
+    let mut store = store_with_limit();
+    assert!(store.write(submit_with(Some(ANN), 3)).is_err());
+    assert!(store.write(submit_with(Some(ANN), 2)).is_ok());
+    assert!(!store.exists(JobId(3)));
 }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use longshore::auth::access::QueueAccess;
+use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
+use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
-use longshore::job::submission::{JobChange, Start};
+use longshore::job::submission::JobChange;
 use longshore::job::{BatchId, JobError, JobId, Json, Lane, Log, Progress, Span};
-use longshore::roster::LeaseOrder;
 use longshore::store::{
-    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
-    SubmissionKey, Submit, Write,
+    Holder, LeaseRequest, LogLines, NewBatch, Renew, RescueScope, SubmissionKey, Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -23,6 +23,7 @@ use proptest::sample::{Index, select};
 use super::client::{is_of_local_worker, set_key};
 use super::draft::{Draft, KINDS, LANES, PROVIDERS, QUEUES, draft};
 use super::table::Model;
+use super::writes::{finish, lease_of_queue, update_write};
 use crate::kit::{self, deferred};
 
 #[derive(Debug, Clone)]
@@ -113,10 +114,14 @@ pub(super) enum Operation {
         pattern: &'static str,
         operation: Box<Operation>,
     },
+    /// Creates a key with one of three names.
+    CreateKey(u8),
+    RevokeKey(Index),
+    TouchKey(Index, u64),
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
-type Recent = usize;
+pub(super) type Recent = usize;
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
     let after_ms = prop_oneof![3 => 0..3_000_u64, 1 => 0..40_000_u64];
@@ -165,6 +170,9 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
         1 => (vec(any::<Index>(), 0..4), 0..5_u64)
             .prop_map(|(jobs, secs)| Operation::Prune { jobs, secs }),
         1 => configure(),
+        1 => (0..3_u8).prop_map(Operation::CreateKey),
+        1 => any::<Index>().prop_map(Operation::RevokeKey),
+        1 => (any::<Index>(), 0..200_u64).prop_map(|(key, secs)| Operation::TouchKey(key, secs)),
     ]
 }
 
@@ -325,69 +333,35 @@ impl Operation {
                 if is_of_local_worker(&write) {
                     return write;
                 }
-                set_key(&mut write, KeyId(*key));
+                if model.api_keys.iter().any(|known| known.id == KeyId(*key)) {
+                    set_key(&mut write, KeyId(*key));
+                }
                 Write::Within(QueueAccess::of(&[pattern.parse().unwrap()]), Box::new(write))
+            }
+            Self::CreateKey(name) => {
+                let digest = KeyDigest::of(&model.next_api_key().to_string());
+                Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
+            }
+            Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
+            Self::TouchKey(key, secs) => {
+                let at = model.now.minus(Duration::from_secs(*secs));
+                Write::TouchKeys(vec![(api_key(model, key), at)])
             }
         }
     }
 }
 
-fn lease_of_queue(
-    name: &str,
-    lane: Lane,
-    kinds: Option<&[String]>,
-    limit: u32,
-    (secs, worker): (u64, Option<String>),
-) -> Write {
-    let kinds = kinds.map(Into::into);
-    let (queue, waiting_worker, payload_room) = (kit::queue(name), None, usize::MAX);
-    let (without_provider, providers) = (true, Vec::new());
-    let order = LeaseOrder {
-        queue,
-        lane,
-        kinds,
-        limit,
-        waiting_worker,
-        payload_room,
-        without_provider,
-        providers,
-    };
-    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker, key: None })
+/// Returns the id of an API key, possibly one above the largest.
+fn api_key(model: &Model, key: &Index) -> KeyId {
+    KeyId(1 + key.index(model.next_api_key() as usize) as i64)
 }
 
-/// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.
-fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool) -> Write {
-    let lease = lease_of(model, lease);
-    let job = model.job(lease.job);
-    let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
-    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote(None) };
-    // Local workers know the location of their jobs.
-    let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
-        provider: model.jobs[&job.id].provider.clone(),
-        key: model.jobs[&job.id].key,
-        job: job.id,
-        queue: job.queue.clone(),
-        lane: job.lane,
-        batch: job.batch,
-    });
-    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
-}
-
-/// Returns an update that also sets the start to now or later.
-fn update_write(model: &Model, job: &Index, change: &JobChange, delay: Option<u64>) -> Write {
-    let start = delay.map(|secs| match secs {
-        0 => Start::Now,
-        secs => Start::At(model.now.plus(Duration::from_secs(secs))),
-    });
-    Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
-}
-
-fn job_of(model: &Model, job: &Index) -> JobId {
+pub(super) fn job_of(model: &Model, job: &Index) -> JobId {
     // Possibly one above the largest id.
     JobId(1 + job.index(model.next_job as usize) as i64)
 }
 
-fn lease_of(model: &Model, recent: Recent) -> Lease {
+pub(super) fn lease_of(model: &Model, recent: Recent) -> Lease {
     let unknown = Lease { job: JobId(1), token: LeaseToken(0) };
     let count = model.leases.len();
     if count == 0 { unknown } else { model.leases[count - 1 - recent % count] }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::auth::access::QueueAccess;
+use longshore::auth::api_key::ApiKey;
 use longshore::auth::key_id::KeyId;
 use longshore::config::Config;
 use longshore::job::batch::Batch;
@@ -47,10 +48,10 @@ pub(super) struct ModelJob {
     pub(super) finished_by: Option<Outcome>,
 }
 
-struct ModelKey {
+pub(super) struct ModelKey {
     fingerprint: [u8; 32],
-    first: i64,
-    count: usize,
+    pub(super) first: i64,
+    pub(super) count: usize,
     batch: Option<BatchId>,
     at: Timestamp,
 }
@@ -81,9 +82,10 @@ pub(super) struct Model {
     /// Number of entries to each state that the counters of a queue count.
     totals: BTreeMap<QueueName, StateCounts>,
     pub(super) batches: BTreeMap<BatchId, ModelBatch>,
-    keys: BTreeMap<(Option<KeyId>, IdempotencyKey), ModelKey>,
+    pub(super) keys: BTreeMap<(Option<KeyId>, IdempotencyKey), ModelKey>,
     /// Queues of the caller of the current write.
     pub(super) access: QueueAccess,
+    pub(super) api_keys: Vec<ApiKey>,
 }
 
 pub(super) type ApplyResult = Result<Answer, Refusal>;
@@ -104,6 +106,7 @@ impl Model {
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
             access: QueueAccess::All,
+            api_keys: Vec::new(),
         }
     }
 
@@ -129,9 +132,6 @@ impl Model {
             Write::Report(lease, progress) => self.report(*lease, progress),
             Write::Log(lines) => self.log(lines),
             Write::TimeBuckets(_) | Write::RecordActivity | Write::Probe => Ok(Answer::Done),
-            Write::CreateKey(..) | Write::RevokeKey(_) | Write::TouchKeys(_) => {
-                unreachable!("random operations change no keys")
-            }
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
@@ -151,6 +151,9 @@ impl Model {
                 applied
             }
             Write::Configure { queue, change } => self.configure(queue, change),
+            Write::CreateKey(key, _) => self.create_key(key),
+            Write::RevokeKey(key) => self.revoke_key(*key),
+            Write::TouchKeys(uses) => self.touch_keys(uses),
         }
     }
 
@@ -343,37 +346,6 @@ impl Model {
         let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
         self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, queues, live_before });
         shown
-    }
-
-    fn delete(&mut self, id: JobId) -> ApplyResult {
-        let state = self.find(id)?.job.state;
-        if !state.is_final() {
-            return Err(Refusal::Conflict { job: id, state, reason: String::new() });
-        }
-        self.remove(id);
-        Ok(Answer::Removed(1))
-    }
-
-    fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
-        let mut removed = 0;
-        for id in jobs {
-            let finished_at = self.jobs.get(id).and_then(|row| row.job.finished_at);
-            if finished_at.is_some_and(|at| at < finished_before) {
-                self.remove(*id);
-                removed += 1;
-            }
-        }
-        Ok(Answer::Removed(removed))
-    }
-
-    fn remove(&mut self, id: JobId) {
-        let state = self.jobs[&id].job.state;
-        self.record(id, Some(state), None);
-        self.jobs.remove(&id);
-        let jobs = &self.jobs;
-        self.keys.retain(|_, key| {
-            (key.first..key.first + key.count as i64).any(|id| jobs.contains_key(&JobId(id)))
-        });
     }
 
     pub(super) fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {

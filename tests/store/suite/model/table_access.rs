@@ -13,10 +13,10 @@ impl Model {
 
     /// Refuses a lease that another API key has taken.
     pub(super) fn check_owner(&self, holder: Holder, id: JobId) -> Result<(), Refusal> {
-        let Holder::Remote(Some(key)) = holder else { return Ok(()) };
         if !self.access.is_all() {
             self.find(id)?;
         }
+        let Holder::Remote(Some(key)) = holder else { return Ok(()) };
         let owner = self.jobs.get(&id).and_then(|row| row.lease_key);
         if owner.is_some_and(|owner| owner != key) { Err(Refusal::StaleLease) } else { Ok(()) }
     }

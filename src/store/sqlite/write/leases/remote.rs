@@ -104,16 +104,17 @@ impl CommitGroup<'_> {
         Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
     }
 
-    /// Refuses a lease that was taken with another API key than that of `holder`.
+    /// Refuses a lease that was taken with another API key than that of `holder`, and a job that does not exist for
+    /// the caller.
     pub(in crate::store::sqlite::write) fn check_owner(
         &mut self,
         holder: Holder,
         job: JobId,
     ) -> Result<(), ApplyError> {
-        let Holder::Remote(Some(key)) = holder else { return Ok(()) };
         if !self.visible.is_all() {
             self.find_job(job)?;
         }
+        let Holder::Remote(Some(key)) = holder else { return Ok(()) };
         let find = FindLeaseOwner { job: job.0 };
         let owner: Option<Option<i64>> = find.get_result(self.connection).optional()?;
         // A lease from before the first API key has no owner.
