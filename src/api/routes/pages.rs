@@ -48,7 +48,7 @@ pub const PAGES: &[Page] = &[
     page(Method::Post, "/queues/{name}/resume", ADMIN),
     page(Method::Post, "/queues/{name}/limits", ADMIN),
     page(Method::Get, "/providers", READ),
-    page(Method::Get, "/demo", SUBMIT),
+    page(Method::Get, "/demo", READ),
     page(Method::Post, "/demo/{button}", SUBMIT),
     page(Method::Get, "/keys", Access::AllQueues),
     page(Method::Post, "/keys", Access::AllQueues),

@@ -40,11 +40,16 @@ impl Permissions {
         ["/", "/submit"].into_iter().find(|path| self.open(path))
     }
 
-    /// Returns whether the user may open the page at this path.
+    /// Returns whether the user may open the page at this path and finds something there.
     pub(crate) fn open(&self, path: &str) -> bool {
         let page = find("GET", path).map(|page| page.access);
-        let all_queues = path != "/providers" || self.viewer.principal.queues.is_all();
-        page.is_some_and(|access| access.allows(&self.viewer.principal)) && all_queues
+        let is_useful = match path {
+            // A provider is shared by the jobs of all queues.
+            "/providers" => self.viewer.principal.queues.is_all(),
+            "/demo" => self.submit(),
+            _ => true,
+        };
+        page.is_some_and(|access| access.allows(&self.viewer.principal)) && is_useful
     }
 
     /// Returns whether the user may go on to this page or answer of the API after signing in.
@@ -139,6 +144,8 @@ mod tests {
         assert_eq!(with(&[Scope::Work], &[]).home(), None);
         assert!(with(&[Scope::Admin], &[]).open("/keys"));
         assert!(!with(&[Scope::Admin], &["a*"]).open("/keys"));
+        assert!(with(&[Scope::Submit, Scope::Read], &[]).open("/demo"));
+        assert!(!with(&[Scope::Submit], &[]).open("/demo") && !with(&[Scope::Read], &[]).open("/demo"));
         let submit = with(&[Scope::Submit], &[]);
         assert!(submit.continue_to("/jobs/7") && submit.continue_to("/v1/jobs/7"));
         for path in ["/jobs", "/v1/jobs", "/login", "/assets/style.css", "/nowhere", "//jobs"] {

@@ -79,7 +79,9 @@ pub(in crate::http::request) fn refused(
     let PageText { headers, html } =
         (page.0)(viewer(request, handle), status.as_u16(), &rejection.to_string());
     let mut response = HttpResponseBuilder::new(status);
-    headers.iter().for_each(|header| drop(response.insert_header(*header)));
+    for header in headers {
+        response.insert_header(*header);
+    }
     response.body(html)
 }
 
@@ -95,6 +97,9 @@ fn wants_page(request: &ServiceRequest) -> bool {
 
 /// Returns for whom the page about a refusal is made.
 fn viewer(request: &ServiceRequest, handle: &Handle) -> Viewer {
+    if !handle.needs_key() {
+        return Viewer { principal: Principal::TRUSTED, key_name: None };
+    }
     let credential = valid(request, handle);
     let key = credential.as_ref().and_then(Credential::key);
     Viewer {
