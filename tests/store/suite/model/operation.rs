@@ -311,17 +311,21 @@ impl Operation {
             Self::Configure { queue, change } => {
                 Write::Configure { queue: kit::queue(queue), change: *change }
             }
-            Self::CreateKey(name) => {
-                let digest = KeyDigest::of(&model.next_api_key().to_string());
-                Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
-            }
+            Self::CreateKey(name) => create_key(model, *name),
             Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
-            Self::TouchKey(key, secs) => {
-                let at = model.now.minus(Duration::from_secs(*secs));
-                Write::TouchKeys(vec![(api_key(model, key), at)])
-            }
+            Self::TouchKey(key, secs) => touch_key(model, key, *secs),
         }
     }
+}
+
+fn create_key(model: &Model, name: u8) -> Write {
+    let digest = KeyDigest::of(&model.next_api_key().to_string());
+    Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
+}
+
+fn touch_key(model: &Model, key: &Index, secs: u64) -> Write {
+    let at = model.now.minus(Duration::from_secs(secs));
+    Write::TouchKeys(vec![(api_key(model, key), at)])
 }
 
 /// Returns the id of an API key, possibly one above the largest.
