@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, rt};
+use longshore::auth::api_key::NewKey;
 use longshore::config::Config;
 use longshore::executor::{Context, HandlerError};
 use longshore::job::queue::QueueChange;
@@ -35,6 +36,13 @@ impl Running {
     }
 
     /// Pauses or resumes a queue.
+    /// Creates an API key and returns its secret. Every request needs one from then on.
+    pub async fn create_key(&self) -> String {
+        let key = NewKey::admin("bench".parse().expect("a valid name"));
+        let created = self.handle().create_key(key).await.expect("the key is created");
+        created.secret.reveal().to_owned()
+    }
+
     pub async fn set_paused(&self, queue: &str, paused: bool) {
         let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
         let queue = queue.parse().expect("a valid name");
