@@ -21,3 +21,4 @@ pub mod providers;
 pub mod pruning;
 pub mod queues;
 pub mod routes;
+pub mod tokens;

@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod api_key;
-pub mod key_id;
 pub mod principal;
 pub mod scope;
 pub mod secret;
+pub mod token;
+
+pub use crate::job::key_id;

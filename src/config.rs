@@ -7,6 +7,7 @@
 mod database;
 mod executors;
 mod http_url;
+mod key_limits;
 mod limits;
 mod listen;
 mod load;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use database::Database;
 pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
+pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
@@ -40,6 +42,8 @@ pub struct Config {
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
+    /// Origins, such as `https://app.example`, whose pages may read a job or batch with a token.
+    pub allow_origins: Vec<String>,
     /// Whether requests from this machine need no API key. They need one all the same if a proxy has passed
     /// them on, which is seen by `Forwarded` or `X-Forwarded-...`.
     pub keyless_loopback: bool,
@@ -59,6 +63,8 @@ pub struct Config {
     pub remote_kinds: Vec<String>,
     /// Limits of requests, queues and results.
     pub limits: Limits,
+    /// Limits of each API key.
+    pub key_limits: KeyLimits,
     /// Defaults for the fields that a submission omits.
     pub jobs: JobDefaults,
     /// Defaults for the jobs of these kinds, which override those in `jobs`.
@@ -81,6 +87,7 @@ impl Default for Config {
         Self {
             listen: vec![ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 7373).into())],
             hosts: Vec::new(),
+            allow_origins: Vec::new(),
             keyless_loopback: false,
             first_key_file: None,
             database: "longshore.db".into(),
@@ -90,6 +97,7 @@ impl Default for Config {
             lanes: Lanes::default(),
             remote_kinds: Vec::new(),
             limits: Limits::default(),
+            key_limits: KeyLimits::default(),
             jobs: JobDefaults::default(),
             kinds: BTreeMap::new(),
             queue_defaults: QueueSettings::default(),
@@ -122,6 +130,13 @@ impl Config {
                 problems.push(Problem::new(format!("/hosts/{index}"), why));
             }
         }
+        for (index, origin) in self.allow_origins.iter().enumerate() {
+            if !is_origin(origin) {
+                let why =
+                    "must be an origin: http:// or https:// and a lowercase host, without a path";
+                problems.push(Problem::new(format!("/allow_origins/{index}"), why));
+            }
+        }
         for (index, kind) in self.remote_kinds.iter().enumerate() {
             if !is_name(kind) {
                 let why = crate::job::queue::InvalidName;
@@ -142,6 +157,7 @@ impl Config {
         };
         add("/lanes".into(), self.lanes.problems());
         add("/limits".into(), self.limits.problems());
+        add("/key_limits".into(), self.key_limits.problems());
         add("/jobs".into(), self.jobs.problems());
         add("/outbound".into(), self.outbound.problems());
         add("/queue_defaults".into(), settings_problems(&self.queue_defaults));
@@ -189,6 +205,16 @@ impl Config {
             max_queues: self.limits.max_queues,
         }
     }
+}
+
+/// Returns whether a text is an origin as browsers send it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && *host == host.to_ascii_lowercase()
+            && !host.contains(['/', '?', '#', '@'])
+    })
 }
 
 fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {

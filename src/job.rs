@@ -3,6 +3,7 @@
 internal_modules!(change, epoch, outcome, payload, problem);
 
 pub mod batch;
+pub mod key_id;
 pub mod lane;
 pub mod lease;
 pub mod limit;
@@ -22,6 +23,7 @@ use limit::waiting::{Waiting, WaitingFor};
 
 pub use attempt::{Attempt, AttemptDetail};
 pub use change::{Change, FailedAttempt};
+pub use key_id::KeyId;
 pub use lane::Lane;
 pub use limit::provider_name::ProviderName;
 pub use log::Log;

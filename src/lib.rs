@@ -92,8 +92,8 @@
 //! In reading order. A module uses only modules above it:
 //!
 //! - [`job`]: the job and its rules, as pure functions.
-//! - `roster`: from which queues idle workers take their next jobs. [`metrics`]: counters and charts.
 //! - [`auth`]: API keys, their scopes, and the queues that they may use.
+//! - `roster`: from which queues idle workers take their next jobs. [`metrics`]: counters and charts.
 //! - [`api`]: the wire forms of the HTTP API and the table of its routes.
 //! - [`config`]: the configuration. [`clock`]: the time.
 //! - `store`: jobs in database tables; the only module that uses Diesel.

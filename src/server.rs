@@ -55,6 +55,7 @@ pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};
 pub use operations::keys::CreatedKey;
 pub(crate) use operations::keys::random_secret;
+pub use operations::tokens::SignedToken;
 pub(crate) use submit::fingerprint;
 
 pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};

@@ -35,7 +35,6 @@ impl Running {
         database_in(&self.directory)
     }
 
-    /// Pauses or resumes a queue.
     /// Creates an API key and returns its secret. Every request needs one from then on.
     pub async fn create_key(&self) -> String {
         let key = NewKey::admin("bench".parse().expect("a valid name"));
@@ -43,6 +42,7 @@ impl Running {
         created.secret.reveal().to_owned()
     }
 
+    /// Pauses or resumes a queue.
     pub async fn set_paused(&self, queue: &str, paused: bool) {
         let change = QueueChange { paused: Some(paused), ..QueueChange::default() };
         let queue = queue.parse().expect("a valid name");

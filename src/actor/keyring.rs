@@ -13,6 +13,7 @@ use crate::auth::api_key::{ApiKey, KeyName, StoredKey};
 use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
 use crate::auth::secret::{InvalidSecret, KeyDigest, KeySecret};
+use crate::auth::token::Signer;
 use crate::job::Timestamp;
 use crate::store::StoredKeys;
 
@@ -34,11 +35,12 @@ pub(crate) enum KeyRefusal {
 }
 
 /// The API keys that are accepted. A lookup takes a read lock for the time of one map access.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Keyring {
     /// Keys that are not revoked, by the first half of their digests.
     entries: RwLock<HashMap<[u8; 16], Arc<KeyEntry>>>,
     any_existed: AtomicBool,
+    signer: Signer,
 }
 
 /// An API key in memory.
@@ -123,8 +125,9 @@ impl KeyEntry {
 
 impl Keyring {
     /// Creates the keyring of a database.
-    pub(crate) fn new(stored: &StoredKeys) -> Self {
-        let keyring = Self::default();
+    pub(crate) fn new(stored: &StoredKeys, signer: Signer) -> Self {
+        let (entries, any_existed) = (RwLock::default(), AtomicBool::default());
+        let keyring = Self { entries, any_existed, signer };
         keyring.any_existed.store(stored.any_existed, Ordering::Release);
         stored.keys.iter().for_each(|key| keyring.add(key));
         keyring
@@ -134,6 +137,19 @@ impl Keyring {
     /// ended.
     pub(crate) fn needs_key(&self) -> bool {
         self.any_existed.load(Ordering::Acquire)
+    }
+
+    /// Returns the signer of tokens.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Returns the key with this id if it is valid at `now`, and records its use.
+    pub(crate) fn find_id(&self, id: KeyId, now: Timestamp) -> Option<Arc<KeyEntry>> {
+        let found = self.read().values().find(|entry| entry.id == id).map(Arc::clone);
+        let entry = found.filter(|entry| !entry.has_ended() && !entry.is_expired_at(now))?;
+        entry.record_use(now);
+        Some(entry)
     }
 
     /// Returns the key with this secret, and records its use at `now`.
@@ -252,7 +268,7 @@ mod tests {
 
     #[test]
     fn unknown_revoked_and_expired_keys_are_refused_with_the_same_text() {
-        let keyring = Keyring::default();
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
         assert!(!keyring.needs_key());
         keyring.add(&stored(1, None));
         keyring.add(&stored(2, Some(at(10))));
@@ -272,20 +288,23 @@ mod tests {
     #[test]
     fn a_keyring_without_valid_keys_still_needs_one() {
         let impossible = StoredKeys { keys: Vec::new(), any_existed: true };
-        assert!(Keyring::new(&impossible).needs_key());
-        let keyring = Keyring::default();
+        assert!(Keyring::new(&impossible, Signer::new([1; 32])).needs_key());
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
         keyring.add(&stored(1, None));
         keyring.revoke(KeyId(1));
         assert!(keyring.needs_key());
         let mut revoked = stored(1, None);
         revoked.key.revoked_at = Some(at(1));
-        let keyring = Keyring::new(&StoredKeys { keys: vec![revoked], any_existed: true });
+        let keyring = Keyring::new(
+            &StoredKeys { keys: vec![revoked], any_existed: true },
+            Signer::new([1; 32]),
+        );
         assert_eq!(refusal(&keyring, secret(1).reveal(), at(2)), "the key is not valid");
     }
 
     #[actix_web::test]
     async fn whoever_waits_learns_that_a_key_was_revoked_or_has_expired() {
-        let keyring = Keyring::default();
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
         keyring.add(&stored(1, None));
         keyring.add(&stored(2, Some(at(10))));
         let revoked = keyring.find(secret(1).reveal(), at(0)).unwrap();
@@ -302,7 +321,7 @@ mod tests {
 
     #[test]
     fn uses_are_recorded_once_a_minute() {
-        let keyring = Keyring::default();
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
         keyring.add(&stored(1, None));
         keyring.add(&stored(2, None));
         assert_eq!(keyring.unstored_uses(), []);

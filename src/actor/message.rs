@@ -7,6 +7,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use crate::actor::events::failure_log::FailedJob;
 use crate::actor::events::feed::Feed;
+use crate::auth::access::QueueAccess;
+use crate::auth::key_id::KeyId;
 use crate::executor::StopReason;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::queue::QueueName;
@@ -109,6 +111,8 @@ pub(crate) struct AddWaitingWorker {
     pub(crate) lease_duration: Span,
     /// Name that the worker gives itself.
     pub(crate) worker: Option<String>,
+    /// API key of the worker, which owns its leases.
+    pub(crate) key: Option<KeyId>,
     pub(crate) reply: oneshot::Sender<LeaseReply>,
 }
 
@@ -246,17 +250,30 @@ type ReadFn<T> =
 /// To a Reader: run this read and answer with its result.
 ///
 /// Example: `Read::new(move |store, _| store.job(id))`.
-pub(crate) struct Read<T>(ReadFn<T>);
+pub(crate) struct Read<T> {
+    access: QueueAccess,
+    read: ReadFn<T>,
+}
 
 impl<T> Read<T> {
+    /// Returns a read of all queues.
     pub(crate) fn new(
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Self {
-        Self(Box::new(read))
+        Self::within(QueueAccess::All, read)
+    }
+
+    /// Returns a read for which other queues, their jobs and their batches do not exist.
+    pub(crate) fn within(
+        access: QueueAccess,
+        read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Self {
+        Self { access, read: Box::new(read) }
     }
 
     pub(crate) fn run(self, store: &mut dyn ReadStore, now: Timestamp) -> Result<T, StoreError> {
-        (self.0)(store, now)
+        store.restrict(&self.access);
+        (self.read)(store, now)
     }
 }
 

@@ -128,6 +128,7 @@ pub(crate) fn submit(lane: Lane) -> Write {
 pub(crate) fn leased_job(id: i64, kind: &str) -> LeasedJob {
     LeasedJob {
         provider: None,
+        key: None,
         lease: Lease { job: JobId(id), token: LeaseToken(1) },
         lease_expires_at: at(30),
         started_at: at(0),

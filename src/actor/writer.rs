@@ -39,7 +39,7 @@ use crate::actor::message::{
 use crate::actor::vital::Vital;
 use crate::actor::writer::group::Group;
 use crate::actor::writer::inbox::Inbox;
-use crate::actor::writer::lease_replies::LeaseReplies;
+use crate::actor::writer::lease_replies::{LeaseReplies, LeaseTerms};
 use crate::actor::writer::retry_buffer::RetryBuffer;
 use crate::actor::writer::selection::Selection;
 use crate::actor::{MAILBOX_CAPACITY, send};
@@ -195,9 +195,10 @@ impl Writer {
 
     /// Returns the store's request for a lease order, for a waiting worker or for local workers.
     fn request(&self, order: LeaseOrder) -> LeaseRequest {
-        let for_waiting_worker = self.lease_replies.terms(&order);
-        let (duration, worker) = for_waiting_worker.unwrap_or((self.lease_duration, None));
-        LeaseRequest { order, duration, worker }
+        let of_local = LeaseTerms { duration: self.lease_duration, worker: None, key: None };
+        let LeaseTerms { duration, worker, key } =
+            self.lease_replies.terms(&order).unwrap_or(of_local);
+        LeaseRequest { order, duration, worker, key }
     }
 
     /// Sends an empty answer to the `no_wait` workers for which no job is available.

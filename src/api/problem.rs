@@ -34,6 +34,10 @@ pub enum ProblemType {
     InvalidKey,
     /// The API key does not have the scope that the route needs.
     MissingScope,
+    /// The API key does not allow it: it may only use some queues.
+    Forbidden,
+    /// The API key is over one of its limits.
+    KeyLimit,
     /// The resource does not exist.
     NotFound,
     /// The resource does not support the method.
@@ -77,7 +81,8 @@ impl ProblemType {
         match self {
             Self::BadQuery | Self::BadBody => 400,
             Self::KeyNeeded | Self::InvalidKey => 401,
-            Self::ForeignSite | Self::ForeignHost | Self::MissingScope => 403,
+            Self::ForeignSite | Self::ForeignHost | Self::MissingScope | Self::Forbidden => 403,
+            Self::KeyLimit => 429,
             Self::NotFound => 404,
             Self::WrongMethod => 405,
             Self::TooSlow => 408,
@@ -97,7 +102,9 @@ impl ProblemType {
     /// Returns the number of seconds after which the client should try again, if it should.
     pub fn retry_after_secs(self) -> Option<u64> {
         match self {
-            Self::Overloaded | Self::Draining | Self::Stopped => Some(RETRY_OVERLOAD_SECS),
+            Self::Overloaded | Self::Draining | Self::Stopped | Self::KeyLimit => {
+                Some(RETRY_OVERLOAD_SECS)
+            }
             Self::DatabaseBusy | Self::StorageFull => Some(RETRY_FULL_SECS),
             _ => None,
         }
@@ -124,6 +131,8 @@ impl ProblemType {
             Self::KeyNeeded => "urn:longshore:problem:key-needed",
             Self::InvalidKey => "urn:longshore:problem:invalid-key",
             Self::MissingScope => "urn:longshore:problem:missing-scope",
+            Self::Forbidden => "urn:longshore:problem:forbidden",
+            Self::KeyLimit => "urn:longshore:problem:key-limit",
             Self::NotFound => "urn:longshore:problem:not-found",
             Self::WrongMethod => "urn:longshore:problem:wrong-method",
             Self::TooSlow => "urn:longshore:problem:too-slow",

@@ -98,6 +98,10 @@ pub enum RouteName {
     AllEvents,
     /// Returns counts and latencies of the last hour.
     GetStats,
+    /// Makes a token for reading a job in a browser.
+    JobToken,
+    /// Makes a token for reading a batch in a browser.
+    BatchToken,
     /// Lists the kinds of jobs that the server accepts.
     ListKinds,
     /// Returns whether old final jobs are deleted.
@@ -166,6 +170,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/batches/{id}/events", RouteName::BatchEvents, SUBMIT_OR_READ),
     route(Method::Get, "/v1/events", RouteName::AllEvents, READ),
     route(Method::Get, "/v1/stats", RouteName::GetStats, READ),
+    route(Method::Post, "/v1/jobs/{id}/token", RouteName::JobToken, SUBMIT_OR_READ),
+    route(Method::Post, "/v1/batches/{id}/token", RouteName::BatchToken, SUBMIT_OR_READ),
     route(Method::Get, "/v1/kinds", RouteName::ListKinds, READ),
     route(Method::Get, "/v1/pruning", RouteName::GetPruning, Access::AllQueues),
     route(Method::Post, "/v1/pruning", RouteName::ConfirmPruning, Access::AllQueues),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::QueueName;
 
 /// Pattern of queue names: a name in which `*` is any number of characters, such as `mail` or `shop.*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct QueuePattern(Arc<str>);
 
@@ -75,7 +75,7 @@ impl fmt::Display for QueuePattern {
 }
 
 /// The queues that a caller may use.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum QueueAccess {
     /// All queues.
     #[default]

@@ -1,5 +1,7 @@
 //! Principals: on whose behalf a request is made.
 
+use std::sync::Arc;
+
 use crate::auth::access::QueueAccess;
 use crate::auth::key_id::KeyId;
 use crate::auth::scope::Scopes;
@@ -18,4 +20,11 @@ pub struct Principal {
 impl Principal {
     /// The application that embeds the server, or a request that needs no key. It may do everything.
     pub const TRUSTED: Self = Self { key: None, scopes: Scopes::ADMIN, queues: QueueAccess::All };
+
+    /// Returns the principal of a request without a key, to a route that needs none. It may do nothing, and
+    /// no queue exists for it.
+    pub fn nobody() -> Self {
+        let queues = QueueAccess::Only(Arc::from([]));
+        Self { key: None, scopes: Scopes::default(), queues }
+    }
 }

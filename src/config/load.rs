@@ -30,9 +30,10 @@ const CLI_VARIABLES: [&str; 6] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 5] = [
-    &["listen"],
+const LISTS: [&[&str]; 6] = [
     &["hosts"],
+    &["allow_origins"],
+    &["listen"],
     &["remote_kinds"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],

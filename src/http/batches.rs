@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use serde_json::value::RawValue;
 
 use crate::api::batches::{BatchPage, NewBatch};
@@ -21,7 +21,7 @@ pub(super) async fn submit(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     body::require_json(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Submissions).await?;
@@ -68,14 +68,14 @@ fn jobs_rejection(body: &[u8], problem: Problem) -> Rejection {
     }
 }
 
-pub(super) async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn list(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let (limit, before) = query::page(&request)?;
     let page = handle.batches(limit, before).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(ok(&BatchPage { batches: page.batches, next_cursor }))
 }
 
-pub(super) async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn status(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let id: BatchId = query::id(&request)?;
     let batch = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait_batch(id, span).await?,
@@ -87,7 +87,7 @@ pub(super) async fn status(request: HttpRequest, handle: Data<Handle>) -> Handle
 pub(super) async fn cancel_batch(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     Ok(ok(&handle.cancel_batch(query::id(&request)?).await?))
 }

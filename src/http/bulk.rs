@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 
 use crate::api::bulk::{JobAnswer, JobAnswers, JobIds, parse_id};
 use crate::http::problem::Rejection;
@@ -17,7 +17,7 @@ pub(super) async fn cancel(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     apply_to_all(JobAction::Cancel, &request, payload, &handle).await
 }
@@ -26,7 +26,7 @@ pub(super) async fn retry(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     apply_to_all(JobAction::Retry, &request, payload, &handle).await
 }
@@ -35,7 +35,7 @@ pub(super) async fn delete(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     apply_to_all(JobAction::Delete, &request, payload, &handle).await
 }

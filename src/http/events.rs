@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Bytes, ReqData};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::stream;
 use serde::Serialize;
@@ -35,7 +35,7 @@ const COMMENT: &str = ":\n\n";
 pub(super) async fn subscribe_to_job(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let id: JobId = query::id(&request)?;
     // An invalid `Last-Event-ID` is ignored; the stream starts from the beginning.
@@ -48,7 +48,7 @@ pub(super) async fn subscribe_to_job(
 pub(super) async fn subscribe_to_batch(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let id: BatchId = query::id(&request)?;
     let events = handle.batch_events(id).await?;
@@ -58,7 +58,10 @@ pub(super) async fn subscribe_to_batch(
     Ok(event_stream(EventSource::Batch(Box::new(events))))
 }
 
-pub(super) async fn subscribe_to_all(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn subscribe_to_all(
+    request: HttpRequest,
+    handle: ReqData<Handle>,
+) -> HandlerResult {
     let mut query = Parameters::read(&request, &EventQuery::PARAMETERS)?;
     let filter = AllFilter { queue: query.parse("queue", InvalidName), kind: query.take("kind") };
     query.checked()?;

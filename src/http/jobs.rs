@@ -1,6 +1,6 @@
 //! `/v1/jobs`: submit, list, get, cancel, retry and delete jobs.
 
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::api::jobs::{JobPage, SubmittedJobs};
@@ -23,7 +23,7 @@ const JOB_BYTES: usize = 512;
 pub(super) async fn submit(
     request: HttpRequest,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let format = body::format(&request)?;
     let wait = prefer::wait(&request)?;
@@ -123,13 +123,13 @@ async fn submit_many(
     }
 }
 
-pub(super) async fn list(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn list(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let page = handle.jobs(query::filter(&request)?).await?;
     let next_cursor = page.next.map(|id| id.to_string());
     Ok(ok(&JobPage { jobs: page.jobs, next_cursor }))
 }
 
-pub(super) async fn status(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn status(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let id: JobId = query::id(&request)?;
     let job = match prefer::wait(&request)?.span() {
         Some(span) => handle.wait(id, span).await?,
@@ -138,7 +138,7 @@ pub(super) async fn status(request: HttpRequest, handle: Data<Handle>) -> Handle
     Ok(ok(&job))
 }
 
-pub(super) async fn show_log(request: HttpRequest, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn show_log(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
     let id = query::id(&request)?;
     let mut query = Parameters::read(&request, &["after"])?;
     let after = query.parse("after", "must be a number: the `to` of an earlier part of the log");
@@ -149,7 +149,7 @@ pub(super) async fn show_log(request: HttpRequest, handle: Data<Handle>) -> Hand
 pub(super) async fn cancel_job(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     Ok(changed(&handle, handle.cancel(query::id(&request)?).await?))
 }
@@ -157,7 +157,7 @@ pub(super) async fn cancel_job(
 pub(super) async fn retry_job(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     Ok(changed(&handle, handle.retry(query::id(&request)?).await?))
 }
@@ -166,7 +166,7 @@ pub(super) async fn update(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let id = query::id(&request)?;
     let patch: JobPatch = body::json(&request, payload, &handle).await?;
@@ -176,7 +176,7 @@ pub(super) async fn update(
 pub(super) async fn delete(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     handle.delete(query::id(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 
 use crate::api::leases::{
     LeaseAction, LeaseAnswer, LeaseAnswers, LeaseJobsRequest, LeaseReport, LeasedJobView,
@@ -109,7 +109,7 @@ pub(super) async fn lease(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let wanted: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
     let jobs = handle.lease(wanted).await?;
@@ -125,7 +125,7 @@ pub(super) async fn act(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let job = query::id(&request)?;
     let action = action(&request)?;
@@ -144,7 +144,7 @@ pub(super) async fn act_on_list(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let format = body::format(&request)?;
     let body = body::read(&request, payload, &handle, ByteShare::Actions).await?;

@@ -4,3 +4,4 @@ pub(super) mod health;
 pub(super) mod keys;
 pub(super) mod pruning;
 pub(super) mod stats;
+pub(super) mod tokens;

@@ -1,7 +1,7 @@
 //! `/v1/providers`: list providers, get one.
 
 use actix_web::HttpRequest;
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 
 use crate::api::problem::ProblemType;
 use crate::api::providers::Providers;
@@ -11,14 +11,14 @@ use crate::http::response::{HandlerResult, ok};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
 
-pub(super) async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn list(_: NoQuery, handle: ReqData<Handle>) -> HandlerResult {
     Ok(ok(&Providers { providers: handle.providers().await? }))
 }
 
 pub(super) async fn status(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let name = request.match_info().get("name").unwrap_or_default();
     let providers = handle.providers().await?;

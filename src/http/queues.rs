@@ -1,7 +1,7 @@
 //! `/v1/queues`: list queues, get one, change its limits.
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 
 use crate::api::problem::ProblemType;
 use crate::api::queues::QueueList;
@@ -13,14 +13,14 @@ use crate::job::QueueName;
 use crate::job::queue::QueueChange;
 use crate::server::Handle;
 
-pub(super) async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(super) async fn list(_: NoQuery, handle: ReqData<Handle>) -> HandlerResult {
     Ok(ok(&QueueList { queues: handle.queues().await? }))
 }
 
 pub(super) async fn status(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let name = name(&request)?;
     match handle.queue(name.clone()).await? {
@@ -37,7 +37,7 @@ pub(super) async fn change(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let name = name(&request)?;
     let change: QueueChange = body::json(&request, payload, &handle).await?;

@@ -3,6 +3,8 @@
 mod audit;
 mod auth;
 pub(super) mod body;
+mod cors;
+pub(super) mod credential;
 pub(super) mod guard;
 pub(super) mod idempotency_key;
 pub(super) mod json_list;
@@ -10,3 +12,4 @@ pub(super) mod key_end;
 mod openai_client;
 pub(super) mod prefer;
 pub(super) mod query;
+pub(super) mod read_token;

@@ -63,6 +63,8 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::BatchEvents => route.to(events::subscribe_to_batch),
         RouteName::AllEvents => route.to(events::subscribe_to_all),
         RouteName::GetStats => route.to(operations::stats::stats),
+        RouteName::JobToken => route.to(operations::tokens::for_job),
+        RouteName::BatchToken => route.to(operations::tokens::for_batch),
         RouteName::ListKinds => route.to(kinds::list),
         RouteName::GetPruning => route.to(operations::pruning::status),
         RouteName::ConfirmPruning => route.to(operations::pruning::confirm),

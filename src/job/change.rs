@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::job::limit::provider::ProviderName;
 use crate::job::queue::QueueName;
-use crate::job::{BatchId, JobId, Lane, Span, State, Timestamp};
+use crate::job::{BatchId, JobId, KeyId, Lane, Span, State, Timestamp};
 
 /// One job that was created, moved to another state, or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Change {
     pub batch: Option<BatchId>,
     /// The provider that the job calls, if any.
     pub provider: Option<ProviderName>,
+    /// The API key with which the job was submitted, if any.
+    pub key: Option<KeyId>,
     /// The queue before the change, if the job was moved to another.
     pub from_queue: Option<QueueName>,
     /// The state before the change; `None` if the job is new.
@@ -48,6 +50,12 @@ pub struct FailedAttempt {
 }
 
 impl Change {
+    /// Returns by how much the number of jobs that have not ended changes.
+    pub(crate) fn unfinished_delta(&self) -> i64 {
+        let is_unfinished = |state: Option<State>| state.is_some_and(|state| !state.is_final());
+        i64::from(is_unfinished(self.to)) - i64::from(is_unfinished(self.from))
+    }
+
     /// Returns whether the counters of a queue, which never fall, count the new state: they count the
     /// submissions of jobs, and the entries to the states that a waiting job leaves for.
     pub(crate) fn is_counted_entry(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::job::limit::provider::ProviderName;
 use crate::job::payload::Json;
 use crate::job::queue::QueueName;
 use crate::job::time::{Span, Timestamp};
-use crate::job::{BatchId, JobId};
+use crate::job::{BatchId, JobId, KeyId};
 
 /// Fencing token of a lease.
 ///
@@ -52,6 +52,8 @@ pub struct LeasedJob {
     pub batch: Option<BatchId>,
     /// Provider that the job calls, if any.
     pub provider: Option<ProviderName>,
+    /// API key with which the job was submitted, if any.
+    pub key: Option<KeyId>,
     /// Input of the job.
     pub payload: Json,
 }

@@ -29,7 +29,7 @@ use crate::job::payload::Json;
 use crate::job::problem::{Problem, first_entries};
 use crate::job::queue::QueueName;
 use crate::job::time::{Span, Timestamp};
-use crate::job::{Job, JobId, State};
+use crate::job::{Job, JobId, KeyId, State};
 
 use defaults::check_limits;
 
@@ -146,6 +146,8 @@ pub struct NewJob {
     pub metadata: Option<Json>,
     /// Provider that the job calls.
     pub provider: Option<ProviderName>,
+    /// API key with which the job is submitted, if any.
+    pub key: Option<KeyId>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -219,6 +221,7 @@ impl Submission {
         let (Ok(kind), true) = (kind, problems.is_empty()) else { return Err(problems) };
         Ok(NewJob {
             provider: None,
+            key: None,
             kind,
             lane,
             queue,

@@ -247,6 +247,7 @@ mod tests {
     fn changed(queue: &QueueName, from: Option<State>, to: Option<State>) -> Change {
         Change {
             provider: None,
+            key: None,
             job: JobId(1),
             queue: queue.clone(),
             lane: Lane::Async,

@@ -1,6 +1,6 @@
 //! `/batches/{id}`: one batch with its jobs and failures.
 
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
@@ -51,7 +51,7 @@ struct BatchPage {
     batch: Batch,
 }
 
-async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn show_batch(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let id: BatchId = path_id(&request, "batch")?;
     let batch = handle.batch(id).await?;
     let failed = JobFilter {
@@ -92,7 +92,7 @@ async fn show_batch(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     })
 }
 
-async fn cancel_batch(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn cancel_batch(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     form::read(&request, body, &handle).await?;
     let id: BatchId = path_id(&request, "batch")?;
     handle.cancel_batch(id).await?;

@@ -1,6 +1,6 @@
 //! `/batches`: the list of batches, newest first.
 
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
@@ -60,7 +60,7 @@ struct BatchesPage {
     older: Option<String>,
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let fields = Fields::from_query(&request)?;
     let mut problems = Vec::new();
     let before = fields.read("cursor", "is not a cursor of this list", &mut problems);

@@ -8,7 +8,7 @@ mod call;
 mod questions;
 
 use actix_web::http::header::HOST;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
@@ -82,7 +82,7 @@ struct DemoPage<'a> {
     form_token: String,
 }
 
-async fn show_demo(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn show_demo(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let fields = Fields::from_query(&request)?;
     let (config, target) = (handle.config(), model_target(&fields, handle.config()));
     let form_token = form_token::generate()?;
@@ -181,7 +181,7 @@ fn has_heavy_work(handle: &Handle) -> bool {
 }
 
 /// Handles a button without script: submits its jobs and redirects to them.
-async fn press(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn press(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
     let name = request.match_info().get("button").unwrap_or_default();
     let button = Button::by_name(name);

@@ -3,7 +3,7 @@
 mod attempts;
 mod timeline;
 
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
@@ -48,7 +48,7 @@ struct JobPage {
     job: Job,
 }
 
-async fn show_job(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn show_job(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let id: JobId = path_id(&request, "job")?;
     let job = handle.job(id).await?;
     let log = handle.log(id, 0).await?;

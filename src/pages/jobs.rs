@@ -4,7 +4,7 @@ pub(super) mod actions;
 mod list_query;
 
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
@@ -57,7 +57,7 @@ struct JobsPage {
     searched_to: Option<JobId>,
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let fields = Fields::from_query(&request)?;
     let (list, filter, mut problems) = ListQuery::parse(&fields);
     if let (Ok(id), []) = (list.id.parse::<JobId>(), problems.as_slice()) {

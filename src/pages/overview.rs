@@ -1,7 +1,7 @@
 //! `/`: the overview with metrics, lanes, held providers, queues and the latest failures.
 
 use actix_web::Resource;
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 use askama::Template;
 
 use crate::job::{Lane, Timestamp};
@@ -63,7 +63,7 @@ struct OverviewPage {
     back: String,
 }
 
-async fn show_overview(handle: Data<Handle>) -> PageResult {
+async fn show_overview(handle: ReqData<Handle>) -> PageResult {
     let stats = handle.stats(None).await?;
     let QueueSubset { queues, total } = handle.deepest_queues(MAX_QUEUES).await?;
     let failed = handle.recent_failures(FAILURES).await?;

@@ -1,7 +1,7 @@
 //! `/providers`: the list of providers with their limits and their state, sorted by name.
 
 use actix_web::Resource;
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 use askama::Template;
 
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
@@ -21,7 +21,7 @@ struct ProvidersPage {
     providers: Vec<ProviderRow>,
 }
 
-async fn list(handle: Data<Handle>) -> PageResult {
+async fn list(handle: ReqData<Handle>) -> PageResult {
     let (providers, now) = (handle.providers().await?, handle.now());
     render(&ProvidersPage {
         layout: Layout::live("Providers", NavItem::Providers, FAST_POLL_MS),

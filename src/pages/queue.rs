@@ -1,7 +1,7 @@
 //! `/queues/{name}`: one queue with its metrics, limits and latest jobs.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 
@@ -57,15 +57,15 @@ struct QueuePage {
     is_selectable: bool,
 }
 
-async fn show_queue(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn show_queue(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     render_queue(&handle, name(&request)?, None).await
 }
 
-async fn pause_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn pause_queue(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     set_paused(&request, body, &handle, true).await
 }
 
-async fn resume_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn resume_queue(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     set_paused(&request, body, &handle, false).await
 }
 
@@ -84,7 +84,7 @@ async fn set_paused(
     redirect_to(back.unwrap_or_else(|| format!("/queues/{name}")))
 }
 
-async fn limit_queue(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn limit_queue(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
     let name = name(&request)?;
     match LimitsForm::parse(&fields) {

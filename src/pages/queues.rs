@@ -1,6 +1,6 @@
 //! `/queues`: the list of queues, sorted by name.
 
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
@@ -33,7 +33,7 @@ struct QueuesPage {
     back: String,
 }
 
-async fn list(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let fields = Fields::from_query(&request)?;
     let after = after(&fields)?;
     let all = handle.queues().await?;

@@ -11,7 +11,7 @@ use std::fmt;
 use std::num::ParseIntError;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Payload};
+use actix_web::web::{self, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 use sha2::{Digest, Sha256};
@@ -61,7 +61,7 @@ struct SubmitPage {
     form_token: String,
 }
 
-async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
+async fn show_form(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let mut fields = Fields::from_query(&request)?;
     let mut problems = Vec::new();
     let from: Option<JobId> = fields.read("from", "must be a job id", &mut problems);
@@ -81,7 +81,7 @@ async fn show_form(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     render(&SubmitPage { has_expired, ..page })
 }
 
-async fn submit(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn submit(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     let mut fields = form::read(&request, body, &handle).await?;
     let original = match original(&handle, &fields).await {
         Ok(original) => original,
@@ -194,7 +194,7 @@ fn idempotency_key(
     let text = serde_json::to_vec(submission).map_err(|error| Problem::new("", error))?;
     let bytes = Sha256::new().chain_update("/submit\0").chain_update(text).finalize();
     let fingerprint = fingerprint::of_job("/submit", submission, max_payload_bytes);
-    Ok(Some(SubmissionKey { key, fingerprint, byte_fingerprint: bytes.into() }))
+    Ok(Some(SubmissionKey { key, owner: None, fingerprint, byte_fingerprint: bytes.into() }))
 }
 
 impl SubmitPage {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::fair_share::Rotation;
+use crate::auth::access::QueueAccess;
 use crate::job::queue::QueueName;
 
 /// Id of a waiting remote worker. Ids increase: a worker with a smaller id has waited longer.
@@ -32,16 +33,20 @@ pub struct LeaseFilter {
     pub queues: Option<Arc<[QueueName]>>,
     /// Accepted kinds; `None` for all.
     pub kinds: Option<Arc<[String]>>,
+    /// Queues that the worker may use.
+    pub access: QueueAccess,
 }
 
 impl LeaseFilter {
     /// Creates a filter with sorted, unique names, so that filters with the same names are equal.
     pub fn new(queues: Option<Vec<QueueName>>, kinds: Option<Vec<String>>) -> Self {
-        Self { queues: queues.map(sorted), kinds: kinds.map(sorted) }
+        let (queues, kinds) = (queues.map(sorted), kinds.map(sorted));
+        Self { queues, kinds, access: QueueAccess::All }
     }
 
     fn accepts_queue(&self, queue: &QueueName) -> bool {
         self.queues.as_ref().is_none_or(|queues| queues.binary_search(queue).is_ok())
+            && self.access.allows(queue)
     }
 }
 

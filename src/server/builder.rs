@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::keyring::Keyring;
 use crate::auth::secret::KeySecret;
+use crate::auth::token::Signer;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::{AppState, Context, Handler, HandlerError, Registry, RegistryError};
@@ -271,6 +272,7 @@ impl Builder {
             roster.set_provider_room(&provider.name, provider.room);
         }
         let mut point_reads = SqliteReads::open(&config)?;
+        let secret = point_reads.signing_secret()?;
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
             keys = point_reads.keys()?;
@@ -287,7 +289,7 @@ impl Builder {
             roster,
             recorder,
             prune_hold,
-            keyring: Arc::new(Keyring::new(&keys)),
+            keyring: Arc::new(Keyring::new(&keys, Signer::new(secret))),
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

@@ -50,7 +50,8 @@ impl Handle {
         let (unique, positions) = deduplicate(&ids);
         let bytes = unique.len() * size_of::<Write>();
         let writes = unique.into_iter().map(|job| action.write(job)).collect();
-        let Answer::Each(answers) = self.write(Write::Each(writes), bytes).await? else {
+        let write = self.within_access(Write::Each(writes));
+        let Answer::Each(answers) = self.write(write, bytes).await? else {
             return Err(Error::Unknown);
         };
         let result = |position: usize| match answers.get(position) {

@@ -19,6 +19,9 @@ pub enum Error {
     /// does not help; the [`Refusal`] says why.
     #[error(transparent)]
     Refused(Refusal),
+    /// The principal of the call may not do this. Use a key that may; the text says what is missing.
+    #[error("{0}")]
+    Forbidden(String),
     /// Too many requests, waiting clients or subscribers are active. Try again after a second, or
     /// raise the bound under `limits` in the configuration.
     #[error("the server is overloaded: too many requests are in progress")]
@@ -85,6 +88,7 @@ impl From<&Error> for ProblemType {
         match error {
             Error::Invalid(_) => Self::Invalid,
             Error::Refused(refusal) => refusal.into(),
+            Error::Forbidden(_) => Self::Forbidden,
             Error::Overloaded => Self::Overloaded,
             Error::StorageFull => Self::StorageFull,
             Error::Busy => Self::DatabaseBusy,
@@ -102,6 +106,7 @@ impl From<&Refusal> for ProblemType {
             Refusal::NoJob(_) | Refusal::NoBatch(_) | Refusal::NoKey(_) => Self::NotFound,
             Refusal::Conflict { .. } | Refusal::KeyNameTaken(_) => Self::Conflict,
             Refusal::TooManyKeys(_) => Self::TooManyKeys,
+            Refusal::TooManyUnfinished(_) => Self::KeyLimit,
             Refusal::StaleLease => Self::StaleLease,
             Refusal::KeyReused(_) => Self::IdempotencyKeyReused,
             Refusal::TooManyQueues(_) => Self::TooManyQueues,

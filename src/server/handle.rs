@@ -1,6 +1,7 @@
 //! The handle: the bounded, typed client of the server, used by the HTTP API, the pages and
 //! the application alike.
 
+mod access;
 mod answers;
 mod bounds;
 mod compute;
@@ -25,6 +26,7 @@ use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
 use crate::actor::writer::Writer;
 use crate::actor::writer::inbox::WriterHandle;
+use crate::auth::principal::Principal;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
@@ -79,8 +81,14 @@ struct Inner {
 /// Client of a running server. Cheap to clone; all clones share the same bounds.
 ///
 /// Every call is bounded: past a bound it returns [`Error::Overloaded`] at once instead of queueing.
+///
+/// A handle acts for a [`Principal`]. Jobs, batches and queues that the principal may not use do not exist for
+/// it. The handle of [`Server::handle`](crate::server::Server::handle) may use all of them.
 #[derive(Clone)]
-pub struct Handle(Arc<Inner>);
+pub struct Handle {
+    inner: Arc<Inner>,
+    principal: Principal,
+}
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,46 +108,47 @@ impl Handle {
     ) -> Self {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
-        Self(Arc::new(Inner { connections, bounds, registry, config, clock, phase }))
+        let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
+        Self { inner, principal: Principal::TRUSTED }
     }
 
     /// Returns the configuration of the server.
     pub fn config(&self) -> &Config {
-        &self.0.config
+        &self.inner.config
     }
 
     /// Returns the kinds that this server runs, sorted.
     pub fn kinds(&self) -> Vec<String> {
-        self.0.registry.kinds()
+        self.inner.registry.kinds()
     }
 
     /// Returns the time of the server's clock.
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.inner.clock.now()
     }
 
     /// Returns the kinds that this server runs, sorted, each with its lane.
     pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
-        self.0.registry.kinds_with_lanes()
+        self.inner.registry.kinds_with_lanes()
     }
 
     pub(super) fn registry(&self) -> &Registry {
-        &self.0.registry
+        &self.inner.registry
     }
 
     pub(super) fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.inner.clock
     }
 
     /// Returns whether the server leases jobs. It does not while it drains.
     pub fn is_ready(&self) -> bool {
-        *self.0.phase.borrow() == Phase::Serving
+        *self.inner.phase.borrow() == Phase::Serving
     }
 
     /// Returns the reason for which nothing can be written, such as a full disk, or `None` if writing
     /// works. The server finds out by itself when it works again.
     pub fn write_failure(&self) -> Option<String> {
-        let health = self.0.connections.writer.write_health();
+        let health = self.inner.connections.writer.write_health();
         health.failure().map(|error| error.to_string())
     }
 
@@ -152,7 +161,7 @@ impl Handle {
     }
 
     fn enter(&self, next: Phase) {
-        self.0.phase.send_if_modified(|phase| {
+        self.inner.phase.send_if_modified(|phase| {
             let is_later = *phase < next;
             *phase = next.max(*phase);
             is_later
@@ -225,7 +234,10 @@ impl Handle {
 
     /// Returns the number of jobs of each queue by state, from the counters in memory.
     pub fn counts(&self) -> Vec<(QueueName, StateCounts)> {
-        self.0.connections.publisher.recorder.with(|recorder| recorder.queues())
+        let mut counts =
+            self.inner.connections.publisher.recorder.with(|recorder| recorder.queues());
+        counts.retain(|(queue, _)| self.access().allows(queue));
+        counts
     }
 
     /// Returns one queue; `None` if no job was ever submitted to it and it was never configured.
@@ -240,8 +252,10 @@ impl Handle {
     /// Changes a queue's settings, at once and across restarts. Creates the queue if it is new.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if a limit would be out of range after the change.
+    /// Returns [`Error::Invalid`] if a limit would be out of range after the change, and
+    /// [`Error::Forbidden`] if the principal may not use the queue.
     pub async fn configure(&self, name: QueueName, change: QueueChange) -> Result<Queue, Error> {
+        self.check_queue(&name)?;
         // The permit for the read is taken first, so that a call that is refused changes nothing.
         let _permit = self.list_read_permit()?;
         let answer = self.write(Write::Configure { queue: name.clone(), change }, 0).await?;
@@ -258,7 +272,7 @@ impl Handle {
     /// Returns [`Error::Refused`] if the job does not exist or has already completed or failed.
     pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
-        self.write(Write::Cancel(id), 0).await?;
+        self.write(self.within_access(Write::Cancel(id)), 0).await?;
         self.read_job(id).await
     }
 
@@ -268,7 +282,7 @@ impl Handle {
     /// Returns [`Error::Refused`] if the batch does not exist.
     pub async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
         let _permit = self.point_read_permit()?;
-        self.write(Write::CancelBatch(id), 0).await?;
+        self.write(self.within_access(Write::CancelBatch(id)), 0).await?;
         self.read_batch(id).await
     }
 
@@ -278,7 +292,7 @@ impl Handle {
     /// Returns [`Error::Refused`] if the job does not exist or its state does not allow it.
     pub async fn retry(&self, id: JobId) -> Result<Job, Error> {
         let _permit = self.point_read_permit()?;
-        self.write(Write::Retry(id), 0).await?;
+        self.write(self.within_access(Write::Retry(id)), 0).await?;
         self.read_job(id).await
     }
 
@@ -289,8 +303,11 @@ impl Handle {
     /// not exist or does not wait.
     pub async fn update(&self, id: JobId, patch: JobPatch) -> Result<Job, Error> {
         let change = patch.check(self.clock().now()).map_err(Error::Invalid)?;
+        if let Some(queue) = &change.queue {
+            self.check_queue(queue)?;
+        }
         let _permit = self.point_read_permit()?;
-        self.write(Write::Update(id, change), 0).await?;
+        self.write(self.within_access(Write::Update(id, change)), 0).await?;
         self.read_job(id).await
     }
 
@@ -299,23 +316,23 @@ impl Handle {
     /// # Errors
     /// Returns [`Error::Refused`] if the job does not exist or is not final.
     pub async fn delete(&self, id: JobId) -> Result<(), Error> {
-        self.write(Write::Delete(id), 0).await.map(drop)
+        self.write(self.within_access(Write::Delete(id)), 0).await.map(drop)
     }
 
     /// Waits until the server has been stopped, so that no wait outlives it.
     pub(super) async fn stopped(&self) {
-        let mut phase = self.0.phase.subscribe();
+        let mut phase = self.inner.phase.subscribe();
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
     pub(super) fn connections(&self) -> &Connections {
-        &self.0.connections
+        &self.inner.connections
     }
 
     /// Sends a write to the Writer and waits until it is on disk. `bytes` is the approximate size
     /// of the write.
     pub(super) async fn write(&self, write: Write, bytes: usize) -> Result<Answer, Error> {
-        let bounds = &self.0.bounds;
+        let bounds = &self.inner.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
         if bytes >= SIZE_UNIT {
             let share = match &write {
@@ -325,7 +342,7 @@ impl Handle {
             permits.push(self.write_size_permit(share, bytes)?);
         }
         let (reply, answer) = Reply::caller(permits);
-        if !self.0.connections.writer.commit(Commit { write, reply }) {
+        if !self.inner.connections.writer.commit(Commit { write, reply }) {
             return Err(Error::Stopped);
         }
         match answer.await {
@@ -341,7 +358,8 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        run_read(&self.0.connections.point_reads, Read::new(read)).await
+        run_read(&self.inner.connections.point_reads, Read::within(self.access().clone(), read))
+            .await
     }
 
     /// Runs a read of a list on its Reader and waits for the result. The caller must hold a permit.
@@ -349,8 +367,9 @@ impl Handle {
         &self,
         read: impl FnOnce(&mut dyn ReadStore, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Error> {
-        let _turn = self.0.bounds.list_turns.acquire().await;
-        run_read(&self.0.connections.list_reads, Read::new(read)).await
+        let _turn = self.inner.bounds.list_turns.acquire().await;
+        run_read(&self.inner.connections.list_reads, Read::within(self.access().clone(), read))
+            .await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::job::lease::{Lease, LeaseToken, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 use crate::job::{JobId, State, Timestamp};
-use crate::roster::{WaitingWorker, WaitingWorkerId};
+use crate::roster::{LeaseFilter, WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;
 use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, MAX_WAIT};
@@ -69,12 +69,15 @@ impl Handle {
     /// Dropping the future releases the jobs that were leased for it.
     ///
     /// # Errors
-    /// Returns [`Error::Invalid`] if a field of the request is invalid, [`Error::Draining`] if the server
-    /// is about to stop, and [`Error::Overloaded`] if too many clients wait already.
+    /// Returns [`Error::Invalid`] if a field of the request is invalid, [`Error::Forbidden`] if it names a queue
+    /// that the principal may not use, [`Error::Draining`] if the server is about to stop, and [`Error::Overloaded`] if too many clients wait already.
     pub async fn lease(&self, request: LeaseJobsRequest) -> Result<Vec<LeasedJob>, Error> {
         let request = request.check(self.config().lease, MAX_WAIT).map_err(Error::Invalid)?;
         if !self.is_ready() {
             return Err(Error::Draining);
+        }
+        for queue in request.filter.queues.iter().flat_map(|queues| queues.iter()) {
+            self.check_queue(queue)?;
         }
         let wait = request.wait;
         let mut guard = self.add_waiting_worker(request)?;
@@ -103,9 +106,12 @@ impl Handle {
             received: Vec::new(),
             _permit: permit,
         };
+        let filter = LeaseFilter { access: self.access().clone(), ..filter };
         let waiting_worker = WaitingWorker { id, filter, limit };
         let no_wait = wait.is_zero();
-        let message = AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply };
+        let key = self.principal().key;
+        let message =
+            AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, key, reply };
         if send(&self.connections().lease_requests, message) {
             Ok(guard)
         } else {
@@ -136,7 +142,7 @@ impl Handle {
             self.compute(ByteShare::Actions, bytes, check).await?.map_err(Error::Invalid)?;
         let (lease, bytes, truncated) =
             (report.lease, size_of_report(&report), is_truncated(&report));
-        let answer = self.write(write_of(report), bytes).await?;
+        let answer = self.write(self.write_of(report), bytes).await?;
         Ok((lease, action_result(answer, truncated).map_err(Error::Refused)?))
     }
 
@@ -167,7 +173,7 @@ impl Handle {
             let is_truncated = report.as_ref().map(is_truncated).unwrap_or_default();
             let refused = report.map(|report| {
                 bytes += size_of_report(&report);
-                writes.push(write_of(report));
+                writes.push(self.write_of(report));
             });
             checked.push((job, lease_token, refused.map(|()| is_truncated)));
         }
@@ -184,6 +190,11 @@ impl Handle {
             result: checked.map_err(Error::Invalid).and_then(&mut result),
         });
         Ok(results.collect())
+    }
+
+    /// Returns the write that applies a report.
+    fn write_of(&self, report: CheckedLeaseReport) -> Write {
+        self.within_access(write_of(report, Holder::Remote(self.principal().key)))
     }
 
     /// Applies writes in one transaction and returns the answer to each.
@@ -212,9 +223,11 @@ impl Handle {
     }
 }
 
-/// Returns the write that applies a report.
-fn write_of(CheckedLeaseReport { lease, action, log }: CheckedLeaseReport) -> Write {
-    let holder = Holder::Remote;
+/// Returns the write that applies a report of a worker.
+fn write_of(
+    CheckedLeaseReport { lease, action, log }: CheckedLeaseReport,
+    holder: Holder,
+) -> Write {
     let write = match action {
         CheckedLeaseAction::Renew { lease: duration, progress, keeps_percent } => {
             Write::Renew(Renew { leases: vec![lease], duration, holder, progress, keeps_percent })

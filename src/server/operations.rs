@@ -4,3 +4,4 @@ pub(super) mod keys;
 mod provider;
 mod pruning;
 mod stats;
+pub(super) mod tokens;

@@ -106,6 +106,10 @@ impl Handle {
         key: Option<SubmissionKey>,
         batch: Option<NewBatch>,
     ) -> Result<Submitted, Error> {
+        for job in &*jobs {
+            self.check_queue(&job.queue)?;
+        }
+        let key = key.map(|key| SubmissionKey { owner: self.principal().key, ..key });
         let size = |job: &NewJob| JOB_BASE_BYTES + job.payload.as_str().len();
         let bytes = jobs.iter().map(size).sum();
         match self.write(Write::Submit(Submit { jobs, key, batch }), bytes).await? {
@@ -160,7 +164,7 @@ impl Handle {
         };
         let defaults = self.registry().defaults_of(&submission.kind);
         match (submission.check(lane, defaults, now), payload) {
-            (Ok(job), Ok(provider)) => Ok(NewJob { provider, ..job }),
+            (Ok(job), Ok(provider)) => Ok(NewJob { provider, key: self.principal().key, ..job }),
             (Ok(_), Err(problems)) | (Err(problems), Ok(_)) => Err(problems),
             (Err(mut problems), Err(payload_problems)) => {
                 // A payload that is not JSON at all is reported once.

@@ -176,6 +176,9 @@ pub enum Refusal {
     /// The write needs a new queue, and there are already `max_queues` queues.
     #[error("there are already {0} queues, which is the maximum")]
     TooManyQueues(usize),
+    /// The API key would have more unfinished jobs than `key_limits.max_unfinished_jobs` allows.
+    #[error("the key would have more than {0} unfinished jobs, which is its limit")]
+    TooManyUnfinished(u32),
     /// The API key does not exist.
     #[error("key {0} does not exist")]
     NoKey(KeyId),

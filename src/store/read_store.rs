@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::access::QueueAccess;
 use crate::auth::api_key::StoredKey;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
@@ -26,6 +27,10 @@ use crate::store::page::{BatchPage, JobPage};
 /// Every method returns [`StoreError::Unreadable`] if the database cannot be read, and
 /// [`StoreError::Corrupt`] if the row of the job or batch that it names contains an impossible value.
 pub trait ReadStore: Send {
+    /// Makes all further reads those of a caller that may only use some queues. Other queues, their jobs, and
+    /// batches with jobs in them do not exist for it.
+    fn restrict(&mut self, access: &QueueAccess);
+
     /// Returns a job with its payload, result and failures (oldest first), but without its log.
     ///
     /// # Errors
@@ -160,6 +165,12 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn last_activity(&mut self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Returns the secret with which tokens are signed.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn signing_secret(&mut self) -> Result<[u8; 32], StoreError>;
 
     /// Returns the duties of this backend that the Keeper performs.
     fn duties(&self) -> &'static [BackendDuty];

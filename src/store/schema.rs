@@ -192,6 +192,7 @@ diesel::table! {
         job_id -> Integer,
         lease_ms -> Integer,
         worker -> Nullable<Text>,
+        key_id -> Nullable<Integer>,
     }
 }
 

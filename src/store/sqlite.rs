@@ -1,5 +1,6 @@
 //! The SQLite backend: one file per operation.
 
+mod access;
 pub mod admin;
 mod keys;
 mod list;
@@ -24,7 +25,7 @@ use crate::store::{
 #[cfg(feature = "testing")]
 pub use admin::open::MIN_SQLITE;
 use admin::served_files::ServedFiles;
-use admin::{epoch, open, size_limit};
+use admin::{epoch, open, signing_secret, size_limit};
 pub(crate) use keys::any_key_existed;
 pub use read::SqliteReads;
 use write::commit_group::apply::WriteResult;
@@ -136,8 +137,14 @@ impl SqliteWrites {
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
             .map_err(|error| OpenError::failed(database, &error))?;
-        let rules = LimitRules { queues: config.queue_rules(), providers: config.provider_limits() };
+        let rules = LimitRules {
+            queues: config.queue_rules(),
+            providers: config.provider_limits(),
+            max_unfinished: config.key_limits.max_unfinished_jobs,
+        };
         provider::add_configured(&mut connection, &rules.providers)
+            .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?;
+        signing_secret::create(&mut connection)
             .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?;
         let provider_ids = provider::read_ids(&mut connection, &mut impossible)
             .map_err(|error| OpenError::failed(database, &error))?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::auth::access::QueueAccess;
 use crate::auth::api_key::NewKey;
 use crate::auth::key_id::KeyId;
 use crate::auth::secret::KeyDigest;
@@ -117,6 +118,9 @@ pub enum Write {
     /// Applies several writes in order, each applied or refused by itself.
     /// Answer: [`Each`](crate::store::Answer::Each).
     Each(Vec<Write>),
+    /// Applies a write of a caller that may only use some queues. Jobs of other queues do not exist for it, and
+    /// neither do batches with such jobs. Answer: that of the write.
+    Within(QueueAccess, Box<Write>),
     /// Adds closed time buckets to the stored ones, and removes those that charts no longer show.
     /// Queues that do not exist are skipped. Answer: [`Done`](crate::store::Answer::Done).
     TimeBuckets(Vec<Arc<TimeBucket>>),
@@ -162,6 +166,7 @@ impl Write {
             Self::Report(_, progress) => message_bytes(progress),
             Self::Renew(renew) => renew.progress.as_ref().map_or(0, message_bytes),
             Self::Each(writes) => writes.iter().map(Self::bytes).sum(),
+            Self::Within(_, write) => write.bytes(),
             _ => 0,
         }
     }
@@ -215,6 +220,9 @@ pub struct Submit {
 pub struct SubmissionKey {
     /// Key that the client chose.
     pub key: IdempotencyKey,
+    /// API key of the client. The same idempotency key of another API key is another one; those of clients without
+    /// an API key are visible to all.
+    pub owner: Option<KeyId>,
     /// SHA-256 of the submission by value; a repetition must have the same one.
     pub fingerprint: [u8; 32],
     /// SHA-256 of the bytes of the request. It is compared with keys that versions up to 0.2.0 stored.
@@ -224,7 +232,7 @@ pub struct SubmissionKey {
 impl SubmissionKey {
     /// Creates a key whose fingerprint the caller computes by a rule of its own.
     pub fn new(key: IdempotencyKey, fingerprint: [u8; 32]) -> Self {
-        Self { key, fingerprint, byte_fingerprint: fingerprint }
+        Self { key, owner: None, fingerprint, byte_fingerprint: fingerprint }
     }
 }
 
@@ -244,6 +252,8 @@ pub struct LeaseRequest {
     pub duration: Span,
     /// Name of the remote worker.
     pub worker: Option<String>,
+    /// API key of the remote worker, which owns the leases.
+    pub key: Option<KeyId>,
 }
 
 /// The outcome of an attempt.
@@ -274,6 +284,8 @@ pub struct JobLocation {
     pub batch: Option<BatchId>,
     /// Provider that the job calls, if any.
     pub provider: Option<ProviderName>,
+    /// API key with which the job was submitted, if any.
+    pub key: Option<KeyId>,
 }
 
 impl JobLocation {
@@ -285,6 +297,7 @@ impl JobLocation {
             lane: job.lane,
             batch: job.batch,
             provider: job.provider.clone(),
+            key: job.key,
         }
     }
 }
@@ -297,19 +310,20 @@ impl JobLocation {
 pub enum Holder {
     /// A worker of this process.
     Local,
-    /// A remote worker.
-    Remote,
+    /// A remote worker with this API key, if it has one. A lease that was taken with a key belongs to it; a worker
+    /// without a key may use all leases of the remote lane.
+    Remote(Option<KeyId>),
 }
 
 impl Holder {
     /// Returns the kind of worker that runs the jobs of a lane.
     pub fn of(lane: Lane) -> Self {
-        if lane == Lane::Remote { Self::Remote } else { Self::Local }
+        if lane == Lane::Remote { Self::Remote(None) } else { Self::Local }
     }
 
     /// Returns whether this kind of worker runs the jobs of a lane.
     pub fn holds(self, lane: Lane) -> bool {
-        self == Self::of(lane)
+        matches!(self, Self::Remote(_)) == (lane == Lane::Remote)
     }
 }
 

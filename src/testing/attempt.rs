@@ -71,6 +71,7 @@ impl TestAttempt {
             timeout: Span::from_secs(60),
             batch: None,
             provider: None,
+            key: None,
             payload: Json::null(),
         };
         Self { job, max_result_bytes: 1 << 20, app_state: AppState::default() }

@@ -62,6 +62,7 @@ pub(crate) fn leased(kind: &str, payload: &Value, timeout: Duration) -> LeasedJo
         timeout: Span::new(timeout),
         batch: None,
         provider: None,
+        key: None,
         payload: Json::of(payload).unwrap(),
     }
 }

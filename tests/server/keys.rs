@@ -6,6 +6,7 @@ mod ends;
 mod first_key;
 mod mounted;
 mod secrets;
+mod tokens;
 
 use serde_json::{Value, json};
 

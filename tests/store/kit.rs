@@ -27,6 +27,7 @@ pub(crate) const LEASE: Span = Span::from_secs(60);
 pub(crate) fn job() -> NewJob {
     NewJob {
         provider: None,
+        key: None,
         kind: "echo".parse().unwrap(),
         lane: Lane::Async,
         queue: QueueName::default(),
@@ -104,7 +105,7 @@ pub(crate) fn lease_kinds(kinds: &[&str]) -> Write {
         without_provider: true,
         providers: Vec::new(),
     };
-    Write::Lease(LeaseRequest { order, duration: LEASE, worker: Some("ann".into()) })
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: Some("ann".into()), key: None })
 }
 
 pub(crate) fn lease(name: &str, lane: Lane, limit: u32) -> Write {
@@ -125,7 +126,7 @@ pub(crate) fn lease_within(name: &str, lane: Lane, limit: u32, payload_room: usi
         without_provider,
         providers,
     };
-    Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: None, key: None })
 }
 
 /// Returns a lease request for the jobs without a provider and for those of these providers.
@@ -157,7 +158,7 @@ pub(crate) fn lease_shares(
         without_provider,
         providers: providers.iter().map(share).collect(),
     };
-    Write::Lease(LeaseRequest { order, duration: LEASE, worker: None })
+    Write::Lease(LeaseRequest { order, duration: LEASE, worker: None, key: None })
 }
 
 /// Returns the finish of a local worker.
@@ -176,7 +177,7 @@ pub(crate) fn finish_remote(lease: Lease, outcome: Outcome) -> Write {
     Write::Finish(Finish {
         lease,
         outcome,
-        holder: Holder::Remote,
+        holder: Holder::Remote(None),
         location: None,
         started_at: None,
     })
@@ -199,7 +200,7 @@ pub(crate) fn renew_remote(leases: &[Lease]) -> Renew {
     Renew {
         leases: leases.to_vec(),
         duration: None,
-        holder: Holder::Remote,
+        holder: Holder::Remote(None),
         progress: None,
         keeps_percent: false,
     }

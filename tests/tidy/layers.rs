@@ -7,9 +7,9 @@ use crate::source::{FoundPath, Source, paths, sources, tokens};
 /// Layers, from the rules of jobs up to the program. Layers in one line do not import each other.
 const LAYERS: [&[&str]; 11] = [
     &["job"],
+    &["auth"],
     &["roster"],
     &["metrics"],
-    &["auth"],
     &["api"],
     &["config", "clock"],
     &["store", "executor"],

@@ -184,6 +184,7 @@ mod tests {
     use super::*;
     use crate::actor::test_kit::soon;
     use crate::actor::vital::Fatal;
+    use crate::auth::access::QueueAccess;
     use crate::job::{BatchId, JobId};
 
     fn announcer() -> Announcer {
@@ -235,7 +236,7 @@ mod tests {
         let job = subscribe(&announcer, Subject::Job(JobId(1))).await;
         let other = subscribe(&announcer, Subject::Job(JobId(3))).await;
         let batch = subscribe(&announcer, Subject::Batch(BatchId(7))).await;
-        let feed = Arc::new(Feed::new(Some("mail".parse().unwrap())));
+        let feed = Arc::new(Feed::new(Some("mail".parse().unwrap()), QueueAccess::All));
         announcer.send(SubscribeToAll(Arc::downgrade(&feed))).await.unwrap();
         let changed = vec![changed(1, "mail", Some(7)), changed(2, "bulk", Some(7))];
         announcer.send(Announce { changed, ..Announce::default() }).await.unwrap();
@@ -253,7 +254,7 @@ mod tests {
         let notify = Arc::new(Notify::new());
         let subject = Subject::Batch(BatchId(1));
         announcer.subscribe(Subscribe { subject, notify: Arc::downgrade(&notify) });
-        let feed = Arc::new(Feed::new(None));
+        let feed = Arc::new(Feed::new(None, QueueAccess::All));
         announcer.feeds.push(Arc::downgrade(&feed));
         drop((ended, notify, feed));
         announcer.sweep();

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::auth::access::QueueAccess;
 use crate::job::{JobId, QueueName};
 
 /// Maximum number of pending jobs. Past it the oldest are dropped and counted.
@@ -18,6 +19,8 @@ const MAX_PENDING: usize = 256;
 pub(crate) struct Feed {
     /// Queue whose jobs are added; all queues if `None`.
     queue: Option<QueueName>,
+    /// Queues that the subscriber may use.
+    access: QueueAccess,
     pending: Mutex<PendingJobs>,
     notify: Notify,
 }
@@ -34,8 +37,8 @@ struct PendingJobs {
 }
 
 impl Feed {
-    pub(crate) fn new(queue: Option<QueueName>) -> Self {
-        Self { queue, ..Self::default() }
+    pub(crate) fn new(queue: Option<QueueName>, access: QueueAccess) -> Self {
+        Self { queue, access, ..Self::default() }
     }
 
     /// Adds jobs, given with their queues, and wakes the subscriber if one of them matches.
@@ -43,7 +46,7 @@ impl Feed {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let mut has_match = false;
         for (job, queue) in jobs {
-            if self.queue.as_ref().is_none_or(|own| own == queue) {
+            if self.queue.as_ref().is_none_or(|own| own == queue) && self.access.allows(queue) {
                 has_match = true;
                 pending.add(job);
             }
@@ -94,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_job_that_changes_often_is_pending_once() {
-        let feed = Feed::new(None);
+        let feed = Feed::new(None, QueueAccess::All);
         add(&feed, [1, 2, 1, 1], "mail");
         assert_eq!(feed.take(), (vec![JobId(1), JobId(2)], 0));
         add(&feed, [1], "mail");
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn past_the_bound_the_oldest_jobs_are_dropped_and_counted() {
-        let feed = Feed::new(None);
+        let feed = Feed::new(None, QueueAccess::All);
         add(&feed, 0..MAX_PENDING as i64 + 3, "mail");
         let (jobs, lost) = feed.take();
         assert_eq!((jobs.len(), jobs[0], lost), (MAX_PENDING, JobId(3), 3));
@@ -112,9 +115,12 @@ mod tests {
 
     #[test]
     fn jobs_of_other_queues_are_ignored() {
-        let feed = Feed::new(Some("mail".parse().unwrap()));
-        add(&feed, [1], "mail");
-        add(&feed, 2..1_000, "bulk");
-        assert_eq!(feed.take(), (vec![JobId(1)], 0));
+        let mail = Feed::new(Some("mail".parse().unwrap()), QueueAccess::All);
+        let allowed = Feed::new(None, QueueAccess::of(&["m*".parse().unwrap()]));
+        for feed in [mail, allowed] {
+            add(&feed, [1], "mail");
+            add(&feed, 2..1_000, "bulk");
+            assert_eq!(feed.take(), (vec![JobId(1)], 0));
+        }
     }
 }

@@ -114,6 +114,7 @@ mod tests {
     fn completed(job: i64) -> Change {
         Change {
             provider: None,
+            key: None,
             job: JobId(job),
             queue: "mail".parse().unwrap(),
             lane: Lane::Async,

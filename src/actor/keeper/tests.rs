@@ -16,10 +16,11 @@ use crate::auth::api_key::{ApiKey, StoredKey};
 use crate::auth::key_id::KeyId;
 use crate::auth::scope::Scopes;
 use crate::auth::secret::KeySecret;
+use crate::auth::token::Signer;
 use crate::job::{Change, JobId, Lane, State};
 use crate::metrics::recorder::Recorder;
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
-use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, WriteStore};
+use crate::store::{Answer, MOVE_AT_ONCE, MoveSummary, StoredKeys, WriteStore};
 
 /// Runs the duty with this name.
 #[derive(Message)]
@@ -64,7 +65,7 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let (writer, handle) = FakeWriter::start();
     let ((maintain_leases, lease_checks), (sweep, sweeps)) = (probe(), probe());
     let recorder = SharedRecorder::new(Recorder::new(at(0), Vec::new(), 0));
-    let keyring = Arc::new(Keyring::default());
+    let keyring = Arc::new(Keyring::new(&StoredKeys::default(), Signer::new([1; 32])));
     let peers = Peers {
         writer: handle,
         prunable: reader.clone().recipient(),
@@ -233,6 +234,7 @@ async fn time_buckets_that_could_not_be_written_are_written_later() {
     fixture.finish_first_staging().await;
     let change = Change {
         provider: None,
+        key: None,
         job: JobId(1),
         queue: "default".parse().unwrap(),
         lane: Lane::Async,

@@ -9,17 +9,26 @@ use std::collections::{HashMap, HashSet};
 use tokio::sync::oneshot;
 
 use crate::actor::message::{AddWaitingWorker, LeaseReply};
+use crate::auth::key_id::KeyId;
 use crate::job::Span;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::outcome::Outcome;
 use crate::roster::{LeaseOrder, WaitingWorker, WaitingWorkerId};
 use crate::store::{Finish, Holder, Write};
 
+/// What a waiting worker asked for.
+pub(super) struct LeaseTerms {
+    pub(super) duration: Span,
+    pub(super) worker: Option<String>,
+    pub(super) key: Option<KeyId>,
+}
+
 /// A reply that is owed to one waiting worker.
 struct OpenReply {
     /// Duration of the leases that the worker asked for.
     lease_duration: Span,
     worker: Option<String>,
+    key: Option<KeyId>,
     reply: oneshot::Sender<LeaseReply>,
 }
 
@@ -36,11 +45,12 @@ pub(super) struct LeaseReplies {
 impl LeaseReplies {
     /// Adds a waiting worker, and returns what the roster must know about it.
     pub(super) fn add(&mut self, request: AddWaitingWorker) -> WaitingWorker {
-        let AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply } = request;
+        let AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, key, reply } =
+            request;
         if no_wait {
             self.no_wait.insert(waiting_worker.id);
         }
-        self.open.insert(waiting_worker.id, OpenReply { lease_duration, worker, reply });
+        self.open.insert(waiting_worker.id, OpenReply { lease_duration, worker, key, reply });
         waiting_worker
     }
 
@@ -50,11 +60,12 @@ impl LeaseReplies {
         self.no_wait.remove(&id);
     }
 
-    /// Returns the duration of the leases of an order and the name of the worker that they are for;
-    /// `None` if the order is not for a waiting worker or the worker no longer waits.
-    pub(super) fn terms(&self, order: &LeaseOrder) -> Option<(Span, Option<String>)> {
+    /// Returns the duration of the leases of an order, and the name and the API key of the worker that they are
+    /// for; `None` if the order is not for a waiting worker or the worker no longer waits.
+    pub(super) fn terms(&self, order: &LeaseOrder) -> Option<LeaseTerms> {
         let open_reply = self.open.get(&order.waiting_worker?)?;
-        Some((open_reply.lease_duration, open_reply.worker.clone()))
+        let (duration, worker) = (open_reply.lease_duration, open_reply.worker.clone());
+        Some(LeaseTerms { duration, worker, key: open_reply.key })
     }
 
     /// Collects the jobs leased for a worker until all answers of the transaction are read.
@@ -120,7 +131,7 @@ impl LeaseReplies {
 /// Returns a write that releases leases under which no work has started, so that the attempts
 /// do not count.
 pub(crate) fn release(leases: impl Iterator<Item = Lease>) -> Write {
-    let (outcome, holder) = (Outcome::NotStarted, Holder::Remote);
+    let (outcome, holder) = (Outcome::NotStarted, Holder::Remote(None));
     let release = |lease| Finish {
         lease,
         outcome: outcome.clone(),

@@ -164,8 +164,8 @@ mod tests {
     fn renewals_of_other_holders_or_durations_stay_separate() {
         let mut buffer = RetryBuffer::default();
         buffer.push(renew([1], Holder::Local, 30));
-        buffer.push(renew([1], Holder::Remote, 30));
-        buffer.push(renew([1], Holder::Remote, 60));
+        buffer.push(renew([1], Holder::Remote(None), 30));
+        buffer.push(renew([1], Holder::Remote(None), 60));
         assert_eq!(buffer.take().iter().map(renewed).collect::<Vec<_>>(), [[1], [1], [1]]);
     }
 
@@ -185,9 +185,9 @@ mod tests {
     #[test]
     fn a_write_whose_caller_waits_is_merged_with_no_other() {
         let mut buffer = RetryBuffer::default();
-        buffer.push(renew([1], Holder::Remote, 30));
+        buffer.push(renew([1], Holder::Remote(None), 30));
         let (reply, _result) = Reply::caller(Vec::new());
-        let write = renew([1], Holder::Remote, 30).write;
+        let write = renew([1], Holder::Remote(None), 30).write;
         buffer.push(Commit { write, reply });
         assert_eq!(buffer.take().len(), 2);
         assert!(buffer.is_empty());

@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn finish(job: i64) -> Write {
-        let (outcome, holder) = (Outcome::Released, Holder::Remote);
+        let (outcome, holder) = (Outcome::Released, Holder::Remote(None));
         let lease = lease(job);
         Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None })
     }

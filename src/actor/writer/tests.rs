@@ -169,7 +169,8 @@ impl Fixture {
         let waiting_worker = WaitingWorker { id, filter, limit: 1 };
         let (lease_duration, worker) = (Span::from_secs(10), Some("remote".to_owned()));
         let (reply, jobs) = oneshot::channel();
-        let add = AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, reply };
+        let add =
+            AddWaitingWorker { waiting_worker, no_wait, lease_duration, worker, key: None, reply };
         self.writer.send(add).await.unwrap();
         jobs
     }

@@ -1,7 +1,7 @@
 //! `/healthz` and `/readyz`: probes for supervisors and load balancers.
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::ReqData;
 
 use crate::api::health::{Health, HealthStatus};
 use crate::http::request::query::NoQuery;
@@ -14,7 +14,7 @@ pub(in crate::http) async fn alive(_: NoQuery) -> HandlerResult {
 }
 
 /// Answers 200 while the server leases jobs, and 503 while it drains or nothing can be written.
-pub(in crate::http) async fn ready(_: NoQuery, handle: Data<Handle>) -> HttpResponse {
+pub(in crate::http) async fn ready(_: NoQuery, handle: ReqData<Handle>) -> HttpResponse {
     let health = match handle.write_failure() {
         _ if !handle.is_ready() => Health::from(HealthStatus::Draining),
         Some(reason) => Health { status: HealthStatus::Unwritable, reason: Some(reason) },

@@ -1,7 +1,7 @@
 //! `/v1/keys`: list the API keys, create one, revoke one.
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::api::keys::{CreatedKey, KeyList, KeyRequest};
@@ -10,7 +10,7 @@ use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, json, ok};
 use crate::server::Handle;
 
-pub(in crate::http) async fn list(_: NoQuery, handle: Data<Handle>) -> HandlerResult {
+pub(in crate::http) async fn list(_: NoQuery, handle: ReqData<Handle>) -> HandlerResult {
     Ok(ok(&KeyList { keys: handle.keys().await? }))
 }
 
@@ -18,7 +18,7 @@ pub(in crate::http) async fn create(
     request: HttpRequest,
     _: NoQuery,
     payload: Payload,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     let wanted: KeyRequest = body::json(&request, payload, &handle).await?;
     let created = handle.create_key(wanted.new_key(handle.now())).await?;
@@ -33,7 +33,7 @@ pub(in crate::http) async fn create(
 pub(in crate::http) async fn revoke(
     request: HttpRequest,
     _: NoQuery,
-    handle: Data<Handle>,
+    handle: ReqData<Handle>,
 ) -> HandlerResult {
     Ok(ok(&handle.revoke_key(query::id(&request)?).await?))
 }

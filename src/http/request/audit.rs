@@ -8,6 +8,7 @@ use tracing::Level;
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
 use crate::http::request::auth::Target;
+use crate::http::request::credential::Credential;
 use crate::job::problem::Quoted;
 
 /// Target of the lines in the log.
@@ -36,7 +37,7 @@ pub(super) struct Audit {
 
 impl Audit {
     /// Starts the line of a request, or returns `None` if it changes nothing or is not logged.
-    pub(super) fn start(request: &ServiceRequest, key: Option<&Arc<KeyEntry>>) -> Option<Self> {
+    pub(super) fn start(request: &ServiceRequest, credential: Option<&Credential>) -> Option<Self> {
         if request.method().is_safe() {
             return None;
         }
@@ -52,7 +53,7 @@ impl Audit {
         let path = request.match_info().as_str();
         let id = target.id(path);
         Some(Self {
-            key: key.cloned(),
+            key: credential.and_then(Credential::key).cloned(),
             method: Quoted(request.method().as_str()).to_string().trim_matches('"').to_owned(),
             route: target.pattern.map_or_else(|| Quoted(path).to_string(), str::to_owned),
             id: id.map(|id| match id.bytes().all(|letter| letter.is_ascii_graphic()) {

@@ -6,14 +6,12 @@
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{AUTHORIZATION, FORWARDED, HeaderMap};
 use actix_web::web::Data;
 
-use crate::actor::keyring::KeyEntry;
 use crate::api::problem::ProblemType;
 use crate::api::routes::access::Access;
 use crate::api::routes::{FoundRoute, RouteName, find, pages, parameter};
@@ -21,6 +19,8 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
 use crate::http::connection::UnixPeer;
 use crate::http::problem::Rejection;
+use crate::http::request::credential::Credential;
+use crate::http::request::read_token;
 use crate::http::routes::access_of_name;
 use crate::server::Handle;
 
@@ -67,27 +67,33 @@ impl Target {
     }
 }
 
-/// Finds out on whose behalf a request is made, and adds the [`Principal`] to its extensions. Returns the key,
-/// if one is needed.
+/// Finds out on whose behalf a request is made, and adds a [`Handle`] that acts for it to its extensions. Returns
+/// the key or token, if one is needed.
 ///
 /// # Errors
 /// Returns the refusal of a request without a valid key, or whose key may not use the route.
-pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Arc<KeyEntry>>, Rejection> {
+pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential>, Rejection> {
     let Some(handle) = request.app_data::<Data<Handle>>() else {
         let detail = "the server has no handle, so no request can be authenticated";
         return Err(Rejection::new(ProblemType::Internal, detail));
     };
+    if let Some(token) = read_token::of(request) {
+        let (principal, credential) = read_token::admit(request, handle, &token)?;
+        act_for(request, handle, principal);
+        return Ok(Some(credential));
+    }
     if !handle.keyring().needs_key() {
-        trust(request);
+        act_for(request, handle, Principal::TRUSTED);
         return Ok(None);
     }
     let access = Target::of(request).access;
     if access == Access::Public {
+        act_for(request, handle, Principal::nobody());
         return Ok(None);
     }
     let Some(secret) = secret(request.headers())? else {
         if handle.config().keyless_loopback && is_direct_and_local(request) {
-            trust(request);
+            act_for(request, handle, Principal::TRUSTED);
             return Ok(None);
         }
         let detail = "a key is needed: send Authorization: Bearer with a key";
@@ -101,12 +107,13 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Arc<KeyEnt
     if !access.allows(principal) {
         return Err(missing_scope(access, principal));
     }
-    request.extensions_mut().insert(principal.clone());
-    Ok(Some(entry))
+    act_for(request, handle, principal.clone());
+    Ok(Some(Credential::of_key(entry)))
 }
 
-fn trust(request: &ServiceRequest) {
-    request.extensions_mut().insert(Principal::TRUSTED);
+/// Gives the handlers of a request a handle that acts for `principal`. A handler without one refuses.
+fn act_for(request: &ServiceRequest, handle: &Handle, principal: Principal) {
+    request.extensions_mut().insert(handle.acting_for(principal));
 }
 
 fn missing_scope(access: Access, principal: &Principal) -> Rejection {
@@ -120,7 +127,7 @@ fn missing_scope(access: Access, principal: &Principal) -> Rejection {
 }
 
 /// Returns the secret in the header `Authorization`, or `None` if there is no such header.
-fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
+pub(super) fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

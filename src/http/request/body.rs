@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest};
 use serde::Deserialize;
@@ -166,6 +166,19 @@ pub(in crate::http) async fn json<T: DeserializeOwned + Send + 'static>(
     let bounds = BodyBounds { max_bytes, timeout: BODY_TIMEOUT, share: ByteShare::Actions };
     let body = read_bounded(request, payload, handle, bounds).await?;
     body.process(handle, |body| parse(body)).await
+}
+
+/// Reads and parses a JSON body as [`json`] does. A request without a body has the default value.
+pub(in crate::http) async fn json_or_none<T: DeserializeOwned + Default + Send + 'static>(
+    request: &HttpRequest,
+    payload: Payload,
+    handle: &Handle,
+) -> Result<T, Rejection> {
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    if !is_chunked && content_length(request).unwrap_or(0) == 0 {
+        return Ok(T::default());
+    }
+    json(request, payload, handle).await
 }
 
 /// Parses a JSON body.

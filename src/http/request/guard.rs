@@ -16,7 +16,7 @@ use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
 use crate::http::request::audit::Audit;
 use crate::http::request::key_end::unless_ended;
-use crate::http::request::{auth, openai_client};
+use crate::http::request::{auth, cors, openai_client};
 use crate::http::response::weighed::{AnswerBody, end_with, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
@@ -29,18 +29,25 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<AnswerBody>, Error> {
+    let origin = cors::allowed_origin(&request);
+    if origin.is_some() && cors::is_preflight(&request) {
+        return Ok(cors::allow(weigh(request.into_response(cors::preflight())), origin));
+    }
     let authenticated = match refusal(&request) {
         Some(rejection) => Err(rejection),
         None => auth::authenticate(&request),
     };
-    let key = match authenticated {
-        Ok(key) => key,
-        Err(rejection) => return Ok(weigh(request.into_response(rejection.error_response()))),
+    let credential = match authenticated {
+        Ok(credential) => credential,
+        Err(rejection) => {
+            let refused = weigh(request.into_response(rejection.error_response()));
+            return Ok(cors::allow(refused, origin));
+        }
     };
-    let audit = Audit::start(&request, key.as_ref());
-    let answered = match &key {
+    let audit = Audit::start(&request, credential.as_ref());
+    let answered = match &credential {
         None => next.call(request).await,
-        Some(key) => match unless_ended(key, next.call(request)).await {
+        Some(credential) => match unless_ended(credential, next.call(request)).await {
             Some(answered) => answered,
             None => Err(auth::key_ended().into()),
         },
@@ -51,7 +58,7 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
             Err(error) => error.as_response_error().status_code().as_u16(),
         });
     }
-    Ok(end_with(weigh(answered?), key))
+    Ok(cors::allow(end_with(weigh(answered?), credential), origin))
 }
 
 /// Returns why a request is refused.
@@ -61,7 +68,8 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
 /// for that name in `Host`.
 fn refusal(request: &ServiceRequest) -> Option<Rejection> {
     let headers = request.headers();
-    if is_foreign(headers) && !is_followed_link(request.method(), headers) {
+    let is_foreign = is_foreign(headers) && !is_followed_link(request.method(), headers);
+    if is_foreign && !cors::may_read(request) {
         let detail = "the request comes from a page of another site";
         return Some(Rejection::new(ProblemType::ForeignSite, detail));
     }

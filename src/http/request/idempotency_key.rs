@@ -30,7 +30,7 @@ impl RequestKey {
         let Self { key, path } = self;
         let hash = Sha256::new().chain_update(&path).chain_update([0]).chain_update(body);
         let byte_fingerprint = hash.finalize().into();
-        SubmissionKey { key, fingerprint: fingerprint(&path), byte_fingerprint }
+        SubmissionKey { key, owner: None, fingerprint: fingerprint(&path), byte_fingerprint }
     }
 }
 

@@ -8,11 +8,12 @@ use std::str::FromStr;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::api::jobs::JobListQuery;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
+use crate::http::request::read_token;
 use crate::job::problem::{Problem, Problems, Quoted, escape};
 use crate::job::queue::InvalidName;
 use crate::job::state::InvalidState;
@@ -39,7 +40,11 @@ impl Parameters {
         }
         let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
             .map_err(|error| Rejection::new(ProblemType::BadQuery, error))?;
+        let has_token = request.extensions().contains::<read_token::InQuery>();
         for (name, value) in pairs.into_inner() {
+            if has_token && name == read_token::PARAMETER {
+                continue;
+            }
             if !known.contains(&name.as_str()) {
                 read.add_problem(&name, Unknown(known));
             } else if read.values.insert(name.clone(), value).is_some() {

@@ -9,8 +9,8 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::{Bytes, Data};
 
-use crate::actor::keyring::KeyEntry;
 use crate::http::problem::Rejection;
+use crate::http::request::credential::Credential;
 use crate::http::request::key_end::KeyEnd;
 use crate::server::{AnswerBudget, AnswerWeight, Handle};
 
@@ -76,18 +76,18 @@ pub(in crate::http) fn weigh<B: MessageBody + 'static>(
     ServiceResponse::new(request, response.set_body(body))
 }
 
-/// Ends a stream when the key of its request ends.
+/// Ends a stream when the key or token of its request ends.
 pub(in crate::http) fn end_with(
     response: ServiceResponse<AnswerBody>,
-    key: Option<Arc<KeyEntry>>,
+    credential: Option<Credential>,
 ) -> ServiceResponse<AnswerBody> {
-    let Some(key) = key else { return response };
+    let Some(credential) = credential else { return response };
     if response.response().body().size() != BodySize::Stream {
         return response;
     }
     response.map_body(|_, mut body| {
         if let AnswerBody::Stream { key_end, .. } = &mut body {
-            *key_end = Some(KeyEnd::new(key));
+            *key_end = Some(KeyEnd::new(credential));
         }
         body
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, Resource};
 
 use crate::job::{JobId, JobPatch};
@@ -43,23 +43,23 @@ pub(crate) fn selected() -> Resource {
     form_resource("/jobs/selected", act_on_selected)
 }
 
-async fn cancel_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn cancel_job(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     act_on_one(&request, body, &handle, JobAction::Cancel).await
 }
 
-async fn retry_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn retry_job(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     act_on_one(&request, body, &handle, JobAction::Retry).await
 }
 
 /// Lets a job that waits for its time start at once.
-async fn run_job_now(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn run_job_now(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     form::read(&request, body, &handle).await?;
     let id: JobId = path_id(&request, "job")?;
     handle.update(id, JobPatch::run_now()).await?;
     redirect_to(format!("/jobs/{id}"))
 }
 
-async fn delete_job(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn delete_job(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> PageResult {
     act_on_one(&request, body, &handle, JobAction::Delete).await
 }
 
@@ -82,7 +82,11 @@ async fn act_on_one(
     redirect_to(format!("/jobs/{id}"))
 }
 
-async fn act_on_selected(request: HttpRequest, body: Payload, handle: Data<Handle>) -> PageResult {
+async fn act_on_selected(
+    request: HttpRequest,
+    body: Payload,
+    handle: ReqData<Handle>,
+) -> PageResult {
     let fields = form::read(&request, body, &handle).await?;
     let name = fields.trimmed("job_action").unwrap_or_default();
     let invalid = || PageError::bad_request("job_action must be cancel, retry or delete");

@@ -65,7 +65,7 @@ impl Handle {
         let permit = self.feed_permit()?;
         let connections = self.connections();
         let count = CountGuard::new(&connections.publisher.client_counts.subscribers);
-        let feed = Arc::new(Feed::new(filter.queue.clone()));
+        let feed = Arc::new(Feed::new(filter.queue.clone(), self.access().clone()));
         if !send(&connections.announcer, SubscribeToAll(Arc::downgrade(&feed))) {
             return Err(Error::Stopped);
         }

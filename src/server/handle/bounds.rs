@@ -91,8 +91,8 @@ impl Handle {
     /// those who do cannot lock out all others. There is always room for one of each.
     pub(crate) fn bound_waits(&self, max_connections: usize) {
         let held = max_connections / 4 * 3;
-        let max_feeds = self.0.bounds.feeds.lower((max_connections / 4).max(1));
-        let max_waits = self.0.bounds.waits.lower(held.saturating_sub(max_feeds).max(1));
+        let max_feeds = self.inner.bounds.feeds.lower((max_connections / 4).max(1));
+        let max_waits = self.inner.bounds.waits.lower(held.saturating_sub(max_feeds).max(1));
         if max_waits < self.config().limits.max_waits {
             tracing::info!(
                 max_waits,
@@ -105,35 +105,35 @@ impl Handle {
 
     /// Takes a permit for a client that waits or subscribes to one job or batch.
     pub(in crate::server) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.waits.permits, 1)
+        try_acquire(&self.inner.bounds.waits.permits, 1)
     }
 
     /// Takes a permit for a subscriber to all jobs.
     pub(in crate::server) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.feeds.permits, 1)
+        try_acquire(&self.inner.bounds.feeds.permits, 1)
     }
 
     /// Waits for the turn of this feed to read. Only one feed reads at a time.
     pub(in crate::server) async fn feed_turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.bounds.feed_turns).acquire_owned().await.ok()
+        Arc::clone(&self.inner.bounds.feed_turns).acquire_owned().await.ok()
     }
 
     pub(in crate::server) fn point_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.point_reads, 1)
+        try_acquire(&self.inner.bounds.point_reads, 1)
     }
 
     pub(in crate::server) fn list_read_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.0.bounds.list_reads, 1)
+        try_acquire(&self.inner.bounds.list_reads, 1)
     }
 
     /// Returns the bound on small bodies that are waited for.
     pub(crate) fn light_bodies(&self) -> &LightBodies {
-        &self.0.bounds.light_bodies
+        &self.inner.bounds.light_bodies
     }
 
     /// Returns the budget for the answers to this server's clients.
     pub(crate) fn answer_budget(&self) -> &Arc<AnswerBudget> {
-        &self.0.bounds.answers
+        &self.inner.bounds.answers
     }
 
     /// Reserves room for an answer of about this size before the request has an effect. Returns `None` for a
@@ -146,7 +146,7 @@ impl Handle {
         share: AnswerShare,
         bytes: usize,
     ) -> Result<Option<AnswerWeight>, Error> {
-        self.0.bounds.answers.reserve(share, bytes)
+        self.inner.bounds.answers.reserve(share, bytes)
     }
 }
 

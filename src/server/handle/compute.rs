@@ -27,7 +27,7 @@ impl Handle {
             return Ok(work());
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Ok(work()) };
-        let turn = self.0.bounds.turns.take(share, TURN_TIMEOUT).await?;
+        let turn = self.inner.bounds.turns.take(share, TURN_TIMEOUT).await?;
         let task = runtime.spawn_blocking(move || {
             let done = work();
             drop(turn);

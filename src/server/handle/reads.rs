@@ -14,7 +14,7 @@ impl Handle {
 
     /// Reads one job, and whether its queue is paused. The caller must hold a permit.
     async fn read_job_and_pause(&self, id: JobId) -> Result<(Job, bool), Error> {
-        let untaken = &self.0.bounds.untaken;
+        let untaken = &self.inner.bounds.untaken;
         let bytes = untaken.bytes.clone();
         let read = self.point_read(move |store, _| {
             if bytes.is_exceeded() {

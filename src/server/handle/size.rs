@@ -105,7 +105,7 @@ impl SizePermit {
             return Ok(());
         }
         let more = missing.next_multiple_of(GROWTH_UNITS);
-        let (permit, share) = handle.0.bounds.sizes.take(self.share, more)?;
+        let (permit, share) = handle.inner.bounds.sizes.take(self.share, more)?;
         self.units += more;
         let held = match share {
             ByteShare::Submissions => &mut self.of_submissions,
@@ -126,7 +126,7 @@ impl Handle {
         share: ByteShare,
         bytes: usize,
     ) -> Result<OwnedSemaphorePermit, Error> {
-        self.0.bounds.sizes.take_for_write(share, (bytes / SIZE_UNIT).max(1))
+        self.inner.bounds.sizes.take_for_write(share, (bytes / SIZE_UNIT).max(1))
     }
 }
 

@@ -11,9 +11,10 @@ impl Handle {
     /// configured but still have jobs, ordered by name.
     ///
     /// # Errors
-    /// Returns [`Error::Overloaded`] if too many reads are in progress, and [`Error::Unreadable`] if the
-    /// database cannot be read.
+    /// Returns [`Error::Forbidden`] if the principal may only use some queues, [`Error::Overloaded`] if too many
+    /// reads are in progress, and [`Error::Unreadable`] if the database cannot be read.
     pub async fn providers(&self) -> Result<Vec<Provider>, Error> {
+        self.check_all_queues()?;
         let _permit = self.point_read_permit()?;
         let all = self.point_read(|store, _| store.providers()).await?;
         let (limits, now) = (self.config().provider_limits(), self.clock().now());

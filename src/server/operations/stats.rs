@@ -1,7 +1,7 @@
 //! Statistics of the server: the current state and the last hour.
 
 use crate::job::queue::StateCounts;
-use crate::job::{Lane, QueueName};
+use crate::job::{Lane, QueueName, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::metrics::recorder::Recorder;
 use crate::metrics::stats::{LaneLoad, Latency, POINTS, Stats, points};
@@ -25,7 +25,7 @@ impl Handle {
         // The recorder is read before the table: a bucket that is written in between is counted twice
         // in this answer, instead of being missed.
         let recorder = &self.connections().publisher.recorder;
-        let current = recorder.with(|recorder| recorder.snapshot(queue.as_ref(), at));
+        let current = recorder.with(|recorder| self.visible_buckets(recorder, queue.as_ref(), at));
         // Six more buckets, to know the state before the first point.
         let from = first.minus(STEP.duration() * 6);
         let name = queue.clone();
@@ -38,7 +38,7 @@ impl Handle {
             Ok((store.time_buckets(name.as_ref(), (from, last))?, jobs))
         };
         let (mut buckets, jobs) = self.list_read(written).await?;
-        buckets.extend(current.buckets);
+        buckets.extend(current);
         let mut hour = Counters::default();
         let in_hour = buckets.iter().filter(|(started_at, _)| *started_at >= first);
         in_hour.for_each(|(_, counters)| hour.add(counters));
@@ -46,12 +46,37 @@ impl Handle {
             at,
             queue,
             jobs,
-            lanes: Lane::ALL.map(|lane| self.load(lane, current.running[lane.index()])).into(),
+            lanes: self.lane_loads(),
             step: STEP,
             points: points(&buckets, last),
             start: Latency::of(&hour.start),
             run: Latency::of(&hour.run),
         })
+    }
+
+    /// Returns the buckets in memory of a queue, or of all queues that the principal may use.
+    fn visible_buckets(
+        &self,
+        recorder: &mut Recorder,
+        queue: Option<&QueueName>,
+        at: Timestamp,
+    ) -> Vec<(Timestamp, Counters)> {
+        if queue.is_some_and(|queue| !self.access().allows(queue)) {
+            return Vec::new();
+        }
+        if queue.is_some() || self.access().is_all() {
+            return recorder.snapshot(queue, at).buckets;
+        }
+        let queues = recorder.queues().into_iter().map(|(queue, _)| queue);
+        let visible: Vec<QueueName> = queues.filter(|queue| self.access().allows(queue)).collect();
+        visible.iter().flat_map(|queue| recorder.snapshot(Some(queue), at).buckets).collect()
+    }
+
+    /// Returns the load of each lane; empty if the principal may only use some queues, because the jobs of all
+    /// queues share the lanes.
+    fn lane_loads(&self) -> Vec<LaneLoad> {
+        let is_shown = self.access().is_all();
+        Lane::ALL.into_iter().filter(|_| is_shown).map(|lane| self.lane_load(lane)).collect()
     }
 
     /// Returns the number of workers of a lane, and of those that are busy.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::job::queue::{QueueName, QueueSettings, StateCounts};
-use crate::job::{BatchId, Change, JobError, JobId, Lane, ProviderName, Span, State, Timestamp};
+use crate::job::{BatchId, Change, JobError, JobId, KeyId, Lane, ProviderName, Span, State, Timestamp};
 use crate::store::answer::{Answer, Committed, Refusal};
 use crate::store::group::running_deltas::RunningDeltas;
 use crate::store::provider::ProviderStatus;
@@ -15,7 +15,7 @@ impl JobLocation {
     /// Returns the change of this job from one state to another; `None` is the state before creation
     /// and after removal.
     pub(crate) fn change(self, from: Option<State>, to: Option<State>) -> Change {
-        let Self { job, queue, lane, batch, provider } = self;
+        let Self { job, queue, lane, batch, provider, key } = self;
         Change {
             job,
             queue,
@@ -23,6 +23,7 @@ impl JobLocation {
             remote_kind: None,
             batch,
             provider,
+            key,
             from_queue: None,
             failed: None,
             from,
@@ -123,6 +124,23 @@ impl Changes {
     /// Returns the number of running jobs of a provider after the changes so far.
     pub(crate) fn running_of_provider(&mut self, provider: &ProviderName, before: u32) -> u32 {
         after(before, self.running_deltas.of_provider(provider, &self.jobs))
+    }
+
+    /// Returns the number of unfinished jobs of an API key after the changes so far.
+    pub(crate) fn unfinished_of_key(&mut self, key: KeyId, before: u32) -> u32 {
+        after(before, self.running_deltas.of_key(key, &self.jobs))
+    }
+
+    /// Returns by how much the number of unfinished jobs of each API key changes.
+    pub(crate) fn key_deltas(&self) -> BTreeMap<KeyId, i64> {
+        let mut deltas = BTreeMap::new();
+        for change in &self.jobs {
+            if let Some(key) = change.key {
+                *deltas.entry(key).or_default() += change.unfinished_delta();
+            }
+        }
+        deltas.retain(|_, delta| *delta != 0);
+        deltas
     }
 
     /// Returns what the jobs of the group say about each provider, with those that were full.

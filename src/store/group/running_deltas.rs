@@ -1,24 +1,29 @@
-//! By how much the numbers of running jobs have changed so far in a commit group.
+//! By how much the numbers of running and unfinished jobs have changed so far in a commit group.
 //!
 //! The counts in the tables are updated at the end of a group. A lease in it must know them before.
 
 use std::collections::HashMap;
 
-use crate::job::{Change, ProviderName, QueueName, State};
+use crate::job::{Change, KeyId, ProviderName, QueueName, State};
 
-/// Changes of the number of running jobs, by queue and by provider, over the first changes of a group.
+/// Changes of the number of running jobs, by queue and by provider, and of unfinished jobs by API key, over the
+/// first changes of a group.
 #[derive(Debug, Default)]
 pub(super) struct RunningDeltas {
     /// Number of changes that are added up.
     added: usize,
     queues: HashMap<QueueName, i64>,
     providers: HashMap<ProviderName, i64>,
+    keys: HashMap<KeyId, i64>,
 }
 
 impl RunningDeltas {
     /// Adds up those changes that were recorded since the last call.
     fn add_up(&mut self, changes: &[Change]) {
         for change in &changes[self.added..] {
+            if let Some(key) = change.key {
+                *self.keys.entry(key).or_default() += change.unfinished_delta();
+            }
             let is_running = |state| i64::from(state == Some(State::Running));
             let delta = is_running(change.to) - is_running(change.from);
             if delta == 0 {
@@ -38,6 +43,11 @@ impl RunningDeltas {
     pub(super) fn of_queue(&mut self, queue: &QueueName, changes: &[Change]) -> i64 {
         self.add_up(changes);
         self.queues.get(queue).copied().unwrap_or(0)
+    }
+
+    pub(super) fn of_key(&mut self, key: KeyId, changes: &[Change]) -> i64 {
+        self.add_up(changes);
+        self.keys.get(&key).copied().unwrap_or(0)
     }
 
     pub(super) fn of_provider(&mut self, provider: &ProviderName, changes: &[Change]) -> i64 {

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::job::lease::{Lease, LeaseToken, LeasedJob};
-use crate::job::{BatchId, JobId, Json, Span, Timestamp};
+use crate::job::{BatchId, JobId, Json, KeyId, Span, Timestamp};
 use crate::roster::LeaseOrder;
 use crate::store::group::names::ProviderIds;
 use crate::store::rows::values::count_of;
@@ -21,6 +21,7 @@ pub(crate) struct LeasedRow {
     timeout_ms: i64,
     batch_id: Option<i64>,
     pub(crate) provider_id: Option<i64>,
+    key_id: Option<i64>,
     kind: String,
     payload: String,
     run_at: i64,
@@ -57,6 +58,7 @@ impl LeasedRow {
             timeout: Span::from_millis(self.timeout_ms),
             batch: self.batch_id.map(BatchId),
             provider: self.provider_id.and_then(|id| providers.name(id).cloned()),
+            key: self.key_id.map(KeyId),
             payload: Json::trusted(self.payload),
         }
     }

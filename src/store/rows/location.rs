@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::job::{BatchId, JobId, State, Timestamp};
+use crate::job::{BatchId, JobId, KeyId, State, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::group::names::{ProviderIds, QueueIds};
 use crate::store::rows::values::{corrupt, lane_of, state_of};
@@ -18,6 +18,7 @@ pub(crate) struct LocationRow {
     pub(crate) lane: i64,
     pub(crate) batch_id: Option<i64>,
     pub(crate) provider_id: Option<i64>,
+    pub(crate) key_id: Option<i64>,
 }
 
 impl LocationRow {
@@ -27,7 +28,7 @@ impl LocationRow {
         queues: &QueueIds,
         providers: &ProviderIds,
     ) -> Result<JobLocation, StoreError> {
-        let Self { id, queue_id, lane, batch_id, provider_id } = self;
+        let Self { id, queue_id, lane, batch_id, provider_id, key_id } = self;
         let queue = queues.name(queue_id).ok_or_else(|| unknown_queue(id, queue_id))?;
         Ok(JobLocation {
             job: JobId(id),
@@ -35,6 +36,7 @@ impl LocationRow {
             lane: lane_of(id, lane)?,
             batch: batch_id.map(BatchId),
             provider: provider_id.and_then(|id| providers.name(id).cloned()),
+            key: key_id.map(KeyId),
         })
     }
 }

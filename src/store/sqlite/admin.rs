@@ -10,5 +10,6 @@ mod lock;
 pub(super) mod open;
 mod origin;
 pub(super) mod served_files;
+pub(super) mod signing_secret;
 pub(super) mod size_limit;
 pub mod verify;

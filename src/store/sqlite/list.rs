@@ -39,6 +39,7 @@ use crate::job::JobId;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{ListedRow, SummaryRow};
 use crate::store::schema::{jobs, queues, remote_leases, results};
+use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::transaction::{self, TransactionError};
 use crate::store::{JobFilter, JobPage};
 use intersection::{End, Intersection};
@@ -50,13 +51,15 @@ const MAX_PAGE_BYTES: usize = 8 << 20;
 pub(super) fn page(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
+    visible: &VisibleQueues,
     impossible: &mut ImpossibleRows,
 ) -> Result<JobPage, TransactionError> {
     transaction::reading(connection, |connection| {
         let top = filter.before.map_or(i64::MAX, |before| before.0.saturating_sub(1));
-        match plan::sequences(connection, filter)? {
+        match plan::sequences(connection, filter, visible)? {
             Some(sequences) => {
-                fill(connection, filter, Intersection::new(sequences, top), impossible)
+                let ids = Intersection::new(sequences, top);
+                fill(connection, (filter, visible), ids, impossible)
             }
             None => Ok(JobPage::default()),
         }
@@ -65,7 +68,7 @@ pub(super) fn page(
 
 fn fill(
     connection: &mut SqliteConnection,
-    filter: &JobFilter,
+    (filter, visible): (&JobFilter, &VisibleQueues),
     mut intersection: Intersection<'_>,
     impossible: &mut ImpossibleRows,
 ) -> Result<JobPage, TransactionError> {
@@ -75,7 +78,7 @@ fn fill(
         // One job more than the limit shows whether there is a next page.
         let missing = filter.limit as usize + 1 - page.jobs.len();
         let (ids, end) = intersection.take(connection, missing.min(rows_per_read(filter)))?;
-        for row in read_rows(connection, filter, &ids)? {
+        for row in read_rows(connection, filter, visible, &ids)? {
             let row_bytes = row.text_bytes();
             let parsed = row.into_job(filter.with_payload, filter.with_result);
             let Some(job) = impossible.skip(parsed)?.filter(|job| filter.matches(job)) else {
@@ -108,6 +111,7 @@ fn rows_per_read(filter: &JobFilter) -> usize {
 fn read_rows(
     connection: &mut SqliteConnection,
     filter: &JobFilter,
+    visible: &VisibleQueues,
     ids: &[i64],
 ) -> Result<Vec<ListedRow>, TransactionError> {
     if ids.is_empty() {
@@ -120,8 +124,16 @@ fn read_rows(
         .filter(jobs::id.eq_any(ids))
         .order(jobs::id.desc());
     if filter.with_payload || filter.with_result {
-        return Ok(query.select(ListedRow::as_select()).load(connection)?);
+        let query = query.select(ListedRow::as_select());
+        return Ok(match visible.queue() {
+            Some(is_visible) => query.filter(is_visible).load(connection)?,
+            None => query.load(connection)?,
+        });
     }
-    let rows: Vec<SummaryRow> = query.select(SummaryRow::as_select()).load(connection)?;
+    let query = query.select(SummaryRow::as_select());
+    let rows: Vec<SummaryRow> = match visible.queue() {
+        Some(is_visible) => query.filter(is_visible).load(connection)?,
+        None => query.load(connection)?,
+    };
     Ok(rows.into_iter().map(ListedRow::from).collect())
 }

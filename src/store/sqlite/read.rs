@@ -1,33 +1,37 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
 mod attempts;
+mod batches;
 mod limits;
 mod queue_rows;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::auth::access::QueueAccess;
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
-use crate::job::{BatchId, Job, JobId, Log, ProviderName, Timestamp};
+use crate::job::{BatchId, Job, JobId, Log, ProviderName, State, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{activity, job_extras, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::admin::kept_file::KeptFile;
-use crate::store::sqlite::admin::open;
+use crate::store::sqlite::admin::{open, signing_secret};
 use crate::store::sqlite::{keys, list};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
-use crate::store::sqlite::write::{batch, log, time_buckets};
+use crate::store::sqlite::write::{log, time_buckets};
 use crate::store::{
     BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
     ReadStore, StoreError, StoredKeys,
@@ -38,6 +42,8 @@ use queue_rows::QueueReads;
 pub struct SqliteReads {
     connection: SqliteConnection,
     impossible: ImpossibleRows,
+    /// Queues of the caller of the current read.
+    visible: VisibleQueues,
     /// Dropped after the connection.
     _file: Option<Arc<KeptFile>>,
 }
@@ -50,7 +56,8 @@ impl SqliteReads {
     /// Returns [`OpenError`] if the database cannot be opened.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         let (connection, file) = open::for_reading(open::file_of(config)?)?;
-        Ok(Self { connection, impossible: ImpossibleRows::of_reads(), _file: file })
+        let (impossible, visible) = (ImpossibleRows::of_reads(), VisibleQueues::default());
+        Ok(Self { connection, impossible, visible, _file: file })
     }
 }
 
@@ -104,15 +111,23 @@ static DUTIES: [BackendDuty; 1] = [BackendDuty {
 }];
 
 impl ReadStore for SqliteReads {
+    fn restrict(&mut self, access: &QueueAccess) {
+        self.visible.set(access);
+    }
+
     fn job_and_pause(&mut self, id: JobId) -> Result<Option<(Job, bool)>, StoreError> {
         self.find_job(id).map_err(unreadable)
     }
 
     fn jobs(&mut self, filter: &JobFilter) -> Result<JobPage, StoreError> {
-        list::page(&mut self.connection, filter, &mut self.impossible).map_err(unreadable)
+        list::page(&mut self.connection, filter, &self.visible, &mut self.impossible)
+            .map_err(unreadable)
     }
 
     fn recent_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        if !self.visible.is_all() {
+            return self.recent_visible_failures(limit);
+        }
         let find = RecentlyFailed { limit: limit.into() };
         let ids: Vec<i64> =
             find.load(&mut self.connection).map_err(|error| unreadable(error.into()))?;
@@ -120,11 +135,11 @@ impl ReadStore for SqliteReads {
     }
 
     fn batch(&mut self, id: BatchId) -> Result<Option<Batch>, StoreError> {
-        batch::find(&mut self.connection, id).map_err(|error| unreadable(error.into()))
+        batches::find(&mut self.connection, id, &self.visible).map_err(unreadable)
     }
 
     fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError> {
-        batch::page(&mut self.connection, limit, before).map_err(unreadable)
+        batches::page(&mut self.connection, limit, before, &self.visible).map_err(unreadable)
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {
@@ -161,6 +176,9 @@ impl ReadStore for SqliteReads {
         queue: Option<&QueueName>,
         range: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
+        if queue.is_none() && !self.visible.is_all() {
+            return self.visible_time_buckets(range);
+        }
         time_buckets::in_range(&mut self.connection, queue, range, &mut self.impossible)
             .map_err(unreadable)
     }
@@ -170,6 +188,10 @@ impl ReadStore for SqliteReads {
         id: JobId,
         now: Timestamp,
     ) -> Result<Option<LimitsOfJob>, StoreError> {
+        let found = self.find_visible_id(id).map_err(|error| unreadable(error.into()))?;
+        if found.is_none() {
+            return Ok(None);
+        }
         limits::of_job(&mut self.connection, id, now, &mut self.impossible).map_err(unreadable)
     }
 
@@ -203,6 +225,10 @@ impl ReadStore for SqliteReads {
         Ok(active_at.flatten().map(Timestamp::from_millis))
     }
 
+    fn signing_secret(&mut self) -> Result<[u8; 32], StoreError> {
+        signing_secret::read(&mut self.connection).map_err(unreadable)
+    }
+
     fn duties(&self) -> &'static [BackendDuty] {
         &DUTIES
     }
@@ -225,21 +251,24 @@ fn unreadable(error: TransactionError) -> StoreError {
 
 impl SqliteReads {
     fn queue_rows(&mut self) -> QueueReads<'_> {
-        QueueReads { connection: &mut self.connection, impossible: &mut self.impossible }
+        let Self { connection, impossible, visible, .. } = self;
+        QueueReads { connection, impossible, visible }
     }
 
     /// Returns a job, and whether its queue is paused.
     fn find_job(&mut self, id: JobId) -> Result<Option<(Job, bool)>, TransactionError> {
-        let row: Option<FullJobRow> = jobs::table
+        let find = jobs::table
             .inner_join(queues::table)
             .left_join(results::table)
             .left_join(remote_leases::table)
             .left_join(job_extras::table)
             .filter(jobs::id.eq(id.0))
-            .select(FullJobRow::as_select())
-            .get_result(&mut self.connection)
-            .optional()?;
-        let Some(row) = row else { return Ok(None) };
+            .select(FullJobRow::as_select());
+        let row: QueryResult<FullJobRow> = match self.visible.queue() {
+            Some(is_visible) => find.filter(is_visible).get_result(&mut self.connection),
+            None => find.get_result(&mut self.connection),
+        };
+        let Some(row) = row.optional()? else { return Ok(None) };
         let (latest_token, is_paused) = (row.lease_token, row.queue_paused != 0);
         let mut job = row.into_job()?;
         attempts::add_to(&mut self.connection, &mut job, latest_token)?;
@@ -248,23 +277,53 @@ impl SqliteReads {
 
     /// Returns a job without payload, result and failures.
     fn find_summary(&mut self, id: JobId) -> Result<Option<Job>, TransactionError> {
-        let row: Option<SummaryRow> = jobs::table
+        let find = jobs::table
             .inner_join(queues::table)
             .left_join(remote_leases::table)
             .filter(jobs::id.eq(id.0))
-            .select(SummaryRow::as_select())
-            .get_result(&mut self.connection)
-            .optional()?;
-        Ok(row.map(SummaryRow::into_job).transpose()?)
+            .select(SummaryRow::as_select());
+        let row: QueryResult<SummaryRow> = match self.visible.queue() {
+            Some(is_visible) => find.filter(is_visible).get_result(&mut self.connection),
+            None => find.get_result(&mut self.connection),
+        };
+        Ok(row.optional()?.map(SummaryRow::into_job).transpose()?)
     }
 
     fn find_log(&mut self, id: JobId, after: u64) -> Result<Option<Log>, TransactionError> {
-        let exists: Option<i64> =
-            jobs::table.find(id.0).select(jobs::id).get_result(&mut self.connection).optional()?;
-        if exists.is_none() {
+        if self.find_visible_id(id)?.is_none() {
             return Ok(None);
         }
         Ok(Some(log::find(&mut self.connection, id)?.after(after)))
+    }
+
+    /// Returns the id of a job if it exists for the caller.
+    fn find_visible_id(&mut self, id: JobId) -> QueryResult<Option<i64>> {
+        let find = jobs::table.inner_join(queues::table).filter(jobs::id.eq(id.0)).select(jobs::id);
+        let found = match self.visible.queue() {
+            Some(is_visible) => find.filter(is_visible).get_result(&mut self.connection),
+            None => jobs::table.find(id.0).select(jobs::id).get_result(&mut self.connection),
+        };
+        found.optional()
+    }
+
+    /// Returns the failed jobs with the largest ids. The index of failures by time has those of all queues.
+    fn recent_visible_failures(&mut self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let filter = JobFilter { state: Some(State::Failed), limit, ..JobFilter::default() };
+        Ok(self.jobs(&filter)?.jobs)
+    }
+
+    /// Returns the totals of the queues of the caller.
+    fn visible_time_buckets(
+        &mut self,
+        range: (Timestamp, Timestamp),
+    ) -> Result<Vec<(Timestamp, Counters)>, StoreError> {
+        let mut totals: BTreeMap<Timestamp, Counters> = BTreeMap::new();
+        for (queue, _) in self.counts()? {
+            for (started_at, counters) in self.time_buckets(Some(&queue), range)? {
+                totals.entry(started_at).or_default().add(&counters);
+            }
+        }
+        Ok(totals.into_iter().collect())
     }
 
     fn find_update(

@@ -32,7 +32,7 @@ fn the_providers_are_listed_with_their_state_and_one_is_shown_in_full() {
         table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0][..4], ["NAME", "STATE", "FOR", "QUEUED"], "{table}");
     assert_eq!(lines[1][..9], ["busy", "paused", "9m", "1", "0", "-", "5", "60", "1"], "{table}");
-    assert_eq!(lines[2][..9], ["idle", "starting", "-", "0", "0", "32", "-", "-", "-"], "{table}");
+    assert_eq!(lines[2][..9], ["idle", "starting", "-", "0", "0", "16", "-", "-", "-"], "{table}");
     let one = stdout(&run(&server, &["providers", "busy"]));
     for expected in [
         "state               paused\n",

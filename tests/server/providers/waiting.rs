@@ -126,7 +126,7 @@ fn providers_are_listed_with_their_limits_and_their_state() {
         (&alpha["max_running"], &alpha["requests_per_minute"]),
         (&json!(null), &json!(null))
     );
-    assert_eq!((&alpha["state"], &alpha["max_running_now"]), (&json!("starting"), &json!(32)));
+    assert_eq!((&alpha["state"], &alpha["max_running_now"]), (&json!("starting"), &json!(16)));
     assert!(server.get("/v1/providers/nobody").problem(404).contains("nobody"));
     server.get("/v1/providers?limit=1").problem(400);
     server.post_empty("/v1/providers").problem(405);

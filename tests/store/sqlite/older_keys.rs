@@ -11,6 +11,7 @@ use crate::kit::{job, submitted};
 fn keyed(value: u8, bytes: u8) -> Write {
     let key = SubmissionKey {
         key: "k".parse().unwrap(),
+        owner: None,
         fingerprint: [value; 32],
         byte_fingerprint: [bytes; 32],
     };

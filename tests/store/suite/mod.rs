@@ -4,6 +4,7 @@
 
 use super::Store;
 
+mod access;
 mod configure;
 mod epoch;
 mod impossible;

@@ -4,13 +4,17 @@
 //! More cases: `PROPTEST_CASES=2000 cargo test --test store model`. The test prints the seed that it
 //! used; `PROPTEST_RNG_SEED` repeats it. It is row L10 in the table of `tests/faults/run`.
 
+mod client;
 mod draft;
 mod operation;
 mod table;
+mod table_access;
 mod table_keys;
 mod table_limits;
+mod table_removal;
 mod table_time;
 mod table_worker;
+mod writes;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

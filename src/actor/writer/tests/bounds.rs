@@ -32,7 +32,7 @@ async fn a_finish_that_arrived_before_a_rescue_is_written_before_it() {
     // The group is full before the finish, which is too heavy to overtake others.
     let _large = fixture.send(submit_bytes(MAX_GROUP_BYTES));
     let outcome = Outcome::Completed(JobResult::whole(Json::of(&"x".repeat(6_000)).unwrap()));
-    let (lease, holder) = (job.lease, Holder::Remote);
+    let (lease, holder) = (job.lease, Holder::Remote(None));
     let finish = Finish { lease, outcome, holder, location: None, started_at: None };
     let finished = fixture.send(Write::Finish(finish));
     let rescue = Write::Rescue { scope: RescueScope::expired_now(), limit: 1 };
@@ -60,7 +60,7 @@ fn failure(job: i64) -> Write {
     let result = Some("x".repeat(MAX_LOG_BYTES));
     let detail = AttemptDetail { result, ..AttemptDetail::default() }.boxed();
     let outcome = Outcome::Failed { error, retryable: true, retry_in: None, detail };
-    let (lease, holder) = (lease(job), Holder::Remote);
+    let (lease, holder) = (lease(job), Holder::Remote(None));
     Write::Finish(Finish { lease, outcome, holder, location: None, started_at: None })
 }
 

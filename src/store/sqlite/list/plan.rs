@@ -9,6 +9,7 @@ use crate::job::{QueueName, State};
 use crate::store::JobFilter;
 use crate::store::schema::queues;
 use crate::store::sql_types::{Integer, Nullable, Text};
+use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::statement::statement;
 
 /// Maximum number of index ranges to merge. A condition with more ranges is checked on the rows.
@@ -126,26 +127,29 @@ struct QueuedRangeRow {
 pub(super) fn sequences<'f>(
     connection: &mut SqliteConnection,
     filter: &'f JobFilter,
+    visible: &VisibleQueues,
 ) -> QueryResult<Option<Vec<MergedIds<'f>>>> {
-    let queue_id = match &filter.queue {
-        Some(queue) => match find_queue_id(connection, queue)? {
-            None => return Ok(None),
-            found => found,
-        },
-        None => None,
+    let queues = match &filter.queue {
+        Some(queue) => Some(find_queue(connection, queue)?),
+        None if visible.is_all() => None,
+        None => Some(visible.queue_ids(connection)?),
     };
+    let queues = queues.as_deref();
+    if queues.is_some_and(<[i64]>::is_empty) {
+        return Ok(None);
+    }
     let mut sequences = Vec::new();
     sequences.extend(filter.batch.map(|batch| MergedIds::new(vec![IndexRange::Batch(batch.0)])));
     sequences.extend(filter.tag.as_ref().map(|tag| MergedIds::new(vec![IndexRange::Tag(tag)])));
-    let condition = QueueAndKind { queue_id, kind: filter.kind.as_deref() };
+    let condition = QueueAndKind { queues, kind: filter.kind.as_deref() };
     if let Some(state) = filter.state {
-        let count = count(connection, state, queue_id)?;
+        let count = count(connection, state, queues)?;
         if count == 0 {
             return Ok(None);
         }
         sequences.extend(condition.in_state(connection, state, count)?);
     }
-    // Whether the sequence of the state already has only jobs of this queue and kind.
+    // Whether the sequence of the state already has only jobs of these queues and this kind.
     let is_covered = match filter.state {
         Some(State::Queued) => filter.kind.is_none(),
         Some(State::Running | State::Completed) | None => false,
@@ -160,34 +164,38 @@ pub(super) fn sequences<'f>(
     Ok(Some(sequences))
 }
 
-fn find_queue_id(connection: &mut SqliteConnection, queue: &QueueName) -> QueryResult<Option<i64>> {
+/// Returns the id of a queue as a list, which is empty if the queue does not exist.
+fn find_queue(connection: &mut SqliteConnection, queue: &QueueName) -> QueryResult<Vec<i64>> {
     let named = queues::table.filter(queues::name.eq(queue.as_str()));
-    named.select(queues::id).get_result(connection).optional()
+    named.select(queues::id).load(connection)
 }
 
-/// Returns the number of jobs in a state, of one queue or of all.
+/// Returns the number of jobs in a state, of these queues or of all.
 fn count(
     connection: &mut SqliteConnection,
     state: State,
-    queue_id: Option<i64>,
+    queues: Option<&[i64]>,
 ) -> QueryResult<i64> {
     let state = state.code();
-    match queue_id {
-        Some(queue_id) => CountInQueue { queue_id, state }.get_result(connection),
-        None => CountOfState { state }.get_result(connection),
+    let Some(queues) = queues else { return CountOfState { state }.get_result(connection) };
+    let mut total = 0;
+    for queue_id in queues {
+        let count: i64 = CountInQueue { queue_id: *queue_id, state }.get_result(connection)?;
+        total += count;
     }
+    Ok(total)
 }
 
 /// Conditions on the queue and the kind of a job; `None` means any.
 #[derive(Clone, Copy)]
-struct QueueAndKind<'f> {
-    queue_id: Option<i64>,
+struct QueueAndKind<'q, 'f> {
+    queues: Option<&'q [i64]>,
     kind: Option<&'f str>,
 }
 
-impl<'f> QueueAndKind<'f> {
+impl<'f> QueueAndKind<'_, 'f> {
     /// Returns the ids of the jobs in `state`, of which there are `count`. The sequence of `queued` is
-    /// limited to the queue, and that of a rare state to queue and kind. Returns `None` if too many ids
+    /// limited to the queues, and that of a rare state to queues and kind. Returns `None` if too many ids
     /// or ranges would have to be read.
     fn in_state(
         self,
@@ -209,9 +217,7 @@ impl<'f> QueueAndKind<'f> {
         connection: &mut SqliteConnection,
         count: i64,
     ) -> QueryResult<Option<MergedIds<'f>>> {
-        let limit = MAX_MERGED + 1;
-        let find = QueuedRanges { queue_id: self.queue_id, max_queues: limit, limit };
-        let rows: Vec<QueuedRangeRow> = find.load(connection)?;
+        let rows = self.queued_ranges(connection)?;
         let range = |row| {
             let QueuedRangeRow { lane, queue_id, provider_id, priority } = row;
             IndexRange::Queued { lane, queue_id, provider_id, priority }
@@ -223,6 +229,45 @@ impl<'f> QueueAndKind<'f> {
         }
     }
 
+    /// Returns the ranges of queued jobs, a few more at most than may be merged.
+    fn queued_ranges(self, connection: &mut SqliteConnection) -> QueryResult<Vec<QueuedRangeRow>> {
+        let limit = MAX_MERGED + 1;
+        let find = |queue_id| QueuedRanges { queue_id, max_queues: limit, limit };
+        let Some(queues) = self.queues else { return find(None).load(connection) };
+        let mut rows = Vec::new();
+        for queue_id in queues {
+            rows.extend(find(Some(*queue_id)).load::<QueuedRangeRow>(connection)?);
+            if rows.len() > MAX_MERGED as usize {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Returns a range for each queue and kind. `kinds` finds the kinds of a queue. There is one more range at
+    /// least than may be merged if there would be too many.
+    fn of_queues(
+        queues: &[i64],
+        kind: Option<&str>,
+        mut kinds: impl FnMut(i64) -> QueryResult<Vec<String>>,
+        range: impl Fn(i64, String) -> IndexRange<'f>,
+    ) -> QueryResult<Vec<IndexRange<'f>>> {
+        let mut ranges = Vec::new();
+        for queue_id in queues {
+            match kind {
+                Some(kind) => ranges.push(range(*queue_id, kind.into())),
+                None => {
+                    let kinds = kinds(*queue_id)?.into_iter();
+                    ranges.extend(kinds.map(|kind| range(*queue_id, kind)));
+                }
+            }
+            if ranges.len() > MAX_MERGED as usize {
+                break;
+            }
+        }
+        Ok(ranges)
+    }
+
     /// Returns the ranges of a rare state.
     fn rare(
         self,
@@ -231,13 +276,12 @@ impl<'f> QueueAndKind<'f> {
     ) -> QueryResult<Option<Vec<IndexRange<'f>>>> {
         let limit = MAX_MERGED + 1;
         let range = |queue_id, kind| IndexRange::RareListed { state, queue_id, kind };
-        let ranges = match (self.queue_id, self.kind) {
+        let ranges = match (self.queues, self.kind) {
             (None, None) => vec![IndexRange::Rare { state }],
-            (Some(queue_id), Some(kind)) => vec![range(queue_id, kind.into())],
-            (Some(queue_id), None) => {
-                let kinds: Vec<String> =
-                    RareKindsInQueue { state, queue_id, limit }.load(connection)?;
-                kinds.into_iter().map(|kind| range(queue_id, kind)).collect()
+            (Some(queues), kind) => {
+                let kinds =
+                    |queue_id| RareKindsInQueue { state, queue_id, limit }.load(connection);
+                Self::of_queues(queues, kind, kinds, range)?
             }
             (None, Some(kind)) => {
                 let queues: Vec<i64> = RareQueuesOfKind { state, kind, limit }.load(connection)?;
@@ -254,12 +298,11 @@ impl<'f> QueueAndKind<'f> {
     ) -> QueryResult<Option<Vec<IndexRange<'f>>>> {
         let limit = MAX_MERGED + 1;
         let range = |queue_id, kind| IndexRange::Listed { queue_id, kind };
-        let ranges = match (self.queue_id, self.kind) {
+        let ranges = match (self.queues, self.kind) {
             (None, None) => return Ok(None),
-            (Some(queue_id), Some(kind)) => vec![range(queue_id, kind.into())],
-            (Some(queue_id), None) => {
-                let kinds: Vec<String> = KindsInQueue { queue_id, limit }.load(connection)?;
-                kinds.into_iter().map(|kind| range(queue_id, kind)).collect()
+            (Some(queues), kind) => {
+                let kinds = |queue_id| KindsInQueue { queue_id, limit }.load(connection);
+                Self::of_queues(queues, kind, kinds, range)?
             }
             (None, Some(kind)) => {
                 let queues: Vec<i64> = QueuesOfKind { kind, limit }.load(connection)?;

@@ -13,6 +13,7 @@ use crate::store::rows::queue::{CountRow, QueueNameRow, QueueRow};
 use crate::store::rows::values::queue_name;
 use crate::store::schema::{queue_counts, queues};
 use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::{QueueSubset, StoreError};
@@ -45,6 +46,7 @@ struct QueueCounts {
 pub(super) struct QueueReads<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) impossible: &'a mut ImpossibleRows,
+    pub(super) visible: &'a VisibleQueues,
 }
 
 impl QueueReads<'_> {
@@ -67,10 +69,11 @@ impl QueueReads<'_> {
         limit: usize,
         now: Timestamp,
     ) -> Result<QueueSubset, TransactionError> {
-        let rows: Vec<QueueRow> = queues::table
-            .order(queues::name)
-            .select(QueueRow::as_select())
-            .load(self.connection)?;
+        let find = queues::table.order(queues::name).select(QueueRow::as_select());
+        let rows: Vec<QueueRow> = match self.visible.queue() {
+            Some(is_visible) => find.filter(is_visible).load(self.connection)?,
+            None => find.load(self.connection)?,
+        };
         let counts = self.counts_by_id()?;
         let total = rows.len();
         let with_counts = |row: QueueRow| {
@@ -98,8 +101,11 @@ impl QueueReads<'_> {
     ) -> Result<Option<Queue>, TransactionError> {
         let found =
             queues::table.filter(queues::name.eq(name.as_str())).select(QueueRow::as_select());
-        let row: Option<QueueRow> = found.get_result(self.connection).optional()?;
-        let Some(row) = row else { return Ok(None) };
+        let row: QueryResult<QueueRow> = match self.visible.queue() {
+            Some(is_visible) => found.filter(is_visible).get_result(self.connection),
+            None => found.get_result(self.connection),
+        };
+        let Some(row) = row.optional()? else { return Ok(None) };
         let rows: Vec<CountRow> = queue_counts::table
             .filter(queue_counts::queue_id.eq(row.id))
             .select(CountRow::as_select())
@@ -110,8 +116,11 @@ impl QueueReads<'_> {
 
     /// Returns the number of jobs of every queue, by state.
     pub(super) fn counts(mut self) -> Result<Vec<(QueueName, StateCounts)>, TransactionError> {
-        let rows: Vec<QueueNameRow> =
-            queues::table.select(QueueNameRow::as_select()).load(self.connection)?;
+        let find = queues::table.select(QueueNameRow::as_select());
+        let rows: Vec<QueueNameRow> = match self.visible.queue() {
+            Some(is_visible) => find.filter(is_visible).load(self.connection)?,
+            None => find.load(self.connection)?,
+        };
         let counts = self.counts_by_id()?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {

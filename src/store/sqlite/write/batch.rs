@@ -1,11 +1,13 @@
 //! Batches: inserted with their jobs, read by id and listed.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::batch::Batch;
 use crate::job::queue::StateCounts;
-use crate::job::{BatchId, NewJob};
+use crate::job::{BatchId, NewJob, QueueName};
 use crate::store::rows::batch::BatchRow;
 use crate::store::schema::batches;
 use crate::store::sql_types::{Integer, Nullable, Text};
@@ -13,7 +15,14 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
-use crate::store::{BatchPage, NewBatch, StoreError};
+use crate::store::{NewBatch, StoreError};
+
+statement! {
+    /// Notes that a batch has a job in a queue.
+    InsertBatchQueue =
+    "INSERT OR IGNORE INTO batch_queues (batch_id, queue_id) VALUES (" [batch: Integer as i64]
+    ", " [queue_id: Integer as i64] ")"
+}
 
 statement! {
     InsertBatch<'a> -> Integer =
@@ -43,6 +52,11 @@ impl CommitGroup<'_> {
             created_at: self.now.millis(),
         }
         .get_result(self.connection)?;
+        let queues: BTreeSet<&QueueName> = jobs.iter().map(|job| &job.queue).collect();
+        for queue in queues {
+            let queue_id = self.queue_id(queue)?;
+            self.add_batch_queue(BatchId(id), queue_id)?;
+        }
         Ok(Batch {
             id: BatchId(id),
             name: batch.name.clone(),
@@ -53,9 +67,24 @@ impl CommitGroup<'_> {
         })
     }
 
+    /// Notes that a batch has a job in a queue.
+    pub(super) fn add_batch_queue(
+        &mut self,
+        batch: BatchId,
+        queue_id: i64,
+    ) -> Result<(), ApplyError> {
+        InsertBatchQueue { batch: batch.0, queue_id }.execute(self.connection)?;
+        Ok(())
+    }
+
+    /// Returns whether a batch exists for the caller.
     pub(crate) fn batch_exists(&mut self, id: BatchId) -> Result<bool, ApplyError> {
-        let exists = diesel::dsl::exists(batches::table.find(id.0));
-        Ok(diesel::select(exists).get_result(self.connection)?)
+        let find = batches::table.filter(batches::id.eq(id.0)).select(batches::id);
+        let found: QueryResult<i64> = match self.visible.batch() {
+            Some(is_visible) => find.filter(is_visible).get_result(self.connection),
+            None => find.get_result(self.connection),
+        };
+        Ok(found.optional()?.is_some())
     }
 }
 
@@ -67,23 +96,4 @@ pub(crate) fn find(
     let row =
         batches::table.find(id.0).select(BatchRow::as_select()).get_result(connection).optional();
     Ok(row.map_err(TransactionError::from)?.map(Batch::from))
-}
-
-/// Returns one page of all batches, newest first.
-pub(crate) fn page(
-    connection: &mut SqliteConnection,
-    limit: u32,
-    before: Option<BatchId>,
-) -> Result<BatchPage, TransactionError> {
-    // One row more than the limit shows whether there is a next page.
-    let rows: Vec<BatchRow> = batches::table
-        .filter(batches::id.lt(before.map_or(i64::MAX, |before| before.0)))
-        .order(batches::id.desc())
-        .limit(i64::from(limit) + 1)
-        .select(BatchRow::as_select())
-        .load(connection)?;
-    let has_more = rows.len() > limit as usize;
-    let batches: Vec<Batch> = rows.into_iter().take(limit as usize).map(Batch::from).collect();
-    let next = batches.last().map(|batch| batch.id).filter(|_| has_more);
-    Ok(BatchPage { batches, next })
 }

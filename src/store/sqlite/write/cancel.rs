@@ -31,7 +31,7 @@ statement! {
      SET state = " {Cancelled} ", finished_at = " [now: Integer as i64]
     ", error_code = 'cancelled', error_message = 'the job was cancelled while it waited'
      WHERE batch_id = " [batch: Integer as i64] " AND state = " [state: Integer as i64]
-    " RETURNING id, queue_id, lane, batch_id, provider_id"
+    " RETURNING id, queue_id, lane, batch_id, provider_id, key_id"
 }
 
 statement! {
@@ -88,13 +88,24 @@ impl CommitGroup<'_> {
         Ok(Answer::Cancelled { ended, running: running.into_iter().map(JobId).collect() })
     }
 
-    /// Returns the location and the state of a job, or refuses if it does not exist.
+    /// Returns the location and the state of a job, or refuses if it does not exist for the caller.
     pub(crate) fn find_job(&mut self, job: JobId) -> Result<LocatedRow, ApplyError> {
         let row: Option<LocatedRow> = jobs::table
             .find(job.0)
             .select(LocatedRow::as_select())
             .get_result(self.connection)
             .optional()?;
-        Ok(row.ok_or(Refusal::NoJob(job))?)
+        let row = row.ok_or(Refusal::NoJob(job))?;
+        self.check_visible(job, row.location.queue_id)?;
+        Ok(row)
+    }
+
+    /// Refuses a job in a queue that the caller may not use, as one that does not exist.
+    pub(super) fn check_visible(&self, job: JobId, queue_id: i64) -> Result<(), ApplyError> {
+        let name = self.queue_ids.name(queue_id);
+        if self.visible.is_all() || name.is_some_and(|name| self.visible.allows(name)) {
+            return Ok(());
+        }
+        Err(Refusal::NoJob(job).into())
     }
 }

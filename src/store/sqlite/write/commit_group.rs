@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::auth::access::QueueAccess;
 use crate::job::limit::provider::ProviderLimits;
 use crate::job::queue::QueueRules;
 use crate::job::{ProviderName, State, Timestamp};
@@ -21,6 +22,7 @@ use crate::store::group::lease_memo::LeaseMemo;
 use crate::store::group::names::{ProviderIds, QueueIds};
 use crate::store::rows::location::LocationRow;
 use crate::store::sql_types::{Integer, Text};
+use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::apply::{ApplyResult, WriteResult, split_refusal};
@@ -44,6 +46,8 @@ pub(crate) struct KnownRows<'a> {
 pub(crate) struct LimitRules {
     pub(crate) queues: QueueRules,
     pub(crate) providers: BTreeMap<ProviderName, ProviderLimits>,
+    /// Maximum number of unfinished jobs of each API key.
+    pub(crate) max_unfinished: Option<u32>,
 }
 
 /// Writes of one open transaction.
@@ -51,6 +55,8 @@ pub(crate) struct CommitGroup<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
     pub(crate) rules: &'a QueueRules,
     pub(crate) providers: &'a BTreeMap<ProviderName, ProviderLimits>,
+    /// Maximum number of unfinished jobs of each API key.
+    pub(crate) max_unfinished: Option<u32>,
     pub(crate) queue_ids: &'a mut QueueIds,
     pub(crate) provider_ids: &'a ProviderIds,
     /// Queues that have had a limit since the database was opened. Only their leases read their limits.
@@ -66,6 +72,8 @@ pub(crate) struct CommitGroup<'a> {
     /// Smallest lease token of this epoch.
     pub(crate) token_floor: i64,
     pub(crate) now: Timestamp,
+    /// Queues of the caller of the current write.
+    pub(in crate::store::sqlite) visible: VisibleQueues,
     pub(crate) changes: Changes,
     pub(crate) lease_memo: LeaseMemo,
 }
@@ -80,11 +88,12 @@ impl<'a> CommitGroup<'a> {
     ) -> Self {
         let KnownRows { queue_ids, provider_ids, limited_queues, impossible, .. } = known;
         let may_have_large_payloads = known.may_have_large_payloads;
-        let LimitRules { queues: rules, providers } = rules;
+        let LimitRules { queues: rules, providers, max_unfinished } = rules;
         Self {
             connection,
             rules,
             providers,
+            max_unfinished: *max_unfinished,
             queue_ids,
             provider_ids,
             limited_queues,
@@ -93,6 +102,7 @@ impl<'a> CommitGroup<'a> {
             is_row_wise: false,
             token_floor,
             now,
+            visible: VisibleQueues::default(),
             changes: Changes::default(),
             lease_memo: LeaseMemo::default(),
         }
@@ -107,7 +117,7 @@ impl<'a> CommitGroup<'a> {
         let mut remaining = writes;
         while let [first, others @ ..] = remaining {
             let plain: Vec<&Submit> =
-                remaining.iter().map_while(|write| write.plain_submit()).collect();
+                remaining.iter().map_while(|write| self.plain_submit(write)).collect();
             if plain.is_empty() {
                 answers.push(split_refusal(self.apply(first))?);
                 remaining = others;
@@ -117,6 +127,13 @@ impl<'a> CommitGroup<'a> {
             }
         }
         Ok(answers)
+    }
+
+    /// Returns a submission that can be inserted together with others: one that is plain, and that no limit of
+    /// its API key can refuse.
+    fn plain_submit<'w>(&self, write: &'w Write) -> Option<&'w Submit> {
+        let has_limit = |submit: &Submit| submit.jobs.iter().any(|job| job.key.is_some());
+        write.plain_submit().filter(|submit| self.max_unfinished.is_none() || !has_limit(submit))
     }
 
     /// Applies one write. After [`ApplyError::Failed`](apply::ApplyError::Failed) the caller must roll back.
@@ -140,6 +157,7 @@ impl<'a> CommitGroup<'a> {
             Write::Rescue { scope, limit } => self.rescue(*scope, *limit),
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => self.each(writes, Self::apply),
+            Write::Within(access, write) => self.within(access, write, Self::apply),
             Write::TimeBuckets(buckets) => self.store_time_buckets(buckets),
             Write::RecordActivity => self.record_activity(),
             Write::Probe => self.probe(),
@@ -148,6 +166,19 @@ impl<'a> CommitGroup<'a> {
             Write::RevokeKey(key) => self.revoke_key(*key),
             Write::TouchKeys(uses) => self.touch_keys(uses),
         }
+    }
+
+    /// Applies a write for a caller that may only use some queues.
+    pub(super) fn within(
+        &mut self,
+        access: &QueueAccess,
+        write: &Write,
+        apply: fn(&mut Self, &Write) -> ApplyResult,
+    ) -> ApplyResult {
+        self.visible.set(access);
+        let applied = apply(self, write);
+        self.visible.set(&QueueAccess::All);
+        applied
     }
 
     pub(super) fn each(
@@ -166,6 +197,7 @@ impl<'a> CommitGroup<'a> {
         answers: Vec<WriteResult>,
     ) -> Result<Committed, TransactionError> {
         self.update_queue_counts()?;
+        self.update_key_counts()?;
         let ended_batches = self.update_batch_counts()?;
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;

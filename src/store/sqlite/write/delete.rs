@@ -16,7 +16,7 @@ statement! {
     DeleteJob -> Columns<RemovedRow> =
     "DELETE FROM jobs
      WHERE id = " [job: Integer as i64] " AND finished_at < " [finished_before: Integer as i64]
-    " RETURNING id, queue_id, lane, batch_id, provider_id, state, tags"
+    " RETURNING id, queue_id, lane, batch_id, provider_id, key_id, state, tags"
 }
 
 statement! {

@@ -23,7 +23,7 @@ use crate::store::{Change, JobLocation, StoreError};
 /// it at every run.
 const INSERT: &str =
     "INSERT INTO jobs (state, lane, queue_id, priority, max_attempts, created_at, run_at,
-         expires_at, at_most_once, timeout_ms, batch_id, provider_id, backoff, tags, kind, payload)
+         expires_at, at_most_once, timeout_ms, batch_id, provider_id, key_id, backoff, tags, kind, payload)
      VALUES ";
 
 /// Number of rows that the large and the small prepared statement insert; a third one inserts one.
@@ -44,6 +44,7 @@ struct NewJobRow<'a> {
     timeout_ms: i64,
     batch_id: Option<i64>,
     provider_id: Option<i64>,
+    key_id: Option<i64>,
     backoff: Option<String>,
     tags: Option<String>,
     kind: &'a str,
@@ -70,6 +71,7 @@ impl<'a> NewJobRow<'a> {
             timeout_ms: job.timeout.millis(),
             batch_id: batch.map(|batch| batch.0),
             provider_id,
+            key_id: job.key.map(|key| key.0),
             backoff: backoff_text(&job.backoff),
             tags: tags_text(&job.tags),
             kind: job.kind.as_str(),
@@ -98,7 +100,7 @@ impl<'a> NewJobRow<'a> {
             out.push_sql(", ");
             out.push_bind_param::<Integer, _>(number)?;
         }
-        for id in [&self.batch_id, &self.provider_id] {
+        for id in [&self.batch_id, &self.provider_id, &self.key_id] {
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Integer>, _>(id)?;
         }
@@ -223,6 +225,7 @@ impl CommitGroup<'_> {
             lane: job.lane,
             batch,
             provider: job.provider.clone(),
+            key: job.key,
         };
         let state = job.state();
         let due_at = (state == State::Scheduled).then_some(job.run_at);

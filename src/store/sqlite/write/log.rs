@@ -25,6 +25,7 @@ statement! {
 impl CommitGroup<'_> {
     /// Appends lines to the log of a job that runs under a held lease.
     pub(crate) fn log(&mut self, lines: &LogLines) -> ApplyResult {
+        self.check_owner(lines.holder, lines.lease.job)?;
         let running = self.running_location(lines.lease)?;
         let running = running.filter(|(location, _)| lines.holder.holds(location.lane));
         let (location, _) = running.ok_or(Refusal::StaleLease)?;

@@ -19,13 +19,13 @@ statement! {
          SELECT id FROM jobs
          WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at <= " [now: Integer as i64]
     "    ORDER BY run_at LIMIT (" [limit: Integer as i64]
-    " + 0)) RETURNING id, queue_id, lane, batch_id, provider_id, error_code"
+    " + 0)) RETURNING id, queue_id, lane, batch_id, provider_id, key_id, error_code"
 }
 
 statement! {
     /// Finds due jobs, to queue each by itself.
     DueJobs -> Columns<StagedRow> =
-    "SELECT id, queue_id, lane, batch_id, provider_id, error_code FROM jobs
+    "SELECT id, queue_id, lane, batch_id, provider_id, key_id, error_code FROM jobs
      WHERE state IN (" {Scheduled} ", " {Retrying} ") AND run_at <= " [now: Integer as i64]
     " ORDER BY run_at LIMIT (" [limit: Integer as i64] " + 0)"
 }
@@ -50,7 +50,7 @@ statement! {
     /// Finds expired jobs. The condition repeats that of the index `jobs_expiring` literally, so that
     /// SQLite uses it: every lease runs this statement, mostly without finding a job.
     ExpiringJobs -> Columns<LocatedRow> =
-    "SELECT id, queue_id, lane, batch_id, provider_id, state FROM jobs
+    "SELECT id, queue_id, lane, batch_id, provider_id, key_id, state FROM jobs
      WHERE expires_at IS NOT NULL AND started_at IS NULL AND state IN (" {Scheduled} ", " {Queued} ")
          AND expires_at <= " [now: Integer as i64]
     " ORDER BY expires_at LIMIT (" [limit: Integer as i64] " + 0)"

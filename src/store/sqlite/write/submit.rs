@@ -22,9 +22,17 @@ statement! {
     InsertKey<'a> =
     "INSERT OR REPLACE INTO submissions
          (key_id, idempotency_key, by_value, fingerprint, first_job_id, jobs, batch_id, created_at)
-     VALUES (0, " [key: Text as &'a str] ", 1, " [fingerprint: Binary as &'a [u8]]
+     VALUES (" [owner: Integer as i64] ", " [key: Text as &'a str] ", 1, " [fingerprint: Binary as &'a [u8]]
     ", " [first: Integer as i64] ", " [jobs: Integer as i64]
     ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
+}
+
+/// Owner of the idempotency keys of clients without an API key.
+const WITHOUT_OWNER: i64 = 0;
+
+/// Returns the API key that owns an idempotency key, as it is stored.
+fn owner_code(key: &SubmissionKey) -> i64 {
+    key.owner.map_or(WITHOUT_OWNER, |owner| owner.0)
 }
 
 impl CommitGroup<'_> {
@@ -35,6 +43,7 @@ impl CommitGroup<'_> {
             return Ok(Answer::Submitted(earlier));
         }
         // Before anything is inserted, because a refused write must change nothing.
+        self.check_unfinished(&submit.jobs)?;
         self.create_queues(&submit.jobs)?;
         let batch = match &submit.batch {
             Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
@@ -91,11 +100,11 @@ impl CommitGroup<'_> {
 
     /// Returns the earlier submission with this key, if any of its jobs still exists.
     fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
-        let found: Option<SubmissionRow> = submissions::table
-            .find((0, key.key.as_str()))
-            .select(SubmissionRow::as_select())
-            .get_result(self.connection)
-            .optional()?;
+        let mut found = self.find_key(owner_code(key), key)?;
+        if found.is_none() && key.owner.is_some() {
+            // Those of clients without an API key are visible to all.
+            found = self.find_key(WITHOUT_OWNER, key)?;
+        }
         let Some(found) = found else { return Ok(None) };
         let (first, end) = (found.first_job_id, found.first_job_id + found.jobs);
         let has_jobs: bool = diesel::select(diesel::dsl::exists(
@@ -122,6 +131,18 @@ impl CommitGroup<'_> {
         }))
     }
 
+    fn find_key(
+        &mut self,
+        owner: i64,
+        key: &SubmissionKey,
+    ) -> Result<Option<SubmissionRow>, ApplyError> {
+        let found = submissions::table
+            .find((owner, key.key.as_str()))
+            .select(SubmissionRow::as_select())
+            .get_result(self.connection);
+        Ok(found.optional()?)
+    }
+
     fn insert_key(
         &mut self,
         key: &SubmissionKey,
@@ -130,6 +151,7 @@ impl CommitGroup<'_> {
         batch: Option<BatchId>,
     ) -> Result<(), ApplyError> {
         InsertKey {
+            owner: owner_code(key),
             key: key.key.as_str(),
             fingerprint: &key.fingerprint,
             first: first.0,

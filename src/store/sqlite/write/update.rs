@@ -45,6 +45,9 @@ impl CommitGroup<'_> {
             job: job.0,
         }
         .execute(self.connection)?;
+        if let Some(batch) = before.batch {
+            self.add_batch_queue(batch, queue_id)?;
+        }
         let from_queue = (queue != before.queue).then(|| before.queue.clone());
         let due_at = matches!(state, State::Scheduled | State::Retrying).then_some(run_at);
         let moved = before.change(Some(from), Some(state));
@@ -60,6 +63,7 @@ impl CommitGroup<'_> {
             .get_result(self.connection)
             .optional()?;
         let row = row.ok_or(Refusal::NoJob(job))?;
+        self.check_visible(job, row.located.location.queue_id)?;
         let state = row.located.state()?;
         if state == State::Running || state.is_final() {
             let reason = format!("job {job} is {state}; only a job that waits can be changed");

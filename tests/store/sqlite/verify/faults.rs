@@ -291,6 +291,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("DELETE FROM sqlite_sequence WHERE name = 'batches'", "ids", "a batch has the id 1"),
     ("UPDATE submissions SET jobs = 10", "ids", "a key refers to job 18"),
     // API keys.
+    ("UPDATE api_keys SET unfinished = 9", "key counts", "counts 9 unfinished jobs and has 0"),
     ("UPDATE api_keys SET name = ''", "api keys", "api key 1 has an invalid name"),
     ("UPDATE api_keys SET name = ' a'", "api keys", "api key 1 has an invalid name"),
     ("UPDATE api_keys SET digest = x'00'", "api keys", "api key 1 has a digest of 1 bytes"),
@@ -303,7 +304,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE api_keys SET queues = '[\"A\"]'", "api keys", "has the invalid queue patterns"),
     (
         "DROP INDEX api_keys_name; INSERT INTO api_keys
-         SELECT 2, name, zeroblob(32), scopes, queues, 0, NULL, NULL, NULL FROM api_keys",
+         SELECT 2, name, zeroblob(32), scopes, queues, 0, NULL, NULL, NULL, 0 FROM api_keys",
         "api keys",
         "api key 2 has the name of an earlier key",
     ),

@@ -9,6 +9,7 @@ use crate::kit::{completed, impossible_job, job, submit, submitted};
 fn keyed(jobs: Vec<NewJob>, fingerprint: u8, batch: Option<NewBatch>) -> Write {
     let key = SubmissionKey {
         key: "k".parse().unwrap(),
+        owner: None,
         fingerprint: [fingerprint; 32],
         byte_fingerprint: [0; 32],
     };

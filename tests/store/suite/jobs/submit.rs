@@ -12,6 +12,7 @@ use crate::kit::{impossible_job, job, job_in_queue, queue, submit, submitted, ta
 fn unusual_job(store: &Store) -> NewJob {
     NewJob {
         provider: None,
+        key: None,
         kind: "http".parse().unwrap(),
         lane: Lane::Remote,
         queue: queue("mail"),

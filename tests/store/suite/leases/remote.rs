@@ -33,7 +33,12 @@ fn request(kinds: Option<&[&str]>, limit: u32, worker: Option<&str>) -> Write {
         without_provider: true,
         providers: Vec::new(),
     };
-    Write::Lease(LeaseRequest { order, duration: LEASE, worker: worker.map(str::to_owned) })
+    Write::Lease(LeaseRequest {
+        order,
+        duration: LEASE,
+        worker: worker.map(str::to_owned),
+        key: None,
+    })
 }
 
 impl Store {

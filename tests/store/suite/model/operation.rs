@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use longshore::auth::access::QueueAccess;
 use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeyDigest;
@@ -9,20 +10,20 @@ use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
-use longshore::job::submission::{JobChange, Start};
+use longshore::job::submission::JobChange;
 use longshore::job::{BatchId, JobError, JobId, Json, Lane, Log, Progress, Span};
-use longshore::roster::LeaseOrder;
 use longshore::store::{
-    Finish, Holder, JobLocation, LeaseRequest, LogLines, NewBatch, Renew, RescueScope,
-    SubmissionKey, Submit, Write,
+    Holder, LeaseRequest, LogLines, NewBatch, Renew, RescueScope, SubmissionKey, Submit, Write,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::client::{is_of_local_worker, set_key};
 use super::draft::{Draft, KINDS, LANES, PROVIDERS, QUEUES, draft};
 use super::table::Model;
+use super::writes::{finish, lease_of_queue, update_write};
 use crate::kit::{self, deferred};
 
 #[derive(Debug, Clone)]
@@ -107,6 +108,12 @@ pub(super) enum Operation {
         queue: &'static str,
         change: QueueChange,
     },
+    /// An operation of a client with an API key that may only use some queues.
+    Within {
+        key: i64,
+        pattern: &'static str,
+        operation: Box<Operation>,
+    },
     /// Creates a key with one of three names.
     CreateKey(u8),
     RevokeKey(Index),
@@ -114,7 +121,7 @@ pub(super) enum Operation {
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
-type Recent = usize;
+pub(super) type Recent = usize;
 
 pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
     let after_ms = prop_oneof![3 => 0..3_000_u64, 1 => 0..40_000_u64];
@@ -125,6 +132,16 @@ pub(super) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    let within = (1..3_i64, select(vec!["*", "default", "m*", "*r*"]), trusted_operation());
+    let within = within.prop_map(|(key, pattern, operation)| Operation::Within {
+        key,
+        pattern,
+        operation: Box::new(operation),
+    });
+    prop_oneof![3 => trusted_operation(), 1 => within]
+}
+
+fn trusted_operation() -> impl Strategy<Value = Operation> {
     let secs = || prop_oneof![Just(1_u64), Just(10), Just(60)];
     let limit = || prop_oneof![3 => Just(100_u32), 1 => 0..4_u32];
     prop_oneof![
@@ -279,7 +296,7 @@ impl Operation {
             Self::Renew { leases, secs, percent, is_remote } => Write::Renew(Renew {
                 leases: leases.iter().map(|lease| lease_of(model, *lease)).collect(),
                 duration: secs.map(Span::from_secs),
-                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                holder: if *is_remote { Holder::Remote(None) } else { Holder::Local },
                 progress: percent.map(|percent| Progress::new(f64::from(percent), "")),
                 keeps_percent: percent.is_some_and(|percent| percent % 3 == 0),
             }),
@@ -288,7 +305,7 @@ impl Operation {
             }
             Self::Log { lease, len, is_remote } => Write::Log(LogLines {
                 lease: lease_of(model, *lease),
-                holder: if *is_remote { Holder::Remote } else { Holder::Local },
+                holder: if *is_remote { Holder::Remote(None) } else { Holder::Local },
                 log: Log::new(format!("{}\n", "x".repeat(*len))),
             }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
@@ -311,11 +328,23 @@ impl Operation {
             Self::Configure { queue, change } => {
                 Write::Configure { queue: kit::queue(queue), change: *change }
             }
+            Self::Within { key, pattern, operation } => within(model, *key, pattern, operation),
             Self::CreateKey(name) => create_key(model, *name),
             Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
             Self::TouchKey(key, secs) => touch_key(model, key, *secs),
         }
     }
+}
+
+fn within(model: &Model, key: i64, pattern: &str, operation: &Operation) -> Write {
+    let mut write = operation.write(model);
+    if is_of_local_worker(&write) {
+        return write;
+    }
+    if model.api_keys.iter().any(|known| known.id == KeyId(key)) {
+        set_key(&mut write, KeyId(key));
+    }
+    Write::Within(QueueAccess::of(&[pattern.parse().unwrap()]), Box::new(write))
 }
 
 fn create_key(model: &Model, name: u8) -> Write {
@@ -333,61 +362,12 @@ fn api_key(model: &Model, key: &Index) -> KeyId {
     KeyId(1 + key.index(model.next_api_key() as usize) as i64)
 }
 
-fn lease_of_queue(
-    name: &str,
-    lane: Lane,
-    kinds: Option<&[String]>,
-    limit: u32,
-    (secs, worker): (u64, Option<String>),
-) -> Write {
-    let kinds = kinds.map(Into::into);
-    let (queue, waiting_worker, payload_room) = (kit::queue(name), None, usize::MAX);
-    let (without_provider, providers) = (true, Vec::new());
-    let order = LeaseOrder {
-        queue,
-        lane,
-        kinds,
-        limit,
-        waiting_worker,
-        payload_room,
-        without_provider,
-        providers,
-    };
-    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker })
-}
-
-/// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.
-fn finish(model: &Model, lease: Recent, outcome: &Outcome, is_wrong_holder: bool) -> Write {
-    let lease = lease_of(model, lease);
-    let job = model.job(lease.job);
-    let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
-    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote };
-    // Local workers know the location of their jobs.
-    let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
-        provider: model.jobs[&job.id].provider.clone(),
-        job: job.id,
-        queue: job.queue.clone(),
-        lane: job.lane,
-        batch: job.batch,
-    });
-    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
-}
-
-/// Returns an update that also sets the start to now or later.
-fn update_write(model: &Model, job: &Index, change: &JobChange, delay: Option<u64>) -> Write {
-    let start = delay.map(|secs| match secs {
-        0 => Start::Now,
-        secs => Start::At(model.now.plus(Duration::from_secs(secs))),
-    });
-    Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
-}
-
-fn job_of(model: &Model, job: &Index) -> JobId {
+pub(super) fn job_of(model: &Model, job: &Index) -> JobId {
     // Possibly one above the largest id.
     JobId(1 + job.index(model.next_job as usize) as i64)
 }
 
-fn lease_of(model: &Model, recent: Recent) -> Lease {
+pub(super) fn lease_of(model: &Model, recent: Recent) -> Lease {
     let unknown = Lease { job: JobId(1), token: LeaseToken(0) };
     let count = model.leases.len();
     if count == 0 { unknown } else { model.leases[count - 1 - recent % count] }

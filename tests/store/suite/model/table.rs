@@ -2,9 +2,11 @@
 //!
 //! It shares only `settle` and the rules of limits with the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::auth::access::QueueAccess;
 use longshore::auth::api_key::ApiKey;
+use longshore::auth::key_id::KeyId;
 use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
@@ -28,12 +30,16 @@ pub(super) struct ModelJob {
     pub(super) job: Job,
     pub(super) backoff: Backoff,
     pub(super) provider: Option<ProviderName>,
+    /// API key with which it was submitted.
+    pub(super) key: Option<KeyId>,
     /// Attempts that did not count.
     pub(super) deferred: Deferred,
     pub(super) token: i64,
     pub(super) lease_expires_at: Option<Timestamp>,
     /// Lease duration that a remote worker asked for.
     pub(super) remote_lease: Option<Span>,
+    /// API key with which the latest lease was taken.
+    pub(super) lease_key: Option<KeyId>,
     /// Error of the attempt under the latest token, if it failed.
     pub(super) failure: Option<JobError>,
     /// Log of all its attempts.
@@ -42,19 +48,21 @@ pub(super) struct ModelJob {
     pub(super) finished_by: Option<Outcome>,
 }
 
-struct ModelKey {
+pub(super) struct ModelKey {
     fingerprint: [u8; 32],
-    first: i64,
-    count: usize,
+    pub(super) first: i64,
+    pub(super) count: usize,
     batch: Option<BatchId>,
     at: Timestamp,
 }
 
-struct ModelBatch {
+pub(super) struct ModelBatch {
     /// The batch after the last group.
     shown: Batch,
     /// Latest state of every job of the batch, removed ones included.
-    jobs: BTreeMap<JobId, State>,
+    pub(super) jobs: BTreeMap<JobId, State>,
+    /// Queues in which it has or had jobs.
+    pub(super) queues: BTreeSet<QueueName>,
     live_before: i64,
 }
 
@@ -73,8 +81,10 @@ pub(super) struct Model {
     pub(super) providers: Providers,
     /// Number of entries to each state that the counters of a queue count.
     totals: BTreeMap<QueueName, StateCounts>,
-    batches: BTreeMap<BatchId, ModelBatch>,
-    keys: BTreeMap<IdempotencyKey, ModelKey>,
+    pub(super) batches: BTreeMap<BatchId, ModelBatch>,
+    pub(super) keys: BTreeMap<(Option<KeyId>, IdempotencyKey), ModelKey>,
+    /// Queues of the caller of the current write.
+    pub(super) access: QueueAccess,
     pub(super) api_keys: Vec<ApiKey>,
 }
 
@@ -95,6 +105,7 @@ impl Model {
             totals: BTreeMap::new(),
             batches: BTreeMap::new(),
             keys: BTreeMap::new(),
+            access: QueueAccess::All,
             api_keys: Vec::new(),
         }
     }
@@ -132,6 +143,12 @@ impl Model {
             Write::Prune { jobs, finished_before } => self.prune(jobs, *finished_before),
             Write::Each(writes) => {
                 Ok(Answer::Each(writes.iter().map(|write| self.apply(write)).collect()))
+            }
+            Write::Within(access, write) => {
+                self.access = access.clone();
+                let applied = self.apply(write);
+                self.access = QueueAccess::All;
+                applied
             }
             Write::Configure { queue, change } => self.configure(queue, change),
             Write::CreateKey(key, _) => self.create_key(key),
@@ -218,6 +235,7 @@ impl Model {
         });
         self.changes.push(Change {
             provider: row.provider.clone(),
+            key: row.key,
             job: id,
             queue: job.queue.clone(),
             lane: job.lane,
@@ -238,13 +256,19 @@ impl Model {
             *self.totals.entry(job.queue.clone()).or_default().get_mut(to) += 1;
         }
         if let (Some(batch), Some(to)) = (job.batch, to) {
-            self.batches.get_mut(&batch).unwrap().jobs.insert(id, to);
+            let queue = job.queue.clone();
+            let batch = self.batches.get_mut(&batch).unwrap();
+            batch.jobs.insert(id, to);
+            batch.queues.insert(queue);
         }
     }
 
     fn submit(&mut self, submit: &Submit) -> ApplyResult {
-        if let Some(SubmissionKey { key, fingerprint, .. }) = &submit.key
-            && let Some(earlier) = self.keys.get(key)
+        if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key
+            && let Some(earlier) = self
+                .keys
+                .get(&(*owner, key.clone()))
+                .or_else(|| self.keys.get(&(None, key.clone())))
         {
             if earlier.fingerprint != *fingerprint {
                 return Err(Refusal::KeyReused(JobId(earlier.first)));
@@ -283,10 +307,12 @@ impl Model {
                 job,
                 backoff: new.backoff,
                 provider: new.provider.clone(),
+                key: new.key,
                 deferred: Deferred::default(),
                 token: 0,
                 lease_expires_at: None,
                 remote_lease: None,
+                lease_key: None,
                 failure: None,
                 finished_by: None,
                 log: Log::default(),
@@ -295,10 +321,10 @@ impl Model {
             self.record(id, None, Some(new.state()));
         }
         let count = submit.jobs.len();
-        if let Some(SubmissionKey { key, fingerprint, .. }) = &submit.key {
+        if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key {
             let fingerprint = *fingerprint;
             let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
-            self.keys.insert(key.clone(), model_key);
+            self.keys.insert((*owner, key.clone()), model_key);
         }
         Submitted { first: JobId(first), count, batch, at: self.now, is_repeat: false }
     }
@@ -317,48 +343,9 @@ impl Model {
         };
         let live_before = shown.total;
         let jobs = BTreeMap::new();
-        self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, live_before });
+        let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
+        self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, queues, live_before });
         shown
-    }
-
-    pub(super) fn find(&self, id: JobId) -> Result<&ModelJob, Refusal> {
-        self.jobs.get(&id).ok_or(Refusal::NoJob(id))
-    }
-
-    pub(super) fn batch_jobs(&self, id: BatchId) -> Result<Vec<JobId>, Refusal> {
-        let batch = self.batches.get(&id).ok_or(Refusal::NoBatch(id))?;
-        Ok(batch.jobs.keys().copied().filter(|job| self.jobs.contains_key(job)).collect())
-    }
-
-    fn delete(&mut self, id: JobId) -> ApplyResult {
-        let state = self.find(id)?.job.state;
-        if !state.is_final() {
-            return Err(Refusal::Conflict { job: id, state, reason: String::new() });
-        }
-        self.remove(id);
-        Ok(Answer::Removed(1))
-    }
-
-    fn prune(&mut self, jobs: &[JobId], finished_before: Timestamp) -> ApplyResult {
-        let mut removed = 0;
-        for id in jobs {
-            let finished_at = self.jobs.get(id).and_then(|row| row.job.finished_at);
-            if finished_at.is_some_and(|at| at < finished_before) {
-                self.remove(*id);
-                removed += 1;
-            }
-        }
-        Ok(Answer::Removed(removed))
-    }
-
-    fn remove(&mut self, id: JobId) {
-        let state = self.jobs[&id].job.state;
-        self.record(id, Some(state), None);
-        self.jobs.remove(&id);
-        let jobs = &self.jobs;
-        self.keys.retain(|_, key| {
-            (key.first..key.first + key.count as i64).any(|id| jobs.contains_key(&JobId(id)))
-        });
     }
 
     pub(super) fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {

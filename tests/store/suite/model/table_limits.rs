@@ -221,6 +221,7 @@ impl Model {
             event = state.refuse(retry_in, &error, self.now).or(event);
         }
         event = state.forget_pause(self.now).or(event);
+        state.grow_trial(self.now);
         let (room, pause) = (state.room(provider.limits, self.now), state.pause.clone());
         provider.state = state;
         Some(ProviderStatus { name, room, event, pause })

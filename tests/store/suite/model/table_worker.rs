@@ -127,6 +127,7 @@ impl Model {
                 lease_expires_at = lease_expires_at.min(self.now.plus(row.job.timeout.duration()));
                 row.job.worker.clone_from(&request.worker);
                 row.remote_lease = Some(request.duration);
+                row.lease_key = request.key;
             }
             row.lease_expires_at = Some(lease_expires_at);
             row.job.attempt += 1;
@@ -147,6 +148,7 @@ impl Model {
             let job = &row.job;
             leased.push(LeasedJob {
                 provider: row.provider.clone(),
+                key: row.key,
                 lease,
                 lease_expires_at,
                 started_at: self.now,
@@ -165,6 +167,7 @@ impl Model {
 
     pub(super) fn finish(&mut self, finish: &Finish) -> ApplyResult {
         let Finish { lease, outcome, holder, location: _, started_at: _ } = finish;
+        self.check_owner(*holder, lease.job)?;
         let row = self.find(lease.job)?;
         if !holder.holds(row.job.lane) {
             return Err(Refusal::StaleLease);
@@ -228,6 +231,9 @@ impl Model {
     pub(super) fn renew(&mut self, renew: &Renew) -> ApplyResult {
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
+            if self.check_owner(renew.holder, lease.job).is_err() {
+                continue;
+            }
             let is_held =
                 |row: &&mut ModelJob| row.holds(*lease) && renew.holder.holds(row.job.lane);
             let Some(row) = self.jobs.get_mut(&lease.job).filter(is_held) else {
@@ -251,7 +257,7 @@ impl Model {
                 renewed.cancelled.push(lease.job);
             }
         }
-        if let ([lease], Holder::Remote, []) =
+        if let ([lease], Holder::Remote(_), []) =
             (renew.leases.as_slice(), renew.holder, renewed.held.as_slice())
         {
             self.find(lease.job)?;
@@ -271,6 +277,7 @@ impl Model {
     }
 
     pub(super) fn log(&mut self, lines: &LogLines) -> ApplyResult {
+        self.check_owner(lines.holder, lines.lease.job)?;
         let row = self.jobs.get_mut(&lines.lease.job).filter(|row| row.holds(lines.lease));
         let row = row.filter(|row| lines.holder.holds(row.job.lane)).ok_or(Refusal::StaleLease)?;
         row.log.extend(&lines.log);

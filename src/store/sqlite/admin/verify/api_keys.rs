@@ -1,4 +1,6 @@
-//! The rule of API keys.
+//! The rules of API keys.
+
+use crate::store::codes::sql;
 
 /// Every value of a key is one that the server accepts: it ignores a key with any other.
 pub(super) const API_KEYS: &str = "
@@ -23,3 +25,12 @@ pub(super) const API_KEYS: &str = "
             THEN 'has an id that can be assigned again'
         END AS fault FROM api_keys NOT INDEXED)
     WHERE fault IS NOT NULL";
+
+/// The number of unfinished jobs of a key is that of its jobs.
+pub(super) const KEY_COUNTS: &str = sql!("
+    WITH counted AS (
+        SELECT key_id, count(*) AS jobs FROM jobs NOT INDEXED
+        WHERE key_id IS NOT NULL AND state NOT IN (" {Completed} ", " {Failed} ", " {Cancelled} ")
+        GROUP BY key_id)
+    SELECT 'api key ' || id || ' counts ' || unfinished || ' unfinished jobs and has ' || coalesce(jobs, 0) AS words
+    FROM api_keys LEFT JOIN counted ON key_id = id WHERE unfinished != coalesce(jobs, 0)");

@@ -3,7 +3,7 @@
 //! Every CHECK of the tables is repeated here: on a read-only connection SQLite's `integrity_check`
 //! ignores CHECK constraints, and on others it does not report which row violates one.
 
-use super::api_keys::API_KEYS;
+use super::api_keys::{API_KEYS, KEY_COUNTS};
 use crate::store::codes::sql;
 
 /// One rule.
@@ -93,6 +93,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         needs: Some("20261129010000"),
         ..of_table("api keys", "api_keys", "API keys have valid names and scopes", API_KEYS)
+    },
+    Rule {
+        needs: Some("20261129020000"),
+        ..of_table("key counts", "api_keys", "the counts of API keys match their jobs", KEY_COUNTS)
     },
     Rule {
         needs: Some("20261122150000"),

@@ -13,6 +13,16 @@ pub(crate) enum ApplyError {
     Failed(TransactionError),
 }
 
+impl ApplyError {
+    /// Returns `None` for a refusal, and the error of the database.
+    pub(crate) fn unless_refused<T>(self) -> Result<Option<T>, Self> {
+        match self {
+            Self::Refused(_) => Ok(None),
+            failed => Err(failed),
+        }
+    }
+}
+
 impl From<Refusal> for ApplyError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

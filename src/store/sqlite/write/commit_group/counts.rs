@@ -3,11 +3,14 @@
 use diesel::prelude::*;
 
 use crate::job::queue::StateCounts;
-use crate::job::{BatchId, State};
+use crate::job::{BatchId, NewJob, State};
+use crate::store::rows::values::count_of;
 use crate::store::sql_types::{Bool, Integer};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
+use crate::store::Refusal;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyError;
 
 statement! {
     AddToQueueCount =
@@ -32,6 +35,17 @@ statement! {
          THEN coalesce(finished_at, " [now: Integer as i64]
     ") END
        WHERE id = " [id: Integer as i64] " RETURNING finished_at IS NOT NULL"
+}
+
+statement! {
+    AddToKey =
+    "UPDATE api_keys SET unfinished = unfinished + " [delta: Integer as i64]
+    " WHERE id = " [key: Integer as i64]
+}
+
+statement! {
+    FindUnfinished -> Integer =
+    "SELECT unfinished FROM api_keys WHERE id = " [key: Integer as i64]
 }
 
 statement! {
@@ -63,6 +77,38 @@ impl CommitGroup<'_> {
                     Err(error) => return Err(error),
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Adds up the changes by API key, and updates the numbers of unfinished jobs.
+    pub(crate) fn update_key_counts(&mut self) -> Result<(), TransactionError> {
+        for (key, delta) in self.changes.key_deltas() {
+            let add = AddToKey { delta, key: key.0 };
+            match add.execute(self.connection).map_err(TransactionError::from) {
+                Ok(_) => {}
+                // The count was wrong before.
+                Err(TransactionError::Constraint(error)) => {
+                    self.impossible.note(&format!("the unfinished jobs of key {key}: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses new jobs of an API key that would have too many unfinished ones.
+    pub(crate) fn check_unfinished(&mut self, jobs: &[NewJob]) -> Result<(), ApplyError> {
+        let (Some(max), Some(key)) = (self.max_unfinished, jobs.first().and_then(|job| job.key))
+        else {
+            return Ok(());
+        };
+        let find = FindUnfinished { key: key.0 };
+        let before: Option<i64> = find.get_result(self.connection).optional()?;
+        let before = self.changes.unfinished_of_key(key, before.map_or(0, count_of));
+        let new = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        if before.saturating_add(new) > max {
+            return Err(Refusal::TooManyUnfinished(max).into());
         }
         Ok(())
     }

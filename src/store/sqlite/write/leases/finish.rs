@@ -23,7 +23,7 @@ statement! {
     /// a plain UPDATE cost less than an UPDATE with RETURNING, because SQLite creates a table in memory
     /// for RETURNING.
     FindRunningLocation -> Columns<RunningLocationRow> =
-    "SELECT id, queue_id, lane, batch_id, provider_id, started_at FROM jobs
+    "SELECT id, queue_id, lane, batch_id, provider_id, key_id, started_at FROM jobs
      WHERE id = " [job: Integer as i64] " AND lease_token = " [token: Integer as i64]
     " AND state = " {Running} ""
 }
@@ -70,6 +70,7 @@ statement! {
 
 impl CommitGroup<'_> {
     pub(crate) fn finish(&mut self, finish: &Finish) -> ApplyResult {
+        self.check_owner(finish.holder, finish.lease.job)?;
         let outcome = self.allowed_outcome(finish)?;
         let accepted = match &*outcome {
             Outcome::Completed(result) => self.complete(finish, result)?,

@@ -31,7 +31,7 @@ statement! {
          WHERE state = " {Queued} " AND lane = (" [lane: Integer as i64] " + 0) AND queue_id = " [queue_id: Integer as i64]
     "        AND provider_id IS NULL AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > " [at: Integer as i64]
     ")   ORDER BY priority DESC, id LIMIT (" [limit: Integer as i64]
-    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at"
+    " + 0)) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, key_id, kind, payload, run_at"
 }
 
 statement! {
@@ -53,7 +53,7 @@ statement! {
          progress_percent = NULL, progress_message = NULL,
          started_at = " [now: Integer as i64] ", lease_expires_at = " [lease_expires_at: Integer as i64]
     " WHERE id = " [job: Integer as i64]
-    " RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at"
+    " RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, key_id, kind, payload, run_at"
 }
 
 statement! {

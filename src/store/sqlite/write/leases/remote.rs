@@ -22,7 +22,7 @@ use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
 use crate::store::sqlite::write::leases::candidate::CandidateRow;
-use crate::store::{LeaseRequest, Leased};
+use crate::store::{Holder, LeaseRequest, Leased, Refusal};
 
 statement! {
     /// Finds the first queued jobs of a queue in the index `jobs_queued`.
@@ -53,14 +53,19 @@ statement! {
          progress_percent = NULL, progress_message = NULL, started_at = " [now: Integer as i64]
     ", lease_expires_at = min(" [lease_expires_at: Integer as i64] ", " [from: Integer as i64] " + timeout_ms)
      WHERE id IN (SELECT value FROM json_each(" [jobs: Text as &'a str]
-    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, kind, payload, run_at, lease_expires_at"
+    ")) RETURNING priority, id, lease_token, attempt, max_attempts, timeout_ms, batch_id, provider_id, key_id, kind, payload, run_at, lease_expires_at"
 }
 
 statement! {
     UpsertRemoteLease<'a> =
-    "INSERT OR REPLACE INTO remote_leases (job_id, lease_ms, worker)
+    "INSERT OR REPLACE INTO remote_leases (job_id, lease_ms, worker, key_id)
      SELECT value, " [lease_ms: Integer as i64] ", " [worker: Nullable<Text> as Option<&'a str>]
-    " FROM json_each(" [jobs: Text as &'a str] ")"
+    ", " [key: Nullable<Integer> as Option<i64>] " FROM json_each(" [jobs: Text as &'a str] ")"
+}
+
+statement! {
+    FindLeaseOwner -> Nullable<Integer> =
+    "SELECT key_id FROM remote_leases WHERE job_id = " [job: Integer as i64]
 }
 
 /// Number of jobs to read of each kind beyond an equal share of the limit, if a request names kinds.
@@ -99,6 +104,26 @@ impl CommitGroup<'_> {
         Ok(Leased { jobs: self.leased_jobs(order, rows), is_empty, ..Leased::default() })
     }
 
+    /// Refuses a lease that was taken with another API key than that of `holder`, and a job that does not exist for
+    /// the caller.
+    pub(in crate::store::sqlite::write) fn check_owner(
+        &mut self,
+        holder: Holder,
+        job: JobId,
+    ) -> Result<(), ApplyError> {
+        if !self.visible.is_all() {
+            self.find_job(job)?;
+        }
+        let Holder::Remote(Some(key)) = holder else { return Ok(()) };
+        let find = FindLeaseOwner { job: job.0 };
+        let owner: Option<Option<i64>> = find.get_result(self.connection).optional()?;
+        // A lease from before the first API key has no owner.
+        if owner.flatten().is_some_and(|owner| owner != key.0) {
+            return Err(Refusal::StaleLease.into());
+        }
+        Ok(())
+    }
+
     /// Leases jobs by id. Returns each with the time at which its lease expires.
     fn lease_ids(
         &mut self,
@@ -115,7 +140,8 @@ impl CommitGroup<'_> {
         }
         .load(self.connection)?;
         let (lease_ms, worker) = (request.duration.millis(), request.worker.as_deref());
-        UpsertRemoteLease { lease_ms, worker, jobs: &jobs }.execute(self.connection)?;
+        let key = request.key.map(|key| key.0);
+        UpsertRemoteLease { lease_ms, worker, key, jobs: &jobs }.execute(self.connection)?;
         Ok(rows)
     }
 

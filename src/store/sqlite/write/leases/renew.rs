@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::job::lease::Lease;
-use crate::job::{Progress, Span, Timestamp};
+use crate::job::{Lane, Progress, Span, Timestamp};
 use crate::store::rows::location::unknown_queue;
 use crate::store::sql_types::{Float, Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
@@ -37,12 +37,15 @@ statement! {
 
 impl CommitGroup<'_> {
     pub(crate) fn renew(&mut self, renew: &Renew) -> ApplyResult {
-        let is_remote = (renew.holder == Holder::Remote).into();
+        let is_remote = renew.holder.holds(Lane::Remote).into();
         let lease_ms = renew.duration.map(Span::millis);
         let mut renewed = Renewed::default();
         for lease in &renew.leases {
             // Alone if it is impossible: the leases of all local workers are renewed together.
             let row = self.on_row(Some(lease.job), |group| {
+                if let Err(error) = group.check_owner(renew.holder, lease.job) {
+                    return error.unless_refused();
+                }
                 group.renew_one(*lease, lease_ms, is_remote, renew)
             })?;
             let Some(Some((expires_at, is_cancelled))) = row else { continue };
@@ -51,7 +54,7 @@ impl CommitGroup<'_> {
                 renewed.cancelled.push(lease.job);
             }
         }
-        if let ([lease], Holder::Remote, []) =
+        if let ([lease], Holder::Remote(_), []) =
             (renew.leases.as_slice(), renew.holder, renewed.held.as_slice())
         {
             // A worker that renews a single lease learns whether the job exists.

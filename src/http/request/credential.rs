@@ -1,0 +1,59 @@
+//! Credentials: the key or token with which a request was admitted.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::actor::keyring::KeyEntry;
+
+/// The key or token with which a request was admitted. The request ends with it.
+#[derive(Clone)]
+pub(in crate::http) struct Credential {
+    key: Option<Arc<KeyEntry>>,
+    /// Time at which the token expires. The expiry of a key is part of its entry.
+    token_expires_at: Option<Instant>,
+}
+
+impl Credential {
+    pub(in crate::http) fn of_key(key: Arc<KeyEntry>) -> Self {
+        Self { key: Some(key), token_expires_at: None }
+    }
+
+    /// Returns the credential of a token that is valid for this time, made with `key`.
+    pub(in crate::http) fn of_token(key: Option<Arc<KeyEntry>>, valid_for: Duration) -> Self {
+        Self { key, token_expires_at: Some(Instant::now() + valid_for) }
+    }
+
+    /// Returns the key, also that with which a token was made.
+    pub(in crate::http) fn key(&self) -> Option<&Arc<KeyEntry>> {
+        self.key.as_ref()
+    }
+
+    /// Returns whether the key or token has ended.
+    pub(in crate::http) fn has_ended(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.has_ended())
+            || self.token_expires_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Waits until the key or token ends.
+    pub(in crate::http) async fn ended(&self) {
+        let key_ended = async {
+            match &self.key {
+                Some(key) => key.ended().await,
+                None => pending().await,
+            }
+        };
+        let token_expired = async {
+            match self.token_expires_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = key_ended => {}
+            () = token_expired => {}
+        }
+    }
+}

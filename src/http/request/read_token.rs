@@ -1,0 +1,77 @@
+//! Tokens for reading one job or batch, with which a page of an application shows its progress.
+
+use actix_web::HttpMessage;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Query;
+
+use crate::api::problem::ProblemType;
+use crate::api::routes::{RouteName, parameter};
+use crate::auth::access::QueueAccess;
+use crate::auth::principal::Principal;
+use crate::auth::scope::Scopes;
+use crate::auth::token::{self, Subject};
+use crate::http::problem::Rejection;
+use crate::http::request::auth::{self, Target};
+use crate::http::request::credential::Credential;
+use crate::server::Handle;
+
+/// Name of the query parameter with a token, for `EventSource`, which sends no header.
+pub(in crate::http) const PARAMETER: &str = "token";
+
+/// Marks a request whose token is in its query.
+pub(in crate::http) struct InQuery;
+
+/// Returns the token of a request, if it has one: in `Authorization`, or in the query.
+pub(super) fn of(request: &ServiceRequest) -> Option<String> {
+    let query = request.query_string();
+    if query.contains("token=") {
+        let pairs = Query::<Vec<(String, String)>>::from_query(query);
+        let pairs = pairs.map(Query::into_inner).unwrap_or_default();
+        if let Some((_, token)) = pairs.into_iter().find(|(name, _)| name == PARAMETER) {
+            request.extensions_mut().insert(InQuery);
+            return Some(token);
+        }
+    }
+    if !request.headers().contains_key(AUTHORIZATION) {
+        return None;
+    }
+    // A header that cannot be read is refused where a key is needed.
+    let token = auth::secret(request.headers()).ok().flatten();
+    token.filter(|token| token.starts_with(token::PREFIX)).map(str::to_owned)
+}
+
+/// Returns what a request with this token may do, and until when.
+///
+/// # Errors
+/// Returns the refusal if the token is not valid, or is for something else.
+pub(super) fn admit(
+    request: &ServiceRequest,
+    handle: &Handle,
+    token: &str,
+) -> Result<(Principal, Credential), Rejection> {
+    let (target, path) = (Target::of(request), request.match_info().as_str());
+    let (claims, key) = handle
+        .check_token(token)
+        .map_err(|invalid| Rejection::new(ProblemType::InvalidKey, invalid))?;
+    let id = target.pattern.and_then(|pattern| parameter(pattern, path));
+    let (is_its_route, subject) = match (claims.subject, target.name) {
+        (Subject::Job(job), Some(RouteName::GetJob | RouteName::JobEvents | RouteName::GetLog)) => {
+            (id == Some(&*job.to_string()), format!("job {job}"))
+        }
+        (Subject::Batch(batch), Some(RouteName::GetBatch | RouteName::BatchEvents)) => {
+            (id == Some(&*batch.to_string()), format!("batch {batch}"))
+        }
+        (Subject::Job(job), _) => (false, format!("job {job}")),
+        (Subject::Batch(batch), _) => (false, format!("batch {batch}")),
+        (Subject::Session, _) => (false, "the pages".into()),
+    };
+    if !is_its_route {
+        let detail = format!("the token is only for {subject} and its events");
+        return Err(Rejection::new(ProblemType::MissingScope, detail));
+    }
+    let queues = key.as_ref().map_or(QueueAccess::All, |key| key.principal().queues.clone());
+    let principal = Principal { key: claims.key, scopes: Scopes::default(), queues };
+    let valid_for = claims.expires_at.since(handle.now());
+    Ok((principal, Credential::of_token(key, valid_for)))
+}

@@ -1,0 +1,58 @@
+//! On whose behalf a handle acts, and what that allows.
+
+use std::sync::Arc;
+
+use super::Handle;
+use crate::auth::access::{QueueAccess, QueuePattern};
+use crate::auth::principal::Principal;
+use crate::job::QueueName;
+use crate::server::error::Error;
+use crate::store::Write;
+
+impl Handle {
+    /// Returns a handle that acts for `principal`.
+    #[must_use]
+    pub fn acting_for(&self, principal: Principal) -> Self {
+        Self { inner: Arc::clone(&self.inner), principal }
+    }
+
+    /// Returns on whose behalf the handle acts.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Returns the queues that the principal may use.
+    pub(in crate::server) fn access(&self) -> &QueueAccess {
+        &self.principal.queues
+    }
+
+    /// Refuses a queue that the principal may not use.
+    pub(in crate::server) fn check_queue(&self, queue: &QueueName) -> Result<(), Error> {
+        if self.access().allows(queue) {
+            return Ok(());
+        }
+        let QueueAccess::Only(patterns) = self.access() else { return Ok(()) };
+        let allowed: Vec<&str> = patterns.iter().map(QueuePattern::as_str).collect();
+        Err(Error::Forbidden(format!(
+            "the key may not use queue {queue}; it may use {}",
+            allowed.join(", ")
+        )))
+    }
+
+    /// Refuses what concerns all queues if the principal may only use some.
+    pub(in crate::server) fn check_all_queues(&self) -> Result<(), Error> {
+        if self.access().is_all() {
+            return Ok(());
+        }
+        let detail = "this concerns all queues, and the key may only use some of them";
+        Err(Error::Forbidden(detail.into()))
+    }
+
+    /// Returns a write that changes nothing outside the queues that the principal may use.
+    pub(in crate::server) fn within_access(&self, write: Write) -> Write {
+        match self.access() {
+            QueueAccess::All => write,
+            access => Write::Within(access.clone(), Box::new(write)),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Writes of clients with an API key.
+
+use longshore::auth::key_id::KeyId;
+use longshore::job::{Lane, NewJob};
+use longshore::store::{Holder, Write};
+
+/// Returns whether a write comes from a worker of this process, which may use all queues.
+pub(super) fn is_of_local_worker(write: &Write) -> bool {
+    match write {
+        Write::Each(writes) => writes.iter().any(is_of_local_worker),
+        Write::Finish(finish) => finish.holder == Holder::Local,
+        Write::Renew(renew) => renew.holder == Holder::Local,
+        Write::Log(lines) => lines.holder == Holder::Local,
+        Write::Report(..) => true,
+        _ => false,
+    }
+}
+
+/// Makes a write that of an API key.
+pub(super) fn set_key(write: &mut Write, key: KeyId) {
+    let holder = match write {
+        Write::Submit(submit) => {
+            let with_key = |job: &NewJob| NewJob { key: Some(key), ..job.clone() };
+            submit.jobs = submit.jobs.iter().map(with_key).collect();
+            if let Some(idempotency_key) = &mut submit.key {
+                idempotency_key.owner = Some(key);
+            }
+            return;
+        }
+        Write::Lease(request) => {
+            request.key = Some(key).filter(|_| request.order.lane == Lane::Remote);
+            return;
+        }
+        Write::Each(writes) => return writes.iter_mut().for_each(|write| set_key(write, key)),
+        Write::Finish(finish) => &mut finish.holder,
+        Write::Renew(renew) => &mut renew.holder,
+        Write::Log(lines) => &mut lines.holder,
+        _ => return,
+    };
+    if *holder == Holder::Remote(None) {
+        *holder = Holder::Remote(Some(key));
+    }
+}

@@ -1,0 +1,30 @@
+//! What exists for the caller of a write of the model.
+
+use longshore::job::{BatchId, JobId};
+use longshore::store::{Holder, Refusal};
+
+use super::table::{Model, ModelBatch, ModelJob};
+
+impl Model {
+    pub(super) fn find(&self, id: JobId) -> Result<&ModelJob, Refusal> {
+        let row = self.jobs.get(&id).filter(|row| self.access.allows(&row.job.queue));
+        row.ok_or(Refusal::NoJob(id))
+    }
+
+    /// Refuses a lease that another API key has taken.
+    pub(super) fn check_owner(&self, holder: Holder, id: JobId) -> Result<(), Refusal> {
+        if !self.access.is_all() {
+            self.find(id)?;
+        }
+        let Holder::Remote(Some(key)) = holder else { return Ok(()) };
+        let owner = self.jobs.get(&id).and_then(|row| row.lease_key);
+        if owner.is_some_and(|owner| owner != key) { Err(Refusal::StaleLease) } else { Ok(()) }
+    }
+
+    pub(super) fn batch_jobs(&self, id: BatchId) -> Result<Vec<JobId>, Refusal> {
+        let is_visible =
+            |batch: &&ModelBatch| batch.queues.iter().all(|queue| self.access.allows(queue));
+        let batch = self.batches.get(&id).filter(is_visible).ok_or(Refusal::NoBatch(id))?;
+        Ok(batch.jobs.keys().copied().filter(|job| self.jobs.contains_key(job)).collect())
+    }
+}

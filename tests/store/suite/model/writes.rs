@@ -1,0 +1,74 @@
+//! The writes of random operations.
+
+use std::time::Duration;
+
+use longshore::job::outcome::Outcome;
+use longshore::job::submission::{JobChange, Start};
+use longshore::job::{Lane, Span};
+use longshore::roster::LeaseOrder;
+use longshore::store::{Finish, Holder, JobLocation, LeaseRequest, Write};
+use proptest::sample::Index;
+
+use super::operation::{Recent, job_of, lease_of};
+use super::table::Model;
+use crate::kit;
+
+pub(super) fn lease_of_queue(
+    name: &str,
+    lane: Lane,
+    kinds: Option<&[String]>,
+    limit: u32,
+    (secs, worker): (u64, Option<String>),
+) -> Write {
+    let kinds = kinds.map(Into::into);
+    let (queue, waiting_worker, payload_room) = (kit::queue(name), None, usize::MAX);
+    let (without_provider, providers) = (true, Vec::new());
+    let order = LeaseOrder {
+        queue,
+        lane,
+        kinds,
+        limit,
+        waiting_worker,
+        payload_room,
+        without_provider,
+        providers,
+    };
+    Write::Lease(LeaseRequest { order, duration: Span::from_secs(secs), worker, key: None })
+}
+
+/// Returns a finish by the kind of worker that runs the job's lane, or by the other kind.
+pub(super) fn finish(
+    model: &Model,
+    lease: Recent,
+    outcome: &Outcome,
+    is_wrong_holder: bool,
+) -> Write {
+    let lease = lease_of(model, lease);
+    let job = model.job(lease.job);
+    let is_remote = job.as_ref().is_some_and(|job| job.lane == Lane::Remote);
+    let holder = if is_remote == is_wrong_holder { Holder::Local } else { Holder::Remote(None) };
+    // Local workers know the location of their jobs.
+    let location = job.filter(|_| holder == Holder::Local).map(|job| JobLocation {
+        provider: model.jobs[&job.id].provider.clone(),
+        key: model.jobs[&job.id].key,
+        job: job.id,
+        queue: job.queue.clone(),
+        lane: job.lane,
+        batch: job.batch,
+    });
+    Write::Finish(Finish { lease, outcome: outcome.clone(), holder, location, started_at: None })
+}
+
+/// Returns an update that also sets the start to now or later.
+pub(super) fn update_write(
+    model: &Model,
+    job: &Index,
+    change: &JobChange,
+    delay: Option<u64>,
+) -> Write {
+    let start = delay.map(|secs| match secs {
+        0 => Start::Now,
+        secs => Start::At(model.now.plus(Duration::from_secs(secs))),
+    });
+    Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
+}
