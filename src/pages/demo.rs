@@ -94,14 +94,7 @@ async fn show_demo(request: HttpRequest, handle: ReqData<Handle>) -> PageResult 
     let (config, target) = (handle.config(), model_target(&fields, handle.config()));
     let form_token = form_token::generate()?;
     let has_heavy_work = has_heavy_work(&handle);
-    let page = DemoPage::new(
-        may,
-        &origin(&request),
-        target,
-        config,
-        has_heavy_work,
-        form_token,
-    );
+    let page = DemoPage::new(may, &origin(&request), target, config, has_heavy_work, form_token);
     render(&page.map_err(PageError::bad_request)?)
 }
 
@@ -214,7 +207,8 @@ async fn press(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> 
     }
     if button == Button::Semaphore {
         if !Permissions::of(&handle).change_queues() {
-            let why = "this example sets the limits of a queue, which needs a key with the scope admin";
+            let why =
+                "this example sets the limits of a queue, which needs a key with the scope admin";
             return Err(PageError::new(StatusCode::FORBIDDEN, "Not allowed", why));
         }
         let queue: QueueName = LIMITED_QUEUE.parse().map_err(PageError::bad_request)?;

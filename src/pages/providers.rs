@@ -25,7 +25,12 @@ struct ProvidersPage {
 async fn list(handle: ReqData<Handle>) -> PageResult {
     let (providers, now) = (handle.providers().await?, handle.now());
     render(&ProvidersPage {
-        layout: Layout::live(Permissions::of(&handle), "Providers", NavItem::Providers, FAST_POLL_MS),
+        layout: Layout::live(
+            Permissions::of(&handle),
+            "Providers",
+            NavItem::Providers,
+            FAST_POLL_MS,
+        ),
         providers: providers.iter().map(|provider| ProviderRow::new(provider, now)).collect(),
     })
 }

@@ -158,7 +158,8 @@ fn take_all(samples: &SampleServer, page: &Page) {
 fn screenshots_of_the_keys() {
     let server = Server::start();
     let key = |name: &str, scopes: &[&str], queues: &[&str], by: Option<&str>| {
-        let request = json!({"name": name, "scopes": scopes, "queues": queues, "expires_in": "90d"});
+        let request =
+            json!({"name": name, "scopes": scopes, "queues": queues, "expires_in": "90d"});
         let bearer = format!("Bearer {}", by.unwrap_or_default());
         let headers = [("authorization", &*bearer)];
         let headers = if by.is_some() { &headers[..] } else { &[] };

@@ -80,9 +80,9 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         return Err(Rejection::new(ProblemType::Internal, detail));
     };
     if let Some(token) = read_token::of(request) {
-        let (principal, credential) = read_token::admit(request, handle, &token)?;
-        act_for(request, handle, principal);
-        return Ok(Some(credential));
+        let (acting, credential) = read_token::admit(request, handle, &token)?;
+        request.extensions_mut().insert(acting);
+        return Ok(Some(credential.count(handle.now()).map_err(Rejection::over_rate)?));
     }
     if !handle.keyring().needs_key() {
         act_for(request, handle, Principal::TRUSTED);
@@ -122,8 +122,12 @@ fn admit(
     if !access.allows(&principal) {
         return Err(missing_scope(access, &principal));
     }
-    act_for(request, handle, principal);
-    Ok(credential)
+    let acting = match credential.key() {
+        Some(key) => handle.acting_with(principal, key),
+        None => handle.acting_for(principal),
+    };
+    request.extensions_mut().insert(acting);
+    credential.count(handle.now()).map_err(Rejection::over_rate)
 }
 
 /// Gives the handlers of a request a handle that acts for `principal`. A handler without one refuses.

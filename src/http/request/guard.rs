@@ -16,8 +16,10 @@ use crate::auth::sender::Sender;
 use crate::http::problem::Rejection;
 use crate::http::request::audit::Audit;
 use crate::http::request::auth::session;
+use crate::http::request::credential::Credential;
 use crate::http::request::key_end::unless_ended;
 use crate::http::request::{auth, cors, openai_client};
+use crate::http::response::rate_headers;
 use crate::http::response::weighed::{AnswerBody, end_with, weigh};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
@@ -59,7 +61,11 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
             Err(error) => error.as_response_error().status_code().as_u16(),
         });
     }
-    Ok(cors::allow(end_with(weigh(answered?), credential), origin))
+    let mut response = weigh(answered?);
+    if let Some(rate) = credential.as_ref().and_then(Credential::rate) {
+        rate_headers::add(response.headers_mut(), rate);
+    }
+    Ok(cors::allow(end_with(response, credential), origin))
 }
 
 /// Returns why a request is refused.

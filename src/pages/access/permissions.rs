@@ -145,7 +145,9 @@ mod tests {
         assert!(with(&[Scope::Admin], &[]).open("/keys"));
         assert!(!with(&[Scope::Admin], &["a*"]).open("/keys"));
         assert!(with(&[Scope::Submit, Scope::Read], &[]).open("/demo"));
-        assert!(!with(&[Scope::Submit], &[]).open("/demo") && !with(&[Scope::Read], &[]).open("/demo"));
+        assert!(
+            !with(&[Scope::Submit], &[]).open("/demo") && !with(&[Scope::Read], &[]).open("/demo")
+        );
         let submit = with(&[Scope::Submit], &[]);
         assert!(submit.continue_to("/jobs/7") && submit.continue_to("/v1/jobs/7"));
         for path in ["/jobs", "/v1/jobs", "/login", "/assets/style.css", "/nowhere", "//jobs"] {

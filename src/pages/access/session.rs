@@ -65,7 +65,8 @@ async fn show_form(request: HttpRequest, handle: ReqData<Handle>) -> PageResult 
     // A browser that follows a link of another site does not send the cookie (SameSite=Strict). The page opens the
     // path again, and then it does.
     let site = request.headers().get(SEC_FETCH_SITE).map(|value| value.as_bytes());
-    let comes_from_elsewhere = !next.is_empty() && matches!(site, Some(b"cross-site" | b"same-site"));
+    let comes_from_elsewhere =
+        !next.is_empty() && matches!(site, Some(b"cross-site" | b"same-site"));
     Ok(render_with_status(
         StatusCode::OK,
         &LoginPage { comes_from_elsewhere, ..LoginPage::new(next) },

@@ -55,7 +55,10 @@ fn a_user_signs_in_creates_and_revokes_a_key_and_signs_out() {
     assert_usable(&page, "created");
     let secret = page.text("#new-key").unwrap();
     page.press("Copy");
-    page.wait_for("the button answers", "/Copied|Selected/.test(document.querySelector('[data-copy]').innerText)");
+    page.wait_for(
+        "the button answers",
+        "/Copied|Selected/.test(document.querySelector('[data-copy]').innerText)",
+    );
     let bearer = format!("Bearer {secret}");
     server.request("GET", "/v1/jobs/1", &[("authorization", &bearer)], b"").problem(404);
     page.follow("Done");
@@ -67,7 +70,10 @@ fn a_user_signs_in_creates_and_revokes_a_key_and_signs_out() {
     page.press("Sign out");
     page.wait_for_path("/login");
     page.run("history.back()", &json!([]));
-    page.wait_for("the page is not shown again", "location.pathname === '/login' && document.querySelector('#key')");
+    page.wait_for(
+        "the page is not shown again",
+        "location.pathname === '/login' && document.querySelector('#key')",
+    );
     page.assert_clean_except(&["status of 401"]);
 }
 

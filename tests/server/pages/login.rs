@@ -187,7 +187,9 @@ fn a_session_ends_with_its_key_and_so_do_its_streams() {
     server.request("GET", "/v1/jobs", &cookie, b"").problem(401);
     let short = json!({"name": "short", "scopes": ["read"], "expires_in": "2s"});
     let session = Session::open(&server, &create(&server, &ops, &short));
-    eventually("the session ends with the key", || (session.get("/jobs").status == 303).then_some(()));
+    eventually("the session ends with the key", || {
+        (session.get("/jobs").status == 303).then_some(())
+    });
 }
 
 #[test]
@@ -247,7 +249,9 @@ fn a_wrong_key_is_refused_with_one_text_that_does_not_repeat_it() {
         assert_eq!((response.status, response.header("set-cookie")), (401, None), "{secret}");
         texts.push(checked("login", &response));
     }
-    assert!(texts[0].contains("This key is not valid.") && texts.iter().all(|text| *text == texts[0]));
+    assert!(
+        texts[0].contains("This key is not valid.") && texts.iter().all(|text| *text == texts[0])
+    );
     assert!(!server.log().contains(&ops.secret[3..40]) && !server.log().contains("alert(1)"));
     assert!(server.log().contains("sign-in refused"));
     let worker = create(&server, &ops, &json!({"name": "w", "scopes": ["work"]}));
@@ -279,7 +283,9 @@ fn an_address_with_too_many_failures_must_wait() {
 fn after_signing_in_the_browser_stays_on_this_server() {
     let server = Server::start();
     let ops = first_key(&server);
-    for next in ["/", "/jobs/7", "/jobs?state=failed&tag=//evil.example", "/queues/mail", "/v1/jobs"] {
+    for next in
+        ["/", "/jobs/7", "/jobs?state=failed&tag=//evil.example", "/queues/mail", "/v1/jobs"]
+    {
         assert_eq!(location(&sign_in(&server, &ops.secret, next)), next);
     }
     for next in [
@@ -329,7 +335,10 @@ fn a_link_of_another_site_leads_to_its_page_in_a_second_step() {
     };
     // The browser has not sent the cookie, because it came from elsewhere. It does when it asks again.
     let text = link("cross-site");
-    assert!(text.contains("<meta http-equiv=\"refresh\" content=\"0; url=/jobs?tag=&#34;&#62;\">"), "{text}");
+    assert!(
+        text.contains("<meta http-equiv=\"refresh\" content=\"0; url=/jobs?tag=&#34;&#62;\">"),
+        "{text}"
+    );
     assert!(!text.contains("type=\"password\""));
     let text = link("same-origin");
     assert!(text.contains("type=\"password\"") && !text.contains("http-equiv=\"refresh\""));

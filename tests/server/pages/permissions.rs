@@ -41,12 +41,25 @@ fn forms(text: &str) -> Vec<&str> {
 fn a_key_that_reads_sees_no_button() {
     let (server, ops) = filled();
     let session = Session::open(&server, &key(&server, &ops, &json!(["read"]), &[]));
-    let paths = ["/", "/jobs", "/jobs/1", "/jobs/5", "/queues", "/queues/default", "/batches", "/batches/1"];
+    let paths = [
+        "/",
+        "/jobs",
+        "/jobs/1",
+        "/jobs/5",
+        "/queues",
+        "/queues/default",
+        "/batches",
+        "/batches/1",
+    ];
     for path in paths {
         let text = session.page(path);
         assert_eq!(forms(&text), [""; 0], "{path}");
         assert!(!text.contains("href=\"/submit") && !text.contains("type=\"checkbox\""), "{path}");
-        assert_eq!(navigation(&text), ["/", "/jobs", "/queues", "/providers", "/batches"], "{path}");
+        assert_eq!(
+            navigation(&text),
+            ["/", "/jobs", "/queues", "/providers", "/batches"],
+            "{path}"
+        );
     }
     // The server refuses what is not shown, with a page.
     for path in ["/submit", "/keys"] {
@@ -57,7 +70,9 @@ fn a_key_that_reads_sees_no_button() {
         assert_eq!(navigation(&text).len(), 5, "{path}");
     }
     assert_eq!(session.get("/demo").status, 403);
-    for path in ["/jobs/5/cancel", "/jobs/selected", "/queues/default/pause", "/submit", "/demo/start"] {
+    for path in
+        ["/jobs/5/cancel", "/jobs/selected", "/queues/default/pause", "/submit", "/demo/start"]
+    {
         assert_eq!(session.send(path, "").status, 403, "{path}");
     }
 }

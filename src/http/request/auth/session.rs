@@ -6,9 +6,9 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 use crate::api::problem::ProblemType;
+use crate::api::routes::find;
 use crate::api::routes::pages::{LOGIN, RESOURCE_NAME, SESSION_COOKIE, login_path};
 use crate::api::routes::refusal_page::{PageText, RefusalPage};
-use crate::api::routes::find;
 use crate::auth::principal::Principal;
 use crate::auth::sender::Sender;
 use crate::auth::token::Subject;
