@@ -6,18 +6,20 @@
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{AUTHORIZATION, FORWARDED, HeaderMap};
 use actix_web::web::Data;
 
+use crate::actor::keyring::{KeyEntry, KeyRefusal};
 use crate::api::problem::ProblemType;
 use crate::api::routes::access::Access;
 use crate::api::routes::{FoundRoute, RouteName, find, pages, parameter};
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
-use crate::http::connection::UnixPeer;
+use crate::http::connection::{UnixPeer, VerifiedKey};
 use crate::http::problem::Rejection;
 use crate::http::request::credential::Credential;
 use crate::http::request::read_token;
@@ -99,9 +101,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         let detail = "a key is needed: send Authorization: Bearer with a key";
         return Err(Rejection::new(ProblemType::KeyNeeded, detail));
     };
-    let entry = handle
-        .keyring()
-        .find(secret, handle.now())
+    let entry = verify(request, handle, secret)
         .map_err(|refusal| Rejection::new(ProblemType::InvalidKey, refusal))?;
     let principal = entry.principal();
     if !access.allows(principal) {
@@ -109,6 +109,24 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
     }
     act_for(request, handle, principal.clone());
     Ok(Some(Credential::of_key(entry)))
+}
+
+/// Returns the key with this secret, which the connection may know from its last request.
+fn verify(
+    request: &ServiceRequest,
+    handle: &Handle,
+    secret: &str,
+) -> Result<Arc<KeyEntry>, KeyRefusal> {
+    let last = request.conn_data::<VerifiedKey>();
+    if let Some(key) = last.and_then(|last| last.get(secret)) {
+        key.accept(handle.now())?;
+        return Ok(key);
+    }
+    let key = handle.keyring().find(secret, handle.now())?;
+    if let Some(last) = last {
+        last.set(secret, &key);
+    }
+    Ok(key)
 }
 
 /// Gives the handlers of a request a handle that acts for `principal`. A handler without one refuses.
