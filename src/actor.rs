@@ -58,6 +58,7 @@
 pub(crate) mod dispatcher;
 pub(crate) mod events;
 pub(crate) mod keeper;
+pub(crate) mod key_usage;
 pub(crate) mod keyring;
 pub(crate) mod message;
 pub(crate) mod reader;

@@ -9,7 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
+use crate::actor::key_usage::{KeyBounds, KeyUsage};
 use crate::auth::api_key::{ApiKey, KeyName, StoredKey};
+use crate::auth::failures::FailedSignIns;
 use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
 use crate::auth::secret::{InvalidSecret, KeyDigest, KeySecret};
@@ -41,6 +43,8 @@ pub(crate) struct Keyring {
     entries: RwLock<HashMap<[u8; 16], Arc<KeyEntry>>>,
     any_existed: AtomicBool,
     signer: Signer,
+    bounds: KeyBounds,
+    failed_sign_ins: FailedSignIns,
 }
 
 /// An API key in memory.
@@ -57,10 +61,11 @@ pub(crate) struct KeyEntry {
     stored_use: AtomicI64,
     /// Whether the key was revoked or has expired.
     ended: watch::Sender<bool>,
+    usage: Arc<KeyUsage>,
 }
 
 impl KeyEntry {
-    fn new(stored: &StoredKey) -> Self {
+    fn new(stored: &StoredKey, bounds: KeyBounds) -> Self {
         let StoredKey { key, digest } = stored;
         let used_at = key.last_used_at.map_or(NEVER, Timestamp::millis);
         Self {
@@ -72,6 +77,7 @@ impl KeyEntry {
             used_at: AtomicI64::new(used_at),
             stored_use: AtomicI64::new(used_at),
             ended: watch::Sender::new(false),
+            usage: Arc::new(KeyUsage::new(bounds)),
         }
     }
 
@@ -83,6 +89,11 @@ impl KeyEntry {
     /// Returns the name of the key.
     pub(crate) fn name(&self) -> &KeyName {
         &self.name
+    }
+
+    /// Returns what the key uses.
+    pub(crate) fn usage(&self) -> &Arc<KeyUsage> {
+        &self.usage
     }
 
     /// Returns on whose behalf requests with the key are made.
@@ -137,9 +148,10 @@ impl KeyEntry {
 
 impl Keyring {
     /// Creates the keyring of a database.
-    pub(crate) fn new(stored: &StoredKeys, signer: Signer) -> Self {
+    pub(crate) fn new(stored: &StoredKeys, signer: Signer, bounds: KeyBounds) -> Self {
         let (entries, any_existed) = (RwLock::default(), AtomicBool::default());
-        let keyring = Self { entries, any_existed, signer };
+        let failed_sign_ins = FailedSignIns::default();
+        let keyring = Self { entries, any_existed, signer, bounds, failed_sign_ins };
         keyring.any_existed.store(stored.any_existed, Ordering::Release);
         stored.keys.iter().for_each(|key| keyring.add(key));
         keyring
@@ -154,6 +166,16 @@ impl Keyring {
     /// Returns the signer of tokens.
     pub(crate) fn signer(&self) -> &Signer {
         &self.signer
+    }
+
+    /// Returns the counters of failed sign-ins to the pages.
+    pub(crate) fn failed_sign_ins(&self) -> &FailedSignIns {
+        &self.failed_sign_ins
+    }
+
+    /// Returns the name of a key that is not revoked.
+    pub(crate) fn name_of(&self, id: KeyId) -> Option<KeyName> {
+        self.read().values().find(|entry| entry.id == id).map(|entry| entry.name.clone())
     }
 
     /// Returns the key with this id if it is valid at `now`, and records its use.
@@ -183,7 +205,7 @@ impl Keyring {
     pub(crate) fn add(&self, stored: &StoredKey) {
         self.any_existed.store(true, Ordering::Release);
         if stored.key.revoked_at.is_none() {
-            let entry = Arc::new(KeyEntry::new(stored));
+            let entry = Arc::new(KeyEntry::new(stored, self.bounds));
             self.write().insert(stored.digest.lookup_half(), entry);
         }
     }
@@ -247,6 +269,11 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{KeyLimits, Limits};
+
+    fn bounds() -> KeyBounds {
+        KeyBounds::new(&KeyLimits::default(), &Limits::default())
+    }
     use crate::auth::scope::Scopes;
 
     fn at(secs: i64) -> Timestamp {
@@ -277,7 +304,7 @@ mod tests {
 
     #[test]
     fn unknown_revoked_and_expired_keys_are_refused_with_the_same_text() {
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
         assert!(!keyring.needs_key());
         keyring.add(&stored(1, None));
         keyring.add(&stored(2, Some(at(10))));
@@ -297,8 +324,8 @@ mod tests {
     #[test]
     fn a_keyring_without_valid_keys_still_needs_one() {
         let impossible = StoredKeys { keys: Vec::new(), any_existed: true };
-        assert!(Keyring::new(&impossible, Signer::new([1; 32])).needs_key());
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
+        assert!(Keyring::new(&impossible, Signer::new([1; 32]), bounds()).needs_key());
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
         keyring.add(&stored(1, None));
         keyring.revoke(KeyId(1));
         assert!(keyring.needs_key());
@@ -307,13 +334,14 @@ mod tests {
         let keyring = Keyring::new(
             &StoredKeys { keys: vec![revoked], any_existed: true },
             Signer::new([1; 32]),
+            bounds(),
         );
         assert_eq!(refusal(&keyring, secret(1).reveal(), at(2)), "the key is not valid");
     }
 
     #[actix_web::test]
     async fn whoever_waits_learns_that_a_key_was_revoked_or_has_expired() {
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
         keyring.add(&stored(1, None));
         keyring.add(&stored(2, Some(at(10))));
         let revoked = keyring.find(secret(1).reveal(), at(0)).unwrap();
@@ -330,7 +358,7 @@ mod tests {
 
     #[test]
     fn uses_are_recorded_once_a_minute() {
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]));
+        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
         keyring.add(&stored(1, None));
         keyring.add(&stored(2, None));
         assert_eq!(keyring.unstored_uses(), []);

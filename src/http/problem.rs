@@ -6,7 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 
+use crate::actor::key_usage::RequestRate;
 use crate::api::problem::{EntryProblem, ProblemDetails, ProblemType, listed};
+use crate::http::response::rate_headers;
 use crate::job::problem::{Problem, Short};
 use crate::server::Error;
 use crate::store::Refusal;
@@ -23,6 +25,8 @@ pub(super) struct Rejection {
     detail: String,
     errors: Vec<Problem>,
     allow: Option<String>,
+    /// State of the limit on requests that the request is over.
+    rate: Option<RequestRate>,
 }
 
 impl Rejection {
@@ -34,7 +38,17 @@ impl Rejection {
             detail: Short::<_, MAX_DETAIL_BYTES>(detail).to_string(),
             errors: Vec::new(),
             allow: None,
+            rate: None,
         }
+    }
+
+    /// Reports that a key is over its limit on requests.
+    pub(super) fn over_rate(rate: RequestRate) -> Self {
+        let detail = format_args!(
+            "the key may send {} requests in a second, which is its limit",
+            rate.limit
+        );
+        Self { rate: Some(rate), ..Self::new(ProblemType::KeyLimit, detail) }
     }
 
     /// Reports invalid fields.
@@ -59,6 +73,10 @@ impl Rejection {
         let (problem_type, title) = (self.problem_type.urn(), self.title());
         let (detail, errors) = (self.detail, self.errors);
         (self.status.as_u16(), EntryProblem { problem_type, title, detail, errors })
+    }
+
+    pub(super) fn is_of(&self, problem_type: ProblemType) -> bool {
+        self.problem_type == problem_type
     }
 
     fn title(&self) -> &'static str {
@@ -118,7 +136,11 @@ impl ResponseError for Rejection {
         if let Some(challenge) = self.problem_type.challenge() {
             response.insert_header((WWW_AUTHENTICATE, challenge));
         }
-        response.json(self.details())
+        let mut response = response.json(self.details());
+        if let Some(rate) = self.rate {
+            rate_headers::add(response.headers_mut(), rate);
+        }
+        response
     }
 }
 

@@ -1,5 +1,6 @@
 //! Responses of handlers.
 
+pub(super) mod rate_headers;
 pub(super) mod weighed;
 
 use actix_web::error::JsonPayloadError;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::actor::key_usage::KeyBounds;
 use crate::actor::keyring::Keyring;
 use crate::auth::secret::KeySecret;
 use crate::auth::token::Signer;
@@ -273,6 +274,7 @@ impl Builder {
         }
         let mut point_reads = SqliteReads::open(&config)?;
         let secret = point_reads.signing_secret()?;
+        let bounds = KeyBounds::new(&config.key_limits, &config.limits);
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
             keys = point_reads.keys()?;
@@ -289,7 +291,7 @@ impl Builder {
             roster,
             recorder,
             prune_hold,
-            keyring: Arc::new(Keyring::new(&keys, Signer::new(secret))),
+            keyring: Arc::new(Keyring::new(&keys, Signer::new(secret), bounds)),
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

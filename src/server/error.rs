@@ -22,6 +22,10 @@ pub enum Error {
     /// The principal of the call may not do this. Use a key that may; the text says what is missing.
     #[error("{0}")]
     Forbidden(String),
+    /// The API key is over one of its limits, which the text names. Try again after a second, or raise the limit
+    /// under `key_limits` in the configuration.
+    #[error("{0}")]
+    KeyLimit(String),
     /// Too many requests, waiting clients or subscribers are active. Try again after a second, or
     /// raise the bound under `limits` in the configuration.
     #[error("the server is overloaded: too many requests are in progress")]
@@ -89,6 +93,7 @@ impl From<&Error> for ProblemType {
             Error::Invalid(_) => Self::Invalid,
             Error::Refused(refusal) => refusal.into(),
             Error::Forbidden(_) => Self::Forbidden,
+            Error::KeyLimit(_) => Self::KeyLimit,
             Error::Overloaded => Self::Overloaded,
             Error::StorageFull => Self::StorageFull,
             Error::Busy => Self::DatabaseBusy,

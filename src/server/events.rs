@@ -14,7 +14,7 @@ mod job;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::actor::events::publisher::CountGuard;
@@ -22,6 +22,7 @@ use crate::actor::message::{Subject, Subscribe};
 use crate::actor::send;
 use crate::server::error::Error;
 use crate::server::handle::Handle;
+use crate::server::handle::bounds::HeldPermit;
 
 pub use all::{AllEvent, AllEvents, AllFilter};
 pub use batch::BatchEvents;
@@ -38,7 +39,7 @@ struct Subscription {
     /// Earliest time of the next read.
     next_at: Instant,
     _count: CountGuard,
-    _permit: OwnedSemaphorePermit,
+    _permit: HeldPermit,
 }
 
 impl Handle {

@@ -3,7 +3,7 @@
 
 mod access;
 mod answers;
-mod bounds;
+pub(in crate::server) mod bounds;
 mod compute;
 pub(crate) mod light_bodies;
 mod reads;
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::Publisher;
 use crate::actor::keeper::prune_hold::PruneHold;
+use crate::actor::key_usage::KeyUsage;
 use crate::actor::keyring::Keyring;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
@@ -88,6 +89,8 @@ struct Inner {
 pub struct Handle {
     inner: Arc<Inner>,
     principal: Principal,
+    /// What the key of the principal uses.
+    usage: Option<Arc<KeyUsage>>,
 }
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
@@ -109,7 +112,7 @@ impl Handle {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
-        Self { inner, principal: Principal::TRUSTED }
+        Self { inner, principal: Principal::TRUSTED, usage: None }
     }
 
     /// Returns the configuration of the server.

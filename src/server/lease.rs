@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use crate::actor::message::{AddWaitingWorker, Commit, LeaseReply, RemoveWaitingWorker, Reply};
 use crate::actor::send;
@@ -17,6 +17,7 @@ use crate::job::problem::Problem;
 use crate::job::{JobId, State, Timestamp};
 use crate::roster::{LeaseFilter, WaitingWorker, WaitingWorkerId};
 use crate::server::error::Error;
+use crate::server::handle::bounds::HeldPermit;
 use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
@@ -295,7 +296,7 @@ struct WaitingGuard {
     is_answered: bool,
     /// Jobs that were received and not returned yet.
     received: Vec<LeasedJob>,
-    _permit: OwnedSemaphorePermit,
+    _permit: HeldPermit,
 }
 
 impl WaitingGuard {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use crate::actor::events::publisher::CountGuard;
 use crate::actor::message::{Subject, WaitForEnd};
@@ -10,6 +10,7 @@ use crate::actor::send;
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Job, JobId};
 use crate::server::error::Error;
+use crate::server::handle::bounds::HeldPermit;
 use crate::server::handle::{Handle, MAX_WAIT};
 
 impl Handle {
@@ -79,5 +80,5 @@ impl Handle {
 struct Waiter {
     ended: oneshot::Receiver<()>,
     _count: CountGuard,
-    _permit: OwnedSemaphorePermit,
+    _permit: HeldPermit,
 }

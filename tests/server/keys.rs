@@ -4,6 +4,7 @@ mod authorization;
 mod commands;
 mod ends;
 mod first_key;
+mod limits;
 mod mounted;
 mod secrets;
 mod tokens;

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::prune_hold::ClockJump;
 use super::*;
+use crate::actor::key_usage::KeyBounds;
 use crate::actor::message::WriteError;
 use crate::actor::reader::Reader;
 use crate::actor::test_kit::{FakeWriter, Received, answer, at, probe, submit, temporary};
@@ -17,6 +18,7 @@ use crate::auth::key_id::KeyId;
 use crate::auth::scope::Scopes;
 use crate::auth::secret::KeySecret;
 use crate::auth::token::Signer;
+use crate::config::{KeyLimits, Limits};
 use crate::job::{Change, JobId, Lane, State};
 use crate::metrics::recorder::Recorder;
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
@@ -65,7 +67,11 @@ fn start_after(jump: Option<ClockJump>, writes: &[&Write]) -> Fixture {
     let (writer, handle) = FakeWriter::start();
     let ((maintain_leases, lease_checks), (sweep, sweeps)) = (probe(), probe());
     let recorder = SharedRecorder::new(Recorder::new(at(0), Vec::new(), 0));
-    let keyring = Arc::new(Keyring::new(&StoredKeys::default(), Signer::new([1; 32])));
+    let keyring = Arc::new(Keyring::new(
+        &StoredKeys::default(),
+        Signer::new([1; 32]),
+        KeyBounds::new(&KeyLimits::default(), &Limits::default()),
+    ));
     let peers = Peers {
         writer: handle,
         prunable: reader.clone().recipient(),

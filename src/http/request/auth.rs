@@ -5,6 +5,8 @@
 //! are not in a table, such as those of an application, need a key that may do everything, unless they say
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
+pub(super) mod session;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -80,9 +82,9 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         return Err(Rejection::new(ProblemType::Internal, detail));
     };
     if let Some(token) = read_token::of(request) {
-        let (principal, credential) = read_token::admit(request, handle, &token)?;
-        act_for(request, handle, principal);
-        return Ok(Some(credential));
+        let (acting, credential) = read_token::admit(request, handle, &token)?;
+        request.extensions_mut().insert(acting);
+        return Ok(Some(credential.count(handle.now()).map_err(Rejection::over_rate)?));
     }
     if !handle.keyring().needs_key() {
         act_for(request, handle, Principal::TRUSTED);
@@ -94,6 +96,9 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         return Ok(None);
     }
     let Some(secret) = secret(request.headers())? else {
+        if let Some(credential) = session::credential(request, handle)? {
+            return admit(request, handle, access, credential).map(Some);
+        }
         if handle.config().keyless_loopback && is_direct_and_local(request) {
             act_for(request, handle, Principal::TRUSTED);
             return Ok(None);
@@ -103,12 +108,26 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
     };
     let entry = verify(request, handle, secret)
         .map_err(|refusal| Rejection::new(ProblemType::InvalidKey, refusal))?;
-    let principal = entry.principal();
-    if !access.allows(principal) {
-        return Err(missing_scope(access, principal));
+    admit(request, handle, access, Credential::of_key(entry)).map(Some)
+}
+
+/// Admits a request with the key of this credential, if that may use the route.
+fn admit(
+    request: &ServiceRequest,
+    handle: &Handle,
+    access: Access,
+    credential: Credential,
+) -> Result<Credential, Rejection> {
+    let principal = credential.key().map_or_else(Principal::nobody, |key| key.principal().clone());
+    if !access.allows(&principal) {
+        return Err(missing_scope(access, &principal));
     }
-    act_for(request, handle, principal.clone());
-    Ok(Some(Credential::of_key(entry)))
+    let acting = match credential.key() {
+        Some(key) => handle.acting_with(principal, key),
+        None => handle.acting_for(principal),
+    };
+    request.extensions_mut().insert(acting);
+    credential.count(handle.now()).map_err(Rejection::over_rate)
 }
 
 /// Returns the key with this secret, which the connection may know from its last request.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::actor::key_usage::RequestRate;
 use crate::actor::keyring::KeyEntry;
+use crate::job::Timestamp;
 
 /// The key or token with which a request was admitted. The request ends with it.
 #[derive(Clone)]
@@ -14,16 +16,35 @@ pub(in crate::http) struct Credential {
     key: Option<Arc<KeyEntry>>,
     /// Time at which the token expires. The expiry of a key is part of its entry.
     token_expires_at: Option<Instant>,
+    /// State of the limit on requests of the key, if it has one.
+    rate: Option<RequestRate>,
 }
 
 impl Credential {
     pub(in crate::http) fn of_key(key: Arc<KeyEntry>) -> Self {
-        Self { key: Some(key), token_expires_at: None }
+        Self { key: Some(key), token_expires_at: None, rate: None }
+    }
+
+    /// Counts the request for the limit of its key.
+    ///
+    /// # Errors
+    /// Returns the state of the limit if the request is over it.
+    pub(in crate::http) fn count(mut self, now: Timestamp) -> Result<Self, RequestRate> {
+        self.rate = self.key.as_ref().and_then(|key| key.usage().count_request(now));
+        match self.rate {
+            Some(rate) if rate.is_over => Err(rate),
+            _ => Ok(self),
+        }
+    }
+
+    /// Returns the state of the limit on requests.
+    pub(in crate::http) fn rate(&self) -> Option<RequestRate> {
+        self.rate
     }
 
     /// Returns the credential of a token that is valid for this time, made with `key`.
     pub(in crate::http) fn of_token(key: Option<Arc<KeyEntry>>, valid_for: Duration) -> Self {
-        Self { key, token_expires_at: Some(Instant::now() + valid_for) }
+        Self { key, token_expires_at: Some(Instant::now() + valid_for), rate: None }
     }
 
     /// Returns the key, also that with which a token was made.

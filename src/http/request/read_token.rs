@@ -49,7 +49,7 @@ pub(super) fn admit(
     request: &ServiceRequest,
     handle: &Handle,
     token: &str,
-) -> Result<(Principal, Credential), Rejection> {
+) -> Result<(Handle, Credential), Rejection> {
     let (target, path) = (Target::of(request), request.match_info().as_str());
     let (claims, key) = handle
         .check_token(token)
@@ -72,6 +72,10 @@ pub(super) fn admit(
     }
     let queues = key.as_ref().map_or(QueueAccess::All, |key| key.principal().queues.clone());
     let principal = Principal { key: claims.key, scopes: Scopes::default(), queues };
+    let acting = match &key {
+        Some(key) => handle.acting_with(principal, key),
+        None => handle.acting_for(principal),
+    };
     let valid_for = claims.expires_at.since(handle.now());
-    Ok((principal, Credential::of_token(key, valid_for)))
+    Ok((acting, Credential::of_token(key, valid_for)))
 }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::actor::events::feed::Feed;
@@ -14,6 +13,7 @@ use crate::actor::send;
 use crate::job::{Job, JobId, QueueName};
 use crate::server::error::Error;
 use crate::server::handle::Handle;
+use crate::server::handle::bounds::HeldPermit;
 
 /// Minimum time between two reads of the table. A job that changes several times in between
 /// is returned once.
@@ -52,7 +52,7 @@ pub struct AllEvents {
     /// Earliest time of the next read.
     next_at: Instant,
     _count: CountGuard,
-    _permit: OwnedSemaphorePermit,
+    _permit: HeldPermit,
 }
 
 impl Handle {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Handle;
+use crate::actor::keyring::KeyEntry;
 use crate::auth::access::{QueueAccess, QueuePattern};
 use crate::auth::principal::Principal;
 use crate::job::QueueName;
@@ -13,7 +14,12 @@ impl Handle {
     /// Returns a handle that acts for `principal`.
     #[must_use]
     pub fn acting_for(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal }
+        Self { inner: Arc::clone(&self.inner), principal, usage: None }
+    }
+
+    /// Returns a handle that acts for `principal`, whose requests count for this key.
+    pub(crate) fn acting_with(&self, principal: Principal, key: &KeyEntry) -> Self {
+        Self { usage: Some(Arc::clone(key.usage())), ..self.acting_for(principal) }
     }
 
     /// Returns on whose behalf the handle acts.

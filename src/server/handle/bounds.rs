@@ -86,6 +86,18 @@ impl HeldConnections {
     }
 }
 
+/// A permit for a client that waits or subscribes.
+pub(in crate::server) struct HeldPermit {
+    _of_server: OwnedSemaphorePermit,
+    _of_key: Option<OwnedSemaphorePermit>,
+}
+
+fn too_many_waits() -> Error {
+    Error::KeyLimit(
+        "the key has as many waiting requests and event streams as its limit allows".into(),
+    )
+}
+
 impl Handle {
     /// Leaves at least a quarter of the connections for clients that neither wait nor subscribe, so that
     /// those who do cannot lock out all others. There is always room for one of each.
@@ -104,13 +116,20 @@ impl Handle {
     }
 
     /// Takes a permit for a client that waits or subscribes to one job or batch.
-    pub(in crate::server) fn wait_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.inner.bounds.waits.permits, 1)
+    pub(in crate::server) fn wait_permit(&self) -> Result<HeldPermit, Error> {
+        self.held_permit(&self.inner.bounds.waits)
     }
 
     /// Takes a permit for a subscriber to all jobs.
-    pub(in crate::server) fn feed_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        try_acquire(&self.inner.bounds.feeds.permits, 1)
+    pub(in crate::server) fn feed_permit(&self) -> Result<HeldPermit, Error> {
+        self.held_permit(&self.inner.bounds.feeds)
+    }
+
+    fn held_permit(&self, bound: &HeldConnections) -> Result<HeldPermit, Error> {
+        let of_key =
+            self.usage.as_ref().map(|usage| usage.wait_permit().ok_or_else(too_many_waits));
+        let of_key = of_key.transpose()?;
+        Ok(HeldPermit { _of_server: try_acquire(&bound.permits, 1)?, _of_key: of_key })
     }
 
     /// Waits for the turn of this feed to read. Only one feed reads at a time.

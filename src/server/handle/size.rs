@@ -82,12 +82,14 @@ pub(crate) struct SizePermit {
     units: usize,
     of_submissions: Option<OwnedSemaphorePermit>,
     of_actions: Option<OwnedSemaphorePermit>,
+    /// Permit of the API key of the request.
+    of_key: Option<OwnedSemaphorePermit>,
 }
 
 impl SizePermit {
     /// Returns a permit for nothing.
     pub(crate) fn new(share: ByteShare) -> Self {
-        Self { share, units: 0, of_submissions: None, of_actions: None }
+        Self { share, units: 0, of_submissions: None, of_actions: None, of_key: None }
     }
 
     /// Returns what the request is counted against.
@@ -105,7 +107,15 @@ impl SizePermit {
             return Ok(());
         }
         let more = missing.next_multiple_of(GROWTH_UNITS);
+        let of_key = match &handle.usage {
+            Some(usage) => Some(usage.size_permit(more * SIZE_UNIT).ok_or_else(too_many_bytes)?),
+            None => None,
+        };
         let (permit, share) = handle.inner.bounds.sizes.take(self.share, more)?;
+        match (&mut self.of_key, of_key) {
+            (Some(held), Some(permit)) => held.merge(permit),
+            (held, permit) => *held = permit,
+        }
         self.units += more;
         let held = match share {
             ByteShare::Submissions => &mut self.of_submissions,
@@ -117,6 +127,11 @@ impl SizePermit {
         }
         Ok(())
     }
+}
+
+fn too_many_bytes() -> Error {
+    let detail = "the key has as many bytes of request bodies in flight as its limit allows";
+    Error::KeyLimit(detail.into())
 }
 
 impl Handle {

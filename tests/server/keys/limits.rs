@@ -1,0 +1,135 @@
+//! Limits of each key, beside those of the whole server.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Key, bearer, call, create, first_key};
+use crate::kit::leases::remote;
+use crate::kit::{Events, Server, Setup, eventually};
+
+/// Starts a server with these limits, with its first key and another one that may submit, read and work.
+fn server_with(limits: &str) -> (Server, Key, Key) {
+    let server = Setup::new().config(limits).start();
+    let ops = first_key(&server);
+    let scopes = json!(["submit", "read", "work"]);
+    let app = create(&server, &ops, &json!({"name": "app", "scopes": scopes}));
+    (server, ops, app)
+}
+
+#[test]
+fn requests_above_the_rate_of_a_key_are_refused_and_those_of_another_key_are_not() {
+    let (server, ops, app) = server_with("[key_limits]\nrequests_per_second = 5");
+    let mut statuses = Vec::new();
+    let started = Instant::now();
+    while statuses.iter().filter(|status| **status == 429).count() == 0 {
+        let answer = call(&server, &app, "GET", "/v1/jobs", None);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"requests\";q=5;w=1"));
+        let left = answer.header("ratelimit").unwrap();
+        if answer.status == 429 {
+            let detail = "the key may send 5 requests in a second, which is its limit";
+            assert_eq!(answer.problem(429), detail);
+            assert_eq!(answer.json()["type"], "urn:longshore:problem:key-limit");
+            assert_eq!((answer.header("retry-after"), left), (Some("1"), "\"requests\";r=0;t=1"));
+        }
+        statuses.push(answer.status);
+        assert!(started.elapsed() < Duration::from_secs(30), "{statuses:?}");
+    }
+    call(&server, &ops, "GET", "/v1/jobs", None).expect(200);
+    server.get("/healthz").expect(200);
+    eventually("the next second", || {
+        (call(&server, &app, "GET", "/v1/jobs", None).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn a_refused_request_is_refused_before_its_body_is_read() {
+    let (server, _, app) = server_with("[key_limits]\nrequests_per_second = 1");
+    let head = format!(
+        "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n",
+        server.addr(),
+        bearer(&app)
+    );
+    let refused = eventually("a refusal", || {
+        let _first = call(&server, &app, "GET", "/v1/jobs", None);
+        let mut connection = server.connect();
+        connection.send(&head).unwrap();
+        // No byte of the body is sent.
+        connection.answer().ok().filter(|answer| answer.status == 429)
+    });
+    assert_eq!(refused.json()["type"], "urn:longshore:problem:key-limit");
+}
+
+#[test]
+fn a_key_has_at_most_so_many_waits_and_streams() {
+    let (server, ops, app) = server_with("[key_limits]\nmax_waits = 2");
+    call(&server, &ops, "POST", "/v1/jobs", Some(&remote(1))).expect(202);
+    let authorization = bearer(&app);
+    let stream =
+        |path: &str| Events::open(server.connect(), path, &[("authorization", &authorization)]);
+    let held = [stream("/v1/jobs/1/events"), stream("/v1/events")];
+    assert!(held.iter().all(|events| events.head.status == 200));
+    let detail = "the key has as many waiting requests and event streams as its limit allows";
+    for path in ["/v1/jobs/1/events", "/v1/events", "/v1/jobs/1?wait=10"] {
+        assert_eq!(call(&server, &app, "GET", path, None).problem(429), detail, "{path}");
+    }
+    let lease: Value = json!({"wait": "10s", "kinds": ["other"]});
+    assert_eq!(call(&server, &app, "POST", "/v1/leases", Some(&lease)).status, 429);
+    // Another key has its own.
+    call(&server, &ops, "GET", "/v1/jobs/1?wait=0.1", None).expect(200);
+    drop(held);
+    eventually("room", || {
+        (call(&server, &app, "GET", "/v1/jobs/1?wait=0.1", None).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn large_bodies_of_one_key_leave_room_for_those_of_another() {
+    let limits = "[limits]\nmax_body_bytes = 500_000\nmax_payload_bytes = 450_000\n\
+                  max_write_bytes_in_flight = 1_048_576\n\
+                  [key_limits]\nmax_body_bytes_in_flight = 524_288";
+    let (server, ops, app) = server_with(limits);
+    let body = json!({"kind": "echo", "payload": "x".repeat(400_000)}).to_string();
+    let head = |key: &Key| {
+        format!(
+            "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            server.addr(),
+            bearer(key),
+            body.len()
+        )
+    };
+    // All of a body but its last byte is held.
+    let mut first = server.connect();
+    first.send(head(&app)).unwrap();
+    first.send(&body[..body.len() - 1]).unwrap();
+    // Each thread of the server answers some of these, after it has read what had arrived before.
+    for _ in 0..64 {
+        server.get("/healthz").expect(200);
+    }
+    let refused = eventually("the first body is in flight", || {
+        let mut second = server.connect();
+        second.send(head(&app)).unwrap();
+        // The server may close the connection before the whole body is sent.
+        let _ = second.send(&body);
+        second.answer().ok().filter(|answer| answer.status == 429)
+    });
+    let detail = "the key has as many bytes of request bodies in flight as its limit allows";
+    assert_eq!(refused.problem(429), detail);
+    let mut other = server.connect();
+    other.send(head(&ops)).unwrap();
+    other.send(&body).unwrap();
+    assert_eq!(other.answer().unwrap().status, 202);
+    first.send(&body[body.len() - 1..]).unwrap();
+    assert_eq!(first.answer().unwrap().status, 202);
+}
+
+#[test]
+fn a_limit_of_zero_is_refused_at_the_start() {
+    for name in
+        ["requests_per_second", "max_body_bytes_in_flight", "max_waits", "max_unfinished_jobs"]
+    {
+        let setup = Setup::new().config(format!("[key_limits]\n{name} = 0"));
+        let output = String::from_utf8(setup.fail().stderr).unwrap();
+        assert!(output.contains(&format!("key_limits.{name}: must be 1 or more")), "{output}");
+    }
+}
