@@ -8,17 +8,19 @@
 pub(super) mod session;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{FORWARDED, HeaderMap};
 use actix_web::web::Data;
 
+use crate::actor::keyring::{KeyEntry, KeyRefusal};
 use crate::api::problem::ProblemType;
 use crate::api::routes::access::Access;
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
-use crate::http::connection::UnixPeer;
+use crate::http::connection::{UnixPeer, VerifiedKey};
 use crate::http::problem::Rejection;
 use crate::http::request::bearer::secret;
 use crate::http::request::credential::Credential;
@@ -61,9 +63,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         let detail = "a key is needed: send Authorization: Bearer with a key";
         return Err(Rejection::new(ProblemType::KeyNeeded, detail));
     };
-    let entry = handle
-        .keyring()
-        .find(secret, handle.now())
+    let entry = verify(request, handle, secret)
         .map_err(|refusal| Rejection::new(ProblemType::InvalidKey, refusal))?;
     admit(request, handle, access, Credential::of_key(entry)).map(Some)
 }
@@ -85,6 +85,24 @@ fn admit(
     };
     request.extensions_mut().insert(acting);
     credential.count(handle.now()).map_err(Rejection::over_rate)
+}
+
+/// Returns the key with this secret, which the connection may know from its last request.
+fn verify(
+    request: &ServiceRequest,
+    handle: &Handle,
+    secret: &str,
+) -> Result<Arc<KeyEntry>, KeyRefusal> {
+    let last = request.conn_data::<VerifiedKey>();
+    if let Some(key) = last.and_then(|last| last.get(secret)) {
+        key.accept(handle.now())?;
+        return Ok(key);
+    }
+    let key = handle.keyring().find(secret, handle.now())?;
+    if let Some(last) = last {
+        last.set(secret, &key);
+    }
+    Ok(key)
 }
 
 /// Gives the handlers of a request a handle that acts for `principal`. A handler without one refuses.
