@@ -1,5 +1,8 @@
 //! Which requests are accepted: with and without a key, and by the scope of the key.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
 use serde_json::{Value, json};
 
 use super::{bearer, call, create, first_key};
@@ -195,4 +198,31 @@ fn this_machine_needs_no_key_if_that_is_configured_and_no_proxy_is_seen() {
     call(&server, &shop, "GET", "/v1/jobs", None).problem(403);
     server.request("GET", "/v1/jobs", &[("authorization", "Bearer x")], b"").problem(401);
     server.request("GET", "/v1/jobs", &[("authorization", "Basic x")], b"").problem(401);
+}
+
+/// Sends a request through a Unix socket and returns the status.
+fn status_on_socket(path: &std::path::Path, headers: &str) -> u16 {
+    let mut socket = UnixStream::connect(path).unwrap();
+    let request =
+        format!("GET /v1/jobs HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_unix_socket_is_this_machine() {
+    for (config, expected) in [("", 401), ("keyless_loopback = true", 200)] {
+        let setup = Setup::new();
+        let path = setup.directory().join("s");
+        let listen = format!("unix:{}", path.display());
+        let server = setup.config(config).option("--listen").option(&listen).start();
+        assert_eq!(status_on_socket(&path, ""), 200, "without any key");
+        let ops = first_key(&server);
+        assert_eq!(status_on_socket(&path, ""), expected, "{config}");
+        assert_eq!(status_on_socket(&path, "X-Forwarded-For: ::1\r\n"), 401, "{config}");
+        let header = format!("Authorization: {}\r\n", bearer(&ops));
+        assert_eq!(status_on_socket(&path, &header), 200, "{config}");
+    }
 }
