@@ -10,6 +10,8 @@ mod http_url;
 mod limits;
 mod listen;
 mod load;
+mod proxies;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -22,6 +24,8 @@ pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use limits::{Lanes, Limits};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use load::{ConfigError, Overrides, load, load_database};
+pub use proxies::{InvalidProxy, TrustedProxy};
+pub use tls::Tls;
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
 use crate::job::problem::{Problem, escape};
@@ -36,9 +40,13 @@ pub struct Config {
     /// Addresses and Unix sockets on which the HTTP server listens: one, or a list.
     #[serde(deserialize_with = "listen::one_or_many")]
     pub listen: Vec<ListenAddress>,
+    /// Certificate and key with which all addresses of `listen` use TLS. Unix sockets do not.
+    pub tls: Option<Tls>,
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
+    /// Proxies whose `X-Forwarded-...` headers are believed.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Path of the database file, which is created if it does not exist.
     pub database: Database,
     /// Time until a lease expires unless it is renewed, 5 s to 24 h.
@@ -74,7 +82,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 7373).into())],
+            tls: None,
             hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             database: "longshore.db".into(),
             lease: Span::from_secs(300),
             shutdown_grace: Span::from_secs(25),

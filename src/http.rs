@@ -26,7 +26,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, Scope};
 
 use crate::server::Handle;
-pub use listener::{Listener, SocketFile, bind};
+pub use listener::{Listener, SocketFile, TlsError, TlsFiles, bind};
 pub use routes::routes;
 
 /// Returns the API as a service of an actix-web application of the caller's own, with the pages if

@@ -1,8 +1,11 @@
 //! The options that choose the server and the output format of a command.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use clap::Args;
 
-use crate::cli::client::Client;
+use crate::cli::client::{Client, UNIX};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::config::HttpUrl;
@@ -11,14 +14,21 @@ use crate::config::HttpUrl;
 const DEFAULT_URL: &str = "http://127.0.0.1:7373";
 /// Environment variable that sets the URL of the server.
 const VARIABLE: &str = "LONGSHORE_URL";
+/// Environment variable that names the file of trusted certificates.
+const CA_VARIABLE: &str = "LONGSHORE_CA";
 
 /// The options that all client commands share. They may be given before or after the command.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Server and output")]
 pub(super) struct Target {
-    /// URL of the server [env: LONGSHORE_URL] [default: http://127.0.0.1:7373]
-    #[arg(long, value_name = "URL", value_parser = parse_url)]
+    /// URL of the server, or unix:PATH for its Unix socket [env: LONGSHORE_URL] [default:
+    /// http://127.0.0.1:7373]
+    #[arg(long, value_name = "URL", value_parser = parse_server)]
     url: Option<String>,
+    /// File with certificates of authorities to trust beside the public ones, in PEM form, for https://
+    /// [env: LONGSHORE_CA]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Print the JSON that the server sends, for programs
     #[arg(long)]
     json: bool,
@@ -32,10 +42,19 @@ pub(super) fn parse_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// Parses the URL of a Longshore server, which may be that of a Unix socket.
+fn parse_server(text: &str) -> Result<String, String> {
+    match text.strip_prefix(UNIX) {
+        Some("") => Err("must name the path of a socket, such as unix:/run/longshore.sock".into()),
+        Some(_) => Ok(text.into()),
+        None => parse_url(text),
+    }
+}
+
 impl Target {
     /// Returns whether none of the options was given.
     pub(super) fn is_empty(&self) -> bool {
-        self.url.is_none() && !self.json
+        self.url.is_none() && self.ca.is_none() && !self.json
     }
 
     /// Takes the `--json` option, for a command that has a `--json` option of its own.
@@ -46,6 +65,7 @@ impl Target {
     /// Adds the options given before the command. An option after the command takes precedence.
     pub(super) fn add(&mut self, before: Self) {
         self.url = self.url.take().or(before.url);
+        self.ca = self.ca.take().or(before.ca);
         self.json |= before.json;
     }
 
@@ -55,16 +75,21 @@ impl Target {
             Some(url) => url.clone(),
             None => url_from_environment()?,
         };
-        Ok((Client::new(&url), Output::new(self.json)))
+        let ca = self.ca.clone().or_else(|| set_variable(CA_VARIABLE).map(PathBuf::from));
+        Ok((Client::new(&url, ca.as_deref())?, Output::new(self.json)))
     }
 }
 
 /// Returns the URL in the environment variable, or the default if it is unset or empty.
 fn url_from_environment() -> Result<String, CliError> {
-    let set = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
-    let Some(value) = set else { return Ok(DEFAULT_URL.into()) };
+    let Some(value) = set_variable(VARIABLE) else { return Ok(DEFAULT_URL.into()) };
     let value = value.to_string_lossy();
-    parse_url(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} {why}")))
+    parse_server(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} {why}")))
+}
+
+/// Returns the value of an environment variable, or `None` if it is unset or empty.
+fn set_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -73,7 +98,11 @@ mod tests {
 
     #[test]
     fn an_option_after_the_command_takes_precedence() {
-        let target = |url: Option<&str>, json| Target { url: url.map(str::to_owned), json };
+        let target = |url: Option<&str>, json| Target {
+            url: url.map(str::to_owned),
+            json,
+            ..Target::default()
+        };
         let mut both = target(Some("http://b"), false);
         both.add(target(Some("http://a"), true));
         assert_eq!((both.url.as_deref(), both.json), (Some("http://b"), true));
@@ -106,5 +135,14 @@ mod tests {
         ] {
             assert!(parse_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_server_may_be_a_unix_socket() {
+        for good in ["unix:/run/longshore.sock", "unix:relative.sock", "unix:/a b"] {
+            assert_eq!(parse_server(good).as_deref(), Ok(good));
+        }
+        assert!(parse_server("unix:").is_err());
+        assert!(parse_server("unix.example").is_err());
     }
 }

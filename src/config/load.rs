@@ -20,13 +20,14 @@ use crate::job::problem::encoding::text_start;
 const PREFIX: &str = "LONGSHORE_";
 
 /// Variables with the prefix that belong to the command line and are not settings.
-const CLI_VARIABLES: [&str; 4] =
-    ["LONGSHORE_URL", "LONGSHORE_CONFIG", "LONGSHORE_LOG", "LONGSHORE_LOG_FORMAT"];
+const CLI_VARIABLES: [&str; 5] =
+    ["LONGSHORE_URL", "LONGSHORE_CA", "LONGSHORE_CONFIG", "LONGSHORE_LOG", "LONGSHORE_LOG_FORMAT"];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 5] = [
+const LISTS: [&[&str]; 6] = [
     &["listen"],
     &["hosts"],
+    &["trusted_proxies"],
     &["remote_kinds"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],

@@ -7,6 +7,7 @@ mod progress;
 mod rate;
 mod socket;
 mod stream;
+mod tls;
 mod watch;
 
 use std::io;
@@ -33,6 +34,7 @@ pub(in crate::http) use progress::BODY_SECS;
 use progress::Progress;
 use socket::Socket;
 use stream::Connection;
+use tls::TlsSocket;
 use watch::Watch;
 
 /// Time that a client has to close its side of a connection that actix-web closes.
@@ -91,6 +93,12 @@ where
             Listening::Tcp(listener) => builder.listen(name, listener, move || {
                 connections(Socket::Tcp, &app, &admission, stopping.clone())
             })?,
+            Listening::Tls(listener, files) => builder.listen(name, listener, move || {
+                let files = Arc::clone(&files);
+                let socket =
+                    move |tcp| Socket::Tls(Box::new(TlsSocket::new(tcp, files.acceptor())));
+                connections(socket, &app, &admission, stopping.clone())
+            })?,
             Listening::Unix(UnixSocket { listener, file }) => {
                 builder.listen_uds(name, listener, move || {
                     let _until_the_server_ends = &file;
@@ -140,6 +148,7 @@ where
         .h1_allow_half_closed(false)
         .on_connect_ext(|connection: &Connection, data| {
             data.insert(connection.progress());
+            data.insert(connection.peer());
         })
         .h1(map_config(follow::follow(app()).map_err(|error| error.error_response()), |()| {
             AppConfig::default()

@@ -1,6 +1,7 @@
 //! Reading requests: the checks that all requests pass, bodies, lists, query parameters and headers.
 
 pub(super) mod body;
+pub(super) mod client;
 pub(super) mod guard;
 pub(super) mod idempotency_key;
 pub(super) mod json_list;

@@ -7,7 +7,6 @@ mod button;
 mod call;
 mod questions;
 
-use actix_web::http::header::HOST;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
@@ -19,6 +18,7 @@ use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
 use crate::pages::parts::layout::{Layout, NavItem};
+use crate::pages::parts::origin::origin_of;
 use crate::pages::parts::query::query_string;
 use crate::pages::response::error_page::PageError;
 use crate::pages::response::resource::{form_resource, page_resource};
@@ -87,7 +87,13 @@ async fn show_demo(request: HttpRequest, handle: Data<Handle>) -> PageResult {
     let (config, target) = (handle.config(), model_target(&fields, handle.config()));
     let form_token = form_token::generate()?;
     let has_heavy_work = has_heavy_work(&handle);
-    let page = DemoPage::new(&origin(&request), target, config, has_heavy_work, form_token);
+    let page = DemoPage::new(
+        &origin_of(&request, &handle).url(),
+        target,
+        config,
+        has_heavy_work,
+        form_token,
+    );
     render(&page.map_err(PageError::bad_request)?)
 }
 
@@ -146,13 +152,6 @@ impl<'a> DemoPage<'a> {
 pub(crate) fn page_path(model: &str) -> String {
     let model = Some(model).filter(|model| *model != DEFAULT_MODEL).map(str::to_owned);
     format!("/demo{}", query_string(&[("model", model)]))
-}
-
-/// Returns the origin under which the browser reached this server.
-fn origin(request: &HttpRequest) -> String {
-    let info = request.connection_info();
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    format!("{}://{}", info.scheme(), host.unwrap_or_else(|| info.host()))
 }
 
 /// Returns the provider and the model to use. The provider is the selected one, or else the one of

@@ -11,7 +11,7 @@ use crate::cli::server::signal::{StopSignals, ignore_others, survive_file_size_l
 use crate::cli::server::{guard, orphans};
 use crate::config::{Config, ListenAddress};
 use crate::executor::Guard;
-use crate::http::{self, SocketFile};
+use crate::http::{self, SocketFile, TlsFiles};
 use crate::pages;
 use crate::server::{Builder, Server};
 
@@ -98,9 +98,14 @@ pub(crate) async fn start_server(
 
 /// Listens on every address of the configuration.
 fn bind_all(config: &Config) -> Result<Vec<http::Listener>, ServeError> {
+    let tls = config.tls.as_ref().map(TlsFiles::open).transpose().map_err(ServeError::Tls)?;
     let bind = |listen: &ListenAddress| {
-        let listener = http::Listener::bind(listen);
-        listener.map_err(|error| ServeError::Listen { listen: listen.clone(), error })
+        let bound = http::Listener::bind(listen);
+        let bound = bound.map_err(|error| ServeError::Listen { listen: listen.clone(), error })?;
+        Ok(match &tls {
+            Some(tls) => bound.with_tls(tls),
+            None => bound,
+        })
     };
     config.listen.iter().map(bind).collect()
 }
