@@ -18,6 +18,7 @@ pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod proc;
 pub(crate) mod process;
+pub(crate) mod tls;
 pub(crate) mod usage;
 pub(crate) mod wrapper;
 
@@ -63,6 +64,12 @@ pub(crate) fn skip(why: &str) {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
+}
+
+/// Returns whether a program is installed.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
 }
 
 /// Returns a job that sleeps.

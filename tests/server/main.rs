@@ -18,6 +18,7 @@ mod kit;
 mod leases;
 mod lifecycle;
 mod limits;
+mod listeners;
 mod pages;
 mod providers;
 mod queues;

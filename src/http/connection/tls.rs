@@ -17,7 +17,7 @@ const HANDSHAKE: u8 = 0x16;
 
 /// Answer to a client that does not use TLS.
 const TLS_NEEDED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
-    content-type: application/problem+json\r\ncontent-length: 132\r\nconnection: close\r\n\r\n\
+    content-type: application/problem+json\r\ncontent-length: 133\r\nconnection: close\r\n\r\n\
     {\"type\":\"urn:longshore:problem:tls-needed\",\"title\":\"Bad Request\",\"status\":400,\
     \"detail\":\"this port uses TLS; use a URL with https://\"}";
 

@@ -70,6 +70,11 @@ impl Connection {
         Response::read(&mut self.stream)
     }
 
+    /// Reads a line without its end.
+    pub(crate) fn line(&mut self) -> io::Result<String> {
+        read_line(&mut self.stream)
+    }
+
     /// Returns the next chunk of a chunked body, or `None` at its end.
     pub(crate) fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let length = read_line(&mut self.stream)?;
