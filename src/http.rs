@@ -105,6 +105,20 @@ pub fn start(
 
 /// Starts the HTTP server on several listeners, as [`start`] does on one.
 ///
+/// ```no_run
+/// use longshore::http::{self, Listener};
+/// use longshore::{pages, server::Server};
+///
+/// # async fn example(server: Server) -> Result<(), Box<dyn std::error::Error>> {
+/// let listeners = vec![
+///     Listener::bind(&"127.0.0.1:7373".parse()?)?,
+///     Listener::bind(&"unix:/run/longshore.sock?mode=0660".parse()?)?,
+/// ];
+/// http::start_all(server.handle(), listeners, pages::routes)?.await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// Returns the error of the operating system if a listener cannot be used.
 pub fn start_all(

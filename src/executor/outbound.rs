@@ -38,6 +38,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "cli")]
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+#[cfg(feature = "cli")]
+use actix_web::dev::Service;
+#[cfg(feature = "cli")]
+use awc::http::Uri;
 use awc::http::Method;
 use awc::http::header::HOST;
 use awc::{Client, ClientRequest, Connector};
@@ -173,7 +179,7 @@ fn install_crypto() {
 
 /// Returns the TLS configuration of a client: it trusts the public root certificates and those in `ca_file`,
 /// and speaks HTTP/1.1 only.
-pub(crate) fn client_tls(ca_file: Option<&Path>) -> Result<ClientConfig, OutboundError> {
+fn client_tls(ca_file: Option<&Path>) -> Result<ClientConfig, OutboundError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = ca_file {
@@ -187,6 +193,20 @@ pub(crate) fn client_tls(ca_file: Option<&Path>) -> Result<ClientConfig, Outboun
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
+}
+
+/// Returns what connects a client of awc to servers over TLS. The scheme of its URLs must be `http`, since
+/// TLS is below what awc sees.
+#[cfg(feature = "cli")]
+pub(crate) fn tls_connector(
+    ca_file: Option<&Path>,
+) -> Result<
+    impl Service<ConnectInfo<Uri>, Response = Connection<Uri, stream::Stream>, Error = ConnectError>
+    + Clone
+    + 'static,
+    OutboundError,
+> {
+    Ok(stream::connector(Some(Arc::new(client_tls(ca_file)?))))
 }
 
 /// Adds the certificates of a PEM file to the trusted ones.

@@ -63,7 +63,8 @@ impl Listener {
         }
     }
 
-    /// Returns the file of a Unix socket. It is removed when the last copy of this value is dropped.
+    /// Returns the file of a Unix socket. It is removed when the server has ended, which may be a moment after
+    /// it was stopped, or by [`SocketFile::remove`].
     pub fn socket_file(&self) -> Option<Arc<SocketFile>> {
         match &self.0 {
             Socket::Tcp(_) | Socket::Tls(..) => None,

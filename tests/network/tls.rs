@@ -37,9 +37,10 @@ fn another_host_uses_the_server_over_tls() {
         .unwrap();
     let payload = r#"{"text": "three words here"}"#;
     let job = client.command(&["submit", "count-words", payload, "--lane", "remote", "--wait=60s"]);
-    assert!(String::from_utf8_lossy(&job.stdout).contains("\"words\":3"), "{job:?}");
     worker.kill().unwrap();
     worker.wait().unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&job.stdout).unwrap_or_default();
+    assert_eq!(result["words"], 3, "{job:?}");
 }
 
 #[test]

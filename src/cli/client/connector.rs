@@ -1,7 +1,6 @@
 //! Connects to a server: over TCP, TLS or a Unix socket.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
@@ -13,7 +12,7 @@ use tokio::net::UnixStream;
 
 use crate::cli::error::CliError;
 use crate::config::HttpUrl;
-use crate::executor::client_tls;
+use crate::executor::tls_connector;
 
 /// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,22 +20,28 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prefix of the URL of a Unix socket.
 pub(crate) const UNIX: &str = "unix:";
 
-/// Returns a client for the server at `base_url`, which trusts the certificates in `ca` as well.
-pub(super) fn client(base_url: &str, ca: Option<&Path>) -> Result<Client, CliError> {
+/// URL in requests to a Unix socket. The server accepts this name in any configuration.
+const LOCAL_URL: &str = "http://localhost";
+
+/// Returns a client for the server at `base_url`, which trusts the certificates in `ca` as well, and the URL to
+/// which it appends the paths of requests.
+pub(super) fn client(base_url: &str, ca: Option<&Path>) -> Result<(Client, String), CliError> {
     if let Some(path) = base_url.strip_prefix(UNIX) {
-        return Ok(unix_client(path.into()));
+        return Ok((unix_client(path.into()), LOCAL_URL.into()));
     }
-    let mut connector = Connector::new().timeout(CONNECT_TIMEOUT);
-    let mut builder = Client::builder().disable_redirects();
-    if let Ok(url) = HttpUrl::parse_base(base_url) {
-        if url.is_https() {
-            let tls = client_tls(ca).map_err(|error| CliError::Usage(format!("--ca: {error}")))?;
-            connector = connector.rustls_0_23(Arc::new(tls));
-        }
-        // awc omits the ports 80 and 443 from the header, whatever the scheme is.
-        builder = builder.add_default_header((HOST, url.authority()));
+    let url = HttpUrl::parse_base(base_url)
+        .map_err(|error| CliError::Usage(format!("--url: {base_url} {error}")))?;
+    // awc omits the ports 80 and 443 from the header, whatever the scheme is.
+    let builder = Client::builder().disable_redirects();
+    let builder = builder.add_default_header((HOST, url.authority()));
+    let connector = Connector::new().timeout(CONNECT_TIMEOUT);
+    if !url.is_https() {
+        return Ok((builder.connector(connector).finish(), base_url.trim_end_matches('/').into()));
     }
-    Ok(builder.connector(connector).finish())
+    let tls = tls_connector(ca).map_err(|error| CliError::Usage(format!("--ca: {error}")))?;
+    let path = url.path_and_query().trim_end_matches('/');
+    let request_url = format!("http://{}:{}{path}", url.host(), url.port());
+    Ok((builder.connector(connector.connector(tls)).finish(), request_url))
 }
 
 /// Returns a client that sends every request to a Unix socket.

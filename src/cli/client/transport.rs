@@ -21,8 +21,6 @@ use crate::job::problem::parse_json;
 
 /// Longest time that one request waits for a job or a batch to end. A longer wait takes several.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// URL in requests to a Unix socket. The server accepts this name in any configuration.
-const LOCAL_URL: &str = "http://localhost";
 /// Maximum time for a response, in addition to the requested wait.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum size of a response. A job with the largest configurable payload and result fits.
@@ -50,7 +48,7 @@ pub(super) struct Transport {
     http: awc::Client,
     /// URL of the server, as the user gave it, without a slash at the end.
     base_url: String,
-    /// URL to which paths are appended in requests. For a Unix socket it only fills the `Host` header.
+    /// URL to which paths are appended in requests.
     request_url: String,
     outage: Outage,
 }
@@ -58,10 +56,8 @@ pub(super) struct Transport {
 impl Transport {
     /// Creates a transport to the server at `base_url` without connecting.
     pub(super) fn new(base_url: &str, ca: Option<&Path>) -> Result<Self, CliError> {
-        let http = connector::client(base_url, ca)?;
+        let (http, request_url) = connector::client(base_url, ca)?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        let is_unix = base_url.starts_with(connector::UNIX);
-        let request_url = if is_unix { LOCAL_URL.into() } else { base_url.clone() };
         Ok(Self { http, base_url, request_url, outage: Outage::default() })
     }
 

@@ -54,6 +54,30 @@ fn commands_work_over_tls_with_the_authority_and_not_without() {
 }
 
 #[test]
+fn an_ipv6_address_and_a_name_work_over_tls() {
+    let setup = Setup::new().listen("[::1]:0".parse().unwrap());
+    let config = tls::install("first", setup.directory());
+    let server = setup.config(config).start();
+    let ca = tls::file("ca.pem");
+    let ca = ca.to_str().unwrap();
+    let url = format!("https://{}", server.addr());
+    assert_eq!(
+        stdout(&run(&["submit", "echo", "7", "--wait", "--url", &url, "--ca", ca])).trim(),
+        "7"
+    );
+    let server = start_with_tls();
+    let url = format!("https://localhost:{}", server.addr().port());
+    assert_eq!(
+        stdout(&run(&["submit", "echo", "7", "--wait", "--url", &url, "--ca", ca])).trim(),
+        "7"
+    );
+    // The certificate is not for this name.
+    let url = format!("https://127.0.0.2:{}", server.addr().port());
+    let output = run(&["list", "--url", &url, "--ca", ca]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+#[test]
 fn a_url_with_the_wrong_scheme_is_explained() {
     let server = start_with_tls();
     let output = run(&["list", "--url", &format!("http://{}", server.addr())]);

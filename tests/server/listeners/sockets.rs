@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use super::open_socket;
-use crate::kit::{Connection, Server, Setup, echo};
+use crate::kit::{Connection, Server, Setup, echo, eventually, sleep};
 
 /// Starts a server on a free port and on a Unix socket in its directory.
 fn start_with_socket(mode: &str) -> Server {
@@ -36,6 +36,18 @@ fn a_unix_socket_serves_the_same_jobs_and_is_removed_at_the_end() {
     let answer = open_socket(&path).post("/v1/jobs", &echo("over a socket")).unwrap();
     let id = answer.expect(202)["id"].as_i64().unwrap();
     assert_eq!(server.wait_until_final(id)["result"], json!("over a socket"));
+    server.terminate();
+    assert!(server.wait_for_exit().success());
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_second_signal_removes_the_socket_as_well() {
+    let mut server = start_with_socket("");
+    let path = server.directory().join("a.sock");
+    server.wait_for_state(server.submit(&sleep("1h")), "running");
+    server.terminate();
+    eventually("the server drains", || server.log().contains("draining").then_some(()));
     server.terminate();
     assert!(server.wait_for_exit().success());
     assert!(!path.exists());

@@ -53,6 +53,11 @@ impl RunningServer {
         tracing::info!(kinds, providers, commands, "available to jobs");
     }
 
+    /// Removes the files of Unix sockets. The threads of the HTTP server may still have a part in them.
+    fn remove_socket_files(&self) {
+        self.socket_files.iter().for_each(|file| file.remove());
+    }
+
     /// Prints a line for each listener.
     fn print_urls(&self) {
         for url in &self.urls {
@@ -65,8 +70,8 @@ impl RunningServer {
     pub(crate) async fn stop(self) {
         self.server.release_waiting_requests();
         self.http.stop(true).await;
+        self.remove_socket_files();
         self.server.stop();
-        drop(self.socket_files);
     }
 }
 
@@ -150,6 +155,7 @@ pub(super) async fn run_server(
         tracing::warn!(
             "second signal: stopping at once; the next start rescues the jobs that were running"
         );
+        running.remove_socket_files();
         running.server.stop();
     }
     Ok(())
