@@ -8,7 +8,6 @@ mod events;
 mod jobs;
 mod kinds;
 mod leases;
-mod listener;
 mod operations;
 mod problem;
 mod providers;
@@ -26,7 +25,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, Scope};
 
 use crate::server::Handle;
-pub use listener::{Listener, SocketFile, TlsError, TlsFiles, bind};
+pub use connection::listener::{Listener, SocketFile, TlsError, TlsFiles, bind};
 pub use routes::routes;
 
 /// Returns the API as a service of an actix-web application of the caller's own, with the pages if

@@ -3,6 +3,7 @@
 mod admission;
 mod descriptors;
 mod follow;
+pub(super) mod listener;
 mod progress;
 mod rate;
 mod socket;
@@ -28,8 +29,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, ServiceResponse};
 
 use crate::config::Config;
-use crate::http::listener::{Listener, Socket as Listening, UnixSocket};
 use admission::{Admission, MAX_REFUSALS};
+use listener::{Listener, Socket as Listening, UnixSocket};
 pub(in crate::http) use progress::BODY_SECS;
 use progress::Progress;
 use socket::Socket;

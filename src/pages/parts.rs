@@ -8,7 +8,6 @@ pub(super) mod json_view;
 pub(super) mod layout;
 pub(super) mod metrics_panel;
 pub(super) mod number;
-pub(super) mod origin;
 pub(super) mod provider_row;
 pub(super) mod query;
 pub(super) mod queue_row;

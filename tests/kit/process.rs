@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kit::wrapper::wrapped;
-use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually};
+use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually, is_final};
 
 /// Returns a command of the program, without the `LONGSHORE_` variables of the environment.
 pub(crate) fn longshore(args: &[&str]) -> Command {
@@ -382,19 +382,6 @@ impl Server {
         assert_eq!(self.get("/healthz").status, 200);
         assert_eq!(self.child.try_wait().unwrap(), None);
     }
-}
-
-/// Returns whether a job is final.
-pub(crate) fn is_final(job: &Value) -> bool {
-    matches!(job["state"].as_str(), Some("completed" | "failed" | "cancelled"))
-}
-
-/// Returns the duration between two times of job JSON, in RFC 3339.
-pub(crate) fn between(from: &Value, to: &Value) -> Duration {
-    let time = |value: &Value| -> longshore::job::Timestamp {
-        value.as_str().unwrap_or_else(|| panic!("not a time: {value}")).parse().unwrap()
-    };
-    time(to).since(time(from))
 }
 
 impl Drop for Server {

@@ -18,7 +18,6 @@ mod kit;
 mod leases;
 mod lifecycle;
 mod limits;
-mod listeners;
 mod pages;
 mod providers;
 mod queues;

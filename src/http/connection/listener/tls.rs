@@ -120,7 +120,7 @@ impl TlsFiles {
     }
 
     /// Returns what accepts a connection, with the certificate that is in the files now.
-    pub(in crate::http) fn acceptor(&self) -> TlsAcceptor {
+    pub(in crate::http::connection) fn acceptor(&self) -> TlsAcceptor {
         self.reload_at(Instant::now());
         TlsAcceptor::from(Arc::clone(&self.config))
     }

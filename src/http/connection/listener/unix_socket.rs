@@ -20,9 +20,9 @@ const NEW: &str = ".new";
 
 /// A Unix socket that listens.
 #[derive(Debug)]
-pub(in crate::http) struct UnixSocket {
-    pub(in crate::http) listener: UnixListener,
-    pub(in crate::http) file: Arc<SocketFile>,
+pub(in crate::http::connection) struct UnixSocket {
+    pub(in crate::http::connection) listener: UnixListener,
+    pub(in crate::http::connection) file: Arc<SocketFile>,
 }
 
 /// The file of a Unix socket, which is removed when this value is dropped.

@@ -12,7 +12,7 @@ use tokio::net::TcpSocket;
 use crate::config::ListenAddress;
 pub use tls::{TlsError, TlsFiles};
 pub use unix_socket::SocketFile;
-pub(in crate::http) use unix_socket::UnixSocket;
+pub(super) use unix_socket::UnixSocket;
 
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -23,11 +23,11 @@ const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
 /// A socket that listens. Connections wait until [`start_all`](crate::http::start_all) accepts them.
 #[derive(Debug)]
-pub struct Listener(pub(in crate::http) Socket);
+pub struct Listener(pub(super) Socket);
 
 /// The socket of a listener.
 #[derive(Debug)]
-pub(in crate::http) enum Socket {
+pub(super) enum Socket {
     /// A TCP socket.
     Tcp(TcpListener),
     /// A TCP socket with TLS.
