@@ -78,6 +78,27 @@ fn the_socket_of_a_killed_server_is_replaced_and_that_of_a_running_one_is_not() 
 }
 
 #[test]
+fn a_server_that_does_not_start_leaves_no_socket_behind() {
+    let running = Server::start();
+    let taken = running.addr().to_string();
+    for (option, value) in
+        [("--listen", taken.as_str()), ("--database", running.database().to_str().unwrap())]
+    {
+        let setup = Setup::new();
+        let path = setup.directory().join("a.sock");
+        let socket = format!("unix:{}", path.display());
+        let setup = setup.option("--listen").option(&socket);
+        let setup = if option == "--listen" {
+            setup.option(option).option(value)
+        } else {
+            setup.database(value)
+        };
+        assert_eq!(setup.fail().status.code(), Some(1), "{option}");
+        assert!(!path.exists(), "{option}");
+    }
+}
+
+#[test]
 fn a_path_that_cannot_be_a_socket_is_reported() {
     let setup = Setup::new();
     let file = setup.directory().join("file");

@@ -55,6 +55,24 @@ fn a_slow_reader_gets_a_large_answer_completely_over_tls() {
 }
 
 #[test]
+fn a_client_that_takes_nothing_of_its_answers_loses_its_tls_connection() {
+    const ANSWERS: usize = 20;
+    let server = start();
+    let payload = "x".repeat(900_000);
+    let mut connection = tls::open(server.addr());
+    let job = connection.post("/v1/jobs?wait=30s", &echo(payload)).unwrap().expect(200);
+    let mut stream = tls::connect(server.addr()).unwrap();
+    let head = format!("GET /v1/jobs/{} HTTP/1.1\r\nhost: {}\r\n\r\n", job["id"], server.addr());
+    stream.write_all(head.repeat(ANSWERS).as_bytes()).unwrap();
+    // A client may take nothing of an answer for 30 s.
+    std::thread::sleep(Duration::from_secs(35));
+    let mut taken = Vec::new();
+    let _ = stream.read_to_end(&mut taken);
+    assert!(!taken.is_empty() && taken.len() < ANSWERS * 1_800_000, "{}", taken.len());
+    assert!(is_healthy(&server));
+}
+
+#[test]
 fn events_pass_over_tls_as_they_happen() {
     let server = start();
     let job = json!({"kind": "sleep", "payload": {"duration": "300ms"}});
