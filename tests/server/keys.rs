@@ -5,9 +5,11 @@ mod commands;
 mod ends;
 mod first_key;
 mod limits;
+mod matrix;
 mod mounted;
 mod secrets;
 mod tokens;
+mod visibility;
 
 use serde_json::{Value, json};
 
