@@ -2,9 +2,12 @@
 
 pub mod access;
 pub mod api_key;
+pub mod failures;
 pub mod principal;
 pub mod scope;
 pub mod secret;
+pub(crate) mod sender;
 pub mod token;
+pub(crate) mod viewer;
 
 pub use crate::job::key_id;

@@ -4,8 +4,8 @@
 //! [`Handle`](crate::server::Handle), and forms act through the same handle. Everything a page loads
 //! comes from this server; the content security policy blocks all other origins.
 
+mod access;
 mod assets;
-mod batch;
 mod batches;
 pub(crate) mod demo;
 mod forms;
@@ -23,11 +23,13 @@ use actix_web::guard::{Guard, GuardContext};
 use actix_web::http::header::ACCEPT;
 use actix_web::web::{self, ServiceConfig};
 
-use response::error_page::not_found;
+use crate::api::routes::refusal_page::RefusalPage;
+use response::error_page::{not_found, refusal_page};
 
 /// Adds every page and the targets of its forms. Call it after the routes of the API are added.
 pub fn routes(config: &mut ServiceConfig) {
     config
+        .app_data(RefusalPage(refusal_page))
         .service(assets::style())
         .service(assets::script())
         .service(assets::icon())
@@ -41,8 +43,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(job::resource())
         .service(submit::resource())
         .service(batches::resource())
-        .service(batch::resource())
-        .service(batch::cancel())
+        .service(batches::batch::resource())
+        .service(batches::batch::cancel())
         .service(queues::resource())
         .service(queue::resource())
         .service(queue::pause())
@@ -51,6 +53,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(providers::resource())
         .service(demo::resource())
         .service(demo::buttons())
+        .service(access::keys::resource())
+        .service(access::keys::revoke())
+        .service(access::session::login())
+        .service(access::session::logout())
         .service(web::resource("/{path:.*}").guard(AcceptsHtml).to(not_found));
 }
 

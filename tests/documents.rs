@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use longshore::api::routes::ROUTES;
+use longshore::api::routes::access::Access;
+use longshore::api::routes::pages::PAGES;
 use longshore::config::{Config, Overrides, load};
 use longshore::job::Submission;
 use serde_json::Value;
@@ -78,7 +80,14 @@ fn the_example_configuration_names_every_setting() {
     }
     assert_eq!(known.len(), written.len());
     let has_some = |text: &str| written.iter().any(|setting| setting.starts_with(text));
-    let optional = ["/queues/", "/kinds/", "/providers/", "/commands/", "/outbound/ca_file"];
+    let optional = [
+        "/queues/",
+        "/kinds/",
+        "/providers/",
+        "/commands/",
+        "/outbound/ca_file",
+        "/first_key_file",
+    ];
     assert!(optional.into_iter().all(has_some));
 }
 
@@ -133,6 +142,38 @@ fn every_submission_in_the_documents_is_valid() {
         }
     }
     assert!(count > 10, "{count} submissions");
+}
+
+/// Returns the rows of a table whose first column is a method and a path in backticks.
+fn access_rows(page: &str) -> Vec<(String, String)> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let rows = rows.filter_map(|row| row.split_once("` | "));
+    let is_route = |(route, _): &(&str, &str)| route.contains(" /");
+    rows.filter(is_route).map(|(route, scopes)| (route.to_owned(), scopes.to_owned())).collect()
+}
+
+/// Returns an access as the documents write it: `submit`, `read`.
+fn written_access(access: Access) -> String {
+    match access {
+        Access::AllQueues => "`admin` without a queue pattern".into(),
+        Access::Scopes(_) => {
+            let names = access.to_string();
+            names.split(" or ").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        }
+        access => access.to_string(),
+    }
+}
+
+#[test]
+fn the_scopes_of_every_route_and_page_are_documented() {
+    let page = fs::read_to_string(file("docs/SECURITY.md")).unwrap();
+    let routes = ROUTES.iter().map(|route| (route.method, route.path, route.access));
+    let pages = PAGES.iter().map(|page| (page.method, page.path, page.access));
+    let expected: Vec<(String, String)> = routes
+        .chain(pages)
+        .map(|(method, path, access)| (format!("{method} {path}"), written_access(access)))
+        .collect();
+    assert_eq!(access_rows(&page), expected);
 }
 
 /// Returns the routes in the first column of a table, such as `GET /v1/jobs`.

@@ -77,6 +77,13 @@ pub fn post(path: &str, content_type: &str, body: &str) -> Bytes {
     message("POST", path, &[("content-type", content_type)], body)
 }
 
+/// Returns a POST request with a JSON body and an API key.
+pub fn post_with(path: &str, key: &str, body: &str) -> Bytes {
+    let authorization = format!("Bearer {key}");
+    let headers = [("content-type", "application/json"), ("authorization", &*authorization)];
+    message("POST", path, &headers, body)
+}
+
 /// Returns a GET request.
 pub fn get(path: &str) -> Bytes {
     message("GET", path, &[], "")

@@ -68,8 +68,9 @@ fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut work = arguments_after("--work");
     if let Some(name) = work.next() {
-        let kind = work::named(&name)
-            .expect("--work must be followed by parse, submit or complete, and a number of jobs");
+        let kind = work::named(&name).expect(
+            "--work must be followed by parse, submit, keyed or complete, and a number of jobs",
+        );
         let jobs =
             work.next().and_then(|jobs| jobs.parse().ok()).expect("--work needs a number of jobs");
         return work::run(kind, jobs);

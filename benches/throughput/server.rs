@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, rt};
+use longshore::auth::api_key::NewKey;
 use longshore::config::Config;
 use longshore::executor::{Context, HandlerError};
 use longshore::job::queue::QueueChange;
@@ -32,6 +33,13 @@ impl Running {
     /// Returns the path of its database.
     pub fn database(&self) -> PathBuf {
         database_in(&self.directory)
+    }
+
+    /// Creates an API key and returns its secret. Every request needs one from then on.
+    pub async fn create_key(&self) -> String {
+        let key = NewKey::admin("bench".parse().expect("a valid name"));
+        let created = self.handle().create_key(key).await.expect("the key is created");
+        created.secret.reveal().to_owned()
     }
 
     /// Pauses or resumes a queue.

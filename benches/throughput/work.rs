@@ -3,7 +3,7 @@
 use longshore::config::Config;
 
 use crate::drain::until_completed;
-use crate::load::{BODY, Target, Until, post};
+use crate::load::{BODY, Target, Until, post, post_with};
 use crate::server;
 use crate::submit::CONNECTIONS;
 
@@ -14,15 +14,21 @@ pub enum Work {
     Parse,
     /// Submits jobs to a paused queue.
     Submit,
+    /// The same, with a key on every request.
+    Keyed,
     /// Submits jobs, runs them and stores their results.
     Complete,
 }
 
 /// Returns the kind of work of this name.
 pub fn named(name: &str) -> Option<Work> {
-    [("parse", Work::Parse), ("submit", Work::Submit), ("complete", Work::Complete)]
-        .into_iter()
-        .find_map(|(known, work)| (known == name).then_some(work))
+    let all = [
+        ("parse", Work::Parse),
+        ("submit", Work::Submit),
+        ("keyed", Work::Keyed),
+        ("complete", Work::Complete),
+    ];
+    all.into_iter().find_map(|(known, work)| (known == name).then_some(work))
 }
 
 /// Does this work for `jobs` jobs.
@@ -31,7 +37,10 @@ pub fn run(work: Work, jobs: u64) {
         let running = server::start(Config::default());
         running.set_paused("bench", !matches!(work, Work::Complete)).await;
         let path = if matches!(work, Work::Parse) { "/parse" } else { "/v1/jobs" };
-        let request = post(path, "application/json", BODY);
+        let request = match work {
+            Work::Keyed => post_with(path, &running.create_key().await, BODY),
+            _ => post(path, "application/json", BODY),
+        };
         let target = Target { addr: running.addr, connections: CONNECTIONS, status: 202 };
         let made =
             server::run_blocking(move || target.call(Until::Made(jobs), move |_| request.clone()));

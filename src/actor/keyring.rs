@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::actor::key_usage::{KeyBounds, KeyUsage};
 use crate::auth::api_key::{ApiKey, KeyName, StoredKey};
+use crate::auth::failures::FailedSignIns;
 use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
 use crate::auth::secret::{InvalidSecret, KeyDigest, KeySecret};
@@ -43,6 +44,7 @@ pub(crate) struct Keyring {
     any_existed: AtomicBool,
     signer: Signer,
     bounds: KeyBounds,
+    failed_sign_ins: FailedSignIns,
 }
 
 /// An API key in memory.
@@ -136,7 +138,8 @@ impl Keyring {
     /// Creates the keyring of a database.
     pub(crate) fn new(stored: &StoredKeys, signer: Signer, bounds: KeyBounds) -> Self {
         let (entries, any_existed) = (RwLock::default(), AtomicBool::default());
-        let keyring = Self { entries, any_existed, signer, bounds };
+        let failed_sign_ins = FailedSignIns::default();
+        let keyring = Self { entries, any_existed, signer, bounds, failed_sign_ins };
         keyring.any_existed.store(stored.any_existed, Ordering::Release);
         stored.keys.iter().for_each(|key| keyring.add(key));
         keyring
@@ -151,6 +154,16 @@ impl Keyring {
     /// Returns the signer of tokens.
     pub(crate) fn signer(&self) -> &Signer {
         &self.signer
+    }
+
+    /// Returns the counters of failed sign-ins to the pages.
+    pub(crate) fn failed_sign_ins(&self) -> &FailedSignIns {
+        &self.failed_sign_ins
+    }
+
+    /// Returns the name of a key that is not revoked.
+    pub(crate) fn name_of(&self, id: KeyId) -> Option<KeyName> {
+        self.read().values().find(|entry| entry.id == id).map(|entry| entry.name.clone())
     }
 
     /// Returns the key with this id if it is valid at `now`, and records its use.

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod pages;
+pub(crate) mod refusal_page;
 
 use std::fmt;
 

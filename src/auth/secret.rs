@@ -185,12 +185,12 @@ mod tests {
             assert_eq!(error(&damaged), Some(InvalidSecret::Damaged), "{at}");
         }
         for damaged in [&text[..51], &format!("{text}0"), &text.replace(&text[9..10], "-")] {
-            assert_eq!(error(&damaged), Some(InvalidSecret::Damaged), "{damaged}");
+            assert_eq!(error(damaged), Some(InvalidSecret::Damaged), "{damaged}");
         }
         for other in
             ["", "ls_", "x", "LS_", &text[3..], &text[..30], "sk-0000000000000000000000000000"]
         {
-            assert_eq!(error(&other), Some(InvalidSecret::Malformed), "{other}");
+            assert_eq!(error(other), Some(InvalidSecret::Malformed), "{other}");
         }
         let not_ascii = format!("ls_{}é", &text[..47]);
         assert_eq!((not_ascii.len(), error(&not_ascii)), (52, Some(InvalidSecret::Damaged)));

@@ -5,6 +5,7 @@
 //! `lt_`, the claims as JSON in base64url, a full stop, and the signature in base64url.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,6 +18,9 @@ use crate::job::{BatchId, JobId, Timestamp};
 
 /// Start of every token.
 pub const PREFIX: &str = "lt_";
+
+/// Validity of a session of the pages.
+pub const SESSION: Duration = Duration::from_secs(12 * 3_600);
 
 /// Maximum length of a token; a longer text is not read.
 const MAX_BYTES: usize = 512;

@@ -75,6 +75,10 @@ impl Rejection {
         (self.status.as_u16(), EntryProblem { problem_type, title, detail, errors })
     }
 
+    pub(super) fn is_of(&self, problem_type: ProblemType) -> bool {
+        self.problem_type == problem_type
+    }
+
     fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Error")
     }

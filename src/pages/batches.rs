@@ -1,11 +1,14 @@
 //! `/batches`: the list of batches, newest first.
 
+pub(super) mod batch;
+
 use actix_web::web::ReqData;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::{BatchId, Timestamp};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::number::Count;
@@ -70,7 +73,7 @@ async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let found = handle.batches(PAGE_SIZE, before).await?;
     let now = handle.now();
     render(&BatchesPage {
-        layout: Layout::live("Batches", NavItem::Batches, FAST_POLL_MS),
+        layout: Layout::live(Permissions::of(&handle), "Batches", NavItem::Batches, FAST_POLL_MS),
         batches: found.batches.into_iter().map(|batch| BatchRow::new(batch, now)).collect(),
         is_first: before.is_none(),
         older: found.next.map(|next| query_string(&[("cursor", Some(next.to_string()))])),

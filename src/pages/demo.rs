@@ -7,6 +7,7 @@ mod button;
 mod call;
 mod questions;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::HOST;
 use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, Resource};
@@ -15,6 +16,7 @@ use askama::Template;
 use crate::config::{Config, Lanes};
 use crate::job::Lane;
 use crate::job::queue::{QueueChange, QueueName};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
@@ -84,15 +86,21 @@ struct DemoPage<'a> {
 
 async fn show_demo(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let fields = Fields::from_query(&request)?;
+    let may = Permissions::of(&handle);
+    if !may.submit() {
+        let why = "the examples submit jobs, which needs a key with the scope submit";
+        return Err(PageError::new(StatusCode::FORBIDDEN, "Not allowed", why));
+    }
     let (config, target) = (handle.config(), model_target(&fields, handle.config()));
     let form_token = form_token::generate()?;
     let has_heavy_work = has_heavy_work(&handle);
-    let page = DemoPage::new(&origin(&request), target, config, has_heavy_work, form_token);
+    let page = DemoPage::new(may, &origin(&request), target, config, has_heavy_work, form_token);
     render(&page.map_err(PageError::bad_request)?)
 }
 
 impl<'a> DemoPage<'a> {
     fn new(
+        may: Permissions,
         origin: &str,
         target: ModelTarget,
         config: &'a Config,
@@ -120,7 +128,7 @@ impl<'a> DemoPage<'a> {
         let lanes = lanes.into_iter().filter(|_| has_heavy_work);
         let lane_demos: Result<_, serde_json::Error> = lanes.map(lane_demo).collect();
         Ok(Self {
-            layout: Layout::fixed("Demo", NavItem::Demo),
+            layout: Layout::fixed(may, "Demo", NavItem::Demo),
             providers: provider_choices(&target, config),
             lane_demos: lane_demos?,
             lanes: config.lanes,
@@ -198,6 +206,11 @@ async fn press(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> 
         return redirect_to(format!("/jobs/{}", job.id));
     }
     if button == Button::Semaphore {
+        if !Permissions::of(&handle).change_queues() {
+            let why =
+                "this example sets the limits of a queue, which needs a key with the scope admin";
+            return Err(PageError::new(StatusCode::FORBIDDEN, "Not allowed", why));
+        }
         let queue: QueueName = LIMITED_QUEUE.parse().map_err(PageError::bad_request)?;
         let change = QueueChange { max_running: Some(Some(SLOTS)), ..QueueChange::default() };
         handle.configure(queue, change).await?;

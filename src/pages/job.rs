@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
 use crate::job::{Job, JobId, Log, State, Timestamp};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::parts::job_row::{ProgressBar, StateBadge, Tag};
 use crate::pages::parts::json_view::JsonView;
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
@@ -52,15 +53,15 @@ async fn show_job(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let id: JobId = path_id(&request, "job")?;
     let job = handle.job(id).await?;
     let log = handle.log(id, 0).await?;
-    render(&JobPage::new(job, log, handle.now()))
+    render(&JobPage::new(Permissions::of(&handle), job, log, handle.now()))
 }
 
 impl JobPage {
-    fn new(job: Job, log: Log, now: Timestamp) -> Self {
+    fn new(may: Permissions, job: Job, log: Log, now: Timestamp) -> Self {
         let relative = |at| RelativeTime::new(at, now);
         let api_path = format!("/v1/jobs/{}", job.id);
         let poll_ms = if job.state.is_final() { SLOW_POLL_MS } else { FAST_POLL_MS };
-        let layout = Layout::live(format!("Job {}", job.id), NavItem::Jobs, poll_ms);
+        let layout = Layout::live(may, format!("Job {}", job.id), NavItem::Jobs, poll_ms);
         let progress = job.progress.as_ref().filter(|_| !job.state.is_final());
         Self {
             layout: if job.state.is_final() {
@@ -134,7 +135,7 @@ mod tests {
         let job = submission.check(Lane::Async, &Default::default(), now).unwrap();
         let mut job = job.inserted(JobId(1), now);
         job.attempts = Some(vec![attempt(text)]);
-        JobPage::new(job, Log::default(), now).render().unwrap()
+        JobPage::new(Permissions::none(), job, Log::default(), now).render().unwrap()
     }
 
     #[test]

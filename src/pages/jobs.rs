@@ -10,6 +10,7 @@ use askama::Template;
 
 use crate::job::queue::{QueueName, StateCounts};
 use crate::job::{JobId, State};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::parts::job_row::{JobRow, StateBadge};
 use crate::pages::parts::layout::{Layout, NavItem, SLOW_POLL_MS, SLOW_RELOAD_SECS};
@@ -69,16 +70,19 @@ async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let queues = handle.counts();
     let counts = counts(&handle, &filter, &queues).await?;
     let found = if problems.is_empty() { handle.jobs(filter).await? } else { JobPage::default() };
-    let is_invalid = !problems.is_empty();
+    let (may, is_invalid) = (Permissions::of(&handle), !problems.is_empty());
     let page = JobsPage {
-        layout: if is_invalid { Layout::fixed("Jobs", NavItem::Jobs) } else { layout(&list) },
+        is_selectable: may.change_jobs(),
+        layout: match is_invalid {
+            true => Layout::fixed(may, "Jobs", NavItem::Jobs),
+            false => layout(may, &list),
+        },
         problems,
         action_summary: action_summary(&fields),
         tabs: tabs(&list, counts),
         queues: queue_names(&queues),
         kinds: handle.kinds(),
         rows: JobRow::all("job", &found.jobs, handle.now()),
-        is_selectable: true,
         back: list.query(),
         newest: list.before.is_some().then(|| list.first().query()),
         newer: list.newer().map(|newer| newer.query()),
@@ -89,10 +93,10 @@ async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     if is_invalid { Ok(render_with_status(StatusCode::BAD_REQUEST, &page)) } else { render(&page) }
 }
 
-fn layout(list: &ListQuery) -> Layout {
+fn layout(may: Permissions, list: &ListQuery) -> Layout {
     let kind = Some(list.kind.clone());
     let events = query_string(&[("queue", list.queue.clone()), ("kind", kind)]);
-    Layout::live("Jobs", NavItem::Jobs, SLOW_POLL_MS)
+    Layout::live(may, "Jobs", NavItem::Jobs, SLOW_POLL_MS)
         .with_reload(SLOW_RELOAD_SECS)
         .with_events(format!("/v1/events{events}"))
 }

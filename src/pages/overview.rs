@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::job::{Lane, Timestamp};
 use crate::metrics::stats::LaneLoad;
+use crate::pages::access::permissions::Permissions;
 use crate::pages::parts::job_row::{JobRow, Meter};
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::metrics_panel::MetricsPanel;
@@ -69,10 +70,12 @@ async fn show_overview(handle: ReqData<Handle>) -> PageResult {
     let failed = handle.recent_failures(FAILURES).await?;
     let has_no_queues = queues.is_empty();
     let now: Timestamp = handle.now();
-    let providers = handle.providers().await?;
+    let may = Permissions::of(&handle);
+    // What concerns all queues is not shown to a key that may only use some.
+    let providers = if may.see_providers() { handle.providers().await? } else { Vec::new() };
     let providers = providers.iter().map(|provider| ProviderRow::new(provider, now));
     render(&OverviewPage {
-        layout: Layout::live("Overview", NavItem::Overview, FAST_POLL_MS),
+        layout: Layout::live(may, "Overview", NavItem::Overview, FAST_POLL_MS),
         lanes: stats.lanes.iter().map(LaneRow::new).collect(),
         metrics: MetricsPanel::new(&stats),
         providers: providers.filter(|provider| provider.is_held).collect(),

@@ -4,6 +4,7 @@ use actix_web::Resource;
 use actix_web::web::ReqData;
 use askama::Template;
 
+use crate::pages::access::permissions::Permissions;
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::provider_row::ProviderRow;
 use crate::pages::response::resource::page_resource;
@@ -24,7 +25,12 @@ struct ProvidersPage {
 async fn list(handle: ReqData<Handle>) -> PageResult {
     let (providers, now) = (handle.providers().await?, handle.now());
     render(&ProvidersPage {
-        layout: Layout::live("Providers", NavItem::Providers, FAST_POLL_MS),
+        layout: Layout::live(
+            Permissions::of(&handle),
+            "Providers",
+            NavItem::Providers,
+            FAST_POLL_MS,
+        ),
         providers: providers.iter().map(|provider| ProviderRow::new(provider, now)).collect(),
     })
 }

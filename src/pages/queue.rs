@@ -8,6 +8,7 @@ use askama::Template;
 use crate::job::QueueName;
 use crate::job::problem::Quoted;
 use crate::job::queue::QueueChange;
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::form;
 use crate::pages::forms::limits::{self, LimitsForm};
 use crate::pages::parts::job_row::JobRow;
@@ -107,11 +108,13 @@ async fn render_queue(handle: &Handle, name: QueueName, invalid: Option<LimitsFo
     let stats = handle.stats(Some(name.clone())).await?;
     let latest = JobFilter { queue: Some(name.clone()), limit: LATEST, ..JobFilter::default() };
     let latest = handle.jobs(latest).await?.jobs;
-    let title = format!("Queue {name}");
+    let (may, title) = (Permissions::of(handle), format!("Queue {name}"));
     // The response to a form cannot be refreshed: its address accepts only forms.
     let layout = match invalid {
-        Some(_) => Layout::fixed(title, NavItem::Queues),
-        None => Layout::live(title, NavItem::Queues, FAST_POLL_MS).with_reload(SLOW_RELOAD_SECS),
+        Some(_) => Layout::fixed(may, title, NavItem::Queues),
+        None => {
+            Layout::live(may, title, NavItem::Queues, FAST_POLL_MS).with_reload(SLOW_RELOAD_SECS)
+        }
     };
     let status = if invalid.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = QueuePage {

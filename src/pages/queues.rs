@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::job::QueueName;
 use crate::job::queue::{InvalidName, Queue};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem};
 use crate::pages::parts::query::query_string;
@@ -40,7 +41,7 @@ async fn list(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let (queues, next) = page_after(&all, after.as_ref());
     let query = |name: &QueueName| query_string(&[("after", Some(name.to_string()))]);
     render(&QueuesPage {
-        layout: Layout::live("Queues", NavItem::Queues, FAST_POLL_MS),
+        layout: Layout::live(Permissions::of(&handle), "Queues", NavItem::Queues, FAST_POLL_MS),
         queues: queues.iter().map(QueueRow::new).collect(),
         is_first: after.is_none(),
         next: next.map(query),

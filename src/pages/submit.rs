@@ -11,13 +11,14 @@ use std::fmt;
 use std::num::ParseIntError;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Payload, ReqData};
+use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use askama::Template;
 use sha2::{Digest, Sha256};
 
 use crate::job::problem::{Problem, Short};
 use crate::job::{IdempotencyKey, JobId, Submission};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
@@ -26,7 +27,7 @@ use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::parts::query::query_string;
 use crate::pages::response::error_page::PageError;
 use crate::pages::response::render::render_with_status;
-use crate::pages::response::resource::page_resource;
+use crate::pages::response::resource::{form_route, page_resource};
 use crate::pages::response::{PageResult, redirect_to, render};
 use crate::server::{ByteShare, Error, Handle, Refusal, SubmissionKey, fingerprint};
 use again::Original;
@@ -34,7 +35,7 @@ use input::{Control, Input, assign};
 use kinds::PayloadForm;
 
 pub(super) fn resource() -> Resource {
-    page_resource("/submit", show_form).route(web::post().to(submit))
+    page_resource("/submit", show_form).route(form_route(submit))
 }
 
 #[derive(Template)]
@@ -235,7 +236,7 @@ impl SubmitPage {
             kinds.push(kind.clone());
         }
         Self {
-            layout: Layout::fixed("Submit a job", NavItem::Submit),
+            layout: Layout::fixed(Permissions::of(handle), "Submit a job", NavItem::Submit),
             kinds,
             description: kinds::description(&kind),
             kind,

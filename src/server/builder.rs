@@ -21,11 +21,12 @@ use crate::job::{JobKind, KindDefaults};
 use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
 use crate::server::Server;
+use crate::server::builder::first_key::FirstKeyError;
 use crate::server::builder::recovery::{
     begin_epoch, check_clock, create_configured_queues, rescue_dead,
 };
 use crate::server::builder::start::{Parts, start_actors};
-use crate::store::sqlite::{SqliteReads, SqliteWrites};
+use crate::store::sqlite::{SqliteReads, SqliteWrites, any_key_existed};
 use crate::store::{OpenError, ReadStore, StoreError, WriteStore};
 
 /// Reason why a server did not start.
@@ -56,6 +57,15 @@ pub enum StartError {
     /// `#[actix_web::main]` or `#[actix::main]`.
     #[error("a server must be started inside an actix system, such as that of #[actix_web::main]")]
     NoSystem,
+}
+
+impl From<FirstKeyError> for StartError {
+    fn from(error: FirstKeyError) -> Self {
+        match error {
+            FirstKeyError::Store(error) => Self::Store(error),
+            FirstKeyError::Unusable(why) => Self::FirstKey(why),
+        }
+    }
 }
 
 /// Builder of a [`Server`].
@@ -209,6 +219,13 @@ impl Builder {
     pub fn first_key(mut self, secret: KeySecret) -> Self {
         self.first_key = Some(secret);
         self
+    }
+
+    /// Returns whether a start of this server may have an API key: one is given, or the database has one. The
+    /// database is neither created nor changed.
+    pub(crate) fn may_have_key(&self) -> bool {
+        let is_given = self.first_key.is_some() || self.config.first_key_file.is_some();
+        is_given || self.config.database.file().is_some_and(any_key_existed)
     }
 
     /// Refuses to start if no API key was ever created, as for a server that other machines can reach.

@@ -26,6 +26,7 @@ use crate::store::{
 pub use admin::open::MIN_SQLITE;
 use admin::served_files::ServedFiles;
 use admin::{epoch, open, signing_secret, size_limit};
+pub(crate) use keys::any_key_existed;
 pub use read::SqliteReads;
 use write::commit_group::apply::WriteResult;
 use write::commit_group::{CommitGroup, KnownRows, LimitRules};

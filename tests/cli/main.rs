@@ -46,6 +46,9 @@ const COMMANDS: [&str; 25] = [
     "man",
 ];
 
+/// The commands of `longshore key`.
+const KEY_COMMANDS: [&str; 4] = ["create", "list", "revoke", "generate"];
+
 fn run(args: &[&str]) -> Output {
     longshore(args).output().unwrap()
 }
@@ -74,6 +77,10 @@ fn the_help_of_every_command_has_examples() {
         let text = stdout(&help);
         assert!(text.contains("Examples:\n  longshore "), "{command} has no examples: {text}");
     }
+    for command in KEY_COMMANDS {
+        let text = stdout(&run(&["key", command, "--help"]));
+        assert!(text.contains("Examples:\n  longshore "), "{command} has no examples: {text}");
+    }
 }
 
 #[test]
@@ -88,7 +95,7 @@ fn the_help_lists_the_exit_codes_and_variables() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 25] = [
+    let wrong: [&[&str]; 31] = [
         &[],
         &["frobnicate"],
         &["submit"],
@@ -114,6 +121,12 @@ fn wrong_usage_ends_with_2() {
         &["backup"],
         &["verify", "a.db", "--database", "b.db"],
         &["mock-llm", "--fault", "429:2"],
+        &["key"],
+        &["key", "create", "a"],
+        &["key", "create", "a", "--scope", "root"],
+        &["key", "create", " a", "--scope", "read"],
+        &["key", "create", "a", "--scope", "read", "--queue", "Shop"],
+        &["--key", "x", "key", "generate"],
     ];
     for args in wrong {
         let output = run(args);
@@ -125,7 +138,7 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn a_server_that_cannot_be_reached_ends_with_3() {
     let url = dead_url();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 16] = [
         &["submit", "echo", "1", "--wait"],
         &["logs", "1", "--follow"],
         &["tail"],
@@ -139,6 +152,9 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
         &["pause", "mail"],
         &["resume", "mail"],
         &["providers", "local"],
+        &["key", "create", "a", "--scope", "read"],
+        &["key", "list"],
+        &["key", "revoke", "a"],
     ];
     for args in commands {
         let by_variable = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
@@ -332,6 +348,7 @@ fn the_manual_is_a_single_page_or_one_page_per_command() {
     assert_eq!(run(&["man", "--dir", path.to_str().unwrap()]).status.code(), Some(0));
     let mut names: Vec<String> = COMMANDS.map(|name| format!("longshore-{name}.1")).into();
     names.push("longshore.1".into());
+    names.extend(KEY_COMMANDS.map(|name| format!("longshore-key-{name}.1")));
     for name in &names {
         let page = std::fs::read_to_string(path.join(name)).unwrap();
         assert!(page.contains(".SH NOTES"), "{name}: {page}");

@@ -4,17 +4,14 @@ mod create;
 mod database;
 mod generate;
 mod list;
+mod place;
 mod revoke;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::output::Output;
-use crate::cli::server::database::DatabaseArgs;
 use crate::cli::target::Target;
 use create::CreateArgs;
-use database::KeyDatabase;
 use generate::GenerateArgs;
 use list::ListArgs;
 use revoke::RevokeArgs;
@@ -67,49 +64,4 @@ pub(crate) async fn run(args: KeyArgs) -> Result<(), CliError> {
         KeyCommand::Revoke(args) => revoke::run(args).await,
         KeyCommand::Generate(args) => generate::run(&args),
     }
-}
-
-/// Place of the keys: a running server, or the database of one that does not run.
-#[derive(Debug, Clone, Args)]
-struct Place {
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    database: DatabaseArgs,
-}
-
-impl Place {
-    /// Does the work with the server if one answers, and otherwise with the database.
-    ///
-    /// With `--database` only the database is used, and with a URL only the server. `is_new_allowed` is
-    /// whether the database may be created.
-    async fn act<T>(
-        self,
-        is_new_allowed: bool,
-        on_server: impl AsyncFnOnce(&Client) -> Result<T, CliError>,
-        on_database: impl FnOnce(&mut KeyDatabase) -> Result<T, CliError>,
-    ) -> Result<T, CliError> {
-        let (client, output) = self.target.open()?;
-        if self.database.is_named() {
-            if self.target.names_server() {
-                let why = "--url and --database name two places of the keys; give only one of them";
-                return Err(CliError::Usage(why.into()));
-            }
-            return on_database(&mut KeyDatabase::open(self.database, is_new_allowed)?);
-        }
-        match on_server(&client).await {
-            Err(CliError::Unreachable { .. }) if !self.target.names_server_anywhere() => {
-                let mut database = KeyDatabase::open(self.database, is_new_allowed)?;
-                note_database(&output, &client, &database);
-                on_database(&mut database)
-            }
-            done => done,
-        }
-    }
-}
-
-/// Says which database is used, because no server was asked for and none answers.
-fn note_database(output: &Output, client: &Client, database: &KeyDatabase) {
-    let url = client.base_url();
-    output.note(format_args!("no server answers at {url}; using the database {}", database.path()));
 }

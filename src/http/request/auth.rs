@@ -5,6 +5,8 @@
 //! are not in a table, such as those of an application, need a key that may do everything, unless they say
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
+pub(super) mod session;
+
 use std::net::IpAddr;
 
 use actix_web::HttpMessage;
@@ -97,6 +99,9 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         return Ok(None);
     }
     let Some(secret) = secret(request.headers())? else {
+        if let Some(credential) = session::credential(request, handle)? {
+            return admit(request, handle, access, credential).map(Some);
+        }
         if handle.config().keyless_loopback && is_direct_and_local(request) {
             act_for(request, handle, Principal::TRUSTED);
             return Ok(None);
@@ -108,14 +113,26 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         .keyring()
         .find(secret, handle.now())
         .map_err(|refusal| Rejection::new(ProblemType::InvalidKey, refusal))?;
-    let principal = entry.principal();
-    if !access.allows(principal) {
-        return Err(missing_scope(access, principal));
+    admit(request, handle, access, Credential::of_key(entry)).map(Some)
+}
+
+/// Admits a request with the key of this credential, if that may use the route.
+fn admit(
+    request: &ServiceRequest,
+    handle: &Handle,
+    access: Access,
+    credential: Credential,
+) -> Result<Credential, Rejection> {
+    let principal = credential.key().map_or_else(Principal::nobody, |key| key.principal().clone());
+    if !access.allows(&principal) {
+        return Err(missing_scope(access, &principal));
     }
-    let acting = handle.acting_with(principal.clone(), &entry);
+    let acting = match credential.key() {
+        Some(key) => handle.acting_with(principal, key),
+        None => handle.acting_for(principal),
+    };
     request.extensions_mut().insert(acting);
-    let credential = Credential::of_key(entry).count(handle.now());
-    Ok(Some(credential.map_err(Rejection::over_rate)?))
+    credential.count(handle.now()).map_err(Rejection::over_rate)
 }
 
 /// Gives the handlers of a request a handle that acts for `principal`. A handler without one refuses.

@@ -4,17 +4,18 @@
 use std::net::IpAddr;
 
 use actix_web::Error;
-use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use crate::api::problem::ProblemType;
+use crate::auth::sender::Sender;
 use crate::http::problem::Rejection;
 use crate::http::request::audit::Audit;
+use crate::http::request::auth::session;
 use crate::http::request::credential::Credential;
 use crate::http::request::key_end::unless_ended;
 use crate::http::request::{auth, cors, openai_client};
@@ -42,8 +43,8 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
     let credential = match authenticated {
         Ok(credential) => credential,
         Err(rejection) => {
-            let refused = weigh(request.into_response(rejection.error_response()));
-            return Ok(cors::allow(refused, origin));
+            let refused = session::refused(&request, &rejection);
+            return Ok(cors::allow(weigh(request.into_response(refused)), origin));
         }
     };
     let audit = Audit::start(&request, credential.as_ref());
@@ -74,8 +75,9 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
 /// for that name in `Host`.
 fn refusal(request: &ServiceRequest) -> Option<Rejection> {
     let headers = request.headers();
-    let is_foreign = is_foreign(headers) && !is_followed_link(request.method(), headers);
-    if is_foreign && !cors::may_read(request) {
+    let is_foreign = sender_of(request) == Sender::OtherSite;
+    let is_link = is_followed_link(request.method(), headers);
+    if is_foreign && !is_link && !cors::may_read(request) {
         let detail = "the request comes from a page of another site";
         return Some(Rejection::new(ProblemType::ForeignSite, detail));
     }
@@ -118,24 +120,19 @@ fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
         && has_value("sec-fetch-dest", b"document")
 }
 
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text =
-        |value: &actix_web::http::header::HeaderValue| value.to_str().ok().map(str::to_owned);
-    let fetch_site = headers.get(SEC_FETCH_SITE).map(|value| value.as_bytes());
-    if matches!(fetch_site, Some(b"cross-site" | b"same-site")) {
-        return true;
-    }
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    let host = headers.get(HOST).and_then(text);
-    let origin = text(origin);
-    let origin_host = origin.as_deref().and_then(|origin| origin.split_once("://"));
-    origin_host.map(|(_, host)| host) != host.as_deref()
+/// Returns who sent a request. A request without a header that says so is that of a program, and allowed unless
+/// it has the cookie of a session.
+pub(super) fn sender_of(request: &ServiceRequest) -> Sender {
+    let value = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    // To be replaced by `client::origin_of`, which knows TLS and trusted proxies.
+    let scheme = if request.app_config().secure() { "https" } else { "http" };
+    Sender::of(value(SEC_FETCH_SITE), value(ORIGIN), (scheme, host.unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderValue;
 
     #[test]
     fn addresses_and_names_of_this_machine_are_its_own() {

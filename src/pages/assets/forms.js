@@ -57,6 +57,22 @@
     button.dataset.keep = "";
   });
 
+  // Copies the text of an element, or selects it where pages have no access to the clipboard.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  for (const button of document.querySelectorAll("[data-copy][data-scripted]")) button.hidden = false;
+
   // Shows the browser's error message for an invalid JSON text at its field.
   const check = (field) => {
     const output = document.getElementById(field.id + "-error");

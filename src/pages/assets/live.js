@@ -87,6 +87,8 @@
     try {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store", signal });
+      // The session has ended: the server redirects to the page to sign in.
+      if (response.redirected) return location.reload();
       if (response.status === 404 || response.ok) {
         const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
         const style = (page) => page.querySelector("link[rel=stylesheet]")?.getAttribute("href");

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HOST, ORIGIN};
 use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest};
 
+use crate::auth::sender::Sender;
+use crate::pages::access::browser::sender_of;
 use crate::pages::forms::fields::Fields;
 use crate::pages::response::error_page::PageError;
 use crate::server::body::{self, BodyBounds, BodyError, ReceivedBody};
@@ -24,23 +25,33 @@ const OTHER_FIELDS_BYTES: usize = 64 << 10;
 
 /// Reads the fields of a form, with line breaks as LF.
 ///
-/// As a protection against cross-site request forgery, the `Origin` header must name this server.
-/// Browsers send it with every form.
+/// As a protection against cross-site request forgery, `Sec-Fetch-Site` or `Origin` must say that a page of this
+/// server has sent it, also if no key is needed: see [`Sender`]. Browsers send one of them with every form.
 pub(crate) async fn read(
     request: &HttpRequest,
     payload: Payload,
     handle: &Handle,
 ) -> Result<Fields, PageError> {
-    if !is_same_origin(request) {
-        let why = "forms are accepted only from pages of this server: the Origin header is missing \
-            or names another site";
+    let max_bytes = handle.config().limits.max_payload_bytes * ENCODING_FACTOR + OTHER_FIELDS_BYTES;
+    read_small(request, payload, handle, max_bytes).await
+}
+
+/// Reads the fields of a form of at most `max_bytes`, as [`read`] does.
+pub(crate) async fn read_small(
+    request: &HttpRequest,
+    payload: Payload,
+    handle: &Handle,
+    max_bytes: usize,
+) -> Result<Fields, PageError> {
+    if sender_of(request, handle) != Sender::OwnPage {
+        let why = "forms are accepted only from pages of this server, and neither Sec-Fetch-Site nor \
+            Origin says that this one is; a proxy that ends TLS must be listed in trusted_proxies";
         return Err(PageError::new(StatusCode::FORBIDDEN, "Form refused", why));
     }
     if request.content_type() != "application/x-www-form-urlencoded" {
         let why = "the content type of a form must be application/x-www-form-urlencoded";
         return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Form refused", why));
     }
-    let max_bytes = handle.config().limits.max_payload_bytes * ENCODING_FACTOR + OTHER_FIELDS_BYTES;
     let share = ByteShare::Submissions;
     let bounds = BodyBounds { max_bytes, timeout: FORM_TIMEOUT, share };
     let body = body::receive(handle, payload, bounds).await.map_err(|error| match error {
@@ -61,11 +72,4 @@ pub(crate) async fn read(
         Ok(fields.with_plain_line_breaks())
     };
     handle.compute(share, length, parse).await?
-}
-
-/// Returns whether the form was sent from a page of this server.
-fn is_same_origin(request: &HttpRequest) -> bool {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let origin = header(ORIGIN).and_then(|origin| origin.split_once("://"));
-    origin.is_some_and(|(_, host)| Some(host) == header(HOST))
 }

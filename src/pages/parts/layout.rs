@@ -1,5 +1,7 @@
 //! The parts that all pages share: the title, the navigation and the refresh settings.
 
+use crate::api::routes::pages::LOGIN;
+use crate::pages::access::permissions::Permissions;
 use crate::pages::assets::bundle::version;
 
 /// Refresh interval in milliseconds of pages that change often.
@@ -23,6 +25,7 @@ pub(crate) enum NavItem {
     Batches,
     Submit,
     Demo,
+    Keys,
     /// The page belongs to no entry.
     None,
 }
@@ -38,6 +41,8 @@ pub(crate) struct Link {
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) title: String,
+    /// What the user may do.
+    pub(crate) may: Permissions,
     nav_item: NavItem,
     /// Path of the event stream whose events make the script refresh the page.
     pub(crate) events: Option<String>,
@@ -49,13 +54,18 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Returns the layout of a page that is not refreshed.
-    pub(crate) fn fixed(title: impl Into<String>, nav_item: NavItem) -> Self {
-        Self { title: title.into(), nav_item, events: None, poll_ms: None, reload_secs: None }
+    pub(crate) fn fixed(may: Permissions, title: impl Into<String>, nav_item: NavItem) -> Self {
+        Self { title: title.into(), may, nav_item, events: None, poll_ms: None, reload_secs: None }
     }
 
     /// Returns the layout of a page that is refreshed while it is open.
-    pub(crate) fn live(title: impl Into<String>, nav_item: NavItem, poll_ms: u32) -> Self {
-        let fixed = Self::fixed(title, nav_item);
+    pub(crate) fn live(
+        may: Permissions,
+        title: impl Into<String>,
+        nav_item: NavItem,
+        poll_ms: u32,
+    ) -> Self {
+        let fixed = Self::fixed(may, title, nav_item);
         Self { poll_ms: Some(poll_ms), reload_secs: Some(RELOAD_SECS), ..fixed }
     }
 
@@ -69,10 +79,15 @@ impl Layout {
         Self { reload_secs: Some(secs), ..self }
     }
 
-    /// Returns the links of the navigation.
-    pub(crate) fn links(&self) -> [Link; 7] {
+    /// Returns the first page of the user, or the page to sign in.
+    pub(crate) fn home(&self) -> &'static str {
+        self.may.home().unwrap_or(LOGIN)
+    }
+
+    /// Returns the links of the navigation: the pages that the user may open.
+    pub(crate) fn links(&self) -> Vec<Link> {
         let link = |path, name, item| Link { path, name, is_current: self.nav_item == item };
-        [
+        let links = [
             link("/", "Overview", NavItem::Overview),
             link("/jobs", "Jobs", NavItem::Jobs),
             link("/queues", "Queues", NavItem::Queues),
@@ -80,7 +95,9 @@ impl Layout {
             link("/batches", "Batches", NavItem::Batches),
             link("/submit", "Submit", NavItem::Submit),
             link("/demo", "Demo", NavItem::Demo),
-        ]
+            link("/keys", "Keys", NavItem::Keys),
+        ];
+        links.into_iter().filter(|link| self.may.open(link.path)).collect()
     }
 
     /// Returns the version of the stylesheet and the script that this page needs.

@@ -4,14 +4,17 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
 use crate::api::problem::ProblemType;
+use crate::api::routes::refusal_page::PageText;
+use crate::auth::viewer::Viewer;
 use crate::job::problem::Short;
+use crate::pages::access::permissions::Permissions;
 use crate::pages::parts::layout::{Layout, NavItem};
-use crate::pages::response::render::render_with_status;
-use crate::server::Error;
+use crate::pages::response::render::{HEADERS, render_with_status};
+use crate::server::{Error, Handle};
 
 /// Maximum length of the text that describes an error, in bytes.
 const MAX_DETAIL_BYTES: usize = 1024;
@@ -88,32 +91,48 @@ fn title(problem_type: ProblemType) -> &'static str {
     }
 }
 
-impl ResponseError for PageError {
-    fn status_code(&self) -> StatusCode {
-        self.status
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let page = ErrorPage {
-            layout: Layout::fixed(self.title, NavItem::None),
-            status: self.status.as_u16(),
-            detail: sentence(&self.detail),
-            advice: advice(self.status),
-        };
+impl PageError {
+    /// Returns the answer to a request that ended with the error.
+    pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let may = request.extensions().get::<Handle>().map(Permissions::of);
+        let page = self.page(may.unwrap_or_else(Permissions::none));
         let mut response = render_with_status(self.status, &page);
         if let Some(methods) = self.allow {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         }
         response
     }
+
+    fn page(&self, may: Permissions) -> ErrorPage {
+        ErrorPage {
+            layout: Layout::fixed(may, self.title, NavItem::None),
+            status: self.status.as_u16(),
+            detail: sentence(&self.detail),
+            advice: advice(self.status),
+        }
+    }
+}
+
+/// Renders what the HTTP layer has refused.
+pub(crate) fn refusal_page(viewer: Viewer, status: u16, detail: &str) -> PageText {
+    let (title, detail) = match status {
+        401 => ("Sign in", "the session has ended, or you have not signed in"),
+        _ => ("Request refused", detail),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+    let page = PageError::new(status, title, detail).page(Permissions::of_viewer(viewer));
+    // The template always renders; without its text the status is all that is shown.
+    PageText { headers: HEADERS, html: page.render().unwrap_or_default() }
 }
 
 /// Returns what the user can do about an error of this status.
 fn advice(status: StatusCode) -> &'static str {
     match status {
+        StatusCode::UNAUTHORIZED => "What you sent had no effect. Sign in and send it again.",
         StatusCode::FORBIDDEN => {
-            "Open the form on this server again and submit it from there. A proxy in front of the \
-             server must pass the Host header unchanged."
+            "Sign in with a key that may do this. If another site has sent you here, open the form on this \
+             server again and submit it from there. A proxy in front of the server must pass the Host header \
+             unchanged."
         }
         StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             "Use the forms of the pages, or the API under /v1."
@@ -140,13 +159,13 @@ fn sentence(message: &str) -> String {
 }
 
 /// Answers a path without a page.
-pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, PageError> {
-    Err(PageError::not_found(format_args!("there is no page at {}", request.path())))
+pub(crate) async fn not_found(request: HttpRequest) -> HttpResponse {
+    PageError::not_found(format_args!("there is no page at {}", request.path())).answer(&request)
 }
 
 /// Answers a request whose method its path does not support.
-pub(crate) async fn wrong_method(allow: &'static str) -> Result<HttpResponse, PageError> {
+pub(crate) async fn wrong_method(request: HttpRequest, allow: &'static str) -> HttpResponse {
     let detail = format!("this address supports only the methods {allow}");
     let error = PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail);
-    Err(PageError { allow: Some(allow), ..error })
+    PageError { allow: Some(allow), ..error }.answer(&request)
 }

@@ -1,9 +1,7 @@
 //! Renders templates into responses with the headers that all pages have.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
@@ -17,13 +15,28 @@ const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
 /// request `Origin` header"), but [`form`](crate::pages::forms::form) requires the real origin.
 const REFERRER: &str = "same-origin";
 
+/// Headers of every page that do not depend on it.
+///
+/// No page is stored, with and without keys: pages show payloads, and after a user has signed out, the Back button
+/// must not show them again.
+pub(crate) const HEADERS: &[(&str, &str)] = &[
+    ("content-type", "text/html; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", REFERRER),
+];
+
 /// Renders a page with this status.
 pub(crate) fn render_with_status(status: StatusCode, template: &impl Template) -> HttpResponse {
     match template.render() {
-        Ok(text) => add_security_headers(&mut HttpResponse::build(status))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .content_type(ContentType::html())
-            .body(text),
+        Ok(text) => {
+            let mut response = HttpResponse::build(status);
+            for header in HEADERS {
+                response.insert_header(*header);
+            }
+            response.body(text)
+        }
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             HttpResponse::InternalServerError().finish()

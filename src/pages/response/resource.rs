@@ -1,41 +1,58 @@
 //! The resources that serve pages and accept forms, and the ids in their paths.
 
-use std::future::Future;
 use std::str::FromStr;
 
-use actix_web::{FromRequest, Handler, HttpRequest, Resource, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Route, web};
 
 use crate::api::routes::pages::RESOURCE_NAME;
+use crate::pages::response::PageResult;
 use crate::pages::response::error_page::{PageError, wrong_method};
 
 /// Returns a resource that serves a page to `GET` and `HEAD`.
-pub(crate) fn page_resource<F, A, R>(path: &str, handler: F) -> Resource
+pub(crate) fn page_resource<F, A>(path: &str, handler: F) -> Resource
 where
-    F: Handler<A, Output = R> + Copy,
+    F: Handler<A, Output = PageResult>,
     A: FromRequest + 'static,
-    R: actix_web::Responder + 'static,
-    F::Output: actix_web::Responder,
-    <F as Handler<A>>::Future: Future<Output = R>,
 {
+    let handler = with_error_page(handler);
     web::resource(path)
         .name(RESOURCE_NAME)
-        .route(web::get().to(handler))
+        .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
-        .default_service(web::to(|| wrong_method("GET, HEAD")))
+        .default_service(web::to(|request| wrong_method(request, "GET, HEAD")))
 }
 
 /// Returns a resource that accepts a form by `POST`.
-pub(crate) fn form_resource<F, A, R>(path: &str, handler: F) -> Resource
+pub(crate) fn form_resource<F, A>(path: &str, handler: F) -> Resource
 where
-    F: Handler<A, Output = R>,
+    F: Handler<A, Output = PageResult>,
     A: FromRequest + 'static,
-    R: actix_web::Responder + 'static,
-    <F as Handler<A>>::Future: Future<Output = R>,
 {
     web::resource(path)
         .name(RESOURCE_NAME)
-        .route(web::post().to(handler))
-        .default_service(web::to(|| wrong_method("POST")))
+        .route(form_route(handler))
+        .default_service(web::to(|request| wrong_method(request, "POST")))
+}
+
+/// Returns a route that accepts a form, for the resource of a page.
+pub(crate) fn form_route<F, A>(handler: F) -> Route
+where
+    F: Handler<A, Output = PageResult>,
+    A: FromRequest + 'static,
+{
+    web::post().to(with_error_page(handler))
+}
+
+/// Returns a handler that shows an error as a page for the user of the request.
+fn with_error_page<F, A>(handler: F) -> impl Handler<(HttpRequest, A), Output = HttpResponse>
+where
+    F: Handler<A, Output = PageResult>,
+    A: FromRequest + 'static,
+{
+    move |request: HttpRequest, input: A| {
+        let answer = handler.call(input);
+        async move { answer.await.unwrap_or_else(|error| error.answer(&request)) }
+    }
 }
 
 /// Returns the id in the path of a request; `noun` is what it identifies.

@@ -6,23 +6,36 @@ use crate::auth::api_key::NewKey;
 use crate::auth::secret::KeySecret;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::server::StartError;
-use crate::store::{StoredKeys, Write, WriteStore};
+use crate::store::{StoreError, StoredKeys, Write, WriteStore};
 
 /// Name of the first key.
 const NAME: &str = "first";
 
+/// Reason why the first key was not stored.
+pub(super) enum FirstKeyError {
+    /// The database failed.
+    Store(StoreError),
+    /// The file cannot be read, or has no key.
+    Unusable(String),
+}
+
+impl From<StoreError> for FirstKeyError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// Stores the first key, if there is one and no key was ever created. Returns whether it did.
 ///
 /// # Errors
-/// Returns [`StartError::FirstKey`] if the file cannot be read or has no key.
+/// Returns [`FirstKeyError`] if the file cannot be read or has no key.
 pub(super) fn store(
     given: Option<KeySecret>,
     stored: &StoredKeys,
     store: &mut dyn WriteStore,
     config: &Config,
     clock: &Clock,
-) -> Result<bool, StartError> {
+) -> Result<bool, FirstKeyError> {
     let secret = match (given, &config.first_key_file) {
         (Some(secret), _) => secret,
         // A file that was removed after the first start is no fault.
@@ -34,11 +47,11 @@ pub(super) fn store(
         tracing::debug!("the first key is ignored: the database has keys");
         return Ok(false);
     }
-    let name = NAME.parse().map_err(|error| StartError::FirstKey(format!("{NAME}: {error}")))?;
+    let name = NAME.parse().map_err(|error| FirstKeyError::Unusable(format!("{NAME}: {error}")))?;
     let write = Write::CreateKey(NewKey::admin(name), secret.digest());
     let committed = store.commit(&[&write], clock.now())?;
     if let Some(Err(refusal)) = committed.answers.into_iter().next() {
-        return Err(StartError::FirstKey(refusal.to_string()));
+        return Err(FirstKeyError::Unusable(refusal.to_string()));
     }
     tracing::info!(
         name = NAME,
@@ -47,8 +60,8 @@ pub(super) fn store(
     Ok(true)
 }
 
-fn read(path: &Path) -> Result<KeySecret, StartError> {
-    let failed = |why: String| StartError::FirstKey(format!("{}: {why}", path.display()));
+fn read(path: &Path) -> Result<KeySecret, FirstKeyError> {
+    let failed = |why: String| FirstKeyError::Unusable(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     KeySecret::parse(text.trim()).map_err(|error| failed(error.to_string()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::keyring::KeyEntry;
-use crate::auth::token::{Claims, InvalidToken, Subject};
+use crate::auth::token::{Claims, InvalidToken, SESSION, Subject};
 use crate::job::problem::Problem;
 use crate::job::{BatchId, JobId, Span, Timestamp};
 use crate::server::error::Error;
@@ -15,9 +15,6 @@ const DEFAULT_VALIDITY: Duration = Duration::from_secs(3_600);
 
 /// Longest validity of a token.
 const MAX_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3_600);
-
-/// Validity of a session of the pages.
-const SESSION: Duration = Duration::from_secs(12 * 3_600);
 
 /// A token that was just made.
 #[derive(Debug, Clone, PartialEq, Eq)]

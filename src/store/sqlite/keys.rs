@@ -1,5 +1,7 @@
 //! API keys: created, revoked, and read at the start and for lists.
 
+use std::path::Path;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
@@ -11,6 +13,7 @@ use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::api_key::ApiKeyRow;
 use crate::store::schema::api_keys;
 use crate::store::sql_types::{Binary, Integer, Nullable, Text};
+use crate::store::sqlite::admin::open;
 use crate::store::sqlite::statement::{Columns, statement};
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
@@ -111,6 +114,13 @@ impl CommitGroup<'_> {
         }
         Ok(Answer::Done)
     }
+}
+
+/// Returns whether a database has API keys, without changing it. A file that cannot be read has none.
+pub(crate) fn any_key_existed(database: &Path) -> bool {
+    let Ok(mut connection) = open::read_only(database) else { return false };
+    let first: QueryResult<i64> = api_keys::table.select(api_keys::id).first(&mut connection);
+    first.is_ok()
 }
 
 /// Reads all keys. Impossible rows are skipped.

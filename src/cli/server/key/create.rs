@@ -8,7 +8,7 @@ use crate::auth::api_key::KeyName;
 use crate::auth::scope::{Scope, Scopes};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::server::key::Place;
+use crate::cli::server::key::place::Place;
 use crate::job::{Json, Span};
 
 /// Arguments of `longshore key create`.

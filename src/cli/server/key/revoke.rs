@@ -6,7 +6,7 @@ use crate::auth::api_key::ApiKey;
 use crate::auth::key_id::KeyId;
 use crate::cli::error::CliError;
 use crate::cli::output::show;
-use crate::cli::server::key::Place;
+use crate::cli::server::key::place::Place;
 
 /// Arguments of `longshore key revoke`.
 #[derive(Debug, Clone, Args)]

@@ -78,16 +78,19 @@ pub(crate) async fn start_server(
     insecure: bool,
     prepare: impl FnOnce(Builder) -> Builder,
 ) -> Result<RunningServer, ServeError> {
+    let listen = config.listen.clone();
+    let mut builder = prepare(Server::builder(config.clone()));
+    let must_have_key = !insecure && exposure::is_exposed(&listen);
+    if must_have_key {
+        // Before anything is bound or created.
+        exposure::check(&listen, builder.may_have_key(), insecure)?;
+        builder = builder.require_key();
+    }
     Guard::enable(guard::COMMAND);
     // Binding comes first, so that a server that cannot listen has not started any job.
     let listeners = bind_all(&config)?;
     let urls = listeners.iter().map(|listener| listener.url().to_string()).collect();
     let socket_files = listeners.iter().filter_map(http::Listener::socket_file).collect();
-    let listen = config.listen.clone();
-    let mut builder = prepare(Server::builder(config));
-    if !insecure && exposure::is_exposed(&listen) {
-        builder = builder.require_key();
-    }
     let server = match builder.start() {
         // No job was started. The error names the listener.
         Err(StartError::KeyRequired) => {

@@ -328,27 +328,33 @@ impl Operation {
             Self::Configure { queue, change } => {
                 Write::Configure { queue: kit::queue(queue), change: *change }
             }
-            Self::Within { key, pattern, operation } => {
-                let mut write = operation.write(model);
-                if is_of_local_worker(&write) {
-                    return write;
-                }
-                if model.api_keys.iter().any(|known| known.id == KeyId(*key)) {
-                    set_key(&mut write, KeyId(*key));
-                }
-                Write::Within(QueueAccess::of(&[pattern.parse().unwrap()]), Box::new(write))
-            }
-            Self::CreateKey(name) => {
-                let digest = KeyDigest::of(&model.next_api_key().to_string());
-                Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
-            }
+            Self::Within { key, pattern, operation } => within(model, *key, pattern, operation),
+            Self::CreateKey(name) => create_key(model, *name),
             Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
-            Self::TouchKey(key, secs) => {
-                let at = model.now.minus(Duration::from_secs(*secs));
-                Write::TouchKeys(vec![(api_key(model, key), at)])
-            }
+            Self::TouchKey(key, secs) => touch_key(model, key, *secs),
         }
     }
+}
+
+fn within(model: &Model, key: i64, pattern: &str, operation: &Operation) -> Write {
+    let mut write = operation.write(model);
+    if is_of_local_worker(&write) {
+        return write;
+    }
+    if model.api_keys.iter().any(|known| known.id == KeyId(key)) {
+        set_key(&mut write, KeyId(key));
+    }
+    Write::Within(QueueAccess::of(&[pattern.parse().unwrap()]), Box::new(write))
+}
+
+fn create_key(model: &Model, name: u8) -> Write {
+    let digest = KeyDigest::of(&model.next_api_key().to_string());
+    Write::CreateKey(NewKey::admin(format!("key {name}").parse().unwrap()), digest)
+}
+
+fn touch_key(model: &Model, key: &Index, secs: u64) -> Write {
+    let at = model.now.minus(Duration::from_secs(secs));
+    Write::TouchKeys(vec![(api_key(model, key), at)])
 }
 
 /// Returns the id of an API key, possibly one above the largest.

@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::job::batch::Batch;
 use crate::job::{BatchId, State};
+use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::form;
 use crate::pages::parts::job_row::JobRow;
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
@@ -24,11 +25,11 @@ const FAILURES: u32 = 10;
 /// Maximum number of jobs shown.
 const JOBS: u32 = 50;
 
-pub(super) fn resource() -> Resource {
+pub(crate) fn resource() -> Resource {
     page_resource("/batches/{id}", show_batch)
 }
 
-pub(super) fn cancel() -> Resource {
+pub(crate) fn cancel() -> Resource {
     form_resource("/batches/{id}/cancel", cancel_batch)
 }
 
@@ -67,10 +68,10 @@ async fn show_batch(request: HttpRequest, handle: ReqData<Handle>) -> PageResult
     let all = JobFilter { batch: Some(id), limit: JOBS, ..JobFilter::default() };
     let all = handle.jobs(all).await?;
     let now = handle.now();
-    let title = format!("Batch {id}");
+    let (may, title) = (Permissions::of(&handle), format!("Batch {id}"));
     let layout = match batch.finished_at {
-        Some(_) => Layout::live(title, NavItem::Batches, SLOW_POLL_MS),
-        None => Layout::live(title, NavItem::Batches, FAST_POLL_MS)
+        Some(_) => Layout::live(may, title, NavItem::Batches, SLOW_POLL_MS),
+        None => Layout::live(may, title, NavItem::Batches, FAST_POLL_MS)
             .with_events(format!("/v1/batches/{id}/events")),
     };
     let done = batch.done();

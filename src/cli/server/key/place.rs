@@ -1,0 +1,55 @@
+//! Where the keys are: on a running server, or in the database of one that does not run.
+
+use clap::Args;
+
+use crate::cli::client::Client;
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::cli::server::database::DatabaseArgs;
+use crate::cli::server::key::database::KeyDatabase;
+use crate::cli::target::Target;
+
+/// Place of the keys: a running server, or the database of one that does not run.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Place {
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl Place {
+    /// Does the work with the server if one answers, and otherwise with the database.
+    ///
+    /// With `--database` only the database is used, and with a URL only the server. `is_new_allowed` is
+    /// whether the database may be created.
+    pub(super) async fn act<T>(
+        self,
+        is_new_allowed: bool,
+        on_server: impl AsyncFnOnce(&Client) -> Result<T, CliError>,
+        on_database: impl FnOnce(&mut KeyDatabase) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let (client, output) = self.target.open()?;
+        if self.database.is_named() {
+            if self.target.names_server() {
+                let why = "--url and --database name two places of the keys; give only one of them";
+                return Err(CliError::Usage(why.into()));
+            }
+            return on_database(&mut KeyDatabase::open(self.database, is_new_allowed)?);
+        }
+        match on_server(&client).await {
+            Err(CliError::Unreachable { .. }) if !self.target.names_server_anywhere() => {
+                let mut database = KeyDatabase::open(self.database, is_new_allowed)?;
+                note_database(&output, &client, &database);
+                on_database(&mut database)
+            }
+            done => done,
+        }
+    }
+}
+
+/// Says which database is used, because no server was asked for and none answers.
+fn note_database(output: &Output, client: &Client, database: &KeyDatabase) {
+    let url = client.base_url();
+    output.note(format_args!("no server answers at {url}; using the database {}", database.path()));
+}
