@@ -59,8 +59,16 @@ impl Caller {
             Access::Scopes(wanted) => {
                 is_admin || wanted.iter().any(|one| scopes.iter().any(|scope| scope == one))
             }
+            Access::EveryScope(wanted) => {
+                is_admin || wanted.iter().all(|one| scopes.iter().any(|scope| scope == one))
+            }
             Access::AllQueues => is_admin && !is_bound,
         }
+    }
+
+    /// Returns whether the caller adds a parameter to the query.
+    pub(super) fn has_parameter(&self) -> bool {
+        self.query.is_some()
     }
 
     pub(super) fn is_bound(&self) -> bool {

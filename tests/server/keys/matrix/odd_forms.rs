@@ -4,7 +4,7 @@ use longshore::api::routes::access::Access;
 
 use super::caller::{Caller, Shown};
 use super::target::{Entry, Target, entries};
-use super::{Expected, World, assert_none};
+use super::{Expected, World, assert_none, assert_same};
 
 /// Methods that no route has, or only some.
 const METHODS: [&str; 9] =
@@ -130,7 +130,7 @@ fn no_odd_form_of_a_request_does_more_than_the_plain_one() {
         }
     }
     assert_none(&wrong);
-    assert_eq!(world.state(), before);
+    assert_same(&before, &world.state());
 }
 
 #[test]

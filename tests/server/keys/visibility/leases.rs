@@ -47,7 +47,7 @@ fn a_worker_leases_only_jobs_of_its_own_queues() {
         assert!(refused.contains("the key may not use queue"), "{refused}");
     }
     let state = shared.get(&shared.ops, &format!("/v1/jobs/{other}")).expect(200);
-    assert_eq!((&state["state"], &state["attempts"]), (&json!("queued"), &json!(0)));
+    assert_eq!((&state["state"], &state["attempt"]), (&json!("queued"), &json!(0)));
 }
 
 #[test]
