@@ -1,5 +1,8 @@
 //! Secrets: the forms of keys, and that nothing but the first answer shows a secret.
 
+mod everywhere;
+mod traces;
+
 use serde_json::json;
 
 use super::{call, create, first_key};
