@@ -128,22 +128,18 @@ impl Secrets {
             (self.app.secret.clone(), self.first.secret.clone(), self.token.clone());
         let own = format!("authorization: Bearer {first}");
         for secret in [&app, WRONG[0]] {
-            for path in [
-                "/v1/jobs?key=",
-                "/v1/jobs?cursor=",
-                "/v1/jobs/1?wait=",
-                "/v1/stats?queue=",
-                "/jobs?queue=",
-                "/jobs?cursor=",
-            ] {
-                // Here and below, the value is wrong, and the message must not repeat it to the log.
-                self.send("GET", &format!("{path}{secret}"), "x-none: 1");
+            for path in ["jobs?key", "jobs?cursor", "jobs/1?wait", "keys?x"] {
+                self.send("GET", &format!("/v1/{path}={secret}"), &own);
             }
-            self.raw_without_trace(&format!("DELETE /v1/keys/{secret}"), &own);
-            self.raw_without_trace(&format!("POST /v1/jobs/{secret}/cancel"), &own);
-            self.raw_without_trace(&format!("POST /{secret}"), &own);
             let answer = self.form("/login", &format!("key={secret}x&next=/"));
             self.traces.add("the answer to a wrong key on the page to sign in", answer);
+        }
+        for secret in [&app, &token] {
+            self.raw_without_trace(&format!("DELETE /v1/keys/{secret}"), &own);
+            self.raw_without_trace(&format!("DELETE /v1/keys/Bearer%20{secret}"), &own);
+            self.raw_without_trace(&format!("POST /v1/jobs/{secret}/cancel"), &own);
+            self.raw_without_trace(&format!("POST /{secret}"), &own);
+            self.raw_without_trace(&format!("POST /queues/{secret}/pause"), &own);
         }
         self.send("GET", &format!("/v1/jobs/1?token={token}"), "x-none: 1");
         self.send("GET", &format!("/v1/jobs/2?token={token}"), "x-none: 1");
