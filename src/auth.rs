@@ -10,4 +10,7 @@ pub(crate) mod sender;
 pub mod token;
 pub(crate) mod viewer;
 
-pub use crate::job::key_id;
+/// Ids of API keys.
+pub mod key_id {
+    pub use crate::job::KeyId;
+}

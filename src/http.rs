@@ -11,7 +11,6 @@ mod leases;
 mod listener;
 mod operations;
 mod problem;
-mod providers;
 mod queues;
 mod request;
 mod response;

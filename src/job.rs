@@ -3,7 +3,6 @@
 internal_modules!(change, epoch, outcome, payload, problem);
 
 pub mod batch;
-pub mod key_id;
 pub mod lane;
 pub mod lease;
 pub mod limit;
@@ -23,7 +22,6 @@ use limit::waiting::{Waiting, WaitingFor};
 
 pub use attempt::{Attempt, AttemptDetail};
 pub use change::{Change, FailedAttempt};
-pub use key_id::KeyId;
 pub use lane::Lane;
 pub use limit::provider_name::ProviderName;
 pub use log::Log;
@@ -38,42 +36,39 @@ pub use submission::{
 };
 pub use time::{Span, Timestamp};
 
-/// Id of a job. Ids are positive, increase with every new job and are never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JobId(pub i64);
+/// Declares ids, which are written as numbers.
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)+) => {$(
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
 
-/// Id of a batch. Ids are positive, increase with every new batch and are never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BatchId(pub i64);
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
 
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+        impl FromStr for $name {
+            type Err = ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIntError> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
 }
 
-impl fmt::Display for BatchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for JobId {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
-}
-
-impl FromStr for BatchId {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
+ids! {
+    /// Id of a job. Ids are positive, increase with every new job and are never reused.
+    JobId
+    /// Id of a batch. Ids are positive, increase with every new batch and are never reused.
+    BatchId
+    /// Id of an API key. Ids are positive and never reused. An id is shown, and is not a secret.
+    KeyId
 }
 
 /// Progress that a running attempt reports.

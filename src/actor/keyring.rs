@@ -112,6 +112,18 @@ impl KeyEntry {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
+    /// Accepts a request with the key at `now`, and records the use.
+    ///
+    /// # Errors
+    /// Returns [`KeyRefusal::Invalid`] if the key was revoked or has expired.
+    pub(crate) fn accept(&self, now: Timestamp) -> Result<(), KeyRefusal> {
+        if self.has_ended() || self.is_expired_at(now) {
+            return Err(KeyRefusal::Invalid);
+        }
+        self.record_use(now);
+        Ok(())
+    }
+
     fn end(&self) {
         self.ended.send_replace(true);
     }
@@ -185,10 +197,7 @@ impl Keyring {
             KeySecret::parse(secret)?;
             return Err(KeyRefusal::Invalid);
         };
-        if entry.has_ended() || entry.is_expired_at(now) {
-            return Err(KeyRefusal::Invalid);
-        }
-        entry.record_use(now);
+        entry.accept(now)?;
         Ok(entry)
     }
 

@@ -7,6 +7,7 @@ mod progress;
 mod rate;
 mod socket;
 mod stream;
+mod verified_key;
 mod watch;
 
 use std::io;
@@ -33,6 +34,7 @@ pub(in crate::http) use progress::BODY_SECS;
 use progress::Progress;
 use socket::Socket;
 use stream::Connection;
+pub(in crate::http) use verified_key::VerifiedKey;
 use watch::Watch;
 
 /// Time that a client has to close its side of a connection that actix-web closes.
@@ -140,6 +142,7 @@ where
         .h1_allow_half_closed(false)
         .on_connect_ext(|connection: &Connection, data| {
             data.insert(connection.progress());
+            data.insert(VerifiedKey::default());
             if connection.is_unix() {
                 data.insert(UnixPeer);
             }

@@ -2,6 +2,7 @@
 
 pub(super) mod health;
 pub(super) mod keys;
+pub(super) mod providers;
 pub(super) mod pruning;
 pub(super) mod stats;
 pub(super) mod tokens;

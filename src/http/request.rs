@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod bearer;
 pub(super) mod body;
 mod cors;
 pub(super) mod credential;
@@ -12,4 +13,6 @@ pub(super) mod key_end;
 mod openai_client;
 pub(super) mod prefer;
 pub(super) mod query;
-pub(super) mod read_token;
+mod query_token;
+mod read_token;
+mod target;

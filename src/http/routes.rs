@@ -8,7 +8,7 @@ use crate::api::routes::access::Access;
 use crate::api::routes::{Method, Route, RouteName, allow, by_path};
 use crate::auth::scope::{Scope, Scopes};
 use crate::http::problem::{method_not_allowed, not_found};
-use crate::http::{batches, bulk, events, jobs, kinds, leases, operations, providers, queues};
+use crate::http::{batches, bulk, events, jobs, kinds, leases, operations, queues};
 
 /// Registers every route of the API.
 ///
@@ -57,8 +57,8 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::ListQueues => route.to(queues::list),
         RouteName::GetQueue => route.to(queues::status),
         RouteName::ChangeQueue => route.to(queues::change),
-        RouteName::ListProviders => route.to(providers::list),
-        RouteName::GetProvider => route.to(providers::status),
+        RouteName::ListProviders => route.to(operations::providers::list),
+        RouteName::GetProvider => route.to(operations::providers::status),
         RouteName::JobEvents => route.to(events::subscribe_to_job),
         RouteName::BatchEvents => route.to(events::subscribe_to_batch),
         RouteName::AllEvents => route.to(events::subscribe_to_all),

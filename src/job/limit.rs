@@ -5,6 +5,7 @@
 pub mod provider;
 pub mod provider_name;
 pub mod starts;
+pub mod trial;
 pub mod waiting;
 
 use crate::job::queue::{QueueSettings, Rate};

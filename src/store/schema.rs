@@ -23,6 +23,7 @@ diesel::table! {
         expires_at -> Nullable<Integer>,
         revoked_at -> Nullable<Integer>,
         last_used_at -> Nullable<Integer>,
+        unfinished -> Integer,
     }
 }
 
@@ -237,6 +238,24 @@ diesel::table! {
         running -> Integer,
         start -> Text,
         run -> Text,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    batch_queues (batch_id, queue_id) {
+        batch_id -> Integer,
+        queue_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    signing_secret (id) {
+        id -> Integer,
+        secret -> Binary,
     }
 }
 

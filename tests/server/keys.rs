@@ -43,6 +43,12 @@ fn key(response: &Response) -> Key {
     }
 }
 
+/// Returns a key that differs from this one in its last character.
+pub(crate) fn damaged(key: &Key) -> Key {
+    let last = if key.secret.ends_with('x') { 'y' } else { 'x' };
+    Key { id: 0, secret: format!("{}{last}", &key.secret[..key.secret.len() - 1]) }
+}
+
 /// Returns the value of the header that carries a key.
 pub(crate) fn bearer(key: &Key) -> String {
     format!("Bearer {}", key.secret)

@@ -61,7 +61,7 @@ const EXCEPTIONS: [(&str, &str); 2] = [
 const PURE_LAYERS: [&str; 5] = ["job", "roster", "metrics", "auth", "api"];
 
 /// Libraries that the pure layers may use. A path that ends in `now` is refused even in these.
-const PURE_LIBRARIES: [&str; 9] = [
+const PURE_LIBRARIES: [&str; 11] = [
     "std",
     "serde",
     "serde_json",
@@ -69,7 +69,9 @@ const PURE_LIBRARIES: [&str; 9] = [
     "jiff",
     "thiserror",
     "sha2",
+    "base64",
     "crc32fast",
+    "hmac",
     "subtle",
 ];
 

@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use crate::api::jobs::JobListQuery;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::http::request::read_token;
+use crate::http::request::query_token;
 use crate::job::problem::{Problem, Problems, Quoted, escape};
 use crate::job::queue::InvalidName;
 use crate::job::state::InvalidState;
@@ -40,9 +40,9 @@ impl Parameters {
         }
         let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
             .map_err(|error| Rejection::new(ProblemType::BadQuery, error))?;
-        let has_token = request.extensions().contains::<read_token::InQuery>();
+        let has_token = request.extensions().contains::<query_token::InQuery>();
         for (name, value) in pairs.into_inner() {
-            if has_token && name == read_token::PARAMETER {
+            if has_token && name == query_token::PARAMETER {
                 continue;
             }
             if !known.contains(&name.as_str()) {

@@ -13,15 +13,11 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, Subject};
 use crate::http::problem::Rejection;
-use crate::http::request::auth::{self, Target};
+use crate::http::request::bearer;
 use crate::http::request::credential::Credential;
+use crate::http::request::query_token::{InQuery, PARAMETER};
+use crate::http::request::target::Target;
 use crate::server::Handle;
-
-/// Name of the query parameter with a token, for `EventSource`, which sends no header.
-pub(in crate::http) const PARAMETER: &str = "token";
-
-/// Marks a request whose token is in its query.
-pub(in crate::http) struct InQuery;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.
 ///
@@ -38,7 +34,7 @@ pub(super) fn of(request: &ServiceRequest) -> Option<String> {
         return None;
     }
     // A header that cannot be read is refused where a key is needed.
-    let token = auth::secret(request.headers()).ok().flatten();
+    let token = bearer::secret(request.headers()).ok().flatten();
     let token = token.filter(|token| token.starts_with(token::PREFIX))?;
     (Target::of(request).access != Access::Public).then(|| token.to_owned())
 }

@@ -1,8 +1,11 @@
 //! Which requests are accepted: with and without a key, and by the scope of the key.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
 use serde_json::{Value, json};
 
-use super::{bearer, call, create, first_key};
+use super::{Key, bearer, call, create, damaged, first_key};
 use crate::kit::{Server, Setup, echo, pointers};
 
 #[test]
@@ -62,7 +65,7 @@ fn the_header_must_carry_one_valid_key() {
     assert_eq!(refused.problem(401), "the key is not valid");
     let challenge = refused.header("www-authenticate");
     assert_eq!(challenge, Some("Bearer error=\"invalid_token\""));
-    let damaged = format!("Bearer {}x", &ops.secret[..ops.secret.len() - 1]);
+    let damaged = bearer(&damaged(&ops));
     assert!(get(&[&damaged]).problem(401).contains("its checksum is wrong"));
     let swapped = format!("Bearer ls_{}", ops.secret[3..].chars().rev().collect::<String>());
     assert!(get(&[&swapped]).problem(401).contains("its checksum is wrong"));
@@ -195,4 +198,58 @@ fn this_machine_needs_no_key_if_that_is_configured_and_no_proxy_is_seen() {
     call(&server, &shop, "GET", "/v1/jobs", None).problem(403);
     server.request("GET", "/v1/jobs", &[("authorization", "Bearer x")], b"").problem(401);
     server.request("GET", "/v1/jobs", &[("authorization", "Basic x")], b"").problem(401);
+}
+
+/// Sends a request through a Unix socket and returns the status.
+fn status_on_socket(path: &std::path::Path, headers: &str) -> u16 {
+    let mut socket = UnixStream::connect(path).unwrap();
+    let request =
+        format!("GET /v1/jobs HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_unix_socket_is_this_machine() {
+    for (config, expected) in [("", 401), ("keyless_loopback = true", 200)] {
+        let setup = Setup::new();
+        let path = setup.directory().join("s");
+        let listen = format!("unix:{}", path.display());
+        let server = setup.config(config).option("--listen").option(&listen).start();
+        assert_eq!(status_on_socket(&path, ""), 200, "without any key");
+        let ops = first_key(&server);
+        assert_eq!(status_on_socket(&path, ""), expected, "{config}");
+        assert_eq!(status_on_socket(&path, "X-Forwarded-For: ::1\r\n"), 401, "{config}");
+        let header = format!("Authorization: {}\r\n", bearer(&ops));
+        assert_eq!(status_on_socket(&path, &header), 200, "{config}");
+    }
+}
+
+#[test]
+fn a_connection_that_several_clients_share_keeps_no_key_for_the_next_one() {
+    let server = Server::start();
+    let ops = first_key(&server);
+    let read = create(&server, &ops, &json!({"name": "read", "scopes": ["read"]}));
+    let work = create(&server, &ops, &json!({"name": "work", "scopes": ["work"]}));
+    let mut shared = server.connect();
+    let mut status = |key: Option<&Key>, method: &str, path: &str| {
+        let headers: Vec<_> = key.map(|key| ("authorization", bearer(key))).into_iter().collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
+        shared.request(method, path, &headers, b"").unwrap().status
+    };
+    let short = Key { id: 0, secret: read.secret[..30].to_owned() };
+    for _ in 0..3 {
+        assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 200);
+        assert_eq!(status(None, "GET", "/v1/jobs"), 401);
+        assert_eq!(status(Some(&damaged(&read)), "GET", "/v1/jobs"), 401);
+        assert_eq!(status(Some(&short), "GET", "/v1/jobs"), 401);
+        assert_eq!(status(Some(&work), "GET", "/v1/jobs"), 403);
+        assert_eq!(status(Some(&ops), "GET", "/v1/keys"), 200);
+        assert_eq!(status(Some(&read), "GET", "/v1/keys"), 403);
+    }
+    assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 200);
+    call(&server, &ops, "DELETE", &format!("/v1/keys/{}", read.id), None).expect(200);
+    assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 401);
 }

@@ -125,3 +125,32 @@ fn the_last_use_is_shown_at_once_and_kept_with_a_revoked_key() {
     server.restart();
     assert_eq!(last_use(&server), used_at);
 }
+
+#[test]
+fn a_connection_that_stays_open_has_each_of_its_requests_checked() {
+    let server = Server::start();
+    let ops = first_key(&server);
+    let key = create(&server, &ops, &json!({"name": "dash", "scopes": ["read"]}));
+    let mut connection = server.connect();
+    let mut status = |secret: &str| {
+        let authorization = format!("Bearer {secret}");
+        let headers = [("authorization", &*authorization)];
+        connection.request("GET", "/v1/keys", &headers, b"").unwrap().status
+    };
+    // The scope, too, is that of the key of each request.
+    let longer = format!("{}x", ops.secret);
+    for (secret, expected) in [
+        (&*ops.secret, 200),
+        (&*ops.secret, 200),
+        (&*key.secret, 403),
+        (&*longer, 401),
+        (&ops.secret[..51], 401),
+        (&*ops.secret, 200),
+    ] {
+        assert_eq!(status(secret), expected);
+    }
+    assert_eq!(status(&key.secret), 403);
+    call(&server, &ops, "DELETE", &format!("/v1/keys/{}", key.id), None).expect(200);
+    assert_eq!(status(&key.secret), 401);
+    assert_eq!(status(&ops.secret), 200);
+}

@@ -32,10 +32,6 @@ impl KeyDatabase {
         Ok(Self { path, writes, reads, now: Clock::system().now() })
     }
 
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
     pub(super) fn now(&self) -> Timestamp {
         self.now
     }

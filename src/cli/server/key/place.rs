@@ -4,7 +4,6 @@ use clap::Args;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
-use crate::cli::output::Output;
 use crate::cli::server::database::DatabaseArgs;
 use crate::cli::server::key::database::KeyDatabase;
 use crate::cli::target::Target;
@@ -39,17 +38,13 @@ impl Place {
         }
         match on_server(&client).await {
             Err(CliError::Unreachable { .. }) if !self.target.names_server_anywhere() => {
-                let mut database = KeyDatabase::open(self.database, is_new_allowed)?;
-                note_database(&output, &client, &database);
-                on_database(&mut database)
+                let url = client.base_url();
+                output.note(format_args!(
+                    "no server answers at {url}, and --url names no other; using the database"
+                ));
+                on_database(&mut KeyDatabase::open(self.database, is_new_allowed)?)
             }
             done => done,
         }
     }
-}
-
-/// Says which database is used, because no server was asked for and none answers.
-fn note_database(output: &Output, client: &Client, database: &KeyDatabase) {
-    let url = client.base_url();
-    output.note(format_args!("no server answers at {url}; using the database {}", database.path()));
 }

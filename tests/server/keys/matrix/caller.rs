@@ -7,7 +7,7 @@ use longshore::auth::secret::KeySecret;
 use serde_json::{Value, json};
 
 use super::target::{QUEUE, Target};
-use crate::keys::{Key, bearer, call, create};
+use crate::keys::{Key, bearer, call, create, damaged};
 use crate::kit::leases::remote;
 use crate::kit::{Response, Server, eventually, with};
 
@@ -131,13 +131,12 @@ fn invalid(server: &Server, ops: &Key) -> Vec<Caller> {
     });
     let header = |name: &str, value: &str| Caller::new(name, Some(value.into()), Shown::Nothing);
     let unknown = KeySecret::from_random([7; 32]);
-    let damaged = Key { id: 0, secret: format!("{}_", &ops.secret[..ops.secret.len() - 1]) };
     vec![
         Caller::new("no key", None, Shown::Nothing),
         header("wrong key", &format!("Bearer {}", unknown.reveal())),
         header("another scheme", &format!("Basic {}", ops.secret)),
         header("no scheme", &ops.secret),
-        Caller::of_key("damaged key", &damaged, Shown::Nothing),
+        Caller::of_key("damaged key", &damaged(ops), Shown::Nothing),
         Caller::of_key("expired key", &expired, Shown::Nothing),
         Caller::of_key("revoked key", &revoked, Shown::Nothing),
     ]

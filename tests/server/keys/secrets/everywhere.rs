@@ -9,7 +9,7 @@ use longshore::auth::secret::KeySecret;
 use serde_json::json;
 
 use super::traces::Traces;
-use crate::keys::{Key, call, create};
+use crate::keys::{Key, call, create, damaged};
 use crate::kit::process::longshore;
 use crate::kit::{Events, Server, Setup, echo};
 
@@ -106,7 +106,7 @@ impl Secrets {
         headers
             .extend([bearer(&self.token), "authorization: Basic ".to_owned() + &self.first.secret]);
         headers.push(format!("cookie: {}", self.cookie));
-        headers.push(bearer(&format!("{}_", &self.app.secret[..self.app.secret.len() - 1])));
+        headers.push(bearer(&damaged(&self.app).secret));
         headers.extend(WRONG.map(bearer));
         let api = ROUTES.iter().map(|route| (route.method, route.path));
         let pages = PAGES.iter().map(|page| (page.method, page.path));

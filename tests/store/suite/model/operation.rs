@@ -176,6 +176,10 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+fn configure_write(queue: &str, change: QueueChange) -> Write {
+    Write::Configure { queue: kit::queue(queue), change }
+}
+
 fn configure() -> impl Strategy<Value = Operation> {
     let rate = (1..4_u32, select(vec![500_u64, 3_000, 20_000]))
         .prop_map(|(limit, millis)| Rate { limit, period: Span::from_millis(millis as i64) });
@@ -325,9 +329,7 @@ impl Operation {
                 jobs: jobs.iter().map(|job| job_of(model, job)).collect(),
                 finished_before: model.now.minus(Duration::from_secs(*secs)),
             },
-            Self::Configure { queue, change } => {
-                Write::Configure { queue: kit::queue(queue), change: *change }
-            }
+            Self::Configure { queue, change } => configure_write(queue, *change),
             Self::Within { key, pattern, operation } => within(model, *key, pattern, operation),
             Self::CreateKey(name) => create_key(model, *name),
             Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),

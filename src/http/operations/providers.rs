@@ -11,11 +11,11 @@ use crate::http::response::{HandlerResult, ok};
 use crate::job::problem::Quoted;
 use crate::server::Handle;
 
-pub(super) async fn list(_: NoQuery, handle: ReqData<Handle>) -> HandlerResult {
+pub(in crate::http) async fn list(_: NoQuery, handle: ReqData<Handle>) -> HandlerResult {
     Ok(ok(&Providers { providers: handle.providers().await? }))
 }
 
-pub(super) async fn status(
+pub(in crate::http) async fn status(
     request: HttpRequest,
     _: NoQuery,
     handle: ReqData<Handle>,
