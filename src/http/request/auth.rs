@@ -114,7 +114,8 @@ fn act_for(request: &ServiceRequest, handle: &Handle, principal: Principal) {
 fn missing_scope(access: Access, principal: &Principal) -> Rejection {
     let has = principal.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" and ");
     let bound = if principal.queues.is_all() { "" } else { ", with a queue pattern" };
-    let admin = if matches!(access, Access::Scopes(_)) { " or admin" } else { "" };
+    let admin =
+        if matches!(access, Access::Scopes(_) | Access::EveryScope(_)) { " or admin" } else { "" };
     let admin = if access.to_string().contains("admin") { "" } else { admin };
     let detail =
         format!("this needs a key with the scope {access}{admin}; the key has {has}{bound}");
