@@ -87,6 +87,11 @@ impl Scopes {
     pub fn has_any(self, allowed: Self) -> bool {
         self.0 & (allowed.0 | Self::ADMIN.0) != 0
     }
+
+    /// Returns whether the set has all of `needed`, or `admin`.
+    pub fn has_all(self, needed: Self) -> bool {
+        self.0 & needed.0 == needed.0 || self.has_any(Self::ADMIN)
+    }
 }
 
 impl From<Vec<Scope>> for Scopes {
@@ -123,6 +128,9 @@ mod tests {
         let submit = Scopes::of(&[Scope::Submit]);
         assert!(submit.has_any(Scopes::of(&[Scope::Read, Scope::Submit])));
         assert!(!submit.has_any(Scopes::of(&[Scope::Read, Scope::Work])));
+        let both = Scopes::of(&[Scope::Read, Scope::Submit]);
+        assert!(!submit.has_all(both) && both.has_all(both) && both.has_all(submit));
+        assert!(Scopes::ADMIN.has_all(both) && !both.has_all(Scopes::ADMIN));
         for scope in Scope::ALL {
             assert!(Scopes::ADMIN.has_any(Scopes::of(&[scope])), "{scope}");
             assert_eq!(scope.as_str().parse(), Ok(scope));

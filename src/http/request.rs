@@ -4,6 +4,7 @@ mod audit;
 mod auth;
 mod bearer;
 pub(super) mod body;
+pub(super) mod client;
 mod cors;
 pub(super) mod credential;
 pub(super) mod guard;

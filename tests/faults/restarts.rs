@@ -2,6 +2,7 @@
 
 mod crash;
 mod drain;
+mod keys;
 mod limits;
 mod poison;
 mod repeat;

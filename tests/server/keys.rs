@@ -5,9 +5,11 @@ mod commands;
 mod ends;
 mod first_key;
 mod limits;
+mod matrix;
 mod mounted;
 mod secrets;
 mod tokens;
+mod visibility;
 
 use serde_json::{Value, json};
 
@@ -39,6 +41,12 @@ fn key(response: &Response) -> Key {
         id: created["id"].as_i64().unwrap(),
         secret: created["secret"].as_str().unwrap().to_owned(),
     }
+}
+
+/// Returns a key that differs from this one in its last character.
+pub(crate) fn damaged(key: &Key) -> Key {
+    let last = if key.secret.ends_with('x') { 'y' } else { 'x' };
+    Key { id: 0, secret: format!("{}{last}", &key.secret[..key.secret.len() - 1]) }
 }
 
 /// Returns the value of the header that carries a key.

@@ -14,6 +14,8 @@ pub enum Access {
     AnyKey,
     /// Keys with one of these scopes, or with `admin`.
     Scopes(Scopes),
+    /// Keys with all of these scopes, or with `admin`.
+    EveryScope(Scopes),
     /// Keys with the scope `admin` and without a queue pattern: the route concerns the whole server.
     AllQueues,
 }
@@ -24,6 +26,8 @@ pub const SUBMIT: Access = Access::Scopes(Scopes::of(&[Scope::Submit]));
 pub const SUBMIT_OR_READ: Access = Access::Scopes(Scopes::of(&[Scope::Submit, Scope::Read]));
 /// Access of lists and other shown values.
 pub const READ: Access = Access::Scopes(Scopes::of(&[Scope::Read]));
+/// Access of what submits jobs and shows lists of them.
+pub const SUBMIT_AND_READ: Access = Access::EveryScope(Scopes::of(&[Scope::Submit, Scope::Read]));
 /// Access of leases.
 pub const WORK: Access = Access::Scopes(Scopes::of(&[Scope::Work]));
 /// Access of everything else.
@@ -35,6 +39,7 @@ impl Access {
         match self {
             Self::Public | Self::AnyKey => true,
             Self::Scopes(scopes) => principal.scopes.has_any(scopes),
+            Self::EveryScope(scopes) => principal.scopes.has_all(scopes),
             Self::AllQueues => principal.scopes.has_any(Scopes::ADMIN) && principal.queues.is_all(),
         }
     }
@@ -47,13 +52,15 @@ impl fmt::Display for Access {
             Self::Public => f.write_str("no key"),
             Self::AnyKey => f.write_str("any scope"),
             Self::AllQueues => f.write_str("admin without a queue pattern"),
-            Self::Scopes(scopes) => {
-                // Without `admin`, which always does.
-                let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
-                f.write_str(&names.join(" or "))
-            }
+            // Without `admin`, which always does.
+            Self::Scopes(scopes) => f.write_str(&names(*scopes).join(" or ")),
+            Self::EveryScope(scopes) => f.write_str(&names(*scopes).join(" and ")),
         }
     }
+}
+
+fn names(scopes: Scopes) -> Vec<&'static str> {
+    scopes.iter().map(Scope::as_str).collect()
 }
 
 #[cfg(test)]
@@ -68,8 +75,16 @@ mod tests {
     #[test]
     fn admin_may_do_everything_and_a_bound_admin_nothing_about_the_whole_server() {
         let admin = principal(Scope::Admin);
-        for access in [Access::Public, Access::AnyKey, SUBMIT, READ, WORK, ADMIN, Access::AllQueues]
-        {
+        for access in [
+            Access::Public,
+            Access::AnyKey,
+            SUBMIT,
+            READ,
+            SUBMIT_AND_READ,
+            WORK,
+            ADMIN,
+            Access::AllQueues,
+        ] {
             assert!(access.allows(&admin), "{access}");
         }
         let queues = QueueAccess::of(&["a*".parse().unwrap()]);
@@ -85,9 +100,12 @@ mod tests {
                 && SUBMIT_OR_READ.allows(&submit)
                 && Access::AnyKey.allows(&submit)
         );
-        for access in [READ, WORK, ADMIN, Access::AllQueues] {
+        for access in [READ, WORK, ADMIN, SUBMIT_AND_READ, Access::AllQueues] {
             assert!(!access.allows(&submit), "{access}");
         }
         assert_eq!(SUBMIT_OR_READ.to_string(), "submit or read");
+        assert_eq!(SUBMIT_AND_READ.to_string(), "submit and read");
+        let scopes = Scopes::of(&[Scope::Submit, Scope::Read]);
+        assert!(SUBMIT_AND_READ.allows(&Principal { scopes, ..submit }));
     }
 }

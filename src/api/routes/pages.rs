@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::api::routes::access::{ADMIN, Access, READ, SUBMIT, SUBMIT_OR_READ};
+use crate::api::routes::access::{ADMIN, Access, READ, SUBMIT, SUBMIT_AND_READ, SUBMIT_OR_READ};
 use crate::api::routes::{Method, matches};
 
 /// Name of all resources of pages in the HTTP server, by which they are told from those of an application.
@@ -48,7 +48,7 @@ pub const PAGES: &[Page] = &[
     page(Method::Post, "/queues/{name}/resume", ADMIN),
     page(Method::Post, "/queues/{name}/limits", ADMIN),
     page(Method::Get, "/providers", READ),
-    page(Method::Get, "/demo", READ),
+    page(Method::Get, "/demo", SUBMIT_AND_READ),
     page(Method::Post, "/demo/{button}", SUBMIT),
     page(Method::Get, "/keys", Access::AllQueues),
     page(Method::Post, "/keys", Access::AllQueues),

@@ -7,6 +7,7 @@ use tracing::Level;
 
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
+use crate::auth::{secret, token};
 use crate::http::request::credential::Credential;
 use crate::http::request::target::Target;
 use crate::job::problem::Quoted;
@@ -23,6 +24,12 @@ const FREQUENT: [RouteName; 5] = [
     RouteName::ActOnLease,
 ];
 
+/// Length from which a word that starts like a key or token is taken for one.
+const MIN_SECRET_BYTES: usize = 20;
+
+/// What is logged in place of a text with a key or token in it.
+const HIDDEN: &str = "(hidden: it looks like a key)";
+
 /// A request that is logged when it ends.
 pub(super) struct Audit {
     key: Option<Arc<KeyEntry>>,
@@ -38,16 +45,13 @@ pub(super) struct Audit {
 impl Audit {
     /// Starts the line of a request, or returns `None` if it changes nothing or is not logged.
     pub(super) fn start(request: &ServiceRequest, credential: Option<&Credential>) -> Option<Self> {
-        if request.method().is_safe() {
+        // Before the route is looked for, which costs something.
+        if request.method().is_safe() || !tracing::enabled!(target: TARGET, Level::INFO) {
             return None;
         }
         let target = Target::of(request);
         let is_frequent = target.name.is_some_and(|name| FREQUENT.contains(&name));
-        let is_logged = match is_frequent {
-            true => tracing::enabled!(target: TARGET, Level::DEBUG),
-            false => tracing::enabled!(target: TARGET, Level::INFO),
-        };
-        if !is_logged {
+        if is_frequent && !tracing::enabled!(target: TARGET, Level::DEBUG) {
             return None;
         }
         let path = request.match_info().as_str();
@@ -55,10 +59,10 @@ impl Audit {
         Some(Self {
             key: credential.and_then(Credential::key).cloned(),
             method: Quoted(request.method().as_str()).to_string().trim_matches('"').to_owned(),
-            route: target.pattern.map_or_else(|| Quoted(path).to_string(), str::to_owned),
-            id: id.map(|id| match id.bytes().all(|letter| letter.is_ascii_graphic()) {
+            route: target.pattern.map_or_else(|| without_secret(path), str::to_owned),
+            id: id.map(|id| match id.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
                 true if id.len() <= 64 => id.to_owned(),
-                _ => Quoted(id).to_string(),
+                _ => without_secret(id),
             }),
             client: request.peer_addr().map(|peer| peer.to_string()),
             is_frequent,
@@ -83,6 +87,38 @@ impl Drop for Audit {
             tracing::debug!(target: TARGET, key, key_name, %method, %route, id, status, client, "request");
         } else {
             tracing::info!(target: TARGET, key, key_name, %method, %route, id, status, client, "change");
+        }
+    }
+}
+
+/// Returns a text of a path in quotes, or only what it seems to be: somebody who revokes a key may send the key
+/// in place of its id.
+fn without_secret(text: &str) -> String {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    let is_secret = |word: &str| {
+        let is_marked = word.starts_with(secret::PREFIX) || word.starts_with(token::PREFIX);
+        is_marked && word.len() >= MIN_SECRET_BYTES
+    };
+    match text.split(|letter| !is_part(letter)).any(is_secret) {
+        true => HIDDEN.to_owned(),
+        false => Quoted(text).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_key_or_token_is_not_logged() {
+        let key = secret::KeySecret::from_random([7; 32]);
+        let key = key.reveal();
+        for text in [key, &format!("/{key}/x"), &format!("Bearer {key}"), &key[..30]] {
+            assert_eq!(without_secret(text), HIDDEN, "{text}");
+        }
+        assert_eq!(without_secret("lt_eyJqb2IiOjF9Zm9vYmFyMTIz.c2lnbmF0dXJl"), HIDDEN);
+        for text in ["emails_of_the_customers_in_europe", "ls_", "ls_short", "a b", "/v1/nothing"] {
+            assert_eq!(without_secret(text), format!("{text:?}"));
         }
     }
 }

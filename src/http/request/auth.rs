@@ -20,13 +20,14 @@ use crate::api::problem::ProblemType;
 use crate::api::routes::access::Access;
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
-use crate::http::connection::{UnixPeer, VerifiedKey};
+use crate::http::connection::VerifiedKey;
 use crate::http::problem::Rejection;
 use crate::http::request::bearer::secret;
 use crate::http::request::credential::Credential;
 use crate::http::request::read_token;
 use crate::http::request::target::Target;
 use crate::server::Handle;
+use crate::server::origin::{Peer, Transport};
 
 /// Finds out on whose behalf a request is made, and adds a [`Handle`] that acts for it to its extensions. Returns
 /// the key or token, if one is needed.
@@ -113,7 +114,8 @@ fn act_for(request: &ServiceRequest, handle: &Handle, principal: Principal) {
 fn missing_scope(access: Access, principal: &Principal) -> Rejection {
     let has = principal.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" and ");
     let bound = if principal.queues.is_all() { "" } else { ", with a queue pattern" };
-    let admin = if matches!(access, Access::Scopes(_)) { " or admin" } else { "" };
+    let admin =
+        if matches!(access, Access::Scopes(_) | Access::EveryScope(_)) { " or admin" } else { "" };
     let admin = if access.to_string().contains("admin") { "" } else { admin };
     let detail =
         format!("this needs a key with the scope {access}{admin}; the key has {has}{bound}");
@@ -124,7 +126,10 @@ fn missing_scope(access: Access, principal: &Principal) -> Rejection {
 fn is_direct_and_local(request: &ServiceRequest) -> bool {
     let is_local = match request.peer_addr() {
         Some(peer) => is_loopback(peer.ip()),
-        None => request.conn_data::<UnixPeer>().is_some(),
+        None => {
+            let peer = request.conn_data::<Peer>();
+            peer.is_some_and(|peer| peer.transport == Transport::Unix)
+        }
     };
     is_local && !is_forwarded(request.headers())
 }

@@ -6,6 +6,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Query;
 
 use crate::api::problem::ProblemType;
+use crate::api::routes::access::Access;
 use crate::api::routes::{RouteName, parameter};
 use crate::auth::access::QueueAccess;
 use crate::auth::principal::Principal;
@@ -19,22 +20,33 @@ use crate::http::request::target::Target;
 use crate::server::Handle;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.
+///
+/// A route that needs no key looks at no token either. In the query of a path that is not one of the API, such as
+/// one of the application, `token` is a parameter like others.
 pub(super) fn of(request: &ServiceRequest) -> Option<String> {
-    let query = request.query_string();
-    if query.contains("token=") {
-        let pairs = Query::<Vec<(String, String)>>::from_query(query);
-        let pairs = pairs.map(Query::into_inner).unwrap_or_default();
-        if let Some((_, token)) = pairs.into_iter().find(|(name, _)| name == PARAMETER) {
-            request.extensions_mut().insert(InQuery);
-            return Some(token);
-        }
+    if let Some(token) = in_query(request)
+        && Target::of(request).is_of_api()
+    {
+        request.extensions_mut().insert(InQuery);
+        return Some(token);
     }
     if !request.headers().contains_key(AUTHORIZATION) {
         return None;
     }
     // A header that cannot be read is refused where a key is needed.
     let token = bearer::secret(request.headers()).ok().flatten();
-    token.filter(|token| token.starts_with(token::PREFIX)).map(str::to_owned)
+    let token = token.filter(|token| token.starts_with(token::PREFIX))?;
+    (Target::of(request).access != Access::Public).then(|| token.to_owned())
+}
+
+/// Returns the parameter of the query with a token.
+fn in_query(request: &ServiceRequest) -> Option<String> {
+    let query = request.query_string();
+    if !query.contains("token=") {
+        return None;
+    }
+    let pairs = Query::<Vec<(String, String)>>::from_query(query).ok()?.into_inner();
+    pairs.into_iter().find(|(name, _)| name == PARAMETER).map(|(_, token)| token)
 }
 
 /// Returns what a request with this token may do, and until when.

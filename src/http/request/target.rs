@@ -40,6 +40,11 @@ impl Target {
         Self { access, pattern: None, name: None }
     }
 
+    /// Returns whether the path and method are those of a route of the API that needs a key.
+    pub(super) fn is_of_api(&self) -> bool {
+        self.name.is_some() && self.access != Access::Public
+    }
+
     /// Returns the id or name in the path of a request.
     pub(super) fn id<'a>(&self, path: &'a str) -> Option<&'a str> {
         parameter(self.pattern?, path)

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
-use super::{bearer, call, create, first_key};
+use super::{Key, bearer, call, create, damaged, first_key};
 use crate::kit::{Server, Setup, echo, pointers};
 
 #[test]
@@ -65,7 +65,7 @@ fn the_header_must_carry_one_valid_key() {
     assert_eq!(refused.problem(401), "the key is not valid");
     let challenge = refused.header("www-authenticate");
     assert_eq!(challenge, Some("Bearer error=\"invalid_token\""));
-    let damaged = format!("Bearer {}x", &ops.secret[..ops.secret.len() - 1]);
+    let damaged = bearer(&damaged(&ops));
     assert!(get(&[&damaged]).problem(401).contains("its checksum is wrong"));
     let swapped = format!("Bearer ls_{}", ops.secret[3..].chars().rev().collect::<String>());
     assert!(get(&[&swapped]).problem(401).contains("its checksum is wrong"));
@@ -225,4 +225,31 @@ fn a_unix_socket_is_this_machine() {
         let header = format!("Authorization: {}\r\n", bearer(&ops));
         assert_eq!(status_on_socket(&path, &header), 200, "{config}");
     }
+}
+
+#[test]
+fn a_connection_that_several_clients_share_keeps_no_key_for_the_next_one() {
+    let server = Server::start();
+    let ops = first_key(&server);
+    let read = create(&server, &ops, &json!({"name": "read", "scopes": ["read"]}));
+    let work = create(&server, &ops, &json!({"name": "work", "scopes": ["work"]}));
+    let mut shared = server.connect();
+    let mut status = |key: Option<&Key>, method: &str, path: &str| {
+        let headers: Vec<_> = key.map(|key| ("authorization", bearer(key))).into_iter().collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
+        shared.request(method, path, &headers, b"").unwrap().status
+    };
+    let short = Key { id: 0, secret: read.secret[..30].to_owned() };
+    for _ in 0..3 {
+        assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 200);
+        assert_eq!(status(None, "GET", "/v1/jobs"), 401);
+        assert_eq!(status(Some(&damaged(&read)), "GET", "/v1/jobs"), 401);
+        assert_eq!(status(Some(&short), "GET", "/v1/jobs"), 401);
+        assert_eq!(status(Some(&work), "GET", "/v1/jobs"), 403);
+        assert_eq!(status(Some(&ops), "GET", "/v1/keys"), 200);
+        assert_eq!(status(Some(&read), "GET", "/v1/keys"), 403);
+    }
+    assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 200);
+    call(&server, &ops, "DELETE", &format!("/v1/keys/{}", read.id), None).expect(200);
+    assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 401);
 }

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::{call, first_key};
+use super::{call, damaged, first_key};
 use crate::cli::{stderr, stdout};
 use crate::kit::process::longshore;
 use crate::kit::{Server, Setup};
@@ -67,7 +67,7 @@ fn a_refused_command_says_how_to_give_a_key_and_never_shows_it() {
     assert_eq!(refused.status.code(), Some(4));
     let error = stderr(&refused);
     assert!(error.contains("--key or LONGSHORE_KEY"), "{error}");
-    let damaged = format!("{}X", &ops.secret[..51]);
+    let damaged = damaged(&ops).secret;
     let long = format!("{} {}", ops.secret, ops.secret);
     for key in [&*damaged, "hunter2", &long, "hünter2"] {
         for output in

@@ -69,6 +69,21 @@ async fn an_application_opens_its_own_routes_one_by_one() {
 }
 
 #[actix_web::test]
+async fn a_parameter_named_token_of_an_applications_own_route_is_its_own() {
+    let server = TestServer::start(|builder| builder).unwrap();
+    let handle = server.handle();
+    for path in ["/open/1?token=reset-4711", "/report?token=lt_x.y", "/secret?a=b&token="] {
+        assert_eq!(status(handle, path, None).await, StatusCode::OK, "{path}");
+    }
+    handle.create_key(NewKey::admin("ops".parse().unwrap())).await.unwrap();
+    assert_eq!(status(handle, "/open/1?token=reset-4711", None).await, StatusCode::OK);
+    // A route that needs no key does not look at a token in the header either.
+    assert_eq!(status(handle, "/open/1", Some("lt_x.y")).await, StatusCode::OK);
+    assert_eq!(status(handle, "/report?token=lt_x.y", None).await, StatusCode::UNAUTHORIZED);
+    server.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_key_is_refused_from_its_expiry_on() {
     let server = TestServer::start(|builder| builder).unwrap();
     let handle = server.handle();

@@ -1,8 +1,11 @@
 //! Secrets: the forms of keys, and that nothing but the first answer shows a secret.
 
+mod everywhere;
+mod traces;
+
 use serde_json::json;
 
-use super::{call, create, first_key};
+use super::{call, create, damaged, first_key};
 use crate::kit::{Server, Setup, echo, eventually, pointers};
 
 #[test]
@@ -20,7 +23,7 @@ fn a_secret_is_shown_once_and_nowhere_else() {
     }
     call(&server, &key, "POST", "/v1/jobs", Some(&echo(1))).expect(202);
     // Damaged by one character, so that the answer and the log could repeat most of it.
-    let damaged = super::Key { id: 0, secret: format!("{}_", &key.secret[..51]) };
+    let damaged = damaged(&key);
     shown.extend(call(&server, &damaged, "GET", "/v1/jobs", None).body);
     shown.extend(call(&server, &ops, "DELETE", &format!("/v1/keys/{}", key.id), None).body);
     shown.extend(server.log().into_bytes());
