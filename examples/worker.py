@@ -124,8 +124,9 @@ class Worker:
         A poll for leases is not sent once the worker stops.
         """
         if not hasattr(self.local, "connection"):
-            address = urllib.parse.urlsplit(self.args.url).netloc
-            self.local.connection = http.client.HTTPConnection(address, timeout=timeout)
+            url, client = urllib.parse.urlsplit(self.args.url), http.client
+            kind = client.HTTPSConnection if url.scheme == "https" else client.HTTPConnection
+            self.local.connection = kind(url.netloc, timeout=timeout)
         connection, headers = self.local.connection, {"Content-Type": "application/json"}
         try:
             if connection.sock is None:

@@ -157,7 +157,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         None if target.is_empty() => {}
         None => {
             return Err(CliError::Usage(
-                "--url, --key and --json are only for commands that call a server".into(),
+                "--url, --ca, --key and --json are only for commands that call a server".into(),
             ));
         }
     }

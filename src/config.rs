@@ -11,6 +11,8 @@ mod key_limits;
 mod limits;
 mod listen;
 mod load;
+mod proxies;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -25,6 +27,8 @@ pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
+pub use proxies::{InvalidProxy, TrustedProxy};
+pub use tls::Tls;
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
 use crate::job::problem::{Problem, escape};
@@ -39,9 +43,13 @@ pub struct Config {
     /// Addresses and Unix sockets on which the HTTP server listens: one, or a list.
     #[serde(deserialize_with = "listen::one_or_many")]
     pub listen: Vec<ListenAddress>,
+    /// Certificate and key with which all addresses of `listen` use TLS. Unix sockets do not.
+    pub tls: Option<Tls>,
     /// Lowercase host names that are accepted in the `Host` header, in addition to `localhost` and
     /// the server's addresses. A reverse proxy that passes on the public host name needs them.
     pub hosts: Vec<String>,
+    /// Proxies whose `X-Forwarded-...` headers are believed.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Origins, such as `https://app.example`, whose pages may read a job or batch with a token.
     pub allow_origins: Vec<String>,
     /// Whether requests from this machine need no API key. They need one all the same if a proxy has passed
@@ -86,7 +94,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 7373).into())],
+            tls: None,
             hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             allow_origins: Vec::new(),
             keyless_loopback: false,
             first_key_file: None,

@@ -35,6 +35,8 @@ use crate::job::{Json, Lane};
 pub(crate) use command::guard::Guard;
 pub use context::{Context, StopReason};
 pub use handler::HandlerError;
+#[cfg(feature = "cli")]
+pub(crate) use outbound::tls_connector;
 pub(crate) use panic::outcome as panic_outcome;
 pub use registry::RegistryError;
 

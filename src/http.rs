@@ -8,7 +8,6 @@ mod events;
 mod jobs;
 mod kinds;
 mod leases;
-mod listener;
 mod operations;
 mod problem;
 mod queues;
@@ -25,7 +24,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error, Scope};
 
 use crate::server::Handle;
-pub use listener::{Listener, SocketFile, bind};
+pub use connection::listener::{Listener, SocketFile, TlsError, TlsFiles, bind};
 pub use routes::{public, routes, scoped};
 
 /// Returns the API as a service of an actix-web application of the caller's own, with the pages if
@@ -103,6 +102,20 @@ pub fn start(
 }
 
 /// Starts the HTTP server on several listeners, as [`start`] does on one.
+///
+/// ```no_run
+/// use longshore::http::{self, Listener};
+/// use longshore::{pages, server::Server};
+///
+/// # async fn example(server: Server) -> Result<(), Box<dyn std::error::Error>> {
+/// let listeners = vec![
+///     Listener::bind(&"127.0.0.1:7373".parse()?)?,
+///     Listener::bind(&"unix:/run/longshore.sock?mode=0660".parse()?)?,
+/// ];
+/// http::start_all(server.handle(), listeners, pages::routes)?.await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// Returns the error of the operating system if a listener cannot be used.

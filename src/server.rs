@@ -30,6 +30,7 @@ mod job_handle;
 mod lease;
 mod log;
 mod operations;
+pub(crate) mod origin;
 #[cfg(feature = "testing")]
 mod stage;
 mod submit;

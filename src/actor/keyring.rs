@@ -3,6 +3,8 @@
 //! It is filled at the start, and changed after each commit that creates or revokes a key. A request looks its
 //! key up by the digest of its secret, records the use, and keeps the entry to notice the end of the key.
 
+mod failed_sign_ins;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,13 +13,13 @@ use tokio::sync::watch;
 
 use crate::actor::key_usage::{KeyBounds, KeyUsage};
 use crate::auth::api_key::{ApiKey, KeyName, StoredKey};
-use crate::auth::failures::FailedSignIns;
 use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
 use crate::auth::secret::{InvalidSecret, KeyDigest, KeySecret};
 use crate::auth::token::Signer;
 use crate::job::Timestamp;
 use crate::store::StoredKeys;
+use failed_sign_ins::FailedSignIns;
 
 /// Uses of a key within one minute are recorded once.
 const MINUTE_MS: i64 = 60_000;

@@ -1,11 +1,13 @@
 //! A small client for the HTTP API.
 
+mod connector;
 mod event_stream;
 mod events;
 mod outage;
 mod reply;
 mod transport;
 
+use std::path::Path;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_TYPE;
@@ -15,6 +17,7 @@ use serde::de::DeserializeOwned;
 pub use event_stream::EventStream;
 pub use events::Event;
 pub use reply::Reply;
+pub(crate) use connector::UNIX;
 use transport::Transport;
 
 use crate::api::batches::NewBatch;
@@ -37,14 +40,25 @@ use crate::metrics::Stats;
 pub struct Client(Transport);
 
 impl Client {
-    /// Creates a client for the server at `base_url` without sending anything.
-    pub fn new(base_url: &str) -> Self {
-        Self::with_key(base_url, None)
+    /// Creates a client for the server at `base_url`, which may be `unix:PATH`, without sending anything. It
+    /// trusts the certificates in the file `ca` beside the public ones.
+    ///
+    /// # Errors
+    /// Returns [`CliError::Usage`] if the file cannot be used.
+    pub fn new(base_url: &str, ca: Option<&Path>) -> Result<Self, CliError> {
+        Self::with_key(base_url, ca, None)
     }
 
     /// As [`new`](Self::new), and sends an API key with each request.
-    pub fn with_key(base_url: &str, key: Option<&str>) -> Self {
-        Self(Transport::new(base_url, key))
+    ///
+    /// # Errors
+    /// Returns [`CliError::Usage`] if the file cannot be used.
+    pub fn with_key(
+        base_url: &str,
+        ca: Option<&Path>,
+        key: Option<&str>,
+    ) -> Result<Self, CliError> {
+        Transport::new(base_url, ca, key).map(Self)
     }
 
     /// Returns the base URL of the server.
@@ -54,12 +68,12 @@ impl Client {
 
     /// Returns the URL of a job in the API.
     pub fn job_url(&self, id: JobId) -> String {
-        format!("{}/v1/jobs/{id}", self.0.base_url())
+        self.0.url(&format!("/v1/jobs/{id}"))
     }
 
     /// Returns the URL of a batch in the API.
     pub fn batch_url(&self, id: BatchId) -> String {
-        format!("{}/v1/batches/{id}", self.0.base_url())
+        self.0.url(&format!("/v1/batches/{id}"))
     }
 
     /// Submits one job.

@@ -102,7 +102,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
     let url = server.urls().first().cloned().unwrap_or_default();
     let demonstration = async {
         let output = Output::new(false);
-        compare(&output, &Client::new(&url), &model).await?;
+        compare(&output, &Client::new(&url, None)?, &model).await?;
         if !args.once {
             let is_temporary = args.database.is_none();
             report::print_next_steps(&output, &url, &model.name, &database, is_temporary)?;
@@ -136,6 +136,7 @@ fn configure(
     let overrides = Overrides { listen: listen.into_iter().collect(), database: Some(database) };
     let mut config = config::load(None, variables(), &overrides)?;
     config.listen = vec![ListenAddress::Tcp(listen_addr(args, &config))];
+    config.tls = None;
     config.providers.insert(PROVIDER.into(), model.provider.clone());
     if let Some(command) = std::env::current_exe().ok().and_then(work::command) {
         config.commands.insert(COMMAND.into(), command);

@@ -144,7 +144,7 @@ impl CliError {
             Self::Reported(error) => error.exit_code(),
             Self::Usage(_) | Self::Config(_) | Self::Unusable(_) => 2,
             Self::Backup(error) if error.is_misuse() => 2,
-            Self::Server(ServeError::Exposed { .. }) => 2,
+            Self::Server(ServeError::Exposed { .. } | ServeError::Tls(_)) => 2,
             // The configuration cannot be used, for example if a certificate file is missing.
             Self::Server(ServeError::Start(StartError::Registry(_) | StartError::FirstKey(_))) => 2,
             Self::Server(ServeError::Start(StartError::Open(error))) if error.is_misuse() => 2,

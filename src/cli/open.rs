@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::client::UNIX;
 use crate::cli::error::CliError;
 use crate::cli::jobs::id::parse_id;
 use crate::cli::target::Target;
@@ -42,6 +43,10 @@ enum PageSubject {
 pub(super) async fn run(args: OpenArgs) -> Result<(), CliError> {
     let (client, output) = args.target.open()?;
     let path = path(args.subject, args.name.as_deref().unwrap_or_default());
+    if client.base_url().starts_with(UNIX) {
+        let why = "a browser cannot open pages over a Unix socket; give an http:// or https:// URL";
+        return Err(CliError::Usage(format!("--url: {why}")));
+    }
     let url = format!("{}{}", client.base_url(), path.map_err(CliError::Usage)?);
     if output.json { output.json(&url) } else { output.line(url) }
 }

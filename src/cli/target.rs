@@ -1,10 +1,12 @@
 //! The options that choose the server and the output format of a command.
 
+use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::client::Client;
+use crate::cli::client::{Client, UNIX};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::config::HttpUrl;
@@ -13,6 +15,8 @@ use crate::config::HttpUrl;
 const DEFAULT_URL: &str = "http://127.0.0.1:7373";
 /// Environment variable that sets the URL of the server.
 const VARIABLE: &str = "LONGSHORE_URL";
+/// Environment variable that names the file of trusted certificates.
+const CA_VARIABLE: &str = "LONGSHORE_CA";
 /// Environment variable that sets the API key.
 const KEY_VARIABLE: &str = "LONGSHORE_KEY";
 
@@ -20,9 +24,14 @@ const KEY_VARIABLE: &str = "LONGSHORE_KEY";
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Server and output")]
 pub(super) struct Target {
-    /// URL of the server [env: LONGSHORE_URL] [default: http://127.0.0.1:7373]
-    #[arg(long, value_name = "URL", value_parser = parse_url)]
+    /// URL of the server, or unix:PATH for its Unix socket [env: LONGSHORE_URL] [default:
+    /// http://127.0.0.1:7373]
+    #[arg(long, value_name = "URL", value_parser = parse_server)]
     url: Option<String>,
+    /// File with certificates of authorities to trust beside the public ones, in PEM form, for https://
+    /// [env: LONGSHORE_CA]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// API key to send, if the server needs one. Prefer the variable: other users of the machine can see
     /// the arguments of a command [env: LONGSHORE_KEY]
     #[arg(long, value_name = "KEY")]
@@ -40,10 +49,19 @@ pub(super) fn parse_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// Parses the URL of a Longshore server, which may be that of a Unix socket.
+fn parse_server(text: &str) -> Result<String, String> {
+    match text.strip_prefix(UNIX) {
+        Some("") => Err("must name the path of a socket, such as unix:/run/longshore.sock".into()),
+        Some(_) => Ok(text.into()),
+        None => parse_url(text),
+    }
+}
+
 impl Target {
     /// Returns whether none of the options was given.
     pub(super) fn is_empty(&self) -> bool {
-        self.url.is_none() && self.key.is_none() && !self.json
+        self.url.is_none() && self.ca.is_none() && self.key.is_none() && !self.json
     }
 
     /// Takes the `--json` option, for a command that has a `--json` option of its own.
@@ -54,6 +72,7 @@ impl Target {
     /// Adds the options given before the command. An option after the command takes precedence.
     pub(super) fn add(&mut self, before: Self) {
         self.url = self.url.take().or(before.url);
+        self.ca = self.ca.take().or(before.ca);
         self.key = self.key.take().or(before.key);
         self.json |= before.json;
     }
@@ -64,6 +83,7 @@ impl Target {
             Some(url) => url.clone(),
             None => url_from_environment()?,
         };
+        let ca = self.ca.clone().or_else(|| set_variable(CA_VARIABLE).map(PathBuf::from));
         let key = match &self.key {
             Some(SentKey(text)) => {
                 Some(SentKey::parse(text).map_err(|why| CliError::Usage(format!("--key: {why}")))?)
@@ -71,7 +91,7 @@ impl Target {
             None => key_from_environment()?,
         };
         let key = key.as_ref().map(|SentKey(text)| text.as_str());
-        Ok((Client::with_key(&url, key), self.output()))
+        Ok((Client::with_key(&url, ca.as_deref(), key)?, self.output()))
     }
 
     /// Returns the output that the options select.
@@ -94,7 +114,12 @@ impl Target {
 fn url_from_environment() -> Result<String, CliError> {
     let Some(value) = set_variable(VARIABLE) else { return Ok(DEFAULT_URL.into()) };
     let value = value.to_string_lossy();
-    parse_url(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} {why}")))
+    parse_server(&value).map_err(|why| CliError::Usage(format!("{VARIABLE}: {value:?} {why}")))
+}
+
+/// Returns the value of an environment variable, or `None` if it is unset or empty.
+fn set_variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Returns the key in the environment variable, or `None` if it is unset or empty.
@@ -102,11 +127,6 @@ fn key_from_environment() -> Result<Option<SentKey>, CliError> {
     let Some(value) = set_variable(KEY_VARIABLE) else { return Ok(None) };
     let key = SentKey::parse(&value.to_string_lossy());
     key.map(Some).map_err(|why| CliError::Usage(format!("{KEY_VARIABLE}: {why}")))
-}
-
-/// Returns the value of an environment variable that is not empty.
-fn set_variable(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The text of an API key to send. It is never printed.
@@ -145,8 +165,11 @@ mod tests {
 
     #[test]
     fn an_option_after_the_command_takes_precedence() {
-        let target =
-            |url: Option<&str>, json| Target { url: url.map(str::to_owned), key: None, json };
+        let target = |url: Option<&str>, json| Target {
+            url: url.map(str::to_owned),
+            json,
+            ..Target::default()
+        };
         let mut both = target(Some("http://b"), false);
         both.add(target(Some("http://a"), true));
         assert_eq!((both.url.as_deref(), both.json), (Some("http://b"), true));
@@ -179,5 +202,14 @@ mod tests {
         ] {
             assert!(parse_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_server_may_be_a_unix_socket() {
+        for good in ["unix:/run/longshore.sock", "unix:relative.sock", "unix:/a b"] {
+            assert_eq!(parse_server(good).as_deref(), Ok(good));
+        }
+        assert!(parse_server("unix:").is_err());
+        assert!(parse_server("unix.example").is_err());
     }
 }

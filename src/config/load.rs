@@ -20,8 +20,9 @@ use crate::job::problem::encoding::text_start;
 const PREFIX: &str = "LONGSHORE_";
 
 /// Variables with the prefix that belong to the command line and are not settings.
-const CLI_VARIABLES: [&str; 6] = [
+const CLI_VARIABLES: [&str; 7] = [
     "LONGSHORE_URL",
+    "LONGSHORE_CA",
     "LONGSHORE_KEY",
     "LONGSHORE_FIRST_KEY",
     "LONGSHORE_CONFIG",
@@ -30,10 +31,11 @@ const CLI_VARIABLES: [&str; 6] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 6] = [
+const LISTS: [&[&str]; 7] = [
     &["hosts"],
     &["allow_origins"],
     &["listen"],
+    &["trusted_proxies"],
     &["remote_kinds"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],

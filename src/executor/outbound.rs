@@ -33,11 +33,17 @@ mod target;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "cli")]
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+#[cfg(feature = "cli")]
+use actix_web::dev::Service;
+#[cfg(feature = "cli")]
+use awc::http::Uri;
 use awc::http::Method;
 use awc::http::header::HOST;
 use awc::{Client, ClientRequest, Connector};
@@ -115,7 +121,7 @@ impl Outbound {
             connect_timeout: config.connect_timeout.duration(),
             max_connections: config.max_connections,
             client_lifetime: CLIENT_LIFETIME,
-            tls: Arc::new(tls(config)?),
+            tls: Arc::new(client_tls(config.ca_file.as_deref())?),
         })
     }
 
@@ -171,12 +177,12 @@ fn install_crypto() {
     }
 }
 
-/// Returns the TLS configuration: the public root certificates and those of `ca_file`, and HTTP/1.1
-/// only.
-fn tls(config: &OutboundConfig) -> Result<ClientConfig, OutboundError> {
+/// Returns the TLS configuration of a client: it trusts the public root certificates and those in `ca_file`,
+/// and speaks HTTP/1.1 only.
+fn client_tls(ca_file: Option<&Path>) -> Result<ClientConfig, OutboundError> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = &config.ca_file {
+    if let Some(path) = ca_file {
         add_certificates(path, &mut roots)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -189,17 +195,31 @@ fn tls(config: &OutboundConfig) -> Result<ClientConfig, OutboundError> {
     Ok(tls)
 }
 
+/// Returns what connects a client of awc to servers over TLS. The scheme of its URLs must be `http`, since
+/// TLS is below what awc sees.
+#[cfg(feature = "cli")]
+pub(crate) fn tls_connector(
+    ca_file: Option<&Path>,
+) -> Result<
+    impl Service<ConnectInfo<Uri>, Response = Connection<Uri, stream::Stream>, Error = ConnectError>
+    + Clone
+    + 'static,
+    OutboundError,
+> {
+    Ok(stream::connector(Some(Arc::new(client_tls(ca_file)?))))
+}
+
 /// Adds the certificates of a PEM file to the trusted ones.
-fn add_certificates(path: &PathBuf, roots: &mut RootCertStore) -> Result<(), OutboundError> {
-    let unreadable = |error| OutboundError::Unreadable { path: path.clone(), error };
+fn add_certificates(path: &Path, roots: &mut RootCertStore) -> Result<(), OutboundError> {
+    let unreadable = |error| OutboundError::Unreadable { path: path.into(), error };
     let mut is_empty = true;
     for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
         let certificate = certificate.map_err(unreadable)?;
-        let unusable = |error| OutboundError::BadCertificate { path: path.clone(), error };
+        let unusable = |error| OutboundError::BadCertificate { path: path.into(), error };
         roots.add(certificate).map_err(unusable)?;
         is_empty = false;
     }
-    if is_empty { Err(OutboundError::Empty { path: path.clone() }) } else { Ok(()) }
+    if is_empty { Err(OutboundError::Empty { path: path.into() }) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 mod admission;
 mod descriptors;
 mod follow;
+pub(super) mod listener;
 mod progress;
 mod rate;
 mod socket;
 mod stream;
+mod tls;
 mod verified_key;
 mod watch;
 
@@ -28,12 +30,13 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, ServiceResponse};
 
 use crate::config::Config;
-use crate::http::listener::{Listener, Socket as Listening, UnixSocket};
 use admission::{Admission, MAX_REFUSALS};
+use listener::{Listener, Socket as Listening, UnixSocket};
 pub(in crate::http) use progress::BODY_SECS;
 use progress::Progress;
 use socket::Socket;
 use stream::Connection;
+use tls::TlsSocket;
 pub(in crate::http) use verified_key::VerifiedKey;
 use watch::Watch;
 
@@ -93,6 +96,12 @@ where
             Listening::Tcp(listener) => builder.listen(name, listener, move || {
                 connections(Socket::Tcp, &app, &admission, stopping.clone())
             })?,
+            Listening::Tls(listener, files) => builder.listen(name, listener, move || {
+                let files = Arc::clone(&files);
+                let socket =
+                    move |tcp| Socket::Tls(Box::new(TlsSocket::new(tcp, files.acceptor())));
+                connections(socket, &app, &admission, stopping.clone())
+            })?,
             Listening::Unix(UnixSocket { listener, file }) => {
                 builder.listen_uds(name, listener, move || {
                     let _until_the_server_ends = &file;
@@ -143,9 +152,7 @@ where
         .on_connect_ext(|connection: &Connection, data| {
             data.insert(connection.progress());
             data.insert(VerifiedKey::default());
-            if connection.is_unix() {
-                data.insert(UnixPeer);
-            }
+            data.insert(connection.peer());
         })
         .h1(map_config(follow::follow(app()).map_err(|error| error.error_response()), |()| {
             AppConfig::default()
@@ -155,10 +162,6 @@ where
     fn_service(move |stream| accept(socket(stream), Arc::clone(&admission), Rc::clone(&watch)))
         .and_then(http)
 }
-
-/// Marks the connections of Unix sockets, whose clients have no address and are on this machine.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct UnixPeer;
 
 /// Admits a connection, or refuses it.
 async fn accept(

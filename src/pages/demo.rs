@@ -8,7 +8,6 @@ mod call;
 mod questions;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HOST;
 use actix_web::web::{Payload, ReqData};
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
@@ -20,6 +19,7 @@ use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
 use crate::pages::forms::form_token;
+use crate::pages::forms::origin::origin_of;
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::parts::query::query_string;
 use crate::pages::response::error_page::PageError;
@@ -90,7 +90,8 @@ async fn show_demo(request: HttpRequest, handle: ReqData<Handle>) -> PageResult 
     let (config, target) = (handle.config(), model_target(&fields, handle.config()));
     let form_token = form_token::generate()?;
     let has_heavy_work = has_heavy_work(&handle);
-    let page = DemoPage::new(may, &origin(&request), target, config, has_heavy_work, form_token);
+    let url = origin_of(&request, &handle).url();
+    let page = DemoPage::new(may, &url, target, config, has_heavy_work, form_token);
     render(&page.map_err(PageError::bad_request)?)
 }
 
@@ -150,13 +151,6 @@ impl<'a> DemoPage<'a> {
 pub(crate) fn page_path(model: &str) -> String {
     let model = Some(model).filter(|model| *model != DEFAULT_MODEL).map(str::to_owned);
     format!("/demo{}", query_string(&[("model", model)]))
-}
-
-/// Returns the origin under which the browser reached this server.
-fn origin(request: &HttpRequest) -> String {
-    let info = request.connection_info();
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    format!("{}://{}", info.scheme(), host.unwrap_or_else(|| info.host()))
 }
 
 /// Returns the provider and the model to use. The provider is the selected one, or else the one of

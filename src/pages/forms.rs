@@ -4,3 +4,4 @@ pub(super) mod fields;
 pub(super) mod form;
 pub(super) mod form_token;
 pub(super) mod limits;
+pub(super) mod origin;

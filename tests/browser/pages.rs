@@ -7,6 +7,7 @@ pub(crate) mod hostile;
 mod interruptions;
 mod job;
 mod jobs;
+mod keys;
 mod overview;
 mod providers;
 mod submit;

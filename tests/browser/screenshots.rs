@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::chromium::driver::find_program;
 use crate::chromium::page::Page;
+use crate::kit::Server;
 use crate::kit::demo::Demo;
 use crate::metrics;
 use crate::sample_server::SampleServer;
@@ -150,6 +151,40 @@ fn take_all(samples: &SampleServer, page: &Page) {
         page.run(script, &json!([field, text]));
     }
     take(page, "submit");
+}
+
+#[test]
+#[ignore = "it writes the screenshots of the documentation"]
+fn screenshots_of_the_keys() {
+    let server = Server::start();
+    let key = |name: &str, scopes: &[&str], queues: &[&str], by: Option<&str>| {
+        let request =
+            json!({"name": name, "scopes": scopes, "queues": queues, "expires_in": "90d"});
+        let bearer = format!("Bearer {}", by.unwrap_or_default());
+        let headers = [("authorization", &*bearer)];
+        let headers = if by.is_some() { &headers[..] } else { &[] };
+        let created = server.post_with("/v1/keys", headers, &request).expect(201);
+        created["secret"].as_str().unwrap().to_owned()
+    };
+    let ops = key("ops", &["admin"], &[], None);
+    let by = Some(&*ops);
+    let shop = key("web shop", &["submit"], &["mail", "shop.*"], by);
+    key("dashboard", &["read"], &[], by);
+    key("image worker", &["work"], &["images"], by);
+    let bearer = format!("Bearer {shop}");
+    server.request("GET", "/v1/jobs/1", &[("authorization", &bearer)], b"");
+    let Some(page) = Page::open(&server, "/keys") else { return };
+    std::fs::create_dir_all(folder()).unwrap();
+    take(&page, "login");
+    page.fill("#key", &ops);
+    page.press("Sign in");
+    page.wait_for_path("/keys");
+    page.fill("#name", "newsletter");
+    page.fill("#queues", "mail");
+    page.click("input[value=submit]");
+    page.press("Create key");
+    page.wait_for_text("Copy it now.");
+    take(&page, "keys");
 }
 
 #[test]

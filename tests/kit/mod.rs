@@ -18,6 +18,7 @@ pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod proc;
 pub(crate) mod process;
+pub(crate) mod tls;
 pub(crate) mod usage;
 pub(crate) mod wrapper;
 
@@ -47,6 +48,19 @@ pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) ->
     panic!("this did not happen within {} s: {what}", TEST_TIMEOUT.as_secs());
 }
 
+/// Returns whether a job is final.
+pub(crate) fn is_final(job: &Value) -> bool {
+    matches!(job["state"].as_str(), Some("completed" | "failed" | "cancelled"))
+}
+
+/// Returns the duration between two times of job JSON, in RFC 3339.
+pub(crate) fn between(from: &Value, to: &Value) -> Duration {
+    let time = |value: &Value| -> longshore::job::Timestamp {
+        value.as_str().unwrap_or_else(|| panic!("not a time: {value}")).parse().unwrap()
+    };
+    time(to).since(time(from))
+}
+
 /// Marks the calling test as skipped because it cannot run on this machine; the test must then return.
 ///
 /// Prints a line, and appends it to the file that `SKIPPED_TESTS` names, where `tests/run` counts it.
@@ -63,6 +77,12 @@ pub(crate) fn skip(why: &str) {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
+}
+
+/// Returns whether a program is installed.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
 }
 
 /// Returns a job that sleeps.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kit::wrapper::wrapped;
-use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually};
+use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually, is_final};
 
 /// Returns a command of the program, without the `LONGSHORE_` variables of the environment.
 pub(crate) fn longshore(args: &[&str]) -> Command {
@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     wrapper: Vec<String>,
     /// Address to listen on. Port 0 means a free port.
     listen: SocketAddr,
+    /// Whether the server gets its settings from environment variables only.
+    has_only_variables: bool,
 }
 
 impl Setup {
@@ -45,7 +47,8 @@ impl Setup {
         let database = directory.path().join("longshore.db");
         let (config, env, options, wrapper) = (String::new(), Vec::new(), Vec::new(), Vec::new());
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { directory, database, config, env, options, wrapper, listen }
+        let has_only_variables = false;
+        Self { directory, database, config, env, options, wrapper, listen, has_only_variables }
     }
 
     /// Sets the configuration, in TOML.
@@ -77,6 +80,18 @@ impl Setup {
         self.wrapper(&["sh", "-c", &format!("{commands} && exec \"$0\" \"$@\"")])
     }
 
+    /// Sets the first address to listen on.
+    pub(crate) fn listen(mut self, listen: SocketAddr) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Gives the server no configuration file and no options of this setup, but only its variables.
+    pub(crate) fn only_variables(mut self) -> Self {
+        self.has_only_variables = true;
+        self
+    }
+
     /// Sets the path of the database.
     pub(crate) fn database(mut self, path: impl Into<PathBuf>) -> Self {
         self.database = path.into();
@@ -90,10 +105,13 @@ impl Setup {
 
     /// Returns the command that starts the server.
     pub(crate) fn command(&self) -> Command {
-        let config = self.directory.path().join("longshore.toml");
-        std::fs::write(&config, &self.config).unwrap();
-        let mut command = longshore(&["serve", "--listen", &self.listen.to_string()]);
-        command.arg("--config").arg(config).arg("--database").arg(&self.database);
+        let mut command = longshore(&["serve"]);
+        if !self.has_only_variables {
+            let config = self.directory.path().join("longshore.toml");
+            std::fs::write(&config, &self.config).unwrap();
+            command.args(["--listen", &self.listen.to_string()]);
+            command.arg("--config").arg(config).arg("--database").arg(&self.database);
+        }
         command.args(&self.options);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         wrapped(command, &self.wrapper)
@@ -136,7 +154,9 @@ fn spawn(setup: &Setup, log: &Arc<Mutex<String>>) -> Result<(Child, SocketAddr),
     let mut stdout = BufReader::new(stdout);
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    let Some(addr) = line.trim().strip_prefix("listening on http://") else {
+    let url = line.trim().strip_prefix("listening on ");
+    let addr = url.and_then(|url| url.strip_prefix("http://").or(url.strip_prefix("https://")));
+    let Some(addr) = addr else {
         let status = child.wait().unwrap();
         // The log is complete after the process has closed its stderr.
         let _ = logging.join();
@@ -362,19 +382,6 @@ impl Server {
         assert_eq!(self.get("/healthz").status, 200);
         assert_eq!(self.child.try_wait().unwrap(), None);
     }
-}
-
-/// Returns whether a job is final.
-pub(crate) fn is_final(job: &Value) -> bool {
-    matches!(job["state"].as_str(), Some("completed" | "failed" | "cancelled"))
-}
-
-/// Returns the duration between two times of job JSON, in RFC 3339.
-pub(crate) fn between(from: &Value, to: &Value) -> Duration {
-    let time = |value: &Value| -> longshore::job::Timestamp {
-        value.as_str().unwrap_or_else(|| panic!("not a time: {value}")).parse().unwrap()
-    };
-    time(to).since(time(from))
 }
 
 impl Drop for Server {

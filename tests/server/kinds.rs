@@ -8,8 +8,8 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
+use crate::kit::between;
 use crate::kit::http::Target;
-use crate::kit::process::between;
 use crate::kit::{Server, Setup, TEST_TIMEOUT, sleep, with};
 
 fn http(url: &str) -> Value {

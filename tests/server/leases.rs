@@ -8,8 +8,8 @@ mod waiting;
 
 use serde_json::{Value, json};
 
+use crate::kit::between;
 use crate::kit::leases::{lease, lease_action, remote};
-use crate::kit::process::between;
 use crate::kit::{Server, Setup, pointers, sleep, with};
 
 /// Submits a job and leases it.

@@ -2,6 +2,7 @@
 
 mod drain;
 mod health;
+mod listeners;
 mod log;
 mod log_output;
 mod programs;

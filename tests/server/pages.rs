@@ -3,7 +3,10 @@
 mod again;
 mod demo;
 mod job;
+mod keys;
 mod links;
+mod login;
+mod permissions;
 mod providers;
 mod queues;
 
@@ -341,7 +344,9 @@ fn a_form_of_another_site_is_refused_without_effect() {
     for path in paths {
         let body = b"job_action=cancel&id=1&kind=echo";
         assert_eq!(server.request("POST", path, &[form, ACCEPT_HTML], body).status, 403, "{path}");
-        for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        for origin in
+            ["https://evil.example", "null", "http://127.0.0.1:1", &own.replace("http", "https")]
+        {
             let headers = [("origin", origin), form, ACCEPT_HTML];
             assert_eq!(server.request("POST", path, &headers, body).status, 403, "{path}");
         }

@@ -1,27 +1,26 @@
 //! Sends requests to one server and decodes its responses.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use awc::error::{ConnectError, SendRequestError};
-use awc::{ClientRequest, ClientResponse, Connector};
+use awc::{ClientRequest, ClientResponse};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::connector;
 use super::outage::Outage;
 use super::reply::Reply;
 use crate::cli::error::CliError;
 use crate::cli::refusal::Refusal;
-use crate::config::HttpUrl;
 use crate::job::Json;
 use crate::job::problem::parse_json;
 
 /// Longest time that one request waits for a job or a batch to end. A longer wait takes several.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Maximum time to establish a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum time for a response, in addition to the requested wait.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum size of a response. A job with the largest configurable payload and result fits.
@@ -47,24 +46,29 @@ struct WaitQuery {
 /// The connection to one server.
 pub(super) struct Transport {
     http: awc::Client,
+    /// URL of the server, as the user gave it, without a slash at the end.
     base_url: String,
+    /// URL to which paths are appended in requests.
+    request_url: String,
     outage: Outage,
 }
 
 impl Transport {
     /// Creates a transport to the server at `base_url` without connecting. `key` is sent with each request.
-    pub(super) fn new(base_url: &str, key: Option<&str>) -> Self {
-        let connector = Connector::new().timeout(CONNECT_TIMEOUT);
-        let mut builder = awc::Client::builder().connector(connector).disable_redirects();
-        if let Ok(url) = HttpUrl::parse_base(base_url) {
-            // awc omits the ports 80 and 443 from the header, whatever the scheme is.
-            builder = builder.add_default_header((HOST, url.authority()));
-        }
-        if let Some(key) = key {
-            builder = builder.add_default_header((AUTHORIZATION, format!("Bearer {key}")));
-        }
-        let base_url = base_url.trim_end_matches('/').into();
-        Self { http: builder.finish(), base_url, outage: Outage::default() }
+    pub(super) fn new(
+        base_url: &str,
+        ca: Option<&Path>,
+        key: Option<&str>,
+    ) -> Result<Self, CliError> {
+        let (http, request_url) = connector::client(base_url, ca, key)?;
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Ok(Self { http, base_url, request_url, outage: Outage::default() })
+    }
+
+    /// Returns the URL of a path of the server, to show it. That of a Unix socket has a colon before the path.
+    pub(super) fn url(&self, path: &str) -> String {
+        let is_unix = self.base_url.starts_with(connector::UNIX);
+        format!("{}{}{path}", self.base_url, if is_unix { ":" } else { "" })
     }
 
     /// Returns the base URL of the server, without a slash at the end.
@@ -74,7 +78,7 @@ impl Transport {
 
     /// Builds a PATCH request for a path of the server.
     pub(super) fn patch(&self, path: &str) -> ClientRequest {
-        self.http.patch(format!("{}{path}", self.base_url))
+        self.http.patch(format!("{}{path}", self.request_url))
     }
 
     /// Sends a request without a body.
@@ -96,17 +100,17 @@ impl Transport {
 
     /// Builds a GET request for a path of the server.
     pub(super) fn get(&self, path: &str) -> ClientRequest {
-        self.http.get(format!("{}{path}", self.base_url))
+        self.http.get(format!("{}{path}", self.request_url))
     }
 
     /// Builds a POST request for a path of the server.
     pub(super) fn post(&self, path: &str) -> ClientRequest {
-        self.http.post(format!("{}{path}", self.base_url))
+        self.http.post(format!("{}{path}", self.request_url))
     }
 
     /// Builds a DELETE request for a path of the server.
     pub(super) fn delete(&self, path: &str) -> ClientRequest {
-        self.http.delete(format!("{}{path}", self.base_url))
+        self.http.delete(format!("{}{path}", self.request_url))
     }
 
     /// Adds a query string to a request.
@@ -278,7 +282,7 @@ impl Transport {
             SendRequestError::Connect(ConnectError::Disconnected) => {
                 "the connection was closed before a response arrived".into()
             }
-            SendRequestError::Connect(error) => error.to_string(),
+            SendRequestError::Connect(error) => with_hint(error.to_string()),
             SendRequestError::Url(error) => return CliError::Usage(format!("--url: {error}")),
             error => error.to_string(),
         };
@@ -289,6 +293,21 @@ impl Transport {
     fn bad_response(&self, why: impl std::fmt::Display) -> CliError {
         CliError::BadResponse { url: self.base_url.clone(), why: why.to_string() }
     }
+}
+
+/// Adds to an error of a connection what the user can do about it.
+fn with_hint(why: String) -> String {
+    const UNTRUSTED: [&str; 3] = ["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"];
+    if UNTRUSTED.iter().any(|reason| why.contains(reason)) {
+        return format!(
+            "{why}: the certificate of the server is not trusted; give the file of its authority with \
+             --ca or LONGSHORE_CA"
+        );
+    }
+    if why.contains("InvalidContentType") {
+        return format!("{why}: the server does not use TLS at this port; use a URL with http://");
+    }
+    why
 }
 
 fn header<'a, S>(response: &'a ClientResponse<S>, name: &str) -> Option<&'a str> {

@@ -49,7 +49,7 @@ mod tests {
         let mut text = Vec::new();
         clap_complete::generate(Shell::Bash, &mut visible_program(), NAME, &mut text);
         let text = String::from_utf8(text).unwrap();
-        assert!(text.contains("\"-h -V --url --key --json "), "{text}");
+        assert!(text.contains("\"-h -V --url --ca --key --json "), "{text}");
         for command in Cli::command().get_subcommands() {
             let name = format!(" {} ", command.get_name());
             assert_eq!(text.contains(&name), !command.is_hide_set(), "{name}");

@@ -63,6 +63,23 @@ fn listen_is_one_address_or_a_list_in_every_source() {
 }
 
 #[test]
+fn tls_needs_both_files_and_proxies_are_a_list() {
+    let pair = [("LONGSHORE_TLS__CERT", "/a/cert.pem"), ("LONGSHORE_TLS__KEY", "/a/key.pem")];
+    let config = load_with(&pair).unwrap();
+    let tls = config.tls.unwrap();
+    assert_eq!((tls.cert, tls.key), ("/a/cert.pem".into(), "/a/key.pem".into()));
+    let error = load_with(&pair[..1]).unwrap_err().to_string();
+    assert!(error.contains("LONGSHORE_TLS") && error.contains("missing field `key`"), "{error}");
+    let error = load_file("[tls]\ncert = '/a'\nchain = '/b'").unwrap_err().to_string();
+    assert!(error.contains("line 3") && error.contains("unknown field `chain`"), "{error}");
+    let config = load_with(&[("LONGSHORE_TRUSTED_PROXIES", "10.0.0.2, fd00::/8,unix")]).unwrap();
+    let written: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["10.0.0.2", "fd00::/8", "unix"]);
+    let error = load_with(&[("LONGSHORE_TRUSTED_PROXIES", "proxy.example")]).unwrap_err();
+    assert!(error.to_string().contains("must be an address such as 10.0.0.2"), "{error}");
+}
+
+#[test]
 fn variables_are_toml_or_strings() {
     let config = load_with(&[
         ("LONGSHORE_LEASE", "10m"),

@@ -22,7 +22,7 @@ use crate::executor::outbound::target::TlsName;
 
 /// A connection on which each request gets only the bytes of its own response.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     socket: Socket,
     exchange: Exchange,
 }

@@ -100,9 +100,12 @@ impl Admission {
         self.wanted.notified().await;
     }
 
-    /// Answers 503 and closes the connection.
+    /// Answers 503 and closes the connection. With TLS, for which a handshake would be needed, it only closes it.
     pub(super) async fn refuse(&self, socket: Socket) {
         self.log_refusal();
+        if !socket.is_open() {
+            return;
+        }
         let waits = self.refusals.fetch_add(1, Ordering::Relaxed) < MAX_REFUSALS;
         // Fails if the client is gone or does not read its answer.
         let _ = tokio::time::timeout(REFUSAL_TIMEOUT, answer_refusal(socket, waits)).await;

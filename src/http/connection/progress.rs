@@ -141,6 +141,13 @@ impl Progress {
         self.closes_after_answer.set(true);
     }
 
+    /// Records that the client was refused, and gives it time to read why.
+    pub(super) fn refused(&self) {
+        if !self.lingers() {
+            self.enter(Phase::Linger);
+        }
+    }
+
     /// Records the size of the answer, if it is known.
     pub(super) fn answer_starts(&self, bytes: u64) {
         self.rate.set_size(bytes);

@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::admission::Admitted;
 use super::progress::Progress;
-use super::socket::Socket;
+use super::socket::{Socket, Start};
+use crate::server::origin::Peer;
 
 /// Answer to a head that did not arrive in time.
 const HEAD_TOO_SLOW: &[u8] =
@@ -33,13 +34,13 @@ impl Connection {
         Self { socket, progress, _admitted: admitted }
     }
 
-    pub(super) fn progress(&self) -> Rc<Progress> {
-        Rc::clone(&self.progress)
+    /// Returns the other end of the connection.
+    pub(super) fn peer(&self) -> Peer {
+        self.socket.peer()
     }
 
-    /// Returns whether the client is connected to a Unix socket.
-    pub(super) fn is_unix(&self) -> bool {
-        matches!(self.socket, Socket::Unix(_))
+    pub(super) fn progress(&self) -> Rc<Progress> {
+        Rc::clone(&self.progress)
     }
 
     /// Fails if the time of the connection is over. A head that did not arrive in time is answered first.
@@ -47,7 +48,7 @@ impl Connection {
         if !self.progress.is_over() {
             return Ok(());
         }
-        if self.progress.take_late_head() {
+        if self.socket.is_open() && self.progress.take_late_head() {
             // Fails if the client is gone.
             let _ = Pin::new(&mut self.socket).poll_write(context, HEAD_TOO_SLOW);
             let _ = Pin::new(&mut self.socket).poll_shutdown(context);
@@ -76,6 +77,14 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
         self.check(context)?;
+        match self.socket.poll_start(context)? {
+            Poll::Ready(Start::Open) => {}
+            Poll::Ready(Start::Refused) => self.progress.refused(),
+            Poll::Pending => {
+                self.progress.set_task(context);
+                return Poll::Pending;
+            }
+        }
         if self.progress.lingers() {
             return self.poll_drop(context);
         }
@@ -110,6 +119,10 @@ impl AsyncWrite for Connection {
     /// The dispatcher flushes when the stream has taken all bytes so far.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         self.check(context)?;
+        if Pin::new(&mut self.socket).poll_flush(context)?.is_pending() {
+            self.progress.stalled();
+            return Poll::Pending;
+        }
         if self.progress.flushed() {
             // The client sees the end of the answer before the rest of its request is dropped.
             let shutdown = Pin::new(&mut self.socket).poll_shutdown(context);

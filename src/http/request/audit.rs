@@ -8,8 +8,8 @@ use tracing::Level;
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
 use crate::auth::{secret, token};
-use crate::http::request::credential::Credential;
-use crate::http::request::target::Target;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::target::Target;
 use crate::job::problem::Quoted;
 
 /// Target of the lines in the log.
@@ -45,16 +45,13 @@ pub(super) struct Audit {
 impl Audit {
     /// Starts the line of a request, or returns `None` if it changes nothing or is not logged.
     pub(super) fn start(request: &ServiceRequest, credential: Option<&Credential>) -> Option<Self> {
-        if request.method().is_safe() {
+        // Before the route is looked for, which costs something.
+        if request.method().is_safe() || !tracing::enabled!(target: TARGET, Level::INFO) {
             return None;
         }
         let target = Target::of(request);
         let is_frequent = target.name.is_some_and(|name| FREQUENT.contains(&name));
-        let is_logged = match is_frequent {
-            true => tracing::enabled!(target: TARGET, Level::DEBUG),
-            false => tracing::enabled!(target: TARGET, Level::INFO),
-        };
-        if !is_logged {
+        if is_frequent && !tracing::enabled!(target: TARGET, Level::DEBUG) {
             return None;
         }
         let path = request.match_info().as_str();

@@ -5,7 +5,13 @@
 //! are not in a table, such as those of an application, need a key that may do everything, unless they say
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
+mod bearer;
+pub(in crate::http) mod credential;
+pub(in crate::http) mod key_end;
+pub(in crate::http) mod query_token;
+pub(super) mod read_token;
 pub(super) mod session;
+pub(super) mod target;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,13 +26,13 @@ use crate::api::problem::ProblemType;
 use crate::api::routes::access::Access;
 use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
-use crate::http::connection::{UnixPeer, VerifiedKey};
+use crate::http::connection::VerifiedKey;
 use crate::http::problem::Rejection;
-use crate::http::request::bearer::secret;
-use crate::http::request::credential::Credential;
-use crate::http::request::read_token;
-use crate::http::request::target::Target;
+use crate::http::request::auth::bearer::secret;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::target::Target;
 use crate::server::Handle;
+use crate::server::origin::{Peer, Transport};
 
 /// Finds out on whose behalf a request is made, and adds a [`Handle`] that acts for it to its extensions. Returns
 /// the key or token, if one is needed.
@@ -125,7 +131,10 @@ fn missing_scope(access: Access, principal: &Principal) -> Rejection {
 fn is_direct_and_local(request: &ServiceRequest) -> bool {
     let is_local = match request.peer_addr() {
         Some(peer) => is_loopback(peer.ip()),
-        None => request.conn_data::<UnixPeer>().is_some(),
+        None => {
+            let peer = request.conn_data::<Peer>();
+            peer.is_some_and(|peer| peer.transport == Transport::Unix)
+        }
     };
     is_local && !is_forwarded(request.headers())
 }

@@ -1,9 +1,11 @@
 //! Refuses requests that a browser sends for pages of other sites (cross-site request forgery and DNS
 //! rebinding), requests that were meant for another API, and requests without a valid key.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::Error;
+use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -15,9 +17,10 @@ use crate::api::problem::ProblemType;
 use crate::auth::sender::Sender;
 use crate::http::problem::Rejection;
 use crate::http::request::audit::Audit;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::key_end::unless_ended;
 use crate::http::request::auth::session;
-use crate::http::request::credential::Credential;
-use crate::http::request::key_end::unless_ended;
+use crate::http::request::client::origin_of;
 use crate::http::request::{auth, cors, openai_client};
 use crate::http::response::rate_headers;
 use crate::http::response::weighed::{AnswerBody, end_with, weigh};
@@ -75,14 +78,18 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
 /// for that name in `Host`.
 fn refusal(request: &ServiceRequest) -> Option<Rejection> {
     let headers = request.headers();
+    let handle = request.app_data::<Data<Handle>>();
+    let host = handle.map_or_else(Cow::default, |handle| host_of(request.request(), handle));
     let is_foreign = sender_of(request) == Sender::OtherSite;
     let is_link = is_followed_link(request.method(), headers);
     if is_foreign && !is_link && !cors::may_read(request) {
         let detail = "the request comes from a page of another site";
         return Some(Rejection::new(ProblemType::ForeignSite, detail));
     }
-    let names = request.app_data::<Data<Handle>>().map(|handle| &handle.config().hosts);
-    if let Some(name) = foreign_name(headers, names.map_or(&[], Vec::as_slice)) {
+    let names = handle.map(|handle| &handle.config().hosts);
+    let name =
+        headers.contains_key(HOST).then(|| foreign_name(&host, names.map_or(&[], Vec::as_slice)));
+    if let Some(name) = name.flatten() {
         let name = Quoted(&name);
         let detail = format_args!(
             "the host name {name} is not allowed; add it to `hosts` in the configuration"
@@ -92,13 +99,21 @@ fn refusal(request: &ServiceRequest) -> Option<Rejection> {
     openai_client::refusal(headers)
 }
 
-/// Returns the name in `Host` if it is not an IP address, not a name of this machine and not one of
+/// Returns the name by which the client called the server: `Host`, or what a trusted proxy says that it was.
+fn host_of<'a>(request: &'a HttpRequest, handle: &Handle) -> Cow<'a, str> {
+    if handle.config().trusted_proxies.is_empty() {
+        let host = request.headers().get(HOST).map_or(&b""[..], HeaderValue::as_bytes);
+        return String::from_utf8_lossy(host);
+    }
+    origin_of(request, handle).host.into()
+}
+
+/// Returns the name in `host` if it is not an IP address, not a name of this machine and not one of
 /// `names`.
-fn foreign_name(headers: &HeaderMap, names: &[String]) -> Option<String> {
-    let host = String::from_utf8_lossy(headers.get(HOST)?.as_bytes());
+fn foreign_name(host: &str, names: &[String]) -> Option<String> {
     let without_port = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|letter| letter.is_ascii_digit()) => name,
-        _ => &host,
+        _ => host,
     };
     let name = without_port.trim_start_matches('[').trim_end_matches(']');
     if name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() {
@@ -124,10 +139,11 @@ fn is_followed_link(method: &Method, headers: &HeaderMap) -> bool {
 /// it has the cookie of a session.
 pub(super) fn sender_of(request: &ServiceRequest) -> Sender {
     let value = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    // To be replaced by `client::origin_of`, which knows TLS and trusted proxies.
-    let scheme = if request.app_config().secure() { "https" } else { "http" };
-    Sender::of(value(SEC_FETCH_SITE), value(ORIGIN), (scheme, host.unwrap_or_default()))
+    let (site, origin) = (value(SEC_FETCH_SITE), value(ORIGIN));
+    let handle = request.app_data::<Data<Handle>>().filter(|_| origin.is_some());
+    let Some(handle) = handle else { return Sender::of(site, origin, ("", "")) };
+    let own = origin_of(request.request(), handle);
+    Sender::of(site, origin, (own.scheme, &own.host))
 }
 
 #[cfg(test)]
@@ -136,11 +152,7 @@ mod tests {
 
     #[test]
     fn addresses_and_names_of_this_machine_are_its_own() {
-        let foreign = |host: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static(host));
-            foreign_name(&headers, &["jobs.example".to_owned()])
-        };
+        let foreign = |host: &'static str| foreign_name(host, &["jobs.example".to_owned()]);
         for own in ["127.0.0.1:7373", "[::1]:80", "localhost", "a.localhost:1", "Jobs.Example:80"] {
             assert_eq!(foreign(own), None, "{own}");
         }

@@ -10,10 +10,10 @@ use askama::Template;
 
 use crate::api::routes::pages::{LOGIN, SESSION_COOKIE};
 use crate::auth::token::SESSION;
-use crate::pages::access::browser::{SEC_FETCH_SITE, origin_of};
 use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
+use crate::pages::forms::origin::{SEC_FETCH_SITE, origin_of};
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::{form_resource, form_route, page_resource};
@@ -79,6 +79,7 @@ async fn sign_in(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -
         return redirect_to("/");
     }
     let origin = origin_of(&request, &handle);
+    let client = origin.client_ip.map(|ip| ip.to_string());
     let (now, failed) = (handle.now(), handle.keyring().failed_sign_ins());
     let next = fields.get("next").filter(|next| is_own_path(next)).unwrap_or_default();
     let page = LoginPage::new(next);
@@ -87,7 +88,7 @@ async fn sign_in(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -
     }
     let Ok(entry) = handle.keyring().find(fields.trimmed("key").unwrap_or_default(), now) else {
         failed.record(origin.client_ip, now);
-        tracing::warn!(target: "longshore::audit", client = ?origin.client_ip, "sign-in refused");
+        tracing::warn!(target: "longshore::audit", client, "sign-in refused");
         return Ok(page.refused(StatusCode::UNAUTHORIZED, "This key is not valid."));
     };
     let handle = handle.acting_for(entry.principal().clone());
@@ -100,7 +101,7 @@ async fn sign_in(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -
     let path = next.split(['?', '#']).next().unwrap_or_default();
     let next = if may.continue_to(path) { next } else { home };
     let (key, key_name) = (entry.id().to_string(), entry.name());
-    tracing::info!(target: "longshore::audit", key, key_name = key_name.as_str(), client = ?origin.client_ip, "signed in");
+    tracing::info!(target: "longshore::audit", key, key_name = key_name.as_str(), client, "signed in");
     let token = handle.session_token().token;
     Ok(redirect_with_cookie(next, &token, SESSION, origin.scheme == "https"))
 }

@@ -29,6 +29,7 @@ fn pages(samples: &SampleServer) -> Vec<String> {
         "/queues/images",
         "/queues/reports",
         "/providers",
+        "/keys",
         "/jobs/999999999",
         "/nowhere",
     ]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::attack::Attack;
 use crate::kit::http::Target;
-use crate::kit::process::{between, is_final};
+use crate::kit::{between, is_final};
 
 /// Timeout of each attempt.
 const TIMEOUT: Duration = Duration::from_secs(2);

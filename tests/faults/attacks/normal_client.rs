@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::attack::Attack;
 use super::figures::{Call, Figures};
-use crate::kit::process::is_final;
+use crate::kit::is_final;
 use crate::kit::{Connection, Response, echo, with};
 
 /// Pause between two jobs of a connection.

@@ -13,8 +13,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Keep-alive connection.
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
+    /// Value of the `Host` header.
+    host: String,
 }
+
+/// A stream of bytes in both directions, such as TLS over TCP.
+pub(crate) trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
 
 impl Connection {
     pub(crate) fn open(addr: SocketAddr) -> io::Result<Self> {
@@ -22,7 +29,12 @@ impl Connection {
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self::over(stream, &addr.to_string()))
+    }
+
+    /// Uses a stream that is connected.
+    pub(crate) fn over(stream: impl Stream + 'static, host: &str) -> Self {
+        Self { stream: BufReader::new(Box::new(stream)), host: host.into() }
     }
 
     /// Sends raw bytes.
@@ -38,8 +50,7 @@ impl Connection {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Response> {
-        let host = self.stream.get_ref().peer_addr()?.to_string();
-        let sent = self.send(message::request(method, path, &host, headers, body));
+        let sent = self.send(message::request(method, path, &self.host, headers, body));
         // A server that refuses a body may close while it is still being sent.
         let answer = self.answer();
         match (sent, answer) {
@@ -57,6 +68,11 @@ impl Connection {
     /// Reads a response.
     pub(crate) fn answer(&mut self) -> io::Result<Response> {
         Response::read(&mut self.stream)
+    }
+
+    /// Reads a line without its end.
+    pub(crate) fn line(&mut self) -> io::Result<String> {
+        read_line(&mut self.stream)
     }
 
     /// Returns the next chunk of a chunked body, or `None` at its end.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::kit::between;
 use crate::kit::model::Model;
-use crate::kit::process::between;
 use crate::kit::{Setup, with};
 
 fn chat(question: &str, mock: &Value) -> Value {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::running;
 use crate::kit::Server;
+use crate::kit::between;
 use crate::kit::leases::{lease, lease_action, remote};
-use crate::kit::process::between;
 use crate::kit::with;
 
 /// Returns a failure that does not count.

@@ -144,7 +144,7 @@ fn a_lease_longer_than_a_day_is_renewed_for_a_day() {
         "application/json",
         r#"{"lease_token": 1, "lease": "25h"}"#,
     );
-    let longer = crate::kit::process::between(&start, &renewed.expect(200)["lease_expires_at"]);
+    let longer = crate::kit::between(&start, &renewed.expect(200)["lease_expires_at"]);
     assert_eq!(longer.as_secs().div_ceil(3600), 24, "{longer:?}");
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::kit::between;
 use crate::kit::leases::{lease, lease_action, remote};
-use crate::kit::process::between;
 use crate::kit::{Server, Setup, TEST_TIMEOUT, eventually, sleep, with};
 
 /// Sends a lease request that waits, on a thread of its own. The receiver gets the status and the

@@ -62,7 +62,7 @@ fn a_waiting_job_says_which_limit_of_its_queue_holds_it_back() {
     server.run(&in_queue(echo(1), "slow"));
     let job = waiting_for(&server, &in_queue(echo(1), "slow"), "rate");
     assert_eq!(detail(&job), "the rate limit of queue slow");
-    let wait = crate::kit::process::between(&job["created_at"], &job["waiting_until"]).as_secs();
+    let wait = crate::kit::between(&job["created_at"], &job["waiting_until"]).as_secs();
     assert!((3_500..3_640).contains(&wait), "{job}");
 }
 

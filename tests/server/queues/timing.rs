@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::process::between;
+use crate::kit::between;
 use crate::kit::{Server, Setup, echo, sleep, with};
 
 #[test]

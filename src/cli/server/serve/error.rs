@@ -1,6 +1,7 @@
 //! The errors that end a server.
 
 use crate::config::ListenAddress;
+use crate::http::TlsError;
 use crate::server::StartError;
 
 /// An error that stops the server.
@@ -17,6 +18,9 @@ pub enum ServeError {
         /// Error of the operating system.
         error: std::io::Error,
     },
+    /// The certificate or the key of `[tls]` cannot be used; correct the files.
+    #[error(transparent)]
+    Tls(TlsError),
     /// Other machines can reach the address, and no key exists that they would need.
     #[error(
         "listening on {listen}, which other machines can reach, needs a key; create one with \

@@ -12,7 +12,7 @@ use crate::cli::server::signal::{StopSignals, ignore_others, survive_file_size_l
 use crate::cli::server::{guard, orphans};
 use crate::config::{Config, ListenAddress};
 use crate::executor::Guard;
-use crate::http::{self, SocketFile};
+use crate::http::{self, SocketFile, TlsFiles};
 use crate::pages;
 use crate::server::{Builder, Server, StartError};
 
@@ -54,6 +54,11 @@ impl RunningServer {
         tracing::info!(kinds, providers, commands, "available to jobs");
     }
 
+    /// Removes the files of Unix sockets. The threads of the HTTP server may still have a part in them.
+    fn remove_socket_files(&self) {
+        self.socket_files.iter().for_each(|file| file.remove());
+    }
+
     /// Prints a line for each listener.
     fn print_urls(&self) {
         for url in &self.urls {
@@ -66,8 +71,8 @@ impl RunningServer {
     pub(crate) async fn stop(self) {
         self.server.release_waiting_requests();
         self.http.stop(true).await;
+        self.remove_socket_files();
         self.server.stop();
-        drop(self.socket_files);
     }
 }
 
@@ -114,9 +119,14 @@ pub(crate) async fn start_server(
 
 /// Listens on every address of the configuration.
 fn bind_all(config: &Config) -> Result<Vec<http::Listener>, ServeError> {
+    let tls = config.tls.as_ref().map(TlsFiles::open).transpose().map_err(ServeError::Tls)?;
     let bind = |listen: &ListenAddress| {
-        let listener = http::Listener::bind(listen);
-        listener.map_err(|error| ServeError::Listen { listen: listen.clone(), error })
+        let bound = http::Listener::bind(listen);
+        let bound = bound.map_err(|error| ServeError::Listen { listen: listen.clone(), error })?;
+        Ok(match &tls {
+            Some(tls) => bound.with_tls(tls),
+            None => bound,
+        })
     };
     config.listen.iter().map(bind).collect()
 }
@@ -177,6 +187,7 @@ pub(super) async fn run_server(
         tracing::warn!(
             "second signal: stopping at once; the next start rescues the jobs that were running"
         );
+        running.remove_socket_files();
         running.server.stop();
     }
     Ok(())

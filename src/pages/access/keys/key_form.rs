@@ -44,8 +44,7 @@ impl KeyForm {
             expires_in: text("expires_in"),
             ..Self::default()
         };
-        let name: Option<KeyName> =
-            form.parsed("name", &fields.trimmed("name").unwrap_or_default());
+        let name: Option<KeyName> = form.parsed("name", fields.trimmed("name").unwrap_or_default());
         let scopes = fields.all("scope").iter();
         let scopes: Vec<Scope> = scopes.filter_map(|scope| form.parsed("scopes", scope)).collect();
         form.scopes = Scopes::of(&scopes);
@@ -53,7 +52,8 @@ impl KeyForm {
             form.add_error("scopes", "choose at least one");
         }
         let patterns = form.queues.clone();
-        let patterns = patterns.split([' ', ',', '\n', '\t']).filter(|pattern| !pattern.is_empty());
+        let patterns = patterns.split(|letter: char| letter == ',' || letter.is_whitespace());
+        let patterns = patterns.filter(|pattern| !pattern.is_empty());
         let queues = patterns.filter_map(|pattern| form.parsed("queues", pattern)).collect();
         let expires_in: Option<Span> = match form.expires_in.clone() {
             text if text.is_empty() => None,

@@ -20,9 +20,9 @@ const NEW: &str = ".new";
 
 /// A Unix socket that listens.
 #[derive(Debug)]
-pub(in crate::http) struct UnixSocket {
-    pub(in crate::http) listener: UnixListener,
-    pub(in crate::http) file: Arc<SocketFile>,
+pub(in crate::http::connection) struct UnixSocket {
+    pub(in crate::http::connection) listener: UnixListener,
+    pub(in crate::http::connection) file: Arc<SocketFile>,
 }
 
 /// The file of a Unix socket, which is removed when this value is dropped.
@@ -57,14 +57,19 @@ impl SocketFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Removes the file, unless another server has replaced it.
+    pub fn remove(&self) {
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            // Fails if the directory has become read-only; the next server replaces the file.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another server may have replaced it.
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
-            let _ = fs::remove_file(&self.path);
-        }
+        self.remove();
     }
 }
 

@@ -1,8 +1,8 @@
 //! The places where the HTTP server listens.
 
+mod tls;
 mod unix_socket;
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tokio::net::TcpSocket;
 
 use crate::config::ListenAddress;
+pub use tls::{TlsError, TlsFiles};
 pub use unix_socket::SocketFile;
-pub(in crate::http) use unix_socket::UnixSocket;
+pub(super) use unix_socket::UnixSocket;
 
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -22,13 +23,15 @@ const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
 /// A socket that listens. Connections wait until [`start_all`](crate::http::start_all) accepts them.
 #[derive(Debug)]
-pub struct Listener(pub(in crate::http) Socket);
+pub struct Listener(pub(super) Socket);
 
 /// The socket of a listener.
 #[derive(Debug)]
-pub(in crate::http) enum Socket {
+pub(super) enum Socket {
     /// A TCP socket.
     Tcp(TcpListener),
+    /// A TCP socket with TLS.
+    Tls(TcpListener, Arc<TlsFiles>),
     /// A Unix socket.
     Unix(UnixSocket),
 }
@@ -55,27 +58,40 @@ impl Listener {
     /// Returns the error of the operating system.
     pub fn tcp_addr(&self) -> io::Result<Option<SocketAddr>> {
         match &self.0 {
-            Socket::Tcp(listener) => listener.local_addr().map(Some),
+            Socket::Tcp(listener) | Socket::Tls(listener, _) => listener.local_addr().map(Some),
             Socket::Unix(_) => Ok(None),
         }
     }
 
-    /// Returns the file of a Unix socket. It is removed when the last copy of this value is dropped.
+    /// Returns the file of a Unix socket. It is removed when the server has ended, which may be a moment after
+    /// it was stopped, or by [`SocketFile::remove`].
     pub fn socket_file(&self) -> Option<Arc<SocketFile>> {
         match &self.0 {
-            Socket::Tcp(_) => None,
+            Socket::Tcp(_) | Socket::Tls(..) => None,
             Socket::Unix(socket) => Some(Arc::clone(&socket.file)),
         }
     }
 
-    /// Returns the URL at which clients of this machine reach the server: `http://127.0.0.1:7373` or
+    /// Has a TCP socket use TLS. A Unix socket stays as it is.
+    #[must_use]
+    pub fn with_tls(self, files: &Arc<TlsFiles>) -> Self {
+        match self.0 {
+            Socket::Tcp(listener) => Self(Socket::Tls(listener, Arc::clone(files))),
+            socket => Self(socket),
+        }
+    }
+
+    /// Returns the URL of the server at this listener: `http://127.0.0.1:7373`, `https://10.0.0.2:7373` or
     /// `unix:/run/longshore.sock`.
-    pub fn url(&self) -> impl fmt::Display {
+    pub fn url(&self) -> String {
+        let tcp = |scheme, listener: &TcpListener| match listener.local_addr() {
+            Ok(addr) => format!("{scheme}://{addr}"),
+            // The system knows the address of a socket that listens.
+            Err(error) => format!("{scheme}://({error})"),
+        };
         match &self.0 {
-            Socket::Tcp(listener) => match listener.local_addr() {
-                Ok(addr) => format!("http://{addr}"),
-                Err(_) => "http://".into(),
-            },
+            Socket::Tcp(listener) => tcp("http", listener),
+            Socket::Tls(listener, _) => tcp("https", listener),
             Socket::Unix(socket) => format!("unix:{}", socket.file.path().display()),
         }
     }

@@ -1,0 +1,92 @@
+//! Two hosts in network namespaces, `10.77.0.1` and `10.77.0.2`, joined by a cable.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::kit::skip;
+
+/// Address of the host on which servers run.
+pub(crate) const SERVER: &str = "10.77.0.1";
+
+/// Address of the host of the clients.
+const CLIENT: &str = "10.77.0.2";
+
+/// Two hosts. Dropping them removes the namespaces, and with them the cable.
+pub(crate) struct Hosts {
+    names: [String; 2],
+}
+
+impl Hosts {
+    /// Creates the hosts, or marks the test as skipped if this machine does not allow that.
+    pub(crate) fn new() -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = |host: &str| format!("longshore-{host}-{}-{number}", std::process::id());
+        let hosts = Self { names: ["server", "client"].map(name) };
+        match hosts.create() {
+            Ok(()) => Some(hosts),
+            Err(why) => {
+                skip(&format!("network namespaces are not possible: {why}"));
+                None
+            }
+        }
+    }
+
+    fn create(&self) -> Result<(), String> {
+        let [server, client] = &self.names;
+        for name in &self.names {
+            ip(&["netns", "add", name])?;
+            ip(&["-n", name, "link", "set", "lo", "up"])?;
+        }
+        let cable = ["link", "add", "eth0", "netns", server, "type", "veth"];
+        ip(&[&cable[..], &["peer", "name", "eth0", "netns", client]].concat())?;
+        for (name, address) in [(server, SERVER), (client, CLIENT)] {
+            ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", "eth0"])?;
+            ip(&["-n", name, "link", "set", "eth0", "up"])?;
+        }
+        Ok(())
+    }
+
+    /// Gives the server a name that the client resolves.
+    pub(crate) fn name_server(&self, name: &str) {
+        let folder = Path::new("/etc/netns").join(&self.names[1]);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("hosts"), format!("{SERVER} {name}\n")).unwrap();
+    }
+
+    /// Returns a command that runs on the host of the server, to which its program and arguments are added.
+    pub(crate) fn on_server(&self) -> Vec<&str> {
+        vec!["ip", "netns", "exec", &self.names[0]]
+    }
+
+    /// Runs a program on the host of the clients.
+    pub(crate) fn on_client(&self, program: &str, arguments: &[&str]) -> Output {
+        self.client_command(program, arguments).output().unwrap()
+    }
+
+    /// Returns a command that runs a program on the host of the clients.
+    pub(crate) fn client_command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.names[1], program]).args(arguments);
+        command
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for name in &self.names {
+            // Fails if it was not created.
+            let _ = ip(&["netns", "delete", name]);
+            let _ = fs::remove_dir_all(Path::new("/etc/netns").join(name));
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> Result<(), String> {
+    let output =
+        Command::new("ip").args(arguments).output().map_err(|error| format!("ip: {error}"))?;
+    let why = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(()) } else { Err(format!("ip {}: {why}", arguments.join(" "))) }
+}
