@@ -154,16 +154,16 @@ fn access_rows(page: &str) -> Vec<(String, String)> {
 
 /// Returns an access as the documents write it: `submit`, `read`.
 fn written_access(access: Access) -> String {
-    let text = access.to_string();
-    let written = |between: &str| text.split(between).map(|name| format!("`{name}`")).collect();
-    let names: Vec<String> = match access {
-        Access::EveryScope(_) => written(" and "),
-        _ => written(" or "),
-    };
     match access {
         Access::AllQueues => "`admin` without a queue pattern".into(),
-        Access::Scopes(_) => names.join(", "),
-        Access::EveryScope(_) => names.join(" and "),
+        Access::Scopes(_) => {
+            let names = access.to_string();
+            names.split(" or ").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        }
+        Access::EveryScope(_) => {
+            let names = access.to_string();
+            names.split(" and ").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+        }
         access => access.to_string(),
     }
 }
