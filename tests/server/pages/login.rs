@@ -1,5 +1,12 @@
 //! Signing in: the cookie, what it opens, and how it ends.
 
+use std::time::Duration;
+
+use actix_web::App;
+use actix_web::test::{TestRequest, call_service, init_service};
+use longshore::auth::api_key::NewKey;
+use longshore::testing::TestServer;
+use longshore::{http, pages};
 use serde_json::json;
 
 use super::{ACCEPT_HTML, checked, get_html, send};
@@ -404,4 +411,34 @@ fn a_page_that_is_asked_for_too_often_says_when_to_try_again() {
     });
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
     checked("/queues", &refused);
+}
+
+#[actix_web::test]
+async fn a_session_lasts_twelve_hours() {
+    let server = TestServer::start(|builder| builder).unwrap();
+    let handle = server.handle();
+    let ops = handle.create_key(NewKey::admin("ops".parse().unwrap())).await.unwrap().secret;
+    let app = App::new().service(http::scope(handle.clone(), pages::routes));
+    let app = init_service(app).await;
+    let sign_in = TestRequest::post()
+        .uri("/login")
+        .insert_header(("host", "localhost"))
+        .insert_header(("origin", "http://localhost"))
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .set_payload(format!("key={}", ops.reveal()));
+    let response = call_service(&app, sign_in.to_request()).await;
+    assert_eq!(response.status(), 303);
+    let cookie = response.headers().get("set-cookie").unwrap().to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let status = async || {
+        let request = TestRequest::get().uri("/jobs").insert_header(("host", "localhost"));
+        let request = request.insert_header(("cookie", &*cookie)).insert_header(ACCEPT_HTML);
+        call_service(&app, request.to_request()).await.status()
+    };
+    let almost = Duration::from_millis(12 * 3_600_000 - 1);
+    server.advance(almost).await.unwrap();
+    assert_eq!(status().await, 200);
+    server.advance(Duration::from_millis(1)).await.unwrap();
+    assert_eq!(status().await, 303);
+    server.shutdown().await;
 }
