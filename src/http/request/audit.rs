@@ -8,8 +8,8 @@ use tracing::Level;
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
 use crate::auth::{secret, token};
-use crate::http::request::credential::Credential;
-use crate::http::request::target::Target;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::target::Target;
 use crate::job::problem::Quoted;
 
 /// Target of the lines in the log.

@@ -5,7 +5,13 @@
 //! are not in a table, such as those of an application, need a key that may do everything, unless they say
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
+mod bearer;
+pub(in crate::http) mod credential;
+pub(in crate::http) mod key_end;
+pub(in crate::http) mod query_token;
+pub(super) mod read_token;
 pub(super) mod session;
+pub(super) mod target;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,10 +28,9 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
 use crate::http::connection::VerifiedKey;
 use crate::http::problem::Rejection;
-use crate::http::request::bearer::secret;
-use crate::http::request::credential::Credential;
-use crate::http::request::read_token;
-use crate::http::request::target::Target;
+use crate::http::request::auth::bearer::secret;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::target::Target;
 use crate::server::Handle;
 use crate::server::origin::{Peer, Transport};
 

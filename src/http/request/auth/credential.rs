@@ -66,6 +66,10 @@ impl Credential {
                 None => pending().await,
             }
         };
+        if self.token_expires_at.is_none() {
+            // Most requests have a key and no token, and wait for nothing else.
+            return key_ended.await;
+        }
         let token_expired = async {
             match self.token_expires_at {
                 Some(at) => tokio::time::sleep_until(at).await,

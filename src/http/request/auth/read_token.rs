@@ -13,17 +13,17 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, Subject};
 use crate::http::problem::Rejection;
-use crate::http::request::bearer;
-use crate::http::request::credential::Credential;
-use crate::http::request::query_token::{InQuery, PARAMETER};
-use crate::http::request::target::Target;
+use crate::http::request::auth::bearer;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::query_token::{InQuery, PARAMETER};
+use crate::http::request::auth::target::Target;
 use crate::server::Handle;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.
 ///
 /// A route that needs no key looks at no token either. In the query of a path that is not one of the API, such as
 /// one of the application, `token` is a parameter like others.
-pub(super) fn of(request: &ServiceRequest) -> Option<String> {
+pub(in crate::http::request) fn of(request: &ServiceRequest) -> Option<String> {
     if let Some(token) = in_query(request)
         && Target::of(request).is_of_api()
     {
@@ -53,7 +53,7 @@ fn in_query(request: &ServiceRequest) -> Option<String> {
 ///
 /// # Errors
 /// Returns the refusal if the token is not valid, or is for something else.
-pub(super) fn admit(
+pub(in crate::http::request) fn admit(
     request: &ServiceRequest,
     handle: &Handle,
     token: &str,
