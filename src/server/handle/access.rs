@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Handle;
+use crate::actor::key_usage::KeyUsage;
 use crate::actor::keyring::KeyEntry;
 use crate::auth::access::{QueueAccess, QueuePattern};
 use crate::auth::principal::Principal;
@@ -14,12 +15,26 @@ impl Handle {
     /// Returns a handle that acts for `principal`.
     #[must_use]
     pub fn acting_for(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal, usage: None }
+        Self { inner: Arc::clone(&self.inner), principal, key: None }
     }
 
     /// Returns a handle that acts for `principal`, whose requests count for this key.
-    pub(crate) fn acting_with(&self, principal: Principal, key: &KeyEntry) -> Self {
-        Self { usage: Some(Arc::clone(key.usage())), ..self.acting_for(principal) }
+    pub(crate) fn acting_with(&self, principal: Principal, key: &Arc<KeyEntry>) -> Self {
+        Self { key: Some(Arc::clone(key)), ..self.acting_for(principal) }
+    }
+
+    /// Returns what the key of the principal uses.
+    pub(super) fn key_usage(&self) -> Option<&Arc<KeyUsage>> {
+        self.key.as_ref().map(|key| key.usage())
+    }
+
+    /// Refuses a write if the key of the principal has ended since the request was admitted, as when its body
+    /// took long to arrive.
+    pub(super) fn check_key_valid(&self) -> Result<(), Error> {
+        match &self.key {
+            Some(key) if key.has_ended() => Err(Error::KeyEnded),
+            _ => Ok(()),
+        }
     }
 
     /// Returns on whose behalf the handle acts.

@@ -126,8 +126,7 @@ impl Handle {
     }
 
     fn held_permit(&self, bound: &HeldConnections) -> Result<HeldPermit, Error> {
-        let of_key =
-            self.usage.as_ref().map(|usage| usage.wait_permit().ok_or_else(too_many_waits));
+        let of_key = self.key_usage().map(|usage| usage.wait_permit().ok_or_else(too_many_waits));
         let of_key = of_key.transpose()?;
         Ok(HeldPermit { _of_server: try_acquire(&bound.permits, 1)?, _of_key: of_key })
     }
