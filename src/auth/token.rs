@@ -84,7 +84,8 @@ impl Signer {
         let (claims, signature) = text.and_then(|text| text.split_once('.')).ok_or(InvalidToken)?;
         let signature = decode(signature)?;
         self.mac(claims).verify_slice(&signature).map_err(|_why| InvalidToken)?;
-        let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_why| InvalidToken)?;
+        let claims: Claims =
+            serde_json::from_slice(&decode(claims)?).map_err(|_why| InvalidToken)?;
         if claims.expires_at > now { Ok(claims) } else { Err(InvalidToken) }
     }
 
