@@ -64,6 +64,8 @@ pub(crate) struct KeyEntry {
     /// Whether the key was revoked or has expired.
     ended: watch::Sender<bool>,
     usage: Arc<KeyUsage>,
+    /// What tokens use that were made with the key, so that their users cannot use up what the key needs.
+    token_usage: Arc<KeyUsage>,
 }
 
 impl KeyEntry {
@@ -80,6 +82,7 @@ impl KeyEntry {
             stored_use: AtomicI64::new(used_at),
             ended: watch::Sender::new(false),
             usage: Arc::new(KeyUsage::new(bounds)),
+            token_usage: Arc::new(KeyUsage::new(bounds)),
         }
     }
 
@@ -96,6 +99,11 @@ impl KeyEntry {
     /// Returns what the key uses.
     pub(crate) fn usage(&self) -> &Arc<KeyUsage> {
         &self.usage
+    }
+
+    /// Returns what the tokens use that were made with the key.
+    pub(crate) fn token_usage(&self) -> &Arc<KeyUsage> {
+        &self.token_usage
     }
 
     /// Returns on whose behalf requests with the key are made.

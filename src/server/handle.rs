@@ -91,6 +91,8 @@ pub struct Handle {
     principal: Principal,
     /// API key of the principal, for its limits and its end.
     key: Option<Arc<KeyEntry>>,
+    /// Whether the principal has a token that was made with the key.
+    has_token: bool,
 }
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
@@ -112,7 +114,7 @@ impl Handle {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
-        Self { inner, principal: Principal::TRUSTED, key: None }
+        Self { inner, principal: Principal::TRUSTED, key: None, has_token: false }
     }
 
     /// Returns the configuration of the server.

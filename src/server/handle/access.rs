@@ -15,7 +15,7 @@ impl Handle {
     /// Returns a handle that acts for `principal`.
     #[must_use]
     pub fn acting_for(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal, key: None }
+        Self { inner: Arc::clone(&self.inner), principal, key: None, has_token: false }
     }
 
     /// Returns a handle that acts for `principal`, whose requests count for this key.
@@ -23,9 +23,15 @@ impl Handle {
         Self { key: Some(Arc::clone(key)), ..self.acting_for(principal) }
     }
 
-    /// Returns what the key of the principal uses.
+    /// As [`acting_with`](Self::acting_with), for a token that was made with the key.
+    pub(crate) fn acting_with_token(&self, principal: Principal, key: &Arc<KeyEntry>) -> Self {
+        Self { has_token: true, ..self.acting_with(principal, key) }
+    }
+
+    /// Returns what the key or token of the principal uses.
     pub(super) fn key_usage(&self) -> Option<&Arc<KeyUsage>> {
-        self.key.as_ref().map(|key| key.usage())
+        let key = self.key.as_ref()?;
+        Some(if self.has_token { key.token_usage() } else { key.usage() })
     }
 
     /// Refuses a write if the key of the principal has ended since the request was admitted, as when its body

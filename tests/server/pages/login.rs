@@ -212,14 +212,12 @@ fn an_address_with_too_many_failures_must_wait() {
     for _ in 0..10 {
         assert_eq!(sign_in(&server, "x", "").status, 401);
     }
-    // Also with a valid key, so that an answer says nothing about it.
-    for secret in ["x", &ops.secret] {
-        let response = sign_in(&server, secret, "");
-        assert_eq!((response.status, response.header("set-cookie")), (429, None));
-        let secs: u64 = response.header("retry-after").unwrap().parse().unwrap();
-        assert!((1..=61).contains(&secs), "{secs}");
-    }
-    // The API is not affected.
+    let response = sign_in(&server, "x", "");
+    assert_eq!((response.status, response.header("set-cookie")), (429, None));
+    let secs: u64 = response.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=61).contains(&secs), "{secs}");
+    // Nobody can keep the owner of a valid key from signing in, or from the API.
+    assert_eq!(sign_in(&server, &ops.secret, "").status, 303);
     call(&server, &ops, "GET", "/v1/jobs", None).expect(200);
     assert_eq!(send(&server, "/login", &format!("key={}", "a".repeat(20_000))).status, 413);
 }

@@ -75,15 +75,18 @@ pub(in crate::http::request) fn admit(
         (Subject::Session, _) => (false, "the pages".into()),
     };
     if !is_its_route {
-        let detail = format!("the token is only for {subject} and its events");
+        let detail = match claims.subject {
+            Subject::Session => "the token is that of a session, and only a cookie".to_owned(),
+            _ => format!("the token is only for {subject} and its events"),
+        };
         return Err(Rejection::new(ProblemType::MissingScope, detail));
     }
     let queues = key.as_ref().map_or(QueueAccess::All, |key| key.principal().queues.clone());
     let principal = Principal { key: claims.key, scopes: Scopes::default(), queues };
     let acting = match &key {
-        Some(key) => handle.acting_with(principal, key),
+        Some(key) => handle.acting_with_token(principal, key),
         None => handle.acting_for(principal),
     };
     let valid_for = claims.expires_at.since(handle.now());
-    Ok((acting, Credential::of_token(key, valid_for)))
+    Ok((acting, Credential::of_token(key, valid_for).with_usage_of_tokens()))
 }
