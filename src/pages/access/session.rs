@@ -10,10 +10,10 @@ use askama::Template;
 
 use crate::api::routes::pages::{LOGIN, SESSION_COOKIE};
 use crate::auth::token::SESSION;
-use crate::pages::access::browser::{SEC_FETCH_SITE, origin_of};
 use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::fields::Fields;
 use crate::pages::forms::form;
+use crate::pages::forms::origin::{SEC_FETCH_SITE, origin_of};
 use crate::pages::parts::layout::{Layout, NavItem};
 use crate::pages::response::render::render_with_status;
 use crate::pages::response::resource::{form_resource, form_route, page_resource};

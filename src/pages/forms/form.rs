@@ -7,8 +7,8 @@ use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::auth::sender::Sender;
-use crate::pages::access::browser::sender_of;
 use crate::pages::forms::fields::Fields;
+use crate::pages::forms::origin::sender_of;
 use crate::pages::response::error_page::PageError;
 use crate::server::body::{self, BodyBounds, BodyError, ReceivedBody};
 use crate::server::{ByteShare, Handle};

@@ -343,3 +343,65 @@ fn a_link_of_another_site_leads_to_its_page_in_a_second_step() {
     let text = link("same-origin");
     assert!(text.contains("type=\"password\"") && !text.contains("http-equiv=\"refresh\""));
 }
+
+#[test]
+fn behind_a_trusted_proxy_the_cookie_and_the_origin_are_those_of_the_browser() {
+    let config = "hosts = ['jobs.example']\ntrusted_proxies = ['127.0.0.1']";
+    let server = Setup::new().config(config).start();
+    let ops = first_key(&server);
+    let sign_in = |client: &str, origin: &str, secret: &str| {
+        let headers = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "jobs.example"),
+            ("x-forwarded-for", client),
+            ("origin", origin),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ACCEPT_HTML,
+        ];
+        server.request("POST", "/login", &headers, format!("key={secret}").as_bytes())
+    };
+    let own = "https://jobs.example";
+    let response = sign_in("192.0.2.1", own, &ops.secret);
+    assert_eq!(location(&response), "/");
+    assert!(response.header("set-cookie").unwrap().ends_with("; SameSite=Strict; Secure"));
+    for origin in ["http://jobs.example", &server.url(), "https://jobs.example:8443"] {
+        assert_eq!(sign_in("192.0.2.1", origin, &ops.secret).status, 403, "{origin}");
+    }
+    for _ in 0..10 {
+        assert_eq!(sign_in("192.0.2.1", own, "x").status, 401);
+    }
+    assert_eq!(sign_in("192.0.2.1", own, &ops.secret).status, 429);
+    assert_eq!(sign_in("192.0.2.2", own, &ops.secret).status, 303);
+}
+
+#[test]
+fn a_proxy_that_is_not_named_does_not_change_what_the_server_believes() {
+    let server = Server::start();
+    let ops = first_key(&server);
+    let host = server.addr().to_string();
+    let sign_in = |headers: &[(&str, &str)]| {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let forwarded = [("x-forwarded-proto", "https"), ("x-forwarded-host", "jobs.example")];
+        let headers = [&[form], &forwarded[..], headers].concat();
+        server.request("POST", "/login", &headers, format!("key={}", ops.secret).as_bytes())
+    };
+    let https = format!("https://{host}");
+    assert_eq!(sign_in(&[("origin", &https)]).status, 403);
+    assert_eq!(sign_in(&[("origin", "https://jobs.example")]).status, 403);
+    // The browser itself says that the page is of the same origin.
+    let response = sign_in(&[("origin", &https), ("sec-fetch-site", "same-origin")]);
+    assert_eq!(response.status, 303);
+    assert!(!response.header("set-cookie").unwrap().contains("Secure"));
+}
+
+#[test]
+fn a_page_that_is_asked_for_too_often_says_when_to_try_again() {
+    let server = Setup::new().config("[key_limits]\nrequests_per_second = 1").start();
+    let session = Session::open(&server, &first_key(&server));
+    let refused = eventually("the limit is reached", || {
+        let response = session.get("/queues");
+        (response.status == 429).then_some(response)
+    });
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    checked("/queues", &refused);
+}

@@ -1,9 +1,10 @@
 //! Sessions: the cookie that stands for a key in a browser, and what a browser is shown without one.
 
+use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, LOCATION};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, HeaderName, HeaderValue, LOCATION};
 use actix_web::web::Data;
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 
 use crate::api::problem::ProblemType;
 use crate::api::routes::find;
@@ -75,14 +76,15 @@ pub(in crate::http::request) fn refused(
     let page = request.app_data::<RefusalPage>();
     let handle = request.app_data::<Data<Handle>>();
     let (Some(page), Some(handle)) = (page, handle) else { return rejection.error_response() };
-    let status = rejection.status_code();
+    // With the headers of the refusal, such as the time after which to try again.
+    let mut response = rejection.error_response();
     let PageText { headers, html } =
-        (page.0)(viewer(request, handle), status.as_u16(), &rejection.to_string());
-    let mut response = HttpResponseBuilder::new(status);
-    for header in headers {
-        response.insert_header(*header);
+        (page.0)(viewer(request, handle), response.status().as_u16(), &rejection.to_string());
+    for (name, value) in headers {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    response.body(html)
+    response.set_body(BoxBody::new(html))
 }
 
 /// Returns whether a browser asks for a page: it accepts HTML, and the path is not one of the API.
