@@ -6,7 +6,6 @@ mod job;
 mod keys;
 mod links;
 mod login;
-mod login_tls;
 mod permissions;
 mod providers;
 mod queues;

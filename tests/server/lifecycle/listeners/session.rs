@@ -1,6 +1,5 @@
-//! Signing in over TLS.
+//! Signing in over TLS. Behind proxies it is tested with the pages.
 
-use super::ACCEPT_HTML;
 use crate::kit::{Response, Setup, tls};
 use longshore::auth::secret::KeySecret;
 
@@ -22,7 +21,7 @@ fn the_cookie_of_a_session_over_tls_is_secure() {
     let mut connection = tls::open(server.addr());
     let mut send = |path: &str, form: &str, headers: &[(&str, &str)]| {
         let form_type = ("content-type", "application/x-www-form-urlencoded");
-        let headers = [&[form_type, ACCEPT_HTML], headers].concat();
+        let headers = [&[form_type, ("accept", "text/html")], headers].concat();
         connection.request("POST", path, &headers, form.as_bytes()).unwrap()
     };
     let own = format!("https://{}", server.addr());
