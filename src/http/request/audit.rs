@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::web::Data;
 use tracing::Level;
 
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
 use crate::auth::{secret, token};
-use crate::http::request::client::origin_of;
 use crate::http::request::credential::Credential;
 use crate::http::request::target::Target;
 use crate::job::problem::Quoted;
-use crate::server::Handle;
 
 /// Target of the lines in the log.
 const TARGET: &str = "longshore::audit";
@@ -67,7 +64,7 @@ impl Audit {
                 true if id.len() <= 64 => id.to_owned(),
                 _ => without_secret(id),
             }),
-            client: client_of(request),
+            client: request.peer_addr().map(|peer| peer.to_string()),
             is_frequent,
             status: None,
         })
@@ -92,18 +89,6 @@ impl Drop for Audit {
             tracing::info!(target: TARGET, key, key_name, %method, %route, id, status, client, "change");
         }
     }
-}
-
-/// Returns the address of the client: that of the connection with its port, or the one that a trusted proxy
-/// reports.
-fn client_of(request: &ServiceRequest) -> Option<String> {
-    let peer = request.peer_addr();
-    let handle = request.app_data::<Data<Handle>>();
-    let reported = handle
-        .filter(|handle| !handle.config().trusted_proxies.is_empty())
-        .and_then(|handle| origin_of(request.request(), handle).client_ip)
-        .filter(|ip| peer.is_none_or(|peer| peer.ip().to_canonical() != *ip));
-    reported.map(|ip| ip.to_string()).or_else(|| peer.map(|peer| peer.to_string()))
 }
 
 /// Returns a text of a path in quotes, or only what it seems to be: somebody who revokes a key may send the key
