@@ -2,7 +2,6 @@
 
 pub mod access;
 pub mod api_key;
-pub mod failures;
 pub mod principal;
 pub mod scope;
 pub mod secret;

@@ -140,6 +140,11 @@ impl Config {
                 problems.push(Problem::new(format!("/hosts/{index}"), why));
             }
         }
+        if self.keyless_loopback && !self.trusted_proxies.is_empty() {
+            let why =
+                "must be false with trusted_proxies: a proxy on this machine would need no key";
+            problems.push(Problem::new("/keyless_loopback", why));
+        }
         for (index, origin) in self.allow_origins.iter().enumerate() {
             if !is_origin(origin) {
                 let why =

@@ -34,9 +34,9 @@ pub use routes::{public, routes, scoped};
 /// to the routes of the scope and not to the other routes of the application. To accept host names
 /// other than `localhost`, list them in [`Config::hosts`](crate::config::Config::hosts).
 ///
-/// - The paths are `/v1/...`, `/healthz` and `/readyz`, and with the pages `/`, `/jobs`, `/batches`,
-///   `/queues`, `/submit`, `/demo` and `/assets`. Links and redirects name these paths, so the scope
-///   does not work under a prefix.
+/// - The paths are `/v1/...`, `/healthz` and `/readyz`, and with the pages `/`, `/jobs`, `/batches`, `/queues`,
+///   `/providers`, `/submit`, `/demo`, `/keys`, `/login`, `/logout` and `/assets`. Links and redirects name these
+///   paths, so the scope does not work under a prefix.
 /// - Register the scope last: it takes every path that no earlier service has taken, and answers
 ///   paths that it does not know with 404. An application with its own `/` shows that instead of the
 ///   overview.

@@ -160,6 +160,10 @@ fn written_access(access: Access) -> String {
             let names = access.to_string();
             names.split(" or ").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         }
+        Access::EveryScope(_) => {
+            let names = access.to_string();
+            names.split(" and ").map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+        }
         access => access.to_string(),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! They stand beside the limits of the whole server, so that one client cannot use up what others need.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,22 +20,25 @@ const WINDOW_MS: i64 = 1_000;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyBounds {
     requests_per_second: Option<u32>,
-    max_waits: usize,
+    max_waits: Option<usize>,
     max_units: usize,
 }
 
 impl KeyBounds {
     /// Returns the bounds. A limit that is not configured is half of that of the server.
     pub(crate) fn new(of_keys: &KeyLimits, of_server: &Limits) -> Self {
-        let half = |number: usize| number.div_ceil(2);
         let max_bytes =
             of_keys.max_body_bytes_in_flight.unwrap_or(half(of_server.max_write_bytes_in_flight));
         Self {
             requests_per_second: of_keys.requests_per_second,
-            max_waits: of_keys.max_waits.unwrap_or(half(of_server.max_waits)),
+            max_waits: of_keys.max_waits,
             max_units: max_bytes.div_ceil(SIZE_UNIT),
         }
     }
+}
+
+fn half(number: usize) -> usize {
+    number.div_ceil(2)
 }
 
 /// State of the limit on requests after a request.
@@ -54,8 +58,28 @@ pub(crate) struct KeyUsage {
     bounds: KeyBounds,
     /// Start of the current second, and the number of requests in it.
     window: Mutex<(i64, u32)>,
-    waits: Arc<Semaphore>,
+    waits: Arc<AtomicUsize>,
+    feeds: Arc<AtomicUsize>,
     units: Arc<Semaphore>,
+}
+
+/// A use that counts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    /// Counts one more use. Returns `None` if there are `max` already.
+    fn new(counter: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let more = |count| (count < max).then_some(count + 1);
+        let counted = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        counted.is_ok().then(|| Self(Arc::clone(counter)))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl KeyUsage {
@@ -63,7 +87,8 @@ impl KeyUsage {
         Self {
             bounds,
             window: Mutex::new((0, 0)),
-            waits: Arc::new(Semaphore::new(bounds.max_waits)),
+            waits: Arc::default(),
+            feeds: Arc::default(),
             units: Arc::new(Semaphore::new(bounds.max_units)),
         }
     }
@@ -83,9 +108,16 @@ impl KeyUsage {
         Some(RequestRate { limit, left: limit - window.1, is_over })
     }
 
-    /// Takes a permit for a client that waits or subscribes. Returns `None` if there are too many.
-    pub(crate) fn wait_permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.waits).try_acquire_owned().ok()
+    /// Counts a client that waits or subscribes. The server has room for `max_of_server` of them. Returns `None` if
+    /// there are too many.
+    pub(crate) fn count_wait(&self, max_of_server: usize) -> Option<Counted> {
+        Counted::new(&self.waits, self.bounds.max_waits.unwrap_or(half(max_of_server)))
+    }
+
+    /// Counts a subscriber to all jobs, of which the server has room for `max_of_server`. Returns `None` if there
+    /// are too many.
+    pub(crate) fn count_feed(&self, max_of_server: usize) -> Option<Counted> {
+        Counted::new(&self.feeds, half(max_of_server))
     }
 
     /// Takes a permit for bytes of a body that is received. A body that is larger than the whole limit takes
@@ -122,14 +154,17 @@ mod tests {
     fn one_key_has_at_most_half_of_what_the_server_has_unless_it_is_configured() {
         let half = usage(KeyLimits::default());
         assert_eq!(half.count_request(Timestamp::from_millis(0)), None);
-        let permits: Vec<_> = (0..5).map(|_| half.wait_permit()).collect();
-        assert_eq!(permits.iter().flatten().count(), 3);
+        let waits: Vec<_> = (0..5).map_while(|_| half.count_wait(5)).collect();
+        let feeds: Vec<_> = (0..5).map_while(|_| half.count_feed(4)).collect();
+        assert_eq!((waits.len(), feeds.len()), (3, 2));
+        drop(waits);
+        assert!(half.count_wait(5).is_some());
         let _held = half.size_permit(6 * SIZE_UNIT).unwrap();
         assert!(half.size_permit(5 * SIZE_UNIT).is_none());
         assert!(half.size_permit(4 * SIZE_UNIT).is_some());
         let configured = usage(KeyLimits { max_waits: Some(5), ..KeyLimits::default() });
-        let permits: Vec<_> = (0..6).map(|_| configured.wait_permit()).collect();
-        assert_eq!(permits.iter().flatten().count(), 5);
+        let waits: Vec<_> = (0..6).map_while(|_| configured.count_wait(5)).collect();
+        assert_eq!(waits.len(), 5);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! It is filled at the start, and changed after each commit that creates or revokes a key. A request looks its
 //! key up by the digest of its secret, records the use, and keeps the entry to notice the end of the key.
 
+mod failed_sign_ins;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,13 +13,13 @@ use tokio::sync::watch;
 
 use crate::actor::key_usage::{KeyBounds, KeyUsage};
 use crate::auth::api_key::{ApiKey, KeyName, StoredKey};
-use crate::auth::failures::FailedSignIns;
 use crate::auth::key_id::KeyId;
 use crate::auth::principal::Principal;
 use crate::auth::secret::{InvalidSecret, KeyDigest, KeySecret};
 use crate::auth::token::Signer;
 use crate::job::Timestamp;
 use crate::store::StoredKeys;
+use failed_sign_ins::FailedSignIns;
 
 /// Uses of a key within one minute are recorded once.
 const MINUTE_MS: i64 = 60_000;
@@ -62,6 +64,8 @@ pub(crate) struct KeyEntry {
     /// Whether the key was revoked or has expired.
     ended: watch::Sender<bool>,
     usage: Arc<KeyUsage>,
+    /// What tokens use that were made with the key, so that their users cannot use up what the key needs.
+    token_usage: Arc<KeyUsage>,
 }
 
 impl KeyEntry {
@@ -78,6 +82,7 @@ impl KeyEntry {
             stored_use: AtomicI64::new(used_at),
             ended: watch::Sender::new(false),
             usage: Arc::new(KeyUsage::new(bounds)),
+            token_usage: Arc::new(KeyUsage::new(bounds)),
         }
     }
 
@@ -94,6 +99,11 @@ impl KeyEntry {
     /// Returns what the key uses.
     pub(crate) fn usage(&self) -> &Arc<KeyUsage> {
         &self.usage
+    }
+
+    /// Returns what the tokens use that were made with the key.
+    pub(crate) fn token_usage(&self) -> &Arc<KeyUsage> {
+        &self.token_usage
     }
 
     /// Returns on whose behalf requests with the key are made.

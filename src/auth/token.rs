@@ -83,8 +83,9 @@ impl Signer {
         let text = token.strip_prefix(PREFIX).filter(|text| text.len() <= MAX_BYTES);
         let (claims, signature) = text.and_then(|text| text.split_once('.')).ok_or(InvalidToken)?;
         let signature = decode(signature)?;
-        self.mac(claims).verify_slice(&signature).map_err(|_| InvalidToken)?;
-        let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| InvalidToken)?;
+        self.mac(claims).verify_slice(&signature).map_err(|_why| InvalidToken)?;
+        let claims: Claims =
+            serde_json::from_slice(&decode(claims)?).map_err(|_why| InvalidToken)?;
         if claims.expires_at > now { Ok(claims) } else { Err(InvalidToken) }
     }
 
@@ -105,7 +106,7 @@ impl fmt::Debug for Signer {
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, InvalidToken> {
-    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidToken)
+    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_why| InvalidToken)
 }
 
 #[cfg(test)]

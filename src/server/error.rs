@@ -22,6 +22,9 @@ pub enum Error {
     /// The principal of the call may not do this. Use a key that may; the text says what is missing.
     #[error("{0}")]
     Forbidden(String),
+    /// The API key of the principal was revoked, or has expired. Use a valid key.
+    #[error("the key is not valid")]
+    KeyEnded,
     /// The API key is over one of its limits, which the text names. Try again after a second, or raise the limit
     /// under `key_limits` in the configuration.
     #[error("{0}")]
@@ -94,6 +97,7 @@ impl From<&Error> for ProblemType {
             Error::Refused(refusal) => refusal.into(),
             Error::Forbidden(_) => Self::Forbidden,
             Error::KeyLimit(_) => Self::KeyLimit,
+            Error::KeyEnded => Self::InvalidKey,
             Error::Overloaded => Self::Overloaded,
             Error::StorageFull => Self::StorageFull,
             Error::Busy => Self::DatabaseBusy,

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::actor::events::announcer::Announcer;
 use crate::actor::events::publisher::Publisher;
 use crate::actor::keeper::prune_hold::PruneHold;
-use crate::actor::key_usage::KeyUsage;
+use crate::actor::keyring::KeyEntry;
 use crate::actor::keyring::Keyring;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
@@ -89,8 +89,10 @@ struct Inner {
 pub struct Handle {
     inner: Arc<Inner>,
     principal: Principal,
-    /// What the key of the principal uses.
-    usage: Option<Arc<KeyUsage>>,
+    /// API key of the principal, for its limits and its end.
+    key: Option<Arc<KeyEntry>>,
+    /// Whether the principal has a token that was made with the key.
+    has_token: bool,
 }
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
@@ -112,7 +114,7 @@ impl Handle {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
-        Self { inner, principal: Principal::TRUSTED, usage: None }
+        Self { inner, principal: Principal::TRUSTED, key: None, has_token: false }
     }
 
     /// Returns the configuration of the server.
@@ -335,6 +337,7 @@ impl Handle {
     /// Sends a write to the Writer and waits until it is on disk. `bytes` is the approximate size
     /// of the write.
     pub(super) async fn write(&self, write: Write, bytes: usize) -> Result<Answer, Error> {
+        self.check_key_valid()?;
         let bounds = &self.inner.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
         if bytes >= SIZE_UNIT {

@@ -126,8 +126,7 @@ impl<'a> Forwarded<'a> {
                 "x-forwarded-proto" => Some(&mut forwarded.proto),
                 "x-forwarded-host" => Some(&mut forwarded.host),
                 "x-forwarded-for" => Some(&mut forwarded.addresses),
-                "forwarded" | "x-real-ip" => None,
-                name if name.starts_with("x-forwarded-") => None,
+                name if is_sign_of_proxy(name) => None,
                 _ => continue,
             };
             forwarded.is_present = true;
@@ -138,6 +137,21 @@ impl<'a> Forwarded<'a> {
         }
         forwarded
     }
+}
+
+/// Returns whether a header, with its name in lowercase, shows that a request was passed on for somebody else: by a
+/// proxy, or as a call of a job.
+pub(crate) fn is_sign_of_proxy(name: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        "cf-connecting-ip",
+        "forwarded",
+        "longshore-job",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-real-ip",
+    ];
+    NAMES.contains(&name) || name.starts_with("x-forwarded-")
 }
 
 fn scheme_of(text: &str) -> Option<&'static str> {

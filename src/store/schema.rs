@@ -47,6 +47,15 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    batch_queues (batch_id, queue_id) {
+        batch_id -> Integer,
+        queue_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     batches (id) {
         id -> Integer,
         name -> Nullable<Text>,
@@ -210,6 +219,15 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    signing_secret (id) {
+        id -> Integer,
+        secret -> Binary,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     submissions (key_id, idempotency_key) {
         key_id -> Integer,
         idempotency_key -> Text,
@@ -238,24 +256,6 @@ diesel::table! {
         running -> Integer,
         start -> Text,
         run -> Text,
-    }
-}
-
-diesel::table! {
-    use crate::store::sql_types::*;
-
-    batch_queues (batch_id, queue_id) {
-        batch_id -> Integer,
-        queue_id -> Integer,
-    }
-}
-
-diesel::table! {
-    use crate::store::sql_types::*;
-
-    signing_secret (id) {
-        id -> Integer,
-        secret -> Binary,
     }
 }
 

@@ -6,6 +6,7 @@ mod job;
 mod keys;
 mod links;
 mod login;
+mod origin;
 mod permissions;
 mod providers;
 mod queues;

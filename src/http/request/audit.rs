@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::web::Data;
 use tracing::Level;
 
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
+use crate::api::routes::pages::LOGIN;
 use crate::auth::{secret, token};
-use crate::http::request::credential::Credential;
-use crate::http::request::target::Target;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::target::Target;
+use crate::http::request::client::origin_of;
 use crate::job::problem::Quoted;
+use crate::server::Handle;
 
 /// Target of the lines in the log.
 const TARGET: &str = "longshore::audit";
@@ -50,6 +54,10 @@ impl Audit {
             return None;
         }
         let target = Target::of(request);
+        if target.pattern == Some(LOGIN) {
+            // It has a line of its own, with the key.
+            return None;
+        }
         let is_frequent = target.name.is_some_and(|name| FREQUENT.contains(&name));
         if is_frequent && !tracing::enabled!(target: TARGET, Level::DEBUG) {
             return None;
@@ -64,7 +72,7 @@ impl Audit {
                 true if id.len() <= 64 => id.to_owned(),
                 _ => without_secret(id),
             }),
-            client: request.peer_addr().map(|peer| peer.to_string()),
+            client: client_of(request),
             is_frequent,
             status: None,
         })
@@ -73,6 +81,18 @@ impl Audit {
     /// Sets the status of the answer.
     pub(super) fn answered(mut self, status: u16) {
         self.status = Some(status);
+    }
+}
+
+/// Returns the address of the client, as far as proxies are believed.
+fn client_of(request: &ServiceRequest) -> Option<String> {
+    let handle = request.app_data::<Data<Handle>>()?;
+    let client = origin_of(request.request(), handle).client_ip;
+    let peer = request.peer_addr();
+    match (client, peer) {
+        (Some(client), Some(peer)) if client == peer.ip().to_canonical() => Some(peer.to_string()),
+        (Some(client), _) => Some(client.to_string()),
+        (None, peer) => peer.map(|peer| peer.to_string()),
     }
 }
 

@@ -5,14 +5,20 @@
 //! are not in a table, such as those of an application, need a key that may do everything, unless they say
 //! otherwise ([`public`](crate::http::public), [`scoped`](crate::http::scoped)).
 
+mod bearer;
+pub(in crate::http) mod credential;
+pub(in crate::http) mod key_end;
+pub(in crate::http) mod query_token;
+pub(super) mod read_token;
 pub(super) mod session;
+pub(super) mod target;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{FORWARDED, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
 
 use crate::actor::keyring::{KeyEntry, KeyRefusal};
@@ -22,12 +28,11 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scope;
 use crate::http::connection::VerifiedKey;
 use crate::http::problem::Rejection;
-use crate::http::request::bearer::secret;
-use crate::http::request::credential::Credential;
-use crate::http::request::read_token;
-use crate::http::request::target::Target;
+use crate::http::request::auth::bearer::secret;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::target::Target;
 use crate::server::Handle;
-use crate::server::origin::{Peer, Transport};
+use crate::server::origin::{Peer, Transport, is_sign_of_proxy};
 
 /// Finds out on whose behalf a request is made, and adds a [`Handle`] that acts for it to its extensions. Returns
 /// the key or token, if one is needed.
@@ -76,6 +81,8 @@ fn admit(
     access: Access,
     credential: Credential,
 ) -> Result<Credential, Rejection> {
+    // A request that is refused counts as well.
+    let credential = credential.count(handle.now()).map_err(Rejection::over_rate)?;
     let principal = credential.key().map_or_else(Principal::nobody, |key| key.principal().clone());
     if !access.allows(&principal) {
         return Err(missing_scope(access, &principal));
@@ -85,7 +92,7 @@ fn admit(
         None => handle.acting_for(principal),
     };
     request.extensions_mut().insert(acting);
-    credential.count(handle.now()).map_err(Rejection::over_rate)
+    Ok(credential)
 }
 
 /// Returns the key with this secret, which the connection may know from its last request.
@@ -139,11 +146,11 @@ fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Returns whether a proxy has passed a request on.
+/// Returns whether a proxy has passed a request on, or a job has made it: a call of a job to this server must not
+/// count as a request of this machine.
 fn is_forwarded(headers: &HeaderMap) -> bool {
     // Names are in lower case, however they were sent.
-    headers.contains_key(FORWARDED)
-        || headers.keys().any(|name| name.as_str().starts_with("x-forwarded-"))
+    headers.keys().any(|name| is_sign_of_proxy(name.as_str()))
 }
 
 /// Returns the refusal of a request whose key has ended while it was under way.
@@ -166,7 +173,10 @@ mod tests {
         for name in ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-FORWARDED-ANYTHING"] {
             assert!(forwarded(name), "{name}");
         }
-        assert!(!forwarded("x-forward") && !forwarded("via"));
+        for name in ["Via", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Longshore-Job"] {
+            assert!(forwarded(name), "{name}");
+        }
+        assert!(!forwarded("x-forward") && !forwarded("host"));
         assert!(is_loopback("::ffff:127.0.0.1".parse().unwrap()));
         assert!(!is_loopback("::ffff:10.0.0.1".parse().unwrap()));
     }

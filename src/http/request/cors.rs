@@ -12,7 +12,7 @@ use actix_web::http::header::{
 };
 use actix_web::web::Data;
 
-use crate::http::request::read_token;
+use crate::http::request::auth::read_token;
 use crate::server::Handle;
 
 /// Headers that a page may send.

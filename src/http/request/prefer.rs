@@ -10,7 +10,8 @@ use crate::http::request::query::Parameters;
 use crate::job::Span;
 use crate::server::MAX_WAIT;
 
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// Name of the header.
+pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The time to wait for the end of a job or batch, and how the client asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

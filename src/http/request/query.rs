@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use crate::api::jobs::JobListQuery;
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
-use crate::http::request::query_token;
+use crate::http::request::auth::query_token;
 use crate::job::problem::{Problem, Problems, Quoted, escape};
 use crate::job::queue::InvalidName;
 use crate::job::state::InvalidState;

@@ -10,8 +10,8 @@ use actix_web::dev::ServiceResponse;
 use actix_web::web::{Bytes, Data};
 
 use crate::http::problem::Rejection;
-use crate::http::request::credential::Credential;
-use crate::http::request::key_end::KeyEnd;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::key_end::KeyEnd;
 use crate::server::{AnswerBudget, AnswerWeight, Handle};
 
 /// Size up to which an answer is not counted. The number of connections bounds the size of all of them.

@@ -71,6 +71,17 @@ pub struct LaneOfJob {
 }
 
 impl Waiting {
+    /// Returns it for a caller who may only use some queues: without what the jobs of other queues do.
+    #[must_use]
+    pub fn without_others(self) -> Self {
+        let detail = match self.waiting_for {
+            WaitingFor::Provider => "its provider takes no further call now",
+            WaitingFor::Lane => "no worker is free for it",
+            _ => return self,
+        };
+        Self { detail: detail.into(), ..self }
+    }
+
     fn new(waiting_for: WaitingFor, until: Option<Timestamp>, detail: impl Into<String>) -> Self {
         Self { waiting_for, until, detail: detail.into() }
     }

@@ -83,10 +83,11 @@ async fn sign_in(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -
     let (now, failed) = (handle.now(), handle.keyring().failed_sign_ins());
     let next = fields.get("next").filter(|next| is_own_path(next)).unwrap_or_default();
     let page = LoginPage::new(next);
-    if let Some(wait) = failed.wait(origin.client_ip, now) {
-        return Ok(too_many(page, wait));
-    }
     let Ok(entry) = handle.keyring().find(fields.trimmed("key").unwrap_or_default(), now) else {
+        // Only keys that are not valid: nobody can keep the owner of a valid one from signing in.
+        if let Some(wait) = failed.wait(origin.client_ip, now) {
+            return Ok(too_many(page, wait));
+        }
         failed.record(origin.client_ip, now);
         tracing::warn!(target: "longshore::audit", client, "sign-in refused");
         return Ok(page.refused(StatusCode::UNAUTHORIZED, "This key is not valid."));

@@ -88,11 +88,11 @@ mod tests {
     fn a_provider_is_starting_then_paused_then_recovering_then_ok() {
         let mut state = ProviderState::new();
         let small = row(Some(LIMITS), &state, 0);
-        assert_eq!((small.state, small.max_running_now), ("ok", None), "5 at once is less than 32");
+        assert_eq!((small.state, small.max_running_now), ("ok", None), "5 at once is less than 16");
         assert_eq!(small.limits, "5 at once, 60 per minute");
         let new = row(Some(ProviderLimits::default()), &state, 0);
         assert_eq!((new.state, new.is_held), ("starting", false));
-        assert_eq!((new.max_running_now, new.limits.as_str()), (Some(32), "none"));
+        assert_eq!((new.max_running_now, new.limits.as_str()), (Some(16), "none"));
         let error = JobError::new("http_status", "the server answered 429");
         state.refuse(Span::from_secs(2), &error, Timestamp::from_millis(0));
         let paused = row(Some(LIMITS), &state, 1_000);

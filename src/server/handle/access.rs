@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Handle;
+use crate::actor::key_usage::KeyUsage;
 use crate::actor::keyring::KeyEntry;
 use crate::auth::access::{QueueAccess, QueuePattern};
 use crate::auth::principal::Principal;
@@ -14,12 +15,32 @@ impl Handle {
     /// Returns a handle that acts for `principal`.
     #[must_use]
     pub fn acting_for(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal, usage: None }
+        Self { inner: Arc::clone(&self.inner), principal, key: None, has_token: false }
     }
 
     /// Returns a handle that acts for `principal`, whose requests count for this key.
-    pub(crate) fn acting_with(&self, principal: Principal, key: &KeyEntry) -> Self {
-        Self { usage: Some(Arc::clone(key.usage())), ..self.acting_for(principal) }
+    pub(crate) fn acting_with(&self, principal: Principal, key: &Arc<KeyEntry>) -> Self {
+        Self { key: Some(Arc::clone(key)), ..self.acting_for(principal) }
+    }
+
+    /// As [`acting_with`](Self::acting_with), for a token that was made with the key.
+    pub(crate) fn acting_with_token(&self, principal: Principal, key: &Arc<KeyEntry>) -> Self {
+        Self { has_token: true, ..self.acting_with(principal, key) }
+    }
+
+    /// Returns what the key or token of the principal uses.
+    pub(super) fn key_usage(&self) -> Option<&Arc<KeyUsage>> {
+        let key = self.key.as_ref()?;
+        Some(if self.has_token { key.token_usage() } else { key.usage() })
+    }
+
+    /// Refuses a write if the key of the principal has ended since the request was admitted, as when its body
+    /// took long to arrive.
+    pub(super) fn check_key_valid(&self) -> Result<(), Error> {
+        match &self.key {
+            Some(key) if key.has_ended() => Err(Error::KeyEnded),
+            _ => Ok(()),
+        }
     }
 
     /// Returns on whose behalf the handle acts.

@@ -11,6 +11,7 @@ use super::light_bodies::LightBodies;
 use super::size::SizeBounds;
 use super::turns::Turns;
 use super::untaken::Untaken;
+use crate::actor::key_usage::Counted;
 use crate::config::Limits;
 use crate::server::error::Error;
 
@@ -89,7 +90,7 @@ impl HeldConnections {
 /// A permit for a client that waits or subscribes.
 pub(in crate::server) struct HeldPermit {
     _of_server: OwnedSemaphorePermit,
-    _of_key: Option<OwnedSemaphorePermit>,
+    _of_key: [Option<Counted>; 2],
 }
 
 fn too_many_waits() -> Error {
@@ -117,19 +118,28 @@ impl Handle {
 
     /// Takes a permit for a client that waits or subscribes to one job or batch.
     pub(in crate::server) fn wait_permit(&self) -> Result<HeldPermit, Error> {
-        self.held_permit(&self.inner.bounds.waits)
+        let waits = &self.inner.bounds.waits;
+        let of_key = self.count_wait()?;
+        Ok(HeldPermit { _of_server: try_acquire(&waits.permits, 1)?, _of_key: [of_key, None] })
     }
 
     /// Takes a permit for a subscriber to all jobs.
     pub(in crate::server) fn feed_permit(&self) -> Result<HeldPermit, Error> {
-        self.held_permit(&self.inner.bounds.feeds)
+        let feeds = &self.inner.bounds.feeds;
+        let wait = self.count_wait()?;
+        let feed = self.key_usage().map(|usage| {
+            usage.count_feed(feeds.max.load(Ordering::Relaxed)).ok_or_else(too_many_waits)
+        });
+        let of_key = [wait, feed.transpose()?];
+        Ok(HeldPermit { _of_server: try_acquire(&feeds.permits, 1)?, _of_key: of_key })
     }
 
-    fn held_permit(&self, bound: &HeldConnections) -> Result<HeldPermit, Error> {
-        let of_key =
-            self.usage.as_ref().map(|usage| usage.wait_permit().ok_or_else(too_many_waits));
-        let of_key = of_key.transpose()?;
-        Ok(HeldPermit { _of_server: try_acquire(&bound.permits, 1)?, _of_key: of_key })
+    /// Counts a wait or subscription of the key of the principal.
+    fn count_wait(&self) -> Result<Option<Counted>, Error> {
+        let max = self.inner.bounds.waits.max.load(Ordering::Relaxed);
+        let counted =
+            self.key_usage().map(|usage| usage.count_wait(max).ok_or_else(too_many_waits));
+        counted.transpose()
     }
 
     /// Waits for the turn of this feed to read. Only one feed reads at a time.

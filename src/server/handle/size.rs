@@ -107,7 +107,7 @@ impl SizePermit {
             return Ok(());
         }
         let more = missing.next_multiple_of(GROWTH_UNITS);
-        let of_key = match &handle.usage {
+        let of_key = match handle.key_usage() {
             Some(usage) => Some(usage.size_permit(more * SIZE_UNIT).ok_or_else(too_many_bytes)?),
             None => None,
         };

@@ -45,13 +45,15 @@ impl Handle {
             .as_ref()
             .and_then(|(name, _)| self.config().provider_limits().get(name).copied());
         let lane = self.lane_of_job(job.lane);
-        job.set_waiting(Waiting::in_queue(
+        let waiting = Waiting::in_queue(
             (&job.queue, &job.kind),
             &limits,
             lane,
             of_provider.unwrap_or_default(),
             now,
-        ));
+        );
+        let shows_all = self.access().is_all();
+        job.set_waiting(if shows_all { waiting } else { waiting.without_others() });
         Ok(())
     }
 

@@ -67,6 +67,10 @@ impl Handle {
     ) -> Result<(Claims, Option<Arc<KeyEntry>>), InvalidToken> {
         let (keyring, now) = (self.keyring(), self.now());
         let claims = keyring.signer().check(token, now)?;
+        if claims.expires_at > now.plus(MAX_VALIDITY) {
+            // The server makes no such token.
+            return Err(InvalidToken);
+        }
         let key = match claims.key {
             Some(id) => Some(keyring.find_id(id, now).ok_or(InvalidToken)?),
             None => None,

@@ -188,9 +188,11 @@ impl ReadStore for SqliteReads {
         id: JobId,
         now: Timestamp,
     ) -> Result<Option<LimitsOfJob>, StoreError> {
-        let found = self.find_visible_id(id).map_err(|error| unreadable(error.into()))?;
-        if found.is_none() {
-            return Ok(None);
+        if !self.visible.is_all() {
+            let found = self.find_visible_id(id).map_err(|error| unreadable(error.into()))?;
+            if found.is_none() {
+                return Ok(None);
+            }
         }
         limits::of_job(&mut self.connection, id, now, &mut self.impossible).map_err(unreadable)
     }

@@ -253,3 +253,28 @@ fn a_connection_that_several_clients_share_keeps_no_key_for_the_next_one() {
     call(&server, &ops, "DELETE", &format!("/v1/keys/{}", read.id), None).expect(200);
     assert_eq!(status(Some(&read), "GET", "/v1/jobs"), 401);
 }
+
+#[test]
+fn a_call_of_a_job_to_its_own_server_is_no_request_of_this_machine() {
+    let server = Setup::new().config("keyless_loopback = true").start();
+    let ops = first_key(&server);
+    let shop = json!({"name": "shop", "scopes": ["submit"], "queues": ["shop"]});
+    let shop = create(&server, &ops, &shop);
+    let url = format!("{}/v1/keys", server.url());
+    for headers in [json!({}), json!({"longshore-job": "1"}), json!({"Longshore-Job": ""})] {
+        let payload = json!({"url": url, "headers": headers});
+        let job = json!({"kind": "http", "queue": "shop", "payload": payload, "max_attempts": 1});
+        let job = call(&server, &shop, "POST", "/v1/jobs?wait=30s", Some(&job)).json();
+        assert_eq!(job["state"], "failed", "{job}");
+        assert!(job["error"]["message"].as_str().unwrap().contains("401"), "{job}");
+    }
+    // A program of this machine needs none.
+    server.get("/v1/keys").expect(200);
+}
+
+#[test]
+fn keyless_loopback_is_refused_beside_trusted_proxies() {
+    let config = "keyless_loopback = true\ntrusted_proxies = ['127.0.0.1']";
+    let output = String::from_utf8(Setup::new().config(config).fail().stderr).unwrap();
+    assert!(output.contains("keyless_loopback: must be false with trusted_proxies"), "{output}");
+}

@@ -133,3 +133,23 @@ fn a_limit_of_zero_is_refused_at_the_start() {
         assert!(output.contains(&format!("key_limits.{name}: must be 1 or more")), "{output}");
     }
 }
+
+#[test]
+fn requests_that_the_key_may_not_send_count_as_well() {
+    let (server, _, app) = server_with("[key_limits]\nrequests_per_second = 3");
+    eventually("a request over the limit", || {
+        let answer = call(&server, &app, "GET", "/v1/keys", None);
+        (answer.status == 429).then_some(())
+    });
+}
+
+#[test]
+fn requests_with_a_token_leave_the_key_its_own() {
+    let (server, ops, app) = server_with("[key_limits]\nmax_waits = 1");
+    call(&server, &ops, "POST", "/v1/jobs", Some(&remote(1))).expect(202);
+    let made = call(&server, &app, "POST", "/v1/jobs/1/token", None).expect(201);
+    let path = format!("/v1/jobs/1/events?token={}", made["token"].as_str().unwrap());
+    let held = Events::open(server.connect(), &path, &[]);
+    assert_eq!((held.head.status, server.get(&path).status), (200, 429));
+    call(&server, &app, "GET", "/v1/jobs/1?wait=0.1", None).expect(200);
+}

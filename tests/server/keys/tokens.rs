@@ -205,3 +205,14 @@ fn the_limit_of_unfinished_jobs_is_answered_with_429() {
     });
     call(&server, &ops, "POST", "/v1/jobs", Some(&echo(1))).expect(202);
 }
+
+#[test]
+fn a_token_shows_how_a_job_ends_and_not_its_payload() {
+    let server = Server::start();
+    let id = server.submit(&echo("private"));
+    let ops = first_key(&server);
+    let token = token(&server, &ops, &format!("/v1/jobs/{id}"), None);
+    let job = with_token(&server, "GET", &format!("/v1/jobs/{id}?wait=10s"), &token).expect(200);
+    assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("private")));
+    assert_eq!(job.get("payload"), None, "{job}");
+}

@@ -15,7 +15,7 @@ use crate::auth::sender::Sender;
 use crate::auth::token::Subject;
 use crate::auth::viewer::Viewer;
 use crate::http::problem::Rejection;
-use crate::http::request::credential::Credential;
+use crate::http::request::auth::credential::Credential;
 use crate::http::request::guard::sender_of;
 use crate::server::Handle;
 

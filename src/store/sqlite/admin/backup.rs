@@ -21,7 +21,7 @@ use crate::job::Timestamp;
 use crate::job::queue::StateCounts;
 use crate::store::rows::values::corrupt;
 use crate::store::sql_types::{Integer, Text};
-use crate::store::sqlite::admin::{epoch, foreign_log, location, open};
+use crate::store::sqlite::admin::{epoch, foreign_log, location, open, signing_secret};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::{OpenError, StoreError};
@@ -171,6 +171,7 @@ fn mark_and_check(copy: &Path, now: Timestamp) -> Result<Backup, String> {
     if is_marked {
         epoch::mark_copy(&mut connection, now).map_err(to_text)?;
     }
+    signing_secret::replace(&mut connection).map_err(|error| StoreError::from(error).to_string())?;
     let damage: Option<String> =
         QuickCheck {}.get_result(&mut connection).optional().map_err(to_text)?;
     if let Some(damage) = damage {

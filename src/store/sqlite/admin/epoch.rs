@@ -8,6 +8,7 @@ use crate::job::epoch::Epoch;
 use crate::store::StoreError;
 use crate::store::schema::epoch;
 use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sqlite::admin::signing_secret;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::{self, TransactionError};
 
@@ -30,14 +31,14 @@ statement! {
     /// Inserts the counter of a table that never had a row, because AUTOINCREMENT has none for it yet.
     InsertMissingSequences =
     "INSERT INTO sqlite_sequence (name, seq)
-     SELECT column1, 0 FROM (VALUES ('jobs'), ('batches'))
+     SELECT column1, 0 FROM (VALUES ('jobs'), ('batches'), ('api_keys'))
      WHERE column1 NOT IN (SELECT name FROM sqlite_sequence)"
 }
 
 statement! {
     SkipIds =
     "UPDATE sqlite_sequence SET seq = seq + " [count: Integer as i64]
-    " WHERE name IN ('jobs', 'batches')"
+    " WHERE name IN ('jobs', 'batches', 'api_keys')"
 }
 
 statement! {
@@ -76,6 +77,8 @@ pub(crate) fn start(
         StartEpoch { token_floor: next.token_floor, now: now.millis() }.execute(connection)?;
         InsertMissingSequences {}.execute(connection)?;
         SkipIds { count: SKIPPED_IDS }.execute(connection)?;
+        // Tokens of the original are not valid in the copy, whose keys may have the same ids.
+        signing_secret::replace(connection)?;
         Ok(Some((before, next)))
     })
 }

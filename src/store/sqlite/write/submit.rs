@@ -27,6 +27,10 @@ statement! {
     ", " [batch_id: Nullable<Integer> as Option<i64>] ", " [created_at: Integer as i64] ")"
 }
 
+statement! {
+    FirstKey -> Nullable<Integer> = "SELECT min(created_at) FROM api_keys"
+}
+
 /// Owner of the idempotency keys of clients without an API key.
 const WITHOUT_OWNER: i64 = 0;
 
@@ -102,8 +106,10 @@ impl CommitGroup<'_> {
     fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
         let mut found = self.find_key(owner_code(key), key)?;
         if found.is_none() && key.owner.is_some() {
-            // Those of clients without an API key are visible to all.
+            // Those from before the first API key are visible to all.
+            let first_key: Option<i64> = FirstKey {}.get_result(self.connection)?;
             found = self.find_key(WITHOUT_OWNER, key)?;
+            found = found.filter(|found| first_key.is_none_or(|at| found.created_at <= at));
         }
         let Some(found) = found else { return Ok(None) };
         let (first, end) = (found.first_job_id, found.first_job_id + found.jobs);

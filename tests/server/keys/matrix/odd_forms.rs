@@ -151,3 +151,24 @@ fn odd_forms_of_public_paths_and_unknown_paths_need_a_key() {
     }
     assert_none(&wrong);
 }
+
+#[test]
+fn a_browser_without_a_key_is_sent_from_each_page_to_the_one_to_sign_in() {
+    let world = World::start();
+    let nobody = world.callers.iter().find(|caller| caller.name == "no key").unwrap();
+    let resources = world.resources(&Caller::administrator(&world.ops), 0);
+    let mut wrong = Vec::new();
+    for entry in entries().filter(|entry| entry.access() != Access::Public) {
+        let mut target = entry.target(&resources);
+        target.headers.push(("accept", "text/html".into()));
+        let answer = nobody.send(&world.server, &target);
+        let is_page = matches!(entry, Entry::Page(_)) && target.method == "GET";
+        let expected = if is_page { 303 } else { 401 };
+        let next = answer.header("location").unwrap_or_default();
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status != expected || (is_page && !next.starts_with("/login?next=/")) {
+            wrong.push(format!("{}: {} {next} {text}", entry.name(), answer.status));
+        }
+    }
+    assert_none(&wrong);
+}

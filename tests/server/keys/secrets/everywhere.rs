@@ -3,13 +3,21 @@
 //! The environment and the arguments of a process (`/proc/PID/environ`, `/proc/PID/cmdline`) are left out: they
 //! belong to the user who has started it, with the secret in them.
 
+use std::path::Path;
+
+use diesel::prelude::*;
+use diesel::sql_types::Binary;
+use diesel::sqlite::SqliteConnection;
 use longshore::api::routes::pages::PAGES;
 use longshore::api::routes::{Method, ROUTES};
+use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeySecret;
+use longshore::auth::token::{Claims, Signer, Subject};
+use longshore::job::Timestamp;
 use serde_json::json;
 
 use super::traces::Traces;
-use crate::keys::{Key, call, create, damaged};
+use crate::keys::{Key, call, create, damaged, first_key};
 use crate::kit::process::longshore;
 use crate::kit::{Events, Server, Setup, echo};
 
@@ -255,4 +263,43 @@ fn a_backup_has_no_secret_of_a_key() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(std::fs::metadata(&copy).unwrap().len() > 0);
     secrets.assert_hidden();
+}
+
+/// Returns the secret with which the server of a database signs tokens and sessions.
+fn signing_secret(database: &Path) -> [u8; 32] {
+    let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    let select = diesel::dsl::sql::<Binary>("SELECT secret FROM signing_secret");
+    let secret: Vec<u8> = select.get_result(&mut connection).unwrap();
+    secret.try_into().unwrap()
+}
+
+/// Returns the status of a page of an administrator, with a session that is signed with a secret.
+fn status_with_forged_session(server: &Server, secret: [u8; 32]) -> u16 {
+    let claims = Claims {
+        subject: Subject::Session,
+        key: Some(KeyId(1)),
+        expires_at: Timestamp::from_millis(i64::MAX / 2),
+    };
+    let cookie = format!("longshore_session={}", Signer::new(secret).sign(&claims));
+    server.request("GET", "/v1/keys", &[("cookie", &cookie)], b"").status
+}
+
+#[test]
+fn nobody_can_sign_in_with_what_is_in_a_backup() {
+    let server = Server::start();
+    first_key(&server);
+    let copy = server.directory().join("copy.db");
+    let mut backup = longshore(&["backup", "--database"]);
+    let output = backup.arg(server.database()).arg(&copy).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (own, of_copy) = (signing_secret(server.database()), signing_secret(&copy));
+    // With the secret of the database itself, it would be possible.
+    assert_eq!(status_with_forged_session(&server, own), 200);
+    assert_eq!(status_with_forged_session(&server, of_copy), 401);
+    let bytes = std::fs::read(&copy).unwrap();
+    assert!(!bytes.windows(own.len()).any(|part| part == own), "the copy has the secret");
+    // The copy can be served, with the keys.
+    let copied = Setup::new().database(&copy).start();
+    copied.get("/v1/keys").problem(401);
+    assert_eq!(status_with_forged_session(&copied, own), 401);
 }

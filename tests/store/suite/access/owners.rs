@@ -102,6 +102,16 @@ fn an_idempotency_key_from_before_the_first_api_key_is_visible_to_all() {
     let again = submitted(store.write(keyed(Some(ANN), 1)));
     assert_eq!((again.first, again.is_repeat), (first, true));
     assert_eq!(store.write(keyed(Some(BOB), 2)).unwrap_err(), Refusal::KeyReused(first));
+    // One that is sent without an API key later is not.
+    store
+        .write(Write::CreateKey(NewKey::admin("ann".parse().unwrap()), KeyDigest::of("x")))
+        .unwrap();
+    store.advance(1);
+    let Write::Submit(mut later) = keyed(None, 1) else { panic!("no submission") };
+    later.key.as_mut().unwrap().key = "later".parse().unwrap();
+    store.write(Write::Submit(later.clone())).unwrap();
+    later.key.as_mut().unwrap().owner = Some(ANN);
+    assert!(!submitted(store.write(Write::Submit(later))).is_repeat);
 }
 
 /// Returns a store in which each API key may have two unfinished jobs, with the keys of Ann and Bob.

@@ -265,10 +265,11 @@ impl Model {
 
     fn submit(&mut self, submit: &Submit) -> ApplyResult {
         if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key
-            && let Some(earlier) = self
-                .keys
-                .get(&(*owner, key.clone()))
-                .or_else(|| self.keys.get(&(None, key.clone())))
+            && let Some(earlier) = self.keys.get(&(*owner, key.clone())).or_else(|| {
+                let first_key = self.api_keys.first().map(|key| key.created_at);
+                let old = self.keys.get(&(None, key.clone()));
+                old.filter(|old| first_key.is_none_or(|first_key| old.at <= first_key))
+            })
         {
             if earlier.fingerprint != *fingerprint {
                 return Err(Refusal::KeyReused(JobId(earlier.first)));

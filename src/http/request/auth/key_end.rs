@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::http::request::credential::Credential;
+use crate::http::request::auth::credential::Credential;
 
 /// Time that a request has to end by itself after its key has ended, so that a change which is being written is
 /// still answered with its effect.
@@ -42,7 +42,7 @@ impl KeyEnd {
 }
 
 /// Runs a future to its end, or until shortly after the end of a key, and returns `None` then.
-pub(super) async fn unless_ended<F: Future>(
+pub(in crate::http::request) async fn unless_ended<F: Future>(
     credential: &Credential,
     future: F,
 ) -> Option<F::Output> {

@@ -20,7 +20,7 @@ const MAX_CLIENTS: usize = 4_096;
 ///
 /// Keys are too long to be guessed, so this protects the log and the processor rather than the keys.
 #[derive(Debug, Default)]
-pub struct FailedSignIns {
+pub(crate) struct FailedSignIns {
     windows: Mutex<HashMap<Client, Window>>,
 }
 
@@ -35,7 +35,7 @@ struct Window {
 
 impl FailedSignIns {
     /// Returns how long a client must wait before it may try again, or `None` if it may now.
-    pub fn wait(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn wait(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Duration> {
         let windows = self.lock();
         let client = counted_as(&windows, address);
         let window = windows.get(&client).filter(|window| !window.is_over(now))?;
@@ -44,7 +44,7 @@ impl FailedSignIns {
     }
 
     /// Records a failure.
-    pub fn record(&self, address: Option<IpAddr>, now: Timestamp) {
+    pub(crate) fn record(&self, address: Option<IpAddr>, now: Timestamp) {
         let mut windows = self.lock();
         if windows.len() >= MAX_CLIENTS {
             windows.retain(|_, window| !window.is_over(now));
@@ -105,7 +105,7 @@ mod tests {
             failed.record(client, at(second));
         }
         assert_eq!(failed.wait(client, at(10)), Some(Duration::from_secs(50)));
-        assert_eq!(failed.wait(address("::ffff:192.0.2.1"), at(10)).is_some(), true);
+        assert!(failed.wait(address("::ffff:192.0.2.1"), at(10)).is_some());
         assert_eq!((failed.wait(other, at(10)), failed.wait(None, at(10))), (None, None));
         assert_eq!(failed.wait(client, at(60)), None);
         failed.record(client, at(60));

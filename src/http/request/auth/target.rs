@@ -7,15 +7,15 @@ use crate::api::routes::{FoundRoute, RouteName, find, pages, parameter};
 use crate::http::routes::access_of_name;
 
 /// The route of a request, before the router has found it.
-pub(super) struct Target {
-    pub(super) access: Access,
+pub(in crate::http::request) struct Target {
+    pub(in crate::http::request) access: Access,
     /// Pattern of the path, if it is in a table.
-    pub(super) pattern: Option<&'static str>,
-    pub(super) name: Option<RouteName>,
+    pub(in crate::http::request) pattern: Option<&'static str>,
+    pub(in crate::http::request) name: Option<RouteName>,
 }
 
 impl Target {
-    pub(super) fn of(request: &ServiceRequest) -> Self {
+    pub(in crate::http::request) fn of(request: &ServiceRequest) -> Self {
         // Decoded as for the router.
         let (method, path) = (request.method().as_str(), request.match_info().as_str());
         match find(method, path) {
@@ -41,12 +41,12 @@ impl Target {
     }
 
     /// Returns whether the path and method are those of a route of the API that needs a key.
-    pub(super) fn is_of_api(&self) -> bool {
+    pub(in crate::http::request) fn is_of_api(&self) -> bool {
         self.name.is_some() && self.access != Access::Public
     }
 
     /// Returns the id or name in the path of a request.
-    pub(super) fn id<'a>(&self, path: &'a str) -> Option<&'a str> {
+    pub(in crate::http::request) fn id<'a>(&self, path: &'a str) -> Option<&'a str> {
         parameter(self.pattern?, path)
     }
 }

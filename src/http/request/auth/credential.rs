@@ -16,13 +16,20 @@ pub(in crate::http) struct Credential {
     key: Option<Arc<KeyEntry>>,
     /// Time at which the token expires. The expiry of a key is part of its entry.
     token_expires_at: Option<Instant>,
+    /// Whether requests count for the tokens of the key instead of the key itself.
+    counts_for_tokens: bool,
     /// State of the limit on requests of the key, if it has one.
     rate: Option<RequestRate>,
 }
 
 impl Credential {
     pub(in crate::http) fn of_key(key: Arc<KeyEntry>) -> Self {
-        Self { key: Some(key), token_expires_at: None, rate: None }
+        Self { key: Some(key), token_expires_at: None, counts_for_tokens: false, rate: None }
+    }
+
+    /// Lets requests count for the tokens of the key instead of the key itself.
+    pub(in crate::http::request) fn with_usage_of_tokens(self) -> Self {
+        Self { counts_for_tokens: true, ..self }
     }
 
     /// Counts the request for the limit of its key.
@@ -30,7 +37,11 @@ impl Credential {
     /// # Errors
     /// Returns the state of the limit if the request is over it.
     pub(in crate::http) fn count(mut self, now: Timestamp) -> Result<Self, RequestRate> {
-        self.rate = self.key.as_ref().and_then(|key| key.usage().count_request(now));
+        let usage = self.key.as_ref().map(|key| match self.counts_for_tokens {
+            true => key.token_usage(),
+            false => key.usage(),
+        });
+        self.rate = usage.and_then(|usage| usage.count_request(now));
         match self.rate {
             Some(rate) if rate.is_over => Err(rate),
             _ => Ok(self),
@@ -44,7 +55,12 @@ impl Credential {
 
     /// Returns the credential of a token that is valid for this time, made with `key`.
     pub(in crate::http) fn of_token(key: Option<Arc<KeyEntry>>, valid_for: Duration) -> Self {
-        Self { key, token_expires_at: Some(Instant::now() + valid_for), rate: None }
+        Self {
+            key,
+            token_expires_at: Some(Instant::now() + valid_for),
+            counts_for_tokens: false,
+            rate: None,
+        }
     }
 
     /// Returns the key, also that with which a token was made.
@@ -66,6 +82,10 @@ impl Credential {
                 None => pending().await,
             }
         };
+        if self.token_expires_at.is_none() {
+            // Most requests have a key and no token, and wait for nothing else.
+            return key_ended.await;
+        }
         let token_expired = async {
             match self.token_expires_at {
                 Some(at) => tokio::time::sleep_until(at).await,

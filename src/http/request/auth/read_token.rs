@@ -13,17 +13,17 @@ use crate::auth::principal::Principal;
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, Subject};
 use crate::http::problem::Rejection;
-use crate::http::request::bearer;
-use crate::http::request::credential::Credential;
-use crate::http::request::query_token::{InQuery, PARAMETER};
-use crate::http::request::target::Target;
+use crate::http::request::auth::bearer;
+use crate::http::request::auth::credential::Credential;
+use crate::http::request::auth::query_token::{InQuery, PARAMETER};
+use crate::http::request::auth::target::Target;
 use crate::server::Handle;
 
 /// Returns the token of a request, if it has one: in `Authorization`, or in the query.
 ///
 /// A route that needs no key looks at no token either. In the query of a path that is not one of the API, such as
 /// one of the application, `token` is a parameter like others.
-pub(super) fn of(request: &ServiceRequest) -> Option<String> {
+pub(in crate::http::request) fn of(request: &ServiceRequest) -> Option<String> {
     if let Some(token) = in_query(request)
         && Target::of(request).is_of_api()
     {
@@ -53,7 +53,7 @@ fn in_query(request: &ServiceRequest) -> Option<String> {
 ///
 /// # Errors
 /// Returns the refusal if the token is not valid, or is for something else.
-pub(super) fn admit(
+pub(in crate::http::request) fn admit(
     request: &ServiceRequest,
     handle: &Handle,
     token: &str,
@@ -75,15 +75,18 @@ pub(super) fn admit(
         (Subject::Session, _) => (false, "the pages".into()),
     };
     if !is_its_route {
-        let detail = format!("the token is only for {subject} and its events");
+        let detail = match claims.subject {
+            Subject::Session => "the token is that of a session, and only a cookie".to_owned(),
+            _ => format!("the token is only for {subject} and its events"),
+        };
         return Err(Rejection::new(ProblemType::MissingScope, detail));
     }
     let queues = key.as_ref().map_or(QueueAccess::All, |key| key.principal().queues.clone());
     let principal = Principal { key: claims.key, scopes: Scopes::default(), queues };
     let acting = match &key {
-        Some(key) => handle.acting_with(principal, key),
+        Some(key) => handle.acting_with_token(principal, key),
         None => handle.acting_for(principal),
     };
     let valid_for = claims.expires_at.since(handle.now());
-    Ok((acting, Credential::of_token(key, valid_for)))
+    Ok((acting, Credential::of_token(key, valid_for).with_usage_of_tokens()))
 }

@@ -9,7 +9,7 @@ use crate::http::problem::Rejection;
 const SCHEME: &[u8] = b"bearer ";
 
 /// Returns the secret in the header `Authorization`, or `None` if there is no such header.
-pub(super) fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
+pub(in crate::http::request) fn secret(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
