@@ -32,16 +32,32 @@ fn start_proxy(hosts: &Hosts, program: &str, arguments: &[&str], home: &Path) ->
     Proxy(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-/// Starts a server with the configuration of the recipe and further settings. Its listener is a socket.
-fn start_server(hosts: &Hosts, access: &Access, settings: &str) -> Server {
+/// The proxy as the server knows it.
+#[derive(Clone, Copy)]
+enum Known {
+    /// It is trusted, as in the recipe.
+    Trusted,
+    /// It is unknown to a server that needs no key from programs of its machine.
+    UnknownAndKeyless,
+}
+
+/// Starts a server with the configuration of the recipe. Its listener is a socket.
+fn start_server(hosts: &Hosts, access: &Access, proxy: Known) -> Server {
     let setup = Setup::new();
     let config = block("toml", "trusted_proxies");
     let socket = setup.directory().join("longshore.sock");
     let config = replaced(&config, &[("/run/longshore/longshore.sock", socket.to_str().unwrap())]);
     let listen = config.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap().to_owned();
     let rest = config.lines().filter(|line| !line.starts_with("listen"));
-    let setup = setup.config(rest.chain([settings]).collect::<Vec<_>>().join("\n"));
-    start(hosts, setup.option("--listen").option(listen.trim_matches('"')), access)
+    let rest = rest.collect::<Vec<_>>().join("\n");
+    let config = match proxy {
+        Known::Trusted => rest,
+        Known::UnknownAndKeyless => {
+            replaced(&rest, &[("trusted_proxies = [\"unix\"]", "keyless_loopback = true")])
+        }
+    };
+    let setup = setup.config(config).option("--listen").option(listen.trim_matches('"'));
+    start(hosts, setup, access)
 }
 
 /// Returns a client of the proxy, as soon as that answers.
@@ -155,7 +171,7 @@ type StartProxy = fn(&Hosts, &Path) -> Proxy;
 fn with_proxy(
     program: &str,
     start_proxy: StartProxy,
-    settings: &str,
+    known: Known,
     test: impl FnOnce(&Hosts, &Server, &Access),
 ) {
     if !is_installed(program) {
@@ -164,29 +180,39 @@ fn with_proxy(
     let Some(hosts) = Hosts::new() else { return };
     hosts.name_server(NAME);
     let access = Access::with_new_key();
-    let server = start_server(&hosts, &access, settings);
+    let server = start_server(&hosts, &access, known);
     let _proxy = start_proxy(&hosts, server.directory());
     test(&hosts, &server, &access);
 }
 
 #[test]
 fn nginx_passes_everything_on_by_its_recipe() {
-    with_proxy("nginx", start_nginx, "", |hosts, _, access| assert_works_through(hosts, access));
+    let test = |hosts: &Hosts, _: &Server, access: &Access| assert_works_through(hosts, access);
+    with_proxy("nginx", start_nginx, Known::Trusted, test);
 }
 
 #[test]
 fn caddy_passes_everything_on_by_its_recipe() {
-    with_proxy("caddy", start_caddy, "", |hosts, _, access| assert_works_through(hosts, access));
+    let test = |hosts: &Hosts, _: &Server, access: &Access| assert_works_through(hosts, access);
+    with_proxy("caddy", start_caddy, Known::Trusted, test);
 }
 
 #[test]
 fn clients_of_nginx_need_a_key_although_local_programs_need_none() {
-    let settings = "keyless_loopback = true";
-    with_proxy("nginx", start_nginx, settings, assert_only_local_programs_need_no_key);
+    with_proxy(
+        "nginx",
+        start_nginx,
+        Known::UnknownAndKeyless,
+        assert_only_local_programs_need_no_key,
+    );
 }
 
 #[test]
 fn clients_of_caddy_need_a_key_although_local_programs_need_none() {
-    let settings = "keyless_loopback = true";
-    with_proxy("caddy", start_caddy, settings, assert_only_local_programs_need_no_key);
+    with_proxy(
+        "caddy",
+        start_caddy,
+        Known::UnknownAndKeyless,
+        assert_only_local_programs_need_no_key,
+    );
 }
