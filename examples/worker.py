@@ -5,13 +5,16 @@ Needs Python 3.9 and no packages.
 
     python3 worker.py --url http://127.0.0.1:7373 --threads 4 --processes 2
 
+If the server needs an API key, set LONGSHORE_KEY to one with the scope "work". The worker ends if
+the server refuses the key.
+
 Write a function for each kind of job and decorate it with @kind. Its return value is the job's
 result; an exception fails the attempt. A function may run more than once for the same job: a worker
 that loses its connection cannot know whether the job was leased to another worker in the meantime.
 The server accepts only one outcome.
 """
 import argparse, http.client, json, logging, math, multiprocessing, os, random, signal, socket
-import threading, time, traceback, urllib.parse
+import sys, threading, time, traceback, urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 KINDS, log = {}, logging.getLogger("worker")
@@ -115,33 +118,49 @@ class Worker:
         self.args, self.leases, self.parent = args, set(), multiprocessing.parent_process()
         # A plain flag, because a signal handler must not take a lock that its thread may hold.
         self.ended, self.is_stopping = threading.Condition(), False
-        self.local = threading.local()
+        self.local, self.headers = threading.local(), {"Content-Type": "application/json"}
+        if args.key:
+            self.headers["Authorization"] = f"Bearer {args.key}"
 
     def call(self, path, body, timeout=15, is_poll=False):
         """Calls the server over one persistent connection per thread.
 
         Returns status, body and Retry-After. A missing or invalid response counts as a 503.
-        A poll for leases is not sent once the worker stops.
+        A poll for leases is not sent once the worker stops. The process ends if the server refuses
+        the key, because it would refuse all further calls as well.
         """
         if not hasattr(self.local, "connection"):
             url, client = urllib.parse.urlsplit(self.args.url), http.client
             kind = client.HTTPSConnection if url.scheme == "https" else client.HTTPConnection
             self.local.connection = kind(url.netloc, timeout=timeout)
-        connection, headers = self.local.connection, {"Content-Type": "application/json"}
+        connection = self.local.connection
         try:
             if connection.sock is None:
                 connection.connect()
             if is_poll and self.is_stopping:  # from here on, stop() can interrupt the call
                 return 503, {"detail": "the worker stops"}, 0
             connection.sock.settimeout(timeout)
-            connection.request("POST", path, json.dumps(body), headers)
+            connection.request("POST", path, json.dumps(body), self.headers)
             response = connection.getresponse()
+            content = response.read()
+            if response.status in (401, 403):
+                self.end_refused(response.status, content)
             retry_after = response.headers.get("Retry-After", "0")
             retry_after = float(retry_after) if retry_after.isdecimal() else 1.0  # else a date
-            return response.status, json.loads(response.read()), retry_after
+            return response.status, json.loads(content), retry_after
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
             return 503, {"detail": f"no response: {error!r}"}, 0
+
+    def end_refused(self, status, content):
+        """Ends the process. Its leases expire and their jobs run again, as it cannot report on them."""
+        try:
+            why = json.loads(content)["detail"]
+        except (ValueError, LookupError, TypeError):  # the answer of a proxy, for example
+            why = "no reason given"
+        log.error("the server refuses this worker, status %d: %s; set LONGSHORE_KEY to a valid key "
+                  "with the scope work and start the worker again", status, why)
+        os._exit(1)  # ends the process even if threads are still running
 
     def pause(self, failures, retry_after):
         """Returns the seconds to wait: an exponential backoff with jitter, added to Retry-After."""
@@ -267,9 +286,21 @@ class Worker:
         os._exit(0)  # ends the process even if threads are still running
 
 
+def key(value):
+    """Checks that a text can be sent as a key. The server knows whether it is one."""
+    value = value.strip()
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        # The parser would repeat the text in its message.
+        sys.exit("the key must be the text that 'longshore key create' printed")
+    return value
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", default="http://127.0.0.1:7373")
+    parser.add_argument("--key", type=key, default=os.environ.get("LONGSHORE_KEY", ""),
+                        help="API key to send; default: the variable LONGSHORE_KEY. Prefer the"
+                        " variable, because other users can see the arguments of a process")
     parser.add_argument("--threads", type=int, default=4, help="maximum jobs at once per process")
     parser.add_argument("--processes", type=int, default=1, help="number of worker processes")
     parser.add_argument("--lease", type=int, default=30, help="duration of a lease in seconds")
@@ -287,6 +318,7 @@ def main():
         signal.signal(number, lambda *_: [child.terminate() for child in children])
     for child in children:
         child.join()
+    sys.exit(int(any(child.exitcode == 1 for child in children)))  # 1 if the key was refused
 
 
 def work(args):

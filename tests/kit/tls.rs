@@ -9,9 +9,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use sha2::{Digest, Sha256};
 
 use crate::kit::{Connection, TEST_TIMEOUT};
 
@@ -70,4 +73,11 @@ pub(crate) fn certificate_of(addr: SocketAddr) -> &'static str {
     let is_used =
         |pair: &&str| CertificateDer::from_pem_file(file(&format!("{pair}.pem"))).unwrap() == *used;
     ["first", "second"].into_iter().find(is_used).unwrap()
+}
+
+/// Returns the SHA-256 of the public key of a certificate in base 64, by which a browser is told to trust it.
+pub(crate) fn public_key_hash(pair: &str) -> String {
+    let certificate = CertificateDer::from_pem_file(file(&format!("{pair}.pem"))).unwrap();
+    let key = ParsedCertificate::try_from(&certificate).unwrap().subject_public_key_info();
+    base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&key))
 }

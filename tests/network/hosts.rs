@@ -44,6 +44,9 @@ impl Hosts {
         ip(&[&cable[..], &["peer", "name", "eth0", "netns", client]].concat())?;
         for (name, address) in [(server, SERVER), (client, CLIENT)] {
             ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", "eth0"])?;
+            // Without a link-local address, which the kernel adds a second later: browsers repeat or
+            // give up what they load when an address is added.
+            ip(&["-n", name, "link", "set", "eth0", "addrgenmode", "none"])?;
             ip(&["-n", name, "link", "set", "eth0", "up"])?;
         }
         Ok(())
@@ -53,12 +56,25 @@ impl Hosts {
     pub(crate) fn name_server(&self, name: &str) {
         let folder = Path::new("/etc/netns").join(&self.names[1]);
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("hosts"), format!("{SERVER} {name}\n")).unwrap();
+        fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{SERVER} {name}\n")).unwrap();
     }
 
     /// Returns a command that runs on the host of the server, to which its program and arguments are added.
     pub(crate) fn on_server(&self) -> Vec<&str> {
         vec!["ip", "netns", "exec", &self.names[0]]
+    }
+
+    /// Returns a command that runs a program on the host of the server.
+    pub(crate) fn server_command(&self, program: &str, arguments: &[&str]) -> Command {
+        let prefix = self.on_server();
+        let mut command = Command::new(prefix[0]);
+        command.args(&prefix[1..]).arg(program).args(arguments);
+        command
+    }
+
+    /// Returns the name of the network namespace of the clients.
+    pub(crate) fn client_namespace(&self) -> &str {
+        &self.names[1]
     }
 
     /// Runs a program on the host of the clients.

@@ -1,12 +1,14 @@
-//! Caddy and nginx before the server, by the recipes of docs/DEPLOYING.md.
+//! Caddy and nginx before the server, by the recipes of docs/DEPLOYING.md, and a key.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
+use crate::access::{Access, start};
+use crate::client::Client;
 use crate::hosts::{Hosts, SERVER};
 use crate::kit::{Server, Setup, echo, eventually, is_installed, skip, tls};
+use crate::pages::assert_a_user_works_with_the_pages;
 use crate::recipe::{block, replaced};
-use crate::server::{Access, Client, start};
 
 /// Name by which the clients call the proxy.
 const NAME: &str = "jobs.example";
@@ -25,39 +27,55 @@ impl Drop for Proxy {
 
 /// Starts a proxy on the host of the servers.
 fn start_proxy(hosts: &Hosts, program: &str, arguments: &[&str], home: &Path) -> Proxy {
-    let prefix = hosts.on_server();
-    let mut command = Command::new(prefix[0]);
-    command.args(&prefix[1..]).arg(program).args(arguments);
+    let mut command = hosts.server_command(program, arguments);
     command.env("HOME", home).env("XDG_DATA_HOME", home).env("XDG_CONFIG_HOME", home);
     Proxy(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-/// Starts a server with the configuration of the recipe, and waits in vain for nobody: it serves a socket.
-fn start_server(hosts: &Hosts) -> Server {
+/// The proxy as the server knows it.
+#[derive(Clone, Copy)]
+enum Known {
+    /// It is trusted, as in the recipe.
+    Trusted,
+    /// It is unknown to a server that needs no key from programs of its machine.
+    UnknownAndKeyless,
+}
+
+/// Starts a server with the configuration of the recipe. Its listener is a socket.
+fn start_server(hosts: &Hosts, access: &Access, proxy: Known) -> Server {
     let setup = Setup::new();
     let config = block("toml", "trusted_proxies");
     let socket = setup.directory().join("longshore.sock");
     let config = replaced(&config, &[("/run/longshore/longshore.sock", socket.to_str().unwrap())]);
     let listen = config.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap().to_owned();
-    let rest = config.lines().filter(|line| !line.starts_with("listen")).collect::<Vec<_>>();
-    let setup = setup.config(rest.join("\n"));
-    start(hosts, setup.option("--listen").option(listen.trim_matches('"')))
+    let rest = config.lines().filter(|line| !line.starts_with("listen"));
+    let rest = rest.collect::<Vec<_>>().join("\n");
+    let config = match proxy {
+        Known::Trusted => rest,
+        Known::UnknownAndKeyless => {
+            replaced(&rest, &[("trusted_proxies = [\"unix\"]", "keyless_loopback = true")])
+        }
+    };
+    let setup = setup.config(config).option("--listen").option(listen.trim_matches('"'));
+    start(hosts, setup, access)
 }
 
-/// Asserts that everything works through a proxy.
-fn assert_works_through(hosts: &Hosts) {
-    let client = Client {
-        hosts,
-        access: Access,
-        url: format!("https://{NAME}"),
-        ca: tls::file("ca.pem").to_str().unwrap().into(),
-    };
+/// Returns a client of the proxy, as soon as that answers.
+fn client_of_proxy<'a>(hosts: &'a Hosts, access: &Access) -> Client<'a> {
+    let client = Client::at(hosts, format!("https://{NAME}"), access);
     eventually("the proxy answers", || {
         let address = format!("{NAME}:443:{SERVER}");
         let own =
             ["-sf", "--cacert", &client.ca, "--resolve", &address, "https://jobs.example/healthz"];
         hosts.on_client("curl", &own).status.success().then_some(())
     });
+    client
+}
+
+/// Asserts that everything works through a proxy.
+fn assert_works_through(hosts: &Hosts, access: &Access) {
+    let client = client_of_proxy(hosts, access);
+    client.assert_needs_a_key();
     client.assert_runs_a_job();
     client.assert_events_pass_as_they_happen();
     // The pages name the public URL, whatever the client says.
@@ -80,17 +98,28 @@ fn assert_works_through(hosts: &Hosts) {
     let job = client.json("/v1/jobs?wait=30s", &["--json", &body]);
     assert_eq!(job["state"], "failed", "a result of 2 MiB is too large");
     assert_eq!(job["error"]["code"], "result_too_large");
+    assert_a_user_works_with_the_pages(hosts, &client.url, access);
 }
 
-#[test]
-fn nginx_passes_everything_on_by_its_recipe() {
-    if !is_installed("nginx") {
-        return skip("nginx is not installed");
-    }
-    let Some(hosts) = Hosts::new() else { return };
-    hosts.name_server(NAME);
-    let server = start_server(&hosts);
-    let directory = server.directory();
+/// Asserts that programs of the server's machine need no key, and that clients of the proxy need one.
+fn assert_only_local_programs_need_no_key(hosts: &Hosts, server: &Server, access: &Access) {
+    let socket = server.directory().join("longshore.sock");
+    let status = |options: &[&str]| {
+        let own = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "http://localhost/v1/queues"];
+        let socket = ["--unix-socket", socket.to_str().unwrap()];
+        let output = hosts.server_command("curl", &[&own[..], &socket, options].concat()).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let client = client_of_proxy(hosts, access);
+    assert_eq!(status(&[]), "200");
+    assert_eq!(status(&["-H", "X-Forwarded-For: 10.77.0.2"]), "401");
+    assert_eq!(status(&["-H", "Forwarded: for=10.77.0.2"]), "401");
+    client.assert_needs_a_key();
+    client.assert_runs_a_job();
+}
+
+/// Starts nginx by its recipe, with its files in the directory of the server.
+fn start_nginx(hosts: &Hosts, directory: &Path) -> Proxy {
     tls::install("first", directory);
     let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
     let recipe = replaced(
@@ -113,19 +142,11 @@ fn nginx_passes_everything_on_by_its_recipe() {
     );
     std::fs::write(directory.join("nginx.conf"), around).unwrap();
     let conf = path("nginx.conf");
-    let _proxy = start_proxy(&hosts, "nginx", &["-e", &path("nginx.log"), "-c", &conf], directory);
-    assert_works_through(&hosts);
+    start_proxy(hosts, "nginx", &["-e", &path("nginx.log"), "-c", &conf], directory)
 }
 
-#[test]
-fn caddy_passes_everything_on_by_its_recipe() {
-    if !is_installed("caddy") {
-        return skip("caddy is not installed");
-    }
-    let Some(hosts) = Hosts::new() else { return };
-    hosts.name_server(NAME);
-    let server = start_server(&hosts);
-    let directory = server.directory();
+/// Starts Caddy by its recipe, with its files in the directory of the server.
+fn start_caddy(hosts: &Hosts, directory: &Path) -> Proxy {
     tls::install("first", directory);
     let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
     // With files instead of a certificate from a public authority, which cannot reach this host.
@@ -140,6 +161,58 @@ fn caddy_passes_everything_on_by_its_recipe() {
     std::fs::write(directory.join("Caddyfile"), format!("{{\n\tadmin off\n}}\n{recipe}")).unwrap();
     let file = path("Caddyfile");
     let arguments = ["run", "--config", &file, "--adapter", "caddyfile"];
-    let _proxy = start_proxy(&hosts, "caddy", &arguments, directory);
-    assert_works_through(&hosts);
+    start_proxy(hosts, "caddy", &arguments, directory)
+}
+
+/// Function that starts a proxy.
+type StartProxy = fn(&Hosts, &Path) -> Proxy;
+
+/// Starts two hosts with a server and a proxy, and passes them to a test.
+fn with_proxy(
+    program: &str,
+    start_proxy: StartProxy,
+    known: Known,
+    test: impl FnOnce(&Hosts, &Server, &Access),
+) {
+    if !is_installed(program) {
+        return skip(&format!("{program} is not installed"));
+    }
+    let Some(hosts) = Hosts::new() else { return };
+    hosts.name_server(NAME);
+    let access = Access::with_new_key();
+    let server = start_server(&hosts, &access, known);
+    let _proxy = start_proxy(&hosts, server.directory());
+    test(&hosts, &server, &access);
+}
+
+#[test]
+fn nginx_passes_everything_on_by_its_recipe() {
+    let test = |hosts: &Hosts, _: &Server, access: &Access| assert_works_through(hosts, access);
+    with_proxy("nginx", start_nginx, Known::Trusted, test);
+}
+
+#[test]
+fn caddy_passes_everything_on_by_its_recipe() {
+    let test = |hosts: &Hosts, _: &Server, access: &Access| assert_works_through(hosts, access);
+    with_proxy("caddy", start_caddy, Known::Trusted, test);
+}
+
+#[test]
+fn clients_of_nginx_need_a_key_although_local_programs_need_none() {
+    with_proxy(
+        "nginx",
+        start_nginx,
+        Known::UnknownAndKeyless,
+        assert_only_local_programs_need_no_key,
+    );
+}
+
+#[test]
+fn clients_of_caddy_need_a_key_although_local_programs_need_none() {
+    with_proxy(
+        "caddy",
+        start_caddy,
+        Known::UnknownAndKeyless,
+        assert_only_local_programs_need_no_key,
+    );
 }

@@ -7,6 +7,7 @@ mod first_key;
 mod limits;
 mod matrix;
 mod mounted;
+mod python_worker;
 mod secrets;
 mod tokens;
 mod visibility;

@@ -6,13 +6,14 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Condvar, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::chromium::host::BrowserHost;
 use crate::kit::{Connection, skip};
 
 /// Maximum number of browsers that run at once, for any number of test threads.
@@ -67,8 +68,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts a browser. Returns `None` if this machine has none; the test is then skipped.
-    pub(crate) fn start() -> Option<Self> {
+    /// Starts a browser on a host. Returns `None` if this machine has none; the test is then skipped.
+    pub(crate) fn start(host: &BrowserHost) -> Option<Self> {
         let (Some(browser), Some(_)) = (find_program("chromium"), find_program("chromedriver"))
         else {
             skip("chromium and chromedriver are not installed");
@@ -76,12 +77,12 @@ impl Driver {
         };
         let permit = BrowserPermit::acquire();
         let profile = tempfile::tempdir().unwrap();
-        let (process, port) = spawn(profile.path());
-        let connection = Connection::open(([127, 0, 0, 1], port).into()).unwrap();
-        let (connection, session) = (Mutex::new(connection), String::new());
+        let (process, port) = spawn(host, profile.path());
+        let (connection, session) = (Mutex::new(host.connect(port)), String::new());
         let mut driver = Self { process, connection, session, _profile: profile, _permit: permit };
         let profile = format!("--user-data-dir={}", driver._profile.path().display());
-        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let flags: Vec<&str> =
+            FLAGS.into_iter().chain(host.flags()).chain([profile.as_str()]).collect();
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "unhandledPromptBehavior": "ignore",
@@ -150,14 +151,14 @@ impl Drop for Driver {
 }
 
 /// Starts the driver in its own process group. Returns it with the port that it listens on.
-fn spawn(home: &Path) -> (Child, u16) {
+fn spawn(host: &BrowserHost, home: &Path) -> (Child, u16) {
     // Another process may take the port between its selection and the `listen` call, so this retries.
-    let started = (0..10).find_map(|_| try_spawn(home));
+    let started = (0..10).find_map(|_| try_spawn(host, home));
     started.expect("chromedriver starts")
 }
 
-fn try_spawn(home: &Path) -> Option<(Child, u16)> {
-    let mut command = Command::new("chromedriver");
+fn try_spawn(host: &BrowserHost, home: &Path) -> Option<(Child, u16)> {
+    let mut command = host.command("chromedriver");
     command.arg("--port=0").env("HOME", home).env("TMPDIR", home).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut process = command.spawn().unwrap();

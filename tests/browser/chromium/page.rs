@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::chromium::driver::Driver;
+use crate::chromium::host::BrowserHost;
 use crate::chromium::page_checks::Requests;
 use crate::kit::{Server, TEST_TIMEOUT};
 
@@ -50,7 +51,12 @@ impl Page {
 
     /// Opens a browser without a page.
     pub(crate) fn blank(origin: &str) -> Option<Self> {
-        let (driver, origin) = (Driver::start()?, origin.to_owned());
+        Self::blank_on(&BrowserHost::local(), origin)
+    }
+
+    /// Opens a browser without a page on a host.
+    pub(crate) fn blank_on(host: &BrowserHost, origin: &str) -> Option<Self> {
+        let (driver, origin) = (Driver::start(host)?, origin.to_owned());
         let page = Self { driver, requests: Requests::new(&origin), origin };
         page.size(1280, 900);
         Some(page)
@@ -67,6 +73,11 @@ impl Page {
         let url = self.driver.get("/url").unwrap_or_else(|error| panic!("{error}"));
         let url = url.as_str().unwrap();
         url.strip_prefix(&self.origin).unwrap_or(url).to_owned()
+    }
+
+    /// Returns a cookie of the open page, with its attributes.
+    pub(crate) fn cookie(&self, name: &str) -> Option<Value> {
+        self.driver.get(&format!("/cookie/{name}")).ok()
     }
 
     /// Sets the size of the page. Sizes below the minimum of a window emulate a phone.

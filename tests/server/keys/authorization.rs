@@ -186,8 +186,8 @@ fn this_machine_needs_no_key_if_that_is_configured_and_no_proxy_is_seen() {
     let shop = super::key(&response);
     server.get("/v1/jobs").expect(200);
     server.get("/v1/keys").expect(200);
-    let headers = ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Whatever"];
-    for name in headers {
+    let headers = ["X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Whatever", "X-Real-IP"];
+    for name in headers.into_iter().chain(["Forwarded"]) {
         let refused = server.request("GET", "/v1/jobs", &[(name, "for=127.0.0.1")], b"");
         assert!(refused.problem(401).starts_with("a key is needed"), "{name}");
         let authorization = bearer(&shop);

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod proxies;
+mod session;
 mod sockets;
 mod tls;
 

@@ -1,6 +1,6 @@
 //! Headers of proxies.
 
-use crate::kit::{Response, Server, Setup};
+use crate::kit::{Response, Server, Setup, eventually};
 
 const FORWARDED: [(&str, &str); 3] = [
     ("x-forwarded-proto", "https"),
@@ -63,6 +63,21 @@ fn the_name_that_a_trusted_proxy_reports_must_be_configured() {
     let server = start("");
     let headers = [("x-forwarded-host", "evil.example")];
     assert_eq!(server.request("GET", "/v1/queues", &headers, b"").status, 200);
+}
+
+#[test]
+fn the_audit_log_names_the_client_that_a_trusted_proxy_reports() {
+    for (trusted, client) in
+        [("'127.0.0.1'", "client=\"203.0.113.7\""), ("", "client=\"127.0.0.1:")]
+    {
+        let server = start(trusted);
+        server.request("POST", "/v1/jobs/1/retry", &FORWARDED, b"").problem(404);
+        let line = eventually("the request is logged", || {
+            let log = server.log();
+            log.lines().find(|line| line.contains("/v1/jobs/{id}/retry")).map(str::to_owned)
+        });
+        assert!(line.contains("longshore::audit") && line.contains(client), "{trusted}: {line}");
+    }
 }
 
 #[test]
