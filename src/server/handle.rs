@@ -91,6 +91,8 @@ pub struct Handle {
     principal: Principal,
     /// API key of the principal, for its limits and its end.
     key: Option<Arc<KeyEntry>>,
+    /// Whether a client acts that needed no key, because none was ever created.
+    is_keyless: bool,
 }
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
@@ -112,7 +114,7 @@ impl Handle {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
-        Self { inner, principal: Principal::TRUSTED, key: None }
+        Self { inner, principal: Principal::TRUSTED, key: None, is_keyless: false }
     }
 
     /// Returns the configuration of the server.

@@ -15,12 +15,18 @@ impl Handle {
     /// Returns a handle that acts for `principal`.
     #[must_use]
     pub fn acting_for(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal, key: None }
+        Self { inner: Arc::clone(&self.inner), principal, key: None, is_keyless: false }
     }
 
     /// Returns a handle that acts for `principal`, whose requests count for this key.
     pub(crate) fn acting_with(&self, principal: Principal, key: &Arc<KeyEntry>) -> Self {
         Self { key: Some(Arc::clone(key)), ..self.acting_for(principal) }
+    }
+
+    /// Returns a handle that acts for a client which needs no key because none was ever created. From the first key on,
+    /// it changes nothing more.
+    pub(crate) fn acting_without_key(&self) -> Self {
+        Self { is_keyless: true, ..self.acting_for(Principal::TRUSTED) }
     }
 
     /// Returns what the key of the principal uses.
@@ -29,10 +35,11 @@ impl Handle {
     }
 
     /// Refuses a write if the key of the principal has ended since the request was admitted, as when its body
-    /// took long to arrive.
-    pub(super) fn check_key_valid(&self) -> Result<(), Error> {
+    /// took long to arrive, or if it needs one now.
+    pub(in crate::server) fn check_key_valid(&self) -> Result<(), Error> {
         match &self.key {
             Some(key) if key.has_ended() => Err(Error::KeyEnded),
+            None if self.is_keyless && self.needs_key() => Err(Error::KeyNeeded),
             _ => Ok(()),
         }
     }
