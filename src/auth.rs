@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod api_key;
+pub(crate) mod hidden;
 pub mod principal;
 pub mod scope;
 pub mod secret;

@@ -4,10 +4,12 @@
 //! key up by the digest of its secret, records the use, and keeps the entry to notice the end of the key.
 
 mod failed_sign_ins;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
@@ -27,6 +29,10 @@ const MINUTE_MS: i64 = 60_000;
 /// Value of a time of use if there was none.
 const NEVER: i64 = i64::MIN;
 
+/// Maximum number of revoked keys that are remembered because they were not in the keyring. Far fewer can be on
+/// their way into it.
+const MAX_REVOKED: usize = 10_000;
+
 /// Reason why a key is not accepted. It never says which keys exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum KeyRefusal {
@@ -41,12 +47,46 @@ pub(crate) enum KeyRefusal {
 /// The API keys that are accepted. A lookup takes a read lock for the time of one map access.
 #[derive(Debug)]
 pub(crate) struct Keyring {
-    /// Keys that are not revoked, by the first half of their digests.
-    entries: RwLock<HashMap<[u8; 16], Arc<KeyEntry>>>,
+    entries: RwLock<Entries>,
     any_existed: AtomicBool,
+    /// Whether a key was ever created, for those who wait for the first one.
+    has_first: watch::Sender<bool>,
     signer: Signer,
     bounds: KeyBounds,
     failed_sign_ins: FailedSignIns,
+}
+
+/// The entries of a keyring.
+#[derive(Debug, Default)]
+struct Entries {
+    /// Keys that are not revoked, by the first half of their digests.
+    keys: HashMap<[u8; 16], Arc<KeyEntry>>,
+    /// Keys that were revoked and had no entry. The task that has created one may add it after that.
+    revoked: BTreeSet<KeyId>,
+}
+
+impl Entries {
+    fn add(&mut self, digest: KeyDigest, entry: KeyEntry) {
+        if !self.revoked.remove(&entry.id) {
+            self.keys.insert(digest.lookup_half(), Arc::new(entry));
+        }
+    }
+
+    fn revoke(&mut self, id: KeyId) {
+        let before = self.keys.len();
+        self.keys.retain(|_, entry| {
+            if entry.id == id {
+                entry.end();
+            }
+            entry.id != id
+        });
+        if self.keys.len() == before {
+            self.revoked.insert(id);
+        }
+        if self.revoked.len() > MAX_REVOKED {
+            self.revoked.pop_first();
+        }
+    }
 }
 
 /// An API key in memory.
@@ -159,10 +199,14 @@ impl KeyEntry {
 impl Keyring {
     /// Creates the keyring of a database.
     pub(crate) fn new(stored: &StoredKeys, signer: Signer, bounds: KeyBounds) -> Self {
-        let (entries, any_existed) = (RwLock::default(), AtomicBool::default());
-        let failed_sign_ins = FailedSignIns::default();
-        let keyring = Self { entries, any_existed, signer, bounds, failed_sign_ins };
-        keyring.any_existed.store(stored.any_existed, Ordering::Release);
+        let keyring = Self {
+            entries: RwLock::default(),
+            any_existed: AtomicBool::new(stored.any_existed),
+            has_first: watch::Sender::new(stored.any_existed),
+            signer,
+            bounds,
+            failed_sign_ins: FailedSignIns::default(),
+        };
         stored.keys.iter().for_each(|key| keyring.add(key));
         keyring
     }
@@ -171,6 +215,12 @@ impl Keyring {
     /// ended.
     pub(crate) fn needs_key(&self) -> bool {
         self.any_existed.load(Ordering::Acquire)
+    }
+
+    /// Waits until requests need a key.
+    pub(crate) async fn key_needed(&self) {
+        // The channel is open, because this value has its sender.
+        let _ = self.has_first.subscribe().wait_for(|has_first| *has_first).await;
     }
 
     /// Returns the signer of tokens.
@@ -185,13 +235,13 @@ impl Keyring {
 
     /// Returns the name of a key that is not revoked.
     pub(crate) fn name_of(&self, id: KeyId) -> Option<KeyName> {
-        self.read().values().find(|entry| entry.id == id).map(|entry| entry.name.clone())
+        self.entry(id).map(|entry| entry.name.clone())
     }
 
     /// Returns the key with this id if it is valid at `now`, and records its use.
     pub(crate) fn find_id(&self, id: KeyId, now: Timestamp) -> Option<Arc<KeyEntry>> {
-        let found = self.read().values().find(|entry| entry.id == id).map(Arc::clone);
-        let entry = found.filter(|entry| !entry.has_ended() && !entry.is_expired_at(now))?;
+        let entry =
+            self.entry(id).filter(|entry| !entry.has_ended() && !entry.is_expired_at(now))?;
         entry.record_use(now);
         Some(entry)
     }
@@ -202,7 +252,7 @@ impl Keyring {
     /// Returns [`KeyRefusal`] if the text is not the secret of a key that is valid at `now`.
     pub(crate) fn find(&self, secret: &str, now: Timestamp) -> Result<Arc<KeyEntry>, KeyRefusal> {
         let digest = KeyDigest::of(secret);
-        let found = self.read().get(&digest.lookup_half()).map(Arc::clone);
+        let found = self.read().keys.get(&digest.lookup_half()).map(Arc::clone);
         let Some(entry) = found.filter(|entry| entry.digest == digest) else {
             KeySecret::parse(secret)?;
             return Err(KeyRefusal::Invalid);
@@ -211,29 +261,36 @@ impl Keyring {
         Ok(entry)
     }
 
-    /// Accepts a key from now on. One that is revoked only counts as a key that existed.
+    /// Accepts a key from now on. One that is revoked only counts as a key that existed, also if
+    /// [`revoke`](Self::revoke) came before this. The first key ends the requests that were made without one.
     pub(crate) fn add(&self, stored: &StoredKey) {
-        self.any_existed.store(true, Ordering::Release);
         if stored.key.revoked_at.is_none() {
-            let entry = Arc::new(KeyEntry::new(stored, self.bounds));
-            self.write().insert(stored.digest.lookup_half(), entry);
+            self.write().add(stored.digest, KeyEntry::new(stored, self.bounds));
+        }
+        if !self.any_existed.swap(true, Ordering::AcqRel) {
+            self.has_first.send_replace(true);
         }
     }
 
-    /// Accepts a key no more, and ends the requests that were made with it.
+    /// Refuses a key from now on, and ends the requests that were made with it. The key stays in the keyring until it
+    /// is revoked, so that its last use can still be stored. Returns whether it is in the keyring.
+    pub(crate) fn end(&self, id: KeyId) -> bool {
+        let entry = self.entry(id);
+        if let Some(entry) = &entry {
+            entry.end();
+        }
+        entry.is_some()
+    }
+
+    /// Removes a key that is stored as revoked, and ends the requests that were made with it.
     pub(crate) fn revoke(&self, id: KeyId) {
-        self.write().retain(|_, entry| {
-            if entry.id == id {
-                entry.end();
-            }
-            entry.id != id
-        });
+        self.write().revoke(id);
     }
 
     /// Ends the requests that were made with keys which have expired at `now`.
     pub(crate) fn end_expired(&self, now: Timestamp) {
         let is_over = |entry: &&Arc<KeyEntry>| entry.is_expired_at(now) && !entry.has_ended();
-        self.read().values().filter(is_over).for_each(|entry| entry.end());
+        self.read().keys.values().filter(is_over).for_each(|entry| entry.end());
     }
 
     /// Returns the keys that were used in a minute that is not stored yet.
@@ -242,14 +299,14 @@ impl Keyring {
             entry.used_at.load(Ordering::Relaxed) != entry.stored_use.load(Ordering::Relaxed)
         };
         let read = self.read();
-        let unstored = read.values().filter(is_unstored);
+        let unstored = read.keys.values().filter(is_unstored);
         unstored.filter_map(|entry| Some((entry.id, entry.last_used_at()?))).collect()
     }
 
     /// Records that uses were stored.
     pub(crate) fn note_stored(&self, uses: &[(KeyId, Timestamp)]) {
         let read = self.read();
-        for entry in read.values() {
+        for entry in read.keys.values() {
             if let Some((_, at)) = uses.iter().find(|(id, _)| *id == entry.id) {
                 entry.stored_use.store(at.millis(), Ordering::Relaxed);
             }
@@ -259,131 +316,23 @@ impl Keyring {
     /// Sets the times of the last uses, some of which may not be stored yet.
     pub(crate) fn add_uses(&self, keys: &mut [ApiKey]) {
         let read = self.read();
-        for entry in read.values() {
+        for entry in read.keys.values() {
             if let Some(key) = keys.iter_mut().find(|key| key.id == entry.id) {
                 key.last_used_at = entry.last_used_at().max(key.last_used_at);
             }
         }
     }
 
+    fn entry(&self, id: KeyId) -> Option<Arc<KeyEntry>> {
+        self.read().keys.values().find(|entry| entry.id == id).map(Arc::clone)
+    }
+
     /// A poisoned lock is safe to use: an entry is added or removed in one step.
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<[u8; 16], Arc<KeyEntry>>> {
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<[u8; 16], Arc<KeyEntry>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{KeyLimits, Limits};
-
-    fn bounds() -> KeyBounds {
-        KeyBounds::new(&KeyLimits::default(), &Limits::default())
-    }
-    use crate::auth::scope::Scopes;
-
-    fn at(secs: i64) -> Timestamp {
-        Timestamp::from_millis(secs * 1_000)
-    }
-
-    fn secret(number: u8) -> KeySecret {
-        KeySecret::from_random([number; 32])
-    }
-
-    fn stored(number: u8, expires_at: Option<Timestamp>) -> StoredKey {
-        let key = ApiKey {
-            id: KeyId(number.into()),
-            name: format!("key {number}").parse().unwrap(),
-            scopes: Scopes::ADMIN,
-            queues: Vec::new(),
-            created_at: at(0),
-            expires_at,
-            revoked_at: None,
-            last_used_at: None,
-        };
-        StoredKey { key, digest: secret(number).digest() }
-    }
-
-    fn refusal(keyring: &Keyring, text: &str, now: Timestamp) -> String {
-        keyring.find(text, now).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn unknown_revoked_and_expired_keys_are_refused_with_the_same_text() {
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
-        assert!(!keyring.needs_key());
-        keyring.add(&stored(1, None));
-        keyring.add(&stored(2, Some(at(10))));
-        keyring.add(&stored(3, None));
-        keyring.revoke(KeyId(3));
-        assert_eq!(keyring.find(secret(1).reveal(), at(99)).unwrap().id(), KeyId(1));
-        assert_eq!(keyring.find(secret(2).reveal(), at(9)).unwrap().id(), KeyId(2));
-        for number in [2, 3, 4] {
-            let text = refusal(&keyring, secret(number).reveal(), at(10));
-            assert_eq!(text, "the key is not valid", "{number}");
-        }
-        let damaged = secret(1).reveal().replace("ls_", "ls_x");
-        assert!(refusal(&keyring, &damaged, at(0)).contains("checksum"), "{damaged}");
-        assert!(refusal(&keyring, "x", at(0)).contains("letters and digits"));
-    }
-
-    #[test]
-    fn a_keyring_without_valid_keys_still_needs_one() {
-        let impossible = StoredKeys { keys: Vec::new(), any_existed: true };
-        assert!(Keyring::new(&impossible, Signer::new([1; 32]), bounds()).needs_key());
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
-        keyring.add(&stored(1, None));
-        keyring.revoke(KeyId(1));
-        assert!(keyring.needs_key());
-        let mut revoked = stored(1, None);
-        revoked.key.revoked_at = Some(at(1));
-        let keyring = Keyring::new(
-            &StoredKeys { keys: vec![revoked], any_existed: true },
-            Signer::new([1; 32]),
-            bounds(),
-        );
-        assert_eq!(refusal(&keyring, secret(1).reveal(), at(2)), "the key is not valid");
-    }
-
-    #[actix_web::test]
-    async fn whoever_waits_learns_that_a_key_was_revoked_or_has_expired() {
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
-        keyring.add(&stored(1, None));
-        keyring.add(&stored(2, Some(at(10))));
-        let revoked = keyring.find(secret(1).reveal(), at(0)).unwrap();
-        let expired = keyring.find(secret(2).reveal(), at(0)).unwrap();
-        keyring.end_expired(at(9));
-        assert!(!revoked.has_ended() && !expired.has_ended());
-        keyring.end_expired(at(10));
-        expired.ended().await;
-        let ended = revoked.ended();
-        keyring.revoke(KeyId(1));
-        ended.await;
-        assert!(revoked.has_ended());
-    }
-
-    #[test]
-    fn uses_are_recorded_once_a_minute() {
-        let keyring = Keyring::new(&StoredKeys::default(), Signer::new([1; 32]), bounds());
-        keyring.add(&stored(1, None));
-        keyring.add(&stored(2, None));
-        assert_eq!(keyring.unstored_uses(), []);
-        for secs in [5, 6, 59] {
-            keyring.find(secret(1).reveal(), at(secs)).unwrap();
-        }
-        let uses = keyring.unstored_uses();
-        assert_eq!(uses, [(KeyId(1), at(5))]);
-        keyring.find(secret(1).reveal(), at(61)).unwrap();
-        keyring.note_stored(&uses);
-        assert_eq!(keyring.unstored_uses(), [(KeyId(1), at(61))]);
-        keyring.note_stored(&keyring.unstored_uses());
-        assert_eq!(keyring.unstored_uses(), []);
-        let mut keys = [stored(1, None).key, stored(2, None).key];
-        keyring.add_uses(&mut keys);
-        assert_eq!(keys.map(|key| key.last_used_at), [Some(at(61)), None]);
     }
 }

@@ -25,6 +25,9 @@ pub enum Error {
     /// The API key of the principal was revoked, or has expired. Use a valid key.
     #[error("the key is not valid")]
     KeyEnded,
+    /// The call was made without a key, and the first key was created meanwhile. Use a key.
+    #[error("a key is needed: send Authorization: Bearer with a key")]
+    KeyNeeded,
     /// The API key is over one of its limits, which the text names. Try again after a second, or raise the limit
     /// under `key_limits` in the configuration.
     #[error("{0}")]
@@ -98,6 +101,7 @@ impl From<&Error> for ProblemType {
             Error::Forbidden(_) => Self::Forbidden,
             Error::KeyLimit(_) => Self::KeyLimit,
             Error::KeyEnded => Self::InvalidKey,
+            Error::KeyNeeded => Self::KeyNeeded,
             Error::Overloaded => Self::Overloaded,
             Error::StorageFull => Self::StorageFull,
             Error::Busy => Self::DatabaseBusy,

@@ -93,6 +93,8 @@ pub struct Handle {
     key: Option<Arc<KeyEntry>>,
     /// Whether the principal has a token that was made with the key.
     has_token: bool,
+    /// Whether a client acts that needed no key, because none was ever created.
+    is_keyless: bool,
 }
 
 /// Result of a submission that may repeat an earlier one with the same idempotency key.
@@ -114,7 +116,13 @@ impl Handle {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
         let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
-        Self { inner, principal: Principal::TRUSTED, key: None, has_token: false }
+        Self {
+            inner,
+            principal: Principal::TRUSTED,
+            key: None,
+            has_token: false,
+            is_keyless: false,
+        }
     }
 
     /// Returns the configuration of the server.

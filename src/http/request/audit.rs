@@ -9,7 +9,7 @@ use tracing::Level;
 use crate::actor::keyring::KeyEntry;
 use crate::api::routes::RouteName;
 use crate::api::routes::pages::LOGIN;
-use crate::auth::{secret, token};
+use crate::auth::hidden::without_secret;
 use crate::http::request::auth::credential::Credential;
 use crate::http::request::auth::target::Target;
 use crate::http::request::client::origin_of;
@@ -27,12 +27,6 @@ const FREQUENT: [RouteName; 5] = [
     RouteName::ActOnLeases,
     RouteName::ActOnLease,
 ];
-
-/// Length from which a word that starts like a key or token is taken for one.
-const MIN_SECRET_BYTES: usize = 20;
-
-/// What is logged in place of a text with a key or token in it.
-const HIDDEN: &str = "(hidden: it looks like a key)";
 
 /// A request that is logged when it ends.
 pub(super) struct Audit {
@@ -107,38 +101,6 @@ impl Drop for Audit {
             tracing::debug!(target: TARGET, key, key_name, %method, %route, id, status, client, "request");
         } else {
             tracing::info!(target: TARGET, key, key_name, %method, %route, id, status, client, "change");
-        }
-    }
-}
-
-/// Returns a text of a path in quotes, or only what it seems to be: somebody who revokes a key may send the key
-/// in place of its id.
-fn without_secret(text: &str) -> String {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    let is_secret = |word: &str| {
-        let is_marked = word.starts_with(secret::PREFIX) || word.starts_with(token::PREFIX);
-        is_marked && word.len() >= MIN_SECRET_BYTES
-    };
-    match text.split(|letter| !is_part(letter)).any(is_secret) {
-        true => HIDDEN.to_owned(),
-        false => Quoted(text).to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_looks_like_a_key_or_token_is_not_logged() {
-        let key = secret::KeySecret::from_random([7; 32]);
-        let key = key.reveal();
-        for text in [key, &format!("/{key}/x"), &format!("Bearer {key}"), &key[..30]] {
-            assert_eq!(without_secret(text), HIDDEN, "{text}");
-        }
-        assert_eq!(without_secret("lt_eyJqb2IiOjF9Zm9vYmFyMTIz.c2lnbmF0dXJl"), HIDDEN);
-        for text in ["emails_of_the_customers_in_europe", "ls_", "ls_short", "a b", "/v1/nothing"] {
-            assert_eq!(without_secret(text), format!("{text:?}"));
         }
     }
 }

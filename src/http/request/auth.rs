@@ -31,8 +31,11 @@ use crate::http::problem::Rejection;
 use crate::http::request::auth::bearer::secret;
 use crate::http::request::auth::credential::Credential;
 use crate::http::request::auth::target::Target;
-use crate::server::Handle;
 use crate::server::origin::{Peer, Transport, is_sign_of_proxy};
+use crate::server::{Error, Handle};
+
+/// Paths of the requests that create a key.
+const KEYS: [&str; 2] = ["/v1/keys", "/keys"];
 
 /// Finds out on whose behalf a request is made, and adds a [`Handle`] that acts for it to its extensions. Returns
 /// the key or token, if one is needed.
@@ -50,8 +53,7 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
         return Ok(Some(credential.count(handle.now()).map_err(Rejection::over_rate)?));
     }
     if !handle.keyring().needs_key() {
-        act_for(request, handle, Principal::TRUSTED);
-        return Ok(None);
+        return Ok(admit_without_key(request, handle));
     }
     let access = Target::of(request).access;
     if access == Access::Public {
@@ -66,12 +68,26 @@ pub(super) fn authenticate(request: &ServiceRequest) -> Result<Option<Credential
             act_for(request, handle, Principal::TRUSTED);
             return Ok(None);
         }
-        let detail = "a key is needed: send Authorization: Bearer with a key";
-        return Err(Rejection::new(ProblemType::KeyNeeded, detail));
+        return Err(Error::KeyNeeded.into());
     };
     let entry = verify(request, handle, secret)
         .map_err(|refusal| Rejection::new(ProblemType::InvalidKey, refusal))?;
     admit(request, handle, access, Credential::of_key(entry)).map(Some)
+}
+
+/// Admits a request that needs no key because none was ever created. Returns the credential that ends with that,
+/// unless the same request would need none later either.
+fn admit_without_key(request: &ServiceRequest, handle: &Handle) -> Option<Credential> {
+    if handle.config().keyless_loopback && is_direct_and_local(request) {
+        act_for(request, handle, Principal::TRUSTED);
+        return None;
+    }
+    request.extensions_mut().insert(handle.acting_without_key());
+    // The request that creates the first key must get its answer: nothing else shows the secret. It does not wait, and
+    // the handle refuses its change if another key came first.
+    let creates_key = !request.method().is_safe()
+        && KEYS.iter().any(|path| *path == request.match_info().as_str());
+    (!creates_key).then(|| Credential::without_key(Arc::clone(handle.keyring())))
 }
 
 /// Admits a request with the key of this credential, if that may use the route.
@@ -154,8 +170,9 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the refusal of a request whose key has ended while it was under way.
-pub(super) fn key_ended() -> Rejection {
-    Rejection::new(ProblemType::InvalidKey, "the key is not valid")
+pub(super) fn ended(credential: &Credential) -> Rejection {
+    let why = if credential.is_keyless() { Error::KeyNeeded } else { Error::KeyEnded };
+    why.into()
 }
 
 #[cfg(test)]

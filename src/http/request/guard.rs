@@ -58,7 +58,7 @@ pub(in crate::http) async fn admit<B: MessageBody + 'static>(
         None => next.call(request).await,
         Some(credential) => match unless_ended(credential, next.call(request)).await {
             Some(answered) => answered,
-            None => Err(auth::key_ended().into()),
+            None => Err(auth::ended(credential).into()),
         },
     };
     if let Some(audit) = audit {

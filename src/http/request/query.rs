@@ -12,9 +12,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::api::jobs::JobListQuery;
 use crate::api::problem::ProblemType;
+use crate::auth::hidden::without_secret;
 use crate::http::problem::Rejection;
 use crate::http::request::auth::query_token;
-use crate::job::problem::{Problem, Problems, Quoted, escape};
+use crate::job::problem::{Problem, Problems, escape};
 use crate::job::queue::InvalidName;
 use crate::job::state::InvalidState;
 use crate::store::JobFilter;
@@ -131,7 +132,7 @@ impl FromRequest for NoQuery {
 pub(in crate::http) fn id<T: FromStr>(request: &HttpRequest) -> Result<T, Rejection> {
     let text = request.match_info().get("id").unwrap_or_default();
     text.parse().map_err(|_not_a_number| {
-        let detail = format!("{} is not an id: ids are numbers", Quoted(text));
+        let detail = format!("{} is not an id: ids are numbers", without_secret(text));
         Rejection::new(ProblemType::NotFound, detail)
     })
 }

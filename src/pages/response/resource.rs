@@ -5,6 +5,7 @@ use std::str::FromStr;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Route, web};
 
 use crate::api::routes::pages::RESOURCE_NAME;
+use crate::auth::hidden;
 use crate::pages::response::PageResult;
 use crate::pages::response::error_page::{PageError, wrong_method};
 
@@ -61,6 +62,7 @@ where
 /// Returns a 404 if it is not a number.
 pub(crate) fn path_id<T: FromStr>(request: &HttpRequest, noun: &str) -> Result<T, PageError> {
     let text = request.match_info().get("id").unwrap_or_default();
-    let why = || format!("{noun} {text} does not exist: a {noun} id is a number");
+    let shown = if hidden::has_secret(text) { hidden::HIDDEN } else { text };
+    let why = || format!("{noun} {shown} does not exist: a {noun} id is a number");
     text.parse().map_err(|_not_a_number| PageError::not_found(why()))
 }

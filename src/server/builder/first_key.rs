@@ -36,17 +36,15 @@ pub(super) fn store(
     config: &Config,
     clock: &Clock,
 ) -> Result<bool, FirstKeyError> {
+    if stored.any_existed {
+        log_untaken(given, stored, config, clock);
+        return Ok(false);
+    }
     let secret = match (given, &config.first_key_file) {
         (Some(secret), _) => secret,
-        // A file that was removed after the first start is no fault.
-        (None, Some(_)) if stored.any_existed => return Ok(false),
         (None, Some(path)) => read(path)?,
         (None, None) => return Ok(false),
     };
-    if stored.any_existed {
-        tracing::debug!("the first key is ignored: the database has keys");
-        return Ok(false);
-    }
     let name = NAME.parse().map_err(|error| FirstKeyError::Unusable(format!("{NAME}: {error}")))?;
     let write = Write::CreateKey(NewKey::admin(name), secret.digest());
     let committed = store.commit(&[&write], clock.now())?;
@@ -58,6 +56,44 @@ pub(super) fn store(
         "stored the first key, with the scope admin: every request needs a key now"
     );
     Ok(true)
+}
+
+/// Logs why the first key is not taken, with a warning if clients that send it are refused.
+fn log_untaken(given: Option<KeySecret>, stored: &StoredKeys, config: &Config, clock: &Clock) {
+    let secret = match (given, &config.first_key_file) {
+        (Some(secret), _) => secret,
+        // A file that was removed after the first start is no fault.
+        (None, Some(path)) if !path.exists() => {
+            tracing::info!(
+                path = %path.display(),
+                "first_key_file is not read: the database has keys, and the file does not exist"
+            );
+            return;
+        }
+        (None, Some(path)) => match read(path) {
+            Ok(secret) => secret,
+            Err(FirstKeyError::Store(_)) => return,
+            Err(FirstKeyError::Unusable(why)) => {
+                tracing::warn!(why, "the first key is not taken: the database has keys");
+                return;
+            }
+        },
+        (None, None) => return,
+    };
+    let (digest, now) = (secret.digest(), clock.now());
+    match stored.keys.iter().find(|stored| stored.digest == digest) {
+        Some(stored) if stored.key.is_valid_at(now) => tracing::info!(
+            key = stored.key.id.0,
+            "the first key is not taken: the database has it already"
+        ),
+        found => {
+            let state = if found.is_some() { "revoked or expired" } else { "not one of them" };
+            tracing::warn!(
+                "the first key is not taken: the database has keys, and this one is {state}; requests with it \
+                 are refused"
+            );
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<KeySecret, FirstKeyError> {

@@ -15,7 +15,13 @@ impl Handle {
     /// Returns a handle that acts for `principal`.
     #[must_use]
     pub fn acting_for(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal, key: None, has_token: false }
+        Self {
+            inner: Arc::clone(&self.inner),
+            principal,
+            key: None,
+            has_token: false,
+            is_keyless: false,
+        }
     }
 
     /// Returns a handle that acts for `principal`, whose requests count for this key.
@@ -28,6 +34,12 @@ impl Handle {
         Self { has_token: true, ..self.acting_with(principal, key) }
     }
 
+    /// Returns a handle that acts for a client which needs no key because none was ever created. From the first key on,
+    /// it changes nothing more.
+    pub(crate) fn acting_without_key(&self) -> Self {
+        Self { is_keyless: true, ..self.acting_for(Principal::TRUSTED) }
+    }
+
     /// Returns what the key or token of the principal uses.
     pub(super) fn key_usage(&self) -> Option<&Arc<KeyUsage>> {
         let key = self.key.as_ref()?;
@@ -35,10 +47,11 @@ impl Handle {
     }
 
     /// Refuses a write if the key of the principal has ended since the request was admitted, as when its body
-    /// took long to arrive.
-    pub(super) fn check_key_valid(&self) -> Result<(), Error> {
+    /// took long to arrive, or if it needs one now.
+    pub(in crate::server) fn check_key_valid(&self) -> Result<(), Error> {
         match &self.key {
             Some(key) if key.has_ended() => Err(Error::KeyEnded),
+            None if self.is_keyless && self.needs_key() => Err(Error::KeyNeeded),
             _ => Ok(()),
         }
     }

@@ -6,6 +6,8 @@ use crate::actor::keyring::Keyring;
 use crate::auth::api_key::{ApiKey, NewKey, StoredKey};
 use crate::auth::key_id::KeyId;
 use crate::auth::secret::{KeyDigest, KeySecret};
+use crate::config::Config;
+use crate::job::Timestamp;
 use crate::job::problem::Problem;
 use crate::server::error::Error;
 use crate::server::handle::Handle;
@@ -24,14 +26,15 @@ pub struct CreatedKey {
 impl Handle {
     /// Creates an API key. It is accepted from now on.
     ///
-    /// After the first key, every HTTP request needs one, so the first key must be able to create others:
-    /// it must have the scope `admin` and no queue pattern, unless `keyless_loopback` is set.
+    /// After the first key, every HTTP request needs one, so the first key must always be able to create others:
+    /// it must have the scope `admin`, no queue pattern and no expiry, unless `keyless_loopback` is set.
     ///
     /// # Errors
     /// Returns [`Error::Invalid`] if the key is invalid, and [`Error::Refused`] if a key that is not
     /// revoked has its name or there are too many keys.
     pub async fn create_key(&self, key: NewKey) -> Result<CreatedKey, Error> {
-        self.check_key(&key)?;
+        check_new_key(&key, self.needs_key(), self.config(), self.now())
+            .map_err(|problem| Error::Invalid(vec![problem]))?;
         let secret = random_secret()?;
         let digest = secret.digest();
         // In a task of its own: if the caller goes away after the commit, the keyring still changes.
@@ -42,9 +45,13 @@ impl Handle {
     /// Revokes an API key: its requests are refused from now on, and its streams and waits end. A key that is
     /// revoked already stays as it is.
     ///
+    /// If this cannot be stored, as on a full disk, the key is refused all the same until the restart. Call again
+    /// before that.
+    ///
     /// # Errors
     /// Returns [`Error::Refused`] if the key does not exist.
     pub async fn revoke_key(&self, id: KeyId) -> Result<ApiKey, Error> {
+        self.check_key_valid()?;
         tokio::spawn(self.clone().store_end(id)).await.map_err(|_ended| Error::Stopped)?
     }
 
@@ -55,15 +62,35 @@ impl Handle {
     }
 
     async fn store_end(self, id: KeyId) -> Result<ApiKey, Error> {
-        // The last use tells an operator whether a leaked key was used.
-        let mut uses = self.keyring().unstored_uses();
-        uses.retain(|(used, _)| *used == id);
-        if !uses.is_empty() {
-            self.write(Write::TouchKeys(uses), 0).await?;
+        // Before it is stored, so that a leaked key ends also if the disk is full.
+        let has_ended = self.keyring().end(id);
+        // A key may revoke itself, and has ended now.
+        let unchecked = self.acting_for(self.principal().clone());
+        unchecked.store_last_use(id).await;
+        let revoked = unchecked.write(Write::RevokeKey(id), 0).await;
+        if let (Err(error), true) = (&revoked, has_ended) {
+            tracing::warn!(
+                key = id.0,
+                %error,
+                "the end of the key was not stored: it is refused until the restart; revoke it again before that"
+            );
         }
-        let key = key_of(self.write(Write::RevokeKey(id), 0).await?)?;
+        let key = key_of(revoked?)?;
         self.keyring().revoke(id);
         Ok(key)
+    }
+
+    /// Stores the last use of a key, which tells an operator whether a leaked key was used. Without it, the key is
+    /// revoked all the same.
+    async fn store_last_use(&self, id: KeyId) {
+        let mut uses = self.keyring().unstored_uses();
+        uses.retain(|(used, _)| *used == id);
+        if uses.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write(Write::TouchKeys(uses), 0).await {
+            tracing::warn!(key = id.0, %error, "the last use of the key was not stored");
+        }
     }
 
     /// Returns all API keys, also expired and revoked ones, by ascending id.
@@ -86,21 +113,38 @@ impl Handle {
     pub(crate) fn keyring(&self) -> &Arc<Keyring> {
         &self.connections().keyring
     }
+}
 
-    fn check_key(&self, key: &NewKey) -> Result<(), Error> {
-        let invalid = |pointer: &str, why: &str| Error::Invalid(vec![Problem::new(pointer, why)]);
-        if let Some((pointer, why)) = key.problem(self.now()) {
-            return Err(invalid(pointer, &why));
-        }
-        let is_lockout =
-            !self.needs_key() && !self.config().keyless_loopback && !key.is_unbound_admin();
-        if is_lockout {
-            let why = "the first key must have the scope admin and no queue pattern: from then on \
-                       every request needs a key, and this one could not create others";
-            return Err(invalid("/scopes", why));
-        }
-        Ok(())
+/// Checks a key to create: `any_existed` is whether one was ever created.
+///
+/// The first key must be able to create others for as long as the server lives, or nobody could: from then on every
+/// request needs a key.
+///
+/// # Errors
+/// Returns what is wrong with the key.
+pub(crate) fn check_new_key(
+    key: &NewKey,
+    any_existed: bool,
+    config: &Config,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    if let Some((pointer, why)) = key.problem(now) {
+        return Err(Problem::new(pointer, why));
     }
+    if any_existed || config.keyless_loopback {
+        return Ok(());
+    }
+    if !key.is_unbound_admin() {
+        let why = "the first key must have the scope admin and no queue pattern: from then on every request \
+                   needs a key, and this one could not create others";
+        return Err(Problem::new("/scopes", why));
+    }
+    if key.expires_at.is_some() {
+        let why = "the first key must not expire: from then on every request needs a key, and after its end \
+                   nobody could create another";
+        return Err(Problem::new("/expires_at", why));
+    }
+    Ok(())
 }
 
 /// Returns a secret with random bits of the operating system.

@@ -93,17 +93,30 @@ fn keys_are_made_in_the_database_of_a_server_that_does_not_run() {
     let missing = key(&["list"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(stderr(&missing).contains("there is no database"), "{}", stderr(&missing));
-    let shop = ok(&key(&["create", "shop", "--scope", "submit"])).trim().to_owned();
+    // The first key is the same as on a server.
+    for (first, why) in [
+        (&["--scope", "submit"][..], "/scopes: the first key must have the scope admin"),
+        (&["--scope", "admin", "--queue", "a.*"], "/scopes: the first key must have"),
+        (&["--scope", "admin", "--expires", "90d"], "/expires_at: the first key must not expire"),
+    ] {
+        let refused = key(&[&["create", "shop"], first].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    }
     let ops = json(&key(&["create", "ops", "--scope", "admin", "--json"]));
     let ops = ops["secret"].as_str().unwrap().to_owned();
+    let shop = ok(&key(&["create", "shop", "--scope", "submit"])).trim().to_owned();
     let taken = key(&["create", "shop", "--scope", "read"]);
     assert!(!taken.status.success() && stderr(&taken).contains("shop exists"));
-    assert_eq!(ok(&key(&["revoke", "shop"])), "key 1 is revoked: shop\n");
+    assert_eq!(ok(&key(&["revoke", "shop"])), "key 2 is revoked: shop\n");
+    let by_secret = key(&["revoke", &shop]);
+    assert_eq!(by_secret.status.code(), Some(2));
+    assert!(!stderr(&by_secret).contains(&shop), "{}", stderr(&by_secret));
     let server = setup.start();
-    let ops = super::Key { id: 2, secret: ops };
+    let ops = super::Key { id: 1, secret: ops };
     let keys = call(&server, &ops, "GET", "/v1/keys", None).expect(200);
-    assert!(keys["keys"][0]["revoked_at"].is_string(), "{keys}");
-    let shop = super::Key { id: 1, secret: shop };
+    assert!(keys["keys"][1]["revoked_at"].is_string(), "{keys}");
+    let shop = super::Key { id: 2, secret: shop };
     call(&server, &shop, "GET", "/v1/jobs/1", None).problem(401);
     // Now a server holds the database.
     let held = key(&["list"]);

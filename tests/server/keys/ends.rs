@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
 use super::{Key, bearer, call, create, first_key};
-use crate::kit::{Connection, Events, Server, eventually, sleep};
+use crate::kit::{Connection, Events, Server, Setup, eventually, sleep};
 
 /// Maximum time until a stream or a wait has ended after its key.
 const SOON: Duration = Duration::from_secs(1);
@@ -66,6 +67,15 @@ fn streams_and_waits_end_within_a_second_after_their_key_was_revoked() {
     assert_eq!(call(&server, &ops, "DELETE", &path, None).expect(200), first);
     call(&server, &ops, "DELETE", "/v1/keys/99", None).problem(404);
     call(&server, &ops, "DELETE", "/v1/keys/dash", None).problem(404);
+    // Somebody who sends the key in place of its id does not find it in the answer.
+    for path in ["/v1/keys/", "/v1/jobs/"] {
+        let path = format!("{path}{}", key.secret);
+        let detail = call(&server, &ops, "DELETE", &path, None).problem(404);
+        assert!(
+            !detail.contains(&key.secret[3..]) && detail.contains("ids are numbers"),
+            "{detail}"
+        );
+    }
 }
 
 #[test]
@@ -153,4 +163,90 @@ fn a_connection_that_stays_open_has_each_of_its_requests_checked() {
     call(&server, &ops, "DELETE", &format!("/v1/keys/{}", key.id), None).expect(200);
     assert_eq!(status(&key.secret), 401);
     assert_eq!(status(&ops.secret), 200);
+}
+
+/// Sends the head of a submission without a key, and all of its body but the last byte.
+fn begin_submission(server: &Server) -> Connection {
+    let body = sleep("1ms").to_string();
+    let mut connection = server.connect();
+    let head = format!(
+        "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        server.addr(),
+        body.len()
+    );
+    connection.send(head).unwrap();
+    connection.send(&body[..body.len() - 1]).unwrap();
+    connection
+}
+
+#[test]
+fn what_began_without_a_key_ends_when_the_first_key_is_created() {
+    let server = Server::start();
+    let job = server.submit(&json!({"kind": "sleep", "payload": {"duration": "1h"}}));
+    let mut streams = [format!("/v1/jobs/{job}/events"), "/v1/events".into()]
+        .map(|path| Events::open(server.connect(), &path, &[]));
+    streams[0].expect_next();
+    let mut wait = server.connect();
+    let head = format!("GET /v1/jobs/{job}?wait=50s HTTP/1.1\r\nhost: {}\r\n\r\n", server.addr());
+    wait.send(head).unwrap();
+    let mut submission = begin_submission(&server);
+    // Each thread of the server has read what had arrived before it answers one of these.
+    for _ in 0..64 {
+        server.get("/healthz").expect(200);
+    }
+    let ops = first_key(&server);
+    let created_at = Instant::now();
+    let needed = "a key is needed: send Authorization: Bearer with a key";
+    assert_eq!(wait.answer().unwrap().problem(401), needed);
+    for stream in &mut streams {
+        while stream.next().is_some() {}
+    }
+    assert!(created_at.elapsed() < SOON, "{:?}", created_at.elapsed());
+    submission.send("}").unwrap();
+    assert_eq!(submission.answer().unwrap().problem(401), needed);
+    let jobs = call(&server, &ops, "GET", "/v1/jobs", None).expect(200);
+    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1, "{jobs}");
+}
+
+#[test]
+fn what_began_without_a_key_goes_on_if_this_machine_needs_none() {
+    let server = Setup::new().config("keyless_loopback = true").start();
+    let mut stream = Events::open(server.connect(), "/v1/events", &[]);
+    let mut submission = begin_submission(&server);
+    for _ in 0..64 {
+        server.get("/healthz").expect(200);
+    }
+    first_key(&server);
+    submission.send("}").unwrap();
+    submission.answer().unwrap().expect(202);
+    stream.expect_next();
+}
+
+#[test]
+fn a_key_is_refused_although_its_end_cannot_be_stored() {
+    let mut server = Server::start();
+    let ops = first_key(&server);
+    let key = create(&server, &ops, &json!({"name": "dash", "scopes": ["read"]}));
+    let path = format!("/v1/keys/{}", key.id);
+    let mut stream = open_events(&server, &key, "/v1/events");
+    // The write-ahead log cannot grow.
+    let log = format!("{}-wal", server.database().display());
+    let limit = std::fs::metadata(log).unwrap().len();
+    let unlimited = getrlimit(Resource::Fsize);
+    let set = |server: &Server, limit| prlimit(Some(server.pid()), Resource::Fsize, limit).unwrap();
+    set(&server, Rlimit { current: Some(limit), ..unlimited });
+    call(&server, &ops, "DELETE", "/v1/keys/99", None);
+    call(&server, &key, "GET", "/v1/jobs", None).expect(200);
+    call(&server, &ops, "DELETE", &path, None).problem(507);
+    call(&server, &key, "GET", "/v1/jobs", None).problem(401);
+    while stream.next().is_some() {}
+    eventually("it is logged", || server.log().contains("refused until the restart").then_some(()));
+    set(&server, unlimited);
+    eventually("the end is stored", || {
+        (call(&server, &ops, "DELETE", &path, None).status == 200).then_some(())
+    });
+    server.kill();
+    server.restart();
+    call(&server, &key, "GET", "/v1/jobs", None).problem(401);
+    call(&server, &ops, "GET", "/v1/jobs", None).expect(200);
 }

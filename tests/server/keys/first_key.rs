@@ -10,6 +10,11 @@ fn secret(number: u8) -> String {
     KeySecret::from_random([number; 32]).reveal().to_owned()
 }
 
+/// Returns the log without colours.
+fn plain_log(server: &Server) -> String {
+    server.log()
+}
+
 fn keys(server: &Server, secret: &str) -> Vec<String> {
     let key = Key { id: 0, secret: secret.into() };
     let keys = call(server, &key, "GET", "/v1/keys", None).expect(200);
@@ -28,6 +33,9 @@ fn a_new_server_takes_its_first_key_from_the_environment_and_only_then() {
     server.terminate();
     server.wait_for_exit();
     server.restart();
+    let untaken = "WARN longshore::server::builder::first_key: the first key is not taken: the database has keys, \
+                   and this one is revoked or expired";
+    assert!(plain_log(&server).contains(untaken), "{}", server.log());
     // A revoked key does not come back.
     call(&server, &first, "GET", "/v1/keys", None).problem(401);
 }
@@ -44,6 +52,35 @@ fn a_new_server_takes_its_first_key_from_a_file_that_may_be_removed_later() {
     server.wait_for_exit();
     server.restart();
     assert_eq!(keys(&server, &secret(2)), ["first"]);
+}
+
+#[test]
+fn a_first_key_that_is_not_taken_is_logged_with_the_reason() {
+    let setup = Setup::new();
+    let file = setup.directory().join("first.key");
+    std::fs::write(&file, secret(5)).unwrap();
+    let mut server = setup.config(format!("first_key_file = '{}'", file.display())).start();
+    let mut log_of_restart = |change: &dyn Fn()| {
+        change();
+        server.terminate();
+        server.wait_for_exit();
+        let before = plain_log(&server).len();
+        server.restart();
+        assert_eq!(keys(&server, &secret(5)), ["first"]);
+        let log = plain_log(&server)[before..].to_owned();
+        assert!(!log.contains(&secret(5)) && !log.contains(&secret(6)), "{log}");
+        log
+    };
+    let log = log_of_restart(&|| {});
+    assert!(log.contains("INFO") && log.contains("the database has it already"), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+    let log = log_of_restart(&|| std::fs::write(&file, secret(6)).unwrap());
+    assert!(log.contains("WARN") && log.contains("this one is not one of them"), "{log}");
+    let log = log_of_restart(&|| std::fs::write(&file, "hunter2").unwrap());
+    assert!(log.contains("WARN") && log.contains("49 letters and digits"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+    let log = log_of_restart(&|| std::fs::remove_file(&file).unwrap());
+    assert!(log.contains("the file does not exist") && !log.contains("WARN"), "{log}");
 }
 
 #[test]
@@ -89,6 +126,10 @@ fn the_first_key_must_be_able_to_create_others() {
         assert!(refused.problem(422).contains("the first key must have the scope admin"));
         assert_eq!(pointers(&refused), ["/scopes"]);
     }
+    let expires = json!({"name": "shop", "scopes": ["admin"], "expires_in": "90d"});
+    let refused = server.post("/v1/keys", &expires);
+    assert!(refused.problem(422).contains("the first key must not expire"));
+    assert_eq!(pointers(&refused), ["/expires_at"]);
     server.get("/v1/jobs").expect(200);
     server.post("/v1/keys", &json!({"name": "ops", "scopes": ["admin"]})).expect(201);
 }

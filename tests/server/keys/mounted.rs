@@ -87,6 +87,7 @@ async fn a_parameter_named_token_of_an_applications_own_route_is_its_own() {
 async fn a_key_is_refused_from_its_expiry_on() {
     let server = TestServer::start(|builder| builder).unwrap();
     let handle = server.handle();
+    handle.create_key(NewKey::admin("ops".parse().unwrap())).await.unwrap();
     let expires_at = Some(server.now().plus(Duration::from_secs(90)));
     let key = NewKey { expires_at, ..NewKey::admin("short".parse().unwrap()) };
     let secret = handle.create_key(key).await.unwrap().secret;

@@ -17,8 +17,8 @@ use crate::job::{Json, Span};
 Only the key is printed, once; the server stores a hash of it. A server that runs is asked to
 create it. If none answers, and no URL is given, the key is created in the database.
 
-The first key must have the scope admin and no queue pattern: from then on every request needs a
-key.
+The first key must have the scope admin, no queue pattern and no expiry: from then on every request
+needs a key.
 
 Examples:
   longshore key create ops --scope admin > ops.key

@@ -6,14 +6,15 @@ use crate::auth::secret::KeySecret;
 use crate::cli::error::CliError;
 use crate::cli::server::database::DatabaseArgs;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::job::Timestamp;
-use crate::server::random_secret;
+use crate::server::{check_new_key, random_secret};
 use crate::store::sqlite::{SqliteReads, SqliteWrites};
-use crate::store::{Answer, OpenError, ReadStore, StoreError, Write, WriteStore};
+use crate::store::{Answer, OpenError, ReadStore, StoreError, StoredKeys, Write, WriteStore};
 
 /// A database that is open as a server opens it, so that no server can use it meanwhile.
 pub(super) struct KeyDatabase {
-    path: String,
+    config: Config,
     writes: SqliteWrites,
     reads: SqliteReads,
     now: Timestamp,
@@ -23,13 +24,12 @@ impl KeyDatabase {
     /// Opens the database that the arguments name. It is created if that is allowed.
     pub(super) fn open(args: DatabaseArgs, is_new_allowed: bool) -> Result<Self, CliError> {
         let config = args.find_config()?;
-        let path = config.database.to_string();
         if !is_new_allowed && config.database.file().is_some_and(|file| !file.exists()) {
-            return Err(CliError::Usage(format!("there is no database {path}")));
+            return Err(CliError::Usage(format!("there is no database {}", config.database)));
         }
         let writes = SqliteWrites::open(&config).map_err(CliError::Unusable)?;
         let reads = SqliteReads::open(&config).map_err(CliError::Unusable)?;
-        Ok(Self { path, writes, reads, now: Clock::system().now() })
+        Ok(Self { config, writes, reads, now: Clock::system().now() })
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -38,15 +38,19 @@ impl KeyDatabase {
 
     /// Returns all keys.
     pub(super) fn keys(&mut self) -> Result<Vec<ApiKey>, CliError> {
-        let stored = self.reads.keys().map_err(|error| self.failed(&error))?;
-        Ok(stored.keys.into_iter().map(|stored| stored.key).collect())
+        Ok(self.stored()?.keys.into_iter().map(|stored| stored.key).collect())
+    }
+
+    fn stored(&mut self) -> Result<StoredKeys, CliError> {
+        self.reads.keys().map_err(|error| self.failed(&error))
     }
 
     /// Creates a key.
     pub(super) fn create(&mut self, key: NewKey) -> Result<(ApiKey, KeySecret), CliError> {
-        if let Some((pointer, why)) = key.problem(self.now) {
-            return Err(CliError::Usage(format!("{pointer}: {why}")));
-        }
+        let any_existed = self.stored()?.any_existed;
+        check_new_key(&key, any_existed, &self.config, self.now).map_err(|problem| {
+            CliError::Usage(format!("{}: {}", problem.pointer, problem.detail))
+        })?;
         let secret = random_secret().map_err(|error| CliError::Usage(error.to_string()))?;
         let key = self.write(&Write::CreateKey(key, secret.digest()))?;
         Ok((key, secret))
@@ -68,6 +72,6 @@ impl KeyDatabase {
     }
 
     fn failed(&self, error: &StoreError) -> CliError {
-        CliError::Unusable(OpenError::failed(self.path.as_ref(), error))
+        CliError::Unusable(OpenError::failed(self.config.database.to_string().as_ref(), error))
     }
 }

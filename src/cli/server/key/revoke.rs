@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::auth::api_key::ApiKey;
+use crate::auth::hidden;
 use crate::auth::key_id::KeyId;
 use crate::cli::error::CliError;
 use crate::cli::output::show;
@@ -60,13 +61,15 @@ fn find(wanted: &str, keys: &[ApiKey]) -> Result<KeyId, CliError> {
     }
     let is_revoked = keys.iter().any(|key| named(&key));
     let why = if is_revoked { "is revoked already" } else { "does not exist" };
-    Err(CliError::Usage(format!("the key {} {why}", show::plain(wanted))))
+    let wanted = if hidden::has_secret(wanted) { hidden::HIDDEN.into() } else { show::plain(wanted) };
+    Err(CliError::Usage(format!("the key {wanted} {why}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::auth::scope::Scopes;
+    use crate::auth::secret::KeySecret;
     use crate::job::Timestamp;
 
     fn key(id: i64, name: &str, is_revoked: bool) -> ApiKey {
@@ -94,5 +97,8 @@ mod tests {
         assert_eq!(found("9"), Ok(4));
         assert_eq!(found("old"), Err("the key old is revoked already".into()));
         assert_eq!(found("7"), Err("the key 7 does not exist".into()));
+        let secret = KeySecret::from_random([7; 32]);
+        let hidden = "the key (hidden: it looks like a key) does not exist";
+        assert_eq!(found(secret.reveal()), Err(hidden.into()));
     }
 }

@@ -4,7 +4,7 @@
 //! belong to the user who has started it, with the secret in them.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::Binary;
@@ -14,7 +14,7 @@ use longshore::api::routes::{Method, ROUTES};
 use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeySecret;
 use longshore::auth::token::{Claims, Signer, Subject};
-use longshore::job::Timestamp;
+use longshore::clock::Clock;
 use serde_json::json;
 
 use super::traces::Traces;
@@ -276,8 +276,7 @@ fn signing_secret(database: &Path) -> [u8; 32] {
 
 /// Returns the status of a page of an administrator, with a session that is signed with a secret.
 fn status_with_forged_session(server: &Server, secret: [u8; 32]) -> u16 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    let expires_at = Timestamp::from_millis(now + 3_600_000);
+    let expires_at = Clock::system().now().plus(Duration::from_secs(3_600));
     let claims = Claims { subject: Subject::Session, key: Some(KeyId(1)), expires_at };
     let cookie = format!("longshore_session={}", Signer::new(secret).sign(&claims));
     server.request("GET", "/v1/keys", &[("cookie", &cookie)], b"").status
