@@ -244,7 +244,7 @@ fn a_key_is_refused_although_its_end_cannot_be_stored() {
     let limit = std::fs::metadata(log).unwrap().len();
     let unlimited = getrlimit(Resource::Fsize);
     let set = |server: &Server, limit| prlimit(Some(server.pid()), Resource::Fsize, limit).unwrap();
-    set(&server, Rlimit { current: Some(limit), ..unlimited.clone() });
+    set(&server, Rlimit { current: Some(limit), ..unlimited });
     call(&server, &ops, "DELETE", "/v1/keys/99", None);
     call(&server, &key, "GET", "/v1/jobs", None).expect(200);
     call(&server, &ops, "DELETE", &path, None).problem(507);
