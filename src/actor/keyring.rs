@@ -1,7 +1,8 @@
 //! The keyring: the API keys that are accepted, in memory.
 //!
-//! It is filled at the start, and changed after each commit that creates or revokes a key. A request looks its
-//! key up by the digest of its secret, records the use, and keeps the entry to notice the end of the key.
+//! It is filled at the start, and changed after each commit that creates a key, and before and after one that revokes
+//! it. A request looks its key up by the digest of its secret, records the use, and keeps the entry to notice the
+//! end of the key.
 
 mod failed_sign_ins;
 #[cfg(test)]

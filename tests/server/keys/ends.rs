@@ -189,6 +189,14 @@ fn what_began_without_a_key_ends_when_the_first_key_is_created() {
     let mut wait = server.connect();
     let head = format!("GET /v1/jobs/{job}?wait=50s HTTP/1.1\r\nhost: {}\r\n\r\n", server.addr());
     wait.send(head).unwrap();
+    let mut lease = server.connect();
+    let body = json!({"worker": "w", "wait": "50s", "queues": ["default"]}).to_string();
+    let head = format!(
+        "POST /v1/leases HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.addr(),
+        body.len()
+    );
+    lease.send(head).unwrap();
     let mut submission = begin_submission(&server);
     // Each thread of the server has read what had arrived before it answers one of these.
     for _ in 0..64 {
@@ -197,7 +205,9 @@ fn what_began_without_a_key_ends_when_the_first_key_is_created() {
     let ops = first_key(&server);
     let created_at = Instant::now();
     let needed = "a key is needed: send Authorization: Bearer with a key";
-    assert_eq!(wait.answer().unwrap().problem(401), needed);
+    for waiting in [&mut wait, &mut lease] {
+        assert_eq!(waiting.answer().unwrap().problem(401), needed);
+    }
     for stream in &mut streams {
         while stream.next().is_some() {}
     }
