@@ -32,6 +32,7 @@ use crate::executor::http::Http;
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::{Json, Lane};
 
+#[cfg(feature = "cli")]
 pub(crate) use command::guard::Guard;
 pub use context::{Context, StopReason};
 pub use handler::HandlerError;

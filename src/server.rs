@@ -55,6 +55,7 @@ pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};
 pub use operations::keys::CreatedKey;
+#[cfg(feature = "cli")]
 pub(crate) use operations::keys::{check_new_key, random_secret};
 pub use operations::tokens::SignedToken;
 pub(crate) use submit::fingerprint;

@@ -2,7 +2,7 @@
 //!
 //! A secret is `ls_`, 43 characters that encode 256 random bits, and 6 characters that encode their checksum,
 //! all of them letters and digits: `ls_[0-9A-Za-z]{49}`. A scanner for leaked secrets finds it by that
-//! expression, and a typing error is told from an unknown key by the checksum.
+//! expression. The checksum distinguishes a typing error from an unknown key.
 
 use std::fmt;
 

@@ -4,8 +4,8 @@
 ///
 /// Every browser since 2023 sends `Sec-Fetch-Site` over TLS and to this machine, and every browser since 2020
 /// sends `Origin` with each request that is neither `GET` nor `HEAD`. A page can set neither of them. So a request
-/// of another site is always recognized, and a request with neither header is that of a program, or of a browser
-/// so old that it cannot be told apart from one: whatever acts with a cookie therefore needs one of the headers.
+/// of another site is always recognized. A request with neither header comes from a program or from an older
+/// browser, and the server cannot distinguish them. So a change with a cookie needs one of the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sender {
     /// A page of this server.

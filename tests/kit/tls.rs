@@ -75,7 +75,7 @@ pub(crate) fn certificate_of(addr: SocketAddr) -> &'static str {
     ["first", "second"].into_iter().find(is_used).unwrap()
 }
 
-/// Returns the SHA-256 of the public key of a certificate in base 64, by which a browser is told to trust it.
+/// Returns the SHA-256 of the public key of a certificate in base 64. With it, a browser trusts that key.
 pub(crate) fn public_key_hash(pair: &str) -> String {
     let certificate = CertificateDer::from_pem_file(file(&format!("{pair}.pem"))).unwrap();
     let key = ParsedCertificate::try_from(&certificate).unwrap().subject_public_key_info();

@@ -76,7 +76,7 @@ fn a_keyring_without_valid_keys_still_needs_one() {
 }
 
 #[actix_web::test]
-async fn whoever_waits_learns_that_a_key_was_revoked_or_has_expired() {
+async fn a_wait_ends_when_its_key_is_revoked_or_expires() {
     let keyring = empty();
     keyring.add(&stored(1, None));
     keyring.add(&stored(2, Some(at(10))));
@@ -157,7 +157,7 @@ fn a_key_that_has_ended_and_is_not_revoked_yet_is_refused_and_its_use_is_kept() 
 }
 
 #[actix_web::test]
-async fn whoever_waits_learns_that_a_key_is_needed() {
+async fn a_wait_without_a_key_ends_when_a_key_is_needed() {
     let keyring = empty();
     let mut needed = std::pin::pin!(keyring.key_needed());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use crate::api::routes::access::{ADMIN, Access, READ, SUBMIT, SUBMIT_AND_READ, SUBMIT_OR_READ};
 use crate::api::routes::{Method, matches};
 
-/// Name of all resources of pages in the HTTP server, by which they are told from those of an application.
+/// Name of all resources of pages in the HTTP server. It distinguishes them from resources of an application.
 pub const RESOURCE_NAME: &str = "longshore:page";
 
 /// Path of the page to sign in.

@@ -21,7 +21,7 @@ const TLS_NEEDED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     {\"type\":\"urn:longshore:problem:tls-needed\",\"title\":\"Bad Request\",\"status\":400,\
     \"detail\":\"this port uses TLS; use a URL with https://\"}";
 
-/// A connection that starts with a TLS handshake. Whoever reads makes the handshake, so its time is part of
+/// A connection that starts with a TLS handshake. The first read performs the handshake, so its time is part of
 /// the time of the first head, and it delays no other connection.
 pub(super) struct TlsSocket(State);
 
@@ -33,7 +33,7 @@ enum State {
     Handshake(Accept<TcpStream>),
     /// Bytes are encrypted.
     Open(TlsStream<TcpStream>),
-    /// The client has sent something else than TLS, and was told so.
+    /// The client did not start a TLS handshake, and has got an answer that says so.
     Refused(TcpStream),
     /// The handshake has failed.
     Failed,
@@ -86,7 +86,7 @@ impl TlsSocket {
         }
     }
 
-    /// Starts the handshake, or tells the client that the port needs one.
+    /// Starts the handshake, or answers the client that the port needs one.
     fn leave_new(&mut self, is_tls: bool) {
         let state = std::mem::replace(&mut self.0, State::Failed);
         if let State::New(tcp, acceptor) = state {

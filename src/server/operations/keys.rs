@@ -80,8 +80,8 @@ impl Handle {
         Ok(key)
     }
 
-    /// Stores the last use of a key, which tells an operator whether a leaked key was used. Without it, the key is
-    /// revoked all the same.
+    /// Stores the last use of a key, so that an operator sees whether a leaked key was used. If this fails, the
+    /// key is still revoked.
     async fn store_last_use(&self, id: KeyId) {
         let mut uses = self.keyring().unstored_uses();
         uses.retain(|(used, _)| *used == id);
