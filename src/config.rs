@@ -11,6 +11,7 @@ mod key_limits;
 mod limits;
 mod listen;
 mod load;
+mod outbound;
 mod proxies;
 mod tls;
 
@@ -21,12 +22,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use database::Database;
-pub use executors::{CommandConfig, OutboundConfig, ProviderConfig, Secret};
+pub use executors::{CommandConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
+pub use outbound::OutboundConfig;
 pub use proxies::{InvalidProxy, TrustedProxy};
 pub use tls::Tls;
 

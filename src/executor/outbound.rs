@@ -58,6 +58,7 @@ pub(super) use content_coding::DecodeError;
 pub(super) use refusal::BAD_ANSWER;
 pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
+use target::Caller;
 
 /// Time for which an idle connection may be reused.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -97,13 +98,22 @@ pub enum OutboundError {
 }
 
 thread_local! {
-    /// Clients of this thread, by the number of their [`Outbound`] and whether they use TLS.
-    static CLIENTS: RefCell<HashMap<(u64, bool), Client>> = RefCell::default();
+    /// Clients of this thread.
+    static CLIENTS: RefCell<HashMap<ClientKey, Client>> = RefCell::default();
+}
+
+/// What the calls of one client have in common. A connection is used only by the calls of its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct ClientKey {
+    /// Number of the [`Outbound`].
+    outbound: u64,
+    has_tls: bool,
+    caller: Caller,
 }
 
 /// Makes calls to other servers. All threads share it.
 pub struct Outbound {
-    /// Number that identifies this value in [`CLIENTS`].
+    /// Number that identifies this value in the keys of [`CLIENTS`].
     number: u64,
     connect_timeout: Duration,
     max_connections: usize,
@@ -127,14 +137,14 @@ impl Outbound {
 
     /// Returns a request to a target.
     fn request(&self, method: Method, target: &Target) -> ClientRequest {
-        let client = self.client(target.has_tls);
+        let client = self.client(target.has_tls, target.caller);
         // awc omits the ports 80 and 443 from the header, whatever the scheme is.
         client.request(method, target.uri.clone()).insert_header((HOST, target.host.clone()))
     }
 
     /// Returns this thread's client, and builds it if it does not exist.
-    fn client(&self, has_tls: bool) -> Client {
-        let key = (self.number, has_tls);
+    fn client(&self, has_tls: bool, caller: Caller) -> Client {
+        let key = ClientKey { outbound: self.number, has_tls, caller };
         let known = CLIENTS.with_borrow(|clients| clients.get(&key).cloned());
         known.unwrap_or_else(|| {
             let client = self.build(has_tls);

@@ -55,7 +55,8 @@ impl Provider {
     /// Checks the URL and reads the key from the environment.
     pub(super) fn new(name: &str, config: &ProviderConfig) -> Result<Self, ProviderError> {
         let target = Target::parse_base(&config.base_url, "/chat/completions")
-            .map_err(|why| ProviderError::BadUrl { name: name.to_owned(), why })?;
+            .map_err(|why| ProviderError::BadUrl { name: name.to_owned(), why })?
+            .for_provider();
         let key = config.api_key();
         if config.api_key_env.is_some() && key.is_none() {
             return Err(ProviderError::NoKey { name: name.to_owned() });

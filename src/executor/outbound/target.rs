@@ -6,6 +6,15 @@ use awc::http::header::HeaderValue;
 
 use crate::config::{HttpUrl, InvalidUrl};
 
+/// On whose behalf a call is made, which decides the addresses that it may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::executor) enum Caller {
+    /// A job, whose URL comes from a client.
+    Job,
+    /// A provider, whose URL comes from the configuration.
+    Provider,
+}
+
 /// What is dialled and requested. Everything comes from one URL in its normal form: the address to
 /// connect to, the TLS name, the `Host` header and the request target.
 #[derive(Debug, Clone)]
@@ -19,6 +28,8 @@ pub(in crate::executor) struct Target {
     pub(super) host: HeaderValue,
     /// URL from which the other fields were made.
     pub(super) url: HttpUrl,
+    /// On whose behalf the call is made.
+    pub(super) caller: Caller,
 }
 
 impl Target {
@@ -38,6 +49,13 @@ impl Target {
         let base = HttpUrl::parse_base(text).map_err(|why: InvalidUrl| why.to_string())?;
         base.join(path).try_into()
     }
+
+    /// Marks a target whose host is that of a configured provider. Its calls may reach every address but
+    /// those of this server, and share no connection with the calls of other jobs.
+    #[must_use]
+    pub(in crate::executor) fn for_provider(self) -> Self {
+        Self { caller: Caller::Provider, ..self }
+    }
 }
 
 impl TryFrom<HttpUrl> for Target {
@@ -51,7 +69,10 @@ impl TryFrom<HttpUrl> for Target {
         let builder = Uri::builder().scheme("http").authority(authority);
         let uri = builder.path_and_query(url.path_and_query()).build();
         match (uri, HeaderValue::from_str(url.authority())) {
-            (Ok(uri), Ok(host)) => Ok(Self { uri, has_tls: url.is_https(), host, url }),
+            (Ok(uri), Ok(host)) => {
+                let (has_tls, caller) = (url.is_https(), Caller::Job);
+                Ok(Self { uri, has_tls, host, url, caller })
+            }
             // The standard allows characters in a host that awc does not accept, such as `{`.
             (Err(_), _) | (_, Err(_)) => Err(InvalidUrl::Host("domain name").to_string()),
         }
