@@ -1,4 +1,5 @@
-//! Access: API keys, their scopes, and the queues that they may use. Pure; the store keeps the keys.
+//! Access: API keys, their scopes, the queues that they may use, and the secrets that sign webhooks. Pure; the
+//! store keeps the keys and secrets.
 
 pub mod access;
 pub mod api_key;
@@ -9,6 +10,7 @@ pub mod secret;
 pub(crate) mod sender;
 pub mod token;
 pub(crate) mod viewer;
+pub mod webhook;
 
 /// Ids of API keys.
 pub mod key_id {

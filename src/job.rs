@@ -33,6 +33,7 @@ pub use retry::{Backoff, Pause};
 pub use state::State;
 pub use submission::{
     IdempotencyKey, JobKind, JobPatch, Kind, KindDefaults, NewJob, Submission, Tag,
+    WebhookSecretName,
 };
 pub use time::{Span, Timestamp};
 

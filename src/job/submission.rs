@@ -8,6 +8,7 @@ mod kind;
 mod metadata;
 mod patch;
 mod tag;
+mod webhook_secret_name;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use metadata::check_metadata;
 pub use patch::{JobChange, JobPatch, Start};
 use tag::check_tags;
 pub use tag::{InvalidTag, MAX_TAGS, Tag};
+pub use webhook_secret_name::WebhookSecretName;
 
 use crate::job::lane::Lane;
 use crate::job::limit::provider::ProviderName;
