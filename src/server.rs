@@ -83,6 +83,7 @@ pub struct Server {
     handle: Handle,
     writer: actix::Addr<Writer>,
     dispatcher: actix::Addr<Dispatcher>,
+    /// Threads of the actors, that of the Writer first.
     arbiters: Vec<Arbiter>,
     fatal: Fatal,
     shutdown_grace: Duration,
@@ -161,27 +162,37 @@ impl Server {
     pub fn stop(self) {
         self.handle.close();
         self.fatal.expect_stop();
-        let (reply, ended) = mpsc::channel();
-        // On a separate thread, because a handler that blocks its thread would block this one too.
-        std::thread::spawn(move || {
-            for arbiter in &self.arbiters {
-                arbiter.stop();
-            }
-            let panicked = self.arbiters.into_iter().filter_map(|thread| thread.join().err());
-            let _ = reply.send(panicked.count());
-        });
-        match ended.recv_timeout(THREADS_GRACE) {
-            Ok(0) => {}
-            Ok(panicked) => tracing::warn!(panicked, "threads of the server panicked"),
-            Err(_) => {
-                tracing::warn!("some threads of the server did not end in time and are abandoned")
-            }
-        }
+        let mut others = self.arbiters;
+        let writer = others.drain(..1).collect();
+        end_threads(others);
+        // The Writer last: the last connection that closes copies the write-ahead log into the database. Two
+        // that close at the same time leave that to each other.
+        end_threads(writer);
     }
 
     /// Drains the server, then stops it. See [`Server::drain`] and [`Server::stop`].
     pub async fn shutdown(self) {
         self.drain().await;
         self.stop();
+    }
+}
+
+/// Ends threads, and waits a limited time for them.
+fn end_threads(arbiters: Vec<Arbiter>) {
+    let (reply, ended) = mpsc::channel();
+    // On a separate thread, because a handler that blocks its thread would block this one too.
+    std::thread::spawn(move || {
+        for arbiter in &arbiters {
+            arbiter.stop();
+        }
+        let panicked = arbiters.into_iter().filter_map(|thread| thread.join().err());
+        let _ = reply.send(panicked.count());
+    });
+    match ended.recv_timeout(THREADS_GRACE) {
+        Ok(0) => {}
+        Ok(panicked) => tracing::warn!(panicked, "threads of the server panicked"),
+        Err(_) => {
+            tracing::warn!("some threads of the server did not end in time and are abandoned")
+        }
     }
 }

@@ -1,0 +1,53 @@
+//! Default webhooks of queues and kinds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::http_url::HttpUrl;
+use crate::job::on_end::callback::{Callback, CallbackOwner};
+use crate::job::problem::{Problem, escape};
+use crate::job::queue::QueueName;
+
+/// Webhooks of jobs that are submitted without a `callback`. The webhook of the queue takes precedence
+/// over that of the kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table with queues and kinds")]
+pub struct CallbacksConfig {
+    /// Webhooks of the jobs of these queues.
+    pub queues: BTreeMap<QueueName, Callback>,
+    /// Webhooks of the jobs of these kinds.
+    pub kinds: BTreeMap<String, Callback>,
+}
+
+impl CallbacksConfig {
+    /// Returns the problems of these values.
+    pub fn problems(&self) -> Vec<Problem> {
+        let of_queues =
+            self.queues.iter().map(|(name, callback)| ("queues", name.as_str(), callback));
+        let of_kinds = self.kinds.iter().map(|(name, callback)| ("kinds", name.as_str(), callback));
+        let found = of_queues.chain(of_kinds).flat_map(|(table, name, callback)| {
+            let mut problems = callback.problems(CallbackOwner::Job);
+            if let Err(why) = HttpUrl::parse(&callback.url) {
+                problems.push(Problem::new("/url", why));
+            }
+            let place = format!("/{table}/{}", escape(name));
+            problems.into_iter().map(move |problem| problem.under(&place)).collect::<Vec<_>>()
+        });
+        found.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_webhook_is_checked_with_its_place() {
+        let text = r#"{"queues": {"mail": {"url": "ftp://a"}},
+            "kinds": {"chat": {"url": "https://a/", "events": ["batch.finished"]}}}"#;
+        let config: CallbacksConfig = serde_json::from_str(text).unwrap();
+        let pointers: Vec<_> = config.problems().into_iter().map(|found| found.pointer).collect();
+        assert_eq!(pointers, ["/queues/mail/url", "/kinds/chat/events/0"]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Follow-up jobs: submitted in the transaction that ends another job or a batch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::JobId;
+use crate::job::on_end::reference::{self, Source};
+use crate::job::payload::Json;
+use crate::job::problem::Problem;
+use crate::job::queue::QueueName;
+use crate::job::submission::NewJob;
+use crate::job::time::{Span, Timestamp};
+
+/// Maximum number of follow-up jobs in a chain: a `then` within a `then`, and so on.
+pub const MAX_CHAIN: usize = 16;
+
+/// A validated job that waits for the end of another job or a batch.
+///
+/// All defaults are filled in at the submission, so the job is the same whatever the configuration is
+/// when it is inserted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FollowUp {
+    /// The job. Its payload may have references to the result.
+    pub job: NewJob,
+    /// Time from the insertion to the earliest start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Span>,
+    /// Document to which the references of the payload refer; `None` if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refers_to: Option<Source>,
+}
+
+/// The follow-up job of a job or batch, as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Then {
+    /// Kind of the follow-up job.
+    pub kind: String,
+    /// Queue of the follow-up job.
+    pub queue: QueueName,
+    /// Id of the follow-up job, once it was submitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+}
+
+impl Then {
+    /// Describes a follow-up job that was not submitted yet.
+    pub fn of(follow_up: &FollowUp) -> Self {
+        let NewJob { kind, queue, .. } = &follow_up.job;
+        Self { kind: kind.as_str().to_owned(), queue: queue.clone(), job: None }
+    }
+}
+
+impl FollowUp {
+    /// Creates a follow-up job of a job or batch.
+    ///
+    /// # Errors
+    /// Returns the problem of an invalid reference, with its JSON pointer.
+    pub fn new(job: NewJob, delay: Option<Span>, source: Source) -> Result<Self, Problem> {
+        let pointers = reference::find(&job.payload, source)?;
+        let refers_to = (!pointers.is_empty()).then_some(source);
+        Ok(Self { job, delay, refers_to })
+    }
+
+    /// Returns the job to insert at `now` with a payload whose references are filled in.
+    pub fn job(&self, payload: Json, now: Timestamp) -> NewJob {
+        let run_at = match self.delay {
+            Some(delay) => now.plus(delay.duration()),
+            None => self.job.run_at.max(now),
+        };
+        NewJob { run_at, is_scheduled: run_at > now, payload, ..self.job.clone() }
+    }
+
+    /// Returns the size of the stored texts, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let metadata = self.job.metadata.as_ref().map_or(0, |json| json.as_str().len());
+        let on_end = self.job.on_end.as_ref().map_or(0, |on_end| on_end.bytes());
+        self.job.payload.as_str().len() + metadata + on_end
+    }
+}

@@ -1,0 +1,301 @@
+//! References in the payload of a follow-up job to the result of the job or batch before it.
+//!
+//! A reference is an object of the form `{"$from": "job", "pointer": "/body/text"}`. It is replaced by
+//! the value at that JSON pointer (RFC 6901), byte for byte; without `pointer`, by the whole document.
+//! For example, if the first job has the result `{"status": 200, "body": [1.50]}`, then
+//! `{"x": {"$from": "job", "pointer": "/body/0"}}` becomes `{"x": 1.50}`.
+
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::job::payload::Json;
+use crate::job::problem::{Problem, Quoted, escape};
+
+/// Field that makes an object a reference.
+const FROM: &str = "$from";
+/// Maximum number of objects and lists around a reference, which bounds the time to find it.
+const MAX_DEPTH: usize = 16;
+
+/// Document to which references refer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The result of the job before.
+    Job,
+    /// The batch before: its counts, and in `results` the results of its jobs in the order of submission.
+    Batch,
+}
+
+impl Source {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// A reference, as a payload contains it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a reference with $from and pointer")]
+struct Reference {
+    #[serde(rename = "$from")]
+    from: String,
+    #[serde(default)]
+    pointer: String,
+}
+
+/// Returns the places of all references in a payload, as JSON pointers.
+///
+/// # Errors
+/// Returns the problem of an invalid reference, with its JSON pointer in the payload.
+pub fn find(payload: &Json, source: Source) -> Result<Vec<String>, Problem> {
+    let mut found = Vec::new();
+    fill_with(payload.as_str(), |place, reference| {
+        if reference.from != source.as_str() {
+            let why = format!("must be {:?} here", source.as_str());
+            return Err(Problem::new(format!("/{FROM}"), why));
+        }
+        if !reference.pointer.is_empty() && !reference.pointer.starts_with('/') {
+            return Err(Problem::new("/pointer", "must be empty or start with '/'"));
+        }
+        found.push(place.to_owned());
+        Ok("null".to_owned())
+    })?;
+    Ok(found)
+}
+
+/// Returns a payload with every reference replaced by the value in `document`.
+///
+/// # Errors
+/// Returns a problem if the document has no value at a pointer, or if the payload would be longer than
+/// `max_bytes`.
+pub fn fill(payload: &Json, document: &Json, max_bytes: usize) -> Result<Json, Problem> {
+    let mut total = 0;
+    let filled = fill_with(payload.as_str(), |_, reference| {
+        let value = find_value(document.as_str(), &reference.pointer).ok_or_else(|| {
+            let pointer = Quoted(&reference.pointer);
+            Problem::new("", format!("the result has no value at {pointer}"))
+        })?;
+        total += value.len();
+        if total > max_bytes {
+            return Err(too_long(max_bytes));
+        }
+        Ok(value)
+    })?;
+    if filled.len() > max_bytes {
+        return Err(too_long(max_bytes));
+    }
+    Ok(Json::trusted(filled))
+}
+
+fn too_long(max_bytes: usize) -> Problem {
+    Problem::new("", format!("the payload with the result would be longer than {max_bytes} bytes"))
+}
+
+fn fill_with(
+    text: &str,
+    resolve: impl FnMut(&str, &Reference) -> Result<String, Problem>,
+) -> Result<String, Problem> {
+    let mut filler =
+        Filler { out: String::with_capacity(text.len()), place: String::new(), depth: 0, resolve };
+    match filler.write(text) {
+        Ok(()) => Ok(filler.out),
+        Err(problem) => Err(problem.under(&filler.place)),
+    }
+}
+
+/// Writes a JSON text with its references replaced.
+struct Filler<R> {
+    out: String,
+    /// JSON pointer of the value that is written.
+    place: String,
+    /// Number of objects and lists around it.
+    depth: usize,
+    resolve: R,
+}
+
+impl<R: FnMut(&str, &Reference) -> Result<String, Problem>> Filler<R> {
+    /// Writes a value. A text without references is copied, so a payload is parsed at most once for each
+    /// level. After an error, `place` is the place of the problem.
+    fn write(&mut self, text: &str) -> Result<(), Problem> {
+        let text = text.trim_ascii();
+        if !text.contains(FROM) || !text.starts_with(['[', '{']) {
+            self.out.push_str(text);
+            return Ok(());
+        }
+        if self.depth > MAX_DEPTH {
+            let why = format!("a reference must be at most {MAX_DEPTH} levels deep");
+            return Err(Problem::new("", why));
+        }
+        if text.starts_with('[') {
+            return self.write_list(text);
+        }
+        let Fields(fields) = parse(text)?;
+        if fields.iter().any(|(name, _)| name == FROM) {
+            let reference: Reference = Json::trusted(text).read_objects()?;
+            let value = (self.resolve)(&self.place, &reference)?;
+            self.out.push_str(&value);
+            return Ok(());
+        }
+        self.write_object(&fields)
+    }
+
+    fn write_list(&mut self, text: &str) -> Result<(), Problem> {
+        let items: Vec<&RawValue> = parse(text)?;
+        self.out.push('[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            self.write_inner(&index.to_string(), item)?;
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn write_object(&mut self, fields: &[(String, &RawValue)]) -> Result<(), Problem> {
+        self.out.push('{');
+        for (index, (name, value)) in fields.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            self.out.push_str(&serde_json::to_string(name).unwrap_or_default());
+            self.out.push(':');
+            self.write_inner(&escape(name).to_string(), value)?;
+        }
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn write_inner(&mut self, token: &str, value: &RawValue) -> Result<(), Problem> {
+        let len = self.place.len();
+        self.place.push('/');
+        self.place.push_str(token);
+        self.depth += 1;
+        self.write(value.get())?;
+        self.depth -= 1;
+        self.place.truncate(len);
+        Ok(())
+    }
+}
+
+fn parse<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, Problem> {
+    serde_json::from_str(text).map_err(|error| Problem::new("", error))
+}
+
+/// Returns the text of the value at a JSON pointer.
+fn find_value(document: &str, pointer: &str) -> Option<String> {
+    let mut text = document.trim_ascii();
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        let value: &RawValue = if text.starts_with('[') {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            let is_index = token == "0" || !token.starts_with(['0', '+']);
+            items.get(token.parse::<usize>().ok().filter(|_| is_index)?).copied()?
+        } else {
+            let Fields(fields) = serde_json::from_str(text).ok()?;
+            // The last of several fields with one name counts, as in most parsers.
+            fields.into_iter().rfind(|(name, _)| *name == token)?.1
+        };
+        text = value.get().trim_ascii();
+    }
+    Some(text.to_owned())
+}
+
+/// The fields of an object in their order.
+struct Fields<'t>(Vec<(String, &'t RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = entries.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json {
+        Json::checked(text).unwrap()
+    }
+
+    fn filled(payload: &str, document: &str) -> Result<String, String> {
+        let filled = fill(&json(payload), &json(document), 1_000);
+        filled.map(|json| json.as_str().to_owned()).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn a_reference_is_replaced_by_the_value_byte_for_byte() {
+        let document = r#"{"status": 200, "body": {"a/b": [1.50, {"x": 1e400}]}}"#;
+        for (payload, expected) in [
+            (
+                r#"{"x":{"$from":"job","pointer":"/body/a~1b/0"}, "y": 2.0}"#,
+                r#"{"x":1.50,"y":2.0}"#,
+            ),
+            (r#"[{"$from":"job","pointer":"/status"}]"#, "[200]"),
+            (r#"{"$from":"job","pointer":"/body/a~1b/1"}"#, r#"{"x": 1e400}"#),
+            (r#"{"$from":"job"}"#, document),
+            (r#"{"text": "a \"$from\" b"}"#, r#"{"text":"a \"$from\" b"}"#),
+            (r#"{"n": 1.0}"#, r#"{"n": 1.0}"#),
+        ] {
+            // 1e400 is valid JSON, although no float can hold it.
+            let filled = fill(&json(payload), &Json::trusted(document), 1_000).unwrap();
+            assert_eq!(filled.as_str(), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_reference_to_nothing_names_the_pointer() {
+        for pointer in ["/nothing", "/list/2", "/list/-", "/list/00", "/list/+0", "/text/0"] {
+            let payload = format!(r#"{{"a": [{{"$from": "job", "pointer": "{pointer}"}}]}}"#);
+            let error = filled(&payload, r#"{"list": [1, 2], "text": "abc"}"#).unwrap_err();
+            assert!(error.contains("/a/0") && error.contains(pointer), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_payload_that_becomes_too_long_is_refused() {
+        let document = format!("\"{}\"", "x".repeat(400));
+        let payload = r#"[{"$from": "job"}, {"$from": "job"}, {"$from": "job"}]"#;
+        assert!(filled(payload, &document).unwrap_err().contains("longer than 1000 bytes"));
+    }
+
+    #[test]
+    fn an_invalid_reference_is_a_problem_with_its_pointer() {
+        let deep = format!("{}{{\"$from\":\"job\"}}{}", "[".repeat(17), "]".repeat(17));
+        for (payload, pointer) in [
+            (r#"{"a": {"$from": "batch"}}"#, "/a/$from"),
+            (r#"{"a": {"$from": "job", "pointer": "x"}}"#, "/a/pointer"),
+            (r#"{"a": {"$from": "job", "other": 1}}"#, "/a"),
+            (r#"{"a": [1, {"$from": 7}]}"#, "/a/1/$from"),
+            (&deep, "/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0"),
+        ] {
+            let problem = find(&json(payload), Source::Job).unwrap_err();
+            assert!(problem.pointer.starts_with(pointer), "{payload}: {problem}");
+        }
+        let payload = json(r#"[{"$from": "job", "pointer": "/a"}, {"$from": "job"}]"#);
+        assert_eq!(find(&payload, Source::Job).unwrap(), ["/0", "/1"]);
+    }
+}
