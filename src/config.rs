@@ -4,6 +4,7 @@
 //! command-line flags, in this order; a later source overrides an earlier one. API keys are not part
 //! of the configuration: it names the environment variables that hold them.
 
+mod callbacks;
 mod database;
 mod executors;
 mod http_url;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use callbacks::CallbacksConfig;
 pub use database::Database;
 pub use executors::{CommandConfig, ProviderConfig, Secret};
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
@@ -33,6 +35,7 @@ pub use proxies::{InvalidProxy, TrustedProxy};
 pub use tls::Tls;
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
+use crate::job::on_end::callback;
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};
 use crate::job::submission::{JobDefaults, KindDefaults};
@@ -84,6 +87,8 @@ pub struct Config {
     /// Initial settings of these queues. Later changes through the API are stored in the database
     /// and override them.
     pub queues: BTreeMap<QueueName, QueueSettings>,
+    /// Webhooks of jobs that are submitted without one.
+    pub callbacks: CallbacksConfig,
     /// Settings of calls to other servers.
     pub outbound: OutboundConfig,
     /// Model servers that `chat` jobs may use, by name.
@@ -114,6 +119,7 @@ impl Default for Config {
             kinds: BTreeMap::new(),
             queue_defaults: QueueSettings::default(),
             queues: BTreeMap::new(),
+            callbacks: CallbacksConfig::default(),
             outbound: OutboundConfig::default(),
             providers: BTreeMap::new(),
             commands: BTreeMap::new(),
@@ -176,6 +182,7 @@ impl Config {
         add("/limits".into(), self.limits.problems());
         add("/key_limits".into(), self.key_limits.problems());
         add("/jobs".into(), self.jobs.problems());
+        add("/callbacks".into(), self.callbacks.problems());
         add("/outbound".into(), self.outbound.problems());
         add("/queue_defaults".into(), settings_problems(&self.queue_defaults));
         for (name, settings) in &self.queues {
@@ -186,7 +193,11 @@ impl Config {
             add(format!("/kinds/{}", escape(name)), problems);
         }
         for (name, provider) in &self.providers {
-            let problems = with_name_problem(name, provider.problems());
+            let mut problems = with_name_problem(name, provider.problems());
+            if name.starts_with(callback::GROUP_PREFIX) {
+                let why = format!("must not start with {}", callback::GROUP_PREFIX);
+                problems.push(Problem::new("", why));
+            }
             add(format!("/providers/{}", escape(name)), problems);
         }
         for (name, command) in &self.commands {

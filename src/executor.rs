@@ -14,6 +14,7 @@
 internal_modules!(app_state, chat, command, handler, http, outbound, registry);
 
 mod attempt;
+mod callback;
 pub mod context;
 
 mod encoded;
@@ -25,6 +26,7 @@ mod sleep;
 use std::sync::Arc;
 
 use crate::executor::attempt::until_stopped;
+use crate::executor::callback::CallbackExecutor;
 use crate::executor::chat::Chat;
 use crate::executor::command::Command;
 use crate::executor::handler::{AsyncCall, BlockingCall};
@@ -53,6 +55,8 @@ pub enum Executor {
     Http(Arc<Http>),
     /// Makes a chat-completions call to a model server.
     Chat(Arc<Chat>),
+    /// Delivers a webhook.
+    Callback(Arc<CallbackExecutor>),
     /// Runs a configured program in a child process.
     Command(Arc<Command>),
     /// Waits for the duration in the payload.
@@ -78,9 +82,12 @@ impl Executor {
     /// Returns the lane whose workers run this kind.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Http(_) | Self::Chat(_) | Self::Sleep | Self::Echo | Self::Handler(_) => {
-                Lane::Async
-            }
+            Self::Http(_)
+            | Self::Chat(_)
+            | Self::Callback(_)
+            | Self::Sleep
+            | Self::Echo
+            | Self::Handler(_) => Lane::Async,
             Self::Blocking(_) => Lane::Thread,
             Self::Command(_) => Lane::Process,
         }
@@ -97,6 +104,7 @@ impl Executor {
             Self::Sleep => until_stopped(&context, sleep::run(&payload, &context)).await,
             Self::Http(http) => Box::pin(http.run(&payload, &context)).await,
             Self::Chat(chat) => Box::pin(chat.run(&payload, &context)).await,
+            Self::Callback(callback) => Box::pin(callback.run(&payload, &context)).await,
             Self::Command(command) => Box::pin(command.run(&payload, &context)).await,
             Self::Handler(call) => {
                 until_stopped(&context, handler::run(&**call, payload, context.clone())).await

@@ -7,6 +7,7 @@ pub mod lane;
 pub mod lease;
 pub mod limit;
 pub mod log;
+pub mod on_end;
 pub mod queue;
 pub mod state;
 pub mod submission;
@@ -19,6 +20,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use limit::waiting::{Waiting, WaitingFor};
+use on_end::callback::Callback;
+use on_end::follow_up::Then;
 
 pub use attempt::{Attempt, AttemptDetail};
 pub use change::{Change, FailedAttempt};
@@ -172,6 +175,12 @@ pub struct Job {
     pub metadata: Option<Json>,
     /// Batch that the job belongs to, if any.
     pub batch: Option<BatchId>,
+    /// Webhook that is sent when the job ends; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// Job that is submitted when this one completes; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Then>,
 }
 
 impl Job {

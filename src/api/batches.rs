@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Submission;
 use crate::job::batch::Batch;
+use crate::job::on_end::callback::Callback;
 
 /// Request to submit jobs as a batch. `L` is the list of jobs: a client may send borrowed jobs, or
 /// JSON texts that it has not parsed.
@@ -13,6 +14,12 @@ pub struct NewBatch<L = Vec<Submission>> {
     /// Name of the batch, shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Webhook to send when all jobs of the batch have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// Job to submit when all jobs of the batch have completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Box<Submission>>,
     /// Jobs of the batch.
     pub jobs: L,
 }

@@ -106,7 +106,7 @@ impl Client {
         if let Some(key) = idempotency_key {
             request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
-        self.0.send_json(request, &NewBatch { name: name.map(str::to_owned), jobs }).await
+        self.0.send_json(request, &NewBatch { name: name.map(str::to_owned), callback: None, then: None, jobs }).await
     }
 
     /// Reads the current state of a job.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
+use crate::job::on_end::callback::CALLBACK_GROUPS;
 use crate::job::problem::Problem;
 
 /// Number of workers of each local lane.
@@ -43,6 +44,12 @@ impl Lanes {
     pub fn share_of_async(&self) -> u32 {
         // The product is at most the number of workers.
         ((f64::from(self.async_) * self.queue_share) as u32).max(1)
+    }
+
+    /// Returns the maximum number of webhooks of one group of receivers that are delivered at once. All
+    /// groups together have half of the async lane.
+    pub fn callbacks_per_group(&self) -> u32 {
+        (self.async_ / (2 * CALLBACK_GROUPS)).max(1)
     }
 
     /// Returns the problems of these numbers.

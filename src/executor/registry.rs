@@ -4,8 +4,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::auth::webhook::WebhookSecrets;
 use crate::config::Config;
 use crate::executor::app_state::AppState;
+use crate::executor::callback::CallbackExecutor;
 use crate::executor::chat::{Chat, ChatError};
 use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
@@ -14,6 +16,7 @@ use crate::executor::http::Http;
 use crate::executor::outbound::OutboundError;
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
+use crate::job::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
@@ -74,6 +77,8 @@ fn parse_kind(text: impl Into<String>) -> Result<Kind, RegistryError> {
 pub struct Registry {
     /// Executors of the kinds that run in this process.
     kinds: BTreeMap<Kind, Executor>,
+    /// Delivers webhooks. Its kind is not among the others, because clients cannot submit it.
+    callback: Arc<CallbackExecutor>,
     /// Kinds that only remote workers run.
     remote: BTreeSet<Kind>,
     /// Defaults of the kinds that have their own.
@@ -103,11 +108,13 @@ impl Registry {
         let kinds = kinds.into_iter().collect::<Result<BTreeMap<_, _>, RegistryError>>()?;
         let remote = config.remote_kinds.iter().map(parse_kind);
         let remote = remote.collect::<Result<BTreeSet<_>, _>>()?;
-        if let Some(kind) = remote.iter().find(|kind| kinds.contains_key(*kind)) {
+        let is_taken = |kind: &&Kind| kind.as_str() == CALLBACK_KIND || kinds.contains_key(*kind);
+        if let Some(kind) = remote.iter().find(is_taken) {
             return Err(RegistryError::Taken { kind: kind.clone() });
         }
         Ok(Self {
             kinds,
+            callback: Arc::new(CallbackExecutor::new(config)?),
             remote,
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),
@@ -127,7 +134,7 @@ impl Registry {
         handler: Handler,
     ) -> Result<(), RegistryError> {
         let kind = parse_kind(kind)?;
-        if self.remote.contains(&kind) {
+        if self.remote.contains(&kind) || kind.as_str() == CALLBACK_KIND {
             return Err(RegistryError::Taken { kind });
         }
         match self.kinds.entry(kind) {
@@ -137,6 +144,24 @@ impl Registry {
                 Ok(())
             }
         }
+    }
+
+    /// Sets the secrets that sign webhooks.
+    ///
+    /// # Errors
+    /// Returns [`RegistryError::Outbound`] as [`Registry::new`] does.
+    pub fn set_webhook_secrets(
+        &mut self,
+        secrets: Arc<WebhookSecrets>,
+        config: &Config,
+    ) -> Result<(), RegistryError> {
+        self.callback = Arc::new(CallbackExecutor::new(config)?.with_secrets(secrets));
+        Ok(())
+    }
+
+    /// Returns the problems of a webhook that a client asks for.
+    pub fn check_callback(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
+        self.callback.check(callback, owner)
     }
 
     /// Sets the values that the contexts of handlers provide.
@@ -193,6 +218,10 @@ impl Registry {
         let kind_lane = match self.kinds.get(kind) {
             Some(executor) => executor.lane(),
             None if self.remote.contains(kind) => Lane::Remote,
+            None if kind == CALLBACK_KIND => {
+                let why = "is reserved for the webhooks of the server; set callback on a job instead";
+                return Err(Problem::new("/kind", why));
+            }
             None => return Err(self.unknown_kind()),
         };
         match requested {
@@ -244,6 +273,8 @@ impl Registry {
             Some(Executor::Chat(chat)) => return chat.check(payload).map(Some),
             Some(Executor::Command(command)) => command.check(payload),
             Some(Executor::Sleep) => sleep::check(payload),
+            // Clients cannot submit it.
+            Some(Executor::Callback(_)) => Vec::new(),
             Some(Executor::Echo | Executor::Handler(_) | Executor::Blocking(_)) | None => {
                 Vec::new()
             }
@@ -253,6 +284,9 @@ impl Registry {
 
     /// Returns the executor of a kind, or `None` if the kind does not run in this process.
     pub fn executor(&self, kind: &str) -> Option<Executor> {
+        if kind == CALLBACK_KIND {
+            return Some(Executor::Callback(Arc::clone(&self.callback)));
+        }
         self.kinds.get(kind).cloned()
     }
 

@@ -13,6 +13,7 @@ use crate::http::request::idempotency_key::{self, RequestKey};
 use crate::http::request::prefer;
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, accepted, ok};
+use crate::job::batch::BatchOptions;
 use crate::job::problem::{CountedList, Discarded, Problem, parse_json, parse_json_list};
 use crate::job::{BatchId, Submission};
 use crate::server::{ByteShare, Handle, LARGE_BYTES, SubmissionKey, fingerprint};
@@ -28,14 +29,14 @@ pub(super) async fn submit(
     let key = idempotency_key::from_request(&request)?;
     let limits = handle.config().limits;
     let read = move |body: &[u8]| read_batch(body, &limits, key);
-    let (name, CountedList { values, count }, key) = body.process(&handle, read).await?;
+    let (options, CountedList { values, count }, key) = body.process(&handle, read).await?;
     handle.check_number_of_jobs(count, "/jobs")?;
-    let batch = handle.submit_batch(name, values, key).await?.value;
+    let batch = handle.submit_batch(options, values, key).await?.value;
     Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
 }
 
-/// A batch as it is submitted: its name, its first jobs and its idempotency key.
-type ReadBatch = (Option<String>, CountedList<Submission>, Option<SubmissionKey>);
+/// A batch as it is submitted: its options, its first jobs and its idempotency key.
+type ReadBatch = (BatchOptions, CountedList<Submission>, Option<SubmissionKey>);
 
 /// Reads a batch, of which at most the first `max_jobs_per_request` jobs are kept.
 fn read_batch(
@@ -44,20 +45,21 @@ fn read_batch(
     key: Option<RequestKey>,
 ) -> Result<ReadBatch, Rejection> {
     let Limits { max_jobs_per_request: max, max_payload_bytes, .. } = *limits;
-    let (name, jobs) = if body.len() <= LARGE_BYTES {
-        let NewBatch::<Vec<Submission>> { name, jobs } = body::parse(body)?;
-        (name, CountedList { count: jobs.len(), values: jobs })
+    let (options, jobs) = if body.len() <= LARGE_BYTES {
+        let NewBatch::<Vec<Submission>> { name, callback, then, jobs } = body::parse(body)?;
+        let jobs = CountedList { count: jobs.len(), values: jobs };
+        (BatchOptions { name, callback, then }, jobs)
     } else {
         // The list is parsed by itself, because it may be far too long for the memory.
-        let NewBatch::<&RawValue> { name, jobs } = body::parse(body)?;
+        let NewBatch::<&RawValue> { name, callback, then, jobs } = body::parse(body)?;
         let jobs = parse_json_list(jobs.get().as_bytes(), max)
             .map_err(|problem| jobs_rejection(body, problem))?;
-        (name, jobs)
+        (BatchOptions { name, callback, then }, jobs)
     };
     let of_batch =
-        |path: &str| fingerprint::of_batch(path, name.as_deref(), &jobs.values, max_payload_bytes);
+        |path: &str| fingerprint::of_batch(path, &options, &jobs.values, max_payload_bytes);
     let key = key.map(|key| key.of(body, of_batch));
-    Ok((name, jobs, key))
+    Ok((options, jobs, key))
 }
 
 /// Returns the rejection of a list of jobs in the body of a batch, with its position in the body.

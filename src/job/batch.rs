@@ -3,11 +3,30 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::BatchId;
+use crate::job::on_end::callback::Callback;
 use crate::job::queue::StateCounts;
+use crate::job::submission::Submission;
 use crate::job::time::Timestamp;
 
 /// Maximum length of a batch name, in bytes.
 pub const MAX_NAME_LEN: usize = 200;
+
+/// What a client says of a batch beside its jobs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BatchOptions {
+    /// Name of the batch, at most [`MAX_NAME_LEN`] bytes.
+    pub name: Option<String>,
+    /// Webhook to send when all jobs of the batch have ended.
+    pub callback: Option<Callback>,
+    /// Job to submit when all jobs of the batch have completed.
+    pub then: Option<Box<Submission>>,
+}
+
+impl From<Option<String>> for BatchOptions {
+    fn from(name: Option<String>) -> Self {
+        Self { name, ..Self::default() }
+    }
+}
 
 /// A batch in its current state, in the form that the API returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod idempotency_key;
 mod job_kind;
 mod kind;
 mod metadata;
+mod new_job;
 mod patch;
 mod tag;
 mod webhook_secret_name;
@@ -19,19 +20,18 @@ pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use kind::Kind;
 pub use metadata::MAX_METADATA_BYTES;
 use metadata::check_metadata;
+pub use new_job::NewJob;
 pub use patch::{JobChange, JobPatch, Start};
 use tag::check_tags;
 pub use tag::{InvalidTag, MAX_TAGS, Tag};
 pub use webhook_secret_name::WebhookSecretName;
 
 use crate::job::lane::Lane;
-use crate::job::limit::provider::ProviderName;
-use crate::job::outcome::retry::Backoff;
+use crate::job::on_end::callback::Callback;
 use crate::job::payload::Json;
 use crate::job::problem::{Problem, first_entries};
 use crate::job::queue::QueueName;
 use crate::job::time::{Span, Timestamp};
-use crate::job::{Job, JobId, KeyId, State};
 
 use defaults::check_limits;
 
@@ -103,6 +103,13 @@ pub struct Submission {
     /// JSON object of the application, returned with the job; at most [`MAX_METADATA_BYTES`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Json>,
+    /// Webhook to send when the job ends; by default that of the queue or kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// Job to submit when this one completes. Its payload may refer to the result, see
+    /// [`reference`](crate::job::on_end::reference).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Box<Submission>>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -113,45 +120,6 @@ impl Default for Json {
     fn default() -> Self {
         Self::null()
     }
-}
-
-/// A valid job that has no id yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewJob {
-    /// Name of the executor or handler that runs the job.
-    pub kind: Kind,
-    /// Pool of workers that runs the job.
-    pub lane: Lane,
-    /// Queue that the job belongs to.
-    pub queue: QueueName,
-    /// Priority from -100 to 100.
-    pub priority: i8,
-    /// Earliest time at which the job may start.
-    pub run_at: Timestamp,
-    /// Whether `run_at` was in the future when the submission was validated.
-    pub is_scheduled: bool,
-    /// Maximum duration of an attempt.
-    pub timeout: Span,
-    /// Maximum number of attempts.
-    pub max_attempts: u32,
-    /// Pause between attempts.
-    pub backoff: Backoff,
-    /// Whether the job must never run twice.
-    pub at_most_once: bool,
-    /// Time at which the job is cancelled if it has not started by then.
-    pub expires_at: Option<Timestamp>,
-    /// Tags that clients can filter by, without duplicates.
-    pub tags: Vec<Tag>,
-    /// Whether a result that is too large is truncated, instead of failing the job.
-    pub truncate_result: bool,
-    /// JSON object of the application.
-    pub metadata: Option<Json>,
-    /// Provider that the job calls.
-    pub provider: Option<ProviderName>,
-    /// API key with which the job is submitted, if any.
-    pub key: Option<KeyId>,
-    /// Input of the job.
-    pub payload: Json,
 }
 
 impl Submission {
@@ -193,7 +161,7 @@ impl Submission {
     }
 
     /// Validates all fields and fills in the defaults. Whether a server knows the kind is checked
-    /// elsewhere.
+    /// elsewhere, and so is what happens when the job ends.
     ///
     /// # Errors
     /// Returns all problems, each with the JSON pointer of its field.
@@ -238,6 +206,7 @@ impl Submission {
             tags,
             truncate_result: self.truncate_result,
             metadata,
+            on_end: None,
             payload: self.payload,
         })
     }
@@ -280,61 +249,10 @@ fn check_run_at(
     run_at
 }
 
-impl NewJob {
-    /// Returns the state in which the job is inserted.
-    pub fn state(&self) -> State {
-        if self.is_scheduled { State::Scheduled } else { State::Queued }
-    }
-
-    /// Returns the earliest time at which the job may start if it is inserted at `now`.
-    pub fn due_at(&self, now: Timestamp) -> Timestamp {
-        if self.is_scheduled { self.run_at } else { now }
-    }
-
-    /// Returns the job as it is right after its insertion with `id` at `now`.
-    pub fn inserted(&self, id: JobId, now: Timestamp) -> Job {
-        Job {
-            waiting_for: None,
-            waiting_until: None,
-            waiting_detail: None,
-            id,
-            kind: self.kind.as_str().to_owned(),
-            queue: self.queue.clone(),
-            lane: self.lane,
-            state: self.state(),
-            priority: self.priority,
-            attempt: 0,
-            max_attempts: self.max_attempts,
-            attempts_granted: None,
-            created_at: now,
-            run_at: self.due_at(now),
-            started_at: None,
-            lease_expires_at: None,
-            worker: None,
-            finished_at: None,
-            expires_at: self.expires_at,
-            timeout: self.timeout,
-            backoff: Some(self.backoff),
-            at_most_once: self.at_most_once,
-            truncate_result: self.truncate_result,
-            cancel_requested: false,
-            payload: Some(self.payload.clone()),
-            result: Some(None),
-            result_truncated: false,
-            error: None,
-            failures: Some(Vec::new()),
-            attempts: Some(Vec::new()),
-            progress: None,
-            tags: self.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
-            metadata: self.metadata.clone(),
-            batch: None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::State;
     use crate::job::problem::parse_json;
 
     fn check(text: &str) -> Result<NewJob, Vec<Problem>> {

@@ -1,15 +1,18 @@
 //! Submission of jobs: all checks first, then one write.
 
 pub(crate) mod fingerprint;
+mod on_end;
 
 use std::sync::Arc;
 
-use crate::job::batch::{Batch, MAX_NAME_LEN};
+use crate::job::batch::{Batch, BatchOptions, MAX_NAME_LEN};
+use crate::job::on_end::callback::CALLBACK_QUEUE;
 use crate::job::problem::{MAX_PROBLEMS, Problem};
-use crate::job::{Job, Lane, NewJob, ProviderName, Submission, Timestamp};
+use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, Idempotent, LARGE_BYTES};
+use crate::server::submit::on_end::Chain;
 use crate::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
 
 /// Approximate size of a job without its payload, in bytes.
@@ -85,16 +88,19 @@ impl Handle {
     /// The same as [`Handle::submit_many`], but the pointer of a problem starts with `/jobs` and the index.
     pub async fn submit_batch(
         &self,
-        name: Option<String>,
+        options: impl Into<BatchOptions>,
         submissions: Vec<Submission>,
         key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Batch>, Error> {
+        let BatchOptions { name, callback, then } = options.into();
         if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_LEN) {
             let detail = format!("must be at most {MAX_NAME_LEN} bytes");
             return Err(Error::Invalid(vec![Problem::new("/name", detail)]));
         }
+        let now = self.clock().now();
+        let on_end = self.check_end_of_batch(callback, then, now).map_err(Error::Invalid)?;
         let jobs = self.check_all(submissions, "/jobs").await?;
-        let submitted = self.store(jobs, key, Some(NewBatch { name })).await?;
+        let submitted = self.store(jobs, key, Some(NewBatch { name, on_end })).await?;
         let mut value = submitted.batch.ok_or(Error::Unreadable)?;
         if submitted.is_repeat && !self.access().is_all() {
             // A job of it may be in another queue now.
@@ -110,11 +116,20 @@ impl Handle {
         key: Option<SubmissionKey>,
         batch: Option<NewBatch>,
     ) -> Result<Submitted, Error> {
+        let of_batch = batch.as_ref().and_then(|batch| batch.on_end.as_deref());
         for job in &*jobs {
             self.check_queue(&job.queue)?;
         }
+        for on_end in jobs.iter().filter_map(|job| job.on_end.as_deref()).chain(of_batch) {
+            for queue in on_end.queues().iter().filter(|queue| queue.as_str() != CALLBACK_QUEUE) {
+                self.check_queue(queue)?;
+            }
+        }
         let key = key.map(|key| SubmissionKey { owner: self.principal().key, ..key });
-        let size = |job: &NewJob| JOB_BASE_BYTES + job.payload.as_str().len();
+        let size = |job: &NewJob| {
+            let on_end = job.on_end.as_ref().map_or(0, |on_end| on_end.bytes());
+            JOB_BASE_BYTES + job.payload.as_str().len() + on_end
+        };
         let bytes = jobs.iter().map(size).sum();
         match self.write(Write::Submit(Submit { jobs, key, batch }), bytes).await? {
             Answer::Submitted(submitted) => Ok(submitted),
@@ -150,8 +165,18 @@ impl Handle {
         Err(Error::Invalid(vec![Problem::new(pointer, detail)]))
     }
 
-    /// Checks a submission: its kind, its payload by the rules of the kind, and all other fields.
+    /// Checks a submission: its kind, its payload by the rules of the kind, what happens at its end, and all
+    /// other fields.
     fn check(&self, submission: Submission, now: Timestamp) -> Result<NewJob, Vec<Problem>> {
+        self.check_in_chain(submission, now, Chain::default())
+    }
+
+    fn check_in_chain(
+        &self,
+        mut submission: Submission,
+        now: Timestamp,
+        chain: Chain,
+    ) -> Result<NewJob, Vec<Problem>> {
         let lane = self
             .registry()
             .lane_of(&submission.kind, submission.lane)
@@ -164,27 +189,32 @@ impl Handle {
         let payload = match lane {
             // Only the remote worker knows which payloads are valid.
             Lane::Remote => Ok(None),
-            _ => self.check_payload(&submission),
+            _ => self.check_payload(&submission, chain),
         };
         let defaults = self.registry().defaults_of(&submission.kind);
-        match (submission.check(lane, defaults, now), payload) {
-            (Ok(job), Ok(provider)) => Ok(NewJob { provider, key: self.principal().key, ..job }),
-            (Ok(_), Err(problems)) | (Err(problems), Ok(_)) => Err(problems),
-            (Err(mut problems), Err(payload_problems)) => {
-                // A payload that is not JSON at all is reported once.
-                if !problems.iter().any(|problem| problem.pointer.starts_with("/payload")) {
-                    problems.extend(payload_problems);
-                }
-                Err(problems)
+        let (callback, then) = (submission.callback.take(), submission.then.take());
+        let (job, mut problems) = match submission.check(lane, defaults, now) {
+            Ok(job) => (Some(job), Vec::new()),
+            Err(problems) => (None, problems),
+        };
+        let provider = payload.unwrap_or_else(|found| {
+            // A payload that is not JSON at all is reported once.
+            if !problems.iter().any(|problem| problem.pointer.starts_with("/payload")) {
+                problems.extend(found);
             }
+            None
+        });
+        let callback = callback.or_else(|| self.default_callback(job.as_ref()?));
+        let on_end = self.check_end_of_job(callback, then, now, chain).unwrap_or_else(|found| {
+            problems.extend(found);
+            None
+        });
+        match job {
+            Some(job) if problems.is_empty() => {
+                Ok(NewJob { provider, key: self.principal().key, on_end, ..job })
+            }
+            _ => Err(problems),
         }
-    }
-
-    /// Checks the payload by the kind's own rules, and returns the provider that the job calls.
-    fn check_payload(&self, submission: &Submission) -> Result<Option<ProviderName>, Vec<Problem>> {
-        let checked = self.registry().check(&submission.kind, &submission.payload);
-        let under_payload = |problem: Problem| problem.under("/payload");
-        checked.map_err(|problems| problems.into_iter().map(under_payload).collect())
     }
 }
 

@@ -56,6 +56,17 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    batch_end_actions (batch_id) {
+        batch_id -> Integer,
+        callback -> Nullable<Text>,
+        then_job -> Nullable<Text>,
+        then_id -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     batches (id) {
         id -> Integer,
         name -> Nullable<Text>,
@@ -69,6 +80,27 @@ diesel::table! {
         cancelled -> Integer,
         created_at -> Integer,
         finished_at -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    deliveries (id) {
+        id -> Integer,
+        job_id -> Nullable<Integer>,
+        batch_id -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    end_actions (job_id) {
+        job_id -> Integer,
+        callback -> Nullable<Text>,
+        then_job -> Nullable<Text>,
+        then_id -> Nullable<Integer>,
     }
 }
 
@@ -91,7 +123,6 @@ diesel::table! {
         attempts_granted -> Nullable<Integer>,
         truncate_result -> Integer,
         metadata -> Nullable<Text>,
-        callback -> Nullable<Text>,
         traceparent -> Nullable<Text>,
         deferred -> Integer,
         deferred_since -> Nullable<Integer>,
@@ -260,6 +291,8 @@ diesel::table! {
 }
 
 diesel::joinable!(attempts -> jobs (job_id));
+diesel::joinable!(deliveries -> jobs (id));
+diesel::joinable!(end_actions -> jobs (job_id));
 diesel::joinable!(job_extras -> jobs (job_id));
 diesel::joinable!(jobs -> batches (batch_id));
 diesel::joinable!(jobs -> queues (queue_id));
@@ -272,7 +305,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     activity,
     api_keys,
     attempts,
+    batch_end_actions,
     batches,
+    deliveries,
+    end_actions,
     epoch,
     job_extras,
     job_tags,

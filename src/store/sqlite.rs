@@ -16,6 +16,7 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::config::Config;
 use crate::job::Timestamp;
+use crate::job::limit::provider::ProviderLimits;
 use crate::job::queue::QueueLoad;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::group::names::{ProviderIds, QueueIds};
@@ -28,8 +29,10 @@ use admin::served_files::ServedFiles;
 use admin::{epoch, open, signing_secret, size_limit};
 pub(crate) use keys::any_key_existed;
 pub use read::SqliteReads;
+use transaction::TransactionError;
 use write::commit_group::apply::WriteResult;
 use write::commit_group::{CommitGroup, KnownRows, LimitRules};
+use write::end_actions::may_have_end_actions;
 use write::leases::lease::may_have_large_payloads;
 use write::leases::provider;
 use write::queue;
@@ -44,6 +47,7 @@ pub struct SqliteWrites {
     limited_queues: HashSet<i64>,
     impossible: ImpossibleRows,
     may_have_large_payloads: bool,
+    may_have_end_actions: bool,
     token_floor: i64,
     database: PathBuf,
     /// Dropped after the connection.
@@ -102,6 +106,7 @@ impl SqliteWrites {
         let Self { connection, rules, queue_ids, provider_ids, impossible, token_floor, .. } = self;
         let limited_queues = &mut self.limited_queues;
         let may_have_large_payloads = &mut self.may_have_large_payloads;
+        let may_have_end_actions = &mut self.may_have_end_actions;
         let result = transaction::immediate(connection, |connection| {
             let known = KnownRows {
                 queue_ids,
@@ -109,6 +114,7 @@ impl SqliteWrites {
                 limited_queues,
                 impossible,
                 may_have_large_payloads,
+                may_have_end_actions,
             };
             let mut group = CommitGroup::new(connection, rules, known, *token_floor, now);
             let answers = apply(&mut group, writes)?;
@@ -137,10 +143,17 @@ impl SqliteWrites {
             .token_floor;
         let may_have_large_payloads = may_have_large_payloads(&mut connection)
             .map_err(|error| OpenError::failed(database, &error))?;
+        let may_have_end_actions = may_have_end_actions(&mut connection)
+            .map_err(|error| OpenError::failed(database, &StoreError::from(TransactionError::from(error))))?;
         let rules = LimitRules {
             queues: config.queue_rules(),
             providers: config.provider_limits(),
+            callback_group: ProviderLimits {
+                max_running: Some(config.lanes.callbacks_per_group()),
+                ..ProviderLimits::default()
+            },
             max_unfinished: config.key_limits.max_unfinished_jobs,
+            max_payload_bytes: config.limits.max_payload_bytes,
         };
         provider::add_configured(&mut connection, &rules.providers)
             .map_err(|error| OpenError::failed(database, &StoreError::from(error)))?;
@@ -159,6 +172,7 @@ impl SqliteWrites {
             limited_queues,
             impossible,
             may_have_large_payloads,
+            may_have_end_actions,
             token_floor,
             database,
             files,

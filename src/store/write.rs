@@ -7,6 +7,7 @@ use crate::auth::api_key::NewKey;
 use crate::auth::key_id::KeyId;
 use crate::auth::secret::KeyDigest;
 use crate::job::lease::{Lease, LeasedJob};
+use crate::job::on_end::OnEnd;
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
@@ -185,7 +186,8 @@ impl Write {
 }
 
 fn submitted_bytes(job: &NewJob) -> usize {
-    job.payload.as_str().len() + job.metadata.as_ref().map_or(0, |json| json.as_str().len())
+    let on_end = job.on_end.as_ref().map_or(0, |on_end| on_end.bytes());
+    job.payload.as_str().len() + job.metadata.as_ref().map_or(0, |json| json.as_str().len()) + on_end
 }
 
 fn message_bytes(progress: &Progress) -> usize {
@@ -237,10 +239,12 @@ impl SubmissionKey {
 }
 
 /// A batch to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewBatch {
     /// Name that the client chose.
     pub name: Option<String>,
+    /// What happens when the batch ends.
+    pub on_end: Option<Box<OnEnd>>,
 }
 
 /// A request for leases.

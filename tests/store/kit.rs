@@ -42,6 +42,7 @@ pub(crate) fn job() -> NewJob {
         tags: Vec::new(),
         truncate_result: false,
         metadata: None,
+        on_end: None,
         payload: Json::null(),
     }
 }

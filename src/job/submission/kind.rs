@@ -4,14 +4,14 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::job::queue::{InvalidName, is_name};
 
 /// Name of the executor, handler or remote worker that runs a job, in the form of a
 /// [`QueueName`](crate::job::QueueName).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Kind(String);
 
 impl Kind {

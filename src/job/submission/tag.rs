@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::job::problem::Problem;
 
@@ -11,8 +11,8 @@ use crate::job::problem::Problem;
 pub const MAX_TAGS: usize = 10;
 
 /// Text that clients can find a job by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Tag(String);
 
 impl Tag {
@@ -40,6 +40,12 @@ impl TryFrom<String> for Tag {
         } else {
             Err(InvalidTag)
         }
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        tag.0
     }
 }
 

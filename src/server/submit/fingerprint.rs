@@ -10,6 +10,8 @@ mod json;
 
 use sha2::{Digest, Sha256};
 
+use crate::job::batch::BatchOptions;
+use crate::job::on_end::callback::Callback;
 use crate::job::submission::{BackoffChange, MAX_METADATA_BYTES};
 use crate::job::{Lane, Submission, Timestamp};
 
@@ -36,13 +38,21 @@ pub(crate) fn of_jobs(path: &str, jobs: &[Submission], max_payload_bytes: usize)
 /// Returns the fingerprint of a batch, as [`of_job`] does.
 pub(crate) fn of_batch(
     path: &str,
-    name: Option<&str>,
+    options: &BatchOptions,
     jobs: &[Submission],
     max_payload_bytes: usize,
 ) -> Fingerprint {
     let mut hash = Hasher::new(path, max_payload_bytes);
     hash.text("batch", "");
-    hash.optional_text("name", name);
+    let BatchOptions { name, callback, then } = options;
+    hash.optional_text("name", name.as_deref());
+    if let Some(callback) = callback {
+        hash.callback(callback);
+    }
+    if let Some(then) = then {
+        hash.name("then");
+        hash.submission(then);
+    }
     jobs.iter().for_each(|job| hash.submission(job));
     hash.finish()
 }
@@ -126,6 +136,8 @@ impl Hasher {
             tags,
             truncate_result,
             metadata,
+            callback,
+            then,
         } = submission;
         self.text("kind", kind);
         self.json("payload", payload.as_str(), self.max_payload_bytes);
@@ -148,7 +160,24 @@ impl Hasher {
         if let Some(metadata) = metadata {
             self.json("metadata", metadata.as_str(), MAX_METADATA_BYTES);
         }
+        if let Some(callback) = callback {
+            self.callback(callback);
+        }
+        if let Some(then) = then {
+            self.name("then");
+            self.submission(then);
+        }
         self.name("end");
+    }
+
+    fn callback(&mut self, callback: &Callback) {
+        let Callback { url, events, include_result, secret } = callback;
+        self.text("callback", url);
+        if let Some(events) = events {
+            self.text("callback.events", &serde_json::to_string(events).unwrap_or_default());
+        }
+        self.flag("callback.include_result", *include_result);
+        self.optional_text("callback.secret", secret.as_ref().map(|name| name.as_str()));
     }
 
     fn backoff(&mut self, change: BackoffChange) {
@@ -170,6 +199,10 @@ mod tests {
 
     fn job(text: &str) -> Fingerprint {
         of_job("/v1/jobs", &parse_json(text.as_bytes()).unwrap(), MAX_BYTES)
+    }
+
+    fn named(name: Option<&str>) -> BatchOptions {
+        name.map(str::to_owned).into()
     }
 
     fn jobs(text: &str) -> Vec<Submission> {
@@ -281,9 +314,9 @@ mod tests {
             of_jobs("/v1/jobs", &list, MAX_BYTES),
             of_jobs("/v1/jobs", &two, MAX_BYTES),
             of_jobs("/v1/job", &list, MAX_BYTES),
-            of_batch("/v1/jobs", None, &list, MAX_BYTES),
-            of_batch("/v1/jobs", Some(""), &list, MAX_BYTES),
-            of_batch("/v1/jobs", Some("a"), &list, MAX_BYTES),
+            of_batch("/v1/jobs", &named(None), &list, MAX_BYTES),
+            of_batch("/v1/jobs", &named(Some("")), &list, MAX_BYTES),
+            of_batch("/v1/jobs", &named(Some("a")), &list, MAX_BYTES),
         ];
         let distinct: std::collections::HashSet<_> = fingerprints.into();
         assert_eq!(distinct.len(), fingerprints.len());

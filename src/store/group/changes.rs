@@ -2,7 +2,7 @@
 //!
 //! Counts of queues and batches, the roster and event streams are all derived from these records.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::job::queue::{QueueName, QueueSettings, StateCounts};
 use crate::job::{BatchId, Change, JobError, JobId, KeyId, Lane, ProviderName, Span, State, Timestamp};
@@ -89,6 +89,24 @@ impl Changes {
     /// Records that the progress or the log of a job changed.
     pub(crate) fn push_report(&mut self, job: JobId, queue: QueueName) {
         self.reported.push((job, queue));
+    }
+
+    /// Returns the number of changes of jobs.
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Returns the jobs that ended with the change number `start` or a later one.
+    pub(crate) fn ended_from(&self, start: usize) -> BTreeSet<JobId> {
+        let is_final = |state: Option<State>| state.is_some_and(State::is_final);
+        let later = self.jobs.get(start..).unwrap_or_default().iter();
+        let ended = later.filter(|change| is_final(change.to) && !is_final(change.from));
+        ended.map(|change| change.job).collect()
+    }
+
+    /// Returns the latest change of a job.
+    pub(crate) fn last_of(&mut self, job: JobId) -> Option<&mut Change> {
+        self.jobs.iter_mut().rfind(|change| change.job == job)
     }
 
     /// Records that a queue was created or configured.

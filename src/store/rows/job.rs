@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use crate::job::{BatchId, Job, JobError, JobId, Json, Progress, Span, Timestamp};
 use crate::store::error::StoreError;
+use crate::store::rows::end_actions::EndActionsRow;
 use crate::store::rows::values::{backoff_of, count_of, lane_of, queue_of_job, state_of, tags_of};
 use crate::store::schema::{job_extras, jobs, queues, remote_leases, results};
 
@@ -77,6 +78,8 @@ impl JobRow {
             tags: tags_of(self.tags.as_deref()),
             metadata: None,
             batch: self.batch_id.map(BatchId),
+            callback: None,
+            then: None,
         })
     }
 }
@@ -178,6 +181,8 @@ pub(crate) struct FullJobRow {
     worker: Option<String>,
     #[diesel(embed)]
     extras: Option<ExtrasRow>,
+    #[diesel(embed)]
+    end_actions: Option<EndActionsRow>,
 }
 
 impl FullJobRow {
@@ -192,6 +197,8 @@ impl FullJobRow {
         job.metadata = extras.metadata.map(Json::trusted);
         job.payload = Some(Json::trusted(self.payload));
         job.result = Some(self.result.map(Json::trusted));
+        (job.callback, job.then) =
+            self.end_actions.map_or_else(Default::default, |actions| actions.shown());
         job.result_truncated = self.truncated == Some(1);
         Ok(job)
     }

@@ -22,7 +22,7 @@ use crate::job::{BatchId, Job, JobId, Log, ProviderName, State, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
-use crate::store::schema::{activity, job_extras, jobs, queues, remote_leases, results};
+use crate::store::schema::{activity, end_actions, job_extras, jobs, queues, remote_leases, results};
 use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::admin::kept_file::KeptFile;
@@ -198,7 +198,7 @@ impl ReadStore for SqliteReads {
     }
 
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {
-        let all = provider::read_all(&mut self.connection, &mut self.impossible)?;
+        let all = provider::read_visible(&mut self.connection, &mut self.impossible)?;
         Ok(all.into_iter().map(|(_, name, state)| (name, state)).collect())
     }
 
@@ -264,6 +264,7 @@ impl SqliteReads {
             .left_join(results::table)
             .left_join(remote_leases::table)
             .left_join(job_extras::table)
+            .left_join(end_actions::table)
             .filter(jobs::id.eq(id.0))
             .select(FullJobRow::as_select());
         let row: QueryResult<FullJobRow> = match self.visible.queue() {

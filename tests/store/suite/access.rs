@@ -25,7 +25,7 @@ fn within(patterns: &[&str], write: Write) -> Write {
 /// Submits a batch with a job in each of these queues.
 fn submit_batch(store: &mut Store, queues: &[&str]) -> BatchId {
     let jobs: Vec<NewJob> = queues.iter().map(|queue| job_in_queue(queue)).collect();
-    let batch = Some(NewBatch { name: None });
+    let batch = Some(NewBatch::default());
     let write = Write::Submit(Submit { jobs: jobs.into(), key: None, batch });
     submitted(store.write(write)).batch.unwrap().id
 }

@@ -231,7 +231,7 @@ fn a_copy_uses_no_id_that_its_original_has_used_since() {
     let batch = Write::Submit(Submit {
         jobs: vec![job()].into(),
         key: None,
-        batch: Some(NewBatch { name: None }),
+        batch: Some(NewBatch::default()),
     });
     original.write(batch.clone()).unwrap();
     let first = copy.submit(job());

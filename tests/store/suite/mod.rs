@@ -6,6 +6,7 @@ use super::Store;
 
 mod access;
 mod configure;
+mod end_actions;
 mod epoch;
 mod impossible;
 mod jobs;

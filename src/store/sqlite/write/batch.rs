@@ -15,6 +15,7 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
+use crate::store::sqlite::write::end_actions::Owner;
 use crate::store::{NewBatch, StoreError};
 
 statement! {
@@ -56,6 +57,9 @@ impl CommitGroup<'_> {
         for queue in queues {
             let queue_id = self.queue_id(queue)?;
             self.add_batch_queue(BatchId(id), queue_id)?;
+        }
+        if let Some(on_end) = &batch.on_end {
+            self.insert_end_actions(Owner::Batch(BatchId(id)), on_end)?;
         }
         Ok(Batch {
             id: BatchId(id),

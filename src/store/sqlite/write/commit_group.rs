@@ -39,6 +39,7 @@ pub(crate) struct KnownRows<'a> {
     pub(crate) limited_queues: &'a mut HashSet<i64>,
     pub(crate) impossible: &'a mut ImpossibleRows,
     pub(crate) may_have_large_payloads: &'a mut bool,
+    pub(crate) may_have_end_actions: &'a mut bool,
 }
 
 /// What the configuration says of limits.
@@ -46,8 +47,12 @@ pub(crate) struct KnownRows<'a> {
 pub(crate) struct LimitRules {
     pub(crate) queues: QueueRules,
     pub(crate) providers: BTreeMap<ProviderName, ProviderLimits>,
+    /// Limits of each group of receivers of webhooks.
+    pub(crate) callback_group: ProviderLimits,
     /// Maximum number of unfinished jobs of each API key.
     pub(crate) max_unfinished: Option<u32>,
+    /// Maximum size of a payload, in bytes, which a follow-up job must not exceed when it is filled in.
+    pub(crate) max_payload_bytes: usize,
 }
 
 /// Writes of one open transaction.
@@ -55,8 +60,12 @@ pub(crate) struct CommitGroup<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
     pub(crate) rules: &'a QueueRules,
     pub(crate) providers: &'a BTreeMap<ProviderName, ProviderLimits>,
+    /// Limits of each group of receivers of webhooks.
+    pub(crate) callback_group: ProviderLimits,
     /// Maximum number of unfinished jobs of each API key.
     pub(crate) max_unfinished: Option<u32>,
+    /// Maximum size of a payload, in bytes.
+    pub(crate) max_payload_bytes: usize,
     pub(crate) queue_ids: &'a mut QueueIds,
     pub(crate) provider_ids: &'a ProviderIds,
     /// Queues that have had a limit since the database was opened. Only their leases read their limits.
@@ -67,6 +76,9 @@ pub(crate) struct CommitGroup<'a> {
     /// look at the sizes of payloads. False if only smaller ones were submitted since the database was
     /// opened without active jobs.
     pub(crate) may_have_large_payloads: &'a mut bool,
+    /// Whether a job or batch may cause something when it ends. False only if none has since the database
+    /// was opened, and none did before.
+    pub(crate) may_have_end_actions: &'a mut bool,
     /// Whether writes of many rows handle each row after a savepoint of its own.
     pub(super) is_row_wise: bool,
     /// Smallest lease token of this epoch.
@@ -81,24 +93,29 @@ pub(crate) struct CommitGroup<'a> {
 impl<'a> CommitGroup<'a> {
     pub(crate) fn new(
         connection: &'a mut SqliteConnection,
-        rules: &'a LimitRules,
+        limit_rules: &'a LimitRules,
         known: KnownRows<'a>,
         token_floor: i64,
         now: Timestamp,
     ) -> Self {
         let KnownRows { queue_ids, provider_ids, limited_queues, impossible, .. } = known;
-        let may_have_large_payloads = known.may_have_large_payloads;
-        let LimitRules { queues: rules, providers, max_unfinished } = rules;
+        let KnownRows { may_have_large_payloads, may_have_end_actions, .. } = known;
+        let LimitRules { queues: rules, providers, max_unfinished, max_payload_bytes, .. } =
+            limit_rules;
+        let callback_group = limit_rules.callback_group;
         Self {
             connection,
             rules,
             providers,
+            callback_group,
             max_unfinished: *max_unfinished,
+            max_payload_bytes: *max_payload_bytes,
             queue_ids,
             provider_ids,
             limited_queues,
             impossible,
             may_have_large_payloads,
+            may_have_end_actions,
             is_row_wise: false,
             token_floor,
             now,
@@ -196,9 +213,13 @@ impl<'a> CommitGroup<'a> {
         mut self,
         answers: Vec<WriteResult>,
     ) -> Result<Committed, TransactionError> {
+        self.run_end_actions_of_jobs(0)?;
+        let ended_batches = self.update_batch_counts()?;
+        let end_of_jobs = self.changes.len();
+        self.run_end_actions_of_batches(&ended_batches)?;
+        self.run_end_actions_of_jobs(end_of_jobs)?;
         self.update_queue_counts()?;
         self.update_key_counts()?;
-        let ended_batches = self.update_batch_counts()?;
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;
         let providers = self.update_providers()?;

@@ -17,6 +17,7 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::end_actions::Owner;
 use crate::store::{Change, JobLocation, StoreError};
 
 /// Start of the statement. It has no RETURNING clause, because SQLite would create a table in memory for
@@ -218,6 +219,9 @@ impl CommitGroup<'_> {
             let metadata = job.metadata.as_ref().map(|json| json.as_str());
             let truncate_result = job.truncate_result.into();
             InsertExtras { job: id.0, truncate_result, metadata }.execute(self.connection)?;
+        }
+        if let Some(on_end) = &job.on_end {
+            self.insert_end_actions(Owner::Job(id), on_end)?;
         }
         let location = JobLocation {
             job: id,

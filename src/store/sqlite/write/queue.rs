@@ -98,6 +98,14 @@ impl CommitGroup<'_> {
         if self.queue_ids.len() >= self.rules.max_queues {
             return Err(Refusal::TooManyQueues(self.rules.max_queues).into());
         }
+        Ok(self.create_queue(name)?)
+    }
+
+    /// Returns the id of a queue, and creates the queue if it is new, however many there are.
+    pub(super) fn create_queue(&mut self, name: &QueueName) -> Result<i64, TransactionError> {
+        if let Some(id) = self.queue_ids.id(name) {
+            return Ok(id);
+        }
         let settings = self.rules.initial(name);
         let SettingsRow { paused, max_running, rate_limit, rate_period_ms } = (&settings).into();
         let created_at = self.now.millis();

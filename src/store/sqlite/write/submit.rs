@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use crate::job::{BatchId, JobId, NewJob, Timestamp};
+use crate::job::on_end::OnEnd;
+use crate::job::{BatchId, JobId, NewJob, QueueName, Timestamp};
 use crate::store::rows::submission::SubmissionRow;
 use crate::store::schema::{jobs, submissions};
 use crate::store::sql_types::{Binary, Integer, Nullable, Text};
@@ -48,7 +49,8 @@ impl CommitGroup<'_> {
         }
         // Before anything is inserted, because a refused write must change nothing.
         self.check_unfinished(&submit.jobs)?;
-        self.create_queues(&submit.jobs)?;
+        let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.as_deref());
+        self.create_queues(&submit.jobs, on_end)?;
         let batch = match &submit.batch {
             Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
             None => None,
@@ -71,7 +73,7 @@ impl CommitGroup<'_> {
     ) -> Result<Vec<WriteResult>, TransactionError> {
         let mut refusals: Vec<Option<Refusal>> = Vec::with_capacity(submits.len());
         for submit in submits {
-            refusals.push(split_refusal(self.create_queues(&submit.jobs))?.err());
+            refusals.push(split_refusal(self.create_queues(&submit.jobs, None))?.err());
         }
         let accepted = submits.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
         let jobs = accepted.flat_map(|(submit, _)| submit.jobs.iter());
@@ -88,10 +90,19 @@ impl CommitGroup<'_> {
         Ok(submits.iter().zip(refusals).map(answer).collect())
     }
 
-    /// Creates those queues of jobs that do not exist yet, all or none.
-    fn create_queues(&mut self, jobs: &[NewJob]) -> Result<(), ApplyError> {
+    /// Creates those queues of jobs, and of the jobs that their ends cause, that do not exist yet, all or
+    /// none.
+    fn create_queues(
+        &mut self,
+        jobs: &[NewJob],
+        on_end: Option<&OnEnd>,
+    ) -> Result<(), ApplyError> {
         let names = jobs.iter().map(|job| &job.queue);
-        let new: BTreeSet<_> = names.filter(|name| self.queue_ids.id(name).is_none()).collect();
+        let mut new: BTreeSet<_> = names.filter(|name| self.queue_ids.id(name).is_none()).collect();
+        // So that the end of a job never fails because there are too many queues.
+        let of_ends = jobs.iter().filter_map(|job| job.on_end.as_deref()).chain(on_end);
+        let of_ends: Vec<QueueName> = of_ends.flat_map(OnEnd::queues).collect();
+        new.extend(of_ends.iter().filter(|name| self.queue_ids.id(name).is_none()));
         let max = self.rules.max_queues;
         if !new.is_empty() && self.queue_ids.len() + new.len() > max {
             return Err(Refusal::TooManyQueues(max).into());

@@ -205,7 +205,11 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "queue 1 has a count for the invalid state 7",
     ),
     // Providers, recent starts and deferrals.
-    ("UPDATE providers SET name = 'Fast'", "limits", "provider 1 has the invalid name Fast"),
+    (
+        "UPDATE providers SET name = 'Fast' WHERE id = 1",
+        "limits",
+        "provider 1 has the invalid name Fast",
+    ),
     ("UPDATE providers SET queued = 1", "limits", "provider 1 counts 1 queued jobs and has 0"),
     ("UPDATE providers SET running = 1", "limits", "provider 1 counts 1 running jobs and has 0"),
     ("UPDATE jobs SET provider_id = 1 WHERE id = 2", "limits", "counts 0 queued jobs and has 1"),

@@ -10,7 +10,7 @@ use super::Store;
 use crate::kit::{completed, failed, finish, impossible_job, job, submitted};
 
 fn submit_batch(jobs: Vec<NewJob>) -> Write {
-    let batch = Some(NewBatch { name: Some("nightly".into()) });
+    let batch = Some(NewBatch { name: Some("nightly".into()), on_end: None });
     Write::Submit(Submit { jobs: jobs.into(), key: None, batch })
 }
 

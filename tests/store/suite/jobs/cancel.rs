@@ -108,7 +108,7 @@ fn cancelling_a_batch_ends_waiting_jobs_and_asks_running_jobs_to_stop() {
     let mut store = Store::fresh();
     let run_at = store.after(60);
     let scheduled = NewJob { run_at, is_scheduled: true, ..job() };
-    let batch = Some(NewBatch { name: None });
+    let batch = Some(NewBatch::default());
     let jobs = vec![job(), job(), job(), job(), scheduled].into();
     store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
     let outside = store.submit(job());

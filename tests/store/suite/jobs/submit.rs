@@ -33,6 +33,7 @@ fn unusual_job(store: &Store) -> NewJob {
         tags: tags(&["a \"b\"", "ü"]),
         truncate_result: true,
         metadata: Some(Json::trusted(r#"{"user": 1.0}"#)),
+        on_end: None,
         payload: Json::trusted(r#"{"b": 1.50, "a": "\u0000'"}"#),
     }
 }

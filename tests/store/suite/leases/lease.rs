@@ -69,7 +69,7 @@ fn a_lease_returns_everything_that_a_worker_needs() {
         payload: Json::trusted(r#"{"a": 1}"#),
         ..job()
     };
-    let batch = Some(NewBatch { name: None });
+    let batch = Some(NewBatch::default());
     let jobs = vec![new].into();
     store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
     store.advance(3);

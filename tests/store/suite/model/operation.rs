@@ -274,7 +274,7 @@ impl Operation {
                 key: key.map(|(key, fingerprint)| {
                     SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
                 }),
-                batch: is_batch.then_some(NewBatch { name: None }),
+                batch: is_batch.then_some(NewBatch::default()),
             }),
             Self::Lease { queue, lane: Lane::Remote, limit, secs, .. } => {
                 lease_of_queue(queue, Lane::Remote, None, *limit, (*secs, None))

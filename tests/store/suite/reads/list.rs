@@ -39,7 +39,7 @@ fn ids(store: &mut Store, filter: &JobFilter) -> Vec<i64> {
 fn mixed_store() -> Store {
     let mut store = Store::fresh();
     let jobs: Vec<NewJob> = (1..=300).map(mixed_job).collect();
-    let batch = Some(NewBatch { name: None });
+    let batch = Some(NewBatch::default());
     let first = jobs[..100].to_vec().into();
     store.write(Write::Submit(Submit { jobs: first, key: None, batch })).unwrap();
     store.submit_all(jobs[100..].to_vec());

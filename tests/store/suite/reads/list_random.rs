@@ -59,7 +59,7 @@ fn random_store(random: &mut Random) -> Store {
     let mut store = Store::fresh();
     for first in (0..JOBS).step_by(50) {
         let jobs: Vec<_> = (first..first + 50).map(|number| random.job(&store, number)).collect();
-        let batch = [0, 400].contains(&first).then_some(NewBatch { name: None });
+        let batch = [0, 400].contains(&first).then_some(NewBatch::default());
         store.write(Write::Submit(Submit { jobs: jobs.into(), key: None, batch })).unwrap();
         for name in &QUEUES[..3] {
             for lane in [Lane::Async, Lane::Remote] {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use crate::job::on_end::callback;
 use crate::job::{JobId, ProviderName, State, Timestamp};
 use crate::job::limit::Room;
 use crate::job::limit::provider::{FIRST_TRIAL, ProviderLimits, ProviderState};
@@ -78,14 +79,16 @@ statement! {
     " WHERE id = " [id: Integer as i64]
 }
 
-/// Adds the configured providers to the table, and gives the jobs of older versions that name no provider
+/// Adds the configured providers and the groups of receivers of webhooks to the table, and gives the jobs of older versions that name no provider
 /// the only one. If there are several, or none, these jobs fail when they run.
 pub(crate) fn add_configured(
     connection: &mut SqliteConnection,
     configured: &BTreeMap<ProviderName, ProviderLimits>,
 ) -> Result<(), TransactionError> {
     transaction::immediate(connection, |connection| {
-        for name in configured.keys() {
+        // The groups of receivers last, so that they get the largest ids of a new database.
+        let groups: Vec<_> = callback::groups().collect();
+        for name in configured.keys().chain(&groups) {
             AddProvider { name: name.as_str(), trial: FIRST_TRIAL.into() }.execute(connection)?;
         }
         let has_unnamed: i64 = HasUnnamed {}.get_result(connection)?;
@@ -103,6 +106,17 @@ pub(crate) fn add_configured(
 /// Returns the name of the only configured provider; `None` if there are several.
 fn only(configured: &BTreeMap<ProviderName, ProviderLimits>) -> Option<&str> {
     configured.keys().next().filter(|_| configured.len() == 1).map(ProviderName::as_str)
+}
+
+/// Returns all providers with their state, without the groups of receivers of webhooks, which clients do not
+/// see and whose rooms the roster learns from the first lease.
+pub(crate) fn read_visible(
+    connection: &mut SqliteConnection,
+    impossible: &mut ImpossibleRows,
+) -> Result<Vec<(i64, ProviderName, ProviderState)>, StoreError> {
+    let mut all = read_all(connection, impossible)?;
+    all.retain(|(_, name, _)| !callback::is_group(name));
+    Ok(all)
 }
 
 /// Returns all providers with their state. Those with an invalid name are skipped.
@@ -140,6 +154,9 @@ pub(crate) fn read_ids(
 impl CommitGroup<'_> {
     /// Returns the configured limits of a provider; none if it is no longer configured.
     fn provider_limits(&self, name: &ProviderName) -> ProviderLimits {
+        if callback::is_group(name) {
+            return self.callback_group;
+        }
         self.providers.get(name).copied().unwrap_or_default()
     }
 
@@ -269,7 +286,7 @@ pub(crate) fn read_statuses(
     configured: &BTreeMap<ProviderName, ProviderLimits>,
     now: Timestamp,
 ) -> Result<Vec<ProviderStatus>, StoreError> {
-    let all = read_all(connection, impossible)?.into_iter();
+    let all = read_visible(connection, impossible)?.into_iter();
     let status = |(_, name, state): (i64, ProviderName, ProviderState)| {
         let limits = configured.get(&name).copied().unwrap_or_default();
         let room = state.room(limits, now);
