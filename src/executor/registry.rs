@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::auth::webhook::WebhookSecrets;
 use crate::config::Config;
 use crate::executor::app_state::AppState;
 use crate::executor::chat::{Chat, ChatError};
@@ -81,6 +82,7 @@ pub struct Registry {
     /// Defaults of all other kinds.
     other_defaults: EffectiveDefaults,
     app_state: AppState,
+    webhook_secrets: Arc<WebhookSecrets>,
     max_result_bytes: usize,
 }
 
@@ -112,6 +114,7 @@ impl Registry {
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),
             app_state: AppState::default(),
+            webhook_secrets: Arc::default(),
             max_result_bytes: config.limits.max_result_bytes,
         })
     }
@@ -142,6 +145,16 @@ impl Registry {
     /// Sets the values that the contexts of handlers provide.
     pub fn set_app_state(&mut self, app_state: AppState) {
         self.app_state = app_state;
+    }
+
+    /// Sets the secrets that sign webhooks. Before that there are none.
+    pub fn set_webhook_secrets(&mut self, secrets: Arc<WebhookSecrets>) {
+        self.webhook_secrets = secrets;
+    }
+
+    /// Returns the secrets that sign webhooks.
+    pub fn webhook_secrets(&self) -> &Arc<WebhookSecrets> {
+        &self.webhook_secrets
     }
 
     /// Sets the defaults of the kinds that have their own: `application` are those of the

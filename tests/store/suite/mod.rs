@@ -15,3 +15,4 @@ mod limits;
 mod model;
 mod open;
 mod reads;
+mod webhook_secrets;
