@@ -58,6 +58,9 @@ pub use operations::keys::CreatedKey;
 #[cfg(feature = "cli")]
 pub(crate) use operations::keys::{check_new_key, random_secret};
 pub use operations::tokens::SignedToken;
+pub use operations::webhook_secrets::RevealedWebhookSecret;
+#[cfg(feature = "cli")]
+pub(crate) use operations::webhook_secrets::random_webhook_secret;
 pub(crate) use submit::fingerprint;
 
 pub use crate::store::{BatchPage, JobFilter, JobPage, QueueSubset, Refusal, SubmissionKey};

@@ -17,6 +17,7 @@
 //! - [Time buckets](crate::metrics::time_bucket::TimeBucket) of about the last hour.
 //! - API keys: name, digest of the secret, scopes, queue patterns, and the times of their lives. Key ids are
 //!   never reused.
+//! - Webhook secrets: name, value, the value before the last rotation with its end, and the times of their lives.
 //! - The [epoch](crate::job::epoch): the smallest lease token, and whether the database is a copy.
 
 pub mod answer;
@@ -44,7 +45,7 @@ pub use provider::ProviderStatus;
 pub use read_store::{BackendDuty, Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore, StoredKeys};
 pub(crate) use write::MOVE_AT_ONCE;
 pub use write::{
-    Finish, Holder, JobLocation, LeaseRequest, LogLines, MAX_KEYS, NewBatch, Renew, RescueScope,
+    Finish, Holder, JobLocation, LeaseRequest, LogLines, MAX_KEYS, MAX_WEBHOOK_SECRETS, NewBatch, Renew, RescueScope,
     SubmissionKey, Submit, Write,
 };
 pub use write_store::{NewEpoch, WriteStore};

@@ -58,6 +58,8 @@ pub enum ProblemType {
     TooManyQueues,
     /// The server has the maximum number of API keys.
     TooManyKeys,
+    /// The server has the maximum number of webhook secrets.
+    TooManyWebhookSecrets,
     /// The server failed; the cause is in its log.
     Internal,
     /// It is unknown whether the change was stored.
@@ -92,7 +94,8 @@ impl ProblemType {
             Self::Invalid
             | Self::IdempotencyKeyReused
             | Self::TooManyQueues
-            | Self::TooManyKeys => 422,
+            | Self::TooManyKeys
+            | Self::TooManyWebhookSecrets => 422,
             Self::Internal | Self::OutcomeUnknown => 500,
             Self::Overloaded | Self::DatabaseBusy | Self::Draining | Self::Stopped => 503,
             Self::StorageFull => 507,
@@ -143,6 +146,7 @@ impl ProblemType {
             Self::IdempotencyKeyReused => "urn:longshore:problem:idempotency-key-reused",
             Self::TooManyQueues => "urn:longshore:problem:too-many-queues",
             Self::TooManyKeys => "urn:longshore:problem:too-many-keys",
+            Self::TooManyWebhookSecrets => "urn:longshore:problem:too-many-webhook-secrets",
             Self::Internal => "urn:longshore:problem:internal",
             Self::OutcomeUnknown => "urn:longshore:problem:outcome-unknown",
             Self::Overloaded => "urn:longshore:problem:overloaded",

@@ -1,6 +1,6 @@
-//! Texts of clients that are repeated in an answer or a log, except for keys and tokens.
+//! Texts of clients that are repeated in an answer or a log, except for keys, tokens and webhook secrets.
 
-use crate::auth::{secret, token};
+use crate::auth::{secret, token, webhook};
 use crate::job::problem::Quoted;
 
 /// Length from which a word that starts like a key or token is taken for one.
@@ -15,14 +15,15 @@ pub(crate) fn without_secret(text: &str) -> String {
     if has_secret(text) { HIDDEN.to_owned() } else { Quoted(text).to_string() }
 }
 
-/// Returns whether a text seems to have a key or token in it.
+/// Returns whether a text seems to have a key, a token or a webhook secret in it.
 pub(crate) fn has_secret(text: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     let is_secret = |word: &str| {
         let is_marked = word.starts_with(secret::PREFIX) || word.starts_with(token::PREFIX);
         is_marked && word.len() >= MIN_SECRET_BYTES
     };
-    text.split(|letter| !is_part(letter)).any(is_secret)
+    // A webhook secret may have a separator after any number of characters.
+    text.contains(webhook::PREFIX) || text.split(|letter| !is_part(letter)).any(is_secret)
 }
 
 #[cfg(test)]
@@ -30,13 +31,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_key_or_token_is_not_repeated() {
+    fn what_looks_like_a_secret_is_not_repeated() {
         let key = secret::KeySecret::from_random([7; 32]);
         let key = key.reveal();
         for text in [key, &format!("/{key}/x"), &format!("Bearer {key}"), &key[..30]] {
             assert_eq!(without_secret(text), HIDDEN, "{text}");
         }
         assert_eq!(without_secret("lt_eyJqb2IiOjF9Zm9vYmFyMTIz.c2lnbmF0dXJl"), HIDDEN);
+        for text in ["whsec_AAEC", "/v1/webhook-secrets/whsec_AA/CAwQFBgcICQoLDA0ODxAREhM="] {
+            assert_eq!(without_secret(text), HIDDEN, "{text}");
+        }
         for text in ["emails_of_the_customers_in_europe", "ls_", "ls_short", "a b", "/v1/nothing"] {
             assert_eq!(without_secret(text), format!("{text:?}"));
         }

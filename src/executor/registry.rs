@@ -86,6 +86,7 @@ pub struct Registry {
     /// Defaults of all other kinds.
     other_defaults: EffectiveDefaults,
     app_state: AppState,
+    webhook_secrets: Arc<WebhookSecrets>,
     max_result_bytes: usize,
 }
 
@@ -119,6 +120,7 @@ impl Registry {
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),
             app_state: AppState::default(),
+            webhook_secrets: Arc::default(),
             max_result_bytes: config.limits.max_result_bytes,
         })
     }
@@ -167,6 +169,16 @@ impl Registry {
     /// Sets the values that the contexts of handlers provide.
     pub fn set_app_state(&mut self, app_state: AppState) {
         self.app_state = app_state;
+    }
+
+    /// Sets the secrets that sign webhooks. Before that there are none.
+    pub fn set_webhook_secrets(&mut self, secrets: Arc<WebhookSecrets>) {
+        self.webhook_secrets = secrets;
+    }
+
+    /// Returns the secrets that sign webhooks.
+    pub fn webhook_secrets(&self) -> &Arc<WebhookSecrets> {
+        &self.webhook_secrets
     }
 
     /// Sets the defaults of the kinds that have their own: `application` are those of the

@@ -14,6 +14,7 @@ use crate::actor::key_usage::KeyBounds;
 use crate::actor::keyring::Keyring;
 use crate::auth::secret::KeySecret;
 use crate::auth::token::Signer;
+use crate::auth::webhook::WebhookSecrets;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::{AppState, Context, Handler, HandlerError, Registry, RegistryError};
@@ -274,6 +275,8 @@ impl Builder {
         }
         let mut point_reads = SqliteReads::open(&config)?;
         let secret = point_reads.signing_secret()?;
+        let webhook_secrets = Arc::new(WebhookSecrets::new(point_reads.webhook_secrets()?));
+        registry.set_webhook_secrets(Arc::clone(&webhook_secrets));
         let bounds = KeyBounds::new(&config.key_limits, &config.limits);
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
@@ -292,6 +295,7 @@ impl Builder {
             recorder,
             prune_hold,
             keyring: Arc::new(Keyring::new(&keys, Signer::new(secret), bounds)),
+            webhook_secrets,
             registry: Arc::new(registry),
             config: Arc::new(config),
             clock,

@@ -52,7 +52,7 @@ pub enum Error {
     /// The database could not be read. No data is lost, and the cause is in the log. Try again.
     #[error("the database could not be read")]
     Unreadable,
-    /// The operating system returned no random numbers, so no key was created. The cause is in the log.
+    /// The operating system returned no random numbers, so no key or secret was created. The cause is in the log.
     #[error("the operating system returned no random numbers")]
     NoRandomness,
     /// The server is draining and leases no more jobs. Try again after its restart.
@@ -116,9 +116,12 @@ impl From<&Error> for ProblemType {
 impl From<&Refusal> for ProblemType {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::NoJob(_) | Refusal::NoBatch(_) | Refusal::NoKey(_) => Self::NotFound,
+            Refusal::NoJob(_) | Refusal::NoBatch(_) => Self::NotFound,
+            Refusal::NoKey(_) | Refusal::NoWebhookSecret(_) => Self::NotFound,
             Refusal::Conflict { .. } | Refusal::KeyNameTaken(_) => Self::Conflict,
+            Refusal::WebhookSecretExists(_) => Self::Conflict,
             Refusal::TooManyKeys(_) => Self::TooManyKeys,
+            Refusal::TooManyWebhookSecrets(_) => Self::TooManyWebhookSecrets,
             Refusal::TooManyUnfinished(_) => Self::KeyLimit,
             Refusal::StaleLease => Self::StaleLease,
             Refusal::KeyReused(_) => Self::IdempotencyKeyReused,

@@ -35,6 +35,7 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, JobPatch, Kind, Lane, Timestamp};
 use crate::server::error::Error;
+use crate::server::operations::webhook_secrets::SharedWebhookSecrets;
 use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
 };
@@ -60,6 +61,7 @@ pub(super) struct Connections {
     pub(super) publisher: Publisher,
     pub(super) prune_hold: PruneHold,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) webhook_secrets: SharedWebhookSecrets,
 }
 
 /// Phase of the server's life. It only moves forward.

@@ -1,7 +1,8 @@
-//! What operators ask of the server: keys, statistics, providers and pruning.
+//! What operators ask of the server: keys, webhook secrets, statistics, providers and pruning.
 
 pub(super) mod keys;
 mod provider;
 mod pruning;
 mod stats;
 pub(super) mod tokens;
+pub(super) mod webhook_secrets;

@@ -2,11 +2,12 @@
 
 use crate::auth::api_key::{ApiKey, KeyName};
 use crate::auth::key_id::KeyId;
+use crate::auth::webhook::StoredWebhookSecret;
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::limit::Held;
 use crate::job::queue::{QueueName, QueueSettings};
-use crate::job::{BatchId, Change, JobId, ProviderName, State, Timestamp};
+use crate::job::{BatchId, Change, JobId, ProviderName, State, Timestamp, WebhookSecretName};
 use crate::roster::LeaseOrder;
 use crate::store::provider::ProviderStatus;
 
@@ -43,9 +44,13 @@ pub enum Answer {
     /// Answer to [`Write::CreateKey`](crate::store::Write::CreateKey) and
     /// [`Write::RevokeKey`](crate::store::Write::RevokeKey): the key after the write.
     Key(Box<ApiKey>),
+    /// Answer to [`Write::CreateWebhookSecret`](crate::store::Write::CreateWebhookSecret) and
+    /// [`Write::RotateWebhookSecret`](crate::store::Write::RotateWebhookSecret): the secret after the write.
+    WebhookSecret(Box<StoredWebhookSecret>),
     /// Answer to [`Write::Retry`](crate::store::Write::Retry),
-    /// [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log) and
-    /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets).
+    /// [`Write::Report`](crate::store::Write::Report), [`Write::Log`](crate::store::Write::Log),
+    /// [`Write::TimeBuckets`](crate::store::Write::TimeBuckets) and
+    /// [`Write::DeleteWebhookSecret`](crate::store::Write::DeleteWebhookSecret).
     Done,
 }
 
@@ -188,6 +193,15 @@ pub enum Refusal {
     /// There are as many API keys as there may be.
     #[error("there are already {0} keys, which is the maximum; revoke some first")]
     TooManyKeys(u32),
+    /// The webhook secret does not exist.
+    #[error("webhook secret {0} does not exist")]
+    NoWebhookSecret(WebhookSecretName),
+    /// A webhook secret has the name.
+    #[error("a webhook secret with the name {0} exists; rotate it, or choose another name")]
+    WebhookSecretExists(WebhookSecretName),
+    /// There are as many webhook secrets as there may be.
+    #[error("there are already {0} webhook secrets, which is the maximum; delete some first")]
+    TooManyWebhookSecrets(u32),
     /// The settings of the queue after the change would be invalid.
     #[error("{pointer}: {detail}")]
     InvalidSettings {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::access::QueueAccess;
 use crate::auth::api_key::StoredKey;
+use crate::auth::webhook::StoredWebhookSecret;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
@@ -141,6 +142,12 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn keys(&mut self) -> Result<StoredKeys, StoreError>;
+
+    /// Returns all webhook secrets with their values, ordered by name.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn webhook_secrets(&mut self) -> Result<Vec<StoredWebhookSecret>, StoreError>;
 
     /// Returns the number of jobs of every queue by state, in any order.
     ///

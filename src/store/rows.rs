@@ -16,3 +16,4 @@ pub(crate) mod running;
 pub(crate) mod submission;
 pub(crate) mod time_bucket;
 pub(crate) mod values;
+pub(crate) mod webhook_secret;

@@ -290,6 +290,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::store::sql_types::*;
+
+    webhook_secrets (id) {
+        id -> Integer,
+        name -> Text,
+        secret -> Binary,
+        previous -> Nullable<Binary>,
+        previous_until -> Nullable<Integer>,
+        created_at -> Integer,
+        rotated_at -> Nullable<Integer>,
+    }
+}
+
 diesel::joinable!(attempts -> jobs (job_id));
 diesel::joinable!(deliveries -> jobs (id));
 diesel::joinable!(end_actions -> jobs (job_id));
@@ -321,4 +335,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     results,
     submissions,
     time_buckets,
+    webhook_secrets,
 );

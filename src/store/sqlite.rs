@@ -7,6 +7,7 @@ mod list;
 mod read;
 mod statement;
 mod transaction;
+mod webhook_secrets;
 mod write;
 
 use std::collections::HashSet;

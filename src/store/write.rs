@@ -6,6 +6,7 @@ use crate::auth::access::QueueAccess;
 use crate::auth::api_key::NewKey;
 use crate::auth::key_id::KeyId;
 use crate::auth::secret::KeyDigest;
+use crate::auth::webhook::WebhookSecret;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::on_end::OnEnd;
 use crate::job::outcome::Outcome;
@@ -13,7 +14,7 @@ use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
 use crate::job::{
     AttemptDetail, BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, ProviderName, Span,
-    Timestamp,
+    Timestamp, WebhookSecretName,
 };
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
@@ -23,6 +24,9 @@ pub(crate) const MOVE_AT_ONCE: u32 = 1_000;
 
 /// Maximum number of API keys that are not revoked, and of revoked keys that are kept.
 pub const MAX_KEYS: u32 = 1_000;
+
+/// Maximum number of webhook secrets.
+pub const MAX_WEBHOOK_SECRETS: u32 = 100;
 
 /// One write. A commit group applies several of them in one transaction.
 ///
@@ -154,6 +158,17 @@ pub enum Write {
     /// Stores when keys were used last, unless a later time is stored. Keys that do not exist are
     /// skipped. Answer: [`Done`](crate::store::Answer::Done).
     TouchKeys(Vec<(KeyId, Timestamp)>),
+    /// Creates a webhook secret. Refused with
+    /// [`WebhookSecretExists`](crate::store::Refusal::WebhookSecretExists) if one has the name, and with
+    /// [`TooManyWebhookSecrets`](crate::store::Refusal::TooManyWebhookSecrets) if there are
+    /// [`MAX_WEBHOOK_SECRETS`]. Answer: [`WebhookSecret`](crate::store::Answer::WebhookSecret).
+    CreateWebhookSecret(WebhookSecretName, WebhookSecret),
+    /// Replaces the value of a webhook secret; the one before signs as well for the time of the overlap.
+    /// Refused with [`NoWebhookSecret`](crate::store::Refusal::NoWebhookSecret) if it does not exist.
+    /// Answer: [`WebhookSecret`](crate::store::Answer::WebhookSecret).
+    RotateWebhookSecret(WebhookSecretName, WebhookSecret, Span),
+    /// Deletes a webhook secret. Refused as a rotation. Answer: [`Done`](crate::store::Answer::Done).
+    DeleteWebhookSecret(WebhookSecretName),
 }
 
 impl Write {

@@ -20,6 +20,7 @@ use crate::actor::vital::{Fatal, Vital};
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
 use crate::actor::writer::inbox::{Inbox, WriterHandle};
+use crate::auth::webhook::WebhookSecrets;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::Registry;
@@ -28,6 +29,7 @@ use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
 use crate::server::Server;
 use crate::server::handle::{Connections, Handle};
+use crate::server::operations::webhook_secrets::SharedWebhookSecrets;
 use crate::store::{ReadStore, WriteStore};
 
 /// The parts from which the actors are made.
@@ -39,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) recorder: Recorder,
     pub(crate) prune_hold: PruneHold,
     pub(crate) keyring: Arc<Keyring>,
+    pub(crate) webhook_secrets: Arc<WebhookSecrets>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) config: Arc<Config>,
     pub(crate) clock: Clock,
@@ -47,7 +50,7 @@ pub(crate) struct Parts {
 /// Starts the actors and returns the server.
 pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, .. } = parts;
-    let Parts { prune_hold, keyring, registry, config, clock, .. } = parts;
+    let Parts { prune_hold, keyring, webhook_secrets, registry, config, clock, .. } = parts;
     let backend_duties = list_reads.duties();
     let fatal = Fatal::new();
     let recorder = SharedRecorder::new(recorder);
@@ -103,6 +106,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         publisher,
         prune_hold,
         keyring,
+        webhook_secrets: SharedWebhookSecrets::new(webhook_secrets),
     };
     let handle = Handle::new(connections, registry, config, clock);
     Server {

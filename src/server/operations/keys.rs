@@ -149,12 +149,17 @@ pub(crate) fn check_new_key(
 
 /// Returns a secret with random bits of the operating system.
 pub(crate) fn random_secret() -> Result<KeySecret, Error> {
+    Ok(KeySecret::from_random(random_bits()?))
+}
+
+/// Returns random bits of the operating system.
+pub(super) fn random_bits() -> Result<[u8; 32], Error> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits).map_err(|error| {
         tracing::error!(%error, "the operating system returned no random numbers");
         Error::NoRandomness
     })?;
-    Ok(KeySecret::from_random(bits))
+    Ok(bits)
 }
 
 fn key_of(answer: Answer) -> Result<ApiKey, Error> {

@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::auth::access::QueueAccess;
+use crate::auth::webhook::StoredWebhookSecret;
 use crate::config::Config;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueName, StateCounts};
@@ -27,7 +28,7 @@ use crate::store::sql_types::{Integer, Nullable};
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::admin::kept_file::KeptFile;
 use crate::store::sqlite::admin::{open, signing_secret};
-use crate::store::sqlite::{keys, list};
+use crate::store::sqlite::{keys, list, webhook_secrets};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
@@ -204,6 +205,10 @@ impl ReadStore for SqliteReads {
 
     fn keys(&mut self) -> Result<StoredKeys, StoreError> {
         keys::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
+    }
+
+    fn webhook_secrets(&mut self) -> Result<Vec<StoredWebhookSecret>, StoreError> {
+        webhook_secrets::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::auth::api_key::NewKey;
 use longshore::auth::secret::KeyDigest;
+use longshore::auth::webhook::WebhookSecret;
 use longshore::job::queue::{QueueChange, Rate};
-use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, State};
+use longshore::job::{BatchId, JobId, Lane, Log, NewJob, Progress, Span, State, WebhookSecretName};
 use longshore::metrics::counters::Counters;
 use longshore::metrics::time_bucket::TimeBucket;
 use longshore::store::{Answer, Holder, JobFilter, LogLines, Renew, RescueScope, Write};
@@ -30,6 +31,7 @@ fn run_job_writes(store: &mut Store) {
     store.commit(&[finish(jobs[0].lease, completed("1")), finish(jobs[1].lease, failed())]);
     store.write(Write::Cancel(jobs[1].lease.job)).unwrap();
     run_key_writes(store);
+    run_webhook_secret_writes(store);
     run_remote_writes(store);
     run_limited_writes(store);
 }
@@ -47,6 +49,16 @@ fn run_key_writes(store: &mut Store) {
     let Ok(Answer::Key(key)) = store.write(create) else { panic!("no key") };
     store.write(Write::TouchKeys(vec![(key.id, store.now)])).unwrap();
     store.write(Write::RevokeKey(key.id)).unwrap();
+}
+
+/// Creates, rotates and deletes a webhook secret.
+fn run_webhook_secret_writes(store: &mut Store) {
+    let name: WebhookSecretName = "shop".parse().unwrap();
+    let value = WebhookSecret::from_bytes([7; 32]);
+    store.write(Write::CreateWebhookSecret(name.clone(), value.clone())).unwrap();
+    let overlap = Span::from_secs(60);
+    store.write(Write::RotateWebhookSecret(name.clone(), value, overlap)).unwrap();
+    store.write(Write::DeleteWebhookSecret(name)).unwrap();
 }
 
 /// Runs writes of a queue with limits and of a provider, which refuses one call and answers another.

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use longshore::auth::api_key::NewKey;
 use longshore::auth::secret::KeyDigest;
+use longshore::auth::webhook::WebhookSecret;
 use longshore::config::Config;
 use longshore::job::lease::{Lease, LeaseToken};
 use longshore::job::outcome::Outcome;
@@ -82,6 +83,8 @@ fn fill(store: &mut Store) {
     store.write(Write::Log(LogLines { lease, holder: Holder::Local, log })).unwrap();
     let key = NewKey::admin("ops".parse().unwrap());
     store.write(Write::CreateKey(key, KeyDigest::of("x"))).unwrap();
+    let secret = WebhookSecret::from_bytes([7; 32]);
+    store.write(Write::CreateWebhookSecret("shop".parse().unwrap(), secret)).unwrap();
     let counts = BucketCounts { submitted: 11, ..BucketCounts::default() };
     let all = Counters { counts, ..Counters::default() };
     let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };

@@ -16,3 +16,4 @@ mod limits;
 mod model;
 mod open;
 mod reads;
+mod webhook_secrets;

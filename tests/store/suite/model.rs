@@ -13,7 +13,9 @@ mod table_keys;
 mod table_limits;
 mod table_removal;
 mod table_time;
+mod table_webhook_secrets;
 mod table_worker;
+mod webhook_secret_change;
 mod writes;
 
 use std::fs::OpenOptions;
@@ -185,6 +187,8 @@ impl StoreAndModel {
         let keys = self.store.reads.keys().unwrap().keys;
         let keys: Vec<ApiKey> = keys.into_iter().map(|stored| stored.key).collect();
         assert_eq!(keys, self.model.api_keys);
+        let secrets: Vec<_> = self.model.webhook_secrets.values().cloned().collect();
+        assert_eq!(self.store.reads.webhook_secrets().unwrap(), secrets);
         assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
     }
 }

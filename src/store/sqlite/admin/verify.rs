@@ -3,6 +3,7 @@
 mod api_keys;
 mod limits;
 mod rules;
+mod webhook_secrets;
 
 use std::path::Path;
 

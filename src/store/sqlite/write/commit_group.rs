@@ -182,6 +182,11 @@ impl<'a> CommitGroup<'a> {
             Write::CreateKey(key, digest) => self.create_key(key, *digest),
             Write::RevokeKey(key) => self.revoke_key(*key),
             Write::TouchKeys(uses) => self.touch_keys(uses),
+            Write::CreateWebhookSecret(name, secret) => self.create_webhook_secret(name, secret),
+            Write::RotateWebhookSecret(name, secret, overlap) => {
+                self.rotate_webhook_secret(name, secret, *overlap)
+            }
+            Write::DeleteWebhookSecret(name) => self.delete_webhook_secret(name),
         }
     }
 

@@ -313,6 +313,32 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "api key 2 has the name of an earlier key",
     ),
     ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'api_keys'", "api keys", "assigned again"),
+    // Webhook secrets.
+    (
+        "UPDATE webhook_secrets SET name = ''",
+        "webhook secrets",
+        "webhook secret 1 has an invalid name",
+    ),
+    (
+        "UPDATE webhook_secrets SET name = 'A'",
+        "webhook secrets",
+        "webhook secret 1 has an invalid name",
+    ),
+    (
+        "UPDATE webhook_secrets SET secret = x'00'",
+        "webhook secrets",
+        "webhook secret 1 has a value of 1 bytes",
+    ),
+    (
+        "UPDATE webhook_secrets SET previous = x'00', previous_until = 1",
+        "webhook secrets",
+        "webhook secret 1 has a previous value of 1 bytes",
+    ),
+    (
+        "UPDATE webhook_secrets SET previous_until = 1",
+        "webhook secrets",
+        "has a previous value without an end, or an end without a previous value",
+    ),
     // The epoch.
     ("DELETE FROM epoch", "epoch", "there are 0 epochs"),
     ("UPDATE epoch SET id = 2", "epoch", "the epoch has the id 2"),

@@ -23,6 +23,7 @@ use proptest::sample::{Index, select};
 use super::client::{is_of_local_worker, set_key};
 use super::draft::{Draft, KINDS, LANES, PROVIDERS, QUEUES, draft};
 use super::table::Model;
+use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
 use super::writes::{finish, lease_of_queue, update_write};
 use crate::kit::{self, deferred};
 
@@ -118,6 +119,8 @@ pub(super) enum Operation {
     CreateKey(u8),
     RevokeKey(Index),
     TouchKey(Index, u64),
+    /// Creates a webhook secret with one of two names, rotates it (with an overlap) or deletes it.
+    WebhookSecret(u8, WebhookSecretChange),
 }
 
 /// Index of a granted lease, counted from the latest, which is 0. Recent leases are more likely.
@@ -173,6 +176,8 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
         1 => (0..3_u8).prop_map(Operation::CreateKey),
         1 => any::<Index>().prop_map(Operation::RevokeKey),
         1 => (any::<Index>(), 0..200_u64).prop_map(|(key, secs)| Operation::TouchKey(key, secs)),
+        2 => (0..2_u8, webhook_secret_change())
+            .prop_map(|(name, change)| Operation::WebhookSecret(name, change)),
     ]
 }
 
@@ -334,6 +339,7 @@ impl Operation {
             Self::CreateKey(name) => create_key(model, *name),
             Self::RevokeKey(key) => Write::RevokeKey(api_key(model, key)),
             Self::TouchKey(key, secs) => touch_key(model, key, *secs),
+            Self::WebhookSecret(name, change) => change.write(*name),
         }
     }
 }

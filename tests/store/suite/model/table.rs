@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longshore::auth::access::QueueAccess;
 use longshore::auth::api_key::ApiKey;
 use longshore::auth::key_id::KeyId;
+use longshore::auth::webhook::StoredWebhookSecret;
 use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
@@ -16,7 +17,7 @@ use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
 use longshore::job::{
     BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
-    QueueName, Span, State, Timestamp,
+    QueueName, Span, State, Timestamp, WebhookSecretName,
 };
 use longshore::store::{Answer, Change, Refusal, SubmissionKey, Submit, Submitted, Write};
 
@@ -86,6 +87,7 @@ pub(super) struct Model {
     /// Queues of the caller of the current write.
     pub(super) access: QueueAccess,
     pub(super) api_keys: Vec<ApiKey>,
+    pub(super) webhook_secrets: BTreeMap<WebhookSecretName, StoredWebhookSecret>,
 }
 
 pub(super) type ApplyResult = Result<Answer, Refusal>;
@@ -107,6 +109,7 @@ impl Model {
             keys: BTreeMap::new(),
             access: QueueAccess::All,
             api_keys: Vec::new(),
+            webhook_secrets: BTreeMap::new(),
         }
     }
 
@@ -154,6 +157,11 @@ impl Model {
             Write::CreateKey(key, _) => self.create_key(key),
             Write::RevokeKey(key) => self.revoke_key(*key),
             Write::TouchKeys(uses) => self.touch_keys(uses),
+            Write::CreateWebhookSecret(name, secret) => self.create_webhook_secret(name, secret),
+            Write::RotateWebhookSecret(name, secret, overlap) => {
+                self.rotate_webhook_secret(name, secret, *overlap)
+            }
+            Write::DeleteWebhookSecret(name) => self.delete_webhook_secret(name),
         }
     }
 

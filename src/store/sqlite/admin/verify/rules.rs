@@ -5,6 +5,7 @@
 
 use super::api_keys::{API_KEYS, KEY_COUNTS};
 use super::limits::LIMITS;
+use super::webhook_secrets::WEBHOOK_SECRETS;
 use crate::store::codes::sql;
 
 /// One rule.
@@ -98,6 +99,15 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         needs: Some("20261129020000"),
         ..of_table("key counts", "api_keys", "the counts of API keys match their jobs", KEY_COUNTS)
+    },
+    Rule {
+        needs: Some("20261130020000"),
+        ..of_table(
+            "webhook secrets",
+            "webhook_secrets",
+            "webhook secrets have valid names and values",
+            WEBHOOK_SECRETS,
+        )
     },
     Rule {
         needs: Some("20261122150000"),
