@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -11,7 +12,7 @@ use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
 use crate::executor::http::Http;
-use crate::executor::outbound::OutboundError;
+use crate::executor::outbound::{OutboundError, OwnAddresses};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::problem::Problem;
@@ -82,6 +83,8 @@ pub struct Registry {
     other_defaults: EffectiveDefaults,
     app_state: AppState,
     max_result_bytes: usize,
+    /// Addresses on which this server listens.
+    own_addresses: OwnAddresses,
 }
 
 impl Registry {
@@ -92,9 +95,10 @@ impl Registry {
     /// cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
     pub fn new(config: &Config) -> Result<Self, RegistryError> {
         panic::install_hook();
+        let own = OwnAddresses::default();
         let executors = [
-            ("http", Executor::Http(Arc::new(Http::new(config)?))),
-            ("chat", Executor::Chat(Arc::new(Chat::new(config)?))),
+            ("http", Executor::Http(Arc::new(Http::new(config, own.clone())?))),
+            ("chat", Executor::Chat(Arc::new(Chat::new(config, own.clone())?))),
             ("command", Executor::Command(Arc::new(Command::new(config)))),
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
@@ -113,6 +117,7 @@ impl Registry {
             other_defaults: config.jobs.into(),
             app_state: AppState::default(),
             max_result_bytes: config.limits.max_result_bytes,
+            own_addresses: own,
         })
     }
 
@@ -142,6 +147,11 @@ impl Registry {
     /// Sets the values that the contexts of handlers provide.
     pub fn set_app_state(&mut self, app_state: AppState) {
         self.app_state = app_state;
+    }
+
+    /// Adds an address on which this server listens, and which no call may reach.
+    pub fn add_own_address(&self, address: SocketAddr) {
+        self.own_addresses.add(address);
     }
 
     /// Sets the defaults of the kinds that have their own: `application` are those of the
