@@ -86,6 +86,7 @@ fn the_example_configuration_names_every_setting() {
         "/providers/",
         "/commands/",
         "/outbound/ca_file",
+        "/outbound/proxy",
         "/first_key_file",
     ];
     assert!(optional.into_iter().all(has_some));
@@ -98,7 +99,7 @@ fn config_problems(text: &str) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     let depends_on_machine = |pointer: &str| {
-        pointer.ends_with("/api_key_env") || pointer.ends_with("/cwd") || pointer.contains("/env_")
+        pointer.ends_with("_env") || pointer.ends_with("/cwd") || pointer.contains("/env_")
     };
     let problems = config.problems().into_iter();
     problems

@@ -31,12 +31,15 @@ const CLI_VARIABLES: [&str; 7] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 7] = [
+const LISTS: [&[&str]; 10] = [
     &["hosts"],
     &["allow_origins"],
     &["listen"],
     &["trusted_proxies"],
     &["remote_kinds"],
+    &["outbound", "allow_networks"],
+    &["outbound", "allow_hosts"],
+    &["outbound", "deny_hosts"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],
 ];

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Call, Outbound, OutboundError, PartialResponse, Target};
+use crate::executor::outbound::{Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target};
 use crate::job::on_end::callback::{Callback, CallbackOwner, Delivery, pause_after};
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
@@ -27,7 +27,7 @@ const MAX_ANSWER_BYTES: usize = 1_024;
 
 /// Runs the jobs of the kind `callback`.
 pub struct CallbackExecutor {
-    outbound: Outbound,
+    outbound: Arc<Outbound>,
     secrets: Arc<WebhookSecrets>,
 }
 
@@ -38,13 +38,14 @@ struct Delivered {
 }
 
 impl CallbackExecutor {
-    pub(super) fn new(config: &Config) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound)?, secrets: Arc::default() })
+    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
+        let outbound = Arc::new(Outbound::new(&config.outbound, own)?);
+        Ok(Self { outbound, secrets: Arc::default() })
     }
 
     /// Returns this executor with other secrets.
-    pub(super) fn with_secrets(self, secrets: Arc<WebhookSecrets>) -> Self {
-        Self { secrets, ..self }
+    pub(super) fn with_secrets(&self, secrets: Arc<WebhookSecrets>) -> Self {
+        Self { outbound: Arc::clone(&self.outbound), secrets }
     }
 
     /// Returns the problems of a webhook that a client asks for.

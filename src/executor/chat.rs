@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
+use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses, PartialResponse};
 use crate::job::{Json, ProviderName};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
@@ -44,13 +44,13 @@ pub enum ChatError {
 }
 
 impl Chat {
-    /// Creates the executor and reads the providers' keys.
-    pub(super) fn new(config: &Config) -> Result<Self, ChatError> {
+    /// Creates the executor and reads the providers' keys. No call reaches an address of `own`.
+    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, ChatError> {
         let mut providers = BTreeMap::new();
         for (name, provider) in &config.providers {
             providers.insert(name.clone(), Provider::new(name, provider)?);
         }
-        Ok(Self { outbound: Outbound::new(&config.outbound)?, providers })
+        Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers })
     }
 
     /// Checks a payload, and returns the provider that its job calls.

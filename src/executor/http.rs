@@ -10,7 +10,7 @@ mod result;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
+use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses, PartialResponse};
 use crate::job::Json;
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
@@ -23,13 +23,19 @@ pub struct Http {
 }
 
 impl Http {
-    pub(super) fn new(config: &Config) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound)? })
+    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
+        Ok(Self { outbound: Outbound::new(&config.outbound, own)? })
     }
 
     /// Returns the problems of a payload.
     pub(super) fn check(&self, payload: &Json) -> Vec<Problem> {
-        HttpRequest::read(payload).err().unwrap_or_default()
+        match HttpRequest::read(payload) {
+            Ok(request) => {
+                let allowed = self.outbound.check(request.target());
+                allowed.err().map(|why| Problem::new("/url", why)).into_iter().collect()
+            }
+            Err(problems) => problems,
+        }
     }
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::auth::webhook::WebhookSecrets;
@@ -13,7 +14,7 @@ use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
 use crate::executor::http::Http;
-use crate::executor::outbound::OutboundError;
+use crate::executor::outbound::{OutboundError, OwnAddresses};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
@@ -86,8 +87,9 @@ pub struct Registry {
     /// Defaults of all other kinds.
     other_defaults: EffectiveDefaults,
     app_state: AppState,
-    webhook_secrets: Arc<WebhookSecrets>,
     max_result_bytes: usize,
+    /// Addresses on which this server listens.
+    own_addresses: OwnAddresses,
 }
 
 impl Registry {
@@ -98,9 +100,10 @@ impl Registry {
     /// cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
     pub fn new(config: &Config) -> Result<Self, RegistryError> {
         panic::install_hook();
+        let own = OwnAddresses::default();
         let executors = [
-            ("http", Executor::Http(Arc::new(Http::new(config)?))),
-            ("chat", Executor::Chat(Arc::new(Chat::new(config)?))),
+            ("http", Executor::Http(Arc::new(Http::new(config, own.clone())?))),
+            ("chat", Executor::Chat(Arc::new(Chat::new(config, own.clone())?))),
             ("command", Executor::Command(Arc::new(Command::new(config)))),
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
@@ -115,13 +118,13 @@ impl Registry {
         }
         Ok(Self {
             kinds,
-            callback: Arc::new(CallbackExecutor::new(config)?),
+            callback: Arc::new(CallbackExecutor::new(config, own.clone())?),
             remote,
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),
             app_state: AppState::default(),
-            webhook_secrets: Arc::default(),
             max_result_bytes: config.limits.max_result_bytes,
+            own_addresses: own,
         })
     }
 
@@ -148,17 +151,9 @@ impl Registry {
         }
     }
 
-    /// Sets the secrets that sign webhooks.
-    ///
-    /// # Errors
-    /// Returns [`RegistryError::Outbound`] as [`Registry::new`] does.
-    pub fn set_webhook_secrets(
-        &mut self,
-        secrets: Arc<WebhookSecrets>,
-        config: &Config,
-    ) -> Result<(), RegistryError> {
-        self.callback = Arc::new(CallbackExecutor::new(config)?.with_secrets(secrets));
-        Ok(())
+    /// Sets the secrets that sign webhooks. Before that there are none.
+    pub fn set_webhook_secrets(&mut self, secrets: Arc<WebhookSecrets>) {
+        self.callback = Arc::new(self.callback.with_secrets(secrets));
     }
 
     /// Returns the problems of a webhook that a client asks for.
@@ -171,14 +166,9 @@ impl Registry {
         self.app_state = app_state;
     }
 
-    /// Sets the secrets that sign webhooks. Before that there are none.
-    pub fn set_webhook_secrets(&mut self, secrets: Arc<WebhookSecrets>) {
-        self.webhook_secrets = secrets;
-    }
-
-    /// Returns the secrets that sign webhooks.
-    pub fn webhook_secrets(&self) -> &Arc<WebhookSecrets> {
-        &self.webhook_secrets
+    /// Adds an address on which this server listens, and which no call may reach.
+    pub fn add_own_address(&self, address: SocketAddr) {
+        self.own_addresses.add(address);
     }
 
     /// Sets the defaults of the kinds that have their own: `application` are those of the

@@ -109,6 +109,11 @@ impl HttpRequest {
         }
     }
 
+    /// Returns the server and the resource.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Returns the call, with headers that identify the job and the attempt to the other server.
     pub(super) fn into_call(self, payload: &Json, context: &Context) -> Call {
         let Self { target, method, headers, body } = self;
