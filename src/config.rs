@@ -4,15 +4,18 @@
 //! command-line flags, in this order; a later source overrides an earlier one. API keys are not part
 //! of the configuration: it names the environment variables that hold them.
 
+mod command;
 mod database;
-mod executors;
+mod header;
 mod http_url;
 mod key_limits;
 mod limits;
 mod listen;
 mod load;
 mod outbound;
+mod provider;
 mod proxies;
+mod secret;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -21,15 +24,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use command::CommandConfig;
 pub use database::Database;
-pub use executors::{CommandConfig, ProviderConfig, Secret};
+pub(crate) use header::reserved_for;
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
 pub use outbound::OutboundConfig;
+pub use provider::{ProviderAuth, ProviderConfig};
 pub use proxies::{InvalidProxy, TrustedProxy};
+pub use secret::{InvalidSecretHost, Secret, SecretConfig, SecretHost};
 pub use tls::Tls;
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
@@ -86,8 +92,10 @@ pub struct Config {
     pub queues: BTreeMap<QueueName, QueueSettings>,
     /// Settings of calls to other servers.
     pub outbound: OutboundConfig,
-    /// Model servers that `chat` jobs may use, by name.
+    /// Servers that `chat` and `http` jobs may call by name.
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// Secrets that `http` jobs may use in headers, by name.
+    pub secrets: BTreeMap<String, SecretConfig>,
     /// Programs that `command` jobs may run, by name.
     pub commands: BTreeMap<String, CommandConfig>,
 }
@@ -116,6 +124,7 @@ impl Default for Config {
             queues: BTreeMap::new(),
             outbound: OutboundConfig::default(),
             providers: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             commands: BTreeMap::new(),
         }
     }
@@ -181,19 +190,25 @@ impl Config {
         for (name, settings) in &self.queues {
             add(format!("/queues/{name}"), settings_problems(settings));
         }
-        for (name, defaults) in &self.kinds {
-            let problems = with_name_problem(name, self.kind_problems(defaults));
-            add(format!("/kinds/{}", escape(name)), problems);
-        }
-        for (name, provider) in &self.providers {
-            let problems = with_name_problem(name, provider.problems());
-            add(format!("/providers/{}", escape(name)), problems);
-        }
-        for (name, command) in &self.commands {
-            let problems = with_name_problem(name, command.problems());
-            add(format!("/commands/{}", escape(name)), problems);
-        }
+        problems.extend(self.named_problems());
         problems
+    }
+
+    /// Returns the problems of the kinds, providers, secrets and commands, whose names are free to choose.
+    fn named_problems(&self) -> Vec<Problem> {
+        let kinds = self.kinds.iter();
+        let kinds = kinds.map(|(name, kind)| ("kinds", name, self.kind_problems(kind)));
+        let providers = self.providers.iter();
+        let providers = providers.map(|(name, one)| ("providers", name, one.problems()));
+        let secrets = self.secrets.iter().map(|(name, one)| ("secrets", name, one.problems()));
+        let commands = self.commands.iter().map(|(name, one)| ("commands", name, one.problems()));
+        let all = kinds.chain(providers).chain(secrets).chain(commands);
+        all.flat_map(|(section, name, problems)| {
+            let prefix = format!("/{section}/{}", escape(name));
+            let problems = with_name_problem(name, problems).into_iter();
+            problems.map(move |problem| problem.under(&prefix))
+        })
+        .collect()
     }
 
     /// Returns the problems of the defaults of a kind. Problems that are in `jobs` are not repeated.
@@ -238,7 +253,7 @@ fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {
     settings.problem().into_iter().map(|(pointer, why)| Problem::new(pointer, why)).collect()
 }
 
-/// Adds a problem to `problems` if `name` is not a valid name of a kind, provider or command.
+/// Adds a problem to `problems` if `name` is not a valid name of a kind, provider, secret or command.
 fn with_name_problem(name: &str, mut problems: Vec<Problem>) -> Vec<Problem> {
     if !is_name(name) {
         problems.push(Problem::new("", crate::job::queue::InvalidName));

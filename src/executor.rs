@@ -17,8 +17,8 @@ mod attempt;
 pub mod context;
 
 mod encoded;
-mod excerpt;
 mod panic;
+mod provider;
 mod secrets;
 mod sleep;
 
@@ -39,6 +39,7 @@ pub use handler::HandlerError;
 #[cfg(feature = "cli")]
 pub(crate) use outbound::tls_connector;
 pub(crate) use panic::outcome as panic_outcome;
+pub use provider::ProviderError;
 pub use registry::RegistryError;
 
 #[cfg(feature = "testing")]
