@@ -5,15 +5,18 @@
 //! of the configuration: it names the environment variables that hold them.
 
 mod callbacks;
+mod command;
 mod database;
-mod executors;
+mod header;
 mod http_url;
 mod key_limits;
 mod limits;
 mod listen;
 mod load;
 mod outbound;
+mod provider;
 mod proxies;
+mod secret;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -23,8 +26,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use callbacks::CallbacksConfig;
+pub use command::CommandConfig;
 pub use database::Database;
-pub use executors::{CommandConfig, ProviderConfig, Secret};
+pub(crate) use header::reserved_for;
 pub(crate) use http_url::{HttpUrl, InvalidUrl};
 pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
@@ -34,7 +38,9 @@ pub use outbound::{
     AllowedNetwork, EgressProxy, HostPattern, InvalidEgressProxy, InvalidHost, InvalidNetwork,
     OutboundConfig,
 };
+pub use provider::{ProviderAuth, ProviderConfig};
 pub use proxies::{InvalidProxy, TrustedProxy};
+pub use secret::{InvalidSecretHost, Secret, SecretConfig, SecretHost};
 pub use tls::Tls;
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
@@ -94,8 +100,10 @@ pub struct Config {
     pub callbacks: CallbacksConfig,
     /// Settings of calls to other servers.
     pub outbound: OutboundConfig,
-    /// Model servers that `chat` jobs may use, by name.
+    /// Servers that `chat` and `http` jobs may call by name.
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// Secrets that `http` jobs may use in headers, by name.
+    pub secrets: BTreeMap<String, SecretConfig>,
     /// Programs that `command` jobs may run, by name.
     pub commands: BTreeMap<String, CommandConfig>,
 }
@@ -125,6 +133,7 @@ impl Default for Config {
             callbacks: CallbacksConfig::default(),
             outbound: OutboundConfig::default(),
             providers: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             commands: BTreeMap::new(),
         }
     }
@@ -191,23 +200,32 @@ impl Config {
         for (name, settings) in &self.queues {
             add(format!("/queues/{name}"), settings_problems(settings));
         }
-        for (name, defaults) in &self.kinds {
-            let problems = with_name_problem(name, self.kind_problems(defaults));
-            add(format!("/kinds/{}", escape(name)), problems);
-        }
-        for (name, provider) in &self.providers {
-            let mut problems = with_name_problem(name, provider.problems());
+        problems.extend(self.named_problems());
+        problems
+    }
+
+    /// Returns the problems of the kinds, providers, secrets and commands, whose names are free to choose.
+    fn named_problems(&self) -> Vec<Problem> {
+        let kinds = self.kinds.iter();
+        let kinds = kinds.map(|(name, kind)| ("kinds", name, self.kind_problems(kind)));
+        let providers = self.providers.iter();
+        let providers = providers.map(|(name, one)| {
+            let mut problems = one.problems();
             if name.starts_with(callback::GROUP_PREFIX) {
-                let why = format!("must not start with {}", callback::GROUP_PREFIX);
+                let why = format!("must have a name that does not start with {}", callback::GROUP_PREFIX);
                 problems.push(Problem::new("", why));
             }
-            add(format!("/providers/{}", escape(name)), problems);
-        }
-        for (name, command) in &self.commands {
-            let problems = with_name_problem(name, command.problems());
-            add(format!("/commands/{}", escape(name)), problems);
-        }
-        problems
+            ("providers", name, problems)
+        });
+        let secrets = self.secrets.iter().map(|(name, one)| ("secrets", name, one.problems()));
+        let commands = self.commands.iter().map(|(name, one)| ("commands", name, one.problems()));
+        let all = kinds.chain(providers).chain(secrets).chain(commands);
+        all.flat_map(|(section, name, problems)| {
+            let prefix = format!("/{section}/{}", escape(name));
+            let problems = with_name_problem(name, problems).into_iter();
+            problems.map(move |problem| problem.under(&prefix))
+        })
+        .collect()
     }
 
     /// Returns the problems of the defaults of a kind. Problems that are in `jobs` are not repeated.
@@ -252,7 +270,7 @@ fn settings_problems(settings: &QueueSettings) -> Vec<Problem> {
     settings.problem().into_iter().map(|(pointer, why)| Problem::new(pointer, why)).collect()
 }
 
-/// Adds a problem to `problems` if `name` is not a valid name of a kind, provider or command.
+/// Adds a problem to `problems` if `name` is not a valid name of a kind, provider, secret or command.
 fn with_name_problem(name: &str, mut problems: Vec<Problem>) -> Vec<Problem> {
     if !is_name(name) {
         problems.push(Problem::new("", crate::job::queue::InvalidName));

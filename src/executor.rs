@@ -18,8 +18,8 @@ mod callback;
 pub mod context;
 
 mod encoded;
-mod excerpt;
 mod panic;
+mod provider;
 mod secrets;
 mod sleep;
 
@@ -41,6 +41,7 @@ pub use handler::HandlerError;
 #[cfg(feature = "cli")]
 pub(crate) use outbound::tls_connector;
 pub(crate) use panic::outcome as panic_outcome;
+pub use provider::ProviderError;
 pub use registry::RegistryError;
 
 #[cfg(feature = "testing")]

@@ -65,12 +65,7 @@ pub async fn start(delay: Duration, max_running: u32) -> (MockLlm, Running) {
     let model = mock_llm::start(Options { delay, ..Options::default() })
         .await
         .expect("the model server starts");
-    let provider = ProviderConfig {
-        base_url: model.base_url(),
-        api_key_env: None,
-        max_running: None,
-        requests_per_minute: None,
-    };
+    let provider = ProviderConfig::new(model.base_url());
     let lanes = Lanes { async_: 1_100, ..Lanes::default() };
     let providers = [("mock".to_string(), provider)].into();
     let slow = CommandConfig {

@@ -81,7 +81,7 @@ impl HttpUrl {
             return Err(InvalidUrl::Port);
         }
         url.set_fragment(None);
-        if url.as_str().len() > MAX_LEN { Err(InvalidUrl::TooLong) } else { Ok(Self(url)) }
+        Self(url).check_len()
     }
 
     /// Parses a URL to which paths are appended.
@@ -93,12 +93,51 @@ impl HttpUrl {
         if text.contains(['?', '#']) { Err(InvalidUrl::NotABase) } else { Ok(url) }
     }
 
-    /// Appends a path that starts with a slash: `http://a/v1/` and `/b` become `http://a/v1/b`.
-    #[must_use]
-    pub(crate) fn join(&self, path: &str) -> Self {
+    /// Appends a path that starts with a slash, and may have a query: `http://a/v1/` and `/b?c` become
+    /// `http://a/v1/b?c`.
+    ///
+    /// # Errors
+    /// Returns [`InvalidUrl::TooLong`] if the result is too long.
+    pub(crate) fn join(&self, path_and_query: &str) -> Result<Self, InvalidUrl> {
+        let (path, query) = match path_and_query.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path_and_query, None),
+        };
         let mut url = self.0.clone();
         url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
-        Self(url)
+        url.set_query(query);
+        Self(url).check_len()
+    }
+
+    /// Appends query parameters, percent-encoded: `http://a/?b` and `c = "d e"` become
+    /// `http://a/?b&c=d%20e`.
+    ///
+    /// # Errors
+    /// Returns [`InvalidUrl::TooLong`] if the result is too long.
+    pub(crate) fn add_parameters<'a>(
+        &self,
+        parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, InvalidUrl> {
+        // The encoding of forms has no `%20`, and encodes a plus sign.
+        let encode = |text: &str| {
+            form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+        };
+        let mut query = self.0.query().unwrap_or_default().to_owned();
+        for (name, value) in parameters {
+            if !query.is_empty() {
+                query.push('&');
+            }
+            query.push_str(&format!("{}={}", encode(name), encode(value)));
+        }
+        let mut url = self.0.clone();
+        if !query.is_empty() {
+            url.set_query(Some(&query));
+        }
+        Self(url).check_len()
+    }
+
+    fn check_len(self) -> Result<Self, InvalidUrl> {
+        if self.0.as_str().len() > MAX_LEN { Err(InvalidUrl::TooLong) } else { Ok(self) }
     }
 
     /// Returns the whole URL.
@@ -262,12 +301,38 @@ mod tests {
     fn a_path_is_appended_to_a_base_url() {
         for base in ["https://a/v1", "https://a/v1/", "https://A:443/v1//"] {
             let url = HttpUrl::parse_base(base).unwrap().join("/chat/completions");
-            assert_eq!(url.as_str(), "https://a/v1/chat/completions");
+            assert_eq!(url.unwrap().as_str(), "https://a/v1/chat/completions");
         }
-        assert_eq!(HttpUrl::parse_base("http://a").unwrap().join("/x").as_str(), "http://a/x");
+        for (path, url) in [
+            ("/x", "http://a/x"),
+            ("/x?", "http://a/x?"),
+            ("/?b=ä c", "http://a/?b=%C3%A4%20c"),
+            ("/x?b?c", "http://a/x?b?c"),
+            ("/%2F/ ", "http://a/%2F/%20"),
+        ] {
+            assert_eq!(HttpUrl::parse_base("http://a").unwrap().join(path).unwrap().as_str(), url);
+        }
         for base in ["http://a?", "http://a/v1?x=1", "http://a#"] {
             assert_eq!(HttpUrl::parse_base(base), Err(InvalidUrl::NotABase), "{base}");
         }
+    }
+
+    #[test]
+    fn parameters_are_appended_to_a_query() {
+        for (url, expected) in [
+            ("http://a/", "http://a/?api-version=2024-06-01&%C3%A4%26=%2B%20%25%3D%23"),
+            ("http://a/x?", "http://a/x?api-version=2024-06-01&%C3%A4%26=%2B%20%25%3D%23"),
+            ("http://a/?b%20", "http://a/?b%20&api-version=2024-06-01&%C3%A4%26=%2B%20%25%3D%23"),
+        ] {
+            let parameters = [("api-version", "2024-06-01"), ("ä&", "+ %=#")];
+            let url = HttpUrl::parse(url).unwrap().add_parameters(parameters).unwrap();
+            assert_eq!(url.as_str(), expected);
+        }
+        let url = HttpUrl::parse("http://a/x").unwrap();
+        assert_eq!(url.add_parameters([]).unwrap(), url);
+        let long = "x".repeat(66_000);
+        assert_eq!(url.add_parameters([("a", &*long)]), Err(InvalidUrl::TooLong));
+        assert_eq!(url.join(&format!("/{long}")), Err(InvalidUrl::TooLong));
     }
 
     #[test]

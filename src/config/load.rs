@@ -31,7 +31,7 @@ const CLI_VARIABLES: [&str; 7] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 10] = [
+const LISTS: [&[&str]; 11] = [
     &["hosts"],
     &["allow_origins"],
     &["listen"],
@@ -40,9 +40,15 @@ const LISTS: [&[&str]; 10] = [
     &["outbound", "allow_networks"],
     &["outbound", "allow_hosts"],
     &["outbound", "deny_hosts"],
+    &["secrets", "*", "hosts"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],
 ];
+
+/// Tables of texts by name, as paths in which `*` is any name. The names keep their case, and the values are
+/// always texts.
+const TEXT_TABLES: [[&str; 3]; 3] =
+    [["commands", "*", "env"], ["providers", "*", "query"], ["providers", "*", "headers"]];
 
 /// Rust types in the messages of serde, and the descriptions that replace them.
 const TYPE_NAMES: [(&str, &str); 4] = [
@@ -119,8 +125,8 @@ fn list(problems: &[Problem]) -> String {
 /// The name of a variable is the path of a setting with `__` between its segments, for example
 /// `LONGSHORE_LANES__ASYNC=64`. Its value is parsed as TOML, or used as a string if it is not TOML. The
 /// value of a list may also be its entries with commas in between: `LONGSHORE_HOSTS=a.example,b.example`.
-/// Names are converted to lowercase, except for the environment variables of a command:
-/// `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` sets `TOKEN` for the program.
+/// Names are converted to lowercase, except for the environment variables of a command, and the headers and
+/// query parameters of a provider: `LONGSHORE_COMMANDS__BACKUP__ENV__TOKEN` sets `TOKEN` for the program.
 ///
 /// Variables that Kubernetes sets for a Service whose name starts with `longshore` are ignored, with a
 /// line in the log.
@@ -232,8 +238,8 @@ fn read_text(path: &Path) -> Result<String, io::Error> {
 /// Stores the value of a variable in the table, at the path that the name of the variable
 /// describes. Returns the path.
 fn set_variable(table: &mut Table, name: &str, text: &str) -> Result<Vec<String>, ConfigError> {
-    let (path, value) = match command_env_path(&name[PREFIX.len()..]) {
-        Some((path, env_name)) => ([path, vec![env_name.to_owned()]].concat(), parse_string(text)),
+    let (path, value) = match text_table_path(&name[PREFIX.len()..]) {
+        Some((path, key)) => ([path, vec![key.to_owned()]].concat(), parse_string(text)),
         None => {
             let path = segments(&name[PREFIX.len()..]);
             let value = if is_list(&path) { parse_list(text) } else { parse_value(text) };
@@ -259,22 +265,24 @@ fn segments(path: &str) -> Vec<String> {
     path.to_ascii_lowercase().split("__").map(str::to_owned).collect()
 }
 
-/// Splits `COMMANDS__NAME__ENV__VARIABLE` into the path of the command's `env` table and the name
-/// of the variable, which keeps its case. Returns `None` for any other path.
-fn command_env_path(path: &str) -> Option<(Vec<String>, &str)> {
+/// Splits `COMMANDS__NAME__ENV__VARIABLE` into the path of a table of texts and a name in it, which keeps its
+/// case. Returns `None` for any other path.
+fn text_table_path(path: &str) -> Option<(Vec<String>, &str)> {
     let mut parts = path.splitn(4, "__");
     let segments = segments(&[parts.next()?, parts.next()?, parts.next()?].join("__"));
-    let env_name = parts.next()?;
-    (segments[0] == "commands" && segments[2] == "env").then_some((segments, env_name))
+    let key = parts.next()?;
+    TEXT_TABLES.iter().any(|pattern| matches(pattern, &segments)).then_some((segments, key))
+}
+
+/// Returns whether a path has the form of a pattern, in which `*` is any name.
+fn matches(pattern: &[&str], path: &[String]) -> bool {
+    pattern.len() == path.len()
+        && pattern.iter().zip(path).all(|(part, segment)| *part == "*" || part == segment)
 }
 
 /// Returns whether the setting at a path is a list.
 fn is_list(path: &[String]) -> bool {
-    let matches = |pattern: &&[&str]| {
-        pattern.len() == path.len()
-            && pattern.iter().zip(path).all(|(part, segment)| *part == "*" || part == segment)
-    };
-    LISTS.iter().any(matches)
+    LISTS.iter().any(|pattern| matches(pattern, path))
 }
 
 /// Parses a variable's value as a TOML array, or splits it at its commas: `a, b` is `["a", "b"]`, and

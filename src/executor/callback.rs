@@ -51,8 +51,12 @@ impl CallbackExecutor {
     /// Returns the problems of a webhook that a client asks for.
     pub(super) fn check(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
         let mut problems = callback.problems(owner);
-        if let Err(why) = Target::parse(&callback.url) {
-            problems.push(Problem::new("/url", why));
+        match Target::parse(&callback.url) {
+            Ok(target) => {
+                let refused = self.outbound.check(&target).err();
+                problems.extend(refused.map(|why| Problem::new("/url", why)));
+            }
+            Err(why) => problems.push(Problem::new("/url", why)),
         }
         if let Some(name) = &callback.secret
             && !self.secrets.exists(name)
@@ -123,7 +127,7 @@ impl CallbackExecutor {
             }
             headers.push(header("webhook-signature", &signature(&secrets, &id, seconds, &body))?);
         }
-        Ok(Call { method: Method::POST, target, headers, body })
+        Ok(Call { method: Method::POST, target, headers, body, credentials: Vec::new() })
     }
 }
 

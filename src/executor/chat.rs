@@ -6,50 +6,38 @@
 
 mod answer;
 mod answer_text;
-mod provider;
-mod refused_calls;
 mod reported_error;
 mod request;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use awc::http::Method;
+use awc::http::header::{CONTENT_TYPE, HeaderValue};
 
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses, PartialResponse};
+use crate::executor::outbound::{Call, Outbound, OutboundError, OwnAddresses, PartialResponse};
+use crate::executor::provider::Providers;
 use crate::job::{Json, ProviderName};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
 
-use provider::Provider;
 use request::ChatRequest;
-
-pub use provider::ProviderError;
 
 /// Runs the jobs of the kind `chat`.
 pub struct Chat {
     outbound: Outbound,
-    providers: BTreeMap<String, Provider>,
-}
-
-/// Error when the executor of `chat` jobs is created.
-#[derive(Debug, thiserror::Error)]
-pub enum ChatError {
-    /// A provider cannot be called.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    /// The HTTP client cannot be created.
-    #[error(transparent)]
-    Outbound(#[from] OutboundError),
+    providers: Arc<Providers>,
 }
 
 impl Chat {
-    /// Creates the executor and reads the providers' keys. No call reaches an address of `own`.
-    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, ChatError> {
-        let mut providers = BTreeMap::new();
-        for (name, provider) in &config.providers {
-            providers.insert(name.clone(), Provider::new(name, provider)?);
-        }
+    /// Creates the executor. No call reaches an address of `own`.
+    pub(super) fn new(
+        config: &Config,
+        providers: Arc<Providers>,
+        own: OwnAddresses,
+    ) -> Result<Self, OutboundError> {
         Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers })
     }
 
@@ -81,10 +69,27 @@ impl Chat {
         partial: &PartialResponse,
     ) -> Outcome {
         let max_bytes = context.max_result_bytes();
-        let call = request.provider.call(&request.body).identify(payload, context);
+        let call = request_call(request).identify(payload, context);
         match self.outbound.call(call, max_bytes, context.deadline(), partial).await {
             Ok(response) => answer::outcome(&response, max_bytes),
             Err(outcome) => outcome,
         }
+    }
+}
+
+/// Returns the chat-completions call of a request.
+fn request_call(request: &ChatRequest<'_>) -> Call {
+    let provider = request.provider;
+    let mut headers = Vec::new();
+    provider.add_headers(&mut headers);
+    if !headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
+        headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    }
+    Call {
+        method: Method::POST,
+        target: provider.chat_target.clone(),
+        headers,
+        credentials: provider.key().cloned().into_iter().collect(),
+        body: request.body.clone(),
     }
 }

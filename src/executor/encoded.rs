@@ -1,9 +1,11 @@
 //! Converts response bodies and program output to JSON values of limited size.
 
+pub(super) mod excerpt;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::executor::excerpt::Excerpt;
+use crate::executor::encoded::excerpt::Excerpt;
 use crate::job::Json;
 
 /// Bytes read from a response body or a program's output, up to a maximum.

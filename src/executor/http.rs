@@ -1,66 +1,99 @@
 //! Jobs of the kind `http`: a call to another HTTP server.
 //!
-//! The payload is `{url, method?, headers?, body?, body_base64?}`, and the result is
-//! `{status, headers, body}`. A 2xx status completes the job. After 408, 425, 429, 5xx and connection
-//! errors the job is retried. Any other status fails the job at once, including a redirect.
+//! The payload is `{url, method?, headers?, body?, body_base64?}`, with `provider` and `path` in place of `url`
+//! for a call to a configured provider. The result is `{status, headers, body}`. A 2xx status completes the
+//! job. After 408, 425, 429, 5xx and connection errors the job is retried. Any other status fails the job at
+//! once, including a redirect.
 
+mod bound_secrets;
+mod headers;
 mod request;
 mod result;
+
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
 use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses, PartialResponse};
-use crate::job::Json;
+use crate::executor::provider::{Providers, defer_if_busy};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
+use crate::job::{Json, ProviderName};
 
 use request::HttpRequest;
+
+pub(super) use bound_secrets::BoundSecrets;
+pub use bound_secrets::SecretError;
 
 /// Runs the jobs of the kind `http`.
 pub struct Http {
     outbound: Outbound,
+    providers: Arc<Providers>,
+    secrets: BoundSecrets,
 }
 
 impl Http {
-    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound, own)? })
+    /// Creates the executor. No call reaches an address of `own`.
+    pub(super) fn new(
+        config: &Config,
+        providers: Arc<Providers>,
+        secrets: BoundSecrets,
+        own: OwnAddresses,
+    ) -> Result<Self, OutboundError> {
+        Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers, secrets })
     }
 
-    /// Returns the problems of a payload.
-    pub(super) fn check(&self, payload: &Json) -> Vec<Problem> {
-        match HttpRequest::read(payload) {
-            Ok(request) => {
-                let allowed = self.outbound.check(request.target());
-                allowed.err().map(|why| Problem::new("/url", why)).into_iter().collect()
-            }
-            Err(problems) => problems,
-        }
+    /// Checks a payload, and returns the provider that its job calls, if it names one.
+    ///
+    /// # Errors
+    /// Returns the problems of the payload.
+    pub(super) fn check(&self, payload: &Json) -> Result<Option<ProviderName>, Vec<Problem>> {
+        let request = self.read(payload)?;
+        self.outbound.check(request.target()).map_err(|why| {
+            let pointer = if request.provider.is_some() { "/provider" } else { "/url" };
+            vec![Problem::new(pointer, why)]
+        })?;
+        Ok(request.provider.map(|provider| provider.name.clone()))
+    }
+
+    /// Reads a payload. What is read at submission is read again at the start, because the configuration may
+    /// have changed.
+    fn read(&self, payload: &Json) -> Result<HttpRequest<'_>, Vec<Problem>> {
+        HttpRequest::read(payload, &self.providers, &self.secrets)
     }
 
     pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
-        match HttpRequest::read(payload) {
-            Ok(request) => {
-                let partial = PartialResponse::default();
-                let call = self.call(request, payload, context, &partial);
-                partial.explain(until_stopped(context, call).await)
-            }
-            Err(problems) => bad_payload(&problems),
+        let request = match self.read(payload) {
+            Ok(request) => request,
+            Err(problems) => return bad_payload(&problems),
+        };
+        let provider = request.provider;
+        let partial = PartialResponse::default();
+        let call = self.call(request, payload, context, &partial);
+        let outcome = partial.explain(until_stopped(context, call).await);
+        if let Some(provider) = provider {
+            provider.refused_calls.count(&outcome);
         }
+        outcome
     }
 
     async fn call(
         &self,
-        request: HttpRequest,
+        request: HttpRequest<'_>,
         payload: &Json,
         context: &Context,
         partial: &PartialResponse,
     ) -> Outcome {
         let max_bytes = context.max_result_bytes();
+        let has_provider = request.provider.is_some();
         let call = request.into_call(payload, context);
         match self.outbound.call(call, max_bytes, context.deadline(), partial).await {
             Ok(response) if response.status.is_success() => result::outcome(&response, max_bytes),
-            Ok(response) => response.refusal(response.has_temporary_status(), ""),
+            Ok(response) => {
+                let outcome = response.refusal(response.has_temporary_status(), "");
+                if has_provider { defer_if_busy(&response, outcome) } else { outcome }
+            }
             Err(outcome) => outcome,
         }
     }

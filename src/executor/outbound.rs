@@ -296,6 +296,7 @@ mod tests {
             method: Method::GET,
             target: Target::parse(&url).unwrap(),
             headers: Vec::new(),
+            credentials: Vec::new(),
             body: Bytes::new(),
         };
         let response =

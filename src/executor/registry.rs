@@ -9,12 +9,13 @@ use crate::auth::webhook::WebhookSecrets;
 use crate::config::Config;
 use crate::executor::app_state::AppState;
 use crate::executor::callback::CallbackExecutor;
-use crate::executor::chat::{Chat, ChatError};
+use crate::executor::chat::Chat;
 use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
-use crate::executor::http::Http;
+use crate::executor::http::{BoundSecrets, Http, SecretError};
 use crate::executor::outbound::{OutboundError, OwnAddresses};
+use crate::executor::provider::{ProviderError, Providers};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
 use crate::job::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
@@ -60,7 +61,10 @@ pub enum RegistryError {
     },
     /// A provider cannot be called with its configuration.
     #[error(transparent)]
-    Provider(#[from] ChatError),
+    Provider(#[from] ProviderError),
+    /// The value of a secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The configured certificates cannot be used.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
@@ -93,17 +97,20 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Creates a registry with the built-in kinds. Reads the providers' keys and the certificates.
+    /// Creates a registry with the built-in kinds. Reads the providers' keys, the secrets and the certificates.
     ///
     /// # Errors
-    /// Returns [`RegistryError::Provider`] or [`RegistryError::Outbound`] if a key or a certificate
-    /// cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
+    /// Returns [`RegistryError::Provider`], [`RegistryError::Secret`] or [`RegistryError::Outbound`] if a key,
+    /// a secret or a certificate cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
     pub fn new(config: &Config) -> Result<Self, RegistryError> {
         panic::install_hook();
         let own = OwnAddresses::default();
+        let providers = Arc::new(Providers::new(config)?);
+        let secrets = BoundSecrets::new(&config.secrets)?;
+        let http = Http::new(config, Arc::clone(&providers), secrets, own.clone())?;
         let executors = [
-            ("http", Executor::Http(Arc::new(Http::new(config, own.clone())?))),
-            ("chat", Executor::Chat(Arc::new(Chat::new(config, own.clone())?))),
+            ("http", Executor::Http(Arc::new(http))),
+            ("chat", Executor::Chat(Arc::new(Chat::new(config, providers, own.clone())?))),
             ("command", Executor::Command(Arc::new(Command::new(config)))),
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
@@ -271,7 +278,7 @@ impl Registry {
     /// Returns the problems of the payload, each with a JSON pointer into it.
     pub fn check(&self, kind: &str, payload: &Json) -> Result<Option<ProviderName>, Vec<Problem>> {
         let problems = match self.kinds.get(kind) {
-            Some(Executor::Http(http)) => http.check(payload),
+            Some(Executor::Http(http)) => return http.check(payload),
             Some(Executor::Chat(chat)) => return chat.check(payload).map(Some),
             Some(Executor::Command(command)) => command.check(payload),
             Some(Executor::Sleep) => sleep::check(payload),

@@ -4,7 +4,7 @@ mod forms;
 
 use awc::http::header::{HeaderName, HeaderValue};
 
-use crate::config::HttpUrl;
+use crate::config::{HttpUrl, Secret};
 
 use forms::forms;
 
@@ -29,13 +29,22 @@ const SECRET_PARAMETER_ENDS: [&str; 8] =
 /// The value holds every form of every secret, the longest first; otherwise replacing a part of a secret
 /// would leave the remainder visible.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets {
+    forms: Vec<String>,
+    /// Forms of the secrets that come from the configuration, which are among `forms` too.
+    configured: Vec<String>,
+}
 
 impl Secrets {
     /// Returns the secrets of a request: the values of headers such as `authorization`, the parts of
     /// these values, and the values of query parameters such as `api_key`, decoded and as they are
-    /// written in the URL. `Bearer sk-1234` yields `Bearer sk-1234`, `Bearer` and `sk-1234`.
-    pub(super) fn of_request(url: &HttpUrl, headers: &[(HeaderName, HeaderValue)]) -> Self {
+    /// written in the URL. `Bearer sk-1234` yields `Bearer sk-1234`, `Bearer` and `sk-1234`. `configured` are
+    /// the values in any header that come from the configuration.
+    pub(super) fn of_request(
+        url: &HttpUrl,
+        headers: &[(HeaderName, HeaderValue)],
+        configured: &[Secret],
+    ) -> Self {
         let headers = headers.iter().filter(|(name, _)| is_secret_header(name));
         let texts = headers.filter_map(|(_, value)| value.to_str().ok());
         let in_headers = texts.flat_map(|text| {
@@ -46,7 +55,9 @@ impl Secrets {
         let in_query =
             url.query_parameters().filter(|parameter| is_secret_parameter(&parameter.name));
         let in_query = in_query.flat_map(|parameter| [parameter.value, parameter.written_value]);
-        Self::new(in_headers.chain(in_query))
+        let configured = || configured.iter().map(|secret| secret.reveal().to_owned());
+        let all = Self::new(in_headers.chain(in_query).chain(configured()));
+        Self { configured: Self::new(configured()).forms, ..all }
     }
 
     /// Returns these texts as secrets, without those that are too short.
@@ -64,28 +75,42 @@ impl Secrets {
         let mut forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
         forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
-        Self(forms)
+        Self { forms, configured: Vec::new() }
     }
 
     /// Returns the length of the longest form of a secret, in bytes.
     pub(super) fn max_len(&self) -> usize {
-        self.0.first().map_or(0, String::len)
+        self.forms.first().map_or(0, String::len)
     }
 
     /// Returns `text` with every complete secret replaced by `(secret)`.
     pub(super) fn hide_complete(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in &self.0 {
+        for secret in &self.forms {
             text = text.replace(secret.as_str(), HIDDEN);
         }
         text
+    }
+
+    /// Returns the name of a response header, or `(secret)` if it contains a secret from the configuration.
+    pub(super) fn hide_name(&self, name: &HeaderName) -> String {
+        // Names are compared and stored in lowercase.
+        let is_in_name = |secret: &String| name.as_str().contains(&secret.to_ascii_lowercase());
+        let name = if self.configured.iter().any(is_in_name) { HIDDEN } else { name.as_str() };
+        name.to_owned()
+    }
+
+    /// Returns `text` with every complete secret from the configuration replaced by `(secret)`. Secrets of the
+    /// job are kept.
+    pub(super) fn hide_configured(&self, text: &str) -> String {
+        self.configured.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 
     /// Returns `text` with every secret replaced by `(secret)`. If `text` ends with the beginning
     /// of a secret, because it was cut there, this part is removed.
     pub(super) fn hide(&self, text: &str) -> String {
         let mut text = self.hide_complete(text);
-        let partial_lens = self.0.iter().filter_map(|secret| partial_len(&text, secret));
+        let partial_lens = self.forms.iter().filter_map(|secret| partial_len(&text, secret));
         let partial_len = partial_lens.max().unwrap_or(0);
         text.truncate(text.len() - partial_len);
         text
@@ -94,7 +119,7 @@ impl Secrets {
     /// Returns `bytes` with every secret replaced by `(secret)`.
     pub(super) fn hide_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
-        for secret in &self.0 {
+        for secret in &self.forms {
             let secret = secret.as_bytes();
             let mut start = 0;
             while let Some(found) =
@@ -112,9 +137,9 @@ impl Secrets {
     pub(super) fn without_cut_start<'a>(&self, text: &'a str) -> &'a str {
         let is_end = |len: &usize| {
             let start = text.get(..*len);
-            start.is_some_and(|start| self.0.iter().any(|secret| secret.ends_with(start)))
+            start.is_some_and(|start| self.forms.iter().any(|secret| secret.ends_with(start)))
         };
-        let max_len = self.0.first().map_or(0, String::len).min(text.len());
+        let max_len = self.forms.first().map_or(0, String::len).min(text.len());
         let cut_len = (1..=max_len).rev().find(is_end).unwrap_or(0);
         &text[cut_len..]
     }
@@ -154,7 +179,7 @@ mod tests {
             header("idempotency-key", "longshore-7"),
             header("accept", "application/json"),
         ];
-        Secrets::of_request(&url, &headers)
+        Secrets::of_request(&url, &headers, &[])
     }
 
     #[test]
@@ -165,6 +190,23 @@ mod tests {
         assert_eq!(secrets().hide(text), shown);
         for text in ["longshore-7 was used before", "timeout of the page"] {
             assert_eq!(secrets().hide(text), text);
+        }
+    }
+
+    #[test]
+    fn a_secret_from_the_configuration_is_hidden_whatever_its_header_is_called() {
+        let url = HttpUrl::parse("http://host/").unwrap();
+        let headers = [(HeaderName::from_static("x-id"), HeaderValue::from_static("u:Sesame/7!"))];
+        let secrets = Secrets::of_request(&url, &headers, &[Secret::new("Sesame/7")]);
+        for text in ["Sesame/7", "Sesame%2F7", "Sesame\\/7"] {
+            assert_eq!(secrets.hide(text), "(secret)", "{text}");
+            assert_eq!(secrets.hide_configured(text), "(secret)", "{text}");
+            assert_eq!(secrets.hide_bytes(text.as_bytes()), b"(secret)", "{text}");
+        }
+        assert_eq!(secrets.hide_configured("hunter22 Sesame/"), "hunter22 Sesame/");
+        let secrets = Secrets::of_request(&url, &headers, &[Secret::new("Sesame-7")]);
+        for (name, shown) in [("x-sesame-7-x", "(secret)"), ("x-sesame", "x-sesame")] {
+            assert_eq!(secrets.hide_name(&HeaderName::from_static(name)), shown);
         }
     }
 
@@ -181,7 +223,7 @@ mod tests {
         let headers = [(header.0, HeaderValue::from_static(header.1))];
         let url = HttpUrl::parse("http://host/?api_key=q%2fk%2Dy+z%7e&token=ü/ü/ü&key=%zz%41bcd")
             .unwrap();
-        let secrets = Secrets::of_request(&url, &headers);
+        let secrets = Secrets::of_request(&url, &headers, &[]);
         for text in [
             "a/b+c\"d&e==",
             "a%2Fb%2Bc%22d%26e%3D%3D",

@@ -25,10 +25,8 @@ fn key() -> String {
 
 fn provider(url: &str) -> ProviderConfig {
     ProviderConfig {
-        base_url: format!("{url}/v1/"),
         api_key_env: Some(KEY_ENV.into()),
-        max_running: None,
-        requests_per_minute: None,
+        ..ProviderConfig::new(format!("{url}/v1/"))
     }
 }
 

@@ -33,12 +33,7 @@ async fn http(response: Vec<u8>) -> Outcome {
 
 async fn chat(response: Vec<u8>) -> Outcome {
     let (url, _seen) = start_server(response);
-    let provider = ProviderConfig {
-        base_url: url,
-        api_key_env: Some("PATH".into()),
-        max_running: None,
-        requests_per_minute: None,
-    };
+    let provider = ProviderConfig { api_key_env: Some("PATH".into()), ..ProviderConfig::new(url) };
     let providers = [("model".to_owned(), provider)].into();
     let question = json!({"messages": [{"role": "user", "content": "x"}]});
     run(&registry_of(&Config { providers, ..Config::default() }), "chat", question).await

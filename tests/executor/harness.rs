@@ -26,12 +26,7 @@ pub(crate) fn config() -> Config {
 
 /// Returns a configuration with one provider, which needs no key.
 pub(crate) fn config_of_model(base_url: &str) -> Config {
-    let provider = ProviderConfig {
-        base_url: base_url.into(),
-        api_key_env: None,
-        max_running: None,
-        requests_per_minute: None,
-    };
+    let provider = ProviderConfig::new(base_url);
     Config { providers: [("model".to_owned(), provider)].into(), ..config() }
 }
 

@@ -2,6 +2,8 @@
 
 mod compressed;
 mod large;
+mod provider;
+mod secrets;
 mod urls;
 
 use serde_json::{Value, json};

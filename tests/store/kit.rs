@@ -79,10 +79,9 @@ pub(crate) fn with_providers(providers: &[(&str, Option<u32>, Option<u32>)]) -> 
     let mut config = Config::default();
     for (name, max_running, requests_per_minute) in providers {
         let provider = ProviderConfig {
-            base_url: "http://127.0.0.1:1/v1".into(),
-            api_key_env: None,
             max_running: *max_running,
             requests_per_minute: *requests_per_minute,
+            ..ProviderConfig::new("http://127.0.0.1:1/v1")
         };
         config.providers.insert((*name).into(), provider);
     }

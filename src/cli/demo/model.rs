@@ -42,10 +42,8 @@ impl ModelServer {
         };
         let base_url = mock.as_ref().map(MockLlm::base_url).or(args.provider_url.clone());
         let provider = ProviderConfig {
-            base_url: base_url.unwrap_or_default(),
             api_key_env: args.api_key_env.clone(),
-            max_running: None,
-            requests_per_minute: None,
+            ..ProviderConfig::new(base_url.unwrap_or_default())
         };
         let connector = Connector::new().timeout(CONNECT_TIMEOUT);
         let http = awc::Client::builder()

@@ -1,14 +1,14 @@
 //! The outcome of an answered call to a model server.
 
-use awc::http::StatusCode;
 use serde_json::Value;
 
 use crate::executor::chat::answer_text::{is_cut_json, read_json};
 use crate::executor::chat::reported_error::{ReportedError, Verdict};
 use crate::executor::encoded::encode;
 use crate::executor::outbound::{BAD_ANSWER, CONNECTION, Response};
+use crate::executor::provider::defer_if_busy;
 use crate::job::Json;
-use crate::job::outcome::{Deferral, JobResult, Outcome};
+use crate::job::outcome::{JobResult, Outcome};
 
 /// Error code of an attempt whose answer has a 2xx status and reports an error.
 const PROVIDER_ERROR: &str = "provider_error";
@@ -18,7 +18,7 @@ const SHOULD_RETRY: &str = "x-should-retry";
 /// Returns the outcome of a call.
 pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     if !response.status.is_success() {
-        return refused(response);
+        return defer_if_busy(response, refused_job(response));
     }
     if response.body.is_truncated {
         if let Some(error) = &response.decode_error {
@@ -34,28 +34,7 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     }
 }
 
-/// Returns the outcome of a call that was answered with a status other than 2xx.
-///
-/// A provider that answers 429 or 503 and says when to call again pauses all of its jobs, and the attempt
-/// does not count.
-fn refused(response: &Response) -> Outcome {
-    let outcome = refused_job(response);
-    let says_when = matches!(
-        response.status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    );
-    match outcome {
-        Outcome::Failed { error, retryable: true, retry_in: Some(pause), detail } if says_when => {
-            let retry_in = pause.span();
-            let (is_of_provider, may_have_run) = (true, false);
-            let deferral = Deferral { error, retry_in, is_of_provider, may_have_run, detail };
-            Outcome::Deferred(Box::new(deferral))
-        }
-        outcome => outcome,
-    }
-}
-
-/// Returns the outcome for the job alone.
+/// Returns the outcome of a call that was answered with a status other than 2xx, for the job alone.
 fn refused_job(response: &Response) -> Outcome {
     let body = read_json(&response.lossy_text()).ok();
     let body = body.and_then(|json| json.read::<Value>().ok());

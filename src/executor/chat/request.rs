@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::executor::chat::provider::Provider;
+use crate::executor::provider::{Provider, Providers};
 use crate::job::Json;
-use crate::job::problem::{Problem, Quoted};
+use crate::job::problem::Problem;
 
 /// A valid request of a `chat` job.
 pub(super) struct ChatRequest<'a> {
-    /// Model server to call.
+    /// Provider to call.
     pub(super) provider: &'a Provider,
     /// Body of the call: the payload without `provider`.
     pub(super) body: Bytes,
@@ -23,7 +23,7 @@ impl<'a> ChatRequest<'a> {
     /// Returns all problems of the payload, each with a JSON pointer into it.
     pub(super) fn read(
         payload: &Json,
-        providers: &'a BTreeMap<String, Provider>,
+        providers: &'a Providers,
     ) -> Result<Self, Vec<Problem>> {
         let mut fields: BTreeMap<String, Json> = payload.read().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
@@ -52,28 +52,13 @@ impl<'a> ChatRequest<'a> {
 /// Returns the provider that the payload names, or the only provider if it names none.
 fn provider<'a>(
     named: Option<&Json>,
-    providers: &'a BTreeMap<String, Provider>,
+    providers: &'a Providers,
     problems: &mut Vec<Problem>,
 ) -> Option<&'a Provider> {
-    let found = match (named.map(Json::read::<String>), providers.values().next()) {
-        (Some(Ok(name)), _) => match providers.get(&name) {
-            Some(provider) => Ok(provider),
-            None => {
-                let (name, known) = (Quoted(&name), configured(providers));
-                Err(format!("provider {name} does not exist; {known}"))
-            }
-        },
-        (Some(Err(problem)), _) => Err(problem.detail),
-        (None, Some(only)) if providers.len() == 1 => Ok(only),
-        (None, _) => Err(format!("is required; {}", configured(providers))),
+    let found = match named.map(Json::read::<String>) {
+        Some(Ok(name)) => providers.named(&name),
+        Some(Err(problem)) => Err(problem.detail),
+        None => providers.only().ok_or_else(|| format!("is required; {}", providers.names())),
     };
     found.map_err(|why| problems.push(Problem::new("/provider", why))).ok()
-}
-
-fn configured(providers: &BTreeMap<String, Provider>) -> String {
-    if providers.is_empty() {
-        return "no provider is configured".into();
-    }
-    let names: Vec<&str> = providers.keys().map(String::as_str).collect();
-    format!("configured providers: {}", names.join(", "))
 }

@@ -9,7 +9,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::stderr_parser::{PROGRESS_PREFIX, StderrParser};
 use crate::executor::encoded::{Body, encode};
-use crate::executor::excerpt::Excerpt;
+use crate::executor::encoded::excerpt::Excerpt;
 use crate::executor::secrets::Secrets;
 use crate::job::Json;
 use crate::job::attempt::{

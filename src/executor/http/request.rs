@@ -1,77 +1,31 @@
 //! The payload of an `http` job.
 
-use std::collections::HashMap;
-use std::fmt;
-
-use awc::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use awc::http::Method;
+use awc::http::header::{CONTENT_TYPE, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use crate::config::Secret;
 use crate::executor::context::Context;
+use crate::executor::http::bound_secrets::BoundSecrets;
+use crate::executor::http::headers::{HeaderFields, HeaderReader};
 use crate::executor::outbound::{Call, Target};
+use crate::executor::provider::{Headers, Provider, Providers};
 use crate::job::Json;
-use crate::job::problem::{Problem, Problems, Quoted, escape};
-
-/// Headers that belong to the connection or are derived from the request, so a job cannot set them.
-const CONNECTION_HEADERS: [&str; 13] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-];
+use crate::job::problem::Problem;
 
 /// Standard methods, which a payload may write in any case.
 const STANDARD_METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// Prefix of the headers in which this server identifies the job. A job cannot set them.
-const RESERVED_PREFIX: &str = "longshore-";
-
-/// The headers of a payload, as they are listed there. A map would lose a name that is listed twice.
-#[derive(Default)]
-struct HeaderFields(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for HeaderFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderFieldsVisitor)
-    }
-}
-
-struct HeaderFieldsVisitor;
-
-impl<'de> Visitor<'de> for HeaderFieldsVisitor {
-    type Value = HeaderFields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with names and values of headers")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<HeaderFields, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = entries.next_entry()? {
-            fields.push(field);
-        }
-        Ok(HeaderFields(fields))
-    }
-}
-
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with url")]
+#[serde(deny_unknown_fields, expecting = "an object with url, or with provider and path")]
 struct HttpPayload {
-    url: String,
+    url: Option<String>,
+    provider: Option<String>,
+    path: Option<String>,
     method: Option<String>,
     #[serde(default)]
     headers: HeaderFields,
@@ -80,30 +34,49 @@ struct HttpPayload {
 }
 
 /// A valid request of an `http` job.
-pub(super) struct HttpRequest {
+pub(super) struct HttpRequest<'a> {
+    /// Provider to call, if the payload names one.
+    pub(super) provider: Option<&'a Provider>,
     target: Target,
     method: Method,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Headers,
+    /// Secrets from the configuration that are in the headers.
+    credentials: Vec<Secret>,
     body: Bytes,
 }
 
-impl HttpRequest {
-    /// Reads a payload.
+impl<'a> HttpRequest<'a> {
+    /// Reads a payload, and fills in the secrets that it names.
     ///
     /// # Errors
     /// Returns all problems of the payload, each with a JSON pointer into it.
-    pub(super) fn read(payload: &Json) -> Result<Self, Vec<Problem>> {
+    pub(super) fn read(
+        payload: &Json,
+        providers: &'a Providers,
+        secrets: &BoundSecrets,
+    ) -> Result<Self, Vec<Problem>> {
         let payload: HttpPayload = payload.read_objects().map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        let target = Target::parse(&payload.url);
-        let target = target.map_err(|why| problems.push(Problem::new("/url", why))).ok();
-        let mut headers = headers(&payload.headers, &mut problems);
+        let (provider, target) = destination(&payload, providers, &mut problems);
+        let mut reader =
+            HeaderReader { secrets, target: target.as_ref(), provider, used: Vec::new() };
+        let mut headers = reader.read(&payload.headers, &mut problems);
+        let mut credentials = reader.used;
+        if let Some(provider) = provider {
+            provider.add_headers(&mut headers);
+            credentials.extend(provider.key().cloned());
+        }
         let body = body(&payload, &mut headers, &mut problems);
         let default = if body.is_none() { Method::GET } else { Method::POST };
         let method = method(payload.method.as_deref(), default, &mut problems);
+        if method == Method::TRACE && !credentials.is_empty() {
+            let why = "must not be TRACE with a secret, because its answer repeats the request";
+            problems.push(Problem::new("/method", why));
+        }
         match target {
             Some(target) if problems.is_empty() => {
-                Ok(Self { target, method, headers, body: body.unwrap_or_default() })
+                let body = body.unwrap_or_default();
+                Ok(Self { provider, target, method, headers, credentials, body })
             }
             _ => Err(problems),
         }
@@ -116,8 +89,49 @@ impl HttpRequest {
 
     /// Returns the call, with headers that identify the job and the attempt to the other server.
     pub(super) fn into_call(self, payload: &Json, context: &Context) -> Call {
-        let Self { target, method, headers, body } = self;
-        Call { method, target, headers, body }.identify(payload, context)
+        let Self { provider: _, target, method, headers, credentials, body } = self;
+        Call { method, target, headers, credentials, body }.identify(payload, context)
+    }
+}
+
+/// Returns where a request is sent: to `url`, or to `path` at `provider`.
+fn destination<'a>(
+    payload: &HttpPayload,
+    providers: &'a Providers,
+    problems: &mut Vec<Problem>,
+) -> (Option<&'a Provider>, Option<Target>) {
+    let mut problem = |pointer: &str, why: String| problems.push(Problem::new(pointer, why));
+    match (&payload.url, &payload.provider, &payload.path) {
+        (Some(url), None, None) => {
+            (None, Target::parse(url).map_err(|why| problem("/url", why)).ok())
+        }
+        (Some(_), provider, path) => {
+            for (pointer, _) in [("/provider", provider), ("/path", path)]
+                .into_iter()
+                .filter(|(_, field)| field.is_some())
+            {
+                problem(pointer, "cannot be combined with url".into());
+            }
+            (None, None)
+        }
+        (None, Some(name), path) => {
+            let provider = providers.named(name).map_err(|why| problem("/provider", why)).ok();
+            let Some(path) = path else {
+                problem("/path", "is required with provider".into());
+                return (provider, None);
+            };
+            let target = provider.map(|provider| provider.target(path));
+            let target = target.and_then(|target| target.map_err(|why| problem("/path", why)).ok());
+            (provider, target)
+        }
+        (None, None, Some(_)) => {
+            problem("/provider", format!("is required with path; {}", providers.names()));
+            (None, None)
+        }
+        (None, None, None) => {
+            problem("", "must have url, or provider and path".into());
+            (None, None)
+        }
     }
 }
 
@@ -141,57 +155,10 @@ fn method(text: Option<&str>, default: Method, problems: &mut Vec<Problem>) -> M
     }
 }
 
-fn headers(
-    HeaderFields(fields): &HeaderFields,
-    problems: &mut Vec<Problem>,
-) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::with_capacity(fields.len());
-    let mut found = Problems::default();
-    let mut first_names: HashMap<HeaderName, &str> = HashMap::with_capacity(fields.len());
-    for (name, value) in fields {
-        let pointer = || format!("/headers/{}", escape(name));
-        match header(name, value) {
-            Ok(header) => match first_names.insert(header.0.clone(), name) {
-                Some(first) => found.add(|| Problem::new(pointer(), repeated(first, name))),
-                None => headers.push(header),
-            },
-            Err(why) => found.add(|| Problem::new(pointer(), why)),
-        }
-    }
-    problems.extend(found.into_vec("/headers"));
-    headers
-}
-
-/// Describes a header that is listed more than once. Names are compared without regard to case (RFC
-/// 9110, section 5.1).
-fn repeated(first: &str, second: &str) -> String {
-    let (first_quoted, second_quoted) = (Quoted(first), Quoted(second));
-    if first == second {
-        return format!("{first_quoted} is listed more than once");
-    }
-    format!("{first_quoted} and {second_quoted} are the same header; list it once")
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-        return Err("is not a valid header name");
-    };
-    if CONNECTION_HEADERS.contains(&name.as_str()) {
-        return Err("is set by the HTTP client and cannot be set by a job");
-    }
-    if name.as_str().starts_with(RESERVED_PREFIX) {
-        return Err("is set by this server and cannot be set by a job");
-    }
-    match HeaderValue::from_str(value) {
-        Ok(value) => Ok((name, value)),
-        Err(_) => Err("contains a character that is not allowed in a header"),
-    }
-}
-
-/// Returns the body, if the payload has one. Adds a content type to `headers` if the job sets none.
+/// Returns the body, if the payload has one. Adds a content type to `headers` if it has none.
 fn body(
     payload: &HttpPayload,
-    headers: &mut Vec<(HeaderName, HeaderValue)>,
+    headers: &mut Headers,
     problems: &mut Vec<Problem>,
 ) -> Option<Bytes> {
     let (body, content_type) = match (&payload.body, &payload.body_base64) {

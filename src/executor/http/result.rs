@@ -43,7 +43,7 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     }
     let mut result = HttpResult {
         status: response.status.as_u16(),
-        headers: headers(&response.headers),
+        headers: headers(response),
         body: Json::null(),
         body_encoding: None,
         truncated: false,
@@ -64,11 +64,15 @@ pub(super) fn outcome(response: &Response, max_bytes: usize) -> Outcome {
     }
 }
 
-fn headers(map: &HeaderMap) -> BTreeMap<String, Values> {
+/// Returns the headers of a response without the secrets from the configuration, which the server may have
+/// repeated.
+fn headers(response: &Response) -> BTreeMap<String, Values> {
+    let secrets = &response.secrets;
     let mut headers = BTreeMap::new();
-    for name in map.keys() {
-        let texts = map.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let mut texts: Vec<String> = texts.map(Into::into).collect();
+    for name in response.headers.keys() {
+        let values = response.headers.get_all(name);
+        let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let mut texts: Vec<String> = texts.map(|text| secrets.hide_configured(&text)).collect();
         let values = match texts.pop() {
             Some(text) if texts.is_empty() => Values::One(text),
             Some(last) => {
@@ -77,7 +81,7 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, Values> {
             }
             None => continue,
         };
-        headers.insert(name.as_str().to_owned(), values);
+        headers.insert(secrets.hide_name(name), values);
     }
     headers
 }

@@ -9,6 +9,7 @@ use awc::http::header::{HeaderName, HeaderValue};
 use awc::http::Method;
 use bytes::Bytes;
 
+use crate::config::Secret;
 use crate::executor::outbound::Outbound;
 use crate::executor::outbound::network::{NotAllowed, ProxyError};
 use crate::executor::outbound::response::{PartialResponse, ReadLimits, Response};
@@ -34,6 +35,8 @@ pub(in crate::executor) struct Call {
     pub(in crate::executor) target: Target,
     /// Headers in addition to those of every call.
     pub(in crate::executor) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Secrets from the configuration that are in the headers. They are hidden wherever the server repeats them.
+    pub(in crate::executor) credentials: Vec<Secret>,
     /// Body of the request; empty if it has none.
     pub(in crate::executor) body: Bytes,
 }
@@ -55,7 +58,7 @@ impl Outbound {
         self.check(&call.target).map_err(not_allowed)?;
         // The path and the query are omitted from messages, because they may contain secrets.
         let server = call.target.url.authority().to_owned();
-        let secrets = Secrets::of_request(&call.target.url, &call.headers);
+        let secrets = Secrets::of_request(&call.target.url, &call.headers, &call.credentials);
         let mut request = self.request(call.method, &call.target);
         for (name, value) in call.headers {
             request = request.insert_header((name, value));

@@ -73,10 +73,11 @@ impl Response {
         let mut room = MAX_TEXT_BYTES;
         for name in self.headers.keys() {
             let value = self.header_detail(name);
-            let len = name.as_str().len() + value.len();
+            let name = self.secrets.hide_name(name);
+            let len = name.len() + value.len();
             if len <= room {
                 room -= len;
-                headers.insert(name.as_str().to_owned(), value);
+                headers.insert(name, value);
             }
         }
         ResponseDetail { status: self.status.as_u16(), headers, body: None, body_base64: None }

@@ -27,7 +27,7 @@ pub(in crate::executor) struct Target {
     /// Value of the `Host` header.
     pub(super) host: HeaderValue,
     /// URL from which the other fields were made.
-    pub(super) url: HttpUrl,
+    pub(in crate::executor) url: HttpUrl,
     /// On whose behalf the call is made.
     pub(super) caller: Caller,
 }
@@ -39,15 +39,6 @@ impl Target {
     /// Returns the reason, as a predicate of the URL, if it cannot be called.
     pub(in crate::executor) fn parse(text: &str) -> Result<Self, String> {
         HttpUrl::parse(text).map_err(|why| why.to_string())?.try_into()
-    }
-
-    /// Parses the base URL of an API and appends a path.
-    ///
-    /// # Errors
-    /// Returns the reason, as a predicate of the URL, if it cannot be called.
-    pub(in crate::executor) fn parse_base(text: &str, path: &str) -> Result<Self, String> {
-        let base = HttpUrl::parse_base(text).map_err(|why: InvalidUrl| why.to_string())?;
-        base.join(path).try_into()
     }
 
     /// Marks a target whose host is that of a configured provider. Its calls may reach every address but

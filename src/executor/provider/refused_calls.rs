@@ -17,7 +17,7 @@ const GATHER_TIME: Duration = Duration::from_secs(1);
 ///
 /// The first refused call starts a timer. When it fires, one warning reports all calls that were refused
 /// until then. Example: if calls are refused all the time, there are warnings after 1 s, 61 s, 121 s, ...
-pub(super) struct RefusedCalls(Arc<Shared>);
+pub(in crate::executor) struct RefusedCalls(Arc<Shared>);
 
 struct Shared {
     provider: String,
@@ -34,12 +34,12 @@ struct Counts {
 }
 
 impl RefusedCalls {
-    pub(super) fn new(provider: &str) -> Self {
+    pub(in crate::executor) fn new(provider: &str) -> Self {
         Self(Arc::new(Shared { provider: provider.to_owned(), counts: Mutex::default() }))
     }
 
     /// Counts a call if it failed.
-    pub(super) fn count(&self, outcome: &Outcome) {
+    pub(in crate::executor) fn count(&self, outcome: &Outcome) {
         let Some(reason) = reason(outcome) else { return };
         let mut counts = self.0.lock();
         *counts.by_reason.entry(reason).or_default() += 1;
@@ -101,7 +101,8 @@ fn reason(outcome: &Outcome) -> Option<String> {
         _ => return None,
     };
     let response = detail.as_ref().and_then(|detail| detail.response.as_ref());
-    let refused = response.map(|response| response.status).filter(|status| !(200..300).contains(status));
+    let refused =
+        response.map(|response| response.status).filter(|status| !(200..300).contains(status));
     Some(refused.map_or_else(|| error.code.clone(), |status| status.to_string()))
 }
 
@@ -158,11 +159,13 @@ mod tests {
     #[test]
     fn a_provider_has_at_most_one_warning_a_minute() {
         let warned_at = Instant::now();
-        let after = |millis| {
-            pause(Some(warned_at), warned_at + Duration::from_millis(millis)).as_millis()
-        };
+        let after =
+            |millis| pause(Some(warned_at), warned_at + Duration::from_millis(millis)).as_millis();
         assert_eq!(pause(None, warned_at), GATHER_TIME);
-        assert_eq!([0, 100, 45_000, 59_500, 60_000].map(after), [60_000, 59_900, 15_000, 1_000, 1_000]);
+        assert_eq!(
+            [0, 100, 45_000, 59_500, 60_000].map(after),
+            [60_000, 59_900, 15_000, 1_000, 1_000]
+        );
         // After a quiet time the next warning does not wait for a minute.
         assert_eq!(after(3_600_000), 1_000);
     }

@@ -14,7 +14,7 @@ const MAX_END_BYTES: usize = 32 << 10;
 
 /// The start and the end of a stream of bytes.
 #[derive(Debug, Default)]
-pub(super) struct Excerpt {
+pub(in crate::executor) struct Excerpt {
     /// First bytes, at most [`MAX_END_BYTES`].
     head: Vec<u8>,
     /// Last bytes after the head, at most [`MAX_END_BYTES`].
@@ -27,7 +27,7 @@ pub(super) struct Excerpt {
 
 impl Excerpt {
     /// Adds the next bytes.
-    pub(super) fn push(&mut self, chunk: &[u8]) {
+    pub(in crate::executor) fn push(&mut self, chunk: &[u8]) {
         let (head, others) = chunk.split_at(chunk.len().min(MAX_END_BYTES - self.head.len()));
         self.head.extend_from_slice(head);
         self.tail.extend(others);
@@ -37,22 +37,22 @@ impl Excerpt {
     }
 
     /// Returns the number of bytes that were added.
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::executor) fn len(&self) -> u64 {
         (self.head.len() + self.tail.len()) as u64 + self.dropped
     }
 
     /// Records that the stream has more bytes, which are not read.
-    pub(super) fn mark_unfinished(&mut self) {
+    pub(in crate::executor) fn mark_unfinished(&mut self) {
         self.is_unfinished = true;
     }
 
     /// Returns the text without secrets, shortened to its start and its end of together `max_bytes`.
-    pub(super) fn text(&self, secrets: &Secrets, max_bytes: usize) -> String {
+    pub(in crate::executor) fn text(&self, secrets: &Secrets, max_bytes: usize) -> String {
         self.decoded_text(String::from_utf8_lossy, secrets, max_bytes)
     }
 
     /// Returns the same as [`Excerpt::text`], of a text in Latin-1.
-    pub(super) fn latin_1_text(&self, secrets: &Secrets, max_bytes: usize) -> String {
+    pub(in crate::executor) fn latin_1_text(&self, secrets: &Secrets, max_bytes: usize) -> String {
         self.decoded_text(latin_1, secrets, max_bytes)
     }
 
@@ -79,7 +79,7 @@ impl Excerpt {
 
     /// Returns the bytes without secrets in base64, shortened to their start and their end of together
     /// about `max_bytes`. Each of the two can be decoded by itself.
-    pub(super) fn base64(&self, secrets: &Secrets, max_bytes: usize) -> String {
+    pub(in crate::executor) fn base64(&self, secrets: &Secrets, max_bytes: usize) -> String {
         // A multiple of 3 bytes has no padding.
         let max_end_bytes = max_bytes / 8 * 3;
         let encode = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
@@ -105,7 +105,7 @@ impl Excerpt {
     }
 
     /// Returns the end of the text without secrets. A secret that was cut at the start is removed.
-    pub(super) fn tail(&self, secrets: &Secrets) -> String {
+    pub(in crate::executor) fn tail(&self, secrets: &Secrets) -> String {
         if self.dropped == 0 {
             return secrets.hide(&String::from_utf8_lossy(&self.bytes()));
         }
