@@ -212,7 +212,8 @@ impl Config {
         let providers = providers.map(|(name, one)| {
             let mut problems = one.problems();
             if name.starts_with(callback::GROUP_PREFIX) {
-                let why = format!("must have a name that does not start with {}", callback::GROUP_PREFIX);
+                let why =
+                    format!("must have a name that does not start with {}", callback::GROUP_PREFIX);
                 problems.push(Problem::new("", why));
             }
             ("providers", name, problems)

@@ -28,6 +28,9 @@ pub struct OutboundConfig {
     pub connect_timeout: Span,
     /// Maximum number of connections of each thread of the async lane.
     pub max_connections: usize,
+    /// Maximum number of `http` jobs that call one host at once. Those that call a provider have its limits
+    /// instead.
+    pub max_calls_per_host: u32,
     /// Path of a PEM file with certificates to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
     /// Networks and addresses that calls may reach in addition to the public addresses.
@@ -48,6 +51,7 @@ impl Default for OutboundConfig {
         Self {
             connect_timeout: Span::from_secs(10),
             max_connections: 4_096,
+            max_calls_per_host: 256,
             ca_file: None,
             allow_networks: Vec::new(),
             allow_hosts: Vec::new(),
@@ -67,6 +71,9 @@ impl OutboundConfig {
         }
         if !(1..=65_536).contains(&self.max_connections) {
             problems.push(Problem::new("/max_connections", "must be between 1 and 65536"));
+        }
+        if !(1..=65_536).contains(&self.max_calls_per_host) {
+            problems.push(Problem::new("/max_calls_per_host", "must be between 1 and 65536"));
         }
         if let Some(name) = &self.proxy_authorization_env {
             let pointer = "/proxy_authorization_env";

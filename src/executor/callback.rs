@@ -16,7 +16,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target};
+use crate::executor::outbound::{
+    Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target,
+};
 use crate::job::on_end::callback::{Callback, CallbackOwner, Delivery, pause_after};
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;

@@ -69,6 +69,15 @@ impl Http {
             Err(problems) => return bad_payload(&problems),
         };
         let provider = request.provider;
+        // Before the clock of the attempt starts.
+        let permit = match provider {
+            None => self.outbound.admit(request.target()).await.map(Some),
+            Some(_) => Ok(None),
+        };
+        let _permit = match permit {
+            Ok(permit) => permit,
+            Err(busy) => return busy,
+        };
         let partial = PartialResponse::default();
         let call = self.call(request, payload, context, &partial);
         let outcome = partial.explain(until_stopped(context, call).await);

@@ -23,6 +23,7 @@ mod content_coding;
 mod detail;
 mod exchange;
 mod head;
+mod host_limit;
 mod identity;
 mod network;
 mod refusal;
@@ -52,6 +53,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::OutboundConfig;
+use crate::job::outcome::Outcome;
 
 pub(super) use call::{CONNECTION, Call};
 pub(super) use content_coding::DecodeError;
@@ -61,6 +63,7 @@ pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
 
 use network::{Policy, Proxy, Route};
+use host_limit::{HostLimit, HostPermit};
 use target::Caller;
 
 /// Time for which an idle connection may be reused.
@@ -123,6 +126,7 @@ pub struct Outbound {
     client_lifetime: Duration,
     tls: Arc<ClientConfig>,
     policy: Arc<Policy>,
+    host_limit: HostLimit,
     proxy: Option<Arc<Proxy>>,
 }
 
@@ -138,6 +142,7 @@ impl Outbound {
             client_lifetime: CLIENT_LIFETIME,
             tls: Arc::new(client_tls(config.ca_file.as_deref())?),
             policy: Arc::new(Policy::new(config, own)),
+            host_limit: HostLimit::new(config.max_calls_per_host),
             proxy: config
                 .proxy
                 .clone()
@@ -151,6 +156,17 @@ impl Outbound {
     /// Returns the reason, as it is shown, if calls to the target are refused.
     pub(super) fn check(&self, target: &Target) -> Result<(), NotAllowed> {
         self.policy.check(target.url.host(), target.url.port(), target.caller)
+    }
+
+    /// Waits shortly until the host of a target may be called.
+    ///
+    /// # Errors
+    /// Returns the outcome of the attempt if too many calls to the host are under way. The attempt does not
+    /// count, and its worker is free for jobs that call others.
+    pub(super) async fn admit(&self, target: &Target) -> Result<HostPermit<'_>, Outcome> {
+        let host = target.url.host();
+        let permit = self.host_limit.acquire(host).await;
+        permit.ok_or_else(|| host_limit::busy(host))
     }
 
     /// Returns a request to a target.

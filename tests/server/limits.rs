@@ -5,6 +5,7 @@ mod bodies;
 mod connections;
 mod encodings;
 mod errors;
+mod hosts;
 mod impossible;
 mod load;
 mod memory;

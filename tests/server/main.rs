@@ -21,3 +21,4 @@ mod limits;
 mod pages;
 mod providers;
 mod queues;
+mod webhooks;
