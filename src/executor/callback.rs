@@ -151,7 +151,7 @@ fn webhook_id(body: &[u8], context: &Context) -> String {
 fn scheduled(outcome: Outcome, context: &Context) -> Outcome {
     match outcome {
         Outcome::Failed { error, retryable: true, retry_in, detail } => {
-            let pause = pause_after(context.attempt(), context.job());
+            let pause = pause_after(context.attempt(), context.max_attempts(), context.job());
             let pause = retry_in.map_or(pause, |asked| asked.span().max(pause));
             Outcome::Failed {
                 error,

@@ -137,7 +137,7 @@ pub(super) async fn status(request: HttpRequest, handle: ReqData<Handle>) -> Han
     };
     if handle.principal().scopes.is_empty() {
         // A token, which a browser has: it shows how the job ends, and not what it was given.
-        job.payload = None;
+        (job.payload, job.callback, job.then) = (None, None, None);
     }
     Ok(ok(&job))
 }

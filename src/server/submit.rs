@@ -204,8 +204,8 @@ impl Handle {
             }
             None
         });
-        let callback = callback.or_else(|| self.default_callback(job.as_ref()?));
-        let on_end = self.check_end_of_job(callback, then, now, chain).unwrap_or_else(|found| {
+        let default = job.as_ref().and_then(|job| self.default_callback(job));
+        let on_end = self.check_end_of_job((callback, default), then, now, chain).unwrap_or_else(|found| {
             problems.extend(found);
             None
         });

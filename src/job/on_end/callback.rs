@@ -176,8 +176,12 @@ pub struct Delivery {
 
 /// Returns the pause after a failed attempt to deliver a webhook, with jitter between 0 and a tenth that
 /// depends on the job and the attempt, so that webhooks that failed together are not repeated together.
-pub fn pause_after(attempt: u32, job: JobId) -> Span {
-    let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+///
+/// A retry on demand raises `max_attempts`, and the schedule starts anew. For example, attempt 4 of at most
+/// 13 is the first one after a retry that granted ten.
+pub fn pause_after(attempt: u32, max_attempts: u32, job: JobId) -> Span {
+    let earlier = max_attempts.saturating_sub(MAX_DELIVERY_ATTEMPTS).saturating_add(1);
+    let index = usize::try_from(attempt.saturating_sub(earlier)).unwrap_or(usize::MAX);
     let seconds = PAUSES_S.get(index).or(PAUSES_S.last()).copied().unwrap_or_default();
     let bytes = [job.0.to_le_bytes(), i64::from(attempt).to_le_bytes()].concat();
     let jitter = u64::from(crc32fast::hash(&bytes) % 1_000) * seconds / 10;
@@ -246,11 +250,12 @@ mod tests {
     fn the_pauses_follow_the_schedule_with_jitter_of_at_most_a_tenth() {
         for (index, seconds) in PAUSES_S.into_iter().enumerate() {
             let attempt = u32::try_from(index).unwrap() + 1;
-            let pauses = (1..100).map(|job| pause_after(attempt, JobId(job)).millis());
+            let pauses = (1..100).map(|job| pause_after(attempt, 10, JobId(job)).millis());
             let (least, most) = (pauses.clone().min().unwrap(), pauses.max().unwrap());
             let millis = i64::try_from(seconds).unwrap() * 1_000;
             assert!(least >= millis && most <= millis * 11 / 10 && most > least, "{least} {most}");
         }
+        assert!(pause_after(4, 13, JobId(7)) < Span::from_secs(6));
     }
 
     #[test]

@@ -31,18 +31,18 @@ impl Handle {
         of_queue.or_else(|| defaults.kinds.get(job.kind.as_str())).cloned()
     }
 
-    /// Checks what happens when a job ends.
+    /// Checks what happens when a job ends, with its own webhook and the default one.
     pub(super) fn check_end_of_job(
         &self,
-        callback: Option<Callback>,
+        (callback, default): (Option<Callback>, Option<Callback>),
         then: Option<Box<Submission>>,
         now: Timestamp,
         chain: Chain,
     ) -> Result<Option<Box<OnEnd>>, Vec<Problem>> {
-        if callback.is_none() && then.is_none() {
-            return Ok(None);
-        }
-        self.check_end((callback, CallbackOwner::Job), then, now, chain.after(Source::Job))
+        let chain = chain.after(Source::Job);
+        let then = self.check_end((callback.as_ref(), CallbackOwner::Job), then, now, chain)?;
+        // The default webhook was checked with the configuration, and is no fault of the client.
+        Ok(OnEnd::new(callback.or(default), then))
     }
 
     /// Checks what happens when a batch ends.
@@ -53,18 +53,20 @@ impl Handle {
         now: Timestamp,
     ) -> Result<Option<Box<OnEnd>>, Vec<Problem>> {
         let chain = Chain::default().after(Source::Batch);
-        self.check_end((callback, CallbackOwner::Batch), then, now, chain)
+        let then = self.check_end((callback.as_ref(), CallbackOwner::Batch), then, now, chain)?;
+        Ok(OnEnd::new(callback, then))
     }
 
+    /// Checks a webhook and a follow-up job, and returns the latter.
     fn check_end(
         &self,
-        (callback, owner): (Option<Callback>, CallbackOwner),
+        (callback, owner): (Option<&Callback>, CallbackOwner),
         then: Option<Box<Submission>>,
         now: Timestamp,
         chain: Chain,
-    ) -> Result<Option<Box<OnEnd>>, Vec<Problem>> {
+    ) -> Result<Option<FollowUp>, Vec<Problem>> {
         let mut problems = Vec::new();
-        if let Some(callback) = &callback {
+        if let Some(callback) = callback {
             let found = self.registry().check_callback(callback, owner);
             problems.extend(found.into_iter().map(|problem| problem.under("/callback")));
         }
@@ -75,7 +77,7 @@ impl Handle {
                 None
             }
         };
-        if problems.is_empty() { Ok(OnEnd::new(callback, then)) } else { Err(problems) }
+        if problems.is_empty() { Ok(then) } else { Err(problems) }
     }
 
     fn check_then(
