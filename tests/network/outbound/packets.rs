@@ -111,9 +111,9 @@ fn calls_to_addresses_that_are_not_public_send_no_packet() {
     for url in &urls {
         assert_eq!(caller.call(url).0, 422, "{url}");
     }
-    for index in 0..NAMED.len() {
+    for (index, address) in NAMED.iter().enumerate() {
         let job = caller.run(&format!("http://{}/", name(index)));
-        assert_eq!(job["error"]["code"], "address_not_allowed", "{}: {job}", NAMED[index]);
+        assert_eq!(job["error"]["code"], "address_not_allowed", "{address}: {job}");
     }
     let packets = sent_packets(&hosts) - before;
     eprintln!("{} URLs and {} names: {packets} packets", urls.len(), NAMED.len());
