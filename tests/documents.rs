@@ -83,7 +83,11 @@ fn the_example_configuration_names_every_setting() {
     let optional = [
         "/queues/",
         "/kinds/",
-        "/providers/",
+        "/providers/openai/",
+        "/providers/azure/auth/",
+        "/providers/azure/query/",
+        "/providers/azure/headers/",
+        "/secrets/",
         "/commands/",
         "/outbound/ca_file",
         "/first_key_file",
@@ -98,7 +102,7 @@ fn config_problems(text: &str) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     let depends_on_machine = |pointer: &str| {
-        pointer.ends_with("/api_key_env") || pointer.ends_with("/cwd") || pointer.contains("/env_")
+        pointer.ends_with("_env") || pointer.ends_with("/cwd") || pointer.contains("/env_")
     };
     let problems = config.problems().into_iter();
     problems
