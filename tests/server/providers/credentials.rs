@@ -38,12 +38,13 @@ impl Upstream {
         Self { target, requests }
     }
 
-    /// Starts a server that repeats the credential wherever it can, with the status in the path.
-    /// A chat-completions call is answered with 401.
+    /// Starts a server that repeats the credential wherever it can, with the status that the call names.
     fn hostile() -> Self {
         Self::start(|request, credential| {
+            // A chat-completions call names the status as its model.
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let last = request.path.rsplit('/').next().unwrap();
-            let status = if last == "completions" { "401" } else { last }.to_owned();
+            let status = body["model"].as_str().unwrap_or(last).to_owned();
             let word = credential.rsplit(' ').next().unwrap();
             let quoted = format!("{credential:?}");
             // Names of headers allow fewer characters than their values.
@@ -52,8 +53,11 @@ impl Upstream {
                 "content-type: application/json\r\nx-echo: {credential}\r\nx-{name}: 1\r\n\
                  x-request-id: {word}\r\nlocation: http://127.0.0.1:1/{word}?a={word}\r\n"
             );
-            let body =
-                format!(r#"{{"error": {{"message": {quoted}, "code": "{word}"}}, "x": "{word}"}}"#);
+            let coding = if status == "299" { word } else { "identity" };
+            let headers = format!("{headers}content-encoding: {coding}\r\n");
+            let body = format!(
+                r#"{{"error": {{"message": {quoted}, "code": "insufficient_quota {word}"}}, "x": "{word}"}}"#
+            );
             (format!("{status} {word}"), headers, body)
         })
     }
@@ -150,7 +154,12 @@ fn run_jobs(server: &Server, upstream: &Upstream) -> Vec<i64> {
     let by_provider = statuses.map(|status| by_provider(&format!("/{status}")));
     let mut jobs = by_url.to_vec();
     jobs.extend(by_provider);
-    jobs.push(json!({"kind": "chat", "payload": {"messages": [{"role": "user", "content": "?"}]}}));
+    let messages = json!([{"role": "user", "content": "?"}]);
+    jobs.extend(
+        ["200", "299", "401", "429", "503"].map(
+            |status| json!({"kind": "chat", "payload": {"model": status, "messages": messages}}),
+        ),
+    );
     jobs.iter()
         .map(|job| {
             let id = server.submit(job);
