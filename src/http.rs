@@ -40,6 +40,8 @@ pub use routes::{public, routes, scoped};
 /// - Register the scope last: it takes every path that no earlier service has taken, and answers
 ///   paths that it does not know with 404. An application with its own `/` shows that instead of the
 ///   overview.
+/// - Jobs must not call this server through its own addresses: add those of the application's HTTP server
+///   with [`Handle::add_own_address`].
 /// - To keep all paths apart, give the scope a host name of its own:
 ///   `scope(...).guard(guard::Host("jobs.example.com"))`.
 /// - The HTTP server is the caller's, so it must bound connections, slow requests and answers that are not
@@ -126,6 +128,11 @@ pub fn start_all(
 ) -> std::io::Result<Server> {
     let max_connections = connection::max_connections(handle.config());
     handle.bound_waits(max_connections);
+    for listener in &listeners {
+        if let Some(address) = listener.tcp_addr()? {
+            handle.add_own_address(address);
+        }
+    }
     connection::serve(max_connections, listeners, move || {
         App::new()
             .app_data(web::Data::new(handle.clone()))

@@ -90,6 +90,7 @@ fn the_example_configuration_names_every_setting() {
         "/secrets/",
         "/commands/",
         "/outbound/ca_file",
+        "/outbound/proxy",
         "/first_key_file",
     ];
     assert!(optional.into_iter().all(has_some));

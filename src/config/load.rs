@@ -31,12 +31,15 @@ const CLI_VARIABLES: [&str; 7] = [
 ];
 
 /// Settings that are lists, as paths in which `*` is any name.
-const LISTS: [&[&str]; 8] = [
+const LISTS: [&[&str]; 11] = [
     &["hosts"],
     &["allow_origins"],
     &["listen"],
     &["trusted_proxies"],
     &["remote_kinds"],
+    &["outbound", "allow_networks"],
+    &["outbound", "allow_hosts"],
+    &["outbound", "deny_hosts"],
     &["secrets", "*", "hosts"],
     &["commands", "*", "argv"],
     &["commands", "*", "env_from"],

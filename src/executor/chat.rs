@@ -17,7 +17,7 @@ use awc::http::header::{CONTENT_TYPE, HeaderValue};
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Call, Outbound, OutboundError, PartialResponse};
+use crate::executor::outbound::{Call, Outbound, OutboundError, OwnAddresses, PartialResponse};
 use crate::executor::provider::Providers;
 use crate::job::{Json, ProviderName};
 use crate::job::outcome::Outcome;
@@ -32,9 +32,13 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Creates the executor.
-    pub(super) fn new(config: &Config, providers: Arc<Providers>) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound)?, providers })
+    /// Creates the executor. No call reaches an address of `own`.
+    pub(super) fn new(
+        config: &Config,
+        providers: Arc<Providers>,
+        own: OwnAddresses,
+    ) -> Result<Self, OutboundError> {
+        Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers })
     }
 
     /// Checks a payload, and returns the provider that its job calls.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError, PartialResponse};
+use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses, PartialResponse};
 use crate::executor::provider::{Providers, defer_if_busy};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
@@ -34,13 +34,14 @@ pub struct Http {
 }
 
 impl Http {
-    /// Creates the executor.
+    /// Creates the executor. No call reaches an address of `own`.
     pub(super) fn new(
         config: &Config,
         providers: Arc<Providers>,
         secrets: BoundSecrets,
+        own: OwnAddresses,
     ) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound)?, providers, secrets })
+        Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers, secrets })
     }
 
     /// Checks a payload, and returns the provider that its job calls, if it names one.
@@ -48,7 +49,10 @@ impl Http {
     /// # Errors
     /// Returns the problems of the payload.
     pub(super) fn check(&self, payload: &Json) -> Result<Option<ProviderName>, Vec<Problem>> {
-        self.read(payload).map(|request| request.provider.map(|provider| provider.name.clone()))
+        let request = self.read(payload)?;
+        let pointer = if request.provider.is_some() { "/provider" } else { "/url" };
+        self.outbound.check(request.target()).map_err(|why| vec![Problem::new(pointer, why)])?;
+        Ok(request.provider.map(|provider| provider.name.clone()))
     }
 
     /// Reads a payload. What is read at submission is read again at the start, because the configuration may

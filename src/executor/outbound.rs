@@ -24,10 +24,10 @@ mod detail;
 mod exchange;
 mod head;
 mod identity;
+mod network;
 mod refusal;
 mod response;
 mod retry_after;
-mod socket;
 mod stream;
 mod target;
 
@@ -55,9 +55,12 @@ use crate::config::OutboundConfig;
 
 pub(super) use call::{CONNECTION, Call};
 pub(super) use content_coding::DecodeError;
+pub(super) use network::{NotAllowed, OwnAddresses};
 pub(super) use refusal::BAD_ANSWER;
 pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
+
+use network::{Policy, Proxy, Route};
 use target::Caller;
 
 /// Time for which an idle connection may be reused.
@@ -119,11 +122,13 @@ pub struct Outbound {
     max_connections: usize,
     client_lifetime: Duration,
     tls: Arc<ClientConfig>,
+    policy: Arc<Policy>,
+    proxy: Option<Arc<Proxy>>,
 }
 
 impl Outbound {
-    /// Reads the certificates and prepares TLS.
-    pub(super) fn new(config: &OutboundConfig) -> Result<Self, OutboundError> {
+    /// Reads the certificates and prepares TLS. No call reaches an address of `own`.
+    pub(super) fn new(config: &OutboundConfig, own: OwnAddresses) -> Result<Self, OutboundError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         install_crypto();
         Ok(Self {
@@ -132,7 +137,20 @@ impl Outbound {
             max_connections: config.max_connections,
             client_lifetime: CLIENT_LIFETIME,
             tls: Arc::new(client_tls(config.ca_file.as_deref())?),
+            policy: Arc::new(Policy::new(config, own)),
+            proxy: config
+                .proxy
+                .clone()
+                .map(|address| Arc::new(Proxy::new(address, config.proxy_authorization()))),
         })
+    }
+
+    /// Checks a target as far as that is possible without resolving its host.
+    ///
+    /// # Errors
+    /// Returns the reason, as it is shown, if calls to the target are refused.
+    pub(super) fn check(&self, target: &Target) -> Result<(), NotAllowed> {
+        self.policy.check(target.url.host(), target.url.port(), target.caller)
     }
 
     /// Returns a request to a target.
@@ -147,7 +165,7 @@ impl Outbound {
         let key = ClientKey { outbound: self.number, has_tls, caller };
         let known = CLIENTS.with_borrow(|clients| clients.get(&key).cloned());
         known.unwrap_or_else(|| {
-            let client = self.build(has_tls);
+            let client = self.build(has_tls, caller);
             CLIENTS.with_borrow_mut(|clients| clients.insert(key, client.clone()));
             let lifetime = self.client_lifetime;
             actix_rt::spawn(async move {
@@ -158,10 +176,19 @@ impl Outbound {
         })
     }
 
-    fn build(&self, has_tls: bool) -> Client {
+    /// Returns the way on which the connections of a caller are opened.
+    fn route(&self, caller: Caller) -> Route {
+        let policy = Arc::clone(&self.policy);
+        match &self.proxy {
+            Some(proxy) => Route::Proxied(policy, caller, Arc::clone(proxy)),
+            None => Route::Checked(policy, caller),
+        }
+    }
+
+    fn build(&self, has_tls: bool, caller: Caller) -> Client {
         let tls = has_tls.then(|| Arc::clone(&self.tls));
         let connector = Connector::new()
-            .connector(stream::connector(tls))
+            .connector(stream::connector(self.route(caller), tls))
             .timeout(self.connect_timeout)
             .limit(self.max_connections)
             .conn_keep_alive(KEEP_ALIVE)
@@ -216,7 +243,7 @@ pub(crate) fn tls_connector(
     + 'static,
     OutboundError,
 > {
-    Ok(stream::connector(Some(Arc::new(client_tls(ca_file)?))))
+    Ok(stream::connector(Route::Any, Some(Arc::new(client_tls(ca_file)?))))
 }
 
 /// Adds the certificates of a PEM file to the trusted ones.
@@ -243,7 +270,11 @@ mod tests {
     #[actix_web::test]
     async fn a_call_that_outlives_its_client_completes() {
         let lifetime = Duration::from_millis(20);
-        let outbound = Outbound::new(&OutboundConfig::default()).unwrap();
+        let config = OutboundConfig {
+            allow_networks: vec!["127.0.0.1".parse().unwrap()],
+            ..OutboundConfig::default()
+        };
+        let outbound = Outbound::new(&config, OwnAddresses::default()).unwrap();
         let outbound = Outbound { client_lifetime: lifetime, ..outbound };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -11,7 +12,7 @@ use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
 use crate::executor::http::{BoundSecrets, Http, SecretError};
-use crate::executor::outbound::OutboundError;
+use crate::executor::outbound::{OutboundError, OwnAddresses};
 use crate::executor::provider::{ProviderError, Providers};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
@@ -86,6 +87,8 @@ pub struct Registry {
     other_defaults: EffectiveDefaults,
     app_state: AppState,
     max_result_bytes: usize,
+    /// Addresses on which this server listens.
+    own_addresses: OwnAddresses,
 }
 
 impl Registry {
@@ -96,12 +99,14 @@ impl Registry {
     /// a secret or a certificate cannot be used, and [`RegistryError::Taken`] if `remote_kinds` names a built-in kind.
     pub fn new(config: &Config) -> Result<Self, RegistryError> {
         panic::install_hook();
+        let own = OwnAddresses::default();
         let providers = Arc::new(Providers::new(config)?);
         let secrets = BoundSecrets::new(&config.secrets)?;
-        let http = Http::new(config, Arc::clone(&providers), secrets)?;
+        let http = Http::new(config, Arc::clone(&providers), secrets, own.clone())?;
+        let chat = Chat::new(config, providers, own.clone())?;
         let executors = [
             ("http", Executor::Http(Arc::new(http))),
-            ("chat", Executor::Chat(Arc::new(Chat::new(config, providers)?))),
+            ("chat", Executor::Chat(Arc::new(chat))),
             ("command", Executor::Command(Arc::new(Command::new(config)))),
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),
@@ -120,6 +125,7 @@ impl Registry {
             other_defaults: config.jobs.into(),
             app_state: AppState::default(),
             max_result_bytes: config.limits.max_result_bytes,
+            own_addresses: own,
         })
     }
 
@@ -149,6 +155,11 @@ impl Registry {
     /// Sets the values that the contexts of handlers provide.
     pub fn set_app_state(&mut self, app_state: AppState) {
         self.app_state = app_state;
+    }
+
+    /// Adds an address on which this server listens, and which no call may reach.
+    pub fn add_own_address(&self, address: SocketAddr) {
+        self.own_addresses.add(address);
     }
 
     /// Sets the defaults of the kinds that have their own: `application` are those of the

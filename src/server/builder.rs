@@ -5,6 +5,7 @@ mod recovery;
 mod start;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -78,6 +79,7 @@ pub struct Builder {
     is_restored: bool,
     first_key: Option<KeySecret>,
     is_key_required: bool,
+    own_addresses: Vec<SocketAddr>,
 }
 
 impl Builder {
@@ -91,6 +93,7 @@ impl Builder {
             is_restored: false,
             first_key: None,
             is_key_required: false,
+            own_addresses: Vec::new(),
         }
     }
 
@@ -235,6 +238,14 @@ impl Builder {
         self
     }
 
+    /// Adds an address on which the server will listen, so that no job can call it from the start on.
+    /// [`Handle::add_own_address`](crate::server::Handle::add_own_address) adds one later.
+    #[must_use]
+    pub fn own_address(mut self, address: SocketAddr) -> Self {
+        self.own_addresses.push(address);
+        self
+    }
+
     /// Opens the database, rescues the jobs that a dead process left running, and starts the actors.
     ///
     /// # Errors
@@ -253,8 +264,12 @@ impl Builder {
             is_restored,
             first_key,
             is_key_required,
+            own_addresses,
         } = self;
         let mut registry = Registry::new(&config)?;
+        for address in own_addresses {
+            registry.add_own_address(address);
+        }
         for (kind, handler) in handlers {
             registry.add_handler(&kind, handler)?;
         }

@@ -6,6 +6,7 @@ mod answers;
 pub(in crate::server) mod bounds;
 mod compute;
 pub(crate) mod light_bodies;
+mod own_addresses;
 mod reads;
 mod share;
 pub(crate) mod size;

@@ -4,7 +4,6 @@ mod floods;
 
 use std::time::Duration;
 
-use longshore::config::Config;
 use longshore::executor::StopReason;
 use longshore::job::Progress;
 use longshore::job::outcome::Outcome;
@@ -20,7 +19,7 @@ async fn echo_returns_its_payload() {
 
 #[actix_web::test]
 async fn a_result_over_the_limit_is_truncated_and_flagged() {
-    let mut config = Config::default();
+    let mut config = config();
     config.limits.max_result_bytes = 10;
     let outcome = run(&registry_of(&config), "echo", json!("0123456789")).await;
     let result = job_result(outcome);

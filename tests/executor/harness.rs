@@ -10,15 +10,24 @@ use longshore::job::outcome::{JobError, JobResult, Outcome};
 use longshore::job::{JobId, Json, Lane, Span, Timestamp};
 use serde_json::{Value, json};
 
+use crate::kit::embedded::loopback;
+
 /// Returns a registry with the built-in kinds.
 pub(crate) fn registry() -> Registry {
-    registry_of(&Config::default())
+    registry_of(&config())
+}
+
+/// Returns the default configuration, with which jobs may also call servers of this machine.
+pub(crate) fn config() -> Config {
+    let mut config = Config::default();
+    config.outbound.allow_networks = loopback();
+    config
 }
 
 /// Returns a configuration with one provider, which needs no key.
 pub(crate) fn config_of_model(base_url: &str) -> Config {
     let provider = ProviderConfig::new(base_url);
-    Config { providers: [("model".to_owned(), provider)].into(), ..Config::default() }
+    Config { providers: [("model".to_owned(), provider)].into(), ..config() }
 }
 
 /// Returns the payload of a `chat` job.

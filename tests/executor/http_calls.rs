@@ -6,7 +6,6 @@ mod provider;
 mod secrets;
 mod urls;
 
-use longshore::config::Config;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -215,7 +214,7 @@ async fn a_long_response_is_truncated_and_its_connection_closed() {
         while caller.send("4\r\n\"€\r\n") {}
         closed.send(()).unwrap();
     });
-    let mut config = Config::default();
+    let mut config = config();
     config.limits.max_result_bytes = 1_000;
     let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);
     soon(has_closed.recv()).await.unwrap();
@@ -229,7 +228,7 @@ async fn a_long_response_is_truncated_and_its_connection_closed() {
 
 #[actix_web::test]
 async fn a_long_binary_response_is_truncated_to_valid_base64() {
-    let mut config = Config::default();
+    let mut config = config();
     config.limits.max_result_bytes = 500;
     let (url, _seen) = start_server(response("200 OK", "", vec![0xff; 2_000]));
     let result = job_result(run(&registry_of(&config), "http", json!({"url": url})).await);

@@ -22,7 +22,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn config_trusting(ca_file: Option<PathBuf>) -> Config {
-    let mut config = Config::default();
+    let mut config = config();
     config.outbound.ca_file = ca_file;
     config
 }

@@ -1,6 +1,6 @@
 //! A server inside the process of the test, as in an application that embeds it.
 
-use longshore::config::Config;
+use longshore::config::{AllowedNetwork, Config};
 use longshore::job::{Job, Submission};
 use longshore::server::{Builder, Handle, Server};
 use serde_json::Value;
@@ -12,7 +12,13 @@ use crate::kit::TEST_TIMEOUT;
 pub(crate) fn builder(directory: &TempDir) -> Builder {
     let mut config = Config { database: directory.path().join("a.db").into(), ..Config::default() };
     config.lanes.thread = 1;
+    config.outbound.allow_networks = loopback();
     Server::builder(config)
+}
+
+/// Returns the networks in which the servers of tests are.
+pub(crate) fn loopback() -> Vec<AllowedNetwork> {
+    ["127.0.0.0/8", "::1"].map(|network| network.parse().unwrap()).into()
 }
 
 /// Returns a job with one attempt.

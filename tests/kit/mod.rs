@@ -18,6 +18,7 @@ pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod proc;
 pub(crate) mod process;
+pub(crate) mod setup;
 pub(crate) mod tls;
 pub(crate) mod usage;
 pub(crate) mod wrapper;
@@ -27,8 +28,9 @@ use std::time::{Duration, Instant};
 
 pub(crate) use events::{Event, Events};
 pub(crate) use http::{Connection, Response};
-pub(crate) use process::{Server, Setup};
+pub(crate) use process::Server;
 use serde_json::{Value, json};
+pub(crate) use setup::Setup;
 
 /// Maximum time to wait for a condition. No condition in these tests takes as long on a working
 /// server, so a test fails after it.

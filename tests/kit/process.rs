@@ -1,4 +1,4 @@
-//! The real server process, and its setup.
+//! The real server process.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kit::wrapper::wrapped;
-use crate::kit::{Connection, Response, TEST_TIMEOUT, eventually, is_final};
+use crate::kit::{Connection, Response, Setup, TEST_TIMEOUT, eventually, is_final};
 
 /// Returns a command of the program, without the `LONGSHORE_` variables of the environment.
 pub(crate) fn longshore(args: &[&str]) -> Command {
@@ -24,118 +24,6 @@ pub(crate) fn longshore(args: &[&str]) -> Command {
     }
     command.args(args).stdin(Stdio::null());
     command
-}
-
-/// Setup of a server that is to be started.
-pub(crate) struct Setup {
-    directory: Arc<TempDir>,
-    database: PathBuf,
-    config: String,
-    env: Vec<(String, String)>,
-    options: Vec<String>,
-    /// Program that starts the server, with its arguments; empty if it is started directly.
-    wrapper: Vec<String>,
-    /// Address to listen on. Port 0 means a free port.
-    listen: SocketAddr,
-    /// Whether the server gets its settings from environment variables only.
-    has_only_variables: bool,
-}
-
-impl Setup {
-    pub(crate) fn new() -> Self {
-        let directory = Arc::new(tempfile::tempdir().unwrap());
-        let database = directory.path().join("longshore.db");
-        let (config, env, options, wrapper) = (String::new(), Vec::new(), Vec::new(), Vec::new());
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let has_only_variables = false;
-        Self { directory, database, config, env, options, wrapper, listen, has_only_variables }
-    }
-
-    /// Sets the configuration, in TOML.
-    pub(crate) fn config(mut self, toml: impl Into<String>) -> Self {
-        self.config = toml.into();
-        self
-    }
-
-    /// Adds an environment variable.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// Adds an option of `serve`.
-    pub(crate) fn option(mut self, option: &str) -> Self {
-        self.options.push(option.into());
-        self
-    }
-
-    /// Starts the server through this program, which must end by executing its last arguments.
-    pub(crate) fn wrapper(mut self, wrapper: &[&str]) -> Self {
-        self.wrapper = wrapper.iter().map(|part| (*part).to_owned()).collect();
-        self
-    }
-
-    /// Starts the server in a shell after these commands.
-    pub(crate) fn after(self, commands: &str) -> Self {
-        self.wrapper(&["sh", "-c", &format!("{commands} && exec \"$0\" \"$@\"")])
-    }
-
-    /// Sets the first address to listen on.
-    pub(crate) fn listen(mut self, listen: SocketAddr) -> Self {
-        self.listen = listen;
-        self
-    }
-
-    /// Gives the server no configuration file and no options of this setup, but only its variables.
-    pub(crate) fn only_variables(mut self) -> Self {
-        self.has_only_variables = true;
-        self
-    }
-
-    /// Sets the path of the database.
-    pub(crate) fn database(mut self, path: impl Into<PathBuf>) -> Self {
-        self.database = path.into();
-        self
-    }
-
-    /// Returns a directory that is removed with the server.
-    pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// Returns the command that starts the server.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = longshore(&["serve"]);
-        if !self.has_only_variables {
-            let config = self.directory.path().join("longshore.toml");
-            std::fs::write(&config, &self.config).unwrap();
-            command.args(["--listen", &self.listen.to_string()]);
-            command.arg("--config").arg(config).arg("--database").arg(&self.database);
-        }
-        command.args(&self.options);
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        wrapped(command, &self.wrapper)
-    }
-
-    /// Starts the server and waits until it listens.
-    pub(crate) fn start(self) -> Server {
-        let log = Arc::new(Mutex::new(String::new()));
-        let (child, addr) = spawn(&self, &log).unwrap_or_else(|why| panic!("{why}"));
-        Server { setup: self, child, addr, log }
-    }
-
-    /// Runs a server that cannot start until it ends, and returns its output.
-    pub(crate) fn fail(&self) -> Output {
-        let mut command = self.command();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let started = Instant::now();
-        while child.try_wait().unwrap().is_none() && started.elapsed() < TEST_TIMEOUT {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        // If the server runs nevertheless, it is killed, so its exit status is not a success.
-        let _ = child.kill();
-        child.wait_with_output().unwrap()
-    }
 }
 
 /// Starts a server and returns its process and address, or returns why it did not start.
@@ -176,6 +64,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts the server of a setup and waits until it listens.
+    pub(super) fn of(setup: Setup) -> Self {
+        let log = Arc::new(Mutex::new(String::new()));
+        let (child, addr) = spawn(&setup, &log).unwrap_or_else(|why| panic!("{why}"));
+        Self { setup, child, addr, log }
+    }
+
     /// Starts a server without any configuration.
     pub(crate) fn start() -> Self {
         Setup::new().start()

@@ -82,6 +82,11 @@ impl<'a> HttpRequest<'a> {
         }
     }
 
+    /// Returns the server and the resource.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Returns the call, with headers that identify the job and the attempt to the other server.
     pub(super) fn into_call(self, payload: &Json, context: &Context) -> Call {
         let Self { provider: _, target, method, headers, credentials, body } = self;

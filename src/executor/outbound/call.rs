@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::config::Secret;
 use crate::executor::outbound::Outbound;
+use crate::executor::outbound::network::{NotAllowed, ProxyError};
 use crate::executor::outbound::response::{PartialResponse, ReadLimits, Response};
 use crate::executor::outbound::target::Target;
 use crate::executor::secrets::Secrets;
@@ -19,6 +20,8 @@ use crate::job::outcome::Outcome;
 
 /// Error code of a call that failed without a complete response.
 pub(in crate::executor) const CONNECTION: &str = "connection";
+/// Error code of a call to an address that is not allowed.
+const ADDRESS_NOT_ALLOWED: &str = "address_not_allowed";
 /// Maximum number of bytes that are read from the body of an error response.
 const MAX_ERROR_BODY_BYTES: usize = 256 << 10;
 /// Maximum wait for the body of an error response, which only adds detail to the failure.
@@ -52,6 +55,7 @@ impl Outbound {
         deadline: Instant,
         partial: &PartialResponse,
     ) -> Result<Response, Outcome> {
+        self.check(&call.target).map_err(not_allowed)?;
         // The path and the query are omitted from messages, because they may contain secrets.
         let server = call.target.url.authority().to_owned();
         let secrets = Secrets::of_request(&call.target.url, &call.headers, &call.credentials);
@@ -101,6 +105,10 @@ fn send_failure(error: &SendRequestError, server: &str, connect_timeout: Duratio
         SendRequestError::Connect(ConnectError::Resolver(error)) => {
             format!("cannot resolve the address of {server}: {error}")
         }
+        SendRequestError::Connect(ConnectError::Io(error)) => match inner(error) {
+            Some(error) => return not_allowed(*error),
+            None => return connect_failure(error, server),
+        },
         SendRequestError::Connect(error) => format!("cannot connect to {server}: {error}"),
         SendRequestError::Send(error) => format!("the connection to {server} failed: {error}"),
         SendRequestError::Response(error) => match error.source().and_then(|e| e.downcast_ref()) {
@@ -110,6 +118,25 @@ fn send_failure(error: &SendRequestError, server: &str, connect_timeout: Duratio
         other => format!("the call to {server} failed: {other}"),
     };
     Outcome::retryable(CONNECTION, message)
+}
+
+/// Returns the outcome of a call to an address that is not allowed.
+fn not_allowed(error: NotAllowed) -> Outcome {
+    Outcome::fatal(ADDRESS_NOT_ALLOWED, error.to_string())
+}
+
+/// Returns the outcome of a call whose connection was not opened.
+fn connect_failure(error: &io::Error, server: &str) -> Outcome {
+    let message = format!("cannot connect to {server}: {error}");
+    match inner(error) {
+        Some(ProxyError::Unauthorized) => Outcome::fatal(CONNECTION, message),
+        _ => Outcome::retryable(CONNECTION, message),
+    }
+}
+
+/// Returns the error that is wrapped in an error of a connection, if it has this type.
+fn inner<E: Error + 'static>(error: &io::Error) -> Option<&E> {
+    error.get_ref().and_then(|error| error.downcast_ref())
 }
 
 /// Returns the message for a response head that is invalid or incomplete.

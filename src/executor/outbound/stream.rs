@@ -3,6 +3,8 @@
 //! awc reads and writes plain HTTP here, even if the connection uses TLS. TLS is below this layer,
 //! because TLS inside awc would hide the responses from `Exchange`.
 
+mod socket;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,15 +12,16 @@ use std::task::{Context, Poll};
 
 use actix_rt::net::{ActixStream, Ready};
 use actix_tls::connect::rustls_0_23::TlsConnector;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Connector as TcpConnector};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use actix_web::dev::{Service, fn_service};
 use awc::http::Uri;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::executor::outbound::exchange::Exchange;
-use crate::executor::outbound::socket::Socket;
+use crate::executor::outbound::network::Route;
 use crate::executor::outbound::target::TlsName;
+use socket::Socket;
 
 /// A connection on which each request gets only the bytes of its own response.
 #[derive(Debug)]
@@ -27,29 +30,27 @@ pub(crate) struct Stream {
     exchange: Exchange,
 }
 
-/// Returns a service that resolves a host and connects to it, with TLS if `tls` is set.
+/// Returns a service that connects to a host on a route, with TLS if `tls` is set.
 pub(super) fn connector(
+    route: Route,
     tls: Option<Arc<ClientConfig>>,
 ) -> impl Service<ConnectInfo<Uri>, Response = Connection<Uri, Stream>, Error = ConnectError>
 + Clone
 + 'static {
     fn_service(move |info: ConnectInfo<Uri>| {
-        let tls = tls.clone();
+        let (route, tls) = (route.clone(), tls.clone());
         async move {
-            let connection = TcpConnector::default().service().call(info).await?;
+            let uri = info.request().clone();
+            let tcp = route.connect(&uri).await?;
             // A request is written as a whole, so Nagle's algorithm would only delay it.
-            connection.io_ref().set_nodelay(true).map_err(ConnectError::Io)?;
-            let (socket, uri) = match tls {
-                None => {
-                    let (tcp, uri) = connection.into_parts();
-                    (Socket::Plain(tcp), uri)
-                }
+            tcp.set_nodelay(true).map_err(ConnectError::Io)?;
+            let socket = match tls {
+                None => Socket::Plain(tcp),
                 Some(tls) => {
-                    let (tcp, uri) = connection.into_parts();
                     let connection = Connection::new(TlsName::of(&uri), tcp);
                     let handshake = TlsConnector::service(tls).call(connection);
                     let (tls, _) = handshake.await.map_err(ConnectError::Io)?.into_parts();
-                    (Socket::Tls(Box::new(tls)), uri)
+                    Socket::Tls(Box::new(tls))
                 }
             };
             let exchange = Exchange::default();

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use longshore::config::Config;
 use longshore::job::AttemptDetail;
 use longshore::job::outcome::Outcome;
 use serde_json::json;
@@ -110,7 +109,7 @@ async fn an_answer_without_an_end_is_read_within_bounds() {
             while caller.send(&*chunk) {}
         })
     };
-    let mut config = Config::default();
+    let mut config = config();
     config.limits.max_result_bytes = 1_000;
     let registry = registry_of(&config);
     let result = truncated(run(&registry, "http", json!({"url": endless()})).await).result.unwrap();
@@ -126,7 +125,7 @@ async fn an_answer_that_is_too_large_at_the_deadline_is_too_large() {
         caller.send("x".repeat(2_000));
         caller.wait_until_closed();
     });
-    let mut config = Config::default();
+    let mut config = config();
     config.limits.max_result_bytes = 1_000;
     let started = Instant::now();
     let timeout = Duration::from_millis(500);

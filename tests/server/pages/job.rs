@@ -58,8 +58,9 @@ fn the_response_to_a_call_and_the_output_of_a_program_are_shown_on_the_page_and_
     let server = Setup::new().config(config).start();
     let program = json!({"kind": "command", "payload": {"name": "x"}, "max_attempts": 1});
     server.run(&program);
-    // The server itself refuses the call.
-    let url = format!("{}/v1/jobs/999", server.url());
+    // Another server refuses the call.
+    let other = Server::start();
+    let url = format!("{}/v1/jobs/999", other.url());
     server.run(&json!({"kind": "http", "payload": {"url": url}, "max_attempts": 1}));
     let command = page(&server, "/jobs/1");
     for expected in ["exit status 3.", "Standard output of attempt 1\">why\n<", ">err\n<"] {

@@ -95,6 +95,11 @@ pub(crate) async fn start_server(
     Guard::enable(guard::COMMAND);
     // Binding comes first, so that a server that cannot listen has not started any job.
     let listeners = bind_all(&config)?;
+    for listener in &listeners {
+        if let Some(address) = listener.tcp_addr().map_err(ServeError::Accept)? {
+            builder = builder.own_address(address);
+        }
+    }
     let urls = listeners.iter().map(|listener| listener.url().to_string()).collect();
     let socket_files = listeners.iter().filter_map(http::Listener::socket_file).collect();
     let server = match builder.start() {
