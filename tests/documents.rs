@@ -83,7 +83,11 @@ fn the_example_configuration_names_every_setting() {
     let optional = [
         "/queues/",
         "/kinds/",
-        "/providers/",
+        "/providers/openai/",
+        "/providers/azure/auth/",
+        "/providers/azure/query/",
+        "/providers/azure/headers/",
+        "/secrets/",
         "/commands/",
         "/outbound/ca_file",
         "/outbound/proxy",

@@ -22,22 +22,22 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// Name of the environment variable that holds the API key, which is sent as a bearer token. This is the
     /// short form of `auth` with the header `authorization` and the prefix `"Bearer "`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
     /// Header that authenticates each call.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<ProviderAuth>,
     /// Query parameters that are added to each call.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
     /// Headers that are added to each call. An `http` job may set them to another value.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// Maximum number of calls that run at once.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_running: Option<u32>,
     /// Maximum number of calls that start in any minute.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
 }
 

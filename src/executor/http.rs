@@ -50,10 +50,8 @@ impl Http {
     /// Returns the problems of the payload.
     pub(super) fn check(&self, payload: &Json) -> Result<Option<ProviderName>, Vec<Problem>> {
         let request = self.read(payload)?;
-        self.outbound.check(request.target()).map_err(|why| {
-            let pointer = if request.provider.is_some() { "/provider" } else { "/url" };
-            vec![Problem::new(pointer, why)]
-        })?;
+        let pointer = if request.provider.is_some() { "/provider" } else { "/url" };
+        self.outbound.check(request.target()).map_err(|why| vec![Problem::new(pointer, why)])?;
         Ok(request.provider.map(|provider| provider.name.clone()))
     }
 

@@ -99,7 +99,9 @@ impl Provider {
         });
         let query = config.query.clone();
         Ok(Self {
-            name: name.parse().map_err(|_| ProviderError::BadName { name: name.to_owned() })?,
+            name: name
+                .parse()
+                .map_err(|_error| ProviderError::BadName { name: name.to_owned() })?,
             chat_target: target(&base, CHAT_PATH, &query).map_err(bad_url)?,
             base,
             query,
@@ -159,9 +161,9 @@ impl Authentication {
         let no_key = || ProviderError::NoKey { name: provider.to_owned() };
         let key = config.value().ok_or_else(no_key)?;
         let name = HeaderName::try_from(&config.header)
-            .map_err(|_| ProviderError::bad_header(provider, &config.header))?;
+            .map_err(|_error| ProviderError::bad_header(provider, &config.header))?;
         let mut value = HeaderValue::try_from(format!("{}{}", config.prefix, key.reveal()))
-            .map_err(|_| ProviderError::BadKey { name: provider.to_owned() })?;
+            .map_err(|_error| ProviderError::BadKey { name: provider.to_owned() })?;
         // Keeps the key out of `Debug` output.
         value.set_sensitive(true);
         Ok(Self { name, value, key })

@@ -108,9 +108,10 @@ impl Registry {
         let providers = Arc::new(Providers::new(config)?);
         let secrets = BoundSecrets::new(&config.secrets)?;
         let http = Http::new(config, Arc::clone(&providers), secrets, own.clone())?;
+        let chat = Chat::new(config, providers, own.clone())?;
         let executors = [
             ("http", Executor::Http(Arc::new(http))),
-            ("chat", Executor::Chat(Arc::new(Chat::new(config, providers, own.clone())?))),
+            ("chat", Executor::Chat(Arc::new(chat))),
             ("command", Executor::Command(Arc::new(Command::new(config)))),
             ("sleep", Executor::Sleep),
             ("echo", Executor::Echo),

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and the kit prints which tests it skips"
 )]
 
+mod credentials;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod live;
@@ -222,35 +223,6 @@ fn an_invalid_configuration_reports_every_problem_and_ends_with_2() {
     assert!(stderr(&output).contains("unknown field `leese`"), "{}", stderr(&output));
     let output = run(&["serve", "--log", "longshore=loud"]);
     assert_eq!(output.status.code(), Some(2));
-}
-
-#[test]
-fn a_provider_that_cannot_be_called_is_an_invalid_configuration() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    let text = "[providers.a]\nbase_url = 'http://'\napi_key_env = 'EMPTY_KEY'\n\
-                [providers.b]\nbase_url = 'http://a b'\napi_key_env = 'BROKEN_KEY'\n\
-                [providers.c]\nbase_url = 'http://c'\napi_key_env = 'FOREIGN_KEY'\n";
-    file.write_all(text.as_bytes()).unwrap();
-    let foreign = std::os::unix::ffi::OsStringExt::from_vec(b"sk-\xff".to_vec());
-    let keys: [(&str, std::ffi::OsString); 3] =
-        [("EMPTY_KEY", "".into()), ("BROKEN_KEY", "sk-a\n".into()), ("FOREIGN_KEY", foreign)];
-    let output = longshore(&["serve", "--config", file.path().to_str().unwrap()])
-        .envs(keys)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let text = stderr(&output);
-    for part in [
-        "5 problem(s)",
-        "providers.a.base_url: must name a host",
-        "EMPTY_KEY, which is empty",
-        "providers.b.base_url: must name a host that is a valid domain name",
-        "BROKEN_KEY, which contains a line break",
-        "FOREIGN_KEY, which is not UTF-8",
-    ] {
-        assert!(text.contains(part), "{part} is missing in {text}");
-    }
-    assert!(!text.contains("sk-"), "{text}");
 }
 
 #[test]

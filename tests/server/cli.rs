@@ -231,13 +231,14 @@ fn the_demonstration_asks_ten_questions_both_ways_and_ends() {
 #[test]
 fn the_startup_log_lists_what_jobs_may_use_and_no_secret() {
     let config = "[providers.local]\nbase_url = 'http://127.0.0.1:1'\napi_key_env = 'LOCAL_KEY'\n\
+                  [secrets.open]\nvalue_env = 'LOCAL_KEY'\nhosts = ['a.example']\n\
                   [commands.hello]\nargv = ['echo']\nenv = { WORD = 'sesame' }";
     let server = Setup::new().config(config).env("LOCAL_KEY", "sk-sesame").start();
     crate::kit::eventually("the list is logged", || {
         server.log().contains("available to jobs").then_some(())
     });
     let log = server.log();
-    for name in ["chat, command, echo, http, sleep", "\"local\"", "\"hello\""] {
+    for name in ["chat, command, echo, http, sleep", "\"local\"", "\"open\"", "\"hello\""] {
         assert!(log.contains(name), "{name} is missing in {log}");
     }
     assert!(!log.contains("sesame"), "{log}");

@@ -8,7 +8,7 @@ mod limits;
 mod matrix;
 mod mounted;
 mod python_worker;
-mod secrets;
+pub(crate) mod secrets;
 mod tokens;
 mod visibility;
 

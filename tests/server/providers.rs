@@ -1,5 +1,7 @@
 //! Providers: their limits hold before a job starts, and a refusal of a provider is its state.
 
+mod credentials;
+mod http_jobs;
 mod limits;
 mod model_server;
 mod refusals;

@@ -79,7 +79,7 @@ impl FromStr for SecretHost {
             return Err(InvalidSecretHost::NoHost);
         }
         let url = HttpUrl::parse(&format!("{scheme}://{authority}/"));
-        let url = url.map_err(|_| InvalidSecretHost::NoHost)?;
+        let url = url.map_err(|_error| InvalidSecretHost::NoHost)?;
         let host = url.host();
         let is_name = host.contains(|c: char| c.is_ascii_alphabetic()) && !host.starts_with('[');
         let is_domain = is_name && host.trim_matches('.').contains('.');

@@ -75,7 +75,9 @@ fn failed(response: &Response, error: Option<&ReportedError>, code: &str, why: &
     let verdict = error.map_or(Verdict::Unknown, ReportedError::verdict);
     let decision = match (decision(response, error), verdict) {
         // The word of the error says more than that its message is known.
-        (Some(Decision::Fatal(_)) | None, Verdict::Fatal(word)) => Some(Decision::Fatal(word)),
+        (Some(Decision::Fatal(_)) | None, Verdict::Fatal(word)) => {
+            Some(Decision::Fatal(response.excerpt(&word)))
+        }
         (decision, _) => decision,
     };
     match decision {
@@ -94,6 +96,8 @@ fn unreadable(response: &Response, why: &str) -> Outcome {
     if let Some(error) = &response.decode_error {
         return response.undecodable(error);
     }
+    // It may name fields of the answer.
+    let why = response.excerpt(why);
     if !response.is_framed() && is_cut_json(&response.lossy_text()) {
         return response.failure(CONNECTION, format!("the answer is incomplete: {why}"), true);
     }
@@ -120,7 +124,8 @@ fn decision(response: &Response, error: Option<&ReportedError>) -> Option<Decisi
         return Some(Decision::Fatal(format!("{SHOULD_RETRY}: false")));
     }
     if let Some(word) = error.and_then(ReportedError::blocking_word) {
-        return Some(Decision::Fatal(word));
+        // A server may repeat a key in the word too.
+        return Some(Decision::Fatal(response.excerpt(&word)));
     }
     is("true").then_some(Decision::Retryable)
 }

@@ -57,12 +57,13 @@ impl Codings {
         let mut codings = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             for name in String::from_utf8_lossy(value.as_bytes()).split(',') {
-                match &*name.trim().to_ascii_lowercase() {
+                let name = name.trim();
+                match &*name.to_ascii_lowercase() {
                     "" | "identity" => {}
                     "gzip" | "x-gzip" => codings.push(Coding::Gzip),
                     "deflate" => codings.push(Coding::Deflate),
                     "br" => codings.push(Coding::Brotli),
-                    other => return Err(DecodeError::Unsupported(other.to_owned())),
+                    _ => return Err(DecodeError::Unsupported(name.to_owned())),
                 }
             }
         }

@@ -69,10 +69,12 @@ impl Response {
     /// Returns the outcome of an attempt whose response body cannot be decoded. It is retryable only
     /// if the connection may have broken off.
     pub(in crate::executor) fn undecodable(&self, error: &DecodeError) -> Outcome {
+        // The server chooses the name of a coding, and may repeat a secret in it.
+        let why = self.excerpt(&error.to_string());
         if self.is_framed() {
-            self.failure(BAD_ANSWER, error.to_string(), false)
+            self.failure(BAD_ANSWER, why, false)
         } else {
-            self.failure(CONNECTION, format!("the response may be incomplete: {error}"), true)
+            self.failure(CONNECTION, format!("the response may be incomplete: {why}"), true)
         }
     }
 

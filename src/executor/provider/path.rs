@@ -77,7 +77,8 @@ fn has_whole_encodings(path: &[u8]) -> bool {
 fn fully_decoded(path: &str) -> Result<String, InvalidPath> {
     let mut path = path.to_owned();
     for _ in 0..MAX_ENCODINGS {
-        let decoded = String::from_utf8(decode(path.as_bytes())).map_err(|_| InvalidPath::Utf8)?;
+        let decoded =
+            String::from_utf8(decode(path.as_bytes())).map_err(|_error| InvalidPath::Utf8)?;
         if decoded == path {
             return Ok(path);
         }

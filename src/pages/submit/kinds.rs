@@ -42,7 +42,12 @@ pub(super) fn description(kind: &str) -> &'static str {
 
 #[derive(Serialize)]
 struct Http<'a> {
-    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -98,12 +103,26 @@ impl PayloadForm {
         use Control::{Choice, Line, Lines};
         let new = Input::new;
         match self {
-            Self::Http => vec![
-                new("url", "URL", "", Line),
-                new("method", "Method", "", Choice(methods())),
-                new("headers", "Headers", "One per line, such as Accept: text/plain", Lines(2)),
-                new("body", "Body", "Valid JSON is sent as JSON, anything else as text", Lines(5)),
-            ],
+            Self::Http => {
+                let mut inputs = vec![
+                    new("url", "URL", "", Line),
+                    new("method", "Method", "", Choice(methods())),
+                    new("headers", "Headers", "One per line, such as Accept: text/plain", Lines(2)),
+                    new(
+                        "body",
+                        "Body",
+                        "Valid JSON is sent as JSON, anything else as text",
+                        Lines(5),
+                    ),
+                ];
+                if !config.providers.is_empty() {
+                    let none = [("".into(), "None: call the URL".into())].into_iter();
+                    let providers = none.chain(names(config.providers.keys())).collect();
+                    let path = new("path", "Path", "At the provider, such as /v1/charges", Line);
+                    inputs.splice(1..1, [new("provider", "Provider", "", Choice(providers)), path]);
+                }
+                inputs
+            }
             Self::Chat => vec![
                 new("provider", "Provider", "", Choice(names(config.providers.keys()))),
                 new("model", "Model", "Name of the model at the provider", Line),
@@ -136,7 +155,12 @@ impl PayloadForm {
         };
         let payload = match self {
             Self::Http => Json::of(&Http {
-                url: required("url", "/payload/url")?,
+                url: match optional("provider").or(optional("path")) {
+                    Some(_) => optional("url"),
+                    None => Some(required("url", "/payload/url")?),
+                },
+                provider: optional("provider"),
+                path: optional("path"),
                 method: optional("method"),
                 headers: headers(fields.get("headers").unwrap_or_default())?,
                 body: fields.get("body").map(json_or_text),
@@ -219,6 +243,7 @@ mod tests {
                 "url=http://a&method=PUT&body=a%0D%0Ab",
                 r#"{"url":"http://a","method":"PUT","body":"a\nb"}"#,
             ),
+            ("http", "url=&provider=stripe&path=/v1/a", r#"{"provider":"stripe","path":"/v1/a"}"#),
             (
                 "chat",
                 "provider=local&model=m&message=hi",

@@ -30,7 +30,10 @@ fn azure(url: &str) -> ProviderConfig {
 }
 
 fn registry_for(provider: ProviderConfig) -> Registry {
-    registry_of(&Config { providers: [("one".to_owned(), provider)].into(), ..Config::default() })
+    registry_of(&Config {
+        providers: [("one".to_owned(), provider)].into(),
+        ..crate::harness::config()
+    })
 }
 
 /// Runs a job whose call must succeed, and returns the request.

@@ -19,7 +19,7 @@ fn value() -> String {
 fn config(host: &str) -> Config {
     let hosts = vec![host.parse().unwrap()];
     let secret = SecretConfig { value_env: VALUE_ENV.into(), hosts };
-    Config { secrets: [("main".to_owned(), secret)].into(), ..Config::default() }
+    Config { secrets: [("main".to_owned(), secret)].into(), ..crate::harness::config() }
 }
 
 fn with_header(url: &str, name: &str, value: &str) -> Value {

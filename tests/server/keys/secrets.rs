@@ -1,7 +1,7 @@
 //! Secrets: the forms of keys, and that nothing but the first answer shows a secret.
 
 mod everywhere;
-mod traces;
+pub(crate) mod traces;
 
 use serde_json::json;
 

@@ -69,6 +69,11 @@ impl ModelServer {
         format!("[providers.{name}]\nbase_url = '{}'\n", self.target.url("/v1"))
     }
 
+    /// Returns the URL of a path.
+    pub(super) fn url(&self, path: &str) -> String {
+        self.target.url(path)
+    }
+
     /// Returns the number of calls so far.
     pub(super) fn calls(&self) -> usize {
         self.counts.calls.lock().unwrap().len()

@@ -43,7 +43,7 @@ impl RunningServer {
         self.stop().await;
     }
 
-    /// Logs the kinds, providers and commands that jobs may use.
+    /// Logs the kinds, and the names of the providers, secrets and commands, that jobs may use.
     fn log_capabilities(&self) {
         let handle = self.server.handle();
         let names =
@@ -51,7 +51,8 @@ impl RunningServer {
         let kinds = handle.kinds().join(", ");
         let providers = names(handle.config().providers.keys().map(String::as_str).collect());
         let commands = names(handle.config().commands.keys().map(String::as_str).collect());
-        tracing::info!(kinds, providers, commands, "available to jobs");
+        let secrets = names(handle.config().secrets.keys().map(String::as_str).collect());
+        tracing::info!(kinds, providers, secrets, commands, "available to jobs");
     }
 
     /// Removes the files of Unix sockets. The threads of the HTTP server may still have a part in them.

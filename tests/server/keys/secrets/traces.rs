@@ -10,25 +10,25 @@ const PART_BYTES: usize = 16;
 
 /// Secrets, and the texts in which they are searched.
 #[derive(Default)]
-pub(super) struct Traces {
+pub(crate) struct Traces {
     secrets: Vec<(String, String)>,
     places: Vec<(String, Vec<u8>)>,
 }
 
 impl Traces {
     /// Adds a secret, which `name` describes in a failure.
-    pub(super) fn hide(&mut self, name: &str, secret: &str) {
+    pub(crate) fn hide(&mut self, name: &str, secret: &str) {
         assert!(secret.len() >= PART_BYTES, "{name} is too short to be searched");
         self.secrets.push((name.to_owned(), secret.to_owned()));
     }
 
     /// Adds a text in which no secret may be.
-    pub(super) fn add(&mut self, place: impl Into<String>, text: impl Into<Vec<u8>>) {
+    pub(crate) fn add(&mut self, place: impl Into<String>, text: impl Into<Vec<u8>>) {
         self.places.push((place.into(), text.into()));
     }
 
     /// Adds every file in a directory but those with these names.
-    pub(super) fn add_files(&mut self, when: &str, directory: &Path, except: &[&str]) {
+    pub(crate) fn add_files(&mut self, when: &str, directory: &Path, except: &[&str]) {
         for entry in std::fs::read_dir(directory).unwrap().map_while(Result::ok) {
             let name = entry.file_name().into_string().unwrap();
             if entry.file_type().unwrap().is_file() && !except.contains(&name.as_str()) {
@@ -38,12 +38,12 @@ impl Traces {
     }
 
     /// Returns how many texts there are, and how many bytes.
-    pub(super) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self) -> (usize, usize) {
         (self.places.len(), self.places.iter().map(|(_, text)| text.len()).sum())
     }
 
     /// Returns each secret with each place where it, a part of it or an encoded form of it was found.
-    pub(super) fn found(&self) -> Vec<String> {
+    pub(crate) fn found(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (name, secret) in &self.secrets {
             let forms = forms(secret);
