@@ -21,3 +21,9 @@ mod limits;
 mod pages;
 mod providers;
 mod queues;
+
+/// Webhooks: the secrets that sign them.
+mod webhooks {
+    mod commands;
+    pub(crate) mod secrets;
+}
