@@ -20,6 +20,7 @@ pub(crate) mod proc;
 pub(crate) mod process;
 pub(crate) mod tls;
 pub(crate) mod usage;
+pub(crate) mod webhook;
 pub(crate) mod wrapper;
 
 use std::io::Write;

@@ -26,4 +26,5 @@ mod queues;
 mod webhooks {
     mod commands;
     pub(crate) mod secrets;
+    mod verification;
 }
