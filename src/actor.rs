@@ -65,6 +65,7 @@ pub(crate) mod reader;
 #[cfg(test)]
 mod test_kit;
 pub(crate) mod vital;
+pub(crate) mod webhook_secrets;
 pub(crate) mod worker;
 pub(crate) mod writer;
 

@@ -22,3 +22,8 @@ pub mod pruning;
 pub mod queues;
 pub mod routes;
 pub mod tokens;
+
+/// Forms about webhooks.
+pub mod webhooks {
+    pub mod secrets;
+}

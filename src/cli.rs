@@ -21,7 +21,7 @@ use help::{completions, man};
 use jobs::{batch, cancel, list, logs, retry, status, submit, tail, update, wait};
 use output::Output;
 use queues::{pause, providers, resume};
-use server::{backup, guard, key, prune, serve, telemetry, verify};
+use server::{backup, guard, key, prune, serve, telemetry, verify, webhook};
 use target::Target;
 
 /// A durable background-job server for web applications that call slow services
@@ -68,6 +68,8 @@ enum Command {
     Prune(prune::PruneArgs),
     /// Create, list and revoke API keys
     Key(key::KeyArgs),
+    /// Create, list, rotate and delete the secrets that sign webhooks
+    Webhook(webhook::WebhookArgs),
     /// Show a live view of queues, lanes, rates and jobs, with keys to pause, cancel and retry
     Top(top::TopArgs),
     /// Print events as they happen, one per line
@@ -129,6 +131,7 @@ impl Command {
             Self::Providers(args) => Some(&mut args.target),
             Self::Prune(args) => Some(&mut args.target),
             Self::Key(args) => args.target(),
+            Self::Webhook(args) => Some(args.target()),
             Self::Top(args) => Some(&mut args.target),
             Self::Tail(args) => Some(&mut args.target),
             Self::Open(args) => Some(&mut args.target),
@@ -178,6 +181,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::Providers(args) => providers::run(args).await,
         Command::Prune(args) => prune::run(args).await,
         Command::Key(args) => key::run(args).await,
+        Command::Webhook(args) => webhook::run(args).await,
         Command::Top(args) => top::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Open(args) => open::run(args).await,

@@ -115,6 +115,14 @@ pub enum RouteName {
     CreateKey,
     /// Revokes an API key.
     RevokeKey,
+    /// Lists the webhook secrets.
+    ListWebhookSecrets,
+    /// Creates a webhook secret.
+    CreateWebhookSecret,
+    /// Replaces the value of a webhook secret.
+    RotateWebhookSecret,
+    /// Deletes a webhook secret.
+    DeleteWebhookSecret,
     /// Answers whether the process serves requests.
     Health,
     /// The same, without a body.
@@ -179,6 +187,20 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/keys", RouteName::ListKeys, Access::AllQueues),
     route(Method::Post, "/v1/keys", RouteName::CreateKey, Access::AllQueues),
     route(Method::Delete, "/v1/keys/{id}", RouteName::RevokeKey, Access::AllQueues),
+    route(Method::Get, "/v1/webhook-secrets", RouteName::ListWebhookSecrets, Access::AllQueues),
+    route(Method::Post, "/v1/webhook-secrets", RouteName::CreateWebhookSecret, Access::AllQueues),
+    route(
+        Method::Post,
+        "/v1/webhook-secrets/{name}/rotate",
+        RouteName::RotateWebhookSecret,
+        Access::AllQueues,
+    ),
+    route(
+        Method::Delete,
+        "/v1/webhook-secrets/{name}",
+        RouteName::DeleteWebhookSecret,
+        Access::AllQueues,
+    ),
     route(Method::Get, "/healthz", RouteName::Health, Access::Public),
     route(Method::Head, "/healthz", RouteName::HealthHead, Access::Public),
     route(Method::Get, "/readyz", RouteName::Readiness, Access::Public),

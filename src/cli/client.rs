@@ -27,13 +27,17 @@ use crate::api::keys::{CreatedKey, KeyList, KeyRequest};
 use crate::api::providers::{Provider, Providers};
 use crate::api::pruning::Pruning;
 use crate::api::queues::QueueList;
+use crate::api::webhooks::secrets::{
+    RevealedWebhookSecret, RotationRequest, WebhookSecretList, WebhookSecretRequest,
+};
 use crate::auth::api_key::ApiKey;
 use crate::auth::key_id::KeyId;
 use crate::cli::error::CliError;
-use crate::job::ProviderName;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName};
-use crate::job::{BatchId, IdempotencyKey, Job, JobId, JobPatch, Log, Submission};
+use crate::job::{
+    BatchId, IdempotencyKey, Job, JobId, JobPatch, Log, ProviderName, Submission, WebhookSecretName,
+};
 use crate::metrics::Stats;
 
 /// A client for one server.
@@ -223,6 +227,33 @@ impl Client {
     /// Revokes an API key.
     pub async fn revoke_key(&self, id: KeyId) -> Result<Reply<ApiKey>, CliError> {
         self.0.send(self.0.delete(&format!("/v1/keys/{id}"))).await
+    }
+
+    /// Lists all webhook secrets, without their values.
+    pub async fn webhook_secrets(&self) -> Result<Reply<WebhookSecretList>, CliError> {
+        self.0.send(self.0.get("/v1/webhook-secrets")).await
+    }
+
+    /// Creates a webhook secret.
+    pub async fn create_webhook_secret(
+        &self,
+        secret: &WebhookSecretRequest,
+    ) -> Result<Reply<RevealedWebhookSecret>, CliError> {
+        self.0.send_json(self.0.post("/v1/webhook-secrets"), secret).await
+    }
+
+    /// Replaces the value of a webhook secret.
+    pub async fn rotate_webhook_secret(
+        &self,
+        name: &WebhookSecretName,
+        rotation: &RotationRequest,
+    ) -> Result<Reply<RevealedWebhookSecret>, CliError> {
+        self.0.send_json(self.0.post(&format!("/v1/webhook-secrets/{name}/rotate")), rotation).await
+    }
+
+    /// Deletes a webhook secret.
+    pub async fn delete_webhook_secret(&self, name: &WebhookSecretName) -> Result<(), CliError> {
+        self.0.send_for_nothing(self.0.delete(&format!("/v1/webhook-secrets/{name}"))).await
     }
 
     /// Lists all providers.

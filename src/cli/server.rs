@@ -12,3 +12,4 @@ pub(super) mod settings;
 pub(super) mod signal;
 pub(super) mod telemetry;
 pub(super) mod verify;
+pub(super) mod webhook;

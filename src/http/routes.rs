@@ -71,6 +71,10 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::ListKeys => route.to(operations::keys::list),
         RouteName::CreateKey => route.to(operations::keys::create),
         RouteName::RevokeKey => route.to(operations::keys::revoke),
+        RouteName::ListWebhookSecrets => route.to(operations::webhook_secrets::list),
+        RouteName::CreateWebhookSecret => route.to(operations::webhook_secrets::create),
+        RouteName::RotateWebhookSecret => route.to(operations::webhook_secrets::rotate),
+        RouteName::DeleteWebhookSecret => route.to(operations::webhook_secrets::delete),
         RouteName::Health | RouteName::HealthHead => route.to(operations::health::alive),
         RouteName::Readiness | RouteName::ReadinessHead => route.to(operations::health::ready),
     }

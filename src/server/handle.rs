@@ -26,6 +26,7 @@ use crate::actor::keyring::KeyEntry;
 use crate::actor::keyring::Keyring;
 use crate::actor::message::{Commit, Read, Reply};
 use crate::actor::reader::Reader;
+use crate::actor::webhook_secrets::SharedWebhookSecrets;
 use crate::actor::writer::Writer;
 use crate::actor::writer::inbox::WriterHandle;
 use crate::auth::principal::Principal;
@@ -36,7 +37,6 @@ use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
 use crate::job::{BatchId, Job, JobId, JobPatch, Kind, Lane, Timestamp};
 use crate::server::error::Error;
-use crate::server::operations::webhook_secrets::SharedWebhookSecrets;
 use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
 };

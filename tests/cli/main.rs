@@ -19,7 +19,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "serve",
     "submit",
     "batch",
@@ -36,6 +36,7 @@ const COMMANDS: [&str; 25] = [
     "providers",
     "prune",
     "key",
+    "webhook",
     "top",
     "tail",
     "open",
@@ -49,6 +50,9 @@ const COMMANDS: [&str; 25] = [
 
 /// The commands of `longshore key`.
 const KEY_COMMANDS: [&str; 4] = ["create", "list", "revoke", "generate"];
+
+/// The commands of `longshore webhook secret`.
+const WEBHOOK_SECRET_COMMANDS: [&str; 4] = ["create", "list", "rotate", "delete"];
 
 fn run(args: &[&str]) -> Output {
     longshore(args).output().unwrap()
@@ -78,9 +82,12 @@ fn the_help_of_every_command_has_examples() {
         let text = stdout(&help);
         assert!(text.contains("Examples:\n  longshore "), "{command} has no examples: {text}");
     }
-    for command in KEY_COMMANDS {
-        let text = stdout(&run(&["key", command, "--help"]));
-        assert!(text.contains("Examples:\n  longshore "), "{command} has no examples: {text}");
+    let of_keys = KEY_COMMANDS.map(|command| vec!["key", command, "--help"]);
+    let of_secrets = WEBHOOK_SECRET_COMMANDS.map(|name| vec!["webhook", "secret", name, "--help"]);
+    let of_webhooks = vec!["webhook", "secret", "--help"];
+    for command in of_keys.into_iter().chain(of_secrets).chain([of_webhooks]) {
+        let text = stdout(&run(&command));
+        assert!(text.contains("Examples:\n  longshore "), "{command:?} has no examples: {text}");
     }
 }
 
@@ -96,7 +103,7 @@ fn the_help_lists_the_exit_codes_and_variables() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let wrong: [&[&str]; 31] = [
+    let wrong: [&[&str]; 34] = [
         &[],
         &["frobnicate"],
         &["submit"],
@@ -128,6 +135,9 @@ fn wrong_usage_ends_with_2() {
         &["key", "create", " a", "--scope", "read"],
         &["key", "create", "a", "--scope", "read", "--queue", "Shop"],
         &["--key", "x", "key", "generate"],
+        &["webhook", "secret"],
+        &["webhook", "secret", "create", "My Shop"],
+        &["webhook", "secret", "rotate", "shop", "--overlap", "soon"],
     ];
     for args in wrong {
         let output = run(args);
@@ -139,7 +149,7 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn a_server_that_cannot_be_reached_ends_with_3() {
     let url = dead_url();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 20] = [
         &["submit", "echo", "1", "--wait"],
         &["logs", "1", "--follow"],
         &["tail"],
@@ -156,6 +166,10 @@ fn a_server_that_cannot_be_reached_ends_with_3() {
         &["key", "create", "a", "--scope", "read"],
         &["key", "list"],
         &["key", "revoke", "a"],
+        &["webhook", "secret", "create", "a"],
+        &["webhook", "secret", "list"],
+        &["webhook", "secret", "rotate", "a"],
+        &["webhook", "secret", "delete", "a"],
     ];
     for args in commands {
         let by_variable = longshore(args).env("LONGSHORE_URL", &url).output().unwrap();
@@ -321,6 +335,9 @@ fn the_manual_is_a_single_page_or_one_page_per_command() {
     let mut names: Vec<String> = COMMANDS.map(|name| format!("longshore-{name}.1")).into();
     names.push("longshore.1".into());
     names.extend(KEY_COMMANDS.map(|name| format!("longshore-key-{name}.1")));
+    names.push("longshore-webhook-secret.1".into());
+    let of_secrets = WEBHOOK_SECRET_COMMANDS;
+    names.extend(of_secrets.map(|name| format!("longshore-webhook-secret-{name}.1")));
     for name in &names {
         let page = std::fs::read_to_string(path.join(name)).unwrap();
         assert!(page.contains(".SH NOTES"), "{name}: {page}");

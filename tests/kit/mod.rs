@@ -21,6 +21,7 @@ pub(crate) mod process;
 pub(crate) mod setup;
 pub(crate) mod tls;
 pub(crate) mod usage;
+pub(crate) mod webhook;
 pub(crate) mod wrapper;
 
 use std::io::Write;

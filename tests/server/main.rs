@@ -21,4 +21,4 @@ mod limits;
 mod pages;
 mod providers;
 mod queues;
-mod webhooks;
+pub(crate) mod webhooks;

@@ -98,6 +98,12 @@ impl Transport {
         self.exchange(request, body.into(), Duration::ZERO).await
     }
 
+    /// Sends a request without a body, whose response has none either.
+    pub(super) async fn send_for_nothing(&self, request: ClientRequest) -> Result<(), CliError> {
+        let response = self.send_request(request, Bytes::new(), RESPONSE_TIMEOUT).await?;
+        self.read_body(response).await.map(drop)
+    }
+
     /// Builds a GET request for a path of the server.
     pub(super) fn get(&self, path: &str) -> ClientRequest {
         self.http.get(format!("{}{path}", self.request_url))

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ManArgs) -> Result<(), CliError> {
 /// Writes one page for the program and one for each visible command.
 fn write_pages(program: &Command, dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    let commands = visible_commands(program).map(|(_, command)| command);
+    let commands = visible_commands(program).into_iter().map(|(_, command)| command);
     for command in std::iter::once(program).chain(commands) {
         let name = Man::new(command.clone()).get_filename();
         std::fs::write(dir.join(name), page(command)?)?;
@@ -50,15 +50,17 @@ fn write_pages(program: &Command, dir: &Path) -> io::Result<()> {
 }
 
 /// Returns the commands that the help lists, with their names. A command such as `key` is followed by its
-/// own commands.
-fn visible_commands(program: &Command) -> impl Iterator<Item = (String, &Command)> {
-    let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
-    visible.flat_map(|command| {
+/// own commands, which may have commands as well.
+fn visible_commands(program: &Command) -> Vec<(String, &Command)> {
+    let is_visible = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
+    let visible = program.get_subcommands().filter(is_visible);
+    let with_own = visible.flat_map(|command| {
         let name = command.get_name();
-        let own = command.get_subcommands().filter(|own| own.get_name() != "help");
-        let own = own.map(move |own| (format!("{name} {}", own.get_name()), own));
+        let own = visible_commands(command).into_iter();
+        let own = own.map(move |(own, command)| (format!("{name} {own}"), command));
         std::iter::once((name.to_owned(), command)).chain(own)
-    })
+    });
+    with_own.collect()
 }
 
 /// Returns the page of one command.
@@ -145,6 +147,7 @@ mod tests {
             assert!(page.contains(&heading), "{heading} is missing");
         }
         assert!(page.contains("\n.SH \"KEY CREATE\"\n"), "{page}");
+        assert!(page.contains("\n.SH \"WEBHOOK SECRET ROTATE\"\n"), "{page}");
         assert_eq!(page.matches(PREAMBLE).count(), 1);
         assert_eq!(page.matches(".ie ").count(), 1);
         assert!(page.contains("\n.SS OPTIONS\n"), "{page}");

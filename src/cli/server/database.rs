@@ -1,5 +1,8 @@
 //! The options of commands that open the database file directly instead of calling a server.
 
+pub(in crate::cli::server) mod open_database;
+pub(in crate::cli::server) mod place;
+
 use std::path::PathBuf;
 
 use clap::Args;

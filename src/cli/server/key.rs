@@ -4,7 +4,6 @@ mod create;
 mod database;
 mod generate;
 mod list;
-mod place;
 mod revoke;
 
 use clap::{Args, Subcommand};

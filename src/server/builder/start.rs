@@ -17,6 +17,7 @@ use crate::actor::message::StartLeasing;
 use crate::actor::reader::Reader;
 use crate::actor::send;
 use crate::actor::vital::{Fatal, Vital};
+use crate::actor::webhook_secrets::SharedWebhookSecrets;
 use crate::actor::worker::Worker;
 use crate::actor::writer::Writer;
 use crate::actor::writer::inbox::{Inbox, WriterHandle};
@@ -29,7 +30,6 @@ use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
 use crate::server::Server;
 use crate::server::handle::{Connections, Handle};
-use crate::server::operations::webhook_secrets::SharedWebhookSecrets;
 use crate::store::{ReadStore, WriteStore};
 
 /// The parts from which the actors are made.

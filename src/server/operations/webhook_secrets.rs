@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
 use crate::auth::webhook::{
     StoredWebhookSecret, WebhookSecret, WebhookSecretInfo, WebhookSecrets, overlap_problem,
 };
@@ -26,19 +24,6 @@ pub struct RevealedWebhookSecret {
 impl From<StoredWebhookSecret> for RevealedWebhookSecret {
     fn from(stored: StoredWebhookSecret) -> Self {
         Self { info: stored.info, secret: stored.secret }
-    }
-}
-
-/// The webhook secrets in memory, and the lock under which they change.
-pub(in crate::server) struct SharedWebhookSecrets {
-    secrets: Arc<WebhookSecrets>,
-    /// Held from the start of a write to the change in memory, so that the changes have the order of the commits.
-    changes: Mutex<()>,
-}
-
-impl SharedWebhookSecrets {
-    pub(in crate::server) fn new(secrets: Arc<WebhookSecrets>) -> Self {
-        Self { secrets, changes: Mutex::new(()) }
     }
 }
 
@@ -89,7 +74,7 @@ impl Handle {
 
     /// Returns the set of all webhook secrets with their values.
     pub(crate) fn webhook_secret_values(&self) -> &Arc<WebhookSecrets> {
-        &self.connections().webhook_secrets.secrets
+        self.connections().webhook_secrets.secrets()
     }
 
     async fn reveal(&self, write: Write) -> Result<RevealedWebhookSecret, Error> {
@@ -114,17 +99,17 @@ impl Handle {
         write: Write,
     ) -> Result<Option<StoredWebhookSecret>, Error> {
         let shared = &self.connections().webhook_secrets;
-        let _order = shared.changes.lock().await;
+        let _change = shared.start_change().await;
         let deleted = match &write {
             Write::DeleteWebhookSecret(name) => Some(name.clone()),
             _ => None,
         };
         let answer = self.write(write, 0).await?;
         if let Some(name) = deleted {
-            shared.secrets.remove(&name);
+            shared.secrets().remove(&name);
         }
         let Answer::WebhookSecret(stored) = answer else { return Ok(None) };
-        shared.secrets.put((*stored).clone());
+        shared.secrets().put((*stored).clone());
         Ok(Some(*stored))
     }
 }

@@ -97,6 +97,7 @@ impl World {
             "/v1/batches?limit=200",
             "/v1/queues",
             "/v1/keys",
+            "/v1/webhook-secrets",
             "/v1/pruning",
         ];
         let read = |path| call(&self.server, &self.ops, "GET", path, None).expect(200);

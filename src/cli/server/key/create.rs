@@ -8,7 +8,7 @@ use crate::auth::api_key::KeyName;
 use crate::auth::scope::{Scope, Scopes};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::server::key::place::Place;
+use crate::cli::server::database::place::Place;
 use crate::job::{Json, Span};
 
 /// Arguments of `longshore key create`.
@@ -62,7 +62,7 @@ pub(super) async fn run(args: CreateArgs) -> Result<(), CliError> {
                 Ok((reply.value, Some(reply.json)))
             },
             |database| {
-                let (key, secret) = database.create(wanted.new_key(database.now()))?;
+                let (key, secret) = database.create_key(wanted.new_key(database.now()))?;
                 Ok((CreatedKey { key, secret: secret.reveal().to_owned() }, None))
             },
         )

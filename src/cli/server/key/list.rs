@@ -8,7 +8,7 @@ use crate::auth::api_key::ApiKey;
 use crate::cli::error::CliError;
 use crate::cli::output::show;
 use crate::cli::output::table::{Cell, Table};
-use crate::cli::server::key::place::Place;
+use crate::cli::server::database::place::Place;
 use crate::clock::Clock;
 use crate::job::Timestamp;
 

@@ -7,7 +7,7 @@ use crate::auth::hidden;
 use crate::auth::key_id::KeyId;
 use crate::cli::error::CliError;
 use crate::cli::output::show;
-use crate::cli::server::key::place::Place;
+use crate::cli::server::database::place::Place;
 
 /// Arguments of `longshore key revoke`.
 #[derive(Debug, Clone, Args)]
@@ -40,7 +40,7 @@ pub(super) async fn run(args: RevokeArgs) -> Result<(), CliError> {
             },
             |database| {
                 let id = find(wanted, &database.keys()?)?;
-                database.revoke(id)
+                database.revoke_key(id)
             },
         )
         .await?;

@@ -134,6 +134,10 @@ impl Entry {
             | RouteName::ListKeys
             | RouteName::CreateKey
             | RouteName::RevokeKey
+            | RouteName::ListWebhookSecrets
+            | RouteName::CreateWebhookSecret
+            | RouteName::RotateWebhookSecret
+            | RouteName::DeleteWebhookSecret
             | RouteName::Health
             | RouteName::HealthHead
             | RouteName::Readiness
@@ -203,6 +207,10 @@ impl Resources {
         let wanted = json!({"queues": [QUEUE], "kinds": [kind], "lease": "10m", "wait": "0s"});
         let name = format!("of the matrix {number}");
         let key = post(ops, "/v1/keys", &json!({"name": name, "scopes": ["read"]}));
+        // There may be fewer webhook secrets than sets of resources.
+        let before = format!("/v1/webhook-secrets/{}", webhook_secret(number.wrapping_sub(1)));
+        ops.send(server, &Target::json(Method::Delete, before, None));
+        post(ops, "/v1/webhook-secrets", &json!({"name": webhook_secret(number)}));
         Self {
             job: id(&post(ops, "/v1/jobs", &scheduled)),
             final_job,
@@ -225,7 +233,12 @@ impl Resources {
             _ if needs_end => self.final_job,
             _ => self.job,
         };
-        let name = if path.contains("providers") { "main" } else { QUEUE };
+        let secret = webhook_secret(self.number);
+        let name = match path.split('/').nth(2) {
+            Some("providers") => "main",
+            Some("webhook-secrets") => &secret,
+            _ => QUEUE,
+        };
         let filled = path
             .replace("{id}", &id.to_string())
             .replace("{name}", name)
@@ -254,6 +267,8 @@ impl Resources {
             RouteName::CreateKey => {
                 json!({"name": format!("by the matrix {}", self.number), "scopes": ["admin"]})
             }
+            RouteName::CreateWebhookSecret => json!({"name": format!("created-{}", self.number)}),
+            RouteName::RotateWebhookSecret => json!({"overlap": "1h"}),
             RouteName::JobToken | RouteName::BatchToken => json!({"expires_in": "1h"}),
             _ => return None,
         })
@@ -273,6 +288,11 @@ impl Resources {
             _ => String::new(),
         }
     }
+}
+
+/// Returns the name of the webhook secret in the resources with this number.
+fn webhook_secret(number: usize) -> String {
+    format!("of-the-matrix-{number}")
 }
 
 /// Returns a job for a remote worker.

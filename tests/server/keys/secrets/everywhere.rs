@@ -34,6 +34,8 @@ struct Secrets {
     token: String,
     /// Session of a user who has signed in.
     cookie: String,
+    /// Value of a webhook secret.
+    webhook: String,
     traces: Traces,
 }
 
@@ -59,8 +61,16 @@ impl Secrets {
         traces.hide("the first key", &first.secret);
         traces.hide("the key of the application", &app.secret);
         traces.hide("the signature of the token", token.split_once('.').unwrap().1);
+        let webhooks = webhook_secrets(&server, &first);
+        for (name, value) in
+            ["the previous webhook secret", "the webhook secret"].iter().zip(&webhooks)
+        {
+            traces.hide_webhook_secret(name, value);
+        }
         WRONG.iter().for_each(|text| traces.hide("a text that was sent as a key", text));
-        let mut secrets = Self { server, first, app, token, cookie: String::new(), traces };
+        let [_, webhook] = webhooks;
+        let cookie = String::new();
+        let mut secrets = Self { server, first, app, token, cookie, webhook, traces };
         secrets.sign_in();
         secrets
     }
@@ -136,14 +146,17 @@ impl Secrets {
         let (app, first, token) =
             (self.app.secret.clone(), self.first.secret.clone(), self.token.clone());
         let own = format!("authorization: Bearer {first}");
-        for secret in [&app, WRONG[0]] {
-            for path in ["jobs?key", "jobs?cursor", "jobs/1?wait", "keys?x"] {
+        let webhook = self.webhook.clone();
+        for secret in [&app, &webhook, WRONG[0]] {
+            for path in ["jobs?key", "jobs?cursor", "jobs/1?wait", "keys?x", "webhook-secrets?x"] {
                 self.send("GET", &format!("/v1/{path}={secret}"), &own);
             }
             let answer = self.form("/login", &format!("key={secret}x&next=/"));
             self.traces.add("the answer to a wrong key on the page to sign in", answer);
         }
-        for secret in [&app, &token] {
+        for secret in [&app, &token, &webhook] {
+            self.raw_without_trace(&format!("DELETE /v1/webhook-secrets/{secret}"), &own);
+            self.raw_without_trace(&format!("POST /v1/webhook-secrets/{secret}/rotate"), &own);
             self.raw_without_trace(&format!("DELETE /v1/keys/{secret}"), &own);
             self.raw_without_trace(&format!("DELETE /v1/keys/Bearer%20{secret}"), &own);
             self.raw_without_trace(&format!("POST /v1/jobs/{secret}/cancel"), &own);
@@ -172,7 +185,7 @@ impl Secrets {
     /// Runs commands with each key, by variable and by option, also those that fail.
     fn run_commands(&mut self) {
         let url = self.server.url();
-        let commands: [&[&str]; 14] = [
+        let commands: [&[&str]; 16] = [
             &["list"],
             &["list", "--json"],
             &["status", "1"],
@@ -183,6 +196,8 @@ impl Secrets {
             &["key", "list"],
             &["key", "list", "--json"],
             &["key", "revoke", "nobody"],
+            &["webhook", "secret", "list"],
+            &["webhook", "secret", "list", "--json"],
             &["queues"],
             &["open"],
             &["--help"],
@@ -219,6 +234,7 @@ impl Secrets {
         server.terminate();
         server.wait_for_exit();
         self.traces.add_files("after the end", &directory, &except);
+        self.traces.assert_stored();
         let log = server.log();
         assert!(log.contains("TRACE"), "the log has no line at level trace");
         log.lines().for_each(|line| self.traces.add(format!("the log: {line}"), line));
@@ -264,6 +280,14 @@ fn a_backup_has_no_secret_of_a_key() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(std::fs::metadata(&copy).unwrap().len() > 0);
     secrets.assert_hidden();
+}
+
+/// Creates a webhook secret and rotates it. Returns its previous and its present value.
+fn webhook_secrets(server: &Server, by: &Key) -> [String; 2] {
+    let create = json!({"name": "shop"});
+    let created = call(server, by, "POST", "/v1/webhook-secrets", Some(&create)).expect(201);
+    let rotated = call(server, by, "POST", "/v1/webhook-secrets/shop/rotate", None).expect(200);
+    [created, rotated].map(|secret| secret["secret"].as_str().unwrap().to_owned())
 }
 
 /// Returns the secret with which the server of a database signs tokens and sessions.

@@ -8,10 +8,21 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 /// Length of the parts of a secret that are searched, so that a shortened secret is found as well.
 const PART_BYTES: usize = 16;
 
+/// Starts of the names of the files of a database and of its backup.
+const DATABASES: [&str; 2] = ["longshore.db", "copy.db"];
+
+/// A secret, in the forms in which it is searched.
+struct Hidden {
+    name: String,
+    forms: Vec<Vec<u8>>,
+    /// Whether the database may have it.
+    is_stored: bool,
+}
+
 /// Secrets, and the texts in which they are searched.
 #[derive(Default)]
 pub(crate) struct Traces {
-    secrets: Vec<(String, String)>,
+    secrets: Vec<Hidden>,
     places: Vec<(String, Vec<u8>)>,
 }
 
@@ -19,7 +30,26 @@ impl Traces {
     /// Adds a secret, which `name` describes in a failure.
     pub(crate) fn hide(&mut self, name: &str, secret: &str) {
         assert!(secret.len() >= PART_BYTES, "{name} is too short to be searched");
-        self.secrets.push((name.to_owned(), secret.to_owned()));
+        let secret = secret.as_bytes();
+        // The first bytes of a key or token say only what it is.
+        let forms = forms(secret, 3.min(secret.len() - PART_BYTES));
+        self.secrets.push(Hidden { name: name.to_owned(), forms, is_stored: false });
+    }
+
+    /// Adds the value of a webhook secret. The database has its bytes, and nothing has its text.
+    pub(super) fn hide_webhook_secret(&mut self, name: &str, text: &str) {
+        self.hide(name, text);
+        let bytes = BASE64_STANDARD.decode(text.strip_prefix("whsec_").unwrap()).unwrap();
+        let name = format!("the bytes of {name}");
+        self.secrets.push(Hidden { name, forms: forms(&bytes, 0), is_stored: true });
+    }
+
+    /// Panics unless a file of the database has each secret that it may have, so that a search finds it there.
+    pub(super) fn assert_stored(&self) {
+        for secret in self.secrets.iter().filter(|secret| secret.is_stored) {
+            let mut files = self.places.iter().filter(|(place, _)| is_database(place));
+            assert!(files.any(|(_, text)| secret.is_in(text)), "{} is not stored", secret.name);
+        }
     }
 
     /// Adds a text in which no secret may be.
@@ -45,21 +75,29 @@ impl Traces {
     /// Returns each secret with each place where it, a part of it or an encoded form of it was found.
     pub(crate) fn found(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for (name, secret) in &self.secrets {
-            let forms = forms(secret);
-            let is_in = |text: &[u8]| forms.iter().any(|form| contains(text, form));
-            let places = self.places.iter().filter(|(_, text)| is_in(text));
-            found.extend(places.map(|(place, _)| format!("{name} is in {place}")));
+        for secret in &self.secrets {
+            let may_have = |place: &str| secret.is_stored && is_database(place);
+            let places = self.places.iter().filter(|(place, _)| !may_have(place));
+            let places = places.filter(|(_, text)| secret.is_in(text));
+            found.extend(places.map(|(place, _)| format!("{} is in {place}", secret.name)));
         }
         found
     }
 }
 
-/// Returns the parts of a secret and its encoded forms.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let bytes = secret.as_bytes();
-    // The first bytes of a key or token say only what it is.
-    let parts = bytes[3.min(bytes.len() - PART_BYTES)..].chunks_exact(PART_BYTES);
+fn is_database(place: &str) -> bool {
+    DATABASES.iter().any(|name| place.starts_with(name))
+}
+
+impl Hidden {
+    fn is_in(&self, text: &[u8]) -> bool {
+        self.forms.iter().any(|form| contains(text, form))
+    }
+}
+
+/// Returns the parts of a secret and its encoded forms. The parts leave out bytes at its start.
+fn forms(bytes: &[u8], left_out: usize) -> Vec<Vec<u8>> {
+    let parts = bytes[left_out..].chunks_exact(PART_BYTES);
     let mut forms: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
     // The end may depend on what follows, so it is left out.
     let encoded = |text: String| text.as_bytes()[..text.len() * 3 / 4 / 4 * 4].to_vec();

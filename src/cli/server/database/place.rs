@@ -1,18 +1,18 @@
-//! Where the keys are: on a running server, or in the database of one that does not run.
+//! Where a command works: on a running server, or in the database of one that does not run.
 
 use clap::Args;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::server::database::DatabaseArgs;
-use crate::cli::server::key::database::KeyDatabase;
+use crate::cli::server::database::open_database::OpenDatabase;
 use crate::cli::target::Target;
 
-/// Place of the keys: a running server, or the database of one that does not run.
+/// Place where a command works: a running server, or the database of one that does not run.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Place {
+pub(in crate::cli::server) struct Place {
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(in crate::cli::server) target: Target,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -22,19 +22,19 @@ impl Place {
     ///
     /// With `--database` only the database is used, and with a URL only the server. `is_new_allowed` is
     /// whether the database may be created.
-    pub(super) async fn act<T>(
+    pub(in crate::cli::server) async fn act<T>(
         self,
         is_new_allowed: bool,
         on_server: impl AsyncFnOnce(&Client) -> Result<T, CliError>,
-        on_database: impl FnOnce(&mut KeyDatabase) -> Result<T, CliError>,
+        on_database: impl FnOnce(&mut OpenDatabase) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let (client, output) = self.target.open()?;
         if self.database.is_named() {
             if self.target.names_server() {
-                let why = "--url and --database name two places of the keys; give only one of them";
+                let why = "--url and --database name two places; give only one of them";
                 return Err(CliError::Usage(why.into()));
             }
-            return on_database(&mut KeyDatabase::open(self.database, is_new_allowed)?);
+            return on_database(&mut OpenDatabase::open(self.database, is_new_allowed)?);
         }
         match on_server(&client).await {
             Err(CliError::Unreachable { .. }) if !self.target.names_server_anywhere() => {
@@ -42,7 +42,7 @@ impl Place {
                 output.note(format_args!(
                     "no server answers at {url}, and --url names no other; using the database"
                 ));
-                on_database(&mut KeyDatabase::open(self.database, is_new_allowed)?)
+                on_database(&mut OpenDatabase::open(self.database, is_new_allowed)?)
             }
             done => done,
         }
