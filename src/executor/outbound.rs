@@ -307,6 +307,7 @@ mod tests {
             target,
             headers: Vec::new(),
             body: Bytes::new(),
+            credentials: Vec::new(),
         };
         let target = Target::parse(&url).unwrap();
         for _ in 0..2 {

@@ -135,9 +135,8 @@ pub(super) async fn status(request: HttpRequest, handle: ReqData<Handle>) -> Han
         Some(span) => handle.wait(id, span).await?,
         None => handle.job(id).await?,
     };
-    if handle.principal().scopes.is_empty() {
-        // A token, which a browser has: it shows how the job ends, and not what it was given.
-        (job.payload, job.callback, job.then) = (None, None, None);
+    if handle.acts_for_token() {
+        job.hide_input();
     }
     Ok(ok(&job))
 }

@@ -205,10 +205,11 @@ impl Handle {
             None
         });
         let default = job.as_ref().and_then(|job| self.default_callback(job));
-        let on_end = self.check_end_of_job((callback, default), then, now, chain).unwrap_or_else(|found| {
-            problems.extend(found);
-            None
-        });
+        let on_end =
+            self.check_end_of_job((callback, default), then, now, chain).unwrap_or_else(|found| {
+                problems.extend(found);
+                None
+            });
         match job {
             Some(job) if problems.is_empty() => {
                 Ok(NewJob { provider, key: self.principal().key, on_end, ..job })

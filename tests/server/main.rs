@@ -21,4 +21,14 @@ mod limits;
 mod pages;
 mod providers;
 mod queues;
-pub(crate) mod webhooks;
+
+/// Webhooks and follow-up jobs: what happens when a job or batch ends.
+mod webhooks {
+    mod commands;
+    mod deliveries;
+    mod follow_ups;
+    mod receiver;
+    pub(crate) mod secrets;
+    mod signatures;
+    mod verification;
+}

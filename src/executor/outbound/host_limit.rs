@@ -86,7 +86,7 @@ pub(super) fn busy(host: &str) -> Outcome {
 mod tests {
     use super::*;
 
-    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    #[actix_web::test]
     async fn a_host_is_called_at_most_so_many_times_at_once_and_forgotten_afterwards() {
         let limit = HostLimit::new(2);
         let first = limit.acquire("a").await;

@@ -172,7 +172,10 @@ impl JobEvents {
         // The last event is the whole job. It is read before any event is added, so that a failed or
         // dropped read leaves this stream as it was.
         let whole_job = if is_final && has_changed {
-            let whole_job = self.handle.read_job(self.id).await?;
+            let mut whole_job = self.handle.read_job(self.id).await?;
+            if self.handle.acts_for_token() {
+                whole_job.hide_input();
+            }
             if !whole_job.state.is_final() {
                 // The job was retried in between, so another notification is on its way.
                 return Ok(());

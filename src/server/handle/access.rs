@@ -61,6 +61,11 @@ impl Handle {
         &self.principal
     }
 
+    /// Returns whether the handle acts for a read token, which has no scope.
+    pub(crate) fn acts_for_token(&self) -> bool {
+        self.principal.scopes.is_empty()
+    }
+
     /// Returns the queues that the principal may use.
     pub(in crate::server) fn access(&self) -> &QueueAccess {
         &self.principal.queues
