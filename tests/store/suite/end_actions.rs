@@ -10,7 +10,9 @@ use longshore::store::{NewBatch, Refusal, RescueScope, Submit, Write};
 use serde_json::{Value, json};
 
 use super::Store;
-use crate::kit::{failed, finish, job, job_in_queue, queue, submit, submitted};
+use crate::kit::{
+    failed, finish, job, job_in_queue, lease_shares, leased, queue, submit, submitted,
+};
 
 fn callback(fields: &Value) -> Callback {
     let mut callback = json!({"url": "https://receiver.example/hook"});
@@ -259,6 +261,36 @@ fn a_submission_counts_the_queues_of_its_ends() {
     let lease = store.running(with_callback(&json!({})));
     store.finish(lease, result("true")).unwrap();
     assert_eq!(bodies(&mut store).len(), 1);
+}
+
+#[test]
+fn a_restored_copy_delivers_and_follows_up() {
+    let mut original = Store::fresh();
+    let then = follow_up(job_in_queue("next"), r#"[{"$from": "job"}]"#, Source::Job);
+    let both = NewJob { on_end: OnEnd::new(Some(callback(&json!({}))), Some(then)), ..job() };
+    let ended = original.running(both.clone());
+    original.finish(ended, result("1")).unwrap();
+    let waiting = original.submit(both);
+    let mut copy = original.backed_up();
+    let now = copy.now;
+    copy.writes().begin_epoch(false, now).unwrap().unwrap();
+
+    // What the original had inserted is not inserted again.
+    assert_eq!(bodies(&mut copy)[0]["data"]["id"], json!(ended.job));
+    assert_eq!(payload(&jobs_in(&mut copy, "next")[0]), "[1]");
+    let second = copy.lease_next().lease;
+    assert_eq!(second.job, waiting);
+    let committed = copy.commit(&[finish(second, result("2"))]);
+    let inserted: Vec<JobId> = committed.changes.iter().skip(1).map(|change| change.job).collect();
+    let [delivery, next] = inserted[..] else { panic!("not two jobs: {inserted:?}") };
+    assert_eq!(copy.job(delivery).queue, queue(CALLBACK_QUEUE));
+    assert_eq!(payload(&copy.job(next)), "[2]");
+    assert_eq!(copy.job(waiting).then.unwrap().job, Some(next));
+    // Both deliveries wait in the copy, in the line of their receiver.
+    let group = group_of("https://receiver.example/hook").unwrap();
+    let deliveries =
+        leased(copy.write(lease_shares(CALLBACK_QUEUE, 9, false, &[(group.as_str(), 9)])));
+    assert_eq!(deliveries.len(), 2, "{deliveries:?}");
 }
 
 #[test]
