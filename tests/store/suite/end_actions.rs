@@ -238,6 +238,24 @@ fn a_batch_sends_one_webhook_and_submits_its_follow_up_job_with_all_results() {
 }
 
 #[test]
+fn the_results_of_a_batch_of_which_a_job_was_removed_cannot_be_filled_in() {
+    let mut store = Store::fresh();
+    let text = r#"[{"$from": "batch", "pointer": "/results/0"}]"#;
+    let on_end = OnEnd::new(None, Some(follow_up(job_in_queue("next"), text, Source::Batch)));
+    let batch = Some(NewBatch { name: None, on_end });
+    let jobs = vec![job(), job()].into();
+    store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
+    let leased = store.lease(2);
+    store.finish(leased[0].lease, result("1")).unwrap();
+    store.write(Write::Delete(leased[0].lease.job)).unwrap();
+    store.finish(leased[1].lease, result("2")).unwrap();
+    let next = jobs_in(&mut store, "next").remove(0);
+    assert_eq!(next.state, State::Cancelled);
+    let message = next.error.unwrap().message;
+    assert!(message.contains("1 of 2 jobs of the batch were removed"), "{message}");
+}
+
+#[test]
 fn a_batch_with_a_failed_job_submits_no_follow_up_job() {
     let mut store = Store::fresh();
     let on_end = OnEnd::new(None, Some(follow_up(job_in_queue("next"), "1", Source::Batch)));

@@ -132,6 +132,12 @@ impl CommitGroup<'_> {
         };
         let results: Vec<Option<String>> =
             ResultsOfBatch { batch: id.0 }.load(self.connection)?;
+        let (left, total) = (results.len(), count_of(batch.total) as usize);
+        if left < total {
+            // Without these, the others would have other places in the list.
+            let why = format!("{} of {total} jobs of the batch were removed with their results", total - left);
+            return Ok(Err(Problem::new("", why)));
+        }
         let results = results.into_iter().map(|result| result.map(Json::trusted)).collect();
         let document = Json::of(&BatchDocument { batch: &batch, results });
         Ok(document.map_err(|error| Problem::new("", error)))

@@ -55,10 +55,10 @@ fn reported(job: &Job, with_result: bool) -> Job {
 }
 
 /// Returns the list of a drafted payload with its references replaced; `None` if one refers to nothing.
-fn fill(payload: &Json, document: &Value) -> Option<Json> {
+fn fill(payload: &Json, document: Option<&Value>) -> Option<Json> {
     let items: Vec<Value> = serde_json::from_str(payload.as_str()).unwrap();
     let value = |item: Value| match item.get("$from") {
-        Some(_) => document.pointer(item["pointer"].as_str().unwrap_or_default()).cloned(),
+        Some(_) => document?.pointer(item["pointer"].as_str().unwrap_or_default()).cloned(),
         None => Some(item),
     };
     let filled: Option<Vec<Value>> = items.into_iter().map(value).collect();
@@ -100,7 +100,8 @@ impl Model {
         let is_inserted = job.then.as_ref().is_some_and(|then| then.job.is_some());
         if let Some(then) = on_end.then.filter(|_| job.state == State::Completed && !is_inserted) {
             let result = job.result_json().map_or("null", Json::as_str);
-            let inserted = self.insert_follow_up(&then, &serde_json::from_str(result).unwrap());
+            let result = serde_json::from_str(result).unwrap();
+            let inserted = self.insert_follow_up(&then, Some(&result));
             self.jobs.get_mut(&id).unwrap().job.then.as_mut().unwrap().job = Some(inserted);
         }
     }
@@ -121,8 +122,10 @@ impl Model {
             let result = |job: &Job| job.result_json().map_or("null", Json::as_str).to_owned();
             let results = jobs.map(|row| serde_json::from_str(&result(&row.job)).unwrap());
             let results: Vec<Value> = results.collect();
+            // Without the results of removed jobs, the others would have other places in the list.
+            let is_whole = results.len() as i64 == shown.total;
             let document = json!({"total": shown.total, "results": results});
-            let inserted = self.insert_follow_up(&then, &document);
+            let inserted = self.insert_follow_up(&then, Some(&document).filter(|_| is_whole));
             self.batches.get_mut(&id).unwrap().then_id = Some(inserted);
         }
     }
@@ -145,7 +148,7 @@ impl Model {
     }
 
     /// Inserts a follow-up job, and returns its id.
-    fn insert_follow_up(&mut self, then: &FollowUp, document: &Value) -> JobId {
+    fn insert_follow_up(&mut self, then: &FollowUp, document: Option<&Value>) -> JobId {
         let new = &then.job;
         let filled = fill(&new.payload, document);
         let payload = filled.clone().unwrap_or_else(|| new.payload.clone());
