@@ -23,7 +23,6 @@ mod content_coding;
 mod detail;
 mod exchange;
 mod head;
-mod host_limit;
 mod identity;
 mod network;
 mod refusal;
@@ -63,7 +62,7 @@ pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
 
 use network::{Policy, Proxy, Route};
-use host_limit::{HostLimit, HostPermit};
+use network::host_limit::{self, HostLimit, HostPermit};
 use target::Caller;
 
 /// Time for which an idle connection may be reused.

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::BatchId;
-use crate::job::on_end::callback::Callback;
 use crate::job::queue::StateCounts;
 use crate::job::submission::Submission;
+use crate::job::submission::on_end::callback::Callback;
 use crate::job::time::Timestamp;
 
 /// Maximum length of a batch name, in bytes.

@@ -6,8 +6,8 @@ mod on_end;
 use std::sync::Arc;
 
 use crate::job::batch::{Batch, BatchOptions, MAX_NAME_LEN};
-use crate::job::on_end::callback::CALLBACK_QUEUE;
 use crate::job::problem::{MAX_PROBLEMS, Problem};
+use crate::job::submission::on_end::callback::CALLBACK_QUEUE;
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::size::ByteShare;

@@ -1,10 +1,10 @@
 //! Checks of what happens when a job or batch ends.
 
-use crate::job::on_end::OnEnd;
-use crate::job::on_end::callback::{Callback, CallbackOwner};
-use crate::job::on_end::follow_up::{FollowUp, MAX_CHAIN};
-use crate::job::on_end::reference::{self, Source};
 use crate::job::problem::Problem;
+use crate::job::submission::on_end::OnEnd;
+use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
+use crate::job::submission::on_end::follow_up::{FollowUp, MAX_CHAIN};
+use crate::job::submission::on_end::reference::{self, Source};
 use crate::job::{NewJob, ProviderName, Submission, Timestamp};
 use crate::server::handle::Handle;
 

@@ -15,7 +15,7 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
-use crate::store::sqlite::write::end_actions::Owner;
+use crate::store::sqlite::write::commit_group::end_actions::Owner;
 use crate::store::{NewBatch, StoreError};
 
 statement! {

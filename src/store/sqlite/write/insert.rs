@@ -17,7 +17,7 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::end_actions::Owner;
+use crate::store::sqlite::write::commit_group::end_actions::Owner;
 use crate::store::{Change, JobLocation, StoreError};
 
 /// Start of the statement. It has no RETURNING clause, because SQLite would create a table in memory for

@@ -19,7 +19,8 @@ use crate::executor::context::Context;
 use crate::executor::outbound::{
     Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target,
 };
-use crate::job::on_end::callback::{Callback, CallbackOwner, Delivery, pause_after};
+use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
+use crate::job::submission::on_end::delivery::{Delivery, pause_after};
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
 use crate::job::{Json, Pause};
@@ -40,18 +41,18 @@ struct Delivered {
 }
 
 impl CallbackExecutor {
-    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
+    pub(in crate::executor) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
         let outbound = Arc::new(Outbound::new(&config.outbound, own)?);
         Ok(Self { outbound, secrets: Arc::default() })
     }
 
     /// Returns this executor with other secrets.
-    pub(super) fn with_secrets(&self, secrets: Arc<WebhookSecrets>) -> Self {
+    pub(in crate::executor) fn with_secrets(&self, secrets: Arc<WebhookSecrets>) -> Self {
         Self { outbound: Arc::clone(&self.outbound), secrets }
     }
 
     /// Returns the problems of a webhook that a client asks for.
-    pub(super) fn check(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
+    pub(in crate::executor) fn check(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
         let mut problems = callback.problems(owner);
         match Target::parse(&callback.url) {
             Ok(target) => {
@@ -69,7 +70,7 @@ impl CallbackExecutor {
         problems
     }
 
-    pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
+    pub(in crate::executor) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
         let outcome = match payload.read_objects::<Delivery>() {
             Ok(delivery) => {
                 let partial = PartialResponse::default();

@@ -5,14 +5,16 @@
 //! crash, and neither is inserted twice.
 
 pub mod callback;
+pub mod delivery;
 pub mod follow_up;
 pub mod reference;
+pub mod then;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::on_end::callback::{Callback, callback_queue};
-use crate::job::on_end::follow_up::FollowUp;
 use crate::job::queue::QueueName;
+use crate::job::submission::on_end::callback::{Callback, callback_queue};
+use crate::job::submission::on_end::follow_up::FollowUp;
 
 /// What happens when a job or batch ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::job::batch::Batch;
-use crate::job::on_end::callback::CallbackEvent;
-use crate::job::on_end::follow_up::FollowUp;
-use crate::job::on_end::reference;
+use crate::job::submission::on_end::callback::CallbackEvent;
+use crate::job::submission::on_end::follow_up::FollowUp;
+use crate::job::submission::on_end::reference;
 use crate::job::problem::Problem;
 use crate::job::{BatchId, Job, JobId, Json, Lane, State};
 use crate::store::Change;
@@ -18,7 +18,7 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::end_actions::Owner;
+use crate::store::sqlite::write::commit_group::end_actions::Owner;
 
 /// Error code of a follow-up job that was cancelled because its references cannot be filled in.
 const BAD_REFERENCE: &str = "bad_reference";

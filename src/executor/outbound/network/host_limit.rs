@@ -17,7 +17,7 @@ const PAUSE_MS: std::ops::Range<i64> = 1_000..3_000;
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
 /// Limits the calls that run at once to each host.
-pub(super) struct HostLimit {
+pub(in crate::executor) struct HostLimit {
     max: usize,
     /// The hosts that are called now.
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -31,12 +31,12 @@ pub(in crate::executor) struct HostPermit<'a> {
 }
 
 impl HostLimit {
-    pub(super) fn new(max: u32) -> Self {
+    pub(in crate::executor) fn new(max: u32) -> Self {
         Self { max: usize::try_from(max).unwrap_or(usize::MAX), hosts: Mutex::default() }
     }
 
     /// Waits until the host may be called. Returns `None` if other calls to it take too long.
-    pub(super) async fn acquire(&self, host: &str) -> Option<HostPermit<'_>> {
+    pub(in crate::executor) async fn acquire(&self, host: &str) -> Option<HostPermit<'_>> {
         let semaphore = {
             let mut hosts = self.lock();
             let semaphore = hosts.entry(host.to_owned());
@@ -67,7 +67,7 @@ impl Drop for HostPermit<'_> {
 }
 
 /// Returns the outcome of an attempt that did not get a permit.
-pub(super) fn busy(host: &str) -> Outcome {
+pub(in crate::executor) fn busy(host: &str) -> Outcome {
     let mut bytes = [0; 2];
     // Without random bytes the pause is the shortest.
     let _ = getrandom::fill(&mut bytes);

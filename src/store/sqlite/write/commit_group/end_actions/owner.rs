@@ -5,7 +5,7 @@ use std::fmt;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::on_end::OnEnd;
+use crate::job::submission::on_end::OnEnd;
 use crate::job::{BatchId, JobId};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
