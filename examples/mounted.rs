@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let config = Config { database: directory.path().join("jobs.db").into(), ..Config::default() };
     let server = Server::builder(config).handler("greet", greet).start()?;
-    let handle = server.handle();
+    let (handle, jobs) = (server.handle(), server.handle());
     let app = move || {
         App::new()
             // The application's own routes first: the jobs take all other paths.
@@ -45,6 +45,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .h1_allow_half_closed(false)
         .disable_signals()
         .bind(("127.0.0.1", 0))?;
+    // No job calls this web server.
+    for address in web_server.addrs() {
+        jobs.add_own_address(address);
+    }
     let base =
         web_server.addrs().first().map(|addr| format!("http://{addr}")).ok_or("no address")?;
     let web_server = web_server.run();

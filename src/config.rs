@@ -32,10 +32,8 @@ pub use key_limits::KeyLimits;
 pub use limits::{Lanes, Limits};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use load::{ConfigError, Overrides, load, load_database, load_unchecked};
-pub use outbound::{
-    AllowedNetwork, EgressProxy, HostPattern, InvalidEgressProxy, InvalidHost, InvalidNetwork,
-    OutboundConfig,
-};
+pub(crate) use outbound::EgressProxy;
+pub use outbound::{AllowedNetwork, HostPattern, InvalidHost, InvalidNetwork, OutboundConfig};
 pub use provider::{ProviderAuth, ProviderConfig};
 pub use proxies::{InvalidProxy, TrustedProxy};
 pub use secret::{InvalidSecretHost, Secret, SecretConfig, SecretHost};

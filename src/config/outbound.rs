@@ -15,7 +15,8 @@ use crate::job::time::Span;
 
 pub use host::{HostPattern, InvalidHost};
 pub use network::{AllowedNetwork, InvalidNetwork};
-pub use proxy::{EgressProxy, InvalidEgressProxy};
+pub(crate) use proxy::EgressProxy;
+use proxy::InvalidEgressProxy;
 
 /// Settings of calls to other servers.
 ///
@@ -36,8 +37,8 @@ pub struct OutboundConfig {
     pub allow_hosts: Vec<HostPattern>,
     /// Hosts that calls may not reach, unless `allow_hosts` covers them too.
     pub deny_hosts: Vec<HostPattern>,
-    /// HTTP proxy through which every call goes.
-    pub proxy: Option<EgressProxy>,
+    /// URL of the HTTP proxy through which every call goes, for example `http://proxy.example:3128`.
+    pub proxy: Option<String>,
     /// Name of the environment variable with the value of the `Proxy-Authorization` header, for example
     /// `Basic dXNlcjpwYXNzd29yZA==`.
     pub proxy_authorization_env: Option<String>,
@@ -68,6 +69,10 @@ impl OutboundConfig {
         if !(1..=65_536).contains(&self.max_connections) {
             problems.push(Problem::new("/max_connections", "must be between 1 and 65536"));
         }
+        if let Some(Err(why)) = self.egress_proxy() {
+            // The error of a parser would show the line, and with it a password in the URL.
+            problems.push(Problem::new("/proxy", why));
+        }
         if let Some(name) = &self.proxy_authorization_env {
             let pointer = "/proxy_authorization_env";
             if self.proxy.is_none() {
@@ -79,6 +84,11 @@ impl OutboundConfig {
             }
         }
         problems
+    }
+
+    /// Returns the proxy, if one is set.
+    pub(crate) fn egress_proxy(&self) -> Option<Result<EgressProxy, InvalidEgressProxy>> {
+        self.proxy.as_deref().map(str::parse)
     }
 
     /// Reads the value of `Proxy-Authorization` from the environment. Returns `None` if

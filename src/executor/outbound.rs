@@ -95,6 +95,9 @@ pub enum OutboundError {
         /// Path of the certificate file.
         path: PathBuf,
     },
+    /// The URL of the proxy is not valid; correct `outbound.proxy`.
+    #[error("outbound.proxy {0}")]
+    BadProxy(String),
     /// The cryptography provider does not support the required TLS versions.
     #[error("cannot set up TLS: {0}")]
     Tls(rustls::Error),
@@ -131,6 +134,8 @@ impl Outbound {
     pub(super) fn new(config: &OutboundConfig, own: OwnAddresses) -> Result<Self, OutboundError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         install_crypto();
+        let proxy = config.egress_proxy().transpose();
+        let proxy = proxy.map_err(|error| OutboundError::BadProxy(error.to_string()))?;
         Ok(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             connect_timeout: config.connect_timeout.duration(),
@@ -138,9 +143,7 @@ impl Outbound {
             client_lifetime: CLIENT_LIFETIME,
             tls: Arc::new(client_tls(config.ca_file.as_deref())?),
             policy: Arc::new(Policy::new(config, own)),
-            proxy: config
-                .proxy
-                .clone()
+            proxy: proxy
                 .map(|address| Arc::new(Proxy::new(address, config.proxy_authorization()))),
         })
     }
@@ -266,6 +269,42 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::job::outcome::Outcome;
+
+    #[actix_web::test]
+    async fn a_connection_of_a_provider_is_not_used_for_another_job() {
+        let outbound = Outbound::new(&OutboundConfig::default(), OwnAddresses::default()).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        actix_rt::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1_024];
+            while stream.read(&mut request).await.is_ok_and(|len| len > 0) {
+                let response = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx";
+                stream.write_all(response).await.unwrap();
+            }
+        });
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        let partial = PartialResponse::default();
+        let call = |target| Call {
+            method: Method::GET,
+            target,
+            headers: Vec::new(),
+            credentials: Vec::new(),
+            body: Bytes::new(),
+        };
+        let target = Target::parse(&url).unwrap();
+        for _ in 0..2 {
+            let of_provider = call(target.clone().for_provider());
+            let response = outbound.call(of_provider, 100, deadline, &partial).await;
+            assert!(response.is_ok());
+            let refused = outbound.call(call(target.clone()), 100, deadline, &partial).await.err();
+            assert_eq!(
+                refused.unwrap(),
+                Outcome::fatal("address_not_allowed", NotAllowed.to_string())
+            );
+        }
+    }
 
     #[actix_web::test]
     async fn a_call_that_outlives_its_client_completes() {

@@ -1,9 +1,12 @@
 //! Two hosts in network namespaces, `10.77.0.1` and `10.77.0.2`, joined by a cable.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::kit::skip;
 
@@ -59,6 +62,39 @@ impl Hosts {
         fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{SERVER} {name}\n")).unwrap();
     }
 
+    /// Replaces a file of `/etc` for programs that are started on the host of the server.
+    pub(crate) fn write_server_file(&self, name: &str, text: &str) {
+        let folder = Path::new("/etc/netns").join(&self.names[0]);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+    }
+
+    /// Runs `ip` on the host of the server.
+    pub(crate) fn configure_server(&self, arguments: &[&str]) {
+        ip(&[&["-n", &self.names[0]], arguments].concat()).unwrap();
+    }
+
+    /// Runs `ip` on the host of the clients.
+    pub(crate) fn configure_client(&self, arguments: &[&str]) {
+        ip(&[&["-n", &self.names[1]], arguments].concat()).unwrap();
+    }
+
+    /// Calls a function on a thread of the host of the server. Sockets that it opens stay there.
+    pub(crate) fn open_on_server<T: Send + 'static>(
+        &self,
+        open: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        open_in(&self.names[0], open)
+    }
+
+    /// Calls a function on a thread of the host of the clients. Sockets that it opens stay there.
+    pub(crate) fn open_on_client<T: Send + 'static>(
+        &self,
+        open: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        open_in(&self.names[1], open)
+    }
+
     /// Returns a command that runs on the host of the server, to which its program and arguments are added.
     pub(crate) fn on_server(&self) -> Vec<&str> {
         vec!["ip", "netns", "exec", &self.names[0]]
@@ -98,6 +134,16 @@ impl Drop for Hosts {
             let _ = fs::remove_dir_all(Path::new("/etc/netns").join(name));
         }
     }
+}
+
+fn open_in<T: Send + 'static>(namespace: &str, open: impl FnOnce() -> T + Send + 'static) -> T {
+    let namespace = fs::File::open(Path::new("/run/netns").join(namespace)).unwrap();
+    let thread = std::thread::spawn(move || {
+        let network = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(namespace.as_fd(), network).unwrap();
+        open()
+    });
+    thread.join().unwrap()
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {

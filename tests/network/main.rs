@@ -18,6 +18,7 @@ mod compose;
 mod hosts;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod outbound;
 mod pages;
 mod proxies;
 mod recipe;

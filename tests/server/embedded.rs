@@ -2,6 +2,7 @@
 
 mod listeners;
 mod mounted;
+mod own_addresses;
 mod typed;
 
 use std::time::Duration;

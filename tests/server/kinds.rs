@@ -2,6 +2,7 @@
 
 mod attempts;
 mod chat;
+mod outbound;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;

@@ -1,27 +1,21 @@
 //! The HTTP proxy through which calls leave the network.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::config::HttpUrl;
+use crate::config::{HttpUrl, InvalidUrl};
 
 /// Address of an HTTP proxy: `http://host:port`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct EgressProxy {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EgressProxy {
     /// Name or address of the proxy, without brackets.
     host: String,
     /// Port of the proxy.
     port: u16,
-    /// URL in its normal form.
-    url: String,
 }
 
 /// Error for a text that is no address of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidEgressProxy {
+pub(crate) enum InvalidEgressProxy {
     /// The text is no URL of the form `http://host:port`.
     #[error("must be the URL of an HTTP proxy such as http://proxy.example:3128, without a path")]
     Url,
@@ -32,12 +26,12 @@ pub enum InvalidEgressProxy {
 
 impl EgressProxy {
     /// Returns the name or the address of the proxy, without brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// Returns the port of the proxy.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 }
@@ -47,35 +41,14 @@ impl FromStr for EgressProxy {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let url = HttpUrl::parse_base(text).map_err(|error| match error {
-            crate::config::InvalidUrl::Credentials => InvalidEgressProxy::Credentials,
+            InvalidUrl::Credentials => InvalidEgressProxy::Credentials,
             _ => InvalidEgressProxy::Url,
         })?;
         if url.is_https() || url.path_and_query() != "/" {
             return Err(InvalidEgressProxy::Url);
         }
         let host = url.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let written = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { host, port: url.port(), url: written })
-    }
-}
-
-impl fmt::Display for EgressProxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.url)
-    }
-}
-
-impl TryFrom<String> for EgressProxy {
-    type Error = InvalidEgressProxy;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<EgressProxy> for String {
-    fn from(proxy: EgressProxy) -> Self {
-        proxy.url
+        Ok(Self { host, port: url.port() })
     }
 }
 
@@ -92,7 +65,6 @@ mod tests {
         ] {
             let proxy: EgressProxy = text.parse().unwrap();
             assert_eq!((proxy.host(), proxy.port()), (host, port));
-            assert_eq!(proxy.to_string(), text.trim_end_matches('/'));
         }
         for text in ["", "proxy:3128", "https://a", "socks5://a", "http://a/b", "http://a?b"] {
             assert_eq!(text.parse::<EgressProxy>(), Err(InvalidEgressProxy::Url), "{text}");

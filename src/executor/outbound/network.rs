@@ -12,6 +12,7 @@ mod address;
 mod own_addresses;
 mod policy;
 mod proxy;
+mod refusal_log;
 mod route;
 
 pub(in crate::executor) use own_addresses::OwnAddresses;

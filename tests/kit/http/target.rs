@@ -56,7 +56,14 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn start(serve: impl Fn(&mut OpenReply, Request) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    /// Starts a server on a listener.
+    pub(crate) fn on(
+        listener: TcpListener,
+        serve: impl Fn(&mut OpenReply, Request) + Send + Sync + 'static,
+    ) -> Self {
         let addr = listener.local_addr().unwrap();
         let serve = Arc::new(serve);
         std::thread::spawn(move || {

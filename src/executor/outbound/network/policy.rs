@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::{AllowedNetwork, HostPattern, OutboundConfig};
 use crate::executor::outbound::network::address::{Block, special_block};
 use crate::executor::outbound::network::own_addresses::OwnAddresses;
+use crate::executor::outbound::network::refusal_log::RefusalLog;
 use crate::executor::outbound::target::Caller;
 
 /// Error for a call to an address that is not allowed. Its text is the same for every reason.
@@ -41,6 +42,7 @@ pub(in crate::executor::outbound) struct Policy {
     allow_hosts: Vec<HostPattern>,
     deny_hosts: Vec<HostPattern>,
     own: OwnAddresses,
+    refusals: RefusalLog,
 }
 
 /// The addresses that a call to one host may reach.
@@ -60,6 +62,7 @@ impl Policy {
             allow_hosts: config.allow_hosts.clone(),
             deny_hosts: config.deny_hosts.clone(),
             own,
+            refusals: RefusalLog::default(),
         }
     }
 
@@ -90,7 +93,7 @@ impl Policy {
         port: u16,
         caller: Caller,
     ) -> Result<Reach, NotAllowed> {
-        self.reach(host, caller).map_err(|reason| refuse(host, port, None, reason))
+        self.reach(host, caller).map_err(|reason| self.refuse(host, port, None, &reason))
     }
 
     /// Returns which addresses a call to a host may reach.
@@ -121,7 +124,14 @@ impl Policy {
     ) -> Result<(), NotAllowed> {
         let is_own = self.own.covers(address);
         let result = self.judge(address.ip(), is_own, reach);
-        result.map_err(|reason| refuse(host, address.port(), Some(address.ip()), reason))
+        let ip = Some(address.ip());
+        result.map_err(|reason| self.refuse(host, address.port(), ip, &reason))
+    }
+
+    /// Logs a refusal, and returns the error that is shown.
+    fn refuse(&self, host: &str, port: u16, address: Option<IpAddr>, reason: &Reason) -> NotAllowed {
+        self.refusals.add(host, port, address, reason);
+        NotAllowed
     }
 
     /// Decides about an address. `is_own` states whether this server listens on it.
@@ -142,15 +152,6 @@ impl Policy {
 /// Returns the address that a host is, if it is one. An IPv6 address may be in brackets.
 pub(super) fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
-}
-
-/// Logs a refusal, and returns the error that is shown.
-fn refuse(host: &str, port: u16, address: Option<IpAddr>, reason: Reason) -> NotAllowed {
-    match address {
-        Some(address) => tracing::info!(host, port, %address, %reason, "refused an outgoing call"),
-        None => tracing::info!(host, port, %reason, "refused an outgoing call"),
-    }
-    NotAllowed
 }
 
 #[cfg(test)]
