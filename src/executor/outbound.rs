@@ -305,8 +305,8 @@ mod tests {
             method: Method::GET,
             target,
             headers: Vec::new(),
-            body: Bytes::new(),
             credentials: Vec::new(),
+            body: Bytes::new(),
         };
         let target = Target::parse(&url).unwrap();
         for _ in 0..2 {
