@@ -33,7 +33,6 @@ pub use payload::Json;
 pub use queue::QueueName;
 pub use retry::{Backoff, Pause};
 pub use state::State;
-pub use submission::on_end;
 pub use submission::{
     IdempotencyKey, JobKind, JobPatch, Kind, KindDefaults, NewJob, Submission, Tag,
     WebhookSecretName,

@@ -3,9 +3,9 @@
 
 CREATE TABLE end_actions (
     job_id   INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    -- A JSON object, see job::on_end::callback::Callback.
+    -- A JSON object, see job::submission::on_end::callback::Callback.
     callback TEXT,
-    -- A JSON object, see job::on_end::follow_up::FollowUp.
+    -- A JSON object, see job::submission::on_end::follow_up::FollowUp.
     then_job TEXT,
     -- Id of the follow-up job, once it was inserted. It is never inserted again.
     then_id  INTEGER
