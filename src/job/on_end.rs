@@ -5,10 +5,14 @@
 //! crash, and neither is inserted twice.
 
 pub mod callback;
+pub mod delivery_status;
 pub mod follow_up;
+mod owner;
 pub mod reference;
 
 use serde::{Deserialize, Serialize};
+
+pub use owner::Owner;
 
 use crate::job::on_end::callback::{Callback, callback_queue};
 use crate::job::on_end::follow_up::FollowUp;
