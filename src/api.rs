@@ -10,6 +10,7 @@
 
 pub mod batches;
 pub mod bulk;
+pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod jobs;

@@ -23,6 +23,7 @@
 pub(crate) mod body;
 mod builder;
 mod bulk;
+mod deliveries;
 mod error;
 mod events;
 mod handle;
@@ -46,6 +47,7 @@ use tokio::sync::oneshot;
 pub use builder::{Builder, StartError};
 pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
+pub use deliveries::MAX_DELIVERIES;
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub(crate) use handle::LARGE_BYTES;

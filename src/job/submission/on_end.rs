@@ -6,11 +6,15 @@
 
 pub mod callback;
 pub mod delivery;
+pub mod delivery_status;
 pub mod follow_up;
+mod owner;
 pub mod reference;
 pub mod then;
 
 use serde::{Deserialize, Serialize};
+
+pub use owner::Owner;
 
 use crate::job::queue::QueueName;
 use crate::job::submission::on_end::callback::{Callback, callback_queue};

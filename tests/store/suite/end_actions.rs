@@ -1,11 +1,11 @@
 //! What happens when jobs and batches end: webhooks and follow-up jobs.
 
 use longshore::config::receiver_group;
+use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::OnEnd;
 use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback};
 use longshore::job::submission::on_end::follow_up::FollowUp;
 use longshore::job::submission::on_end::reference::Source;
-use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::{BatchId, Job, JobId, Json, Lane, NewJob, State};
 use longshore::store::{NewBatch, Refusal, RescueScope, Submit, Write};
 use serde_json::{Value, json};

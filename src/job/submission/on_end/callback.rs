@@ -55,6 +55,20 @@ pub enum CallbackEvent {
 }
 
 impl CallbackEvent {
+    /// All events.
+    pub const ALL: [Self; 4] =
+        [Self::JobCompleted, Self::JobFailed, Self::JobCancelled, Self::BatchFinished];
+
+    /// Returns the name of the event, as webhooks have it in the field `type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::JobCompleted => "job.completed",
+            Self::JobFailed => "job.failed",
+            Self::JobCancelled => "job.cancelled",
+            Self::BatchFinished => "batch.finished",
+        }
+    }
+
     /// Returns the event of a job that ended in `state`, or `None` if the state is not final.
     pub fn of_job(state: State) -> Option<Self> {
         match state {
@@ -150,6 +164,13 @@ mod tests {
         assert!(one.sends(CallbackEvent::JobFailed) && !one.sends(CallbackEvent::JobCompleted));
         assert!(callback(r#"{"url": "https://a", "events": []}"#).unwrap().is_disabled());
         assert!(callback(r#"{"url": "https://a", "events": ["job.done"]}"#).is_err());
+    }
+
+    #[test]
+    fn the_name_of_an_event_is_its_json() {
+        for event in CallbackEvent::ALL {
+            assert_eq!(serde_json::to_value(event).unwrap(), event.as_str());
+        }
     }
 
     #[test]

@@ -349,6 +349,8 @@ impl Model {
             counts: counts(&states),
             created_at: self.now,
             finished_at: None,
+            callback: None,
+            then: None,
         };
         let live_before = shown.total;
         let jobs = BTreeMap::new();

@@ -11,7 +11,7 @@ mod owner;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::job::submission::on_end::OnEnd;
+use crate::job::submission::on_end::{OnEnd, Owner};
 use crate::job::submission::on_end::callback::{Callback, CallbackEvent};
 use crate::config::receiver_group;
 use crate::job::{BatchId, JobId, Json, NewJob, State, Timestamp};
@@ -21,8 +21,6 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-
-pub(crate) use owner::Owner;
 
 statement! {
     /// Returns whether any job or batch has actions, so that groups need to look for them.

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::job::batch::Batch;
+use crate::job::submission::on_end::Owner;
 use crate::job::submission::on_end::callback::CallbackEvent;
 use crate::job::submission::on_end::follow_up::FollowUp;
 use crate::job::submission::on_end::reference;
@@ -18,7 +19,6 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::commit_group::end_actions::Owner;
 
 /// Error code of a follow-up job that was cancelled because its references cannot be filled in.
 const BAD_REFERENCE: &str = "bad_reference";
