@@ -214,7 +214,11 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE providers SET running = 1", "limits", "provider 1 counts 1 running jobs and has 0"),
     ("UPDATE jobs SET provider_id = 1 WHERE id = 2", "limits", "counts 0 queued jobs and has 1"),
     ("UPDATE jobs SET provider_id = 1 WHERE id = 3", "limits", "counts 0 running jobs and has 1"),
-    ("UPDATE jobs SET provider_id = 99 WHERE id = 5", "limits", "job 5 has provider 99, which does"),
+    (
+        "UPDATE jobs SET provider_id = 99 WHERE id = 5",
+        "limits",
+        "job 5 has provider 99, which does",
+    ),
     ("UPDATE providers SET trial = 0", "limits", "provider 1 has trial 0"),
     ("UPDATE providers SET starts = '['", "limits", "provider 1 has starts that are not a JSON"),
     ("UPDATE providers SET starts = '{}'", "limits", "provider 1 has starts that are not a JSON"),
