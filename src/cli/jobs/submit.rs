@@ -20,7 +20,7 @@ cancelled, 6 if it had not ended when the wait timed out.
 
 Examples:
   longshore submit echo '{\"hello\": \"world\"}' --wait
-  longshore submit http '{\"url\": \"http://127.0.0.1:8000/hook\", \"method\": \"POST\"}' --queue mail
+  longshore submit http '{\"url\": \"https://shop.example/hook\", \"method\": \"POST\"}' --queue mail
   longshore submit chat @question.json --max-attempts 3 --tag nightly --wait=2m
   echo '{\"duration\": \"1s\"}' | longshore submit sleep - --delay 10m
   longshore submit command '{\"name\": \"backup\"}' --at-most-once --idempotency-key backup-2030-01-31
