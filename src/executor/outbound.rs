@@ -54,7 +54,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::OutboundConfig;
 use crate::job::outcome::Outcome;
 
-pub(super) use call::{CONNECTION, Call};
+pub(super) use call::{ADDRESS_NOT_ALLOWED, CONNECTION, Call};
 pub(super) use content_coding::DecodeError;
 pub(super) use network::{NotAllowed, OwnAddresses};
 pub(super) use refusal::BAD_ANSWER;

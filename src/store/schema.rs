@@ -123,6 +123,7 @@ diesel::table! {
         attempts_granted -> Nullable<Integer>,
         truncate_result -> Integer,
         metadata -> Nullable<Text>,
+        callback -> Nullable<Text>,
         traceparent -> Nullable<Text>,
         deferred -> Integer,
         deferred_since -> Nullable<Integer>,

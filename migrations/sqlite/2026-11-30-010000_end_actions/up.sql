@@ -27,6 +27,3 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_of_job   ON deliveries (job_id, id) WHERE job_id IS NOT NULL;
 CREATE INDEX deliveries_of_batch ON deliveries (batch_id, id) WHERE batch_id IS NOT NULL;
-
--- It was reserved for this purpose and never used.
-ALTER TABLE job_extras DROP COLUMN callback;

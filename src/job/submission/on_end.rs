@@ -39,6 +39,13 @@ impl OnEnd {
         (!is_empty).then(|| Box::new(Self { callback, then: then.map(Box::new) }))
     }
 
+    /// Returns the follow-up job, the one after it, and so on.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &FollowUp> {
+        std::iter::successors(self.then.as_deref(), |follow_up| {
+            follow_up.job.on_end.as_deref()?.then.as_deref()
+        })
+    }
+
     /// Returns the queues of the jobs that the end causes, now or later.
     pub(crate) fn queues(&self) -> Vec<QueueName> {
         let mut queues = Vec::new();

@@ -12,9 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Error code of a job that was deferred because too many calls to its host were under way.
 const HOST_BUSY: &str = "host_busy";
 /// Pause of such a job. It is spread, so that the jobs of a busy host do not return together.
-const PAUSE_MS: std::ops::Range<i64> = 1_000..3_000;
+const PAUSE_MS: std::ops::Range<i64> = 2_000..6_000;
 /// Longest wait of a call for others to the same host. It is short, because the call holds a worker.
-const MAX_WAIT: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// Limits the calls that run at once to each host.
 pub(in crate::executor) struct HostLimit {
@@ -77,6 +77,7 @@ pub(in crate::executor) fn busy(host: &str) -> Outcome {
         error: JobError::new(HOST_BUSY, message),
         retry_in: Span::from_millis(PAUSE_MS.start + spread),
         is_of_provider: false,
+        is_untried: true,
         may_have_run: false,
         detail: None,
     }))

@@ -22,6 +22,12 @@ impl OwnAddresses {
         }
     }
 
+    /// Returns whether a listener of this server has this port.
+    pub(super) fn has_port(&self, port: u16) -> bool {
+        let addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.iter().any(|own| own.port() == port)
+    }
+
     /// Returns whether a connection to an address would reach a listener of this server.
     pub(super) fn covers(&self, address: SocketAddr) -> bool {
         let addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);

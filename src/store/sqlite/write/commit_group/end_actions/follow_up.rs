@@ -23,6 +23,9 @@ use crate::store::sqlite::write::commit_group::CommitGroup;
 /// Error code of a follow-up job that was cancelled because its references cannot be filled in.
 const BAD_REFERENCE: &str = "bad_reference";
 
+/// Kind of the jobs whose payload may name secrets.
+const HTTP_KIND: &str = "http";
+
 statement! {
     FindResult -> Text = "SELECT result FROM results WHERE job_id = " [job: Integer as i64]
 }
@@ -66,10 +69,11 @@ impl CommitGroup<'_> {
         follow_up: &FollowUp,
     ) -> Result<(), TransactionError> {
         let payload = &follow_up.job.payload;
+        let is_http = follow_up.job.kind.as_str() == HTTP_KIND;
         let filled = match follow_up.refers_to {
             None => Ok(payload.clone()),
             Some(_) => match self.document(owner)? {
-                Ok(document) => reference::fill(payload, &document, self.max_payload_bytes),
+                Ok(document) => reference::fill(payload, &document, is_http, self.max_payload_bytes),
                 Err(problem) => Err(problem),
             },
         };
@@ -132,6 +136,9 @@ impl CommitGroup<'_> {
         };
         let results: Vec<Option<String>> =
             ResultsOfBatch { batch: id.0 }.load(self.connection)?;
+        if results.len() as i64 != batch.total {
+            return Ok(Err(Problem::new("", "jobs of the batch were removed")));
+        }
         let results = results.into_iter().map(|result| result.map(Json::trusted)).collect();
         let document = Json::of(&BatchDocument { batch: &batch, results });
         Ok(document.map_err(|error| Problem::new("", error)))
