@@ -8,6 +8,7 @@
 
 mod broken;
 pub(crate) mod check;
+mod follow_ups;
 mod leases;
 pub(crate) mod table;
 pub(crate) mod violation;
@@ -81,6 +82,9 @@ pub(crate) struct Submit {
     pub(crate) has_effect: bool,
     /// Hash of the result, if it is known in advance.
     pub(crate) result: Option<Hash>,
+    /// Tag of its follow-up job, which has the same result, if it has one.
+    #[serde(default)]
+    pub(crate) follow_up: Option<String>,
 }
 
 /// Lease that was granted to a worker.

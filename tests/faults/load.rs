@@ -44,6 +44,9 @@ impl Shared {
     }
 }
 
+/// End of the tags of follow-up jobs. The tag of the job before is before it.
+pub(crate) const FOLLOW_UP: &str = "-then";
+
 /// Running clients and remote workers.
 pub(crate) struct Load {
     shared: Arc<Shared>,

@@ -12,7 +12,7 @@ use crate::history::check::check;
 use crate::history::violation::{Operation, Violation};
 use crate::kit::Server;
 use crate::kit::process::longshore;
-use crate::load::{Load, Observed};
+use crate::load::{FOLLOW_UP, Load, Observed};
 use crate::random::Random;
 
 /// Time that the server runs between two faults, in milliseconds.
@@ -20,7 +20,7 @@ const UPTIME_MS: std::ops::Range<u64> = 150..900;
 /// Maximum time until a started server answers again, on a machine that may be busy.
 const MAX_RECOVERY: Duration = Duration::from_secs(20);
 /// Operations that must have succeeded at least once in every run.
-pub(crate) const DEMANDED: [Operation; 8] = [
+pub(crate) const DEMANDED: [Operation; 9] = [
     Operation::Submit,
     Operation::Lease,
     Operation::Start,
@@ -28,6 +28,7 @@ pub(crate) const DEMANDED: [Operation; 8] = [
     Operation::Finish,
     Operation::Cancel,
     Operation::Read,
+    Operation::FollowUp,
     Operation::Fault,
 ];
 
@@ -38,6 +39,7 @@ pub(crate) struct LoadCounts {
     unknown: usize,
     refused: usize,
     interrupted: usize,
+    follow_ups: usize,
     longest: Duration,
 }
 
@@ -81,6 +83,8 @@ impl LoadCounts {
         self.refused += refused_finishes(&observed.history);
         let again = observed.table.values().filter(|job| job.attempt > 1);
         self.interrupted += again.count();
+        let follow_ups = observed.table.values().filter(|job| job.tag.ends_with(FOLLOW_UP));
+        self.follow_ups += follow_ups.count();
     }
 
     /// Adds the counts to a row, after all checks have passed.
@@ -93,6 +97,7 @@ impl LoadCounts {
         row.count("acknowledged", self.acknowledged);
         row.count("unknown", self.unknown);
         row.count("run again", self.interrupted);
+        row.count("follow-up jobs", self.follow_ups);
         row.count("late finishes refused", self.refused);
         row.count("lost", 0);
         if self.longest > Duration::ZERO {

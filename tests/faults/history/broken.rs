@@ -1,6 +1,7 @@
 //! Tests of the checker: a real history is broken in each way that the checker knows. The checker
 //! must report that violation and no other.
 
+mod follow_up;
 mod lease;
 
 use std::collections::BTreeSet;
@@ -38,10 +39,14 @@ struct Broken {
 }
 
 impl Broken {
-    /// Returns a completed job whose submission matches.
+    /// Returns a completed job without a follow-up job whose submission matches.
     ///
     /// The job was submitted once and acknowledged, and no client read or cancelled it.
     fn completed(&self, matches: impl Fn(&Submit) -> bool) -> i64 {
+        self.any_completed(|submit| submit.follow_up.is_none() && matches(submit))
+    }
+
+    fn any_completed(&self, matches: impl Fn(&Submit) -> bool) -> i64 {
         let read: BTreeSet<i64> =
             self.observed.history.iter().filter_map(read_or_cancelled).collect();
         let known = |id: &i64| {

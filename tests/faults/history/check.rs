@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::leases;
 use super::table::{StoredJob, Table, is_final};
 use super::violation::{Operation, Violation};
-use super::{Event, Submit};
+use super::{Event, Submit, follow_ups, leases};
 
 /// Returns every violation of a promise that the history and the table show.
 ///
@@ -22,7 +21,11 @@ pub(crate) fn check(events: &[Event], table: &Table, demanded: &[Operation]) -> 
     found.extend(leases::check(&view, table));
     found.extend(effects(&view, table));
     found.extend(reads(&view, table));
-    let succeeded = view.succeeded();
+    found.extend(follow_ups::check(&view, table));
+    let mut succeeded = view.succeeded();
+    if follow_ups::exist(&view, table) {
+        succeeded.insert(Operation::FollowUp);
+    }
     let missing = demanded.iter().filter(|operation| !succeeded.contains(operation));
     found.extend(missing.map(|operation| Violation::NeverSucceeded { operation: *operation }));
     found.into_iter().collect()
@@ -35,15 +38,19 @@ pub(super) struct HistoryView<'a> {
     answers: BTreeMap<u64, usize>,
     /// Submissions by the tag of their job; the first one if it was repeated with its key.
     by_tag: BTreeMap<&'a str, &'a Submit>,
+    /// Tags of the follow-up jobs that the submissions name.
+    follow_ups: BTreeSet<&'a str>,
 }
 
 impl<'a> HistoryView<'a> {
     fn of(events: &'a [Event]) -> Self {
-        let mut view = Self { events, answers: BTreeMap::new(), by_tag: BTreeMap::new() };
+        let (answers, by_tag, follow_ups) = Default::default();
+        let mut view = Self { events, answers, by_tag, follow_ups };
         for (at, event) in events.iter().enumerate() {
             match event {
                 Event::Submit(submit) => {
                     view.by_tag.entry(&submit.tag).or_insert(submit);
+                    view.follow_ups.extend(submit.follow_up.as_deref());
                 }
                 Event::Submitted { call, .. }
                 | Event::Leased { call, .. }
@@ -66,8 +73,13 @@ impl<'a> HistoryView<'a> {
     }
 
     /// Returns the submission with the tag of a job.
-    fn submission(&self, job: &StoredJob) -> Option<&'a Submit> {
+    pub(super) fn submission(&self, job: &StoredJob) -> Option<&'a Submit> {
         self.by_tag.get(job.tag.as_str()).copied()
+    }
+
+    /// Returns whether a job is the follow-up job of another one.
+    pub(super) fn is_follow_up(&self, job: &StoredJob) -> bool {
+        self.follow_ups.contains(job.tag.as_str())
     }
 
     /// Returns whether a job was submitted with `at_most_once`.
@@ -127,7 +139,7 @@ fn submissions(view: &HistoryView, table: &Table) -> Vec<Violation> {
         }
     }
     let mut by_tag: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for (id, job) in table {
+    for (id, job) in table.iter().filter(|(_, job)| !view.is_follow_up(job)) {
         by_tag.entry(&job.tag).or_default().push(*id);
         if view.submission(job).is_none() {
             found.insert(Violation::Invented { job: *id, tag: job.tag.clone() });

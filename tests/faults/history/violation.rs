@@ -39,6 +39,12 @@ pub(crate) enum Violation {
     NotFound { job: i64 },
     /// The job was seen in a final state and is in another state now.
     FinalStateChanged { job: i64, seen: String, found: String },
+    /// The job has completed, and its follow-up job does not exist.
+    FollowUpMissing { job: i64 },
+    /// The job has several follow-up jobs.
+    FollowUpTwice { job: i64, follow_ups: Vec<i64> },
+    /// The follow-up job exists although the job before it has not completed.
+    FollowUpUncaused { job: i64 },
     /// No operation of this kind succeeded, so the run proves nothing about it.
     NeverSucceeded { operation: Operation },
 }
@@ -53,5 +59,7 @@ pub(crate) enum Operation {
     Finish,
     Cancel,
     Read,
+    /// A job has completed and has its follow-up job.
+    FollowUp,
     Fault,
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::recording_client::RecordingClient;
+use super::{FOLLOW_UP, Shared};
 use crate::history::{Event, Submit, hash};
 use crate::kit::{echo, sleep, with};
 use crate::random::Random;
@@ -59,10 +59,18 @@ impl Client {
             _ => (echo(tag), Some(hash(&Value::from(tag)))),
         };
         let at_most_once = matches!(draw, 6..=8 | 10);
-        let fields = json!({"tags": [tag], "at_most_once": at_most_once, "max_attempts": 100});
+        let follow_up = (self.random.below(4) == 0).then(|| format!("{tag}{FOLLOW_UP}"));
+        let mut fields = json!({"tags": [tag], "at_most_once": at_most_once, "max_attempts": 100});
+        if let Some(tag) = &follow_up {
+            // The kind echo returns its payload, which is the result of this job.
+            let then =
+                with(echo(json!({"$from": "job"})), &json!({"tags": [tag], "max_attempts": 100}));
+            fields["then"] = then;
+        }
         let key = (self.random.below(2) == 0).then(|| tag.to_owned());
         let has_effect = job["kind"] == "http" || job["kind"] == "remote";
-        let submit = Submit { call: 0, tag: tag.into(), key, at_most_once, has_effect, result };
+        let submit =
+            Submit { call: 0, tag: tag.into(), key, at_most_once, has_effect, result, follow_up };
         NewJob { body: with(job, &fields).to_string(), submit }
     }
 

@@ -1,8 +1,16 @@
 //! A storage backend under test.
 
 use longshore::config::Config;
-use longshore::job::Timestamp;
+use longshore::job::{BatchId, JobId, Timestamp};
 use longshore::store::{OpenError, ReadStore, WriteStore};
+
+/// A job that delivers a webhook of a job or of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) id: JobId,
+    pub(crate) job: Option<JobId>,
+    pub(crate) batch: Option<BatchId>,
+}
 
 /// Storage backend that the suite can test: one database.
 pub(crate) trait Backend {
@@ -17,6 +25,12 @@ pub(crate) trait Backend {
 
     /// Returns the faults that `longshore verify` finds in the database.
     fn faults(&self) -> Vec<String>;
+
+    /// Returns all deliveries, ordered by id.
+    fn deliveries(&self) -> Vec<Delivery>;
+
+    /// Returns each batch with end actions, ordered by id, and its follow-up job, once it was inserted.
+    fn follow_ups_of_batches(&self) -> Vec<(BatchId, Option<JobId>)>;
 
     /// Makes a copy of the database, as `longshore backup` does.
     fn backup(&self, now: Timestamp) -> Self;

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use diesel::sqlite::SqliteConnection;
 use longshore::config::Config;
-use longshore::job::Timestamp;
+use longshore::job::{BatchId, JobId, Timestamp};
 use longshore::store::sqlite::admin::backup::back_up;
 use longshore::store::sqlite::admin::verify::verify;
 use longshore::store::sqlite::{SqliteReads, SqliteWrites};
 use longshore::store::{OpenError, ReadStore, WriteStore};
 use tempfile::TempDir;
 
-use super::backend::Backend;
+use super::backend::{Backend, Delivery};
 use super::store::Store;
 
 pub(crate) struct Sqlite {
@@ -36,6 +37,26 @@ impl Sqlite {
         run(&mut connection, "PRAGMA foreign_keys = ON").unwrap();
         connection
     }
+}
+
+/// Row of the table `deliveries`.
+#[derive(QueryableByName)]
+struct DeliveryRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    job_id: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    batch_id: Option<i64>,
+}
+
+/// Row of the table `batch_end_actions`.
+#[derive(QueryableByName)]
+struct FollowUpRow {
+    #[diesel(sql_type = BigInt)]
+    batch_id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    then_id: Option<i64>,
 }
 
 /// Runs SQL statements that return no rows.
@@ -80,6 +101,22 @@ impl Backend for Sqlite {
             check.examples.iter().map(|example| format!("{}: {example}", check.name))
         });
         descriptions.collect()
+    }
+
+    fn deliveries(&self) -> Vec<Delivery> {
+        let sql = "SELECT id, job_id, batch_id FROM deliveries ORDER BY id";
+        let rows: Vec<DeliveryRow> = diesel::sql_query(sql).load(&mut self.raw()).unwrap();
+        let delivery = |DeliveryRow { id, job_id, batch_id }| {
+            let (job, batch) = (job_id.map(JobId), batch_id.map(BatchId));
+            Delivery { id: JobId(id), job, batch }
+        };
+        rows.into_iter().map(delivery).collect()
+    }
+
+    fn follow_ups_of_batches(&self) -> Vec<(BatchId, Option<JobId>)> {
+        let sql = "SELECT batch_id, then_id FROM batch_end_actions ORDER BY batch_id";
+        let rows: Vec<FollowUpRow> = diesel::sql_query(sql).load(&mut self.raw()).unwrap();
+        rows.into_iter().map(|row| (BatchId(row.batch_id), row.then_id.map(JobId))).collect()
     }
 
     fn backup(&self, now: Timestamp) -> Self {

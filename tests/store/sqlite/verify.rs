@@ -1,5 +1,6 @@
 //! Verification: a sound database passes, and each fault is found by its check.
 
+mod end_faults;
 mod faults;
 
 use std::fs;
@@ -13,6 +14,9 @@ use longshore::auth::secret::KeyDigest;
 use longshore::auth::webhook::WebhookSecret;
 use longshore::config::Config;
 use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobId, Json, Lane, Log, NewJob, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
@@ -25,7 +29,8 @@ use tempfile::TempDir;
 
 use super::Store;
 use crate::kit::sqlite::corrupt;
-use crate::kit::{completed, job, lease_kinds, leased, tags, with_providers};
+use crate::kit::{completed, job, job_in_queue, lease, lease_kinds, leased, tags, with_providers};
+use end_faults::END_FAULTS;
 use faults::FAULTS;
 
 /// Copy of a database that has rows in every table.
@@ -60,7 +65,8 @@ impl Sample {
 }
 
 /// Inserts jobs: 1 to 7 in the states 0 to 6; 8 running in the remote lane; 9 (completed, with tags)
-/// and 10 in a batch with an idempotency key; 11 released.
+/// and 10 in a batch with an idempotency key and end actions; 11 completed, with the webhook 12 and the
+/// follow-up job 13; 14 released.
 fn fill(store: &mut Store) {
     for state in State::ALL {
         store.job_in(state);
@@ -70,12 +76,16 @@ fn fill(store: &mut Store) {
     let metadata = Some(Json::trusted(r#"{"a": 1}"#));
     let tagged = NewJob { tags: tags(&["red", "blue"]), metadata, priority: 100, ..job() };
     let key = Some(SubmissionKey::new("k".parse().unwrap(), [7; 32]));
-    let batch = Some(NewBatch::default());
+    let batch = Some(NewBatch { name: None, on_end: on_end(Source::Batch) });
     let jobs = vec![tagged, job()].into();
     store.write(Write::Submit(Submit { jobs, key, batch })).unwrap();
     let first = store.lease_next().lease;
     assert_eq!(first.job.0, 9);
     store.finish(first, completed("1")).unwrap();
+    store.submit(NewJob { on_end: on_end(Source::Job), ..job_in_queue("next") });
+    let ending = leased(store.write(lease("next", Lane::Async, 1))).remove(0).lease;
+    assert_eq!(ending.job.0, 11);
+    store.finish(ending, completed("1")).unwrap();
     let released = store.running(NewJob { priority: 100, ..job() });
     store.finish(released, Outcome::Released).unwrap();
     let lease = Lease { job: JobId(3), token: LeaseToken(1) };
@@ -89,6 +99,12 @@ fn fill(store: &mut Store) {
     let all = Counters { counts, ..Counters::default() };
     let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };
     store.write(Write::TimeBuckets(vec![bucket.into()])).unwrap();
+}
+
+/// Returns a webhook and a follow-up job.
+fn on_end(source: Source) -> Option<Box<OnEnd>> {
+    let callback = serde_json::from_str(r#"{"url": "https://receiver.example/"}"#).unwrap();
+    OnEnd::new(Some(callback), Some(FollowUp::new(job_in_queue("next"), None, source).unwrap()))
 }
 
 /// Returns the names of the checks that found faults.
@@ -111,7 +127,7 @@ fn a_sound_database_passes_every_check() {
 #[test]
 fn each_fault_is_found_and_described_by_its_check() {
     let sound = Sample::new();
-    for (sql, name, text) in FAULTS {
+    for (sql, name, text) in FAULTS.iter().chain(END_FAULTS) {
         let sample = Sample { path: sound.path.with_extension("broken"), ..Sample::empty() };
         fs::copy(&sound.path, &sample.path).unwrap();
         sample.corrupt(sql);
@@ -127,7 +143,8 @@ fn each_fault_is_found_and_described_by_its_check() {
 fn every_check_finds_at_least_one_fault() {
     let report = Sample::new().verify();
     for check in report.checks {
-        assert!(FAULTS.iter().any(|(_, name, _)| *name == check.name), "{}", check.name);
+        let mut faults = FAULTS.iter().chain(END_FAULTS);
+        assert!(faults.any(|(_, name, _)| *name == check.name), "{}", check.name);
     }
 }
 
@@ -137,7 +154,7 @@ fn faults_are_counted_and_the_first_ones_described() {
     sample.corrupt("UPDATE jobs SET priority = 101");
     let report = sample.verify();
     let check = report.checks.iter().find(|check| check.name == "settings").unwrap();
-    assert_eq!((check.looked_at, check.faults, check.examples.len()), (Some(11), 11, 5));
+    assert_eq!((check.looked_at, check.faults, check.examples.len()), (Some(14), 14, 5));
     assert_eq!(check.examples[0], "job 1 has priority 101");
 }
 

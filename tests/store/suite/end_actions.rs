@@ -11,7 +11,9 @@ use longshore::store::{NewBatch, Refusal, RescueScope, Submit, Write};
 use serde_json::{Value, json};
 
 use super::Store;
-use crate::kit::{failed, finish, job, job_in_queue, queue, submit, submitted};
+use crate::kit::{
+    failed, finish, job, job_in_queue, lease_shares, leased, queue, submit, submitted,
+};
 
 fn callback(fields: &Value) -> Callback {
     let mut callback = json!({"url": "https://receiver.example/hook"});
@@ -237,6 +239,24 @@ fn a_batch_sends_one_webhook_and_submits_its_follow_up_job_with_all_results() {
 }
 
 #[test]
+fn the_results_of_a_batch_of_which_a_job_was_removed_cannot_be_filled_in() {
+    let mut store = Store::fresh();
+    let text = r#"[{"$from": "batch", "pointer": "/results/0"}]"#;
+    let on_end = OnEnd::new(None, Some(follow_up(job_in_queue("next"), text, Source::Batch)));
+    let batch = Some(NewBatch { name: None, on_end });
+    let jobs = vec![job(), job()].into();
+    store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
+    let leased = store.lease(2);
+    store.finish(leased[0].lease, result("1")).unwrap();
+    store.write(Write::Delete(leased[0].lease.job)).unwrap();
+    store.finish(leased[1].lease, result("2")).unwrap();
+    let next = jobs_in(&mut store, "next").remove(0);
+    assert_eq!(next.state, State::Cancelled);
+    let message = next.error.unwrap().message;
+    assert!(message.contains("1 of 2 jobs of the batch were removed"), "{message}");
+}
+
+#[test]
 fn a_batch_with_a_failed_job_submits_no_follow_up_job() {
     let mut store = Store::fresh();
     let on_end = OnEnd::new(None, Some(follow_up(job_in_queue("next"), "1", Source::Batch)));
@@ -260,6 +280,36 @@ fn a_submission_counts_the_queues_of_its_ends() {
     let lease = store.running(with_callback(&json!({})));
     store.finish(lease, result("true")).unwrap();
     assert_eq!(bodies(&mut store).len(), 1);
+}
+
+#[test]
+fn a_restored_copy_delivers_and_follows_up() {
+    let mut original = Store::fresh();
+    let then = follow_up(job_in_queue("next"), r#"[{"$from": "job"}]"#, Source::Job);
+    let both = NewJob { on_end: OnEnd::new(Some(callback(&json!({}))), Some(then)), ..job() };
+    let ended = original.running(both.clone());
+    original.finish(ended, result("1")).unwrap();
+    let waiting = original.submit(both);
+    let mut copy = original.backed_up();
+    let now = copy.now;
+    copy.writes().begin_epoch(false, now).unwrap().unwrap();
+
+    // What the original had inserted is not inserted again.
+    assert_eq!(bodies(&mut copy)[0]["data"]["id"], json!(ended.job));
+    assert_eq!(payload(&jobs_in(&mut copy, "next")[0]), "[1]");
+    let second = copy.lease_next().lease;
+    assert_eq!(second.job, waiting);
+    let committed = copy.commit(&[finish(second, result("2"))]);
+    let inserted: Vec<JobId> = committed.changes.iter().skip(1).map(|change| change.job).collect();
+    let [delivery, next] = inserted[..] else { panic!("not two jobs: {inserted:?}") };
+    assert_eq!(copy.job(delivery).queue, queue(CALLBACK_QUEUE));
+    assert_eq!(payload(&copy.job(next)), "[2]");
+    assert_eq!(copy.job(waiting).then.unwrap().job, Some(next));
+    // Both deliveries wait in the copy, in the line of their receiver.
+    let group = group_of("https://receiver.example/hook").unwrap();
+    let deliveries =
+        leased(copy.write(lease_shares(CALLBACK_QUEUE, 9, false, &[(group.as_str(), 9)])));
+    assert_eq!(deliveries.len(), 2, "{deliveries:?}");
 }
 
 #[test]

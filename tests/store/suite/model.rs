@@ -24,14 +24,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use longshore::auth::api_key::ApiKey;
+use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::queue::Queue;
-use longshore::job::{BatchId, Job, JobError, JobId, Lane};
+use longshore::job::{BatchId, Job, JobError, JobId, Json, Lane, State};
 use longshore::metrics::recorder::Recorder;
 use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
+use serde_json::Value;
 
 use super::Store;
+use crate::kit::backend::Backend as _;
 use crate::kit::with_providers;
 use draft::PROVIDERS;
 use operation::{Step, steps};
@@ -56,14 +59,16 @@ fn config() -> ProptestConfig {
 fn any_sequence_of_operations_has_the_same_effect_as_in_the_model() {
     let (config, began) = (config(), Instant::now());
     let (cases, seed) = (config.cases, config.rng_seed);
-    let operations = AtomicUsize::new(0);
+    let (operations, inserted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let result = TestRunner::new(config).run(&steps(STEPS), |steps| {
         operations.fetch_add(steps.iter().map(Step::operations).sum(), Ordering::Relaxed);
-        StoreAndModel::fresh().run(&steps);
+        inserted.fetch_add(StoreAndModel::fresh().run(&steps), Ordering::Relaxed);
         Ok(())
     });
     let verdict = if result.is_ok() { "held" } else { "FAILED" };
-    let counts = format!("{} operations, seed {seed}", operations.into_inner());
+    let (operations, inserted) = (operations.into_inner(), inserted.into_inner());
+    let counts =
+        format!("{operations} operations, {inserted} webhooks and follow-up jobs, seed {seed}");
     let seconds = began.elapsed().as_secs_f64();
     report(&format!(
         "L10\trandom sequences of operations, compared with a model\t{cases} cases\t{counts}\t{verdict}\t{seconds:.1}\n"
@@ -95,13 +100,16 @@ impl StoreAndModel {
     fn fresh() -> Self {
         let mut config = with_providers(&PROVIDERS);
         config.limits.max_queues = MAX_QUEUES;
+        // At most two deliveries run at once to the receivers of one group.
+        config.lanes.async_ = 64;
         let store = Store::configured(config.clone());
         let model = Model::new(store.now, &config);
         let recorder = Recorder::new(store.now, Vec::new(), 0);
         Self { store, model, recorder }
     }
 
-    fn run(mut self, steps: &[Step]) {
+    /// Runs the steps, and returns how many jobs the ends of others have inserted.
+    fn run(mut self, steps: &[Step]) -> usize {
         for step in steps {
             match step {
                 Step::Group { after_ms, operations } => {
@@ -127,7 +135,9 @@ impl StoreAndModel {
                 }
             }
         }
+        let inserted = self.model.inserted_at_ends;
         self.compare_all();
+        inserted
     }
 
     fn advance(&mut self, millis: u64) {
@@ -143,8 +153,8 @@ impl StoreAndModel {
             compare_emptiness(&answer, &expected);
             assert_eq!(plain_answer(answer), plain_answer(expected), "the answer to {write:?}");
         }
-        assert_eq!(committed.providers, self.model.end_providers(), "providers after {writes:#?}");
-        let ended = self.model.end_group();
+        let (ended, providers) = self.model.end_group();
+        assert_eq!(committed.providers, providers, "providers after {writes:#?}");
         let mut ended_batches = committed.ended_batches;
         ended_batches.sort_unstable();
         assert_eq!(ended_batches, ended, "ended batches after {writes:#?}");
@@ -154,6 +164,10 @@ impl StoreAndModel {
         for id in changes.iter().map(|change| change.job) {
             self.compare_job(id, &writes);
         }
+        let backend = self.store.backend();
+        assert_eq!(backend.deliveries(), self.model.deliveries, "deliveries after {writes:#?}");
+        let follow_ups = self.model.follow_ups_of_batches();
+        assert_eq!(backend.follow_ups_of_batches(), follow_ups, "`then` after {writes:#?}");
     }
 
     fn compare_job(&mut self, id: JobId, writes: &[Write]) {
@@ -197,8 +211,12 @@ impl StoreAndModel {
 fn sorted(changes: &[Change]) -> Vec<Change> {
     let mut changes = changes.to_vec();
     changes.sort_by_key(|change| change.job);
-    // The model does not know durations, which are only for charts.
-    changes.iter_mut().for_each(|change| change.took = None);
+    for change in &mut changes {
+        // The model does not know durations, which are only for charts.
+        change.took = None;
+        // The roster reads it only of queued jobs.
+        change.remote_kind = change.remote_kind.take().filter(|_| change.to == Some(State::Queued));
+    }
     changes
 }
 
@@ -217,7 +235,12 @@ fn compare_emptiness(answer: &Result<Answer, Refusal>, expected: &Result<Answer,
 fn plain_answer(mut answer: Result<Answer, Refusal>) -> String {
     match &mut answer {
         Ok(Answer::Cancelled { running, .. }) => running.sort_unstable(),
-        Ok(Answer::Leased(leased)) => leased.is_empty = false,
+        Ok(Answer::Leased(leased)) => {
+            leased.is_empty = false;
+            for job in &mut leased.jobs {
+                job.payload = plain_payload(&job.kind, &job.payload);
+            }
+        }
         Err(Refusal::Conflict { reason, .. } | Refusal::Rejected(reason)) => reason.clear(),
         Err(Refusal::InvalidSettings { detail, .. }) => detail.clear(),
         _ => {}
@@ -228,6 +251,7 @@ fn plain_answer(mut answer: Result<Answer, Refusal>) -> String {
 fn plain_job(mut job: Job) -> Job {
     let plain = |error: JobError| JobError { message: String::new(), ..error };
     job.error = job.error.map(plain);
+    job.payload = job.payload.map(|payload| plain_payload(&job.kind, &payload));
     for failure in job.failures.iter_mut().flatten() {
         failure.error.message.clear();
     }
@@ -235,6 +259,18 @@ fn plain_job(mut job: Job) -> Job {
         attempt.message = attempt.message.as_ref().map(|_| String::new());
     }
     job
+}
+
+/// Removes the messages for people from the body of a webhook.
+fn plain_payload(kind: &str, payload: &Json) -> Json {
+    if kind != CALLBACK_KIND {
+        return payload.clone();
+    }
+    let mut value: Value = serde_json::from_str(payload.as_str()).unwrap();
+    if let Some(message) = value.pointer_mut("/body/data/error/message") {
+        *message = Value::Null;
+    }
+    Json::of(&value).unwrap()
 }
 
 /// Removes the age of the oldest job, which the model does not compute.

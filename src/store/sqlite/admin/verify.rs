@@ -1,6 +1,8 @@
 //! Verification of a database: SQLite's own checks of the file, and rules on the rows of the tables.
 
 mod api_keys;
+mod counts;
+mod end_actions;
 mod limits;
 mod rules;
 mod webhook_secrets;

@@ -4,7 +4,7 @@ use super::super::violation::Violation;
 use super::super::{Event, HeldLease};
 use super::{Broken, real};
 
-/// Job that was leased once and completed by one finish.
+/// Job without a follow-up job that was leased once and completed by one finish.
 struct Leased {
     job: i64,
     token: i64,
@@ -40,7 +40,8 @@ impl Broken {
                     if action == "complete"
                         && leases(*job) == 1
                         && finishes(*job) == 1
-                        && is_accepted(*call) =>
+                        && is_accepted(*call)
+                        && !self.has_follow_up(*job) =>
                 {
                     Some(Leased { job: *job, token: *token, finish, result: result.clone() })
                 }

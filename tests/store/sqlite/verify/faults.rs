@@ -175,9 +175,9 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "tags of job 9 are not a JSON array",
     ),
     // Queues and their counts.
-    ("UPDATE queues SET name = 'Mail'", "queues", "queue 1 has the invalid name Mail"),
-    ("UPDATE queues SET name = '-a'", "queues", "queue 1 has the invalid name -a"),
-    ("UPDATE queues SET name = ''", "queues", "queue 1 has the invalid name"),
+    ("UPDATE queues SET name = 'Mail' WHERE id = 1", "queues", "queue 1 has the invalid name Mail"),
+    ("UPDATE queues SET name = '-a' WHERE id = 1", "queues", "queue 1 has the invalid name -a"),
+    ("UPDATE queues SET name = '' WHERE id = 1", "queues", "queue 1 has the invalid name"),
     ("UPDATE queues SET paused = 2", "queues", "queue 1 has paused 2"),
     ("UPDATE queues SET max_running = 0", "queues", "queue 1 has max_running 0"),
     ("UPDATE queues SET rate_limit = 5", "queues", "queue 1 has only one of rate_limit"),
@@ -214,11 +214,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE providers SET running = 1", "limits", "provider 1 counts 1 running jobs and has 0"),
     ("UPDATE jobs SET provider_id = 1 WHERE id = 2", "limits", "counts 0 queued jobs and has 1"),
     ("UPDATE jobs SET provider_id = 1 WHERE id = 3", "limits", "counts 0 running jobs and has 1"),
-    (
-        "UPDATE jobs SET provider_id = 99 WHERE id = 5",
-        "limits",
-        "job 5 has provider 99, which does",
-    ),
+    ("UPDATE jobs SET provider_id = 99 WHERE id = 5", "limits", "job 5 has provider 99, which"),
     ("UPDATE providers SET trial = 0", "limits", "provider 1 has trial 0"),
     ("UPDATE providers SET starts = '['", "limits", "provider 1 has starts that are not a JSON"),
     ("UPDATE providers SET starts = '{}'", "limits", "provider 1 has starts that are not a JSON"),
@@ -295,7 +291,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "job 8 has a worker and was never leased",
     ),
     // Ids above the AUTOINCREMENT counters.
-    ("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'jobs'", "ids", "a job has the id 11"),
+    ("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'jobs'", "ids", "a job has the id 14"),
     ("DELETE FROM sqlite_sequence WHERE name = 'batches'", "ids", "a batch has the id 1"),
     ("UPDATE submissions SET jobs = 10", "ids", "a key refers to job 18"),
     // API keys.

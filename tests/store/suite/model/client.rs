@@ -20,8 +20,7 @@ pub(super) fn is_of_local_worker(write: &Write) -> bool {
 pub(super) fn set_key(write: &mut Write, key: KeyId) {
     let holder = match write {
         Write::Submit(submit) => {
-            let with_key = |job: &NewJob| NewJob { key: Some(key), ..job.clone() };
-            submit.jobs = submit.jobs.iter().map(with_key).collect();
+            submit.jobs = submit.jobs.iter().map(|job| with_key(job, key)).collect();
             if let Some(idempotency_key) = &mut submit.key {
                 idempotency_key.owner = Some(key);
             }
@@ -40,4 +39,13 @@ pub(super) fn set_key(write: &mut Write, key: KeyId) {
     if *holder == Holder::Remote(None) {
         *holder = Holder::Remote(Some(key));
     }
+}
+
+/// Returns a job, with its follow-up jobs, as an API key submits it.
+fn with_key(job: &NewJob, key: KeyId) -> NewJob {
+    let mut job = NewJob { key: Some(key), ..job.clone() };
+    if let Some(then) = job.on_end.as_mut().and_then(|on_end| on_end.then.as_mut()) {
+        then.job = with_key(&then.job, key);
+    }
+    job
 }

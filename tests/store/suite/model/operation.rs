@@ -7,6 +7,7 @@ use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::{Lease, LeaseToken};
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
@@ -21,7 +22,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::client::{is_of_local_worker, set_key};
-use super::draft::{Draft, KINDS, LANES, PROVIDERS, QUEUES, draft};
+use super::draft::end::{EndDraft, MAX_FOLLOW_UPS, end_draft};
+use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
 use super::writes::{finish, lease_of_queue, update_write};
@@ -50,7 +52,8 @@ pub(super) enum Operation {
     Submit {
         jobs: Vec<Draft>,
         key: Option<(u8, u8)>,
-        is_batch: bool,
+        /// What happens at the end of the batch, if the jobs are one.
+        batch: Option<EndDraft>,
     },
     Lease {
         queue: &'static str,
@@ -90,6 +93,8 @@ pub(super) enum Operation {
     Cancel(Index),
     CancelBatch(Index),
     Retry(Index),
+    /// Retries a job that has ended.
+    RetryEnded(Index),
     Update(Index, JobChange, Option<u64>),
     Delete(Index),
     Stage {
@@ -149,7 +154,7 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
     let limit = || prop_oneof![3 => Just(100_u32), 1 => 0..4_u32];
     prop_oneof![
         6 => submit(),
-        8 => (select(&QUEUES[..]), select(&LANES[..]), 0..6_u32, secs(), lines()).prop_map(
+        8 => (leased_queue(), lane(), 0..6_u32, secs(), lines()).prop_map(
             |(queue, lane, limit, secs, lines)| Operation::Lease { queue, lane, limit, secs, lines }
         ),
         12 => (recent(), outcome(), proptest::bool::weighted(0.05)).prop_map(
@@ -164,7 +169,8 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(lease, len, is_remote)| Operation::Log { lease, len, is_remote }),
         3 => any::<Index>().prop_map(Operation::Cancel),
         1 => any::<Index>().prop_map(Operation::CancelBatch),
-        3 => any::<Index>().prop_map(Operation::Retry),
+        2 => any::<Index>().prop_map(Operation::Retry),
+        3 => any::<Index>().prop_map(Operation::RetryEnded),
         3 => update(),
         3 => any::<Index>().prop_map(Operation::Delete),
         2 => limit().prop_map(|limit| Operation::Stage { limit }),
@@ -201,11 +207,10 @@ fn configure() -> impl Strategy<Value = Operation> {
 
 /// Returns the lines of an order: at least one.
 fn lines() -> impl Strategy<Value = (bool, Vec<(&'static str, u32)>)> {
-    let providers = proptest::sample::subsequence(&PROVIDERS[..], 0..=PROVIDERS.len());
-    (proptest::bool::weighted(0.8), providers, vec(1..6_u32, PROVIDERS.len())).prop_map(
-        |(without_provider, providers, limits)| {
-            let names = providers.into_iter().map(|(name, ..)| name);
-            let shares: Vec<_> = names.zip(limits).collect();
+    let names = proptest::sample::subsequence(&SHARES[..], 0..=SHARES.len());
+    (proptest::bool::weighted(0.8), names, vec(1..6_u32, SHARES.len())).prop_map(
+        |(without_provider, names, limits)| {
+            let shares: Vec<_> = names.into_iter().zip(limits).collect();
             (without_provider || shares.is_empty(), shares)
         },
     )
@@ -235,7 +240,7 @@ fn renew() -> impl Strategy<Value = Operation> {
 fn lease_remote() -> impl Strategy<Value = Operation> {
     let kinds = option::weighted(0.6, proptest::sample::subsequence(&KINDS[..], 1..=KINDS.len()));
     let worker = option::weighted(0.7, select(vec!["ann", "bob"]));
-    (select(&QUEUES[..]), kinds, 0..6_u32, worker).prop_map(|(queue, kinds, limit, worker)| {
+    (leased_queue(), kinds, 0..6_u32, worker).prop_map(|(queue, kinds, limit, worker)| {
         let kinds = kinds.map(|kinds| kinds.into_iter().map(str::to_owned).collect());
         Operation::LeaseRemote { queue, kinds, limit, worker: worker.map(str::to_owned) }
     })
@@ -243,8 +248,12 @@ fn lease_remote() -> impl Strategy<Value = Operation> {
 
 fn submit() -> impl Strategy<Value = Operation> {
     let key = option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]));
-    (vec(draft(), 0..5), key, proptest::bool::weighted(0.3))
-        .prop_map(|(jobs, key, is_batch)| Operation::Submit { jobs, key, is_batch })
+    let batch = option::weighted(0.3, end_draft(MAX_FOLLOW_UPS, 0.7));
+    (vec(draft(), 0..5), key, batch).prop_map(|(jobs, key, batch)| Operation::Submit {
+        jobs,
+        key,
+        batch,
+    })
 }
 
 fn recent() -> impl Strategy<Value = Recent> {
@@ -274,12 +283,15 @@ impl Operation {
     /// Returns the write of this operation, with ids that the model knows.
     pub(super) fn write(&self, model: &Model) -> Write {
         match self {
-            Self::Submit { jobs, key, is_batch } => Write::Submit(Submit {
+            Self::Submit { jobs, key, batch } => Write::Submit(Submit {
                 jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
                 key: key.map(|(key, fingerprint)| {
                     SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
                 }),
-                batch: is_batch.then_some(NewBatch::default()),
+                batch: batch.as_ref().map(|end| {
+                    let on_end = end.on_end(model, Source::Batch);
+                    NewBatch { name: None, on_end }
+                }),
             }),
             Self::Lease { queue, lane: Lane::Remote, limit, secs, .. } => {
                 lease_of_queue(queue, Lane::Remote, None, *limit, (*secs, None))
@@ -323,6 +335,7 @@ impl Operation {
                 Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
             }
             Self::Retry(job) => Write::Retry(job_of(model, job)),
+            Self::RetryEnded(job) => Write::Retry(ended_job_of(model, job)),
             Self::Update(job, change, delay) => update_write(model, job, change, *delay),
             Self::Delete(job) => Write::Delete(job_of(model, job)),
             Self::Stage { limit } => Write::Stage { limit: *limit },
@@ -373,6 +386,12 @@ fn api_key(model: &Model, key: &Index) -> KeyId {
 pub(super) fn job_of(model: &Model, job: &Index) -> JobId {
     // Possibly one above the largest id.
     JobId(1 + job.index(model.next_job as usize) as i64)
+}
+
+/// Returns the id of a job that has ended, if there is one.
+fn ended_job_of(model: &Model, job: &Index) -> JobId {
+    let ended: Vec<JobId> = model.ended_jobs().collect();
+    if ended.is_empty() { JobId(1) } else { *job.get(&ended) }
 }
 
 pub(super) fn lease_of(model: &Model, recent: Recent) -> Lease {

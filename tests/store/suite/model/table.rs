@@ -1,6 +1,9 @@
 //! The model: the contract of the store, implemented with maps in memory.
 //!
-//! It shares only `settle` and the rules of limits with the store.
+//! It shares only `settle`, the rules of limits and the settings of deliveries with the store.
+
+mod ends;
+mod submit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +15,7 @@ use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
 use longshore::job::limit::starts::Starts;
+use longshore::job::submission::on_end::OnEnd;
 use longshore::job::outcome::{Deferred, Outcome};
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
@@ -19,16 +23,19 @@ use longshore::job::{
     BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
     QueueName, Span, State, Timestamp, WebhookSecretName,
 };
-use longshore::store::{Answer, Change, Refusal, SubmissionKey, Submit, Submitted, Write};
+use longshore::store::{Answer, Change, ProviderStatus, Refusal, Write};
 
 use super::table_limits::{Providers, providers};
+use crate::kit::backend::Delivery;
 
-pub(super) const MAX_QUEUES: usize = 3;
+pub(super) const MAX_QUEUES: usize = 4;
 
 /// A job, with the properties that readers do not see.
 #[derive(Debug, Clone)]
 pub(super) struct ModelJob {
     pub(super) job: Job,
+    /// What happens when it ends.
+    pub(super) on_end: Option<Box<OnEnd>>,
     pub(super) backoff: Backoff,
     pub(super) provider: Option<ProviderName>,
     /// API key with which it was submitted.
@@ -60,6 +67,10 @@ pub(super) struct ModelKey {
 pub(super) struct ModelBatch {
     /// The batch after the last group.
     shown: Batch,
+    /// What happens when it ends.
+    on_end: Option<Box<OnEnd>>,
+    /// Its follow-up job, once it was inserted.
+    then_id: Option<JobId>,
     /// Latest state of every job of the batch, removed ones included.
     pub(super) jobs: BTreeMap<JobId, State>,
     /// Queues in which it has or had jobs.
@@ -83,6 +94,10 @@ pub(super) struct Model {
     /// Number of entries to each state that the counters of a queue count.
     totals: BTreeMap<QueueName, StateCounts>,
     pub(super) batches: BTreeMap<BatchId, ModelBatch>,
+    /// Jobs that deliver webhooks, in the order of their ids.
+    pub(super) deliveries: Vec<Delivery>,
+    /// Number of jobs that ends of jobs and batches have inserted.
+    pub(super) inserted_at_ends: usize,
     pub(super) keys: BTreeMap<(Option<KeyId>, IdempotencyKey), ModelKey>,
     /// Queues of the caller of the current write.
     pub(super) access: QueueAccess,
@@ -106,6 +121,8 @@ impl Model {
             providers: providers(config),
             totals: BTreeMap::new(),
             batches: BTreeMap::new(),
+            deliveries: Vec::new(),
+            inserted_at_ends: 0,
             keys: BTreeMap::new(),
             access: QueueAccess::All,
             api_keys: Vec::new(),
@@ -165,8 +182,32 @@ impl Model {
         }
     }
 
-    /// Ends a commit group, and returns the batches that ended in it.
-    pub(super) fn end_group(&mut self) -> Vec<BatchId> {
+    /// Ends a commit group, and returns the batches that ended in it and the status of the providers whose
+    /// jobs it changed.
+    pub(super) fn end_group(&mut self) -> (Vec<BatchId>, Vec<ProviderStatus>) {
+        self.run_ends_of_jobs(0);
+        let ended = self.count_batches();
+        let end_of_jobs = self.changes.len();
+        for batch in &ended {
+            self.run_end_of_batch(*batch);
+        }
+        self.run_ends_of_jobs(end_of_jobs);
+        for change in &mut self.changes {
+            let is_requeued = change.from.is_some() && change.to == Some(State::Queued);
+            if is_requeued && change.lane == Lane::Remote {
+                let row = self.jobs.get(&change.job);
+                change.remote_kind = row.map(|row| row.job.kind.as_str().into());
+            }
+        }
+        let jobs = &self.jobs;
+        self.batches.retain(|_, batch| batch.jobs.keys().any(|job| jobs.contains_key(job)));
+        self.forget_deliveries();
+        let providers = self.end_providers();
+        (ended, providers)
+    }
+
+    /// Updates the counts of all batches, and returns those that ended in this group.
+    fn count_batches(&mut self) -> Vec<BatchId> {
         let mut ended = Vec::new();
         for (id, batch) in &mut self.batches {
             batch.shown.counts = counts(batch.jobs.values());
@@ -177,15 +218,6 @@ impl Model {
                 ended.push(*id);
             }
         }
-        for change in &mut self.changes {
-            let is_requeued = change.from.is_some() && change.to == Some(State::Queued);
-            if is_requeued && change.lane == Lane::Remote {
-                let row = self.jobs.get(&change.job);
-                change.remote_kind = row.map(|row| row.job.kind.as_str().into());
-            }
-        }
-        let jobs = &self.jobs;
-        self.batches.retain(|_, batch| batch.jobs.keys().any(|job| jobs.contains_key(job)));
         ended
     }
 
@@ -197,6 +229,11 @@ impl Model {
 
     pub(super) fn job_ids(&self) -> Vec<JobId> {
         self.jobs.keys().copied().collect()
+    }
+
+    pub(super) fn ended_jobs(&self) -> impl Iterator<Item = JobId> {
+        let ended = self.jobs.values().filter(|row| row.job.state.is_final());
+        ended.map(|row| row.job.id)
     }
 
     pub(super) fn batch(&self, id: BatchId) -> Option<Batch> {
@@ -269,94 +306,6 @@ impl Model {
             batch.jobs.insert(id, to);
             batch.queues.insert(queue);
         }
-    }
-
-    fn submit(&mut self, submit: &Submit) -> ApplyResult {
-        if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key
-            && let Some(earlier) = self.keys.get(&(*owner, key.clone())).or_else(|| {
-                let first_key = self.api_keys.first().map(|key| key.created_at);
-                let old = self.keys.get(&(None, key.clone()));
-                old.filter(|old| first_key.is_none_or(|first_key| old.at <= first_key))
-            })
-        {
-            if earlier.fingerprint != *fingerprint {
-                return Err(Refusal::KeyReused(JobId(earlier.first)));
-            }
-            return Ok(Answer::Submitted(Submitted {
-                first: JobId(earlier.first),
-                count: earlier.count,
-                batch: earlier.batch.and_then(|id| self.batch(id)),
-                at: earlier.at,
-                is_repeat: true,
-            }));
-        }
-        let mut queues = self.queues.clone();
-        for job in submit.jobs.iter() {
-            queues.entry(job.queue.clone()).or_default();
-        }
-        if queues.len() > MAX_QUEUES {
-            return Err(Refusal::TooManyQueues(MAX_QUEUES));
-        }
-        if submit.jobs.is_empty() || submit.jobs.iter().any(|job| job.timeout.millis() == 0) {
-            return Err(Refusal::Rejected(String::new()));
-        }
-        self.queues = queues;
-        Ok(Answer::Submitted(self.insert(submit)))
-    }
-
-    fn insert(&mut self, submit: &Submit) -> Submitted {
-        let first = self.next_job;
-        let batch = submit.batch.as_ref().map(|_| self.insert_batch(submit));
-        let batch_id = batch.as_ref().map(|batch| batch.id);
-        for new in submit.jobs.iter() {
-            let id = JobId(self.next_job);
-            self.next_job += 1;
-            let job = Job { batch: batch_id, ..new.inserted(id, self.now) };
-            let row = ModelJob {
-                job,
-                backoff: new.backoff,
-                provider: new.provider.clone(),
-                key: new.key,
-                deferred: Deferred::default(),
-                token: 0,
-                lease_expires_at: None,
-                remote_lease: None,
-                lease_key: None,
-                failure: None,
-                finished_by: None,
-                log: Log::default(),
-            };
-            self.jobs.insert(id, row);
-            self.record(id, None, Some(new.state()));
-        }
-        let count = submit.jobs.len();
-        if let Some(SubmissionKey { key, owner, fingerprint, .. }) = &submit.key {
-            let fingerprint = *fingerprint;
-            let model_key = ModelKey { fingerprint, first, count, batch: batch_id, at: self.now };
-            self.keys.insert((*owner, key.clone()), model_key);
-        }
-        Submitted { first: JobId(first), count, batch, at: self.now, is_repeat: false }
-    }
-
-    fn insert_batch(&mut self, submit: &Submit) -> Batch {
-        let id = BatchId(self.next_batch);
-        self.next_batch += 1;
-        let states: Vec<State> = submit.jobs.iter().map(|job| job.state()).collect();
-        let shown = Batch {
-            id,
-            name: submit.batch.as_ref().and_then(|batch| batch.name.clone()),
-            total: states.len() as i64,
-            counts: counts(&states),
-            created_at: self.now,
-            finished_at: None,
-            callback: None,
-            then: None,
-        };
-        let live_before = shown.total;
-        let jobs = BTreeMap::new();
-        let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
-        self.batches.insert(id, ModelBatch { shown: shown.clone(), jobs, queues, live_before });
-        shown
     }
 
     pub(super) fn configure(&mut self, queue: &QueueName, change: &QueueChange) -> ApplyResult {

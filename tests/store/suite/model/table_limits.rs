@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use longshore::config::Config;
 use longshore::job::limit::Room;
 use longshore::job::limit::provider::{ProviderLimits, ProviderState};
+use longshore::job::submission::on_end::callback;
 use longshore::job::outcome::Outcome;
 use longshore::job::{JobError, JobId, ProviderName, QueueName, Span, State};
 use longshore::roster::LeaseOrder;
@@ -39,13 +40,17 @@ pub(super) struct Chosen {
     pub(super) empty_providers: Vec<ProviderName>,
 }
 
-/// Returns the configured providers, none of which was ever called.
+/// Returns the configured providers and the groups of receivers, none of which was ever called.
 pub(super) fn providers(config: &Config) -> Providers {
     let new = |limits| {
         let (state, refused, is_full) = (ProviderState::new(), Vec::new(), false);
         ModelProvider { limits, state, refused, is_full }
     };
-    config.provider_limits().into_iter().map(|(name, limits)| (name, new(limits))).collect()
+    let max_running = Some(config.lanes.callbacks_per_group());
+    let of_group = ProviderLimits { max_running, ..ProviderLimits::default() };
+    let configured = config.provider_limits().into_iter();
+    let all = configured.chain(callback::groups().map(|name| (name, of_group)));
+    all.map(|(name, limits)| (name, new(limits))).collect()
 }
 
 impl Model {
@@ -69,9 +74,10 @@ impl Model {
         ProviderState { running, queued, ..self.providers[name].state.clone() }
     }
 
-    /// Returns all providers with their state, ordered by name.
+    /// Returns the configured providers with their state, ordered by name.
     pub(super) fn provider_states(&self) -> Vec<(ProviderName, ProviderState)> {
-        self.providers.keys().map(|name| (name.clone(), self.provider_state(name))).collect()
+        let configured = self.providers.keys().filter(|name| !callback::is_group(name));
+        configured.map(|name| (name.clone(), self.provider_state(name))).collect()
     }
 
     /// Returns how many more calls of a provider may start now. A call that it has refused in this group

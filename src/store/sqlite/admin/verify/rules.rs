@@ -4,6 +4,8 @@
 //! ignores CHECK constraints, and on others it does not report which row violates one.
 
 use super::api_keys::{API_KEYS, KEY_COUNTS};
+use super::counts::{BATCHES, QUEUE_COUNTS};
+use super::end_actions::{DELIVERIES, END_ACTIONS};
 use super::limits::LIMITS;
 use super::webhook_secrets::WEBHOOK_SECRETS;
 use crate::store::codes::sql;
@@ -40,6 +42,9 @@ const ATTEMPTS_MIGRATION: &str = "20261127100000";
 
 /// Version of the migration that created `providers`.
 const LIMITS_MIGRATION: &str = "20261128020000";
+
+/// Version of the migration that created `end_actions` and `deliveries`.
+const END_ACTIONS_MIGRATION: &str = "20261130010000";
 
 /// All rules, in the order in which they are checked and printed.
 pub(super) const RULES: &[Rule] = &[
@@ -99,6 +104,24 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         needs: Some("20261129020000"),
         ..of_table("key counts", "api_keys", "the counts of API keys match their jobs", KEY_COUNTS)
+    },
+    Rule {
+        needs: Some(END_ACTIONS_MIGRATION),
+        ..of_table(
+            "end actions",
+            "end_actions",
+            "each follow-up job was inserted once, after its cause",
+            END_ACTIONS,
+        )
+    },
+    Rule {
+        needs: Some(END_ACTIONS_MIGRATION),
+        ..of_table(
+            "deliveries",
+            "deliveries",
+            "each delivery has a cause and a webhook",
+            DELIVERIES,
+        )
     },
     Rule {
         needs: Some("20261130020000"),
@@ -267,60 +290,6 @@ const QUEUES: &str = "
             THEN 'has the rate ' || rate_limit || ' in ' || rate_period_ms || ' ms'
         END AS fault FROM queues)
     WHERE fault IS NOT NULL";
-
-const QUEUE_COUNTS: &str = sql!("
-    WITH states (state, word) AS (VALUES (" {Scheduled} ", 'scheduled'), (" {Queued} ", 'queued'), (" {Running} ", 'running'),
-            (" {Retrying} ", 'retrying'), (" {Completed} ", 'completed'), (" {Failed} ", 'failed'), (" {Cancelled} ", 'cancelled')),
-        counted AS (
-            SELECT queue_id, state, count(*) AS jobs FROM jobs NOT INDEXED GROUP BY 1, 2)
-    SELECT 'queue ' || name || ' counts ' || coalesce(kept.jobs, 'no') || ' ' || word
-        || ' jobs and has ' || coalesce(counted.jobs, 0) AS words
-    FROM queues CROSS JOIN states
-        LEFT JOIN queue_counts AS kept ON kept.queue_id = queues.id AND kept.state = states.state
-        LEFT JOIN counted ON counted.queue_id = queues.id AND counted.state = states.state
-    WHERE kept.jobs IS NOT coalesce(counted.jobs, 0)
-    UNION ALL
-    SELECT 'queue ' || name || ' counts ' || entered || ' jobs that ever became ' || word
-        || ' and has ' || jobs
-    FROM queues JOIN queue_counts ON queue_id = queues.id JOIN states USING (state)
-    WHERE state >= " {Completed} " AND entered < jobs OR entered < 0
-    UNION ALL
-    SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
-    WHERE state NOT BETWEEN " {Scheduled} " AND " {Cancelled} "");
-
-/// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
-const BATCHES: &str = sql!("
-    WITH counted AS (
-        SELECT batch_id, sum(state = " {Scheduled} ") AS scheduled, sum(state = " {Queued} ") AS queued,
-            sum(state = " {Running} ") AS running, sum(state = " {Retrying} ") AS retrying, sum(state = " {Completed} ") AS completed,
-            sum(state = " {Failed} ") AS failed, sum(state = " {Cancelled} ") AS cancelled
-        FROM jobs NOT INDEXED WHERE batch_id IS NOT NULL GROUP BY batch_id)
-    SELECT 'batch ' || id || ' ' || fault AS words FROM (SELECT id, CASE
-        WHEN batch_id IS NULL THEN 'has no jobs'
-        WHEN kept.scheduled != counted.scheduled
-            THEN 'counts ' || kept.scheduled || ' scheduled jobs and has ' || counted.scheduled
-        WHEN kept.queued != counted.queued
-            THEN 'counts ' || kept.queued || ' queued jobs and has ' || counted.queued
-        WHEN kept.running != counted.running
-            THEN 'counts ' || kept.running || ' running jobs and has ' || counted.running
-        WHEN kept.retrying != counted.retrying
-            THEN 'counts ' || kept.retrying || ' retrying jobs and has ' || counted.retrying
-        WHEN kept.completed < counted.completed
-            THEN 'counts ' || kept.completed || ' completed jobs and has ' || counted.completed
-        WHEN kept.failed < counted.failed
-            THEN 'counts ' || kept.failed || ' failed jobs and has ' || counted.failed
-        WHEN kept.cancelled < counted.cancelled
-            THEN 'counts ' || kept.cancelled || ' cancelled jobs and has ' || counted.cancelled
-        WHEN total != kept.scheduled + kept.queued + kept.running + kept.retrying
-            + kept.completed + kept.failed + kept.cancelled THEN 'has counts that do not add up to its total ' || total
-        WHEN finished_at IS NULL
-            AND kept.scheduled + kept.queued + kept.running + kept.retrying = 0
-            THEN 'has ended and has no finished_at'
-        WHEN finished_at IS NOT NULL
-            AND kept.scheduled + kept.queued + kept.running + kept.retrying > 0
-            THEN 'has finished_at and has not ended'
-        END AS fault FROM batches AS kept LEFT JOIN counted ON batch_id = id)
-    WHERE fault IS NOT NULL");
 
 const KEYS: &str = "
     SELECT 'the key of jobs from ' || first_job_id || ' on ' || fault AS words FROM (
