@@ -5,9 +5,7 @@ use longshore::config::receiver_group;
 use longshore::job::attempt::ResponseDetail;
 use longshore::job::lease::Lease;
 use longshore::job::outcome::{JobResult, Outcome};
-use longshore::job::submission::on_end::callback::{
-    CALLBACK_QUEUE, Callback, CallbackEvent, group_of,
-};
+use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback, CallbackEvent};
 use longshore::job::submission::on_end::delivery_status::DeliveryStatus;
 use longshore::job::submission::on_end::{OnEnd, Owner};
 use longshore::job::{AttemptDetail, BatchId, JobError, JobId, Json, NewJob, State};
