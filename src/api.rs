@@ -10,7 +10,6 @@
 
 pub mod batches;
 pub mod bulk;
-pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod jobs;
@@ -26,5 +25,6 @@ pub mod tokens;
 
 /// Forms about webhooks.
 pub mod webhooks {
+    pub mod deliveries;
     pub mod secrets;
 }

@@ -23,7 +23,6 @@
 pub(crate) mod body;
 mod builder;
 mod bulk;
-mod deliveries;
 mod error;
 mod events;
 mod handle;
@@ -47,7 +46,6 @@ use tokio::sync::oneshot;
 pub use builder::{Builder, StartError};
 pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
-pub use deliveries::MAX_DELIVERIES;
 pub use error::Error;
 pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
 pub(crate) use handle::LARGE_BYTES;
@@ -56,6 +54,7 @@ pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
 pub use lease::{LeaseActionResult, LeaseReportResult};
+pub use operations::deliveries::MAX_DELIVERIES;
 pub use operations::keys::CreatedKey;
 #[cfg(feature = "cli")]
 pub(crate) use operations::keys::{check_new_key, random_secret};

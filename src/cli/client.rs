@@ -21,7 +21,7 @@ pub(crate) use connector::UNIX;
 use transport::Transport;
 
 use crate::api::batches::NewBatch;
-use crate::api::deliveries::DeliveryList;
+use crate::api::webhooks::deliveries::DeliveryList;
 use crate::api::events::EventQuery;
 use crate::api::jobs::{JobListQuery, JobPage, SubmittedJobs};
 use crate::api::keys::{CreatedKey, KeyList, KeyRequest};

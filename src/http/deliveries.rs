@@ -4,7 +4,7 @@
 use actix_web::HttpRequest;
 use actix_web::web::ReqData;
 
-use crate::api::deliveries::DeliveryList;
+use crate::api::webhooks::deliveries::DeliveryList;
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, ok};
 use crate::job::submission::on_end::Owner;

@@ -1,5 +1,7 @@
 //! Rows of what happens when a job or batch ends.
 
+pub(crate) mod delivery;
+
 use diesel::prelude::*;
 use serde::de::DeserializeOwned;
 

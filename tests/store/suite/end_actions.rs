@@ -1,5 +1,7 @@
 //! What happens when jobs and batches end: webhooks and follow-up jobs.
 
+mod deliveries;
+
 use longshore::config::receiver_group;
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::OnEnd;

@@ -6,7 +6,6 @@ use super::Store;
 
 mod access;
 mod configure;
-mod deliveries;
 mod end_actions;
 mod epoch;
 mod impossible;

@@ -6,7 +6,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::job::submission::on_end::Owner;
 use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::{BatchId, JobId};
-use crate::store::rows::delivery::DeliveryRow;
+use crate::store::rows::end_actions::delivery::DeliveryRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::read::{SqliteReads, batches};
 use crate::store::sqlite::statement::statement;

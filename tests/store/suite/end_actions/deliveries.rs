@@ -1,18 +1,17 @@
 //! Deliveries of webhooks: what reads show of them, and to which callers.
 
 use longshore::auth::access::QueueAccess;
+use longshore::config::receiver_group;
 use longshore::job::attempt::ResponseDetail;
 use longshore::job::lease::Lease;
 use longshore::job::outcome::{JobResult, Outcome};
-use longshore::job::submission::on_end::callback::{
-    CALLBACK_QUEUE, Callback, CallbackEvent, group_of,
-};
+use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback, CallbackEvent};
 use longshore::job::submission::on_end::delivery_status::DeliveryStatus;
 use longshore::job::submission::on_end::{OnEnd, Owner};
 use longshore::job::{AttemptDetail, BatchId, JobError, JobId, Json, NewJob, State};
 use longshore::store::{NewBatch, Submit, Write};
 
-use super::Store;
+use super::super::Store;
 use crate::kit::{completed, job, job_in_queue, lease_lines, leased, submitted};
 
 const URL: &str = "https://receiver.example/hook?token=1";
@@ -35,7 +34,7 @@ fn deliveries(store: &mut Store, owner: Owner) -> Vec<DeliveryStatus> {
 
 /// Leases the next delivery.
 fn lease_delivery(store: &mut Store) -> Lease {
-    let group = group_of(URL).unwrap();
+    let group = receiver_group(URL).unwrap();
     leased(store.write(lease_lines(CALLBACK_QUEUE, 1, &[group.as_str()]))).remove(0).lease
 }
 
