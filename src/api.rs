@@ -25,5 +25,6 @@ pub mod tokens;
 
 /// Forms about webhooks.
 pub mod webhooks {
+    pub mod deliveries;
     pub mod secrets;
 }

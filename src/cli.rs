@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use error::{CliError, EXIT_CODES};
 use help::{completions, man};
-use jobs::{batch, cancel, list, logs, retry, status, submit, tail, update, wait};
+use jobs::{batch, cancel, deliveries, list, logs, retry, status, submit, tail, update, wait};
 use output::Output;
 use queues::{pause, providers, resume};
 use server::{backup, guard, key, prune, serve, telemetry, verify, webhook};
@@ -54,6 +54,8 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// Run jobs again that have ended, or that wait for their next attempt
     Retry(retry::RetryArgs),
+    /// Show the deliveries of a job's or batch's webhook, and send one again
+    Deliveries(deliveries::DeliveriesArgs),
     /// Change the start, priority, expiry or queue of jobs that wait
     Update(update::UpdateArgs),
     /// Show the queues, their jobs and their limits
@@ -124,6 +126,7 @@ impl Command {
             Self::List(args) => Some(&mut args.target),
             Self::Cancel(args) => Some(&mut args.target),
             Self::Retry(args) => Some(&mut args.target),
+            Self::Deliveries(args) => Some(&mut args.target),
             Self::Update(args) => Some(&mut args.target),
             Self::Queues(args) => Some(&mut args.target),
             Self::Pause(args) => Some(&mut args.target),
@@ -174,6 +177,7 @@ async fn dispatch(Cli { mut target, mut command }: Cli) -> Result<(), CliError> 
         Command::List(args) => list::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Deliveries(args) => deliveries::run(args).await,
         Command::Update(args) => update::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Pause(args) => pause::run(args).await,

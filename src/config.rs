@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use callbacks::CallbacksConfig;
+pub use callbacks::{CallbacksConfig, receiver_group};
 pub use command::CommandConfig;
 pub use database::Database;
 pub(crate) use header::reserved_for;
@@ -42,9 +42,9 @@ pub use secret::{InvalidSecretHost, Secret, SecretConfig, SecretHost};
 pub use tls::Tls;
 
 use crate::job::limit::provider::{ProviderLimits, ProviderName};
-use crate::job::on_end::callback;
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::{QueueName, QueueRules, QueueSettings, is_name};
+use crate::job::submission::on_end::callback;
 use crate::job::submission::{JobDefaults, KindDefaults};
 use crate::job::time::Span;
 

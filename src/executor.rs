@@ -14,7 +14,6 @@
 internal_modules!(app_state, chat, command, handler, http, outbound, registry);
 
 mod attempt;
-mod callback;
 pub mod context;
 
 mod encoded;
@@ -26,10 +25,10 @@ mod sleep;
 use std::sync::Arc;
 
 use crate::executor::attempt::until_stopped;
-use crate::executor::callback::CallbackExecutor;
 use crate::executor::chat::Chat;
 use crate::executor::command::Command;
 use crate::executor::handler::{AsyncCall, BlockingCall};
+use crate::executor::http::CallbackExecutor;
 use crate::executor::http::Http;
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::{Json, Lane};

@@ -4,6 +4,7 @@
 mod batches;
 mod bulk;
 mod connection;
+mod deliveries;
 mod events;
 mod jobs;
 mod kinds;

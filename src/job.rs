@@ -7,7 +7,6 @@ pub mod lane;
 pub mod lease;
 pub mod limit;
 pub mod log;
-pub mod on_end;
 pub mod queue;
 pub mod state;
 pub mod submission;
@@ -20,8 +19,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use limit::waiting::{Waiting, WaitingFor};
-use on_end::callback::Callback;
-use on_end::follow_up::Then;
+use submission::on_end::callback::Callback;
+use submission::on_end::then::Then;
 
 pub use attempt::{Attempt, AttemptDetail};
 pub use change::{Change, FailedAttempt};

@@ -41,6 +41,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(jobs::actions::run_now())
         .service(jobs::actions::delete())
         .service(job::resource())
+        .service(job::webhooks::retry_of_job())
+        .service(job::webhooks::retry_of_batch())
         .service(submit::resource())
         .service(batches::resource())
         .service(batches::batch::resource())

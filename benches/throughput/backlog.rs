@@ -6,6 +6,8 @@ use std::sync::Arc;
 use longshore::config::Config;
 use longshore::job::queue::QueueChange;
 use longshore::job::submission::EffectiveDefaults;
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::callback::Callback;
 use longshore::job::{Lane, NewJob, QueueName, Submission, Timestamp};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::{Submit, Write, WriteStore};
@@ -64,6 +66,17 @@ pub fn pause(config: &Config, queues: impl IntoIterator<Item = String>) {
 /// Adds `count` queued jobs to a queue, which is paused. Creates the database and the queue if they
 /// do not exist.
 pub fn fill(config: &Config, queue: &str, lane: Lane, count: usize) {
+    fill_with_callback(config, queue, lane, count, None);
+}
+
+/// Adds jobs as [`fill`] does, each with a webhook.
+pub fn fill_with_callback(
+    config: &Config,
+    queue: &str,
+    lane: Lane,
+    count: usize,
+    callback: Option<Callback>,
+) {
     pause(config, [queue.to_string()]);
     let mut store = SqliteWrites::open(config).expect("the database opens");
     let now = Timestamp::from_millis(0);
@@ -73,6 +86,7 @@ pub fn fill(config: &Config, queue: &str, lane: Lane, count: usize) {
     let job = submission
         .check(lane, &EffectiveDefaults::default(), now)
         .expect("the submission is valid");
+    let job = NewJob { on_end: OnEnd::new(callback, None), ..job };
     let jobs: Arc<[NewJob]> = vec![job; 1_000].into();
     for _ in 0..count / jobs.len() {
         let write = Write::Submit(Submit { jobs: Arc::clone(&jobs), key: None, batch: None });

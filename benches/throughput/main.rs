@@ -17,6 +17,7 @@
 mod backlog;
 mod bare;
 mod bulk;
+mod callbacks;
 mod chat;
 mod crowd;
 mod disk;
@@ -41,7 +42,7 @@ use report::Figure;
 
 type Measurement = fn() -> Vec<Figure>;
 
-const MEASUREMENTS: [(&str, Measurement); 15] = [
+const MEASUREMENTS: [(&str, Measurement); 16] = [
     ("T1", submit::run),
     ("T2", bulk::run),
     ("T3", drain::run),
@@ -53,6 +54,7 @@ const MEASUREMENTS: [(&str, Measurement); 15] = [
     ("T9", remote::run),
     ("T10", reads::run),
     ("slots", chat::slots),
+    ("callbacks", callbacks::run),
     ("neighbours", neighbours::run),
     ("status", neighbours::status),
     ("listeners", listeners::run),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Submission;
 use crate::job::batch::Batch;
-use crate::job::on_end::callback::Callback;
+use crate::job::submission::on_end::callback::Callback;
 
 /// Request to submit jobs as a batch. `L` is the list of jobs: a client may send borrowed jobs, or
 /// JSON texts that it has not parsed.

@@ -103,6 +103,14 @@ pub enum RouteName {
     JobToken,
     /// Makes a token for reading a batch in a browser.
     BatchToken,
+    /// Lists the deliveries of a job's webhook.
+    JobDeliveries,
+    /// Sends a webhook of a job again.
+    RetryJobDelivery,
+    /// Lists the deliveries of a batch's webhook.
+    BatchDeliveries,
+    /// Sends a webhook of a batch again.
+    RetryBatchDelivery,
     /// Lists the kinds of jobs that the server accepts.
     ListKinds,
     /// Returns whether old final jobs are deleted.
@@ -181,6 +189,20 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/stats", RouteName::GetStats, READ),
     route(Method::Post, "/v1/jobs/{id}/token", RouteName::JobToken, SUBMIT_OR_READ),
     route(Method::Post, "/v1/batches/{id}/token", RouteName::BatchToken, SUBMIT_OR_READ),
+    route(Method::Get, "/v1/jobs/{id}/deliveries", RouteName::JobDeliveries, SUBMIT_OR_READ),
+    route(
+        Method::Post,
+        "/v1/jobs/{id}/deliveries/{delivery}/retry",
+        RouteName::RetryJobDelivery,
+        ADMIN,
+    ),
+    route(Method::Get, "/v1/batches/{id}/deliveries", RouteName::BatchDeliveries, SUBMIT_OR_READ),
+    route(
+        Method::Post,
+        "/v1/batches/{id}/deliveries/{delivery}/retry",
+        RouteName::RetryBatchDelivery,
+        ADMIN,
+    ),
     route(Method::Get, "/v1/kinds", RouteName::ListKinds, READ),
     route(Method::Get, "/v1/pruning", RouteName::GetPruning, Access::AllQueues),
     route(Method::Post, "/v1/pruning", RouteName::ConfirmPruning, Access::AllQueues),

@@ -21,6 +21,7 @@ pub(crate) use connector::UNIX;
 use transport::Transport;
 
 use crate::api::batches::NewBatch;
+use crate::api::webhooks::deliveries::DeliveryList;
 use crate::api::events::EventQuery;
 use crate::api::jobs::{JobListQuery, JobPage, SubmittedJobs};
 use crate::api::keys::{CreatedKey, KeyList, KeyRequest};
@@ -33,7 +34,9 @@ use crate::api::webhooks::secrets::{
 use crate::auth::api_key::ApiKey;
 use crate::auth::key_id::KeyId;
 use crate::cli::error::CliError;
-use crate::job::batch::Batch;
+use crate::job::batch::{Batch, BatchOptions};
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueChange, QueueName};
 use crate::job::{
     BatchId, IdempotencyKey, Job, JobId, JobPatch, Log, ProviderName, Submission, WebhookSecretName,
@@ -102,7 +105,7 @@ impl Client {
     /// Submits jobs as one batch. With [`Json`](crate::job::Json) as `T` they are sent unchanged.
     pub async fn submit_batch<T: Serialize>(
         &self,
-        name: Option<&str>,
+        BatchOptions { name, callback, then }: BatchOptions,
         jobs: &[T],
         idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Reply<Batch>, CliError> {
@@ -110,7 +113,7 @@ impl Client {
         if let Some(key) = idempotency_key {
             request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
-        self.0.send_json(request, &NewBatch { name: name.map(str::to_owned), callback: None, then: None, jobs }).await
+        self.0.send_json(request, &NewBatch { name, callback, then, jobs }).await
     }
 
     /// Reads the current state of a job.
@@ -209,6 +212,21 @@ impl Client {
         self.0.send_json(self.0.patch(&format!("/v1/jobs/{id}")), patch).await
     }
 
+    /// Lists the latest deliveries of the webhook of a job or batch.
+    pub async fn deliveries(&self, owner: Owner) -> Result<Reply<DeliveryList>, CliError> {
+        self.0.send(self.0.get(&deliveries_path(owner))).await
+    }
+
+    /// Sends a webhook of a job or batch again.
+    pub async fn retry_delivery(
+        &self,
+        owner: Owner,
+        delivery: JobId,
+    ) -> Result<Reply<DeliveryStatus>, CliError> {
+        let path = format!("{}/{delivery}/retry", deliveries_path(owner));
+        self.0.send(self.0.post(&path)).await
+    }
+
     /// Lists all queues.
     pub async fn queues(&self) -> Result<Reply<QueueList>, CliError> {
         self.0.send(self.0.get("/v1/queues")).await
@@ -273,5 +291,12 @@ impl Client {
         change: &QueueChange,
     ) -> Result<Reply<Queue>, CliError> {
         self.0.send_json(self.0.patch(&format!("/v1/queues/{name}")), change).await
+    }
+}
+
+fn deliveries_path(owner: Owner) -> String {
+    match owner {
+        Owner::Job(id) => format!("/v1/jobs/{id}/deliveries"),
+        Owner::Batch(id) => format!("/v1/batches/{id}/deliveries"),
     }
 }

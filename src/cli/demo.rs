@@ -191,7 +191,7 @@ async fn ask_at_once(
         .collect();
     let jobs = jobs.map_err(|error| CliError::Usage(error.to_string()))?;
     let progress = Progress::start(*output, "all at once", QUESTIONS.len());
-    let batch = client.submit_batch(Some(BATCH_NAME), &jobs, None).await?.value;
+    let batch = client.submit_batch(Some(BATCH_NAME.to_owned()).into(), &jobs, None).await?.value;
     watch(client, batch.id, &progress).await?;
     let elapsed = progress.finish();
     let filter = JobListQuery {

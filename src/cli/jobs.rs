@@ -14,3 +14,5 @@ pub(super) mod submit;
 pub(super) mod tail;
 pub(super) mod update;
 pub(super) mod wait;
+
+pub(in crate::cli) use status::deliveries;

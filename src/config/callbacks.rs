@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::http_url::HttpUrl;
-use crate::job::on_end::callback::{Callback, CallbackOwner};
+use crate::job::ProviderName;
 use crate::job::problem::{Problem, escape};
 use crate::job::queue::QueueName;
+use crate::job::submission::on_end::callback::{self, Callback, CallbackOwner};
 
 /// Webhooks of jobs that are submitted without a `callback`. The webhook of the queue takes precedence
 /// over that of the kind.
@@ -38,6 +39,14 @@ impl CallbacksConfig {
     }
 }
 
+/// Returns the group of the receiver at a URL, whose limit its deliveries share.
+///
+/// The group depends on the host alone: `https://a.example/x` and `http://a.example:8080/y` are in the
+/// same one.
+pub fn receiver_group(url: &str) -> Option<ProviderName> {
+    callback::group_of(HttpUrl::parse(url).ok()?.host())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +58,13 @@ mod tests {
         let config: CallbacksConfig = serde_json::from_str(text).unwrap();
         let pointers: Vec<_> = config.problems().into_iter().map(|found| found.pointer).collect();
         assert_eq!(pointers, ["/queues/mail/url", "/kinds/chat/events/0"]);
+    }
+
+    #[test]
+    fn the_group_of_a_receiver_depends_on_its_host_alone() {
+        let group = receiver_group("https://A.example/x");
+        assert!(group.is_some());
+        assert_eq!(receiver_group("http://a.example:8080/y?z"), group);
+        assert_eq!(receiver_group("nowhere"), None);
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
-use crate::job::on_end::callback::CALLBACK_GROUPS;
 use crate::job::problem::Problem;
+use crate::job::submission::on_end::callback::CALLBACK_GROUPS;
 
 /// Number of workers of each local lane.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //! once, including a redirect.
 
 mod bound_secrets;
+mod callback;
 mod headers;
 mod request;
 mod result;
@@ -25,6 +26,7 @@ use request::HttpRequest;
 
 pub(super) use bound_secrets::BoundSecrets;
 pub use bound_secrets::SecretError;
+pub use callback::CallbackExecutor;
 
 /// Runs the jobs of the kind `http`.
 pub struct Http {

@@ -23,7 +23,6 @@ mod content_coding;
 mod detail;
 mod exchange;
 mod head;
-mod host_limit;
 mod identity;
 mod network;
 mod refusal;
@@ -55,7 +54,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::OutboundConfig;
 use crate::job::outcome::Outcome;
 
-pub(super) use call::{CONNECTION, Call};
+pub(super) use call::{ADDRESS_NOT_ALLOWED, CONNECTION, Call};
 pub(super) use content_coding::DecodeError;
 pub(super) use network::{NotAllowed, OwnAddresses};
 pub(super) use refusal::BAD_ANSWER;
@@ -63,7 +62,7 @@ pub(super) use response::{PartialResponse, Response};
 pub(super) use target::Target;
 
 use network::{Policy, Proxy, Route};
-use host_limit::{HostLimit, HostPermit};
+use network::host_limit::{self, HostLimit, HostPermit};
 use target::Caller;
 
 /// Time for which an idle connection may be reused.
@@ -306,8 +305,8 @@ mod tests {
             method: Method::GET,
             target,
             headers: Vec::new(),
-            body: Bytes::new(),
             credentials: Vec::new(),
+            body: Bytes::new(),
         };
         let target = Target::parse(&url).unwrap();
         for _ in 0..2 {

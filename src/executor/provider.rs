@@ -16,8 +16,8 @@ use crate::config::{Config, HttpUrl, ProviderAuth, ProviderConfig, Secret};
 use crate::executor::outbound::Target;
 use crate::executor::provider::path::check_path;
 use crate::executor::provider::refused_calls::RefusedCalls;
-use crate::job::ProviderName;
-use crate::job::problem::Quoted;
+use crate::job::problem::{Problem, Quoted};
+use crate::job::{Json, ProviderName};
 
 pub use error::ProviderError;
 pub(super) use refusal::defer_if_busy;
@@ -52,6 +52,38 @@ impl Providers {
     /// Returns the only provider, if there is exactly one.
     pub(super) fn only(&self) -> Option<&Provider> {
         self.0.values().next().filter(|_| self.0.len() == 1)
+    }
+
+    /// Returns the provider that a job of this kind calls, although `references` are places in its payload whose
+    /// values are not known yet. None of them may choose the provider: its limits are applied before the job
+    /// starts, and the other server that fills them in must not use its key as it likes.
+    ///
+    /// # Errors
+    /// Returns the problem of a reference that would choose the provider.
+    pub(super) fn of_incomplete(
+        &self,
+        kind: &str,
+        payload: &Json,
+        references: &[String],
+    ) -> Result<Option<ProviderName>, Problem> {
+        if !["http", "chat"].contains(&kind) {
+            return Ok(None);
+        }
+        if let Some(place) =
+            references.iter().find(|place| place.is_empty() || *place == "/provider")
+        {
+            return Err(Problem::new(
+                place.as_str(),
+                "must not be a reference: it would choose the provider",
+            ));
+        }
+        let Ok(fields) = payload.read::<BTreeMap<String, Json>>() else { return Ok(None) };
+        let name = fields.get("provider").and_then(|name| name.read::<String>().ok());
+        let provider = match name {
+            Some(name) => self.named(&name).ok(),
+            None => self.only().filter(|_| kind == "chat"),
+        };
+        Ok(provider.map(|provider| provider.name.clone()))
     }
 
     /// Describes the providers that exist.

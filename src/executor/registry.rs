@@ -8,17 +8,16 @@ use std::sync::Arc;
 use crate::auth::webhook::WebhookSecrets;
 use crate::config::Config;
 use crate::executor::app_state::AppState;
-use crate::executor::callback::CallbackExecutor;
 use crate::executor::chat::Chat;
 use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
-use crate::executor::http::{BoundSecrets, Http, SecretError};
+use crate::executor::http::{BoundSecrets, CallbackExecutor, Http, SecretError};
 use crate::executor::outbound::{OutboundError, OwnAddresses};
 use crate::executor::provider::{ProviderError, Providers};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
-use crate::job::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
+use crate::job::submission::on_end::callback::{CALLBACK_KIND, Callback, CallbackOwner};
 use crate::job::problem::Problem;
 use crate::job::queue::{InvalidName, is_name};
 use crate::job::submission::{EffectiveDefaults, KindDefaults};
@@ -82,6 +81,7 @@ fn parse_kind(text: impl Into<String>) -> Result<Kind, RegistryError> {
 pub struct Registry {
     /// Executors of the kinds that run in this process.
     kinds: BTreeMap<Kind, Executor>,
+    providers: Arc<Providers>,
     /// Delivers webhooks. Its kind is not among the others, because clients cannot submit it.
     callback: Arc<CallbackExecutor>,
     /// Kinds that only remote workers run.
@@ -107,6 +107,7 @@ impl Registry {
         let own = OwnAddresses::default();
         let providers = Arc::new(Providers::new(config)?);
         let secrets = BoundSecrets::new(&config.secrets)?;
+        let of_jobs = Arc::clone(&providers);
         let http = Http::new(config, Arc::clone(&providers), secrets, own.clone())?;
         let chat = Chat::new(config, providers, own.clone())?;
         let executors = [
@@ -126,6 +127,7 @@ impl Registry {
         }
         Ok(Self {
             kinds,
+            providers: of_jobs,
             callback: Arc::new(CallbackExecutor::new(config, own.clone())?),
             remote,
             defaults: BTreeMap::new(),
@@ -162,6 +164,20 @@ impl Registry {
     /// Sets the secrets that sign webhooks. Before that there are none.
     pub fn set_webhook_secrets(&mut self, secrets: Arc<WebhookSecrets>) {
         self.callback = Arc::new(self.callback.with_secrets(secrets));
+    }
+
+    /// Returns the provider that a job of this kind calls, although `references` are places in its payload whose
+    /// values are not known yet.
+    ///
+    /// # Errors
+    /// Returns the problem of a reference that would choose the provider.
+    pub fn provider_of_incomplete(
+        &self,
+        kind: &str,
+        payload: &Json,
+        references: &[String],
+    ) -> Result<Option<ProviderName>, Problem> {
+        self.providers.of_incomplete(kind, payload, references)
     }
 
     /// Returns the problems of a webhook that a client asks for.

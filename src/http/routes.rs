@@ -8,7 +8,7 @@ use crate::api::routes::access::Access;
 use crate::api::routes::{Method, Route, RouteName, allow, by_path};
 use crate::auth::scope::{Scope, Scopes};
 use crate::http::problem::{method_not_allowed, not_found};
-use crate::http::{batches, bulk, events, jobs, kinds, leases, operations, queues};
+use crate::http::{batches, bulk, deliveries, events, jobs, kinds, leases, operations, queues};
 
 /// Registers every route of the API.
 ///
@@ -65,6 +65,10 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::GetStats => route.to(operations::stats::stats),
         RouteName::JobToken => route.to(operations::tokens::for_job),
         RouteName::BatchToken => route.to(operations::tokens::for_batch),
+        RouteName::JobDeliveries => route.to(deliveries::of_job),
+        RouteName::RetryJobDelivery => route.to(deliveries::retry_of_job),
+        RouteName::BatchDeliveries => route.to(deliveries::of_batch),
+        RouteName::RetryBatchDelivery => route.to(deliveries::retry_of_batch),
         RouteName::ListKinds => route.to(kinds::list),
         RouteName::GetPruning => route.to(operations::pruning::status),
         RouteName::ConfirmPruning => route.to(operations::pruning::confirm),

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::BatchId;
-use crate::job::on_end::callback::Callback;
 use crate::job::queue::StateCounts;
 use crate::job::submission::Submission;
+use crate::job::submission::on_end::callback::Callback;
+use crate::job::submission::on_end::then::Then;
 use crate::job::time::Timestamp;
 
 /// Maximum length of a batch name, in bytes.
@@ -43,9 +44,20 @@ pub struct Batch {
     pub created_at: Timestamp,
     /// Time at which the last job reached a final state; `None` until then.
     pub finished_at: Option<Timestamp>,
+    /// Webhook that is sent when all jobs have ended; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// Job that is submitted when all jobs have completed; omitted from lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Then>,
 }
 
 impl Batch {
+    /// Removes what the batch was given, which the holder of a token does not see.
+    pub(crate) fn hide_input(&mut self) {
+        (self.callback, self.then) = (None, None);
+    }
+
     /// Returns the number of jobs that are in a final state or deleted.
     pub fn done(&self) -> i64 {
         self.total - self.counts.live()

@@ -7,6 +7,7 @@ mod job_kind;
 mod kind;
 mod metadata;
 mod new_job;
+pub mod on_end;
 mod patch;
 mod tag;
 mod webhook_secret_name;
@@ -27,10 +28,10 @@ pub use tag::{InvalidTag, MAX_TAGS, Tag};
 pub use webhook_secret_name::WebhookSecretName;
 
 use crate::job::lane::Lane;
-use crate::job::on_end::callback::Callback;
 use crate::job::payload::Json;
 use crate::job::problem::{Problem, first_entries};
 use crate::job::queue::QueueName;
+use crate::job::submission::on_end::callback::Callback;
 use crate::job::time::{Span, Timestamp};
 
 use defaults::check_limits;
@@ -107,7 +108,7 @@ pub struct Submission {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
     /// Job to submit when this one completes. Its payload may refer to the result, see
-    /// [`reference`](crate::job::on_end::reference).
+    /// [`reference`](crate::job::submission::on_end::reference).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Box<Submission>>,
 }

@@ -2,11 +2,15 @@
 
 mod attempts;
 mod timeline;
+pub(super) mod webhooks;
 
 use actix_web::web::ReqData;
 use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::callback::CALLBACK_KIND;
+use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::{Job, JobId, Log, State, Timestamp};
 use crate::pages::access::permissions::Permissions;
 use crate::pages::parts::job_row::{ProgressBar, StateBadge, Tag};
@@ -18,6 +22,7 @@ use crate::pages::response::{PageResult, render};
 use crate::server::Handle;
 use attempts::AttemptEntry;
 use timeline::{TimelineEvent, events};
+use webhooks::{FollowUpLink, Webhooks, path_of};
 
 pub(super) fn resource() -> Resource {
     page_resource("/jobs/{id}", show_job)
@@ -46,21 +51,47 @@ struct JobPage {
     payload: JsonView,
     result: Option<JsonView>,
     log: Log,
+    webhooks: Option<Webhooks>,
+    follow_up: Option<FollowUpLink>,
+    /// The job or batch whose webhook this job delivers: its path and its name.
+    delivered: Option<(String, String)>,
     job: Job,
+}
+
+/// What is read about a job.
+struct Shown {
+    job: Job,
+    log: Log,
+    deliveries: Vec<DeliveryStatus>,
+    /// The job or batch whose webhook this job delivers.
+    owner: Option<Owner>,
 }
 
 async fn show_job(request: HttpRequest, handle: ReqData<Handle>) -> PageResult {
     let id: JobId = path_id(&request, "job")?;
     let job = handle.job(id).await?;
     let log = handle.log(id, 0).await?;
-    render(&JobPage::new(Permissions::of(&handle), job, log, handle.now()))
+    let deliveries = match job.callback {
+        Some(_) => handle.deliveries_of_job(id).await?,
+        None => Vec::new(),
+    };
+    let owner = match job.kind.as_str() {
+        CALLBACK_KIND => handle.owner_of_delivery(id).await?,
+        _ => None,
+    };
+    let shown = Shown { job, log, deliveries, owner };
+    render(&JobPage::new(Permissions::of(&handle), shown, handle.now()))
 }
 
 impl JobPage {
-    fn new(may: Permissions, job: Job, log: Log, now: Timestamp) -> Self {
+    fn new(may: Permissions, shown: Shown, now: Timestamp) -> Self {
+        let Shown { job, log, deliveries, owner } = shown;
         let relative = |at| RelativeTime::new(at, now);
         let api_path = format!("/v1/jobs/{}", job.id);
         let poll_ms = if job.state.is_final() { SLOW_POLL_MS } else { FAST_POLL_MS };
+        let this = Owner::Job(job.id);
+        let webhooks = Webhooks::new(this, job.callback.as_ref(), deliveries, &may, now);
+        let follow_up = job.then.as_ref().map(|then| FollowUpLink::new(then, &may));
         let layout = Layout::live(may, format!("Job {}", job.id), NavItem::Jobs, poll_ms);
         let progress = job.progress.as_ref().filter(|_| !job.state.is_final());
         Self {
@@ -86,6 +117,9 @@ impl JobPage {
             payload: JsonView::new(job.payload.as_ref(), &api_path),
             result: job.result_json().map(|result| JsonView::new(Some(result), &api_path)),
             log,
+            webhooks,
+            follow_up,
+            delivered: owner.map(|owner| (path_of(owner), owner.to_string())),
             job,
         }
     }
@@ -95,7 +129,7 @@ impl JobPage {
 mod tests {
     use super::*;
     use crate::job::attempt::{ExitDetail, ResponseDetail};
-    use crate::job::{Attempt, AttemptDetail, Json, Lane, Submission};
+    use crate::job::{Attempt, AttemptDetail, JobError, Json, Lane, Submission};
 
     const EVIL: &str = "</pre><script>alert(1)</script>\"";
 
@@ -135,7 +169,37 @@ mod tests {
         let job = submission.check(Lane::Async, &Default::default(), now).unwrap();
         let mut job = job.inserted(JobId(1), now);
         job.attempts = Some(vec![attempt(text)]);
-        JobPage::new(Permissions::none(), job, Log::default(), now).render().unwrap()
+        render_job(job, Vec::new(), now)
+    }
+
+    fn render_job(job: Job, deliveries: Vec<DeliveryStatus>, now: Timestamp) -> String {
+        let shown = Shown { job, log: Log::default(), deliveries, owner: None };
+        JobPage::new(Permissions::none(), shown, now).render().unwrap()
+    }
+
+    #[test]
+    fn no_text_of_a_delivery_becomes_markup() {
+        let now = Timestamp::from_millis(10_000);
+        let submission = Submission::new("echo", &1).unwrap();
+        let job = submission.check(Lane::Async, &Default::default(), now).unwrap();
+        let mut job = job.inserted(JobId(1), now);
+        job.callback = serde_json::from_str(r#"{"url": "https://a.example"}"#).unwrap();
+        let delivery = DeliveryStatus {
+            id: JobId(2),
+            event: None,
+            url: Some(format!("https://{EVIL}")),
+            state: State::Failed,
+            attempt: 10,
+            max_attempts: 10,
+            status: Some(500),
+            created_at: now,
+            next_attempt_at: None,
+            finished_at: Some(now),
+            error: Some(JobError::new(EVIL, EVIL)),
+        };
+        let html = render_job(job, vec![delivery], now);
+        assert!(html.contains("id=\"delivery-2\"") && html.contains("10 of 10"), "{html}");
+        assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
     }
 
     #[test]

@@ -17,8 +17,10 @@ use crate::auth::secret::KeySecret;
 use crate::auth::token::Signer;
 use crate::auth::webhook::WebhookSecrets;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{CallbacksConfig, Config};
 use crate::executor::{AppState, Context, Handler, HandlerError, Registry, RegistryError};
+use crate::job::problem::Problem;
+use crate::job::submission::on_end::callback::CallbackOwner;
 use crate::job::{JobKind, KindDefaults};
 use crate::metrics::recorder::Recorder;
 use crate::roster::Roster;
@@ -292,6 +294,7 @@ impl Builder {
         let secret = point_reads.signing_secret()?;
         let webhook_secrets = Arc::new(WebhookSecrets::new(point_reads.webhook_secrets()?));
         registry.set_webhook_secrets(Arc::clone(&webhook_secrets));
+        warn_of_default_callbacks(&registry, &config);
         let bounds = KeyBounds::new(&config.key_limits, &config.limits);
         let mut keys = point_reads.keys()?;
         if first_key::store(first_key, &keys, &mut store, &config, &clock)? {
@@ -316,5 +319,22 @@ impl Builder {
             clock,
         };
         Ok(start_actors(parts))
+    }
+}
+
+/// Warns of default webhooks that cannot be delivered now: their address is not allowed, or their secret does
+/// not exist yet.
+fn warn_of_default_callbacks(registry: &Registry, config: &Config) {
+    let CallbacksConfig { queues, kinds } = &config.callbacks;
+    let of_queues =
+        queues.iter().map(|(name, callback)| ("callbacks.queues", name.as_str(), callback));
+    let of_kinds =
+        kinds.iter().map(|(name, callback)| ("callbacks.kinds", name.as_str(), callback));
+    for (table, name, callback) in of_queues.chain(of_kinds) {
+        let problems = registry.check_callback(callback, CallbackOwner::Job);
+        if !problems.is_empty() {
+            let problems = Problem::list(&problems);
+            tracing::warn!("the webhooks of {table}.{name} cannot be delivered: {problems}");
+        }
     }
 }

@@ -116,7 +116,7 @@ impl From<&Error> for ProblemType {
 impl From<&Refusal> for ProblemType {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::NoJob(_) | Refusal::NoBatch(_) => Self::NotFound,
+            Refusal::NoJob(_) | Refusal::NoBatch(_) | Refusal::NoDelivery(..) => Self::NotFound,
             Refusal::NoKey(_) | Refusal::NoWebhookSecret(_) => Self::NotFound,
             Refusal::Conflict { .. } | Refusal::KeyNameTaken(_) => Self::Conflict,
             Refusal::WebhookSecretExists(_) => Self::Conflict,

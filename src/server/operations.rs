@@ -1,5 +1,6 @@
-//! What operators ask of the server: keys, webhook secrets, statistics, providers and pruning.
+//! What operators ask of the server: keys, webhook secrets, deliveries, statistics, providers and pruning.
 
+pub(super) mod deliveries;
 pub(super) mod keys;
 mod provider;
 mod pruning;

@@ -6,8 +6,8 @@ mod on_end;
 use std::sync::Arc;
 
 use crate::job::batch::{Batch, BatchOptions, MAX_NAME_LEN};
-use crate::job::on_end::callback::CALLBACK_QUEUE;
 use crate::job::problem::{MAX_PROBLEMS, Problem};
+use crate::job::submission::on_end::OnEnd;
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::size::ByteShare;
@@ -98,7 +98,11 @@ impl Handle {
             return Err(Error::Invalid(vec![Problem::new("/name", detail)]));
         }
         let now = self.clock().now();
-        let on_end = self.check_end_of_batch(callback, then, now).map_err(Error::Invalid)?;
+        let bytes = then.as_deref().map_or(0, size);
+        let handle = self.clone();
+        let check = move || handle.check_end_of_batch(callback, then, now);
+        let checked = self.compute(ByteShare::Submissions, bytes, check).await?;
+        let on_end = checked.map_err(Error::Invalid)?;
         let jobs = self.check_all(submissions, "/jobs").await?;
         let submitted = self.store(jobs, key, Some(NewBatch { name, on_end })).await?;
         let mut value = submitted.batch.ok_or(Error::Unreadable)?;
@@ -121,8 +125,8 @@ impl Handle {
             self.check_queue(&job.queue)?;
         }
         for on_end in jobs.iter().filter_map(|job| job.on_end.as_deref()).chain(of_batch) {
-            for queue in on_end.queues().iter().filter(|queue| queue.as_str() != CALLBACK_QUEUE) {
-                self.check_queue(queue)?;
+            for follow_up in on_end.chain() {
+                self.check_queue(&follow_up.job.queue)?;
             }
         }
         let key = key.map(|key| SubmissionKey { owner: self.principal().key, ..key });
@@ -130,7 +134,7 @@ impl Handle {
             let on_end = job.on_end.as_ref().map_or(0, |on_end| on_end.bytes());
             JOB_BASE_BYTES + job.payload.as_str().len() + on_end
         };
-        let bytes = jobs.iter().map(size).sum();
+        let bytes = jobs.iter().map(size).sum::<usize>() + of_batch.map_or(0, OnEnd::bytes);
         match self.write(Write::Submit(Submit { jobs, key, batch }), bytes).await? {
             Answer::Submitted(submitted) => Ok(submitted),
             _ => Err(Error::Unknown),
@@ -219,9 +223,10 @@ impl Handle {
     }
 }
 
-/// Returns the approximate size of a submission, in bytes.
+/// Returns the approximate size of a submission with its follow-up jobs, in bytes.
 fn size(submission: &Submission) -> usize {
-    JOB_BASE_BYTES + submission.payload.as_str().len()
+    let chain = std::iter::successors(Some(submission), |submission| submission.then.as_deref());
+    chain.map(|submission| JOB_BASE_BYTES + submission.payload.as_str().len()).sum()
 }
 
 /// Checks each of many inputs and collects the problems of all of them, up to about [`MAX_PROBLEMS`].

@@ -6,6 +6,7 @@ use crate::auth::webhook::StoredWebhookSecret;
 use crate::job::batch::Batch;
 use crate::job::lease::{Lease, LeasedJob};
 use crate::job::limit::Held;
+use crate::job::submission::on_end::Owner;
 use crate::job::queue::{QueueName, QueueSettings};
 use crate::job::{BatchId, Change, JobId, ProviderName, State, Timestamp, WebhookSecretName};
 use crate::roster::LeaseOrder;
@@ -159,6 +160,9 @@ pub enum Refusal {
     /// The batch does not exist.
     #[error("batch {0} does not exist")]
     NoBatch(BatchId),
+    /// The job or batch has no such delivery of a webhook.
+    #[error("{0} has no delivery {1}")]
+    NoDelivery(Owner, JobId),
     /// The state of the job does not allow the write.
     #[error("{reason}")]
     Conflict {

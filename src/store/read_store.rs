@@ -8,6 +8,8 @@ use crate::auth::access::QueueAccess;
 use crate::auth::api_key::StoredKey;
 use crate::auth::webhook::StoredWebhookSecret;
 use crate::job::batch::Batch;
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
@@ -73,6 +75,25 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError>;
+
+    /// Returns the latest `limit` deliveries of webhooks of a job or batch, oldest first; `None` if there is
+    /// no such job or batch. A caller that may read the job or batch may read them, although they are jobs
+    /// of another queue.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn deliveries(
+        &mut self,
+        owner: Owner,
+        limit: u32,
+    ) -> Result<Option<Vec<DeliveryStatus>>, StoreError>;
+
+    /// Returns a delivery of a webhook, by the id of the job that sends it, and the job or batch that it
+    /// belongs to; `None` if there is no such delivery, or if that job or batch does not exist for the caller.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn delivery(&mut self, id: JobId) -> Result<Option<(Owner, DeliveryStatus)>, StoreError>;
 
     /// Returns all queues, ordered by name.
     ///

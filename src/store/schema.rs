@@ -47,20 +47,20 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
-    batch_queues (batch_id, queue_id) {
+    batch_end_actions (batch_id) {
         batch_id -> Integer,
-        queue_id -> Integer,
+        callback -> Nullable<Text>,
+        then_job -> Nullable<Text>,
+        then_id -> Nullable<Integer>,
     }
 }
 
 diesel::table! {
     use crate::store::sql_types::*;
 
-    batch_end_actions (batch_id) {
+    batch_queues (batch_id, queue_id) {
         batch_id -> Integer,
-        callback -> Nullable<Text>,
-        then_job -> Nullable<Text>,
-        then_id -> Nullable<Integer>,
+        queue_id -> Integer,
     }
 }
 
@@ -123,6 +123,7 @@ diesel::table! {
         attempts_granted -> Nullable<Integer>,
         truncate_result -> Integer,
         metadata -> Nullable<Text>,
+        callback -> Nullable<Text>,
         traceparent -> Nullable<Text>,
         deferred -> Integer,
         deferred_since -> Nullable<Integer>,

@@ -33,7 +33,7 @@ pub use read::SqliteReads;
 use transaction::TransactionError;
 use write::commit_group::apply::WriteResult;
 use write::commit_group::{CommitGroup, KnownRows, LimitRules};
-use write::end_actions::may_have_end_actions;
+use write::commit_group::end_actions::may_have_end_actions;
 use write::leases::lease::may_have_large_payloads;
 use write::leases::provider;
 use write::queue;

@@ -8,7 +8,7 @@ use crate::auth::key_id::KeyId;
 use crate::auth::secret::KeyDigest;
 use crate::auth::webhook::WebhookSecret;
 use crate::job::lease::{Lease, LeasedJob};
-use crate::job::on_end::OnEnd;
+use crate::job::submission::on_end::OnEnd;
 use crate::job::outcome::Outcome;
 use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use longshore::job::Timestamp;
@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::chromium::driver::find_program;
 use crate::chromium::page::Page;
-use crate::kit::Server;
 use crate::kit::demo::Demo;
+use crate::kit::http::Target;
+use crate::kit::{Server, eventually};
 use crate::metrics;
 use crate::sample_server::SampleServer;
 
@@ -201,4 +202,34 @@ fn screenshots_of_the_demo() {
         "document.querySelector('.panel-output progress')?.value > 45",
     );
     take(&page, "demo");
+}
+
+#[test]
+#[ignore = "it writes the screenshots of the documentation"]
+fn screenshots_of_the_deliveries() {
+    let calls = AtomicUsize::new(0);
+    let target = Target::start(move |reply, _| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => reply.answer("503 Service Unavailable", "", "maintenance until noon"),
+        1 => reply.answer("410 Gone", "", "this shop has moved"),
+        _ => reply.answer("204 No Content", "", ""),
+    });
+    let server = Server::start();
+    let url = target.url("/hooks").replace("127.0.0.1", "localhost");
+    let then = json!({"kind": "echo", "queue": "invoices", "payload": {"$from": "job"}});
+    let job = json!({"kind": "echo", "queue": "orders", "payload": {"order": 4711},
+        "callback": {"url": url, "include_result": true}, "then": then});
+    let id = server.submit(&job);
+    let path = format!("/v1/jobs/{id}");
+    for state in ["retrying", "failed", "completed"] {
+        eventually("the latest delivery is in its state", || {
+            let list = server.get(&format!("{path}/deliveries")).expect(200);
+            let latest = list["deliveries"].as_array().unwrap().last().cloned();
+            latest.filter(|latest| latest["state"] == state)
+        });
+        if state != "completed" {
+            server.post_empty(&format!("{path}/retry")).expect(200);
+        }
+    }
+    let Some(page) = Page::open(&server, &format!("/jobs/{id}")) else { return };
+    take(&page, "deliveries");
 }

@@ -19,7 +19,7 @@ use kit::http::Target;
 use kit::process::longshore;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "serve",
     "submit",
     "batch",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 26] = [
     "list",
     "cancel",
     "retry",
+    "deliveries",
     "update",
     "queues",
     "pause",

@@ -117,6 +117,28 @@ async fn the_certificate_is_checked_against_the_normalised_host() {
     assert!(error.message.contains("::1"), "{}", error.message);
 }
 
+#[actix_web::test]
+async fn tls_goes_through_the_tunnel_of_a_proxy_to_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let tunnels = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut stream = BufReader::new(stream);
+        let line = Request::read(&mut stream).unwrap().line();
+        let mut stream = stream.into_inner();
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+        // This is the server as well, at the other end of the tunnel.
+        serve_one(server_config(), stream, json_response("[1]").as_ref()).unwrap();
+        line
+    });
+    let mut config = config_trusting(Some(file("ca.pem")));
+    config.outbound.proxy = Some(format!("http://{proxy}"));
+    let url = "https://127.0.0.1:9/";
+    let result = completed(run(&registry_of(&config), "http", json!({"url": url})).await);
+    assert_eq!(result["body"], json!([1]));
+    assert_eq!(tunnels.join().unwrap(), "CONNECT 127.0.0.1:9 HTTP/1.1");
+}
+
 #[test]
 fn unusable_certificates_are_reported_at_the_start() {
     for name in ["no-such-file.pem", "server.key"] {

@@ -18,7 +18,6 @@ pub(crate) mod leases;
 pub(crate) mod model;
 pub(crate) mod proc;
 pub(crate) mod process;
-pub(crate) mod setup;
 pub(crate) mod tls;
 pub(crate) mod usage;
 pub(crate) mod webhook;
@@ -30,8 +29,8 @@ use std::time::{Duration, Instant};
 pub(crate) use events::{Event, Events};
 pub(crate) use http::{Connection, Response};
 pub(crate) use process::Server;
+pub(crate) use process::setup::Setup;
 use serde_json::{Value, json};
-pub(crate) use setup::Setup;
 
 /// Maximum time to wait for a condition. No condition in these tests takes as long on a working
 /// server, so a test fails after it.

@@ -1,5 +1,7 @@
 //! The real server process.
 
+pub(crate) mod setup;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -1,6 +1,7 @@
 //! Outgoing calls of a server: the packets that it sends, and names whose addresses change.
 
 mod names;
+mod own_listener;
 mod packets;
 
 use std::os::unix::net::UnixStream;
@@ -15,18 +16,22 @@ const CONNECT_TIMEOUT: &str = "outbound.connect_timeout = '300ms'\n";
 
 /// A server on a host, with a client that reaches it through a Unix socket and sends no packets.
 struct Caller {
-    _server: Server,
+    server: Server,
     connection: Connection,
 }
 
 impl Caller {
     fn start(hosts: &Hosts, config: &str) -> Self {
-        let setup = Setup::new().config(format!("{CONNECT_TIMEOUT}{config}")).without_loopback();
+        Self::of(hosts, Setup::new().config(format!("{CONNECT_TIMEOUT}{config}")))
+    }
+
+    /// Starts the server of a setup, which may call public addresses and those that its configuration allows.
+    fn of(hosts: &Hosts, setup: Setup) -> Self {
         let socket = setup.directory().join("longshore.sock");
         let listen = format!("--listen=unix:{}", socket.display());
-        let server = setup.option(&listen).wrapper(&hosts.on_server()).start();
+        let server = setup.without_loopback().option(&listen).wrapper(&hosts.on_server()).start();
         let stream = eventually("the server listens", || UnixStream::connect(&socket).ok());
-        Self { _server: server, connection: Connection::over(stream, "localhost") }
+        Self { server, connection: Connection::over(stream, "localhost") }
     }
 
     /// Submits a job that calls a URL and waits for its end, unless it is refused. Returns the status and the

@@ -30,5 +30,6 @@ mod webhooks {
     mod receiver;
     pub(crate) mod secrets;
     mod signatures;
+    mod status;
     mod verification;
 }

@@ -219,6 +219,7 @@ pub(crate) fn deferred(secs: u64, is_of_provider: bool) -> Outcome {
     Outcome::Deferred(Box::new(Deferral {
         error: JobError::new("http_status", "429 Too Many Requests"),
         retry_in: Span::from_secs(secs),
+        is_untried: false,
         is_of_provider,
         may_have_run: false,
         detail: None,

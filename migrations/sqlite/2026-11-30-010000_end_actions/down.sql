@@ -1,4 +1,3 @@
-ALTER TABLE job_extras ADD COLUMN callback TEXT;
 DROP TABLE deliveries;
 DROP TABLE batch_end_actions;
 DROP TABLE end_actions;

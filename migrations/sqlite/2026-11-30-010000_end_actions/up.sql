@@ -3,9 +3,9 @@
 
 CREATE TABLE end_actions (
     job_id   INTEGER PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    -- A JSON object, see job::on_end::callback::Callback.
+    -- A JSON object, see job::submission::on_end::callback::Callback.
     callback TEXT,
-    -- A JSON object, see job::on_end::follow_up::FollowUp.
+    -- A JSON object, see job::submission::on_end::follow_up::FollowUp.
     then_job TEXT,
     -- Id of the follow-up job, once it was inserted. It is never inserted again.
     then_id  INTEGER
@@ -27,6 +27,3 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_of_job   ON deliveries (job_id, id) WHERE job_id IS NOT NULL;
 CREATE INDEX deliveries_of_batch ON deliveries (batch_id, id) WHERE batch_id IS NOT NULL;
-
--- It was reserved for this purpose and never used.
-ALTER TABLE job_extras DROP COLUMN callback;

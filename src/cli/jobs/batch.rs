@@ -8,10 +8,11 @@ use clap::Args;
 use crate::cli::client::{Client, Reply};
 use crate::cli::error::CliError;
 use crate::cli::jobs::input;
+use crate::cli::jobs::submit::on_end::EndOptions;
 use crate::cli::output::Output;
 use crate::cli::output::show;
 use crate::cli::target::Target;
-use crate::job::batch::Batch;
+use crate::job::batch::{Batch, BatchOptions};
 use crate::job::{BatchId, IdempotencyKey};
 use bar::BatchBar;
 use lines::BatchLines;
@@ -28,6 +29,7 @@ Examples:
   longshore batch jobs.ndjson
   longshore batch jobs.ndjson --name nightly --idempotency-key nightly-2030-01-31
   longshore batch jobs.ndjson --no-wait
+  longshore batch jobs.ndjson --no-wait --callback https://shop.example/hooks
   seq 100 | jq -c '{kind: \"echo\", payload: .}' | longshore batch - --json | jq .counts";
 
 /// Arguments of `longshore batch`.
@@ -43,6 +45,8 @@ pub(crate) struct BatchArgs {
     /// Idempotency key: submitting again with the same key returns the first batch
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<IdempotencyKey>,
+    #[command(flatten)]
+    on_end: EndOptions,
     /// Do not wait until the jobs have ended
     #[arg(long)]
     no_wait: bool,
@@ -58,7 +62,9 @@ pub(crate) async fn run(args: BatchArgs) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("{} contains no submission", args.file)));
     }
     let key = args.idempotency_key.as_ref();
-    let submitted = client.submit_batch(args.name.as_deref(), &lines.jobs, key).await;
+    let (name, callback) = (args.name.clone(), args.on_end.callback());
+    let options = BatchOptions { name, callback, then: args.on_end.then()? };
+    let submitted = client.submit_batch(options, &lines.jobs, key).await;
     let batch = submitted.map_err(|error| lines.locate_errors(error))?;
     let (id, total) = (batch.value.id, batch.value.total);
     let summary = format!("batch {id}\t{total} jobs\t{}", client.batch_url(id));

@@ -1,6 +1,7 @@
 //! `longshore status`: shows the current state of a job.
 
 mod attempts;
+pub(in crate::cli) mod deliveries;
 
 use clap::Args;
 
@@ -10,6 +11,10 @@ use crate::cli::output::Output;
 use crate::cli::output::show;
 use crate::cli::target::Target;
 use crate::clock::Clock;
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::callback::Callback;
+use crate::job::submission::on_end::delivery_status::DeliveryStatus;
+use crate::job::submission::on_end::then::Then;
 use crate::job::{Job, JobId, State, Timestamp};
 
 /// Arguments of `longshore status`.
@@ -33,16 +38,28 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), CliError> {
     if output.json {
         return output.json(&reply.json);
     }
-    print(&output, &reply.value, Clock::system().now())
+    let job = &reply.value;
+    // Most jobs have no webhook, so nothing else is read.
+    let deliveries = match job.callback {
+        Some(_) => client.deliveries(Owner::Job(args.id)).await?.value.deliveries,
+        None => Vec::new(),
+    };
+    print(&output, job, &deliveries, Clock::system().now())
 }
 
 /// Prints the fields of a job, one per line.
-fn print(output: &Output, job: &Job, now: Timestamp) -> Result<(), CliError> {
+fn print(
+    output: &Output,
+    job: &Job,
+    deliveries: &[DeliveryStatus],
+    now: Timestamp,
+) -> Result<(), CliError> {
     let print_fields = |fields: Vec<Field>| {
         fields.iter().try_for_each(|(name, text)| output.line(format_args!("{name:<9} {text}")))
     };
     print_fields([basic_fields(output, job, now), time_fields(job)].concat())?;
     attempts::lines(job).iter().try_for_each(|line| output.line(line))?;
+    print_fields(end_fields(output, job, deliveries))?;
     print_fields(result_fields(job))
 }
 
@@ -99,6 +116,33 @@ fn time_fields(job: &Job) -> Vec<Field> {
     if let Some(progress) = &job.progress {
         let message = progress.message.as_deref().unwrap_or_default();
         fields.push(("progress", format!("{:.0} % {}", progress.percent, show::plain(message))));
+    }
+    fields
+}
+
+/// Returns what happens when the job ends: its webhook, the deliveries, and the follow-up job.
+fn end_fields(output: &Output, job: &Job, deliveries: &[DeliveryStatus]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    if let Some(Callback { url, events, secret, .. }) = &job.callback {
+        let mut text = show::plain(url);
+        if let Some(events) = events {
+            let names: Vec<&str> = events.iter().map(|event| event.as_str()).collect();
+            text.push_str(&format!(", for {}", names.join(", ")));
+        }
+        if let Some(secret) = secret {
+            text.push_str(&format!(", signed with {secret}"));
+        }
+        fields.push(("callback", text));
+    }
+    let lines = deliveries.iter().map(|delivery| deliveries::line(output, delivery));
+    fields.extend(lines.map(|line| ("delivery", line)));
+    if let Some(Then { kind, queue, job }) = &job.then {
+        let what = format!("{} in queue {queue}", show::plain(kind));
+        let text = match job {
+            Some(id) => format!("job {id}, {what}"),
+            None => format!("{what}, once this job has completed"),
+        };
+        fields.push(("then", text));
     }
     fields
 }

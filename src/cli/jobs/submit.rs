@@ -1,10 +1,13 @@
 //! `longshore submit`: submits one job or many.
 
+pub(super) mod on_end;
+
 use clap::Args;
 
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::jobs::input;
+use crate::cli::jobs::submit::on_end::EndOptions;
 use crate::cli::jobs::wait;
 use crate::cli::output::Output;
 use crate::cli::target::Target;
@@ -17,11 +20,13 @@ cancelled, 6 if it had not ended when the wait timed out.
 
 Examples:
   longshore submit echo '{\"hello\": \"world\"}' --wait
-  longshore submit http '{\"url\": \"http://127.0.0.1:8000/hook\", \"method\": \"POST\"}' --queue mail
+  longshore submit http '{\"url\": \"https://shop.example/hook\", \"method\": \"POST\"}' --queue mail
   longshore submit chat @question.json --max-attempts 3 --tag nightly --wait=2m
   echo '{\"duration\": \"1s\"}' | longshore submit sleep - --delay 10m
   longshore submit command '{\"name\": \"backup\"}' --at-most-once --idempotency-key backup-2030-01-31
   longshore submit --ndjson jobs.ndjson
+  longshore submit chat @question.json --callback https://shop.example/hooks --callback-secret shop
+  longshore submit http @fetch.json --then '{\"kind\": \"echo\", \"payload\": {\"$from\": \"job\"}}'
 
 Each line of the --ndjson file is a complete submission:
   {\"kind\": \"echo\", \"payload\": 1, \"queue\": \"bulk\"}";
@@ -41,7 +46,7 @@ pub(crate) struct SubmitArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["kind", "payload", "JobOptions", "idempotency_key"]
+        conflicts_with_all = ["kind", "payload", "JobOptions", "EndOptions", "idempotency_key"]
     )]
     ndjson: Option<String>,
     /// Wait until the job has ended, or for at most SPAN if it is given
@@ -52,6 +57,8 @@ pub(crate) struct SubmitArgs {
     idempotency_key: Option<IdempotencyKey>,
     #[command(flatten)]
     options: JobOptions,
+    #[command(flatten)]
+    on_end: EndOptions,
     #[command(flatten)]
     pub(crate) target: Target,
 }
@@ -187,6 +194,8 @@ fn submission(args: &SubmitArgs) -> Result<Submission, CliError> {
         tags: options.tags,
         truncate_result: options.truncate_result,
         metadata: options.metadata.as_deref().map(|text| json("metadata", text)).transpose()?,
+        callback: args.on_end.callback(),
+        then: args.on_end.then()?,
         ..Submission::default()
     })
 }

@@ -9,8 +9,8 @@ use crate::config::http_url::HttpUrl;
 
 /// Start of an entry that allows calls without TLS.
 const PLAIN_HTTP: &str = "http://";
-/// Start of an entry that covers all names directly below a domain.
-const ANY_LABEL: &str = "*.";
+/// Start of an entry that covers the names below a domain, at any depth as in `outbound.allow_hosts`.
+const BELOW: &str = "*.";
 
 /// A host to which a secret may be sent, such as `hooks.slack.com`.
 ///
@@ -18,14 +18,14 @@ const ANY_LABEL: &str = "*.";
 /// | --- | --- |
 /// | `a.example` | `https://a.example`, on port 443 only |
 /// | `a.example:8443` | `https://a.example:8443` |
-/// | `*.a.example` | `https://b.a.example`; neither `https://a.example` nor `https://c.b.a.example` |
+/// | `*.a.example` | `https://b.a.example` and `https://c.b.a.example`, not `https://a.example` |
 /// | `http://a.example` | `http://a.example`, on port 80 only, without TLS |
 /// | `http://127.0.0.1:8080` | `http://127.0.0.1:8080`, without TLS |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecretHost {
     is_https: bool,
-    /// Whether one more label comes before `host`.
+    /// Whether the names below `host` are covered in place of it.
     has_wildcard: bool,
     /// Host in its normal form.
     host: String,
@@ -53,12 +53,12 @@ pub enum InvalidSecretHost {
 impl SecretHost {
     /// Returns whether a secret that is bound to this host may be sent to a URL.
     pub(crate) fn covers(&self, url: &HttpUrl) -> bool {
-        let host = match (self.has_wildcard, url.host().split_once('.')) {
-            (true, Some((label, parent))) if !label.is_empty() => parent,
-            (true, _) => return false,
-            (false, _) => url.host(),
+        let is_covered = match (self.has_wildcard, url.host().strip_suffix(&self.host)) {
+            (true, Some(before)) => before.len() > 1 && before.ends_with('.'),
+            (false, Some(before)) => before.is_empty(),
+            (_, None) => false,
         };
-        url.is_https() == self.is_https && url.port() == self.port && host == self.host
+        is_covered && url.is_https() == self.is_https && url.port() == self.port
     }
 }
 
@@ -70,7 +70,7 @@ impl FromStr for SecretHost {
             Some(rest) => (false, rest),
             None => (true, text),
         };
-        let (has_wildcard, authority) = match rest.strip_prefix(ANY_LABEL) {
+        let (has_wildcard, authority) = match rest.strip_prefix(BELOW) {
             Some(parent) => (true, parent),
             None => (false, rest),
         };
@@ -139,11 +139,11 @@ mod tests {
             ),
             (
                 "*.a.example",
-                &["https://b.a.example"],
+                &["https://b.a.example", "https://c.b.a.example"],
                 &[
                     "https://a.example",
-                    "https://c.b.a.example",
                     "https://ba.example",
+                    "https://b.a.example.evil.example",
                     "https://.a.example",
                     "https://b.a.example:8443",
                     "http://b.a.example",

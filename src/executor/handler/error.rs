@@ -100,6 +100,7 @@ impl From<HandlerError> for Outcome {
                 error,
                 retry_in,
                 is_of_provider: false,
+                is_untried: false,
                 may_have_run: false,
                 detail,
             }));

@@ -21,7 +21,7 @@ use crate::job::outcome::Outcome;
 /// Error code of a call that failed without a complete response.
 pub(in crate::executor) const CONNECTION: &str = "connection";
 /// Error code of a call to an address that is not allowed.
-const ADDRESS_NOT_ALLOWED: &str = "address_not_allowed";
+pub(in crate::executor) const ADDRESS_NOT_ALLOWED: &str = "address_not_allowed";
 /// Maximum number of bytes that are read from the body of an error response.
 const MAX_ERROR_BODY_BYTES: usize = 256 << 10;
 /// Maximum wait for the body of an error response, which only adds detail to the failure.
@@ -55,6 +55,30 @@ impl Outbound {
         deadline: Instant,
         partial: &PartialResponse,
     ) -> Result<Response, Outcome> {
+        self.call_reading(call, Some(max_bytes), deadline, partial).await
+    }
+
+    /// Makes a call of which only the status matters. The body of any response may be incomplete, and adds
+    /// only detail to a failure.
+    ///
+    /// # Errors
+    /// Returns the outcome of the attempt if there is no response.
+    pub(in crate::executor) async fn call_for_status(
+        &self,
+        call: Call,
+        deadline: Instant,
+        partial: &PartialResponse,
+    ) -> Result<Response, Outcome> {
+        self.call_reading(call, None, deadline, partial).await
+    }
+
+    async fn call_reading(
+        &self,
+        call: Call,
+        max_bytes: Option<usize>,
+        deadline: Instant,
+        partial: &PartialResponse,
+    ) -> Result<Response, Outcome> {
         self.check(&call.target).map_err(not_allowed)?;
         // The path and the query are omitted from messages, because they may contain secrets.
         let server = call.target.url.authority().to_owned();
@@ -66,7 +90,7 @@ impl Outbound {
         let sent = if call.body.is_empty() { request.send() } else { request.send_body(call.body) };
         let response =
             sent.await.map_err(|error| send_failure(&error, &server, self.connect_timeout))?;
-        if response.status().is_success() {
+        if let Some(max_bytes) = max_bytes.filter(|_| response.status().is_success()) {
             let limits = ReadLimits { max_bytes, timeout: None, deadline };
             let (response, result) = Response::read(response, secrets, limits, partial).await;
             return match result {

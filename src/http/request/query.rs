@@ -130,7 +130,15 @@ impl FromRequest for NoQuery {
 
 /// Returns the id in the path. A text that is not a number is answered with 404.
 pub(in crate::http) fn id<T: FromStr>(request: &HttpRequest) -> Result<T, Rejection> {
-    let text = request.match_info().get("id").unwrap_or_default();
+    id_named(request, "id")
+}
+
+/// Returns the id with this name in the path. A text that is not a number is answered with 404.
+pub(in crate::http) fn id_named<T: FromStr>(
+    request: &HttpRequest,
+    name: &str,
+) -> Result<T, Rejection> {
+    let text = request.match_info().get(name).unwrap_or_default();
     text.parse().map_err(|_not_a_number| {
         let detail = format!("{} is not an id: ids are numbers", without_secret(text));
         Rejection::new(ProblemType::NotFound, detail)

@@ -17,6 +17,9 @@ pub struct Deferral {
     pub retry_in: Span,
     /// Whether the refusal concerns all jobs of the provider, which then pause as well.
     pub is_of_provider: bool,
+    /// Whether the job waited for something that is full and was not even tried. Such a deferral never counts, however
+    /// often it happens, and the job still expires.
+    pub is_untried: bool,
     /// Whether the attempt may have had an effect, so that a job with `at_most_once` must not run again.
     pub may_have_run: bool,
     /// What else is known about the attempt. It is kept if the attempt counts, because the job was

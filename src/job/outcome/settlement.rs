@@ -110,7 +110,9 @@ pub fn settle(running: &RunningAttempt, outcome: &Outcome, now: Timestamp) -> Se
             interrupted()
         }
         Outcome::Deferred(_) if running.cancel_requested => cancelled(),
-        Outcome::Deferred(deferral) if !running.deferred.has_room(now) => {
+        Outcome::Deferred(deferral)
+            if !deferral.is_untried && !running.deferred.has_room(now) =>
+        {
             settle(running, &deferral.counted(), now)
         }
         Outcome::Deferred(deferral) => deferred(running, deferral, now),
@@ -147,7 +149,7 @@ fn deferred(running: &RunningAttempt, deferral: &Deferral, now: Timestamp) -> Se
         error: Some(deferral.error.clone()),
         is_failure: false,
         // A job that its provider refused still expires.
-        never_started: deferral.is_of_provider && attempt == 0,
+        never_started: (deferral.is_of_provider || deferral.is_untried) && attempt == 0,
         is_deferred: true,
     }
 }
@@ -177,6 +179,18 @@ mod tests {
 
     fn after(running: RunningAttempt, outcome: &Outcome) -> Settlement {
         settle(&running, outcome, Timestamp::from_millis(NOW))
+    }
+
+    #[test]
+    fn a_job_that_was_not_even_tried_never_counts_and_still_expires() {
+        let Outcome::Deferred(mut deferral) = deferral(false) else { panic!("not deferred") };
+        (deferral.is_untried, deferral.may_have_run) = (true, false);
+        let count = Deferred::MAX_COUNT;
+        let since = Some(Timestamp::from_millis(0));
+        let first = RunningAttempt { attempt: 1, deferred: Deferred { count, since }, ..running() };
+        let next = after(first, &Outcome::Deferred(deferral));
+        assert_eq!((next.state, next.attempt, next.is_failure), (State::Retrying, 0, false));
+        assert!(next.never_started && next.is_deferred);
     }
 
     #[test]
@@ -215,7 +229,7 @@ mod tests {
         let error = JobError::new("http_status", "429");
         let retry_in = Span::from_secs(30);
         let (may_have_run, detail) = (!is_of_provider, None);
-        let deferral = Deferral { error, retry_in, is_of_provider, may_have_run, detail };
+        let deferral = Deferral { error, retry_in, is_of_provider, is_untried: false, may_have_run, detail };
         Outcome::Deferred(Box::new(deferral))
     }
 

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::lane::Lane;
 use crate::job::limit::provider::ProviderName;
-use crate::job::on_end::OnEnd;
-use crate::job::on_end::follow_up::Then;
 use crate::job::outcome::retry::Backoff;
 use crate::job::payload::Json;
 use crate::job::queue::QueueName;
+use crate::job::submission::on_end::OnEnd;
+use crate::job::submission::on_end::follow_up::FollowUp;
 use crate::job::submission::{Kind, Tag};
 use crate::job::time::{Span, Timestamp};
 use crate::job::{Job, JobId, KeyId, State};
@@ -104,7 +104,11 @@ impl NewJob {
             metadata: self.metadata.clone(),
             batch: None,
             callback: self.on_end.as_ref().and_then(|on_end| on_end.callback.clone()),
-            then: self.on_end.as_ref().and_then(|on_end| on_end.then.as_deref()).map(Then::of),
+            then: self
+                .on_end
+                .as_ref()
+                .and_then(|on_end| on_end.then.as_deref())
+                .map(FollowUp::shown),
         }
     }
 }

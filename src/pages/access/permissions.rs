@@ -5,6 +5,7 @@ use crate::api::routes::pages::{access_of, find};
 use crate::api::routes::{FoundRoute, Method, find as find_route};
 use crate::auth::principal::Principal;
 use crate::auth::viewer::Viewer;
+use crate::job::QueueName;
 use crate::server::Handle;
 
 /// What the user of a page may do. It follows from the table of pages, which the server checks at each request.
@@ -81,6 +82,16 @@ impl Permissions {
     /// Returns whether the user may retry jobs, start them now, delete them, and act on many of them.
     pub(crate) fn change_jobs(&self) -> bool {
         self.post("/jobs/selected")
+    }
+
+    /// Returns whether the user may send a webhook of a job or batch again.
+    pub(crate) fn retry_deliveries(&self) -> bool {
+        self.post("/jobs/{id}/deliveries/{delivery}/retry")
+    }
+
+    /// Returns whether the jobs of a queue exist for the user.
+    pub(crate) fn see_queue(&self, queue: &QueueName) -> bool {
+        self.viewer.principal.queues.allows(queue)
     }
 
     pub(crate) fn cancel_batches(&self) -> bool {

@@ -5,9 +5,11 @@ use actix_web::{HttpRequest, Resource};
 use askama::Template;
 
 use crate::job::batch::Batch;
+use crate::job::submission::on_end::Owner;
 use crate::job::{BatchId, State};
 use crate::pages::access::permissions::Permissions;
 use crate::pages::forms::form;
+use crate::pages::job::webhooks::{FollowUpLink, Webhooks};
 use crate::pages::parts::job_row::JobRow;
 use crate::pages::parts::layout::{FAST_POLL_MS, Layout, NavItem, SLOW_POLL_MS};
 use crate::pages::parts::number::Count;
@@ -49,6 +51,8 @@ struct BatchPage {
     rows: Vec<JobRow>,
     has_more: bool,
     is_selectable: bool,
+    webhooks: Option<Webhooks>,
+    follow_up: Option<FollowUpLink>,
     batch: Batch,
 }
 
@@ -69,6 +73,12 @@ async fn show_batch(request: HttpRequest, handle: ReqData<Handle>) -> PageResult
     let all = handle.jobs(all).await?;
     let now = handle.now();
     let (may, title) = (Permissions::of(&handle), format!("Batch {id}"));
+    let deliveries = match batch.callback {
+        Some(_) => handle.deliveries_of_batch(id).await?,
+        None => Vec::new(),
+    };
+    let webhooks = Webhooks::new(Owner::Batch(id), batch.callback.as_ref(), deliveries, &may, now);
+    let follow_up = batch.then.as_ref().map(|then| FollowUpLink::new(then, &may));
     let layout = match batch.finished_at {
         Some(_) => Layout::live(may, title, NavItem::Batches, SLOW_POLL_MS),
         None => Layout::live(may, title, NavItem::Batches, FAST_POLL_MS)
@@ -89,6 +99,8 @@ async fn show_batch(request: HttpRequest, handle: ReqData<Handle>) -> PageResult
         rows: JobRow::all("job", &all.jobs, now),
         has_more: all.next.is_some(),
         is_selectable: false,
+        webhooks,
+        follow_up,
         batch,
     })
 }

@@ -61,7 +61,19 @@ where
 /// # Errors
 /// Returns a 404 if it is not a number.
 pub(crate) fn path_id<T: FromStr>(request: &HttpRequest, noun: &str) -> Result<T, PageError> {
-    let text = request.match_info().get("id").unwrap_or_default();
+    path_id_named(request, "id", noun)
+}
+
+/// As [`path_id`], for the parameter `name` of the path.
+///
+/// # Errors
+/// Returns a 404 if it is not a number.
+pub(crate) fn path_id_named<T: FromStr>(
+    request: &HttpRequest,
+    name: &str,
+    noun: &str,
+) -> Result<T, PageError> {
+    let text = request.match_info().get(name).unwrap_or_default();
     let shown = if hidden::has_secret(text) { hidden::HIDDEN } else { text };
     let why = || format!("{noun} {shown} does not exist: a {noun} id is a number");
     text.parse().map_err(|_not_a_number| PageError::not_found(why()))

@@ -48,6 +48,10 @@ impl Handle {
     /// Reads one batch. The caller must hold a permit.
     pub(in crate::server) async fn read_batch(&self, id: BatchId) -> Result<Batch, Error> {
         let batch = self.point_read(move |store, _| store.batch(id)).await?;
-        batch.ok_or_else(|| Error::no_batch(id))
+        let mut batch = batch.ok_or_else(|| Error::no_batch(id))?;
+        if self.acts_for_token() {
+            batch.hide_input();
+        }
+        Ok(batch)
     }
 }

@@ -11,7 +11,7 @@ mod json;
 use sha2::{Digest, Sha256};
 
 use crate::job::batch::BatchOptions;
-use crate::job::on_end::callback::Callback;
+use crate::job::submission::on_end::callback::Callback;
 use crate::job::submission::{BackoffChange, MAX_METADATA_BYTES};
 use crate::job::{Lane, Submission, Timestamp};
 

@@ -1,10 +1,10 @@
 //! Checks of what happens when a job or batch ends.
 
-use crate::job::on_end::OnEnd;
-use crate::job::on_end::callback::{Callback, CallbackOwner};
-use crate::job::on_end::follow_up::{FollowUp, MAX_CHAIN};
-use crate::job::on_end::reference::{self, Source};
 use crate::job::problem::Problem;
+use crate::job::submission::on_end::OnEnd;
+use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
+use crate::job::submission::on_end::follow_up::{FollowUp, MAX_CHAIN};
+use crate::job::submission::on_end::reference::{self, Source};
 use crate::job::{NewJob, ProviderName, Submission, Timestamp};
 use crate::server::handle::Handle;
 
@@ -109,6 +109,11 @@ impl Handle {
         let under_payload = |problem: Problem| problem.under("/payload");
         let references = chain.source.map(|source| reference::find(payload, source)).transpose();
         let references = references.map_err(|problem| vec![under_payload(problem)])?;
+        let incomplete = references.as_deref().filter(|references| !references.is_empty());
+        let provider = incomplete
+            .map(|references| self.registry().provider_of_incomplete(kind, payload, references))
+            .transpose()
+            .map_err(|problem| vec![under_payload(problem)])?;
         match (self.registry().check(kind, payload), references) {
             (Err(problems), Some(references)) if !references.is_empty() => {
                 let is_open = |problem: &Problem| {
@@ -117,7 +122,7 @@ impl Handle {
                 let known: Vec<_> =
                     problems.into_iter().filter(|problem| !is_open(problem)).collect();
                 if known.is_empty() {
-                    return Ok(None);
+                    return Ok(provider.flatten());
                 }
                 Err(known.into_iter().map(under_payload).collect())
             }

@@ -25,6 +25,7 @@ pub(crate) struct BatchRow {
     finished_at: Option<i64>,
 }
 
+/// Converts the row to a batch without what happens at its end.
 impl From<BatchRow> for Batch {
     fn from(row: BatchRow) -> Self {
         Self {
@@ -42,6 +43,8 @@ impl From<BatchRow> for Batch {
             },
             created_at: Timestamp::from_millis(row.created_at),
             finished_at: row.finished_at.map(Timestamp::from_millis),
+            callback: None,
+            then: None,
         }
     }
 }

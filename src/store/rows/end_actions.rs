@@ -1,11 +1,14 @@
 //! Rows of what happens when a job or batch ends.
 
+pub(crate) mod delivery;
+
 use diesel::prelude::*;
 use serde::de::DeserializeOwned;
 
 use crate::job::JobId;
-use crate::job::on_end::callback::Callback;
-use crate::job::on_end::follow_up::{FollowUp, Then};
+use crate::job::submission::on_end::callback::Callback;
+use crate::job::submission::on_end::follow_up::FollowUp;
+use crate::job::submission::on_end::then::Then;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::schema::end_actions;
 
@@ -38,7 +41,7 @@ impl EndActionsRow {
     pub(crate) fn shown(&self) -> (Option<Callback>, Option<Then>) {
         let follow_up: Option<FollowUp> = parse(self.then_job.as_deref()).and_then(Result::ok);
         let job = self.then_id.map(JobId);
-        let then = follow_up.map(|follow_up| Then { job, ..Then::of(&follow_up) });
+        let then = follow_up.map(|follow_up| Then { job, ..follow_up.shown() });
         (parse(self.callback.as_deref()).and_then(Result::ok), then)
     }
 

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod batches;
+mod deliveries;
 mod limits;
 mod queue_rows;
 
@@ -16,6 +17,8 @@ use crate::auth::access::QueueAccess;
 use crate::auth::webhook::StoredWebhookSecret;
 use crate::config::Config;
 use crate::job::batch::Batch;
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
@@ -141,6 +144,18 @@ impl ReadStore for SqliteReads {
 
     fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError> {
         batches::page(&mut self.connection, limit, before, &self.visible).map_err(unreadable)
+    }
+
+    fn deliveries(
+        &mut self,
+        owner: Owner,
+        limit: u32,
+    ) -> Result<Option<Vec<DeliveryStatus>>, StoreError> {
+        self.find_deliveries(owner, limit).map_err(unreadable)
+    }
+
+    fn delivery(&mut self, id: JobId) -> Result<Option<(Owner, DeliveryStatus)>, StoreError> {
+        self.find_delivery(id).map_err(unreadable)
     }
 
     fn queues(&mut self, now: Timestamp) -> Result<Vec<Queue>, StoreError> {

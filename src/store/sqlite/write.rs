@@ -5,7 +5,6 @@ pub(super) mod batch;
 mod cancel;
 pub(super) mod commit_group;
 mod delete;
-pub(super) mod end_actions;
 mod insert;
 pub(super) mod leases;
 pub(super) mod log;

@@ -38,7 +38,11 @@ fn pages(samples: &SampleServer) -> Vec<String> {
     pages.extend(
         ["http", "chat", "command", "sleep", "echo"].map(|kind| format!("/submit?kind={kind}")),
     );
-    pages.extend([broken, failed["id"].as_i64().unwrap()].map(|id| format!("/jobs/{id}")));
+    // Its webhook is refused, because nothing listens there.
+    let callback = json!({"callback": {"url": "http://localhost:1/hook"}, "then": echo(2)});
+    let with_webhook = server.run(&with(echo(1), &callback));
+    let final_jobs = [broken, failed["id"].as_i64().unwrap(), with_webhook["id"].as_i64().unwrap()];
+    pages.extend(final_jobs.map(|id| format!("/jobs/{id}")));
     pages.push(format!("/batches/{batch}"));
     pages.push(format!("/submit?from={broken}"));
     pages.push("/demo".into());

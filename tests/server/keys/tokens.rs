@@ -215,4 +215,8 @@ fn a_token_shows_how_a_job_ends_and_not_its_payload() {
     let job = with_token(&server, "GET", &format!("/v1/jobs/{id}?wait=10s"), &token).expect(200);
     assert_eq!((&job["state"], &job["result"]), (&json!("completed"), &json!("private")));
     assert_eq!(job.get("payload"), None, "{job}");
+    let path = format!("/v1/jobs/{id}/events?token={token}");
+    let mut events = crate::kit::Events::open(server.connect(), &path, &[]);
+    let last = std::iter::from_fn(|| events.next()).last().unwrap();
+    assert_eq!((&last.data["state"], last.data.get("payload")), (&json!("completed"), None));
 }

@@ -77,7 +77,7 @@ fn only_jobs_that_fail_for_good_are_logged_and_text_of_workers_cannot_forge_a_fi
     let mut server = Server::start();
     let once = json!({"max_attempts": 2, "backoff": {"initial": "1ms"}});
     server.submit(&with(remote(1), &once));
-    let code = json!({"error": {"code": "x\" job=7 code=\"forged", "message": "secret"}});
+    let code = json!({"error": {"code": "x\" job=7 code=\"forged", "message": "private"}});
     for _ in 0..2 {
         let leased = eventually("the job can be leased", || lease(&server, 1, &json!({})).pop());
         lease_action(&server, &leased, "fail", &code).expect(200);
@@ -93,7 +93,7 @@ fn only_jobs_that_fail_for_good_are_logged_and_text_of_workers_cannot_forge_a_fi
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!((field(&found[0], "job"), field(&found[0], "attempt")), ("1", "2"));
     assert!(found[0].ends_with(r#" code="x\" job=7 code=\"forged""#), "{}", found[0]);
-    assert!(!server.log().contains("secret"));
+    assert!(!server.log().contains("private"));
 }
 
 #[test]

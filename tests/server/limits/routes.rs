@@ -41,7 +41,8 @@ fn assert_served(server: &Server, method: &str, path: &str, routes: &[Route]) {
 fn every_route_of_the_table_is_served_and_every_other_method_is_answered_with_405() {
     let server = Server::start();
     for (path, routes) in by_path() {
-        let parameters = [("{id}", "1"), ("{name}", "default"), ("{action}", "renew")];
+        let parameters =
+            [("{id}", "1"), ("{name}", "default"), ("{action}", "renew"), ("{delivery}", "1")];
         let replace = |path: String, (name, value): (&str, &str)| path.replace(name, value);
         let path = parameters.into_iter().fold(path.to_owned(), replace);
         assert!(!path.contains('{'), "{path} has an unknown parameter");

@@ -9,8 +9,11 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
-use longshore::job::{BatchId, Lane, NewJob, State};
-use longshore::store::{JobFilter, RescueScope, Write};
+use longshore::job::outcome::{JobResult, Outcome};
+use longshore::job::submission::on_end::callback::Callback;
+use longshore::job::submission::on_end::{OnEnd, Owner};
+use longshore::job::{BatchId, Json, Lane, NewJob, State};
+use longshore::store::{JobFilter, NewBatch, RescueScope, Submit, Write};
 
 use super::Store;
 use crate::kit::sqlite::run;
@@ -170,6 +173,37 @@ fn each_lookup_uses_its_index_in_a_full_table() {
     run(&mut connection, "ANALYZE").unwrap();
     // A connection reads the statistics when it is opened.
     assert_plans(&mut database.raw());
+}
+
+#[test]
+fn the_deliveries_of_a_job_or_batch_are_found_by_their_index() {
+    let statements = Statements::record();
+    let (mut store, database) = Store::on_sqlite();
+    let url = "https://receiver.example/hook";
+    let callback: Callback = serde_json::from_str(&format!(r#"{{"url": "{url}"}}"#)).unwrap();
+    let on_end = || OnEnd::new(Some(callback.clone()), None);
+    let batch = Some(NewBatch { name: None, on_end: on_end() });
+    let jobs = vec![NewJob { on_end: on_end(), ..job() }].into();
+    store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
+    let ended = store.lease_next().lease;
+    store.finish(ended, Outcome::Completed(JobResult::whole(Json::null()))).unwrap();
+    statements.clear();
+    for owner in [Owner::Job(ended.job), Owner::Batch(BatchId(1))] {
+        assert_eq!(store.reads.deliveries(owner, 10).unwrap().unwrap().len(), 1);
+    }
+    let run: BTreeSet<String> = statements.run().into_iter().collect();
+    for (condition, index) in
+        [("job_id = ", "deliveries_of_job"), ("batch_id = ", "deliveries_of_batch")]
+    {
+        let start = format!("SELECT id FROM deliveries WHERE {condition}");
+        let sql = run.iter().find(|sql| sql.starts_with(&start)).unwrap();
+        assert_plan(&mut database.raw(), sql, index);
+    }
+    let reads = run.iter().filter(|sql| sql.contains("FROM deliveries"));
+    for sql in reads {
+        let plan = plan(&mut database.raw(), sql);
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{sql}\n{plan:#?}");
+    }
 }
 
 /// Returns a filter for each index, and some for two.

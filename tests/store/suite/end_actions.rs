@@ -1,10 +1,13 @@
 //! What happens when jobs and batches end: webhooks and follow-up jobs.
 
-use longshore::job::on_end::OnEnd;
-use longshore::job::on_end::callback::{CALLBACK_QUEUE, Callback, group_of};
-use longshore::job::on_end::follow_up::FollowUp;
-use longshore::job::on_end::reference::Source;
+mod deliveries;
+
+use longshore::config::receiver_group;
 use longshore::job::outcome::{JobResult, Outcome};
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback};
+use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{BatchId, Job, JobId, Json, Lane, NewJob, State};
 use longshore::store::{NewBatch, Refusal, RescueScope, Submit, Write};
 use serde_json::{Value, json};
@@ -141,7 +144,7 @@ fn a_webhook_is_a_job_without_key_and_callback_in_the_group_of_its_receiver() {
     let now = store.now;
     let limits = store.reads.limits_of_job(delivery.id, now).unwrap().unwrap();
     let (group, state) = limits.provider.unwrap();
-    assert_eq!(Some(group), group_of("https://receiver.example/hook"));
+    assert_eq!(Some(group), receiver_group("https://receiver.example/hook"));
     assert_eq!(state.queued, 1);
 }
 

@@ -74,7 +74,14 @@ fn deferred(
     detail: Option<Box<AttemptDetail>>,
 ) -> Outcome {
     let is_of_provider = false;
-    Outcome::Deferred(Box::new(Deferral { error, retry_in, is_of_provider, may_have_run, detail }))
+    Outcome::Deferred(Box::new(Deferral {
+        error,
+        retry_in,
+        is_of_provider,
+        is_untried: false,
+        may_have_run,
+        detail,
+    }))
 }
 
 impl ReportedError {

@@ -1,6 +1,6 @@
 //! The addresses on which this server listens, which no call may reach.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::executor::outbound::network::address::embedded;
@@ -22,10 +22,17 @@ impl OwnAddresses {
         }
     }
 
+    /// Returns whether a listener of this server has this port.
+    pub(super) fn has_port(&self, port: u16) -> bool {
+        let addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.iter().any(|own| own.port() == port)
+    }
+
     /// Returns whether a connection to an address would reach a listener of this server.
     pub(super) fn covers(&self, address: SocketAddr) -> bool {
         let addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = addresses.iter().filter(|own| own.port() == address.port());
+        let is_local = |ip| is_local(ip, scope(address));
         own.map(SocketAddr::ip).any(|own| is_covered(own, address.ip(), &is_local))
     }
 }
@@ -53,9 +60,22 @@ fn destination(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// Returns the interface of a link-local IPv6 address, or zero.
+fn scope(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(address) => address.scope_id(),
+    }
+}
+
 /// Returns whether an address belongs to this machine: a socket can be bound to it. It sends nothing.
-fn is_local(ip: IpAddr) -> bool {
-    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
+fn is_local(ip: IpAddr, scope: u32) -> bool {
+    let any_port = match ip {
+        IpAddr::V4(ip) => SocketAddr::from((ip, 0)),
+        // Without its interface a link-local address cannot be bound.
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, scope).into(),
+    };
+    ip.is_loopback() || UdpSocket::bind(any_port).is_ok()
 }
 
 #[cfg(test)]

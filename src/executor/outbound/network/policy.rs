@@ -128,6 +128,11 @@ impl Policy {
         result.map_err(|reason| self.refuse(host, address.port(), ip, &reason))
     }
 
+    /// Returns whether a listener of this server has this port.
+    pub(super) fn is_own_port(&self, port: u16) -> bool {
+        self.own.has_port(port)
+    }
+
     /// Logs a refusal, and returns the error that is shown.
     fn refuse(&self, host: &str, port: u16, address: Option<IpAddr>, reason: &Reason) -> NotAllowed {
         self.refusals.add(host, port, address, reason);

@@ -8,7 +8,7 @@ use actix_rt::net::TcpStream;
 use actix_tls::connect::ConnectError;
 use awc::http::Uri;
 
-use crate::executor::outbound::network::policy::{NotAllowed, Policy, literal};
+use crate::executor::outbound::network::policy::{NotAllowed, Policy, Reach, literal};
 use crate::executor::outbound::network::proxy::Proxy;
 use crate::executor::outbound::target::Caller;
 
@@ -56,12 +56,25 @@ impl Route {
             }
             Self::Proxied(policy, caller, proxy) => {
                 policy.check(host, port, *caller).map_err(not_allowed)?;
+                refuse_own_name(policy, host, port).await?;
                 let mut tcp = connect(resolve(proxy.host(), proxy.port()).await?).await?;
                 proxy.open_tunnel(&mut tcp, host, port).await.map_err(ConnectError::Io)?;
                 Ok(tcp)
             }
         }
     }
+}
+
+/// Refuses a name that this machine resolves to an address on which this server listens. The proxy resolves the
+/// names of calls, and may be on this machine. Names are looked up only for the ports of this server.
+async fn refuse_own_name(policy: &Policy, host: &str, port: u16) -> Result<(), ConnectError> {
+    if !policy.is_own_port(port) {
+        return Ok(());
+    }
+    // A name that only the proxy can resolve is not one of this machine.
+    let addresses = resolve(host, port).await.unwrap_or_default();
+    let check = |address: &SocketAddr| policy.check_address(host, *address, Reach::All);
+    addresses.iter().try_for_each(check).map_err(not_allowed)
 }
 
 fn not_allowed(error: NotAllowed) -> ConnectError {

@@ -64,12 +64,19 @@ pub(in crate::http::request) fn admit(
         .map_err(|invalid| Rejection::new(ProblemType::InvalidKey, invalid))?;
     let id = target.pattern.and_then(|pattern| parameter(pattern, path));
     let (is_its_route, subject) = match (claims.subject, target.name) {
-        (Subject::Job(job), Some(RouteName::GetJob | RouteName::JobEvents | RouteName::GetLog)) => {
-            (id == Some(&*job.to_string()), format!("job {job}"))
-        }
-        (Subject::Batch(batch), Some(RouteName::GetBatch | RouteName::BatchEvents)) => {
-            (id == Some(&*batch.to_string()), format!("batch {batch}"))
-        }
+        (
+            Subject::Job(job),
+            Some(
+                RouteName::GetJob
+                | RouteName::JobEvents
+                | RouteName::GetLog
+                | RouteName::JobDeliveries,
+            ),
+        ) => (id == Some(&*job.to_string()), format!("job {job}")),
+        (
+            Subject::Batch(batch),
+            Some(RouteName::GetBatch | RouteName::BatchEvents | RouteName::BatchDeliveries),
+        ) => (id == Some(&*batch.to_string()), format!("batch {batch}")),
         (Subject::Job(job), _) => (false, format!("job {job}")),
         (Subject::Batch(batch), _) => (false, format!("batch {batch}")),
         (Subject::Session, _) => (false, "the pages".into()),

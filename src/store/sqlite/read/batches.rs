@@ -9,7 +9,8 @@ use crate::job::BatchId;
 use crate::job::batch::Batch;
 use crate::store::BatchPage;
 use crate::store::rows::batch::BatchRow;
-use crate::store::schema::batches;
+use crate::store::rows::end_actions::EndActionsRow;
+use crate::store::schema::{batch_end_actions, batches};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::statement::statement;
@@ -25,8 +26,24 @@ statement! {
     " ORDER BY batch_id DESC LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
-/// Returns a batch with its current counts.
+/// Returns a batch with its current counts, and what happens at its end.
 pub(super) fn find(
+    connection: &mut SqliteConnection,
+    id: BatchId,
+    visible: &VisibleQueues,
+) -> Result<Option<Batch>, TransactionError> {
+    let Some(mut batch) = find_summary(connection, id, visible)? else { return Ok(None) };
+    let actions: Option<EndActionsRow> = batch_end_actions::table
+        .find(id.0)
+        .select(batch_end_actions::all_columns)
+        .get_result(connection)
+        .optional()?;
+    (batch.callback, batch.then) = actions.map_or_else(Default::default, |actions| actions.shown());
+    Ok(Some(batch))
+}
+
+/// Returns a batch with its current counts, as lists show it.
+pub(super) fn find_summary(
     connection: &mut SqliteConnection,
     id: BatchId,
     visible: &VisibleQueues,
@@ -83,7 +100,7 @@ fn visible_page(
                 return Ok(BatchPage { batches, next: Some(BatchId(before)) });
             }
             (before, read) = (id, read + 1);
-            batches.extend(find(connection, BatchId(id), visible)?);
+            batches.extend(find_summary(connection, BatchId(id), visible)?);
         }
         if is_last {
             return Ok(BatchPage { batches, next: None });

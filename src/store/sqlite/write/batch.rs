@@ -6,6 +6,8 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
 use crate::job::batch::Batch;
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::follow_up::FollowUp;
 use crate::job::queue::StateCounts;
 use crate::job::{BatchId, NewJob, QueueName};
 use crate::store::rows::batch::BatchRow;
@@ -15,7 +17,6 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
-use crate::store::sqlite::write::end_actions::Owner;
 use crate::store::{NewBatch, StoreError};
 
 statement! {
@@ -61,6 +62,7 @@ impl CommitGroup<'_> {
         if let Some(on_end) = &batch.on_end {
             self.insert_end_actions(Owner::Batch(BatchId(id)), on_end)?;
         }
+        let on_end = batch.on_end.as_deref();
         Ok(Batch {
             id: BatchId(id),
             name: batch.name.clone(),
@@ -68,6 +70,8 @@ impl CommitGroup<'_> {
             counts,
             created_at: self.now,
             finished_at: None,
+            callback: on_end.and_then(|on_end| on_end.callback.clone()),
+            then: on_end.and_then(|on_end| on_end.then.as_deref()).map(FollowUp::shown),
         })
     }
 

@@ -6,6 +6,7 @@
 mod alone;
 pub(in crate::store::sqlite) mod apply;
 mod counts;
+pub(in crate::store::sqlite) mod end_actions;
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
+use crate::job::submission::on_end::Owner;
 use crate::job::{BatchId, JobId, NewJob, State, Timestamp};
 use crate::roster::LARGE_PAYLOAD_BYTES;
 use crate::store::rows::values::{backoff_text, tags_text};
@@ -17,7 +18,6 @@ use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::end_actions::Owner;
 use crate::store::{Change, JobLocation, StoreError};
 
 /// Start of the statement. It has no RETURNING clause, because SQLite would create a table in memory for

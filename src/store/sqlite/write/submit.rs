@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use crate::job::on_end::OnEnd;
+use crate::job::submission::on_end::OnEnd;
 use crate::job::{BatchId, JobId, NewJob, QueueName, Timestamp};
 use crate::store::rows::submission::SubmissionRow;
 use crate::store::schema::{jobs, submissions};

@@ -127,7 +127,11 @@ impl Entry {
             | RouteName::JobEvents
             | RouteName::BatchEvents
             | RouteName::JobToken
-            | RouteName::BatchToken => Reach::One,
+            | RouteName::BatchToken
+            | RouteName::JobDeliveries
+            | RouteName::RetryJobDelivery
+            | RouteName::BatchDeliveries
+            | RouteName::RetryBatchDelivery => Reach::One,
             RouteName::ListKinds
             | RouteName::GetPruning
             | RouteName::ConfirmPruning
@@ -177,6 +181,10 @@ pub(super) struct Resources {
     /// Job that was cancelled.
     final_job: i64,
     batch: i64,
+    /// Batch that was cancelled.
+    final_batch: i64,
+    /// Deliveries of the webhooks of the final job and of the final batch.
+    deliveries: [i64; 2],
     /// Job that is leased, as its worker got it.
     leased: Value,
     key: i64,
@@ -197,9 +205,24 @@ impl Resources {
         };
         let id = |value: &Value| value["id"].as_i64().unwrap();
         let scheduled = with(job(), &json!({"delay": "1h"}));
-        let final_job = id(&post(ops, "/v1/jobs", &scheduled));
-        post(ops, &format!("/v1/jobs/{final_job}/cancel"), &json!({}));
+        // What waits in a paused queue can be cancelled, and then be sent again.
+        let pause = Some(json!({"paused": true}));
+        ops.send(
+            server,
+            &Target::json(Method::Patch, "/v1/queues/callbacks".into(), pause.as_ref()),
+        );
+        let callback = json!({"callback": {"url": format!("https://{SECRET}.example/hook")}});
+        let end = |path: &str, submission: &Value| {
+            let ended = id(&post(ops, path, &with(submission.clone(), &callback)));
+            post(ops, &format!("{path}/{ended}/cancel"), &json!({}));
+            let list = Target::json(Method::Get, format!("{path}/{ended}/deliveries"), None);
+            let delivery = id(&ops.send(server, &list).json()["deliveries"][0]);
+            post(ops, &format!("/v1/jobs/{delivery}/cancel"), &json!({}));
+            (ended, delivery)
+        };
+        let (final_job, delivery) = end("/v1/jobs", &scheduled);
         let batch = json!({"name": SECRET, "jobs": [scheduled, scheduled]});
+        let (final_batch, batch_delivery) = end("/v1/batches", &batch);
         // One job to lease, and one that stays for others.
         let kind = format!("leased-{number}");
         post(ops, "/v1/jobs", &with(job(), &json!({"kind": kind})));
@@ -215,6 +238,8 @@ impl Resources {
             job: id(&post(ops, "/v1/jobs", &scheduled)),
             final_job,
             batch: id(&post(ops, "/v1/batches", &batch)),
+            final_batch,
+            deliveries: [delivery, batch_delivery],
             leased: post(worker, "/v1/leases", &wanted)["jobs"][0].clone(),
             key: id(&key),
             number,
@@ -227,6 +252,7 @@ impl Resources {
         let needs_end =
             method == Method::Delete || path.ends_with("retry") || path.ends_with("delete");
         let id = match path.trim_start_matches("/v1").split('/').nth(1).unwrap_or_default() {
+            "batches" if needs_end => self.final_batch,
             "batches" => self.batch,
             "keys" => self.key,
             "leases" => self.leased["id"].as_i64().unwrap(),
@@ -239,8 +265,10 @@ impl Resources {
             Some("webhook-secrets") => &secret,
             _ => QUEUE,
         };
+        let delivery = self.deliveries[usize::from(path.contains("batches"))];
         let filled = path
             .replace("{id}", &id.to_string())
+            .replace("{delivery}", &delivery.to_string())
             .replace("{name}", name)
             .replace("{action}", "complete")
             .replace("{button}", "start");

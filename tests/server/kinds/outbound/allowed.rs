@@ -67,19 +67,25 @@ fn only_listed_hosts_are_called_if_all_are_denied() {
 }
 
 #[test]
-fn a_provider_on_this_machine_is_called_for_chat_jobs_only() {
+fn a_provider_on_this_machine_is_called_only_by_jobs_that_name_it() {
     let model = Model::start(Duration::ZERO);
     let provider = model.provider("one").replace("127.0.0.1", "localhost");
     let base_url = provider.split('\'').nth(1).unwrap().to_owned();
     let server = start(&provider);
     let question = json!({"model": "m", "messages": [{"role": "user", "content": "?"}]});
     for _ in 0..3 {
-        let job = server.run(&json!({"kind": "chat", "payload": question}));
-        assert_eq!(job["state"], "completed", "{job}");
+        let by_path = json!({"provider": "one", "path": "/chat/completions", "body": question});
+        for job in [
+            json!({"kind": "chat", "payload": question}),
+            json!({"kind": "http", "payload": by_path}),
+        ] {
+            let job = server.run(&job);
+            assert_eq!(job["state"], "completed", "{job}");
+        }
         // The connection of the provider is open, and not used for this call.
         assert_refused_when_it_runs(&server.run(&call(&format!("{base_url}/models"))));
     }
-    assert_eq!(model.stats().requests, 3);
+    assert_eq!(model.stats().requests, 6);
 }
 
 #[test]
@@ -88,6 +94,10 @@ fn a_denied_provider_is_refused() {
     let server = start(&format!("outbound.deny_hosts = ['127.0.0.1']\n{}", model.provider("one")));
     let question = json!({"model": "m", "messages": [{"role": "user", "content": "?"}]});
     assert_refused_when_it_runs(&server.run(&json!({"kind": "chat", "payload": question})));
+    let by_path = json!({"kind": "http", "payload": {"provider": "one", "path": "/models"}});
+    let refused = server.post("/v1/jobs", &by_path);
+    refused.problem(422);
+    assert_eq!(crate::kit::pointers(&refused), ["/payload/provider"]);
 }
 
 #[test]

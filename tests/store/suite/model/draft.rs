@@ -4,8 +4,8 @@ pub(super) mod end;
 
 use std::time::Duration;
 
-use longshore::job::on_end::callback::CALLBACK_QUEUE;
-use longshore::job::on_end::reference::Source;
+use longshore::job::submission::on_end::callback::CALLBACK_QUEUE;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{Lane, NewJob, Span};
 use proptest::option;
 use proptest::prelude::*;

@@ -15,10 +15,10 @@ use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
 use longshore::job::limit::starts::Starts;
-use longshore::job::on_end::OnEnd;
 use longshore::job::outcome::{Deferred, Outcome};
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
+use longshore::job::submission::on_end::OnEnd;
 use longshore::job::{
     BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
     QueueName, Span, State, Timestamp, WebhookSecretName,

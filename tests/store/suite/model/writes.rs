@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use longshore::job::on_end::reference::Source;
 use longshore::job::outcome::Outcome;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::submission::{JobChange, Start};
 use longshore::job::{Lane, Span};
 use longshore::roster::LeaseOrder;

@@ -188,7 +188,7 @@ impl CommitGroup<'_> {
         }
         let outcome = &*self.note_deferral(outcome, &mut attempt, &location)?;
         let settlement = settle(&attempt, outcome, self.now);
-        if settlement.is_deferred {
+        if settlement.is_deferred && !is_untried(outcome) {
             self.count_deferral(lease.job, row.started_at)?;
         }
         if let Some((state, error)) = end_of(outcome, &settlement) {
@@ -315,6 +315,11 @@ impl CommitGroup<'_> {
         let row: Option<(String, String)> = find.get_result(self.connection).optional()?;
         Ok(row.map(|(code, message)| JobError { code, message }))
     }
+}
+
+/// Returns whether the job was not even tried, so that its deferrals are not counted.
+fn is_untried(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Deferred(deferral) if deferral.is_untried)
 }
 
 /// Returns how the attempt itself ended, which can differ from its job: an attempt fails, and its job is

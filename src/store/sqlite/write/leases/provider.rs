@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::on_end::callback;
+use crate::job::submission::on_end::callback;
 use crate::job::{JobId, ProviderName, State, Timestamp};
 use crate::job::limit::Room;
 use crate::job::limit::provider::{FIRST_TRIAL, ProviderLimits, ProviderState};

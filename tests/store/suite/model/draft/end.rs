@@ -1,9 +1,9 @@
 //! Random callbacks and follow-up jobs of jobs and batches.
 
-use longshore::job::on_end::OnEnd;
-use longshore::job::on_end::callback::{Callback, CallbackEvent};
-use longshore::job::on_end::follow_up::FollowUp;
-use longshore::job::on_end::reference::Source;
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::callback::{Callback, CallbackEvent};
+use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{Json, NewJob, Span};
 use proptest::option;
 use proptest::prelude::*;

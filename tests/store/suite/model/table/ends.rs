@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use longshore::job::on_end::OnEnd;
-use longshore::job::on_end::callback::{CALLBACK_QUEUE, Callback, CallbackEvent};
-use longshore::job::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback, CallbackEvent};
+use longshore::job::submission::on_end::follow_up::FollowUp;
 use longshore::job::{
     BatchId, Job, JobError, JobId, Json, Lane, NewJob, QueueName, State, Timestamp,
 };

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::job::payload::Json;
@@ -18,6 +19,11 @@ use crate::job::problem::{Problem, Quoted, escape};
 const FROM: &str = "$from";
 /// Maximum number of objects and lists around a reference, which bounds the time to find it.
 const MAX_DEPTH: usize = 16;
+/// Maximum number of references in a payload, which bounds the time to fill them in: each searches the
+/// document once, within the transaction that ends the job before.
+pub const MAX_REFERENCES: usize = 32;
+/// Start of a reference to a secret of the configuration in the payload of an `http` job.
+const SECRET: &str = "${secret:";
 
 /// Document to which references refer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,24 +68,38 @@ pub fn find(payload: &Json, source: Source) -> Result<Vec<String>, Problem> {
         if !reference.pointer.is_empty() && !reference.pointer.starts_with('/') {
             return Err(Problem::new("/pointer", "must be empty or start with '/'"));
         }
+        if found.len() == MAX_REFERENCES {
+            let why = format!("a payload may have at most {MAX_REFERENCES} references");
+            return Err(Problem::new("", why));
+        }
         found.push(place.to_owned());
         Ok("null".to_owned())
     })?;
     Ok(found)
 }
 
-/// Returns a payload with every reference replaced by the value in `document`.
+/// Returns a payload with every reference replaced by the value in `document`. For `http` jobs a value must
+/// not name a secret: another server chose it, and must not choose which secrets are sent.
 ///
 /// # Errors
-/// Returns a problem if the document has no value at a pointer, or if the payload would be longer than
-/// `max_bytes`.
-pub fn fill(payload: &Json, document: &Json, max_bytes: usize) -> Result<Json, Problem> {
+/// Returns a problem if the document has no value at a pointer, if a value names a secret, or if the payload
+/// would be longer than `max_bytes`.
+pub fn fill(
+    payload: &Json,
+    document: &Json,
+    is_http: bool,
+    max_bytes: usize,
+) -> Result<Json, Problem> {
     let mut total = 0;
     let filled = fill_with(payload.as_str(), |_, reference| {
         let value = find_value(document.as_str(), &reference.pointer).ok_or_else(|| {
             let pointer = Quoted(&reference.pointer);
             Problem::new("", format!("the result has no value at {pointer}"))
         })?;
+        if is_http && names_secret(&value) {
+            let why = format!("the value at {} names a secret", Quoted(&reference.pointer));
+            return Err(Problem::new("", why));
+        }
         total += value.len();
         if total > max_bytes {
             return Err(too_long(max_bytes));
@@ -90,6 +110,23 @@ pub fn fill(payload: &Json, document: &Json, max_bytes: usize) -> Result<Json, P
         return Err(too_long(max_bytes));
     }
     Ok(Json::trusted(filled))
+}
+
+/// Returns whether a text in a JSON value has a reference to a secret.
+fn names_secret(value: &str) -> bool {
+    fn is_in(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains(SECRET),
+            Value::Array(items) => items.iter().any(is_in),
+            Value::Object(fields) => {
+                fields.iter().any(|(name, value)| name.contains(SECRET) || is_in(value))
+            }
+            _ => false,
+        }
+    }
+    // A letter may be escaped. A value that cannot be read here is refused.
+    let may_name = value.contains(SECRET) || value.contains('\\');
+    may_name && serde_json::from_str(value).map_or(true, |value| is_in(&value))
 }
 
 fn too_long(max_bytes: usize) -> Problem {
@@ -123,7 +160,14 @@ impl<R: FnMut(&str, &Reference) -> Result<String, Problem>> Filler<R> {
     /// level. After an error, `place` is the place of the problem.
     fn write(&mut self, text: &str) -> Result<(), Problem> {
         let text = text.trim_ascii();
-        if !text.contains(FROM) || !text.starts_with(['[', '{']) {
+        // A letter of the name may be escaped.
+        let may_have = text.contains(FROM) || text.contains("\\u");
+        if !may_have || !text.starts_with(['[', '{']) {
+            self.out.push_str(text);
+            return Ok(());
+        }
+        if self.depth > MAX_DEPTH && !text.contains(FROM) {
+            // Only a name with an escaped letter could be a reference here, and it is taken as written.
             self.out.push_str(text);
             return Ok(());
         }
@@ -242,7 +286,7 @@ mod tests {
     }
 
     fn filled(payload: &str, document: &str) -> Result<String, String> {
-        let filled = fill(&json(payload), &json(document), 1_000);
+        let filled = fill(&json(payload), &json(document), true, 1_000);
         filled.map(|json| json.as_str().to_owned()).map_err(|problem| problem.to_string())
     }
 
@@ -261,7 +305,7 @@ mod tests {
             (r#"{"n": 1.0}"#, r#"{"n": 1.0}"#),
         ] {
             // 1e400 is valid JSON, although no float can hold it.
-            let filled = fill(&json(payload), &Json::trusted(document), 1_000).unwrap();
+            let filled = fill(&json(payload), &Json::trusted(document), false, 1_000).unwrap();
             assert_eq!(filled.as_str(), expected, "{payload}");
         }
     }
@@ -280,6 +324,30 @@ mod tests {
         let document = format!("\"{}\"", "x".repeat(400));
         let payload = r#"[{"$from": "job"}, {"$from": "job"}, {"$from": "job"}]"#;
         assert!(filled(payload, &document).unwrap_err().contains("longer than 1000 bytes"));
+    }
+
+    #[test]
+    fn a_value_for_an_http_job_must_not_name_a_secret() {
+        let payload = json(r#"{"headers": {"x-name": {"$from": "job", "pointer": "/name"}}}"#);
+        for (name, is_refused) in [
+            (r#""${secret:a}""#, true),
+            (r#""Bearer $\u007bsecret:a}""#, true),
+            (r#"[{"a": "${secret:a}"}]"#, true),
+            (r#""a \"quoted\" name""#, false),
+            (r#""$secret""#, false),
+        ] {
+            let document = json(&format!(r#"{{"name": {name}}}"#));
+            assert_eq!(fill(&payload, &document, true, 1_000).is_err(), is_refused, "{name}");
+            assert!(fill(&payload, &document, false, 1_000).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_references_is_limited_and_an_escaped_one_counts() {
+        let many = format!("[{}1]", r#"{"$from": "job"},"#.repeat(MAX_REFERENCES + 1));
+        assert_eq!(find(&json(&many), Source::Job).unwrap_err().pointer, "/32");
+        let escaped = json(r#"[{"\u0024from": "job"}]"#);
+        assert_eq!(find(&escaped, Source::Job).unwrap(), ["/0"]);
     }
 
     #[test]

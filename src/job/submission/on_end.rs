@@ -5,14 +5,20 @@
 //! crash, and neither is inserted twice.
 
 pub mod callback;
+pub mod delivery;
+pub mod delivery_status;
 pub mod follow_up;
+mod owner;
 pub mod reference;
+pub mod then;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::on_end::callback::{Callback, callback_queue};
-use crate::job::on_end::follow_up::FollowUp;
+pub use owner::Owner;
+
 use crate::job::queue::QueueName;
+use crate::job::submission::on_end::callback::{Callback, callback_queue};
+use crate::job::submission::on_end::follow_up::FollowUp;
 
 /// What happens when a job or batch ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +37,13 @@ impl OnEnd {
         let callback = callback.filter(|callback| !callback.is_disabled());
         let is_empty = callback.is_none() && then.is_none();
         (!is_empty).then(|| Box::new(Self { callback, then: then.map(Box::new) }))
+    }
+
+    /// Returns the follow-up job, the one after it, and so on.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &FollowUp> {
+        std::iter::successors(self.then.as_deref(), |follow_up| {
+            follow_up.job.on_end.as_deref()?.then.as_deref()
+        })
     }
 
     /// Returns the queues of the jobs that the end causes, now or later.

@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::JobId;
-use crate::job::on_end::reference::{self, Source};
 use crate::job::payload::Json;
 use crate::job::problem::Problem;
-use crate::job::queue::QueueName;
-use crate::job::submission::NewJob;
+use crate::job::submission::new_job::NewJob;
+use crate::job::submission::on_end::reference::{self, Source};
+use crate::job::submission::on_end::then::Then;
 use crate::job::time::{Span, Timestamp};
 
 /// Maximum number of follow-up jobs in a chain: a `then` within a `then`, and so on.
@@ -29,26 +28,6 @@ pub struct FollowUp {
     pub refers_to: Option<Source>,
 }
 
-/// The follow-up job of a job or batch, as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Then {
-    /// Kind of the follow-up job.
-    pub kind: String,
-    /// Queue of the follow-up job.
-    pub queue: QueueName,
-    /// Id of the follow-up job, once it was submitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub job: Option<JobId>,
-}
-
-impl Then {
-    /// Describes a follow-up job that was not submitted yet.
-    pub fn of(follow_up: &FollowUp) -> Self {
-        let NewJob { kind, queue, .. } = &follow_up.job;
-        Self { kind: kind.as_str().to_owned(), queue: queue.clone(), job: None }
-    }
-}
-
 impl FollowUp {
     /// Creates a follow-up job of a job or batch.
     ///
@@ -58,6 +37,12 @@ impl FollowUp {
         let pointers = reference::find(&job.payload, source)?;
         let refers_to = (!pointers.is_empty()).then_some(source);
         Ok(Self { job, delay, refers_to })
+    }
+
+    /// Describes the job before it is submitted.
+    pub fn shown(&self) -> Then {
+        let NewJob { kind, queue, .. } = &self.job;
+        Then { kind: kind.as_str().to_owned(), queue: queue.clone(), job: None }
     }
 
     /// Returns the job to insert at `now` with a payload whose references are filled in.

@@ -4,9 +4,10 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::job::batch::Batch;
-use crate::job::on_end::callback::CallbackEvent;
-use crate::job::on_end::follow_up::FollowUp;
-use crate::job::on_end::reference;
+use crate::job::submission::on_end::Owner;
+use crate::job::submission::on_end::callback::CallbackEvent;
+use crate::job::submission::on_end::follow_up::FollowUp;
+use crate::job::submission::on_end::reference;
 use crate::job::problem::Problem;
 use crate::job::{BatchId, Job, JobId, Json, Lane, State};
 use crate::store::Change;
@@ -18,10 +19,12 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-use crate::store::sqlite::write::end_actions::Owner;
 
 /// Error code of a follow-up job that was cancelled because its references cannot be filled in.
 const BAD_REFERENCE: &str = "bad_reference";
+
+/// Kind of the jobs whose payload may name secrets.
+const HTTP_KIND: &str = "http";
 
 statement! {
     FindResult -> Text = "SELECT result FROM results WHERE job_id = " [job: Integer as i64]
@@ -66,10 +69,11 @@ impl CommitGroup<'_> {
         follow_up: &FollowUp,
     ) -> Result<(), TransactionError> {
         let payload = &follow_up.job.payload;
+        let is_http = follow_up.job.kind.as_str() == HTTP_KIND;
         let filled = match follow_up.refers_to {
             None => Ok(payload.clone()),
             Some(_) => match self.document(owner)? {
-                Ok(document) => reference::fill(payload, &document, self.max_payload_bytes),
+                Ok(document) => reference::fill(payload, &document, is_http, self.max_payload_bytes),
                 Err(problem) => Err(problem),
             },
         };

@@ -1,11 +1,9 @@
-//! The job or batch whose end causes something.
-
-use std::fmt;
+//! Stores what the end of a job or batch causes.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use crate::job::on_end::OnEnd;
+use crate::job::submission::on_end::{OnEnd, Owner};
 use crate::job::{BatchId, JobId};
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
@@ -41,24 +39,6 @@ statement! {
     "INSERT INTO deliveries (id, job_id, batch_id) VALUES (" [id: Integer as i64]
     ", " [job: Nullable<Integer> as Option<i64>]
     ", " [batch: Nullable<Integer> as Option<i64>] ")"
-}
-
-/// The job or batch whose end causes something.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Owner {
-    /// A job.
-    Job(JobId),
-    /// A batch.
-    Batch(BatchId),
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Job(id) => write!(f, "job {id}"),
-            Self::Batch(id) => write!(f, "batch {id}"),
-        }
-    }
 }
 
 impl Owner {

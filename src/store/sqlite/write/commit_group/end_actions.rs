@@ -11,8 +11,9 @@ mod owner;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::job::on_end::OnEnd;
-use crate::job::on_end::callback::{Callback, CallbackEvent};
+use crate::job::submission::on_end::{OnEnd, Owner};
+use crate::job::submission::on_end::callback::{Callback, CallbackEvent};
+use crate::config::receiver_group;
 use crate::job::{BatchId, JobId, Json, NewJob, State, Timestamp};
 use crate::store::rows::end_actions::EndActionsRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
@@ -20,8 +21,6 @@ use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
-
-pub(crate) use owner::Owner;
 
 statement! {
     /// Returns whether any job or batch has actions, so that groups need to look for them.
@@ -149,7 +148,7 @@ impl CommitGroup<'_> {
         data: &T,
     ) -> Result<(), TransactionError> {
         let body = Json::of(&Body { event, timestamp: self.now, data });
-        let delivery = body.and_then(|body| callback.delivery(body, self.now));
+        let delivery = body.and_then(|body| callback.delivery(body, receiver_group(&callback.url), self.now));
         let Ok(delivery) = delivery else {
             self.impossible.note(&format!("the webhook of {owner} cannot be written as JSON"));
             return Ok(());

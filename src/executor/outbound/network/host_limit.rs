@@ -12,12 +12,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Error code of a job that was deferred because too many calls to its host were under way.
 const HOST_BUSY: &str = "host_busy";
 /// Pause of such a job. It is spread, so that the jobs of a busy host do not return together.
-const PAUSE_MS: std::ops::Range<i64> = 1_000..3_000;
+const PAUSE_MS: std::ops::Range<i64> = 2_000..6_000;
 /// Longest wait of a call for others to the same host. It is short, because the call holds a worker.
-const MAX_WAIT: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// Limits the calls that run at once to each host.
-pub(super) struct HostLimit {
+pub(in crate::executor) struct HostLimit {
     max: usize,
     /// The hosts that are called now.
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -31,12 +31,12 @@ pub(in crate::executor) struct HostPermit<'a> {
 }
 
 impl HostLimit {
-    pub(super) fn new(max: u32) -> Self {
+    pub(in crate::executor) fn new(max: u32) -> Self {
         Self { max: usize::try_from(max).unwrap_or(usize::MAX), hosts: Mutex::default() }
     }
 
     /// Waits until the host may be called. Returns `None` if other calls to it take too long.
-    pub(super) async fn acquire(&self, host: &str) -> Option<HostPermit<'_>> {
+    pub(in crate::executor) async fn acquire(&self, host: &str) -> Option<HostPermit<'_>> {
         let semaphore = {
             let mut hosts = self.lock();
             let semaphore = hosts.entry(host.to_owned());
@@ -67,7 +67,7 @@ impl Drop for HostPermit<'_> {
 }
 
 /// Returns the outcome of an attempt that did not get a permit.
-pub(super) fn busy(host: &str) -> Outcome {
+pub(in crate::executor) fn busy(host: &str) -> Outcome {
     let mut bytes = [0; 2];
     // Without random bytes the pause is the shortest.
     let _ = getrandom::fill(&mut bytes);
@@ -77,6 +77,7 @@ pub(super) fn busy(host: &str) -> Outcome {
         error: JobError::new(HOST_BUSY, message),
         retry_in: Span::from_millis(PAUSE_MS.start + spread),
         is_of_provider: false,
+        is_untried: true,
         may_have_run: false,
         detail: None,
     }))

@@ -17,15 +17,13 @@ use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
 use crate::executor::outbound::{
-    Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target,
+    ADDRESS_NOT_ALLOWED, CONNECTION, Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target,
 };
-use crate::job::on_end::callback::{Callback, CallbackOwner, Delivery, pause_after};
+use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
+use crate::job::submission::on_end::delivery::{Delivery, pause_after};
 use crate::job::outcome::{JobResult, Outcome};
 use crate::job::problem::Problem;
 use crate::job::{Json, Pause};
-
-/// Maximum number of bytes that are kept of the answer to a delivered webhook.
-const MAX_ANSWER_BYTES: usize = 1_024;
 
 /// Runs the jobs of the kind `callback`.
 pub struct CallbackExecutor {
@@ -40,19 +38,22 @@ struct Delivered {
 }
 
 impl CallbackExecutor {
-    pub(super) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
+    pub(in crate::executor) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
         let outbound = Arc::new(Outbound::new(&config.outbound, own)?);
         Ok(Self { outbound, secrets: Arc::default() })
     }
 
     /// Returns this executor with other secrets.
-    pub(super) fn with_secrets(&self, secrets: Arc<WebhookSecrets>) -> Self {
+    pub(in crate::executor) fn with_secrets(&self, secrets: Arc<WebhookSecrets>) -> Self {
         Self { outbound: Arc::clone(&self.outbound), secrets }
     }
 
     /// Returns the problems of a webhook that a client asks for.
-    pub(super) fn check(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
+    pub(in crate::executor) fn check(&self, callback: &Callback, owner: CallbackOwner) -> Vec<Problem> {
         let mut problems = callback.problems(owner);
+        if callback.is_disabled() {
+            return problems;
+        }
         match Target::parse(&callback.url) {
             Ok(target) => {
                 let refused = self.outbound.check(&target).err();
@@ -69,7 +70,7 @@ impl CallbackExecutor {
         problems
     }
 
-    pub(super) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
+    pub(in crate::executor) async fn run(&self, payload: &Json, context: &Context) -> Outcome {
         let outcome = match payload.read_objects::<Delivery>() {
             Ok(delivery) => {
                 let partial = PartialResponse::default();
@@ -92,7 +93,7 @@ impl CallbackExecutor {
             Ok(call) => call.identify(payload, context),
             Err(outcome) => return outcome,
         };
-        match self.outbound.call(call, MAX_ANSWER_BYTES, context.deadline(), partial).await {
+        match self.outbound.call_for_status(call, context.deadline(), partial).await {
             Ok(response) if response.status.is_success() => {
                 match Json::of(&Delivered { status: response.status.as_u16() }) {
                     Ok(json) => Outcome::Completed(JobResult::whole(json)),
@@ -150,7 +151,10 @@ fn webhook_id(body: &[u8], context: &Context) -> String {
 /// the receiver asked for with `Retry-After` is followed.
 fn scheduled(outcome: Outcome, context: &Context) -> Outcome {
     match outcome {
-        Outcome::Failed { error, retryable: true, retry_in, detail } => {
+        // What an operator can correct, such as the settings of a proxy, ends no webhook.
+        Outcome::Failed { error, retryable, retry_in, detail }
+            if retryable || [CONNECTION, ADDRESS_NOT_ALLOWED].contains(&error.code.as_str()) =>
+        {
             let pause = pause_after(context.attempt(), context.max_attempts(), context.job());
             let pause = retry_in.map_or(pause, |asked| asked.span().max(pause));
             Outcome::Failed {
