@@ -308,7 +308,7 @@ fn a_restored_copy_delivers_and_follows_up() {
     assert_eq!(payload(&copy.job(next)), "[2]");
     assert_eq!(copy.job(waiting).then.unwrap().job, Some(next));
     // Both deliveries wait in the copy, in the line of their receiver.
-    let group = group_of("https://receiver.example/hook").unwrap();
+    let group = receiver_group("https://receiver.example/hook").unwrap();
     let deliveries =
         leased(copy.write(lease_shares(CALLBACK_QUEUE, 9, false, &[(group.as_str(), 9)])));
     assert_eq!(deliveries.len(), 2, "{deliveries:?}");

@@ -65,7 +65,7 @@ pub(super) struct ModelKey {
 }
 
 pub(super) struct ModelBatch {
-    /// The batch after the last group.
+    /// The batch after the last group, without its end actions.
     shown: Batch,
     /// What happens when it ends.
     on_end: Option<Box<OnEnd>>,
@@ -237,6 +237,11 @@ impl Model {
     }
 
     pub(super) fn batch(&self, id: BatchId) -> Option<Batch> {
+        self.batches.get(&id).map(ModelBatch::with_ends)
+    }
+
+    /// Returns a batch without its end actions, as the answer to a repeated submission has it.
+    fn summary(&self, id: BatchId) -> Option<Batch> {
         self.batches.get(&id).map(|batch| batch.shown.clone())
     }
 

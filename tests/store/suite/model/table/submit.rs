@@ -25,7 +25,7 @@ impl Model {
             return Ok(Answer::Submitted(Submitted {
                 first: JobId(earlier.first),
                 count: earlier.count,
-                batch: earlier.batch.and_then(|id| self.batch(id)),
+                batch: earlier.batch.and_then(|id| self.summary(id)),
                 at: earlier.at,
                 is_repeat: true,
             }));
@@ -98,6 +98,8 @@ impl Model {
             counts: counts(&states),
             created_at: self.now,
             finished_at: None,
+            callback: None,
+            then: None,
         };
         let live_before = shown.total;
         let jobs = BTreeMap::new();
@@ -105,7 +107,8 @@ impl Model {
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.clone());
         let batch =
             ModelBatch { shown: shown.clone(), on_end, then_id: None, jobs, queues, live_before };
+        let answer = batch.with_ends();
         self.batches.insert(id, batch);
-        shown
+        answer
     }
 }
