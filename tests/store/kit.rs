@@ -226,6 +226,12 @@ pub(crate) fn deferred(secs: u64, is_of_provider: bool) -> Outcome {
     }))
 }
 
+/// Returns the outcome of an attempt that did nothing, because its host had no room for another call.
+pub(crate) fn untried(secs: u64) -> Outcome {
+    let Outcome::Deferred(deferral) = deferred(secs, false) else { unreachable!("not deferred") };
+    Outcome::Deferred(Box::new(Deferral { is_untried: true, ..*deferral }))
+}
+
 pub(crate) fn submitted(answer: Result<Answer, Refusal>) -> Submitted {
     match answer {
         Ok(Answer::Submitted(submitted)) => submitted,

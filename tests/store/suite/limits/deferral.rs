@@ -7,7 +7,7 @@ use longshore::store::{Finished, Refusal, Write};
 
 use super::Store;
 use crate::kit::{
-    chat, completed, deferred, finish, job, lease_answer, lease_lines, with_providers,
+    chat, completed, deferred, finish, job, lease_answer, lease_lines, untried, with_providers,
 };
 
 use crate::kit::backend::Backend;
@@ -192,4 +192,14 @@ fn assert_times_deferred(store: &mut Store, id: JobId, count: u32) {
         store.advance(1);
         store.move_jobs(Write::Stage { limit: 10 });
     }
+}
+
+#[test]
+fn a_job_that_was_not_even_tried_waits_and_is_sound() {
+    let mut store = Store::fresh();
+    let lease = store.running(job());
+    store.finish(lease, untried(5)).unwrap();
+    let waiting = store.job(lease.job);
+    assert_eq!((waiting.state, waiting.attempt), (State::Retrying, 0));
+    assert_eq!(store.faults(), [""; 0]);
 }

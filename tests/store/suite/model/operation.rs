@@ -24,7 +24,7 @@ use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
 use super::writes::{finish, lease_of_queue, submit_write, update_write};
-use crate::kit::{self, deferred};
+use crate::kit::{self, deferred, untried};
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -270,8 +270,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
             detail: None,
         },
     );
-    let deferral =
-        (0..6_u64, any::<bool>()).prop_map(|(secs, is_of_provider)| deferred(secs, is_of_provider));
+    let deferral = (0..6_u64, 0..4_u8).prop_map(|(secs, cause)| match cause {
+        0 => untried(secs),
+        cause => deferred(secs, cause == 1),
+    });
     let returned = prop_oneof![2 => Just(Outcome::Released), 1 => Just(Outcome::NotStarted)];
     prop_oneof![5 => result, 5 => failure, 3 => returned, 1 => Just(Outcome::Cancelled(None)), 3 => deferral]
 }

@@ -190,7 +190,8 @@ impl Model {
         let settled_by = self.note_refusal(id, outcome);
         let row = self.jobs.get_mut(&id).unwrap();
         let settlement = settle(&row.attempt(), &settled_by, now);
-        if settlement.is_deferred {
+        let is_untried = matches!(outcome, Outcome::Deferred(deferral) if deferral.is_untried);
+        if settlement.is_deferred && !is_untried {
             row.deferred.count += 1;
             row.deferred.since = row.deferred.since.or(row.job.started_at);
         }

@@ -221,8 +221,9 @@ const RESULTS: &str = sql!("
     SELECT 'the result of job ' || job_id || ' has truncated ' || truncated FROM results
     WHERE truncated NOT IN (0, 1)");
 
-/// The numbers of a job's attempts rise with their tokens. A retrying or failed job has a failed attempt
-/// under its latest lease; a running one has none, and a completed one at most a completed one.
+/// The numbers of a job's attempts rise with their tokens. A failed job has a failed attempt under its
+/// latest lease, and so has a retrying one, unless its latest attempt did not count; a running one has none,
+/// and a completed one at most a completed one.
 const ATTEMPTS: &str = sql!("
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
         WHEN attempts.state NOT BETWEEN " {Completed} " AND " {Cancelled} "
@@ -250,8 +251,9 @@ const ATTEMPTS: &str = sql!("
     WHERE state IN (" {Retrying} ", " {Failed} ") AND NOT EXISTS (
         SELECT 1 FROM attempts WHERE job_id = jobs.id AND lease_token = jobs.lease_token
             AND attempts.state = " {Failed} ")
-        AND NOT (state = " {Retrying} " AND EXISTS (
-            SELECT 1 FROM job_extras WHERE job_id = jobs.id AND deferred > 0))");
+        AND NOT (state = " {Retrying} " AND (attempt = 0 OR EXISTS (
+            SELECT 1 FROM job_extras WHERE job_id = jobs.id AND deferred > 0)
+            OR EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND attempts.attempt = jobs.attempt)))");
 
 const EXTRAS: &str = "
     SELECT 'job ' || job_id || ' ' || fault AS words FROM (SELECT job_id, CASE
