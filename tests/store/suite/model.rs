@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use longshore::auth::api_key::ApiKey;
-use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::queue::Queue;
+use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::{BatchId, Job, JobError, JobId, Json, Lane, State};
 use longshore::metrics::recorder::Recorder;
 use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};

@@ -7,11 +7,11 @@ use longshore::auth::api_key::NewKey;
 use longshore::auth::key_id::KeyId;
 use longshore::auth::secret::KeyDigest;
 use longshore::job::lease::{Lease, LeaseToken};
-use longshore::job::submission::on_end::reference::Source;
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
 use longshore::job::submission::JobChange;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{BatchId, JobError, JobId, Json, Lane, Log, Progress, Span};
 use longshore::store::{
     Holder, LeaseRequest, LogLines, NewBatch, Renew, RescueScope, SubmissionKey, Submit, Write,

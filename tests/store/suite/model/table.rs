@@ -15,10 +15,12 @@ use longshore::config::Config;
 use longshore::job::batch::Batch;
 use longshore::job::lease::Lease;
 use longshore::job::limit::starts::Starts;
-use longshore::job::submission::on_end::OnEnd;
 use longshore::job::outcome::{Deferred, Outcome};
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
+use longshore::job::submission::on_end::OnEnd;
+use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::then::Then;
 use longshore::job::{
     BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
     QueueName, Span, State, Timestamp, WebhookSecretName,
@@ -76,6 +78,19 @@ pub(super) struct ModelBatch {
     /// Queues in which it has or had jobs.
     pub(super) queues: BTreeSet<QueueName>,
     live_before: i64,
+}
+
+impl ModelBatch {
+    /// Returns the batch as a read of it shows it.
+    fn full(&self) -> Batch {
+        let on_end = self.on_end.as_deref();
+        let then = on_end.and_then(|on_end| on_end.then.as_deref()).map(FollowUp::shown);
+        Batch {
+            callback: on_end.and_then(|on_end| on_end.callback.clone()),
+            then: then.map(|then| Then { job: self.then_id, ..then }),
+            ..self.shown.clone()
+        }
+    }
 }
 
 pub(super) struct Model {
@@ -237,7 +252,7 @@ impl Model {
     }
 
     pub(super) fn batch(&self, id: BatchId) -> Option<Batch> {
-        self.batches.get(&id).map(|batch| batch.shown.clone())
+        self.batches.get(&id).map(ModelBatch::full)
     }
 
     pub(super) fn queues(&self) -> Vec<Queue> {

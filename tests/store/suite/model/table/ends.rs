@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use longshore::config::receiver_group;
 use longshore::job::submission::on_end::OnEnd;
 use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback, CallbackEvent};
 use longshore::job::submission::on_end::follow_up::FollowUp;
@@ -81,6 +82,15 @@ impl Model {
         }
     }
 
+    /// Runs the end actions of a job that ended in this group and is about to be queued again or removed.
+    pub(in super::super) fn run_end_before_change(&mut self, id: JobId) {
+        let is_final = |state: Option<State>| state.is_some_and(State::is_final);
+        let last = self.changes.iter().rfind(|change| change.job == id);
+        if last.is_some_and(|change| is_final(change.to) && !is_final(change.from)) {
+            self.run_end_of_job(id);
+        }
+    }
+
     fn run_end_of_job(&mut self, id: JobId) {
         // The group may have removed the job, or queued it again.
         let Some(row) = self.jobs.get(&id) else { return };
@@ -142,7 +152,7 @@ impl Model {
             return None;
         }
         let body = Json::of(&Body { event, timestamp: self.now, data }).unwrap();
-        let new = callback.delivery(body, self.now).unwrap();
+        let new = callback.delivery(body, receiver_group(&callback.url), self.now).unwrap();
         self.inserted_at_ends += 1;
         Some(self.insert_job(&new, None))
     }

@@ -25,7 +25,9 @@ impl Model {
             return Ok(Answer::Submitted(Submitted {
                 first: JobId(earlier.first),
                 count: earlier.count,
-                batch: earlier.batch.and_then(|id| self.batch(id)),
+                batch: earlier
+                    .batch
+                    .and_then(|id| self.batches.get(&id).map(|batch| batch.shown.clone())),
                 at: earlier.at,
                 is_repeat: true,
             }));
@@ -98,14 +100,16 @@ impl Model {
             counts: counts(&states),
             created_at: self.now,
             finished_at: None,
+            callback: None,
+            then: None,
         };
         let live_before = shown.total;
         let jobs = BTreeMap::new();
         let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.clone());
-        let batch =
-            ModelBatch { shown: shown.clone(), on_end, then_id: None, jobs, queues, live_before };
+        let batch = ModelBatch { shown, on_end, then_id: None, jobs, queues, live_before };
+        let full = batch.full();
         self.batches.insert(id, batch);
-        shown
+        full
     }
 }
