@@ -11,11 +11,8 @@ use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::queue::{QueueChange, Rate};
 use longshore::job::retry::Pause;
 use longshore::job::submission::JobChange;
-use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{BatchId, JobError, JobId, Json, Lane, Log, Progress, Span};
-use longshore::store::{
-    Holder, LeaseRequest, LogLines, NewBatch, Renew, RescueScope, SubmissionKey, Submit, Write,
-};
+use longshore::store::{Holder, LeaseRequest, LogLines, Renew, RescueScope, Write};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -26,7 +23,7 @@ use super::draft::end::{EndDraft, MAX_FOLLOW_UPS, end_draft};
 use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
-use super::writes::{finish, lease_of_queue, update_write};
+use super::writes::{finish, lease_of_queue, submit_write, update_write};
 use crate::kit::{self, deferred};
 
 #[derive(Debug, Clone)]
@@ -283,16 +280,7 @@ impl Operation {
     /// Returns the write of this operation, with ids that the model knows.
     pub(super) fn write(&self, model: &Model) -> Write {
         match self {
-            Self::Submit { jobs, key, batch } => Write::Submit(Submit {
-                jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
-                key: key.map(|(key, fingerprint)| {
-                    SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
-                }),
-                batch: batch.as_ref().map(|end| {
-                    let on_end = end.on_end(model, Source::Batch);
-                    NewBatch { name: None, on_end }
-                }),
-            }),
+            Self::Submit { jobs, key, batch } => submit_write(model, jobs, *key, batch.as_ref()),
             Self::Lease { queue, lane: Lane::Remote, limit, secs, .. } => {
                 lease_of_queue(queue, Lane::Remote, None, *limit, (*secs, None))
             }

@@ -19,8 +19,6 @@ use longshore::job::outcome::{Deferred, Outcome};
 use longshore::job::queue::{Queue, QueueChange, QueueSettings, StateCounts};
 use longshore::job::retry::Backoff;
 use longshore::job::submission::on_end::OnEnd;
-use longshore::job::submission::on_end::follow_up::FollowUp;
-use longshore::job::submission::on_end::then::Then;
 use longshore::job::{
     BatchId, FailedAttempt, IdempotencyKey, Job, JobError, JobId, Lane, Log, ProviderName,
     QueueName, Span, State, Timestamp, WebhookSecretName,
@@ -67,7 +65,7 @@ pub(super) struct ModelKey {
 }
 
 pub(super) struct ModelBatch {
-    /// The batch after the last group.
+    /// The batch after the last group, without its end actions.
     shown: Batch,
     /// What happens when it ends.
     on_end: Option<Box<OnEnd>>,
@@ -78,19 +76,6 @@ pub(super) struct ModelBatch {
     /// Queues in which it has or had jobs.
     pub(super) queues: BTreeSet<QueueName>,
     live_before: i64,
-}
-
-impl ModelBatch {
-    /// Returns the batch as a read of it shows it.
-    fn full(&self) -> Batch {
-        let on_end = self.on_end.as_deref();
-        let then = on_end.and_then(|on_end| on_end.then.as_deref()).map(FollowUp::shown);
-        Batch {
-            callback: on_end.and_then(|on_end| on_end.callback.clone()),
-            then: then.map(|then| Then { job: self.then_id, ..then }),
-            ..self.shown.clone()
-        }
-    }
 }
 
 pub(super) struct Model {
@@ -252,7 +237,12 @@ impl Model {
     }
 
     pub(super) fn batch(&self, id: BatchId) -> Option<Batch> {
-        self.batches.get(&id).map(ModelBatch::full)
+        self.batches.get(&id).map(ModelBatch::with_ends)
+    }
+
+    /// Returns a batch without its end actions, as the answer to a repeated submission has it.
+    fn summary(&self, id: BatchId) -> Option<Batch> {
+        self.batches.get(&id).map(|batch| batch.shown.clone())
     }
 
     pub(super) fn queues(&self) -> Vec<Queue> {

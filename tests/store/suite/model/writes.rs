@@ -3,15 +3,41 @@
 use std::time::Duration;
 
 use longshore::job::outcome::Outcome;
+use longshore::job::submission::on_end::reference::Source;
 use longshore::job::submission::{JobChange, Start};
 use longshore::job::{Lane, Span};
 use longshore::roster::LeaseOrder;
-use longshore::store::{Finish, Holder, JobLocation, LeaseRequest, Write};
+use longshore::store::{
+    Finish, Holder, JobLocation, LeaseRequest, NewBatch, SubmissionKey, Submit, Write,
+};
 use proptest::sample::Index;
 
+use super::draft::Draft;
+use super::draft::end::EndDraft;
 use super::operation::{Recent, job_of, lease_of};
 use super::table::Model;
 use crate::kit;
+
+/// Returns a submission, whose key is given by its number and the byte of its fingerprint.
+pub(super) fn submit_write(
+    model: &Model,
+    jobs: &[Draft],
+    key: Option<(u8, u8)>,
+    batch: Option<&EndDraft>,
+) -> Write {
+    let key = key.map(|(key, fingerprint)| {
+        SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
+    });
+    let batch = batch.map(|end| {
+        let on_end = end.on_end(model, Source::Batch);
+        NewBatch { name: None, on_end }
+    });
+    Write::Submit(Submit {
+        jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
+        key,
+        batch,
+    })
+}
 
 pub(super) fn lease_of_queue(
     name: &str,

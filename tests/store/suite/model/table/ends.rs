@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use longshore::config::receiver_group;
+use longshore::job::batch::Batch;
 use longshore::job::submission::on_end::OnEnd;
 use longshore::job::submission::on_end::callback::{CALLBACK_QUEUE, Callback, CallbackEvent};
 use longshore::job::submission::on_end::follow_up::FollowUp;
+use longshore::job::submission::on_end::then::Then;
 use longshore::job::{
     BatchId, Job, JobError, JobId, Json, Lane, NewJob, QueueName, State, Timestamp,
 };
@@ -64,6 +66,19 @@ fn fill(payload: &Json, document: Option<&Value>) -> Option<Json> {
     };
     let filled: Option<Vec<Value>> = items.into_iter().map(value).collect();
     Some(Json::of(&filled?).unwrap())
+}
+
+impl ModelBatch {
+    /// Returns the batch with its end actions.
+    pub(super) fn with_ends(&self) -> Batch {
+        let on_end = self.on_end.as_deref();
+        let then = on_end.and_then(|on_end| on_end.then.as_deref());
+        Batch {
+            callback: on_end.and_then(|on_end| on_end.callback.clone()),
+            then: then.map(|then| Then { job: self.then_id, ..then.shown() }),
+            ..self.shown.clone()
+        }
+    }
 }
 
 impl Model {

@@ -25,9 +25,7 @@ impl Model {
             return Ok(Answer::Submitted(Submitted {
                 first: JobId(earlier.first),
                 count: earlier.count,
-                batch: earlier
-                    .batch
-                    .and_then(|id| self.batches.get(&id).map(|batch| batch.shown.clone())),
+                batch: earlier.batch.and_then(|id| self.summary(id)),
                 at: earlier.at,
                 is_repeat: true,
             }));
@@ -107,9 +105,10 @@ impl Model {
         let jobs = BTreeMap::new();
         let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.clone());
-        let batch = ModelBatch { shown, on_end, then_id: None, jobs, queues, live_before };
-        let full = batch.full();
+        let batch =
+            ModelBatch { shown: shown.clone(), on_end, then_id: None, jobs, queues, live_before };
+        let answer = batch.with_ends();
         self.batches.insert(id, batch);
-        full
+        answer
     }
 }
