@@ -56,6 +56,12 @@ impl Change {
         i64::from(is_unfinished(self.to)) - i64::from(is_unfinished(self.from))
     }
 
+    /// Returns whether the job has ended.
+    pub(crate) fn is_end(&self) -> bool {
+        let is_final = |state: Option<State>| state.is_some_and(State::is_final);
+        is_final(self.to) && !is_final(self.from)
+    }
+
     /// Returns whether the counters of a queue, which never fall, count the new state: they count the
     /// submissions of jobs, and the entries to the states that a waiting job leaves for.
     pub(crate) fn is_counted_entry(&self) -> bool {

@@ -105,9 +105,9 @@ impl Handle {
         let on_end = checked.map_err(Error::Invalid)?;
         let jobs = self.check_all(submissions, "/jobs").await?;
         let submitted = self.store(jobs, key, Some(NewBatch { name, on_end })).await?;
-        let mut value = submitted.batch.ok_or(Error::Unreadable)?;
-        if submitted.is_repeat && !self.access().is_all() {
-            // A job of it may be in another queue now.
+        let mut value = *submitted.batch.ok_or(Error::Unreadable)?;
+        if submitted.is_repeat {
+            // With what happens at its end. Also, a job of it may be in another queue now.
             value = self.batch(value.id).await?;
         }
         Ok(Idempotent { value, is_repeat: submitted.is_repeat })

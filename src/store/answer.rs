@@ -108,7 +108,7 @@ pub struct Submitted {
     /// Number of jobs.
     pub count: usize,
     /// The batch, if the submission has one: as inserted or, for a repetition, with its current counts.
-    pub batch: Option<Batch>,
+    pub batch: Option<Box<Batch>>,
     /// Time of the first submission.
     pub at: Timestamp,
     /// Whether this repeats an earlier submission with the same key, which inserted the jobs.

@@ -1,5 +1,6 @@
 //! The server embedded in an application, with the application's own handlers.
 
+mod deliveries;
 mod listeners;
 mod mounted;
 mod own_addresses;

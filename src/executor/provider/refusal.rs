@@ -17,8 +17,14 @@ pub(in crate::executor) fn defer_if_busy(response: &Response, outcome: Outcome) 
         Outcome::Failed { error, retryable: true, retry_in: Some(pause), detail } if says_when => {
             let retry_in = pause.span();
             let (is_of_provider, may_have_run) = (true, false);
-            let deferral =
-                Deferral { error, retry_in, is_of_provider, is_untried: false, may_have_run, detail };
+            let deferral = Deferral {
+                error,
+                retry_in,
+                is_of_provider,
+                is_untried: false,
+                may_have_run,
+                detail,
+            };
             Outcome::Deferred(Box::new(deferral))
         }
         outcome => outcome,

@@ -98,10 +98,8 @@ impl Changes {
 
     /// Returns the jobs that ended with the change number `start` or a later one.
     pub(crate) fn ended_from(&self, start: usize) -> BTreeSet<JobId> {
-        let is_final = |state: Option<State>| state.is_some_and(State::is_final);
         let later = self.jobs.get(start..).unwrap_or_default().iter();
-        let ended = later.filter(|change| is_final(change.to) && !is_final(change.from));
-        ended.map(|change| change.job).collect()
+        later.filter(|change| change.is_end()).map(|change| change.job).collect()
     }
 
     /// Returns the latest change of a job.

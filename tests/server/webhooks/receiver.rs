@@ -53,7 +53,7 @@ impl Receiver {
 
     /// Returns the next webhook.
     pub(super) fn next(&self) -> Request {
-        self.requests.recv_timeout(TEST_TIMEOUT).expect("a webhook arrives")
+        self.requests.recv_timeout(TEST_TIMEOUT).unwrap()
     }
 
     /// Returns the webhooks that have arrived and were not returned yet.

@@ -109,7 +109,10 @@ fn a_batch_shows_its_callback_its_follow_up_job_and_its_delivery() {
     let (server, receiver) = (Server::start(), Hook::start(200));
     let then = json!({"then": {"kind": "echo", "queue": "later", "payload": {"$from": "batch"}}});
     let batch = with(with(json!({"jobs": [echo(1)]}), &receiver.callback()), &then);
-    let submitted = server.post("/v1/batches", &batch).expect(202);
+    let key = [("idempotency-key", "one")];
+    let submitted = server.post_with("/v1/batches", &key, &batch).expect(202);
+    let again = server.post_with("/v1/batches", &key, &batch).expect(202);
+    assert_eq!(again["callback"], submitted["callback"]);
     let expected = json!({"kind": "echo", "queue": "later"});
     assert_eq!(
         (&submitted["callback"]["url"], &submitted["then"]),

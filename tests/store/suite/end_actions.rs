@@ -125,11 +125,16 @@ fn only_the_listed_events_are_sent_and_a_repeated_end_is_sent_again() {
 }
 
 #[test]
-fn a_job_that_is_queued_again_in_the_group_that_ended_it_sends_nothing() {
+fn a_job_that_is_queued_again_or_removed_in_the_group_that_ended_it_sends_its_webhook() {
     let mut store = Store::fresh();
     let lease = store.running(with_callback(&json!({})));
     store.commit(&[finish(lease, result("true")), Write::Retry(lease.job)]);
-    assert_eq!(bodies(&mut store).len(), 0);
+    assert_eq!(bodies(&mut store).len(), 1);
+    let again = store.lease_next().lease;
+    store.commit(&[finish(again, result("true")), Write::Delete(lease.job)]);
+    let bodies = bodies(&mut store);
+    assert_eq!((bodies.len(), &bodies[1]["type"]), (2, &json!("job.completed")));
+    assert_eq!(store.faults(), [""; 0]);
 }
 
 #[test]
@@ -323,4 +328,19 @@ fn end_actions_that_cannot_be_read_do_not_keep_the_end_from_being_stored() {
     store.commit(&[finish(first, result("true")), finish(second, result("true"))]);
     assert_eq!(store.job(first.job).state, State::Completed);
     assert_eq!(bodies(&mut store).len(), 1);
+}
+
+#[test]
+fn an_end_whose_job_cannot_be_inserted_is_stored_and_so_are_its_neighbours() {
+    let mut store = Store::fresh();
+    let next =
+        NewJob { on_end: OnEnd::new(Some(callback(&json!({}))), None), ..job_in_queue("next") };
+    let first = store.running(with_then(follow_up(next, "1", Source::Job)));
+    let second = store.running(with_callback(&json!({})));
+    // A constraint refuses a timeout of zero.
+    store.corrupt("UPDATE end_actions SET then_job = json_set(then_job, '$.job.timeout', 0)");
+    let committed = store.commit(&[finish(first, result("1")), finish(second, result("2"))]);
+    assert!(committed.answers.iter().all(Result::is_ok), "{:?}", committed.answers);
+    assert_eq!(store.job(first.job).state, State::Completed);
+    assert_eq!((jobs_in(&mut store, "next").len(), bodies(&mut store).len()), (0, 1));
 }

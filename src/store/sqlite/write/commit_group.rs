@@ -80,6 +80,8 @@ pub(crate) struct CommitGroup<'a> {
     /// Whether a job or batch may cause something when it ends. False only if none has since the database
     /// was opened, and none did before.
     pub(crate) may_have_end_actions: &'a mut bool,
+    /// Whether each write, and each end, is applied after a savepoint, because the group had a fault.
+    pub(super) is_alone: bool,
     /// Whether writes of many rows handle each row after a savepoint of its own.
     pub(super) is_row_wise: bool,
     /// Smallest lease token of this epoch.
@@ -117,6 +119,7 @@ impl<'a> CommitGroup<'a> {
             impossible,
             may_have_large_payloads,
             may_have_end_actions,
+            is_alone: false,
             is_row_wise: false,
             token_floor,
             now,

@@ -43,6 +43,7 @@ impl CommitGroup<'_> {
             let reason = format!("job {job} is {state}; only a final job can be deleted");
             return Err(Refusal::Conflict { job, state, reason }.into());
         }
+        self.run_end_actions_before_change(job)?;
         let removed = self.remove(job, i64::MAX)?;
         Ok(Answer::Removed(usize::from(removed)))
     }

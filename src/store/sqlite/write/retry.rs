@@ -48,6 +48,7 @@ impl CommitGroup<'_> {
             );
             return Err(conflict(reason).into());
         }
+        self.run_end_actions_before_change(job)?;
         self.keep_completed_attempt(job)?;
         self.forget_deferrals(job)?;
         let max_attempts = match state {

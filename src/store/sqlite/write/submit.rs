@@ -52,7 +52,7 @@ impl CommitGroup<'_> {
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.as_deref());
         self.create_queues(&submit.jobs, on_end)?;
         let batch = match &submit.batch {
-            Some(batch) => Some(self.insert_batch(batch, &submit.jobs)?),
+            Some(batch) => Some(Box::new(self.insert_batch(batch, &submit.jobs)?)),
             None => None,
         };
         let batch_id = batch.as_ref().map(|batch| batch.id);
@@ -136,7 +136,7 @@ impl CommitGroup<'_> {
             return Err(Refusal::KeyReused(JobId(first)).into());
         }
         let batch = match found.batch_id {
-            Some(id) => batch::find(self.connection, BatchId(id))?,
+            Some(id) => batch::find(self.connection, BatchId(id))?.map(Box::new),
             None => None,
         };
         Ok(Some(Submitted {

@@ -37,7 +37,7 @@ fn a_batch_counts_its_jobs_from_the_start() {
     assert_eq!(created.name.as_deref(), Some("nightly"));
     assert_eq!(created.counts, StateCounts { queued: 2, scheduled: 1, ..Default::default() });
     assert_eq!((created.created_at, created.finished_at), (store.now, None));
-    assert_eq!(batch(&mut store, 1), created);
+    assert_eq!(batch(&mut store, 1), *created);
     assert_eq!(store.job(JobId(2)).batch, Some(BatchId(1)));
     assert_eq!(store.reads.batch(BatchId(2)).unwrap(), None);
 }

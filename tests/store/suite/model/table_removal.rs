@@ -11,6 +11,7 @@ impl Model {
         if !state.is_final() {
             return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
+        self.run_end_before_change(id);
         self.remove(id);
         Ok(Answer::Removed(1))
     }

@@ -361,6 +361,7 @@ impl Model {
         if has_not_ended || job.at_most_once && job.attempt > 0 {
             return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
+        self.run_end_before_change(id);
         self.set_state(id, State::Queued);
         let row = self.jobs.get_mut(&id).unwrap();
         row.deferred = Deferred::default();

@@ -25,6 +25,7 @@ impl CommitGroup<'_> {
         &mut self,
         writes: &[&Write],
     ) -> Result<Vec<WriteResult>, TransactionError> {
+        self.is_alone = true;
         writes.iter().map(|write| split_refusal(self.apply_alone(write))).collect()
     }
 
@@ -88,7 +89,7 @@ impl CommitGroup<'_> {
     }
 
     /// Runs `work` after a savepoint, and undoes it if it has a fault.
-    fn after_savepoint<T>(
+    pub(super) fn after_savepoint<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, ApplyError>,
     ) -> Result<Result<T, Fault>, ApplyError> {

@@ -8,6 +8,8 @@
 mod follow_up;
 mod owner;
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use serde::Serialize;
 
@@ -18,9 +20,10 @@ use crate::job::{BatchId, JobId, Json, NewJob, State, Timestamp};
 use crate::store::rows::end_actions::EndActionsRow;
 use crate::store::sql_types::{Integer, Nullable, Text};
 use crate::store::sqlite::statement::statement;
-use crate::store::sqlite::transaction::TransactionError;
+use crate::store::sqlite::transaction::{Fault, TransactionError};
 use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
+use crate::store::sqlite::write::commit_group::apply::ApplyError;
 
 statement! {
     /// Returns whether any job or batch has actions, so that groups need to look for them.
@@ -82,13 +85,53 @@ impl CommitGroup<'_> {
             if ended.is_empty() {
                 return Ok(());
             }
-            let jobs = serde_json::to_string(&ended).unwrap_or_default();
-            let rows: Vec<EndActionsRow> = FindOfJobs { jobs: &jobs }.load(self.connection)?;
-            for row in rows {
-                self.run_end_actions_of_job(&row)?;
+            if !self.is_alone {
+                self.run_end_actions(&ended)?;
+                continue;
+            }
+            for job in ended {
+                self.run_alone(Owner::Job(job), |group| group.run_end_actions(&[job].into()))?;
             }
         }
         Ok(())
+    }
+
+    /// Inserts the deliveries and the follow-up job of a job that ended in this group and is about to be queued
+    /// again or removed, because they would not be found at the end of the group.
+    pub(in crate::store::sqlite::write) fn run_end_actions_before_change(
+        &mut self,
+        job: JobId,
+    ) -> Result<(), TransactionError> {
+        if *self.may_have_end_actions && self.changes.last_of(job).is_some_and(|change| change.is_end()) {
+            self.run_end_actions(&[job].into())?;
+        }
+        Ok(())
+    }
+
+    fn run_end_actions(&mut self, ended: &BTreeSet<JobId>) -> Result<(), TransactionError> {
+        let jobs = serde_json::to_string(ended).unwrap_or_default();
+        let rows: Vec<EndActionsRow> = FindOfJobs { jobs: &jobs }.load(self.connection)?;
+        for row in rows {
+            self.run_end_actions_of_job(&row)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the end actions of one job or batch after a savepoint, in a group that is applied again because of a
+    /// fault. If the fault is in them, they are undone and noted; the end itself is committed.
+    fn run_alone(
+        &mut self,
+        owner: Owner,
+        work: impl FnOnce(&mut Self) -> Result<(), TransactionError>,
+    ) -> Result<(), TransactionError> {
+        match self.after_savepoint(|group| Ok(work(group)?)) {
+            Ok(Err(Fault::Constraint(why) | Fault::Impossible(why))) => {
+                self.impossible.note(&format!("the jobs at the end of {owner}: {why}"));
+                Ok(())
+            }
+            Ok(Ok(())) | Err(ApplyError::Refused(_)) => Ok(()),
+            Err(ApplyError::Failed(error)) => Err(error),
+        }
     }
 
     fn run_end_actions_of_job(&mut self, row: &EndActionsRow) -> Result<(), TransactionError> {
@@ -120,21 +163,30 @@ impl CommitGroup<'_> {
             return Ok(());
         }
         for id in ended.iter().copied() {
-            let row: Option<EndActionsRow> =
-                FindOfBatch { batch: id.0 }.get_result(self.connection).optional()?;
-            let Some(row) = row else { continue };
-            let Some(found) = batch::find(self.connection, id)? else { continue };
-            let (owner, event) = (Owner::Batch(id), CallbackEvent::BatchFinished);
-            if let Some(callback) = row.callback(self.impossible)
-                && callback.sends(event)
-            {
-                self.insert_delivery(owner, &callback, event, &found)?;
+            if self.is_alone {
+                self.run_alone(Owner::Batch(id), |group| group.run_end_actions_of_batch(id))?;
+            } else {
+                self.run_end_actions_of_batch(id)?;
             }
-            if found.counts.completed == found.total
-                && let Some(follow_up) = row.follow_up(self.impossible)
-            {
-                self.insert_follow_up(owner, &follow_up)?;
-            }
+        }
+        Ok(())
+    }
+
+    fn run_end_actions_of_batch(&mut self, id: BatchId) -> Result<(), TransactionError> {
+        let row: Option<EndActionsRow> =
+            FindOfBatch { batch: id.0 }.get_result(self.connection).optional()?;
+        let Some(row) = row else { return Ok(()) };
+        let Some(found) = batch::find(self.connection, id)? else { return Ok(()) };
+        let (owner, event) = (Owner::Batch(id), CallbackEvent::BatchFinished);
+        if let Some(callback) = row.callback(self.impossible)
+            && callback.sends(event)
+        {
+            self.insert_delivery(owner, &callback, event, &found)?;
+        }
+        if found.counts.completed == found.total
+            && let Some(follow_up) = row.follow_up(self.impossible)
+        {
+            self.insert_follow_up(owner, &follow_up)?;
         }
         Ok(())
     }
@@ -153,27 +205,16 @@ impl CommitGroup<'_> {
             self.impossible.note(&format!("the webhook of {owner} cannot be written as JSON"));
             return Ok(());
         };
-        if let Some(id) = self.insert_at_end(owner, &delivery)? {
+        if let Some(id) = self.insert_at_end(&delivery)? {
             owner.insert_delivery(id, self.connection)?;
         }
         Ok(())
     }
 
-    /// Inserts a job that an end caused. One that breaks a constraint, which only a bug can do, is noted: it
-    /// must not keep the end itself from being committed.
-    fn insert_at_end(
-        &mut self,
-        owner: Owner,
-        job: &NewJob,
-    ) -> Result<Option<JobId>, TransactionError> {
+    /// Inserts a job that an end caused.
+    fn insert_at_end(&mut self, job: &NewJob) -> Result<Option<JobId>, TransactionError> {
         // The submission has created it, if the queues of the database allow it.
         self.create_queue(&job.queue)?;
-        match self.insert_jobs(std::iter::once(job), None) {
-            Err(TransactionError::Constraint(error)) => {
-                self.impossible.note(&format!("the job at the end of {owner}: {error}"));
-                Ok(None)
-            }
-            inserted => inserted,
-        }
+        self.insert_jobs(std::iter::once(job), None)
     }
 }

@@ -97,6 +97,15 @@ impl Model {
         }
     }
 
+    /// Runs the end actions of a job that ended in this group and is about to be queued again or removed.
+    pub(in super::super) fn run_end_before_change(&mut self, id: JobId) {
+        let is_final = |state: Option<State>| state.is_some_and(State::is_final);
+        let last = self.changes.iter().rfind(|change| change.job == id);
+        if last.is_some_and(|change| is_final(change.to) && !is_final(change.from)) {
+            self.run_end_of_job(id);
+        }
+    }
+
     fn run_end_of_job(&mut self, id: JobId) {
         // The group may have removed the job, or queued it again.
         let Some(row) = self.jobs.get(&id) else { return };

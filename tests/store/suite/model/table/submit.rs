@@ -25,7 +25,7 @@ impl Model {
             return Ok(Answer::Submitted(Submitted {
                 first: JobId(earlier.first),
                 count: earlier.count,
-                batch: earlier.batch.and_then(|id| self.summary(id)),
+                batch: earlier.batch.and_then(|id| self.summary(id)).map(Box::new),
                 at: earlier.at,
                 is_repeat: true,
             }));
@@ -49,7 +49,7 @@ impl Model {
 
     fn insert(&mut self, submit: &Submit) -> Submitted {
         let first = self.next_job;
-        let batch = submit.batch.as_ref().map(|_| self.insert_batch(submit));
+        let batch = submit.batch.as_ref().map(|_| Box::new(self.insert_batch(submit)));
         let batch_id = batch.as_ref().map(|batch| batch.id);
         for new in submit.jobs.iter() {
             self.insert_job(new, batch_id);

@@ -82,7 +82,7 @@ impl CommitGroup<'_> {
             Err(problem) => (payload.clone(), Some(problem)),
         };
         let job = follow_up.job(payload, self.now);
-        let Some(id) = self.insert_at_end(owner, &job)? else { return Ok(()) };
+        let Some(id) = self.insert_at_end(&job)? else { return Ok(()) };
         if job.lane == Lane::Remote {
             // The roster learns of it from the change, because no submission names it.
             if let Some(change) = self.changes.last_of(id) {
