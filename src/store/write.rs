@@ -81,7 +81,7 @@ pub enum Write {
     /// Queues a final or `retrying` job again, due `now`.
     ///
     /// Clears result, error, progress and `expires_at`, and keeps the attempts. A final job is granted as
-    /// many further attempts as it was submitted with. Refused in any other state, and if the job has `at_most_once` and an
+    /// many further attempts as it was submitted with. Refused in any other state, if the payload could not be filled in, and if the job has `at_most_once` and an
     /// attempt of it has started. Answer: [`Done`](crate::store::Answer::Done).
     Retry(JobId),
     /// Changes a job that waits. A new start in the future makes the job wait for it, any other

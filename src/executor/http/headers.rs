@@ -13,6 +13,10 @@ use crate::executor::outbound::Target;
 use crate::executor::provider::{Headers, Provider};
 use crate::job::problem::{Problem, Problems, Quoted, escape};
 
+/// Headers by which some servers replace the path of a request, so that a job could leave the base URL of
+/// its provider.
+const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+
 /// The headers of a payload, as they are listed there. A map would lose a name that is listed twice.
 #[derive(Default)]
 pub(super) struct HeaderFields(Vec<(String, String)>);
@@ -81,6 +85,9 @@ impl HeaderReader<'_> {
         };
         if let Some(who) = reserved_for(name.as_str()) {
             return Err(format!("is set by {who} and cannot be set by a job"));
+        }
+        if self.provider.is_some() && PATH_HEADERS.contains(&name.as_str()) {
+            return Err("can change the path of the call and cannot be set with provider".into());
         }
         if self.provider.is_some_and(|provider| provider.authenticates_with(&name)) {
             return Err("is set by the provider and cannot be set by a job".into());

@@ -1,5 +1,6 @@
 //! Submitting a job again: the form is filled in from the job, and what the user does not change is
-//! submitted exactly as it was.
+//! submitted exactly as it was, with its webhook. A follow-up job is left out: the API shows only its kind and
+//! queue.
 
 use crate::job::submission::BackoffChange;
 use crate::job::{Job, JobId, Json, Lane, State, Submission, Timestamp};
@@ -110,6 +111,7 @@ impl Original {
         if fields.get("backoff") == Some(&self.backoff()) {
             submission.backoff = job.backoff.map(BackoffChange::from);
         }
+        submission.callback = job.callback.clone();
         submission.tags = tags(fields.get("tags").unwrap_or_default(), &job.tags);
     }
 }

@@ -213,6 +213,8 @@ fn a_follow_up_job_whose_references_cannot_be_filled_in_is_cancelled_with_the_re
     assert_eq!(next.state, State::Cancelled);
     let error = next.error.unwrap();
     assert_eq!(error.code, "bad_reference");
+    let again = store.write(Write::Retry(next.id)).unwrap_err();
+    assert!(again.to_string().contains("could not be filled in"), "{again}");
     assert!(error.message.contains("/a/0") && error.message.contains("/nothing"), "{error:?}");
     assert_eq!(bodies(&mut store)[0]["type"], "job.cancelled");
     assert_eq!(store.faults(), [""; 0]);

@@ -8,6 +8,7 @@ use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::{ApplyError, ApplyResult};
+use crate::store::sqlite::write::commit_group::end_actions::BAD_REFERENCE;
 use crate::store::{Answer, Refusal};
 
 statement! {
@@ -38,10 +39,16 @@ impl CommitGroup<'_> {
         if matches!(state, State::Scheduled | State::Queued | State::Running) {
             return Err(conflict(format!("job {job} is {state} and has not ended yet")).into());
         }
-        let (at_most_once, attempt, max_attempts): (i64, i64, i64) = jobs::table
+        let (at_most_once, attempt, max_attempts, code): (i64, i64, i64, Option<String>) = jobs::table
             .find(job.0)
-            .select((jobs::at_most_once, jobs::attempt, jobs::max_attempts))
+            .select((jobs::at_most_once, jobs::attempt, jobs::max_attempts, jobs::error_code))
             .get_result(self.connection)?;
+        if code.as_deref() == Some(BAD_REFERENCE) {
+            let reason = format!(
+                "the payload of job {job} could not be filled in; submit a new job with the values"
+            );
+            return Err(conflict(reason).into());
+        }
         if at_most_once != 0 && attempt > 0 {
             let reason = format!(
                 "job {job} has at_most_once and has already run; submit a new job to run it again"

@@ -357,8 +357,9 @@ impl Model {
     pub(super) fn retry(&mut self, id: JobId) -> ApplyResult {
         let job = &self.find(id)?.job;
         let state = job.state;
+        let is_unfilled = job.error.as_ref().is_some_and(|error| error.code == "bad_reference");
         let has_not_ended = matches!(state, State::Scheduled | State::Queued | State::Running);
-        if has_not_ended || job.at_most_once && job.attempt > 0 {
+        if has_not_ended || is_unfilled || job.at_most_once && job.attempt > 0 {
             return Err(Refusal::Conflict { job: id, state, reason: String::new() });
         }
         self.run_end_before_change(id);

@@ -25,6 +25,8 @@ use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 use crate::store::sqlite::write::commit_group::apply::ApplyError;
 
+pub(crate) use follow_up::BAD_REFERENCE;
+
 statement! {
     /// Returns whether any job or batch has actions, so that groups need to look for them.
     HasEndActions -> Integer =

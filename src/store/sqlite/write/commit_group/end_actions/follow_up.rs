@@ -21,7 +21,7 @@ use crate::store::sqlite::write::batch;
 use crate::store::sqlite::write::commit_group::CommitGroup;
 
 /// Error code of a follow-up job that was cancelled because its references cannot be filled in.
-const BAD_REFERENCE: &str = "bad_reference";
+pub(crate) const BAD_REFERENCE: &str = "bad_reference";
 
 /// Kind of the jobs whose payload may name secrets.
 const HTTP_KIND: &str = "http";
