@@ -52,7 +52,7 @@ impl Default for OutboundConfig {
         Self {
             connect_timeout: Span::from_secs(10),
             max_connections: 4_096,
-            max_calls_per_host: 256,
+            max_calls_per_host: 512,
             ca_file: None,
             allow_networks: Vec::new(),
             allow_hosts: Vec::new(),
