@@ -235,6 +235,9 @@ pub struct Committed {
     /// `remote_kind` is set for jobs that are queued again in the remote lane, but not for new jobs,
     /// whose kinds the caller knows.
     pub changes: Vec<Change>,
+    /// Index in `changes` of the first one that the end of another job or batch has caused. These follow all
+    /// writes of the group, so its leases did not see their jobs.
+    pub caused_from: usize,
     /// Jobs whose progress or log changed, with their queues.
     pub reported: Vec<(JobId, QueueName)>,
     /// Batches that ended in this group: none of their jobs is live after it, and at least one was

@@ -16,8 +16,8 @@ impl Writer {
     pub(super) fn deliver(&mut self, group: Group, committed: Committed) {
         let started_at = committed.at;
         let times = TransactionTimes { started_at, committed_at: self.clock.now() };
-        let Committed { answers, changes, reported, ended_batches, configured, providers, .. } =
-            committed;
+        let Committed { answers, changes, caused_from, reported, ended_batches, .. } = committed;
+        let Committed { configured, providers, .. } = committed;
         for (queue, settings) in configured {
             self.roster.configure(&queue, settings);
         }
@@ -31,6 +31,11 @@ impl Writer {
         for (reply, answer) in group.answered(answers) {
             self.deliver_answer(reply, answer, times, &mut dispatch);
         }
+        // A lease of the group may have reported that its queue is empty, before these jobs were inserted.
+        roster_input::after_leases(
+            &mut self.roster,
+            changes.get(caused_from..).unwrap_or_default(),
+        );
         self.deliver_granted();
         self.notify_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
     }

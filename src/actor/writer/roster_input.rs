@@ -48,6 +48,11 @@ pub(super) fn after_commit(roster: &mut Roster, changes: &[Change]) {
             roster.note_removal(queue, change.lane);
         }
     }
+    after_leases(roster, changes);
+}
+
+/// Updates the roster with the queued jobs among the changes of a group that is on disk.
+pub(super) fn after_leases(roster: &mut Roster, changes: &[Change]) {
     // New jobs for remote workers have no `remote_kind`; they were added before the commit.
     let queued = changes.iter().filter(|change| {
         let has_kind = change.lane != Lane::Remote || change.remote_kind.is_some();

@@ -2,6 +2,7 @@
 //! file that fails when a test says so.
 
 mod bounds;
+mod ends;
 mod health;
 
 use std::collections::VecDeque;

@@ -261,12 +261,21 @@ impl Changes {
     pub(crate) fn into_committed(
         self,
         answers: Vec<Result<Answer, Refusal>>,
-        ended_batches: Vec<BatchId>,
+        (caused_from, ended_batches): (usize, Vec<BatchId>),
         providers: Vec<ProviderStatus>,
         at: Timestamp,
     ) -> Committed {
         let Self { jobs, reported, configured, .. } = self;
-        Committed { at, answers, changes: jobs, reported, ended_batches, configured, providers }
+        Committed {
+            at,
+            answers,
+            changes: jobs,
+            caused_from,
+            reported,
+            ended_batches,
+            configured,
+            providers,
+        }
     }
 }
 

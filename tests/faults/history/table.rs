@@ -1,11 +1,12 @@
 //! Jobs that the server has at the end of a run.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::{Hash, hash};
-use crate::kit::{Server, eventually};
+use crate::kit::{Server, TEST_TIMEOUT, eventually};
 
 /// Job as it is stored at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +61,7 @@ pub(crate) fn of_ended_jobs(server: &Server) -> Table {
 
 /// Waits until every job has ended.
 pub(crate) fn wait_until_all_end(server: &Server) {
+    let (started, mut was_shown) = (Instant::now(), false);
     eventually("every job ends", || {
         let queues = server.get("/v1/queues").expect(200);
         let live = |queue: &Value| {
@@ -67,6 +69,18 @@ pub(crate) fn wait_until_all_end(server: &Server) {
             count("queued") + count("running") + count("retrying") + count("scheduled")
         };
         let left: i64 = queues["queues"].as_array().unwrap().iter().map(live).sum();
+        if left > 0 && started.elapsed() > TEST_TIMEOUT * 9 / 10 && !was_shown {
+            was_shown = true;
+            show_live_jobs(server);
+        }
         (left == 0).then_some(())
     });
+}
+
+/// Prints the jobs that have not ended, because the test is about to fail for them.
+fn show_live_jobs(server: &Server) {
+    let jobs = server.all_jobs();
+    for job in jobs.values().filter(|job| !is_final(job["state"].as_str().unwrap())).take(20) {
+        eprintln!("this job has not ended: {}", server.job(job["id"].as_i64().unwrap()));
+    }
 }

@@ -222,6 +222,7 @@ impl<'a> CommitGroup<'a> {
         mut self,
         answers: Vec<WriteResult>,
     ) -> Result<Committed, TransactionError> {
+        let caused_from = self.changes.len();
         self.run_end_actions_of_jobs(0)?;
         let ended_batches = self.update_batch_counts()?;
         let end_of_jobs = self.changes.len();
@@ -232,7 +233,7 @@ impl<'a> CommitGroup<'a> {
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;
         let providers = self.update_providers()?;
-        Ok(self.changes.into_committed(answers, ended_batches, providers, self.now))
+        Ok(self.changes.into_committed(answers, (caused_from, ended_batches), providers, self.now))
     }
 
     /// Sets `remote_kind` of the jobs in the remote lane that were queued again.
