@@ -117,7 +117,8 @@ fn each_id_of_a_command_is_applied_or_refused_by_itself() {
     assert!(text.contains("the id \"x\" must be a number, such as 17"), "{text}");
     assert!(text.contains("the id \"1.5\" must be a number, such as 17"), "{text}");
     assert_eq!(text.matches("job 1: ").count(), 2, "{text}");
-    // The second answer is that of the first, so the job was run again once.
+    // The second answer is that of the first, so the job was run again once. It does not start meanwhile.
+    ends_with(&run(&server, &["pause", "default"]), 0);
     let output = run(&server, &["retry", "1", "1"]);
     ends_with(&output, 0);
     assert_eq!(stdout(&output), "1\tqueued\n1\tqueued\n");

@@ -134,7 +134,9 @@ fn a_slow_receiver_does_not_hold_up_another() {
     }
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     // At most 64 / 32 calls of a group at once.
-    assert_eq!(slow.others().len(), 2);
+    slow.next();
+    slow.next();
+    assert_eq!(slow.others().len(), 0);
 }
 
 #[test]
