@@ -94,6 +94,13 @@ fn a_bad_follow_up_job_is_refused_with_its_pointer() {
             "/then/payload/method",
         ),
         (echo(json!({"$from": "batch"})), "/then/payload/$from"),
+        // Another server must not choose a provider.
+        (json!({"kind": "http", "payload": {"$from": "job"}}), "/then/payload"),
+        (
+            json!({"kind": "http", "payload": {"provider": {"$from": "job"}, "path": "/"}}),
+            "/then/payload/provider",
+        ),
+        (echo(json!(vec![json!({"$from": "job"}); 33])), "/then/payload/32"),
         (with_then(echo(1), &json!({"kind": "sleep", "payload": {}})), "/then/then/payload"),
         (
             long,
