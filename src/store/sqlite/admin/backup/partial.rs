@@ -19,6 +19,8 @@ use crate::store::sqlite::admin::kept_file::{FileId, PRIVATE};
 const SUFFIX: &str = ".partial";
 /// Number of random letters and digits in its name.
 const RANDOM_CHARS: usize = 12;
+/// Maximum number of files that a backup creates until one is its own.
+const MAX_TRIES: usize = 10;
 
 /// Temporary file `<target>.<random>.partial` of a backup.
 ///
@@ -39,19 +41,33 @@ impl PartialFile {
         let target = resolve(target).map_err(unusable(target))?;
         let (directory, prefix) = split(&target).map_err(unusable(&target))?;
         remove_leftovers(directory, &prefix);
+        // Between its creation and the lock, another backup may take a file for a leftover.
+        for _ in 1..MAX_TRIES {
+            match Self::create_once(&target, directory, &prefix) {
+                Err(BackupError::Replaced(_)) => {}
+                created => return created,
+            }
+        }
+        Self::create_once(&target, directory, &prefix)
+    }
+
+    /// Creates and locks a temporary file.
+    ///
+    /// # Errors
+    /// Returns [`BackupError::Replaced`] if another backup has removed it before the lock.
+    fn create_once(target: &Path, directory: &Path, prefix: &OsStr) -> Result<Self, BackupError> {
         let file = tempfile::Builder::new()
-            .prefix(&prefix)
+            .prefix(prefix)
             .suffix(SUFFIX)
             .rand_bytes(RANDOM_CHARS)
             .tempfile_in(directory)
-            .map_err(unusable(&target))?;
+            .map_err(unusable(target))?;
         let path = file.path().to_owned();
         let name = path.to_str().ok_or_else(|| OpenError::BadPath(path.clone()))?.to_owned();
         // The umask may have taken permissions from the owner.
         let private = file.as_file().set_permissions(Permissions::from_mode(PRIVATE));
         private.and_then(|()| file.as_file().lock()).map_err(unusable(&path))?;
-        let partial = Self { file, name, target };
-        // Between its creation and the lock, another backup may have taken it for a leftover.
+        let partial = Self { file, name, target: target.into() };
         partial.check_in_place()?;
         Ok(partial)
     }
