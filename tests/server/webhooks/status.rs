@@ -258,8 +258,11 @@ fn the_command_line_submits_shows_and_repeats_webhooks() {
     assert!(table.starts_with("ID ") && table.lines().count() == 2, "{table}");
     assert!(table.contains("job.completed") && table.contains("1 of 10"), "{table}");
     receiver.answer(200);
+    // The delivery does not start before it is shown.
+    assert_eq!(run(&server, &["pause", "callbacks"]).status.code(), Some(0));
     let retried = run(&server, &["deliveries", "1", "--retry", &delivery.to_string()]);
     assert_eq!(stdout(&retried), format!("{delivery}\tqueued\n"));
+    assert_eq!(run(&server, &["resume", "callbacks"]).status.code(), Some(0));
     delivery_in(&server, "/v1/jobs/1", "completed");
     let list: Value =
         serde_json::from_str(&stdout(&run(&server, &["deliveries", "1", "--json"]))).unwrap();
