@@ -14,10 +14,9 @@ use std::sync::Arc;
 use awc::http::Method;
 use awc::http::header::{CONTENT_TYPE, HeaderValue};
 
-use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Call, Outbound, OutboundError, OwnAddresses, PartialResponse};
+use crate::executor::outbound::{Call, Outbound, PartialResponse};
 use crate::executor::provider::Providers;
 use crate::job::{Json, ProviderName};
 use crate::job::outcome::Outcome;
@@ -27,18 +26,14 @@ use request::ChatRequest;
 
 /// Runs the jobs of the kind `chat`.
 pub struct Chat {
-    outbound: Outbound,
+    outbound: Arc<Outbound>,
     providers: Arc<Providers>,
 }
 
 impl Chat {
-    /// Creates the executor. No call reaches an address of `own`.
-    pub(super) fn new(
-        config: &Config,
-        providers: Arc<Providers>,
-        own: OwnAddresses,
-    ) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers })
+    /// Creates the executor.
+    pub(super) fn new(outbound: Arc<Outbound>, providers: Arc<Providers>) -> Self {
+        Self { outbound, providers }
     }
 
     /// Checks a payload, and returns the provider that its job calls.

@@ -13,10 +13,9 @@ mod result;
 
 use std::sync::Arc;
 
-use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
-use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses, PartialResponse};
+use crate::executor::outbound::{Outbound, PartialResponse};
 use crate::executor::provider::{Providers, defer_if_busy};
 use crate::job::outcome::Outcome;
 use crate::job::problem::Problem;
@@ -30,20 +29,19 @@ pub use callback::CallbackExecutor;
 
 /// Runs the jobs of the kind `http`.
 pub struct Http {
-    outbound: Outbound,
+    outbound: Arc<Outbound>,
     providers: Arc<Providers>,
     secrets: BoundSecrets,
 }
 
 impl Http {
-    /// Creates the executor. No call reaches an address of `own`.
+    /// Creates the executor.
     pub(super) fn new(
-        config: &Config,
+        outbound: Arc<Outbound>,
         providers: Arc<Providers>,
         secrets: BoundSecrets,
-        own: OwnAddresses,
-    ) -> Result<Self, OutboundError> {
-        Ok(Self { outbound: Outbound::new(&config.outbound, own)?, providers, secrets })
+    ) -> Self {
+        Self { outbound, providers, secrets }
     }
 
     /// Checks a payload, and returns the provider that its job calls, if it names one.

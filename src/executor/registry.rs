@@ -13,7 +13,7 @@ use crate::executor::command::Command;
 use crate::executor::context::{Context, Control};
 use crate::executor::handler::Handler;
 use crate::executor::http::{BoundSecrets, CallbackExecutor, Http, SecretError};
-use crate::executor::outbound::{OutboundError, OwnAddresses};
+use crate::executor::outbound::{Outbound, OutboundError, OwnAddresses};
 use crate::executor::provider::{ProviderError, Providers};
 use crate::executor::{Executor, panic, sleep};
 use crate::job::lease::LeasedJob;
@@ -107,9 +107,10 @@ impl Registry {
         let own = OwnAddresses::default();
         let providers = Arc::new(Providers::new(config)?);
         let secrets = BoundSecrets::new(&config.secrets)?;
-        let of_jobs = Arc::clone(&providers);
-        let http = Http::new(config, Arc::clone(&providers), secrets, own.clone())?;
-        let chat = Chat::new(config, providers, own.clone())?;
+        // One HTTP client for all kinds, so that the certificates are read once.
+        let outbound = Arc::new(Outbound::new(&config.outbound, own.clone())?);
+        let http = Http::new(Arc::clone(&outbound), Arc::clone(&providers), secrets);
+        let chat = Chat::new(Arc::clone(&outbound), Arc::clone(&providers));
         let executors = [
             ("http", Executor::Http(Arc::new(http))),
             ("chat", Executor::Chat(Arc::new(chat))),
@@ -127,8 +128,8 @@ impl Registry {
         }
         Ok(Self {
             kinds,
-            providers: of_jobs,
-            callback: Arc::new(CallbackExecutor::new(config, own.clone())?),
+            providers,
+            callback: Arc::new(CallbackExecutor::new(outbound)),
             remote,
             defaults: BTreeMap::new(),
             other_defaults: config.jobs.into(),

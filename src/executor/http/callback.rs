@@ -13,11 +13,10 @@ use serde::Serialize;
 
 use crate::auth::webhook::{WebhookSecrets, signature};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::executor::attempt::{bad_payload, until_stopped};
 use crate::executor::context::Context;
 use crate::executor::outbound::{
-    ADDRESS_NOT_ALLOWED, CONNECTION, Call, Outbound, OutboundError, OwnAddresses, PartialResponse, Target,
+    ADDRESS_NOT_ALLOWED, CONNECTION, Call, Outbound, PartialResponse, Target,
 };
 use crate::job::submission::on_end::callback::{Callback, CallbackOwner};
 use crate::job::submission::on_end::delivery::{Delivery, pause_after};
@@ -38,9 +37,8 @@ struct Delivered {
 }
 
 impl CallbackExecutor {
-    pub(in crate::executor) fn new(config: &Config, own: OwnAddresses) -> Result<Self, OutboundError> {
-        let outbound = Arc::new(Outbound::new(&config.outbound, own)?);
-        Ok(Self { outbound, secrets: Arc::default() })
+    pub(in crate::executor) fn new(outbound: Arc<Outbound>) -> Self {
+        Self { outbound, secrets: Arc::default() }
     }
 
     /// Returns this executor with other secrets.
