@@ -22,12 +22,17 @@ pub struct CallbacksConfig {
 }
 
 impl CallbacksConfig {
-    /// Returns the problems of these values.
-    pub fn problems(&self) -> Vec<Problem> {
+    /// Returns all webhooks, each with its table, `queues` or `kinds`, and its name there.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str, &Callback)> {
         let of_queues =
             self.queues.iter().map(|(name, callback)| ("queues", name.as_str(), callback));
         let of_kinds = self.kinds.iter().map(|(name, callback)| ("kinds", name.as_str(), callback));
-        let found = of_queues.chain(of_kinds).flat_map(|(table, name, callback)| {
+        of_queues.chain(of_kinds)
+    }
+
+    /// Returns the problems of these values.
+    pub fn problems(&self) -> Vec<Problem> {
+        let found = self.iter().flat_map(|(table, name, callback)| {
             let mut problems = callback.problems(CallbackOwner::Job);
             if let Err(why) = HttpUrl::parse(&callback.url) {
                 problems.push(Problem::new("/url", why));

@@ -13,6 +13,7 @@ use crate::config::Secret;
 use crate::job::problem::Problem;
 use crate::job::time::Span;
 
+pub(super) use host::{BELOW, is_below};
 pub use host::{HostPattern, InvalidHost};
 pub use network::{AllowedNetwork, InvalidNetwork};
 pub(crate) use proxy::EgressProxy;

@@ -1,5 +1,7 @@
 //! Queues: named lines of jobs, each with its own limits.
 
+pub(crate) mod name_type;
+
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;

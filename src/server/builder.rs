@@ -17,7 +17,7 @@ use crate::auth::secret::KeySecret;
 use crate::auth::token::Signer;
 use crate::auth::webhook::WebhookSecrets;
 use crate::clock::Clock;
-use crate::config::{CallbacksConfig, Config};
+use crate::config::Config;
 use crate::executor::{AppState, Context, Handler, HandlerError, Registry, RegistryError};
 use crate::job::problem::Problem;
 use crate::job::submission::on_end::callback::CallbackOwner;
@@ -325,16 +325,13 @@ impl Builder {
 /// Warns of default webhooks that cannot be delivered now: their address is not allowed, or their secret does
 /// not exist yet.
 fn warn_of_default_callbacks(registry: &Registry, config: &Config) {
-    let CallbacksConfig { queues, kinds } = &config.callbacks;
-    let of_queues =
-        queues.iter().map(|(name, callback)| ("callbacks.queues", name.as_str(), callback));
-    let of_kinds =
-        kinds.iter().map(|(name, callback)| ("callbacks.kinds", name.as_str(), callback));
-    for (table, name, callback) in of_queues.chain(of_kinds) {
+    for (table, name, callback) in config.callbacks.iter() {
         let problems = registry.check_callback(callback, CallbackOwner::Job);
         if !problems.is_empty() {
             let problems = Problem::list(&problems);
-            tracing::warn!("the webhooks of {table}.{name} cannot be delivered: {problems}");
+            tracing::warn!(
+                "the webhooks of callbacks.{table}.{name} cannot be delivered: {problems}"
+            );
         }
     }
 }

@@ -216,14 +216,9 @@ pub(crate) fn failed() -> Outcome {
 
 /// Returns the outcome of an attempt that does not count.
 pub(crate) fn deferred(secs: u64, is_of_provider: bool) -> Outcome {
-    Outcome::Deferred(Box::new(Deferral {
-        error: JobError::new("http_status", "429 Too Many Requests"),
-        retry_in: Span::from_secs(secs),
-        is_untried: false,
-        is_of_provider,
-        may_have_run: false,
-        detail: None,
-    }))
+    let error = JobError::new("http_status", "429 Too Many Requests");
+    let deferral = Deferral::new(error, Span::from_secs(secs));
+    Outcome::Deferred(Box::new(Deferral { is_of_provider, ..deferral }))
 }
 
 /// Returns the outcome of an attempt that did nothing, because its host had no room for another call.

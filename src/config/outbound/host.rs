@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::HttpUrl;
 
 /// Beginning of a pattern for the names below a domain.
-const BELOW: &str = "*.";
+pub(in crate::config) const BELOW: &str = "*.";
 
 /// A pattern of hosts: a name, `*.example.com`, `*`, or an address.
 ///
@@ -56,12 +56,15 @@ impl HostPattern {
             Pattern::Any => true,
             Pattern::Address(ip) => address(host).is_some_and(|other| other == *ip),
             Pattern::Name(name) => host == name,
-            Pattern::Below(domain) => {
-                let before = host.strip_suffix(domain.as_str());
-                before.is_some_and(|before| before.len() > 1 && before.ends_with('.'))
-            }
+            Pattern::Below(domain) => is_below(host, domain),
         }
     }
+}
+
+/// Returns whether a host is a name below a domain, at any depth: `b.a.example` is below `a.example`.
+pub(in crate::config) fn is_below(host: &str, domain: &str) -> bool {
+    let before = host.strip_suffix(domain);
+    before.is_some_and(|before| before.len() > 1 && before.ends_with('.'))
 }
 
 /// Returns a host without the dot that may end a name. `example.com.` and `example.com` are one name.

@@ -6,11 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::http_url::HttpUrl;
+use crate::config::outbound::{BELOW, is_below};
 
 /// Start of an entry that allows calls without TLS.
 const PLAIN_HTTP: &str = "http://";
-/// Start of an entry that covers the names below a domain, at any depth as in `outbound.allow_hosts`.
-const BELOW: &str = "*.";
 
 /// A host to which a secret may be sent, such as `hooks.slack.com`.
 ///
@@ -53,10 +52,9 @@ pub enum InvalidSecretHost {
 impl SecretHost {
     /// Returns whether a secret that is bound to this host may be sent to a URL.
     pub(crate) fn covers(&self, url: &HttpUrl) -> bool {
-        let is_covered = match (self.has_wildcard, url.host().strip_suffix(&self.host)) {
-            (true, Some(before)) => before.len() > 1 && before.ends_with('.'),
-            (false, Some(before)) => before.is_empty(),
-            (_, None) => false,
+        let is_covered = match self.has_wildcard {
+            true => is_below(url.host(), &self.host),
+            false => url.host() == self.host,
         };
         is_covered && url.is_https() == self.is_https && url.port() == self.port
     }

@@ -96,14 +96,7 @@ impl From<HandlerError> for Outcome {
         let detail = AttemptDetail { traceback, ..AttemptDetail::default() }.boxed();
         if retryable && !counts {
             let retry_in = retry_in.unwrap_or(Deferral::DEFAULT_PAUSE);
-            return Self::Deferred(Box::new(Deferral {
-                error,
-                retry_in,
-                is_of_provider: false,
-                is_untried: false,
-                may_have_run: false,
-                detail,
-            }));
+            return Self::Deferred(Box::new(Deferral { detail, ..Deferral::new(error, retry_in) }));
         }
         let retry_in = retry_in.map(Pause::Exactly);
         Self::Failed { error, retryable, retry_in, detail }

@@ -15,17 +15,8 @@ pub(in crate::executor) fn defer_if_busy(response: &Response, outcome: Outcome) 
         matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     match outcome {
         Outcome::Failed { error, retryable: true, retry_in: Some(pause), detail } if says_when => {
-            let retry_in = pause.span();
-            let (is_of_provider, may_have_run) = (true, false);
-            let deferral = Deferral {
-                error,
-                retry_in,
-                is_of_provider,
-                is_untried: false,
-                may_have_run,
-                detail,
-            };
-            Outcome::Deferred(Box::new(deferral))
+            let deferral = Deferral::new(error, pause.span());
+            Outcome::Deferred(Box::new(Deferral { is_of_provider: true, detail, ..deferral }))
         }
         outcome => outcome,
     }

@@ -28,6 +28,18 @@ pub struct Deferral {
 }
 
 impl Deferral {
+    /// Creates a deferral of a job whose attempt had no effect.
+    pub fn new(error: JobError, retry_in: Span) -> Self {
+        Self {
+            error,
+            retry_in,
+            is_of_provider: false,
+            is_untried: false,
+            may_have_run: false,
+            detail: None,
+        }
+    }
+
     /// Pause of a job that was deferred without one.
     pub const DEFAULT_PAUSE: Span = Span::from_secs(1);
 

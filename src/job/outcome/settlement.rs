@@ -227,10 +227,9 @@ mod tests {
 
     fn deferral(is_of_provider: bool) -> Outcome {
         let error = JobError::new("http_status", "429");
-        let retry_in = Span::from_secs(30);
-        let (may_have_run, detail) = (!is_of_provider, None);
-        let deferral = Deferral { error, retry_in, is_of_provider, is_untried: false, may_have_run, detail };
-        Outcome::Deferred(Box::new(deferral))
+        let deferral = Deferral::new(error, Span::from_secs(30));
+        let may_have_run = !is_of_provider;
+        Outcome::Deferred(Box::new(Deferral { is_of_provider, may_have_run, ..deferral }))
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Handle {
         now: Timestamp,
         chain: Chain,
     ) -> Result<Option<Box<OnEnd>>, Vec<Problem>> {
-        let chain = chain.after(Source::Job);
-        let then = self.check_end((callback.as_ref(), CallbackOwner::Job), then, now, chain)?;
+        let owner = (CallbackOwner::Job, Source::Job);
+        let then = self.check_end(callback.as_ref(), then, owner, now, chain)?;
         // The default webhook was checked with the configuration, and is no fault of the client.
         Ok(OnEnd::new(callback.or(default), then))
     }
@@ -52,16 +52,17 @@ impl Handle {
         then: Option<Box<Submission>>,
         now: Timestamp,
     ) -> Result<Option<Box<OnEnd>>, Vec<Problem>> {
-        let chain = Chain::default().after(Source::Batch);
-        let then = self.check_end((callback.as_ref(), CallbackOwner::Batch), then, now, chain)?;
+        let owner = (CallbackOwner::Batch, Source::Batch);
+        let then = self.check_end(callback.as_ref(), then, owner, now, Chain::default())?;
         Ok(OnEnd::new(callback, then))
     }
 
     /// Checks a webhook and a follow-up job, and returns the latter.
     fn check_end(
         &self,
-        (callback, owner): (Option<&Callback>, CallbackOwner),
+        callback: Option<&Callback>,
         then: Option<Box<Submission>>,
+        (owner, source): (CallbackOwner, Source),
         now: Timestamp,
         chain: Chain,
     ) -> Result<Option<FollowUp>, Vec<Problem>> {
@@ -70,7 +71,7 @@ impl Handle {
             let found = self.registry().check_callback(callback, owner);
             problems.extend(found.into_iter().map(|problem| problem.under("/callback")));
         }
-        let then = match then.map(|then| self.check_then(*then, now, chain)).transpose() {
+        let then = match then.map(|then| self.check_then(*then, source, now, chain)).transpose() {
             Ok(then) => then,
             Err(found) => {
                 problems.extend(found.into_iter().map(|problem| problem.under("/then")));
@@ -83,14 +84,15 @@ impl Handle {
     fn check_then(
         &self,
         then: Submission,
+        source: Source,
         now: Timestamp,
         chain: Chain,
     ) -> Result<FollowUp, Vec<Problem>> {
+        let chain = chain.after(source);
         if chain.len > MAX_CHAIN {
             let why = format!("a chain may have at most {MAX_CHAIN} follow-up jobs");
             return Err(vec![Problem::new("", why)]);
         }
-        let Some(source) = chain.source else { return Err(Vec::new()) };
         let delay = then.delay;
         let job = self.check_in_chain(then, now, chain)?;
         FollowUp::new(job, delay, source).map_err(|problem| vec![problem.under("/payload")])

@@ -73,15 +73,8 @@ fn deferred(
     may_have_run: bool,
     detail: Option<Box<AttemptDetail>>,
 ) -> Outcome {
-    let is_of_provider = false;
-    Outcome::Deferred(Box::new(Deferral {
-        error,
-        retry_in,
-        is_of_provider,
-        is_untried: false,
-        may_have_run,
-        detail,
-    }))
+    let deferral = Deferral::new(error, retry_in);
+    Outcome::Deferred(Box::new(Deferral { may_have_run, detail, ..deferral }))
 }
 
 impl ReportedError {

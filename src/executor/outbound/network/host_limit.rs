@@ -73,14 +73,9 @@ pub(in crate::executor) fn busy(host: &str) -> Outcome {
     let _ = getrandom::fill(&mut bytes);
     let spread = i64::from(u16::from_le_bytes(bytes)) % (PAUSE_MS.end - PAUSE_MS.start);
     let message = format!("too many calls to {host} are under way (outbound.max_calls_per_host)");
-    Outcome::Deferred(Box::new(Deferral {
-        error: JobError::new(HOST_BUSY, message),
-        retry_in: Span::from_millis(PAUSE_MS.start + spread),
-        is_of_provider: false,
-        is_untried: true,
-        may_have_run: false,
-        detail: None,
-    }))
+    let pause = Span::from_millis(PAUSE_MS.start + spread);
+    let deferral = Deferral::new(JobError::new(HOST_BUSY, message), pause);
+    Outcome::Deferred(Box::new(Deferral { is_untried: true, ..deferral }))
 }
 
 #[cfg(test)]

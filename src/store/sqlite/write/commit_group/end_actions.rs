@@ -87,12 +87,12 @@ impl CommitGroup<'_> {
             if ended.is_empty() {
                 return Ok(());
             }
-            if !self.is_alone {
+            if self.is_alone {
+                for job in ended {
+                    self.isolate(Owner::Job(job), |group| group.run_end_actions(&[job].into()))?;
+                }
+            } else {
                 self.run_end_actions(&ended)?;
-                continue;
-            }
-            for job in ended {
-                self.run_alone(Owner::Job(job), |group| group.run_end_actions(&[job].into()))?;
             }
         }
         Ok(())
@@ -119,13 +119,16 @@ impl CommitGroup<'_> {
         Ok(())
     }
 
-    /// Runs the end actions of one job or batch after a savepoint, in a group that is applied again because of a
-    /// fault. If the fault is in them, they are undone and noted; the end itself is committed.
-    fn run_alone(
+    /// Runs the end actions of one job or batch. In a group that is applied again because of a fault, they run
+    /// after a savepoint: if the fault is in them, they are undone and noted, and the end itself is committed.
+    fn isolate(
         &mut self,
         owner: Owner,
         work: impl FnOnce(&mut Self) -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
+        if !self.is_alone {
+            return work(self);
+        }
         match self.after_savepoint(|group| Ok(work(group)?)) {
             Ok(Err(Fault::Constraint(why) | Fault::Impossible(why))) => {
                 self.impossible.note(&format!("the jobs at the end of {owner}: {why}"));
@@ -165,11 +168,7 @@ impl CommitGroup<'_> {
             return Ok(());
         }
         for id in ended.iter().copied() {
-            if self.is_alone {
-                self.run_alone(Owner::Batch(id), |group| group.run_end_actions_of_batch(id))?;
-            } else {
-                self.run_end_actions_of_batch(id)?;
-            }
+            self.isolate(Owner::Batch(id), |group| group.run_end_actions_of_batch(id))?;
         }
         Ok(())
     }
