@@ -1,5 +1,7 @@
 //! JSON that Longshore stores and returns unchanged: payloads and results.
 
+pub(crate) mod entries;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -3,7 +3,6 @@
 pub(super) mod chart;
 pub(super) mod hex;
 pub(super) mod job_row;
-pub(super) mod json_entries;
 pub(super) mod json_view;
 pub(super) mod layout;
 pub(super) mod metrics_panel;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::job::Json;
-use crate::pages::parts::json_entries::{Entries, Entry};
+use crate::job::payload::entries::{Entries, Entry};
 use askama::filters::{Escaper, Html, HtmlSafe};
 
 /// Length in bytes above which a value is shown as truncated text instead of a tree.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::pages::parts::json_entries::{Entries, Entry};
+use crate::job::payload::entries::{Entries, Entry};
 
 /// Returns `edited`, in which every value that was not changed has its original bytes.
 ///

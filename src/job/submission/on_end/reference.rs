@@ -5,14 +5,12 @@
 //! For example, if the first job has the result `{"status": 200, "body": [1.50]}`, then
 //! `{"x": {"$from": "job", "pointer": "/body/0"}}` becomes `{"x": 1.50}`.
 
-use std::fmt;
-
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::job::payload::Json;
+use crate::job::payload::entries::{Entries, Entry};
 use crate::job::problem::{Problem, Quoted, escape};
 
 /// Field that makes an object a reference.
@@ -175,43 +173,35 @@ impl<R: FnMut(&str, &Reference) -> Result<String, Problem>> Filler<R> {
             let why = format!("a reference must be at most {MAX_DEPTH} levels deep");
             return Err(Problem::new("", why));
         }
-        if text.starts_with('[') {
-            return self.write_list(text);
-        }
-        let Fields(fields) = parse(text)?;
-        if fields.iter().any(|(name, _)| name == FROM) {
+        let Entries(entries) = parse(text)?;
+        if entries.iter().any(|(name, _)| name.as_deref() == Some(FROM)) {
             let reference: Reference = Json::trusted(text).read_objects()?;
             let value = (self.resolve)(&self.place, &reference)?;
             self.out.push_str(&value);
             return Ok(());
         }
-        self.write_object(&fields)
-    }
-
-    fn write_list(&mut self, text: &str) -> Result<(), Problem> {
-        let items: Vec<&RawValue> = parse(text)?;
-        self.out.push('[');
-        for (index, item) in items.into_iter().enumerate() {
-            if index > 0 {
-                self.out.push(',');
-            }
-            self.write_inner(&index.to_string(), item)?;
-        }
-        self.out.push(']');
+        let (open, close) = if text.starts_with('[') { ('[', ']') } else { ('{', '}') };
+        self.out.push(open);
+        self.write_entries(&entries)?;
+        self.out.push(close);
         Ok(())
     }
 
-    fn write_object(&mut self, fields: &[(String, &RawValue)]) -> Result<(), Problem> {
-        self.out.push('{');
-        for (index, (name, value)) in fields.iter().enumerate() {
+    fn write_entries(&mut self, entries: &[Entry<'_>]) -> Result<(), Problem> {
+        for (index, (name, value)) in entries.iter().enumerate() {
             if index > 0 {
                 self.out.push(',');
             }
-            self.out.push_str(&serde_json::to_string(name).unwrap_or_default());
-            self.out.push(':');
-            self.write_inner(&escape(name).to_string(), value)?;
+            let token = match name {
+                Some(name) => {
+                    self.out.push_str(&serde_json::to_string(name).unwrap_or_default());
+                    self.out.push(':');
+                    escape(name).to_string()
+                }
+                None => index.to_string(),
+            };
+            self.write_inner(&token, value)?;
         }
-        self.out.push('}');
         Ok(())
     }
 
@@ -236,45 +226,17 @@ fn find_value(document: &str, pointer: &str) -> Option<String> {
     let mut text = document.trim_ascii();
     for token in pointer.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
-        let value: &RawValue = if text.starts_with('[') {
-            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+        let Entries(entries) = serde_json::from_str(text).ok()?;
+        let (_, value) = if text.starts_with('[') {
             let is_index = token == "0" || !token.starts_with(['0', '+']);
-            items.get(token.parse::<usize>().ok().filter(|_| is_index)?).copied()?
+            entries.into_iter().nth(token.parse().ok().filter(|_| is_index)?)?
         } else {
-            let Fields(fields) = serde_json::from_str(text).ok()?;
             // The last of several fields with one name counts, as in most parsers.
-            fields.into_iter().rfind(|(name, _)| *name == token)?.1
+            entries.into_iter().rfind(|(name, _)| name.as_ref() == Some(&token))?
         };
         text = value.get().trim_ascii();
     }
     Some(text.to_owned())
-}
-
-/// The fields of an object in their order.
-struct Fields<'t>(Vec<(String, &'t RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = entries.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Fields(fields))
-    }
 }
 
 #[cfg(test)]
