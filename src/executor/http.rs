@@ -68,13 +68,12 @@ impl Http {
         };
         let provider = request.provider;
         // Before the clock of the attempt starts.
-        let permit = match provider {
-            None => self.outbound.admit(request.target()).await.map(Some),
-            Some(_) => Ok(None),
-        };
-        let _permit = match permit {
-            Ok(permit) => permit,
-            Err(busy) => return busy,
+        let _permit = match provider {
+            Some(_) => None,
+            None => match self.outbound.admit(request.target()).await {
+                Ok(permit) => Some(permit),
+                Err(busy) => return busy,
+            },
         };
         let partial = PartialResponse::default();
         let call = self.call(request, payload, context, &partial);

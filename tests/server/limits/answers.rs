@@ -47,11 +47,11 @@ fn answers_that_nobody_reads_are_bounded_and_end() {
         assert!(started.elapsed() < Duration::from_secs(300), "the answers do not end");
         std::thread::sleep(Duration::from_millis(100));
     }
-    let refused = unread.split_off(50);
-    for mut connection in refused {
-        // What was refused is a complete answer.
-        connection.answer().unwrap().problem(503);
-    }
+    // An answer that was not read has ended. Each other one was refused, and is complete. Any of the requests can have
+    // had room, since the reads above return theirs.
+    let answers = unread.iter_mut().filter_map(|connection| connection.answer().ok());
+    let refused = answers.filter(|answer| answer.status != 200).map(|answer| answer.problem(503));
+    assert!(refused.count() >= 80);
 }
 
 /// Sends a request with a JSON body, and reads no answer.
