@@ -48,6 +48,12 @@ pub struct LeasedJobView {
     pub lease_token: LeaseToken,
     /// Time at which the lease expires unless it is renewed.
     pub lease_expires_at: Timestamp,
+    /// Tags of the job, if it has any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// JSON object of the application, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Json>,
     /// Input of the job.
     pub payload: Json,
 }
@@ -65,6 +71,8 @@ impl From<LeasedJob> for LeasedJobView {
             batch: job.batch,
             lease_token: job.lease.token,
             lease_expires_at: job.lease_expires_at,
+            tags: job.tags,
+            metadata: job.metadata,
             payload: job.payload,
         }
     }

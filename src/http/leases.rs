@@ -14,6 +14,7 @@ use crate::http::request::body::{self, BodyFormat};
 use crate::http::request::json_list::{at_line, lines};
 use crate::http::request::query::{self, NoQuery};
 use crate::http::response::{HandlerResult, in_room, ok};
+use crate::job::lease::LeasedJob;
 use crate::job::problem::{CountedList, Problem, Short};
 use crate::server::{AnswerShare, ByteShare, Error, Handle, LeaseActionResult, LeaseReportResult};
 
@@ -113,7 +114,7 @@ pub(super) async fn lease(
 ) -> HandlerResult {
     let wanted: LeaseJobsRequest = body::json(&request, payload, &handle).await?;
     let jobs = handle.lease(wanted).await?;
-    let bytes = jobs.iter().map(|job| job.payload.as_str().len()).sum();
+    let bytes = jobs.iter().map(LeasedJob::text_bytes).sum();
     let room = handle.reserve_answer(AnswerShare::Workers, bytes);
     // The jobs of an answer that has no room would wait for the end of their lease.
     let room = room.inspect_err(|_no_room| handle.release(&jobs))?;
