@@ -2,6 +2,7 @@
 
 mod report;
 mod request;
+mod watch;
 
 use serde::Serialize;
 
@@ -15,6 +16,10 @@ pub use report::{
 };
 pub use request::{
     CheckedLeaseJobsRequest, LEASE_RANGE, LeaseJobsRequest, MAX_NAMES, MAX_WORKER_LEN,
+};
+pub use watch::{
+    CheckedWatchLeasesRequest, MAX_WATCHED, UnreadableLease, WatchLeasesRequest, WatchedLeaseView,
+    WatchedLeases,
 };
 
 /// Response to a [`LeaseJobsRequest`].

@@ -6,7 +6,7 @@ use actix_web::web::{Payload, ReqData};
 
 use crate::api::leases::{
     LeaseAction, LeaseAnswer, LeaseAnswers, LeaseJobsRequest, LeaseReport, LeasedJobView,
-    LeasedJobs,
+    LeasedJobs, WatchLeasesRequest, WatchedLeaseView, WatchedLeases,
 };
 use crate::api::problem::ProblemType;
 use crate::http::problem::Rejection;
@@ -159,6 +159,25 @@ pub(super) async fn act_on_list(
     let entries = results.into_iter().zip(places).enumerate();
     let answers = entries.map(|(index, (result, place))| answer_in_list(index, result, place));
     Ok(in_room(ok(&LeaseAnswers { answers: answers.collect() }), room))
+}
+
+pub(super) async fn watch(
+    request: HttpRequest,
+    _: NoQuery,
+    payload: Payload,
+    handle: ReqData<Handle>,
+) -> HandlerResult {
+    let watch: WatchLeasesRequest = body::json(&request, payload, &handle).await?;
+    let found = handle.watch_leases(watch).await?;
+    let unreadable = found.unreadable.into_iter().map(|mut entry| {
+        let problems = std::mem::take(&mut entry.problems);
+        let rejection = Rejection::invalid(StatusCode::UNPROCESSABLE_ENTITY, problems);
+        let (_, problem) = rejection.entry_problem();
+        WatchedLeaseView::unreadable(&entry, problem)
+    });
+    let stopped = found.leases.into_iter();
+    let stopped = stopped.filter_map(|(lease, state)| WatchedLeaseView::of(lease, state));
+    Ok(ok(&WatchedLeases { leases: stopped.chain(unreadable).collect() }))
 }
 
 fn action(request: &HttpRequest) -> Result<LeaseAction, Rejection> {

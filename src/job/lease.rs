@@ -27,6 +27,17 @@ pub struct Lease {
     pub token: LeaseToken,
 }
 
+/// What a remote worker must know about a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseState {
+    /// The worker holds the lease, and its attempt should go on.
+    Held,
+    /// The worker holds the lease, but its job was cancelled: the attempt should stop.
+    CancelRequested,
+    /// The worker does not hold the lease, so it can no longer report an outcome.
+    Stale,
+}
+
 /// A leased job, with the data that a worker needs to run it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedJob {

@@ -5,6 +5,7 @@ mod long_log;
 mod odd_reports;
 mod shell_worker;
 mod waiting;
+mod watch;
 
 use serde_json::{Value, json};
 

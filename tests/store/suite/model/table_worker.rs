@@ -32,7 +32,7 @@ impl ModelJob {
         }
     }
 
-    fn holds(&self, lease: Lease) -> bool {
+    pub(super) fn holds(&self, lease: Lease) -> bool {
         self.job.state == State::Running && self.token == lease.token.0
     }
 
