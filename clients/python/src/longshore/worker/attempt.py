@@ -7,10 +7,10 @@ from datetime import datetime
 from inspect import isasyncgen, isgenerator
 from typing import Any, Literal, NamedTuple
 
-from ..codec import dumps, loads
-from ..context import Context, Reporter, running
-from ..errors import BadPayload, Stopped
-from ..task import Failure, Task
+from longshore.codec import dumps, loads
+from longshore.context import Context, Reporter, running
+from longshore.errors import BadPayload, Stopped
+from longshore.task import Failure, Task
 from .capture import captured
 from .lease import LeasedJob
 
@@ -95,7 +95,9 @@ def _time(text: str | None) -> datetime | None:
         return None
 
 
-def _arguments(job: LeasedJob, task: AnyTask, context: Context) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _arguments(
+    job: LeasedJob, task: AnyTask, context: Context
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     try:
         return task.decode_arguments(loads(bytes(job.payload)), context)
     except BadPayload:
@@ -123,7 +125,8 @@ def _failed(task: AnyTask, error: BaseException) -> Outcome:
 
 def _exhaust(generator: Generator[Any, Any, Any], context: Context) -> Any:
     """Run a generator to its end. Return what it returns, or a list of what it yielded if that is
-    None. Texts that it yields are lines of the log."""
+    None. Texts that it yields are lines of the log.
+    """
     yielded: list[Any] = []
     try:
         while True:

@@ -11,12 +11,12 @@ import io
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TextIO, cast
 
-from ..context import Reporter
+from longshore.context import Reporter
 
 _MAX_LINE_CHARACTERS = 64 * 1024
 
@@ -55,7 +55,7 @@ _lines: ContextVar[Lines | None] = ContextVar("longshore_lines", default=None)
 
 
 @contextmanager
-def captured(reporter: Reporter) -> Iterator[None]:
+def captured(reporter: Reporter) -> Generator[None]:
     """Send what is printed and logged within the block to a job."""
     lines = Lines(reporter)
     token = _lines.set(lines)

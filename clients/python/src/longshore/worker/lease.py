@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..duration import seconds
-from ..task import Mode
+from longshore.duration import seconds
+from longshore.task import Mode
 from .notes import Notes
 
 StopReason = Literal["cancelled", "lost", "expired", "timeout", "drain"]
@@ -19,7 +19,8 @@ was not renewed in time; the attempt has reached its deadline; the worker ends."
 
 class LeasedJob(msgspec.Struct):
     """A job as the server leases it. The payload is decoded where the job runs, so that an odd one
-    harms only its own job."""
+    harms only its own job.
+    """
 
     id: int
     kind: str

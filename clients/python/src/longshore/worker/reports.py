@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from ..codec import dumps
-from ..errors import LongshoreError
+from longshore.codec import dumps
+from longshore.errors import LongshoreError
 from .lease import Lease
 from .notes import Note
 from .server import Answer, Server, pause
@@ -168,7 +168,8 @@ class Reports:
 
     def _due_renewals(self, now: float) -> list[Report]:
         """Return renewals of all leases every third of their length, and at most twice a second of
-        those with news."""
+        those with news.
+        """
         leases: list[Lease] = []
         if now >= self._renew_at:
             leases = list(self._leases.values())
@@ -190,9 +191,7 @@ class Reports:
 
     async def _post(self, reports: list[bytes]) -> Answer:
         content = b"[" + b",".join(reports) + b"]"
-        return await self._server.post(
-            "/v1/leases/finish", content, self._settings.call_timeout
-        )
+        return await self._server.post("/v1/leases/finish", content, self._settings.call_timeout)
 
     async def _send(self, reports: list[Report]) -> None:
         sent_at = time.monotonic()
@@ -221,11 +220,14 @@ class Reports:
 
     async def _try_again(self, reports: list[Report], answer: Answer) -> None:
         """Put reports back and wait. If the server fails to take them although it answers, fewer are
-        sent at once, until the one that it cannot take is alone and waits alone."""
+        sent at once, until the one that it cannot take is alone and waits alone.
+        """
         self._failures += 1
         seconds = pause(self._failures, answer.retry_after)
         self._renew_at = min(self._renew_at, time.monotonic() + self._settings.lease / 10)
-        log.warning("%d reports are sent again in %.1f s: %s", len(reports), seconds, answer.reason())
+        log.warning(
+            "%d reports are sent again in %.1f s: %s", len(reports), seconds, answer.reason()
+        )
         outcomes = [report for report in reports if report.is_outcome]
         if answer.status in (0, 429, 503, 507):
             self._put_back(reports)
@@ -271,7 +273,8 @@ class Reports:
 
     def _refused(self, report: Report, answer: Answer) -> None:
         """Replace an outcome that the server refuses, for example because it is too large, by a
-        failure that says so; a job without an outcome would run again."""
+        failure that says so; a job without an outcome would run again.
+        """
         log.error("%s: the server refuses a report: %s", report.lease, answer.reason())
         if not report.is_outcome:
             return

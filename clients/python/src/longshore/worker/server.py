@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import httpx2
 
-from .._http import Request, Session
-from .._http.message import Response, refusal
-from ..errors import Refused
+from longshore._http import Request, Session
+from longshore._http.message import Response, refusal
+from longshore.errors import Refused
 
 _LONGEST_PAUSE = 5.0
 
@@ -62,7 +62,8 @@ class Server:
 
 def pause(failures: int, retry_after: float) -> float:
     """Return the seconds until the next try: exponential backoff with jitter, or what the server
-    asks for if that is longer."""
+    asks for if that is longer.
+    """
     longest = min(_LONGEST_PAUSE, 0.1 * 2 ** min(failures, 10))
     return max(min(retry_after, 60.0), random.uniform(0.05, longest))
 

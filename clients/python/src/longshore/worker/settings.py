@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..duration import Duration, seconds
+from longshore.duration import Duration, seconds
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_LEASE = 24 * 3600.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..codec import dumps
+from longshore.codec import dumps
 from .lease import Lease
 from .server import Answer, Server, pause
 
@@ -82,11 +82,9 @@ class Watch:
 
         Leases that end need no new call, because the server answers when one is no longer held.
         """
-        leases = [{"id": id, "lease_token": token} for id, token in sorted(keys)]
+        leases = [{"id": job, "lease_token": token} for job, token in sorted(keys)]
         content = dumps({"leases": leases, "wait": _WAIT})
-        call = asyncio.ensure_future(
-            self._server.post("/v1/leases/watch", content, _WAIT + 10)
-        )
+        call = asyncio.ensure_future(self._server.post("/v1/leases/watch", content, _WAIT + 10))
         try:
             while not call.done():
                 await asyncio.wait({call}, timeout=_MIN_INTERVAL)

@@ -11,13 +11,13 @@ import threading
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from ...errors import Stopped
-from ...task import Failure, Task
-from ..attempt import AnyTask, Outcome, failed, run
-from ..capture import capture
-from ..lease import LeasedJob
+from longshore.errors import Stopped
+from longshore.task import Failure, Task
+from longshore.worker.attempt import AnyTask, Outcome, failed, run
+from longshore.worker.capture import capture
+from longshore.worker.lease import LeasedJob
 
 
 class Reference(NamedTuple):
@@ -36,14 +36,12 @@ class Reference(NamedTuple):
     def resolve(self) -> AnyTask:
         """Import the module and return the task."""
         module = sys.modules.get(self.module) or importlib.import_module(self.module)
-        found = _by_name(module, self.name)
-        if isinstance(found, Task) and found.kind == self.kind:
-            return found
-        task = _by_kind(module, self.kind)
-        if task is not None:
-            return task
+        found: Any = _by_name(module, self.name)
+        task = found if isinstance(found, Task) else _by_kind(module, self.kind)
+        if task is not None and task.kind == self.kind:
+            return cast("AnyTask", task)
         if callable(found):
-            from ...client import Longshore
+            from longshore.client import Longshore
 
             return Longshore().task(name=self.kind, process=True)(found)
         raise LookupError(
@@ -79,7 +77,8 @@ class ChildProcess:
 
     def work(self) -> None:
         """Run attempts. A process whose attempt was stopped ends, because the signal may have hit
-        some library in the middle of its work."""
+        some library in the middle of its work.
+        """
         threading.Thread(target=self._receive, daemon=True).start()
         while not self._is_stopped:
             job, reference = self._jobs.get()
@@ -99,9 +98,9 @@ class ChildProcess:
         """Return whether the worker has asked this process to stop."""
         return "stopped" if self._is_stopped else None
 
-    def on_signal(self, number: int, frame: object) -> None:
+    def on_signal(self, _number: int, _frame: object) -> None:
         """Raise `Stopped` in the task, but not in the middle of a message to the worker."""
-        if self._is_running:
+        if self._is_running and not self._is_stopped:
             self._is_stopped = True
             if not self._is_sending:
                 raise Stopped("the job is to stop")
@@ -150,12 +149,13 @@ def _by_name(module: ModuleType, name: str) -> Any:
 
 def _by_kind(module: ModuleType, kind: str) -> AnyTask | None:
     """Return the task of a kind that the module has under any name, or that one of its applications
-    has."""
-    from ...client import Longshore
+    has.
+    """
+    from longshore.client import Longshore
 
     for value in list(vars(module).values()):
         if isinstance(value, Task) and value.kind == kind:
-            return value
+            return cast("AnyTask", value)
         if isinstance(value, Longshore) and kind in value.tasks:
             return value.tasks[kind]
     return None

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from functools import partial
+from typing import ParamSpec
 
-from ...task import Mode
-from ..attempt import STOPPED, AnyTask, Outcome, arun
-from ..lease import Lease
+from longshore.task import Mode
+from longshore.worker.attempt import STOPPED, AnyTask, Outcome, arun
+from longshore.worker.lease import Lease
 from .pool import Finish
+
+P = ParamSpec("P")
 
 
 class CoroutinePool:
     """Runs attempts as tasks of asyncio: on the loop of the application if the worker lives in one,
     else on a loop in a thread of its own. It is never the loop that talks to the server, so a task
-    that blocks its loop loses no lease."""
+    that blocks its loop loses no lease.
+    """
 
     mode: Mode = "coroutine"
 
@@ -30,7 +35,7 @@ class CoroutinePool:
 
     def submit(self, lease: Lease, task: AnyTask) -> None:
         """Run an attempt. It is cancelled when the lease says that it is to stop."""
-        lease.on_stop = partial(self._call, self._cancel, lease)
+        lease.on_stop = partial(self._stop, lease)
         if not self._call(self._begin, lease, task):
             self._finish(lease, STOPPED)
 
@@ -38,10 +43,13 @@ class CoroutinePool:
         """Cancel what is left."""
         self._call(self._cancel_all)
 
-    def _call(self, function: object, *args: object) -> bool:
+    def _stop(self, lease: Lease) -> None:
+        self._call(self._cancel, lease)
+
+    def _call(self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Call a function on the loop. Return whether the loop is still open."""
         try:
-            self._loop.call_soon_threadsafe(function, *args)  # type: ignore[arg-type] # pyright: ignore
+            self._loop.call_soon_threadsafe(partial(function, *args, **kwargs))
         except RuntimeError:  # the application has closed it
             return False
         return True

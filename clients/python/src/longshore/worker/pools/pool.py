@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ...task import Mode
-from ..attempt import AnyTask, Outcome
-from ..lease import Lease
+from longshore.task import Mode
+from longshore.worker.attempt import AnyTask, Outcome
+from longshore.worker.lease import Lease
 
 Finish = Callable[[Lease, Outcome], None]
 """Takes the outcome of an attempt. A pool calls it once for each lease, from any thread."""
@@ -15,7 +15,8 @@ Finish = Callable[[Lease, Outcome], None]
 
 class Pool(Protocol):
     """Runs up to `size` attempts at once. Its methods return at once and are called on the event
-    loop of the worker."""
+    loop of the worker.
+    """
 
     mode: Mode
     size: int

@@ -7,14 +7,13 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from ...task import Failure, Mode
-from ..attempt import STOPPED, AnyTask, Outcome, failed
-from ..lease import Lease
+from longshore.task import Failure, Mode
+from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
+from longshore.worker.lease import Lease
 from . import child
 from .pool import Finish
 
@@ -23,7 +22,8 @@ _KILL_AFTER = 5.0
 
 class ProcessPool:
     """Runs attempts in child processes. A thread for each child sends it jobs and receives what it
-    reports, so a child is never shared."""
+    reports, so a child is never shared.
+    """
 
     mode: Mode = "process"
 
@@ -117,7 +117,14 @@ class Child:
             self._signal(signal.SIGKILL)
 
     def _receive(self, pipe: Connection[Any, Any], lease: Lease) -> Outcome:
+        """Pass on what the process reports, until its outcome. Raise EOFError if it dies.
+
+        The process is looked at too: what it has started may hold the other end of the pipe open.
+        """
         while True:
+            while not pipe.poll(1.0):
+                if not self._process.is_alive() and not pipe.poll(0):
+                    raise EOFError
             message = pipe.recv()
             if isinstance(message, Outcome):
                 return message
@@ -129,8 +136,6 @@ class Child:
     def _ended(self, lease: Lease, outcome: Outcome | None) -> Outcome:
         """Replace the process, which has died or been stopped in the middle of some work."""
         process = self._process
-        if outcome is not None:
-            process.join(_KILL_AFTER)
         with self._lock:
             self._signal(signal.SIGKILL)
             if self._pipe is not None:
@@ -160,14 +165,12 @@ class Child:
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and to what it has started: its process group."""
         process = self._process
-        if process is None or process.pid is None or process.exitcode is not None:
+        if process is None or process.pid is None:
             return
         try:
             os.killpg(process.pid, number)
-        except ProcessLookupError:  # it has no group of its own yet
+        except ProcessLookupError:  # the group is gone, or the process has not made it yet
             process.kill()
-        except PermissionError:  # of some systems, if the process has ended
-            time.sleep(0)
 
 
 def _how(exitcode: int | None) -> str:

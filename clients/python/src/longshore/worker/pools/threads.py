@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from queue import SimpleQueue
 
-from ...task import Mode
-from ..attempt import AnyTask, run
-from ..lease import Lease
+from longshore.task import Mode
+from longshore.worker.attempt import AnyTask, run
+from longshore.worker.lease import Lease
 from .pool import Finish
 
 
