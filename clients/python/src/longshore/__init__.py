@@ -1,0 +1,59 @@
+"""Background jobs that survive a crash: the client and the worker of Longshore."""
+
+from ._http.events import Event
+from .client import Longshore
+from .codec import Codec
+from .context import Context, Reporter, current
+from .duration import Duration
+from .errors import (
+    BadPayload,
+    BadResult,
+    Conflict,
+    ErrorItem,
+    Fatal,
+    JobCancelled,
+    JobError,
+    JobFailed,
+    LongshoreError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Retry,
+    Stopped,
+    Unavailable,
+    WaitTimeout,
+)
+from .job import Job, Progress
+from .task import Backoff, Call, Failure, Task
+
+__all__ = [
+    "Backoff",
+    "BadPayload",
+    "BadResult",
+    "Call",
+    "Codec",
+    "Conflict",
+    "Context",
+    "Duration",
+    "ErrorItem",
+    "Event",
+    "Failure",
+    "Fatal",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "Longshore",
+    "LongshoreError",
+    "NotAllowed",
+    "NotFound",
+    "Progress",
+    "Refused",
+    "Reporter",
+    "Retry",
+    "Stopped",
+    "Task",
+    "Unavailable",
+    "WaitTimeout",
+    "current",
+]

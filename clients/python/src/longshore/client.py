@@ -1,0 +1,220 @@
+"""The client: one object for an application, with its tasks and its connection."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+)
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
+
+from ._http import Operation, Request, Session
+from .codec import Codec
+from .duration import Duration, seconds
+from .job import Job
+from .task import Backoff, Call, FunctionTask, Options, Task
+from .task.registry import Registry, kind_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Y = TypeVar("Y")
+
+DEFAULT_URL = "http://127.0.0.1:7373"
+
+
+class Decorator(Protocol):
+    """What `Longshore.task(...)` returns: it makes a function a task."""
+
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> FunctionTask[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, AsyncGenerator[Y, Any]], /
+    ) -> FunctionTask[P, list[Y], AsyncGenerator[Y, Any]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, AsyncIterator[Y]], /
+    ) -> FunctionTask[P, list[Y], AsyncIterator[Y]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Generator[Y, Any, None]], /
+    ) -> FunctionTask[P, list[Y], Generator[Y, Any, None]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Generator[Any, Any, R]], /
+    ) -> FunctionTask[P, R, Generator[Any, Any, R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, Iterator[Y]], /) -> FunctionTask[P, list[Y], Iterator[Y]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
+    def __call__(self, fn: Callable[..., Any], /) -> FunctionTask[..., Any, Any]: ...
+
+
+class Longshore:
+    """One object for an application: the registry of its tasks, and the client of one server.
+
+    `url` and `key` are by default those in `LONGSHORE_URL` and `LONGSHORE_KEY`. `queue` is the
+    queue of tasks that name none. A request that gets no answer is repeated for `give_up` seconds.
+    Nothing is connected before the first call. Methods with an `a` before their name are the same
+    on the running event loop.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        queue: str = "default",
+        give_up: Duration = 30,
+        codec: Codec | None = None,
+    ) -> None:
+        self.url = url or os.environ.get("LONGSHORE_URL") or DEFAULT_URL
+        key = os.environ.get("LONGSHORE_KEY") if key is None else key
+        self.queue = queue
+        self.codec = codec or Codec()
+        self.session = Session(self.url, key, seconds(give_up))
+        self._tasks = Registry()
+
+    def __repr__(self) -> str:
+        return f"<Longshore {self.url}>"
+
+    # Tasks.
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The tasks of this application, by kind."""
+        return self._tasks
+
+    @overload
+    def task(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> FunctionTask[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def task(
+        self, fn: Callable[P, AsyncGenerator[Y, Any]], /
+    ) -> FunctionTask[P, list[Y], AsyncGenerator[Y, Any]]: ...
+    @overload
+    def task(
+        self, fn: Callable[P, AsyncIterator[Y]], /
+    ) -> FunctionTask[P, list[Y], AsyncIterator[Y]]: ...
+    @overload
+    def task(
+        self, fn: Callable[P, Generator[Y, Any, None]], /
+    ) -> FunctionTask[P, list[Y], Generator[Y, Any, None]]: ...
+    @overload
+    def task(
+        self, fn: Callable[P, Generator[Any, Any, R]], /
+    ) -> FunctionTask[P, R, Generator[Any, Any, R]]: ...
+    @overload
+    def task(self, fn: Callable[P, Iterator[Y]], /) -> FunctionTask[P, list[Y], Iterator[Y]]: ...
+    @overload
+    def task(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        retries: int = 0,
+        backoff: Backoff | Duration | None = None,
+        retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
+        timeout: Duration | None = None,
+        at_most_once: bool = False,
+        process: bool = False,
+        priority: int | None = None,
+        expires: Duration | None = None,
+        tags: list[str] | tuple[str, ...] | None = None,
+    ) -> Decorator: ...
+    def task(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+        """Makes a function a task.
+
+        `def` runs in a thread of a worker, or with `process=True` in a process of its own; `async
+        def` runs on its event loop. `retries` is how often a failed attempt is tried again, if its
+        exception is one of `retry_on`. What is not given has the server's default.
+        """
+        if fn is not None:
+            return self._add_task(fn, settings)
+        return lambda fn: self._add_task(fn, settings)
+
+    def _add_task(self, fn: Callable[..., Any], settings: Mapping[str, Any]) -> Task[..., Any]:
+        rest = dict(settings)
+        kind = kind_of(fn, rest.pop("name", None))
+        retry_on, process = rest.pop("retry_on", Exception), rest.pop("process", False)
+        options = Options(**{"queue": self.queue, "retries": 0, **rest})
+        retry_on = retry_on if isinstance(retry_on, tuple) else (retry_on,)
+        task: FunctionTask[..., Any, Any] = FunctionTask(self, fn, kind, options, retry_on, process)
+        self._tasks.add(task)
+        return task
+
+    def decoder_of(self, kind: str) -> Callable[[Any], Any]:
+        """Returns what decodes the results of a kind; those of unknown kinds stay JSON values."""
+        task = self._tasks.get(kind)
+        return (lambda value: value) if task is None else task.decode_result
+
+    # Jobs.
+
+    def submit(self, call: Call[R]) -> Job[R]:
+        """Submits a call. The job is on the server's disk when this returns."""
+        return self.session.run(self._submit(call))
+
+    async def asubmit(self, call: Call[R]) -> Job[R]:
+        """Like `submit`, on the running event loop."""
+        return await self.session.arun(self._submit(call))
+
+    def job(self, id: int | str, *, token: str | None = None) -> Job[Any]:
+        """Returns a handle on a job that exists, without reading it. With a `token` of the job, all
+        requests of the handle have that as their only right."""
+        return Job(self, int(id), token=token)
+
+    def _submit(self, call: Call[R]) -> Operation[Job[R]]:
+        headers = {"idempotency-key": call.options.key or random_key()}
+        response = yield Request("POST", "/v1/jobs", body=call.to_json(), headers=headers)
+        data = response.json()
+        return Job(self, data["id"], data, call.decode)
+
+    # The connection.
+
+    def close(self) -> None:
+        """Closes the connections of this process. Later calls open new ones."""
+        self.session.close()
+
+    async def aclose(self) -> None:
+        """Closes the connections of the running event loop."""
+        await self.session.aclose()
+
+    def __enter__(self) -> Longshore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Longshore:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def random_key() -> str:
+    """Returns an idempotency key for one submission."""
+    return uuid.uuid4().hex
