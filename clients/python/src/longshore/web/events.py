@@ -6,14 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .._http.events import Event
 from ..errors import NotAllowed, Refused, Unavailable
-from ..job import Event
 from . import sse
 from .problems import problem
 
@@ -92,7 +92,7 @@ async def relayed(
     is_begun = False
     while True:
         try:
-            async with aclosing(_generator(source.aevents(after=after))) as events:
+            async with aclosing(closed(source.aevents(after=after))) as events:
                 async for event in events:
                     after = event.id or after
                     is_begun = True
@@ -111,18 +111,19 @@ async def relayed(
         yield sse.message("{}", "end")
 
 
-async def _generator(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
-    async for event in events:
-        yield event
+async def closed(events: AsyncIterator[Event]) -> AsyncGenerator[Event, None]:
+    """Yield events; close their connection when this is closed."""
+    try:
+        async for event in events:
+            yield event
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
 
 
 def _text(event: Event, render: Render | None) -> str:
     if render is None:
-        data = json.dumps(_plain(event.data), ensure_ascii=False, separators=(",", ":"))
+        data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
         return sse.message(data, event.kind, event.id or "")
     text = render(event)
     return "" if text is None else sse.message(text, id=event.id or "")
-
-
-def _plain(data: Any) -> Any:
-    return data

@@ -33,13 +33,6 @@ async def read(
     return await ls.session.asend(request)
 
 
-def with_token(ls: Longshore, token: str) -> Longshore:
-    """Return a client that has the right of the token only, over the connections of `ls`."""
-    reader = Longshore(ls.url, key=token)
-    reader.session.clients = ls.session.clients
-    return reader
-
-
 async def show(
     ls: Longshore, job_id: int, token: str, render: View = show_text, label: str = ""
 ) -> Shown:
@@ -79,7 +72,7 @@ def _reason(state: str, error: Mapping[str, Any]) -> str:
 async def _completed(ls: Longshore, job: Mapping[str, Any], render: View, label: str) -> Shown:
     job_id = int(job["id"])
     try:
-        content = render(decode(ls, str(job["kind"]), job.get("result")))
+        content = render(ls.decoder_of(str(job["kind"]))(job.get("result")))
         if isawaitable(content):
             content = await content
         return Shown(job_id, "completed", label, answer=to_html(content))
@@ -87,10 +80,3 @@ async def _completed(ls: Longshore, job: Mapping[str, Any], render: View, label:
         # The page asks once more each second, so an error of the view must be the last thing it shows.
         _log.exception("the result of job %s cannot be shown", job_id)
         return Shown(job_id, "failed", label, message="The result cannot be shown.")
-
-
-def decode(ls: Longshore, kind: str, result: Any) -> Any:
-    """Return the result of a job as its task returns it; as plain values if the kind is unknown."""
-    builtin = {"chat": ls.chat, "http": ls.http, "command": ls.command}
-    task = ls.tasks.get(kind) or builtin.get(kind)
-    return result if task is None else task.decode_result(result)

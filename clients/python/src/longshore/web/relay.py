@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from .._http.events import Event, Stream, aevents
 from ..client import Longshore
 from ..errors import LongshoreError
 from .events import EventResponse
@@ -34,7 +35,7 @@ def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
         return EventResponse(job, request.headers.get("last-event-id"))
 
     async def batch_events(request: Request, token: str) -> Response:
-        batch = ls.batch_handle(request.path_params["id"], token=token)
+        batch = BatchEvents(ls, request.path_params["id"], token, "jobs" in request.query_params)
         return EventResponse(batch, request.headers.get("last-event-id"))
 
     return [
@@ -45,6 +46,23 @@ def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
         Route(f"{prefix}/batches/{{id:int}}/results", with_token(read_json)),
         Route(f"{prefix}/batches/{{id:int}}/events", with_token(batch_events)),
     ]
+
+
+class BatchEvents:
+    """The events of a batch, read with a token."""
+
+    def __init__(self, ls: Longshore, id: int, token: str, jobs: bool) -> None:
+        self._session = ls.session
+        self._path = f"/v1/batches/{id}/events"
+        self._token = token
+        self._params: dict[str, str | int] = {"jobs": "true"} if jobs else {}
+
+    def aevents(self, after: str | None = None) -> AsyncIterator[Event]:
+        """Return the events. The server says when there are no more."""
+        stream = Stream(
+            self._session, self._path, lambda _: False, after, self._params, self._token
+        )
+        return aevents(self._session, stream)
 
 
 def with_token(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

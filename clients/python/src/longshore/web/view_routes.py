@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib.resources import files
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -14,6 +13,7 @@ from starlette.routing import Route
 from ..client import Longshore
 from ..errors import NotAllowed, NotFound, Unavailable
 from . import sse
+from .events import closed
 from .links import ViewLink
 from .markup import Shown, job_element
 from .problems import HEADERS, answer
@@ -89,19 +89,13 @@ async def view_stream(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerat
 async def _states(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerator[Shown, None]:
     """Yield what a page shows of a job after each of its events, over restarts of the server."""
     while True:
+        job = ls.job(link.job_id, token=link.token)
         try:
-            job: dict[str, Any] = {}
-            async for event in ls.job(link.job_id, token=link.token).aevents():
-                if event.kind == "gone":
-                    yield Shown(link.job_id, "gone", link.label)
-                elif event.kind == "state":
-                    job = dict(event.data)
-                elif event.kind == "progress":
-                    job["progress"] = event.data
-                if job:
-                    yield await shown(ls, job, view, link.label)
-        except Unavailable as error:
+            async with aclosing(closed(job.aevents())) as events:
+                async for event in events:
+                    if event.kind == "gone":
+                        yield Shown(link.job_id, "gone", link.label)
+                    elif event.kind in {"state", "progress"}:
+                        yield await shown(ls, job.to_dict(), view, link.label)
+        except (Unavailable, NotAllowed, NotFound) as error:
             yield missing(link.job_id, error, link.label)
-        except (NotAllowed, NotFound) as error:
-            yield missing(link.job_id, error, link.label)
-            return
