@@ -4,9 +4,14 @@ from typing import Any
 
 import httpx2
 import pytest
-from jobs import lease, report, submit
+from starlette.applications import Starlette
+
 from longshore import Longshore
+from longshore._http import Request
 from longshore.testing import Server
+from longshore.web import routes
+from web.jobs import lease, report, submit
+from web.pages import served
 
 
 def get(url: str, **params: str) -> httpx2.Response:
@@ -47,16 +52,10 @@ def test_a_token_that_nobody_signed_is_refused(ls: Longshore, relay: str) -> Non
 def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: Server) -> None:
     # Before the first key every request is allowed, so only a server with keys shows the difference.
     ls = longshore_server.client
-    from longshore._http import Request
-
     body = {"name": "app", "scopes": ["admin", "submit", "read"]}
     key = ls.session.send(Request("POST", "/v1/keys", body=body)).json()["secret"]
     with Longshore(ls.url, key=key) as keyed:
         job = submit(keyed, "echo", 7).wait()
-        from conftest import served
-        from longshore.web import routes
-        from starlette.applications import Starlette
-
         with served(Starlette(routes=routes(keyed))) as url:
             relay = f"{url}/longshore/jobs/{job.id}"
             assert get(relay).status_code == 401
