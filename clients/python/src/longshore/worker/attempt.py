@@ -11,6 +11,7 @@ from longshore.codec import dumps, loads
 from longshore.context import Context, Reporter, running
 from longshore.errors import BadPayload, Stopped
 from longshore.task import Failure, Task
+
 from .capture import captured
 from .lease import LeasedJob
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from longshore.codec import dumps
 from longshore.errors import LongshoreError, Unavailable
 from longshore.task import Failure, Mode
+
 from .attempt import Outcome, failed
 from .clock import Clock
 from .lease import Lease

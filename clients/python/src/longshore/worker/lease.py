@@ -10,6 +10,7 @@ import msgspec
 
 from longshore.duration import seconds
 from longshore.task import Mode
+
 from .notes import Notes
 
 StopReason = Literal["cancelled", "lost", "expired", "timeout", "drain"]

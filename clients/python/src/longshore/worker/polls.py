@@ -11,6 +11,7 @@ import msgspec
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
+
 from .clock import Clock
 from .lease import Lease, LeasedJob
 from .pools import Pool

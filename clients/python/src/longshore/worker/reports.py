@@ -18,6 +18,7 @@ import msgspec
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
+
 from .lease import Lease
 from .notes import Note
 from .server import Answer, Server, pause

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from longshore.codec import dumps
+
 from .lease import Lease
 from .server import Answer, Server, pause
 

@@ -13,8 +13,11 @@ from inspect import isawaitable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from typing_extensions import Self
+
 from longshore.duration import Duration
 from longshore.errors import LongshoreError
+
 from .capture import capture
 from .engine import Engine
 from .pools.coroutines import LoopThread
@@ -122,7 +125,7 @@ class Worker:
         self._end()
         self._raise_failure()
 
-    def __enter__(self: W) -> W:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

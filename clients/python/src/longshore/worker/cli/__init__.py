@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from longshore._http import Session
 from longshore.errors import LongshoreError
 from longshore.worker.worker import Worker
+
 from .application import NotLoaded, load
 from .reload import Reloader, supervise, wait_for_repair
 

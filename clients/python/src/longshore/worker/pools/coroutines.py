@@ -11,6 +11,7 @@ from typing import ParamSpec
 from longshore.task import Mode
 from longshore.worker.attempt import STOPPED, AnyTask, Outcome, arun
 from longshore.worker.lease import Lease
+
 from .pool import Finish
 
 P = ParamSpec("P")

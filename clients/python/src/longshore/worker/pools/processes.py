@@ -14,6 +14,7 @@ from typing import Any
 from longshore.task import Failure, Mode
 from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
 from longshore.worker.lease import Lease
+
 from . import child
 from .pool import Finish
 

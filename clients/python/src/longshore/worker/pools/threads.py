@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from longshore.task import Mode
 from longshore.worker.attempt import AnyTask, run
 from longshore.worker.lease import Lease
+
 from .pool import Finish
 
 
