@@ -1,6 +1,8 @@
 """Background jobs that survive a crash: the client and the worker of Longshore."""
 
 from ._http.events import Event
+from .batch import Batch, Counts
+from .builtin import ChatAnswer, HttpAnswer
 from .client import Longshore
 from .codec import Codec
 from .context import Context, Reporter, current
@@ -30,15 +32,19 @@ __all__ = [
     "Backoff",
     "BadPayload",
     "BadResult",
+    "Batch",
     "Call",
+    "ChatAnswer",
     "Codec",
     "Conflict",
     "Context",
+    "Counts",
     "Duration",
     "ErrorItem",
     "Event",
     "Failure",
     "Fatal",
+    "HttpAnswer",
     "Job",
     "JobCancelled",
     "JobError",

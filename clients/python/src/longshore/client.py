@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Callable,
     Coroutine,
     Generator,
+    Iterable,
     Iterator,
     Mapping,
 )
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from ._http import Operation, Request, Session
+from ._http import Operation, Request, Session, random_key
+from ._inline import InlineSession, Sent, Store
+from .batch import Batch
+from .batch.pieces import create
+from .builtin import ChatTask, CommandTask, HttpTask, chat, command, http
 from .codec import Codec
 from .duration import Duration, seconds
 from .job import Job
 from .task import Backoff, Call, FunctionTask, Options, Task
+from .task.call import follow_up
 from .task.registry import Registry, kind_of
 
 P = ParamSpec("P")
@@ -84,6 +90,11 @@ class Longshore:
         self.codec = codec or Codec()
         self.session = Session(self.url, key, seconds(give_up))
         self._tasks = Registry()
+        # The server has defaults for the kinds that it runs itself.
+        options = Options(queue=None if queue == "default" else queue)
+        self.chat = ChatTask(self, "chat", options)
+        self.http = HttpTask(self, "http", options)
+        self.command = CommandTask(self, "command", options)
 
     def __repr__(self) -> str:
         return f"<Longshore {self.url}>"
@@ -159,7 +170,9 @@ class Longshore:
     def decoder_of(self, kind: str) -> Callable[[Any], Any]:
         """Returns what decodes the results of a kind; those of unknown kinds stay JSON values."""
         task = self._tasks.get(kind)
-        return (lambda value: value) if task is None else task.decode_result
+        if task is not None:
+            return task.decode_result
+        return {"chat": chat.answer, "http": http.answer}.get(kind, command.output)
 
     # Jobs.
 
@@ -181,6 +194,95 @@ class Longshore:
         response = yield Request("POST", "/v1/jobs", body=call.to_json(), headers=headers)
         data = response.json()
         return Job(self, data["id"], data, call.decode)
+
+    # Batches.
+
+    def batch(
+        self,
+        calls: Iterable[Call[R]],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        then: Call[Any] | Task[..., Any] | None = None,
+        callback: str | Mapping[str, Any] | None = None,
+        open: bool = False,
+    ) -> Batch[R]:
+        """Submits calls as a batch, all or none of them up to 10,000.
+
+        More calls are submitted in pieces: if that breaks off, the pieces before are submitted, and
+        the same call with the same `key` goes on. `then` is submitted by the server when all jobs
+        have completed; its first free parameter receives the list of results. More jobs can be
+        added to an `open` batch, until it is closed.
+        """
+        return self.session.run(self._batch(calls, name, key, then, callback, open))
+
+    async def abatch(
+        self,
+        calls: Iterable[Call[R]],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        then: Call[Any] | Task[..., Any] | None = None,
+        callback: str | Mapping[str, Any] | None = None,
+        open: bool = False,
+    ) -> Batch[R]:
+        """Like `batch`, on the running event loop."""
+        return await self.session.arun(self._batch(calls, name, key, then, callback, open))
+
+    def get_batch(self, id: int | str, *, token: str | None = None) -> Batch[Any]:
+        """Reads a batch and returns a handle on it. With a `token` of the batch, all requests of
+        the handle have that as their only right."""
+        return self.session.run(self._get_batch(int(id), token))
+
+    async def aget_batch(self, id: int | str, *, token: str | None = None) -> Batch[Any]:
+        """Like `get_batch`, on the running event loop."""
+        return await self.session.arun(self._get_batch(int(id), token))
+
+    def _batch(
+        self,
+        calls: Iterable[Call[R]],
+        name: str | None,
+        key: str | None,
+        then: Call[Any] | Task[..., Any] | None,
+        callback: str | Mapping[str, Any] | None,
+        is_open: bool,
+    ) -> Operation[Batch[R]]:
+        fields: dict[str, Any] = {}
+        if name is not None:
+            fields["name"] = name
+        if then is not None:
+            fields["then"] = follow_up(then, "batch")
+        if callback is not None:
+            fields["callback"] = {"url": callback} if isinstance(callback, str) else dict(callback)
+        submitted = yield from create(calls, fields, key or random_key(), is_open)
+        return Batch(self, submitted.data, submitted.ids, submitted.decoders)
+
+    def _get_batch(self, id: int, token: str | None) -> Operation[Batch[Any]]:
+        data = (yield Request("GET", f"/v1/batches/{id}", key=token)).json()
+        return Batch(self, data, token=token)
+
+    # Tests.
+
+    @contextmanager
+    def inline(
+        self,
+        *,
+        retries: bool = False,
+        answers: Mapping[str, Callable[[Any], Any]] | None = None,
+    ) -> Iterator[Sent]:
+        """Within the block, submissions run at once in this thread, without a server.
+
+        For tests. Arguments and results are converted as for a real worker. Failed attempts are
+        tried again, without pauses, only with `retries=True`. `answers` has functions from payload
+        to result for kinds that the server runs, such as `{"chat": lambda payload: ...}`. Yields a
+        list of what was submitted.
+        """
+        sent, session = Sent(), self.session
+        self.session = InlineSession(Store(self, sent, retries, answers or {}))
+        try:
+            yield sent
+        finally:
+            self.session = session
 
     # The connection.
 
@@ -214,7 +316,3 @@ class Longshore:
     ) -> None:
         await self.aclose()
 
-
-def random_key() -> str:
-    """Returns an idempotency key for one submission."""
-    return uuid.uuid4().hex

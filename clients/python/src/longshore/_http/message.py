@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,8 +17,11 @@ _NO_BODY = object()
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `wait` is how long the server may hold it, in seconds; `give_up` overrides how
-    long it is repeated without an answer; `key` overrides the API key of the session."""
+    """One request.
+
+    `wait` is how long the server may hold it, in seconds; `give_up` overrides how long it is
+    repeated without an answer; `key` overrides the API key of the session.
+    """
 
     method: str
     path: str
@@ -29,8 +33,10 @@ class Request:
     key: str | None = None
 
     def content(self) -> bytes | None:
-        """Returns the body as JSON text, or None if there is none."""
-        return None if self.body is _NO_BODY else dumps(self.body)
+        """Returns the body as JSON text, or None if there is none. Bytes are JSON text already."""
+        if self.body is _NO_BODY:
+            return None
+        return self.body if isinstance(self.body, bytes) else dumps(self.body)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,11 @@ class Response:
         """Raises the error that the body describes if the request was refused."""
         if not self.is_ok:
             raise refusal(self)
+
+
+def random_key() -> str:
+    """Returns an idempotency key for one submission."""
+    return uuid.uuid4().hex
 
 
 Operation = Generator[Request, Response, T]

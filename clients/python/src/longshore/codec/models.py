@@ -21,3 +21,8 @@ def encode(model: Any) -> Any:
 def decode(kind: Any, value: Any) -> Any:
     """Returns the model that a JSON value stands for. Raises ValueError if it is not valid."""
     return kind.model_validate(value)
+
+
+def schema(kind: Any) -> dict[str, Any]:
+    """Returns the JSON schema of a model."""
+    return kind.model_json_schema()
