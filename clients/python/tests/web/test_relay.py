@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx2
@@ -11,7 +12,7 @@ from longshore._http import Request
 from longshore.testing import Server
 from longshore.web import routes
 from web.jobs import lease, report, submit
-from web.pages import served
+from web.pages import page_app, served
 
 
 def get(url: str, **params: str) -> httpx2.Response:
@@ -136,3 +137,17 @@ def test_a_page_that_opens_while_the_job_server_is_away_gets_the_events_later(
         longshore_server.start()
         events = [(sent.event, sent.json()) for sent in httpx2.EventSource(answer)]
     assert events[-2][1]["result"] == "kept"
+
+
+def test_a_stream_ends_when_its_reader_leaves(ls: Longshore) -> None:
+    job = submit(ls, "work", remote=True)
+    app = page_app(ls, str)
+    with served(app) as url:
+        address = f"{url}/longshore/jobs/{job.id}/events"
+        with httpx2.stream("GET", address, params={"token": job.token()}) as answer:
+            next(answer.iter_text())
+            assert app.state.streams == 1
+        deadline = time.monotonic() + 10
+        while app.state.streams:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 _WORDS = {
     "scheduled": "planned for later",
@@ -54,19 +54,15 @@ def to_html(content: Any) -> str:
     """Return the HTML of what a view returned: FastHTML components, `__html__`, or escaped text."""
     if content is None:
         return ""
-    if hasattr(content, "__ft__") or type(content).__module__.startswith("fastcore."):
-        from fasthtml.common import to_xml
-
-        return str(to_xml(content, indent=False))
     if hasattr(content, "__html__"):
         return str(content.__html__())
+    if type(content).__name__ == "NotStr":  # of FastHTML: HTML as it is
+        return str(content)
+    if hasattr(content, "__ft__"):
+        return to_html(content.__ft__())
     if isinstance(content, (list, tuple)):
-        return "".join(to_html(part) for part in _parts(content))
+        return "".join(to_html(part) for part in cast("Iterable[Any]", content))
     return text_html(str(content))
-
-
-def _parts(content: Iterable[Any]) -> Iterable[Any]:
-    return content
 
 
 def text_html(text: str) -> str:

@@ -33,6 +33,13 @@ async def read(
     return await ls.session.asend(request)
 
 
+def impatient(ls: Longshore) -> Longshore:
+    """Return a client with the connections of `ls` that says soon that the server is away."""
+    reader = Longshore(ls.url, key="", give_up=PATIENCE)
+    reader.session.clients = ls.session.clients
+    return reader
+
+
 async def show(
     ls: Longshore, job_id: int, token: str, render: View = show_text, label: str = ""
 ) -> Shown:

@@ -13,7 +13,7 @@ from ..client import Longshore
 from ..errors import LongshoreError
 from .events import EventResponse
 from .problems import HEADERS, answer, problem
-from .reading import is_token, read
+from .reading import impatient, is_token, read
 
 Handler = Callable[[Request, str], Awaitable[Response]]
 
@@ -23,6 +23,8 @@ _PARAMETERS = ("wait", "after", "limit", "jobs")
 def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
     """Return the routes of jobs and batches."""
 
+    reader = impatient(ls)
+
     async def read_json(request: Request, token: str) -> Response:
         path = "/v1" + request.url.path.split(prefix, 1)[1]
         params = {name: value for name, value in request.query_params.items() if name in _PARAMETERS}
@@ -31,11 +33,11 @@ def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
         return Response(found.content, found.status, HEADERS | {"content-type": kind})
 
     async def job_events(request: Request, token: str) -> Response:
-        job = ls.job(request.path_params["id"], token=token)
+        job = reader.job(request.path_params["id"], token=token)
         return EventResponse(job, request.headers.get("last-event-id"))
 
     async def batch_events(request: Request, token: str) -> Response:
-        batch = BatchEvents(ls, request.path_params["id"], token, "jobs" in request.query_params)
+        batch = BatchEvents(reader, request.path_params["id"], token, "jobs" in request.query_params)
         return EventResponse(batch, request.headers.get("last-event-id"))
 
     return [

@@ -17,7 +17,7 @@ from .events import closed
 from .links import ViewLink
 from .markup import Shown, job_element
 from .problems import HEADERS, answer
-from .reading import missing, show, shown
+from .reading import impatient, missing, show, shown
 from .relay import with_token
 from .views import View, find_view
 
@@ -88,8 +88,9 @@ async def view_stream(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerat
 
 async def _states(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerator[Shown, None]:
     """Yield what a page shows of a job after each of its events, over restarts of the server."""
+    reader = impatient(ls)
     while True:
-        job = ls.job(link.job_id, token=link.token)
+        job = reader.job(link.job_id, token=link.token)
         try:
             async with aclosing(closed(job.aevents())) as events:
                 async for event in events:
