@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod batches;
 pub(crate) mod body;
 mod builder;
 mod bulk;
@@ -43,6 +44,7 @@ use actix_rt::Arbiter;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+pub use batches::MAX_RESULTS;
 pub use builder::{Builder, StartError};
 pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};

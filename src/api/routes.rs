@@ -81,6 +81,10 @@ pub enum RouteName {
     GetBatch,
     /// Cancels the jobs of a batch.
     CancelBatch,
+    /// Queues the failed jobs of a batch again.
+    RetryBatch,
+    /// Returns the results of a batch.
+    BatchResults,
     /// Lists all queues.
     ListQueues,
     /// Returns a queue.
@@ -178,6 +182,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/batches", RouteName::ListBatches, READ),
     route(Method::Get, "/v1/batches/{id}", RouteName::GetBatch, SUBMIT_OR_READ),
     route(Method::Post, "/v1/batches/{id}/cancel", RouteName::CancelBatch, SUBMIT),
+    route(Method::Post, "/v1/batches/{id}/retry", RouteName::RetryBatch, ADMIN),
+    route(Method::Get, "/v1/batches/{id}/results", RouteName::BatchResults, SUBMIT_OR_READ),
     route(Method::Get, "/v1/queues", RouteName::ListQueues, READ),
     route(Method::Get, "/v1/queues/{name}", RouteName::GetQueue, READ),
     route(Method::Patch, "/v1/queues/{name}", RouteName::ChangeQueue, ADMIN),

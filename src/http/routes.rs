@@ -54,6 +54,8 @@ fn served(Route { method, name, .. }: &Route) -> actix_web::Route {
         RouteName::ListBatches => route.to(batches::list),
         RouteName::GetBatch => route.to(batches::status),
         RouteName::CancelBatch => route.to(batches::cancel_batch),
+        RouteName::RetryBatch => route.to(batches::retry_batch),
+        RouteName::BatchResults => route.to(batches::results::results),
         RouteName::ListQueues => route.to(queues::list),
         RouteName::GetQueue => route.to(queues::status),
         RouteName::ChangeQueue => route.to(queues::change),

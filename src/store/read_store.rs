@@ -16,8 +16,8 @@ use crate::job::limit::waiting::LimitsOfJob;
 use crate::job::{BatchId, Job, JobId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
 use crate::store::error::StoreError;
-use crate::store::filter::JobFilter;
-use crate::store::page::{BatchPage, JobPage};
+use crate::store::filter::{JobFilter, ResultQuery};
+use crate::store::page::{BatchPage, JobPage, ResultPage};
 
 /// Read side of a backend. There may be several; reads never wait for the write side.
 ///
@@ -75,6 +75,13 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError>;
+
+    /// Returns one page of the results of a batch, by ascending job id, which is the order of submission;
+    /// `None` if there is no such batch. Jobs that have not ended are on it without a result.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError>;
 
     /// Returns the latest `limit` deliveries of webhooks of a job or batch, oldest first; `None` if there is
     /// no such job or batch. A caller that may read the job or batch may read them, although they are jobs

@@ -1,6 +1,7 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
 mod attempts;
+mod batch_results;
 mod batches;
 mod deliveries;
 mod limits;
@@ -38,7 +39,7 @@ use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{log, time_buckets};
 use crate::store::{
     BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
-    ReadStore, StoreError, StoredKeys,
+    ReadStore, ResultPage, ResultQuery, StoreError, StoredKeys,
 };
 use queue_rows::QueueReads;
 
@@ -144,6 +145,11 @@ impl ReadStore for SqliteReads {
 
     fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError> {
         batches::page(&mut self.connection, limit, before, &self.visible).map_err(unreadable)
+    }
+
+    fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError> {
+        batch_results::page(&mut self.connection, query, &self.visible, &mut self.impossible)
+            .map_err(unreadable)
     }
 
     fn deliveries(

@@ -123,6 +123,8 @@ impl Entry {
             | RouteName::GetLog
             | RouteName::GetBatch
             | RouteName::CancelBatch
+            | RouteName::RetryBatch
+            | RouteName::BatchResults
             | RouteName::GetQueue
             | RouteName::JobEvents
             | RouteName::BatchEvents
