@@ -4,6 +4,7 @@ mod attempts;
 mod batch_results;
 mod batches;
 mod deliveries;
+mod leases;
 mod limits;
 mod queue_rows;
 
@@ -23,7 +24,8 @@ use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
-use crate::job::{BatchId, Job, JobId, Log, ProviderName, State, Timestamp};
+use crate::job::lease::{Lease, LeaseState};
+use crate::job::{BatchId, Job, JobId, KeyId, Log, ProviderName, State, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
@@ -217,6 +219,15 @@ impl ReadStore for SqliteReads {
             }
         }
         limits::of_job(&mut self.connection, id, now, &mut self.impossible).map_err(unreadable)
+    }
+
+    fn lease_states(
+        &mut self,
+        leases: &[Lease],
+        key: Option<KeyId>,
+    ) -> Result<Vec<LeaseState>, StoreError> {
+        leases::states(&mut self.connection, leases, key, &self.visible)
+            .map_err(|error| unreadable(error.into()))
     }
 
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {
