@@ -1,6 +1,7 @@
 //! Pages of lists of jobs and of batches.
 
 use crate::job::batch::Batch;
+use crate::job::batch::result::BatchResult;
 use crate::job::{BatchId, Job, JobId};
 
 /// One page of a list of jobs.
@@ -19,4 +20,13 @@ pub struct BatchPage {
     pub batches: Vec<Batch>,
     /// Cursor of the next page (`before`); `None` at the end of the list.
     pub next: Option<BatchId>,
+}
+
+/// One page of the results of a batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ResultPage {
+    /// The results, in the order of submission; possibly fewer than the limit although more follow.
+    pub results: Vec<BatchResult>,
+    /// Start of the next page ([`ResultQuery::after`](crate::store::ResultQuery::after)); `None` at the end.
+    pub next: Option<JobId>,
 }

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use longshore::auth::api_key::ApiKey;
+use longshore::job::lease::LeaseState;
 use longshore::job::queue::Queue;
 use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::{BatchId, Job, JobError, JobId, Json, Lane, State};
@@ -204,6 +205,20 @@ impl StoreAndModel {
         let secrets: Vec<_> = self.model.webhook_secrets.values().cloned().collect();
         assert_eq!(self.store.reads.webhook_secrets().unwrap(), secrets);
         assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
+        self.compare_leases();
+    }
+}
+
+impl StoreAndModel {
+    /// Compares what the workers of all leases so far are told, with each key and without one.
+    fn compare_leases(&mut self) {
+        let leases = self.model.leases.clone();
+        let keys = self.model.api_keys.iter().map(|key| Some(key.id));
+        for key in keys.chain([None]).collect::<Vec<_>>() {
+            let expected: Vec<LeaseState> =
+                leases.iter().map(|lease| self.model.lease_state(*lease, key)).collect();
+            assert_eq!(self.store.reads.lease_states(&leases, key).unwrap(), expected, "{key:?}");
+        }
     }
 }
 

@@ -51,7 +51,8 @@ class Context:
     max_attempts: int
     reporter: Reporter = field(repr=False, compare=False)
     deadline: datetime | None = None
-    metadata: Mapping[str, Any] = _NO_METADATA
+    # Python 3.11 refuses a mapping proxy as a default.
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NO_METADATA)
     batch_id: int | None = None
 
     @property

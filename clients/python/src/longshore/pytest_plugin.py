@@ -9,7 +9,7 @@ import pytest
 from longshore.testing import Server, server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def longshore_config() -> str:
 
 
 @pytest.fixture
-def longshore_server(longshore_config: str) -> Iterator[Server]:
+def longshore_server(longshore_config: str) -> Generator[Server]:
     """A server of its own for each test, with a database that is thrown away."""
     with server(longshore_config) as running:
         yield running

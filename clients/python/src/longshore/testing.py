@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from longshore.client import Longshore
 
@@ -67,10 +67,10 @@ class Server:
     """A server process on 127.0.0.1 and its directory, which has the database and the log."""
 
     def __init__(
-        self, directory: Path, config: str = "", environment: Mapping[str, str] = {}
+        self, directory: Path, config: str = "", environment: Mapping[str, str] | None = None
     ) -> None:
         self.directory = directory
-        self._environment = dict(environment)
+        self._environment = dict(environment or {})
         self._config = directory / "longshore.toml"
         self._config.write_text(config, encoding="utf-8")
         self._process: subprocess.Popen[str] | None = None
@@ -94,13 +94,15 @@ class Server:
         return (self.directory / "server.log").read_text(encoding="utf-8", errors="replace")
 
     @property
-    def running(self) -> bool:
-        """Whether the process of the server exists."""
-        return self._process is not None and self._process.poll() is None
+    def pid(self) -> int | None:
+        """The process id of the server, or None while it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
 
     def start(self) -> None:
         """Start the server, and return when it accepts requests. Raises StartError."""
-        if self.running:
+        if self.pid:
             raise RuntimeError("the server is running already")
         # A server that ended by itself still has its pipe.
         self.kill()
@@ -173,14 +175,15 @@ class Server:
         log = "\n".join(self.log.splitlines()[-_LOG_LINES_OF_ERRORS:])
         raise StartError(f"the server did not start (exit code {process.returncode}):\n{log}")
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the client and end the server."""
         if "client" in self.__dict__:
             self.client.close()
         self.kill()
 
 
 @contextmanager
-def server(config: str = "", *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def server(config: str = "", *, environment: Mapping[str, str] | None = None) -> Generator[Server]:
     """Run a server on a free port of 127.0.0.1, with a new database that is deleted at the end.
 
     `config` is the text of a configuration file in TOML. `environment` adds variables to those of
@@ -188,9 +191,9 @@ def server(config: str = "", *, environment: Mapping[str, str] | None = None) ->
     because nobody reads its database any more.
     """
     with tempfile.TemporaryDirectory(prefix="longshore-", ignore_cleanup_errors=True) as directory:
-        running = Server(Path(directory), config, environment or {})
+        running = Server(Path(directory), config, environment)
         try:
             running.start()
             yield running
         finally:
-            running._close()
+            running.close()

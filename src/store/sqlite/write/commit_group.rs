@@ -171,6 +171,7 @@ impl<'a> CommitGroup<'a> {
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
+            Write::RetryBatch { batch, jobs, states } => self.retry_batch(*batch, jobs, states),
             Write::Update(job, change) => self.update(*job, change),
             Write::Delete(job) => self.delete(*job),
             Write::Stage { limit } => self.stage(*limit),

@@ -2,6 +2,7 @@
 //!
 //! It shares only `settle`, the rules of limits and the settings of deliveries with the store.
 
+mod batches;
 mod ends;
 mod submit;
 
@@ -155,6 +156,7 @@ impl Model {
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
+            Write::RetryBatch { batch, jobs, states } => self.retry_batch(*batch, jobs, states),
             Write::Update(job, change) => self.update(*job, change),
             Write::Delete(job) => self.delete(*job),
             Write::Stage { limit } => self.stage(*limit as usize),
