@@ -49,7 +49,10 @@ pub use builder::{Builder, StartError};
 pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
-pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
+pub use events::{
+    AllEvent, AllEvents, AllFilter, BatchEvent, BatchEvents, BatchJobEvents, BatchPosition,
+    JobEvent, JobEvents, Position,
+};
 pub(crate) use handle::LARGE_BYTES;
 pub(crate) use handle::size::{ByteShare, SizePermit};
 pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};

@@ -49,3 +49,16 @@ pub struct ResultQuery {
     /// Number of bytes of results and metadata at which the page ends. The last job may exceed it.
     pub max_bytes: usize,
 }
+
+/// Part of the ends of the jobs of a batch, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndQuery {
+    /// Batch of the jobs.
+    pub batch: BatchId,
+    /// Only ends with a larger number.
+    pub after: i64,
+    /// Maximum number of ends to look at.
+    pub limit: u32,
+    /// Number of bytes of results and metadata at which the part ends. The last job may exceed it.
+    pub max_bytes: usize,
+}

@@ -30,3 +30,17 @@ pub struct ResultPage {
     /// Start of the next page ([`ResultQuery::after`](crate::store::ResultQuery::after)); `None` at the end.
     pub next: Option<JobId>,
 }
+
+/// A batch, and the jobs that have ended after a position. Both are from the same snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchUpdate {
+    /// The batch, without what happens at its end.
+    pub batch: Batch,
+    /// Jobs that have ended, each with the number of its end, in the order of these numbers. A job that was
+    /// retried may be here twice. Jobs that were removed since, or run again, are left out.
+    pub ended: Vec<(i64, BatchResult)>,
+    /// Number of the last end that was looked at.
+    pub last: i64,
+    /// Whether there are later ends.
+    pub has_more: bool,
+}

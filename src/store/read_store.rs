@@ -17,8 +17,8 @@ use crate::job::lease::{Lease, LeaseState};
 use crate::job::{BatchId, Job, JobId, KeyId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
 use crate::store::error::StoreError;
-use crate::store::filter::{JobFilter, ResultQuery};
-use crate::store::page::{BatchPage, JobPage, ResultPage};
+use crate::store::filter::{EndQuery, JobFilter, ResultQuery};
+use crate::store::page::{BatchPage, BatchUpdate, JobPage, ResultPage};
 
 /// Read side of a backend. There may be several; reads never wait for the write side.
 ///
@@ -83,6 +83,12 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError>;
+
+    /// Returns a batch, and its jobs that have ended after a position; `None` if there is no such batch.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batch_update(&mut self, query: &EndQuery) -> Result<Option<BatchUpdate>, StoreError>;
 
     /// Returns the latest `limit` deliveries of webhooks of a job or batch, oldest first; `None` if there is
     /// no such job or batch. A caller that may read the job or batch may read them, although they are jobs

@@ -40,7 +40,7 @@ use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{log, time_buckets};
 use crate::store::{
-    BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
+    BackendDuty, BatchPage, BatchUpdate, Checkpoint, EndQuery, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
     ReadStore, ResultPage, ResultQuery, StoreError, StoredKeys,
 };
 use queue_rows::QueueReads;
@@ -151,6 +151,11 @@ impl ReadStore for SqliteReads {
 
     fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError> {
         batch_results::page(&mut self.connection, query, &self.visible, &mut self.impossible)
+            .map_err(unreadable)
+    }
+
+    fn batch_update(&mut self, query: &EndQuery) -> Result<Option<BatchUpdate>, StoreError> {
+        batch_results::update(&mut self.connection, query, &self.visible, &mut self.impossible)
             .map_err(unreadable)
     }
 

@@ -1,5 +1,6 @@
 //! Batches: counts, ids of jobs, cancellation, refusals, lists.
 
+mod events;
 mod results;
 mod retry;
 

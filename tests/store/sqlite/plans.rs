@@ -14,7 +14,7 @@ use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::callback::Callback;
 use longshore::job::submission::on_end::{OnEnd, Owner};
 use longshore::job::{BatchId, JobId, Json, Lane, NewJob, State};
-use longshore::store::{JobFilter, NewBatch, RescueScope, ResultQuery, Submit, Write};
+use longshore::store::{EndQuery, JobFilter, NewBatch, RescueScope, ResultQuery, Submit, Write};
 
 use super::Store;
 use crate::kit::sqlite::run;
@@ -297,9 +297,14 @@ fn the_results_of_a_batch_are_read_by_its_index_in_the_order_of_ids() {
     statements.clear();
     let query = ResultQuery { batch: BatchId(1), after: JobId(1), limit: 2, max_bytes: 100 };
     assert_eq!(store.reads.batch_results(&query).unwrap().unwrap().results.len(), 2);
+    let query = EndQuery { batch: BatchId(1), after: 0, limit: 2, max_bytes: 100 };
+    assert!(store.reads.batch_update(&query).unwrap().is_some());
     let run: BTreeSet<String> = statements.run().into_iter().collect();
     let page = run.iter().find(|sql| sql.starts_with("SELECT id FROM jobs")).unwrap();
     assert_plan(&mut database.raw(), page, "jobs_batch");
+    let ends = run.iter().find(|sql| sql.contains("FROM batch_ends")).unwrap();
+    let by_key = plan(&mut database.raw(), ends);
+    assert!(by_key[0].starts_with("SEARCH batch_ends USING PRIMARY KEY"), "{by_key:?}");
     for sql in run.iter().filter(|sql| sql.starts_with("SELECT")) {
         assert_no_scan(&mut database.raw(), sql);
     }

@@ -1,4 +1,4 @@
-//! Reads of the results of a batch.
+//! Reads of the results of a batch, in the order of submission or in that in which its jobs ended.
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
@@ -13,12 +13,18 @@ use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::read::batches;
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::{self, TransactionError};
-use crate::store::{ResultPage, ResultQuery};
+use crate::store::{BatchUpdate, EndQuery, ResultPage, ResultQuery};
 
 statement! {
     JobsOfBatchAfter -> Integer =
     "SELECT id FROM jobs WHERE batch_id = " [batch: Integer as i64] " AND id > " [after: Integer as i64]
     " ORDER BY id LIMIT (" [limit: Integer as i64] " + 0)"
+}
+
+statement! {
+    EndsOfBatchAfter -> (Integer, Integer) =
+    "SELECT seq, job_id FROM batch_ends WHERE batch_id = " [batch: Integer as i64]
+    " AND seq > " [after: Integer as i64] " ORDER BY seq LIMIT (" [limit: Integer as i64] " + 0)"
 }
 
 /// Returns one page of the results of a batch; `None` if the batch does not exist for the caller.
@@ -48,6 +54,37 @@ pub(super) fn page(
             }
         }
         Ok(Some(page))
+    })
+}
+
+/// Returns a batch and the ends of its jobs after a position; `None` if the batch does not exist for the caller.
+pub(super) fn update(
+    connection: &mut SqliteConnection,
+    query: &EndQuery,
+    visible: &VisibleQueues,
+    impossible: &mut ImpossibleRows,
+) -> Result<Option<BatchUpdate>, TransactionError> {
+    transaction::reading(connection, |connection| {
+        let found = batches::find_summary(connection, query.batch, visible)?;
+        let Some(batch) = found else { return Ok(None) };
+        let (limit, last) = (query.limit as usize, query.after);
+        let mut update = BatchUpdate { batch, ended: Vec::new(), last, has_more: false };
+        let lookup =
+            EndsOfBatchAfter { batch: query.batch.0, after: query.after, limit: limit as i64 + 1 };
+        let mut bytes = 0;
+        for (index, (seq, id)) in lookup.load::<(i64, i64)>(connection)?.into_iter().enumerate() {
+            if index == limit || bytes >= query.max_bytes {
+                update.has_more = true;
+                break;
+            }
+            update.last = seq;
+            let found = find(connection, JobId(id), impossible)?;
+            if let Some(result) = found.filter(|result| result.state.is_final()) {
+                bytes += result.bytes();
+                update.ended.push((seq, result));
+            }
+        }
+        Ok(Some(update))
     })
 }
 

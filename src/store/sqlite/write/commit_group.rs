@@ -5,6 +5,7 @@
 
 mod alone;
 pub(in crate::store::sqlite) mod apply;
+mod batch_ends;
 mod counts;
 pub(in crate::store::sqlite) mod end_actions;
 
@@ -231,6 +232,7 @@ impl<'a> CommitGroup<'a> {
         self.run_end_actions_of_jobs(end_of_jobs)?;
         self.update_queue_counts()?;
         self.update_key_counts()?;
+        self.record_batch_ends()?;
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;
         let providers = self.update_providers()?;

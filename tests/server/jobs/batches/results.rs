@@ -135,9 +135,9 @@ fn lines_are_sent_although_there_is_little_room_for_answers() {
     let server = Setup::new().config("[limits]\nmax_answer_bytes_in_flight = 100000\n").start();
     let large = "x".repeat(400_000);
     ended_batch(&server, &vec![echo(large.as_str()); 8]);
+    let accept = [("accept", "application/x-ndjson")];
     std::thread::scope(|scope| {
         // A stream that has begun waits for room; one that has not is refused.
-        let accept = [("accept", "application/x-ndjson")];
         let read = || {
             eventually("there is room for a first page", || {
                 let answer = server.request("GET", "/v1/batches/1/results", &accept, b"");
