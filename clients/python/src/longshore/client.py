@@ -124,7 +124,7 @@ class Longshore:
         key: str | None = None,
         then: Call[Any] | Task[..., Any] | None = None,
         callback: str | Mapping[str, Any] | None = None,
-        open: bool = False,  # noqa: A002
+        open: bool = False,
     ) -> Batch[R]:
         """Submits calls as a batch, all or none of them up to 10,000.
 
@@ -143,7 +143,7 @@ class Longshore:
         key: str | None = None,
         then: Call[Any] | Task[..., Any] | None = None,
         callback: str | Mapping[str, Any] | None = None,
-        open: bool = False,  # noqa: A002
+        open: bool = False,
     ) -> Batch[R]:
         """Like `batch`, on the running event loop."""
         return await self.session.arun(

@@ -1,4 +1,3 @@
-# ruff: noqa: N818 -- the names say what happened, as `except JobFailed` reads best
 """All exceptions of the client.
 
 `LongshoreError` is the base of what the client raises. `Fatal`, `Retry` and `Stopped` are for
@@ -82,7 +81,7 @@ class JobFailed(JobError):
     """
 
     # pickle passes the arguments by position.
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         job_id: int,
         code: str,

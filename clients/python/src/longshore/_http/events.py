@@ -40,12 +40,11 @@ class Event:
 class Stream:
     """The position in one stream of events, over all of its connections."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         session: Session,
         path: str,
         is_last: Callable[[Event], bool],
-        *,
         after: str | None = None,
         params: dict[str, str | int] | None = None,
         key: str | None = None,
