@@ -1,0 +1,65 @@
+"""Background jobs that survive a crash: the client and the worker of Longshore."""
+
+from ._http.events import Event
+from .batch import Batch, Counts
+from .builtin import ChatAnswer, HttpAnswer
+from .client import Longshore
+from .codec import Codec
+from .context import Context, Reporter, current
+from .duration import Duration
+from .errors import (
+    BadPayload,
+    BadResult,
+    Conflict,
+    ErrorItem,
+    Fatal,
+    JobCancelled,
+    JobError,
+    JobFailed,
+    LongshoreError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Retry,
+    Stopped,
+    Unavailable,
+    WaitTimeout,
+)
+from .job import Job, Progress
+from .task import Backoff, Call, Failure, Task
+
+__all__ = [
+    "Backoff",
+    "BadPayload",
+    "BadResult",
+    "Batch",
+    "Call",
+    "ChatAnswer",
+    "Codec",
+    "Conflict",
+    "Context",
+    "Counts",
+    "Duration",
+    "ErrorItem",
+    "Event",
+    "Failure",
+    "Fatal",
+    "HttpAnswer",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "Longshore",
+    "LongshoreError",
+    "NotAllowed",
+    "NotFound",
+    "Progress",
+    "Refused",
+    "Reporter",
+    "Retry",
+    "Stopped",
+    "Task",
+    "Unavailable",
+    "WaitTimeout",
+    "current",
+]

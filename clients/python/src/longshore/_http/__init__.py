@@ -1,0 +1,10 @@
+"""HTTP: requests that are repeated until they are answered, and streams that reconnect.
+
+An operation is a generator that yields requests and receives their responses, so that it is written
+once; a session runs it, in the calling thread (`run`) or on the running event loop (`arun`).
+"""
+
+from .message import Operation, Request, Response, random_key
+from .session import Session
+
+__all__ = ["Operation", "Request", "Response", "Session", "random_key"]

@@ -1,0 +1,44 @@
+"""Durations: numbers of seconds, `timedelta`, or strings such as "5m"."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import timedelta
+
+Duration = float | int | timedelta | str
+"""A number of seconds, a `timedelta`, or a string with units such as "1h 30m"."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+
+
+def seconds(duration: Duration) -> float:
+    """Returns a duration as a number of seconds."""
+    if isinstance(duration, timedelta):
+        value = duration.total_seconds()
+    elif isinstance(duration, str):
+        value = _parse(duration)
+    else:
+        value = float(duration)
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"a duration must be a number of seconds of at least 0, not {duration!r}")
+    return value
+
+
+def _parse(text: str) -> float:
+    position, total = 0, 0.0
+    while match := _PART.match(text, position):
+        total += float(match[1]) * _UNITS[match[2]]
+        position = match.end()
+    if position != len(text) or not text.strip():
+        raise ValueError(
+            f"{text!r} is not a duration: write a number of seconds, or text such as '500ms' or"
+            " '1h 30m'"
+        )
+    return total
+
+
+def to_json(duration: Duration) -> float:
+    """Returns a duration as the server reads it: seconds, rounded to milliseconds."""
+    return round(seconds(duration), 3)

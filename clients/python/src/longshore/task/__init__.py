@@ -1,0 +1,8 @@
+"""Tasks: functions whose calls are submitted as jobs."""
+
+from .call import Call
+from .failure import Failure
+from .options import Backoff, Options
+from .task import FunctionTask, Mode, Task
+
+__all__ = ["Backoff", "Call", "Failure", "FunctionTask", "Mode", "Options", "Task"]

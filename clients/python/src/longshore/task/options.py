@@ -1,0 +1,119 @@
+"""The options of a submission, such as its queue and its retries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from longshore.duration import Duration, seconds, to_json
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .task import Task
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """The pauses between the attempts of a job.
+
+    The first is `initial`, each further one `factor` times as long, up to `max`, and each is
+    spread by `jitter`. What is None has the server's default.
+    """
+
+    initial: Duration | None = None
+    factor: float | None = None
+    max: Duration | None = None
+    jitter: float | None = None
+    max_retry_after: Duration | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the backoff as the server reads it."""
+        durations = ("initial", "max", "max_retry_after")
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: to_json(value) if name in durations else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a submission. What is None has the default of the task or of the server."""
+
+    queue: str | None = None
+    delay: Duration | None = None
+    run_at: datetime | None = None
+    priority: int | None = None
+    key: str | None = None
+    expires: Duration | datetime | None = None
+    tags: Sequence[str] | None = None
+    metadata: Mapping[str, Any] | None = None
+    retries: int | None = None
+    timeout: Duration | None = None
+    backoff: Backoff | Duration | None = None
+    at_most_once: bool | None = None
+    then: Call[Any] | Task[..., Any] | None = None
+    callback: str | Mapping[str, Any] | None = None
+    truncate_result: bool | None = None
+
+    def merged(self, changes: Options) -> Options:
+        """Returns these options with those of `changes` that are given."""
+        given = {field.name: getattr(changes, field.name) for field in fields(changes)}
+        if given["delay"] is not None and given["run_at"] is None:
+            return replace(self, **_given(given), run_at=None)
+        if given["run_at"] is not None and given["delay"] is None:
+            return replace(self, **_given(given), delay=None)
+        return replace(self, **_given(given))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields of the submission, except for `key`, which is a header, and `then`."""
+        fields_of_submission: dict[str, Any] = {
+            "queue": self.queue,
+            "priority": self.priority,
+            "delay": None if self.delay is None else to_json(self.delay),
+            "run_at": None if self.run_at is None else _time(self.run_at),
+            "expires_at": None if self.expires is None else _expiry(self.expires),
+            "timeout": None if self.timeout is None else to_json(self.timeout),
+            "max_attempts": None if self.retries is None else self.retries + 1,
+            "backoff": None if self.backoff is None else _backoff(self.backoff),
+            "tags": None if self.tags is None else _tags(self.tags),
+            "metadata": None if self.metadata is None else dict(self.metadata),
+            "callback": None if self.callback is None else callback_object(self.callback),
+            "at_most_once": self.at_most_once or None,
+            "truncate_result": self.truncate_result or None,
+        }
+        return _given(fields_of_submission)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _tags(tags: Sequence[str]) -> list[str]:
+    if isinstance(tags, str):
+        raise TypeError(f"tags must be a list of texts, such as [{tags!r}], not one text")
+    return list(tags)
+
+
+def _time(time_at: datetime) -> str:
+    """Returns a time in UTC. A time without a zone is a local time, as for `datetime.timestamp`."""
+    return time_at.astimezone(timezone.utc).isoformat()
+
+
+def _expiry(expires: Duration | datetime) -> str:
+    if not isinstance(expires, datetime):
+        expires = datetime.fromtimestamp(time.time() + seconds(expires), timezone.utc)
+    return _time(expires)
+
+
+def _backoff(backoff: Backoff | Duration) -> dict[str, Any]:
+    return (backoff if isinstance(backoff, Backoff) else Backoff(initial=backoff)).to_json()
+
+
+def callback_object(callback: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a webhook as the server reads it: a URL, or an object with one."""
+    return {"url": callback} if isinstance(callback, str) else dict(callback)

@@ -1,0 +1,186 @@
+"""Runs attempts in processes, one long-lived child for each place."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from longshore.task import Failure, Mode
+from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
+from longshore.worker.lease import Lease
+
+from . import child
+from .pool import Finish
+
+_KILL_AFTER = 5.0
+
+
+class ProcessPool:
+    """Runs attempts in child processes. A thread for each child sends it jobs and receives what it
+    reports, so a child is never shared.
+    """
+
+    mode: Mode = "process"
+
+    def __init__(self, size: int, finish: Finish) -> None:
+        self.size = size
+        self._finish = finish
+        self._queue: SimpleQueue[tuple[Lease, AnyTask] | None] = SimpleQueue()
+        self._children = [Child() for _ in range(size)]
+
+    def start(self) -> None:
+        """Start the children, so that the first jobs need not wait for that."""
+        for place, one in enumerate(self._children):
+            name = f"longshore-process-{place + 1}"
+            threading.Thread(target=self._work, args=(one,), name=name, daemon=True).start()
+
+    def submit(self, lease: Lease, task: AnyTask) -> None:
+        """Run an attempt in a child that is idle."""
+        self._queue.put((lease, task))
+
+    def close(self) -> None:
+        """Kill the children, and end the threads."""
+        for one in self._children:
+            self._queue.put(None)
+            one.close()
+
+    def _work(self, one: Child) -> None:
+        one.prepare()
+        while (item := self._queue.get()) is not None:
+            lease, task = item
+            lease.has_begun = True
+            self._finish(lease, one.run(lease, task))
+
+
+class Child:
+    """A child process, which is replaced when it dies."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        # Guards what the event loop reads to send signals: the process and its current lease.
+        self._lock = threading.Lock()
+        self._process: Any = None
+        self._pipe: Connection[Any, Any] | None = None
+        self._lease: Lease | None = None
+        self._is_closed = False
+
+    def prepare(self) -> None:
+        """Start the process if there is none."""
+        with self._lock:
+            if self._is_closed or (self._process is not None and self._process.is_alive()):
+                return
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(
+                target=child.main,
+                args=(theirs, logging.getLogger().getEffectiveLevel()),
+                name="longshore-task",
+                daemon=True,  # else a program that forgets to stop the worker never ends
+            )
+            process.start()
+            theirs.close()
+            self._process, self._pipe = process, ours
+
+    def run(self, lease: Lease, task: AnyTask) -> Outcome:
+        """Run an attempt in the process, and return its outcome."""
+        try:
+            self.prepare()
+        except OSError as error:
+            return failed(Failure("process_died", f"no process can be started: {error}"))
+        with self._lock:
+            if self._pipe is None or self._is_closed:
+                return STOPPED
+            self._lease, pipe = lease, self._pipe
+        lease.on_stop = lambda: self._stop(lease)
+        if lease.stop_reason() is not None:
+            self._stop(lease)
+        try:
+            pipe.send((lease.job, child.Reference.of(task)))
+            outcome = self._receive(pipe, lease)
+        except (EOFError, OSError):
+            outcome = None
+        finally:
+            with self._lock:
+                self._lease = None
+        if outcome is None or outcome.action == "stopped":
+            return self._ended(lease, outcome)
+        return outcome
+
+    def close(self) -> None:
+        """Kill the process and all that it has started."""
+        with self._lock:
+            self._is_closed = True
+            self._signal(signal.SIGKILL)
+
+    def _receive(self, pipe: Connection[Any, Any], lease: Lease) -> Outcome:
+        """Pass on what the process reports, until its outcome. Raise EOFError if it dies.
+
+        The process is looked at too: what it has started may hold the other end of the pipe open.
+        """
+        while True:
+            while not pipe.poll(1.0):
+                if not self._process.is_alive() and not pipe.poll(0):
+                    raise EOFError
+            message = pipe.recv()
+            if isinstance(message, Outcome):
+                return message
+            if message[0] == "progress":
+                lease.report_progress(message[1], message[2])
+            else:
+                lease.report_log(message[1])
+
+    def _ended(self, lease: Lease, outcome: Outcome | None) -> Outcome:
+        """Replace the process, which has died or been stopped in the middle of some work."""
+        process = self._process
+        with self._lock:
+            self._signal(signal.SIGKILL)
+            if self._pipe is not None:
+                self._pipe.close()
+            self._process = self._pipe = None
+        process.join()
+        if not self._is_closed:
+            self.prepare()
+        if outcome is not None or lease.stop_reason() is not None:
+            return STOPPED
+        return failed(Failure("process_died", _how(process.exitcode)))
+
+    def _stop(self, lease: Lease) -> None:
+        """Ask the process to stop, and kill it after a while. Called on any thread."""
+        with self._lock:
+            if self._lease is lease:
+                self._signal(signal.SIGTERM)
+                killer = threading.Timer(_KILL_AFTER, self._kill, (lease,))
+                killer.daemon = True
+                killer.start()
+
+    def _kill(self, lease: Lease) -> None:
+        with self._lock:
+            if self._lease is lease:
+                self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and to what it has started: its process group."""
+        process = self._process
+        if process is None or process.pid is None:
+            return
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:  # the group is gone, or the process has not made it yet
+            process.kill()
+
+
+def _how(exitcode: int | None) -> str:
+    """Return how a process ended, for people."""
+    if exitcode is not None and exitcode < 0:
+        try:
+            name = signal.Signals(-exitcode).name
+        except ValueError:
+            name = f"signal {-exitcode}"
+        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
+        return f"the process that ran the task was ended by {name}{hint}"
+    return f"the process that ran the task ended with exit code {exitcode}"

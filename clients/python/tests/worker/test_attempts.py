@@ -1,0 +1,260 @@
+"""What a worker does with the functions of tasks."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pytest
+from worker.kit import eventually, run_of
+
+from longshore import Context, Fatal, JobFailed, Longshore, Retry, current
+from longshore.worker import Worker
+
+
+@dataclass
+class Order:
+    id: int
+    day: date
+
+
+def test_functions_coroutines_and_generators_have_results(ls: Longshore) -> None:
+    @ls.task
+    def plain(order: Order, times: int = 2) -> Order:
+        return Order(order.id * times, order.day)
+
+    @ls.task
+    async def coroutine(order: Order) -> date:
+        await asyncio.sleep(0)
+        return order.day
+
+    @ls.task
+    def generator() -> Iterator[str]:
+        yield "one"
+        yield "two"
+
+    @ls.task
+    async def async_generator() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    order = Order(7, date(2026, 11, 27))
+    jobs = [plain.submit(order), coroutine.submit(order), generator.submit()]
+    numbers = async_generator.submit()
+    assert Worker(ls).run_until_idle() == 4
+    assert [job.result() for job in jobs] == [Order(14, order.day), order.day, ["one", "two"]]
+    assert numbers.result() == [0, 1, 2]
+    assert jobs[2].log() == "one\ntwo\n"
+
+
+def test_a_task_receives_the_context_of_its_job(ls: Longshore) -> None:
+    @ls.task
+    def described(context: Context, text: str) -> list[Any]:
+        assert current() == context
+        return [context.job_id, context.kind, context.queue, context.attempt, context.max_attempts]
+
+    @ls.task(timeout=60)
+    async def keyed() -> list[Any]:
+        deadline = current().deadline
+        assert deadline is not None
+        return [current().idempotency_key, 50 < deadline.timestamp() - time.time() < 61]
+
+    first, second = described.submit(text="x"), keyed.submit()
+    Worker(ls).run_until_idle()
+    assert first.result() == [first.id, "described", "default", 1, 1]
+    assert second.result() == [f"longshore-{second.id}", True]
+
+
+def test_a_payload_that_does_not_fit_fails_once_and_harms_no_other_job(ls: Longshore) -> None:
+    @ls.task(retries=3)
+    def double(n: int) -> int:
+        return 2 * n
+
+    client = ls.session.clients.client()
+    bad = [
+        client.post("/v1/jobs", json={"kind": "double", "lane": "remote", "payload": payload}).json()
+        for payload in ({"n": "four"}, {"m": 4}, {}, [4], None)
+    ]
+    good = double.submit(4)
+    Worker(ls).run_until_idle()
+    assert good.result() == 8
+    for job in bad:
+        found = run_of(ls, job["id"])
+        assert (found["state"], found["attempt"]) == ("failed", 1)
+        assert found["error"]["code"] == "bad_payload"
+        assert "double" in found["error"]["message"]
+
+
+def test_an_exception_is_reported_with_its_class_and_the_end_of_its_traceback(ls: Longshore) -> None:
+    @ls.task
+    def fails() -> None:
+        deep(300)
+
+    def deep(n: int) -> None:
+        if n == 0:
+            raise KeyError("missing")
+        # Recursion with lines that differ, which Python does not fold.
+        deep(n - 1) if n % 2 else deep(n - 1)
+
+    @ls.task
+    async def afails() -> None:
+        raise TimeoutError
+
+    first, second = fails.submit(), afails.submit()
+    Worker(ls).run_until_idle()
+    with pytest.raises(JobFailed) as error:
+        first.result()
+    assert (error.value.code, error.value.message) == ("key_error", "KeyError: 'missing'")
+    assert error.value.traceback is not None
+    assert error.value.traceback.rstrip().endswith("KeyError: 'missing'")
+    assert "longshore/worker" not in error.value.traceback
+    with pytest.raises(JobFailed, match="TimeoutError"):
+        second.result()
+
+
+def test_retry_on_decides_which_failures_are_tried_again(ls: Longshore) -> None:
+    @ls.task(retries=2, backoff=0.01, retry_on=ConnectionError)
+    def flaky(kind: str) -> int:
+        if kind == "connection" and current().attempt < 3:
+            raise ConnectionResetError("again")
+        if kind == "value":
+            raise ValueError("never again")
+        return current().attempt
+
+    with Worker(ls):
+        assert flaky.submit("connection").result(20) == 3
+        value = flaky.submit("value")
+        with pytest.raises(JobFailed, match="never again"):
+            value.result(20)
+    assert value.refresh().attempt == 1
+
+
+def test_fatal_is_not_tried_again_and_retry_is(ls: Longshore) -> None:
+    seen: list[float] = []
+
+    @ls.task(retries=5, backoff=0.01)
+    def fatal() -> None:
+        raise Fatal("out of stock", code="stock")
+
+    @ls.task
+    def later() -> int:
+        seen.append(time.monotonic())
+        if len(seen) < 3:
+            raise Retry(after=0.3, counts=False)
+        return current().attempt
+
+    with Worker(ls):
+        first, second = fatal.submit(), later.submit()
+        with pytest.raises(JobFailed) as error:
+            first.result(20)
+        assert second.result(20) == 1
+    assert (error.value.code, error.value.message) == ("stock", "out of stock")
+    assert first.refresh().attempt == 1
+    assert all(after - before >= 0.29 for before, after in zip(seen, seen[1:], strict=False))
+
+
+def test_a_result_without_a_json_form_fails_with_bad_result(ls: Longshore) -> None:
+    @ls.task(retries=3)
+    def thing() -> Any:
+        return object()
+
+    @ls.task(retries=3)
+    def not_a_number() -> float:
+        return float("nan")
+
+    jobs = [thing.submit(), not_a_number.submit()]
+    assert Worker(ls).run_until_idle() == 2
+    for job in jobs:
+        with pytest.raises(JobFailed, match="JSON") as error:
+            job.result()
+        assert error.value.code == "bad_result"
+
+
+def test_a_result_that_is_too_large_fails_and_harms_no_other_job(ls: Longshore) -> None:
+    @ls.task(retries=3)
+    def text(length: int) -> str:
+        return "x" * length
+
+    small = [text.submit(n) for n in range(5)]
+    stored_nowhere, refused = text.submit(2_000_000), text.submit(40_000_000)
+    Worker(ls).run_until_idle()
+    assert [len(job.result()) for job in small] == list(range(5))
+    for job in (stored_nowhere, refused):
+        with pytest.raises(JobFailed) as error:
+            job.result()
+        assert error.value.code == "result_too_large"
+
+
+def test_an_exit_of_a_task_fails_its_job_only(ls: Longshore) -> None:
+    @ls.task
+    def leaves() -> None:
+        raise SystemExit(3)
+
+    @ls.task
+    async def interrupts() -> None:
+        raise asyncio.CancelledError
+
+    jobs = [leaves.submit(), interrupts.submit()]
+    assert Worker(ls).run_until_idle() == 2
+    codes: list[str] = []
+    for job in jobs:
+        with pytest.raises(JobFailed) as error:
+            job.result()
+        codes.append(error.value.code)
+    assert codes == ["system_exit", "cancelled_error"]
+
+
+def test_a_task_that_is_defined_while_the_worker_runs_is_run(ls: Longshore) -> None:
+    @ls.task
+    def early() -> int:
+        return 1
+
+    with Worker(ls):
+        assert early.submit().result(20) == 1
+
+        @ls.task
+        def late() -> int:
+            return 2
+
+        assert late.submit().result(20) == 2
+
+
+def test_more_kinds_than_one_call_takes_are_all_run(ls: Longshore) -> None:
+    tasks = [ls.task(name=f"kind-{n}")(lambda n: n) for n in range(230)]
+    with Worker(ls, threads=2):
+        jobs = [task.submit(n) for n, task in enumerate(tasks) if n % 20 == 0]
+        assert [job.result(30) for job in jobs] == list(range(0, 230, 20))
+
+
+def test_a_worker_takes_jobs_of_its_queues_only(ls: Longshore) -> None:
+    @ls.task
+    def where() -> str:
+        return current().queue
+
+    mail, other = where.options(queue="mail").submit(), where.options(queue="other").submit()
+    assert Worker(ls, queues=["mail"]).run_until_idle() == 1
+    assert mail.result() == "mail"
+    assert other.refresh().state == "queued"
+
+
+def test_a_worker_leases_no_more_jobs_than_it_has_room_for(ls: Longshore) -> None:
+    go_on = threading.Event()
+    begun: list[int] = []
+
+    @ls.task
+    def one(n: int) -> int:
+        begun.append(n)
+        go_on.wait(20)
+        return n
+
+    jobs = [one.submit(n) for n in range(30)]
+    with Worker(ls, threads=3):
+        eventually(lambda: len(begun) == 3, "three jobs have begun")
+        time.sleep(0.2)
+        found = ls.session.clients.client().get("/v1/jobs?state=running").json()["jobs"]
+        assert len(found) == len(begun) == 3
+        go_on.set()
+        assert [job.result(20) for job in jobs] == list(range(30))
