@@ -69,7 +69,10 @@ class Program:
 
         def found() -> str | None:
             lines = [line for line in self.effects if line.startswith(text)]
-            return lines[count - 1] if len(lines) >= count else None
+            if len(lines) >= count:
+                return lines[count - 1]
+            assert self.process.poll() is None, f"the worker has ended:\n{self.log}"
+            return None
 
         line: str = eventually(found, f"{text!r} in {self.effects}; log:\n{self.log}")
         return line
