@@ -4,66 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
     Callable,
-    Coroutine,
     Generator,
     Iterable,
-    Iterator,
     Mapping,
 )
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ._http import Operation, Request, Session, random_key
 from ._inline import InlineSession, Sent, Store
 from .batch import Batch
-from .batch.pieces import create
+from .batch.pieces import batch_fields, create
 from .builtin import ChatTask, CommandTask, HttpTask, chat, command, http
 from .codec import Codec
 from .duration import Duration, seconds
 from .job import Job
-from .task import Backoff, Call, FunctionTask, Options, Task
-from .task.call import follow_up
-from .task.registry import Registry, kind_of
+from .task import Call, Options, Task
+from .task.decorator import TaskDecorator
+from .task.registry import Registry
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Y = TypeVar("Y")
 
 DEFAULT_URL = "http://127.0.0.1:7373"
-
-
-class Decorator(Protocol):
-    """What `Longshore.task(...)` returns: it makes a function a task."""
-
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Coroutine[Any, Any, R]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, AsyncGenerator[Y, Any]], /
-    ) -> FunctionTask[P, list[Y], AsyncGenerator[Y, Any]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, AsyncIterator[Y]], /
-    ) -> FunctionTask[P, list[Y], AsyncIterator[Y]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Generator[Y, Any, None]], /
-    ) -> FunctionTask[P, list[Y], Generator[Y, Any, None]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Generator[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Generator[Any, Any, R]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, Iterator[Y]], /) -> FunctionTask[P, list[Y], Iterator[Y]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
-    def __call__(self, fn: Callable[..., Any], /) -> FunctionTask[..., Any, Any]: ...
 
 
 class Longshore:
@@ -106,66 +75,14 @@ class Longshore:
         """The tasks of this application, by kind."""
         return self._tasks
 
-    @overload
-    def task(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Coroutine[Any, Any, R]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, AsyncGenerator[Y, Any]], /
-    ) -> FunctionTask[P, list[Y], AsyncGenerator[Y, Any]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, AsyncIterator[Y]], /
-    ) -> FunctionTask[P, list[Y], AsyncIterator[Y]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, Generator[Y, Any, None]], /
-    ) -> FunctionTask[P, list[Y], Generator[Y, Any, None]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, Generator[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Generator[Any, Any, R]]: ...
-    @overload
-    def task(self, fn: Callable[P, Iterator[Y]], /) -> FunctionTask[P, list[Y], Iterator[Y]]: ...
-    @overload
-    def task(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
-    @overload
-    def task(
-        self,
-        *,
-        name: str | None = None,
-        queue: str | None = None,
-        retries: int = 0,
-        backoff: Backoff | Duration | None = None,
-        retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
-        timeout: Duration | None = None,
-        at_most_once: bool = False,
-        process: bool = False,
-        priority: int | None = None,
-        expires: Duration | None = None,
-        tags: list[str] | tuple[str, ...] | None = None,
-    ) -> Decorator: ...
-    def task(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
-        """Makes a function a task.
+    @property
+    def task(self) -> TaskDecorator:
+        """The decorator that makes a function a task: `@ls.task`, or `@ls.task(retries=3)`.
 
-        `def` runs in a thread of a worker, or with `process=True` in a process of its own; `async
-        def` runs on its event loop. `retries` is how often a failed attempt is tried again, if its
-        exception is one of `retry_on`. What is not given has the server's default.
+        Its options are `name`, `queue`, `retries`, `backoff`, `retry_on`, `timeout`,
+        `at_most_once`, `process`, `priority`, `expires` and `tags`.
         """
-        if fn is not None:
-            return self._add_task(fn, settings)
-        return lambda fn: self._add_task(fn, settings)
-
-    def _add_task(self, fn: Callable[..., Any], settings: Mapping[str, Any]) -> Task[..., Any]:
-        rest = dict(settings)
-        kind = kind_of(fn, rest.pop("name", None))
-        retry_on, process = rest.pop("retry_on", Exception), rest.pop("process", False)
-        options = Options(**{"queue": self.queue, "retries": 0, **rest})
-        retry_on = retry_on if isinstance(retry_on, tuple) else (retry_on,)
-        task: FunctionTask[..., Any, Any] = FunctionTask(self, fn, kind, options, retry_on, process)
-        self._tasks.add(task)
-        return task
+        return TaskDecorator(self, self._tasks, Options(queue=self.queue, retries=0))
 
     def decoder_of(self, kind: str) -> Callable[[Any], Any]:
         """Returns what decodes the results of a kind; those of unknown kinds stay JSON values."""
@@ -184,10 +101,12 @@ class Longshore:
         """Like `submit`, on the running event loop."""
         return await self.session.arun(self._submit(call))
 
-    def job(self, id: int | str, *, token: str | None = None) -> Job[Any]:
-        """Returns a handle on a job that exists, without reading it. With a `token` of the job, all
-        requests of the handle have that as their only right."""
-        return Job(self, int(id), token=token)
+    def job(self, job_id: int | str, *, token: str | None = None) -> Job[Any]:
+        """Returns a handle on a job that exists, without reading it.
+
+        With a `token` of the job, all requests of the handle have that as their only right.
+        """
+        return Job(self, int(job_id), token=token)
 
     def _submit(self, call: Call[R]) -> Operation[Job[R]]:
         headers = {"idempotency-key": call.options.key or random_key()}
@@ -214,7 +133,7 @@ class Longshore:
         have completed; its first free parameter receives the list of results. More jobs can be
         added to an `open` batch, until it is closed.
         """
-        return self.session.run(self._batch(calls, name, key, then, callback, open))
+        return self.session.run(self._batch(calls, batch_fields(name, then, callback), key, open))
 
     async def abatch(
         self,
@@ -227,38 +146,33 @@ class Longshore:
         open: bool = False,
     ) -> Batch[R]:
         """Like `batch`, on the running event loop."""
-        return await self.session.arun(self._batch(calls, name, key, then, callback, open))
+        return await self.session.arun(
+            self._batch(calls, batch_fields(name, then, callback), key, open)
+        )
 
-    def get_batch(self, id: int | str, *, token: str | None = None) -> Batch[Any]:
-        """Reads a batch and returns a handle on it. With a `token` of the batch, all requests of
-        the handle have that as their only right."""
-        return self.session.run(self._get_batch(int(id), token))
+    def get_batch(self, batch_id: int | str, *, token: str | None = None) -> Batch[Any]:
+        """Reads a batch and returns a handle on it.
 
-    async def aget_batch(self, id: int | str, *, token: str | None = None) -> Batch[Any]:
+        With a `token` of the batch, all requests of the handle have that as their only right.
+        """
+        return self.session.run(self._get_batch(int(batch_id), token))
+
+    async def aget_batch(self, batch_id: int | str, *, token: str | None = None) -> Batch[Any]:
         """Like `get_batch`, on the running event loop."""
-        return await self.session.arun(self._get_batch(int(id), token))
+        return await self.session.arun(self._get_batch(int(batch_id), token))
 
     def _batch(
         self,
         calls: Iterable[Call[R]],
-        name: str | None,
+        fields: dict[str, Any],
         key: str | None,
-        then: Call[Any] | Task[..., Any] | None,
-        callback: str | Mapping[str, Any] | None,
         is_open: bool,
     ) -> Operation[Batch[R]]:
-        fields: dict[str, Any] = {}
-        if name is not None:
-            fields["name"] = name
-        if then is not None:
-            fields["then"] = follow_up(then, "batch")
-        if callback is not None:
-            fields["callback"] = {"url": callback} if isinstance(callback, str) else dict(callback)
         submitted = yield from create(calls, fields, key or random_key(), is_open)
         return Batch(self, submitted.data, submitted.ids, submitted.decoders)
 
-    def _get_batch(self, id: int, token: str | None) -> Operation[Batch[Any]]:
-        data = (yield Request("GET", f"/v1/batches/{id}", key=token)).json()
+    def _get_batch(self, batch_id: int, token: str | None) -> Operation[Batch[Any]]:
+        data = (yield Request("GET", f"/v1/batches/{batch_id}", key=token)).json()
         return Batch(self, data, token=token)
 
     # Tests.
@@ -269,7 +183,7 @@ class Longshore:
         *,
         retries: bool = False,
         answers: Mapping[str, Callable[[Any], Any]] | None = None,
-    ) -> Iterator[Sent]:
+    ) -> Generator[Sent, None, None]:
         """Within the block, submissions run at once in this thread, without a server.
 
         For tests. Arguments and results are converted as for a real worker. Failed attempts are
@@ -294,7 +208,7 @@ class Longshore:
         """Closes the connections of the running event loop."""
         await self.session.aclose()
 
-    def __enter__(self) -> Longshore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -305,7 +219,7 @@ class Longshore:
     ) -> None:
         self.close()
 
-    async def __aenter__(self) -> Longshore:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -315,4 +229,3 @@ class Longshore:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-

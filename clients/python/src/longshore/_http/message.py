@@ -7,8 +7,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..codec.text import dumps, loads
-from ..errors import Conflict, ErrorItem, LongshoreError, NotAllowed, NotFound, Refused
+from longshore.codec.text import dumps, is_object, loads
+from longshore.errors import Conflict, ErrorItem, LongshoreError, NotAllowed, NotFound, Refused
 
 T = TypeVar("T")
 
@@ -41,8 +41,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One answer. `is_repeated` says that an earlier try of the request got no answer, so it may
-    have had its effect before."""
+    """One answer.
+
+    `is_repeated` says that an earlier try of the request got no answer, so it may have had its
+    effect before.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -55,8 +58,10 @@ class Response:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Returns the body as a JSON value. Raises the error that the body describes if the request
-        was refused."""
+        """Returns the body as a JSON value.
+
+        Raises the error that the body describes if the request was refused.
+        """
         if not self.is_ok:
             raise refusal(self)
         try:
@@ -88,16 +93,19 @@ def refusal(response: Response) -> Refused:
         problem = loads(response.content)
     except ValueError:
         problem = None
-    if not isinstance(problem, dict):
-        problem = {"detail": response.content[:200].decode(errors="replace")}
-    kinds: dict[int, type[Refused]] = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}
+    text = response.content[:200].decode(errors="replace")
+    fields: dict[str, Any] = problem if is_object(problem) else {"detail": text}
+    errors: list[dict[str, Any]] = fields.get("errors") or []
+    kinds: dict[int, type[Refused]] = {
+        401: NotAllowed,
+        403: NotAllowed,
+        404: NotFound,
+        409: Conflict,
+    }
     return kinds.get(response.status, Refused)(
         response.status,
-        str(problem.get("type", "")).removeprefix("urn:longshore:problem:"),
-        str(problem.get("title", "")),
-        str(problem.get("detail", "")),
-        [
-            ErrorItem(str(item.get("pointer", "")), str(item.get("detail", "")))
-            for item in problem.get("errors") or ()
-        ],
+        str(fields.get("type", "")).removeprefix("urn:longshore:problem:"),
+        str(fields.get("title", "")),
+        str(fields.get("detail", "")),
+        [ErrorItem(str(item.get("pointer", "")), str(item.get("detail", ""))) for item in errors],
     )

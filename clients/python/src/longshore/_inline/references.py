@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from longshore.codec import is_list, is_object
+
 
 def fill(payload: Any, source: Any) -> Any:
     """Returns a payload with its references replaced. Raises LookupError for one to nothing."""
-    if isinstance(payload, list):
+    if is_list(payload):
         return [fill(item, source) for item in payload]
-    if not isinstance(payload, dict):
+    if not is_object(payload):
         return payload
     if "$from" in payload:
         return _part(source, payload.get("pointer", ""))
@@ -20,5 +22,5 @@ def _part(value: Any, pointer: str) -> Any:
     """Returns the part of a value at a JSON pointer (RFC 6901)."""
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        value = value[int(name)] if isinstance(value, list) else value[name]
+        value = value[int(name)] if is_list(value) else value[name]
     return value

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._http import Request, Response
-from ..codec import dumps, loads
+from longshore._http import Request, Response
+from longshore.codec import dumps, loads
+
 from . import row as rows
 from .store import FINAL, Row, Steps, Store
 
@@ -17,10 +18,11 @@ _BATCH = re.compile(r"/v1/batches/(\d+)(?:/(\w+))?")
 def handle(store: Store, request: Request) -> Steps[Response]:
     """Answers one request."""
     content = request.content()
-    body = loads(content) if content else {}
+    body: Any = loads(content) if content else None
     key = request.headers.get("idempotency-key")
     if key is not None and key in store.keys:
-        return store.keys[key]
+        known: Response = store.keys[key]
+        return known
     response = yield from _route(store, request, body)
     if key is not None:
         store.keys[key] = response
@@ -31,11 +33,11 @@ def _route(store: Store, request: Request, body: Any) -> Steps[Response]:
     if request.path == "/v1/jobs" and request.method == "POST":
         return answer(202, (yield from store.submit(body)))
     if request.path == "/v1/jobs":
-        batch = store.batches.get(int(request.params["batch"]), {"ids": []})
-        return answer(200, {"jobs": store.jobs_of(batch)[::-1], "next_cursor": None})
+        listed = store.jobs_of(store.batches[int(request.params["batch"])])
+        return answer(200, {"jobs": listed[::-1], "next_cursor": None})
     if request.path == "/v1/batches":
-        batch = yield from store.create_batch(body)
-        return answer(202, {**store.described(batch), "job_ids": batch["ids"]})
+        created = yield from store.create_batch(body)
+        return answer(202, {**store.described(created), "job_ids": created["ids"]})
     if match := _JOB.fullmatch(request.path):
         row = store.jobs.get(int(match[1]))
         if row is not None:
@@ -58,8 +60,6 @@ def _job(store: Store, row: Row, request: Request, action: str) -> Steps[Respons
         case "log":
             text = "".join(store.logs[row["id"]])
             return answer(200, {"from": 0, "to": len(text.encode()), "text": text})
-        case "token":
-            return answer(201, {"token": "lt_inline"})
         case "cancel" if row["state"] == "running":
             row["cancel_requested"] = True
         case "cancel" if row["state"] in ("completed", "failed"):
@@ -67,46 +67,53 @@ def _job(store: Store, row: Row, request: Request, action: str) -> Steps[Respons
         case "cancel":
             rows.cancel(row, "the job was cancelled")
         case "retry":
-            more = max(row["max_attempts"], row["attempt"] + 1)
-            row.update(state="queued", result=None, error=None, max_attempts=more)
-            yield from store.run(row)
+            yield from _run_again(store, row)
         case _:
-            return problem(404, f"there is no action {action} inline")
+            return other(action)
     return answer(200, row)
 
 
 def _batch(store: Store, batch: Row, request: Request, body: Any, action: str) -> Steps[Response]:
-    jobs = store.jobs_of(batch)
     match action:
         case "GET":
             pass
-        case "jobs" if batch["open"]:
-            before = len(batch["ids"])
-            yield from store.add(batch, body["jobs"])
-            added = batch["ids"][before:]
-            return answer(202, {"batch": store.described(batch), "job_ids": added})
         case "jobs":
-            return problem(409, f"batch {batch['id']} is closed")
+            return (yield from _add(store, batch, body["jobs"]))
         case "close":
             batch["open"] = False
             yield from store.finish(batch)
         case "results":
-            return _results(store, jobs, request)
-        case "token":
-            return answer(201, {"token": "lt_inline"})
+            return _results(store, store.jobs_of(batch), request)
         case "cancel":
-            for job in jobs:
+            for job in store.jobs_of(batch):
                 if job["state"] not in FINAL:
                     rows.cancel(job, "the job was cancelled")
         case "retry":
-            failed = [job for job in jobs if job["state"] == "failed"]
-            for job in failed:
-                job.update(state="queued", error=None, max_attempts=job["attempt"] + 1)
-                yield from store.run(job)
-            return answer(200, {**store.described(batch), "retried": len(failed)})
+            return (yield from _retry_failed(store, batch))
         case _:
-            return problem(404, f"there is no action {action} inline")
+            return other(action)
     return answer(200, store.described(batch))
+
+
+def _add(store: Store, batch: Row, submissions: list[Row]) -> Steps[Response]:
+    if not batch["open"]:
+        return problem(409, f"batch {batch['id']} is closed")
+    before = len(batch["ids"])
+    yield from store.add(batch, submissions)
+    return answer(202, {"batch": store.described(batch), "job_ids": batch["ids"][before:]})
+
+
+def _retry_failed(store: Store, batch: Row) -> Steps[Response]:
+    failed = [job for job in store.jobs_of(batch) if job["state"] == "failed"]
+    for job in failed:
+        yield from _run_again(store, job)
+    return answer(200, {**store.described(batch), "retried": len(failed)})
+
+
+def _run_again(store: Store, row: Row) -> Steps[None]:
+    more = max(row["max_attempts"], row["attempt"] + 1)
+    row.update(state="queued", result=None, error=None, max_attempts=more)
+    yield from store.run(row)
 
 
 def _results(store: Store, jobs: list[Row], request: Request) -> Response:
@@ -133,6 +140,13 @@ def stream(store: Store, path: str) -> bytes | None:
 
 def _event(kind: str, data: Row) -> bytes:
     return b"id: 1\nevent: %s\ndata: %s\n\n" % (kind.encode(), dumps(data))
+
+
+def other(action: str) -> Response:
+    """Answers an action of a job or batch that needs nothing of it."""
+    if action == "token":
+        return answer(201, {"token": "lt_inline"})
+    return problem(404, f"there is no action {action} inline")
 
 
 def answer(status: int, body: Any) -> Response:

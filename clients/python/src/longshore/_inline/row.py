@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from ..task.failure import Failure
+from longshore.task.failure import Failure
 
 DEFAULT_ATTEMPTS = 5
 
@@ -15,12 +15,12 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def job_row(id: int, submission: dict[str, Any], batch: int | None) -> dict[str, Any]:
+def job_row(job_id: int, submission: dict[str, Any], batch: int | None) -> dict[str, Any]:
     """Returns a new job."""
     kept = ("metadata", "truncate_result")
     then = submission.get("then")
     row: dict[str, Any] = {
-        "id": id,
+        "id": job_id,
         "kind": submission["kind"],
         "queue": submission.get("queue", "default"),
         "lane": submission.get("lane", "async"),
@@ -55,7 +55,7 @@ def begin(row: dict[str, Any]) -> None:
 
 def complete(row: dict[str, Any], result: Any) -> None:
     """Ends the job with a result."""
-    progress = {**(row["progress"] or {}), "percent": 100.0}
+    progress = dict(row["progress"] or {}, percent=100.0)
     row.update(state="completed", result=result, finished_at=now(), progress=progress)
 
 

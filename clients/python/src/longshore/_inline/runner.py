@@ -6,11 +6,11 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Generator
+from typing import Any, cast
 
-from ..context import Context, running
-from ..task import Task
+from longshore.context import Context, running
+from longshore.task import Task
 
 
 class InlineReporter:
@@ -44,7 +44,7 @@ def call(task: Task[..., Any], payload: Any, context: Context) -> Any:
         elif inspect.iscoroutine(value):
             value = wait_for(value)
         elif inspect.isgenerator(value):
-            value = _collect(value, context)
+            value = _collect(cast("Generator[Any, Any, Any]", value), context)
         return task.encode_result(value)
 
 
@@ -58,22 +58,19 @@ async def acall(task: Task[..., Any], payload: Any, context: Context) -> Any:
         elif inspect.iscoroutine(value):
             value = await value
         elif inspect.isgenerator(value):
-            value = _collect(value, context)
+            value = _collect(cast("Generator[Any, Any, Any]", value), context)
         return task.encode_result(value)
 
 
-def _collect(generator: Generator[Any, None, Any], context: Context) -> Any:
+def _collect(generator: Generator[Any, Any, Any], context: Context) -> Any:
     """Returns what a generator returns, or the list of what it yields if it returns None."""
     yielded: list[Any] = []
-
-    def steps() -> Iterator[Any]:
-        returned = yield from generator
-        yielded_result.append(returned)
-
-    yielded_result: list[Any] = []
-    for value in steps():
+    while True:
+        try:
+            value = next(generator)
+        except StopIteration as end:
+            return yielded if end.value is None else end.value
         yielded.append(_logged(value, context))
-    return yielded if yielded_result[0] is None else yielded_result[0]
 
 
 async def _collect_async(generator: AsyncIterator[Any], context: Context) -> list[Any]:
@@ -88,7 +85,7 @@ def _logged(value: Any, context: Context) -> Any:
 
 
 def wait_for(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a coroutine to its end on a new event loop, in a thread of its own if a loop runs here."""
+    """Runs a coroutine on a new event loop, in a thread of its own if a loop runs here."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from ..job import Job
+    from longshore.job import Job
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 import httpx2
 
-from .._http import Request, Response, Session
+from longshore._http import Request, Response, Session
+
 from .routes import handle, stream
 from .runner import acall, call
 from .store import Attempt, Store
@@ -30,7 +31,8 @@ class InlineSession(Session):
             try:
                 attempt = step()
             except StopIteration as end:
-                return end.value
+                value: Response = end.value
+                return value
             try:
                 result = call(attempt.task, attempt.payload, attempt.context)
                 step = partial(steps.send, result)
@@ -45,7 +47,8 @@ class InlineSession(Session):
             try:
                 attempt = step()
             except StopIteration as end:
-                return end.value
+                value: Response = end.value
+                return value
             try:
                 result = await acall(attempt.task, attempt.payload, attempt.context)
                 step = partial(steps.send, result)
@@ -53,12 +56,12 @@ class InlineSession(Session):
                 step = partial(steps.throw, error)
 
     @contextmanager
-    def stream(self, request: Request) -> Iterator[httpx2.Response]:
+    def stream(self, request: Request) -> Generator[httpx2.Response, None, None]:
         """Answers a request for events."""
         yield self._events(request)
 
     @asynccontextmanager
-    async def astream(self, request: Request) -> AsyncIterator[httpx2.Response]:
+    async def astream(self, request: Request) -> AsyncGenerator[httpx2.Response, None]:
         """Like `stream`, on the running event loop."""
         yield self._events(request)
 

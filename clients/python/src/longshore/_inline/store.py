@@ -6,17 +6,18 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..codec import dumps, loads
-from ..context import Context
-from ..errors import LongshoreError, Stopped
-from ..task import Failure, Task
+from longshore.codec import dumps, loads
+from longshore.context import Context
+from longshore.errors import LongshoreError, Stopped
+from longshore.task import Failure, Task
+
 from . import row as rows
 from .references import fill
 from .runner import InlineReporter
 from .sent import Sent, SentCall
 
 if TYPE_CHECKING:
-    from ..client import Longshore
+    from longshore.client import Longshore
 
 T = TypeVar("T")
 
@@ -26,8 +27,10 @@ FINAL = ("completed", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt to run: the driver calls the task and returns its result, or throws what it
-    raises."""
+    """An attempt to run.
+
+    The driver calls the task and returns its result, or throws what it raises.
+    """
 
     task: Task[..., Any]
     payload: Any
@@ -138,9 +141,9 @@ class Store:
 
     def create_batch(self, body: Row) -> Steps[Row]:
         """Stores a batch and runs its jobs."""
-        id = len(self.batches) + 1
+        batch_id = len(self.batches) + 1
         batch: Row = {
-            "id": id,
+            "id": batch_id,
             "name": body.get("name"),
             "created_at": rows.now(),
             "finished_at": None,
@@ -151,7 +154,7 @@ class Store:
             then = body["then"]
             batch["then"] = {"kind": then["kind"], "queue": then.get("queue", "default")}
             batch["follow_up"] = then
-        self.batches[id] = batch
+        self.batches[batch_id] = batch
         yield from self.add(batch, body["jobs"])
         return batch
 
@@ -176,7 +179,7 @@ class Store:
 
     def jobs_of(self, batch: Row) -> list[Row]:
         """Returns the jobs of a batch that are still stored."""
-        return [self.jobs[id] for id in batch["ids"] if id in self.jobs]
+        return [self.jobs[job_id] for job_id in batch["ids"] if job_id in self.jobs]
 
     def described(self, batch: Row) -> Row:
         """Returns a batch as the server describes it."""

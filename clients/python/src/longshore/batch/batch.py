@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
-from .._http.events import Event, aevents, events
-from ..duration import Duration
-from ..errors import JobError
-from ..job import Job, parse_time
+from longshore._http.events import Event, aevents, events
+from longshore.duration import Duration
+from longshore.errors import JobError
+from longshore.job import Job, parse_time
+
 from .core import Core
 from .counts import Counts
 from .pieces import Decoders
 
 if TYPE_CHECKING:
-    from ..client import Longshore
-    from ..task.call import Call
+    from longshore.client import Longshore
+    from longshore.task.call import Call
 
 R = TypeVar("R")
 
@@ -47,7 +48,7 @@ class Batch(Generic[R]):
     @property
     def name(self) -> str | None:
         """The name of the batch."""
-        return self._core.data["name"]
+        return cast("str | None", self._core.data["name"])
 
     @property
     def counts(self) -> Counts:
@@ -57,12 +58,12 @@ class Batch(Generic[R]):
     @property
     def total(self) -> int:
         """The number of its jobs."""
-        return self._core.data["total"]
+        return int(self._core.data["total"])
 
     @property
     def open(self) -> bool:
         """Whether more jobs can be added."""
-        return self._core.data.get("open", False)
+        return bool(self._core.data.get("open", False))
 
     @property
     def created_at(self) -> datetime:
@@ -77,8 +78,8 @@ class Batch(Generic[R]):
     @property
     def then(self) -> Job[Any] | None:
         """The follow-up job, once it was submitted."""
-        id = (self._core.data.get("then") or {}).get("job")
-        return None if id is None else self._app.job(id)
+        then: dict[str, Any] = self._core.data.get("then") or {}
+        return self._app.job(then["job"]) if "job" in then else None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the batch as the server last described it."""
@@ -88,8 +89,11 @@ class Batch(Generic[R]):
 
     @property
     def jobs(self) -> list[Job[R]]:
-        """Handles on its jobs in the order of submission. Of a batch that was submitted elsewhere,
-        the ids are read first; use `ajobs` for that on an event loop."""
+        """Handles on its jobs in the order of submission.
+
+        Of a batch that was submitted elsewhere, the ids are read first; use `ajobs` for that on
+        an event loop.
+        """
         return self._app.session.run(self._core.jobs())
 
     async def ajobs(self) -> list[Job[R]]:
@@ -97,22 +101,37 @@ class Batch(Generic[R]):
         return await self._app.session.arun(self._core.jobs())
 
     @overload
-    def results(self, errors: Literal["raise"] = "raise", timeout: Duration | None = None) -> Iterator[R]: ...
+    def results(
+        self, errors: Literal["raise"] = "raise", timeout: Duration | None = None
+    ) -> Iterator[R]: ...
     @overload
-    def results(self, errors: Literal["return"], timeout: Duration | None = None) -> Iterator[R | JobError]: ...
-    def results(self, errors: Literal["raise", "return"] = "raise", timeout: Duration | None = None) -> Iterator[Any]:
-        """Yields the results in the order of submission, as they become known. Raises the error of
-        the first job that has none; with `errors="return"` the errors are yielded in their place."""
+    def results(
+        self, errors: Literal["return"], timeout: Duration | None = None
+    ) -> Iterator[R | JobError]: ...
+    def results(
+        self, errors: Literal["raise", "return"] = "raise", timeout: Duration | None = None
+    ) -> Iterator[Any]:
+        """Yields the results in the order of submission, as they become known.
+
+        Raises the error of the first job that has none; with `errors="return"` the errors are
+        yielded in their place.
+        """
         reader = self._core.pages(timeout)
         while page := self._app.session.run(reader.next()):
             for row in page:
                 yield self._app.session.run(self._core.result_of(row, errors))
 
     @overload
-    def aresults(self, errors: Literal["raise"] = "raise", timeout: Duration | None = None) -> AsyncIterator[R]: ...
+    def aresults(
+        self, errors: Literal["raise"] = "raise", timeout: Duration | None = None
+    ) -> AsyncIterator[R]: ...
     @overload
-    def aresults(self, errors: Literal["return"], timeout: Duration | None = None) -> AsyncIterator[R | JobError]: ...
-    async def aresults(self, errors: Literal["raise", "return"] = "raise", timeout: Duration | None = None) -> AsyncIterator[Any]:
+    def aresults(
+        self, errors: Literal["return"], timeout: Duration | None = None
+    ) -> AsyncIterator[R | JobError]: ...
+    async def aresults(
+        self, errors: Literal["raise", "return"] = "raise", timeout: Duration | None = None
+    ) -> AsyncIterator[Any]:
         """Like `results`, on the running event loop."""
         reader = self._core.pages(timeout)
         while page := await self._app.session.arun(reader.next()):
@@ -147,17 +166,19 @@ class Batch(Generic[R]):
 
     def refresh(self) -> Batch[R]:
         """Reads the batch again and returns this handle."""
-        return self._app.session.run(self._core.send(self._core.request("GET")))
+        self._app.session.run(self._core.send(self._core.request("GET")))
+        return self
 
     async def arefresh(self) -> Batch[R]:
         """Like `refresh`, on the running event loop."""
-        return await self._app.session.arun(self._core.send(self._core.request("GET")))
+        await self._app.session.arun(self._core.send(self._core.request("GET")))
+        return self
 
     def events(self, after: str | None = None, *, jobs: bool = False) -> Iterator[Event]:
         """Yields the events of the batch until its end, over restarts of the server.
 
-        A `batch` event has the batch; with `jobs=True` there is also a `job` event for each job that
-        becomes final. `after` is the id of an event from which to go on.
+        A `batch` event has the batch; with `jobs=True` there is also a `job` event for each job
+        that becomes final. `after` is the id of an event from which to go on.
         """
         return events(self._app.session, self._core.stream(after, jobs))
 
@@ -181,7 +202,9 @@ class Batch(Generic[R]):
 
     async def acancel(self) -> Counts:
         """Like `cancel`, on the running event loop."""
-        return (await self._app.session.arun(self._core.send(self._core.request("POST", "/cancel")))).counts
+        return (
+            await self._app.session.arun(self._core.send(self._core.request("POST", "/cancel")))
+        ).counts
 
     def retry_failed(self) -> int:
         """Queues its failed jobs again, and returns how many these are."""
@@ -192,8 +215,10 @@ class Batch(Generic[R]):
         return await self._app.session.arun(self._core.retry())
 
     def add(self, calls: Iterable[Call[R]], *, key: str | None = None) -> list[Job[R]]:
-        """Adds jobs to a batch that is open, and returns handles on them. With a `key`, the same
-        jobs can be added again safely."""
+        """Adds jobs to a batch that is open, and returns handles on them.
+
+        With a `key`, the same jobs can be added again safely.
+        """
         return self._app.session.run(self._core.add(calls, key))
 
     async def aadd(self, calls: Iterable[Call[R]], *, key: str | None = None) -> list[Job[R]]:

@@ -6,24 +6,28 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._http import Operation, Request, random_key
-from .._http.deadline import Deadline
-from .._http.events import Event, Stream
-from ..duration import Duration, to_json
-from ..errors import JobError, Unavailable, WaitTimeout
-from ..job import Job, job_error
+from longshore._http import Operation, Request, random_key
+from longshore._http.deadline import Deadline
+from longshore._http.events import Event, Stream
+from longshore.duration import Duration, to_json
+from longshore.errors import JobError, Unavailable, WaitTimeout
+from longshore.job import Job, job_error
+
 from .counts import Counts
 from .pages import Pages
 from .pieces import Decoders, Submitted, add, pieces
 
 if TYPE_CHECKING:
-    from ..client import Longshore
-    from ..task.call import Call
+    from longshore.client import Longshore
+    from longshore.task.call import Call
 
 
 class Core:
-    """What a handle knows of its batch: how the server described it last, the ids of its jobs if
-    they were read, and what decodes the results of the jobs that this handle has submitted."""
+    """What a handle knows of its batch.
+
+    That is how the server described it last, the ids of its jobs if they were read, and what
+    decodes the results of the jobs that this handle has submitted.
+    """
 
     def __init__(
         self,
@@ -47,13 +51,16 @@ class Core:
         return Counts.of(self.data)
 
     def request(self, method: str, part: str = "", **fields: Any) -> Request:
+        """Returns a request for the batch, or for a part of it."""
         return Request(method, f"/v1/batches/{self._id}{part}", key=self._token, **fields)
 
     def send(self, request: Request) -> Operation[Core]:
+        """Sends a request that is answered with the batch."""
         self.data = (yield request).json()
         return self
 
     def wait(self, timeout: Duration | None) -> Operation[Counts]:
+        """Waits for the end of the batch."""
         deadline = Deadline(timeout)
         while self.data["finished_at"] is None:
             is_last = deadline.is_over
@@ -77,10 +84,13 @@ class Core:
         return WaitTimeout(f"batch {self._id} was not finished after {timeout}: {self.counts}")
 
     def pages(self, timeout: Duration | None) -> Pages:
+        """Returns a reader of the results from the start."""
         is_open = self.data.get("open", False)
-        return Pages(self._id, is_open, timeout, self._app.session.give_up, self._token)
+        give_up = self._app.session.give_up
+        return Pages(self._id, is_open, timeout, give_up=give_up, token=self._token)
 
     def result_of(self, row: dict[str, Any], errors: str) -> Operation[Any]:
+        """Returns the result of a job that is final; raises or returns the error of one without."""
         if row["state"] == "completed":
             return self._decoder(row["id"], row["kind"])(row["result"])
         error = yield from self._error_of(row)
@@ -94,21 +104,22 @@ class Core:
         job = response.json() if response.is_ok else row
         return job_error(row["id"], job if job["state"] == row["state"] else row)
 
-    def _decoder(self, id: int, kind: str) -> Any:
-        decoder = self._own_decoder(id)
+    def _decoder(self, job_id: int, kind: str) -> Callable[[Any], Any]:
+        decoder = self._own_decoder(job_id)
         return self._app.decoder_of(kind) if decoder is None else decoder
 
-    def _own_decoder(self, id: int) -> Callable[[Any], Any] | None:
-        place = place_of(id, self._own_ids)
+    def _own_decoder(self, job_id: int) -> Callable[[Any], Any] | None:
+        place = place_of(job_id, self._own_ids)
         return None if place is None or place >= len(self._decoders) else self._decoders[place]
 
     def jobs(self) -> Operation[list[Job[Any]]]:
+        """Returns handles on its jobs in the order of submission."""
         ids = yield from self._known_ids()
-        return [self._job(id) for id in ids]
+        return [self._job(job_id) for job_id in ids]
 
-    def _job(self, id: int, data: Mapping[str, Any] | None = None) -> Job[Any]:
+    def _job(self, job_id: int, data: Mapping[str, Any] | None = None) -> Job[Any]:
         known = {"batch": self._id, **(data or {})}
-        return Job(self._app, id, known, self._own_decoder(id), self._token)
+        return Job(self._app, job_id, known, self._own_decoder(job_id), token=self._token)
 
     def _known_ids(self) -> Operation[list[int]]:
         """Returns the ids of its jobs, which are read if the batch was submitted elsewhere."""
@@ -138,11 +149,17 @@ class Core:
         return None if place is None else (place, self._job(data["id"], data))
 
     def stream(self, after: str | None, jobs: bool) -> Stream:
+        """Returns a stream of its events."""
         params: dict[str, str | int] = {"jobs": "true"} if jobs else {}
         path = f"/v1/batches/{self._id}/events"
         # Events of jobs may follow the last one of the batch: then the server ends the stream.
-        see = (lambda event: self._see(event) and False) if jobs else self._see
-        return Stream(self._app.session, path, see, after, params, self._token)
+        is_last = self._see_one if jobs else self._see
+        return Stream(self._app.session, path, is_last, after=after, params=params, key=self._token)
+
+    def _see_one(self, event: Event) -> bool:
+        """Keeps what an event says, and returns that further ones may follow."""
+        self._see(event)
+        return False
 
     def _see(self, event: Event) -> bool:
         """Keeps what an event says, and returns whether it is the last one."""
@@ -152,14 +169,19 @@ class Core:
         return event.kind == "gone"
 
     def make_token(self, expires_in: Duration | None) -> Operation[str]:
+        """Makes a token for reading the batch."""
         body = {} if expires_in is None else {"expires_in": to_json(expires_in)}
-        return (yield self.request("POST", "/token", body=body)).json()["token"]
+        token: str = (yield self.request("POST", "/token", body=body)).json()["token"]
+        return token
 
     def retry(self) -> Operation[int]:
+        """Queues its failed jobs again, and returns how many these are."""
         yield from self.send(self.request("POST", "/retry"))
-        return self.data.pop("retried")
+        retried: int = self.data.pop("retried")
+        return retried
 
     def add(self, calls: Iterable[Call[Any]], key: str | None) -> Operation[list[Job[Any]]]:
+        """Adds jobs while the batch is open, and returns handles on them."""
         submitted = Submitted(self.data, [], [])
         yield from add(submitted, pieces(calls), key or random_key())
         self.data = submitted.data
@@ -167,10 +189,10 @@ class Core:
         self._decoders += submitted.decoders
         if self._ids is not None:
             self._ids += submitted.ids
-        return [self._job(id) for id in submitted.ids]
+        return [self._job(job_id) for job_id in submitted.ids]
 
 
-def place_of(id: int, ids: list[int]) -> int | None:
+def place_of(job_id: int, ids: list[int]) -> int | None:
     """Returns the place of a job in a batch. Ids rise in the order of submission."""
-    place = bisect_left(ids, id)
-    return place if place < len(ids) and ids[place] == id else None
+    place = bisect_left(ids, job_id)
+    return place if place < len(ids) and ids[place] == job_id else None

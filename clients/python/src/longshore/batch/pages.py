@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import Any
 
-from .._http import Operation, Request
-from .._http.deadline import Deadline
-from ..duration import Duration
-from ..errors import Unavailable, WaitTimeout
-from ..job import FINAL
+from longshore._http import Operation, Request
+from longshore._http.deadline import Deadline
+from longshore.duration import Duration
+from longshore.errors import Unavailable, WaitTimeout
+from longshore.job import FINAL
 
 FIRST_LIMIT = 50
 MAX_LIMIT = 1000
@@ -22,14 +22,15 @@ class Pages:
 
     def __init__(
         self,
-        id: int,
+        batch_id: int,
         is_open: bool,
         timeout: Duration | None,
+        *,
         give_up: float,
         token: str | None = None,
     ) -> None:
-        self._path = f"/v1/batches/{id}"
-        self._id = id
+        self._path = f"/v1/batches/{batch_id}"
+        self._id = batch_id
         self._is_open = is_open
         self._is_over = False
         self._timeout = timeout
@@ -63,8 +64,11 @@ class Pages:
         return {"after": self._after, "limit": self._limit}
 
     def _advance(self, final: list[dict[str, Any]], read: int) -> None:
-        """Goes on after the given jobs. Reads more at once if all of a page were final, and less if
-        most were not, because those are read again."""
+        """Goes on after the given jobs.
+
+        Reads more at once if all of a page were final, and less if most were not, because those
+        are read again.
+        """
         self._after = final[-1]["id"]
         is_full = len(final) == read
         self._limit = min(self._limit * 4, MAX_LIMIT) if is_full else max(10, 2 * len(final))
@@ -81,11 +85,12 @@ class Pages:
             key=self._token,
         )
         try:
-            return (yield request).json()
+            answer: dict[str, Any] = (yield request).json()
         except Unavailable as error:
             if self._deadline.is_over:
                 raise self._error() from error
             raise
+        return answer
 
     def _error(self) -> WaitTimeout:
         return WaitTimeout(f"not all results of batch {self._id} are known after {self._timeout}")

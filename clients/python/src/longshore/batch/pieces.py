@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from .._http import Operation, Request
-from ..codec import dumps
-from ..task.call import Call
+from longshore._http import Operation, Request
+from longshore.codec import dumps
+from longshore.task import Task
+from longshore.task.call import Call, follow_up
+from longshore.task.options import callback_object
 
 # The bounds of one request: the defaults of the server, with some room in the body.
 MAX_JOBS = 10_000
@@ -70,11 +72,30 @@ def _job(call: Call[Any], index: int) -> bytes:
     return dumps(call.to_json())
 
 
+def batch_fields(
+    name: str | None,
+    then: Call[Any] | Task[..., Any] | None,
+    callback: str | Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Returns the fields of the submission of a batch, except for its jobs."""
+    fields: dict[str, Any] = {}
+    if name is not None:
+        fields["name"] = name
+    if then is not None:
+        fields["then"] = follow_up(then, "batch")
+    if callback is not None:
+        fields["callback"] = callback_object(callback)
+    return fields
+
+
 def create(
     calls: Iterable[Call[Any]], fields: dict[str, Any], key: str, is_open: bool
 ) -> Operation[Submitted]:
-    """Submits a batch: at once if it fits into one request, else open, piece by piece, and closed at
-    the end."""
+    """Submits a batch.
+
+    One that does not fit into a request is submitted open, piece by piece, and closed at the
+    end.
+    """
     parts = pieces(calls)
     first, second = next(parts), next(parts, None)
     if is_open or second is not None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..codec import Codec, loads
-from ..errors import BadResult
-from ..task.call import Call
-from ..task.submittable import Submittable
+from longshore.codec import Codec, is_object, loads
+from longshore.errors import BadResult
+from longshore.task.call import Call
+from longshore.task.submittable import Submittable
+
 from .schema import response_format
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
-    from ..job import Job
+    from longshore.job import Job
 
 T = TypeVar("T")
 
@@ -54,19 +55,20 @@ class ChatAnswer:
     def parse(self, kind: type[T], codec: Codec | None = None) -> T:
         """Returns the value of a type that the text stands for as JSON. Raises `BadResult`."""
         try:
-            return (codec or Codec()).decode(loads(_without_fence(self.text)), kind)
+            parsed: T = (codec or Codec()).decode(loads(_without_fence(self.text)), kind)
         except (TypeError, ValueError) as error:
             raise BadResult(
                 f"the model's answer is not a {kind.__name__}: {error}: {self.text[:200]!r}"
             ) from error
+        return parsed
 
     def __str__(self) -> str:
         return self.text
 
     @property
     def _choice(self) -> dict[str, Any]:
-        choices = self.raw.get("choices") or [{}]
-        return choices[0] or {}
+        choices: list[dict[str, Any]] = self.raw.get("choices") or [{}]
+        return choices[0]
 
     @property
     def _message(self) -> dict[str, Any]:
@@ -78,7 +80,8 @@ class ChatTask(Submittable):
 
     `provider` names a provider of the server's configuration; it may be left out if there is only
     one. All other arguments are sent to the model server as they are. With `parse=`, a pydantic
-    model or a dataclass, the model is asked for JSON of this form, and the result is filled from it.
+    model or a dataclass, the model is asked for JSON of this form, and the result is filled from
+    it.
     """
 
     @overload
@@ -183,9 +186,9 @@ class ChatTask(Submittable):
 
 def answer(result: Any) -> ChatAnswer:
     """Returns the answer that the result of a `chat` job stands for."""
-    if not isinstance(result, dict):
+    if not is_object(result):
         raise BadResult(f"the answer of the model server is not an object: {str(result)[:200]!r}")
-    return ChatAnswer(cast("dict[str, Any]", result))
+    return ChatAnswer(result)
 
 
 def _parsed(result: Any, kind: type[Any], codec: Codec) -> Any:

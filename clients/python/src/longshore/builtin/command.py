@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..task.call import Call
-from ..task.submittable import Submittable
+from longshore.task.call import Call
+from longshore.task.submittable import Submittable
 
 if TYPE_CHECKING:
-    from ..job import Job
+    from longshore.job import Job
 
 
 class CommandTask(Submittable):
-    """Programs that the server's configuration lists: `ls.command.submit("wordcount", stdin="a b")`.
+    """Programs that the server's configuration lists.
 
-    `args` are arguments after those of the configuration; `stdin` is a text, or another value, which
-    is written as JSON. The result is the JSON value that the program writes, or its text.
+    `ls.command.submit("wordcount", stdin="a b")` runs one. `args` are arguments after those of the
+    configuration; `stdin` is a text, or another value, which is written as JSON. The result is the
+    JSON value that the program writes, or its text.
     """
 
-    def submit(
-        self, name: str, args: Sequence[str] | None = None, stdin: Any = None
-    ) -> Job[Any]:
+    def submit(self, name: str, args: Sequence[str] | None = None, stdin: Any = None) -> Job[Any]:
         """Submits a run of a program. The job is on the server's disk when this returns."""
         return self.app.submit(self.s(name, args, stdin))
 

@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..codec import dumps
-from ..errors import BadResult
-from ..task.call import Call
-from ..task.submittable import Submittable
+from longshore.codec import dumps
+from longshore.errors import BadResult
+from longshore.task.call import Call
+from longshore.task.submittable import Submittable
 
 if TYPE_CHECKING:
-    from ..job import Job
+    from longshore.job import Job
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """The answer of a called server. `body` is the JSON value, the text or the bytes of its body, or
-    None if it is empty. `is_truncated` says that the body was cut."""
+    """The answer of a called server.
+
+    `body` is the JSON value, the text or the bytes of its body, or None if it is empty.
+    `is_truncated` says that the body was cut.
+    """
 
     status: int
     headers: Mapping[str, str | list[str]]
@@ -28,7 +31,7 @@ class HttpAnswer:
 
 
 class HttpTask(Submittable):
-    """Calls of other servers: `ls.http.submit("POST", "https://shop.example/hook", json={"id": 7})`.
+    """Calls of other servers: `ls.http.submit("POST", "https://shop.example/hook", json={})`.
 
     `json` is the body as a JSON value, `content` is a body of text or bytes. With `provider` and
     `path` in place of a URL, a provider of the server's configuration lends its address and key.

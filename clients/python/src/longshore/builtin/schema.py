@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from ..codec import models
+from longshore.codec import is_list, is_object, models
 
 
 def response_format(kind: type[Any]) -> dict[str, Any]:
@@ -35,20 +36,27 @@ def _schema(kind: type[Any]) -> dict[str, Any]:
     return {**root, **schema}
 
 
-def _make_strict(schema: Any) -> bool:
-    """Changes a schema to the subset that the API can enforce: every property is required, and no
-    others are allowed. Returns False if it cannot, as for an object with any keys."""
-    if isinstance(schema, list):
-        return all([_make_strict(item) for item in schema])
-    if not isinstance(schema, dict):
+def _make_strict(value: Any) -> bool:
+    """Changes a schema to the subset that the API can enforce.
+
+    In that, every property is required, and no others are allowed. Returns False if it cannot
+    be done, as for an object with any keys.
+    """
+    if is_list(value):
+        return _all_strict(value)
+    if not is_object(value):
         return True
-    is_strict = True
+    schema = value
     schema.pop("default", None)
     if schema.get("type") == "object":
         if "properties" not in schema:
             return False
         schema["required"] = list(schema["properties"])
         schema["additionalProperties"] = False
-    for value in schema.values():
-        is_strict &= _make_strict(value)
-    return is_strict
+    return _all_strict(schema.values())
+
+
+def _all_strict(values: Iterable[Any]) -> bool:
+    """Changes all values, also after one that cannot be made strict."""
+    outcomes = [_make_strict(value) for value in values]
+    return all(outcomes)

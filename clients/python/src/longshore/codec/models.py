@@ -1,5 +1,7 @@
-"""Models of pydantic, which msgspec does not know. pydantic is never imported here: a model exists
-only in a program that has imported it."""
+"""Models of pydantic, which msgspec does not know.
+
+pydantic is never imported here: a model exists only in a program that has imported it.
+"""
 
 from __future__ import annotations
 
@@ -25,4 +27,5 @@ def decode(kind: Any, value: Any) -> Any:
 
 def schema(kind: Any) -> dict[str, Any]:
     """Returns the JSON schema of a model."""
-    return kind.model_json_schema()
+    described: dict[str, Any] = kind.model_json_schema()
+    return described

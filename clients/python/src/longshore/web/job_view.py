@@ -61,9 +61,7 @@ class JobView:
     def __html__(self) -> str:
         """Return the HTML."""
         self._token = self._token or self.job.token(self._expires_in)
-        link = ViewLink(
-            self.job.id, self._token, self._view, self._label, self._poll, self._prefix
-        )
+        link = ViewLink(self.job.id, self._token, self._view, self._label, self._poll, self._prefix)
         shown = Shown(self.job.id, "queued", self._label)
         return stream_element(link, shown) if self._sse else job_element(shown, link.polling())
 

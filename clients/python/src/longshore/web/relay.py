@@ -22,12 +22,13 @@ _PARAMETERS = ("wait", "after", "limit", "jobs")
 
 def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
     """Return the routes of jobs and batches."""
-
     reader = impatient(ls)
 
     async def read_json(request: Request, token: str) -> Response:
         path = "/v1" + request.url.path.split(prefix, 1)[1]
-        params = {name: value for name, value in request.query_params.items() if name in _PARAMETERS}
+        params = {
+            name: value for name, value in request.query_params.items() if name in _PARAMETERS
+        }
         found = await read(ls, path, token, params)
         kind = found.headers.get("content-type", "application/json")
         return Response(found.content, found.status, HEADERS | {"content-type": kind})
@@ -37,7 +38,9 @@ def relay_routes(ls: Longshore, prefix: str) -> list[Route]:
         return EventResponse(job, request.headers.get("last-event-id"))
 
     async def batch_events(request: Request, token: str) -> Response:
-        batch = BatchEvents(reader, request.path_params["id"], token, "jobs" in request.query_params)
+        batch = BatchEvents(
+            reader, request.path_params["id"], token, "jobs" in request.query_params
+        )
         return EventResponse(batch, request.headers.get("last-event-id"))
 
     return [

@@ -57,7 +57,14 @@ def link_of(request: Request, token: str) -> ViewLink:
     given = request.query_params
     job_id = int(request.path_params["id"])
     prefix = request.url.path.rsplit(f"/jobs/{job_id}/", 1)[0]
-    return ViewLink(job_id, token, given.get("view", ""), given.get("label", ""), _poll(given.get("poll")), prefix)
+    return ViewLink(
+        job_id,
+        token,
+        given.get("view", ""),
+        given.get("label", ""),
+        _poll(given.get("poll")),
+        prefix,
+    )
 
 
 def _poll(text: str | None) -> float:
