@@ -29,15 +29,13 @@ impl Proxy {
         delivery: impl Fn(&Request, &Response) -> Delivery + Send + Sync + 'static,
     ) -> Self {
         Self(Target::start(move |caller, request| {
-            let call = recorder.call();
-            let is_recorded = record_request(&recorder, call, &request);
+            let recorded = record_request(&recorder, &request);
             let answer = forward(server, &request);
             let delivery =
                 answer.as_ref().map_or(Delivery::Lost, |answer| delivery(&request, answer));
-            if is_recorded && delivery == Delivery::Delivered {
-                recorder.answer(call, &answer, |answer| accepted(call, &request, answer));
-            } else if is_recorded {
-                recorder.record(&Event::Unknown { call, why: "the answer was lost".into() });
+            match delivery {
+                Delivery::Delivered => recorded.answer(&recorder, &answer),
+                Delivery::Lost => recorded.lose(&recorder),
             }
             match answer {
                 Ok(answer) if delivery == Delivery::Delivered => deliver(caller, &answer),
@@ -78,37 +76,105 @@ fn json(request: &Request) -> Value {
     serde_json::from_slice(&request.body).unwrap_or_default()
 }
 
-/// Returns the job and the action of a finish, and `None` for other requests.
-///
-/// A bulk request is not a finish, because the workers of these tests use it for renewals only.
-fn finish(request: &Request) -> Option<(i64, &str)> {
-    let (job, action) = request.path.strip_prefix("/v1/leases/")?.split_once('/')?;
-    let job = job.parse().ok()?;
-    matches!(action, "complete" | "fail" | "release").then_some((job, action))
+/// A request that belongs to the history, with the number of each call in it.
+enum Recorded {
+    Lease(u64),
+    /// The finish of one job.
+    Finish(u64),
+    /// Reports on many jobs, in their order. A renewal has no number, because it is not recorded.
+    Reports(Vec<Option<u64>>),
+    Other,
 }
 
-/// Records a request if it belongs to the history, and returns whether it does.
-fn record_request(recorder: &Recorder, call: u64, request: &Request) -> bool {
-    let body = json(request);
-    let event = if request.path == "/v1/leases" {
-        let worker = body["worker"].as_str().unwrap_or_default().to_owned();
-        Event::Lease { call, worker }
-    } else if let Some((job, action)) = finish(request) {
-        let result = (action == "complete").then(|| hash(&body["result"]));
-        let token = body["lease_token"].as_i64().unwrap();
-        Event::Finish { call, job, token, action: action.to_owned(), result }
-    } else {
-        return false;
-    };
-    recorder.record(&event);
-    true
-}
-
-/// Returns the event for an answer that is a 2xx.
-fn accepted(call: u64, request: &Request, answer: &Value) -> Event {
-    if request.path != "/v1/leases" {
-        return Event::Finished { call, is_repeated: answer["repeated"] == true };
+impl Recorded {
+    fn calls(&self) -> Vec<u64> {
+        match self {
+            Self::Lease(call) | Self::Finish(call) => vec![*call],
+            Self::Reports(calls) => calls.iter().flatten().copied().collect(),
+            Self::Other => Vec::new(),
+        }
     }
+
+    /// Records that no answer was delivered.
+    fn lose(&self, recorder: &Recorder) {
+        for call in self.calls() {
+            recorder.record(&Event::Unknown { call, why: "the answer was lost".into() });
+        }
+    }
+
+    /// Records the answer, which is about to be delivered.
+    fn answer(&self, recorder: &Recorder, answer: &std::io::Result<Response>) {
+        match self {
+            Self::Reports(calls) if answer.as_ref().is_ok_and(|answer| answer.status == 200) => {
+                let body = answer.as_ref().unwrap().json();
+                let answers = body["answers"].as_array().unwrap();
+                assert_eq!(answers.len(), calls.len());
+                for (call, answer) in calls.iter().zip(answers) {
+                    if let Some(call) = *call {
+                        recorder.record(&reported(call, answer));
+                    }
+                }
+            }
+            Self::Lease(call) => recorder.answer(*call, answer, |answer| leased(*call, answer)),
+            _ => {
+                for call in self.calls() {
+                    recorder.answer(call, answer, |answer| finished(call, answer));
+                }
+            }
+        }
+    }
+}
+
+fn is_finish(action: &str) -> bool {
+    matches!(action, "complete" | "fail" | "release")
+}
+
+/// Records the finish of a job, and returns the number of the call.
+fn record_finish(recorder: &Recorder, job: i64, action: &str, body: &Value) -> u64 {
+    let (call, token) = (recorder.call(), body["lease_token"].as_i64().unwrap());
+    let result = (action == "complete").then(|| hash(&body["result"]));
+    recorder.record(&Event::Finish { call, job, token, action: action.to_owned(), result });
+    call
+}
+
+/// Records a request if it belongs to the history.
+fn record_request(recorder: &Recorder, request: &Request) -> Recorded {
+    let body = json(request);
+    if request.path == "/v1/leases" {
+        let (call, worker) = (recorder.call(), body["worker"].as_str().unwrap_or_default());
+        recorder.record(&Event::Lease { call, worker: worker.to_owned() });
+        return Recorded::Lease(call);
+    }
+    if request.path == "/v1/leases/finish" {
+        let record = |report: &Value| {
+            let action = report["action"].as_str().filter(|action| is_finish(action))?;
+            Some(record_finish(recorder, report["id"].as_i64().unwrap(), action, report))
+        };
+        return Recorded::Reports(body.as_array().unwrap().iter().map(record).collect());
+    }
+    let path = request.path.strip_prefix("/v1/leases/").and_then(|path| path.split_once('/'));
+    match path.map(|(job, action)| (job.parse(), action)) {
+        Some((Ok(job), action)) if is_finish(action) => {
+            Recorded::Finish(record_finish(recorder, job, action, &body))
+        }
+        _ => Recorded::Other,
+    }
+}
+
+/// Returns the event for one answer to one of many reports.
+fn reported(call: u64, answer: &Value) -> Event {
+    match u16::try_from(answer["status"].as_u64().unwrap()).unwrap() {
+        200 => finished(call, answer),
+        status @ 400..=499 => Event::Refused { call, status },
+        status => Event::Unknown { call, why: format!("status {status}") },
+    }
+}
+
+fn finished(call: u64, answer: &Value) -> Event {
+    Event::Finished { call, is_repeated: answer["repeated"] == true }
+}
+
+fn leased(call: u64, answer: &Value) -> Event {
     let lease = |job: &Value| HeldLease {
         job: job["id"].as_i64().unwrap(),
         token: job["lease_token"].as_i64().unwrap(),

@@ -1,53 +1,35 @@
 //! Kills, pauses and restarts workers that run `examples/worker.py`.
 
+mod kills;
 pub(crate) mod process;
-
-use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fault_row::FaultRow;
-use crate::history::check::check;
-use crate::history::table;
-use crate::history::violation::Operation;
 use crate::history::{Event, Recorder, Submit, hash};
-use crate::kit::http::Request;
-use crate::kit::{Response, Server, eventually, with};
+use crate::kit::{Server, eventually, with};
 use crate::leases::calls::remote;
-use crate::proxy::{Delivery, Proxy};
 use process::{Worker, has_python};
 
-/// Operations that must have succeeded at least once.
-const DEMANDED: [Operation; 6] = [
-    Operation::Submit,
-    Operation::Lease,
-    Operation::Start,
-    Operation::Effect,
-    Operation::Finish,
-    Operation::Fault,
-];
 /// Length of the leases of the workers, in seconds.
 pub(crate) const LEASE_SECS: u32 = 2;
-/// Pause of a worker that is longer than its leases.
-const PAUSE: Duration = Duration::from_secs(4);
-/// Number of processes in which the three workers run jobs: two workers run jobs in their own
-/// process, and one runs them in three child processes.
-const PROCESSES: usize = 5;
-
 /// Returns a job whose effect is recorded and whose result is known in advance.
-pub(crate) fn square(number: u32, seconds: f64) -> Value {
+pub(crate) fn square(kind: &str, number: u32, seconds: f64) -> Value {
     let payload = json!({"number": number, "seconds": seconds});
-    let fields = json!({"kind": "square", "payload": payload, "max_attempts": 100, "tags": [number.to_string()]});
+    let fields = json!({"kind": kind, "payload": payload, "max_attempts": 100, "tags": [number.to_string()]});
     with(remote(0), &fields)
 }
 
 /// Submits a job that computes a square, records the submission, and returns the id.
 pub(crate) fn submit(server: &Server, recorder: &Recorder, number: u32, seconds: f64) -> i64 {
+    submit_kind(server, recorder, "square", number, seconds)
+}
+
+/// Does the same with one of several kinds that compute a square.
+fn submit_kind(server: &Server, recorder: &Recorder, kind: &str, number: u32, seconds: f64) -> i64 {
     let (tag, has_effect) = (number.to_string(), true);
     let result = Some(hash(&json!(u64::from(number).pow(2))));
     let sent = Submit { tag, has_effect, result, ..Submit::default() };
-    recorder.submit(server, &square(number, seconds), sent)
+    recorder.submit(server, &square(kind, number, seconds), sent)
 }
 
 /// Creates a history in a temporary directory.
@@ -60,84 +42,6 @@ pub(crate) fn history() -> (tempfile::TempDir, Recorder) {
 /// Returns the number of events that match.
 pub(crate) fn count(events: &[Event], matches: impl Fn(&Event) -> bool) -> usize {
     events.iter().filter(|event| matches(event)).count()
-}
-
-/// Returns the number of processes that have started a job.
-fn processes_at_work(recorder: &Recorder) -> usize {
-    let names = recorder.events().into_iter().filter_map(|event| match event {
-        Event::Start { worker, .. } => Some(worker),
-        _ => None,
-    });
-    names.collect::<BTreeSet<String>>().len()
-}
-
-fn is_complete(request: &Request) -> bool {
-    request.path.ends_with("/complete")
-}
-
-#[test]
-fn every_job_is_finished_once_although_workers_are_killed_and_paused() {
-    let what = "workers in Python are killed or paused past their leases, and answers to finishes are lost";
-    let Some(mut row) = FaultRow::start("worker", what, (1_000, 20_000, "jobs")) else { return };
-    if !has_python() {
-        return row.skip("python3 is not installed");
-    }
-    let server = Server::start();
-    let (_directory, recorder) = history();
-    let finishes = std::sync::atomic::AtomicU32::new(0);
-    let proxy = Proxy::start(server.addr(), recorder.clone(), move |request, _: &Response| {
-        let is_lost = is_complete(request)
-            && finishes.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 25 == 24;
-        if is_lost { Delivery::Lost } else { Delivery::Delivered }
-    });
-    for number in 0..row.times {
-        submit(&server, &recorder, number, 0.1);
-    }
-    let options = [["--threads", "4"], ["--processes", "3"], ["--threads", "5"]];
-    let mut workers =
-        options.map(|options| Worker::start(&proxy.url(), &recorder, LEASE_SECS, &options));
-    // Only a worker that has started a job can be late with it.
-    eventually("all processes have started a job", || {
-        (processes_at_work(&recorder) >= PROCESSES).then_some(())
-    });
-    let mut random = row.random();
-    let (mut kills, mut pauses) = (0, 0);
-    while server.queue("default")["jobs"]["queued"].as_u64() > Some(50) {
-        std::thread::sleep(Duration::from_millis(random.within(&(200..600))));
-        let index = usize::try_from(random.below(3)).unwrap();
-        // Every third fault is a pause, so that even a short run has pauses and kills.
-        if (kills + pauses) % 3 == 0 {
-            recorder.record(&Event::Fault { what: "pause".into() });
-            workers[index].pause();
-            std::thread::sleep(PAUSE);
-            workers[index].resume();
-            pauses += 1;
-        } else {
-            recorder.record(&Event::Fault { what: "kill".into() });
-            workers[index].kill();
-            workers[index] = Worker::start(&proxy.url(), &recorder, LEASE_SECS, &options[index]);
-            kills += 1;
-        }
-    }
-    let table = table::of_ended_jobs(&server);
-    for worker in &mut workers {
-        worker.stop();
-    }
-    let events = recorder.events();
-    assert_eq!(check(&events, &table, &DEMANDED), []);
-    assert!(table.values().all(|job| job.state == "completed"));
-    let finishes = |matches: fn(&Event) -> bool| count(&events, matches);
-    let stale = finishes(|event| matches!(event, Event::Refused { status: 409, .. }));
-    let repeated = finishes(|event| matches!(event, Event::Finished { is_repeated: true, .. }));
-    let accepted = finishes(|event| matches!(event, Event::Finished { is_repeated: false, .. }));
-    assert!(kills > 0 && pauses > 0 && stale > 0 && repeated > 0);
-    row.count("kills", kills);
-    row.count("pauses", pauses);
-    row.count("finishes accepted", accepted);
-    row.count("repeated", repeated);
-    row.count("late ones refused", stale);
-    row.count("finished twice", 0);
-    row.held();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -18,6 +18,19 @@ pub(crate) fn has_python() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
+/// Returns the Python in which `tests/run` has installed the libraries of the Python client.
+pub(crate) fn client_python() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("../python/source/bin/python")
+}
+
+/// Returns a command for a Python that writes no bytecode into the source folder.
+fn python(program: impl AsRef<std::ffi::OsStr>, recorder: &Recorder, path: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("PYTHONPATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("HISTORY", recorder.path());
+    command
+}
+
 /// Worker and the processes that it has started. Dropping it kills all of them.
 pub(crate) struct Worker {
     child: Child,
@@ -28,15 +41,36 @@ impl Worker {
     /// Starts `examples/worker.py` with the kinds of the tests and these options.
     pub(crate) fn start(url: &str, recorder: &Recorder, lease_secs: u32, options: &[&str]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let directory = tempfile::tempdir().unwrap();
-        let log = File::create(directory.path().join("log")).unwrap();
-        let child = Command::new("python3")
+        let mut command = python("python3", recorder, &root.join("examples"));
+        command
             .arg(root.join("tests/faults/workers/python/handlers.py"))
             .args(["--url", url, "--lease", &lease_secs.to_string()])
+            .args(options);
+        Self::spawn(&mut command)
+    }
+
+    /// Starts the worker of the Python client with the tasks of the tests and these options.
+    pub(crate) fn start_client(
+        url: &str,
+        recorder: &Recorder,
+        lease_secs: u32,
+        options: &[&str],
+    ) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = python(client_python(), recorder, &root.join("clients/python/src"));
+        command
+            .args(["-m", "longshore.worker.cli", "tasks:ls"])
+            .args(["--url", url, "--lease", &lease_secs.to_string()])
             .args(options)
-            .env("PYTHONPATH", root.join("examples"))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("HISTORY", recorder.path())
+            // The worker imports the application from the current folder.
+            .current_dir(root.join("tests/faults/workers/python"));
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log = File::create(directory.path().join("log")).unwrap();
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

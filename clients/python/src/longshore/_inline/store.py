@@ -127,6 +127,7 @@ class Store:
             deadline=None,
             metadata=row.get("metadata", {}),
             batch_id=row["batch"],
+            lease_token=row["attempt"],
         )
 
     def _follow_up(self, owner: Row, source: Any, then: Row | None, row: Row) -> Steps[None]:

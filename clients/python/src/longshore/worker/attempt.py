@@ -86,6 +86,7 @@ def _context(job: LeasedJob, reporter: Reporter) -> Context:
         deadline=_time(job.deadline_at),
         metadata=job.metadata or {},
         batch_id=job.batch,
+        lease_token=job.lease_token,
     )
 
 
