@@ -187,6 +187,8 @@ pub(crate) struct DueAt(pub(crate) Timestamp);
 pub(crate) struct Announce {
     pub(crate) ended_jobs: Vec<JobId>,
     pub(crate) ended_batches: Vec<BatchId>,
+    /// Batches that changed although none of their jobs did.
+    pub(crate) closed_batches: Vec<BatchId>,
     pub(crate) changed: Vec<ChangedJob>,
     /// Jobs that failed for good, for the log of the server; filled without a client as well.
     pub(crate) failed: Vec<FailedJob>,
@@ -196,6 +198,7 @@ impl Announce {
     pub(crate) fn is_empty(&self) -> bool {
         self.ended_jobs.is_empty()
             && self.ended_batches.is_empty()
+            && self.closed_batches.is_empty()
             && self.changed.is_empty()
             && self.failed.is_empty()
     }

@@ -64,6 +64,9 @@ impl Announcer {
         for batch in &announce.ended_batches {
             self.answer_waiters(Subject::Batch(*batch));
         }
+        for batch in &announce.closed_batches {
+            self.notify(Subject::Batch(*batch));
+        }
         self.notify_subscribers(&announce.changed);
     }
 

@@ -61,6 +61,8 @@ pub(crate) struct CommitEffects<'a> {
     pub(crate) reported: Vec<(JobId, QueueName)>,
     /// Batches whose last job became final.
     pub(crate) ended_batches: Vec<BatchId>,
+    /// Batches that were closed.
+    pub(crate) closed_batches: Vec<BatchId>,
 }
 
 impl Publisher {
@@ -76,7 +78,7 @@ impl Publisher {
         effects: CommitEffects<'_>,
         announcer: &Recipient<Announce>,
     ) -> bool {
-        let CommitEffects { changes, reported, ended_batches } = effects;
+        let CommitEffects { changes, reported, ended_batches, closed_batches } = effects;
         let mut announce = Announce { failed: FailedJob::all(changes), ..Announce::default() };
         if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
@@ -85,6 +87,7 @@ impl Publisher {
         }
         if self.client_counts.subscribers.load(Ordering::SeqCst) > 0 {
             let reported = reported.into_iter().map(ChangedJob::from);
+            announce.closed_batches = closed_batches;
             announce.changed = changes.iter().map(ChangedJob::from).chain(reported).collect();
         }
         announce.is_empty() || send_to(announcer, announce)
@@ -138,7 +141,9 @@ mod tests {
         let publish = || {
             let reported = vec![(JobId(2), "mail".parse().unwrap())];
             let ended_batches = vec![BatchId(3)];
-            let effects = CommitEffects { changes: &changes, reported, ended_batches };
+            let closed_batches = vec![BatchId(4)];
+            let effects =
+                CommitEffects { changes: &changes, reported, ended_batches, closed_batches };
             assert!(publisher.announce(effects, &announcer));
         };
         let counts = &publisher.client_counts;
@@ -165,7 +170,8 @@ mod tests {
         let failed = Some(Box::new(attempt.clone()));
         let changes = [completed(1), Change { failed, ..completed(2) }];
         let (reported, ended_batches) = (Vec::new(), Vec::new());
-        let effects = CommitEffects { changes: &changes, reported, ended_batches };
+        let closed_batches = Vec::new();
+        let effects = CommitEffects { changes: &changes, reported, ended_batches, closed_batches };
         assert!(publisher.announce(effects, &announcer));
         let announce: Announce = announced.next().await;
         let failed = FailedJob { job: JobId(2), queue: "mail".parse().unwrap(), attempt };

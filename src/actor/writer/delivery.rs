@@ -17,7 +17,7 @@ impl Writer {
         let started_at = committed.at;
         let times = TransactionTimes { started_at, committed_at: self.clock.now() };
         let Committed { answers, changes, caused_from, reported, ended_batches, .. } = committed;
-        let Committed { configured, providers, .. } = committed;
+        let Committed { configured, providers, closed_batches, .. } = committed;
         for (queue, settings) in configured {
             self.roster.configure(&queue, settings);
         }
@@ -37,7 +37,8 @@ impl Writer {
             changes.get(caused_from..).unwrap_or_default(),
         );
         self.deliver_granted();
-        self.notify_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
+        let effects = CommitEffects { changes: &changes, reported, ended_batches, closed_batches };
+        self.notify_peers(dispatch, effects);
     }
 
     /// Delivers the answer to one write to its recipient. What the Dispatcher must learn is added to
