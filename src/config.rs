@@ -77,6 +77,8 @@ pub struct Config {
     pub shutdown_grace: Span,
     /// Time for which a job is kept after it reached a final state, at least 1 s.
     pub retention: Span,
+    /// Time for which a batch stays open after the last jobs were added, 1 s to 30 days.
+    pub batch_open_for: Span,
     /// Number of workers of each lane.
     pub lanes: Lanes,
     /// Kinds that only remote workers run.
@@ -120,6 +122,7 @@ impl Default for Config {
             lease: Span::from_secs(300),
             shutdown_grace: Span::from_secs(25),
             retention: Span::from_secs(7 * 24 * 3600),
+            batch_open_for: Span::from_secs(24 * 3600),
             lanes: Lanes::default(),
             remote_kinds: Vec::new(),
             limits: Limits::default(),
@@ -184,6 +187,9 @@ impl Config {
         }
         if self.retention < Span::from_secs(1) {
             problems.push(Problem::new("/retention", "must be at least 1s"));
+        }
+        if !(Span::from_secs(1)..=Span::from_secs(30 * 24 * 3600)).contains(&self.batch_open_for) {
+            problems.push(Problem::new("/batch_open_for", "must be between 1s and 30d"));
         }
         let mut add = |prefix: String, found: Vec<Problem>| {
             problems.extend(found.into_iter().map(|problem| problem.under(&prefix)));

@@ -5,6 +5,7 @@
 
 mod activity;
 mod backend;
+mod close_batches;
 mod expire;
 mod keys;
 mod lanes;
@@ -34,7 +35,7 @@ use crate::job::{Lane, Span, Timestamp};
 use crate::metrics::time_bucket::STEP;
 use crate::store::{BackendDuty, Prunable, Write};
 
-/// Interval between two checks for expired jobs and expired leases. Each check costs one index seek if
+/// Interval between two checks for expired jobs, for expired leases and for batches to close. Each check costs one index seek if
 /// it finds none.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval at which the time is recorded. A crash makes the last activity look older by at most this, which
@@ -64,12 +65,17 @@ enum Rhythm {
 
 /// All duties that do not depend on the backend; a backend lists its own, see
 /// [`ReadStore::duties`](crate::store::ReadStore::duties). To add one, add its function in a file of its own, and a line here.
-static DUTIES: [Duty; 11] = [
+static DUTIES: [Duty; 12] = [
     // Queues scheduled and retrying jobs at the time at which the next of them is due.
     Duty { name: "stage", rhythm: Rhythm::SelfTimed, run: Keeper::stage },
     // Deletes old final jobs, continuously, in chunks of the table.
     Duty { name: "prune", rhythm: Rhythm::SelfTimed, run: Keeper::prune },
     Duty { name: "expire", rhythm: Rhythm::Every(CHECK_INTERVAL), run: Keeper::expire },
+    Duty {
+        name: "close_batches",
+        rhythm: Rhythm::Every(CHECK_INTERVAL),
+        run: Keeper::close_batches,
+    },
     Duty {
         name: "maintain_leases",
         rhythm: Rhythm::Every(CHECK_INTERVAL),

@@ -187,6 +187,8 @@ pub(crate) struct DueAt(pub(crate) Timestamp);
 pub(crate) struct Announce {
     pub(crate) ended_jobs: Vec<JobId>,
     pub(crate) ended_batches: Vec<BatchId>,
+    /// Batches that changed although none of their jobs did.
+    pub(crate) closed_batches: Vec<BatchId>,
     pub(crate) changed: Vec<ChangedJob>,
     /// Jobs of remote workers whose attempt ended or should stop.
     pub(crate) stopped: Vec<JobId>,
@@ -198,6 +200,7 @@ impl Announce {
     pub(crate) fn is_empty(&self) -> bool {
         self.ended_jobs.is_empty()
             && self.ended_batches.is_empty()
+            && self.closed_batches.is_empty()
             && self.changed.is_empty()
             && self.stopped.is_empty()
             && self.failed.is_empty()

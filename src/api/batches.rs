@@ -21,8 +21,28 @@ pub struct NewBatch<L = Vec<Submission>> {
     /// Job to submit when all jobs of the batch have completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Box<Submission>>,
-    /// Jobs of the batch.
+    /// Whether jobs can be added until the batch is closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+    /// Jobs of the batch, possibly none.
     pub jobs: L,
+}
+
+/// Request to add jobs to an open batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with jobs")]
+pub struct MoreJobs<L = Vec<Submission>> {
+    /// The jobs; at least one.
+    pub jobs: L,
+}
+
+/// Answer to [`MoreJobs`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AddedJobs {
+    /// The batch with the new jobs.
+    pub batch: Batch,
+    /// Ids of the new jobs, in the order of submission.
+    pub job_ids: Vec<JobId>,
 }
 
 /// One page of the list of batches, newest first.

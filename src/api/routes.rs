@@ -83,6 +83,10 @@ pub enum RouteName {
     GetBatch,
     /// Cancels the jobs of a batch.
     CancelBatch,
+    /// Adds jobs to an open batch.
+    AddJobs,
+    /// Closes an open batch.
+    CloseBatch,
     /// Queues the failed jobs of a batch again.
     RetryBatch,
     /// Returns the results of a batch.
@@ -185,6 +189,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/batches", RouteName::ListBatches, READ),
     route(Method::Get, "/v1/batches/{id}", RouteName::GetBatch, SUBMIT_OR_READ),
     route(Method::Post, "/v1/batches/{id}/cancel", RouteName::CancelBatch, SUBMIT),
+    route(Method::Post, "/v1/batches/{id}/jobs", RouteName::AddJobs, SUBMIT),
+    route(Method::Post, "/v1/batches/{id}/close", RouteName::CloseBatch, SUBMIT),
     route(Method::Post, "/v1/batches/{id}/retry", RouteName::RetryBatch, ADMIN),
     route(Method::Get, "/v1/batches/{id}/results", RouteName::BatchResults, SUBMIT_OR_READ),
     route(Method::Get, "/v1/queues", RouteName::ListQueues, READ),

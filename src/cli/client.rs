@@ -105,7 +105,7 @@ impl Client {
     /// Submits jobs as one batch. With [`Json`](crate::job::Json) as `T` they are sent unchanged.
     pub async fn submit_batch<T: Serialize>(
         &self,
-        BatchOptions { name, callback, then }: BatchOptions,
+        BatchOptions { name, callback, then, open }: BatchOptions,
         jobs: &[T],
         idempotency_key: Option<&IdempotencyKey>,
     ) -> Result<Reply<Batch>, CliError> {
@@ -113,7 +113,7 @@ impl Client {
         if let Some(key) = idempotency_key {
             request = request.insert_header(("Idempotency-Key", key.as_str()));
         }
-        self.0.send_json(request, &NewBatch { name, callback, then, jobs }).await
+        self.0.send_json(request, &NewBatch { name, callback, then, open, jobs }).await
     }
 
     /// Reads the current state of a job.

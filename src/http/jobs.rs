@@ -113,7 +113,7 @@ async fn submit_many(
     key: Option<SubmissionKey>,
     room: Option<AnswerWeight>,
 ) -> HandlerResult {
-    handle.check_number_of_jobs(count, "")?;
+    handle.check_number_of_jobs(count, 1, "")?;
     match handle.submit_many(values, key).await {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(lines.locate(problems)).into()),
         submitted => {

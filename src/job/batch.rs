@@ -1,4 +1,5 @@
-//! Batches: jobs that are submitted together and can be counted and waited for together.
+//! Batches: jobs that are submitted together, or added one after another, and can be counted and waited for
+//! together.
 
 pub mod result;
 
@@ -23,6 +24,8 @@ pub struct BatchOptions {
     pub callback: Option<Callback>,
     /// Job to submit when all jobs of the batch have completed.
     pub then: Option<Box<Submission>>,
+    /// Whether jobs can be added until the batch is closed.
+    pub open: bool,
 }
 
 impl From<Option<String>> for BatchOptions {
@@ -44,8 +47,15 @@ pub struct Batch {
     pub counts: StateCounts,
     /// Time at which the batch was submitted.
     pub created_at: Timestamp,
-    /// Time at which the last job reached a final state; `None` until then.
+    /// Time at which the batch ended, because its last job reached a final state or it was closed after that;
+    /// `None` until then.
     pub finished_at: Option<Timestamp>,
+    /// Whether jobs can be added. An open batch does not end.
+    #[serde(default)]
+    pub open: bool,
+    /// Time at which an open batch closes by itself, unless jobs are added before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<Timestamp>,
     /// Webhook that is sent when all jobs have ended; omitted from lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,

@@ -108,7 +108,9 @@ async fn submit(request: HttpRequest, body: Payload, handle: ReqData<Handle>) ->
         Err(Error::Invalid(problems)) => Ok(refused(&handle, &fields, original, problems)),
         Err(error) => {
             let pointer = match &error {
-                Error::Refused(Refusal::KeyReused(_)) => "/idempotency_key",
+                Error::Refused(Refusal::KeyReused(_) | Refusal::KeyReusedByBatch(_)) => {
+                    "/idempotency_key"
+                }
                 Error::Refused(Refusal::TooManyQueues(_)) => "/queue",
                 _ => "",
             };

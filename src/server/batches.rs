@@ -1,8 +1,8 @@
-//! Calls on one batch: its results, and another try of its failed jobs.
+//! Calls on one batch: its results, its close, and another try of its failed jobs.
 
 use std::time::{Duration, Instant};
 
-use crate::job::batch::RetriedBatch;
+use crate::job::batch::{Batch, RetriedBatch};
 use crate::job::{BatchId, JobId, State};
 use crate::server::bulk::MAX_BULK_ACTIONS;
 use crate::server::error::Error;
@@ -61,6 +61,17 @@ impl Handle {
         let _permit = self.list_read_permit()?;
         let page = self.list_read(move |store, _| store.batch_results(&query)).await?;
         page.ok_or_else(|| Error::no_batch(query.batch))
+    }
+
+    /// Closes an open batch: no more jobs can be added, and it ends with the last of its jobs, at once if none is
+    /// left. A batch that is closed already stays as it is.
+    ///
+    /// # Errors
+    /// Returns [`Error::Refused`] if the batch does not exist.
+    pub async fn close_batch(&self, id: BatchId) -> Result<Batch, Error> {
+        let _permit = self.point_read_permit()?;
+        self.write(self.within_access(Write::CloseBatch(id)), 0).await?;
+        self.read_batch(id).await
     }
 
     /// Queues the jobs of a batch again that are in one of these final states, and returns the batch with their

@@ -352,9 +352,9 @@ impl Handle {
         let bounds = &self.inner.bounds;
         let mut permits = vec![try_acquire(&bounds.writes, 1)?];
         if bytes >= SIZE_UNIT {
-            let share = match &write {
-                Write::Submit(_) => ByteShare::Submissions,
-                _ => ByteShare::Actions,
+            let share = match write.submission().is_some() {
+                true => ByteShare::Submissions,
+                false => ByteShare::Actions,
             };
             permits.push(self.write_size_permit(share, bytes)?);
         }

@@ -8,12 +8,22 @@ use std::sync::Arc;
 use crate::job::batch::{BatchOptions, MAX_NAME_LEN, SubmittedBatch};
 use crate::job::problem::{MAX_PROBLEMS, Problem};
 use crate::job::submission::on_end::OnEnd;
-use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
+use crate::job::{BatchId, Job, Lane, NewJob, Submission, Timestamp};
 use crate::server::error::Error;
 use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, Idempotent, LARGE_BYTES};
 use crate::server::submit::on_end::Chain;
 use crate::store::{Answer, NewBatch, Refusal, SubmissionKey, Submit, Submitted, Write};
+
+/// What jobs are submitted to.
+enum Target {
+    /// Their queues only.
+    Queues,
+    /// A batch that is created with them.
+    NewBatch(NewBatch),
+    /// An open batch.
+    OpenBatch(BatchId),
+}
 
 /// Approximate size of a job without its payload, in bytes.
 const JOB_BASE_BYTES: usize = 256;
@@ -47,7 +57,7 @@ impl Handle {
             _ => self.check(submission, now),
         };
         let jobs: Arc<[NewJob]> = Arc::new([checked.map_err(Error::Invalid)?]);
-        let submitted = self.store(Arc::clone(&jobs), key, None).await?;
+        let submitted = self.store(Arc::clone(&jobs), key, Target::Queues).await?;
         let value = match submitted.is_repeat {
             true => self.read_job(submitted.first).await?,
             false => jobs[0].inserted(submitted.first, submitted.at),
@@ -65,8 +75,8 @@ impl Handle {
         submissions: Vec<Submission>,
         key: Option<SubmissionKey>,
     ) -> Result<Idempotent<Vec<Job>>, Error> {
-        let jobs = self.check_all(submissions, "").await?;
-        let submitted = self.store(Arc::clone(&jobs), key, None).await?;
+        let jobs = self.check_all(submissions, 1, "").await?;
+        let submitted = self.store(Arc::clone(&jobs), key, Target::Queues).await?;
         let mut value = Vec::with_capacity(submitted.count);
         for (id, job) in submitted.ids().zip(jobs.iter()) {
             match submitted.is_repeat {
@@ -92,7 +102,7 @@ impl Handle {
         submissions: Vec<Submission>,
         key: Option<SubmissionKey>,
     ) -> Result<Idempotent<SubmittedBatch>, Error> {
-        let BatchOptions { name, callback, then } = options.into();
+        let BatchOptions { name, callback, then, open } = options.into();
         if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_LEN) {
             let detail = format!("must be at most {MAX_NAME_LEN} bytes");
             return Err(Error::Invalid(vec![Problem::new("/name", detail)]));
@@ -103,8 +113,10 @@ impl Handle {
         let check = move || handle.check_end_of_batch(callback, then, now);
         let checked = self.compute(ByteShare::Submissions, bytes, check).await?;
         let on_end = checked.map_err(Error::Invalid)?;
-        let jobs = self.check_all(submissions, "/jobs").await?;
-        let submitted = self.store(jobs, key, Some(NewBatch { name, on_end })).await?;
+        let jobs = self.check_all(submissions, 0, "/jobs").await?;
+        let open_for = open.then(|| self.config().batch_open_for);
+        let batch = NewBatch { name, on_end, open_for };
+        let submitted = self.store(jobs, key, Target::NewBatch(batch)).await?;
         let job_ids = submitted.ids().collect();
         let mut batch = *submitted.batch.ok_or(Error::Unreadable)?;
         if submitted.is_repeat {
@@ -115,14 +127,40 @@ impl Handle {
         Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 
+    /// Adds jobs to an open batch, in one transaction, and returns the batch with the ids of these jobs. The batch
+    /// stays open for [`batch_open_for`](crate::config::Config::batch_open_for) from now on. A batch may have any
+    /// number of jobs, while one call adds at most
+    /// [`max_jobs_per_request`](crate::config::Limits::max_jobs_per_request).
+    ///
+    /// # Errors
+    /// The same as [`Handle::submit_batch`], and [`Error::Refused`] if the batch does not exist or is closed. With
+    /// a key, a repetition of a call that has succeeded succeeds also after the batch was closed.
+    pub async fn add_jobs(
+        &self,
+        batch: BatchId,
+        submissions: Vec<Submission>,
+        key: Option<SubmissionKey>,
+    ) -> Result<Idempotent<SubmittedBatch>, Error> {
+        let jobs = self.check_all(submissions, 1, "/jobs").await?;
+        // Before the write, so that a call that is refused changes nothing.
+        let _permit = self.point_read_permit()?;
+        let submitted = self.store(jobs, key, Target::OpenBatch(batch)).await?;
+        let job_ids = submitted.ids().collect();
+        let value = SubmittedBatch { batch: self.read_batch(batch).await?, job_ids };
+        Ok(Idempotent { value, is_repeat: submitted.is_repeat })
+    }
+
     /// Stores checked jobs in one write.
     async fn store(
         &self,
         jobs: Arc<[NewJob]>,
         key: Option<SubmissionKey>,
-        batch: Option<NewBatch>,
+        target: Target,
     ) -> Result<Submitted, Error> {
-        let of_batch = batch.as_ref().and_then(|batch| batch.on_end.as_deref());
+        let of_batch = match &target {
+            Target::NewBatch(batch) => batch.on_end.as_deref(),
+            _ => None,
+        };
         for job in &*jobs {
             self.check_queue(&job.queue)?;
         }
@@ -137,7 +175,16 @@ impl Handle {
             JOB_BASE_BYTES + job.payload.as_str().len() + on_end
         };
         let bytes = jobs.iter().map(size).sum::<usize>() + of_batch.map_or(0, OnEnd::bytes);
-        match self.write(Write::Submit(Submit { jobs, key, batch }), bytes).await? {
+        let write = match target {
+            Target::Queues => Write::Submit(Submit { jobs, key, batch: None }),
+            Target::NewBatch(batch) => Write::Submit(Submit { jobs, key, batch: Some(batch) }),
+            Target::OpenBatch(batch) => {
+                let submit = Submit { jobs, key, batch: None };
+                let open_for = self.config().batch_open_for;
+                self.within_access(Write::AddJobs { batch, submit, open_for })
+            }
+        };
+        match self.write(write, bytes).await? {
             Answer::Submitted(submitted) => Ok(submitted),
             _ => Err(Error::Unknown),
         }
@@ -147,9 +194,10 @@ impl Handle {
     async fn check_all(
         &self,
         submissions: Vec<Submission>,
+        min: usize,
         prefix: &'static str,
     ) -> Result<Arc<[NewJob]>, Error> {
-        self.check_number_of_jobs(submissions.len(), prefix)?;
+        self.check_number_of_jobs(submissions.len(), min, prefix)?;
         let now = self.clock().now();
         let bytes = submissions.iter().map(size).sum();
         let handle = self.clone();
@@ -161,13 +209,18 @@ impl Handle {
         self.compute(ByteShare::Submissions, bytes, check).await?
     }
 
-    /// Checks the number of jobs in a request.
-    pub(crate) fn check_number_of_jobs(&self, number: usize, pointer: &str) -> Result<(), Error> {
+    /// Checks the number of jobs in a request, which is at least `min`.
+    pub(crate) fn check_number_of_jobs(
+        &self,
+        number: usize,
+        min: usize,
+        pointer: &str,
+    ) -> Result<(), Error> {
         let max = self.config().limits.max_jobs_per_request;
-        if (1..=max).contains(&number) {
+        if (min..=max).contains(&number) {
             return Ok(());
         }
-        let detail = format!("must have 1 to {max} jobs, but has {number}");
+        let detail = format!("must have {min} to {max} jobs, but has {number}");
         Err(Error::Invalid(vec![Problem::new(pointer, detail)]))
     }
 

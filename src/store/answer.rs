@@ -36,7 +36,8 @@ pub enum Answer {
     /// [`Write::Rescue`](crate::store::Write::Rescue).
     Moved(MoveSummary),
     /// Answer to [`Write::Delete`](crate::store::Write::Delete) and
-    /// [`Write::Prune`](crate::store::Write::Prune): number of jobs removed.
+    /// [`Write::Prune`](crate::store::Write::Prune): number of jobs removed. Answer to
+    /// [`Write::PruneBatches`](crate::store::Write::PruneBatches): number of batches removed.
     Removed(usize),
     /// Answer to [`Write::RetryBatch`](crate::store::Write::RetryBatch): number of jobs queued again.
     Retried(usize),
@@ -105,7 +106,7 @@ impl Leased {
 /// Result of a submission.
 #[derive(Debug, Clone)]
 pub struct Submitted {
-    /// Id of the first job; the others have the ids that follow it.
+    /// Id of the first job; the others have the ids that follow it. 0 if there are no jobs.
     pub first: JobId,
     /// Number of jobs.
     pub count: usize,
@@ -146,7 +147,7 @@ pub struct Renewed {
 /// Result of a stage, an expiry or a rescue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MoveSummary {
-    /// Number of jobs moved.
+    /// Number of jobs moved, or of batches closed.
     pub count: usize,
     /// Earliest time at which another job is due; in the past if the limit was reached. `None` if
     /// there is none.
@@ -184,6 +185,12 @@ pub enum Refusal {
     /// The idempotency key belongs to a submission with another fingerprint, whose first job is named.
     #[error("the idempotency key was used before with a different request, whose first job is {0}")]
     KeyReused(JobId),
+    /// The idempotency key belongs to a submission with another fingerprint, of this batch without jobs.
+    #[error("the idempotency key was used before with a different request, which submitted batch {0}")]
+    KeyReusedByBatch(BatchId),
+    /// Jobs cannot be added to the batch, because it is closed.
+    #[error("batch {0} is closed; submit the jobs as another batch")]
+    BatchClosed(BatchId),
     /// The write needs a new queue, and there are already `max_queues` queues.
     #[error("there are already {0} queues, which is the maximum")]
     TooManyQueues(usize),
@@ -242,9 +249,11 @@ pub struct Committed {
     pub caused_from: usize,
     /// Jobs whose progress or log changed, with their queues.
     pub reported: Vec<(JobId, QueueName)>,
-    /// Batches that ended in this group: none of their jobs is live after it, and at least one was
-    /// live before it or was submitted in it.
+    /// Batches that ended in this group: they are closed and none of their jobs is live after it. Before it they
+    /// were open, had a live job, or did not exist.
     pub ended_batches: Vec<BatchId>,
+    /// Batches that were closed in this group, or submitted in it without jobs.
+    pub closed_batches: Vec<BatchId>,
     /// Queues that were created or configured, with their settings.
     pub configured: Vec<(QueueName, QueueSettings)>,
     /// Providers of jobs that started or ended, after the group.

@@ -203,7 +203,7 @@ pub trait ReadStore: Send {
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError>;
 
     /// Scans a bounded range of ids above `after` for jobs that became final before
-    /// `finished_before`. Call it again with [`Prunable::next`] for the next range.
+    /// `finished_before`. From the start it also looks for batches without jobs that ended before then. Call it again with [`Prunable::next`] for the next range.
     ///
     /// # Errors
     /// See [`ReadStore`].
@@ -279,11 +279,13 @@ pub struct QueueSubset {
     pub total: usize,
 }
 
-/// Old final jobs found in one range of ids.
+/// Old final jobs found in one range of ids, and old batches without jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prunable {
     /// Jobs that may be removed.
     pub jobs: Vec<JobId>,
+    /// Batches without jobs that may be removed; only with the first range.
+    pub batches: Vec<BatchId>,
     /// Id after which the next range starts; `None` at the end of the table.
     pub next: Option<JobId>,
 }

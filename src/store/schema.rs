@@ -90,6 +90,7 @@ diesel::table! {
         cancelled -> Integer,
         created_at -> Integer,
         finished_at -> Nullable<Integer>,
+        open_until -> Nullable<Integer>,
     }
 }
 

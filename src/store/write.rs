@@ -95,6 +95,35 @@ pub enum Write {
         /// States in which jobs are queued again.
         states: Vec<State>,
     },
+    /// Inserts jobs into an open batch, all or none, and keeps it open. An idempotency key works as in
+    /// [`Write::Submit`], also after the batch was closed. Refused if the batch does not exist, and with
+    /// [`BatchClosed`](crate::store::Refusal::BatchClosed).
+    /// Answer: [`Submitted`](crate::store::Answer::Submitted) with the batch.
+    AddJobs {
+        /// Batch of the jobs.
+        batch: BatchId,
+        /// The jobs, without a batch to create.
+        submit: Submit,
+        /// Time for which the batch stays open from now on, unless it does so for longer already.
+        open_for: Span,
+    },
+    /// Closes an open batch. It ends if none of its jobs is live. A batch that is closed already stays as it
+    /// is. Answer: [`Done`](crate::store::Answer::Done).
+    CloseBatch(BatchId),
+    /// Closes the batches whose time to be open is over, earliest first.
+    /// Answer: [`Moved`](crate::store::Answer::Moved).
+    CloseBatches {
+        /// Maximum number of batches to close.
+        limit: u32,
+    },
+    /// Removes those of the given batches that have no jobs and ended before `finished_before`; skips all others.
+    /// Answer: [`Removed`](crate::store::Answer::Removed).
+    PruneBatches {
+        /// Candidates, as found by [`ReadStore::prunable`](crate::store::ReadStore::prunable).
+        batches: Vec<BatchId>,
+        /// Only batches whose `finished_at` is before this time are removed.
+        finished_before: Timestamp,
+    },
     /// Changes a job that waits. A new start in the future makes the job wait for it, any other
     /// queues it; a new queue is created if needed. Refused in any other state. Answer:
     /// [`Done`](crate::store::Answer::Done).
@@ -187,7 +216,9 @@ impl Write {
     /// with what is known about them, log lines and progress messages.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Submit(submit) => submit.jobs.iter().map(submitted_bytes).sum(),
+            Self::Submit(submit) | Self::AddJobs { submit, .. } => {
+                submit.jobs.iter().map(submitted_bytes).sum()
+            }
             Self::Finish(finish) => outcome_bytes(&finish.outcome),
             Self::Log(lines) => lines.log.text.len(),
             Self::Report(_, progress) => message_bytes(progress),
@@ -195,6 +226,15 @@ impl Write {
             Self::Each(writes) => writes.iter().map(Self::bytes).sum(),
             Self::Within(_, write) => write.bytes(),
             _ => 0,
+        }
+    }
+
+    /// Returns the jobs of a client that this inserts, if it does.
+    pub(crate) fn submission(&self) -> Option<&Submit> {
+        match self {
+            Self::Submit(submit) | Self::AddJobs { submit, .. } => Some(submit),
+            Self::Within(_, write) => write.submission(),
+            _ => None,
         }
     }
 
@@ -235,7 +275,7 @@ fn outcome_bytes(outcome: &Outcome) -> usize {
 /// A submission: jobs to insert, all or none.
 #[derive(Debug, Clone)]
 pub struct Submit {
-    /// The jobs; at least one. Shared because the caller needs them again for its answer.
+    /// The jobs; at least one, unless they are a batch. Shared because the caller needs them again for its answer.
     pub jobs: Arc<[NewJob]>,
     /// Idempotency key, if the client sent one.
     pub key: Option<SubmissionKey>,
@@ -271,6 +311,8 @@ pub struct NewBatch {
     pub name: Option<String>,
     /// What happens when the batch ends.
     pub on_end: Option<Box<OnEnd>>,
+    /// Time for which jobs can be added; `None` for a batch that is closed at once.
+    pub open_for: Option<Span>,
 }
 
 /// A request for leases.

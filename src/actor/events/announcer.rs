@@ -70,6 +70,9 @@ impl Announcer {
             self.answer_waiters(Subject::Batch(*batch));
         }
         self.lease_watches.notify(&announce.stopped);
+        for batch in &announce.closed_batches {
+            self.notify(Subject::Batch(*batch));
+        }
         self.notify_subscribers(&announce.changed);
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct CommitEffects<'a> {
     pub(crate) ended_batches: Vec<BatchId>,
     /// Running jobs that were cancelled, so that their attempts should stop.
     pub(crate) cancelled: Vec<JobId>,
+    /// Batches that were closed.
+    pub(crate) closed_batches: Vec<BatchId>,
 }
 
 impl Publisher {
@@ -80,7 +82,7 @@ impl Publisher {
         effects: CommitEffects<'_>,
         announcer: &Recipient<Announce>,
     ) -> bool {
-        let CommitEffects { changes, reported, ended_batches, cancelled } = effects;
+        let CommitEffects { changes, reported, ended_batches, closed_batches, cancelled } = effects;
         let mut announce = Announce { failed: FailedJob::all(changes), ..Announce::default() };
         if self.client_counts.waiters.load(Ordering::SeqCst) > 0 {
             let is_end = |change: &&Change| change.to.is_some_and(State::is_final);
@@ -96,6 +98,7 @@ impl Publisher {
         }
         if self.client_counts.subscribers.load(Ordering::SeqCst) > 0 {
             let reported = reported.into_iter().map(ChangedJob::from);
+            announce.closed_batches = closed_batches;
             announce.changed = changes.iter().map(ChangedJob::from).chain(reported).collect();
         }
         announce.is_empty() || send_to(announcer, announce)
@@ -149,8 +152,14 @@ mod tests {
         let publish = || {
             let reported = vec![(JobId(2), "mail".parse().unwrap())];
             let ended_batches = vec![BatchId(3)];
-            let cancelled = vec![JobId(4)];
-            let effects = CommitEffects { changes: &changes, reported, ended_batches, cancelled };
+            let (closed_batches, cancelled) = (vec![BatchId(4)], vec![JobId(4)]);
+            let effects = CommitEffects {
+                changes: &changes,
+                reported,
+                ended_batches,
+                closed_batches,
+                cancelled,
+            };
             assert!(publisher.announce(effects, &announcer));
         };
         let counts = &publisher.client_counts;
@@ -181,8 +190,10 @@ mod tests {
         let attempt = FailedAttempt { kind: "echo".into(), attempt: 5, code: "x".into() };
         let failed = Some(Box::new(attempt.clone()));
         let changes = [completed(1), Change { failed, ..completed(2) }];
-        let (reported, ended_batches, cancelled) = (Vec::new(), Vec::new(), Vec::new());
-        let effects = CommitEffects { changes: &changes, reported, ended_batches, cancelled };
+        let (reported, ended_batches) = (Vec::new(), Vec::new());
+        let (closed_batches, cancelled) = (Vec::new(), Vec::new());
+        let effects =
+            CommitEffects { changes: &changes, reported, ended_batches, closed_batches, cancelled };
         assert!(publisher.announce(effects, &announcer));
         let announce: Announce = announced.next().await;
         let failed = FailedJob { job: JobId(2), queue: "mail".parse().unwrap(), attempt };

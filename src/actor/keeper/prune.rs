@@ -1,4 +1,4 @@
-//! The duty to delete old final jobs.
+//! The duty to delete old final jobs, and old batches without jobs.
 
 use std::time::Duration;
 
@@ -52,17 +52,22 @@ impl Keeper {
         }));
     }
 
-    /// Removes the old jobs of a chunk, then continues with the next chunk.
+    /// Removes the old jobs of a chunk and old batches without jobs, then continues with the next chunk.
     fn remove(&self, found: Prunable, finished_before: Timestamp, ctx: &mut Context<Self>) {
         let (next, pause) = match found.next {
             Some(next) => (next, CHUNK_PAUSE),
             None => (JobId(0), PASS_PAUSE),
         };
-        let removed = (!found.jobs.is_empty())
-            .then(|| self.commit(Write::Prune { jobs: found.jobs, finished_before }));
+        let Prunable { jobs, batches, .. } = found;
+        let jobs = (!jobs.is_empty()).then(|| self.commit(Write::Prune { jobs, finished_before }));
+        let batches = (!batches.is_empty())
+            .then(|| self.commit(Write::PruneBatches { batches, finished_before }));
         let removed = async {
-            if let Some(removed) = removed {
-                removed.await;
+            if let Some(jobs) = jobs {
+                jobs.await;
+            }
+            if let Some(batches) = batches {
+                batches.await;
             }
         };
         ctx.spawn(removed.into_actor(self).map(move |(), _, ctx| {

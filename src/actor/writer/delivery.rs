@@ -17,7 +17,7 @@ impl Writer {
         let started_at = committed.at;
         let times = TransactionTimes { started_at, committed_at: self.clock.now() };
         let Committed { answers, changes, caused_from, reported, ended_batches, .. } = committed;
-        let Committed { configured, providers, .. } = committed;
+        let Committed { configured, providers, closed_batches, .. } = committed;
         for (queue, settings) in configured {
             self.roster.configure(&queue, settings);
         }
@@ -38,7 +38,8 @@ impl Writer {
         );
         self.deliver_granted();
         let cancelled = dispatch.cancelled.clone();
-        let effects = CommitEffects { changes: &changes, reported, ended_batches, cancelled };
+        let effects =
+            CommitEffects { changes: &changes, reported, ended_batches, closed_batches, cancelled };
         self.notify_peers(dispatch, effects);
     }
 

@@ -37,7 +37,7 @@ impl Writer {
         let waiting = if left.is_empty() { Vec::new() } else { self.inbox.take() };
         // The retry buffer stays in order: what was tried comes before what was left.
         for commit in tried.into_iter().chain(left).chain(waiting) {
-            let may_fit = has_submissions && !matches!(commit.write, Write::Submit(_));
+            let may_fit = has_submissions && commit.write.submission().is_none();
             self.retry_or_refuse(commit, may_fit, &answer);
         }
         if has_submissions && !self.retry_buffer.is_empty() {

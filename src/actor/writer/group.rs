@@ -29,7 +29,7 @@ impl Group {
 
     /// Returns whether the group has submissions, which need most of the disk space.
     pub(super) fn has_submissions(&self) -> bool {
-        self.0.iter().any(|commit| matches!(commit.write, Write::Submit(_)))
+        self.0.iter().any(|commit| commit.write.submission().is_some())
     }
 
     /// Returns whether a transaction of this group shows that the database can be written again.

@@ -25,7 +25,7 @@ pub(super) fn before_commit(roster: &mut Roster, commits: &mut [Commit]) {
         }
     }
     for commit in commits {
-        let Write::Submit(submit) = &commit.write else { continue };
+        let Some(submit) = commit.write.submission() else { continue };
         let ready = submit.jobs.iter().filter(|job| !job.is_scheduled);
         roster.mark_all_ready(ready.map(|job| ReadyJob {
             queue: &job.queue,

@@ -63,7 +63,7 @@ pub(crate) async fn run(args: BatchArgs) -> Result<(), CliError> {
     }
     let key = args.idempotency_key.as_ref();
     let (name, callback) = (args.name.clone(), args.on_end.callback());
-    let options = BatchOptions { name, callback, then: args.on_end.then()? };
+    let options = BatchOptions { name, callback, then: args.on_end.then()?, open: false };
     let submitted = client.submit_batch(options, &lines.jobs, key).await;
     let batch = submitted.map_err(|error| lines.locate_errors(error))?;
     let (id, total) = (batch.value.id, batch.value.total);

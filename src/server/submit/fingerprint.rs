@@ -44,8 +44,9 @@ pub(crate) fn of_batch(
 ) -> Fingerprint {
     let mut hash = Hasher::new(path, max_payload_bytes);
     hash.text("batch", "");
-    let BatchOptions { name, callback, then } = options;
+    let BatchOptions { name, callback, then, open } = options;
     hash.optional_text("name", name.as_deref());
+    hash.flag("open", *open);
     if let Some(callback) = callback {
         hash.callback(callback);
     }

@@ -40,6 +40,8 @@ pub(crate) struct Changes {
     jobs: Vec<Change>,
     reported: Vec<(JobId, QueueName)>,
     configured: Vec<(QueueName, QueueSettings)>,
+    /// Batches that were closed, or submitted without jobs.
+    closed: Vec<BatchId>,
     /// Calls that a provider refused, with the pause that it asked for.
     refused: Vec<(ProviderName, Span, JobError)>,
     /// Providers that allowed less than an order wanted.
@@ -77,6 +79,7 @@ pub(crate) struct Mark {
     jobs: usize,
     reported: usize,
     configured: usize,
+    closed: usize,
     refused: usize,
 }
 
@@ -110,6 +113,16 @@ impl Changes {
     /// Records that a queue was created or configured.
     pub(crate) fn push_configured(&mut self, queue: QueueName, settings: QueueSettings) {
         self.configured.push((queue, settings));
+    }
+
+    /// Records that a batch was closed, or submitted without jobs.
+    pub(crate) fn push_closed(&mut self, batch: BatchId) {
+        self.closed.push(batch);
+    }
+
+    /// Returns whether a batch was closed, or submitted without jobs.
+    pub(crate) fn has_closed(&self, batch: BatchId) -> bool {
+        self.closed.contains(&batch)
     }
 
     /// Records that a provider refused a call and asked for a pause.
@@ -192,6 +205,7 @@ impl Changes {
             jobs: self.jobs.len(),
             reported: self.reported.len(),
             configured: self.configured.len(),
+            closed: self.closed.len(),
             refused: self.refused.len(),
         }
     }
@@ -202,6 +216,7 @@ impl Changes {
         self.jobs.truncate(mark.jobs);
         self.reported.truncate(mark.reported);
         self.refused.truncate(mark.refused);
+        self.closed.truncate(mark.closed);
         self.running_deltas = RunningDeltas::default();
         self.configured.drain(mark.configured..).map(|(queue, _)| queue).collect()
     }
@@ -228,9 +243,11 @@ impl Changes {
 
     /// Returns by how much the counts of each batch change.
     ///
-    /// New jobs were counted when their batch was inserted, and removed jobs remain counted.
+    /// New jobs were counted when they were inserted, and removed jobs remain counted. Batches that were closed are
+    /// included although their counts may not change, because they may have ended.
     pub(crate) fn batch_deltas(&self) -> BTreeMap<BatchId, StateCounts> {
-        let mut deltas: BTreeMap<BatchId, StateCounts> = BTreeMap::new();
+        let closed = self.closed.iter().map(|batch| (*batch, StateCounts::default()));
+        let mut deltas: BTreeMap<BatchId, StateCounts> = closed.collect();
         for change in &self.jobs {
             if let (Some(batch), Some(from), Some(to)) = (change.batch, change.from, change.to) {
                 let delta = deltas.entry(batch).or_default();
@@ -276,7 +293,7 @@ impl Changes {
         providers: Vec<ProviderStatus>,
         at: Timestamp,
     ) -> Committed {
-        let Self { jobs, reported, configured, .. } = self;
+        let Self { jobs, reported, configured, closed, .. } = self;
         Committed {
             at,
             answers,
@@ -284,6 +301,7 @@ impl Changes {
             caused_from,
             reported,
             ended_batches,
+            closed_batches: closed,
             configured,
             providers,
         }

@@ -23,6 +23,7 @@ pub(crate) struct BatchRow {
     cancelled: i64,
     created_at: i64,
     finished_at: Option<i64>,
+    open_until: Option<i64>,
 }
 
 /// Converts the row to a batch without what happens at its end.
@@ -43,6 +44,8 @@ impl From<BatchRow> for Batch {
             },
             created_at: Timestamp::from_millis(row.created_at),
             finished_at: row.finished_at.map(Timestamp::from_millis),
+            open: row.open_until.is_some(),
+            closes_at: row.open_until.map(Timestamp::from_millis),
             callback: None,
             then: None,
         }

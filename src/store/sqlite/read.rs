@@ -77,6 +77,14 @@ statement! {
 }
 
 statement! {
+    /// Finds batches without jobs that ended before a time.
+    OldEmptyBatches -> Integer =
+    "SELECT id FROM batches WHERE finished_at < " [finished_before: Integer as i64]
+    " AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)
+     ORDER BY finished_at LIMIT 1000"
+}
+
+statement! {
     RecentlyFailed -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_failed_at
      WHERE state = " {Failed} " AND finished_at > 0 ORDER BY finished_at DESC
@@ -390,17 +398,23 @@ impl SqliteReads {
         // Removed jobs leave gaps between ids: start at the first job that exists.
         let first: Option<(i64, i64)> =
             FirstAfter { after: after.0 }.get_result(&mut self.connection).optional()?;
-        let Some((first, created_at)) = first else { return Ok(Prunable::default()) };
+        let mut found = Prunable::default();
+        if after == JobId(0) {
+            let empty = OldEmptyBatches { finished_before: finished_before.millis() };
+            let empty: Vec<i64> = empty.load(&mut self.connection)?;
+            found.batches = empty.into_iter().map(BatchId).collect();
+        }
+        let Some((first, created_at)) = first else { return Ok(found) };
         if created_at >= finished_before.millis() {
             // A job ends after it was created, and jobs with larger ids were created later.
-            return Ok(Prunable::default());
+            return Ok(found);
         }
         let until = first + PRUNE_STEP_IDS;
         let query =
             OldJobsInRange { after: first - 1, until, finished_before: finished_before.millis() };
-        let found: Vec<i64> = query.load(&mut self.connection)?;
+        let jobs: Vec<i64> = query.load(&mut self.connection)?;
         let last: Option<i64> = LastId {}.get_result(&mut self.connection)?;
         let next = last.filter(|last| *last > until).map(|_| JobId(until));
-        Ok(Prunable { jobs: found.into_iter().map(JobId).collect(), next })
+        Ok(Prunable { jobs: jobs.into_iter().map(JobId).collect(), next, ..found })
     }
 }

@@ -2,6 +2,7 @@
 
 mod activity;
 pub(super) mod batch;
+mod batch_life;
 mod cancel;
 pub(super) mod commit_group;
 mod delete;

@@ -1,6 +1,7 @@
 //! Batches: counts, ids of jobs, cancellation, refusals, lists.
 
 mod events;
+mod open;
 mod results;
 mod retry;
 
@@ -84,7 +85,7 @@ fn an_invalid_batch_is_refused_whole_with_a_pointer_to_the_field() {
         server.post("/v1/batches", &json!({"name": "x".repeat(10_000), "jobs": [echo(1)]}));
     answer.problem(422);
     assert_eq!(pointers(&answer), ["/name"]);
-    server.post("/v1/batches", &json!({"jobs": []})).problem(422);
+    server.post("/v1/batches", &json!({"name": "no jobs"})).problem(422);
     server.post("/v1/batches", &json!([echo(1)])).problem(422);
     server.get("/v1/batches/1").problem(404);
     server.post_empty("/v1/batches/1/cancel").problem(404);

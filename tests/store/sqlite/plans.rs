@@ -198,7 +198,7 @@ fn the_deliveries_of_a_job_or_batch_are_found_by_their_index() {
     let url = "https://receiver.example/hook";
     let callback: Callback = serde_json::from_str(&format!(r#"{{"url": "{url}"}}"#)).unwrap();
     let on_end = || OnEnd::new(Some(callback.clone()), None);
-    let batch = Some(NewBatch { name: None, on_end: on_end() });
+    let batch = Some(NewBatch { name: None, on_end: on_end(), open_for: None });
     let jobs = vec![NewJob { on_end: on_end(), ..job() }].into();
     store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
     let ended = store.lease_next().lease;

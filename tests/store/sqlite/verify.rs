@@ -76,7 +76,7 @@ fn fill(store: &mut Store) {
     let metadata = Some(Json::trusted(r#"{"a": 1}"#));
     let tagged = NewJob { tags: tags(&["red", "blue"]), metadata, priority: 100, ..job() };
     let key = Some(SubmissionKey::new("k".parse().unwrap(), [7; 32]));
-    let batch = Some(NewBatch { name: None, on_end: on_end(Source::Batch) });
+    let batch = Some(NewBatch { name: None, on_end: on_end(Source::Batch), open_for: None });
     let jobs = vec![tagged, job()].into();
     store.write(Write::Submit(Submit { jobs, key, batch })).unwrap();
     let first = store.lease_next().lease;

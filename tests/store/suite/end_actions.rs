@@ -227,7 +227,7 @@ fn a_batch_sends_one_webhook_and_submits_its_follow_up_job_with_all_results() {
         r#"[{"$from": "batch", "pointer": "/results"}, {"$from": "batch", "pointer": "/total"}]"#;
     let then = follow_up(job_in_queue("next"), text, Source::Batch);
     let on_end = OnEnd::new(Some(callback(&json!({}))), Some(then));
-    let batch = Some(NewBatch { name: Some("nightly".into()), on_end });
+    let batch = Some(NewBatch { name: Some("nightly".into()), on_end, open_for: None });
     let jobs = vec![job(), job(), job()].into();
     let created = submitted(store.write(Write::Submit(Submit { jobs, key: None, batch })));
     assert_eq!(created.batch.unwrap().id, BatchId(1));
@@ -252,7 +252,7 @@ fn the_results_of_a_batch_of_which_a_job_was_removed_cannot_be_filled_in() {
     let mut store = Store::fresh();
     let text = r#"[{"$from": "batch", "pointer": "/results/0"}]"#;
     let on_end = OnEnd::new(None, Some(follow_up(job_in_queue("next"), text, Source::Batch)));
-    let batch = Some(NewBatch { name: None, on_end });
+    let batch = Some(NewBatch { name: None, on_end, open_for: None });
     let jobs = vec![job(), job()].into();
     store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
     let leased = store.lease(2);
@@ -269,7 +269,7 @@ fn the_results_of_a_batch_of_which_a_job_was_removed_cannot_be_filled_in() {
 fn a_batch_with_a_failed_job_submits_no_follow_up_job() {
     let mut store = Store::fresh();
     let on_end = OnEnd::new(None, Some(follow_up(job_in_queue("next"), "1", Source::Batch)));
-    let batch = Some(NewBatch { name: None, on_end });
+    let batch = Some(NewBatch { name: None, on_end, open_for: None });
     let jobs = vec![job(), NewJob { max_attempts: 1, ..job() }].into();
     store.write(Write::Submit(Submit { jobs, key: None, batch })).unwrap();
     let leased = store.lease(2);

@@ -8,6 +8,7 @@ mod cancel;
 mod delete;
 mod expire;
 mod idempotency;
+mod open_batch;
 mod prune;
 mod retry;
 mod stage;

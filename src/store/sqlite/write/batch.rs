@@ -9,7 +9,7 @@ use crate::job::batch::Batch;
 use crate::job::submission::on_end::Owner;
 use crate::job::submission::on_end::follow_up::FollowUp;
 use crate::job::queue::StateCounts;
-use crate::job::{BatchId, NewJob, QueueName};
+use crate::job::{BatchId, NewJob, QueueName, Timestamp};
 use crate::store::rows::batch::BatchRow;
 use crate::store::schema::batches;
 use crate::store::sql_types::{Integer, Nullable, Text};
@@ -28,10 +28,11 @@ statement! {
 
 statement! {
     InsertBatch<'a> -> Integer =
-    "INSERT INTO batches (name, total, scheduled, queued, created_at)
+    "INSERT INTO batches (name, total, scheduled, queued, created_at, finished_at, open_until)
      VALUES (" [name: Nullable<Text> as Option<&'a str>] ", " [total: Integer as i64]
     ", " [scheduled: Integer as i64] ", " [queued: Integer as i64]
-    ", " [created_at: Integer as i64] ") RETURNING id"
+    ", " [created_at: Integer as i64] ", " [finished_at: Nullable<Integer> as Option<i64>]
+    ", " [open_until: Nullable<Integer> as Option<i64>] ") RETURNING id"
 }
 
 impl CommitGroup<'_> {
@@ -46,14 +47,22 @@ impl CommitGroup<'_> {
         }
         let StateCounts { scheduled, queued, .. } = counts;
         let total = counts.live();
+        let closes_at = batch.open_for.map(|span| self.now.plus(span.duration()));
+        // A closed batch without jobs ends at once.
+        let finished_at = (total == 0 && closes_at.is_none()).then_some(self.now);
         let id: i64 = InsertBatch {
             name: batch.name.as_deref(),
             total,
             scheduled,
             queued,
             created_at: self.now.millis(),
+            finished_at: finished_at.map(Timestamp::millis),
+            open_until: closes_at.map(Timestamp::millis),
         }
         .get_result(self.connection)?;
+        if finished_at.is_some() {
+            self.changes.push_closed(BatchId(id));
+        }
         let queues: BTreeSet<&QueueName> = jobs.iter().map(|job| &job.queue).collect();
         for queue in queues {
             let queue_id = self.queue_id(queue)?;
@@ -69,7 +78,9 @@ impl CommitGroup<'_> {
             total,
             counts,
             created_at: self.now,
-            finished_at: None,
+            finished_at,
+            open: closes_at.is_some(),
+            closes_at,
             callback: on_end.and_then(|on_end| on_end.callback.clone()),
             then: on_end.and_then(|on_end| on_end.then.as_deref()).map(FollowUp::shown),
         })

@@ -171,6 +171,12 @@ impl<'a> CommitGroup<'a> {
             Write::Log(lines) => self.log(lines),
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
+            Write::AddJobs { batch, submit, open_for } => self.add_jobs(*batch, submit, *open_for),
+            Write::CloseBatch(batch) => self.close_batch(*batch),
+            Write::CloseBatches { limit } => self.close_batches(*limit),
+            Write::PruneBatches { batches, finished_before } => {
+                self.prune_batches(batches, *finished_before)
+            }
             Write::Retry(job) => self.retry(*job),
             Write::RetryBatch { batch, jobs, states } => self.retry_batch(*batch, jobs, states),
             Write::Update(job, change) => self.update(*job, change),

@@ -30,7 +30,7 @@ statement! {
     "DELETE FROM submissions
      WHERE (key_id, idempotency_key) = (
          SELECT key_id, idempotency_key FROM submissions
-         WHERE first_job_id <= " [job: Integer as i64] " ORDER BY first_job_id DESC LIMIT 1)
+         WHERE first_job_id > 0 AND first_job_id <= " [job: Integer as i64] " ORDER BY first_job_id DESC LIMIT 1)
      AND NOT EXISTS (
          SELECT 1 FROM jobs
          WHERE id >= submissions.first_job_id AND id < submissions.first_job_id + submissions.jobs)"

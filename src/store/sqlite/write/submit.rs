@@ -47,6 +47,9 @@ impl CommitGroup<'_> {
         {
             return Ok(Answer::Submitted(earlier));
         }
+        if submit.jobs.is_empty() && submit.batch.is_none() {
+            return Err(Refusal::Rejected("a submission without jobs".into()).into());
+        }
         // Before anything is inserted, because a refused write must change nothing.
         self.check_unfinished(&submit.jobs)?;
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.as_deref());
@@ -56,14 +59,23 @@ impl CommitGroup<'_> {
             None => None,
         };
         let batch_id = batch.as_ref().map(|batch| batch.id);
-        let first = self.insert_jobs(submit.jobs.iter(), batch_id)?;
-        let first = first.ok_or(Refusal::Rejected("a submission without jobs".into()))?;
-        if let Some(key) = &submit.key {
-            self.insert_key(key, first, submit.jobs.len(), batch_id)?;
-        }
+        let first = self.insert_submitted(submit, batch_id)?;
         let count = submit.jobs.len();
         let at = self.now;
         Ok(Answer::Submitted(Submitted { first, count, batch, at, is_repeat: false }))
+    }
+
+    /// Inserts the jobs of a submission and its idempotency key, and returns the id of the first job.
+    pub(super) fn insert_submitted(
+        &mut self,
+        submit: &Submit,
+        batch: Option<BatchId>,
+    ) -> Result<JobId, ApplyError> {
+        let first = self.insert_jobs(submit.jobs.iter(), batch)?.unwrap_or(JobId(0));
+        if let Some(key) = &submit.key {
+            self.insert_key(key, first, submit.jobs.len(), batch)?;
+        }
+        Ok(first)
     }
 
     /// Inserts the jobs of several plain submissions together. Returns one result per submission.
@@ -92,7 +104,7 @@ impl CommitGroup<'_> {
 
     /// Creates those queues of jobs, and of the jobs that their ends cause, that do not exist yet, all or
     /// none.
-    fn create_queues(
+    pub(super) fn create_queues(
         &mut self,
         jobs: &[NewJob],
         on_end: Option<&OnEnd>,
@@ -114,7 +126,10 @@ impl CommitGroup<'_> {
     }
 
     /// Returns the earlier submission with this key, if any of its jobs still exists.
-    fn find_submission(&mut self, key: &SubmissionKey) -> Result<Option<Submitted>, ApplyError> {
+    pub(super) fn find_submission(
+        &mut self,
+        key: &SubmissionKey,
+    ) -> Result<Option<Submitted>, ApplyError> {
         let mut found = self.find_key(owner_code(key), key)?;
         if found.is_none() && key.owner.is_some() {
             // Those from before the first API key are visible to all.
@@ -123,6 +138,9 @@ impl CommitGroup<'_> {
             found = found.filter(|found| first_key.is_none_or(|at| found.created_at <= at));
         }
         let Some(found) = found else { return Ok(None) };
+        if found.first_job_id < 0 {
+            return self.find_empty_batch(key, &found);
+        }
         let (first, end) = (found.first_job_id, found.first_job_id + found.jobs);
         let has_jobs: bool = diesel::select(diesel::dsl::exists(
             jobs::table.filter(jobs::id.ge(first)).filter(jobs::id.lt(end)),
@@ -148,6 +166,22 @@ impl CommitGroup<'_> {
         }))
     }
 
+    /// Returns the earlier submission of a batch without jobs, if the batch still exists.
+    fn find_empty_batch(
+        &mut self,
+        key: &SubmissionKey,
+        found: &SubmissionRow,
+    ) -> Result<Option<Submitted>, ApplyError> {
+        let id = BatchId(-found.first_job_id);
+        let Some(batch) = batch::find(self.connection, id)? else { return Ok(None) };
+        if found.fingerprint != key.fingerprint {
+            return Err(Refusal::KeyReusedByBatch(id).into());
+        }
+        let at = Timestamp::from_millis(found.created_at);
+        let batch = Some(Box::new(batch));
+        Ok(Some(Submitted { first: JobId(0), count: 0, batch, at, is_repeat: true }))
+    }
+
     fn find_key(
         &mut self,
         owner: i64,
@@ -167,11 +201,16 @@ impl CommitGroup<'_> {
         jobs: usize,
         batch: Option<BatchId>,
     ) -> Result<(), ApplyError> {
+        // Instead of jobs the key of a batch without jobs has the negative id of the batch.
+        let (first, jobs) = match batch {
+            Some(batch) if jobs == 0 => (-batch.0, 1),
+            _ => (first.0, jobs),
+        };
         InsertKey {
             owner: owner_code(key),
             key: key.key.as_str(),
             fingerprint: &key.fingerprint,
-            first: first.0,
+            first,
             jobs: i64::try_from(jobs).unwrap_or(i64::MAX),
             batch_id: batch.map(|batch| batch.0),
             created_at: self.now.millis(),

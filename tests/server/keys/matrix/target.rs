@@ -101,6 +101,7 @@ impl Entry {
         match route.name {
             RouteName::SubmitJobs
             | RouteName::SubmitBatch
+            | RouteName::AddJobs
             | RouteName::LeaseJobs
             | RouteName::ChangeQueue
             | RouteName::ListProviders
@@ -124,6 +125,7 @@ impl Entry {
             | RouteName::GetLog
             | RouteName::GetBatch
             | RouteName::CancelBatch
+            | RouteName::CloseBatch
             | RouteName::RetryBatch
             | RouteName::BatchResults
             | RouteName::GetQueue
@@ -184,6 +186,7 @@ pub(super) struct Resources {
     /// Job that was cancelled.
     final_job: i64,
     batch: i64,
+    open_batch: i64,
     /// Batch that was cancelled.
     final_batch: i64,
     /// Deliveries of the webhooks of the final job and of the final batch.
@@ -241,6 +244,7 @@ impl Resources {
             job: id(&post(ops, "/v1/jobs", &scheduled)),
             final_job,
             batch: id(&post(ops, "/v1/batches", &batch)),
+            open_batch: id(&post(ops, "/v1/batches", &with(batch.clone(), &json!({"open": true})))),
             final_batch,
             deliveries: [delivery, batch_delivery],
             leased: post(worker, "/v1/leases", &wanted)["jobs"][0].clone(),
@@ -256,6 +260,7 @@ impl Resources {
             method == Method::Delete || path.ends_with("retry") || path.ends_with("delete");
         let id = match path.trim_start_matches("/v1").split('/').nth(1).unwrap_or_default() {
             "batches" if needs_end => self.final_batch,
+            "batches" if path.ends_with("jobs") => self.open_batch,
             "batches" => self.batch,
             "keys" => self.key,
             "leases" => self.leased["id"].as_i64().unwrap(),
@@ -286,6 +291,7 @@ impl Resources {
         Some(match name {
             RouteName::SubmitJobs => job(),
             RouteName::SubmitBatch => json!({"name": SECRET, "jobs": [job()]}),
+            RouteName::AddJobs => json!({"jobs": [job()]}),
             RouteName::LeaseJobs => json!({"queues": [QUEUE], "kinds": ["resize"], "wait": "0s"}),
             RouteName::ActOnLease => json!({"lease_token": token, "result": 1}),
             RouteName::ActOnLeases => {

@@ -270,7 +270,20 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "batches",
         "batch 1 has ended and has no finished_at",
     ),
-    ("UPDATE jobs SET batch_id = NULL", "batches", "batch 1 has no jobs"),
+    ("UPDATE jobs SET batch_id = NULL", "batches", "batch 1 counts 1 queued jobs and has 0"),
+    (
+        "UPDATE jobs SET batch_id = NULL WHERE id = 10;
+         UPDATE batches SET queued = 0, total = 1, finished_at = 5, open_until = 9",
+        "batches",
+        "batch 1 has finished_at and is open",
+    ),
+    // Idempotency keys of batches without jobs.
+    ("UPDATE submissions SET first_job_id = -1, batch_id = 2", "keys", "and not of its batch 2"),
+    (
+        "UPDATE submissions SET first_job_id = -9, batch_id = 9",
+        "keys",
+        "still exists although its batch is removed",
+    ),
     // Idempotency keys.
     ("UPDATE submissions SET jobs = 0", "keys", "jobs from 9 on has 0 jobs"),
     (

@@ -100,7 +100,7 @@ fn each_end_of_a_job_has_a_delivery_and_a_list_has_the_latest_ones() {
 #[test]
 fn a_batch_has_its_own_deliveries_and_shows_its_callback() {
     let mut store = Store::fresh();
-    let batch = Some(NewBatch { name: None, on_end: on_end() });
+    let batch = Some(NewBatch { name: None, on_end: on_end(), open_for: None });
     let jobs = vec![NewJob { on_end: on_end(), ..job() }].into();
     let created = submitted(store.write(Write::Submit(Submit { jobs, key: None, batch })));
     let created = created.batch.unwrap();

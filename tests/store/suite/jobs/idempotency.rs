@@ -124,7 +124,7 @@ fn removing_other_jobs_does_not_affect_a_key() {
 #[test]
 fn a_repeated_submission_of_a_batch_returns_its_current_counts() {
     let mut store = Store::fresh();
-    let batch = || Some(NewBatch { name: Some("nightly".into()), on_end: None });
+    let batch = || Some(NewBatch { name: Some("nightly".into()), on_end: None, open_for: None });
     let jobs = || vec![job(), job(), job()];
     let first = submitted(store.write(keyed(jobs(), 1, batch()))).batch.unwrap();
     let lease = store.lease_next().lease;

@@ -19,7 +19,7 @@ pub(super) fn is_of_local_worker(write: &Write) -> bool {
 /// Makes a write that of an API key.
 pub(super) fn set_key(write: &mut Write, key: KeyId) {
     let holder = match write {
-        Write::Submit(submit) => {
+        Write::Submit(submit) | Write::AddJobs { submit, .. } => {
             submit.jobs = submit.jobs.iter().map(|job| with_key(job, key)).collect();
             if let Some(idempotency_key) = &mut submit.key {
                 idempotency_key.owner = Some(key);

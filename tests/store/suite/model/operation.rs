@@ -19,11 +19,13 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::client::{is_of_local_worker, set_key};
-use super::draft::end::{EndDraft, MAX_FOLLOW_UPS, end_draft};
+use super::draft::end::{MAX_FOLLOW_UPS, end_draft};
 use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
-use super::writes::{finish, lease_of_queue, retry_batch, submit_write, update_write};
+use super::writes::{
+    BatchDraft, add_write, finish, lease_of_queue, retry_batch, submit_write, update_write,
+};
 use crate::kit::{self, deferred, untried};
 
 #[derive(Debug, Clone)]
@@ -50,7 +52,7 @@ pub(super) enum Operation {
         jobs: Vec<Draft>,
         key: Option<(u8, u8)>,
         /// What happens at the end of the batch, if the jobs are one.
-        batch: Option<EndDraft>,
+        batch: Option<BatchDraft>,
     },
     Lease {
         queue: &'static str,
@@ -86,6 +88,19 @@ pub(super) enum Operation {
         lease: Recent,
         len: usize,
         is_remote: bool,
+    },
+    AddJobs {
+        batch: Index,
+        jobs: Vec<Draft>,
+        key: Option<(u8, u8)>,
+    },
+    CloseBatch(Index),
+    CloseBatches {
+        limit: u32,
+    },
+    PruneBatches {
+        batches: Vec<Index>,
+        secs: u64,
     },
     Cancel(Index),
     CancelBatch(Index),
@@ -168,6 +183,11 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(lease, len, is_remote)| Operation::Log { lease, len, is_remote }),
         3 => any::<Index>().prop_map(Operation::Cancel),
         1 => any::<Index>().prop_map(Operation::CancelBatch),
+        3 => add_jobs(),
+        2 => any::<Index>().prop_map(Operation::CloseBatch),
+        1 => limit().prop_map(|limit| Operation::CloseBatches { limit }),
+        1 => (vec(any::<Index>(), 0..4), 0..5_u64)
+            .prop_map(|(batches, secs)| Operation::PruneBatches { batches, secs }),
         2 => any::<Index>().prop_map(Operation::Retry),
         1 => (any::<Index>(), any::<bool>())
             .prop_map(|(batch, cancelled)| Operation::RetryBatch(batch, cancelled)),
@@ -248,13 +268,25 @@ fn lease_remote() -> impl Strategy<Value = Operation> {
 }
 
 fn submit() -> impl Strategy<Value = Operation> {
-    let key = option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]));
-    let batch = option::weighted(0.3, end_draft(MAX_FOLLOW_UPS, 0.7));
-    (vec(draft(), 0..5), key, batch).prop_map(|(jobs, key, batch)| Operation::Submit {
+    let open_secs = option::weighted(0.5, 0..60_u64);
+    let batch = (end_draft(MAX_FOLLOW_UPS, 0.7), open_secs);
+    let batch = batch.prop_map(|(end, open_secs)| BatchDraft { end, open_secs });
+    let batch = option::weighted(0.4, batch);
+    (vec(draft(), 0..5), submission_key(), batch).prop_map(|(jobs, key, batch)| Operation::Submit {
         jobs,
         key,
         batch,
     })
+}
+
+fn add_jobs() -> impl Strategy<Value = Operation> {
+    (any::<Index>(), vec(draft(), 0..4), submission_key())
+        .prop_map(|(batch, jobs, key)| Operation::AddJobs { batch, jobs, key })
+}
+
+/// Returns the number of a key and the byte of its fingerprint.
+fn submission_key() -> impl Strategy<Value = Option<(u8, u8)>> {
+    option::weighted(0.3, (0..3_u8, prop_oneof![5 => Just(0_u8), 1 => Just(1)]))
 }
 
 fn recent() -> impl Strategy<Value = Recent> {
@@ -324,6 +356,13 @@ impl Operation {
                 log: Log::new(format!("{}\n", "x".repeat(*len))),
             }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
+            Self::AddJobs { batch, jobs, key } => add_write(model, batch, jobs, *key),
+            Self::CloseBatch(batch) => Write::CloseBatch(batch_of(model, batch)),
+            Self::CloseBatches { limit } => Write::CloseBatches { limit: *limit },
+            Self::PruneBatches { batches, secs } => Write::PruneBatches {
+                batches: batches.iter().map(|batch| batch_of(model, batch)).collect(),
+                finished_before: model.now.minus(Duration::from_secs(*secs)),
+            },
             Self::CancelBatch(batch) => Write::CancelBatch(batch_of(model, batch)),
             Self::RetryBatch(batch, cancelled) => retry_batch(model, batch, *cancelled),
             Self::Retry(job) => Write::Retry(job_of(model, job)),

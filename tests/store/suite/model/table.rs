@@ -77,6 +77,8 @@ pub(super) struct ModelBatch {
     /// Queues in which it has or had jobs.
     pub(super) queues: BTreeSet<QueueName>,
     live_before: i64,
+    /// Whether this group has closed it, or submitted it without jobs.
+    is_closed_now: bool,
     /// Jobs whose ends were recorded, in any order within a group.
     ends: Vec<JobId>,
 }
@@ -143,6 +145,7 @@ impl Model {
         self.changes.clear();
         for batch in self.batches.values_mut() {
             batch.live_before = counts(batch.jobs.values()).live();
+            batch.is_closed_now = false;
         }
     }
 
@@ -157,6 +160,12 @@ impl Model {
             Write::TimeBuckets(_) | Write::RecordActivity | Write::Probe => Ok(Answer::Done),
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
+            Write::AddJobs { batch, submit, open_for } => self.add_jobs(*batch, submit, *open_for),
+            Write::CloseBatch(batch) => self.close_batch(*batch),
+            Write::CloseBatches { limit } => self.close_batches(*limit as usize),
+            Write::PruneBatches { batches, finished_before } => {
+                self.prune_batches(batches, *finished_before)
+            }
             Write::Retry(job) => self.retry(*job),
             Write::RetryBatch { batch, jobs, states } => self.retry_batch(*batch, jobs, states),
             Write::Update(job, change) => self.update(*job, change),
@@ -203,8 +212,7 @@ impl Model {
                 change.remote_kind = row.map(|row| row.job.kind.as_str().into());
             }
         }
-        let jobs = &self.jobs;
-        self.batches.retain(|_, batch| batch.jobs.keys().any(|job| jobs.contains_key(job)));
+        self.remove_empty_batches();
         self.forget_deliveries();
         let providers = self.end_providers();
         (ended, providers)
@@ -217,8 +225,9 @@ impl Model {
             batch.shown.counts = counts(batch.jobs.values());
             let live = batch.shown.counts.live();
             let finished_at = batch.shown.finished_at.unwrap_or(self.now);
-            batch.shown.finished_at = (live == 0).then_some(finished_at);
-            if live == 0 && batch.live_before > 0 {
+            let has_ended = live == 0 && !batch.shown.open;
+            batch.shown.finished_at = has_ended.then_some(finished_at);
+            if has_ended && (batch.live_before > 0 || batch.is_closed_now) {
                 ended.push(*id);
             }
         }

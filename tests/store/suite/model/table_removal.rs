@@ -32,9 +32,6 @@ impl Model {
         let state = self.jobs[&id].job.state;
         self.record(id, Some(state), None);
         self.jobs.remove(&id);
-        let jobs = &self.jobs;
-        self.keys.retain(|_, key| {
-            (key.first..key.first + key.count as i64).any(|id| jobs.contains_key(&JobId(id)))
-        });
+        self.forget_keys();
     }
 }

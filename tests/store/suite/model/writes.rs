@@ -23,20 +23,46 @@ pub(super) fn submit_write(
     model: &Model,
     jobs: &[Draft],
     key: Option<(u8, u8)>,
-    batch: Option<&EndDraft>,
+    batch: Option<&BatchDraft>,
 ) -> Write {
+    let batch = batch.map(|BatchDraft { end, open_secs }| {
+        let on_end = end.on_end(model, Source::Batch);
+        NewBatch { name: None, on_end, open_for: open_secs.map(Span::from_secs) }
+    });
+    Write::Submit(submission(model, jobs, key, batch))
+}
+
+/// Random batch.
+#[derive(Debug, Clone)]
+pub(super) struct BatchDraft {
+    pub(super) end: EndDraft,
+    /// Time for which it is open, in seconds.
+    pub(super) open_secs: Option<u64>,
+}
+
+fn submission(
+    model: &Model,
+    jobs: &[Draft],
+    key: Option<(u8, u8)>,
+    batch: Option<NewBatch>,
+) -> Submit {
     let key = key.map(|(key, fingerprint)| {
         SubmissionKey::new(format!("key-{key}").parse().unwrap(), [fingerprint; 32])
     });
-    let batch = batch.map(|end| {
-        let on_end = end.on_end(model, Source::Batch);
-        NewBatch { name: None, on_end }
-    });
-    Write::Submit(Submit {
-        jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(),
-        key,
-        batch,
-    })
+    Submit { jobs: jobs.iter().map(|draft| draft.new_job(model)).collect(), key, batch }
+}
+
+/// Returns an addition to an open batch, if there is one.
+pub(super) fn add_write(
+    model: &Model,
+    batch: &Index,
+    jobs: &[Draft],
+    key: Option<(u8, u8)>,
+) -> Write {
+    let open = model.open_batches();
+    let batch = if open.is_empty() { batch_of(model, batch) } else { *batch.get(&open) };
+    let submit = submission(model, jobs, key, None);
+    Write::AddJobs { batch, submit, open_for: Span::from_secs(30) }
 }
 
 pub(super) fn lease_of_queue(

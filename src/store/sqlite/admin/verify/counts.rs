@@ -23,7 +23,8 @@ pub(super) const QUEUE_COUNTS: &str = sql!("
     SELECT 'queue ' || queue_id || ' has a count for the invalid state ' || state FROM queue_counts
     WHERE state NOT BETWEEN " {Scheduled} " AND " {Cancelled} "");
 
-/// A removed job, which is always final, remains counted; all other counts match the jobs exactly.
+/// A removed job, which is always final, remains counted; all other counts match the jobs exactly. A batch may have
+/// no jobs: it was submitted without any, or they were removed while it was open.
 pub(super) const BATCHES: &str = sql!("
     WITH counted AS (
         SELECT batch_id, sum(state = " {Scheduled} ") AS scheduled, sum(state = " {Queued} ") AS queued,
@@ -31,26 +32,27 @@ pub(super) const BATCHES: &str = sql!("
             sum(state = " {Failed} ") AS failed, sum(state = " {Cancelled} ") AS cancelled
         FROM jobs NOT INDEXED WHERE batch_id IS NOT NULL GROUP BY batch_id)
     SELECT 'batch ' || id || ' ' || fault AS words FROM (SELECT id, CASE
-        WHEN batch_id IS NULL THEN 'has no jobs'
-        WHEN kept.scheduled != counted.scheduled
-            THEN 'counts ' || kept.scheduled || ' scheduled jobs and has ' || counted.scheduled
-        WHEN kept.queued != counted.queued
-            THEN 'counts ' || kept.queued || ' queued jobs and has ' || counted.queued
-        WHEN kept.running != counted.running
-            THEN 'counts ' || kept.running || ' running jobs and has ' || counted.running
-        WHEN kept.retrying != counted.retrying
-            THEN 'counts ' || kept.retrying || ' retrying jobs and has ' || counted.retrying
-        WHEN kept.completed < counted.completed
-            THEN 'counts ' || kept.completed || ' completed jobs and has ' || counted.completed
-        WHEN kept.failed < counted.failed
-            THEN 'counts ' || kept.failed || ' failed jobs and has ' || counted.failed
-        WHEN kept.cancelled < counted.cancelled
-            THEN 'counts ' || kept.cancelled || ' cancelled jobs and has ' || counted.cancelled
+        WHEN total = 0 AND batch_id IS NOT NULL THEN 'has the total 0 and has jobs'
+        WHEN kept.scheduled != coalesce(counted.scheduled, 0)
+            THEN 'counts ' || kept.scheduled || ' scheduled jobs and has ' || coalesce(counted.scheduled, 0)
+        WHEN kept.queued != coalesce(counted.queued, 0)
+            THEN 'counts ' || kept.queued || ' queued jobs and has ' || coalesce(counted.queued, 0)
+        WHEN kept.running != coalesce(counted.running, 0)
+            THEN 'counts ' || kept.running || ' running jobs and has ' || coalesce(counted.running, 0)
+        WHEN kept.retrying != coalesce(counted.retrying, 0)
+            THEN 'counts ' || kept.retrying || ' retrying jobs and has ' || coalesce(counted.retrying, 0)
+        WHEN kept.completed < coalesce(counted.completed, 0)
+            THEN 'counts ' || kept.completed || ' completed jobs and has ' || coalesce(counted.completed, 0)
+        WHEN kept.failed < coalesce(counted.failed, 0)
+            THEN 'counts ' || kept.failed || ' failed jobs and has ' || coalesce(counted.failed, 0)
+        WHEN kept.cancelled < coalesce(counted.cancelled, 0)
+            THEN 'counts ' || kept.cancelled || ' cancelled jobs and has ' || coalesce(counted.cancelled, 0)
         WHEN total != kept.scheduled + kept.queued + kept.running + kept.retrying
             + kept.completed + kept.failed + kept.cancelled THEN 'has counts that do not add up to its total ' || total
-        WHEN finished_at IS NULL
+        WHEN finished_at IS NULL AND open_until IS NULL
             AND kept.scheduled + kept.queued + kept.running + kept.retrying = 0
             THEN 'has ended and has no finished_at'
+        WHEN finished_at IS NOT NULL AND open_until IS NOT NULL THEN 'has finished_at and is open'
         WHEN finished_at IS NOT NULL
             AND kept.scheduled + kept.queued + kept.running + kept.retrying > 0
             THEN 'has finished_at and has not ended'

@@ -74,7 +74,15 @@ pub(super) const RULES: &[Rule] = &[
         needs: Some(LIMITS_MIGRATION),
         ..of_table("limits", "providers", "providers and recent starts match the jobs", LIMITS)
     },
-    of_table("batches", "batches", "the counts and end times of batches match their jobs", BATCHES),
+    Rule {
+        needs: Some("20261201040000"),
+        ..of_table(
+            "batches",
+            "batches",
+            "the counts and end times of batches match their jobs",
+            BATCHES,
+        )
+    },
     Rule {
         needs: Some("20261201030000"),
         ..of_table(
@@ -309,8 +317,12 @@ const KEYS: &str = "
         WHEN jobs <= 0 THEN 'has ' || jobs || ' jobs'
         WHEN by_value NOT IN (0, 1) THEN 'has by_value ' || by_value
         WHEN length(fingerprint) != 32 THEN 'has a fingerprint that is not 32 bytes long'
-        WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
+        WHEN first_job_id > 0 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
             AND id < first_job_id + submissions.jobs) THEN 'still exists although these are removed'
+        WHEN first_job_id <= 0 AND first_job_id IS NOT -batch_id
+            THEN 'is of no jobs and not of its batch ' || coalesce(batch_id, 'NULL')
+        WHEN first_job_id <= 0 AND NOT EXISTS (SELECT 1 FROM batches WHERE id = batch_id)
+            THEN 'still exists although its batch is removed'
         WHEN EXISTS (SELECT 1 FROM jobs WHERE id >= first_job_id
             AND id < first_job_id + submissions.jobs AND batch_id IS NOT submissions.batch_id)
             THEN 'has another batch than these'

@@ -20,8 +20,8 @@ statement! {
 }
 
 statement! {
-    /// Adds deltas to the counts of a batch. The batch ends when no job is live, and opens again when
-    /// one of its jobs is retried.
+    /// Adds deltas to the counts of a batch. A closed batch ends when no job is live, and goes on when one of its
+    /// jobs is retried.
     AddToBatch -> Bool =
     "UPDATE batches SET scheduled = scheduled + " [scheduled: Integer as i64]
     ", queued = queued + " [queued: Integer as i64]
@@ -31,7 +31,7 @@ statement! {
     ", failed = failed + " [failed: Integer as i64]
     ", cancelled = cancelled + " [cancelled: Integer as i64]
     ", finished_at = CASE
-         WHEN scheduled + queued + running + retrying + " [live: Integer as i64] " = 0
+         WHEN scheduled + queued + running + retrying + " [live: Integer as i64] " = 0 AND open_until IS NULL
          THEN coalesce(finished_at, " [now: Integer as i64]
     ") END
        WHERE id = " [id: Integer as i64] " RETURNING finished_at IS NOT NULL"
@@ -46,14 +46,6 @@ statement! {
 statement! {
     FindUnfinished -> Integer =
     "SELECT unfinished FROM api_keys WHERE id = " [key: Integer as i64]
-}
-
-statement! {
-    /// Removes an ended batch without jobs.
-    DeleteEmptyBatch =
-    "DELETE FROM batches
-     WHERE id = " [batch: Integer as i64] " AND finished_at IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)"
 }
 
 impl CommitGroup<'_> {
@@ -118,7 +110,7 @@ impl CommitGroup<'_> {
         let mut ended = Vec::new();
         for (batch, deltas) in self.changes.batch_deltas() {
             let has_ended = self.add_to_batch(batch, &deltas)?;
-            if has_ended && deltas.live() < 0 {
+            if has_ended && (deltas.live() < 0 || self.changes.has_closed(batch)) {
                 ended.push(batch);
             }
         }
@@ -129,7 +121,7 @@ impl CommitGroup<'_> {
     /// [`Self::update_batch_counts`], which records that a batch has ended.
     pub(crate) fn remove_empty_batches(&mut self) -> Result<(), TransactionError> {
         for batch in self.changes.batches_of_removed_jobs() {
-            DeleteEmptyBatch { batch: batch.0 }.execute(self.connection)?;
+            self.remove_empty_batch(batch, i64::MAX)?;
         }
         Ok(())
     }
