@@ -5,6 +5,7 @@ mod batches;
 mod deliveries;
 mod leases;
 mod limits;
+mod prunable;
 mod queue_rows;
 
 use std::collections::BTreeMap;
@@ -26,14 +27,15 @@ use crate::job::limit::waiting::LimitsOfJob;
 use crate::job::lease::{Lease, LeaseState};
 use crate::job::{BatchId, Job, JobId, KeyId, Log, ProviderName, State, Timestamp};
 use crate::metrics::counters::Counters;
+use crate::roster::LearnedKind;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
 use crate::store::schema::{activity, end_actions, job_extras, jobs, queues, remote_leases, results};
-use crate::store::sql_types::{Integer, Nullable};
+use crate::store::sql_types::Integer;
 use crate::store::sqlite::access::VisibleQueues;
 use crate::store::sqlite::admin::kept_file::KeptFile;
 use crate::store::sqlite::admin::{open, signing_secret};
-use crate::store::sqlite::{keys, list, webhook_secrets};
+use crate::store::sqlite::{keys, learned_kinds, list, webhook_secrets};
 use crate::store::sqlite::statement::statement;
 use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
@@ -68,27 +70,10 @@ impl SqliteReads {
 }
 
 statement! {
-    /// Finds the jobs in a range of ids that became final before a time.
-    OldJobsInRange -> Integer =
-    "SELECT id FROM jobs
-     WHERE id > " [after: Integer as i64] " AND id <= " [until: Integer as i64]
-    " AND finished_at < " [finished_before: Integer as i64]
-}
-
-statement! {
     RecentlyFailed -> Integer =
     "SELECT id FROM jobs INDEXED BY jobs_failed_at
      WHERE state = " {Failed} " AND finished_at > 0 ORDER BY finished_at DESC
      LIMIT (" [limit: Integer as i64] " + 0)"
-}
-
-statement! {
-    LastId -> Nullable<Integer> = "SELECT max(id) FROM jobs"
-}
-
-statement! {
-    FirstAfter -> (Integer, Integer) =
-    "SELECT id, created_at FROM jobs WHERE id > " [after: Integer as i64] " ORDER BY id LIMIT 1"
 }
 
 statement! {
@@ -102,9 +87,6 @@ struct CheckpointRow {
     log_pages: i64,
     moved_pages: i64,
 }
-
-/// Difference between the last and the first id that one prune step scans, which bounds its rows.
-const PRUNE_STEP_IDS: i64 = 2_000;
 
 /// Checkpoints of the write-ahead log, in addition to SQLite's automatic ones.
 static DUTIES: [BackendDuty; 1] = [BackendDuty {
@@ -235,6 +217,10 @@ impl ReadStore for SqliteReads {
 
     fn webhook_secrets(&mut self) -> Result<Vec<StoredWebhookSecret>, StoreError> {
         webhook_secrets::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
+    }
+
+    fn learned_kinds(&mut self) -> Result<Vec<LearnedKind>, StoreError> {
+        learned_kinds::read_all(&mut self.connection, &mut self.impossible).map_err(unreadable)
     }
 
     fn counts(&mut self) -> Result<Vec<(QueueName, StateCounts)>, StoreError> {
@@ -369,27 +355,5 @@ impl SqliteReads {
         job.failures = Some(attempts::failures(&mut self.connection, &job)?);
         let log = log::find(&mut self.connection, id)?.after(log_after);
         Ok(Some(JobUpdate { job, log }))
-    }
-
-    fn find_prunable(
-        &mut self,
-        after: JobId,
-        finished_before: Timestamp,
-    ) -> Result<Prunable, TransactionError> {
-        // Removed jobs leave gaps between ids: start at the first job that exists.
-        let first: Option<(i64, i64)> =
-            FirstAfter { after: after.0 }.get_result(&mut self.connection).optional()?;
-        let Some((first, created_at)) = first else { return Ok(Prunable::default()) };
-        if created_at >= finished_before.millis() {
-            // A job ends after it was created, and jobs with larger ids were created later.
-            return Ok(Prunable::default());
-        }
-        let until = first + PRUNE_STEP_IDS;
-        let query =
-            OldJobsInRange { after: first - 1, until, finished_before: finished_before.millis() };
-        let found: Vec<i64> = query.load(&mut self.connection)?;
-        let last: Option<i64> = LastId {}.get_result(&mut self.connection)?;
-        let next = last.filter(|last| *last > until).map(|_| JobId(until));
-        Ok(Prunable { jobs: found.into_iter().map(JobId).collect(), next })
     }
 }

@@ -3,6 +3,7 @@
 mod api_keys;
 mod counts;
 mod end_actions;
+mod learned_kinds;
 mod limits;
 mod rules;
 mod webhook_secrets;
