@@ -58,6 +58,7 @@ pub(crate) use handle::size::{ByteShare, SizePermit};
 pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
+pub(crate) use lease::kinds::bounded_list;
 pub use lease::{LeaseActionResult, LeaseReportResult, LeaseWatchResult};
 pub use operations::deliveries::MAX_DELIVERIES;
 pub use operations::keys::CreatedKey;

@@ -35,8 +35,10 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::batch::Batch;
 use crate::job::queue::{Queue, QueueChange, QueueName, StateCounts};
-use crate::job::{BatchId, Job, JobId, JobPatch, Kind, Lane, Timestamp};
+use crate::job::{BatchId, Job, JobId, JobPatch, Timestamp};
+use crate::roster::LearnedKinds;
 use crate::server::error::Error;
+use crate::server::lease::kinds::SharedKinds;
 use crate::store::{
     Answer, BatchPage, JobFilter, JobPage, QueueSubset, ReadStore, StoreError, Write,
 };
@@ -77,6 +79,8 @@ struct Inner {
     connections: Connections,
     bounds: Bounds,
     registry: Arc<Registry>,
+    /// Kinds that remote workers made known.
+    learned_kinds: SharedKinds,
     config: Arc<Config>,
     clock: Clock,
     phase: watch::Sender<Phase>,
@@ -112,13 +116,15 @@ pub struct Idempotent<T> {
 impl Handle {
     pub(super) fn new(
         connections: Connections,
-        registry: Arc<Registry>,
+        (registry, learned_kinds): (Arc<Registry>, LearnedKinds),
         config: Arc<Config>,
         clock: Clock,
     ) -> Self {
         let bounds = Bounds::new(&config.limits);
         let phase = watch::Sender::new(Phase::Serving);
-        let inner = Arc::new(Inner { connections, bounds, registry, config, clock, phase });
+        let learned_kinds = SharedKinds::new(learned_kinds);
+        let inner = Inner { connections, bounds, registry, learned_kinds, config, clock, phase };
+        let inner = Arc::new(inner);
         Self {
             inner,
             principal: Principal::TRUSTED,
@@ -133,23 +139,17 @@ impl Handle {
         &self.inner.config
     }
 
-    /// Returns the kinds that this server runs, sorted.
-    pub fn kinds(&self) -> Vec<String> {
-        self.inner.registry.kinds()
-    }
-
     /// Returns the time of the server's clock.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    /// Returns the kinds that this server runs, sorted, each with its lane.
-    pub fn kinds_with_lanes(&self) -> Vec<(Kind, Lane)> {
-        self.inner.registry.kinds_with_lanes()
-    }
-
     pub(super) fn registry(&self) -> &Registry {
         &self.inner.registry
+    }
+
+    pub(super) fn learned_kinds(&self) -> &SharedKinds {
+        &self.inner.learned_kinds
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -16,6 +16,7 @@ use crate::job::limit::waiting::LimitsOfJob;
 use crate::job::lease::{Lease, LeaseState};
 use crate::job::{BatchId, Job, JobId, KeyId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
+use crate::roster::LearnedKind;
 use crate::store::error::StoreError;
 use crate::store::filter::{EndQuery, JobFilter, ResultQuery};
 use crate::store::page::{BatchPage, BatchUpdate, JobPage, ResultPage};
@@ -195,6 +196,12 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn webhook_secrets(&mut self) -> Result<Vec<StoredWebhookSecret>, StoreError>;
+
+    /// Returns the kinds that remote workers made known, in any order.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn learned_kinds(&mut self) -> Result<Vec<LearnedKind>, StoreError>;
 
     /// Returns the number of jobs of every queue by state, in any order.
     ///

@@ -1,6 +1,7 @@
 //! `/v1/leases`: remote workers lease jobs, renew leases and report outcomes.
 
 mod deferred;
+mod learned_kinds;
 mod long_log;
 mod odd_reports;
 mod shell_worker;

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::executor::Registry;
 use crate::job::{Lane, Span};
 use crate::metrics::recorder::Recorder;
-use crate::roster::Roster;
+use crate::roster::{LearnedKinds, Roster};
 use crate::server::Server;
 use crate::server::handle::{Connections, Handle};
 use crate::store::{ReadStore, WriteStore};
@@ -43,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) webhook_secrets: Arc<WebhookSecrets>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) learned_kinds: LearnedKinds,
     pub(crate) config: Arc<Config>,
     pub(crate) clock: Clock,
 }
@@ -50,7 +51,8 @@ pub(crate) struct Parts {
 /// Starts the actors and returns the server.
 pub(crate) fn start_actors(parts: Parts) -> Server {
     let Parts { writes, point_reads, list_reads, roster, recorder, .. } = parts;
-    let Parts { prune_hold, keyring, webhook_secrets, registry, config, clock, .. } = parts;
+    let Parts { prune_hold, keyring, webhook_secrets, registry, learned_kinds, .. } = parts;
+    let Parts { config, clock, .. } = parts;
     let backend_duties = list_reads.duties();
     let fatal = Fatal::new();
     let recorder = SharedRecorder::new(recorder);
@@ -108,7 +110,7 @@ pub(crate) fn start_actors(parts: Parts) -> Server {
         keyring,
         webhook_secrets: SharedWebhookSecrets::new(webhook_secrets),
     };
-    let handle = Handle::new(connections, registry, config, clock);
+    let handle = Handle::new(connections, (registry, learned_kinds), config, clock);
     Server {
         handle,
         writer: writer_address,

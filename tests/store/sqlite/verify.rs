@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
+use longshore::auth::access::QueueAccess;
 use longshore::auth::api_key::NewKey;
 use longshore::auth::secret::KeyDigest;
 use longshore::auth::webhook::WebhookSecret;
@@ -21,6 +22,7 @@ use longshore::job::submission::on_end::reference::Source;
 use longshore::job::{JobId, Json, Lane, Log, NewJob, State};
 use longshore::metrics::counters::{BucketCounts, Counters};
 use longshore::metrics::time_bucket::TimeBucket;
+use longshore::roster::{KindChanges, LearnedKind};
 use longshore::store::sqlite::SqliteWrites;
 use longshore::store::sqlite::admin::backup::back_up;
 use longshore::store::sqlite::admin::verify::{Report, verify};
@@ -95,6 +97,10 @@ fn fill(store: &mut Store) {
     store.write(Write::CreateKey(key, KeyDigest::of("x"))).unwrap();
     let secret = WebhookSecret::from_bytes([7; 32]);
     store.write(Write::CreateWebhookSecret("shop".parse().unwrap(), secret)).unwrap();
+    let (kind, queues) = ("resize".parse().unwrap(), QueueAccess::All);
+    let kind = LearnedKind { kind, queues, asked_at: store.now };
+    let changes = KindChanges { asked: vec![kind], forgotten: Vec::new() };
+    store.write(Write::LearnKinds(changes)).unwrap();
     let counts = BucketCounts { submitted: 11, ..BucketCounts::default() };
     let all = Counters { counts, ..Counters::default() };
     let bucket = TimeBucket { began_at: store.now, queues: Vec::new(), all };

@@ -29,6 +29,7 @@ use longshore::job::queue::Queue;
 use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::{BatchId, Job, JobError, JobId, Json, Lane, State};
 use longshore::metrics::recorder::Recorder;
+use longshore::roster::LearnedKind;
 use longshore::store::{Answer, Change, EndQuery, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -211,6 +212,9 @@ impl StoreAndModel {
         let secrets: Vec<_> = self.model.webhook_secrets.values().cloned().collect();
         assert_eq!(self.store.reads.webhook_secrets().unwrap(), secrets);
         assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
+        let kinds = self.store.reads.learned_kinds().unwrap();
+        let expected: Vec<_> = self.model.learned_kinds.values().cloned().collect();
+        assert_eq!(sorted_kinds(kinds), sorted_kinds(expected));
         self.compare_leases();
     }
 }
@@ -226,6 +230,11 @@ impl StoreAndModel {
             assert_eq!(self.store.reads.lease_states(&leases, key).unwrap(), expected, "{key:?}");
         }
     }
+}
+
+fn sorted_kinds(mut kinds: Vec<LearnedKind>) -> Vec<LearnedKind> {
+    kinds.sort_by_key(|learned| (learned.kind.clone(), learned.queues.to_json()));
+    kinds
 }
 
 /// Sorts changes by job. Within one write the order of changes of different jobs is not defined.

@@ -170,3 +170,47 @@ fn a_lease_is_watched_only_with_the_key_that_took_it() {
     let cancelled = with(leases[0].clone(), &json!({"cancel": true}));
     assert_eq!(watch(&shared.shop.key), json!([cancelled]));
 }
+
+#[test]
+fn a_kind_is_known_only_in_the_queues_of_the_key_that_asked_for_it() {
+    let shared = Shared::start();
+    lease_any(&shared, &shared.shop.key, &json!({"kinds": ["resize"]}));
+    lease_any(&shared, &shared.ops, &json!({"kinds": ["print"]}));
+    let submit = |key: &Key, kind: &str, queue: &str| {
+        shared.post(key, "/v1/jobs", &json!({"kind": kind, "queue": queue}))
+    };
+    submit(&shared.shop.key, "resize", "shop.a").expect(202);
+    submit(&shared.shop.admin, "resize", "shop.b").expect(202);
+    submit(&shared.ops, "resize", "shop.c").expect(202);
+    // Nobody runs it there, and the other application must not learn of it.
+    submit(&shared.ops, "resize", "blog.a").problem(422);
+    let refused = submit(&shared.blog.key, "resize", "blog.a").problem(422);
+    assert!(refused.contains("print") && !refused.contains("resize"), "{refused}");
+    let unknown = submit(&shared.blog.key, "resise", "shop.a").problem(422);
+    assert_eq!(submit(&shared.blog.key, "resize", "shop.a").problem(422), unknown);
+    let kinds = |key: &Key| {
+        let kinds = shared.get(key, "/v1/kinds").expect(200)["kinds"].clone();
+        let kinds = kinds.as_array().unwrap().iter().map(|entry| entry["kind"].clone());
+        kinds.filter(|kind| kind == "resize" || kind == "print").collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&shared.shop.key), ["print", "resize"]);
+    assert_eq!(kinds(&shared.ops), ["print", "resize"]);
+    assert_eq!(kinds(&shared.blog.key), ["print"]);
+    for key in [&shared.shop.key, &shared.blog.key] {
+        submit(key, "print", if key.id == shared.shop.key.id { "shop.a" } else { "blog.a" })
+            .expect(202);
+    }
+}
+
+#[test]
+fn a_worker_that_is_refused_makes_no_kind_known() {
+    let shared = Shared::start();
+    let wanted = json!({"kinds": ["resize"], "queues": ["shop.a"]});
+    shared.post(&shared.blog.key, "/v1/leases", &wanted).problem(403);
+    let reader = json!({"name": "reader", "scopes": ["read"]});
+    let reader = create(&shared.server, &shared.ops, &reader);
+    shared.post(&reader, "/v1/leases", &json!({"kinds": ["resize"]})).problem(403);
+    shared
+        .post(&shared.ops, "/v1/jobs", &json!({"kind": "resize", "queue": "shop.a"}))
+        .problem(422);
+}

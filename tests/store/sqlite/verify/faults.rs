@@ -369,6 +369,13 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ("UPDATE time_buckets SET retried = -1", "charts", "has a negative counter"),
     ("UPDATE time_buckets SET run = '['", "charts", "has a histogram that is not valid JSON"),
     ("UPDATE time_buckets SET run = '{}'", "charts", "has a histogram that is not an array"),
+    (
+        "UPDATE learned_kinds SET kind = 'A b'",
+        "learned kinds",
+        "learned kind A b has an invalid name",
+    ),
+    ("UPDATE learned_kinds SET queues = '['", "learned kinds", "that are not valid JSON"),
+    ("UPDATE learned_kinds SET queues = '[\"A\"]'", "learned kinds", "invalid queue patterns ["),
     // References to missing rows.
     (
         "UPDATE jobs SET queue_id = 9 WHERE id = 2",
