@@ -64,11 +64,18 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
         self.closed_by_client = threading.Event()
+        self._sent = bytearray()
+        self._changed = threading.Condition()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         """Accepts no more connections."""
         self._listener.close()
+
+    def wait_for(self, text: bytes, timeout: float = 20) -> None:
+        """Waits until the server has been sent a text, such as a part of a URL."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: text in self._sent, timeout), text
 
     def _accept(self) -> None:
         while True:
@@ -77,7 +84,11 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            server = socket.create_connection(self._target)
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:
+                client.close()
+                continue
             threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
             threading.Thread(target=self._answer, args=(client, server), daemon=True).start()
 
@@ -86,6 +97,9 @@ class Proxy:
             try:
                 while data := client.recv(65536):
                     server.sendall(data)
+                    with self._changed:
+                        self._sent += data
+                        self._changed.notify_all()
             except OSError:
                 return
             finally:
@@ -93,13 +107,13 @@ class Proxy:
             server.shutdown(socket.SHUT_WR)
 
     def _answer(self, client: socket.socket, server: socket.socket) -> None:
-        with client:
-            try:
-                while data := server.recv(65536):
-                    if self._cuts:
-                        self._cuts -= 1
-                        client.shutdown(socket.SHUT_RDWR)
-                        return
-                    client.sendall(data)
-            except OSError:
-                return
+        try:
+            while (data := server.recv(65536)) and not self._cuts:
+                client.sendall(data)
+            self._cuts -= bool(self._cuts)
+            # Closing alone has no effect while the other thread reads.
+            client.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        finally:
+            client.close()

@@ -4,8 +4,8 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from client.kit import Hand
 
+from client.kit import Hand
 from longshore import (
     Backoff,
     BadResult,
