@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from client.service import Service, run_service
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, Field
 
+from client.service import Service, run_service
 from longshore import BadResult, ChatAnswer, HttpAnswer, JobFailed, Longshore, Refused
 from longshore.testing import server
 
@@ -112,7 +112,7 @@ async def test_a_dataclass_is_filled_from_the_answer(ls: Longshore, service: Ser
 def test_an_answer_that_does_not_fit_the_type_is_an_error(ls: Longshore, service: Service) -> None:
     service.say("I cannot do that")
     job = ls.chat.submit("A joke", model="mock", parse=Joke)
-    with pytest.raises(BadResult, match="not a Joke: .*I cannot do that"):
+    with pytest.raises(BadResult, match=r"not a Joke: .*I cannot do that"):
         job.result()
     with pytest.raises(BadResult, match="not a Person"):
         ChatAnswer({"choices": [{"message": {"content": '{"name": 7}'}}]}).parse(Person)
