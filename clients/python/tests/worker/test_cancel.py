@@ -75,9 +75,7 @@ def test_a_coroutine_is_cancelled_at_once(ls: Longshore, age: float) -> None:
         assert stopped.is_set()
 
 
-def test_a_process_is_stopped_by_a_signal_and_replaced(
-    program: Start, sample: Longshore
-) -> None:
+def test_a_process_is_stopped_by_a_signal_and_replaced(program: Start, sample: Longshore) -> None:
     lease = "30" if has_watch(sample) else "2"
     worker = program("--processes", "1", "--lease", lease)
     job = tasks.psleep.submit(60)
