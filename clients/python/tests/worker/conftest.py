@@ -4,10 +4,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from worker.kit import Program
 
 from longshore import Longshore
 from longshore.testing import Server
+from worker.kit import Program
 
 
 @pytest.fixture

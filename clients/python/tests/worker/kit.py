@@ -17,7 +17,8 @@ PATIENCE = 30.0
 
 
 def eventually(
-    condition: Callable[[], Any], what: str | Callable[[], str], patience: float = PATIENCE) -> Any:
+    condition: Callable[[], Any], what: str | Callable[[], str], patience: float = PATIENCE
+) -> Any:
     """Return the value of a condition once it is true."""
     end_at = time.monotonic() + patience
     while not (value := condition()):

@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from worker.kit import eventually, run_of
 
 from longshore import Context, Fatal, JobFailed, Longshore, Retry, current
 from longshore.worker import Worker
+from worker.kit import eventually, run_of
 
 
 @dataclass

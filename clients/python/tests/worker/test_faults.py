@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from worker import sample as tasks
-from worker.kit import Program, eventually, in_thread, run_of
 
 from longshore import Longshore
 from longshore.testing import Server
+from worker import sample as tasks
+from worker.kit import Program, eventually, in_thread, run_of
 
 Start = Callable[..., Program]
 

@@ -7,12 +7,12 @@ import threading
 import time
 
 import pytest
-from worker import sample as tasks
-from worker.kit import run_of
 
 from longshore import Longshore, current
 from longshore.worker import Worker
-from longshore.worker.notes import Notes
+from longshore.worker.leases.notes import Notes
+from worker import sample as tasks
+from worker.kit import run_of
 
 
 def test_prints_and_logs_of_jobs_that_run_at_once_stay_apart(

@@ -61,8 +61,9 @@ class Server:
 
 
 def pause(failures: int, retry_after: float) -> float:
-    """Return the seconds until the next try: exponential backoff with jitter, or what the server
-    asks for if that is longer.
+    """Return the seconds until the next try.
+
+    That is an exponential backoff with jitter, or what the server asks for if that is longer.
     """
     longest = min(_LONGEST_PAUSE, 0.1 * 2 ** min(failures, 10))
     return max(min(retry_after, 60.0), random.uniform(0.05, longest))

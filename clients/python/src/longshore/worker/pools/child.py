@@ -17,7 +17,7 @@ from longshore.errors import Stopped
 from longshore.task import Failure, Task
 from longshore.worker.attempt import AnyTask, Outcome, failed, run
 from longshore.worker.capture import capture
-from longshore.worker.lease import LeasedJob
+from longshore.worker.leases import LeasedJob
 
 
 class Reference(NamedTuple):
@@ -76,8 +76,10 @@ class ChildProcess:
         self._is_stopped = False
 
     def work(self) -> None:
-        """Run attempts. A process whose attempt was stopped ends, because the signal may have hit
-        some library in the middle of its work.
+        """Run attempts.
+
+        A process whose attempt was stopped ends, because the signal may have hit some library in the
+        middle of its work.
         """
         threading.Thread(target=self._receive, daemon=True).start()
         while not self._is_stopped:
@@ -148,9 +150,7 @@ def _by_name(module: ModuleType, name: str) -> Any:
 
 
 def _by_kind(module: ModuleType, kind: str) -> AnyTask | None:
-    """Return the task of a kind that the module has under any name, or that one of its applications
-    has.
-    """
+    """Return the task of a kind that the module, or an application in it, has under any name."""
     from longshore.client import Longshore
 
     for value in list(vars(module).values()):

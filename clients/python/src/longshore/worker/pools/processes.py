@@ -13,7 +13,7 @@ from typing import Any
 
 from longshore.task import Failure, Mode
 from longshore.worker.attempt import STOPPED, AnyTask, Outcome, failed
-from longshore.worker.lease import Lease
+from longshore.worker.leases import Lease
 
 from . import child
 from .pool import Finish
@@ -22,8 +22,9 @@ _KILL_AFTER = 5.0
 
 
 class ProcessPool:
-    """Runs attempts in child processes. A thread for each child sends it jobs and receives what it
-    reports, so a child is never shared.
+    """Runs attempts in child processes.
+
+    A thread for each child sends it jobs and receives what it reports.
     """
 
     mode: Mode = "process"

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
+from longshore.worker.pools.pool import Pool
+from longshore.worker.server import Answer, Server, pause
+from longshore.worker.settings import Settings
 
 from .clock import Clock
 from .lease import Lease, LeasedJob
-from .pools import Pool
-from .server import Answer, Server, pause
-from .settings import Settings
 
 MAX_KINDS = 100
 _WAIT = 30.0
@@ -32,19 +33,29 @@ class LeaseAnswer(msgspec.Struct):
 
 
 class Room:
-    """The free places of a pool. A call for leases takes those that it asks jobs for, so that a pool
-    never gets more jobs than it has room for.
+    """The free places of a pool.
+
+    A call for leases takes the places that it asks jobs for, so that a pool never gets more jobs
+    than it has room for.
     """
 
     def __init__(self, size: int) -> None:
         self._free = size
-        self._given = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self) -> int:
         """Wait until there are free places and take them all."""
-        async with self._given:
-            await self._given.wait_for(lambda: self._free > 0)
-            return self.take_now()
+        while self._free == 0 or self._waiting:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            try:
+                await waiting
+            finally:
+                if waiting in self._waiting:
+                    self._waiting.remove(waiting)
+            if self._free > 0:
+                break
+        return self.take_now()
 
     def take_now(self) -> int:
         """Take all free places, which may be none."""
@@ -54,11 +65,11 @@ class Room:
     def give(self, places: int) -> None:
         """Return places."""
         self._free += places
-        asyncio.ensure_future(self._notify())
-
-    async def _notify(self) -> None:
-        async with self._given:
-            self._given.notify()
+        while self._free > 0 and self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                break
 
 
 class Poller:
@@ -85,8 +96,10 @@ class Poller:
         self._end = end
 
     async def run(self, kinds: Sequence[str], is_alone: bool) -> None:
-        """Lease jobs of some kinds, until cancelled. Calls for other kinds that share the room wait
-        for a short time only, because a call takes room while it waits.
+        """Lease jobs of some kinds, until cancelled.
+
+        Calls that share the room with calls for other kinds wait for a short time only, because a
+        call keeps its places while it waits.
         """
         failures = 0
         while True:
@@ -145,24 +158,20 @@ class Poller:
         return dumps(body)
 
     def _leases(self, answer: Answer) -> list[Lease]:
-        leases: list[Lease] = []
         try:
             entries = msgspec.json.decode(answer.content, type=LeaseAnswer).jobs
         except msgspec.DecodeError as error:
             log.error("the answer with leases cannot be read: %s", error)
-            return leases
+            return []
         now = time.monotonic()
-        for entry in entries:
-            try:
-                job = msgspec.json.decode(entry, type=LeasedJob)
-            except msgspec.DecodeError as error:
-                log.error("a leased job cannot be read, and runs again later: %s", error)
-            else:
-                leases.append(Lease(job, self.pool.mode, self._settings.lease, now))
-        return leases
+        jobs = [job for job in map(_leased_job, entries) if job is not None]
+        return [Lease(job, self.pool.mode, self._settings.lease, now) for job in jobs]
 
 
-def chunks(kinds: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return kinds in groups that the server takes in one call."""
-    names = sorted(kinds)
-    return [tuple(names[at : at + MAX_KINDS]) for at in range(0, len(names), MAX_KINDS)]
+def _leased_job(entry: msgspec.Raw) -> LeasedJob | None:
+    """Return a job of an answer. One that cannot be read harms no other job of the answer."""
+    try:
+        return msgspec.json.decode(entry, type=LeasedJob)
+    except msgspec.DecodeError as error:
+        log.error("a leased job cannot be read, and runs again later: %s", error)
+        return None

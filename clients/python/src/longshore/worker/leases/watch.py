@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import msgspec
 
 from longshore.codec import dumps
+from longshore.worker.server import Answer, Server, pause
 
 from .lease import Lease
-from .server import Answer, Server, pause
 
 _MIN_AGE = 0.3
 _MIN_INTERVAL = 0.4
