@@ -69,7 +69,7 @@ class Engine:
             ProcessPool(settings.processes, self.finish),
         ]
         self._pollers = {pool.mode: self._poller(pool, server) for pool in pools}
-        self._polling = Polling(app, list(self._pollers.values()), self.end)
+        self._polling = Polling(app, server, list(self._pollers.values()), self.end)
         self._background: list[asyncio.Task[None]] = []
 
     def _poller(self, pool: Pool, server: Server) -> Poller:

@@ -13,7 +13,7 @@ import msgspec
 from longshore.codec import dumps
 from longshore.errors import LongshoreError
 from longshore.worker.pools.pool import Pool
-from longshore.worker.server import Answer, Server, pause
+from longshore.worker.server import Answer, Line, Server, pause
 from longshore.worker.settings import Settings
 
 from .clock import Clock
@@ -95,21 +95,24 @@ class Poller:
         self._begin = begin
         self._end = end
 
-    async def run(self, kinds: Sequence[str], is_alone: bool) -> None:
-        """Lease jobs of some kinds, until cancelled.
+    async def run(self, kinds: Sequence[str], line: Line, is_alone: bool) -> None:
+        """Lease jobs of some kinds, until the line has ended or this is cancelled.
 
         Calls that share the room with calls for other kinds wait for a short time only, because a
         call keeps its places while it waits.
         """
         failures = 0
-        while True:
+        wait = _WAIT if is_alone else _SHARED_WAIT
+        while not line.is_ended:
             started_at = time.monotonic()
-            answer, jobs = await self._poll(kinds, _WAIT if is_alone else _SHARED_WAIT)
+            answer, jobs = await self._poll(line, await self.room.take(), kinds, wait)
             if answer.status == 200:
                 failures = 0
                 if not jobs and time.monotonic() - started_at < _SHARED_WAIT / 2:
                     await asyncio.sleep(0.05)
                 continue
+            if line.is_ended:
+                return
             failures += 1
             if failures == 1 or failures % 10 == 0:
                 log.warning("no jobs can be leased: %s", answer.reason())
@@ -120,18 +123,15 @@ class Poller:
         limit = self.room.take_now()
         if limit == 0:
             return Answer(200, b""), 0
-        return await self._poll_with(limit, kinds, 0.0)
+        return await self._poll(self._server, limit, kinds, 0.0)
 
-    async def _poll(self, kinds: Sequence[str], wait: float) -> tuple[Answer, int]:
-        return await self._poll_with(await self.room.take(), kinds, wait)
-
-    async def _poll_with(self, limit: int, kinds: Sequence[str], wait: float) -> tuple[Answer, int]:
+    async def _poll(
+        self, server: Server | Line, limit: int, kinds: Sequence[str], wait: float
+    ) -> tuple[Answer, int]:
         begun = 0
         try:
             stalls = self._clock.stalls
-            answer = await self._server.post(
-                "/v1/leases", self._body(limit, kinds, wait), wait + 10
-            )
+            answer = await server.post("/v1/leases", self._body(limit, kinds, wait), wait + 10)
             if answer.status == 200:
                 leases = self._leases(answer)
                 if self._clock.tick() != stalls and leases:

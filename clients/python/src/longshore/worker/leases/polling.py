@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from longshore.errors import LongshoreError, Unavailable
 from longshore.worker.duty import kept_alive
-from longshore.worker.server import Answer, pause
+from longshore.worker.server import Answer, Line, Server, pause
 
 from .poller import MAX_KINDS, Poller
 
@@ -18,18 +18,24 @@ if TYPE_CHECKING:
     from longshore.client import Longshore
 
 _CHECK = 0.25
+_HANG_UP_TIMEOUT = 1.0
 
 
 class Polling:
     """Calls for leases for all pools: for each pool the kinds of its tasks."""
 
     def __init__(
-        self, app: Longshore, pollers: Sequence[Poller], end: Callable[[LongshoreError], None]
+        self,
+        app: Longshore,
+        server: Server,
+        pollers: Sequence[Poller],
+        end: Callable[[LongshoreError], None],
     ) -> None:
         self._app = app
+        self._server = server
         self._pollers = pollers
         self._end = end
-        self._calls: list[asyncio.Task[None]] = []
+        self._calls: dict[asyncio.Task[None], Line] = {}
         self._is_stopped = False
         self._failures = 0
         self._failing_since = 0.0
@@ -50,8 +56,9 @@ class Polling:
                 polled = wanted
                 for poller, group in wanted:
                     is_alone = sum(other is poller for other, _ in wanted) == 1
-                    call = kept_alive(partial(poller.run, group, is_alone))
-                    self._calls.append(asyncio.create_task(call))
+                    line = self._server.line()
+                    call = kept_alive(partial(poller.run, group, line, is_alone))
+                    self._calls[asyncio.create_task(call)] = line
             await asyncio.sleep(_CHECK)
 
     async def stop(self) -> None:
@@ -60,10 +67,14 @@ class Polling:
         await self._close()
 
     async def _close(self) -> None:
-        calls, self._calls = self._calls, []
-        for call in calls:
+        calls, self._calls = self._calls, {}
+        ending = [call for call, line in calls.items() if line.hang_up()]
+        if ending:
+            await asyncio.wait(ending, timeout=_HANG_UP_TIMEOUT)
+        for call, line in calls.items():
             call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.gather(call, return_exceptions=True)
+            await line.aclose()
 
     async def poll_now(self) -> int:
         """Lease the jobs that are there for all pools. Return their number.
