@@ -49,7 +49,9 @@ def test_no_more_calls_run_at_once_than_n_workers() -> None:
 
 def test_threads_take_any_objects_as_they_are() -> None:
     lock = threading.Lock()
-    results = parallel(lambda item: (item, lock), [{1, 2}, lock, None], n_workers=2, threadpool=True)
+    results = parallel(
+        lambda item: (item, lock), [{1, 2}, lock, None], n_workers=2, threadpool=True
+    )
     assert results == [({1, 2}, lock), (lock, lock), (None, lock)]
     assert results[1][0] is lock
 
@@ -74,7 +76,10 @@ def test_further_arguments_come_before_the_item_as_in_fastcore() -> None:
 def test_no_items_are_an_empty_list_and_no_workers_a_plain_loop(used_server: Longshore) -> None:
     assert parallel(square, []) == []
     here: list[int] = []
-    assert parallel(lambda n: here.append(threading.get_ident()), [1, 2], n_workers=0) == [None, None]
+    assert parallel(lambda n: here.append(threading.get_ident()), [1, 2], n_workers=0) == [
+        None,
+        None,
+    ]
     assert set(here) == {threading.get_ident()}
 
 

@@ -49,7 +49,10 @@ def named_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
     """Return a call. Raise TypeError if an argument would arrive as another type than it has here."""
     call = task.s(*args, **kwargs)
     there, there_by_name = task.decode_arguments(call.payload)
-    for here, arrives in [*zip(args, there), *((kwargs[k], there_by_name.get(k, kwargs[k])) for k in kwargs)]:
+    for here, arrives in [
+        *zip(args, there),
+        *((kwargs[k], there_by_name.get(k, kwargs[k])) for k in kwargs),
+    ]:
         if type(here) is not type(arrives):
             raise TypeError(
                 f"{task.fn.__qualname__}: the argument {here!r} is of the type {type(here).__name__} and"

@@ -65,7 +65,13 @@ def parallel(
     if not items:
         return []
     ways = Ways(f, items, args, kwargs)
-    run = ways.as_task() if isinstance(f, Task) else ways.threads() if threadpool else ways.processes()
+    run = (
+        ways.as_task()
+        if isinstance(f, Task)
+        else ways.threads()
+        if threadpool
+        else ways.processes()
+    )
     return run.results(workers, progress, timeout, return_exceptions)
 
 
