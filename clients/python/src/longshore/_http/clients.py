@@ -35,6 +35,12 @@ class Clients:
         self._of_loops: dict[asyncio.AbstractEventLoop, tuple[httpx2.AsyncClient, _Guard]] = {}
         _all_clients.add(self)
 
+    def __del__(self) -> None:
+        """Closes the connections of a session that is no longer used."""
+        client = getattr(self, "_client", None)
+        if client is not None:
+            client.close()
+
     def client(self) -> httpx2.Client:
         """Returns the client for the threads of this process."""
         with self._lock:

@@ -152,14 +152,10 @@ class Core:
         """Returns a stream of its events."""
         params: dict[str, str | int] = {"jobs": "true"} if jobs else {}
         path = f"/v1/batches/{self._id}/events"
-        # Events of jobs may follow the last one of the batch: then the server ends the stream.
-        is_last = self._see_one if jobs else self._see
-        return Stream(self._app.session, path, is_last, after=after, params=params, key=self._token)
-
-    def _see_one(self, event: Event) -> bool:
-        """Keeps what an event says, and returns that further ones may follow."""
-        self._see(event)
-        return False
+        # The end of the batch comes after those of all its jobs.
+        return Stream(
+            self._app.session, path, self._see, after=after, params=params, key=self._token
+        )
 
     def _see(self, event: Event) -> bool:
         """Keeps what an event says, and returns whether it is the last one."""
