@@ -28,9 +28,7 @@ def sample(longshore_server: Server, monkeypatch: pytest.MonkeyPatch) -> Generat
 
 
 @pytest.fixture
-def program(
-    longshore_server: Server, tmp_path: Path
-) -> Generator[Callable[..., Program]]:
+def program(longshore_server: Server, tmp_path: Path) -> Generator[Callable[..., Program]]:
     """Start worker programs, which end with the test."""
     programs: list[Program] = []
 

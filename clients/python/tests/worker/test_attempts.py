@@ -75,7 +75,9 @@ def test_a_payload_that_does_not_fit_fails_once_and_harms_no_other_job(ls: Longs
 
     client = ls.session.clients.client()
     bad = [
-        client.post("/v1/jobs", json={"kind": "double", "lane": "remote", "payload": payload}).json()
+        client.post(
+            "/v1/jobs", json={"kind": "double", "lane": "remote", "payload": payload}
+        ).json()
         for payload in ({"n": "four"}, {"m": 4}, {}, [4], None)
     ]
     good = double.submit(4)
@@ -88,7 +90,9 @@ def test_a_payload_that_does_not_fit_fails_once_and_harms_no_other_job(ls: Longs
         assert "double" in found["error"]["message"]
 
 
-def test_an_exception_is_reported_with_its_class_and_the_end_of_its_traceback(ls: Longshore) -> None:
+def test_an_exception_is_reported_with_its_class_and_the_end_of_its_traceback(
+    ls: Longshore,
+) -> None:
     @ls.task
     def fails() -> None:
         deep(300)
