@@ -27,6 +27,7 @@ from .errors import (
 )
 from .job import Job, Progress
 from .task import Backoff, Call, Failure, Task
+from .worker import Worker
 
 __all__ = [
     "Backoff",
@@ -61,5 +62,6 @@ __all__ = [
     "Task",
     "Unavailable",
     "WaitTimeout",
+    "Worker",
     "current",
 ]
