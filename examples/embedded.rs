@@ -109,7 +109,7 @@ async fn submit_and_wait(handle: &Handle) -> Result<(), Box<dyn Error>> {
 async fn wait_for_many(handle: &Handle) -> Result<(), Box<dyn Error>> {
     let jobs = [10, 100, 1_000].map(|below| Submission::new("primes", &Range { below }));
     let jobs = jobs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let batch = handle.submit_batch(Some("primes".into()), jobs, None).await?.value;
+    let batch = handle.submit_batch(Some("primes".into()), jobs, None).await?.value.batch;
     let batch = handle.wait_batch(batch.id, Duration::from_secs(10)).await?;
     println!("batch {}: {} of {} completed", batch.id, batch.counts.completed, batch.total);
     Ok(())

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod batches;
 pub(crate) mod body;
 mod builder;
 mod bulk;
@@ -43,17 +44,21 @@ use actix_rt::Arbiter;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+pub use batches::MAX_RESULTS;
 pub use builder::{Builder, StartError};
 pub(crate) use bulk::check_count;
 pub use bulk::{JobAction, MAX_BULK_ACTIONS};
 pub use error::Error;
-pub use events::{AllEvent, AllEvents, AllFilter, BatchEvents, JobEvent, JobEvents, Position};
+pub use events::{
+    AllEvent, AllEvents, AllFilter, BatchEvent, BatchEvents, BatchJobEvents, BatchPosition,
+    JobEvent, JobEvents, Position,
+};
 pub(crate) use handle::LARGE_BYTES;
 pub(crate) use handle::size::{ByteShare, SizePermit};
 pub(crate) use handle::{AnswerBudget, AnswerShare, AnswerWeight};
 pub use handle::{Handle, Idempotent, MAX_FEEDS, MAX_WAIT};
 pub use job_handle::{Finished, JobHandle, WaitError};
-pub use lease::{LeaseActionResult, LeaseReportResult};
+pub use lease::{LeaseActionResult, LeaseReportResult, LeaseWatchResult};
 pub use operations::deliveries::MAX_DELIVERIES;
 pub use operations::keys::CreatedKey;
 #[cfg(feature = "cli")]

@@ -11,7 +11,8 @@
 //!   Job and batch ids are positive, rise and are never reused, not even after a deletion.
 //! - Of each job: its result, one failure per failed attempt (keyed by lease token), and the end of
 //!   its log with the number of bytes logged in total.
-//! - Batches: name, total, jobs by state, and the time at which the last job became final.
+//! - Batches: name, total, jobs by state, the time at which the last job became final, and the order in which
+//!   its jobs ended.
 //! - Idempotency keys: fingerprint, first job id, number of jobs, batch and time of the submission.
 //! - Of each job in the remote lane: the worker name and the duration of its latest lease.
 //! - [Time buckets](crate::metrics::time_bucket::TimeBucket) of about the last hour.
@@ -39,8 +40,8 @@ mod write_store;
 pub use crate::job::Change;
 pub use answer::{Answer, Committed, Finished, Leased, MoveSummary, Refusal, Renewed, Submitted};
 pub use error::{OpenError, StoreError};
-pub use filter::JobFilter;
-pub use page::{BatchPage, JobPage};
+pub use filter::{EndQuery, JobFilter, ResultQuery};
+pub use page::{BatchPage, BatchUpdate, JobPage, ResultPage};
 pub use provider::ProviderStatus;
 pub use read_store::{BackendDuty, Checkpoint, JobUpdate, Prunable, QueueSubset, ReadStore, StoredKeys};
 pub(crate) use write::MOVE_AT_ONCE;

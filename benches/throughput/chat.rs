@@ -90,7 +90,7 @@ pub async fn start(delay: Duration, max_running: u32) -> (MockLlm, Running) {
 pub async fn finish_all(running: &Running, jobs: usize) {
     let handle = running.handle();
     let batch = handle.submit_batch(None, vec![chat_job(); jobs], None).await.expect("submitted");
-    let id = batch.value.id;
+    let id = batch.value.batch.id;
     let batch = handle.wait_batch(id, Duration::from_secs(60)).await.expect("the batch is read");
     assert_eq!(batch.counts.completed, jobs as i64, "{batch:?}");
 }

@@ -66,7 +66,7 @@ async fn status_during_load() -> Vec<f64> {
     let slow = Submission::new("command", &serde_json::json!({"name": "slow"})).expect("JSON");
     let slow = handle.submit(slow).await.expect("submitted");
     let calls = handle.submit_batch(None, vec![chat::chat_job(); 5_000], None).await;
-    let calls = calls.expect("submitted").value;
+    let calls = calls.expect("submitted").value.batch;
     let mut connection = Connection::open(running.addr).await;
     let mut samples = Vec::new();
     let mut id = 1;

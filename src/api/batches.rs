@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Submission;
 use crate::job::batch::Batch;
+use crate::job::batch::result::BatchResult;
 use crate::job::submission::on_end::callback::Callback;
+use crate::job::{JobId, Submission};
 
 /// Request to submit jobs as a batch. `L` is the list of jobs: a client may send borrowed jobs, or
 /// JSON texts that it has not parsed.
@@ -31,4 +32,13 @@ pub struct BatchPage {
     pub batches: Vec<Batch>,
     /// Cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
+}
+
+/// One page of the results of a batch, in the order of submission.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BatchResults {
+    /// Results of the page.
+    pub results: Vec<BatchResult>,
+    /// `after` of the next page; `None` on the last page.
+    pub next_after: Option<JobId>,
 }

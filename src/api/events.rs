@@ -20,7 +20,8 @@ pub enum EventName {
     Progress,
     /// Stream of a batch: its counts. The data is a [`Batch`](crate::job::batch::Batch).
     Batch,
-    /// Stream of all jobs: a job changed. The data is a [`Job`](crate::job::Job).
+    /// Stream of all jobs: a job changed. The data is a [`Job`](crate::job::Job). Stream of a batch with its jobs:
+    /// a job has ended. The data is a [`BatchResult`](crate::job::batch::result::BatchResult).
     Job,
     /// Stream of a job or of all jobs: the job was deleted. The data is a [`Gone`].
     Gone,

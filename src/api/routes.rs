@@ -65,6 +65,8 @@ pub enum RouteName {
     LeaseJobs,
     /// Applies the actions of a remote worker to many leases.
     ActOnLeases,
+    /// Returns the leases whose jobs a remote worker should stop.
+    WatchLeases,
     /// Applies one action of a remote worker to a lease.
     ActOnLease,
     /// Cancels a job.
@@ -81,6 +83,10 @@ pub enum RouteName {
     GetBatch,
     /// Cancels the jobs of a batch.
     CancelBatch,
+    /// Queues the failed jobs of a batch again.
+    RetryBatch,
+    /// Returns the results of a batch.
+    BatchResults,
     /// Lists all queues.
     ListQueues,
     /// Returns a queue.
@@ -170,6 +176,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::Delete, "/v1/jobs/{id}", RouteName::DeleteJob, ADMIN),
     route(Method::Post, "/v1/leases", RouteName::LeaseJobs, WORK),
     route(Method::Post, "/v1/leases/finish", RouteName::ActOnLeases, WORK),
+    route(Method::Post, "/v1/leases/watch", RouteName::WatchLeases, WORK),
     route(Method::Post, "/v1/leases/{id}/{action}", RouteName::ActOnLease, WORK),
     route(Method::Post, "/v1/jobs/{id}/cancel", RouteName::CancelJob, SUBMIT),
     route(Method::Post, "/v1/jobs/{id}/retry", RouteName::RetryJob, ADMIN),
@@ -178,6 +185,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, "/v1/batches", RouteName::ListBatches, READ),
     route(Method::Get, "/v1/batches/{id}", RouteName::GetBatch, SUBMIT_OR_READ),
     route(Method::Post, "/v1/batches/{id}/cancel", RouteName::CancelBatch, SUBMIT),
+    route(Method::Post, "/v1/batches/{id}/retry", RouteName::RetryBatch, ADMIN),
+    route(Method::Get, "/v1/batches/{id}/results", RouteName::BatchResults, SUBMIT_OR_READ),
     route(Method::Get, "/v1/queues", RouteName::ListQueues, READ),
     route(Method::Get, "/v1/queues/{name}", RouteName::GetQueue, READ),
     route(Method::Patch, "/v1/queues/{name}", RouteName::ChangeQueue, ADMIN),

@@ -1,4 +1,6 @@
-//! `/v1/batches`: submit, list, get and cancel batches.
+//! `/v1/batches`: submit, list, get, cancel and retry batches.
+
+pub(super) mod results;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -11,11 +13,11 @@ use crate::http::problem::Rejection;
 use crate::http::request::body;
 use crate::http::request::idempotency_key::{self, RequestKey};
 use crate::http::request::prefer;
-use crate::http::request::query::{self, NoQuery};
+use crate::http::request::query::{self, NoQuery, Parameters};
 use crate::http::response::{HandlerResult, accepted, ok};
 use crate::job::batch::BatchOptions;
 use crate::job::problem::{CountedList, Discarded, Problem, parse_json, parse_json_list};
-use crate::job::{BatchId, Submission};
+use crate::job::{BatchId, State, Submission};
 use crate::server::{ByteShare, Handle, LARGE_BYTES, SubmissionKey, fingerprint};
 
 pub(super) async fn submit(
@@ -31,8 +33,8 @@ pub(super) async fn submit(
     let read = move |body: &[u8]| read_batch(body, &limits, key);
     let (options, CountedList { values, count }, key) = body.process(&handle, read).await?;
     handle.check_number_of_jobs(count, "/jobs")?;
-    let batch = handle.submit_batch(options, values, key).await?.value;
-    Ok(accepted(Some(format!("/v1/batches/{}", batch.id)), &batch))
+    let submitted = handle.submit_batch(options, values, key).await?.value;
+    Ok(accepted(Some(format!("/v1/batches/{}", submitted.batch.id)), &submitted))
 }
 
 /// A batch as it is submitted: its options, its first jobs and its idempotency key.
@@ -92,4 +94,27 @@ pub(super) async fn cancel_batch(
     handle: ReqData<Handle>,
 ) -> HandlerResult {
     Ok(ok(&handle.cancel_batch(query::id(&request)?).await?))
+}
+
+pub(super) async fn retry_batch(request: HttpRequest, handle: ReqData<Handle>) -> HandlerResult {
+    let id: BatchId = query::id(&request)?;
+    let mut parameters = Parameters::read(&request, &["state"])?;
+    let states = states_to_retry(&mut parameters);
+    parameters.checked()?;
+    Ok(ok(&handle.retry_batch(id, states).await?))
+}
+
+/// Returns the states of the jobs that are retried: `failed` unless the request names others.
+fn states_to_retry(parameters: &mut Parameters) -> Vec<State> {
+    let Some(text) = parameters.take("state") else { return vec![State::Failed] };
+    let state = |name: &str| match name {
+        "failed" => Some(State::Failed),
+        "cancelled" => Some(State::Cancelled),
+        _ => None,
+    };
+    let states: Option<Vec<State>> = text.split(',').map(state).collect();
+    if states.is_none() {
+        parameters.add_problem("state", "must be failed, cancelled, or failed,cancelled");
+    }
+    states.unwrap_or_default()
 }

@@ -19,7 +19,8 @@ use crate::job::batch::Batch;
 use crate::job::queue::InvalidName;
 use crate::job::{BatchId, JobId};
 use crate::server::{
-    AllEvent, AllEvents, AllFilter, BatchEvents, Handle, JobEvent, JobEvents, Position,
+    AllEvent, AllEvents, AllFilter, BatchEvent, BatchEvents, BatchJobEvents, BatchPosition, Handle,
+    JobEvent, JobEvents, Position,
 };
 
 /// Interval at which a comment is sent if there are no events, so that proxies do not close the
@@ -47,10 +48,19 @@ pub(super) async fn subscribe_to_job(
 
 pub(super) async fn subscribe_to_batch(
     request: HttpRequest,
-    _: NoQuery,
     handle: ReqData<Handle>,
 ) -> HandlerResult {
     let id: BatchId = query::id(&request)?;
+    let mut parameters = Parameters::read(&request, &["jobs"])?;
+    let with_jobs = parameters.parse("jobs", "must be true or false").unwrap_or(false);
+    parameters.checked()?;
+    if with_jobs {
+        // As for a job, an invalid `Last-Event-ID` is ignored.
+        let position = last_id(&request).and_then(|text| text.parse().ok());
+        let events = handle.batch_job_events(id, position).await?;
+        let stream = |events| event_stream(EventSource::BatchJobs(Box::new(events)));
+        return Ok(events.map_or_else(no_more_events, stream));
+    }
     let events = handle.batch_events(id).await?;
     if events.has_ended() && last_id(&request) == Some(BATCH_ENDED) {
         return Ok(no_more_events());
@@ -84,6 +94,7 @@ fn no_more_events() -> HttpResponse {
 enum EventSource {
     Job(Box<JobEvents>),
     Batch(Box<BatchEvents>),
+    BatchJobs(Box<BatchJobEvents>),
     All { events: Box<AllEvents>, sent: u64, is_reconnect: bool },
 }
 
@@ -110,7 +121,7 @@ impl EventSource {
     /// reconnects is recognised even if it has received no event.
     fn first_text(&self) -> String {
         match self {
-            Self::Job(_) | Self::Batch(_) => format!("{RETRY_FIELD}\n"),
+            Self::Job(_) | Self::Batch(_) | Self::BatchJobs(_) => format!("{RETRY_FIELD}\n"),
             Self::All { .. } => format!("{RETRY_FIELD}id: 0\n\n"),
         }
     }
@@ -128,6 +139,9 @@ impl EventSource {
                 events.next().await.map(|(position, event)| job_event(position, &event))
             }
             Self::Batch(events) => events.next().await.map(|batch| batch_event(&batch)),
+            Self::BatchJobs(events) => {
+                events.next().await.map(|(position, event)| batch_job_event(position, &event))
+            }
             Self::All { events, sent, is_reconnect } => {
                 *sent += 1;
                 if std::mem::take(is_reconnect) {
@@ -152,6 +166,13 @@ fn job_event(position: Position, event: &JobEvent) -> String {
 fn batch_event(batch: &Batch) -> String {
     let id = if batch.finished_at.is_some() { BATCH_ENDED } else { BATCH_OPEN };
     sse_event(id, EventName::Batch, batch)
+}
+
+fn batch_job_event(position: BatchPosition, event: &BatchEvent) -> String {
+    match event {
+        BatchEvent::Batch(batch) => sse_event(position, EventName::Batch, batch),
+        BatchEvent::Job(result) => sse_event(position, EventName::Job, result),
+    }
 }
 
 fn all_jobs_event(id: u64, event: &AllEvent) -> String {

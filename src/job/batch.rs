@@ -1,13 +1,15 @@
 //! Batches: jobs that are submitted together and can be counted and waited for together.
 
+pub mod result;
+
 use serde::{Deserialize, Serialize};
 
-use crate::job::BatchId;
 use crate::job::queue::StateCounts;
 use crate::job::submission::Submission;
 use crate::job::submission::on_end::callback::Callback;
 use crate::job::submission::on_end::then::Then;
 use crate::job::time::Timestamp;
+use crate::job::{BatchId, JobId};
 
 /// Maximum length of a batch name, in bytes.
 pub const MAX_NAME_LEN: usize = 200;
@@ -50,6 +52,26 @@ pub struct Batch {
     /// Job that is submitted when all jobs have completed; omitted from lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Then>,
+}
+
+/// A batch that was just submitted, with the ids of its jobs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SubmittedBatch {
+    /// The batch.
+    #[serde(flatten)]
+    pub batch: Batch,
+    /// Ids of its jobs, in the order of submission. Jobs that were deleted since keep their place.
+    pub job_ids: Vec<JobId>,
+}
+
+/// A batch of which jobs were queued again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetriedBatch {
+    /// The batch afterwards.
+    #[serde(flatten)]
+    pub batch: Batch,
+    /// Number of jobs that were queued again.
+    pub retried: usize,
 }
 
 impl Batch {

@@ -205,6 +205,6 @@ async fn press(request: HttpRequest, body: Payload, handle: ReqData<Handle>) -> 
         let change = QueueChange { max_running: Some(Some(SLOTS)), ..QueueChange::default() };
         handle.configure(queue, change).await?;
     }
-    let batch = handle.submit_batch(Some(button.batch_name()), jobs, key).await?.value;
+    let batch = handle.submit_batch(Some(button.batch_name()), jobs, key).await?.value.batch;
     redirect_to(format!("/batches/{}", batch.id))
 }

@@ -9,6 +9,7 @@
 
 mod all;
 mod batch;
+mod batch_jobs;
 mod job;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::server::handle::bounds::HeldPermit;
 
 pub use all::{AllEvent, AllEvents, AllFilter};
 pub use batch::BatchEvents;
+pub use batch_jobs::{BatchEvent, BatchJobEvents, BatchPosition};
 pub use job::{JobEvent, JobEvents, Position};
 
 /// Minimum time between two reads of a job or batch.

@@ -1,5 +1,7 @@
 //! Leases of remote workers: wait for jobs, renew their leases, finish them.
 
+mod watch;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
@@ -21,6 +23,8 @@ use crate::server::handle::bounds::HeldPermit;
 use crate::server::handle::size::ByteShare;
 use crate::server::handle::{Handle, MAX_WAIT};
 use crate::store::{Answer, Finish, Finished, Holder, LogLines, Refusal, Renew, Write};
+
+pub use watch::LeaseWatchResult;
 
 /// Id of the next waiting worker. Ids rise, so that the longest waiting worker is served first.
 static NEXT_WAITING_WORKER: AtomicU64 = AtomicU64::new(1);

@@ -5,7 +5,7 @@ mod on_end;
 
 use std::sync::Arc;
 
-use crate::job::batch::{Batch, BatchOptions, MAX_NAME_LEN};
+use crate::job::batch::{BatchOptions, MAX_NAME_LEN, SubmittedBatch};
 use crate::job::problem::{MAX_PROBLEMS, Problem};
 use crate::job::submission::on_end::OnEnd;
 use crate::job::{Job, Lane, NewJob, Submission, Timestamp};
@@ -91,7 +91,7 @@ impl Handle {
         options: impl Into<BatchOptions>,
         submissions: Vec<Submission>,
         key: Option<SubmissionKey>,
-    ) -> Result<Idempotent<Batch>, Error> {
+    ) -> Result<Idempotent<SubmittedBatch>, Error> {
         let BatchOptions { name, callback, then } = options.into();
         if name.as_ref().is_some_and(|name| name.len() > MAX_NAME_LEN) {
             let detail = format!("must be at most {MAX_NAME_LEN} bytes");
@@ -105,11 +105,13 @@ impl Handle {
         let on_end = checked.map_err(Error::Invalid)?;
         let jobs = self.check_all(submissions, "/jobs").await?;
         let submitted = self.store(jobs, key, Some(NewBatch { name, on_end })).await?;
-        let mut value = *submitted.batch.ok_or(Error::Unreadable)?;
+        let job_ids = submitted.ids().collect();
+        let mut batch = *submitted.batch.ok_or(Error::Unreadable)?;
         if submitted.is_repeat {
             // With what happens at its end. Also, a job of it may be in another queue now.
-            value = self.batch(value.id).await?;
+            batch = self.batch(batch.id).await?;
         }
+        let value = SubmittedBatch { batch, job_ids };
         Ok(Idempotent { value, is_repeat: submitted.is_repeat })
     }
 

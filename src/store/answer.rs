@@ -38,6 +38,8 @@ pub enum Answer {
     /// Answer to [`Write::Delete`](crate::store::Write::Delete) and
     /// [`Write::Prune`](crate::store::Write::Prune): number of jobs removed.
     Removed(usize),
+    /// Answer to [`Write::RetryBatch`](crate::store::Write::RetryBatch): number of jobs queued again.
+    Retried(usize),
     /// Answer to [`Write::Each`](crate::store::Write::Each): one entry per write, in their order.
     Each(Vec<Result<Answer, Refusal>>),
     /// Answer to [`Write::Configure`](crate::store::Write::Configure): the settings after the change.

@@ -1,4 +1,4 @@
-//! The filter of a list of jobs.
+//! The filter of a list of jobs, and the part of the results of a batch that a page has.
 
 use crate::job::queue::QueueName;
 use crate::job::{BatchId, Job, JobId, State};
@@ -35,4 +35,30 @@ impl JobFilter {
             && self.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
             && self.batch.is_none_or(|batch| job.batch == Some(batch))
     }
+}
+
+/// Part of the results of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResultQuery {
+    /// Batch of the jobs.
+    pub batch: BatchId,
+    /// Only jobs with a larger id.
+    pub after: JobId,
+    /// Maximum number of jobs on the page.
+    pub limit: u32,
+    /// Number of bytes of results and metadata at which the page ends. The last job may exceed it.
+    pub max_bytes: usize,
+}
+
+/// Part of the ends of the jobs of a batch, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndQuery {
+    /// Batch of the jobs.
+    pub batch: BatchId,
+    /// Only ends with a larger number.
+    pub after: i64,
+    /// Maximum number of ends to look at.
+    pub limit: u32,
+    /// Number of bytes of results and metadata at which the part ends. The last job may exceed it.
+    pub max_bytes: usize,
 }

@@ -13,11 +13,12 @@ use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
-use crate::job::{BatchId, Job, JobId, Log, Timestamp, ProviderName};
+use crate::job::lease::{Lease, LeaseState};
+use crate::job::{BatchId, Job, JobId, KeyId, Log, Timestamp, ProviderName};
 use crate::metrics::counters::Counters;
 use crate::store::error::StoreError;
-use crate::store::filter::JobFilter;
-use crate::store::page::{BatchPage, JobPage};
+use crate::store::filter::{EndQuery, JobFilter, ResultQuery};
+use crate::store::page::{BatchPage, BatchUpdate, JobPage, ResultPage};
 
 /// Read side of a backend. There may be several; reads never wait for the write side.
 ///
@@ -75,6 +76,19 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn batches(&mut self, limit: u32, before: Option<BatchId>) -> Result<BatchPage, StoreError>;
+
+    /// Returns one page of the results of a batch, by ascending job id, which is the order of submission;
+    /// `None` if there is no such batch. Jobs that have not ended are on it without a result.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError>;
+
+    /// Returns a batch, and its jobs that have ended after a position; `None` if there is no such batch.
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn batch_update(&mut self, query: &EndQuery) -> Result<Option<BatchUpdate>, StoreError>;
 
     /// Returns the latest `limit` deliveries of webhooks of a job or batch, oldest first; `None` if there is
     /// no such job or batch. A caller that may read the job or batch may read them, although they are jobs
@@ -151,6 +165,18 @@ pub trait ReadStore: Send {
     /// # Errors
     /// See [`ReadStore`].
     fn limits_of_job(&mut self, id: JobId, now: Timestamp) -> Result<Option<LimitsOfJob>, StoreError>;
+
+    /// Returns for each lease whether the remote worker with this key holds it, in the order of `leases`, as a
+    /// renewal would find. The state of a lease in a queue that the caller may not use is
+    /// [`LeaseState::Stale`].
+    ///
+    /// # Errors
+    /// See [`ReadStore`].
+    fn lease_states(
+        &mut self,
+        leases: &[Lease],
+        key: Option<KeyId>,
+    ) -> Result<Vec<LeaseState>, StoreError>;
 
     /// Returns the state of all providers, ordered by name.
     ///

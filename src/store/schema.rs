@@ -58,6 +58,16 @@ diesel::table! {
 diesel::table! {
     use crate::store::sql_types::*;
 
+    batch_ends (batch_id, seq) {
+        batch_id -> Integer,
+        seq -> Integer,
+        job_id -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::store::sql_types::*;
+
     batch_queues (batch_id, queue_id) {
         batch_id -> Integer,
         queue_id -> Integer,
@@ -321,6 +331,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     attempts,
     batch_end_actions,
+    batch_ends,
     batches,
     deliveries,
     end_actions,

@@ -14,7 +14,7 @@ use crate::job::queue::{QueueChange, QueueName};
 use crate::job::submission::JobChange;
 use crate::job::{
     AttemptDetail, BatchId, IdempotencyKey, JobId, Lane, Log, NewJob, Progress, ProviderName, Span,
-    Timestamp, WebhookSecretName,
+    State, Timestamp, WebhookSecretName,
 };
 use crate::metrics::time_bucket::TimeBucket;
 use crate::roster::LeaseOrder;
@@ -84,6 +84,17 @@ pub enum Write {
     /// many further attempts as it was submitted with. Refused in any other state, if the payload could not be filled in, and if the job has `at_most_once` and an
     /// attempt of it has started. Answer: [`Done`](crate::store::Answer::Done).
     Retry(JobId),
+    /// Queues those of the given jobs again, as [`Write::Retry`] does, that belong to the batch and are in one
+    /// of the states; skips all others, and those that [`Write::Retry`] refuses. Refused if the batch does
+    /// not exist. Answer: [`Retried`](crate::store::Answer::Retried).
+    RetryBatch {
+        /// Batch of the jobs.
+        batch: BatchId,
+        /// Candidates, as found by [`ReadStore::jobs`](crate::store::ReadStore::jobs).
+        jobs: Vec<JobId>,
+        /// States in which jobs are queued again.
+        states: Vec<State>,
+    },
     /// Changes a job that waits. A new start in the future makes the job wait for it, any other
     /// queues it; a new queue is created if needed. Refused in any other state. Answer:
     /// [`Done`](crate::store::Answer::Done).

@@ -37,7 +37,9 @@ impl Writer {
             changes.get(caused_from..).unwrap_or_default(),
         );
         self.deliver_granted();
-        self.notify_peers(dispatch, CommitEffects { changes: &changes, reported, ended_batches });
+        let cancelled = dispatch.cancelled.clone();
+        let effects = CommitEffects { changes: &changes, reported, ended_batches, cancelled };
+        self.notify_peers(dispatch, effects);
     }
 
     /// Delivers the answer to one write to its recipient. What the Dispatcher must learn is added to

@@ -36,7 +36,16 @@ impl Wait {
 
 /// Returns the time to wait: that of the query parameter, else that of the header.
 pub(in crate::http) fn wait(request: &HttpRequest) -> Result<Wait, Rejection> {
-    match Parameters::read(request, &["wait"])?.take("wait") {
+    given(Parameters::read(request, &["wait"])?.take("wait"), request)
+}
+
+/// Returns the time to wait: that of the query parameter, which a route with other parameters has read, else
+/// that of the header.
+pub(in crate::http) fn given(
+    parameter: Option<String>,
+    request: &HttpRequest,
+) -> Result<Wait, Rejection> {
+    match parameter {
         Some(text) => from_query(&text).map(Wait::Asked),
         None => Ok(from_header(request).map_or(Wait::No, Wait::Preferred)),
     }

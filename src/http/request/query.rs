@@ -73,11 +73,16 @@ impl Parameters {
         parsed
     }
 
-    /// Returns the page size.
-    fn limit(&mut self) -> u32 {
-        let number = format!("must be a number between 1 and {MAX_LIMIT}");
-        let limit = self.parse("limit", &number).unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
+    /// Returns whether the request has a parameter that was not taken yet.
+    pub(in crate::http) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Returns the page size, which is at most `max`.
+    pub(in crate::http) fn limit(&mut self, max: u32, default: u32) -> u32 {
+        let number = format!("must be a number between 1 and {max}");
+        let limit = self.parse("limit", &number).unwrap_or(default);
+        if !(1..=max).contains(&limit) {
             self.add_problem("limit", &number);
         }
         limit
@@ -88,7 +93,7 @@ impl Parameters {
         self.parse("cursor", "must be the next_cursor of another page")
     }
 
-    fn add_problem(&mut self, name: &str, why: impl Display) {
+    pub(in crate::http) fn add_problem(&mut self, name: &str, why: impl Display) {
         self.problems.add(|| Problem::new(format!("/{}", escape(name)), why));
     }
 
@@ -150,7 +155,7 @@ pub(in crate::http) fn page<T: FromStr>(
     request: &HttpRequest,
 ) -> Result<(u32, Option<T>), Rejection> {
     let mut query = Parameters::read(request, &["limit", "cursor"])?;
-    let page = (query.limit(), query.cursor());
+    let page = (query.limit(MAX_LIMIT, DEFAULT_LIMIT), query.cursor());
     query.checked()?;
     Ok(page)
 }
@@ -158,7 +163,7 @@ pub(in crate::http) fn page<T: FromStr>(
 /// Returns the filter of a list of jobs.
 pub(in crate::http) fn filter(request: &HttpRequest) -> Result<JobFilter, Rejection> {
     let mut query = Parameters::read(request, &JobListQuery::PARAMETERS)?;
-    let limit = query.limit();
+    let limit = query.limit(MAX_LIMIT, DEFAULT_LIMIT);
     let mut filter = JobFilter {
         state: query.parse("state", InvalidState),
         queue: query.parse("queue", InvalidName),

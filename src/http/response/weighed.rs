@@ -19,7 +19,16 @@ const LIGHT_BYTES: usize = 16 << 10;
 
 /// Size of the parts in which a large answer is passed on. actix-web copies each part into its buffer, and
 /// takes no further one until the buffer is sent.
-const PART_BYTES: usize = 32 << 10;
+pub(in crate::http) const PART_BYTES: usize = 32 << 10;
+
+/// Extension of a response whose stream must be complete: if it ends early, the connection is broken off, so
+/// that the client notices.
+pub(in crate::http) struct WholeStream;
+
+/// Error of a stream that must be complete and ends early.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer ends early: its key or token has ended, or too many answers are not sent yet")]
+struct EndsEarly;
 
 /// The body of an answer.
 pub(in crate::http) enum AnswerBody {
@@ -34,6 +43,7 @@ pub(in crate::http) enum AnswerBody {
         rest: Option<(Bytes, AnswerWeight)>,
         budget: Arc<AnswerBudget>,
         key_end: Option<KeyEnd>,
+        is_whole: bool,
     },
 }
 
@@ -71,7 +81,10 @@ pub(in crate::http) fn weigh<B: MessageBody + 'static>(
             };
             AnswerBody::Heavy { rest, _weight: weight }
         }
-        Err(body) => AnswerBody::Stream { body: body.boxed(), rest: None, budget, key_end: None },
+        Err(body) => {
+            let is_whole = response.extensions_mut().remove::<WholeStream>().is_some();
+            AnswerBody::Stream { body: body.boxed(), rest: None, budget, key_end: None, is_whole }
+        }
     };
     ServiceResponse::new(request, response.set_body(body))
 }
@@ -116,22 +129,23 @@ impl MessageBody for AnswerBody {
             Self::Light(body) => Pin::new(body).poll_next(context),
             Self::Heavy { rest, .. } if rest.is_empty() => Poll::Ready(None),
             Self::Heavy { rest, .. } => Poll::Ready(Some(Ok(next_part(rest)))),
-            Self::Stream { body, rest, budget, key_end } => {
+            Self::Stream { body, rest, budget, key_end, is_whole } => {
+                // Another stream that ends early is opened again by its client.
+                let early_end = || is_whole.then(|| Err(EndsEarly.into()));
                 if key_end.as_ref().is_some_and(KeyEnd::has_come) {
-                    return Poll::Ready(None);
+                    return Poll::Ready(early_end());
                 }
                 if rest.is_none() {
                     let next = Pin::new(body).poll_next(context);
                     if let (Poll::Pending, Some(key_end)) = (&next, key_end) {
-                        return key_end.poll(context).map(|()| None);
+                        return key_end.poll(context).map(|()| early_end());
                     }
                     let part = match ready!(next) {
                         Some(Ok(part)) if part.len() > PART_BYTES => part,
                         other => return Poll::Ready(other),
                     };
-                    // A stream that ends early is opened again by its client.
                     let Ok(weight) = budget.weigh_read(part.len()) else {
-                        return Poll::Ready(None);
+                        return Poll::Ready(early_end());
                     };
                     *rest = Some((part, weight));
                 }

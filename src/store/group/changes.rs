@@ -241,6 +241,17 @@ impl Changes {
         deltas
     }
 
+    /// Returns the jobs of each batch that ended, in the order of their ends.
+    pub(crate) fn ends_by_batch(&self) -> BTreeMap<BatchId, Vec<JobId>> {
+        let mut ends: BTreeMap<BatchId, Vec<JobId>> = BTreeMap::new();
+        for change in &self.jobs {
+            if let Some(batch) = change.batch.filter(|_| change.is_end()) {
+                ends.entry(batch).or_default().push(change.job);
+            }
+        }
+        ends
+    }
+
     /// Returns the batches of which a job was removed.
     pub(crate) fn batches_of_removed_jobs(&self) -> HashSet<BatchId> {
         let removed = self.jobs.iter().filter(|change| change.to.is_none());

@@ -1,8 +1,10 @@
 //! Read connections: jobs, batches, queues, logs and time buckets, and the lookups of the Keeper.
 
 mod attempts;
+mod batch_results;
 mod batches;
 mod deliveries;
+mod leases;
 mod limits;
 mod queue_rows;
 
@@ -22,7 +24,8 @@ use crate::job::submission::on_end::delivery_status::DeliveryStatus;
 use crate::job::queue::{Queue, QueueName, StateCounts};
 use crate::job::limit::provider::ProviderState;
 use crate::job::limit::waiting::LimitsOfJob;
-use crate::job::{BatchId, Job, JobId, Log, ProviderName, State, Timestamp};
+use crate::job::lease::{Lease, LeaseState};
+use crate::job::{BatchId, Job, JobId, KeyId, Log, ProviderName, State, Timestamp};
 use crate::metrics::counters::Counters;
 use crate::store::group::impossible::ImpossibleRows;
 use crate::store::rows::job::{FullJobRow, SummaryRow};
@@ -37,8 +40,8 @@ use crate::store::sqlite::transaction::TransactionError;
 use crate::store::sqlite::write::leases::provider;
 use crate::store::sqlite::write::{log, time_buckets};
 use crate::store::{
-    BackendDuty, BatchPage, Checkpoint, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
-    ReadStore, StoreError, StoredKeys,
+    BackendDuty, BatchPage, BatchUpdate, Checkpoint, EndQuery, JobFilter, JobPage, JobUpdate, OpenError, Prunable, QueueSubset,
+    ReadStore, ResultPage, ResultQuery, StoreError, StoredKeys,
 };
 use queue_rows::QueueReads;
 
@@ -146,6 +149,16 @@ impl ReadStore for SqliteReads {
         batches::page(&mut self.connection, limit, before, &self.visible).map_err(unreadable)
     }
 
+    fn batch_results(&mut self, query: &ResultQuery) -> Result<Option<ResultPage>, StoreError> {
+        batch_results::page(&mut self.connection, query, &self.visible, &mut self.impossible)
+            .map_err(unreadable)
+    }
+
+    fn batch_update(&mut self, query: &EndQuery) -> Result<Option<BatchUpdate>, StoreError> {
+        batch_results::update(&mut self.connection, query, &self.visible, &mut self.impossible)
+            .map_err(unreadable)
+    }
+
     fn deliveries(
         &mut self,
         owner: Owner,
@@ -211,6 +224,15 @@ impl ReadStore for SqliteReads {
             }
         }
         limits::of_job(&mut self.connection, id, now, &mut self.impossible).map_err(unreadable)
+    }
+
+    fn lease_states(
+        &mut self,
+        leases: &[Lease],
+        key: Option<KeyId>,
+    ) -> Result<Vec<LeaseState>, StoreError> {
+        leases::states(&mut self.connection, leases, key, &self.visible)
+            .map_err(|error| unreadable(error.into()))
     }
 
     fn providers(&mut self) -> Result<Vec<(ProviderName, ProviderState)>, StoreError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::message::{self, Response, read_line};
+use super::message::{self, Response, read_chunk, read_line};
 
 /// Timeout of reads and writes, which is longer than the longest `wait` of any test.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -77,12 +77,7 @@ impl Connection {
 
     /// Returns the next chunk of a chunked body, or `None` at its end.
     pub(crate) fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let length = read_line(&mut self.stream)?;
-        let length = usize::from_str_radix(&length, 16).map_err(io::Error::other)?;
-        let mut chunk = vec![0; length + 2];
-        self.stream.read_exact(&mut chunk)?;
-        chunk.truncate(length);
-        Ok((length > 0).then_some(chunk))
+        read_chunk(&mut self.stream)
     }
 
     /// Reads until the server closes the connection.

@@ -37,6 +37,24 @@ impl Headers {
     }
 }
 
+/// Reads the next chunk of a chunked body; returns `None` at its end.
+pub(super) fn read_chunk(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let length = usize::from_str_radix(&read_line(reader)?, 16).map_err(io::Error::other)?;
+    let mut chunk = vec![0; length + 2];
+    reader.read_exact(&mut chunk)?;
+    chunk.truncate(length);
+    Ok((length > 0).then_some(chunk))
+}
+
+/// Reads a chunked body, which must have its last chunk.
+fn read_chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = read_chunk(reader)? {
+        body.extend(chunk);
+    }
+    Ok(body)
+}
+
 /// HTTP request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -86,9 +104,13 @@ impl Response {
         let headers = Headers::read(reader)?;
         let mut response = Self { status, headers, body: Vec::new() };
         if response.header("content-type") != Some("text/event-stream") {
-            let coding = response.header("transfer-encoding");
-            assert_eq!(coding, None, "only event streams may be chunked");
-            response.body = response.headers.read_body(reader)?;
+            response.body = match response.header("transfer-encoding") {
+                Some("chunked") => read_chunks(reader)?,
+                coding => {
+                    assert_eq!(coding, None);
+                    response.headers.read_body(reader)?
+                }
+            };
         }
         Ok(response)
     }

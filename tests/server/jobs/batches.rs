@@ -1,4 +1,8 @@
-//! Batches: counts, cancellation, refusals, lists.
+//! Batches: counts, ids of jobs, cancellation, refusals, lists.
+
+mod events;
+mod results;
+mod retry;
 
 use serde_json::json;
 
@@ -40,6 +44,22 @@ fn cancelling_a_batch_cancels_all_its_unfinished_jobs() {
     assert!(batch["finished_at"].is_string());
     let again = server.post_empty("/v1/batches/1/cancel").expect(200);
     assert_eq!(again["counts"], batch["counts"]);
+}
+
+#[test]
+fn the_answer_has_the_ids_of_the_jobs_in_the_order_of_submission_also_when_it_is_repeated() {
+    let server = Server::start();
+    server.submit(&echo(0));
+    let body = json!({"jobs": [echo(1), with(echo(2), &json!({"priority": 9})), echo(3)]});
+    let key = [("idempotency-key", "upload-1")];
+    let first = server.post_with("/v1/batches", &key, &body).expect(202);
+    assert_eq!(first["job_ids"], json!([2, 3, 4]));
+    server.get("/v1/batches/1?wait=30s").expect(200);
+    server.delete("/v1/jobs/3");
+    let again = server.post_with("/v1/batches", &key, &body).expect(202);
+    assert_eq!((&again["id"], &again["job_ids"]), (&json!(1), &json!([2, 3, 4])));
+    // Only the answer to the submission has them.
+    assert_eq!(server.get("/v1/batches/1").expect(200).get("job_ids"), None);
 }
 
 #[test]

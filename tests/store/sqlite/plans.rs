@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
+use longshore::job::lease::LeaseState;
 use longshore::job::outcome::{JobResult, Outcome};
 use longshore::job::submission::on_end::callback::Callback;
 use longshore::job::submission::on_end::{OnEnd, Owner};
-use longshore::job::{BatchId, Json, Lane, NewJob, State};
-use longshore::store::{JobFilter, NewBatch, RescueScope, Submit, Write};
+use longshore::job::{BatchId, JobId, Json, Lane, NewJob, State};
+use longshore::store::{EndQuery, JobFilter, NewBatch, RescueScope, ResultQuery, Submit, Write};
 
 use super::Store;
 use crate::kit::sqlite::run;
@@ -106,6 +107,21 @@ fn a_remote_lease_updates_jobs_by_their_ids() {
     let update = statements.run().into_iter().find(|sql| sql.starts_with("UPDATE jobs")).unwrap();
     let plan = plan(&mut database.raw(), &update);
     assert!(plan.iter().any(|step| step.contains("INTEGER PRIMARY KEY")), "{plan:#?}");
+}
+
+#[test]
+fn the_states_of_leases_are_found_by_the_ids_of_their_jobs() {
+    let statements = Statements::record();
+    let (mut store, database) = Store::on_sqlite();
+    store.submit(NewJob { lane: Lane::Remote, ..job() });
+    let leased = leased(store.write(lease("default", Lane::Remote, 10))).remove(0).lease;
+    statements.clear();
+    assert_eq!(store.reads.lease_states(&[leased], None).unwrap(), [LeaseState::Held]);
+    let sql = statements.run().into_iter().find(|sql| sql.contains("cancel_requested")).unwrap();
+    let steps = plan(&mut database.raw(), &sql).join("\n");
+    for table in ["jobs", "queues", "remote_leases"] {
+        assert!(steps.contains(&format!("SEARCH {table} USING INTEGER PRIMARY KEY")), "{steps}");
+    }
 }
 
 #[test]
@@ -267,6 +283,29 @@ fn no_list_scans_or_sorts_a_table() {
     }
     run(&mut database.raw(), "ANALYZE").unwrap();
     for sql in &run_by_lists {
+        assert_no_scan(&mut database.raw(), sql);
+    }
+}
+
+#[test]
+fn the_results_of_a_batch_are_read_by_its_index_in_the_order_of_ids() {
+    let statements = Statements::record();
+    let (mut store, database) = Store::on_sqlite();
+    fill(&mut store);
+    let batch = Some(NewBatch::default());
+    store.write(Write::Submit(Submit { jobs: vec![job(); 3].into(), key: None, batch })).unwrap();
+    statements.clear();
+    let query = ResultQuery { batch: BatchId(1), after: JobId(1), limit: 2, max_bytes: 100 };
+    assert_eq!(store.reads.batch_results(&query).unwrap().unwrap().results.len(), 2);
+    let query = EndQuery { batch: BatchId(1), after: 0, limit: 2, max_bytes: 100 };
+    assert!(store.reads.batch_update(&query).unwrap().is_some());
+    let run: BTreeSet<String> = statements.run().into_iter().collect();
+    let page = run.iter().find(|sql| sql.starts_with("SELECT id FROM jobs")).unwrap();
+    assert_plan(&mut database.raw(), page, "jobs_batch");
+    let ends = run.iter().find(|sql| sql.contains("FROM batch_ends")).unwrap();
+    let by_key = plan(&mut database.raw(), ends);
+    assert!(by_key[0].starts_with("SEARCH batch_ends USING PRIMARY KEY"), "{by_key:?}");
+    for sql in run.iter().filter(|sql| sql.starts_with("SELECT")) {
         assert_no_scan(&mut database.raw(), sql);
     }
 }

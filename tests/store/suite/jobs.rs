@@ -3,6 +3,7 @@
 use super::Store;
 
 mod batch;
+mod batch_ends;
 mod cancel;
 mod delete;
 mod expire;

@@ -24,11 +24,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use longshore::auth::api_key::ApiKey;
+use longshore::job::lease::LeaseState;
 use longshore::job::queue::Queue;
 use longshore::job::submission::on_end::callback::CALLBACK_KIND;
 use longshore::job::{BatchId, Job, JobError, JobId, Json, Lane, State};
 use longshore::metrics::recorder::Recorder;
-use longshore::store::{Answer, Change, JobFilter, Refusal, RescueScope, Write};
+use longshore::store::{Answer, Change, EndQuery, JobFilter, Refusal, RescueScope, Write};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::Value;
@@ -188,6 +189,12 @@ impl StoreAndModel {
         assert_eq!(listed, self.model.job_ids());
         for id in (1..self.model.next_batch).map(BatchId) {
             assert_eq!(self.store.reads.batch(id).unwrap(), self.model.batch(id), "batch {id}");
+            let query = EndQuery { batch: id, after: 0, limit: 10_000, max_bytes: usize::MAX };
+            let ended = self.store.reads.batch_update(&query).unwrap();
+            let ended = ended.into_iter().flat_map(|update| update.ended);
+            let mut ended: Vec<JobId> = ended.map(|(_, result)| result.id).collect();
+            ended.sort_unstable();
+            assert_eq!(ended, self.model.ends_of_batch(id), "ends of batch {id}");
         }
         let queues = self.store.reads.queues(self.store.now).unwrap();
         let queues: Vec<Queue> = queues.into_iter().map(plain_queue).collect();
@@ -204,6 +211,20 @@ impl StoreAndModel {
         let secrets: Vec<_> = self.model.webhook_secrets.values().cloned().collect();
         assert_eq!(self.store.reads.webhook_secrets().unwrap(), secrets);
         assert_eq!(self.store.reads.providers().unwrap(), self.model.provider_states());
+        self.compare_leases();
+    }
+}
+
+impl StoreAndModel {
+    /// Compares what the workers of all leases so far are told, with each key and without one.
+    fn compare_leases(&mut self) {
+        let leases = self.model.leases.clone();
+        let keys = self.model.api_keys.iter().map(|key| Some(key.id));
+        for key in keys.chain([None]).collect::<Vec<_>>() {
+            let expected: Vec<LeaseState> =
+                leases.iter().map(|lease| self.model.lease_state(*lease, key)).collect();
+            assert_eq!(self.store.reads.lease_states(&leases, key).unwrap(), expected, "{key:?}");
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 """Background jobs that survive a crash: the client and the worker of Longshore."""
 
 from ._http.events import Event
+from .batch import Batch, Counts
+from .builtin import ChatAnswer, HttpAnswer
 from .client import Longshore
 from .codec import Codec
 from .context import Context, Reporter, current
@@ -25,20 +27,25 @@ from .errors import (
 )
 from .job import Job, Progress
 from .task import Backoff, Call, Failure, Task
+from .worker import Worker
 
 __all__ = [
     "Backoff",
     "BadPayload",
     "BadResult",
+    "Batch",
     "Call",
+    "ChatAnswer",
     "Codec",
     "Conflict",
     "Context",
+    "Counts",
     "Duration",
     "ErrorItem",
     "Event",
     "Failure",
     "Fatal",
+    "HttpAnswer",
     "Job",
     "JobCancelled",
     "JobError",
@@ -55,5 +62,6 @@ __all__ = [
     "Task",
     "Unavailable",
     "WaitTimeout",
+    "Worker",
     "current",
 ]

@@ -3,61 +3,36 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
     Callable,
-    Coroutine,
     Generator,
-    Iterator,
+    Iterable,
     Mapping,
 )
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ._http import Operation, Request, Session
+from ._http import Operation, Request, Session, random_key
+from ._inline import InlineSession, Sent, Store
+from .batch import Batch
+from .batch.pieces import batch_fields, create
+from .builtin import ChatTask, CommandTask, HttpTask, chat, command, http
 from .codec import Codec
 from .duration import Duration, seconds
 from .job import Job
-from .task import Backoff, Call, FunctionTask, Options, Task
-from .task.registry import Registry, kind_of
+from .task import Call, Options, Task
+from .task.decorator import TaskDecorator
+from .task.registry import Registry
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Y = TypeVar("Y")
 
 DEFAULT_URL = "http://127.0.0.1:7373"
-
-
-class Decorator(Protocol):
-    """What `Longshore.task(...)` returns: it makes a function a task."""
-
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Coroutine[Any, Any, R]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, AsyncGenerator[Y, Any]], /
-    ) -> FunctionTask[P, list[Y], AsyncGenerator[Y, Any]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, AsyncIterator[Y]], /
-    ) -> FunctionTask[P, list[Y], AsyncIterator[Y]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Generator[Y, Any, None]], /
-    ) -> FunctionTask[P, list[Y], Generator[Y, Any, None]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Generator[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Generator[Any, Any, R]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, Iterator[Y]], /) -> FunctionTask[P, list[Y], Iterator[Y]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
-    def __call__(self, fn: Callable[..., Any], /) -> FunctionTask[..., Any, Any]: ...
 
 
 class Longshore:
@@ -84,6 +59,11 @@ class Longshore:
         self.codec = codec or Codec()
         self.session = Session(self.url, key, seconds(give_up))
         self._tasks = Registry()
+        # The server has defaults for the kinds that it runs itself.
+        options = Options(queue=None if queue == "default" else queue)
+        self.chat = ChatTask(self, "chat", options)
+        self.http = HttpTask(self, "http", options)
+        self.command = CommandTask(self, "command", options)
 
     def __repr__(self) -> str:
         return f"<Longshore {self.url}>"
@@ -95,71 +75,21 @@ class Longshore:
         """The tasks of this application, by kind."""
         return self._tasks
 
-    @overload
-    def task(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Coroutine[Any, Any, R]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, AsyncGenerator[Y, Any]], /
-    ) -> FunctionTask[P, list[Y], AsyncGenerator[Y, Any]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, AsyncIterator[Y]], /
-    ) -> FunctionTask[P, list[Y], AsyncIterator[Y]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, Generator[Y, Any, None]], /
-    ) -> FunctionTask[P, list[Y], Generator[Y, Any, None]]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, Generator[Any, Any, R]], /
-    ) -> FunctionTask[P, R, Generator[Any, Any, R]]: ...
-    @overload
-    def task(self, fn: Callable[P, Iterator[Y]], /) -> FunctionTask[P, list[Y], Iterator[Y]]: ...
-    @overload
-    def task(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
-    @overload
-    def task(
-        self,
-        *,
-        name: str | None = None,
-        queue: str | None = None,
-        retries: int = 0,
-        backoff: Backoff | Duration | None = None,
-        retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
-        timeout: Duration | None = None,
-        at_most_once: bool = False,
-        process: bool = False,
-        priority: int | None = None,
-        expires: Duration | None = None,
-        tags: list[str] | tuple[str, ...] | None = None,
-    ) -> Decorator: ...
-    def task(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
-        """Makes a function a task.
+    @property
+    def task(self) -> TaskDecorator:
+        """The decorator that makes a function a task: `@ls.task`, or `@ls.task(retries=3)`.
 
-        `def` runs in a thread of a worker, or with `process=True` in a process of its own; `async
-        def` runs on its event loop. `retries` is how often a failed attempt is tried again, if its
-        exception is one of `retry_on`. What is not given has the server's default.
+        Its options are `name`, `queue`, `retries`, `backoff`, `retry_on`, `timeout`,
+        `at_most_once`, `process`, `priority`, `expires` and `tags`.
         """
-        if fn is not None:
-            return self._add_task(fn, settings)
-        return lambda fn: self._add_task(fn, settings)
-
-    def _add_task(self, fn: Callable[..., Any], settings: Mapping[str, Any]) -> Task[..., Any]:
-        rest = dict(settings)
-        kind = kind_of(fn, rest.pop("name", None))
-        retry_on, process = rest.pop("retry_on", Exception), rest.pop("process", False)
-        options = Options(**{"queue": self.queue, "retries": 0, **rest})
-        retry_on = retry_on if isinstance(retry_on, tuple) else (retry_on,)
-        task: FunctionTask[..., Any, Any] = FunctionTask(self, fn, kind, options, retry_on, process)
-        self._tasks.add(task)
-        return task
+        return TaskDecorator(self, self._tasks, Options(queue=self.queue, retries=0))
 
     def decoder_of(self, kind: str) -> Callable[[Any], Any]:
         """Returns what decodes the results of a kind; those of unknown kinds stay JSON values."""
         task = self._tasks.get(kind)
-        return (lambda value: value) if task is None else task.decode_result
+        if task is not None:
+            return task.decode_result
+        return {"chat": chat.answer, "http": http.answer}.get(kind, command.output)
 
     # Jobs.
 
@@ -171,16 +101,102 @@ class Longshore:
         """Like `submit`, on the running event loop."""
         return await self.session.arun(self._submit(call))
 
-    def job(self, id: int | str, *, token: str | None = None) -> Job[Any]:
-        """Returns a handle on a job that exists, without reading it. With a `token` of the job, all
-        requests of the handle have that as their only right."""
-        return Job(self, int(id), token=token)
+    def job(self, job_id: int | str, *, token: str | None = None) -> Job[Any]:
+        """Returns a handle on a job that exists, without reading it.
+
+        With a `token` of the job, all requests of the handle have that as their only right.
+        """
+        return Job(self, int(job_id), token=token)
 
     def _submit(self, call: Call[R]) -> Operation[Job[R]]:
         headers = {"idempotency-key": call.options.key or random_key()}
         response = yield Request("POST", "/v1/jobs", body=call.to_json(), headers=headers)
         data = response.json()
         return Job(self, data["id"], data, call.decode)
+
+    # Batches.
+
+    def batch(
+        self,
+        calls: Iterable[Call[R]],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        then: Call[Any] | Task[..., Any] | None = None,
+        callback: str | Mapping[str, Any] | None = None,
+        open: bool = False,
+    ) -> Batch[R]:
+        """Submits calls as a batch, all or none of them up to 10,000.
+
+        More calls are submitted in pieces: if that breaks off, the pieces before are submitted, and
+        the same call with the same `key` goes on. `then` is submitted by the server when all jobs
+        have completed; its first free parameter receives the list of results. More jobs can be
+        added to an `open` batch, until it is closed.
+        """
+        return self.session.run(self._batch(calls, batch_fields(name, then, callback), key, open))
+
+    async def abatch(
+        self,
+        calls: Iterable[Call[R]],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        then: Call[Any] | Task[..., Any] | None = None,
+        callback: str | Mapping[str, Any] | None = None,
+        open: bool = False,
+    ) -> Batch[R]:
+        """Like `batch`, on the running event loop."""
+        return await self.session.arun(
+            self._batch(calls, batch_fields(name, then, callback), key, open)
+        )
+
+    def get_batch(self, batch_id: int | str, *, token: str | None = None) -> Batch[Any]:
+        """Reads a batch and returns a handle on it.
+
+        With a `token` of the batch, all requests of the handle have that as their only right.
+        """
+        return self.session.run(self._get_batch(int(batch_id), token))
+
+    async def aget_batch(self, batch_id: int | str, *, token: str | None = None) -> Batch[Any]:
+        """Like `get_batch`, on the running event loop."""
+        return await self.session.arun(self._get_batch(int(batch_id), token))
+
+    def _batch(
+        self,
+        calls: Iterable[Call[R]],
+        fields: dict[str, Any],
+        key: str | None,
+        is_open: bool,
+    ) -> Operation[Batch[R]]:
+        submitted = yield from create(calls, fields, key or random_key(), is_open)
+        return Batch(self, submitted.data, submitted.ids, submitted.decoders)
+
+    def _get_batch(self, batch_id: int, token: str | None) -> Operation[Batch[Any]]:
+        data = (yield Request("GET", f"/v1/batches/{batch_id}", key=token)).json()
+        return Batch(self, data, token=token)
+
+    # Tests.
+
+    @contextmanager
+    def inline(
+        self,
+        *,
+        retries: bool = False,
+        answers: Mapping[str, Callable[[Any], Any]] | None = None,
+    ) -> Generator[Sent, None, None]:
+        """Within the block, submissions run at once in this thread, without a server.
+
+        For tests. Arguments and results are converted as for a real worker. Failed attempts are
+        tried again, without pauses, only with `retries=True`. `answers` has functions from payload
+        to result for kinds that the server runs, such as `{"chat": lambda payload: ...}`. Yields a
+        list of what was submitted.
+        """
+        sent, session = Sent(), self.session
+        self.session = InlineSession(Store(self, sent, retries, answers or {}))
+        try:
+            yield sent
+        finally:
+            self.session = session
 
     # The connection.
 
@@ -192,7 +208,7 @@ class Longshore:
         """Closes the connections of the running event loop."""
         await self.session.aclose()
 
-    def __enter__(self) -> Longshore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -203,7 +219,7 @@ class Longshore:
     ) -> None:
         self.close()
 
-    async def __aenter__(self) -> Longshore:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -213,8 +229,3 @@ class Longshore:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-def random_key() -> str:
-    """Returns an idempotency key for one submission."""
-    return uuid.uuid4().hex

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,9 +14,11 @@ from .errors import LongshoreError, Stopped
 
 
 class Reporter(Protocol):
-    """What carries the reports of a running task to the server. All methods return at once and may
-    be called from any thread; a reporter sends at most two reports a second, the latest progress
-    and all lines of the log."""
+    """What carries the reports of a running task to the server.
+
+    All methods return at once and may be called from any thread; a reporter sends at most two
+    reports a second, the latest progress and all lines of the log.
+    """
 
     def report_progress(self, percent: float, message: str) -> None:
         """Takes the progress of the attempt."""
@@ -36,8 +38,11 @@ _NO_METADATA: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Context:
-    """The job that a task runs. `longshore.current()` returns it; a parameter of a task that is
-    annotated with `Context` receives it."""
+    """The job that a task runs.
+
+    `longshore.current()` returns it; a parameter of a task that is annotated with `Context`
+    receives it.
+    """
 
     job_id: int
     kind: str
@@ -46,7 +51,8 @@ class Context:
     max_attempts: int
     reporter: Reporter = field(repr=False, compare=False)
     deadline: datetime | None = None
-    metadata: Mapping[str, Any] = _NO_METADATA
+    # Python 3.11 refuses a mapping proxy as a default.
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NO_METADATA)
     batch_id: int | None = None
 
     @property
@@ -88,7 +94,7 @@ def current() -> Context:
 
 
 @contextmanager
-def running(context: Context) -> Iterator[Context]:
+def running(context: Context) -> Generator[Context, None, None]:
     """Makes `current()` return this context within the block. For what runs tasks."""
     token = _current.set(context)
     try:

@@ -33,7 +33,8 @@ def _parse(text: str) -> float:
         position = match.end()
     if position != len(text) or not text.strip():
         raise ValueError(
-            f'{text!r} is not a duration: write a number of seconds, or text such as "500ms", "1h 30m"'
+            f"{text!r} is not a duration: write a number of seconds, or text such as '500ms' or"
+            " '1h 30m'"
         )
     return total
 

@@ -35,11 +35,16 @@ class Refused(LongshoreError):
     """The server refused the request; repeating it unchanged does not help."""
 
     def __init__(
-        self, status: int, type: str, title: str, detail: str, errors: Sequence[ErrorItem] = ()
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        errors: Sequence[ErrorItem] = (),
     ) -> None:
-        super().__init__(status, type, title, detail, tuple(errors))
+        super().__init__(status, kind, title, detail, tuple(errors))
         self.status = status
-        self.type = type
+        self.type = kind
         self.title = title
         self.detail = detail
         self.errors = list(errors)
@@ -75,6 +80,7 @@ class JobFailed(JobError):
     about it where there is something to say; `failures` lists the failed attempts.
     """
 
+    # pickle passes the arguments by position.
     def __init__(
         self,
         job_id: int,
@@ -148,7 +154,10 @@ class Retry(Exception):
     """
 
     def __init__(
-        self, after: float | int | timedelta | str | None = None, counts: bool = True, message: str = ""
+        self,
+        after: float | timedelta | str | None = None,
+        counts: bool = True,
+        message: str = "",
     ) -> None:
         super().__init__(after, counts, message)
         self.after = after

@@ -45,12 +45,13 @@ class Job(Generic[R_co]):
     def __init__(
         self,
         app: Longshore,
-        id: int,
+        job_id: int,
         data: Mapping[str, Any] | None = None,
         decode: Callable[[Any], R_co] | None = None,
+        *,
         token: str | None = None,
     ) -> None:
-        self.id = id
+        self.id = job_id
         self._app = app
         self._data: dict[str, Any] = dict(data or {})
         self._decode = decode
@@ -72,15 +73,18 @@ class Job(Generic[R_co]):
 
     @property
     def kind(self) -> str:
-        return self._get("kind")
+        """The kind: the name of its task."""
+        return str(self._get("kind"))
 
     @property
     def queue(self) -> str:
-        return self._get("queue")
+        """The queue."""
+        return str(self._get("queue"))
 
     @property
     def state(self) -> State:
-        return self._get("state")
+        """The state."""
+        return cast("State", self._get("state"))
 
     @property
     def is_final(self) -> bool:
@@ -89,14 +93,17 @@ class Job(Generic[R_co]):
 
     @property
     def attempt(self) -> int:
-        return self._get("attempt")
+        """The number of attempts that started and count."""
+        return int(self._get("attempt"))
 
     @property
     def max_attempts(self) -> int:
-        return self._get("max_attempts")
+        """The maximum number of attempts."""
+        return int(self._get("max_attempts"))
 
     @property
     def progress(self) -> Progress | None:
+        """The latest progress that the attempt reported."""
         progress = self._get("progress")
         if progress is None:
             return None
@@ -104,26 +111,32 @@ class Job(Generic[R_co]):
 
     @property
     def tags(self) -> list[str]:
+        """The tags of its submission."""
         return list(self._data.get("tags") or ())
 
     @property
     def metadata(self) -> dict[str, Any]:
+        """The metadata of its submission."""
         return dict(self._data.get("metadata") or {})
 
     @property
     def batch_id(self) -> int | None:
-        return self._get("batch")
+        """The id of its batch, if it has one."""
+        return cast("int | None", self._get("batch"))
 
     @property
     def created_at(self) -> datetime:
+        """The time of the submission."""
         return cast(datetime, parse_time(self._get("created_at")))
 
     @property
     def started_at(self) -> datetime | None:
+        """The start of the latest attempt."""
         return parse_time(self._get("started_at"))
 
     @property
     def finished_at(self) -> datetime | None:
+        """The time at which it became final."""
         return parse_time(self._get("finished_at"))
 
     @property
@@ -134,8 +147,8 @@ class Job(Generic[R_co]):
     @property
     def then(self) -> Job[Any] | None:
         """The follow-up job, once it was submitted."""
-        id = (self._data.get("then") or {}).get("job")
-        return None if id is None else self._app.job(id)
+        then: dict[str, Any] = self._data.get("then") or {}
+        return self._app.job(then["job"]) if "job" in then else None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the job as the server last described it."""
@@ -144,8 +157,11 @@ class Job(Generic[R_co]):
     # Reading and waiting.
 
     def result(self, timeout: Duration | None = None) -> R_co:
-        """Waits for the end of the job and returns its result. Raises `JobFailed`, `JobCancelled`,
-        or `WaitTimeout` if it is not final within the timeout."""
+        """Waits for the end of the job and returns its result.
+
+        Raises `JobFailed`, `JobCancelled`, or `WaitTimeout` if it is not final within the
+        timeout.
+        """
         return self._app.session.run(self._result(timeout))
 
     async def aresult(self, timeout: Duration | None = None) -> R_co:
@@ -180,8 +196,10 @@ class Job(Generic[R_co]):
         return await self._app.session.arun(self._log())
 
     def events(self, after: str | None = None) -> Iterator[Event]:
-        """Yields the events of the job until its end, over restarts of the server. `after` is the
-        id of an event from which to go on."""
+        """Yields the events of the job until its end, over restarts of the server.
+
+        `after` is the id of an event from which to go on.
+        """
         return events(self._app.session, self._stream(after))
 
     def aevents(self, after: str | None = None) -> AsyncIterator[Event]:
@@ -199,8 +217,10 @@ class Job(Generic[R_co]):
     # Changing.
 
     def cancel(self) -> None:
-        """Cancels the job. A running attempt is asked to stop. A job that is completed or failed
-        stays as it is."""
+        """Cancels the job.
+
+        A running attempt is asked to stop. A job that is completed or failed stays as it is.
+        """
         self._app.session.run(self._cancel())
 
     async def acancel(self) -> None:
@@ -269,11 +289,11 @@ class Job(Generic[R_co]):
         return decode(self._data["result"])
 
     def _log(self) -> Operation[str]:
-        return (yield self._request("GET", "/log")).json()["text"]
+        return str((yield self._request("GET", "/log")).json()["text"])
 
     def _make_token(self, expires_in: Duration | None) -> Operation[str]:
         body = {} if expires_in is None else {"expires_in": to_json(expires_in)}
-        return (yield self._request("POST", "/token", body=body)).json()["token"]
+        return str((yield self._request("POST", "/token", body=body)).json()["token"])
 
     def _cancel(self) -> Operation[None]:
         response = yield self._request("POST", "/cancel")
@@ -294,7 +314,7 @@ class Job(Generic[R_co]):
 
     def _stream(self, after: str | None) -> Stream:
         return Stream(
-            self._app.session, f"/v1/jobs/{self.id}/events", self._see, after, key=self._token
+            self._app.session, f"/v1/jobs/{self.id}/events", self._see, after=after, key=self._token
         )
 
     def _see(self, event: Event) -> bool:
@@ -309,16 +329,17 @@ class Job(Generic[R_co]):
         return event.kind == "gone"
 
 
-def job_error(id: int, data: Mapping[str, Any]) -> JobError:
+def job_error(job_id: int, data: Mapping[str, Any]) -> JobError:
     """Returns the error that describes why a job has no result."""
     error: Mapping[str, Any] = data.get("error") or {}
     code, message = error.get("code") or data["state"], error.get("message") or ""
     if data["state"] == "cancelled":
-        return JobCancelled(id, code, message)
+        return JobCancelled(job_id, code, message)
     attempts: list[Mapping[str, Any]] = data.get("attempts") or []
-    last = next((a for a in reversed(attempts) if a.get("state") == "failed"), {})
+    none: Mapping[str, Any] = {}
+    last = next((a for a in reversed(attempts) if a.get("state") == "failed"), none)
     return JobFailed(
-        id,
+        job_id,
         code,
         message,
         traceback=last.get("traceback"),

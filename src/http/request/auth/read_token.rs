@@ -75,7 +75,12 @@ pub(in crate::http::request) fn admit(
         ) => (id == Some(&*job.to_string()), format!("job {job}")),
         (
             Subject::Batch(batch),
-            Some(RouteName::GetBatch | RouteName::BatchEvents | RouteName::BatchDeliveries),
+            Some(
+                RouteName::GetBatch
+                | RouteName::BatchEvents
+                | RouteName::BatchResults
+                | RouteName::BatchDeliveries,
+            ),
         ) => (id == Some(&*batch.to_string()), format!("batch {batch}")),
         (Subject::Job(job), _) => (false, format!("job {job}")),
         (Subject::Batch(batch), _) => (false, format!("batch {batch}")),

@@ -1,6 +1,7 @@
 //! Verification of a database: SQLite's own checks of the file, and rules on the rows of the tables.
 
 mod api_keys;
+mod batch_ends;
 mod counts;
 mod end_actions;
 mod limits;

@@ -5,6 +5,7 @@
 
 mod alone;
 pub(in crate::store::sqlite) mod apply;
+mod batch_ends;
 mod counts;
 pub(in crate::store::sqlite) mod end_actions;
 
@@ -171,6 +172,7 @@ impl<'a> CommitGroup<'a> {
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
+            Write::RetryBatch { batch, jobs, states } => self.retry_batch(*batch, jobs, states),
             Write::Update(job, change) => self.update(*job, change),
             Write::Delete(job) => self.delete(*job),
             Write::Stage { limit } => self.stage(*limit),
@@ -230,6 +232,7 @@ impl<'a> CommitGroup<'a> {
         self.run_end_actions_of_jobs(end_of_jobs)?;
         self.update_queue_counts()?;
         self.update_key_counts()?;
+        self.record_batch_ends()?;
         self.remove_empty_batches()?;
         self.fill_remote_kinds()?;
         let providers = self.update_providers()?;

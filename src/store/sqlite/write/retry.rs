@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::job::{JobId, State};
+use crate::job::{BatchId, JobId, State};
 use crate::store::schema::{job_extras, jobs, results};
 use crate::store::sql_types::Integer;
 use crate::store::sqlite::statement::statement;
@@ -73,6 +73,43 @@ impl CommitGroup<'_> {
         let location = self.location(location)?;
         self.record(location.change(Some(state), Some(State::Queued)));
         Ok(Answer::Done)
+    }
+
+    pub(crate) fn retry_batch(
+        &mut self,
+        batch: BatchId,
+        jobs: &[JobId],
+        states: &[State],
+    ) -> ApplyResult {
+        if !self.batch_exists(batch)? {
+            return Err(Refusal::NoBatch(batch).into());
+        }
+        let mut retried = 0;
+        for job in jobs.iter().copied() {
+            if self.impossible.contains(job) {
+                continue;
+            }
+            let is_retried =
+                self.on_row(Some(job), |group| group.retry_in_batch(job, batch, states))?;
+            retried += usize::from(is_retried == Some(true));
+        }
+        Ok(Answer::Retried(retried))
+    }
+
+    /// Queues a job again, and returns whether that was allowed.
+    fn retry_in_batch(
+        &mut self,
+        job: JobId,
+        batch: BatchId,
+        states: &[State],
+    ) -> Result<bool, ApplyError> {
+        let found = self.find_job(job).map(Some).or_else(ApplyError::unless_refused)?;
+        let Some(row) = found else { return Ok(false) };
+        if row.location.batch_id != Some(batch.0) || !states.contains(&row.state()?) {
+            return Ok(false);
+        }
+        let retried = self.retry(job).map(Some).or_else(ApplyError::unless_refused)?;
+        Ok(retried.is_some())
     }
 
     /// Returns the number of attempts that the submission granted, and stores it, because the job's

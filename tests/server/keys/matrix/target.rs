@@ -113,7 +113,8 @@ impl Entry {
             RouteName::CancelJobs
             | RouteName::RetryJobs
             | RouteName::DeleteJobs
-            | RouteName::ActOnLeases => Reach::Entries,
+            | RouteName::ActOnLeases
+            | RouteName::WatchLeases => Reach::Entries,
             RouteName::ActOnLease => Reach::Lease,
             RouteName::GetJob
             | RouteName::UpdateJob
@@ -123,6 +124,8 @@ impl Entry {
             | RouteName::GetLog
             | RouteName::GetBatch
             | RouteName::CancelBatch
+            | RouteName::RetryBatch
+            | RouteName::BatchResults
             | RouteName::GetQueue
             | RouteName::JobEvents
             | RouteName::BatchEvents
@@ -288,6 +291,7 @@ impl Resources {
             RouteName::ActOnLeases => {
                 json!([{"id": lease, "lease_token": token, "action": "complete", "result": 1}])
             }
+            RouteName::WatchLeases => json!({"leases": [{"id": lease, "lease_token": token}]}),
             RouteName::CancelJobs => json!({"ids": [self.job]}),
             RouteName::RetryJobs | RouteName::DeleteJobs => json!({"ids": [self.final_job]}),
             RouteName::UpdateJob => json!({"priority": 7}),

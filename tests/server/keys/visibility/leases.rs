@@ -144,3 +144,29 @@ fn a_lease_ends_with_its_time_although_its_key_was_revoked() {
     let again = shared.post(&shared.shop.key, "/v1/leases", &wanted).expect(200);
     assert_eq!(again["jobs"][0]["id"], id);
 }
+
+#[test]
+fn a_lease_is_watched_only_with_the_key_that_took_it() {
+    let shared = Shared::start();
+    let ids = [shared.submit(&shared.shop, 1), shared.submit(&shared.shop, 2)];
+    let leased = lease_any(&shared, &shared.shop.key, &json!({"lease": "5m"}));
+    let second = json!({"name": "second", "scopes": ["work"], "queues": ["shop.*"]});
+    let second = create(&shared.server, &shared.ops, &second);
+    let path = format!("/v1/jobs/{}/cancel", ids[0]);
+    shared.post(&shared.shop.key, &path, &json!({})).expect(200);
+    let leases: Vec<Value> = leased
+        .iter()
+        .map(|lease| json!({"id": lease["id"], "lease_token": lease["lease_token"]}))
+        .collect();
+    let watch = |key: &Key| {
+        let body = json!({"leases": leases, "wait": "60s"});
+        shared.post(key, "/v1/leases/watch", &body).expect(200)["leases"].clone()
+    };
+    // For all others it is the same as a lease that does not exist.
+    for key in [&shared.blog.key, &shared.blog.admin, &second, &shared.shop.admin, &shared.ops] {
+        let stale = |lease: &Value| with(lease.clone(), &json!({"stale": true}));
+        assert_eq!(watch(key), leases.iter().map(stale).collect::<Value>());
+    }
+    let cancelled = with(leases[0].clone(), &json!({"cancel": true}));
+    assert_eq!(watch(&shared.shop.key), json!([cancelled]));
+}

@@ -28,6 +28,14 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "states",
         "job 5 is completed and has an error",
     ),
+    // The order of the ends in a batch.
+    (
+        "DELETE FROM batch_ends",
+        "batch ends",
+        "job 9 has ended and is not among the ends of batch 1",
+    ),
+    ("UPDATE batch_ends SET job_id = 5", "batch ends", "have job 5, which is not of the batch"),
+    ("UPDATE batch_ends SET seq = 2", "batch ends", "are numbered up to 2 and are 1"),
     // Leases, tokens, attempts.
     ("UPDATE jobs SET lease_token = -1 WHERE id = 1", "leases", "job 1 has the token -1"),
     ("UPDATE jobs SET lease_token = 1 << 53 WHERE id = 2", "leases", "has the token 9007"),

@@ -1,7 +1,7 @@
 //! Reads of a caller that may only use some queues.
 
 use longshore::job::{BatchId, JobId, Lane, NewJob, State, Timestamp};
-use longshore::store::{JobFilter, ReadStore};
+use longshore::store::{JobFilter, ReadStore, ResultQuery};
 
 use super::{Store, access, submit_batch};
 use crate::kit::{START, completed, failed, finish, job_in_queue, lease, leased};
@@ -164,4 +164,16 @@ fn the_totals_of_charts_are_those_of_the_queues_that_the_caller_may_use() {
     let totals = store.reads.time_buckets(None, all).unwrap();
     let web = "web".parse().unwrap();
     assert_eq!(totals, store.reads.time_buckets(Some(&web), all).unwrap());
+}
+
+#[test]
+fn the_results_of_a_batch_exist_for_a_caller_that_may_use_all_of_its_queues() {
+    let mut store = store();
+    let (own, mixed) =
+        (submit_batch(&mut store, &["mail"]), submit_batch(&mut store, &["mail", "web"]));
+    store.reads.restrict(&access(&["mail"]));
+    let query = |batch| ResultQuery { batch, after: JobId(0), limit: 10, max_bytes: 100 };
+    let found = store.reads.batch_results(&query(own)).unwrap().unwrap();
+    assert_eq!((found.results.len(), found.next), (1, None));
+    assert_eq!(store.reads.batch_results(&query(mixed)).unwrap(), None);
 }

@@ -40,6 +40,9 @@ fn a_batch_with_jobs_of_other_queues_cannot_be_cancelled() {
         (submit_batch(&mut store, &["mail"]), submit_batch(&mut store, &["mail", "web"]));
     let cancel = |batch: BatchId| within(&["mail"], Write::CancelBatch(batch));
     assert_eq!(store.write(cancel(mixed)).unwrap_err(), Refusal::NoBatch(mixed));
+    let retry =
+        Write::RetryBatch { batch: mixed, jobs: vec![JobId(2)], states: vec![State::Queued] };
+    assert_eq!(store.write(within(&["mail"], retry)).unwrap_err(), Refusal::NoBatch(mixed));
     assert!(store.write(cancel(own)).is_ok());
     assert_eq!((store.state(JobId(1)), store.state(JobId(2))), (State::Cancelled, State::Queued));
 }

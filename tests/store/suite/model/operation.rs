@@ -23,7 +23,7 @@ use super::draft::end::{EndDraft, MAX_FOLLOW_UPS, end_draft};
 use super::draft::{Draft, KINDS, QUEUES, SHARES, draft, lane, leased_queue};
 use super::table::Model;
 use super::webhook_secret_change::{WebhookSecretChange, webhook_secret_change};
-use super::writes::{finish, lease_of_queue, submit_write, update_write};
+use super::writes::{finish, lease_of_queue, retry_batch, submit_write, update_write};
 use crate::kit::{self, deferred, untried};
 
 #[derive(Debug, Clone)]
@@ -90,6 +90,8 @@ pub(super) enum Operation {
     Cancel(Index),
     CancelBatch(Index),
     Retry(Index),
+    /// Retries the jobs of a batch that have failed, or also those that were cancelled.
+    RetryBatch(Index, bool),
     /// Retries a job that has ended.
     RetryEnded(Index),
     Update(Index, JobChange, Option<u64>),
@@ -167,6 +169,8 @@ fn trusted_operation() -> impl Strategy<Value = Operation> {
         3 => any::<Index>().prop_map(Operation::Cancel),
         1 => any::<Index>().prop_map(Operation::CancelBatch),
         2 => any::<Index>().prop_map(Operation::Retry),
+        1 => (any::<Index>(), any::<bool>())
+            .prop_map(|(batch, cancelled)| Operation::RetryBatch(batch, cancelled)),
         3 => any::<Index>().prop_map(Operation::RetryEnded),
         3 => update(),
         3 => any::<Index>().prop_map(Operation::Delete),
@@ -320,10 +324,8 @@ impl Operation {
                 log: Log::new(format!("{}\n", "x".repeat(*len))),
             }),
             Self::Cancel(job) => Write::Cancel(job_of(model, job)),
-            Self::CancelBatch(batch) => {
-                // Possibly one above the largest id.
-                Write::CancelBatch(BatchId(1 + batch.index(model.next_batch as usize) as i64))
-            }
+            Self::CancelBatch(batch) => Write::CancelBatch(batch_of(model, batch)),
+            Self::RetryBatch(batch, cancelled) => retry_batch(model, batch, *cancelled),
             Self::Retry(job) => Write::Retry(job_of(model, job)),
             Self::RetryEnded(job) => Write::Retry(ended_job_of(model, job)),
             Self::Update(job, change, delay) => update_write(model, job, change, *delay),
@@ -371,6 +373,11 @@ fn touch_key(model: &Model, key: &Index, secs: u64) -> Write {
 /// Returns the id of an API key, possibly one above the largest.
 fn api_key(model: &Model, key: &Index) -> KeyId {
     KeyId(1 + key.index(model.next_api_key() as usize) as i64)
+}
+
+/// Returns the id of a batch, possibly one above the largest.
+pub(super) fn batch_of(model: &Model, batch: &Index) -> BatchId {
+    BatchId(1 + batch.index(model.next_batch as usize) as i64)
 }
 
 pub(super) fn job_of(model: &Model, job: &Index) -> JobId {

@@ -2,6 +2,7 @@
 //!
 //! It shares only `settle`, the rules of limits and the settings of deliveries with the store.
 
+mod batches;
 mod ends;
 mod submit;
 
@@ -76,6 +77,8 @@ pub(super) struct ModelBatch {
     /// Queues in which it has or had jobs.
     pub(super) queues: BTreeSet<QueueName>,
     live_before: i64,
+    /// Jobs whose ends were recorded, in any order within a group.
+    ends: Vec<JobId>,
 }
 
 pub(super) struct Model {
@@ -155,6 +158,7 @@ impl Model {
             Write::Cancel(job) => self.cancel(*job),
             Write::CancelBatch(batch) => self.cancel_batch(*batch),
             Write::Retry(job) => self.retry(*job),
+            Write::RetryBatch { batch, jobs, states } => self.retry_batch(*batch, jobs, states),
             Write::Update(job, change) => self.update(*job, change),
             Write::Delete(job) => self.delete(*job),
             Write::Stage { limit } => self.stage(*limit as usize),
@@ -219,6 +223,15 @@ impl Model {
             }
         }
         ended
+    }
+
+    /// Returns the recorded ends of a batch that readers see, by rising id.
+    pub(super) fn ends_of_batch(&self, id: BatchId) -> Vec<JobId> {
+        let is_final = |job: &JobId| self.jobs.get(job).is_some_and(|row| row.job.state.is_final());
+        let ends = self.batches.get(&id).into_iter().flat_map(|batch| batch.ends.iter());
+        let mut ends: Vec<JobId> = ends.copied().filter(is_final).collect();
+        ends.sort_unstable();
+        ends
     }
 
     pub(super) fn job(&self, id: JobId) -> Option<Job> {
@@ -308,6 +321,8 @@ impl Model {
         if let (Some(batch), Some(to)) = (job.batch, to) {
             let queue = job.queue.clone();
             let batch = self.batches.get_mut(&batch).unwrap();
+            let is_end = to.is_final() && from.is_some_and(|from| !from.is_final());
+            batch.ends.extend(is_end.then_some(id));
             batch.jobs.insert(id, to);
             batch.queues.insert(queue);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longshore::job::outcome::Outcome;
 use longshore::job::submission::on_end::reference::Source;
 use longshore::job::submission::{JobChange, Start};
-use longshore::job::{Lane, Span};
+use longshore::job::{JobId, Lane, Span, State};
 use longshore::roster::LeaseOrder;
 use longshore::store::{
     Finish, Holder, JobLocation, LeaseRequest, NewBatch, SubmissionKey, Submit, Write,
@@ -14,7 +14,7 @@ use proptest::sample::Index;
 
 use super::draft::Draft;
 use super::draft::end::EndDraft;
-use super::operation::{Recent, job_of, lease_of};
+use super::operation::{Recent, batch_of, job_of, lease_of};
 use super::table::Model;
 use crate::kit;
 
@@ -97,4 +97,14 @@ pub(super) fn update_write(
         secs => Start::At(model.now.plus(Duration::from_secs(secs))),
     });
     Write::Update(job_of(model, job), JobChange { start, ..change.clone() })
+}
+
+/// Returns a retry of all jobs of a batch, and of the first jobs of others.
+pub(super) fn retry_batch(model: &Model, batch: &Index, cancelled: bool) -> Write {
+    let batch = batch_of(model, batch);
+    let of_batch = model.batches.get(&batch).into_iter().flat_map(|batch| batch.jobs.keys());
+    let states =
+        if cancelled { vec![State::Failed, State::Cancelled] } else { vec![State::Failed] };
+    let jobs = of_batch.copied().chain((1..5).map(JobId)).collect();
+    Write::RetryBatch { batch, jobs, states }
 }

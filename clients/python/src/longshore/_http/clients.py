@@ -19,8 +19,10 @@ READ_TIMEOUT = 15.0
 
 
 class Clients:
-    """Makes clients when they are first needed, and forgets those of another process or of a
-    closed event loop."""
+    """Makes clients when they are first needed.
+
+    Forgets those of another process, and of event loops that are closed.
+    """
 
     def __init__(self, url: str) -> None:
         self._options: dict[str, Any] = {
@@ -32,6 +34,12 @@ class Clients:
         self._client: httpx2.Client | None = None
         self._of_loops: dict[asyncio.AbstractEventLoop, tuple[httpx2.AsyncClient, _Guard]] = {}
         _all_clients.add(self)
+
+    def __del__(self) -> None:
+        """Closes the connections of a session that is no longer used."""
+        client = getattr(self, "_client", None)
+        if client is not None:
+            client.close()
 
     def client(self) -> httpx2.Client:
         """Returns the client for the threads of this process."""
@@ -70,8 +78,10 @@ class Clients:
             await entry[1].aclose()
 
     def forget(self) -> None:
-        """Drops all clients without closing their connections, which belong to the process that
-        this one was forked from."""
+        """Drops all clients without closing their connections.
+
+        These belong to the process that this one was forked from.
+        """
         self._lock = threading.Lock()
         self._client = None
         self._of_loops = {}

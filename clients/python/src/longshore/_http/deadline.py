@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..duration import Duration, seconds
+from longshore.duration import Duration, seconds
 
 # The longest time for which the server is asked to hold a request.
 LONGEST_WAIT = 30.0

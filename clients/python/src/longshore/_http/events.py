@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx2
 
-from ..codec.text import loads
-from ..errors import Unavailable
+from longshore.codec.text import loads
+from longshore.errors import Unavailable
+
 from .message import Request, Response, refusal
 from .patience import Patience, is_temporary, retry_after
 from .session import Session
@@ -25,8 +26,11 @@ MAX_EVENT_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Event:
-    """An event of a job or batch. `id` is the position in the stream, from which it can go on;
-    `kind` is the name of the event, such as "state" or "progress"."""
+    """An event of a job or batch.
+
+    `id` is the position in the stream, from which it can go on; `kind` is the name of the
+    event, such as "state" or "progress".
+    """
 
     id: str
     kind: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..codec.text import dumps, loads
-from ..errors import Conflict, ErrorItem, LongshoreError, NotAllowed, NotFound, Refused
+from longshore.codec.text import dumps, is_object, loads
+from longshore.errors import Conflict, ErrorItem, LongshoreError, NotAllowed, NotFound, Refused
 
 T = TypeVar("T")
 
@@ -16,8 +17,11 @@ _NO_BODY = object()
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `wait` is how long the server may hold it, in seconds; `give_up` overrides how
-    long it is repeated without an answer; `key` overrides the API key of the session."""
+    """One request.
+
+    `wait` is how long the server may hold it, in seconds; `give_up` overrides how long it is
+    repeated without an answer; `key` overrides the API key of the session.
+    """
 
     method: str
     path: str
@@ -29,14 +33,19 @@ class Request:
     key: str | None = None
 
     def content(self) -> bytes | None:
-        """Returns the body as JSON text, or None if there is none."""
-        return None if self.body is _NO_BODY else dumps(self.body)
+        """Returns the body as JSON text, or None if there is none. Bytes are JSON text already."""
+        if self.body is _NO_BODY:
+            return None
+        return self.body if isinstance(self.body, bytes) else dumps(self.body)
 
 
 @dataclass(frozen=True)
 class Response:
-    """One answer. `is_repeated` says that an earlier try of the request got no answer, so it may
-    have had its effect before."""
+    """One answer.
+
+    `is_repeated` says that an earlier try of the request got no answer, so it may have had its
+    effect before.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -49,8 +58,10 @@ class Response:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Returns the body as a JSON value. Raises the error that the body describes if the request
-        was refused."""
+        """Returns the body as a JSON value.
+
+        Raises the error that the body describes if the request was refused.
+        """
         if not self.is_ok:
             raise refusal(self)
         try:
@@ -67,6 +78,11 @@ class Response:
             raise refusal(self)
 
 
+def random_key() -> str:
+    """Returns an idempotency key for one submission."""
+    return uuid.uuid4().hex
+
+
 Operation = Generator[Request, Response, T]
 """Yields requests, receives their responses, and returns a value."""
 
@@ -77,16 +93,19 @@ def refusal(response: Response) -> Refused:
         problem = loads(response.content)
     except ValueError:
         problem = None
-    if not isinstance(problem, dict):
-        problem = {"detail": response.content[:200].decode(errors="replace")}
-    kinds: dict[int, type[Refused]] = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}
+    text = response.content[:200].decode(errors="replace")
+    fields: dict[str, Any] = problem if is_object(problem) else {"detail": text}
+    errors: list[dict[str, Any]] = fields.get("errors") or []
+    kinds: dict[int, type[Refused]] = {
+        401: NotAllowed,
+        403: NotAllowed,
+        404: NotFound,
+        409: Conflict,
+    }
     return kinds.get(response.status, Refused)(
         response.status,
-        str(problem.get("type", "")).removeprefix("urn:longshore:problem:"),
-        str(problem.get("title", "")),
-        str(problem.get("detail", "")),
-        [
-            ErrorItem(str(item.get("pointer", "")), str(item.get("detail", "")))
-            for item in problem.get("errors") or ()
-        ],
+        str(fields.get("type", "")).removeprefix("urn:longshore:problem:"),
+        str(fields.get("title", "")),
+        str(fields.get("detail", "")),
+        [ErrorItem(str(item.get("pointer", "")), str(item.get("detail", ""))) for item in errors],
     )

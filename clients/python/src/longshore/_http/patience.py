@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import httpx2
 
-from ..errors import LongshoreError, Unavailable
+from longshore.errors import LongshoreError, Unavailable
+
 from .message import Request, Response, refusal
 
 FIRST_PAUSE = 0.05
@@ -30,8 +31,10 @@ class Patience:
         self._pause = FIRST_PAUSE
 
     def next_pause(self, asked: float | None = None) -> float | None:
-        """Returns the pause before the next try in seconds, which the server may have asked for,
-        or None if the time is over."""
+        """Returns the pause before the next try, in seconds, or None if the time is over.
+
+        `asked` is the pause that the server asked for.
+        """
         now = self._clock()
         if self._deadline is None:
             self._deadline = now + self.give_up
@@ -48,8 +51,11 @@ class Patience:
 
 
 class Tries:
-    """The tries of one request. A driver passes it each outcome, and gets the pause before the next
-    try, or None if the request is over; then `result()` returns or raises its outcome."""
+    """The tries of one request.
+
+    A driver passes it each outcome, and gets the pause before the next try, or None if the
+    request is over; then `result()` returns or raises its outcome.
+    """
 
     def __init__(self, request: Request, url: str, give_up: float) -> None:
         self._request = request

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
 
-from ..errors import LongshoreError
+from longshore.errors import LongshoreError
+
 from .clients import CONNECT_TIMEOUT, READ_TIMEOUT, Clients
 from .message import Operation, Request, Response
 from .patience import Tries
@@ -20,8 +21,11 @@ T = TypeVar("T")
 
 
 class Session:
-    """The connection to one server. Safe to use from many threads, after a fork, and from several
-    event loops, one after the other or at once."""
+    """The connection to one server.
+
+    Safe to use from many threads, after a fork, and from several event loops, one after the
+    other or at once.
+    """
 
     def __init__(self, url: str, key: str | None = None, give_up: float = 30.0) -> None:
         self.url = url.rstrip("/")
@@ -36,7 +40,8 @@ class Session:
             try:
                 request = step()
             except StopIteration as end:
-                return end.value
+                value: T = end.value
+                return value
             try:
                 step = partial(operation.send, self.send(request))
             except LongshoreError as error:
@@ -49,15 +54,19 @@ class Session:
             try:
                 request = step()
             except StopIteration as end:
-                return end.value
+                value: T = end.value
+                return value
             try:
                 step = partial(operation.send, await self.asend(request))
             except LongshoreError as error:
                 step = partial(operation.throw, error)
 
     def send(self, request: Request) -> Response:
-        """Sends a request until it is answered. Raises `Unavailable` if it is not, for `give_up`
-        seconds. Refusals are returned as they are."""
+        """Sends a request until it is answered.
+
+        Raises `Unavailable` if it is not, for `give_up` seconds. Refusals are returned as they
+        are.
+        """
         tries = Tries(request, self.url, self.give_up)
         while True:
             try:
@@ -71,8 +80,10 @@ class Session:
             time.sleep(pause)
 
     async def asend(self, request: Request) -> Response:
-        """Like `send`, on the running event loop. If the calling task is cancelled, the connection
-        is closed."""
+        """Like `send`, on the running event loop.
+
+        If the calling task is cancelled, the connection is closed.
+        """
         tries = Tries(request, self.url, self.give_up)
         while True:
             try:
@@ -87,13 +98,13 @@ class Session:
             await asyncio.sleep(pause)
 
     @contextmanager
-    def stream(self, request: Request) -> Iterator[httpx2.Response]:
+    def stream(self, request: Request) -> Generator[httpx2.Response, None, None]:
         """Sends a request once, and yields its answer before the body is read."""
         with self.clients.client().stream(**self._arguments(request)) as answer:
             yield answer
 
     @asynccontextmanager
-    async def astream(self, request: Request) -> AsyncIterator[httpx2.Response]:
+    async def astream(self, request: Request) -> AsyncGenerator[httpx2.Response, None]:
         """Like `stream`, on the running event loop."""
         client = await self.clients.aclient()
         async with client.stream(**self._arguments(request)) as answer:

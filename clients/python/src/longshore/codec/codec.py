@@ -38,8 +38,11 @@ class Codec:
         return encoded
 
     def decode(self, value: Any, annotation: Any) -> Any:
-        """Returns the value of a type that a JSON value stands for. Raises ValueError if the value
-        does not fit the type, and TypeError if the type cannot be decoded at all."""
+        """Returns the value of a type that a JSON value stands for.
+
+        Raises ValueError if the value does not fit the type, and TypeError if the type cannot
+        be decoded at all.
+        """
         if annotation is Any:
             return value
         try:

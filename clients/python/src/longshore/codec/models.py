@@ -1,5 +1,7 @@
-"""Models of pydantic, which msgspec does not know. pydantic is never imported here: a model exists
-only in a program that has imported it."""
+"""Models of pydantic, which msgspec does not know.
+
+pydantic is never imported here: a model exists only in a program that has imported it.
+"""
 
 from __future__ import annotations
 
@@ -21,3 +23,9 @@ def encode(model: Any) -> Any:
 def decode(kind: Any, value: Any) -> Any:
     """Returns the model that a JSON value stands for. Raises ValueError if it is not valid."""
     return kind.model_validate(value)
+
+
+def schema(kind: Any) -> dict[str, Any]:
+    """Returns the JSON schema of a model."""
+    described: dict[str, Any] = kind.model_json_schema()
+    return described

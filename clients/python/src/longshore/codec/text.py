@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def dumps(value: Any) -> bytes:
@@ -23,3 +23,13 @@ def dumps(value: Any) -> bytes:
 def loads(text: str | bytes) -> Any:
     """Returns the JSON value that a text stands for."""
     return json.loads(text)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a JSON value is a list."""
+    return isinstance(value, list)
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)

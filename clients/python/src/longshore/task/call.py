@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from .options import Options
+
+if TYPE_CHECKING:
+    from .task import Task
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -15,8 +18,10 @@ Source = Literal["job", "batch"]
 
 @dataclass(frozen=True)
 class FreeParameter:
-    """The first parameter that a call leaves free. As the follow-up of a job or batch, the call
-    receives the result there."""
+    """The first parameter that a call leaves free.
+
+    As the follow-up of a job or batch, the call receives the result there.
+    """
 
     name: str
     is_required: bool
@@ -24,7 +29,9 @@ class FreeParameter:
 
     def fill(self, payload: dict[str, Any], source: Source) -> dict[str, Any]:
         """Returns a payload with a reference to the result."""
-        reference = {"$from": "job"} if source == "job" else {"$from": "batch", "pointer": "/results"}
+        reference = (
+            {"$from": "job"} if source == "job" else {"$from": "batch", "pointer": "/results"}
+        )
         return {**payload, self.name: [reference] if self.is_variadic else reference}
 
 
@@ -62,8 +69,10 @@ class Call(Generic[R_co]):
         return submission
 
 
-def follow_up(then: Any, source: Source) -> dict[str, Any]:
-    """Returns the submission of what follows a job or batch: a call, or a task, which is called
-    with the result."""
-    call = then if isinstance(then, Call) else then.s()
+def follow_up(then: Call[Any] | Task[..., Any], source: Source) -> dict[str, Any]:
+    """Returns the submission of what follows a job or batch.
+
+    That is a call, or a task, which is called with the result.
+    """
+    call: Call[Any] = then if isinstance(then, Call) else then.s()
     return call.to_follow_up(source)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from ..duration import seconds
-from ..errors import BadPayload, Fatal, Retry
+from longshore.duration import seconds
+from longshore.errors import BadPayload, Fatal, Retry
 
 MAX_MESSAGE = 4000
 MAX_TRACEBACK = 15_000
@@ -18,8 +18,11 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed attempt, as a worker reports it. `retry_in` is a pause in seconds, or None for the
-    backoff of the job; `counts` says whether the attempt uses up one of the retries."""
+    """A failed attempt, as a worker reports it.
+
+    `retry_in` is a pause in seconds, or None for the backoff of the job; `counts` says whether
+    the attempt uses up one of the retries.
+    """
 
     code: str
     message: str
@@ -48,10 +51,17 @@ def classify(error: BaseException, retry_on: tuple[type[BaseException], ...]) ->
 
 
 def _code(error: BaseException) -> str:
-    """Returns `error.code` if it is a text that may be a code, else the name of the class: KeyError
-    becomes key_error."""
+    """Returns the code of an exception.
+
+    That is `error.code` if it is a text that may be one, else the name of the class: KeyError
+    becomes key_error.
+    """
     code = getattr(error, "code", None)
-    if isinstance(code, str) and 0 < len(code.encode(errors="replace")) <= 64 and code.isprintable():
+    if (
+        isinstance(code, str)
+        and 0 < len(code.encode(errors="replace")) <= 64
+        and code.isprintable()
+    ):
         return code
     name = type(error).__name__
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()[:64]
@@ -78,8 +88,11 @@ def _is_ours(entry: TracebackType) -> bool:
 
 
 def _shortened(text: str, limit: int, end: float = 0.5) -> str:
-    """Returns a text of at most about `limit` bytes: of a long one the start and the end, with the
-    given share for the end, which says more in a traceback."""
+    """Returns a text of at most about `limit` bytes.
+
+    Of a longer one it has the start and the end, with the given share for the end, which says
+    more in a traceback.
+    """
     encoded = text.encode("utf-8", "backslashreplace")
     if len(encoded) <= limit:
         return encoded.decode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ..duration import Duration, seconds, to_json
+from longshore.duration import Duration, seconds, to_json
 
 if TYPE_CHECKING:
     from .call import Call
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Backoff:
-    """The pauses between the attempts of a job: `initial`, then `factor` times as long each time, up
-    to `max`, each spread by `jitter`. What is None has the server's default."""
+    """The pauses between the attempts of a job.
+
+    The first is `initial`, each further one `factor` times as long, up to `max`, and each is
+    spread by `jitter`. What is None has the server's default.
+    """
 
     initial: Duration | None = None
     factor: float | None = None
@@ -79,7 +82,7 @@ class Options:
             "backoff": None if self.backoff is None else _backoff(self.backoff),
             "tags": None if self.tags is None else _tags(self.tags),
             "metadata": None if self.metadata is None else dict(self.metadata),
-            "callback": _callback(self.callback),
+            "callback": None if self.callback is None else callback_object(self.callback),
             "at_most_once": self.at_most_once or None,
             "truncate_result": self.truncate_result or None,
         }
@@ -111,7 +114,6 @@ def _backoff(backoff: Backoff | Duration) -> dict[str, Any]:
     return (backoff if isinstance(backoff, Backoff) else Backoff(initial=backoff)).to_json()
 
 
-def _callback(callback: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if callback is None:
-        return None
+def callback_object(callback: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a webhook as the server reads it: a URL, or an object with one."""
     return {"url": callback} if isinstance(callback, str) else dict(callback)

@@ -12,18 +12,21 @@ from functools import cached_property
 from inspect import Parameter, Signature
 from typing import Any, Union, get_args, get_origin
 
-from ..codec import Codec
-from ..context import Context
-from ..errors import BadPayload
+from longshore.codec import Codec, is_list, is_object
+from longshore.context import Context
+from longshore.errors import BadPayload
+
 from .call import FreeParameter
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Parameters:
-    """The parameters of one function. A payload is an object of arguments by parameter name;
-    `*args` is a list and `**kwargs` an object under its name. A parameter that is annotated with
-    `Context` is not part of it."""
+    """The parameters of one function.
+
+    A payload is an object of arguments by parameter name; `*args` is a list and `**kwargs` an
+    object under its name. A parameter that is annotated with `Context` is not part of it.
+    """
 
     def __init__(self, fn: Callable[..., Any], kind: str, codec: Codec) -> None:
         self._fn = fn
@@ -40,8 +43,11 @@ class Parameters:
 
     @cached_property
     def result_annotation(self) -> Any:
-        """The annotation of the result: what the function returns, or of a generator that returns
-        nothing the list of what it yields."""
+        """The annotation of the result.
+
+        That is what the function returns, or of a generator that returns nothing the list of
+        what it yields.
+        """
         annotation = self._signature.return_annotation
         if annotation is Signature.empty:
             return Any
@@ -65,8 +71,11 @@ class Parameters:
     def encode(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[dict[str, Any], FreeParameter | None]:
-        """Returns the payload of a call, and the first parameter that it leaves free. Raises
-        TypeError if the call does not fit the signature, except that this one may be missing."""
+        """Returns the payload of a call, and the first parameter that it leaves free.
+
+        Raises TypeError if the call does not fit the signature, except that this one may be
+        missing.
+        """
         bound = self._bind(args, kwargs)
         payload = {
             name: self._encode_parameter(self._arguments.parameters[name], value)
@@ -110,8 +119,11 @@ class Parameters:
         return encoded
 
     def decode(self, payload: Any, context: Context | None = None) -> Arguments:
-        """Returns the arguments of a payload, with the context in its parameter. Raises
-        `BadPayload`, which names the parameter, if the payload does not fit the signature."""
+        """Returns the arguments of a payload, with the context in its parameter.
+
+        Raises `BadPayload`, which names the parameter, if the payload does not fit the
+        signature.
+        """
         values = self._decode_values({} if payload is None else payload)
         if context is not None and self.context_name is not None:
             values[self.context_name] = context
@@ -121,35 +133,32 @@ class Parameters:
         return bound.args, bound.kwargs
 
     def _decode_values(self, payload: Any) -> dict[str, Any]:
-        if not isinstance(payload, dict):
+        if not is_object(payload):
             raise BadPayload(
                 f"{self._kind}: the payload must be an object of arguments by parameter name,"
                 f" not {type(payload).__name__}"
             )
         parameters = self._arguments.parameters
-        for name in typing.cast("dict[str, Any]", payload):
+        for name in payload:
             if name not in parameters:
                 raise BadPayload(f"{self._kind}{self._arguments} has no parameter {name!r}")
         for name, parameter in parameters.items():
             if name not in payload and _is_required(parameter):
                 raise BadPayload(f"{self._kind}{self._arguments}: the argument {name!r} is missing")
         return {
-            name: self._decode_parameter(parameters[name], value)
-            for name, value in typing.cast("dict[str, Any]", payload).items()
+            name: self._decode_parameter(parameters[name], value) for name, value in payload.items()
         }
 
     def _decode_parameter(self, parameter: Parameter, value: Any) -> Any:
         name = parameter.name
         if parameter.kind is Parameter.VAR_POSITIONAL:
-            if not isinstance(value, list):
+            if not is_list(value):
                 raise BadPayload(f"{self._kind}: the argument {name!r} must be a list")
-            items = typing.cast("list[Any]", value)
-            return tuple(self._decode(name, item) for item in items)
+            return tuple(self._decode(name, item) for item in value)
         if parameter.kind is Parameter.VAR_KEYWORD:
-            if not isinstance(value, dict):
+            if not is_object(value):
                 raise BadPayload(f"{self._kind}: the argument {name!r} must be an object")
-            entries = typing.cast("dict[str, Any]", value)
-            return {key: self._decode(name, item) for key, item in entries.items()}
+            return {key: self._decode(name, item) for key, item in value.items()}
         return self._decode(name, value)
 
     def _decode(self, name: str, value: Any) -> Any:
@@ -167,8 +176,8 @@ class Parameters:
             return typing.get_type_hints(holder, names, names, include_extras=True)[name]
         except Exception as error:
             raise TypeError(
-                f"{self._kind}: the annotation of {name!r} cannot be read: {error}. The worker needs"
-                " it at run time: import the type outside of TYPE_CHECKING, at module level"
+                f"{self._kind}: the annotation of {name!r} cannot be read: {error}. The worker"
+                " needs it at run time: import the type outside of TYPE_CHECKING, at module level"
             ) from error
 
 
@@ -200,12 +209,15 @@ def _is_context(annotation: Any) -> bool:
 
 
 def _result_of_generator(annotation: Any) -> Any:
-    """Returns the annotation of a generator's result: of Generator[Y, S, R] it is R, or list[Y] if R
-    is None; of Iterator[Y] and AsyncIterator[Y] it is list[Y]."""
+    """Returns the annotation of a generator's result.
+
+    Of Generator[Y, S, R] it is R, or list[Y] if R is None; of Iterator[Y] and AsyncIterator[Y]
+    it is list[Y].
+    """
     arguments = get_args(annotation)
     if not arguments:
         return Any
     returns = arguments[2] if len(arguments) == 3 else None
     if returns in (None, type(None)):
-        return list[arguments[0]]
+        return list.__class_getitem__(arguments[0])
     return returns

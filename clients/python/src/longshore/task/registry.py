@@ -39,7 +39,7 @@ class Registry(Mapping[str, Task[..., Any]]):
 
 
 def kind_of(fn: Callable[..., Any], name: str | None) -> str:
-    """Returns the kind of a function's jobs: the given name, or that of the function in lowercase."""
+    """Returns the kind of a function's jobs: the given name, or its own in lowercase."""
     kind = getattr(fn, "__name__", "").lower() if name is None else name
     if not _KIND.fullmatch(kind):
         raise ValueError(

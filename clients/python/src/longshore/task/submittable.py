@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ..duration import Duration
+from longshore.duration import Duration
+
 from .call import Call
 from .options import Backoff, Options
 
 if TYPE_CHECKING:
-    from ..client import Longshore
-    from .task import Task
+    from typing_extensions import Self
 
-Self = TypeVar("Self", bound="Submittable")
+    from longshore.client import Longshore
+
+    from .task import Task
 
 
 class Submittable:
@@ -27,7 +29,7 @@ class Submittable:
         self.default_options = options
 
     def options(
-        self: Self,
+        self,
         *,
         queue: str | None = None,
         delay: Duration | None = None,

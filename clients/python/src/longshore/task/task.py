@@ -7,8 +7,9 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
-from ..context import Context
-from ..errors import BadResult
+from longshore.context import Context
+from longshore.errors import BadResult
+
 from .call import Call
 from .failure import Failure, classify
 from .options import Options
@@ -16,20 +17,20 @@ from .parameters import Arguments, Parameters
 from .submittable import Submittable
 
 if TYPE_CHECKING:
-    from ..batch import Batch
-    from ..client import Longshore
-    from ..job import Job
+    from longshore.batch import Batch
+    from longshore.client import Longshore
+    from longshore.job import Job
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
-R = TypeVar("R")
-C = TypeVar("C")
+R_co = TypeVar("R_co", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
 
 Mode = Literal["thread", "coroutine", "process"]
 """How a worker runs a task."""
 
 
-class Task(Submittable, Generic[P, R]):
+class Task(Submittable, Generic[P, R_co]):
     """A function whose calls are submitted as jobs. Calling it runs the plain function here."""
 
     def __init__(
@@ -38,6 +39,7 @@ class Task(Submittable, Generic[P, R]):
         fn: Callable[..., Any],
         kind: str,
         options: Options,
+        *,
         retry_on: tuple[type[BaseException], ...] = (Exception,),
         process: bool = False,
     ) -> None:
@@ -52,49 +54,60 @@ class Task(Submittable, Generic[P, R]):
         """Calls the plain function. Nothing is submitted."""
         return self.fn(*args, **kwargs)
 
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Submits a call. The job is on the server's disk when this returns."""
         return self.app.submit(self._call(args, kwargs))
 
-    async def asubmit(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+    async def asubmit(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Like `submit`, on the running event loop."""
         return await self.app.asubmit(self._call(args, kwargs))
 
     delay = submit
 
     @overload
-    def s(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]: ...
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]: ...
     @overload
-    def s(self: Task[Concatenate[Any, Q], R], *args: Q.args, **kwargs: Q.kwargs) -> Call[R]: ...
-    def s(self, *args: Any, **kwargs: Any) -> Call[R]:
-        """Returns a call that is not submitted yet, for batches and `then`. The first argument may
-        be missing in a call that is used as `then`."""
+    def s(
+        self: Task[Concatenate[Any, Q], R_co], *args: Q.args, **kwargs: Q.kwargs
+    ) -> Call[R_co]: ...
+    def s(self, *args: Any, **kwargs: Any) -> Call[R_co]:
+        """Returns a call that is not submitted yet, for batches and `then`.
+
+        The first argument may be missing in a call that is used as `then`.
+        """
         return self._call(args, kwargs)
 
-    def map(self, items: Iterable[Any], *rest: Iterable[Any], key: str | None = None) -> Batch[R]:
-        """Submits one call for each item, as a batch. With more iterables, each call gets one item
-        of each, and the shortest ends it, as for `map`."""
+    def map(
+        self, items: Iterable[Any], *rest: Iterable[Any], key: str | None = None
+    ) -> Batch[R_co]:
+        """Submits one call for each item, as a batch.
+
+        With more iterables, each call gets one item of each, and the shortest ends it, as for
+        `map`.
+        """
         return self.app.batch(map(self._call_of, items, *rest), name=self.kind, key=key)
 
     async def amap(
         self, items: Iterable[Any], *rest: Iterable[Any], key: str | None = None
-    ) -> Batch[R]:
+    ) -> Batch[R_co]:
         """Like `map`, on the running event loop."""
         calls = map(self._call_of, items, *rest)
         return await self.app.abatch(calls, name=self.kind, key=key)
 
-    def _call_of(self, *args: Any) -> Call[R]:
+    def _call_of(self, *args: Any) -> Call[R_co]:
         return self._call(args, {})
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call[R]:
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call[R_co]:
         payload, free = self._parameters.encode(args, kwargs)
         return Call(self.kind, payload, self.default_options, self.decode_result, free=free)
 
     # For workers.
 
     def decode_arguments(self, payload: Any, context: Context | None = None) -> Arguments:
-        """Returns the positional and keyword arguments of a payload, with the context for the
-        parameter that is annotated with `Context`. Raises `BadPayload`."""
+        """Returns the positional and keyword arguments of a payload.
+
+        The parameter that is annotated with `Context` gets the context. Raises `BadPayload`.
+        """
         return self._parameters.decode(payload, context)
 
     def encode_result(self, value: Any) -> Any:
@@ -104,14 +117,15 @@ class Task(Submittable, Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"the result of {self.kind}: {error}") from error
 
-    def decode_result(self, value: Any) -> R:
+    def decode_result(self, value: Any) -> R_co:
         """Returns the result that a JSON value stands for. Raises `BadResult`."""
         try:
-            return self.app.codec.decode(value, self._parameters.result_annotation)
+            result: R_co = self.app.codec.decode(value, self._parameters.result_annotation)
         except (TypeError, ValueError) as error:
             raise BadResult(
                 f"the result of {self.kind} does not fit its return annotation: {error}"
             ) from error
+        return result
 
     def classify(self, error: BaseException) -> Failure:
         """Returns what an exception of the function means for the job."""
@@ -121,13 +135,18 @@ class Task(Submittable, Generic[P, R]):
         return f"<Task {self.kind}>"
 
 
-class FunctionTask(Task[P, R], Generic[P, R, C]):
-    """A task whose plain function returns `C`: the same as the result for a function, a coroutine
-    for an `async def`, an iterator for a generator."""
+class FunctionTask(Task[P, R_co], Generic[P, R_co, C_co]):
+    """A task whose plain function returns `C`.
+
+    That is the result for a function, a coroutine for an `async def`, an iterator for a
+    generator.
+    """
 
     if TYPE_CHECKING:
 
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
+            """Calls the plain function. Nothing is submitted."""
+            ...
 
 
 def _mode(fn: Callable[..., Any], process: bool) -> Mode:

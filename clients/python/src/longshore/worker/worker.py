@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from inspect import isawaitable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from longshore.errors import LongshoreError
 
 from .capture import capture
 from .engine import Engine
+from .lifespan import Running
 from .pools.coroutines import LoopThread
 from .settings import Settings
 
@@ -148,8 +149,7 @@ class Worker:
         stay with the program that serves the application.
         """
 
-        @asynccontextmanager
-        async def lifespan(app: Any) -> AsyncGenerator[Any]:
+        async def generator(app: Any) -> AsyncGenerator[Any, None]:
             async with inner(app) if inner is not None else nullcontext() as state:
                 await _acall(self._on_start)
                 self._start_thread(asyncio.get_running_loop(), is_until_idle=False)
@@ -158,7 +158,7 @@ class Worker:
                 finally:
                     await self._astop()
 
-        return lifespan
+        return lambda app: Running(generator(app))
 
     async def _astop(self) -> None:
         self.request_stop()

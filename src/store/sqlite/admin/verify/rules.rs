@@ -4,6 +4,7 @@
 //! ignores CHECK constraints, and on others it does not report which row violates one.
 
 use super::api_keys::{API_KEYS, KEY_COUNTS};
+use super::batch_ends::BATCH_ENDS;
 use super::counts::{BATCHES, QUEUE_COUNTS};
 use super::end_actions::{DELIVERIES, END_ACTIONS};
 use super::limits::LIMITS;
@@ -74,6 +75,15 @@ pub(super) const RULES: &[Rule] = &[
         ..of_table("limits", "providers", "providers and recent starts match the jobs", LIMITS)
     },
     of_table("batches", "batches", "the counts and end times of batches match their jobs", BATCHES),
+    Rule {
+        needs: Some("20261201030000"),
+        ..of_table(
+            "batch ends",
+            "batch_ends",
+            "the ends of the jobs of batches are recorded in order",
+            BATCH_ENDS,
+        )
+    },
     Rule {
         needs: Some(ATTEMPTS_MIGRATION),
         ..of_table(

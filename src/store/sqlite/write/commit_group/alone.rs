@@ -147,6 +147,7 @@ fn has_many_rows(write: &Write) -> bool {
         | Write::Expire { .. }
         | Write::Rescue { .. }
         | Write::Prune { .. }
+        | Write::RetryBatch { .. }
         | Write::TimeBuckets(_) => true,
         _ => false,
     }

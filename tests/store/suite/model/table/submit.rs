@@ -105,8 +105,15 @@ impl Model {
         let jobs = BTreeMap::new();
         let queues = submit.jobs.iter().map(|job| job.queue.clone()).collect();
         let on_end = submit.batch.as_ref().and_then(|batch| batch.on_end.clone());
-        let batch =
-            ModelBatch { shown: shown.clone(), on_end, then_id: None, jobs, queues, live_before };
+        let batch = ModelBatch {
+            shown: shown.clone(),
+            on_end,
+            then_id: None,
+            jobs,
+            queues,
+            live_before,
+            ends: Vec::new(),
+        };
         let answer = batch.with_ends();
         self.batches.insert(id, batch);
         answer

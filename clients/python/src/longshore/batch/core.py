@@ -1,0 +1,194 @@
+"""What a handle on a batch knows, and the operations on the batch."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from longshore._http import Operation, Request, random_key
+from longshore._http.deadline import Deadline
+from longshore._http.events import Event, Stream
+from longshore.duration import Duration, to_json
+from longshore.errors import JobError, Unavailable, WaitTimeout
+from longshore.job import Job, job_error
+
+from .counts import Counts
+from .pages import Pages
+from .pieces import Decoders, Submitted, add, pieces
+
+if TYPE_CHECKING:
+    from longshore.client import Longshore
+    from longshore.task.call import Call
+
+
+class Core:
+    """What a handle knows of its batch.
+
+    That is how the server described it last, the ids of its jobs if they were read, and what
+    decodes the results of the jobs that this handle has submitted.
+    """
+
+    def __init__(
+        self,
+        app: Longshore,
+        data: Mapping[str, Any],
+        ids: list[int] | None,
+        decoders: Decoders | None,
+        token: str | None,
+    ) -> None:
+        self.data = dict(data)
+        self._id: int = data["id"]
+        self._app = app
+        self._ids = ids
+        self._own_ids = list(ids or ())
+        self._decoders = decoders or []
+        self._token = token
+
+    @property
+    def counts(self) -> Counts:
+        """The number of its jobs by state."""
+        return Counts.of(self.data)
+
+    def request(self, method: str, part: str = "", **fields: Any) -> Request:
+        """Returns a request for the batch, or for a part of it."""
+        return Request(method, f"/v1/batches/{self._id}{part}", key=self._token, **fields)
+
+    def send(self, request: Request) -> Operation[Core]:
+        """Sends a request that is answered with the batch."""
+        self.data = (yield request).json()
+        return self
+
+    def wait(self, timeout: Duration | None) -> Operation[Counts]:
+        """Waits for the end of the batch."""
+        deadline = Deadline(timeout)
+        while self.data["finished_at"] is None:
+            is_last = deadline.is_over
+            request = self.request(
+                "GET",
+                params={"wait": f"{deadline.wait():.3f}s"},
+                wait=deadline.wait(),
+                give_up=deadline.give_up(self._app.session.give_up),
+            )
+            try:
+                yield from self.send(request)
+            except Unavailable as error:
+                if not deadline.is_over:
+                    raise
+                raise self._timeout(timeout) from error
+            if is_last and self.data["finished_at"] is None:
+                raise self._timeout(timeout)
+        return self.counts
+
+    def _timeout(self, timeout: Duration | None) -> WaitTimeout:
+        return WaitTimeout(f"batch {self._id} was not finished after {timeout}: {self.counts}")
+
+    def pages(self, timeout: Duration | None) -> Pages:
+        """Returns a reader of the results from the start."""
+        is_open = self.data.get("open", False)
+        give_up = self._app.session.give_up
+        return Pages(self._id, is_open, timeout, give_up=give_up, token=self._token)
+
+    def result_of(self, row: dict[str, Any], errors: str) -> Operation[Any]:
+        """Returns the result of a job that is final; raises or returns the error of one without."""
+        if row["state"] == "completed":
+            return self._decoder(row["id"], row["kind"])(row["result"])
+        error = yield from self._error_of(row)
+        if errors == "raise":
+            raise error
+        return error
+
+    def _error_of(self, row: dict[str, Any]) -> Operation[JobError]:
+        """Returns why a job has no result. The job itself says more than the row of the batch."""
+        response = yield Request("GET", f"/v1/jobs/{row['id']}", key=self._token)
+        job = response.json() if response.is_ok else row
+        return job_error(row["id"], job if job["state"] == row["state"] else row)
+
+    def _decoder(self, job_id: int, kind: str) -> Callable[[Any], Any]:
+        decoder = self._own_decoder(job_id)
+        return self._app.decoder_of(kind) if decoder is None else decoder
+
+    def _own_decoder(self, job_id: int) -> Callable[[Any], Any] | None:
+        place = place_of(job_id, self._own_ids)
+        return None if place is None or place >= len(self._decoders) else self._decoders[place]
+
+    def jobs(self) -> Operation[list[Job[Any]]]:
+        """Returns handles on its jobs in the order of submission."""
+        ids = yield from self._known_ids()
+        return [self._job(job_id) for job_id in ids]
+
+    def _job(self, job_id: int, data: Mapping[str, Any] | None = None) -> Job[Any]:
+        known = {"batch": self._id, **(data or {})}
+        return Job(self._app, job_id, known, self._own_decoder(job_id), token=self._token)
+
+    def _known_ids(self) -> Operation[list[int]]:
+        """Returns the ids of its jobs, which are read if the batch was submitted elsewhere."""
+        if self._ids is None:
+            self._ids = yield from self._read_ids()
+        return self._ids
+
+    def _read_ids(self) -> Operation[list[int]]:
+        ids: list[int] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            params: dict[str, str | int] = {"batch": self._id, "limit": 200}
+            if cursor:
+                params["cursor"] = cursor
+            page = (yield Request("GET", "/v1/jobs", params=params, key=self._token)).json()
+            ids += [job["id"] for job in page["jobs"]]
+            cursor = page["next_cursor"]
+        return ids[::-1]
+
+    def ended(self, data: dict[str, Any]) -> Operation[tuple[int, Job[Any]] | None]:
+        """Returns the place and a handle of a job that became final."""
+        place = place_of(data["id"], (yield from self._known_ids()))
+        if place is None:
+            # Another handle has added the job.
+            self._ids = yield from self._read_ids()
+            place = place_of(data["id"], self._ids)
+        return None if place is None else (place, self._job(data["id"], data))
+
+    def stream(self, after: str | None, jobs: bool) -> Stream:
+        """Returns a stream of its events."""
+        params: dict[str, str | int] = {"jobs": "true"} if jobs else {}
+        path = f"/v1/batches/{self._id}/events"
+        # The end of the batch comes after those of all its jobs.
+        return Stream(
+            self._app.session, path, self._see, after=after, params=params, key=self._token
+        )
+
+    def _see(self, event: Event) -> bool:
+        """Keeps what an event says, and returns whether it is the last one."""
+        if event.kind == "batch":
+            self.data = {**self.data, **event.data}
+            return event.data["finished_at"] is not None
+        return event.kind == "gone"
+
+    def make_token(self, expires_in: Duration | None) -> Operation[str]:
+        """Makes a token for reading the batch."""
+        body = {} if expires_in is None else {"expires_in": to_json(expires_in)}
+        token: str = (yield self.request("POST", "/token", body=body)).json()["token"]
+        return token
+
+    def retry(self) -> Operation[int]:
+        """Queues its failed jobs again, and returns how many these are."""
+        yield from self.send(self.request("POST", "/retry"))
+        retried: int = self.data.pop("retried")
+        return retried
+
+    def add(self, calls: Iterable[Call[Any]], key: str | None) -> Operation[list[Job[Any]]]:
+        """Adds jobs while the batch is open, and returns handles on them."""
+        submitted = Submitted(self.data, [], [])
+        yield from add(submitted, pieces(calls), key or random_key())
+        self.data = submitted.data
+        self._own_ids += submitted.ids
+        self._decoders += submitted.decoders
+        if self._ids is not None:
+            self._ids += submitted.ids
+        return [self._job(job_id) for job_id in submitted.ids]
+
+
+def place_of(job_id: int, ids: list[int]) -> int | None:
+    """Returns the place of a job in a batch. Ids rise in the order of submission."""
+    place = bisect_left(ids, job_id)
+    return place if place < len(ids) and ids[place] == job_id else None

@@ -1,0 +1,61 @@
+"""Functions that another process finds by their names."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..client import Longshore
+from ..task import Call, Task
+from .local import TIMEOUT, kind
+
+
+def by_name(app: Longshore, fn: Callable[..., Any], alternative: str) -> Task[..., Any]:
+    """Return a task that runs a function in processes."""
+    _check(fn, alternative)
+    return app.task(name=named_kind(fn), process=True, timeout=TIMEOUT)(fn)
+
+
+def named_kind(fn: Callable[..., Any]) -> str:
+    """Return the kind of a function's jobs: the same in each run of the same file.
+
+    The file is part of it, because every program has a module `__main__`.
+    """
+    place = f"{inspect.getsourcefile(fn)}:{fn.__qualname__}"
+    return kind(fn.__name__, hashlib.sha256(place.encode()).hexdigest()[:8])
+
+
+def _check(fn: Callable[..., Any], alternative: str) -> None:
+    """Raise TypeError if a process cannot find the function."""
+    name = getattr(fn, "__qualname__", "")
+    module = sys.modules.get(getattr(fn, "__module__", None) or "")
+    found: object = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    found = getattr(found, "fn", found)
+    if name and found is fn and getattr(module, "__file__", None):
+        return
+    raise TypeError(
+        f"{name or repr(fn)} cannot run in another process, which finds functions by their names: define"
+        f" it at the top level of a module, or use {alternative} for lambdas, functions inside of"
+        " functions and notebooks"
+    )
+
+
+def named_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call[Any]:
+    """Return a call. Raise TypeError if an argument would arrive as another type than it has here."""
+    call = task.s(*args, **kwargs)
+    there, there_by_name = task.decode_arguments(call.payload)
+    for here, arrives in [
+        *zip(args, there),
+        *((kwargs[k], there_by_name.get(k, kwargs[k])) for k in kwargs),
+    ]:
+        if type(here) is not type(arrives):
+            raise TypeError(
+                f"{task.fn.__qualname__}: the argument {here!r} is of the type {type(here).__name__} and"
+                f" would arrive as {type(arrives).__name__}: annotate the parameter with its type"
+            )
+    return call

@@ -1,0 +1,97 @@
+"""`JobView`: shows a job on a page of FastHTML, Jinja or any other templates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+from ..duration import Duration
+from ..job import Job
+from .links import PREFIX, ViewLink
+from .markup import Markup, Shown, element, job_element
+from .views import View, view_name
+
+#: A page that is left open must not go dead: so long a view can be read.
+EXPIRES_IN = "24h"
+
+
+class JobView:
+    """Shows the state of a job with a progress bar, and then its result. Needs `routes` in the application.
+
+    - `render`: a function of the result, decorated with `@view`. By default the result is shown as text.
+    - `poll`: seconds between two requests of htmx (2 or 4), which has to be in the page.
+    - `sse`: show each change at once by server-sent events instead; needs no htmx.
+    - `label`: name of the progress bar for screen readers.
+    - `expires_in`: how long the page may read the job.
+    - `prefix`: that of `routes`, with the path of the application if it is mounted somewhere.
+
+    FastHTML and Jinja (`{{ view }}`) take it as it is. `str()` returns its HTML. An `async def` handler
+    writes `await JobView(job)`, so that the event loop does not wait for the token of the job.
+    """
+
+    def __init__(
+        self,
+        job: Job[Any],
+        render: View = str,
+        *,
+        poll: float = 1.0,
+        sse: bool = False,
+        label: str = "",
+        expires_in: Duration = EXPIRES_IN,
+        prefix: str = PREFIX,
+    ) -> None:
+        self.job = job
+        self._view = view_name(render)
+        self._poll = poll
+        self._sse = sse
+        self._label = label
+        self._expires_in = expires_in
+        self._prefix = prefix.rstrip("/")
+        self._token = "" if _in_event_loop() else job.token(expires_in)
+
+    def __await__(self) -> Generator[Any, Any, JobView]:
+        """Ask for the token of the job without blocking the event loop."""
+        return self._with_token().__await__()
+
+    async def _with_token(self) -> JobView:
+        self._token = self._token or await self.job.atoken(self._expires_in)
+        return self
+
+    def __html__(self) -> str:
+        """Return the HTML."""
+        self._token = self._token or self.job.token(self._expires_in)
+        link = ViewLink(self.job.id, self._token, self._view, self._label, self._poll, self._prefix)
+        shown = Shown(self.job.id, "queued", self._label)
+        return stream_element(link, shown) if self._sse else job_element(shown, link.polling())
+
+    def __ft__(self) -> Markup:
+        """Return what FastHTML puts into the page."""
+        return Markup(self.__html__())
+
+    def __str__(self) -> str:
+        return self.__html__()
+
+
+def job_html(job: Job[Any], render: View = str, **options: Any) -> Markup:
+    """Return the HTML of a `JobView`, for templates."""
+    return Markup(JobView(job, render, **options).__html__())
+
+
+async def ajob_html(job: Job[Any], render: View = str, **options: Any) -> Markup:
+    """Return the HTML of a `JobView`, for templates."""
+    return Markup((await JobView(job, render, **options)).__html__())
+
+
+def stream_element(link: ViewLink, shown: Shown) -> str:
+    """Return the element that shows a job by server-sent events, with its script."""
+    script = element("script", {"src": link.script(), "type": "module"}, "")
+    return element("longshore-job", {"src": link.stream()}, job_element(shown)) + script
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""Addresses with which a page asks for the next state of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+PREFIX = "/longshore"
+
+
+@dataclass(frozen=True)
+class ViewLink:
+    """What an address says: which job, by which right, and how it is shown.
+
+    The token is the right. The other values choose among what the holder may see anyway, so that they
+    need no signature.
+    """
+
+    job_id: int
+    token: str
+    view: str = ""
+    label: str = ""
+    poll: float = 1.0
+    prefix: str = PREFIX
+
+    def fragment(self) -> str:
+        """Return the address of the HTML of the job as it is now."""
+        return self._address("view", {"poll": f"{self.poll:g}"})
+
+    def stream(self) -> str:
+        """Return the address of the HTML of the job as server-sent events."""
+        return self._address("stream", {})
+
+    def script(self) -> str:
+        """Return the address of the script that shows such a stream."""
+        return f"{self.prefix}/job_view.js"
+
+    def _address(self, name: str, further: dict[str, str]) -> str:
+        given = {"token": self.token, "view": self.view, "label": self.label, **further}
+        query = urlencode({key: value for key, value in given.items() if value})
+        return f"{self.prefix}/jobs/{self.job_id}/{name}?{query}"
+
+    def polling(self) -> dict[str, str | None]:
+        """Return the htmx attributes that fetch the next state, the same for htmx 2 and 4.
+
+        `every` goes on after an error, which `load delay` would not. htmx 4 shows error pages of a
+        proxy unless `hx-status` says otherwise; with FastHTML its attributes have a hyphen for the colon.
+        """
+        return {
+            "hx-get": self.fragment(),
+            "hx-trigger": f"every {round(self.poll * 1000)}ms",
+            "hx-target": "this",
+            "hx-swap": "outerHTML",
+            "hx-push-url": "false",
+            "hx-status:5xx": "swap:none",
+            "hx-status-5xx": "swap:none",
+        }

@@ -1,0 +1,109 @@
+"""Routes that show a job as HTML: once, and as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from ..client import Longshore
+from ..errors import NotAllowed, NotFound, Unavailable
+from . import sse
+from .events import closed
+from .links import ViewLink
+from .markup import Shown, job_element
+from .problems import HEADERS, answer
+from .reading import impatient, missing, show, shown
+from .relay import with_token
+from .views import View, find_view
+
+_SCRIPT = files(__package__).joinpath("job_view.js").read_bytes()
+
+
+def view_routes(ls: Longshore, prefix: str) -> list[Route]:
+    """Return the routes of `JobView`."""
+
+    async def fragment(request: Request, token: str) -> Response:
+        link, view = link_of(request, token), find_view(request.query_params.get("view", ""))
+        if view is None:
+            return _unknown_view(link.view)
+        now = await show(ls, link.job_id, token, view, link.label)
+        attributes = {} if now.is_last else link.polling()
+        return HTMLResponse(job_element(now, attributes), headers=HEADERS)
+
+    async def stream(request: Request, token: str) -> Response:
+        link, view = link_of(request, token), find_view(request.query_params.get("view", ""))
+        if view is None:
+            return _unknown_view(link.view)
+        return sse.response(sse.kept_alive(view_stream(ls, link, view)))
+
+    async def script(request: Request) -> Response:
+        headers = {"Cache-Control": "public, max-age=3600"}
+        return Response(_SCRIPT, headers=headers, media_type="text/javascript")
+
+    return [
+        Route(f"{prefix}/jobs/{{id:int}}/view", with_token(fragment)),
+        Route(f"{prefix}/jobs/{{id:int}}/stream", with_token(stream)),
+        Route(f"{prefix}/job_view.js", script),
+    ]
+
+
+def link_of(request: Request, token: str) -> ViewLink:
+    """Return what the address of a request says. The prefix has the path of a mounted application."""
+    given = request.query_params
+    job_id = int(request.path_params["id"])
+    prefix = request.url.path.rsplit(f"/jobs/{job_id}/", 1)[0]
+    return ViewLink(
+        job_id,
+        token,
+        given.get("view", ""),
+        given.get("label", ""),
+        _poll(given.get("poll")),
+        prefix,
+    )
+
+
+def _poll(text: str | None) -> float:
+    """Return the pause between two requests: between 0.1 s and a minute."""
+    try:
+        return min(max(float(text or 1.0), 0.1), 60.0)
+    except ValueError:
+        return 1.0
+
+
+def _unknown_view(name: str) -> Response:
+    return answer(404, "Not Found", f"no view is called {name!r}; it needs the decorator @view")
+
+
+async def view_stream(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerator[str, None]:
+    """Yield the HTML of a job after each change, and an event named `end` after the last one."""
+    previous = ""
+    async with aclosing(_states(ls, link, view)) as states:
+        async for now in states:
+            html = job_element(now)
+            if html != previous:
+                yield sse.message(html)
+            previous = html
+            if now.is_last:
+                break
+    yield sse.message("{}", "end")
+
+
+async def _states(ls: Longshore, link: ViewLink, view: View) -> AsyncGenerator[Shown, None]:
+    """Yield what a page shows of a job after each of its events, over restarts of the server."""
+    reader = impatient(ls)
+    while True:
+        job = reader.job(link.job_id, token=link.token)
+        try:
+            async with aclosing(closed(job.aevents())) as events:
+                async for event in events:
+                    if event.kind == "gone":
+                        yield Shown(link.job_id, "gone", link.label)
+                    elif event.kind in {"state", "progress"}:
+                        yield await shown(ls, job.to_dict(), view, link.label)
+        except (Unavailable, NotAllowed, NotFound) as error:
+            yield missing(link.job_id, error, link.label)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from longshore import Longshore
+from longshore._http import Request
+from longshore.testing import Server
+from longshore.web import routes
+from web.jobs import lease, report, submit
+from web.pages import page_app, served
+
+
+def get(url: str, **params: str) -> httpx2.Response:
+    return httpx2.get(url, params=params, timeout=30)
+
+
+def test_a_job_is_read_with_its_token_and_without_its_payload(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "echo", {"secret": 1}).wait()
+    answer = get(f"{relay}/jobs/{job.id}", token=job.token())
+    assert answer.status_code == 200
+    assert answer.json()["result"] == {"secret": 1}
+    assert "payload" not in answer.json()
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["jobs/{}", "jobs/{}/log", "jobs/{}/events", "jobs/{}/view"])
+def test_no_route_answers_without_a_token(ls: Longshore, relay: str, path: str) -> None:
+    job = submit(ls, "echo")
+    assert get(f"{relay}/{path.format(job.id)}").status_code == 401
+    assert get(f"{relay}/{path.format(job.id)}", token="ls_key").status_code == 401
+
+
+def test_the_token_of_one_job_does_not_read_another(ls: Longshore, relay: str) -> None:
+    mine, other = submit(ls, "echo", "mine"), submit(ls, "echo", "other").wait()
+    for path in ("", "/log", "/events"):
+        assert get(f"{relay}/jobs/{other.id}{path}", token=mine.token()).status_code == 403
+    page = get(f"{relay}/jobs/{other.id}/view", token=mine.token())
+    assert "other" not in page.text
+    assert "expired" in page.text
+
+
+def test_a_token_that_nobody_signed_is_refused(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "echo")
+    assert get(f"{relay}/jobs/{job.id}", token="lt_x").status_code == 401
+    assert get(f"{relay}/jobs/{job.id}/events", token="lt_x").status_code == 401
+
+
+def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: Server) -> None:
+    # Before the first key every request is allowed, so only a server with keys shows the difference.
+    ls = longshore_server.client
+    body = {"name": "app", "scopes": ["admin", "submit", "read"]}
+    key = ls.session.send(Request("POST", "/v1/keys", body=body)).json()["secret"]
+    with Longshore(ls.url, key=key) as keyed:
+        job = submit(keyed, "echo", 7).wait()
+        with served(Starlette(routes=routes(keyed))) as url:
+            relay = f"{url}/longshore/jobs/{job.id}"
+            assert get(relay).status_code == 401
+            assert get(relay, token="lt_x").status_code == 401
+            assert get(relay, token=key).status_code == 401
+            assert get(relay, token=job.token()).json()["result"] == 7
+
+
+def test_a_wait_is_handed_on(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "sleep", {"duration": "500ms"})
+    assert (
+        get(f"{relay}/jobs/{job.id}", token=job.token(), wait="10s").json()["state"] == "completed"
+    )
+
+
+def read_events(url: str, token: str, after: str = "") -> list[tuple[str, Any, str]]:
+    headers = {"last-event-id": after} if after else {}
+    with httpx2.stream("GET", url, params={"token": token}, headers=headers, timeout=30) as answer:
+        if answer.status_code != 200:
+            return []
+        return [(sent.event, sent.json(), sent.id or "") for sent in httpx2.EventSource(answer)]
+
+
+def test_the_events_of_a_job_end_with_its_result_and_a_mark(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "echo", "hello")
+    events = read_events(f"{relay}/jobs/{job.id}/events", job.token())
+    assert events[-2][1]["result"] == "hello"
+    assert events[-1][0] == "end"
+
+
+def test_a_browser_that_has_seen_the_end_is_answered_with_204(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "echo").wait()
+    url, token = f"{relay}/jobs/{job.id}/events", job.token()
+    last = read_events(url, token)[-2][2]
+    answer = httpx2.get(url, params={"token": token}, headers={"last-event-id": last}, timeout=30)
+    assert answer.status_code == 204
+
+
+def test_a_browser_that_reconnects_gets_only_what_is_new(ls: Longshore, relay: str) -> None:
+    job = submit(ls, "work", remote=True)
+    leased = lease(ls, "work")
+    report(ls, leased, "renew", log="first line")
+    url, token = f"{relay}/jobs/{job.id}/events", job.token()
+    with httpx2.stream("GET", url, params={"token": token}, timeout=30) as answer:
+        seen = next(sent for sent in httpx2.EventSource(answer) if sent.event == "log")
+    assert seen.json()["text"] == "first line\n"
+    report(ls, leased, "complete", result=1, log="second line")
+    later = read_events(url, token, seen.id or "")
+    assert [data["text"] for event, data, _ in later if event == "log"] == ["second line\n"]
+
+
+def test_a_stream_goes_on_over_a_restart_of_the_job_server(
+    longshore_server: Server, ls: Longshore, relay: str
+) -> None:
+    job = submit(ls, "work", remote=True)
+    leased = lease(ls, "work")
+    with httpx2.stream(
+        "GET", f"{relay}/jobs/{job.id}/events", params={"token": job.token()}, timeout=30
+    ) as answer:
+        events = iter(httpx2.EventSource(answer))
+        assert next(events).event == "state"
+        longshore_server.kill()
+        longshore_server.start()
+        report(ls, leased, "complete", result="after the restart")
+        rest = [(sent.event, sent.json()) for sent in events]
+    assert rest[-2][1]["result"] == "after the restart"
+    assert rest[-1][0] == "end"
+
+
+def test_a_page_that_opens_while_the_job_server_is_away_gets_the_events_later(
+    longshore_server: Server, ls: Longshore, relay: str
+) -> None:
+    job = submit(ls, "echo", "kept")
+    token = job.token()
+    longshore_server.kill()
+    with httpx2.stream(
+        "GET", f"{relay}/jobs/{job.id}/events", params={"token": token}, timeout=30
+    ) as answer:
+        assert answer.status_code == 200
+        longshore_server.start()
+        events = [(sent.event, sent.json()) for sent in httpx2.EventSource(answer)]
+    assert events[-2][1]["result"] == "kept"
+
+
+def test_a_stream_ends_when_its_reader_leaves(ls: Longshore) -> None:
+    job = submit(ls, "work", remote=True)
+    app = page_app(ls, str)
+    with served(app) as url:
+        address = f"{url}/longshore/jobs/{job.id}/events"
+        with httpx2.stream("GET", address, params={"token": job.token()}) as answer:
+            next(answer.iter_text())
+            assert app.state.streams == 1
+        deadline = time.monotonic() + 10
+        while app.state.streams:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
