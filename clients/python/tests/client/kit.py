@@ -25,7 +25,8 @@ class Hand:
     def report(self, job: int, action: str, **fields: Any) -> dict[str, Any]:
         """Reports about a job that was taken."""
         body = {"lease_token": self._tokens[job], **fields}
-        return self._post(f"/v1/leases/{job}/{action}", body)
+        answer: dict[str, Any] = self._post(f"/v1/leases/{job}/{action}", body)
+        return answer
 
     def complete(self, job: int, result: Any = None) -> None:
         """Completes a job that was taken."""

@@ -19,7 +19,8 @@ def work(ls: Longshore) -> Task[[int], int]:
     """A task of the client."""
 
     @ls.task
-    def work(n: int) -> int: ...
+    def work(n: int) -> int:
+        raise NotImplementedError
 
     return work
 
@@ -33,9 +34,12 @@ def proxy(longshore_server: Server) -> Iterator[Proxy]:
 
 
 def test_many_threads_share_a_client(work: Task[[int], int], hand: Hand) -> None:
+    def ask(n: int) -> int:
+        return work.submit(n).result()
+
     with ThreadPoolExecutor(33) as pool:
         runner = pool.submit(hand.run, "work", lambda payload: payload["n"] + 1, 200)
-        results = list(pool.map(lambda n: work.submit(n).result(), range(200)))
+        results = list(pool.map(ask, range(200)))
         runner.result()
     assert results == [n + 1 for n in range(200)]
 
@@ -63,7 +67,8 @@ def test_event_loops_may_run_at_once(work: Task[[int], int]) -> None:
         return (await work.asubmit(1)).id
 
     with ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(lambda _: asyncio.run(submit()), range(8)))
+        running = [pool.submit(asyncio.run, submit()) for _ in range(8)]
+        ids = [loop.result() for loop in running]
     assert sorted(ids) == list(range(1, 9))
 
 

@@ -37,7 +37,8 @@ def test_a_result_is_awaited_through_a_crash(
     longshore_server: Server, proxy: Proxy, ls: Longshore, hand: Hand
 ) -> None:
     @ls.task
-    def work(n: int) -> int: ...
+    def work(n: int) -> int:
+        raise NotImplementedError
 
     job = work.submit(1)
     hand.take("work")
@@ -53,7 +54,8 @@ async def test_an_awaited_job_goes_through_a_crash(
     longshore_server: Server, proxy: Proxy, ls: Longshore, hand: Hand
 ) -> None:
     @ls.task
-    def work(n: int) -> int: ...
+    def work(n: int) -> int:
+        raise NotImplementedError
 
     job = await work.asubmit(1)
     hand.take("work")
@@ -66,7 +68,8 @@ async def test_an_awaited_job_goes_through_a_crash(
 
 def test_events_go_on_through_a_crash(longshore_server: Server, ls: Longshore, hand: Hand) -> None:
     @ls.task
-    def work() -> int: ...
+    def work() -> int:
+        raise NotImplementedError
 
     job = work.submit()
     events = job.events()
@@ -86,7 +89,8 @@ async def test_async_events_go_on_through_a_crash(
     longshore_server: Server, ls: Longshore, hand: Hand
 ) -> None:
     @ls.task
-    def work() -> int: ...
+    def work() -> int:
+        raise NotImplementedError
 
     job = await work.asubmit()
     hand.take("work")
@@ -103,7 +107,8 @@ def test_results_of_a_batch_go_on_through_a_crash(
     longshore_server: Server, ls: Longshore, hand: Hand
 ) -> None:
     @ls.task
-    def double(n: int) -> int: ...
+    def double(n: int) -> int:
+        raise NotImplementedError
 
     batch = double.map(range(20))
     hand.run("double", lambda payload: 2 * payload["n"], 10)
@@ -118,7 +123,8 @@ def test_ends_of_jobs_go_on_through_a_crash(
     longshore_server: Server, ls: Longshore, hand: Hand
 ) -> None:
     @ls.task
-    def double(n: int) -> int: ...
+    def double(n: int) -> int:
+        raise NotImplementedError
 
     batch = double.map(range(6))
     completed = batch.as_completed()
