@@ -86,6 +86,10 @@ class Program:
         line: str = eventually(found, lambda: f"{text!r} in {self.effects}; log:\n{self.log}")
         return line
 
+    def until_effects(self, count: int) -> None:
+        """Wait until there are so many effects."""
+        eventually(lambda: len(self.effects) >= count, lambda: f"{count} effects:\n{self.log}")
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the worker, not to its children."""
         self.process.send_signal(number)

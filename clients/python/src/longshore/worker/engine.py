@@ -68,7 +68,9 @@ class Engine:
             CoroutinePool(settings.coroutines, self.finish, tasks_loop),
             ProcessPool(settings.processes, self.finish),
         ]
-        self._pollers = {pool.mode: self._poller(pool, server) for pool in pools}
+        self._pollers: dict[Mode, Poller] = {
+            pool.mode: self._poller(pool, server) for pool in pools
+        }
         self._polling = Polling(app, server, list(self._pollers.values()), self.end)
         self._background: list[asyncio.Task[None]] = []
 

@@ -53,13 +53,13 @@ class Server:
     async def post(self, path: str, content: bytes, timeout: float) -> Answer:
         """Send one call, once. Errors of the connection become an answer with the status 0."""
         client = await self._session.clients.aclient()
-        return await self._post(client, path, content, timeout)
+        return await self.post_with(client, path, content, timeout)
 
     def line(self) -> Line:
         """Return a connection for calls that the server holds."""
         return Line(self)
 
-    async def _post(
+    async def post_with(
         self,
         client: httpx2.AsyncClient,
         path: str,
@@ -67,6 +67,7 @@ class Server:
         timeout: float,
         extensions: dict[str, Any] | None = None,
     ) -> Answer:
+        """Send one call over a certain HTTP client."""
         headers = self._session.headers(Request("POST", path))
         headers["content-type"] = "application/json"
         limits = httpx2.Timeout(timeout, connect=5.0)
@@ -75,7 +76,8 @@ class Server:
                 path, content=content, headers=headers, timeout=limits, extensions=extensions
             )
         except httpx2.RequestError as error:
-            return Answer(0, f"no answer from {self.url}: {error or type(error).__name__}".encode())
+            why = str(error) or type(error).__name__
+            return Answer(0, f"no answer from {self.url}: {why}".encode())
         return Answer(answer.status_code, answer.content, _retry_after(answer.headers))
 
 
@@ -83,8 +85,8 @@ class Line:
     """A connection of its own for calls that the server holds, one after the other.
 
     If such a call were just cancelled, its answer could be on the way, with jobs that nobody runs
-    until their leases expire. `hang_up` closes the connection in one direction only: the server ends
-    the call, and an answer that it has sent before still arrives.
+    until their leases expire. `hang_up` closes the connection in one direction only: the server
+    ends the call, and an answer that it has sent before still arrives.
     """
 
     def __init__(self, server: Server) -> None:
@@ -99,7 +101,9 @@ class Line:
         client = await self._clients.aclient()
         self.is_calling = True
         try:
-            return await self._server._post(client, path, content, timeout, {"trace": self._trace})
+            return await self._server.post_with(
+                client, path, content, timeout, {"trace": self._trace}
+            )
         finally:
             self.is_calling = False
 

@@ -163,8 +163,8 @@ class Worker:
     async def _astop(self) -> None:
         self.request_stop()
         thread = self._thread
-        while thread is not None and thread.is_alive():
-            await asyncio.sleep(0.02)
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
         await _acall(self._on_stop)
         self._end()
 

@@ -31,8 +31,8 @@ log = logging.getLogger("longshore.worker")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code.
 
-    It is 0 after SIGTERM or SIGINT, 1 if the server refuses the worker, and 2 if the command line is
-    wrong or the application cannot be loaded.
+    It is 0 after SIGTERM or SIGINT, 1 if the server refuses the worker, and 2 if the command line
+    is wrong or the application cannot be loaded.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(arguments)

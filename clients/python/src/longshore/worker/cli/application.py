@@ -23,8 +23,8 @@ class LoadError(Exception):
 def load(name: str) -> Longshore:
     """Return the application that a name such as `app:ls` means.
 
-    `app` is enough if the module has one only. Modules are found in the current folder first. Raises
-    LoadError.
+    `app` is enough if the module has one only. Modules are found in the current folder first.
+    Raises LoadError.
     """
     module_name, _, attribute = name.partition(":")
     if module_name.endswith(".py") or "/" in module_name:

@@ -49,8 +49,8 @@ class Lease:
         self.mode = mode
         self.length = length
         self.taken_at = granted_at
-        # The server ends the attempt within about a second after its deadline. A report that is sent
-        # at the deadline arrives before.
+        # The server ends the attempt within about a second after its deadline. A report that is
+        # sent at the deadline arrives before.
         self.deadline_at = granted_at + _timeout(job)
         self.expires_at = min(granted_at + length, self.deadline_at)
         self.notes = Notes()

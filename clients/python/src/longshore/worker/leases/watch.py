@@ -41,7 +41,7 @@ class WatchAnswer(msgspec.Struct):
 class Watch:
     """Watches the leases of jobs that have run for a moment.
 
-    Without this route, as of an older server, a worker learns of a cancellation by its next renewal.
+    If the server does not have this route, a worker learns of a cancellation by its next renewal.
     """
 
     def __init__(self, server: Server, leases: Mapping[tuple[int, int], Lease]) -> None:

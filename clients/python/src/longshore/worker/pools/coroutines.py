@@ -20,9 +20,9 @@ P = ParamSpec("P")
 class CoroutinePool:
     """Runs attempts as tasks of asyncio.
 
-    They run on the loop of the application if the worker lives in one, else on a loop in a thread of
-    its own. It is never the loop that talks to the server, so a task that blocks its loop loses no
-    lease.
+    They run on the loop of the application if the worker lives in one, else on a loop in a thread
+    of its own. It is never the loop that talks to the server, so a task that blocks its loop loses
+    no lease.
     """
 
     mode: Mode = "coroutine"
