@@ -27,6 +27,7 @@ from .errors import (
 )
 from .job import Job, Progress
 from .task import Backoff, Call, Failure, Options, Task
+from .worker import Worker
 
 __all__ = [
     "Backoff",
@@ -62,5 +63,6 @@ __all__ = [
     "Task",
     "Unavailable",
     "WaitTimeout",
+    "Worker",
     "current",
 ]

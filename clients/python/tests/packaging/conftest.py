@@ -1,4 +1,4 @@
-"""Tests of the wheel that is installed in this environment. LONGSHORE_WHEEL is its path."""
+"""Tests of the wheel that is installed in this environment. TESTED_WHEEL is its path."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 
 @pytest.fixture
 def wheel() -> Path:
-    path = os.environ.get("LONGSHORE_WHEEL")
+    path = os.environ.get("TESTED_WHEEL")
     if not path:
-        pytest.skip("LONGSHORE_WHEEL names no wheel; clients/python/tools/check --wheel builds one")
+        pytest.skip("TESTED_WHEEL names no wheel; clients/python/tools/check --wheel builds one")
     return Path(path)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from zipfile import ZipFile
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -33,8 +32,6 @@ def test_any_python_with_glibc_2_28_can_install_the_wheel(wheel: Path) -> None:
     assert re.fullmatch(r"longshore-[0-9.]+-py3-none-manylinux_2_28_x86_64", wheel.stem)
 
 
-def test_the_binary_has_no_symbols(wheel: Path, names: list[str]) -> None:
-    with ZipFile(wheel) as archive:
-        binary = archive.read(next(name for name in names if name.endswith("/scripts/longshore")))
-    assert b".symtab" not in binary
-    assert b".debug_info" not in binary
+def test_the_wheel_is_small(wheel: Path) -> None:
+    # With its symbols, the binary of the dev profile would make it three times as large.
+    assert wheel.stat().st_size < 20_000_000

@@ -59,4 +59,4 @@ def test_the_metadata_name_licenses_and_extras() -> None:
     assert about["License-Expression"] == "MIT OR Apache-2.0"
     assert about["Requires-Python"] == ">=3.10"
     assert {"starlette", "fasthtml", "openai"} <= set(about.get_all("Provides-Extra") or [])
-    assert "pip install longshore" in about.json["description"]
+    assert "pip install 'longshore" in about.json["description"]

@@ -67,7 +67,9 @@ def test_the_key_of_the_application_is_not_used_for_a_browser(longshore_server: 
 
 def test_a_wait_is_handed_on(ls: Longshore, relay: str) -> None:
     job = submit(ls, "sleep", {"duration": "500ms"})
-    assert get(f"{relay}/jobs/{job.id}", token=job.token(), wait="10s").json()["state"] == "completed"
+    assert (
+        get(f"{relay}/jobs/{job.id}", token=job.token(), wait="10s").json()["state"] == "completed"
+    )
 
 
 def read_events(url: str, token: str, after: str = "") -> list[tuple[str, Any, str]]:

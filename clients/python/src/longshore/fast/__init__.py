@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .application import use
 from .parallel import parallel
-from .threaded import ThreadedJob, startthread, threaded
+from .runners import ThreadedJob
+from .threaded import startthread, threaded
 
 __all__ = ["ThreadedJob", "parallel", "startthread", "threaded", "use"]

@@ -16,20 +16,19 @@ class Bar:
         self._total = total
         self._stream = stream or sys.stderr
         self._started_at = time.monotonic()
-        self._done = 0
 
-    def advance(self) -> None:
-        """Count one more call that has ended."""
-        self._done += 1
-        is_last = self._done == self._total
+    def show(self, done: int) -> None:
+        """Show a number of calls that have ended."""
+        is_last = done == self._total
         if self._stream.isatty():
-            self._write("\r", "\n" if is_last else "")
+            self._write(done, "\r", "\n" if is_last else "")
         elif is_last:
-            self._write("", "\n")
+            self._write(done, "", "\n")
 
-    def _write(self, start: str, end: str) -> None:
-        filled = "█" * (_WIDTH * self._done // self._total)
+    def _write(self, done: int, start: str, end: str) -> None:
+        filled = "█" * (_WIDTH * done // self._total)
         seconds = time.monotonic() - self._started_at
-        line = f"{filled:<{_WIDTH}} {self._done} of {self._total}, {seconds:.1f} s"
-        self._stream.write(f"{start}{line}{end}")
+        self._stream.write(
+            f"{start}{filled:<{_WIDTH}} {done} of {self._total}, {seconds:.1f} s{end}"
+        )
         self._stream.flush()

@@ -16,10 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..client import Longshore
+from ..errors import Fatal
 from ..task import Call
 
 _MAX_SHOWN = 200
 _EXPIRES = "24h"
+#: A call may take longer than the server's default for an attempt: a program waits for it.
+TIMEOUT = "24h"
 
 
 class LocalCall:
@@ -53,7 +56,8 @@ class LocalCalls:
         self._app = app
         self._calls: dict[int, LocalCall] = {}
         self._numbers = itertools.count()
-        self._task = app.task(name=kind(name, uuid.uuid4().hex[:8]), expires=_EXPIRES)(self._run)
+        random = uuid.uuid4().hex[:8]
+        self._task = app.task(name=kind(name, random), expires=_EXPIRES, timeout=TIMEOUT)(self._run)
 
     def add(self, call: LocalCall, tag: str = "") -> Call[Any]:
         """Return a call that can be submitted. Its result is the object that the function returns."""
@@ -64,14 +68,21 @@ class LocalCalls:
         return replace(task.s(number, call.shown), decode=lambda _: call.value)
 
     def _run(self, call: int, shown: str) -> Any:
-        # The number stays known until the end: a job that was lost is run again.
-        value = self._calls[call].run()
-        del self._calls[call]
+        return self.shown(self.take(call).run())
+
+    def take(self, number: int) -> Any:
+        """Return a call, which is known only once."""
+        call = self._calls.pop(number, None)
+        if call is None:
+            raise Fatal("this call was started before, and its outcome was lost", "lost_call")
+        return call
+
+    def shown(self, value: Any) -> Any:
+        """Return a copy of a result for the server: as JSON, or as a text."""
         try:
-            self._app.codec.encode(value)
+            return self._app.codec.encode(value)
         except (TypeError, ValueError):
             return short(value)
-        return value
 
 
 def kind(name: str, suffix: str) -> str:

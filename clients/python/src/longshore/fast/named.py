@@ -5,46 +5,57 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..task import Task
-from .local import kind
+from ..client import Longshore
+from ..task import Call, Task
+from .local import TIMEOUT, kind
 
 
-def named_kind(fn: Callable[..., Any], word: str) -> str:
+def by_name(app: Longshore, fn: Callable[..., Any], alternative: str) -> Task[..., Any]:
+    """Return a task that runs a function in processes."""
+    _check(fn, alternative)
+    return app.task(name=named_kind(fn), process=True, timeout=TIMEOUT)(fn)
+
+
+def named_kind(fn: Callable[..., Any]) -> str:
     """Return the kind of a function's jobs: the same in each run of the same file.
 
     The file is part of it, because every program has a module `__main__`.
     """
-    module = inspect.getmodule(fn)
-    place = f"{getattr(module, '__file__', '')}:{fn.__qualname__}"
-    check_named(fn, word)
+    place = f"{inspect.getsourcefile(fn)}:{fn.__qualname__}"
     return kind(fn.__name__, hashlib.sha256(place.encode()).hexdigest()[:8])
 
 
-def check_named(fn: Callable[..., Any], word: str) -> None:
+def _check(fn: Callable[..., Any], alternative: str) -> None:
     """Raise TypeError if a process cannot find the function."""
-    name, module = getattr(fn, "__qualname__", ""), sys.modules.get(getattr(fn, "__module__", ""))
-    found: Any = module
+    name = getattr(fn, "__qualname__", "")
+    module = sys.modules.get(getattr(fn, "__module__", None) or "")
+    found: object = module
     for part in name.split("."):
         found = getattr(found, part, None)
-    if isinstance(found, Task):
-        found = found.fn
-    if name and found is fn:
+    found = getattr(found, "fn", found)
+    if name and found is fn and getattr(module, "__file__", None):
         return
     raise TypeError(
-        f"{name or fn!r} cannot run in another process, which finds functions by their names: define "
-        f"it at the top level of a module, or use {word} for lambdas and functions inside of functions"
+        f"{name or repr(fn)} cannot run in another process, which finds functions by their names: define"
+        f" it at the top level of a module, or use {alternative} for lambdas, functions inside of"
+        " functions and notebooks"
     )
 
 
-def check_arguments(task: Task[..., Any], payload: Any, given: tuple[Any, ...]) -> None:
-    """Raise TypeError if an argument would reach the process as another object than it is here."""
-    args, _ = task.decode_arguments(payload)
-    for here, there in zip(given, args, strict=False):
-        if type(here) is not type(there):
+def named_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call[Any]:
+    """Return a call. Raise TypeError if an argument would arrive as another type than it has here."""
+    call = task.s(*args, **kwargs)
+    there, there_by_name = task.decode_arguments(call.payload)
+    for here, arrives in [
+        *zip(args, there),
+        *((kwargs[k], there_by_name.get(k, kwargs[k])) for k in kwargs),
+    ]:
+        if type(here) is not type(arrives):
             raise TypeError(
                 f"{task.fn.__qualname__}: the argument {here!r} is of the type {type(here).__name__} and"
-                f" would arrive as {type(there).__name__}: annotate the parameter with its type"
+                f" would arrive as {type(arrives).__name__}: annotate the parameter with its type"
             )
+    return call

@@ -1,0 +1,25 @@
+"""A FastHTML page: 'Start Task' shows a progress bar, and 'Get a Joke' the answer of a model."""
+import time
+
+from fasthtml.common import *
+from longshore import Longshore, Worker, current
+from longshore.web import JobView, routes
+
+ls = Longshore(queue="page")
+app, rt = fast_app(lifespan=Worker(ls).lifespan(), routes=routes(ls))
+
+@ls.task
+def long_running(n: int) -> str:
+    for i in range(10):
+        time.sleep(0.1)
+        current().progress(10 * i, f"step {i}")
+    return f"Task {n} is done."
+
+@rt("/")
+def get(): return Titled("Jobs", *[Button(name, hx_post=f"/{name}", hx_target="#out") for name in ("Start Task", "Get a Joke")], Div(id="out"))
+
+@rt("/Start Task")
+def post(): return [JobView(long_running.submit(n)) for n in (1, 2)]
+
+@rt("/Get a Joke")
+def post(): return JobView(ls.chat.submit("Tell me a short joke", model="mock"))

@@ -1,0 +1,163 @@
+"""What runs the calls of `threaded`: one worker for all threads, and one for each function in processes."""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures.thread
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from ..client import Longshore
+from ..errors import LongshoreError
+from ..job import Job
+from ..task import Call
+from ..worker import Worker
+from .application import private, used
+from .background import BackgroundCall, BackgroundCalls
+from .local import short
+from .named import by_name, named_call
+
+R = TypeVar("R")
+
+MAX_THREADS = 1000
+MAX_PROCESSES = 4
+_GRACE = 5
+
+
+class ThreadedJob(Job[R]):
+    """A job that runs in this program, with the words of a thread beside those of a job."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the call has ended, or for some seconds. Raises nothing if it has failed."""
+        with suppress(TimeoutError):
+            self.wait(timeout)
+
+    def is_alive(self) -> bool:
+        """Return whether the call has not ended yet."""
+        return not self.refresh().is_final
+
+
+class ThreadRunner:
+    """Runs calls of any functions in threads."""
+
+    def __init__(self, ls: Longshore) -> None:
+        self._app = private(ls)
+        self._calls = BackgroundCalls(self._app)
+        self._jobs: list[tuple[BackgroundCall, ThreadedJob[Any]]] = []
+        self._worker = Worker(
+            self._app,
+            queues=[self._app.queue],
+            threads=0,
+            processes=0,
+            coroutines=MAX_THREADS,
+            grace=_GRACE,
+        )
+        self._worker.start()
+
+    def start(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ThreadedJob[Any]:
+        """Start a call."""
+        name = getattr(fn, "__name__", "")
+        call = BackgroundCall(partial(fn, *args, **kwargs), f"{name}{short(args)}", name)
+        job = _submit(self._app, self._calls.add(call, tag=name))
+        call.job = job
+        call.thread.start()
+        self._jobs = [(one, its) for one, its in self._jobs if one.thread.is_alive()]
+        self._jobs.append((call, job))
+        return job
+
+    def close(self) -> None:
+        """Wait for the calls, and until the server knows their outcomes."""
+        for call, _ in self._jobs:
+            call.thread.join()
+        with suppress(LongshoreError):
+            for _, job in self._jobs:
+                job.wait(_GRACE)
+            self._worker.stop()
+
+
+class ProcessRunner:
+    """Runs calls of one function in processes."""
+
+    def __init__(self, ls: Longshore, fn: Callable[..., Any]) -> None:
+        self._app = private(ls)
+        self._task = by_name(self._app, fn, "@threaded without process=True")
+        self._jobs: deque[ThreadedJob[Any]] = deque()
+        self._worker = Worker(
+            self._app,
+            queues=[self._app.queue],
+            threads=0,
+            processes=min(MAX_PROCESSES, os.cpu_count() or 1),
+            coroutines=0,
+            grace=_GRACE,
+        )
+        self._worker.start()
+
+    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ThreadedJob[Any]:
+        """Start a call."""
+        job = _submit(self._app, named_call(self._task, args, kwargs))
+        if self._jobs and self._jobs[0].refresh().is_final:
+            self._jobs.popleft()
+        self._jobs.append(job)
+        return job
+
+    def close(self) -> None:
+        """Wait for the calls."""
+        with suppress(LongshoreError):
+            for job in self._jobs:
+                job.wait()
+            self._worker.stop()
+
+
+def _submit(app: Longshore, call: Call[Any]) -> ThreadedJob[Any]:
+    job = app.submit(call)
+    return ThreadedJob(app, job.id, job.to_dict(), call.decode)
+
+
+_lock = threading.Lock()
+_runners: dict[tuple[int, int, object], Any] = {}
+
+
+def thread_runner() -> ThreadRunner:
+    """Return the runner of this program for threads."""
+    return _runner(None, ThreadRunner)
+
+
+def process_runner(fn: Callable[..., Any]) -> ProcessRunner:
+    """Return the runner of this program for a function in processes."""
+    return _runner(fn, lambda ls: ProcessRunner(ls, fn))
+
+
+def _runner(fn: Callable[..., Any] | None, make: Callable[[Longshore], R]) -> R:
+    """Return a runner of this process and application. A fork has none of those of its parent."""
+    ls = used()
+    with _lock:
+        key = (os.getpid(), id(ls), fn)
+        if not _runners:
+            _call_at_exit(_close_all)
+        runner: R = _runners.setdefault(key, None) or make(ls)
+        _runners[key] = runner
+        return runner
+
+
+def _close_all() -> None:
+    for (pid, _, _), runner in list(_runners.items()):
+        if pid == os.getpid() and runner is not None:
+            runner.close()
+
+
+def _call_at_exit(function: Callable[[], None]) -> None:
+    """Call a function when the program ends, while threads can still be started.
+
+    What `atexit` calls comes after the executors of `concurrent.futures` have ended, and event loops need
+    those for host names. Later registrations are called first.
+    """
+    assert concurrent.futures.thread
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(function)

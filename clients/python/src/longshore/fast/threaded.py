@@ -1,0 +1,65 @@
+"""`threaded` and `startthread`: functions that run in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial, update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from ..context import current
+from ..errors import LongshoreError
+from .named import named_kind
+from .runners import ThreadedJob, process_runner, thread_runner
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Threaded(Generic[P, R]):
+    """A function whose calls run in the background."""
+
+    def __init__(self, fn: Callable[P, R], *, process: bool) -> None:
+        update_wrapper(self, fn)
+        self.fn = fn
+        self._is_process = process
+        self._job_id: int | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ThreadedJob[R]:
+        """Start a call and return its job."""
+        if not self._is_process:
+            return thread_runner().start(self.fn, args, kwargs)
+        if self._is_called_by_worker():
+            result: Any = self.fn(*args, **kwargs)
+            return result
+        return process_runner(self.fn).start(args, kwargs)
+
+    def _is_called_by_worker(self) -> bool:
+        """Return whether this is the child process, in which the name of the function is this object."""
+        with suppress(LongshoreError):
+            context = current()
+            if context.job_id != self._job_id and context.kind == named_kind(self.fn):
+                self._job_id = context.job_id
+                return True
+        return False
+
+
+@overload
+def threaded(fn: Callable[P, R], /) -> Threaded[P, R]: ...
+@overload
+def threaded(*, process: bool = False) -> Callable[[Callable[P, R]], Threaded[P, R]]: ...
+def threaded(fn: Any = None, /, *, process: bool = False) -> Any:
+    """Make a function run in the background: a call returns a job at once.
+
+    It runs in a thread of this program, or with `process=True` in a process. The job has `result()`,
+    which raises `JobFailed` with the traceback, `join()`, `is_alive()`, and all that jobs have. The
+    program does not end before its calls have ended.
+    """
+    if fn is None:
+        return partial(Threaded, process=process)
+    return Threaded(fn, process=process)
+
+
+def startthread(fn: Callable[[], R]) -> ThreadedJob[R]:
+    """Run a function in a thread at once and return its job."""
+    return threaded(fn)()
