@@ -10,9 +10,9 @@ app, rt = fast_app(lifespan=Worker(ls).lifespan(), routes=routes(ls))
 
 @ls.task
 def long_running(n: int) -> str:
-    for i in range(10):
+    for i in range(30):
         time.sleep(0.1)
-        current().progress(10 * i, f"step {i}")
+        current().progress(3 * i, f"step {i}")
     return f"Task {n} is done."
 
 @rt("/")
