@@ -2,8 +2,8 @@
 
     python guide.py docs/PYTHON.md FOLDER
 
-Blocks that start with the name of a file, such as `# tasks.py`, become files of the folder. `await` may be
-used at the top level of the others.
+Blocks that start with the name of a file, such as `# tasks.py`, become files of the folder. `await`
+may be used at the top level of the others.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Generator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from examples.model import server_with_model
 from examples.page import environment_of, joke_in_page, served_example
 from examples.sections import EXAMPLES
@@ -41,8 +43,8 @@ def test_rows_of_a_file_are_answered_in_order_and_reported(running: Server, tmp_
             uploaded = httpx2.post(f"{url}/uploads", files={"file": ("rows.csv", file.encode())})
             batch = running.client.get_batch(uploaded.raise_for_status().json()["batch"])
             with httpx2.stream("GET", f"{url}/uploads/{batch.id}/events", timeout=60) as answer:
-                events = [(sent.event, sent.json()) for sent in httpx2.EventSource(answer)]
-            assert events[-2][1]["counts"]["completed"] == 30
+                events = [(sent.event, sent.data) for sent in httpx2.EventSource(answer)]
+            assert json.loads(events[-2][1])["counts"]["completed"] == 30
             assert events[-1][0] == "end"
             answers = httpx2.get(f"{url}/uploads/{batch.id}/results", timeout=60).json()
             assert len(answers) == 30

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from examples.guide import blocks, write_files
 from examples.model import server_with_model
 from examples.page import environment_of
