@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx2
@@ -107,16 +108,16 @@ class Line:
         finally:
             self.is_calling = False
 
-    def hang_up(self) -> bool:
-        """End the call that is under way. Return whether it is worth to wait for its answer."""
+    def end(self) -> bool:
+        """Make no more calls. Return whether one is under way."""
         self.is_ended = True
-        if not self.is_calling or self._socket is None:
-            return False
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            return False
-        return True
+        return self.is_calling and self._socket is not None
+
+    def hang_up(self) -> None:
+        """End the call that is under way."""
+        if self.is_calling and self._socket is not None:
+            with suppress(OSError):  # the server has closed the connection
+                self._socket.shutdown(socket.SHUT_WR)
 
     async def aclose(self) -> None:
         """Close the connection."""
